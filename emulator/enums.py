@@ -1,0 +1,41 @@
+"""The connector's enumerations, each declared once: members are the wire names, values the wire integers.
+
+Enumerations that never travel as integers keep their position as value; only their names matter.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+Importance = IntEnum("Importance", {"Low": 0, "Normal": 1, "High": 2})
+ImportanceFilter = IntEnum("ImportanceFilter", {"Any": 0, "Low": 1, "Normal": 2, "High": 3})
+ShowAs = IntEnum(
+    "ShowAs", {"Unknown": -1, "Free": 0, "Tentative": 1, "Busy": 2, "Oof": 3, "WorkingElsewhere": 4}
+)
+Recurrence = IntEnum("Recurrence", {"None": 0, "Daily": 1, "Weekly": 2, "Monthly": 3, "Yearly": 4})
+ResponseType = IntEnum(
+    "ResponseType",
+    {
+        "None": 0,
+        "Organizer": 1,
+        "TentativelyAccepted": 2,
+        "Accepted": 3,
+        "Declined": 4,
+        "NotResponded": 5,
+    },
+)
+InviteResponse = IntEnum("InviteResponse", ["Accept", "Tentatively Accept", "Decline"])
+ActionType = IntEnum("ActionType", ["added", "updated", "deleted"])
+AttendeeType = IntEnum("AttendeeType", ["Required", "Optional", "Resource"])
+BodyContentType = IntEnum("BodyContentType", ["Text", "HTML"])
+EventType = IntEnum("EventType", ["SingleInstance", "Occurrence", "Exception", "SeriesMaster"])
+PatternType = IntEnum(
+    "PatternType",
+    ["Daily", "Weekly", "AbsoluteMonthly", "RelativeMonthly", "AbsoluteYearly", "RelativeYearly"],
+)
+DayOfWeek = IntEnum(
+    "DayOfWeek", ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+)
+WeekIndex = IntEnum("WeekIndex", ["First", "Second", "Third", "Fourth", "Last"])
+RangeType = IntEnum("RangeType", ["EndDate", "NoEnd", "Numbered"])
+ServerPagingOption = IntEnum("ServerPagingOption", ["top", "skiptoken"])

@@ -1,0 +1,194 @@
+"""Everything that can go wrong, with the status, code and text a caller sees.
+
+ConnectorError                400
+├── InvalidRequest            400  ErrorInvalidRequest
+│   ├── InvalidRecipients     400  ErrorInvalidRecipients
+│   ├── InvalidId             400  ErrorInvalidIdMalformed
+│   ├── MessageTooLarge       400  ErrorMessageSizeExceeded
+│   └── EncryptedReply        400  ErrorInvalidOperation
+├── Unauthorized              401
+├── AccessDenied              403  ErrorAccessDenied
+│   └── SendAsDenied          403  ErrorSendAsDenied
+├── NotFound                  404  ErrorItemNotFound
+│   ├── FolderNotFound        404  ErrorFolderNotFound
+│   └── NoSuchOperation       404  ResourceNotFound
+├── MethodNotAllowed          405  MethodNotAllowed
+├── Conflict                  409  Conflict
+├── BodyTooLarge              413  RequestBodyTooLarge
+├── InternalError             500  InternalServerError
+└── NotServed                 501  NotImplemented
+
+ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the two
+401 texts come from public reports; the other codes are Exchange's own names and inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ConnectorError(Exception):
+    """A refusal in the connector's own error shape.
+
+    `message` is the friendly text, `original` the backend's when it differs. A `code` of None leaves out the `error`
+    object, as gateway-level refusals do.
+    """
+
+    status = 400
+    code: str | None = "ErrorInvalidRequest"
+
+    def __init__(self, message: str, original: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.original = original or message
+
+
+class InvalidRequest(ConnectorError):
+    """The caller sent something that cannot be read; `message` names the member or parameter."""
+
+
+class InvalidRecipients(InvalidRequest):
+    """A recipient that is no mail address."""
+
+    code = "ErrorInvalidRecipients"
+
+    def __init__(self, member: str, address: str | None = None) -> None:
+        super().__init__(
+            f"One or more recipients are invalid. ({member})",
+            "At least one recipient is not valid."
+            + (
+                f", Recipient '{address}' is not resolved. All recipients must be resolved before a message can be"
+                " submitted."
+                if address is not None
+                else f" {member} names no recipient."
+            ),
+        )
+
+
+class InvalidId(InvalidRequest):
+    """An id that no mailbox could have given out."""
+
+    code = "ErrorInvalidIdMalformed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__("Id is malformed.", f"Id is malformed. ({name})")
+
+
+class MessageTooLarge(InvalidRequest):
+    """A mail, or an inline image in it, above the connector's limit."""
+
+    code = "ErrorMessageSizeExceeded"
+
+
+class EncryptedReply(InvalidRequest):
+    """Replying to an encrypted mail: documented to fail; the exact body is not, so code and text are inferred."""
+
+    code = "ErrorInvalidOperation"
+
+    def __init__(self) -> None:
+        super().__init__("The request has failed. Replying to an encrypted message isn't supported.")
+
+
+class Unauthorized(ConnectorError):
+    """No usable credential."""
+
+    status = 401
+    code = None
+
+    def __init__(self) -> None:
+        super().__init__("The connection does not contain an access token. Please edit the connection and login.")
+
+
+class AccessDenied(ConnectorError):
+    """The connection may not use what it named."""
+
+    status = 403
+    code = "ErrorAccessDenied"
+
+
+class SendAsDenied(AccessDenied):
+    """The connection was not granted the address it wants to send from."""
+
+    code = "ErrorSendAsDenied"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"The user account which was used to submit this request does not have the right to send mail on behalf"
+            f" of the specified sending account. (From: {address})"
+        )
+
+
+class NotFound(ConnectorError):
+    """Nothing with that id lives in this mailbox."""
+
+    status = 404
+    code = "ErrorItemNotFound"
+
+    def __init__(self, message: str = "The specified object was not found in the store.") -> None:
+        super().__init__(message)
+
+
+class FolderNotFound(NotFound):
+    """No folder has that name, path or id."""
+
+    code = "ErrorFolderNotFound"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"The specified folder could not be found in the store. ('{folder[:200]}')")
+
+
+class NoSuchOperation(NotFound):
+    """No operation of the connector has this path."""
+
+    code = "ResourceNotFound"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"Resource not found: '{path[:200]}' is no path of this connector.")
+
+
+class MethodNotAllowed(ConnectorError):
+    """The path exists, but not with this method; `allow` holds those it has."""
+
+    status = 405
+    code = "MethodNotAllowed"
+
+    def __init__(self, method: str, allow: Iterable[str]) -> None:
+        self.allow = ", ".join(sorted(allow))
+        super().__init__(f"The method {method[:20]} is not allowed here. Allowed: {self.allow}.")
+
+
+class Conflict(ConnectorError):
+    """Something with that name exists already."""
+
+    status = 409
+    code = "Conflict"
+
+
+class BodyTooLarge(ConnectorError):
+    """A request body above what the server reads."""
+
+    status = 413
+    code = "RequestBodyTooLarge"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is larger than {limit} bytes.")
+
+
+class InternalError(ConnectorError):
+    """A defect of the emulator itself."""
+
+    status = 500
+    code = "InternalServerError"
+
+    def __init__(self) -> None:
+        super().__init__("The emulator failed on this request; its standard error stream has the details.")
+
+
+class NotServed(ConnectorError):
+    """An operation of the connector that the emulator does not serve yet."""
+
+    status = 501
+    code = "NotImplemented"
+
+    def __init__(self, operation_id: str) -> None:
+        super().__init__(f"The operation '{operation_id}' is not served by this emulator yet.")

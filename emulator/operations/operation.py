@@ -1,0 +1,81 @@
+"""The record that declares one operation of the connector, and the parameters read from its declaration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from emulator.wire.base import Parameter, parameters_of
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_MAIL_ERRORS = (400, 401, 403, 500)
+
+
+class Kind(Enum):
+    """How an operation is called: once, again and again with a cursor, or with a URL to be called back on."""
+
+    ACTION = "action"
+    POLL = "poll"
+    SUBSCRIBE = "subscribe"
+
+
+class Scope(Enum):
+    """Where a path starts: below a connection id, with authorisation, or at the connector's root, without."""
+
+    CONNECTION = "connection"
+    API = "api"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One row of the published surface; routing, binding, the Swagger document and the coverage table read it.
+
+    `run` is a mailbox function, called as `run(mailbox, body?, **path_and_query)` with snake_case names; None marks
+    an operation that is not served yet. `query` is a class whose annotations declare the query (and header)
+    parameters. `accepts` turns the checked body into what `run` takes, `returns` makes the answer from what `run`
+    gives back; both carry their wire shape in their annotations, and either may be a bare shape on rows that are not
+    served. `status` is what a success answers.
+    """
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    family: str
+    version: int = 1
+    kind: Kind = Kind.ACTION
+    run: Callable[..., Any] | None = None
+    query: type | None = None
+    accepts: Any = None
+    body_name: str = "body"
+    body_required: bool = True
+    returns: Any = None
+    status: int = 200
+    also: tuple[int, ...] = ()
+    errors: tuple[int, ...] = _MAIL_ERRORS
+    scope: Scope = Scope.CONNECTION
+    deprecated: bool = False
+    visibility: str = "advanced"
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def served(self) -> bool:
+        return self.run is not None
+
+    @property
+    def full_path(self) -> str:
+        """The path below `/apim/outlook`, connection id included."""
+        return f"/{{connectionId}}{self.path}" if self.scope is Scope.CONNECTION else self.path
+
+    @cached_property
+    def path_parameters(self) -> tuple[str, ...]:
+        return tuple(_PLACEHOLDER.findall(self.path))
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The declared query and header parameters."""
+        return parameters_of(self.query) if self.query else ()

@@ -1,0 +1,194 @@
+"""The vocabulary shapes are written in, and how a query or a body is read against them.
+
+A shape is a TypedDict whose keys are the wire names; `Annotated[..., Schema(...)]` adds what Python's types cannot
+say. The same declaration checks what comes in, types what goes out and fills the Swagger document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+
+from typing_extensions import is_typeddict
+
+from emulator import enums
+from emulator.errors import InvalidRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """What a Swagger document says about a value beyond its Python type.
+
+    `names` spells an enumeration as text, `numbers` as integers; `key` is the wire name where it cannot be derived
+    from the attribute's; `values_from` names the operation that lists the valid values, `lenient` marks a member
+    that is declared as required while real callers leave it out.
+    """
+
+    format: str | None = None
+    names: type[IntEnum] | None = None
+    numbers: type[IntEnum] | None = None
+    default: Any = None
+    separator: str | None = None
+    read_only: bool = False
+    key: str | None = None
+    location: str = "query"
+    hidden: bool = False
+    values_from: str | None = None
+    known: tuple[str, ...] = ()
+    lenient: bool = False
+
+
+Int32 = Annotated[int, Schema(format="int32")]
+Int64 = Annotated[int, Schema(format="int64")]
+Double = Annotated[float, Schema(format="double")]
+DateTime = Annotated[str, Schema(format="date-time")]
+Uri = Annotated[str, Schema(format="uri")]
+Html = Annotated[str, Schema(format="html")]
+Email = Annotated[str, Schema(format="email")]
+Emails = Annotated[str, Schema(format="email", separator=";")]
+"""Several mail addresses in one string, split by semicolons."""
+ImportanceName = Annotated[str, Schema(names=enums.Importance)]
+ImportanceNumber = Annotated[int, Schema(format="int32", numbers=enums.Importance)]
+
+REQUIRED: Final = object()
+"""The default of a parameter that must be sent."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One query or header parameter: its wire name, the keyword `run` takes it by, and how its text is read."""
+
+    name: str
+    keyword: str
+    type: type
+    schema: Schema
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def read(self, text: str) -> Any:
+        """The typed value of `text`; an empty string counts as not given, as clients send it for cleared fields."""
+        if text == "":
+            if self.required:
+                raise InvalidRequest(f"The query parameter '{self.name}' must not be empty.")
+            return self.default
+        return _READERS[self.type](self, text)
+
+
+def parameters_of(query: type) -> tuple[Parameter, ...]:
+    """The parameters a query class declares: annotations give name and type, class attributes the defaults."""
+    found = []
+    for attribute, hint in get_type_hints(query, include_extras=True).items():
+        plain, schema, _ = unwrap(hint)
+        name = schema.key or _camel(attribute)
+        found.append(Parameter(name, attribute, plain, schema, getattr(query, attribute, REQUIRED)))
+    return tuple(found)
+
+
+def unwrap(hint: Any) -> tuple[Any, Schema, bool]:
+    """A type hint as (plain type, schema, may it be null)."""
+    nullable = False
+    schema = Schema()
+    while True:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            hint, *marks = get_args(hint)
+            schema = next((mark for mark in marks if isinstance(mark, Schema)), schema)
+        elif origin in (Union, UnionType):
+            nullable = NoneType in get_args(hint)
+            (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        elif str(origin).endswith(("typing.Required", "typing.NotRequired", "extensions.NotRequired")):
+            (hint,) = get_args(hint)
+        else:
+            return hint, schema, nullable
+
+
+def read_flag(text: str) -> bool | None:
+    """A boolean as clients spell it: .NET and Power Fx write `True`, Python `true`. None when it is none."""
+    return _FLAGS.get(text.lower())
+
+
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+_INT32 = range(-(2**31), 2**31)
+
+
+def _read_bool(parameter: Parameter, text: str) -> bool:
+    flag = read_flag(text.strip())
+    if flag is None:
+        raise InvalidRequest(f"The query parameter '{parameter.name}' must be true or false, not '{text[:100]}'.")
+    return flag
+
+
+def _read_int(parameter: Parameter, text: str) -> int:
+    digits = text.strip()
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}", digits) or int(digits) not in _INT32:
+        raise InvalidRequest(f"The query parameter '{parameter.name}' must be an integer, not '{text[:100]}'.")
+    return int(digits)
+
+
+def _read_text(parameter: Parameter, text: str) -> str:
+    names = parameter.schema.names
+    if names is None:
+        return text
+    return choice(names, text, f"The query parameter '{parameter.name}'")
+
+
+_READERS: dict[type, Callable[[Parameter, str], Any]] = {bool: _read_bool, int: _read_int, str: _read_text}
+
+
+def choice(names: type[IntEnum], text: str, where: str) -> str:
+    """The member of an enumeration that `text` names, in any case or as its integer, in the wire's spelling.
+
+    Integers are accepted because one published client generation sends `importance=0` for Any.
+    """
+    found = _choices(names).get(text.strip().lower())
+    if found is None:
+        raise InvalidRequest(f"{where} must be one of {', '.join(names.__members__)}, not '{text[:100]}'.")
+    return found
+
+
+@lru_cache(maxsize=None)
+def _choices(names: type[IntEnum]) -> Mapping[str, str]:
+    by_name = {name.lower(): name for name in names.__members__}
+    return by_name | {str(member.value): name for name, member in names.__members__.items()}
+
+
+def _camel(attribute: str) -> str:
+    head, *rest = attribute.rstrip("_").split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def shape_name(shape: Any) -> str:
+    """The name a shape has in the Swagger document: `Outer[Inner]` for a generic one."""
+    origin = get_origin(shape)
+    if origin is None:
+        return str(shape.__name__)
+    return f"{origin.__name__}[{', '.join(shape_name(part) for part in get_args(shape))}]"
+
+
+def members_of(shape: Any) -> dict[str, Any]:
+    """The members of a TypedDict and their hints, with the type variables of a generic one filled in."""
+    origin = get_origin(shape) or shape
+    hints = get_type_hints(origin, include_extras=True)
+    if origin is shape:
+        return hints
+    filled = dict(zip(origin.__parameters__, get_args(shape), strict=True))
+    return {name: _fill(hint, filled) for name, hint in hints.items()}
+
+
+def _fill(hint: Any, filled: Mapping[Any, Any]) -> Any:
+    if hint in filled:
+        return filled[hint]
+    parameters = getattr(hint, "__parameters__", ())
+    return hint[tuple(filled[one] for one in parameters)] if parameters else hint
+
+
+def is_shape(hint: Any) -> bool:
+    return is_typeddict(get_origin(hint) or hint)
