@@ -9,9 +9,7 @@ from enum import IntEnum
 
 Importance = IntEnum("Importance", {"Low": 0, "Normal": 1, "High": 2})
 ImportanceFilter = IntEnum("ImportanceFilter", {"Any": 0, "Low": 1, "Normal": 2, "High": 3})
-ShowAs = IntEnum(
-    "ShowAs", {"Unknown": -1, "Free": 0, "Tentative": 1, "Busy": 2, "Oof": 3, "WorkingElsewhere": 4}
-)
+ShowAs = IntEnum("ShowAs", {"Unknown": -1, "Free": 0, "Tentative": 1, "Busy": 2, "Oof": 3, "WorkingElsewhere": 4})
 Recurrence = IntEnum("Recurrence", {"None": 0, "Daily": 1, "Weekly": 2, "Monthly": 3, "Yearly": 4})
 ResponseType = IntEnum(
     "ResponseType",
@@ -33,9 +31,7 @@ PatternType = IntEnum(
     "PatternType",
     ["Daily", "Weekly", "AbsoluteMonthly", "RelativeMonthly", "AbsoluteYearly", "RelativeYearly"],
 )
-DayOfWeek = IntEnum(
-    "DayOfWeek", ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-)
+DayOfWeek = IntEnum("DayOfWeek", ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"])
 WeekIndex = IntEnum("WeekIndex", ["First", "Second", "Third", "Fourth", "Last"])
 RangeType = IntEnum("RangeType", ["EndDate", "NoEnd", "Numbered"])
 ServerPagingOption = IntEnum("ServerPagingOption", ["top", "skiptoken"])

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from inspect import isroutine, signature
+from typing import Any, get_type_hints
 
-from emulator.wire.base import Parameter, parameters_of
+from emulator.wire.base import Parameter, Schema, parameters_of
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MAIL_ERRORS = (400, 401, 403, 500)
@@ -38,7 +39,8 @@ class Operation:
     an operation that is not served yet. `query` is a class whose annotations declare the query (and header)
     parameters. `accepts` turns the checked body into what `run` takes, `returns` makes the answer from what `run`
     gives back; both carry their wire shape in their annotations, and either may be a bare shape on rows that are not
-    served. `status` is what a success answers.
+    served. `status` is what a success answers, `also` further declared successes. `path_schemas` says of a path
+    parameter what is more than plain text.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Operation:
     kind: Kind = Kind.ACTION
     run: Callable[..., Any] | None = None
     query: type | None = None
+    path_schemas: Mapping[str, Schema] = field(default_factory=dict)
     accepts: Any = None
     body_name: str = "body"
     body_required: bool = True
@@ -74,6 +77,26 @@ class Operation:
     @cached_property
     def path_parameters(self) -> tuple[str, ...]:
         return tuple(_PLACEHOLDER.findall(self.path))
+
+    @cached_property
+    def double_encoded(self) -> frozenset[str]:
+        """The path parameters that clients percent-encode twice by contract."""
+        return frozenset(name for name, schema in self.path_schemas.items() if schema.double_encoded)
+
+    @cached_property
+    def body_shape(self) -> Any:
+        """The wire shape of the request body, None without one."""
+        if not isroutine(self.accepts):
+            return self.accepts
+        first = next(iter(signature(self.accepts).parameters))
+        return get_type_hints(self.accepts, include_extras=True)[first]
+
+    @cached_property
+    def answer_shape(self) -> Any:
+        """The wire shape of a success, None where it has no body."""
+        if not isroutine(self.returns):
+            return self.returns
+        return get_type_hints(self.returns, include_extras=True)["return"]
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Required, Union, get_args, get_origin, get_type_hints
 
 from typing_extensions import is_typeddict
 
@@ -24,9 +24,11 @@ from emulator.errors import InvalidRequest
 class Schema:
     """What a Swagger document says about a value beyond its Python type.
 
-    `names` spells an enumeration as text, `numbers` as integers; `key` is the wire name where it cannot be derived
-    from the attribute's; `values_from` names the operation that lists the valid values, `lenient` marks a member
-    that is declared as required while real callers leave it out.
+    `names` spells an enumeration as text, `numbers` as integers, `choices` one that has no integers at all; `key` is
+    the wire name where it cannot be derived from the attribute's; `values_from` names the operation that lists the
+    valid values, `known` holds those seen without being declared; `lenient` marks a member that is declared as
+    required while real callers leave it out, `callback_url` one the calling engine fills; `double_encoded` is a
+    path value that is percent-encoded twice.
     """
 
     format: str | None = None
@@ -40,7 +42,18 @@ class Schema:
     hidden: bool = False
     values_from: str | None = None
     known: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     lenient: bool = False
+    callback_url: bool = False
+    double_encoded: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Let pydantic check what only this schema knows: the names of an enumeration, the ways to write bytes."""
+        inner = handler(source)
+        for check in (_named(self.names), _bytes_as_text if self.format == "byte" else None):
+            if check is not None:
+                inner = {"type": "function-before", "function": {"type": "no-info", "function": check}, "schema": inner}
+        return inner
 
 
 Int32 = Annotated[int, Schema(format="int32")]
@@ -115,6 +128,26 @@ def read_flag(text: str) -> bool | None:
     return _FLAGS.get(text.lower())
 
 
+def _named(names: type[IntEnum] | None) -> Callable[[Any], Any] | None:
+    if names is None:
+        return None
+
+    def check(value: Any) -> Any:
+        found = _choices(names).get(str(value).strip().lower())
+        if found is None:
+            raise ValueError(f"must be one of {', '.join(names.__members__)}")
+        return found
+
+    return check
+
+
+def _bytes_as_text(value: Any) -> Any:
+    """Bytes the way Logic Apps passes them on, an object with their type, as a data URI."""
+    if isinstance(value, dict) and isinstance(content := value.get("$content"), str):
+        return f"data:{value.get('$content-type', '')};base64,{content}"
+    return value
+
+
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 _INT32 = range(-(2**31), 2**31)
 
@@ -154,10 +187,15 @@ def choice(names: type[IntEnum], text: str, where: str) -> str:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _choices(names: type[IntEnum]) -> Mapping[str, str]:
     by_name = {name.lower(): name for name in names.__members__}
     return by_name | {str(member.value): name for name, member in names.__members__.items()}
+
+
+def snake_case(name: str) -> str:
+    """The keyword a wire name becomes: `messageId` is `message_id`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
 def _camel(attribute: str) -> str:
@@ -181,6 +219,11 @@ def members_of(shape: Any) -> dict[str, Any]:
         return hints
     filled = dict(zip(origin.__parameters__, get_args(shape), strict=True))
     return {name: _fill(hint, filled) for name, hint in hints.items()}
+
+
+def required_members(shape: Any) -> tuple[str, ...]:
+    """The members declared as required: those marked `Required`, whatever the shape's totality says of answers."""
+    return tuple(name for name, hint in members_of(shape).items() if get_origin(hint) is Required)
 
 
 def _fill(hint: Any, filled: Mapping[Any, Any]) -> Any:

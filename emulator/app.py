@@ -1,0 +1,41 @@
+"""The composition root: builds the parts in order and wires them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from emulator.clock import Clock
+from emulator.operations import OPERATIONS
+from emulator.sandbox import Sandboxes
+from emulator.server.admin import admin_routes
+from emulator.server.connector import Connector
+from emulator.settings import Settings
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Starlette:
+    """An ASGI app that serves the connector and its admin API; two apps in one process share nothing.
+
+    `clock` replaces the system's for every sandbox. The app's `state.sandboxes` is the registry behind it.
+    """
+    settings = settings or Settings()
+    sandboxes = Sandboxes(settings, clock)
+    for name in filter(None, (one.strip() for one in settings.seed.split(","))):
+        if name not in sandboxes.connection_ids():
+            sandboxes.seed(sandboxes.default, name, name)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        sandboxes.close()
+
+    app = Starlette(
+        routes=admin_routes(sandboxes),
+        middleware=[Middleware(Connector, operations=OPERATIONS, sandboxes=sandboxes, settings=settings)],
+        lifespan=lifespan,
+    )
+    app.state.sandboxes = sandboxes
+    return app

@@ -1,0 +1,159 @@
+"""The command `outlook-emulator`. Each subcommand imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from emulator.settings import Settings, options
+
+_URL = "OUTLOOK_EMULATOR_URL"
+_DEFAULT_URL = "http://127.0.0.1:4365"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 done, 1 failed, 2 misused."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] | None = getattr(given, "run", None)
+    if run is None:
+        parser.print_help()
+        return 2
+    return run(given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="outlook-emulator", description="A local double of Microsoft's Outlook.com connector."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _serve_command(commands)
+    operations = commands.add_parser("operations", help="show which operations of the connector are served")
+    operations.add_argument("--json", action="store_true", help="as JSON")
+    operations.set_defaults(run=_operations)
+    swagger = commands.add_parser("swagger", help="print the connector's Swagger 2.0 document")
+    swagger.set_defaults(run=_swagger)
+    _client_commands(commands)
+    return parser
+
+
+def _serve_command(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="run the emulator")
+    for option in options():
+        serve.add_argument(
+            option.flag,
+            dest=option.name,
+            metavar=option.name.upper(),
+            help=f"{option.help} (default {option.default!r}; ${option.variable})".replace("%", "%%"),
+        )
+    serve.set_defaults(run=_serve)
+
+
+def _client_commands(commands: Any) -> None:
+    url = {"default": os.environ.get(_URL, _DEFAULT_URL), "help": f"a running emulator (${_URL})"}
+    health = commands.add_parser("health", help="tell whether a running emulator answers")
+    health.add_argument("--url", **url)
+    health.set_defaults(run=_health)
+    seed = commands.add_parser("seed", help="load a sample mailbox into a running emulator")
+    seed.add_argument("name", help="a sample's name, or the folder that holds its mailbox.toml")
+    seed.add_argument("--connection", default="", help="connection id to load it under (default: its name)")
+    seed.add_argument("--sandbox", default="default")
+    seed.add_argument("--url", **url)
+    seed.set_defaults(run=_seed)
+    reset = commands.add_parser("reset", help="put a sandbox of a running emulator back to how it was made")
+    reset.add_argument("--sandbox", default="default")
+    reset.add_argument("--url", **url)
+    reset.set_defaults(run=_reset)
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from emulator.serving import serve
+
+    try:
+        base = asdict(Settings.from_environment())
+        for option in options():
+            if (text := getattr(given, option.name)) is not None:
+                base[option.name] = option.read(text)
+        return serve(Settings(**base))
+    except (ValueError, OSError) as error:
+        return _fail(str(error))
+
+
+def _operations(given: argparse.Namespace) -> int:
+    from emulator.operations import OPERATIONS
+    from emulator.operations.coverage import coverage
+
+    rows = coverage(OPERATIONS)
+    if given.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    width = max(len(row["id"]) for row in rows)
+    for row in rows:
+        versions = ",".join(f"V{version}" for version in row["versions"])
+        served = "served" if row["served"] else "not served"
+        print(f"{row['id']:{width}}  {row['method']:6}  {versions:8}  {served:10}  {row['path']}")
+    print(f"{sum(row['served'] for row in rows)} of {len(rows)} operations served")
+    return 0
+
+
+def _swagger(given: argparse.Namespace) -> int:
+    from emulator.operations import OPERATIONS
+    from emulator.server.document import swagger
+
+    print(json.dumps(swagger(OPERATIONS), indent=1))
+    return 0
+
+
+def _health(given: argparse.Namespace) -> int:
+    status, text = _call("GET", f"{given.url}/readyz")
+    return 0 if status == 200 else _fail(f"{given.url} does not answer: {text}")
+
+
+def _seed(given: argparse.Namespace) -> int:
+    order = {"name": given.name, "connection": given.connection or None}
+    return _report(_call("POST", f"{given.url}/_emulator/api/sandboxes/{given.sandbox}/seed", order))
+
+
+def _reset(given: argparse.Namespace) -> int:
+    return _report(_call("POST", f"{given.url}/_emulator/api/sandboxes/{given.sandbox}/reset"))
+
+
+def _report(answer: tuple[int, str]) -> int:
+    status, text = answer
+    if 200 <= status < 300:
+        print(text)
+        return 0
+    with suppress(ValueError, KeyError, TypeError):
+        text = json.loads(text)["message"].partition("\r\n")[0]
+    return _fail(text)
+
+
+def _call(method: str, url: str, body: object = None) -> tuple[int, str]:
+    """One request to a running emulator: status and text, status 0 when nobody answers."""
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url, data, {"Content-Type": "application/json"}, method=method)
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return int(answer.status), answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+    except (URLError, OSError, ValueError) as error:
+        return 0, str(getattr(error, "reason", error))
+
+
+def _fail(text: str) -> int:
+    print(f"outlook-emulator: {text}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

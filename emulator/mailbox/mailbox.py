@@ -1,0 +1,61 @@
+"""The mailbox a request works on, and what the functions in this package need to know about their surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from emulator.ids import IdKind, decode, encode
+from emulator.store.database import Database
+from emulator.store.records import Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The limits mail lives under; sizes are in bytes."""
+
+    max_mail_bytes: int = 50 * 1024 * 1024
+    max_inline_image_bytes: int = 1024 * 1024
+    max_top: int = 1000
+    filter_window: int = 250
+
+
+class Caller:
+    """Who asks: the request headers that the connector copies into the mails it sends."""
+
+    __slots__ = ("header",)
+
+    def __init__(self, header: Callable[[str], str | None]) -> None:
+        self.header = header
+
+
+NOBODY = Caller(lambda name: None)
+"""The caller behind what no request caused, such as seeds and mail from outside."""
+
+
+class Mailbox:
+    """One owner's mailbox as one request sees it: its data, the instant, and the source of ids.
+
+    Lives as long as the request. `now` is in microseconds since 1970 and was read once.
+    """
+
+    __slots__ = ("caller", "chance", "db", "now", "owner", "rules")
+
+    def __init__(
+        self, db: Database, owner: Owner, now: int, chance: Random, rules: Rules, caller: Caller = NOBODY
+    ) -> None:
+        self.db = db
+        self.owner = owner
+        self.now = now
+        self.chance = chance
+        self.rules = rules
+        self.caller = caller
+
+    def id_of(self, kind: IdKind, key: int) -> str:
+        """The wire id of something in this mailbox."""
+        return encode(kind, self.owner.id, key)
+
+    def key_of(self, kind: IdKind, text: str, name: str) -> int:
+        """The key behind a wire id; raises InvalidId or NotFound, naming the parameter."""
+        return decode(kind, self.owner.id, text, name)

@@ -1,0 +1,92 @@
+"""What a reader sees of a mail body, as plain text."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+PREVIEW_LENGTH = 255
+
+# Every pattern either matches on from its first characters or gives up at once (possessive repeats), so that no
+# input, however broken, makes them look at a character more than a few times.
+_UNSEEN = re.compile(
+    r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->)?|<(script|style|title)\b[^<]*+(?:<(?!/\1\b)[^<]*+)*+", re.IGNORECASE
+)
+# Tag names are captured: splitting on this pattern gives texts and names in turn. Quoted values may hold a `>`.
+_TAG = re.compile(
+    r"<(/?[a-zA-Z]\w*|[/!?])[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?",
+)
+_AT_LINE_START = re.compile(r"\n[\v ]*\v")
+_EMPTY_LINES = re.compile(r"\n{3,}")
+
+_BLOCKS = ["p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd", "tr", "table"]
+_BLOCKS += ["blockquote", "pre", "article", "section", "header", "footer", "figure", "center", "hr", "body"]
+
+
+def _breaks() -> dict[str, str]:
+    # A vertical tab stands for "a new line unless one has just begun"; a table lookup is what keeps previews cheap.
+    breaks = {"br": "\n"} | dict.fromkeys(_BLOCKS, "\v") | {f"/{name}": "\n" for name in _BLOCKS}
+    return breaks | {name.upper(): line_end for name, line_end in breaks.items()}
+
+
+_BREAKS = _breaks()
+
+# Room for a tag or an entity that the window's edge cut in two.
+_MARGIN = 64
+_FIRST_WINDOW = 1024
+
+
+def plain_text(html: str, limit: int | None = None) -> str:
+    """The visible text of an HTML body, with `\\r\\n` line ends, no runs of blanks and at most one empty line in a row.
+
+    With a `limit` it gives that many characters at most, and reads no more of `html` than they need. Takes time in
+    proportion to what it reads, and never fails: what is not HTML is text.
+    """
+    if limit is None:
+        return _visible(html)
+    window = max(_FIRST_WINDOW, 4 * limit)
+    while window < len(html):
+        text = _visible(html[:window])
+        if len(text) >= limit + _MARGIN:
+            return text[:limit]
+        window *= 8
+    return _visible(html)[:limit]
+
+
+def preview(body: str, is_html: bool) -> str:
+    """The first 255 characters of the visible text: what the connector shows as `BodyPreview`, line ends kept."""
+    if is_html:
+        return plain_text(body, PREVIEW_LENGTH)
+    start = body[:PREVIEW_LENGTH]
+    if start[:1].isspace():
+        start = body.lstrip()[:PREVIEW_LENGTH]
+    return start
+
+
+def _visible(html: str) -> str:
+    text = " ".join(_without_unseen(html).split())
+    pieces = _TAG.split(text)
+    pieces[1::2] = [_BREAKS.get(name, "") for name in pieces[1::2]]
+    text = "".join(pieces)
+    has_entities = "&" in text
+    if has_entities:
+        text = unescape(text)
+    text = _AT_LINE_START.sub("\n", text).replace("\v", "\n")
+    if has_entities or "  " in text or " \n" in text or "\n " in text:
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    text = text.strip()
+    if "\n\n\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", text)
+    return text.replace("\n", "\r\n")
+
+
+def _without_unseen(html: str) -> str:
+    folded = html.lower()
+    end = folded.find("</head>")
+    # Lowercasing can lengthen a text, and then positions in the two differ.
+    if end >= 0 and len(folded) == len(html):
+        start = folded.find("<head", 0, end)
+        html = html[:start] + html[end:] if start >= 0 else html
+    if "<!--" in html or "<style" in folded or "<script" in folded or "<title" in folded:
+        return _UNSEEN.sub("", html)
+    return html

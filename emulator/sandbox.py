@@ -1,0 +1,270 @@
+"""Sandboxes: isolated worlds of mailboxes, and the registry that finds one by the connection id in a URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from emulator.clock import Clock, SystemClock
+from emulator.errors import Conflict, InvalidRequest, NotFound
+from emulator.mailbox import addresses, changes, delivery, find, folders
+from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
+from emulator.settings import Settings
+from emulator.store import sql
+from emulator.store.database import Database
+from emulator.store.records import Departed, Owner
+
+if TYPE_CHECKING:
+    from emulator.seeds import Seed
+
+DEFAULT = "default"
+"""The sandbox that connection ids nobody made belong to."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CONNECTION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_SEEDS = "seeds"
+
+
+class Sandbox:
+    """One world: database, clock, seeded chance, and the mailboxes its connections open.
+
+    Lives until it is deleted or the server stops; `close` it.
+    """
+
+    def __init__(self, name: str, db: Database, clock: Clock, settings: Settings) -> None:
+        self.name = name
+        self.db = db
+        self.clock = clock
+        self.settings = settings
+        self.rules = Rules(
+            max_mail_bytes=settings.max_mail_bytes,
+            max_inline_image_bytes=settings.max_inline_image_bytes,
+            max_top=settings.max_top,
+            filter_window=settings.filter_window,
+        )
+        self._start_chance()
+
+    def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
+        """An owner's mailbox for the length of one request, which sees the single instant `now`."""
+        return Mailbox(self.db, owner, self.clock.now() if now is None else now, self.chance, self.rules, caller)
+
+    def connections(self) -> dict[str, Owner]:
+        """Every connection id of this sandbox and the mailbox it opens."""
+        return {row[0]: Owner._make(row[1:]) for row in self.db.all(sql.CONNECTIONS, {})}
+
+    def connect(self, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()) -> Owner:
+        """Open a mailbox by a new connection id; the mailbox is made when the address has none yet.
+
+        `send_as` lists further addresses the owner is granted. Raises InvalidRequest and Conflict.
+        """
+        if not _CONNECTION_ID.fullmatch(connection_id):
+            shown = connection_id[:130]
+            raise InvalidRequest(f"A connection id has 1 to 128 letters, digits or .-_~, unlike '{shown}'.")
+        owner_address = _single(address, "address")
+        granted = [_single(one, "sendAs").lower() for one in send_as]
+        with self.db.transaction():
+            owner = self._owner(owner_address.lower(), display_name)
+            self.db.execute(sql.INSERT_CONNECTION, {"id": connection_id, "mailbox_id": owner.id})
+            for one in granted:
+                self.db.execute(sql.INSERT_GRANT, {"mailbox_id": owner.id, "address": one})
+        return owner
+
+    def grants(self, owner: Owner) -> list[str]:
+        """The addresses an owner may send as, besides the own one."""
+        return [row[0] for row in self.db.all(sql.GRANTS, {"mailbox_id": owner.id})]
+
+    def outbox(self) -> list[Departed]:
+        """The mails that left the sandbox, oldest first."""
+        return [Departed._make(row) for row in self.db.all(sql.DEPARTURES, {})]
+
+    def plant(self, seed: Seed, connection_id: str) -> Owner:
+        """Make a sample mailbox and everything in it, all at once."""
+        with self.db.transaction():
+            owner = self.connect(connection_id, seed.address, seed.display_name)
+            mailbox = self.mailbox(owner)
+            for names in seed.folders:
+                folders.ensure(mailbox, names)
+            keys: dict[tuple[str, ...], int] = {}
+            for one in seed.mails:
+                if one.folder not in keys:
+                    keys[one.folder] = folders.ensure(mailbox, one.folder)
+                delivery.deliver(
+                    mailbox,
+                    one.mail,
+                    folder_id=keys[one.folder],
+                    received=one.received,
+                    is_read=one.is_read,
+                    is_flagged=one.is_flagged,
+                )
+            find.catch_up(mailbox)
+        return owner
+
+    def reset(self) -> None:
+        """Back to how it was made: the same connections and owners, sample mailboxes fresh, nothing else."""
+        seeds = dict(self._seeds())
+        kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
+        self.db.reset()
+        self._start_chance()
+        for id, name in seeds.items():
+            self.seed(name, id)
+        for id, owner, granted in kept:
+            self.connect(id, owner.address, owner.display_name, granted)
+
+    def seed(self, name: str, connection_id: str) -> Owner:
+        """Load a sample mailbox by name, and remember it for `reset`."""
+        from emulator.seeds import load
+
+        owner = self.plant(load(name), connection_id)
+        remembered = [*self._seeds(), (connection_id, name)]
+        text = "\n".join(f"{id} {seed}" for id, seed in remembered)
+        self.db.execute(sql.SET_FACT, {"key": _SEEDS, "value": text})
+        return owner
+
+    def close(self) -> None:
+        self.db.close()
+
+    def _seeds(self) -> Iterator[tuple[str, str]]:
+        row = self.db.one(sql.FACT, {"key": _SEEDS})
+        for line in row[0].splitlines() if row else ():
+            id, _, name = line.partition(" ")
+            yield id, name
+
+    def _owner(self, address: str, display_name: str) -> Owner:
+        row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
+        if row is None:
+            values = {"address": address, "display_name": display_name or address.partition("@")[0]}
+            folders.create_well_known(self.db, self.db.insert(sql.INSERT_MAILBOX, values))
+            row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
+            delivery.claim(self.mailbox(Owner._make(row)))
+        elif display_name and display_name != row[2]:
+            self.db.execute(sql.RENAME_OWNER, {"mailbox_id": row[0], "display_name": display_name})
+            row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
+        return Owner._make(row)
+
+    def _start_chance(self) -> None:
+        # The feed's position joins the seed: a restarted sandbox must not hand out the same ids again.
+        self.chance = Random(f"{self.settings.chance} {self.name} {changes.last(self.db)}")
+
+
+class Sandboxes:
+    """All sandboxes of a server, and which of them each connection id belongs to."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self._by_name: dict[str, Sandbox] = {}
+        self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
+        for name in self._stored_names():
+            self._open(name)
+        if DEFAULT not in self._by_name:
+            self._open(DEFAULT)
+
+    def find(self, connection_id: str) -> tuple[Sandbox, Owner]:
+        """The sandbox and mailbox a connection id opens; an unknown one is made on first use, unless refused."""
+        found = self._by_connection.get(connection_id)
+        if found is not None:
+            return found
+        if self.settings.unknown_connections == "refuse":
+            raise NotFound(f"No connection '{connection_id[:130]}' exists.")
+        self.connect(self.default, connection_id, f"{connection_id}@{self.settings.domain}")
+        return self._by_connection[connection_id]
+
+    def connect(
+        self, sandbox: Sandbox, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()
+    ) -> Owner:
+        """Add a connection to a sandbox. Raises Conflict when any sandbox has the id."""
+        self._check_free(connection_id)
+        sandbox.connect(connection_id, address, display_name, send_as)
+        self._learn(sandbox)
+        return self._by_connection[connection_id][1]
+
+    def seed(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
+        """Load a sample mailbox under a connection id. Raises Conflict and InvalidRequest."""
+        self._check_free(connection_id)
+        sandbox.seed(name, connection_id)
+        self._learn(sandbox)
+        return self._by_connection[connection_id][1]
+
+    @property
+    def default(self) -> Sandbox:
+        return self._by_name[DEFAULT]
+
+    def connection_ids(self) -> frozenset[str]:
+        """Every connection id that is taken, in any sandbox."""
+        return frozenset(self._by_connection)
+
+    def all(self) -> list[Sandbox]:
+        return list(self._by_name.values())
+
+    def named(self, name: str) -> Sandbox:
+        """The sandbox of that name. Raises NotFound."""
+        if name not in self._by_name:
+            raise NotFound(f"No sandbox '{name[:100]}' exists.")
+        return self._by_name[name]
+
+    def create(self, name: str) -> Sandbox:
+        """A new, empty sandbox. Raises InvalidRequest for a bad name, Conflict for a taken one."""
+        if not _NAME.fullmatch(name):
+            raise InvalidRequest(f"A sandbox name has 1 to 64 letters, digits, - or _, unlike '{name[:70]}'.")
+        if name in self._by_name:
+            raise Conflict(f"A sandbox '{name}' exists already.")
+        return self._open(name)
+
+    def reset(self, name: str) -> Sandbox:
+        """Reset a sandbox; see `Sandbox.reset`."""
+        sandbox = self.named(name)
+        sandbox.reset()
+        self._learn(sandbox)
+        return sandbox
+
+    def delete(self, name: str) -> None:
+        """Remove a sandbox with everything in it, its file included. The default one stays (Conflict)."""
+        if name == DEFAULT:
+            raise Conflict("The default sandbox cannot be deleted; reset it instead.")
+        sandbox = self.named(name)
+        self._forget(sandbox)
+        del self._by_name[name]
+        sandbox.close()
+        if sandbox.db.path is not None:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{sandbox.db.path}{suffix}").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        for sandbox in self._by_name.values():
+            sandbox.close()
+
+    def _stored_names(self) -> list[str]:
+        if not self.settings.data:
+            return []
+        folder = Path(self.settings.data)
+        folder.mkdir(parents=True, exist_ok=True)
+        return sorted(one.stem for one in folder.glob("*.sqlite") if _NAME.fullmatch(one.stem))
+
+    def _open(self, name: str) -> Sandbox:
+        path = Path(self.settings.data) / f"{name}.sqlite" if self.settings.data else None
+        sandbox = Sandbox(name, Database(path), self.clock, self.settings)
+        self._by_name[name] = sandbox
+        self._learn(sandbox)
+        return sandbox
+
+    def _check_free(self, connection_id: str) -> None:
+        if connection_id in self._by_connection:
+            raise Conflict(f"The connection '{connection_id}' exists already.")
+
+    def _learn(self, sandbox: Sandbox) -> None:
+        self._forget(sandbox)
+        self._by_connection |= {id: (sandbox, owner) for id, owner in sandbox.connections().items()}
+
+    def _forget(self, sandbox: Sandbox) -> None:
+        for id in [id for id, (home, _) in self._by_connection.items() if home is sandbox]:
+            del self._by_connection[id]
+
+
+def _single(address: str, member: str) -> str:
+    found = addresses.parse(member, address)
+    if len(found) != 1:
+        raise InvalidRequest(f"'{member}' must be one mail address, not '{address[:200]}'.")
+    return found[0].address

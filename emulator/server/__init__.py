@@ -1,0 +1,1 @@
+"""How the connector is served: the only package, with app.py, that imports Starlette."""

@@ -1,0 +1,100 @@
+"""One request on its way to an answer, and the two ends of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from starlette.types import Receive, Scope, Send
+
+from emulator.errors import BodyTooLarge, InvalidRequest
+from emulator.operations.operation import Operation
+from emulator.sandbox import Sandbox
+from emulator.store.records import Owner
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class Answer(NamedTuple):
+    """A finished answer; `headers` come on top of those every answer has."""
+
+    status: int
+    body: bytes = b""
+    headers: RawHeaders = ()
+
+
+class Exchange:
+    """What is known of a request; filled in as it is routed. Lives as long as the request.
+
+    `now` is the sandbox's clock, read once, in microseconds since 1970.
+    """
+
+    __slots__ = (
+        "_headers",
+        "_receive",
+        "connection_id",
+        "now",
+        "operation",
+        "owner",
+        "path_values",
+        "sandbox",
+        "scope",
+    )
+
+    sandbox: Sandbox
+    owner: Owner
+    operation: Operation
+    path_values: list[str]
+    connection_id: str
+    now: int
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._headers: dict[bytes, bytes] | None = None
+
+    def header(self, name: str) -> str | None:
+        """A request header by its lower-case name."""
+        if self._headers is None:
+            self._headers = dict(self.scope["headers"])
+        value = self._headers.get(name.encode("ascii"))
+        return None if value is None else value.decode("latin-1")
+
+    async def body(self, limit: int) -> bytes:
+        """The whole request body. Raises BodyTooLarge before reading more than `limit` bytes."""
+        announced = self.header("content-length") or "0"
+        if not announced.isdigit():
+            raise InvalidRequest("The header Content-Length must be a number.")
+        if int(announced) > limit:
+            raise BodyTooLarge(limit)
+        return await read_body(self._receive, limit)
+
+
+Handler = Callable[[Exchange], Awaitable[Answer]]
+"""What turns an exchange into an answer. Limits, faults and the journal wrap one handler in another."""
+Wrapper = Callable[[Handler], Handler]
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """A request body from its parts. Raises BodyTooLarge, and InvalidRequest when the caller hangs up half-way."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and message["type"] == "http.request":
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise BodyTooLarge(limit)
+    if message["type"] == "http.disconnect":
+        raise InvalidRequest("The request body ended early.")
+    return b"".join(parts)
+
+
+async def send_answer(send: Send, answer: Answer, common: list[tuple[bytes, bytes]]) -> None:
+    """Put an answer on the wire."""
+    headers: list[Any] = [*common, (b"content-length", b"%d" % len(answer.body)), *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,73 @@
+"""The OpenAPI 3.1 document of the admin API, generated from its rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from emulator.server.document import describe, describe_all
+
+if TYPE_CHECKING:
+    from emulator.server.admin import Verb
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+def openapi(verbs: Iterable[Verb], root: str) -> dict[str, Any]:
+    """The document of the admin API below `root`."""
+    rows = list(verbs)
+    paths: dict[str, Any] = {}
+    for verb in rows:
+        paths.setdefault(verb.path, {})[verb.method.lower()] = _operation(verb)
+    shapes = [shape for verb in rows for shape in (verb.accepts, verb.returns)]
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Outlook Connector Emulator: admin API", "version": "1"},
+        "servers": [{"url": root}],
+        "paths": paths,
+        "components": {"schemas": describe_all(shapes)},
+    }
+    return _modern(document)  # type: ignore[no-any-return]
+
+
+def _operation(verb: Verb) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": verb.id,
+        "summary": verb.summary,
+        "responses": {str(verb.status): _success(verb), "4XX": {"description": "Refused, in the connector's shape"}},
+    }
+    if names := _PLACEHOLDER.findall(verb.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
+    if verb.accepts is not None:
+        described["requestBody"] = {"required": True, "content": _content(verb)}
+    return described
+
+
+def _content(verb: Verb) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": describe(verb.accepts)}}
+    if verb.consumes_mime:
+        content["message/rfc822"] = {"schema": {"type": "string", "format": "binary"}}
+    return content
+
+
+def _success(verb: Verb) -> dict[str, Any]:
+    if verb.returns is None:
+        return {"description": "Done"}
+    return {"description": "Done", "content": {"application/json": {"schema": describe(verb.returns)}}}
+
+
+def _modern(value: Any) -> Any:
+    """A described value in OpenAPI 3.1's words: references into components, null as a type."""
+    if isinstance(value, list):
+        return [_modern(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    described = {name: _modern(part) for name, part in value.items() if name != "x-nullable"}
+    if "$ref" in described:
+        described["$ref"] = described["$ref"].replace("#/definitions/", "#/components/schemas/")
+    if value.get("x-nullable") and isinstance(described.get("type"), str):
+        described["type"] = [described["type"], "null"]
+    return described

@@ -1,0 +1,85 @@
+"""One table of settings: flags, environment variables and the README's table all come from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, NamedTuple
+
+ENVIRONMENT_PREFIX = "OUTLOOK_EMULATOR_"
+
+
+def _setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a server behaves; lives as long as its app. Sizes are in bytes."""
+
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(4365, "port to listen on; 0 picks a free one")
+    data: str = _setting("", "folder for one SQLite file a sandbox; empty keeps everything in memory")
+    seed: str = _setting("", "sample mailboxes to load at start, split by commas")
+    authorization: str = _setting(
+        "any", "credential to demand: `any` Bearer or Key, `none`, or the exact text after the scheme"
+    )
+    unknown_connections: str = _setting(
+        "create", "what a connection id not seen before leads to: a new mailbox, or 404", ("create", "refuse")
+    )
+    domain: str = _setting("outlook.com", "domain of the addresses that new mailboxes are given")
+    chance: int = _setting(4365, "seed of the generator behind ids, so that a run repeats")
+    source: str = _setting("outlook-emulator.localhost", "host that error bodies name as their source")
+    max_mail_bytes: int = _setting(50 * 1024 * 1024, "largest mail content, attachments included")
+    max_inline_image_bytes: int = _setting(1024 * 1024, "largest inline image, as base64 text")
+    max_body_bytes: int = _setting(100 * 1024 * 1024, "largest request body that is read")
+    max_top: int = _setting(1000, "largest page of mails")
+    filter_window: int = _setting(250, "how many of the newest mails address and subject filters look at")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """The settings that `OUTLOOK_EMULATOR_…` variables ask for. Raises ValueError, naming the variable."""
+        given = {}
+        for option in options():
+            if (text := environment.get(option.variable)) is not None:
+                given[option.name] = option.read(text)
+        return cls(**given)
+
+
+class Option(NamedTuple):
+    """One setting as the outside names it."""
+
+    name: str
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    def read(self, text: str) -> Any:
+        """The value that `text` stands for. Raises ValueError."""
+        if self.choices and text not in self.choices:
+            raise ValueError(f"{self.variable} must be one of {', '.join(self.choices)}, not '{text}'")
+        if not isinstance(self.default, int):
+            return text
+        try:
+            number = int(text)
+        except ValueError:
+            raise ValueError(f"{self.variable} must be a number, not '{text}'") from None
+        if number < 0:
+            raise ValueError(f"{self.variable} must not be negative, but is {number}")
+        return number
+
+
+def options() -> Iterator[Option]:
+    """Every setting, in the order of the table."""
+    for one in fields(Settings):
+        assert one.default is not MISSING
+        yield Option(one.name, one.default, one.metadata["help"], one.metadata["choices"])

@@ -1,0 +1,123 @@
+"""One SQLite database a sandbox, in memory or in a file, used from one thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from emulator.store import sql
+
+SCHEMA_VERSION = 1
+"""Stored in each file; a file of another version is refused rather than misread."""
+
+
+class IncompatibleFile(Exception):
+    """A data file that is no database of this version of the emulator."""
+
+
+class Database:
+    """A sandbox's state. Lives as long as its sandbox; `close` it.
+
+    Reads outside a transaction see the latest commit: there is one connection and no await between statements.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._connection = _open(path)
+        self.path = path
+        self.execute = self._connection.execute
+        self._transaction = Transaction(self._connection)
+
+    def one(self, statement: str, parameters: Mapping[str, Any]) -> Any:
+        """The first row as a tuple, or None."""
+        return self.execute(statement, parameters).fetchone()
+
+    def all(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+        return self.execute(statement, parameters).fetchall()
+
+    def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        """Run an insert and give the new row's id."""
+        return self.execute(statement, parameters).lastrowid or 0
+
+    def insert_many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._connection.executemany(statement, rows)
+
+    def transaction(self) -> Transaction:
+        """A block whose statements take effect together, or not at all when it raises."""
+        return self._transaction
+
+    def reset(self) -> None:
+        """Drop everything: the state of a database that was just made."""
+        _template().backup(self._connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Transaction:
+    """The write transaction of a database. An inner block joins the outer one."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._depth == 0:
+            self._execute("BEGIN IMMEDIATE")
+        self._depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+@lru_cache(maxsize=1)
+def _template() -> sqlite3.Connection:
+    """An empty database with the schema in place; copying its pages beats running the DDL again."""
+    connection = _connect(":memory:")
+    for statement in sql.SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return connection
+
+
+def _connect(where: str) -> sqlite3.Connection:
+    # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
+    return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    if path is None:
+        connection = _connect(":memory:")
+        _template().backup(connection)
+        return connection
+    connection = _connect(str(path))
+    try:
+        _prepare_file(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
+    return connection
+
+
+def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
+    # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == SCHEMA_VERSION:
+        return
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if version or tables:
+        connection.close()
+        raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
+    with Transaction(connection):
+        for statement in sql.SCHEMA:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

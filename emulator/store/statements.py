@@ -1,0 +1,231 @@
+"""Every statement the emulator runs, built once with SQLAlchemy Core and compiled to `sql.py` by `compile.py`.
+
+`STATEMENTS` maps the constant's name to a statement, or to a family of statements by variant.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlmodel import SQLModel
+
+from emulator.store import tables
+from emulator.store.records import (
+    AttachmentFacts,
+    Change,
+    Departed,
+    Folder,
+    Message,
+    Owner,
+    StoredMail,
+    facet_key,
+)
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+fact = _table(tables.Fact)
+mailbox = _table(tables.MailboxRow)
+connection = _table(tables.ConnectionRow)
+grant = _table(tables.Grant)
+folder = _table(tables.FolderRow)
+content = _table(tables.Content)
+attachment = _table(tables.AttachmentRow)
+message = _table(tables.MessageRow)
+change = _table(tables.ChangeRow)
+departure = _table(tables.Departure)
+indexed = _table(tables.Indexed)
+_ZERO: ColumnElement[Any] = literal_column("0")
+_ONE: ColumnElement[Any] = literal_column("1")
+
+
+def _columns(record: Any, *sources: Table) -> list[ColumnElement[Any]]:
+    """The columns that fill a record, in its order; the first source that has a name wins."""
+    return [next(source.c[name] for source in sources if name in source.c) for name in record._fields]
+
+
+def _insert(into: Table, *left_out: str) -> Executable:
+    return insert(into).values({c.name: bindparam(c.name) for c in into.c if c.name not in left_out})
+
+
+_MESSAGES = select(*_columns(Message, message, content)).join(content, content.c.id == message.c.content_id)
+_NEWEST_FIRST = (message.c.received.desc(), message.c.id.desc())
+_FACETS: dict[str, ColumnElement[bool]] = {
+    # Literals, not parameters: SQLite uses a partial index only where it can read the condition.
+    "unread": message.c.is_read == _ZERO,
+    "flagged": message.c.is_flagged == _ONE,
+    "attachment": message.c.has_attachments == _ONE,
+    "low": message.c.importance == _ZERO,
+    "normal": message.c.importance == _ONE,
+    "high": message.c.importance == literal_column("2"),
+}
+_RECEIVED = (message.c.received >= bindparam("since"), message.c.received < bindparam("until"))
+
+
+def _lists() -> dict[str, Executable]:
+    found: dict[str, Executable] = {}
+    either = (False, True)
+    for unread, flagged, attached, importance in product(either, either, either, ("", "low", "normal", "high")):
+        key = facet_key(unread, flagged, attached, importance)
+        conditions = [_FACETS[name] for name in key.split("+") if name]
+        found[key] = (
+            _MESSAGES.where(message.c.folder_id == bindparam("folder_id"), *_RECEIVED, *conditions)
+            .order_by(*_NEWEST_FIRST)
+            .limit(bindparam("top"))
+            .offset(bindparam("skip"))
+        )
+    return found
+
+
+def _own(record: Any, source: Table, *keys: str) -> Executable:
+    """Select a record by the named columns."""
+    return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
+
+
+STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
+    # the sandbox
+    "FACT": select(fact.c.value).where(fact.c.key == bindparam("key")),
+    "SET_FACT": insert(fact).prefix_with("OR REPLACE").values(key=bindparam("key"), value=bindparam("value")),
+    "INSERT_MAILBOX": _insert(mailbox, "id", "inbox_id", "sent_id", "deleted_id"),
+    "SET_MAILBOX_FOLDERS": update(mailbox)
+    .where(mailbox.c.id == bindparam("mailbox_id"))
+    .values({name: bindparam(name) for name in ("inbox_id", "sent_id", "deleted_id")}),
+    "RENAME_OWNER": update(mailbox)
+    .where(mailbox.c.id == bindparam("mailbox_id"))
+    .values(display_name=bindparam("display_name")),
+    "MAILBOX": _own(Owner, mailbox, "id"),
+    "MAILBOX_BY_ADDRESS": _own(Owner, mailbox, "address"),
+    "INSERT_CONNECTION": _insert(connection),
+    "CONNECTIONS": select(connection.c.id, *_columns(Owner, mailbox))
+    .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
+    .order_by(connection.c.id),
+    "INSERT_GRANT": _insert(grant).prefix_with("OR IGNORE"),  # type: ignore[attr-defined]
+    "GRANT": select(grant.c.address).where(
+        grant.c.mailbox_id == bindparam("mailbox_id"), grant.c.address == bindparam("address")
+    ),
+    "GRANTS": select(grant.c.address).where(grant.c.mailbox_id == bindparam("mailbox_id")).order_by(grant.c.address),
+    # folders
+    "INSERT_FOLDER": _insert(folder, "id"),
+    "FOLDER": _own(Folder, folder, "id", "mailbox_id"),
+    "FOLDER_BY_WELL_KNOWN": _own(Folder, folder, "mailbox_id", "well_known"),
+    "ROOT_FOLDERS": select(*_columns(Folder, folder))
+    .where(folder.c.mailbox_id == bindparam("mailbox_id"), folder.c.parent_id.is_(None))
+    .order_by(folder.c.name, folder.c.id),
+    "CHILD_FOLDERS": select(*_columns(Folder, folder))
+    .where(folder.c.mailbox_id == bindparam("mailbox_id"), folder.c.parent_id == bindparam("parent_id"))
+    .order_by(folder.c.name, folder.c.id),
+    # mail
+    "INSERT_CONTENT": _insert(content, "id"),
+    "CONVERSATION_OF": select(content.c.conversation_id)
+    .where(content.c.message_id == bindparam("message_id"))
+    .limit(_ONE)
+    .offset(_ZERO),
+    "INSERT_ATTACHMENT": _insert(attachment, "id"),
+    "COPY_ATTACHMENTS": insert(attachment).from_select(
+        [c.name for c in attachment.c if c.name != "id"],
+        select(
+            *(
+                bindparam("to_content_id").label("content_id") if c.name == "content_id" else c
+                for c in attachment.c
+                if c.name != "id"
+            )
+        )
+        .where(attachment.c.content_id == bindparam("content_id"))
+        .order_by(attachment.c.id),
+    ),
+    "ATTACHMENTS": select(*_columns(AttachmentFacts, attachment))
+    .where(attachment.c.content_id == bindparam("content_id"))
+    .order_by(attachment.c.id),
+    "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
+    "ATTACHMENT_SIZES": select(func.coalesce(func.sum(attachment.c.size), _ZERO)).where(
+        attachment.c.content_id == bindparam("content_id")
+    ),
+    "STORED_MAIL": _own(StoredMail, content, "id"),
+    "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
+    "COPY_MESSAGE": insert(message).from_select(
+        [c.name for c in message.c if c.name != "id"],
+        select(
+            *(
+                bindparam("to_folder_id").label("folder_id") if c.name == "folder_id" else c
+                for c in message.c
+                if c.name != "id"
+            )
+        ).where(message.c.id == bindparam("id")),
+    ),
+    "DELETE_MESSAGE": delete(message).where(message.c.id == bindparam("id")),
+    "MARK_READ": update(message).where(message.c.id == bindparam("message_id")).values(is_read=_ONE),
+    "FLAG": update(message).where(message.c.id == bindparam("message_id")).values(is_flagged=_ONE),
+    "SET_LAST_VERB": update(message).where(message.c.id == bindparam("message_id")).values(last_verb=bindparam("verb")),
+    "MESSAGE": _MESSAGES.where(message.c.id == bindparam("id"), message.c.mailbox_id == bindparam("mailbox_id")),
+    "MESSAGE_BY_MESSAGE_ID": _MESSAGES.where(
+        content.c.message_id == bindparam("message_id"), message.c.mailbox_id == bindparam("mailbox_id")
+    )
+    .order_by(message.c.id)
+    .limit(_ONE)
+    .offset(_ZERO),
+    "LIST_MESSAGES": _lists(),
+    # search
+    "INDEXED": select(indexed.c.rowid_).where(indexed.c.message_id == bindparam("message_id")),
+    "SET_INDEXED": insert(indexed)
+    .prefix_with("OR REPLACE")
+    .values(message_id=bindparam("message_id"), rowid_=bindparam("rowid")),
+    "DELETE_INDEXED": delete(indexed).where(indexed.c.message_id == bindparam("message_id")),
+    "CHANGED_MESSAGES": select(change.c.item_id)
+    .where(change.c.seq > bindparam("seq"), change.c.kind == literal_column("'message'"))
+    .group_by(change.c.item_id)
+    .order_by(change.c.item_id),
+    "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
+    # the outside
+    "INSERT_DEPARTURE": _insert(departure, "id"),
+    "DEPARTURES": select(*_columns(Departed, departure, content))
+    .join(content, content.c.id == departure.c.content_id)
+    .order_by(departure.c.id),
+    "SET_DEPARTURE_RECIPIENTS": update(departure)
+    .where(departure.c.id == bindparam("departure_id"))
+    .values(recipients=bindparam("left")),
+    "DELETE_DEPARTURE": delete(departure).where(departure.c.id == bindparam("departure_id")),
+    "CONTENT_FACTS": select(content.c.importance, content.c.has_attachments).where(content.c.id == bindparam("id")),
+    "DEPARTURE": select(departure.c.content_id, departure.c.mailbox_id).where(departure.c.id == bindparam("id")),
+    # the change feed
+    "APPEND_CHANGE": _insert(change, "seq"),
+    "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),
+    "CHANGES": select(*_columns(Change, change))
+    .where(change.c.seq > bindparam("seq"))
+    .order_by(change.c.seq)
+    .limit(bindparam("top"))
+    .offset(_ZERO),
+}
+
+SEARCH_COLUMNS = (
+    "message_id",
+    "subject",
+    "body",
+    "sender",
+    "recipients_to",
+    "recipients_cc",
+    "recipients_bcc",
+    "attachments",
+    "tags",
+)
+RAW_STATEMENTS = {
+    "SEARCH": "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match"
+    " AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top",
+    "FORGET_MESSAGE": "DELETE FROM message_search WHERE rowid = :rowid",
+    "INDEX_MESSAGE": f"INSERT INTO message_search (rowid, {', '.join(SEARCH_COLUMNS)})"
+    f" VALUES (:rowid, {', '.join(f':{name}' for name in SEARCH_COLUMNS)})",
+}

@@ -1,0 +1,103 @@
+"""Reading a JSON body against its shape, as forgivingly as real callers need and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple, get_args, get_origin
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from emulator.errors import InvalidRequest
+from emulator.wire.base import Schema, is_shape, members_of, required_members, unwrap
+
+
+class _Member(NamedTuple):
+    name: str
+    schema: Schema
+    nested: Any
+    is_list: bool
+
+
+class BodyReader:
+    """Reads bodies of one shape: names match without case and underscores, unknown members and nulls are dropped.
+
+    The published Python client writes snake_case names where its generator lost the wire names, workflow samples write
+    lower-case ones. What is left is checked by pydantic.
+    """
+
+    def __init__(self, shape: Any) -> None:
+        self._members = _members(shape)
+        self._required = required_members(shape)
+        self._lenient = {one.name for one in self._members.values() if one.schema.lenient}
+        self._adapter: TypeAdapter[Any] = TypeAdapter(shape)
+
+    def read(self, data: bytes) -> Any:
+        """The body as its shape has it. Raises InvalidRequest, naming the member at fault."""
+        try:
+            parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError as error:
+            raise InvalidRequest(f"The request body is no valid JSON: {error}.") from None
+        named = self.rename(parsed, "")
+        try:
+            return self._adapter.validate_python(named)
+        except ValidationError as error:
+            raise _refusal(error) from None
+
+    def rename(self, parsed: Any, path: str) -> dict[str, Any]:
+        """An object with wire names and without nulls, defaults filled in; `path` says where it stands."""
+        if not isinstance(parsed, dict):
+            raise InvalidRequest(f"The {_place(path)} must be a JSON object.")
+        named = {one.name: one.schema.default for one in self._members.values() if one.schema.default is not None}
+        for key, value in parsed.items():
+            member = self._members.get(_folded(key))
+            if member is not None and value is not None:
+                named[member.name] = _rename_nested(member, value, path)
+        for name in self._required:
+            if name not in named:
+                if name not in self._lenient:
+                    raise InvalidRequest(f"The property '{path}{name}' is required.")
+                named[name] = ""
+        return named
+
+
+@cache
+def reader_of(shape: Any) -> BodyReader:
+    """The reader of a shape, made on first use."""
+    return BodyReader(shape)
+
+
+def _members(shape: Any) -> Mapping[str, _Member]:
+    found = {}
+    for name, hint in members_of(shape).items():
+        plain, schema, _ = unwrap(hint)
+        is_list = get_origin(plain) is list
+        inner = unwrap(get_args(plain)[0])[0] if is_list else plain
+        found[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list)
+    return found
+
+
+def _rename_nested(member: _Member, value: Any, path: str) -> Any:
+    if member.nested is None:
+        return value
+    reader, where = reader_of(member.nested), f"{path}{member.name}"
+    if not member.is_list:
+        return reader.rename(value, f"{where}.")
+    if not isinstance(value, list):
+        raise InvalidRequest(f"The property '{where}' must be a list.")
+    return [reader.rename(one, f"{where}[{index}].") for index, one in enumerate(value)]
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _place(path: str) -> str:
+    return f"property '{path[:-1]}'" if path else "request body"
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return InvalidRequest(f"The property '{place.removeprefix('.')}' is invalid: {first['msg']}.")

@@ -1,0 +1,37 @@
+"""Datasets and folders made into the shapes a designer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from emulator.mailbox.folders import PickedFolder
+from emulator.wire.metadata import DataSetsList, DataSetsMetadata, EntityListResponse, FilePickerFile
+
+
+def datasets(names: Sequence[str]) -> DataSetsList:
+    """The datasets by name; the context member is recorded, though no description declares it."""
+    found: dict[str, Any] = {
+        "@odata.context": "https://outlook-emulator.localhost/$metadata#datasets",
+        "value": [{"Name": name, "DisplayName": name.capitalize()} for name in names],
+    }
+    return cast(DataSetsList, found)
+
+
+def datasets_metadata(names: Sequence[str]) -> DataSetsMetadata:
+    """How the datasets are addressed (recorded): tables whose ids are escaped twice, and no blobs."""
+    return {
+        "tabular": {
+            "source": "list",
+            "displayName": "dataset",
+            "urlEncoding": "double",
+            "tableDisplayName": "Table",
+            "tablePluralName": "Tables",
+        },
+        "blob": None,
+    }
+
+
+def picked(folders: Sequence[PickedFolder]) -> EntityListResponse[FilePickerFile]:
+    """Folders as the folder picker lists them."""
+    return {"value": [{"Id": one.id, "DisplayName": one.name, "IsFolder": True, "Path": one.path} for one in folders]}

@@ -1,0 +1,120 @@
+"""What a reader sees of a mail body."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.mailbox import text
+from emulator.mailbox.text import PREVIEW_LENGTH, plain_text, preview
+
+HTML_PIECES = st.sampled_from(
+    [
+        *("<", ">", "<!--", "-->", "-", "<style>", "</style>", "<script", "</script>", "<head>", "</head>", "<title>"),
+        *("<p>", "</p>", "<br>", "<BR/>", "<div class='a>b'>", "</div>", "<b>", "</b>", '<a href="', '"', "'", "="),
+        *("&", "&amp;", "&nbsp;", "&#65;", ";", " ", "  ", "\n", "\r\n", "\t", "\v", "Ada", "é", "İ", "x < y"),
+    ]
+)
+HTML = st.lists(HTML_PIECES, max_size=60).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("Hello", "Hello"),
+        ("<p>Hello</p><p>you</p>", "Hello\r\nyou"),
+        ("one<br>two<br/>three<BR />four", "one\r\ntwo\r\nthree\r\nfour"),
+        ("Hello<div>you</div>", "Hello\r\nyou"),
+        ("<div><div>deep</div></div>next", "deep\r\n\r\nnext"),
+        ("<ul><li>one</li>\n  <li>two</li></ul>", "one\r\ntwo"),
+        ("a <b> bold </b> c", "a bold c"),
+        ("a<!-- not <b>this</b> -->b", "ab"),
+        ("<head><title>No</title>nor this</head><body>Yes</body>", "Yes"),
+        ("<style>p {color: red}</style>Yes<script>if (a < b) alert('</p>')</script>", "Yes"),
+        ("<STYLE>p {}</STYLE>Yes", "Yes"),
+        ("<header>Top</header><main>Rest</main>", "Top\r\nRest"),
+        ("Fish &amp; chips &lt;3 &euro;5", "Fish & chips <3 €5"),
+        ("one&nbsp;&nbsp; two", "one two"),
+        ("&lt;b&gt;", "<b>"),
+        ('<a title="a > b" href=x>link</a>', "link"),
+        ("2 < 3 and 5 > 4", "2 < 3 and 5 > 4"),
+        ("one<br><br><br><br>two", "one\r\n\r\ntwo"),
+        ("many \n\t words", "many words"),
+        ("cut <a href=", "cut"),
+        ("cut <!-- here", "cut"),
+        ("cut <style> p {", "cut"),
+        ("", ""),
+    ],
+)
+def test_only_what_is_seen_stays(html: str, expected: str) -> None:
+    """Markup, comments and what a browser hides are gone; blocks and breaks start new lines."""
+    assert expected == plain_text(html)
+
+
+@given(HTML, st.integers(0, 80))
+def test_a_limit_cuts_the_whole_text(html: str, limit: int) -> None:
+    """Reading only as much as the limit needs gives the start of what reading all of it gives."""
+    assert plain_text(html)[:limit] == plain_text(html, limit)
+
+
+@given(HTML.filter(str.strip), st.integers(0, 80))
+def test_a_limit_cuts_long_texts_alike(html: str, limit: int) -> None:
+    """Where the window ends, whatever it cuts in two, does not show in the text."""
+    body = f"{html} <p>Then &amp; there <b>again</b></p>" * 120
+
+    assert plain_text(body)[:limit] == plain_text(body, limit)
+
+
+@given(HTML)
+def test_lines_are_tidy(html: str) -> None:
+    """The text has no blanks at its ends, no runs of blanks and never two empty lines in a row."""
+    seen = plain_text(html)
+
+    assert seen.strip() == seen
+    assert "  " not in seen
+    assert "\r\n\r\n\r\n" not in seen
+    assert seen.count("\r\n") == seen.count("\n")
+
+
+def test_a_long_style_does_not_hide_the_text_behind_it() -> None:
+    """The window grows until there is enough to show."""
+    html = f"<html><head><style>{'p {margin: 0} ' * 20_000}</style></head><body><p>Found</p>{'x ' * 9_000}</body>"
+
+    assert plain_text(html, 12) == "Found\r\nx x x"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<a ", "<a b=", "<a b='", "<a b=\"'", "<!--", "<!-", "<style>", "</style", "<head>", "&#1", "<br>", "<div>"],
+)
+def test_hostile_input_takes_linear_work(piece: str) -> None:
+    """Half a megabyte of unfinished markup is read at all: anything quadratic would run for hours."""
+    assert isinstance(plain_text(piece * (500_000 // len(piece))), str)
+
+
+def test_a_huge_body_is_not_read_for_its_preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preview looks at the body's start only, whatever its size."""
+    seen: list[str] = []
+    read_all = text._visible
+    monkeypatch.setattr(text, "_visible", lambda html: (seen.append(html), read_all(html))[1])
+
+    preview("<p>Dear all</p>" * 500_000, is_html=True)
+
+    assert sum(map(len, seen)) < 5_000
+
+
+def test_preview_of_html() -> None:
+    """An HTML body's preview is its visible text with line ends kept."""
+    assert preview("<div>Hi <b>Ada</b>,</div><div>lunch?</div>", is_html=True) == "Hi Ada,\r\nlunch?"
+
+
+def test_preview_of_plain_text() -> None:
+    """A plain body is shown as it is, tags and all, without the blanks before it."""
+    assert preview("\r\n 1 <b> 2\r\n\r\n  end", is_html=False) == "1 <b> 2\r\n\r\n  end"
+
+
+@pytest.mark.parametrize("is_html", [True, False])
+def test_preview_is_cut(is_html: bool) -> None:
+    """A preview has 255 characters at most."""
+    assert preview("x" * 100_000, is_html) == "x" * PREVIEW_LENGTH

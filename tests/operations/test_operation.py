@@ -1,0 +1,118 @@
+"""The operation record, and what must hold for every row."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+
+from emulator.operations import OPERATIONS, Kind, Operation, Scope
+from emulator.wire.base import Schema
+from emulator.wire.mail import ClientReceiveMessage, ClientSendMessage
+
+
+def row(**given: Any) -> Operation:
+    return Operation(**{"id": "Any", "method": "GET", "path": "/Any", "summary": "Any", "family": "Any", **given})
+
+
+def read_draft(draft: ClientSendMessage) -> str:
+    return draft["Subject"]
+
+
+def show(mail: str) -> list[ClientReceiveMessage]:
+    raise NotImplementedError(mail)
+
+
+class Query:
+    top: Annotated[int, Schema(key="$top")] = 10
+    folder_path: str
+
+
+def test_connection_path() -> None:
+    """A row of a connection is reached below the connection's id."""
+    assert row(path="/Mail").full_path == "/{connectionId}/Mail"
+
+
+def test_api_path() -> None:
+    """A row of the connector itself is reached without a connection."""
+    assert row(path="/RecordResponse", scope=Scope.API).full_path == "/RecordResponse"
+
+
+def test_path_parameters() -> None:
+    """Path parameters are read from the template, wherever its braces stand."""
+    path = "/datasets({dataset})/tables({table})/onnewitems"
+
+    assert row(path=path).path_parameters == ("dataset", "table")
+
+
+def test_parameters() -> None:
+    """Query parameters take their names from attributes or marks, and are required where they have no default."""
+    parameters = row(query=Query).parameters
+
+    assert [(one.name, one.required) for one in parameters] == [("$top", False), ("folderPath", True)]
+
+
+def test_no_parameters() -> None:
+    """A row without a query class has no query parameters."""
+    assert row().parameters == ()
+
+
+def test_double_encoded() -> None:
+    """Only path parameters marked so are decoded twice."""
+    schemas = {"table": Schema(double_encoded=True), "response": Schema(known=("Accept",))}
+
+    assert {"table"} == row(path_schemas=schemas).double_encoded
+
+
+@pytest.mark.parametrize("accepts", [ClientSendMessage, read_draft])
+def test_body_shape(accepts: Any) -> None:
+    """A body's shape is the bare shape, or what the reading function takes."""
+    assert ClientSendMessage is row(accepts=accepts).body_shape
+
+
+@pytest.mark.parametrize("returns", [list[ClientReceiveMessage], show])
+def test_answer_shape(returns: Any) -> None:
+    """An answer's shape is the bare shape, or what the rendering function gives."""
+    assert list[ClientReceiveMessage] == row(returns=returns).answer_shape
+
+
+def test_no_shapes() -> None:
+    """A row that neither takes nor gives a body says so."""
+    assert (row().body_shape, row().answer_shape) == (None, None)
+
+
+def test_served() -> None:
+    """A row is served once it has something to run."""
+    assert (row().served, row(run=print).served) == (False, True)
+
+
+def test_ids_are_unique() -> None:
+    """No two rows have the same operation id, or answer the same request."""
+    assert len(OPERATIONS) == len({one.id for one in OPERATIONS})
+    assert len(OPERATIONS) == len({(one.method, one.full_path) for one in OPERATIONS})
+
+
+def test_count() -> None:
+    """The connector publishes 77 operations, 16 of them polled and 6 that subscribe."""
+    kinds = [one.kind for one in OPERATIONS]
+
+    assert (len(kinds), kinds.count(Kind.POLL), kinds.count(Kind.SUBSCRIBE)) == (77, 16, 6)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_marks_fit_the_row(operation: Operation) -> None:
+    """Marks of path parameters name one of the path, notifications a row that subscribes, and triggers are polled."""
+    subscribing = {one.id for one in OPERATIONS if one.kind is Kind.SUBSCRIBE}
+    notification = operation.extensions.get("x-ms-notification", {})
+
+    assert set(operation.path_schemas) <= set(operation.path_parameters)
+    assert set(notification.values()) <= subscribing
+    assert (operation.kind is Kind.POLL) == ("x-ms-trigger" in operation.extensions)
+
+
+@pytest.mark.parametrize("family", sorted({one.family for one in OPERATIONS}))
+def test_versions(family: str) -> None:
+    """The generations of a family are numbered from one without a gap."""
+    rows = sorted((one for one in OPERATIONS if one.family == family), key=lambda one: one.version)
+
+    assert list(range(1, len(rows) + 1)) == [one.version for one in rows]

@@ -1,0 +1,179 @@
+"""How shapes are read: type hints, members, names, and the text of query parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Required, TypeVar
+
+import pytest
+from typing_extensions import TypedDict
+
+from emulator.enums import Importance, ImportanceFilter
+from emulator.errors import InvalidRequest
+from emulator.wire.base import (
+    REQUIRED,
+    DateTime,
+    Int32,
+    Parameter,
+    Schema,
+    choice,
+    is_shape,
+    members_of,
+    parameters_of,
+    read_flag,
+    required_members,
+    shape_name,
+    unwrap,
+)
+
+T = TypeVar("T")
+
+
+class Item(TypedDict, total=False):
+    Name: Required[str]
+    Size: Int32 | None
+
+
+class Entry(TypedDict, Generic[T]):
+    Key: str
+    Item: T
+
+
+class Page(TypedDict, Generic[T]):
+    value: Annotated[list[Entry[T]], Schema(read_only=True)]
+
+
+class Filter:
+    from_: str | None = None
+    look_ahead_time_in_minutes: Int32 = 15
+    importance: Annotated[str, Schema(names=ImportanceFilter)] = "Any"
+
+
+class Query(Filter):
+    folder: Annotated[str, Schema(key="$folder", location="header")]
+
+
+def parameter(kind: type, default: Any = REQUIRED, **marks: Any) -> Parameter:
+    return Parameter("p", "p", kind, Schema(**marks), default)
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (int, (int, Schema(), False)),
+        (str | None, (str, Schema(), True)),
+        (Int32, (int, Schema(format="int32"), False)),
+        (DateTime | None, (str, Schema(format="date-time"), True)),
+        (Required[Annotated[str, Schema(lenient=True)]], (str, Schema(lenient=True), False)),
+        (Annotated[str | None, Schema(hidden=True)], (str, Schema(hidden=True), True)),
+        (Annotated[list[str], "unrelated"], (list[str], Schema(), False)),
+    ],
+)
+def test_unwrap(hint: Any, expected: tuple[Any, Schema, bool]) -> None:
+    """A hint comes apart into type, schema and nullability, in whatever order they are wrapped."""
+    assert expected == unwrap(hint)
+
+
+def test_parameters_of() -> None:
+    """Names are camel-cased unless marked, inherited ones come first, and no default means required."""
+    found = {one.name: (one.keyword, one.default) for one in parameters_of(Query)}
+
+    assert found == {
+        "from": ("from_", None),
+        "lookAheadTimeInMinutes": ("look_ahead_time_in_minutes", 15),
+        "importance": ("importance", "Any"),
+        "$folder": ("folder", REQUIRED),
+    }
+
+
+@pytest.mark.parametrize("text", ["True", "true", "TRUE", " true ", "1"])
+def test_true(text: str) -> None:
+    """Booleans are read in every spelling clients use."""
+    assert parameter(bool).read(text) is True
+
+
+@pytest.mark.parametrize("text", ["False", "false", "0"])
+def test_false(text: str) -> None:
+    """A false flag is false, not merely a text that is there."""
+    assert parameter(bool).read(text) is False
+
+
+def test_no_flag() -> None:
+    """What is no boolean is told apart from false."""
+    assert read_flag("no") is None
+
+
+@pytest.mark.parametrize(("text", "expected"), [("10", 10), ("-1", -1), (" 7 ", 7), ("2147483647", 2**31 - 1)])
+def test_integer(text: str, expected: int) -> None:
+    """Integers of 32 bits are read, with blanks around them."""
+    assert expected == parameter(int).read(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(bool, "maybe"), (int, "2147483648"), (int, "1.0"), (int, "١"), (int, "ten"), (int, "1" * 5000)],
+)
+def test_unreadable(kind: type, text: str) -> None:
+    """A value of the wrong type is refused by the parameter's name, and a long one is not repeated in full."""
+    with pytest.raises(InvalidRequest, match="'p'") as refusal:
+        parameter(kind).read(text)
+
+    assert len(refusal.value.message) < 200
+
+
+def test_empty_is_not_given() -> None:
+    """An empty text stands for a cleared field, so the default applies."""
+    assert parameter(int, default=15).read("") == 15
+
+
+def test_empty_but_required() -> None:
+    """A required parameter cannot be cleared."""
+    with pytest.raises(InvalidRequest, match="must not be empty"):
+        parameter(str).read("")
+
+
+def test_text() -> None:
+    """Plain text is taken as it is, blanks included."""
+    assert parameter(str).read(" Inbox ") == " Inbox "
+
+
+@pytest.mark.parametrize(("text", "expected"), [("high", "High"), (" HIGH", "High"), ("0", "Any")])
+def test_enumerated_text(text: str, expected: str) -> None:
+    """A parameter with names reads them in any case, or as integers, into the wire's spelling."""
+    assert expected == parameter(str, names=ImportanceFilter).read(text)
+
+
+def test_choice_refuses() -> None:
+    """A text that names no member is refused with the names that would do."""
+    with pytest.raises(InvalidRequest, match="Importance must be one of Low, Normal, High, not 'Urgent'"):
+        choice(Importance, "Urgent", "Importance")
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [(Item, "Item"), (Page[Item], "Page[Item]"), (Page[Entry[Item]], "Page[Entry[Item]]")]
+)
+def test_shape_name(shape: Any, expected: str) -> None:
+    """A generic shape is named after what it holds."""
+    assert expected == shape_name(shape)
+
+
+def test_members_of() -> None:
+    """Members keep their order and their marks."""
+    assert {"Name": Required[str], "Size": Int32 | None} == members_of(Item)
+
+
+def test_members_of_a_generic() -> None:
+    """Type variables are filled in at any depth, and marks survive it."""
+    assert {"value": Annotated[list[Entry[Item]], Schema(read_only=True)]} == members_of(Page[Item])
+    assert {"Key": str, "Item": Item} == members_of(Entry[Item])
+
+
+def test_required_members() -> None:
+    """Only members marked so are required, whether the shape is total or not."""
+    assert required_members(Item) == ("Name",)
+    assert required_members(Entry[Item]) == ()
+
+
+@pytest.mark.parametrize(("hint", "expected"), [(Item, True), (Page[Item], True), (list[Item], False), (str, False)])
+def test_is_shape(hint: Any, expected: bool) -> None:
+    """Shapes are told from lists of them and from plain types."""
+    assert expected is is_shape(hint)
