@@ -178,14 +178,14 @@ class Sandboxes:
         """Add a connection to a sandbox. Raises Conflict when any sandbox has the id."""
         self._check_free(connection_id)
         sandbox.connect(connection_id, address, display_name, send_as)
-        self._learn(sandbox)
+        self.refresh(sandbox)
         return self._by_connection[connection_id][1]
 
     def seed(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox under a connection id. Raises Conflict and InvalidRequest."""
         self._check_free(connection_id)
         sandbox.seed(name, connection_id)
-        self._learn(sandbox)
+        self.refresh(sandbox)
         return self._by_connection[connection_id][1]
 
     @property
@@ -217,7 +217,7 @@ class Sandboxes:
         """Reset a sandbox; see `Sandbox.reset`."""
         sandbox = self.named(name)
         sandbox.reset()
-        self._learn(sandbox)
+        self.refresh(sandbox)
         return sandbox
 
     def delete(self, name: str) -> None:
@@ -247,14 +247,15 @@ class Sandboxes:
         path = Path(self.settings.data) / f"{name}.sqlite" if self.settings.data else None
         sandbox = Sandbox(name, Database(path), self.clock, self.settings)
         self._by_name[name] = sandbox
-        self._learn(sandbox)
+        self.refresh(sandbox)
         return sandbox
 
     def _check_free(self, connection_id: str) -> None:
         if connection_id in self._by_connection:
             raise Conflict(f"The connection '{connection_id}' exists already.")
 
-    def _learn(self, sandbox: Sandbox) -> None:
+    def refresh(self, sandbox: Sandbox) -> None:
+        """Read a sandbox's connections again, after they were changed on the sandbox itself."""
         self._forget(sandbox)
         self._by_connection |= {id: (sandbox, owner) for id, owner in sandbox.connections().items()}
 

@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from emulator.app import create_app
 from emulator.settings import Settings
@@ -20,8 +21,20 @@ def serve(settings: Settings) -> int:
         app = create_app(settings)
     except IncompatibleFile as error:
         raise ValueError(str(error)) from error
-    config = uvicorn.Config(
+    config = config_of(app)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    store = settings.data or "memory"
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_run(config, listener, f"outlook-emulator ready url=http://{shown}:{port} store={store}"))
+    return 0
+
+
+def config_of(app: ASGIApp, port: int = 0) -> uvicorn.Config:
+    """How uvicorn is set up to serve the emulator."""
+    return uvicorn.Config(
         app,
+        port=port,
         http="httptools",
         ws="none",
         loop="asyncio",
@@ -30,12 +43,6 @@ def serve(settings: Settings) -> int:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    store = settings.data or "memory"
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_run(config, listener, f"outlook-emulator ready url=http://{shown}:{port} store={store}"))
-    return 0
 
 
 class _Server(uvicorn.Server):

@@ -92,7 +92,7 @@ def test_empty() -> None:
 
 
 def test_office_has_something_of_everything(office: Seed) -> None:
-    """The office holds read and unread, flagged, encrypted, inline, attached and nested, in a folder with a slash too."""
+    """The office holds read and unread, flagged, encrypted, inline and nested, in a folder with a slash too."""
     mails = office.mails
 
     assert {True, False} == {one.is_read for one in mails} == {one.is_flagged for one in mails}

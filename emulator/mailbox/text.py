@@ -13,9 +13,7 @@ _UNSEEN = re.compile(
     r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->)?|<(script|style|title)\b[^<]*+(?:<(?!/\1\b)[^<]*+)*+", re.IGNORECASE
 )
 # Tag names are captured: splitting on this pattern gives texts and names in turn. Quoted values may hold a `>`.
-_TAG = re.compile(
-    r"<(/?[a-zA-Z]\w*|[/!?])[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?",
-)
+_TAG = re.compile(r"<(?=[a-zA-Z/!?])([^ >]*+)(?:>|[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?)")
 _AT_LINE_START = re.compile(r"\n[\v ]*\v")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
@@ -25,7 +23,9 @@ _BLOCKS += ["blockquote", "pre", "article", "section", "header", "footer", "figu
 
 def _breaks() -> dict[str, str]:
     # A vertical tab stands for "a new line unless one has just begun"; a table lookup is what keeps previews cheap.
-    breaks = {"br": "\n"} | dict.fromkeys(_BLOCKS, "\v") | {f"/{name}": "\n" for name in _BLOCKS}
+    breaks = (
+        {"br": "\n", "br/": "\n", "hr/": "\v"} | dict.fromkeys(_BLOCKS, "\v") | {f"/{name}": "\n" for name in _BLOCKS}
+    )
     return breaks | {name.upper(): line_end for name, line_end in breaks.items()}
 
 
@@ -71,7 +71,8 @@ def _visible(html: str) -> str:
     has_entities = "&" in text
     if has_entities:
         text = unescape(text)
-    text = _AT_LINE_START.sub("\n", text).replace("\v", "\n")
+    nested = "\v\v" in text or " \v" in text
+    text = (_AT_LINE_START.sub("\n", text) if nested else text.replace("\n\v", "\n")).replace("\v", "\n")
     if has_entities or "  " in text or " \n" in text or "\n " in text:
         text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
     text = text.strip()

@@ -1,0 +1,1 @@
+"""Speed, as ratios to a bare Starlette route; run with `make bench`."""

@@ -1,0 +1,75 @@
+"""A client that costs little: prepared bytes over kept-alive sockets, on a core of its own."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as bytes."""
+
+    method: str
+    path: str
+    body: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        head = (
+            f"{self.method} {self.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer bench\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        )
+        return head.encode() + self.body
+
+
+def fetch(port: int, call: Call) -> bytes:
+    """The body of one answer. Raises RuntimeError unless it is a 2xx."""
+    with socket.create_connection(("127.0.0.1", port)) as one:
+        one.sendall(call.to_bytes())
+        head, body = _receive(one)
+        if not head.startswith(b"HTTP/1.1 2"):
+            raise RuntimeError(f"{call.method} {call.path}: {head.decode()} {body[:300]!r}")
+        return body
+
+
+def rate(port: int, call: Call, seconds: float) -> float:
+    """Answers a second, with a few calls always under way."""
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    request = call.to_bytes()
+    try:
+        for one in sockets:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.sendall(request)
+        done, start = 0, time.perf_counter()
+        while (now := time.perf_counter()) - start < seconds:
+            for one in sockets:
+                _receive(one)
+                one.sendall(request)
+            done += CONNECTIONS
+        return done / (now - start)
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _receive(one: socket.socket) -> tuple[bytes, bytes]:
+    data = one.recv(262144)
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        data += _more(one)
+    start = data.lower().find(b"content-length:", 0, end) + 15
+    if start < 15:
+        return data[:end], b""
+    length = int(data[start : data.find(b"\r\n", start)])
+    while len(data) < end + 4 + length:
+        data += _more(one)
+    return data[:end], data[end + 4 :]
+
+
+def _more(one: socket.socket) -> bytes:
+    data = one.recv(262144)
+    if not data:
+        raise RuntimeError("the server hung up")
+    return data

@@ -1,0 +1,91 @@
+"""The servers that are measured, each in a process of its own: `python -m benchmarks.server KIND ARGUMENT`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from emulator.app import create_app
+from emulator.clock import microseconds
+from emulator.mailbox.message import Address, Attachment, Mail
+from emulator.seeds import Seed, SeedMail
+from emulator.serving import config_of
+from emulator.settings import Settings
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+PARAGRAPH = "The quarterly figures are in, and the short version is that nobody needs to worry about the budget. "
+
+
+def mails(count: int) -> Iterator[SeedMail]:
+    """Mails of about a kilobyte; what a filter finds stands at the same places near the top in every size."""
+    for index in range(count):
+        newest = count - 1 - index
+        rare = newest in (3, 17, 42)
+        yield SeedMail(
+            mail=Mail(
+                sender=Address(f"person{newest % 23}@example.com", f"Person {newest % 23}"),
+                to=(Address("bench@example.com", "Bench"),),
+                cc=(Address(f"other{newest % 7}@example.com"),),
+                subject=f"{'Zeppelin' if rare else 'Status'} report {newest}",
+                body=f"<html><body><p>Hello,</p>{f'<p>{PARAGRAPH}</p>' * 7}</body></html>",
+                is_html=True,
+                importance=2 if newest % 9 == 0 else 1,
+                message_id=f"<{index}@example.com>",
+                attachments=(Attachment("a.txt", b"x" * 200, "text/plain"),) if newest % 25 == 24 else (),
+            ),
+            folder=("Inbox",),
+            received=microseconds(START + timedelta(minutes=index)),
+            is_read=newest % 2 == 1,
+            is_flagged=newest % 8 == 0,
+        )
+
+
+def emulator(count: int) -> ASGIApp:
+    """The emulator with two mailboxes: `bench` holds `count` mails, `other` none."""
+    app = create_app(Settings(max_top=100_000))
+    sandboxes = app.state.sandboxes
+    sandboxes.default.plant(
+        Seed(address="bench@example.com", display_name="Bench", folders=(), mails=mails(count)), "bench"
+    )
+    sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
+    sandboxes.refresh(sandboxes.default)
+    return app
+
+
+def bare(body: bytes) -> ASGIApp:
+    """One route that answers `body`, whatever it is asked."""
+
+    async def answer(request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
+
+
+def main(kind: str, argument: str) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {0})
+    app = emulator(int(argument)) if kind == "emulator" else bare(sys.stdin.buffer.read())
+    server = uvicorn.Server(config_of(app, port=0))
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+        await serving
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
