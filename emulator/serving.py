@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import sys
 from contextlib import suppress
 
 import uvicorn
@@ -25,6 +27,8 @@ def serve(settings: Settings) -> int:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     store = settings.data or "memory"
+    # uvicorn stops gracefully and then raises the signal again which would look like a failure.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with suppress(KeyboardInterrupt):
         asyncio.run(_run(config, listener, f"outlook-emulator ready url=http://{shown}:{port} store={store}"))
     return 0

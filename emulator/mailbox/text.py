@@ -23,9 +23,9 @@ _BLOCKS += ["blockquote", "pre", "article", "section", "header", "footer", "figu
 
 def _breaks() -> dict[str, str]:
     # A vertical tab stands for "a new line unless one has just begun"; a table lookup is what keeps previews cheap.
-    breaks = (
-        {"br": "\n", "br/": "\n", "hr/": "\v"} | dict.fromkeys(_BLOCKS, "\v") | {f"/{name}": "\n" for name in _BLOCKS}
-    )
+    breaks = {"br": "\n", "br/": "\n", "hr/": "\v"}
+    for name in _BLOCKS:
+        breaks |= {name: "\v", f"/{name}": "\n"}
     return breaks | {name.upper(): line_end for name, line_end in breaks.items()}
 
 

@@ -1,0 +1,159 @@
+"""One real server a test run, and a fresh sandbox on it for each test that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from azure.connectors.outlook import OutlookClient
+from azure.connectors.sdk.authentication import ConnectionStringTokenProvider
+from azure.connectors.sdk.options import ConnectorClientOptions
+
+from emulator.app import create_app
+from emulator.clock import VirtualClock
+from emulator.serving import config_of
+from emulator.settings import Settings
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+_NUMBERS = count(1)
+
+
+@dataclass
+class Server:
+    """A running emulator: its URL, and the clock that all its sandboxes follow."""
+
+    url: str
+    clock: VirtualClock
+    http: httpx.Client
+
+
+@dataclass
+class Connection:
+    """A connection as a client sees it. `http` starts at the runtime URL and carries a credential."""
+
+    id: str
+    address: str
+    url: str
+    http: httpx.Client
+    admin: httpx.Client
+
+    def sdk(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call one method of Microsoft's own client, unchanged and without retries."""
+
+        async def call() -> Any:
+            options = ConnectorClientOptions(max_retry_attempts=1)
+            async with OutlookClient(self.url, ConnectionStringTokenProvider("token"), options) as client:
+                return await getattr(client, method)(*arguments, **keywords)
+
+        return asyncio.run(call())
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON of a GET that must succeed."""
+        answer = self.http.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any = None, **query: Any) -> httpx.Response:
+        """A POST that must succeed; without `body` nothing is sent, not even a content type."""
+        answer = self.http.post(path, params=query, **({} if body is None else {"json": body}))
+        assert answer.is_success, answer.text
+        return answer
+
+    def send(self, to: str, subject: str = "Hello", body: str = "<p>Hello</p>", **more: Any) -> None:
+        self.post("/v2/Mail", {"To": to, "Subject": subject, "Body": body, **more})
+
+    def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
+        """The mails of a folder, read ones included, newest first."""
+        return self.get("/v2/Mail", **{"folderPath": folder, "fetchOnlyUnread": False, "top": 100, **query})["value"]
+
+    def mail(self, folder: str = "Inbox") -> dict[str, Any]:
+        """The only mail of a folder."""
+        (one,) = self.mails(folder)
+        return one
+
+    def deliver(self, **mail: Any) -> dict[str, Any]:
+        """A mail from the outside world; the message it became."""
+        answer = self.admin.post(f"/connections/{self.id}/deliver", json={"from": "stranger@example.org", **mail})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["message"]
+
+    def mime(self, message_id: str) -> bytes:
+        """A message written out as `.eml`."""
+        answer = self.admin.get(f"/connections/{self.id}/messages/{message_id}/mime")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+
+@dataclass
+class World:
+    """A sandbox of a test's own; `admin` starts at its admin URL."""
+
+    name: str
+    server: Server
+    admin: httpx.Client
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def connect(self, name: str, **more: Any) -> Connection:
+        """Add a connection whose owner is `NAME@example.com`."""
+        order = {"id": f"{self.name}-{name}", "address": f"{name}@example.com", "displayName": name.title(), **more}
+        answer = self.admin.post("/connections", json=order)
+        assert answer.status_code == 201, answer.text
+        facts = answer.json()
+        http = httpx.Client(base_url=facts["runtimeUrl"], headers={"Authorization": "Bearer token"})
+        self._clients.append(http)
+        return Connection(facts["id"], facts["address"], facts["runtimeUrl"], http, self.admin)
+
+    def outbox(self) -> list[dict[str, Any]]:
+        return self.admin.get("/outbox").json()["value"]
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server in a thread, on a port of its own, with a clock that only moves when told to."""
+    clock = VirtualClock(START)
+    running = uvicorn.Server(config_of(create_app(Settings(), clock)))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        threading.Event().wait(0.005)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=url) as http:
+        yield Server(url, clock, http)
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def world(server: Server) -> Iterator[World]:
+    """A fresh sandbox; gone after the test."""
+    name = f"t{next(_NUMBERS)}"
+    root = f"{server.url}/_emulator/api/sandboxes"
+    assert server.http.post(root, json={"name": name}).status_code == 201
+    with httpx.Client(base_url=f"{root}/{name}") as admin:
+        made = World(name, server, admin)
+        yield made
+        made.close()
+    server.http.delete(f"{root}/{name}")
+
+
+@pytest.fixture
+def alice(world: World) -> Connection:
+    return world.connect("alice")
+
+
+@pytest.fixture
+def bob(world: World) -> Connection:
+    return world.connect("bob")
