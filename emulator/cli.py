@@ -61,7 +61,7 @@ def _client_commands(commands: Any) -> None:
     health.add_argument("--url", **url)
     health.set_defaults(run=_health)
     seed = commands.add_parser("seed", help="load a sample mailbox into a running emulator")
-    seed.add_argument("name", help="a sample's name, or the folder that holds its mailbox.toml")
+    seed.add_argument("name", help="a sample's name")
     seed.add_argument("--connection", default="", help="connection id to load it under (default: its name)")
     seed.add_argument("--sandbox", default="default")
     seed.add_argument("--url", **url)

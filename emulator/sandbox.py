@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -176,17 +177,25 @@ class Sandboxes:
         self, sandbox: Sandbox, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()
     ) -> Owner:
         """Add a connection to a sandbox. Raises Conflict when any sandbox has the id."""
-        self._check_free(connection_id)
-        sandbox.connect(connection_id, address, display_name, send_as)
+        with self.connecting(sandbox, connection_id):
+            return sandbox.connect(connection_id, address, display_name, send_as)
+
+    @contextmanager
+    def connecting(self, sandbox: Sandbox, connection_id: str) -> Iterator[None]:
+        """A block that adds a connection and what belongs to it: all of it or, when it raises, nothing.
+
+        Raises Conflict when any sandbox has the id.
+        """
+        if connection_id in self._by_connection:
+            raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
+        with sandbox.db.transaction():
+            yield
         self.refresh(sandbox)
-        return self._by_connection[connection_id][1]
 
     def seed(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox under a connection id. Raises Conflict and InvalidRequest."""
-        self._check_free(connection_id)
-        sandbox.seed(name, connection_id)
-        self.refresh(sandbox)
-        return self._by_connection[connection_id][1]
+        with self.connecting(sandbox, connection_id):
+            return sandbox.seed(name, connection_id)
 
     @property
     def default(self) -> Sandbox:
@@ -249,10 +258,6 @@ class Sandboxes:
         self._by_name[name] = sandbox
         self.refresh(sandbox)
         return sandbox
-
-    def _check_free(self, connection_id: str) -> None:
-        if connection_id in self._by_connection:
-            raise Conflict(f"The connection '{connection_id}' exists already.")
 
     def refresh(self, sandbox: Sandbox) -> None:
         """Read a sandbox's connections again, after they were changed on the sandbox itself."""

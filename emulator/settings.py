@@ -21,7 +21,7 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(4365, "port to listen on; 0 picks a free one")
     data: str = _setting("", "folder for one SQLite file a sandbox; empty keeps everything in memory")
-    seed: str = _setting("", "sample mailboxes to load at start, split by commas")
+    seed: str = _setting("", "sample mailboxes to load at start, by name or folder, split by commas")
     authorization: str = _setting(
         "any", "credential to demand: `any` Bearer or Key, `none`, or the exact text after the scheme"
     )

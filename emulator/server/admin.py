@@ -5,7 +5,7 @@ Its verbs are rows of `ADMIN`, as the connector's are of `OPERATIONS`; routes an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from emulator.clock import iso_seconds, microseconds
+from emulator.clock import iso_seconds, microseconds, moment
 from emulator.errors import ConnectorError, InvalidRequest, MethodNotAllowed, NoSuchOperation, NotFound
 from emulator.ids import IdKind
 from emulator.mailbox import delivery, folders, mail
@@ -87,8 +87,10 @@ def list_sandboxes(call: Call) -> shapes.SandboxList:
 def create_sandbox(call: Call) -> shapes.SandboxFacts:
     sandbox = call.sandboxes.create(call.body["name"])
     try:
+        for asked in call.body.get("connections", ()):
+            _connect(call.sandboxes, sandbox, asked)
         for name in call.body.get("seeds", ()):
-            call.sandboxes.seed(sandbox, name, f"{sandbox.name}-{name}")
+            call.sandboxes.seed(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     except ConnectorError:
         call.sandboxes.delete(sandbox.name)
         raise
@@ -109,7 +111,7 @@ def delete_sandbox(call: Call) -> None:
 
 def seed_sandbox(call: Call) -> shapes.ConnectionFacts:
     id = call.body.get("connection") or call.body["name"]
-    return _connection(call, id, call.sandboxes.seed(call.sandbox, call.body["name"], id))
+    return _connection(call, id, call.sandboxes.seed(call.sandbox, _shipped(call.body["name"]), id))
 
 
 def list_connections(call: Call) -> shapes.ConnectionList:
@@ -117,11 +119,7 @@ def list_connections(call: Call) -> shapes.ConnectionList:
 
 
 def add_connection(call: Call) -> shapes.ConnectionFacts:
-    sandbox, asked = call.sandbox, call.body
-    id = asked.get("id") or f"{sandbox.chance.getrandbits(128):032x}"
-    address = asked.get("address") or f"{id}@{sandbox.settings.domain}"
-    owner = call.sandboxes.connect(sandbox, id, address, asked.get("displayName", ""), asked.get("sendAs", ()))
-    return _connection(call, id, owner)
+    return _connection(call, *_connect(call.sandboxes, call.sandbox, call.body))
 
 
 def add_folder(call: Call) -> shapes.FolderFacts:
@@ -134,13 +132,13 @@ def add_folder(call: Call) -> shapes.FolderFacts:
 
 def deliver_mail(call: Call) -> shapes.DeliveredMail:
     mailbox = call.mailbox
-    if call.body is None:
-        how = {name.lower(): value for name, value in call.request.query_params.items()}
-        return _deliver(mailbox, _parsed(call.raw), how)
-    how = {name.lower(): value for name, value in call.body.items()}
-    if eml := how.get("eml"):
-        return _deliver(mailbox, _parsed(eml.encode()), how)
-    return _deliver(mailbox, incoming(call.body, mailbox.owner), how)
+    with mailbox.db.transaction():
+        if call.body is None:
+            key = _deliver(mailbox, _parsed(call.raw), call.request.query_params)
+        else:
+            key = _deliver_parts(mailbox, call.body)
+    message = mail.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
+    return {"message": received(mail.letter(mailbox, message, False))}
 
 
 def read_outbox(call: Call) -> shapes.Outbox:
@@ -357,7 +355,7 @@ def _endpoint(sandboxes: Sandboxes, verbs: dict[str, Verb]) -> Callable[[Request
 
 async def _answer(sandboxes: Sandboxes, verbs: dict[str, Verb], request: Request) -> Response:
     if not verbs:
-        raise NoSuchOperation(request.url.path)
+        raise NoSuchOperation(request.scope["path"])
     verb = verbs.get(request.method)
     if verb is None:
         raise MethodNotAllowed(request.method, verbs)
@@ -370,6 +368,26 @@ async def _answer(sandboxes: Sandboxes, verbs: dict[str, Verb], request: Request
     if result is None:
         return Response(status_code=verb.status)
     return Response(orjson.dumps(result), verb.status, media_type="application/json")
+
+
+def _connect(sandboxes: Sandboxes, sandbox: Sandbox, asked: Mapping[str, Any]) -> tuple[str, Owner]:
+    id = asked.get("id") or f"{sandbox.chance.getrandbits(128):032x}"
+    address = asked.get("address") or f"{id}@{sandbox.settings.domain}"
+    with sandboxes.connecting(sandbox, id):
+        owner = sandbox.connect(id, address, asked.get("displayName", ""), asked.get("sendAs", ()))
+        mailbox = sandbox.mailbox(owner)
+        for one in asked.get("mails", ()):
+            _deliver_parts(mailbox, one)
+    return id, owner
+
+
+def _shipped(name: str) -> str:
+    # A path is for whoever starts the server: over HTTP it would let a caller read files.
+    from emulator.seeds import names
+
+    if name not in names():
+        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Known are: {', '.join(names())}.")
+    return name
 
 
 def _sandbox(sandbox: Sandbox) -> shapes.SandboxFacts:
@@ -404,25 +422,27 @@ def _parsed(raw: bytes) -> Mail:
     return parse(raw)
 
 
-def _deliver(mailbox: Mailbox, incoming: Mail, how: dict[str, Any]) -> shapes.DeliveredMail:
-    delivery.check_size(mailbox, incoming)
-    received_at = _instant(how.get("received"))
-    is_read, is_flagged = _flag(how, "isRead"), _flag(how, "isFlagged")
+def _deliver_parts(mailbox: Mailbox, asked: Mapping[str, Any]) -> int:
+    eml = asked.get("eml")
+    return _deliver(mailbox, _parsed(eml.encode()) if eml else incoming(asked, mailbox.owner), asked)
+
+
+def _deliver(mailbox: Mailbox, arrived: Mail, asked: Mapping[str, Any]) -> int:
+    """Put a mail where it was asked to go; to be called inside a transaction."""
+    how = {name.lower(): value for name, value in asked.items()}
+    delivery.check_size(mailbox, arrived)
     folder = how.get("folder")
-    with mailbox.db.transaction():
-        key = delivery.deliver(
-            mailbox,
-            incoming,
-            folder_id=folders.ensure(mailbox, tuple(folder.split("/"))) if folder else None,
-            received=received_at,
-            is_read=is_read,
-            is_flagged=is_flagged,
-        )
-    message = mail.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
-    return {"message": received(mail.letter(mailbox, message, False))}
+    return delivery.deliver(
+        mailbox,
+        arrived,
+        folder_id=folders.ensure(mailbox, tuple(folder.split("/"))) if folder else None,
+        received=_instant(how.get("received")),
+        is_read=_flag(how, "isRead"),
+        is_flagged=_flag(how, "isFlagged"),
+    )
 
 
-def _flag(how: dict[str, Any], name: str) -> bool:
+def _flag(how: Mapping[str, Any], name: str) -> bool:
     flag = read_flag(str(how.get(name.lower(), False)))
     if flag is None:
         raise InvalidRequest(f"The query parameter '{name}' must be true or false.")
@@ -433,6 +453,8 @@ def _instant(text: str | None) -> int | None:
     if not text:
         return None
     try:
-        return microseconds(datetime.fromisoformat(text))
+        instant = microseconds(datetime.fromisoformat(text))
+        moment(instant)  # With its offset taken away, an instant may lie outside of the calendar.
     except (ValueError, OverflowError):
         raise InvalidRequest(f"'received' must be an ISO 8601 date and time, not '{text[:50]}'.") from None
+    return instant

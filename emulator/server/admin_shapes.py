@@ -11,11 +11,44 @@ from emulator.operations.coverage import Covered
 from emulator.wire.base import DateTime, Email, Schema
 from emulator.wire.mail import ClientReceiveMessage, ClientSendAttachment
 
+_From = TypedDict("_From", {"from": Email}, total=False)
+
+
+class IncomingMail(_From, total=False):
+    """A mail from the outside world: either whole as `eml`, or in parts, with `html` or `text` as its body.
+
+    `folder` is a path that is made where it is missing; without `received` the mail arrives now.
+    """
+
+    eml: str
+    to: str
+    cc: str
+    subject: str
+    text: str
+    html: str
+    importance: Annotated[str, Schema(names=Importance, default="Normal")]
+    attachments: list[ClientSendAttachment]
+    folder: str
+    received: DateTime
+    isRead: bool
+    isFlagged: bool
+
+
+class NewConnection(TypedDict, total=False):
+    """A connection to add, and the mails its mailbox starts with; id and address are made up where missing."""
+
+    id: str
+    address: Email
+    displayName: str
+    sendAs: list[str]
+    mails: list[IncomingMail]
+
 
 class NewSandbox(TypedDict, total=False):
-    """A sandbox to make; `seeds` are the sample mailboxes it starts with, each under its own name."""
+    """A sandbox to make, with what it starts with: connections, and sample mailboxes as `SANDBOX-NAME`."""
 
     name: Required[str]
+    connections: list[NewConnection]
     seeds: list[str]
 
 
@@ -30,15 +63,6 @@ class SandboxList(TypedDict):
     """All sandboxes."""
 
     value: list[SandboxFacts]
-
-
-class NewConnection(TypedDict, total=False):
-    """A connection to add; the id and the address are made up where they are missing."""
-
-    id: str
-    address: Email
-    displayName: str
-    sendAs: list[str]
 
 
 class SeedOrder(TypedDict, total=False):
@@ -76,29 +100,6 @@ class FolderFacts(TypedDict):
 
     id: str
     path: str
-
-
-_From = TypedDict("_From", {"from": Email}, total=False)
-
-
-class IncomingMail(_From, total=False):
-    """A mail from the outside world: either whole as `eml`, or in parts, with `html` or `text` as its body.
-
-    `folder` is a path that is made where it is missing; without `received` the mail arrives now.
-    """
-
-    eml: str
-    to: str
-    cc: str
-    subject: str
-    text: str
-    html: str
-    importance: Annotated[str, Schema(names=Importance, default="Normal")]
-    attachments: list[ClientSendAttachment]
-    folder: str
-    received: DateTime
-    isRead: bool
-    isFlagged: bool
 
 
 class DeliveredMail(TypedDict):

@@ -85,9 +85,10 @@ class Connector:
         segments = [part for part in raw.split("/") if part]
         operation, values = self._routes.match(exchange.scope["method"], segments)
         exchange.operation, exchange.path_values = operation, values
-        if operation.scope is OperationScope.API:
+        if operation.scope is OperationScope.CONNECTION:
+            self._authorize(exchange)
+        if not operation.served or operation.scope is OperationScope.API:
             raise NotServed(operation.id)
-        self._authorize(exchange)
         exchange.connection_id = decode_path_value(values[0], "connectionId")
         exchange.sandbox, exchange.owner = self._sandboxes.find(exchange.connection_id)
         exchange.now = exchange.sandbox.clock.now()

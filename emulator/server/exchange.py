@@ -13,6 +13,7 @@ from emulator.sandbox import Sandbox
 from emulator.store.records import Owner
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
+_LONGEST_NUMBER = 18
 
 
 class Answer(NamedTuple):
@@ -63,9 +64,10 @@ class Exchange:
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises BodyTooLarge before reading more than `limit` bytes."""
         announced = self.header("content-length") or "0"
-        if not announced.isdigit():
+        if not (announced.isascii() and announced.isdigit()):
             raise InvalidRequest("The header Content-Length must be a number.")
-        if int(announced) > limit:
+        # By its length first: Python refuses to read a number of thousands of digits.
+        if len(announced) > _LONGEST_NUMBER or int(announced) > limit:
             raise BodyTooLarge(limit)
         return await read_body(self._receive, limit)
 
@@ -77,19 +79,17 @@ Wrapper = Callable[[Handler], Handler]
 
 async def read_body(receive: Receive, limit: int) -> bytes:
     """A request body from its parts. Raises BodyTooLarge, and InvalidRequest when the caller hangs up half-way."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False) and message["type"] == "http.request":
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body", False):
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("The request body ended early.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
             raise BodyTooLarge(limit)
-    if message["type"] == "http.disconnect":
-        raise InvalidRequest("The request body ended early.")
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 

@@ -72,12 +72,24 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
     if literal is not None and (found := _walk(literal, segments, index + 1, values)):
         return found
     for (before, after), child in node.parameters.items():
-        if len(word) <= len(before) + len(after) or not (word.startswith(before) and word.endswith(after)):
+        value = _between(segment, before, after)
+        if value is None:
             continue
-        values.append(segment[len(before) : len(segment) - len(after)])
+        values.append(value)
         if found := _walk(child, segments, index + 1, values):
             return found
         values.pop()
+    return None
+
+
+def _between(segment: str, before: str, after: str) -> str | None:
+    """The raw value that a segment holds between two fixed texts, which may be percent-encoded themselves."""
+    if not before and not after:
+        return segment
+    for text in (segment, unquote(segment)):
+        end = len(text) - len(after)
+        if end > len(before) and text[: len(before)].lower() == before and text[end:].lower() == after:
+            return text[len(before) : end]
     return None
 
 

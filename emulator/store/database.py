@@ -62,6 +62,7 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
+        self._undo = connection.rollback
         self._depth = 0
 
     def __enter__(self) -> None:
@@ -73,8 +74,17 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._depth -= 1
-        if self._depth == 0:
-            self._execute("COMMIT" if kind is None else "ROLLBACK")
+        if self._depth:
+            return
+        if kind is not None:
+            self._undo()
+            return
+        try:
+            self._execute("COMMIT")
+        except sqlite3.Error:
+            # A refused commit leaves the transaction open, which would refuse every later one.
+            self._undo()
+            raise
 
 
 @lru_cache(maxsize=1)
@@ -97,26 +107,31 @@ def _open(path: Path | None) -> sqlite3.Connection:
         connection = _connect(":memory:")
         _template().backup(connection)
         return connection
-    connection = _connect(str(path))
+    try:
+        connection = _connect(str(path))
+    except sqlite3.OperationalError as error:
+        raise IncompatibleFile(f"{path} cannot be opened: {error}") from error
     try:
         _prepare_file(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
+    except IncompatibleFile:
+        connection.close()
+        raise
     return connection
 
 
 def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if version != SCHEMA_VERSION and (version or tables):
+        raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == SCHEMA_VERSION:
         return
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if version or tables:
-        connection.close()
-        raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
     with Transaction(connection):
         for statement in sql.SCHEMA:
             connection.execute(statement)

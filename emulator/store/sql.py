@@ -110,6 +110,7 @@ DEPARTURE = "SELECT departure.content_id, departure.mailbox_id FROM departure WH
 APPEND_CHANGE = "INSERT INTO change (mailbox_id, kind, action, item_id, folder_id, at) VALUES (:mailbox_id, :kind, :action, :item_id, :folder_id, :at)"
 LAST_CHANGE = "SELECT coalesce(max(change.seq), 0) AS coalesce_1 FROM change"
 CHANGES = "SELECT change.seq, change.mailbox_id, change.kind, change.action, change.item_id, change.folder_id, change.at FROM change WHERE change.seq > :seq ORDER BY change.seq LIMIT :top OFFSET 0"
+MERGE_INDEX = "INSERT INTO message_search (message_search) VALUES ('optimize')"
 SEARCH = "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top"
 FORGET_MESSAGE = "DELETE FROM message_search WHERE rowid = :rowid"
 INDEX_MESSAGE = "INSERT INTO message_search (rowid, message_id, subject, body, sender, recipients_to, recipients_cc, recipients_bcc, attachments, tags) VALUES (:rowid, :message_id, :subject, :body, :sender, :recipients_to, :recipients_cc, :recipients_bcc, :attachments, :tags)"

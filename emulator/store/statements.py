@@ -223,6 +223,7 @@ SEARCH_COLUMNS = (
     "tags",
 )
 RAW_STATEMENTS = {
+    "MERGE_INDEX": "INSERT INTO message_search (message_search) VALUES ('optimize')",
     "SEARCH": "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match"
     " AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top",
     "FORGET_MESSAGE": "DELETE FROM message_search WHERE rowid = :rowid",

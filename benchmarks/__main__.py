@@ -1,0 +1,140 @@
+"""Prints the speed figures: ratios to a bare Starlette route, flatness, layers, start-up and memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from benchmarks.client import Call, fetch, rate
+from benchmarks.layers import layers
+
+SMALL, LARGE = 100, 100_000
+ROUNDS, SECONDS = 5, 1.0
+_MAIL = "/apim/outlook/bench/v2/Mail"
+_FIRST = "/apim/outlook/bench/Mail"
+_EVERY = "fetchOnlyUnread=false"
+LIST = Call("GET", f"{_MAIL}?folderPath=Inbox&importance=Any&fetchOnlyUnread=True&includeAttachments=False&top=10")
+SEND = Call(
+    "POST",
+    _MAIL,
+    orjson.dumps(
+        {
+            "To": "other@example.com",
+            "Subject": "Hello",
+            "Body": "<p>Hello there, this is a mail body of the usual kind.</p>",
+            "Importance": "Normal",
+        }
+    ),
+)
+READS = {
+    "list 10": LIST,
+    "from=": Call("GET", f"{_MAIL}?{_EVERY}&from=person3@example.com&top=3"),
+    "subjectFilter=": Call("GET", f"{_MAIL}?{_EVERY}&subjectFilter=zeppelin&top=3"),
+    "importance=High": Call("GET", f"{_MAIL}?{_EVERY}&importance=High&top=5"),
+    "with attachment": Call("GET", f"{_MAIL}?{_EVERY}&fetchOnlyWithAttachment=true&top=2"),
+    "flagged": Call("GET", f"{_MAIL}?{_EVERY}&fetchOnlyFlagged=true&top=5"),
+    "search, rare word": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=zeppelin"),
+    "search, common word": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=quarterly"),
+    "search, NOT": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=NOT%20subject:zeppelin"),
+    "page 5 (V1)": Call("GET", f"{_FIRST}?{_EVERY}&skip=40&top=10"),
+}
+
+
+@dataclass
+class Running:
+    """A server in a process of its own, on the first core."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+
+@contextmanager
+def running(kind: str, argument: str, given: bytes = b"") -> Iterator[Running]:
+    command = [sys.executable, "-m", "benchmarks.server", kind, argument]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(given)
+    process.stdin.close()
+    try:
+        yield Running(process, int(process.stdout.readline()))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def compare(name: str, one: Running, call: Call, other: Running, other_call: Call) -> None:
+    """Print the ratio of two rates, measured in turns so that a change of the machine's mood hits both."""
+    pairs = [(rate(one.port, call, SECONDS), rate(other.port, other_call, SECONDS)) for _ in range(ROUNDS)]
+    ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(f"  {name:28} {ratio:6.2f}   ({mine:8.0f}/s against {theirs:8.0f}/s)")
+
+
+def ratios(small: Running, large: Running) -> None:
+    print(f"Against a bare Starlette route that returns the same bytes (median of {ROUNDS} rounds):")
+    with running("bare", "-", fetch(small.port, LIST)) as bare:
+        compare("list 10 mails", small, LIST, bare, Call("GET", "/"))
+        compare(f"list 10 of {LARGE:,} mails", large, LIST, bare, Call("GET", "/"))
+    with running("bare", "-") as bare:
+        compare("send to one recipient", small, SEND, bare, Call("POST", "/", SEND.body))
+        compare("... beside 100,000 mails", large, SEND, bare, Call("POST", "/", SEND.body))
+
+
+def flatness(small: Running, large: Running) -> None:
+    print(f"A mailbox of {LARGE:,} mails against one of {SMALL} (1.00 is flat):")
+    for name, call in READS.items():
+        compare(name, large, call, small, call)
+
+
+def fresh_sandbox(server: Running) -> None:
+    """A sandbox, 20 mails into it, one call, over HTTP on a server that is up."""
+    times = []
+    mail = {"from": "a@example.com", "subject": "Hello", "text": "Hello"}
+    for index in range(50):
+        start = time.perf_counter()
+        order = {"name": f"b{index}", "connections": [{"id": f"b{index}", "mails": [mail] * 20}]}
+        fetch(server.port, Call("POST", "/_emulator/api/sandboxes", orjson.dumps(order)))
+        fetch(server.port, Call("GET", f"/apim/outlook/b{index}/v2/Mail"))
+        times.append(time.perf_counter() - start)
+        fetch(server.port, Call("DELETE", f"/_emulator/api/sandboxes/b{index}"))
+    print(f"A fresh sandbox with 20 mails and one call: {statistics.median(times) * 1000:.1f} ms (median of 50)")
+
+
+def start_up() -> None:
+    times, memory = [], []
+    for _ in range(7):
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "emulator.cli", "serve", "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            times.append(time.perf_counter() - start)
+            status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            memory.append(next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024)
+            process.terminate()
+    print(f"From process start to ready: {statistics.median(times):.2f} s; idle memory {max(memory):.0f} MB")
+
+
+def main() -> None:
+    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, {1})
+    with running("emulator", str(SMALL)) as small, running("emulator", str(LARGE)) as large:
+        ratios(small, large)
+        flatness(small, large)
+        fresh_sandbox(small)
+    start_up()
+    layers()
+
+
+if __name__ == "__main__":
+    main()

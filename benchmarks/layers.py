@@ -1,0 +1,102 @@
+"""Where the time of a request goes, layer by layer, without the network."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from benchmarks.server import emulator
+from emulator.mailbox import find
+from emulator.operations import OPERATIONS
+from emulator.server.query import QueryReader
+from emulator.server.routes import Routes
+from emulator.store import sql
+from emulator.store.records import Message
+from emulator.wire import mail_values
+from emulator.wire.body import reader_of
+from emulator.wire.mail import ClientSendHtmlMessage
+
+_PATH = b"/apim/outlook/bench/v2/Mail"
+_QUERY = b"folderPath=Inbox&importance=Any&fetchOnlyUnread=True&includeAttachments=False&top=10"
+_SEND = orjson.dumps({"To": "other@example.com", "Subject": "Hello", "Body": "<p>Hello there.</p>"})
+
+
+def layers() -> None:
+    """Print the microseconds each layer takes of a list of ten mails and of a send."""
+    app: Any = emulator(100)
+    sandbox, owner = app.state.sandboxes.find("bench")
+    mailbox = sandbox.mailbox(owner)
+    routes, by_id = Routes(OPERATIONS), {row.id: row for row in OPERATIONS}
+    query, body = QueryReader(by_id["GetEmailsV2"]), reader_of(ClientSendHtmlMessage)
+    values = query.read(_QUERY, lambda name: None)
+    letters = find.find(mailbox, **values)
+    shown = mail_values.batch(letters)
+    where = {"folder_id": owner.inbox_id, "since": -find.EVER, "until": find.EVER, "top": 10, "skip": 0}
+    statement = sql.LIST_MESSAGES["unread"]
+    draft = mail_values.draft_from_html(body.read(_SEND))
+    print("Where the time of a request goes, in microseconds (the network and uvicorn come on top):")
+    _show("route", lambda: routes.match("GET", ["bench", "v2", "Mail"]))
+    _show("list: read the query", lambda: query.read(_QUERY, lambda name: None))
+    _show("list: run the SQL", lambda: sandbox.db.all(statement, where))
+    rows = sandbox.db.all(statement, where)
+    _show("list: rows to records", lambda: [Message._make(row) for row in rows])
+    _show("list: the whole function", lambda: find.find(mailbox, **values))
+    _show("list: records to shapes", lambda: mail_values.batch(letters))
+    _show("list: shapes to JSON", lambda: orjson.dumps(shown))
+    _show("list: the whole app", _call(app, "GET", _QUERY, b""))
+    _show("send: read the body", lambda: mail_values.draft_from_html(body.read(_SEND)))
+    send = by_id["SendEmailV2"].run
+    assert send is not None
+    _show("send: the whole function", lambda: send(mailbox, draft))
+    _show("send: the whole app", _call(app, "POST", b"", _SEND))
+
+
+def _call(app: Any, method: str, query: bytes, body: bytes) -> Callable[[], Any]:
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": _PATH.decode(),
+        "raw_path": _PATH,
+        "query_string": query,
+        "headers": [(b"authorization", b"Bearer bench"), (b"content-length", b"%d" % len(body))],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        pass
+
+    loop = asyncio.new_event_loop()
+
+    async def many() -> None:
+        for _ in range(_BATCH):
+            await app(dict(scope), receive, send)
+
+    def call() -> None:
+        loop.run_until_complete(many())
+
+    call.batch = _BATCH  # type: ignore[attr-defined]
+    return call
+
+
+_BATCH = 200
+
+
+def _show(name: str, call: Callable[[], Any]) -> None:
+    """The best of several rounds: what the machine can do when nothing else disturbs it."""
+    times = getattr(call, "batch", 1)
+    rounds = 7
+    best = min(_round(call, max(1, 1000 // times)) for _ in range(rounds))
+    print(f"  {name:28} {best / times * 1e6:7.1f}")
+
+
+def _round(call: Callable[[], Any], times: int) -> float:
+    start = time.process_time()
+    for _ in range(times):
+        call()
+    return (time.process_time() - start) / times
