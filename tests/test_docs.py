@@ -1,0 +1,150 @@
+"""The documents stay true: the README's lines give what it says, its tables are the code's, the guide's steps work."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from typing_extensions import TypedDict
+
+from emulator.mailbox import folders
+from emulator.operations.operation import Operation
+from emulator.sandbox import Sandboxes
+from emulator.server.connector import Connector
+from emulator.server.document import swagger
+from emulator.settings import Settings, options
+from emulator.wire.base import Int32
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def settings_table() -> str:
+    """The README's table of settings, as the code has it."""
+    rows = [
+        f"| `{one.flag}` | `{one.variable}` | {one.default if one.default != '' else '(empty)'} | {one.help} |"
+        for one in options()
+    ]
+    return "\n".join(["| Flag | Variable | Default | Meaning |", "|---|---|---|---|", *rows])
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every command of the README's console blocks and the output printed below it."""
+    found: list[tuple[str, str]] = []
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output.strip()))
+    return found
+
+
+def matches(expected: str, actual: str) -> bool:
+    """Whether an output is the expected one; `…` stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, expected.split("…"))), actual, re.DOTALL) is not None
+
+
+@pytest.fixture
+def url() -> object:
+    """The server that `make run` starts, on a port of its own."""
+    seeds = re.search(r"serve (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert seeds is not None
+    command = [sys.executable, "-m", "emulator.cli", "serve", "--port", "0", *seeds[1].split()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield line.split("url=")[1].split()[0]
+        process.terminate()
+
+
+def curl(line: str, url: str) -> str:
+    """What a curl command of the README prints, asked of `url` instead."""
+    words = iter(shlex.split(line.replace("http://127.0.0.1:4365", url))[1:])
+    method, headers, data, write, target = "GET", {}, None, "", ""
+    for word in words:
+        if word == "-H":
+            name, _, value = next(words).partition(": ")
+            headers[name] = value
+        elif word in ("-d", "--data-binary"):
+            given = next(words)
+            data = (ROOT / given[1:]).read_bytes() if given.startswith("@") else given.encode()
+            method = "POST"
+        elif word == "-X":
+            method = next(words)
+        elif word == "-w":
+            write = next(words)
+        elif word != "-s":
+            target = word
+    answer = httpx.request(method, target, headers=headers, content=data)
+    return answer.text + write.replace("%{http_code}", str(answer.status_code)).replace("\\n", "")
+
+
+def test_the_readme_gives_what_it_says(url: str) -> None:
+    """Pasted one after the other against a fresh server, the README's curl lines print what stands below them."""
+    lines = [(command, output) for command, output in commands() if command.startswith("curl")]
+
+    assert len(lines) >= 9
+    for command, output in lines:
+        actual = curl(command, url)
+        assert matches(output, actual), f"{command}\n{actual}"
+
+
+def test_make_run_prints_the_ready_line() -> None:
+    """The README's first output is the line that the server prints."""
+    ((_, output),) = [pair for pair in commands() if pair[0] == "make run"]
+
+    assert "outlook-emulator ready url=http://127.0.0.1:4365 store=memory" == output
+
+
+def test_the_settings_table_is_the_codes() -> None:
+    """Every setting stands in the README with its flag, variable, default and help."""
+    shown = re.search(r"<!-- settings:.*?-->\n(.*?)\n?<!-- /settings -->", README, re.DOTALL)
+
+    assert shown is not None
+    assert settings_table() == shown[1]
+
+
+def guide() -> dict[str, str]:
+    """The guide's code, by the file that each piece belongs to."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    pieces = re.split(r"^# (emulator/\S+)\n", blocks, flags=re.MULTILINE)[1:]
+    return dict(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+async def ask(app: Connector, url: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app)) as client:
+        return await client.get(url, headers={"Authorization": "Bearer token"})
+
+
+def test_the_guides_operation_works() -> None:
+    """Whoever follows the guide to the letter ends up with an operation that is served and documented."""
+    code = guide()
+    names = {**vars(folders), "TypedDict": TypedDict, "Int32": Int32, "Operation": Operation, "folders": folders}
+    for place in ("mailbox/folders", "wire/metadata", "wire/metadata_values"):
+        exec(compile(code[f"emulator/{place}.py"], place, "exec", dont_inherit=True), names)
+    names["folders"] = SimpleNamespace(**names)
+    row = eval(code["emulator/operations/metadata.py"].strip(), names)
+    settings = Settings()
+    app = Connector(Starlette(), [row], Sandboxes(settings), settings)
+
+    answer = asyncio.run(ask(app, "http://x/apim/outlook/me/Folders/Count?nested=True"))
+
+    assert {"Count": len(folders.WELL_KNOWN)} == answer.json()
+    assert "CountFolders" == swagger([row])["paths"]["/{connectionId}/Folders/Count"]["get"]["operationId"]
+
+
+def test_the_architecture_page_names_every_room() -> None:
+    """Every package and top-level module of the emulator stands on the page, which stays one page."""
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rooms = {path.stem for path in (ROOT / "emulator").iterdir() if path.suffix == ".py" or path.is_dir()}
+
+    assert set() == {room for room in rooms - {"__init__", "__pycache__"} if room not in page}
+    assert len(page.splitlines()) < 80
