@@ -3,9 +3,9 @@
 # ruff: noqa: E501
 
 SCHEMA = (
-    "CREATE TABLE change ( seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, item_id INTEGER NOT NULL, folder_id INTEGER NOT NULL, at BIGINT NOT NULL )",
+    "CREATE TABLE change ( seq INTEGER NOT NULL, mailbox_id INTEGER NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, item_id INTEGER NOT NULL, folder_id INTEGER NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (seq) )",
     "CREATE INDEX change_mailbox ON change (mailbox_id, kind, seq)",
-    "CREATE TABLE content ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL, conversation_id INTEGER NOT NULL, sent BIGINT NOT NULL, sender TEXT, recipients_to TEXT, recipients_cc TEXT, reply_to TEXT, subject TEXT NOT NULL, is_html INTEGER DEFAULT 0 NOT NULL, importance INTEGER NOT NULL, has_attachments INTEGER DEFAULT 0 NOT NULL, has_files INTEGER DEFAULT 0 NOT NULL, is_encrypted INTEGER DEFAULT 0 NOT NULL, preview TEXT NOT NULL, body TEXT NOT NULL, headers TEXT NOT NULL, raw BLOB )",
+    "CREATE TABLE content ( id INTEGER NOT NULL, message_id TEXT NOT NULL, conversation_id INTEGER NOT NULL, sent BIGINT NOT NULL, sender TEXT, recipients_to TEXT, recipients_cc TEXT, reply_to TEXT, subject TEXT NOT NULL, is_html INTEGER DEFAULT 0 NOT NULL, importance INTEGER NOT NULL, has_attachments INTEGER DEFAULT 0 NOT NULL, has_files INTEGER DEFAULT 0 NOT NULL, is_encrypted INTEGER DEFAULT 0 NOT NULL, preview TEXT NOT NULL, body TEXT NOT NULL, headers TEXT NOT NULL, raw BLOB, PRIMARY KEY (id) )",
     "CREATE INDEX content_message_id ON content (message_id)",
     "CREATE TABLE fact ( \"key\" TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (\"key\") )",
     "CREATE TABLE \"indexed\" ( message_id INTEGER NOT NULL, rowid_ BIGINT NOT NULL, PRIMARY KEY (message_id) )",

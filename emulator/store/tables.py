@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 
 def _key() -> Column[int]:
-    # AUTOINCREMENT: the id of something deleted must never name something else later.
+    # Where rows are deleted, tables add AUTOINCREMENT: the id of something gone must never name something else.
     return Column(Integer, primary_key=True, autoincrement=True)
 
 
@@ -89,7 +89,7 @@ class Content(SQLModel, table=True):
     came from outside.
     """
 
-    __table_args__ = (Index("content_message_id", "message_id"), {"sqlite_autoincrement": True})
+    __table_args__ = (Index("content_message_id", "message_id"),)
 
     id: int = Field(sa_column=_key())
     message_id: str = Field(sa_type=Text)
@@ -172,10 +172,7 @@ class ChangeRow(SQLModel, table=True):
     """One entry of the change feed, appended in the transaction that made the change."""
 
     __tablename__ = "change"
-    __table_args__ = (
-        Index("change_mailbox", "mailbox_id", "kind", "seq"),
-        {"sqlite_autoincrement": True},
-    )
+    __table_args__ = (Index("change_mailbox", "mailbox_id", "kind", "seq"),)
 
     seq: int = Field(sa_column=_key())
     mailbox_id: int
