@@ -117,18 +117,26 @@ def _health(given: argparse.Namespace) -> int:
 
 def _seed(given: argparse.Namespace) -> int:
     order = {"name": given.name, "connection": given.connection or None}
-    return _report(_call("POST", f"{given.url}/_emulator/api/sandboxes/{given.sandbox}/seed", order))
+    return _report(given, _call("POST", f"{_sandbox(given)}/seed", order))
 
 
 def _reset(given: argparse.Namespace) -> int:
-    return _report(_call("POST", f"{given.url}/_emulator/api/sandboxes/{given.sandbox}/reset"))
+    return _report(given, _call("POST", f"{_sandbox(given)}/reset"))
 
 
-def _report(answer: tuple[int, str]) -> int:
+def _sandbox(given: argparse.Namespace) -> str:
+    from urllib.parse import quote
+
+    return f"{given.url}/_emulator/api/sandboxes/{quote(given.sandbox, safe='')}"
+
+
+def _report(given: argparse.Namespace, answer: tuple[int, str]) -> int:
     status, text = answer
     if 200 <= status < 300:
         print(text)
         return 0
+    if status == 0:
+        return _fail(f"{given.url} does not answer: {text}")
     with suppress(ValueError, KeyError, TypeError):
         text = json.loads(text)["message"].partition("\r\n")[0]
     return _fail(text)
@@ -136,22 +144,25 @@ def _report(answer: tuple[int, str]) -> int:
 
 def _call(method: str, url: str, body: object = None) -> tuple[int, str]:
     """One request to a running emulator: status and text, status 0 when nobody answers."""
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, Request, build_opener
 
     data = None if body is None else json.dumps(body).encode()
-    request = Request(url, data, {"Content-Type": "application/json"}, method=method)
     try:
-        with urlopen(request, timeout=10) as answer:
+        request = Request(url, data, {"Content-Type": "application/json"}, method=method)
+        # Never through a proxy: it would not find what listens on this machine's loopback.
+        with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:
             return int(answer.status), answer.read().decode()
     except HTTPError as error:
-        return error.code, error.read().decode()
-    except (URLError, OSError, ValueError) as error:
-        return 0, str(getattr(error, "reason", error))
+        with error:
+            return error.code, error.read().decode(errors="replace")
+    except (HTTPException, OSError, ValueError) as error:
+        return 0, str(getattr(error, "reason", error)) or type(error).__name__
 
 
 def _fail(text: str) -> int:
-    print(f"outlook-emulator: {text}", file=sys.stderr)
+    print(f"outlook-emulator: {' '.join(text.split())}", file=sys.stderr)
     return 1
 
 

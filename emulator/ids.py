@@ -28,6 +28,7 @@ _LAYOUT = Struct(">9sBIQB")
 _ITEM = urlsafe_b64decode("AQMkADAwATEx")
 _CONVERSATION = urlsafe_b64decode("AAQkADAwATEx")
 _MASK = 2**64 - 1
+_LARGEST_KEY = 2**63 - 1
 # Odd, so multiplying is a permutation of 64-bit numbers that its inverse undoes: ids look random yet need no table.
 _SCATTER = 0x9E3779B97F4A7C15
 _GATHER = pow(_SCATTER, -1, 2**64)
@@ -58,9 +59,12 @@ def decode(kind: IdKind, mailbox_id: int, text: str, name: str) -> int:
     prefix, found, owner, scattered, check = _LAYOUT.unpack(packed)
     if prefix not in (_ITEM, _CONVERSATION) or check != _check(found, owner, scattered):
         raise InvalidId(name)
+    key: int = scattered * _GATHER & _MASK
+    if key > _LARGEST_KEY:
+        raise InvalidId(name)
     if found != kind or owner != mailbox_id:
         raise NotFound()
-    return int(scattered * _GATHER & _MASK)
+    return key
 
 
 def looks_like_id(text: str) -> bool:

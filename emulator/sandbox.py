@@ -105,27 +105,34 @@ class Sandbox:
 
     def reset(self) -> None:
         """Back to how it was made: the same connections and owners, sample mailboxes fresh, nothing else."""
-        seeds = dict(self._seeds())
+        from emulator.seeds import load
+
+        # Loaded before anything is dropped: a sample's folder may be gone by now.
+        seeds = {id: (name, load(name)) for id, name in self._seeds()}
         kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
         self.db.reset()
         self._start_chance()
-        for id, name in seeds.items():
-            self.seed(name, id)
-        for id, owner, granted in kept:
-            self.connect(id, owner.address, owner.display_name, granted)
+        with self.db.transaction():
+            for id, (name, seed) in seeds.items():
+                self._plant(name, seed, id)
+            for id, owner, granted in kept:
+                self.connect(id, owner.address, owner.display_name, granted)
 
     def seed(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
         from emulator.seeds import load
 
-        owner = self.plant(load(name), connection_id)
+        return self._plant(name, load(name), connection_id)
+
+    def close(self) -> None:
+        self.db.close()
+
+    def _plant(self, name: str, seed: Seed, connection_id: str) -> Owner:
+        owner = self.plant(seed, connection_id)
         remembered = [*self._seeds(), (connection_id, name)]
         text = "\n".join(f"{id} {seed}" for id, seed in remembered)
         self.db.execute(sql.SET_FACT, {"key": _SEEDS, "value": text})
         return owner
-
-    def close(self) -> None:
-        self.db.close()
 
     def _seeds(self) -> Iterator[tuple[str, str]]:
         row = self.db.one(sql.FACT, {"key": _SEEDS})
@@ -249,7 +256,10 @@ class Sandboxes:
         if not self.settings.data:
             return []
         folder = Path(self.settings.data)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot keep data in {folder}: {error.strerror}") from error
         return sorted(one.stem for one in folder.glob("*.sqlite") if _NAME.fullmatch(one.stem))
 
     def _open(self, name: str) -> Sandbox:

@@ -12,16 +12,17 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from emulator.app import create_app
+from emulator.errors import ConnectorError
 from emulator.settings import Settings
 from emulator.store.database import IncompatibleFile
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal says stop; the exit code. Raises OSError when the address cannot be had."""
+    """Serve until a signal says stop; the exit code. OSError and ValueError say what keeps it from starting."""
     listener = _listen(settings)
     try:
         app = create_app(settings)
-    except IncompatibleFile as error:
+    except (ConnectorError, IncompatibleFile) as error:
         raise ValueError(str(error)) from error
     config = config_of(app)
     host, port = listener.getsockname()[:2]

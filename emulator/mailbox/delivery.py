@@ -94,7 +94,7 @@ def check_size(mailbox: Mailbox, mail: Mail, carried: int = 0) -> None:
         raise MessageTooLarge(
             f"The mail has {total} bytes of content; at most {mailbox.rules.max_mail_bytes} are allowed."
         )
-    if mail.is_html and "data:" in mail.body:
+    if mail.is_html and "data:" in mail.body.lower():
         for image in _DATA_URI.finditer(mail.body):
             if (size := len(image[1])) > mailbox.rules.max_inline_image_bytes:
                 raise MessageTooLarge(
@@ -173,9 +173,10 @@ def claim(mailbox: Mailbox) -> None:
 
     Connections are made on first use, so a sender may come first; such mail has not left the sandbox after all.
     """
+    own = mailbox.owner.address
     for row in mailbox.db.all(sql.DEPARTURES, {}):
         departed = Departed._make(row)
-        left = [one for one in addresses.split(departed.recipients) if one.lower() != mailbox.owner.address]
+        left = [one for one in addresses.split(departed.recipients) if own not in (one.lower(), _untagged(one))]
         if len(left) < len(addresses.split(departed.recipients)):
             _claim(mailbox, departed, left)
 
@@ -208,12 +209,15 @@ def _distribute(mailbox: Mailbox, mail: Mail, stored: Stored) -> None:
 
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:
     """The owner in this sandbox who gets mail for `address`; `name+tag@` reaches `name@`, as on Outlook.com."""
-    lowered = address.lower()
-    row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": lowered})
-    if row is None and "+" in lowered:
-        local, _, domain = lowered.rpartition("@")
-        row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": f"{local.partition('+')[0]}@{domain}"})
+    row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address.lower()})
+    if row is None and "+" in address:
+        row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": _untagged(address)})
     return None if row is None else Owner._make(row)
+
+
+def _untagged(address: str) -> str:
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _unique(recipients: Sequence[Address]) -> Iterable[str]:

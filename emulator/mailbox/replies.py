@@ -83,18 +83,23 @@ def prefixed(prefix: str, subject: str) -> str:
 def _answer(mailbox: Mailbox, original: Message, mail: Mail, verb: str) -> None:
     if not (mail.to or mail.cc or mail.bcc):
         raise InvalidRecipients("To")
-    references = _envelope(mailbox, original)["references"]
     answer = replace(
         mail,
         body=_quote(original, mail),
         in_reply_to=original.message_id,
-        references=(*references, original.message_id),
+        references=(*_ancestors(mailbox, original), original.message_id),
     )
     delivery.check_size(mailbox, answer)
     with mailbox.db.transaction():
         delivery.post(mailbox, answer, verb, original.conversation_id)
         # The trigger for flagged mail fires when a flagged mail is answered, so this is a change of it.
         touch(mailbox, original, sql.SET_LAST_VERB, verb=verb)
+
+
+def _ancestors(mailbox: Mailbox, original: Message) -> Iterable[str]:
+    envelope = _envelope(mailbox, original)
+    # RFC 5322, 3.6.4: where a mail has no References, its In-Reply-To says what came before.
+    return envelope["references"] or filter(None, [envelope["in_reply_to"]])
 
 
 def _suggested(

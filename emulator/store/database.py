@@ -103,16 +103,19 @@ def _template() -> sqlite3.Connection:
 
 def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
-    connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+    return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+def _tune(connection: sqlite3.Connection) -> None:
     # Some builds overwrite what is deleted with zeros, which nobody needs in a test double.
     connection.execute("PRAGMA secure_delete = OFF")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    return connection
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
     if path is None:
         connection = _connect(":memory:")
+        _tune(connection)
         _template().backup(connection)
         return connection
     try:
@@ -120,6 +123,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise IncompatibleFile(f"{path} cannot be opened: {error}") from error
     try:
+        _tune(connection)
         _prepare_file(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()

@@ -133,7 +133,8 @@ def _named(names: type[IntEnum] | None) -> Callable[[Any], Any] | None:
         return None
 
     def check(value: Any) -> Any:
-        found = _choices(names).get(str(value).strip().lower())
+        # Only of plain values: the text of a deeply nested one cannot be had.
+        found = _choices(names).get(str(value).strip().lower()) if isinstance(value, str | int) else None
         if found is None:
             raise ValueError(f"must be one of {', '.join(names.__members__)}")
         return found
@@ -144,7 +145,8 @@ def _named(names: type[IntEnum] | None) -> Callable[[Any], Any] | None:
 def _bytes_as_text(value: Any) -> Any:
     """Bytes the way Logic Apps passes them on, an object with their type, as a data URI."""
     if isinstance(value, dict) and isinstance(content := value.get("$content"), str):
-        return f"data:{value.get('$content-type', '')};base64,{content}"
+        declared = value.get("$content-type")
+        return f"data:{declared if isinstance(declared, str) else ''};base64,{content}"
     return value
 
 

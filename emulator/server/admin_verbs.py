@@ -1,0 +1,233 @@
+"""What the verbs of the admin API do: each takes a call, and gives what its row says it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from emulator.clock import iso_seconds, microseconds, moment
+from emulator.errors import ConnectorError, InvalidRequest, NotFound
+from emulator.ids import IdKind
+from emulator.mailbox import delivery, folders, mail
+from emulator.mailbox.export import mime_of
+from emulator.mailbox.mailbox import Mailbox
+from emulator.mailbox.message import Mail
+from emulator.sandbox import Sandbox, Sandboxes
+from emulator.server import admin_shapes as shapes
+from emulator.store import sql
+from emulator.store.records import Departed, Owner
+from emulator.wire.base import read_flag
+from emulator.wire.mail import Binary
+from emulator.wire.mail_values import incoming, received
+
+MIME = "message/rfc822"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the admin API; `body` is read against the row's shape, None where the row has none."""
+
+    sandboxes: Sandboxes
+    request: Request
+    raw: bytes
+    body: Any
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return self.sandboxes.named(self.request.path_params["sandbox"])
+
+    @property
+    def connection(self) -> tuple[str, Owner]:
+        id: str = self.request.path_params["connection"]
+        owner = self.sandbox.connections().get(id)
+        if owner is None:
+            raise NotFound(f"No connection '{id[:130]}' exists in this sandbox.")
+        return id, owner
+
+    @property
+    def mailbox(self) -> Mailbox:
+        return self.sandbox.mailbox(self.connection[1])
+
+
+def list_sandboxes(call: Call) -> shapes.SandboxList:
+    return {"value": [_sandbox(one) for one in call.sandboxes.all()]}
+
+
+def create_sandbox(call: Call) -> shapes.SandboxFacts:
+    sandbox = call.sandboxes.create(call.body["name"])
+    try:
+        for asked in call.body.get("connections", ()):
+            _connect(call.sandboxes, sandbox, asked)
+        for name in call.body.get("seeds", ()):
+            call.sandboxes.seed(sandbox, _shipped(name), f"{sandbox.name}-{name}")
+    except ConnectorError:
+        call.sandboxes.delete(sandbox.name)
+        raise
+    return _sandbox(sandbox)
+
+
+def get_sandbox(call: Call) -> shapes.SandboxFacts:
+    return _sandbox(call.sandbox)
+
+
+def reset_sandbox(call: Call) -> shapes.SandboxFacts:
+    return _sandbox(call.sandboxes.reset(call.sandbox.name))
+
+
+def delete_sandbox(call: Call) -> None:
+    call.sandboxes.delete(call.sandbox.name)
+
+
+def seed_sandbox(call: Call) -> shapes.ConnectionFacts:
+    id = call.body.get("connection") or call.body["name"]
+    return _connection(call, id, call.sandboxes.seed(call.sandbox, _shipped(call.body["name"]), id))
+
+
+def list_connections(call: Call) -> shapes.ConnectionList:
+    return {"value": [_connection(call, id, owner) for id, owner in call.sandbox.connections().items()]}
+
+
+def add_connection(call: Call) -> shapes.ConnectionFacts:
+    return _connection(call, *_connect(call.sandboxes, call.sandbox, call.body))
+
+
+def add_folder(call: Call) -> shapes.FolderFacts:
+    names = call.body.get("names") or call.body.get("path", "").split("/")
+    mailbox = call.mailbox
+    with mailbox.db.transaction():
+        key = folders.ensure(mailbox, tuple(names))
+    return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names)}
+
+
+def deliver_mail(call: Call) -> shapes.DeliveredMail:
+    mailbox = call.mailbox
+    with mailbox.db.transaction():
+        if call.body is None:
+            key = _deliver(mailbox, _parsed(call.raw), call.request.query_params)
+        else:
+            key = _deliver_parts(mailbox, call.body)
+    message = mail.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
+    return {"message": received(mail.letter(mailbox, message, False))}
+
+
+def read_outbox(call: Call) -> shapes.Outbox:
+    return {"value": [_departed(one) for one in call.sandbox.outbox()]}
+
+
+def departed_mime(call: Call) -> Binary:
+    text: str = call.request.path_params["departure"]
+    sandbox = call.sandbox
+    row = sandbox.db.one(sql.DEPARTURE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
+    if row is None:
+        raise NotFound(f"No mail '{text[:50]}' is in the outbox.")
+    content_id, mailbox_id = row
+    owner = Owner._make(sandbox.db.one(sql.MAILBOX, {"id": mailbox_id}))
+    return Binary(mime_of(sandbox.mailbox(owner), content_id), MIME)
+
+
+def message_mime(call: Call) -> Binary:
+    mailbox = call.mailbox
+    message = mail.message_of(mailbox, call.request.path_params["message"])
+    return Binary(mime_of(mailbox, message.content_id, message.recipients_bcc), MIME)
+
+
+def _connect(sandboxes: Sandboxes, sandbox: Sandbox, asked: Mapping[str, Any]) -> tuple[str, Owner]:
+    id = asked.get("id") or _unused_id(sandboxes, sandbox)
+    address = asked.get("address") or f"{id}@{sandbox.settings.domain}"
+    with sandboxes.connecting(sandbox, id):
+        owner = sandbox.connect(id, address, asked.get("displayName", ""), asked.get("sendAs", ()))
+        mailbox = sandbox.mailbox(owner)
+        for one in asked.get("mails", ()):
+            _deliver_parts(mailbox, one)
+    return id, owner
+
+
+def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
+    taken = sandboxes.connection_ids()
+    # A reset starts the generator again, while the connections that it named are still there.
+    while (id := f"{sandbox.chance.getrandbits(128):032x}") in taken:
+        pass
+    return id
+
+
+def _shipped(name: str) -> str:
+    # A path is for whoever starts the server: over HTTP it would let a caller read files.
+    from emulator.seeds import names
+
+    if name not in names():
+        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Known are: {', '.join(names())}.")
+    return name
+
+
+def _sandbox(sandbox: Sandbox) -> shapes.SandboxFacts:
+    return {"name": sandbox.name, "connections": list(sandbox.connections())}
+
+
+def _connection(call: Call, id: str, owner: Owner) -> shapes.ConnectionFacts:
+    return {
+        "id": id,
+        "address": owner.address,
+        "displayName": owner.display_name,
+        "sendAs": call.sandbox.grants(owner),
+        "runtimeUrl": f"{str(call.request.base_url).rstrip('/')}/apim/outlook/{id}",
+    }
+
+
+def _departed(one: Departed) -> shapes.DepartedMail:
+    return {
+        "id": one.id,
+        "departedAt": iso_seconds(one.at),
+        "from": one.sender,
+        "recipients": one.recipients.split(";"),
+        "subject": one.subject,
+        "internetMessageId": one.message_id,
+    }
+
+
+def _parsed(raw: bytes) -> Mail:
+    # The email package is only needed here.
+    from emulator.mailbox.mime import parse
+
+    return parse(raw)
+
+
+def _deliver_parts(mailbox: Mailbox, asked: Mapping[str, Any]) -> int:
+    eml = asked.get("eml")
+    return _deliver(mailbox, _parsed(eml.encode()) if eml else incoming(asked, mailbox.owner), asked)
+
+
+def _deliver(mailbox: Mailbox, arrived: Mail, asked: Mapping[str, Any]) -> int:
+    """Put a mail where it was asked to go; to be called inside a transaction."""
+    how = {name.lower(): value for name, value in asked.items()}
+    delivery.check_size(mailbox, arrived)
+    folder = how.get("folder")
+    return delivery.deliver(
+        mailbox,
+        arrived,
+        folder_id=folders.ensure(mailbox, tuple(folder.split("/"))) if folder else None,
+        received=_instant(how.get("received")),
+        is_read=_flag(how, "isRead"),
+        is_flagged=_flag(how, "isFlagged"),
+    )
+
+
+def _flag(how: Mapping[str, Any], name: str) -> bool:
+    flag = read_flag(str(how.get(name.lower(), False)))
+    if flag is None:
+        raise InvalidRequest(f"The query parameter '{name}' must be true or false.")
+    return flag
+
+
+def _instant(text: str | None) -> int | None:
+    if not text:
+        return None
+    try:
+        instant = microseconds(datetime.fromisoformat(text))
+        moment(instant)  # With its offset taken away, an instant may lie outside of the calendar.
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"'received' must be an ISO 8601 date and time, not '{text[:50]}'.") from None
+    return instant

@@ -1,0 +1,170 @@
+"""With a data folder, what was acknowledged survives `kill -9`, and nothing is ever half there."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+KILLS = 20
+OUTSIDER = "outsider@example.org"
+PAGE = 1000
+MAILS = 60
+ACKNOWLEDGED = b"HTTP/1.1 200 "
+
+
+@dataclass
+class Running:
+    """A server in a process of its own, with alice and bob in its default sandbox."""
+
+    process: subprocess.Popen[str]
+    http: httpx.Client
+
+    def send(self, subject: str) -> None:
+        """A mail from alice to bob and to someone outside, acknowledged."""
+        order = {"To": f"bob@outlook.com;{OUTSIDER}", "Subject": subject, "Body": "<p>Hello</p>"}
+        assert self.http.post("/apim/outlook/alice/v2/Mail", json=order).status_code == 200
+
+    def mails(self, connection: str, folder: str) -> list[dict[str, Any]]:
+        """All mails of a folder."""
+        found: list[dict[str, Any]] = []
+        while True:
+            query = {"folderPath": folder, "fetchOnlyUnread": False, "top": PAGE, "skip": len(found)}
+            page = self.http.get(f"/apim/outlook/{connection}/v2/Mail", params=query).json()["value"]
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    def outbox(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.http.get("/_emulator/api/sandboxes/default/outbox").json()["value"]
+        return found
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[Running]:
+    """A server on that folder, ready to answer; it is made to go at the end, if it has not gone by then."""
+    command = [sys.executable, "-m", "emulator.cli", "serve", "--port", "0", "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        try:
+            url = ready.partition("url=")[2].split()[0]
+            with httpx.Client(base_url=url, headers={"Authorization": "Bearer token"}, verify=False) as http:
+                yield Running(process, http)
+        finally:
+            process.kill()
+
+
+def subjects(mails: list[dict[str, Any]], key: str = "Subject") -> Counter[str]:
+    return Counter(one[key] for one in mails)
+
+
+def request(name: str, number: int) -> bytes:
+    """One mail from alice to bob and to someone outside, as bytes."""
+    body = json.dumps({"To": f"bob@outlook.com;{OUTSIDER}", "Subject": f"{name}-{number}", "Body": "<p>Hello</p>"})
+    head = "POST /apim/outlook/alice/v2/Mail HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def stream(server: Running, name: str, stop_after: int) -> list[str]:
+    """Send mails without a pause and kill the server after that many answers; the subjects it acknowledged.
+
+    All are on their way before the first answer is read, so that the server is at work on one when it is killed.
+    """
+    address = server.http.base_url.host, server.http.base_url.port
+    answers = b""
+    with socket.create_connection(address) as wire:
+        wire.sendall(b"".join(request(name, number) for number in range(MAILS)))
+        while answers.count(ACKNOWLEDGED) < stop_after and (part := wire.recv(65536)):
+            answers += part
+        server.kill()
+        # What was answered before the kill is still to be read; what follows it is the end.
+        with suppress(ConnectionResetError):
+            while part := wire.recv(65536):
+                answers += part
+    return [f"{name}-{number}" for number in range(answers.count(ACKNOWLEDGED))]
+
+
+def check(server: Running, data: Path, acknowledged: list[str]) -> None:
+    """Every acknowledged mail is in each of its three places once; a mail in one place is in all."""
+    sent, inbox, outbox = server.mails("alice", "Sent Items"), server.mails("bob", "Inbox"), server.outbox()
+    with closing(sqlite3.connect(f"file:{data / 'default.sqlite'}?mode=ro", uri=True)) as file:
+        verdict = file.execute("PRAGMA integrity_check").fetchall()
+
+    assert [("ok",)] == verdict
+    assert subjects(sent) == subjects(inbox) == subjects(outbox, "subject")
+    assert len(sent) == len(subjects(sent))
+    assert set(acknowledged) <= subjects(sent).keys()
+    assert len(sent) == len({one["InternetMessageId"] for one in sent}) == len({one["ConversationId"] for one in sent})
+    assert len(sent) + len(inbox) == len({one["Id"] for one in (*sent, *inbox)})
+
+
+def test_killed_in_a_stream_of_sends(tmp_path: Path) -> None:
+    """Twenty times on the same folder: a server killed while it takes in mails has, when it is back, what it said."""
+    acknowledged: list[str] = []
+    for kill in range(KILLS):
+        with serving(tmp_path) as server:
+            check(server, tmp_path, acknowledged)
+            acknowledged += stream(server, f"round-{kill}", 1 + kill * 7 % 23)
+    with serving(tmp_path) as server:
+        check(server, tmp_path, acknowledged)
+
+
+def test_killed_at_its_start(tmp_path: Path) -> None:
+    """A server killed the moment it is ready has a folder that the next one can use."""
+    with serving(tmp_path) as server:
+        server.kill()
+    with serving(tmp_path) as server:
+        server.send("hello")
+
+        assert ["hello"] == [one["Subject"] for one in server.mails("alice", "Sent Items")]
+
+
+def test_ids_are_not_handed_out_twice(tmp_path: Path) -> None:
+    """What was deleted for good before a kill leaves its id unused, and made-up connection ids differ too."""
+    ids, connections = set(), set()
+    for number in range(3):
+        with serving(tmp_path) as server:
+            server.send(str(number))
+            (mail,) = server.mails("alice", "Sent Items")
+            ids.add(mail["Id"])
+            server.http.delete(f"/apim/outlook/alice/Mail/{mail['Id']}").raise_for_status()
+            (deleted,) = server.mails("alice", "Deleted Items")
+            ids.add(deleted["Id"])
+            server.http.delete(f"/apim/outlook/alice/Mail/{deleted['Id']}").raise_for_status()
+            made = server.http.post("/_emulator/api/sandboxes/default/connections")
+            connections.add(made.raise_for_status().json()["id"])
+            server.kill()
+
+    assert (6, 3) == (len(ids), len(connections))
+
+
+def test_stops_cleanly(tmp_path: Path) -> None:
+    """On SIGTERM the server ends with 0 and says nothing more; the next one has everything, sandboxes included."""
+    sandbox = {"name": "second", "connections": [{"id": "carol", "mails": [{"from": OUTSIDER, "subject": "Kept"}]}]}
+    with serving(tmp_path) as server:
+        server.send("hello")
+        server.http.post("/_emulator/api/sandboxes", json=sandbox).raise_for_status()
+        server.process.terminate()
+        rest, _ = server.process.communicate()
+        status = server.process.returncode
+    with serving(tmp_path) as server:
+        found = [server.mails("alice", "Sent Items"), server.mails("carol", "Inbox")]
+
+    assert (0, "") == (status, rest)
+    assert [["hello"], ["Kept"]] == [[one["Subject"] for one in mails] for mails in found]

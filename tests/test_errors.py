@@ -1,0 +1,106 @@
+"""The tree of errors: its picture is true, and every refusal can be put on the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+
+from emulator import errors
+from emulator.errors import ConnectorError, InvalidRecipients, MethodNotAllowed
+from emulator.server.connector import error_body
+
+_LINE = re.compile(r"(?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?P<status>\d{3})(?: +(?P<code>\w+))?")
+TREE = [one for one in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if one]
+CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ConnectorError)]
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "EncryptedReply": (),
+    "Unauthorized": (),
+    "NotFound": (),
+    "InternalError": (),
+    "MethodNotAllowed": ("PUT", ["POST", "GET"]),
+    "BodyTooLarge": (100,),
+}
+
+
+def made(kind: type[ConnectorError]) -> ConnectorError:
+    return kind(*ARGUMENTS.get(kind.__name__, ("Anything 'ä\0'",)))
+
+
+def parents() -> dict[str, str | None]:
+    """The parent of each class in the picture, from how far its line is indented."""
+    found: dict[str, str | None] = {}
+    above: list[str] = []
+    for line in TREE:
+        depth = len(line["lead"]) // 4
+        found[line["name"]] = above[depth - 1] if depth else None
+        above[depth:] = [line["name"]]
+    return found
+
+
+def test_every_class_is_in_the_picture() -> None:
+    """The picture names every class once, and no other."""
+    assert sorted(one.__name__ for one in CLASSES) == sorted(line["name"] for line in TREE)
+
+
+@pytest.mark.parametrize("line", TREE, ids=lambda line: line["name"])
+def test_picture(line: re.Match[str]) -> None:
+    """A line of the picture has the class's own status and code, and stands below its parent."""
+    kind = getattr(errors, line["name"])
+    parent = parents()[line["name"]]
+
+    assert (int(line["status"]), line["code"]) == (kind.status, made(kind).code if parent else None)
+    assert kind.__base__ is (getattr(errors, parent) if parent else Exception)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_class_renders(kind: type[ConnectorError]) -> None:
+    """Every refusal becomes JSON in the connector's shape, key order included."""
+    error = made(kind)
+    body = orjson.loads(orjson.dumps(error_body(error, "request-1", "somewhere")))
+    detail = {"message": error.message, "code": error.code, "originalMessage": error.original}
+
+    assert list(body) == ["status", "message", *(["error"] if error.code else []), "source"]
+    assert (error.status, "somewhere") == (body["status"], body["source"])
+    assert body["message"] == f"{error.message}\r\nclientRequestId: request-1"
+    assert list(body.get("error", detail)) == list(detail)
+    assert body.get("error", detail) == detail
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_status(kind: type[ConnectorError]) -> None:
+    """A refusal is the caller's fault, but for a defect and for what is not served."""
+    assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "NotServed")
+
+
+def test_only_the_gateway_has_no_code() -> None:
+    """A refusal without a code, and so without an `error` object, is the one that never reached the connector."""
+    assert ["Unauthorized"] == [one.__name__ for one in CLASSES if one.code is None]
+
+
+@pytest.mark.parametrize("name", ["FolderNotFound", "NoSuchOperation", "MethodNotAllowed"])
+def test_long_names_are_cut(name: str) -> None:
+    """What a caller sent is not repeated in full when it is long."""
+    kind = getattr(errors, name)
+    error = kind("x" * 100_000, ["GET"]) if kind is MethodNotAllowed else kind("x" * 100_000)
+
+    assert len(error.message) < 300
+
+
+def test_allow() -> None:
+    """The methods that would do are in alphabetical order, in the header's own form."""
+    assert MethodNotAllowed("PUT", {"POST": 1, "GET": 2}).allow == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [("x", "Recipient 'x' is not resolved"), (None, "names no recipient")]
+)
+def test_recipients(address: str | None, expected: str) -> None:
+    """A bad recipient is told apart from none, in the backend's words, and the member is named."""
+    error = InvalidRecipients("Cc", address)
+
+    assert error.message == "One or more recipients are invalid. (Cc)"
+    assert error.original.startswith("At least one recipient is not valid.")
+    assert expected in error.original

@@ -1,0 +1,136 @@
+"""Wire ids: given out once for each thing, understood again, and nothing else taken for one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from emulator.errors import InvalidId, NotFound
+from emulator.ids import IdKind, decode, encode, looks_like_id
+
+FIXED = settings(derandomize=True, database=None, deadline=None)
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
+LARGEST = 2**63 - 1
+
+kinds = st.sampled_from(IdKind)
+mailboxes = st.integers(1, 2**32 - 1)
+keys = st.integers(1, LARGEST)
+
+
+@FIXED
+@given(kinds, mailboxes, keys)
+@example(IdKind.MESSAGE, 1, LARGEST)
+def test_round_trip(kind: IdKind, mailbox: int, key: int) -> None:
+    """An id gives back the key it was made from."""
+    assert key == decode(kind, mailbox, encode(kind, mailbox, key), "id")
+
+
+@FIXED
+@given(kinds, mailboxes, keys)
+def test_look(kind: IdKind, mailbox: int, key: int) -> None:
+    """An id is URL-safe, holds no slash, and looks like those of a personal mailbox."""
+    id = encode(kind, mailbox, key)
+
+    assert re.fullmatch(r"A(QM|AQ)kADAwATEx[A-Za-z0-9_-]{19}=", id)
+    assert looks_like_id(id) is (kind is not IdKind.CONVERSATION)
+
+
+@FIXED
+@given(st.lists(st.tuples(kinds, mailboxes, keys), min_size=2, max_size=50, unique=True))
+def test_distinct(things: list[tuple[IdKind, int, int]]) -> None:
+    """Different things have different ids."""
+    assert len(things) == len({encode(*one) for one in things})
+
+
+def test_neighbours_look_unrelated() -> None:
+    """Ids of keys that follow each other differ in most of the part that tells them apart."""
+    one, other = (encode(IdKind.MESSAGE, 1, key)[18:] for key in (1, 2))
+
+    assert sum(a != b for a, b in zip(one, other, strict=True)) >= 9
+
+
+@FIXED
+@given(kinds, mailboxes, keys, st.integers(0, 1000), st.sampled_from(ALPHABET))
+def test_changed(kind: IdKind, mailbox: int, key: int, place: int, character: str) -> None:
+    """An id with one character changed finds nothing else: it is malformed, or nothing of this mailbox."""
+    id = encode(kind, mailbox, key)
+    place %= len(id)
+    assume(id[place] != character)
+    changed = id[:place] + character + id[place + 1 :]
+
+    try:
+        found = decode(kind, mailbox, changed, "id")
+    except (InvalidId, NotFound):
+        return
+
+    # The check has eight bits, so a change may hit the id of another thing, but never the same thing's.
+    assert key != found
+    assert changed == encode(kind, mailbox, found)
+
+
+@FIXED
+@given(kinds, mailboxes, keys, st.integers(1, 31))
+def test_cut(kind: IdKind, mailbox: int, key: int, length: int) -> None:
+    """A piece of an id is malformed, and so is an id with something behind it."""
+    id = encode(kind, mailbox, key)
+
+    for text in (id[:length], id[length:], id + id[:length]):
+        with pytest.raises(InvalidId):
+            decode(kind, mailbox, text, "id")
+
+
+@FIXED
+@given(kinds, mailboxes, mailboxes, keys)
+def test_another_mailbox(kind: IdKind, mailbox: int, other: int, key: int) -> None:
+    """An id of another mailbox is told from one that nobody gave out: it is not found."""
+    assume(mailbox != other)
+
+    with pytest.raises(NotFound):
+        decode(kind, other, encode(kind, mailbox, key), "id")
+
+
+@pytest.mark.parametrize("kind", IdKind)
+@pytest.mark.parametrize("other", IdKind)
+def test_another_kind(kind: IdKind, other: IdKind) -> None:
+    """An id of something else in the same mailbox is not found."""
+    if kind is other:
+        assert decode(kind, 1, encode(other, 1, 5), "id") == 5
+    else:
+        with pytest.raises(NotFound):
+            decode(kind, 1, encode(other, 1, 5), "id")
+
+
+@pytest.mark.parametrize("key", [2**63, 2**64 - 1])
+@pytest.mark.parametrize("mailbox", [1, 2])
+def test_keys_no_store_has(key: int, mailbox: int) -> None:
+    """A forged id whose key is larger than any store's is malformed, whoever's it claims to be."""
+    with pytest.raises(InvalidId):
+        decode(IdKind.MESSAGE, 1, encode(IdKind.MESSAGE, mailbox, key), "id")
+
+
+@FIXED
+@given(st.text() | st.text(ALPHABET).map("AQMkADAwATEx{}=".format) | st.text(ALPHABET, min_size=32, max_size=32))
+@example("")
+@example("AQMkADAwATEx=")
+@example("ＡQMkADAwATEx")
+@example("\ud800")
+@example("AQMkADAwATEx\n=")
+@example("A" * 100_000)
+def test_made_up(text: str) -> None:
+    """Whatever nobody gave out is malformed, and the refusal names the parameter but not the text."""
+    with pytest.raises(InvalidId) as refusal:
+        decode(IdKind.MESSAGE, 1, text, "messageId")
+
+    assert ("Id is malformed.", "Id is malformed. (messageId)") == (refusal.value.message, refusal.value.original)
+
+
+@pytest.mark.parametrize("spelling", [lambda id: id.replace("=", ""), lambda id: id + "\n", lambda id: f" {id}"])
+def test_other_spellings(spelling) -> None:
+    """An id has one spelling: what base64 would read just the same is malformed."""
+    id = encode(IdKind.MESSAGE, 1, 7)
+
+    with pytest.raises(InvalidId):
+        decode(IdKind.MESSAGE, 1, spelling(id), "id")

@@ -1,0 +1,401 @@
+"""Sandboxes: worlds of their own, what a reset keeps, and which world a connection id belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.clock import VirtualClock, moment
+from emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound
+from emulator.ids import IdKind
+from emulator.mailbox import delivery, find, folders, mail
+from emulator.mailbox.message import Address, Mail
+from emulator.sandbox import DEFAULT, Sandbox, Sandboxes
+from emulator.settings import Settings
+from emulator.store import sql
+from emulator.store.records import Message, Owner
+
+NOW = moment(1_772_442_000_000_000)
+TABLES = ("mailbox", "connection", "send_as", "folder", "content", "attachment", "message", "change", "departure")
+
+
+def start(**settings: Any) -> Sandboxes:
+    return Sandboxes(Settings(**settings), VirtualClock(NOW))
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[Sandboxes]:
+    made = start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def default(sandboxes: Sandboxes) -> Sandbox:
+    return sandboxes.default
+
+
+def send(sandbox: Sandbox, owner: Owner, *to: str, subject: str = "Hello") -> None:
+    delivery.send(sandbox.mailbox(owner), Mail(to=tuple(map(Address, to)), subject=subject, body="Hello"))
+
+
+def messages(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[Message]:
+    letters = find.find(sandbox.mailbox(owner), folder_path=folder, fetch_only_unread=False, top=1000)
+    return [one.message for one in letters]
+
+
+def subjects(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[str]:
+    return [one.subject for one in messages(sandbox, owner, folder)]
+
+
+def rows(sandbox: Sandbox) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything a sandbox holds."""
+    return {table: sandbox.db.all(f"SELECT * FROM {table} ORDER BY rowid", {}) for table in TABLES}
+
+
+def journey(sandbox: Sandbox) -> list[str]:
+    """A little of everything that hands out ids; the ids and Message-IDs it led to."""
+    alice = sandbox.connect("alice", "alice@example.com")
+    bob = sandbox.connect("bob", "bob@example.com")
+    for number in range(3):
+        send(sandbox, alice, bob.address, "outside@example.org", subject=str(number))
+    mailbox = sandbox.mailbox(bob)
+    mail.move(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, messages(sandbox, bob)[0].id), folder_path="Archive")
+    folders.ensure(mailbox, ("Projects", "Engine"))
+    found = [*messages(sandbox, bob), *messages(sandbox, bob, "Archive"), *messages(sandbox, alice, "Sent Items")]
+    ids = [mailbox.id_of(IdKind.MESSAGE, one.id) for one in found]
+    conversations = [mailbox.id_of(IdKind.CONVERSATION, one.conversation_id) for one in found]
+    return [*ids, *conversations, *(one.message_id for one in found)]
+
+
+def test_sandboxes_are_worlds_apart(sandboxes: Sandboxes) -> None:
+    """Mail to an address of another sandbox leaves the world, and arrives nowhere."""
+    one, other = sandboxes.create("one"), sandboxes.create("other")
+    ada = sandboxes.connect(one, "ada-1", "ada@example.com")
+    namesake = sandboxes.connect(other, "ada-2", "ada@example.com")
+    bob = sandboxes.connect(other, "bob", "bob@example.com")
+    send(one, ada, "bob@example.com", "ada@example.com")
+
+    assert ["bob@example.com"] == [departed.recipients for departed in one.outbox()]
+    assert ["Hello"] == subjects(one, ada)
+    assert ([], [], []) == (subjects(other, bob), subjects(other, namesake), other.outbox())
+
+
+def test_a_connection_id_is_taken_everywhere(sandboxes: Sandboxes) -> None:
+    """An id opens one mailbox of one sandbox; a second claim to it is refused and makes nothing."""
+    one, other = sandboxes.create("one"), sandboxes.create("other")
+    sandboxes.connect(one, "ada", "ada@example.com")
+    before = rows(other)
+
+    with pytest.raises(Conflict, match="'ada' exists already"):
+        sandboxes.connect(other, "ada", "ada@example.org")
+    with pytest.raises(Conflict, match="'ada' exists already"):
+        sandboxes.seed(other, "office", "ada")
+    assert before == rows(other)
+    assert one is sandboxes.find("ada")[0]
+
+
+def test_unknown_id_makes_a_mailbox(sandboxes: Sandboxes) -> None:
+    """An id used for the first time gets a mailbox in the default sandbox, and keeps it."""
+    sandbox, owner = sandboxes.find("Ada.Byron_1")
+
+    assert sandboxes.default is sandbox
+    assert ("ada.byron_1@outlook.com", "ada.byron_1") == (owner.address, owner.display_name.lower())
+    assert (sandbox, owner) == sandboxes.find("Ada.Byron_1")
+    assert ["Ada.Byron_1"] == list(sandbox.connections())
+
+
+def test_domain_is_a_setting() -> None:
+    """Mailboxes made on first use get the domain that is set."""
+    sandboxes = start(domain="example.net")
+    _, owner = sandboxes.find("ada")
+    sandboxes.close()
+
+    assert owner.address == "ada@example.net"
+
+
+def test_unknown_id_is_refused_when_set() -> None:
+    """With the setting that refuses, an unknown id is not found and nothing is made."""
+    sandboxes = start(unknown_connections="refuse")
+    before = rows(sandboxes.default)
+    with pytest.raises(NotFound, match="No connection 'ada' exists"):
+        sandboxes.find("ada")
+    after = rows(sandboxes.default)
+    sandboxes.close()
+
+    assert before == after
+
+
+@pytest.mark.parametrize("id", ["", "a b", "a/b", "ä", "a@b", "a\n", "x" * 129, "%41", "a;b"])
+def test_bad_connection_id(sandboxes: Sandboxes, id: str) -> None:
+    """An id that could not stand in a URL, or not before an @, is refused and makes nothing."""
+    before = rows(sandboxes.default)
+
+    with pytest.raises(InvalidRequest):
+        sandboxes.find(id)
+    assert before == rows(sandboxes.default)
+    assert frozenset() == sandboxes.connection_ids()
+
+
+@pytest.mark.parametrize("address", ["", "ada", "a@b.c; d@e.f", "a@b.c, d@e.f", "two words@example.com"])
+def test_bad_address(sandboxes: Sandboxes, address: str) -> None:
+    """An owner has exactly one address; anything else is refused and makes nothing."""
+    before = rows(sandboxes.default)
+
+    with pytest.raises(InvalidRequest, match="address"):
+        sandboxes.connect(sandboxes.default, "ada", address)
+    assert before == rows(sandboxes.default)
+
+
+def test_bad_grant_makes_nothing(sandboxes: Sandboxes) -> None:
+    """A connection with a grant that is no address is not made at all."""
+    before = rows(sandboxes.default)
+
+    with pytest.raises(InvalidRequest, match="sendAs"):
+        sandboxes.connect(sandboxes.default, "ada", "ada@example.com", send_as=["team@example.com", "nobody"])
+    assert before == rows(sandboxes.default)
+
+
+def test_connections_of_one_owner_share_a_mailbox(default: Sandbox) -> None:
+    """Two connections of the same address, in any case, see the same mails; grants add up, the later name holds."""
+    first = default.connect("ada-1", "ada@example.com", "Ada", ["team@example.com"])
+    second = default.connect("ada-2", "ADA@example.com", "Ada Byron", ["Info@example.com"])
+    send(default, second, "ada@Example.com")
+
+    assert first.id == second.id
+    assert ["Hello"] == subjects(default, first) == subjects(default, second, "Sent Items")
+    assert ["info@example.com", "team@example.com"] == default.grants(first)
+    assert {"Ada Byron"} == {owner.display_name for owner in default.connections().values()}
+
+
+def test_earlier_mail_is_claimed(default: Sandbox) -> None:
+    """Mail to an address that gets a mailbox later was in the sandbox all along; only the others' share stays out."""
+    ada = default.connect("ada", "ada@example.com")
+    send(default, ada, "bob@example.com", "zoe@example.org", subject="both")
+    send(default, ada, "Bob@Example.com", subject="bob")
+    send(default, ada, "zoe@example.org", subject="zoe")
+    bob = default.connect("bob", "bob@example.com")
+
+    assert ["bob", "both"] == subjects(default, bob)
+    assert [("both", "zoe@example.org"), ("zoe", "zoe@example.org")] == [
+        (one.subject, one.recipients) for one in default.outbox()
+    ]
+    assert {one.id for one in messages(default, bob)} < {change[4] for change in rows(default)["change"]}
+
+
+def test_mail_is_claimed_once(default: Sandbox) -> None:
+    """A second connection to the same mailbox brings nothing in again."""
+    ada = default.connect("ada", "ada@example.com")
+    send(default, ada, "bob@example.com")
+    bob = default.connect("bob", "bob@example.com")
+    default.connect("bob-2", "bob@example.com")
+
+    assert ["Hello"] == subjects(default, bob)
+
+
+def test_same_calls_give_same_ids() -> None:
+    """Two servers with the same seed that are asked the same hand out the same ids and Message-IDs."""
+    journeys = []
+    for _ in range(2):
+        sandboxes = start()
+        journeys.append(journey(sandboxes.create("one")))
+        sandboxes.close()
+
+    assert journeys[0] == journeys[1]
+    assert len(set(journeys[0])) > len(journeys[0]) // 2
+
+
+@pytest.mark.parametrize("other", [{"chance": 1}, {"name": "other"}])
+def test_other_seed_gives_other_ids(other: dict[str, Any]) -> None:
+    """Another seed, or another sandbox of the same server, has Message-IDs of its own."""
+    found = []
+    for given in ({}, other):
+        sandboxes = start(chance=given.get("chance", 4365))
+        found.append({one for one in journey(sandboxes.create(given.get("name", "one"))) if one.startswith("<")})
+        sandboxes.close()
+
+    assert set() == found[0] & found[1]
+
+
+def test_reset_repeats(default: Sandbox) -> None:
+    """After a reset the same calls give the same ids again."""
+    first = journey(default)
+    for id in ("alice", "bob"):
+        default.db.execute("DELETE FROM connection WHERE id = :id", {"id": id})
+    default.reset()
+
+    assert first == journey(default)
+
+
+def test_reset_keeps_who_and_drops_what(sandboxes: Sandboxes) -> None:
+    """A reset keeps connections, owners' names and grants, and nothing that anybody wrote or made."""
+    sandbox = sandboxes.create("one")
+    ada = sandboxes.connect(sandbox, "ada", "ada@example.com", "Ada Byron", ["team@example.com"])
+    sandboxes.connect(sandbox, "ada-2", "ada@example.com")
+    bob = sandboxes.connect(sandbox, "bob", "bob@example.com", "Bob")
+    send(sandbox, ada, bob.address, "outside@example.org")
+    folders.ensure(sandbox.mailbox(bob), ("Projects",))
+    sandboxes.reset("one")
+    _, ada = sandboxes.find("ada")
+    _, bob = sandboxes.find("bob")
+
+    assert ["ada", "ada-2", "bob"] == list(sandbox.connections())
+    assert ("Ada Byron", "ada@example.com", "Bob") == (ada.display_name, ada.address, bob.display_name)
+    assert ada == sandboxes.find("ada-2")[1]
+    assert ["team@example.com"] == sandbox.grants(ada)
+    assert ([], [], []) == (subjects(sandbox, ada, "Sent Items"), subjects(sandbox, bob), sandbox.outbox())
+    with pytest.raises(NotFound):
+        folders.resolve(sandbox.mailbox(bob), "Projects")
+
+
+def test_reset_reloads_samples(sandboxes: Sandboxes) -> None:
+    """A sample mailbox is as fresh after a reset as when it was loaded, and is still remembered for the next one."""
+    sandbox = sandboxes.default
+    sandboxes.seed(sandbox, "office", "office")
+    sandboxes.seed(sandbox, "empty", "quiet")
+    fresh = rows(sandbox)
+    for _ in range(2):
+        owner = sandbox.connections()["office"]
+        mailbox = sandbox.mailbox(owner)
+        mail.delete(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, messages(sandbox, owner)[0].id))
+        send(sandbox, owner, "quiet@example.com")
+        sandboxes.reset(DEFAULT)
+
+    assert fresh == rows(sandbox)
+
+
+def test_reset_without_the_sample_changes_nothing(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    """A reset that cannot load a sample any more is refused, and the sandbox stays as it was."""
+    file = tmp_path / "mailbox.toml"
+    file.write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
+    sandboxes.seed(sandboxes.default, str(tmp_path), "me")
+    before = rows(sandboxes.default)
+    file.unlink()
+
+    with pytest.raises(InvalidRequest, match="no sample mailbox"):
+        sandboxes.reset(DEFAULT)
+    assert before == rows(sandboxes.default)
+
+
+def test_sample_that_fails_makes_nothing(sandboxes: Sandboxes) -> None:
+    """An unknown sample is refused and makes no connection."""
+    before = rows(sandboxes.default)
+
+    with pytest.raises(ConnectorError, match="no sample mailbox 'nothing'"):
+        sandboxes.seed(sandboxes.default, "nothing", "ada")
+    assert (before, frozenset()) == (rows(sandboxes.default), sandboxes.connection_ids())
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a.b", "ä", "x" * 65, "a\n"])
+def test_bad_sandbox_name(sandboxes: Sandboxes, name: str) -> None:
+    """A name that could not be part of a file's name and of a URL is refused."""
+    with pytest.raises(InvalidRequest, match="A sandbox name has"):
+        sandboxes.create(name)
+    assert [DEFAULT] == [one.name for one in sandboxes.all()]
+
+
+def test_sandbox_name_is_unique(sandboxes: Sandboxes) -> None:
+    """A sandbox whose name is taken is refused, the default one's included."""
+    made = sandboxes.create("one")
+
+    for name in ("one", DEFAULT):
+        with pytest.raises(Conflict, match=f"'{name}' exists already"):
+            sandboxes.create(name)
+    assert made is sandboxes.named("one")
+
+
+def test_deleted_sandbox_is_gone(sandboxes: Sandboxes) -> None:
+    """With a sandbox go its connections, whose ids and whose name are free again."""
+    sandbox = sandboxes.create("one")
+    sandboxes.connect(sandbox, "ada", "ada@example.com")
+    sandboxes.delete("one")
+
+    with pytest.raises(NotFound, match="No sandbox 'one' exists"):
+        sandboxes.named("one")
+    assert {} == sandboxes.create("one").connections()
+    assert sandboxes.default is sandboxes.find("ada")[0]
+
+
+@pytest.mark.parametrize(("name", "error"), [(DEFAULT, Conflict), ("none", NotFound)])
+def test_what_cannot_be_deleted(sandboxes: Sandboxes, name: str, error: type[ConnectorError]) -> None:
+    """The default sandbox stays, and one that does not exist is not found."""
+    with pytest.raises(error):
+        sandboxes.delete(name)
+    assert [sandboxes.default] == sandboxes.all()
+
+
+def test_files_come_and_go(tmp_path: Path) -> None:
+    """With a data folder, which is made, each sandbox has a file, and a deleted one leaves nothing of it."""
+    data = tmp_path / "deep" / "data"
+    sandboxes = start(data=str(data))
+    sandboxes.create("one")
+    made = {path.name for path in data.glob("*.sqlite")}
+    sandboxes.delete("one")
+    left = {path.name.partition(".")[0] for path in data.iterdir()}
+    sandboxes.close()
+
+    assert ({"default.sqlite", "one.sqlite"}, {DEFAULT}) == (made, left)
+
+
+def test_everything_is_there_again(tmp_path: Path) -> None:
+    """Sandboxes, connections, grants, mails and remembered samples survive a restart."""
+    sandboxes = start(data=str(tmp_path))
+    sandbox = sandboxes.create("one")
+    ada = sandboxes.connect(sandbox, "ada", "ada@example.com", "Ada", ["team@example.com"])
+    sandboxes.seed(sandbox, "empty", "quiet")
+    send(sandbox, ada, "quiet@example.com")
+    before = rows(sandbox)
+    sandboxes.close()
+    again = start(data=str(tmp_path))
+    found, owner = again.find("ada")
+    after = rows(found)
+    again.reset("one")
+    kept = found.connections()
+    again.close()
+
+    assert ("one", ada, before) == (found.name, owner, after)
+    assert ["ada", "quiet"] == list(kept)
+
+
+def test_message_ids_differ_after_a_restart(tmp_path: Path) -> None:
+    """A restarted sandbox does not begin again with the Message-IDs and conversations it has handed out."""
+    for _ in range(3):
+        sandboxes = start(data=str(tmp_path))
+        sandbox, owner = sandboxes.find("ada")
+        for _ in range(2):
+            send(sandbox, owner, "outside@example.org")
+        found = messages(sandbox, owner, "Sent Items")
+        sandboxes.close()
+
+    assert 6 == len({one.message_id for one in found}) == len({one.conversation_id for one in found})
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    """A file in the data folder that no sandbox could own is none."""
+    (tmp_path / "a b.sqlite").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine")
+    sandboxes = start(data=str(tmp_path))
+    names = [one.name for one in sandboxes.all()]
+    sandboxes.close()
+
+    assert [DEFAULT] == names
+
+
+def test_settings_reach_the_mailbox() -> None:
+    """The limits that mail lives under come from the settings."""
+    sandboxes = start(max_mail_bytes=10, max_top=3)
+    sandbox, owner = sandboxes.find("ada")
+    mailbox = sandbox.mailbox(owner)
+    big = Mail(to=(Address("a@example.com"),), subject="Hello", body="x" * 11)
+
+    with pytest.raises(InvalidRequest, match="at most 10"):
+        delivery.send(mailbox, big)
+    delivery.send(mailbox, replace(big, body="x" * 10))
+    with pytest.raises(InvalidRequest, match="from 1 to 3"):
+        find.find(mailbox, top=4)
+    assert sandbox.db.one(sql.LAST_CHANGE, {}) == (1,)
+    sandboxes.close()
