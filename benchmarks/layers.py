@@ -31,7 +31,7 @@ def layers() -> None:
     sandbox, owner = app.state.sandboxes.find("bench")
     mailbox = sandbox.mailbox(owner)
     routes, by_id = Routes(OPERATIONS), {row.id: row for row in OPERATIONS}
-    query, body = QueryReader(by_id["GetEmailsV2"]), reader_of(ClientSendHtmlMessage)
+    query, body = QueryReader(by_id["GetEmailsV2"].parameters), reader_of(ClientSendHtmlMessage)
     values = query.read(_QUERY, lambda name: None)
     letters = find.find(mailbox, **values)
     shown = mail_values.batch(letters)

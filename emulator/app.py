@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,9 +24,10 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     """
     settings = settings or Settings()
     sandboxes = Sandboxes(settings, clock)
-    for name in filter(None, (one.strip() for one in settings.seed.split(","))):
-        if name not in sandboxes.connection_ids():
-            sandboxes.seed(sandboxes.default, name, name)
+    for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
+        # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
+        if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
+            sandboxes.seed(sandboxes.default, seed, connection_id)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -14,7 +14,6 @@ from typing import Any
 from emulator.settings import Settings, options
 
 _URL = "OUTLOOK_EMULATOR_URL"
-_DEFAULT_URL = "http://127.0.0.1:4365"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +55,7 @@ def _serve_command(commands: Any) -> None:
 
 
 def _client_commands(commands: Any) -> None:
-    url = {"default": os.environ.get(_URL, _DEFAULT_URL), "help": f"a running emulator (${_URL})"}
+    url = {"default": os.environ.get(_URL) or _local(), "help": f"a running emulator (${_URL})"}
     health = commands.add_parser("health", help="tell whether a running emulator answers")
     health.add_argument("--url", **url)
     health.set_defaults(run=_health)
@@ -70,6 +69,12 @@ def _client_commands(commands: Any) -> None:
     reset.add_argument("--sandbox", default="default")
     reset.add_argument("--url", **url)
     reset.set_defaults(run=_reset)
+
+
+def _local() -> str:
+    """Where a server with this environment's settings listens on this machine."""
+    (port,) = (option for option in options() if option.name == "port")
+    return f"http://127.0.0.1:{os.environ.get(port.variable, port.default)}"
 
 
 def _serve(given: argparse.Namespace) -> int:

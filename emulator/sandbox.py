@@ -15,7 +15,7 @@ from emulator.mailbox import addresses, changes, delivery, find, folders
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from emulator.settings import Settings
 from emulator.store import sql
-from emulator.store.database import Database
+from emulator.store.database import Database, IncompatibleFile
 from emulator.store.records import Departed, Owner
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Sandbox:
             raise InvalidRequest(f"A connection id has 1 to 128 letters, digits or .-_~, unlike '{shown}'.")
         owner_address = _single(address, "address")
         granted = [_single(one, "sendAs").lower() for one in send_as]
+        if self.db.one(sql.CONNECTION, {"id": connection_id}):
+            raise Conflict(f"The connection '{connection_id}' exists already.")
         with self.db.transaction():
             owner = self._owner(owner_address.lower(), display_name)
             self.db.execute(sql.INSERT_CONNECTION, {"id": connection_id, "mailbox_id": owner.id})
@@ -110,9 +112,9 @@ class Sandbox:
         # Loaded before anything is dropped: a sample's folder may be gone by now.
         seeds = {id: (name, load(name)) for id, name in self._seeds()}
         kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
-        self.db.reset()
-        self._start_chance()
         with self.db.transaction():
+            self.db.clear()
+            self._start_chance()
             for id, (name, seed) in seeds.items():
                 self._plant(name, seed, id)
             for id, owner, granted in kept:
@@ -165,6 +167,7 @@ class Sandboxes:
         self.clock = clock or SystemClock()
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
+        self._ids: dict[str, tuple[str, ...]] = {}
         for name in self._stored_names():
             self._open(name)
         if DEFAULT not in self._by_name:
@@ -227,7 +230,10 @@ class Sandboxes:
             raise InvalidRequest(f"A sandbox name has 1 to 64 letters, digits, - or _, unlike '{name[:70]}'.")
         if name in self._by_name:
             raise Conflict(f"A sandbox '{name}' exists already.")
-        return self._open(name)
+        try:
+            return self._open(name)
+        except IncompatibleFile as error:
+            raise Conflict(str(error)) from error
 
     def reset(self, name: str) -> Sandbox:
         """Reset a sandbox; see `Sandbox.reset`."""
@@ -272,10 +278,12 @@ class Sandboxes:
     def refresh(self, sandbox: Sandbox) -> None:
         """Read a sandbox's connections again, after they were changed on the sandbox itself."""
         self._forget(sandbox)
-        self._by_connection |= {id: (sandbox, owner) for id, owner in sandbox.connections().items()}
+        found = sandbox.connections()
+        self._ids[sandbox.name] = tuple(found)
+        self._by_connection |= {id: (sandbox, owner) for id, owner in found.items()}
 
     def _forget(self, sandbox: Sandbox) -> None:
-        for id in [id for id, (home, _) in self._by_connection.items() if home is sandbox]:
+        for id in self._ids.pop(sandbox.name, ()):
             del self._by_connection[id]
 
 

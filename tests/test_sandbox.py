@@ -399,3 +399,40 @@ def test_settings_reach_the_mailbox() -> None:
         find.find(mailbox, top=4)
     assert sandbox.db.one(sql.LAST_CHANGE, {}) == (1,)
     sandboxes.close()
+
+
+def test_sandbox_refuses_a_connection_it_has(tmp_path: Path) -> None:
+    """Asked directly, too, a sandbox says Conflict for a connection id of its own, and changes nothing."""
+    registry = Sandboxes(Settings(data=str(tmp_path)))
+    registry.default.connect("one", "one@example.com")
+
+    with pytest.raises(Conflict, match="'one'"):
+        registry.default.connect("one", "other@example.com")
+
+    assert ["one"] == list(registry.default.connections())
+    registry.close()
+
+
+def test_seed_by_folder_goes_by_the_folders_name(tmp_path: Path) -> None:
+    """A sample mailbox of one's own is given by its folder and found under that folder's name."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n')
+    app = create_app(Settings(seed=f"{folder},empty"))
+
+    found = app.state.sandboxes.find("mine")[1].address
+
+    assert "me@example.com" == found
+    assert {"mine", "empty"} == app.state.sandboxes.connection_ids()
+
+
+def test_create_refuses_a_file_that_is_no_sandbox(tmp_path: Path) -> None:
+    """Where a sandbox's file would be lies something else: Conflict, and no sandbox of that name."""
+    registry = Sandboxes(Settings(data=str(tmp_path)))
+    (tmp_path / "taken.sqlite").write_bytes(b"not a database at all" * 100)
+
+    with pytest.raises(Conflict, match=r"taken\.sqlite"):
+        registry.create("taken")
+
+    assert ["default"] == [one.name for one in registry.all()]
+    registry.close()

@@ -5,6 +5,8 @@ Its verbs are rows of `ADMIN`, as the connector's are of `OPERATIONS`; routes an
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from emulator.errors import ConnectorError, MethodNotAllowed, NoSuchOperation
+from emulator.errors import ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
 from emulator.sandbox import Sandboxes
@@ -23,6 +25,8 @@ from emulator.server import admin_verbs as verbs
 from emulator.server.admin_verbs import MIME, Call
 from emulator.server.connector import error_body
 from emulator.server.exchange import read_body
+from emulator.server.query import QueryReader
+from emulator.wire.base import parameters_of
 from emulator.wire.body import reader_of
 from emulator.wire.mail import Binary
 
@@ -31,7 +35,10 @@ ROOT = "/_emulator/api"
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    """One row of the admin API. `consumes_mime` lets the body be a whole mail instead of JSON."""
+    """One row of the admin API.
+
+    `mime_query` lets the body be a whole mail instead of JSON, and declares the parameters that go with one.
+    """
 
     id: str
     method: str
@@ -41,7 +48,7 @@ class Verb:
     accepts: Any = None
     returns: Any = None
     status: int = 200
-    consumes_mime: bool = False
+    mime_query: type | None = None
 
 
 def list_operations(call: Call) -> shapes.Coverage:
@@ -152,7 +159,7 @@ ADMIN = (
         accepts=shapes.IncomingMail,
         returns=shapes.DeliveredMail,
         status=201,
-        consumes_mime=True,
+        mime_query=shapes.ArrivalQuery,
     ),
     Verb(
         id="GetMessageMime",
@@ -227,11 +234,18 @@ def _endpoint(sandboxes: Sandboxes, rows: dict[str, Verb]) -> Callable[[Request]
         try:
             return await _answer(sandboxes, rows, request)
         except ConnectorError as error:
-            headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
-            shown = error_body(error, request.headers.get("x-ms-client-request-id", ""), sandboxes.settings.source)
-            return Response(orjson.dumps(shown), error.status, headers, "application/json")
+            return _refusal(sandboxes, request, error)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            return _refusal(sandboxes, request, InternalError())
 
     return endpoint
+
+
+def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> Response:
+    headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
+    shown = error_body(error, request.headers.get("x-ms-client-request-id", ""), sandboxes.settings.source)
+    return Response(orjson.dumps(shown), error.status, headers, "application/json")
 
 
 async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request) -> Response:
@@ -241,9 +255,13 @@ async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request)
     if verb is None:
         raise MethodNotAllowed(request.method, rows)
     raw = await read_body(request.receive, sandboxes.settings.max_body_bytes) if verb.accepts else b""
-    whole_mail = verb.consumes_mime and request.headers.get("content-type", "").lower().startswith(MIME)
-    body = None if whole_mail or not verb.accepts else reader_of(verb.accepts).read(raw or b"{}")
-    result = verb.run(Call(sandboxes, request, raw, body))
+    body, query = None, dict[str, Any]()
+    if verb.mime_query and request.headers.get("content-type", "").lower().startswith(MIME):
+        reader = QueryReader(parameters_of(verb.mime_query))
+        query = reader.read(request.scope["query_string"], request.headers.get)
+    elif verb.accepts:
+        body = reader_of(verb.accepts).read(raw or b"{}")
+    result = verb.run(Call(sandboxes, request, raw, body, query))
     if isinstance(result, Binary):
         return Response(result.content, verb.status, media_type=result.content_type)
     if result is None:

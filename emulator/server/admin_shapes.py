@@ -34,6 +34,15 @@ class IncomingMail(_From, total=False):
     isFlagged: bool
 
 
+class ArrivalQuery:
+    """Where and how a mail arrives that is sent whole, as MIME."""
+
+    folder: str | None = None
+    received: Annotated[str | None, Schema(format="date-time")] = None
+    is_read: bool = False
+    is_flagged: bool = False
+
+
 class NewConnection(TypedDict, total=False):
     """A connection to add, and the mails its mailbox starts with; id and address are made up where missing."""
 

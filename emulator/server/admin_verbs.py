@@ -20,7 +20,6 @@ from emulator.sandbox import Sandbox, Sandboxes
 from emulator.server import admin_shapes as shapes
 from emulator.store import sql
 from emulator.store.records import Departed, Owner
-from emulator.wire.base import read_flag
 from emulator.wire.mail import Binary
 from emulator.wire.mail_values import incoming, received
 
@@ -29,12 +28,17 @@ MIME = "message/rfc822"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the admin API; `body` is read against the row's shape, None where the row has none."""
+    """One request to the admin API.
+
+    `body` is read against the row's shape, None where there is none or a whole mail came instead; `query` holds the
+    parameters that came with one.
+    """
 
     sandboxes: Sandboxes
     request: Request
     raw: bytes
     body: Any
+    query: dict[str, Any]
 
     @property
     def sandbox(self) -> Sandbox:
@@ -107,7 +111,7 @@ def deliver_mail(call: Call) -> shapes.DeliveredMail:
     mailbox = call.mailbox
     with mailbox.db.transaction():
         if call.body is None:
-            key = _deliver(mailbox, _parsed(call.raw), call.request.query_params)
+            key = _deliver(mailbox, _parsed(call.raw), **call.query)
         else:
             key = _deliver_parts(mailbox, call.body)
     message = mail.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
@@ -197,29 +201,29 @@ def _parsed(raw: bytes) -> Mail:
 
 def _deliver_parts(mailbox: Mailbox, asked: Mapping[str, Any]) -> int:
     eml = asked.get("eml")
-    return _deliver(mailbox, _parsed(eml.encode()) if eml else incoming(asked, mailbox.owner), asked)
+    return _deliver(
+        mailbox,
+        _parsed(eml.encode()) if eml else incoming(asked, mailbox.owner),
+        folder=asked.get("folder"),
+        received=asked.get("received"),
+        is_read=asked.get("isRead", False),
+        is_flagged=asked.get("isFlagged", False),
+    )
 
 
-def _deliver(mailbox: Mailbox, arrived: Mail, asked: Mapping[str, Any]) -> int:
+def _deliver(
+    mailbox: Mailbox, arrived: Mail, *, folder: str | None, received: str | None, is_read: bool, is_flagged: bool
+) -> int:
     """Put a mail where it was asked to go; to be called inside a transaction."""
-    how = {name.lower(): value for name, value in asked.items()}
     delivery.check_size(mailbox, arrived)
-    folder = how.get("folder")
     return delivery.deliver(
         mailbox,
         arrived,
         folder_id=folders.ensure(mailbox, tuple(folder.split("/"))) if folder else None,
-        received=_instant(how.get("received")),
-        is_read=_flag(how, "isRead"),
-        is_flagged=_flag(how, "isFlagged"),
+        received=_instant(received),
+        is_read=is_read,
+        is_flagged=is_flagged,
     )
-
-
-def _flag(how: Mapping[str, Any], name: str) -> bool:
-    flag = read_flag(str(how.get(name.lower(), False)))
-    if flag is None:
-        raise InvalidRequest(f"The query parameter '{name}' must be true or false.")
-    return flag
 
 
 def _instant(text: str | None) -> int | None:

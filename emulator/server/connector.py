@@ -126,7 +126,7 @@ class _Endpoint:
             raise NotServed(operation.id)
         self._operation = operation
         self._function = operation.run
-        self._query = QueryReader(operation)
+        self._query = QueryReader(operation.parameters)
         self._keywords = [(name, snake_case(name)) for name in operation.path_parameters]
         self._convert: Callable[[Any], Any] = operation.accepts
         self._body: BodyReader | None = reader_of(operation.body_shape) if operation.accepts else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 from emulator.server.document import describe, describe_all
+from emulator.wire.base import parameters_of
+from emulator.wire.mail import Binary
 
 if TYPE_CHECKING:
     from emulator.server.admin import Verb
@@ -37,18 +39,24 @@ def _operation(verb: Verb) -> dict[str, Any]:
         "summary": verb.summary,
         "responses": {str(verb.status): _success(verb), "4XX": {"description": "Refused, in the connector's shape"}},
     }
-    if names := _PLACEHOLDER.findall(verb.path):
-        described["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-        ]
+    if parameters := list(_parameters(verb)):
+        described["parameters"] = parameters
     if verb.accepts is not None:
         described["requestBody"] = {"required": True, "content": _content(verb)}
     return described
 
 
+def _parameters(verb: Verb) -> Iterator[dict[str, Any]]:
+    for name in _PLACEHOLDER.findall(verb.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    for one in parameters_of(verb.mime_query) if verb.mime_query else ():
+        schema = describe(Annotated[one.type, one.schema])
+        yield {"name": one.name, "in": "query", "description": "For a message/rfc822 body.", "schema": schema}
+
+
 def _content(verb: Verb) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": describe(verb.accepts)}}
-    if verb.consumes_mime:
+    if verb.mime_query:
         content["message/rfc822"] = {"schema": {"type": "string", "format": "binary"}}
     return content
 
@@ -56,7 +64,8 @@ def _content(verb: Verb) -> dict[str, Any]:
 def _success(verb: Verb) -> dict[str, Any]:
     if verb.returns is None:
         return {"description": "Done"}
-    return {"description": "Done", "content": {"application/json": {"schema": describe(verb.returns)}}}
+    kind = "message/rfc822" if verb.returns is Binary else "application/json"
+    return {"description": "Done", "content": {kind: {"schema": describe(verb.returns)}}}
 
 
 def _modern(value: Any) -> Any:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
 from emulator.errors import InvalidRequest
-from emulator.operations.operation import Operation
+from emulator.wire.base import Parameter
 
 Header = Callable[[str], str | None]
 
 
 class QueryReader:
-    """Binds the query and header parameters of one row to the keywords `run` takes.
+    """Binds the query and header parameters that a row declares to the keywords `run` takes.
 
     Names match in any case and unknown ones are ignored, as public workflows send some; of a repeated one the first
     counts.
     """
 
-    def __init__(self, operation: Operation) -> None:
-        self._by_name = {one.name.lower(): one for one in operation.parameters if one.schema.location == "query"}
-        self._headers = [one for one in operation.parameters if one.schema.location == "header"]
-        self._defaults = {one.keyword: one.default for one in operation.parameters if not one.required}
-        self._required = [one for one in operation.parameters if one.required]
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self._by_name = {one.name.lower(): one for one in parameters if one.schema.location == "query"}
+        self._headers = [one for one in parameters if one.schema.location == "header"]
+        self._defaults = {one.keyword: one.default for one in parameters if not one.required}
+        self._required = [one for one in parameters if one.required]
 
     def read(self, raw: bytes, header: Header) -> dict[str, Any]:
         """The keywords and their values, defaults included. Raises InvalidRequest, naming the parameter."""

@@ -53,9 +53,14 @@ class Database:
         """A block whose statements take effect together, or not at all when it raises."""
         return self._transaction
 
-    def reset(self) -> None:
-        """Drop everything: the state of a database that was just made."""
-        _template().backup(self._connection)
+    def clear(self) -> None:
+        """Drop everything, and be as a database that was just made; to be called inside a transaction."""
+        for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
+            # The search table takes its own helper tables along.
+            if not name.startswith(("sqlite_", "message_search_")):
+                self.execute(f"DROP TABLE {name}")
+        for statement in sql.SCHEMA:
+            self.execute(statement)
 
     def close(self) -> None:
         self._connection.close()
@@ -103,7 +108,7 @@ def _template() -> sqlite3.Connection:
 
 def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
-    return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+    return sqlite3.connect(where, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256)
 
 
 def _tune(connection: sqlite3.Connection) -> None:
@@ -125,6 +130,9 @@ def _open(path: Path | None) -> sqlite3.Connection:
     try:
         _tune(connection)
         _prepare_file(connection, path)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise IncompatibleFile(f"{path} cannot be used, perhaps because another emulator has it: {error}") from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
@@ -139,6 +147,8 @@ def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if version != SCHEMA_VERSION and (version or tables):
         raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
+    # One process a file: a second one would see its writes fail. The lock comes with the first read in WAL mode.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

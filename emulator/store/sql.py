@@ -37,6 +37,7 @@ RENAME_OWNER = "UPDATE mailbox SET display_name=:display_name WHERE mailbox.id =
 MAILBOX = "SELECT mailbox.id, mailbox.address, mailbox.display_name, mailbox.inbox_id, mailbox.sent_id, mailbox.deleted_id FROM mailbox WHERE mailbox.id = :id"
 MAILBOX_BY_ADDRESS = "SELECT mailbox.id, mailbox.address, mailbox.display_name, mailbox.inbox_id, mailbox.sent_id, mailbox.deleted_id FROM mailbox WHERE mailbox.address = :address"
 INSERT_CONNECTION = "INSERT INTO connection (id, mailbox_id) VALUES (:id, :mailbox_id)"
+CONNECTION = "SELECT connection.mailbox_id FROM connection WHERE connection.id = :id"
 CONNECTIONS = "SELECT connection.id, mailbox.id AS id_1, mailbox.address, mailbox.display_name, mailbox.inbox_id, mailbox.sent_id, mailbox.deleted_id FROM connection JOIN mailbox ON mailbox.id = connection.mailbox_id ORDER BY connection.id"
 INSERT_GRANT = "INSERT OR IGNORE INTO send_as (mailbox_id, address) VALUES (:mailbox_id, :address)"
 GRANT = "SELECT send_as.address FROM send_as WHERE send_as.mailbox_id = :mailbox_id AND send_as.address = :address"

@@ -111,6 +111,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "MAILBOX": _own(Owner, mailbox, "id"),
     "MAILBOX_BY_ADDRESS": _own(Owner, mailbox, "address"),
     "INSERT_CONNECTION": _insert(connection),
+    "CONNECTION": select(connection.c.mailbox_id).where(connection.c.id == bindparam("id")),
     "CONNECTIONS": select(connection.c.id, *_columns(Owner, mailbox))
     .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
     .order_by(connection.c.id),

@@ -420,7 +420,7 @@ def test_sending_as_someone_else(world: World, address: str) -> None:
     refused(world, "POST /v2/Mail", 403, "ErrorSendAsDenied", f"(From: {address})", json=body)
 
 
-def test_the_unchanged_requests_pass(world: World) -> None:
+def test_the_unchanged_requests_pass() -> None:
     """Each request that the tables above spoil is accepted as long as nothing in it is spoilt."""
     good = create_app(LIMITS, VirtualClock(START))
     try:

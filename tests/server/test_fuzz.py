@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote_from_bytes, unquote, urlsplit
+from urllib.parse import quote_from_bytes, unquote, urlencode, urlsplit
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from requests import Request
 from schemathesis.checks import not_a_server_error
@@ -40,9 +40,7 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_ba
 
 def fixed(examples: int) -> settings:
     """The same examples in every run."""
-    return settings(
-        max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=_QUIET
-    )
+    return settings(max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=_QUIET)
 
 
 class Reply(NamedTuple):
@@ -99,13 +97,16 @@ def call(app: Starlette, method: str, path: str, body: Any = None, query: bytes 
 
 
 def newest(app: Starlette) -> dict[str, str]:
-    """The ids of a mail that was just sent, and of its file."""
+    """The ids of a mail that was just sent, and of its file.
+
+    One address a line: the description declares each line as one, so two would not fit it.
+    """
     file = {"Name": "a.txt", "ContentBytes": "YQ=="}
     call(
         app,
         "POST",
         "/v2/Mail",
-        {"To": "alice@outlook.com", "Subject": "s", "Body": "b", "Attachments": [file]},
+        {"To": "alice@outlook.com", "Bcc": "x@y.z", "Subject": "s", "Body": "b", "Attachments": [file]},
     )
     (mail,) = call(app, "GET", "/v2/Mail", query=b"top=1&fetchOnlyUnread=false")["value"]
     return {
@@ -159,9 +160,9 @@ def requests(schema: Any, path: str, method: str) -> st.SearchStrategy[Any]:
     return operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
 
-def validate(app: Starlette, case: Any) -> None:
-    """Send a request that was made from a document, and hold the answer to the document."""
-    asked = case.as_transport_kwargs(base_url="http://test", headers={"Authorization": "Bearer token"})
+def answered(app: Starlette, case: Any, base_path: str) -> int:
+    """The status of a request that was made from a document; what comes back is held to the document."""
+    asked = case.as_transport_kwargs(f"http://test{base_path}", {"Authorization": "Bearer token"})
     request = Request(**asked).prepare()
     url = urlsplit(request.url)
     headers = [(name.lower().encode("latin-1"), _bytes(value)) for name, value in request.headers.items()]
@@ -174,6 +175,7 @@ def validate(app: Starlette, case: Any) -> None:
     )
     answer.elapsed = timedelta()
     case.validate_response(answer, checks=[not_a_server_error, response_schema_conformance])
+    return reply.status
 
 
 def _bytes(text: str | bytes) -> bytes:
@@ -183,30 +185,260 @@ def _bytes(text: str | bytes) -> bytes:
 @pytest.mark.parametrize("operation", SERVED, ids=lambda one: one.id)
 def test_described_requests(app: Starlette, operation: Operation) -> None:
     """Whatever fits the Swagger document, or nearly does, is served or refused, and a success has its shape."""
+    seen = set()
 
-    @fixed(25)
-    @given(requests(SWAGGER, operation.full_path, operation.method), st.sampled_from(["as made", "real"]))
-    def check(case: Any, ids: str) -> None:
-        if ids == "real":
-            known = {**newest(app), "operation": "MailFolders", "folderPath": "Archive"}
-            for made in (case.path_parameters, case.query):
-                made.update({name: known[name] for name in made if name in known})
-        validate(app, case)
+    @fixed(10)
+    @given(requests(SWAGGER, operation.full_path, operation.method), st.booleans())
+    def check(case: Any, real: bool) -> None:
+        if real:
+            (folder,) = call(app, "GET", "/OnFilePickerOpen", query=b"operation=MailFolders&top=1")["value"]
+            _aim(case, {**newest(app), "operation": "MailFolders", "folderPath": "Archive", "id": folder["Id"]})
+        seen.add(answered(app, case, "/apim/outlook"))
 
     check()
+    assert operation.status in seen or operation.accepts
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda one: one.id)
 def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     """Whatever fits the OpenAPI document, or nearly does, is served or refused, and a success has its shape."""
+    seen = set()
 
-    @fixed(20)
-    @given(requests(OPENAPI, verb.path, verb.method), st.sampled_from(["as made", "real"]))
-    def check(case: Any, ids: str) -> None:
-        if ids == "real":
+    @fixed(10)
+    @given(requests(OPENAPI, verb.path, verb.method), st.booleans())
+    def check(case: Any, real: bool) -> None:
+        if real:
             known = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
-            case.path_parameters.update({name: known[name] for name in case.path_parameters if name in known})
-        validate(app, case)
+            _aim(case, {**known, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
+        seen.add(answered(app, case, ROOT))
 
     check()
+    assert seen & {verb.status, 409} or verb.accepts
+    still_readable(app)
+
+
+def _aim(case: Any, known: dict[str, str]) -> None:
+    """Point a request at what is there."""
+    for made in (case.path_parameters, case.query):
+        made.update({name: known[name] for name in made if name in known})
+
+
+# --- Noise ----------------------------------------------------------------------------------------------------------
+
+_CALLS = [
+    *((one.method, f"/apim/outlook{one.full_path}") for one in OPERATIONS),
+    *((one.method, ROOT + one.path) for one in ADMIN),
+]
+_WORDS = sorted({word.encode() for _, path in _CALLS for word in path.split("/") if word and "{" not in word})
+_METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"])
+_NAMES = sorted({one.name for row in OPERATIONS for one in row.parameters} | {"received", "folder", "isRead"})
+_HEADERS = st.sampled_from(
+    [
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"accept",
+        b"host",
+        b"user-agent",
+        b"x-ms-client-request-id",
+        b"x-ms-environment-id",
+        b"x-ms-operation-context",
+        b"x-ms-user-agent",
+        b"x-ms-workflow-name",
+    ]
+)
+# Without line feeds: outside of the connector Starlette finds no route for a path that has one, and says so itself.
+_noise = st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b""))
+_escaped = _noise.map(lambda raw: quote_from_bytes(raw, safe="").encode())
+_values = st.sampled_from([b"0", b"-1", b"true", b"Inbox", b"Archive/x", b"%22", b"from:x", b"a@b.c", b"99999999999"])
+_pieces = _values | _escaped | _noise | _escaped.map(lambda once: once.replace(b"%", b"%25"))
+_query = st.lists(
+    st.tuples(st.sampled_from(_NAMES).map(str.encode) | _escaped, _pieces).map(b"=".join) | _noise, max_size=4
+).map(b"&".join)
+_headers = st.lists(st.tuples(_HEADERS, _noise | _values), max_size=4)
+
+
+_ids = st.sampled_from([b"alice", b"default", b"Inbox", b"1"]) | _pieces
+
+
+def _filled(template: str) -> st.SearchStrategy[bytes]:
+    """A path of the server's own, with noise for ids."""
+    parts = (_ids if "{" in part else st.just(part.encode()) for part in template.split("/"))
+    return st.tuples(*parts).map(b"/".join)
+
+
+_own = st.sampled_from(_CALLS).flatmap(lambda one: st.tuples(st.just(one[0]), _filled(one[1])))
+_prefixes = st.sampled_from([b"/apim/outlook/", b"/apim/outlook/alice/", b"/_emulator/api/", b"/"])
+_mixed = st.lists(st.sampled_from(_WORDS) | _pieces, max_size=6).map(b"/".join)
+_calls = _own | st.tuples(_METHODS, st.tuples(_prefixes, _mixed).map(b"".join))
+
+
+@fixed(250)
+@given(_calls, _query, _headers, _noise, st.integers(0, 5))
+def test_noise(app: Starlette, call: Any, query: bytes, headers: Any, body: bytes, known: int) -> None:
+    """Arbitrary paths, queries, headers and bodies are served or refused in the connector's shape, and never fail."""
+    credential = [(b"authorization", b"Key k")] if known else []
+
+    assert is_clean(send(app, *call, query, [*headers, *credential], body))
+
+
+@fixed(100)
+@given(st.text(max_size=10), st.sampled_from(OPERATIONS))
+def test_made_up_methods(app: Starlette, method: str, operation: Operation) -> None:
+    """A method that nobody has heard of is no worse than a wrong one."""
+    assume(method not in ("GET", "POST", "PATCH", "DELETE"))
+    answer = send(app, method, f"/apim/outlook{operation.full_path}".encode())
+
+    assert (405, "MethodNotAllowed") == (answer.status, answer.json()["error"]["code"])
+
+
+@fixed(80)
+@given(
+    st.sampled_from(SERVED), st.dictionaries(st.sampled_from(_NAMES), st.text(max_size=12) | st.integers(), max_size=5)
+)
+def test_any_value(app: Starlette, operation: Operation, values: dict[str, Any]) -> None:
+    """Every served operation takes or refuses any value of any parameter, on a mail that is there."""
+    path = f"/apim/outlook{operation.full_path}".format_map(newest(app))
+    query = urlencode(values, errors="surrogatepass").encode()
+
+    assert is_clean(send(app, operation.method, path.encode(), query, body=b"{}"))
+
+
+# --- Bodies that are almost right -----------------------------------------------------------------------------------
+
+_FILE = {"Name": "a.txt", "ContentBytes": {"$content-type": "text/plain", "$content": "YQ=="}}
+_REPLY = {
+    "To": "a@b.c",
+    "Cc": "Bob <b@c.d>;",
+    "Subject": "s",
+    "Body": "<p>b</p>",
+    "ReplyAll": True,
+    "Importance": "Low",
+}
+_DRAFT = {**_REPLY, "To": "alice@outlook.com", "Bcc": "d@e.f", "ReplyTo": "e@f.g", "Attachments": [_FILE]}
+_OUTSIDE = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "html": "<b>x</b>", "folder": "A/B", "isRead": "True"}
+_BODIES = {
+    "/apim/outlook/alice/Mail": {**_DRAFT, "IsHtml": False},
+    "/apim/outlook/alice/v2/Mail": {**_DRAFT, "From": "alice@outlook.com"},
+    "/apim/outlook/alice/v2/Mail/ReplyTo/{messageId}": {**_REPLY, "Attachments": [_FILE]},
+    "/apim/outlook/alice/v3/Mail/ReplyTo/{messageId}": {**_REPLY, "Attachments": [_FILE]},
+    "/apim/outlook/alice/codeless/api/v2.0/me/messages/{messageId}/forward": {"Comment": "c", "ToRecipients": "a@b.c"},
+    f"{ROOT}/sandboxes/default/connections/alice/deliver": {
+        **_OUTSIDE,
+        "received": "2026-01-02T03:04:05Z",
+        "attachments": [_FILE],
+    },
+    f"{ROOT}/sandboxes/default/connections/alice/folders": {"path": "A/B", "names": ["C"]},
+}
+_STRANGE = [
+    "\0",
+    "\r\n",
+    "\u2028",
+    "\x85",
+    "\ud83d\ude00",
+    "\ufeff",
+    "ä",
+    "ﬀ",
+    "<",
+    "]]>",
+    '"',
+    "=?utf-8?q?x?=",
+    "data:",
+]
+_leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([2**31, 2**63, 2**64, 1e300, "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+    | st.lists(st.sampled_from(_STRANGE) | st.text(max_size=5), max_size=4).map("".join)
+    | st.sampled_from(["a@b.c", "a@b", "a b@c", ";;", "Low", "2", "YQ==", "data:a/b;base64,YQ==", {"$content": "YQ=="}])
+)
+_JSON = st.recursive(
+    _leaves, lambda one: st.lists(one, max_size=2) | st.dictionaries(st.text(max_size=3), one, max_size=2)
+)
+
+
+@st.composite
+def changed(draw: st.DrawFn, value: Any) -> Any:
+    """A value with one thing in it replaced, wrapped, dropped or prolonged, at any depth."""
+    if isinstance(value, dict) and draw(st.integers(0, 5)):
+        name = draw(st.sampled_from(sorted(value)))
+        if draw(st.integers(0, 7)) == 0:
+            return {one: part for one, part in value.items() if one != name}
+        return {**value, name: draw(changed(value[name]))}
+    if isinstance(value, list) and value and draw(st.booleans()):
+        return [draw(changed(value[0])), *value[1:]]
+    if isinstance(value, str) and draw(st.booleans()):
+        place = draw(st.integers(0, len(value)))
+        return value[:place] + draw(st.sampled_from(_STRANGE) | st.text(max_size=3)) + value[place:]
+    return draw(_JSON)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, data: bytes) -> bytes:
+    """Bytes with up to three short runs of them replaced by others, or by nothing."""
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(data)))
+        end = start + draw(st.integers(0, 8))
+        data = data[:start] + draw(_noise) + data[end:]
+    return data
+
+
+def accepted(app: Starlette, path: str, body: bytes, **headers: str) -> None:
+    """Post a body; whether it is taken or refused, nothing fails then or later."""
+    if "{" in path:
+        path = path.format_map(newest(app))
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    answer = send(app, "POST", path.encode(), headers=[(b"authorization", b"Bearer t"), *named], body=body)
+
+    assert is_clean(answer)
+    if answer.status < 300:
+        still_readable(app)
+
+
+@pytest.mark.parametrize("path", _BODIES)
+def test_changed_bodies(app: Starlette, path: str) -> None:
+    """A valid body with one thing changed is taken or refused, and what was taken can be read ever after."""
+
+    @fixed(40)
+    @given(changed(_BODIES[path]))
+    def check(body: Any) -> None:
+        accepted(app, path, json.dumps(body).encode())
+
+    check()
+
+
+@pytest.mark.parametrize("path", _BODIES)
+def test_damaged_bodies(app: Starlette, path: str) -> None:
+    """A valid body with some bytes changed is taken or refused, and what was taken can be read ever after."""
+
+    @fixed(25)
+    @given(damaged(json.dumps(_BODIES[path], ensure_ascii=False).encode()))
+    def check(body: bytes) -> None:
+        accepted(app, path, body)
+
+    check()
+
+
+@pytest.mark.parametrize("file", EML_FILES, ids=lambda file: file.stem)
+def test_damaged_mails(app: Starlette, file: Path) -> None:
+    """A mail that was damaged on its way is delivered or refused, and what was delivered can be read ever after."""
+
+    @fixed(6)
+    @given(damaged(file.read_bytes()))
+    def check(mail: bytes) -> None:
+        accepted(app, f"{ROOT}/sandboxes/default/connections/alice/deliver", mail, content_type="message/rfc822")
+
+    check()
+
+
+@fixed(40)
+@given(st.dictionaries(_HEADERS.filter(lambda name: name.startswith((b"x-", b"user"))), st.binary(max_size=60)))
+def test_caller_headers(app: Starlette, headers: dict[bytes, bytes]) -> None:
+    """Whatever a caller says of itself can be stamped on a mail, and the mail written out."""
+    body = json.dumps({"To": "alice@outlook.com", "Subject": "s"}).encode()
+    credential = (b"authorization", b"Key k")
+    answer = send(app, "POST", b"/apim/outlook/alice/v2/Mail", headers=[credential, *headers.items()], body=body)
+
+    assert answer.status == 200
     still_readable(app)

@@ -119,11 +119,12 @@ def test_failed_commit_leaves_no_transaction_open(db: Database) -> None:
     assert (None, "x") == (fact(db, "first"), fact(db, "second"))
 
 
-def test_reset_empties(db: Database) -> None:
-    """After a reset the database is as it was made: empty, ids from the start, schema in place."""
+def test_clear_empties(db: Database) -> None:
+    """Once cleared, the database is as it was made: empty, ids from the start, schema in place."""
     first = departure(db)
     put(db, "key")
-    db.reset()
+    with db.transaction():
+        db.clear()
 
     assert ([], None) == (db.all(sql.DEPARTURES, {}), fact(db, "key"))
     assert first == departure(db)
@@ -173,12 +174,13 @@ def test_file_loses_what_was_not_committed(tmp_path: Path) -> None:
     assert kept is None
 
 
-def test_file_is_reset_for_good(tmp_path: Path) -> None:
-    """A reset reaches the file, which keeps its write-ahead log."""
+def test_file_is_cleared_for_good(tmp_path: Path) -> None:
+    """Clearing reaches the file, which keeps its write-ahead log."""
     path = tmp_path / "box.sqlite"
     with closing(Database(path)) as db:
         put(db, "key")
-        db.reset()
+        with db.transaction():
+            db.clear()
         put(db, "after")
         mode = pragma(db, "journal_mode")
     with closing(Database(path)) as db:
@@ -235,3 +237,28 @@ def test_path_that_cannot_be_opened_is_refused(tmp_path: Path, where: str) -> No
 
     with pytest.raises(IncompatibleFile, match="cannot be opened"):
         Database(tmp_path / where)
+
+
+def test_clear_is_undone_with_its_transaction(tmp_path: Path) -> None:
+    """A reset that fails half-way, or dies, leaves everything as it was."""
+
+    def work(db: Database) -> None:
+        with db.transaction():
+            db.clear()
+            fail()
+
+    path = tmp_path / "box.sqlite"
+    with closing(Database(path)) as db:
+        put(db, "key")
+        with pytest.raises(LookupError):
+            work(db)
+        kept = fact(db, "key")
+
+    assert "x" == kept
+
+
+def test_file_has_one_user(tmp_path: Path) -> None:
+    """A file that one emulator has open is refused to a second one, at once and by name."""
+    path = tmp_path / "box.sqlite"
+    with closing(Database(path)), pytest.raises(IncompatibleFile, match=r"box\.sqlite .*another emulator"):
+        Database(path)
