@@ -15,7 +15,7 @@ from emulator.mailbox import addresses, changes, delivery, find, folders
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from emulator.settings import Settings
 from emulator.store import sql
-from emulator.store.database import Database, IncompatibleFile
+from emulator.store.database import Database, FolderLock, IncompatibleFile
 from emulator.store.records import Departed, Owner
 
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ class Sandboxes:
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
+        self._lock = self._held()
         for name in self._stored_names():
             self._open(name)
         if DEFAULT not in self._by_name:
@@ -257,15 +258,23 @@ class Sandboxes:
     def close(self) -> None:
         for sandbox in self._by_name.values():
             sandbox.close()
+        if self._lock:
+            self._lock.close()
 
-    def _stored_names(self) -> list[str]:
+    def _held(self) -> FolderLock | None:
         if not self.settings.data:
-            return []
+            return None
         folder = Path(self.settings.data)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"cannot keep data in {folder}: {error.strerror}") from error
+        return FolderLock(folder)
+
+    def _stored_names(self) -> list[str]:
+        if not self.settings.data:
+            return []
+        folder = Path(self.settings.data)
         return sorted(one.stem for one in folder.glob("*.sqlite") if _NAME.fullmatch(one.stem))
 
     def _open(self, name: str) -> Sandbox:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emulator.app import create_app
 from emulator.clock import VirtualClock, moment
 from emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound
 from emulator.ids import IdKind
@@ -335,7 +336,7 @@ def test_files_come_and_go(tmp_path: Path) -> None:
     sandboxes.create("one")
     made = {path.name for path in data.glob("*.sqlite")}
     sandboxes.delete("one")
-    left = {path.name.partition(".")[0] for path in data.iterdir()}
+    left = {path.name.partition(".")[0] for path in data.glob("*.sqlite*")}
     sandboxes.close()
 
     assert ({"default.sqlite", "one.sqlite"}, {DEFAULT}) == (made, left)

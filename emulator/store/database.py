@@ -23,6 +23,28 @@ class IncompatibleFile(Exception):
     """A data file that is no database of this version of the emulator."""
 
 
+class FolderLock:
+    """Holds a data folder for one process; the system lets go of it when the process ends, however it ends.
+
+    Raises OSError when another process has it. Where the system has no such locks, nobody is kept out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / ".lock").open("w")
+        try:
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except OSError as error:
+            self._file.close()
+            raise OSError(f"another emulator keeps its data in {folder}") from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class Database:
     """A sandbox's state. Lives as long as its sandbox; `close` it.
 
@@ -108,7 +130,7 @@ def _template() -> sqlite3.Connection:
 
 def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
-    return sqlite3.connect(where, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256)
+    return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
 
 
 def _tune(connection: sqlite3.Connection) -> None:
@@ -130,9 +152,6 @@ def _open(path: Path | None) -> sqlite3.Connection:
     try:
         _tune(connection)
         _prepare_file(connection, path)
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise IncompatibleFile(f"{path} cannot be used, perhaps because another emulator has it: {error}") from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
@@ -147,8 +166,6 @@ def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if version != SCHEMA_VERSION and (version or tables):
         raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
-    # One process a file: a second one would see its writes fail. The lock comes with the first read in WAL mode.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

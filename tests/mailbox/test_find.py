@@ -508,6 +508,23 @@ def test_search_and_filters_go_together(library, query: dict[str, Any], expected
     assert expected == keys(library.get(SECOND, **query)["value"])
 
 
+@pytest.mark.parametrize(
+    ("received", "days"),
+    [
+        ("2026-01-04T23:59:59.999999Z", ["2026-01-04"]),
+        ("2026-01-05T00:00:00Z", ["2026-01-05"]),
+        ("2026-01-05T23:59:59.999999Z", ["2026-01-05"]),
+        ("2026-01-06T00:00:00Z", ["2026-01-06"]),
+    ],
+)
+def test_a_day_is_searched_to_its_last_instant(alice, received: str, days: list[str]) -> None:
+    """The first and the last microsecond of a day belong to it and to no other."""
+    alice.deliver(received=received)
+    every = [f"2026-01-0{day}" for day in (4, 5, 6)]
+
+    assert days == [day for day in every if alice.mails(searchQuery=f"received:{day}")]
+
+
 def test_search_follows_every_change(alice, bob) -> None:
     """What was sent, read, flagged, answered, moved or deleted a moment ago is found as it is now."""
 

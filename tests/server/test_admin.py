@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from emulator.clock import iso_seconds
 from emulator.operations import OPERATIONS
 from emulator.server.admin import ADMIN, ROOT, Verb
 from emulator.server.document import swagger
@@ -399,7 +400,7 @@ def test_outbox(world, alice, bob, server) -> None:
         last["recipients"],
     )
     assert ("First", "Last", alice.address) == (first["subject"], last["subject"], first["from"])
-    assert first["departedAt"] == "2026-03-02T09:00:00+00:00"
+    assert iso_seconds(server.clock.now()) == first["departedAt"]
     assert "message/rfc822" == answer.headers["content-type"]
     assert (first["internetMessageId"], "First") == (written["Message-ID"], written["Subject"])
     assert b"z@example.org" not in answer.content

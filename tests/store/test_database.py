@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulator.store import sql
-from emulator.store.database import SCHEMA_VERSION, Database, IncompatibleFile
+from emulator.store.database import SCHEMA_VERSION, Database, FolderLock, IncompatibleFile
 
 KINDS = ("memory", "file")
 
@@ -257,8 +257,9 @@ def test_clear_is_undone_with_its_transaction(tmp_path: Path) -> None:
     assert "x" == kept
 
 
-def test_file_has_one_user(tmp_path: Path) -> None:
-    """A file that one emulator has open is refused to a second one, at once and by name."""
-    path = tmp_path / "box.sqlite"
-    with closing(Database(path)), pytest.raises(IncompatibleFile, match=r"box\.sqlite .*another emulator"):
-        Database(path)
+def test_folder_has_one_user(tmp_path: Path) -> None:
+    """A data folder that one emulator has is refused to a second one, until the first lets go."""
+    with closing(FolderLock(tmp_path)), pytest.raises(OSError, match="another emulator keeps its data in"):
+        FolderLock(tmp_path)
+
+    FolderLock(tmp_path).close()
