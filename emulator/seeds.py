@@ -185,7 +185,7 @@ def _written_here(table: _Table, owner: Address, received: int) -> Mail:
 
 
 def _addresses(table: _Table, key: str) -> tuple[Address, ...]:
-    from emulator.mailbox.mime_headers import read_addresses
+    from emulator.mailbox.mime import read_addresses
 
     return read_addresses(table.text(key, ""))
 

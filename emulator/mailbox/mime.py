@@ -1,188 +1,295 @@
-"""Mail as bytes: reading an internet message into a Mail, and writing a Mail as one (RFC 5322 and MIME)."""
+"""Mail as bytes: reading an internet message into a Mail with the email package (RFC 5322 and MIME)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from codecs import lookup
+from collections.abc import Iterator
+from email import message_from_bytes, utils
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.policy import Compat32
+from mimetypes import MimeTypes
+from typing import Any, NamedTuple, cast
 
+from emulator.clock import microseconds
 from emulator.enums import Importance
 from emulator.errors import InvalidRequest
 from emulator.mailbox.message import DEFAULT_IMPORTANCE, Address, Attachment, Mail
-from emulator.mailbox.mime_compose import OWN_HEADERS, compose
-from emulator.mailbox.mime_headers import read_addresses, read_date, read_ids, read_text
-from emulator.mailbox.mime_parts import Part, is_mail, read_mail
+from emulator.mailbox.mime_compose import CONTROLS, compose, is_own_header
 
-__all__ = ["compose", "parse"]
+__all__ = ["compose", "parse", "read_addresses"]
 
 MAX_DEPTH = 100
 
-_HIGH, _NORMAL, _LOW = Importance["High"], Importance["Normal"], Importance["Low"]
+# Text such as JSON or an address has `name:` lines too, but none of these.
+_MAIL_FIELDS = frozenset(
+    {"from", "to", "cc", "bcc", "reply-to", "sender", "subject", "date", "message-id", "mime-version", "received"}
+)
+_IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
 _IMPORTANCES = {
-    "importance": {"high": _HIGH, "normal": _NORMAL, "low": _LOW},
-    "x-priority": {"1": _HIGH, "2": _HIGH, "3": _NORMAL, "4": _LOW, "5": _LOW},
-    "x-msmail-priority": {"high": _HIGH, "normal": _NORMAL, "low": _LOW},
-    "priority": {"urgent": _HIGH, "normal": _NORMAL, "non-urgent": _LOW},
+    **dict.fromkeys(("high", "urgent", "1", "2"), Importance["High"]),
+    **dict.fromkeys(("normal", "3"), Importance["Normal"]),
+    **dict.fromkeys(("low", "non-urgent", "4", "5"), Importance["Low"]),
 }
-_EXTENSIONS = {
-    "text/plain": "txt",
-    "text/rfc822-headers": "txt",
-    "message/delivery-status": "txt",
-    "message/disposition-notification": "txt",
-    "message/rfc822": "eml",
-    "text/calendar": "ics",
-    "text/vcard": "vcf",
-    "image/jpeg": "jpg",
-    "image/svg+xml": "svg",
-    "application/pgp-signature": "asc",
-    "application/pgp-encrypted": "asc",
-    "application/pkcs7-mime": "p7m",
-    "application/pkcs7-signature": "p7s",
-    "application/ms-tnef": "dat",
+# Not the machine's own tables: the same type must give the same name everywhere.
+_TYPES = MimeTypes(filenames=())
+_MORE_EXTENSIONS = {
+    "text/vcard": ".vcf",
+    "message/delivery-status": ".txt",
+    "message/disposition-notification": ".txt",
+    "application/pgp-signature": ".asc",
+    "application/pgp-encrypted": ".asc",
+    "application/pkcs7-mime": ".p7m",
+    "application/pkcs7-signature": ".p7s",
+    "application/ms-tnef": ".dat",
 }
 _ENCRYPTED_MAIL = frozenset({"application/x-microsoft-rpmsg-message", "application/pgp-encrypted"})
-_PKCS7 = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+# What senders mean by these names: the WHATWG Encoding Standard's supersets, which browsers and mailers use. The
+# last ones are Python's own and no charsets of mail.
+_MEANT = {"iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}
+_MEANT |= {"shift_jis": "cp932", **dict.fromkeys(("unicode-escape", "raw-unicode-escape", "idna", "punycode"), "utf-8")}
+_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[qQ]\?[^?\s]*\?=")
+_SPECIALS = re.compile(r'[(),.:;<>@\[\]"\\]')
+# Newer Pythons are strict by default: one oddity would cost all the addresses of a header.
+_LENIENT: dict[str, Any] = {"strict": False} if getattr(utils, "supports_strict_parsing", False) else {}
+
+
+class _Headers(Compat32):
+    # Headers come out as clean text on one line, whatever bytes they hold, and go into a nested mail as they came.
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        text = decode_text(value.encode("ascii", "surrogateescape"), None)
+        return name, "\r\n".join(CONTROLS.sub(" ", line) for line in re.split(r"[\r\n]+", text))
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        # Cut where parameters are, for the package's time on them is quadratic.
+        limit = 10_000 if name.lower().startswith("content-") else len(value)
+        return value[:limit].replace("\r\n", "")
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return f"{name}: {value}\r\n".encode()
+
+
+class _Part(Message):
+    # A mail or one of its parts. The root counts as the first of MAX_DEPTH.
+    depth = 1
+
+    def attach(self, payload: Any) -> None:
+        # Refused while the mail is being read: the package would recurse, and take ever longer for each line.
+        payload.depth = self.depth + 1
+        if payload.depth > MAX_DEPTH:
+            raise InvalidRequest(f"The mail nests its parts more than {MAX_DEPTH} deep.")
+        super().attach(payload)
+
+    def get_param(self, *args: Any, **options: Any) -> Any:
+        # The package raises on parameters numbered in two ways, numbered too high, or with a NUL in their charset.
+        try:
+            value = super().get_param(*args, **options)
+            return utils.collapse_rfc2231_value(value) if isinstance(value, tuple) else value
+        except (LookupError, TypeError, ValueError):
+            return options.get("failobj", args[1] if len(args) > 1 else None)
+
+    def header(self, name: str) -> str:
+        return read_text(self.get(name, ""))
+
+    def file_name(self) -> str:
+        # Not get_filename: it unquotes a second time.
+        return read_text(self.get_param("filename", "", "content-disposition") or self.get_param("name", ""))
+
+    def content(self) -> bytes:
+        # What a message/… part holds has been read into parts of its own.
+        payload: Any = self.get_payload() if self.is_multipart() else self.get_payload(decode=True)
+        return payload if isinstance(payload, bytes) else b"".join(part.as_bytes() for part in payload)
+
+    def text(self) -> str:
+        return re.sub(r"\r\n|\r|\n", "\r\n", decode_text(self.content(), self.get_content_charset()))
+
+
+_POLICY = _Headers(linesep="\r\n")
 
 
 def parse(raw: bytes) -> Mail:
     """The mail these bytes are, with `raw` kept.
 
     An HTML body is preferred to a plain one; line ends of the body become `\\r\\n`. Every other part is an attachment,
-    with a made-up name when it has none; a nested mail keeps its bytes and is named after its subject. Broken MIME
-    gives what can be read. Raises InvalidRequest when this is no mail at all, or one nested more than 100 deep.
+    with a made-up name when it has none; a nested mail is written anew and named after its subject. Broken MIME gives
+    what can be read. Raises InvalidRequest when this is no mail at all, or one nested more than 100 deep.
     """
-    root = read_mail(raw)
-    if not is_mail(root.headers):
+    try:
+        return _mail(raw)
+    except InvalidRequest:
+        raise
+    except Exception as error:
+        # The email package is known to raise nearly anything on some broken headers.
+        raise InvalidRequest(f"The content is not a mail that can be read: {error}") from error
+
+
+def _mail(raw: bytes) -> Mail:
+    root = cast(_Part, message_from_bytes(raw.removeprefix(b"\xef\xbb\xbf").lstrip(), _Part, policy=_POLICY))
+    if _MAIL_FIELDS.isdisjoint(name.lower() for name in root.keys()):  # noqa: SIM118
         raise InvalidRequest(
             "The content is not a mail: it has none of the headers From, To, Cc, Subject, Date, Message-ID or"
             " MIME-Version."
         )
-    found = _read(root, MAX_DEPTH)
-    body = found.body
+    leaves = list(_leaves(root))
+    body, shown = _body(leaves)
+    attached = [leaf for leaf in leaves if leaf not in shown]
     return Mail(
         sender=next(iter(_addresses(root, "from")), None),
         to=_addresses(root, "to"),
         cc=_addresses(root, "cc"),
         bcc=_addresses(root, "bcc"),
         reply_to=_addresses(root, "reply-to"),
-        subject=read_text(root.header("subject")),
-        body=body.text() if body else "",
-        is_html=body is not None and body.content_type == "text/html",
+        subject=root.header("subject"),
+        body=body.text() if body is not None else "",
+        is_html=body is not None and body.get_content_type() == "text/html",
         importance=_importance(root),
-        sent=read_date(root.header("date")),
-        message_id=next(iter(read_ids(root.header("message-id"))), None),
-        in_reply_to=next(iter(read_ids(root.header("in-reply-to"))), None),
-        references=read_ids(root.header("references")),
-        headers=tuple((name, read_text(value)) for name, value in root.headers if not _is_own(name)),
-        attachments=_attachments(found),
-        is_encrypted=_is_encrypted(root, found),
+        sent=_date(root.header("date")),
+        message_id=next(iter(_ids(root.header("message-id"))), None),
+        in_reply_to=next(iter(_ids(root.header("in-reply-to"))), None),
+        references=_ids(root.header("references")),
+        headers=tuple((name, read_text(value)) for name, value in root.items() if not is_own_header(name)),
+        attachments=tuple(_attachment(leaf, number) for number, leaf in enumerate(attached, start=1)),
+        is_encrypted=root.get_content_type() == "multipart/encrypted" or any(map(_hides_the_mail, attached)),
         raw=raw,
     )
 
 
-def _addresses(root: Part, name: str) -> tuple[Address, ...]:
-    values = [value for other, value in root.headers if other.lower() == name]
-    return tuple(address for value in values for address in read_addresses(value))
+def decode_text(data: bytes, charset: str | None) -> str:
+    """The text behind `data`: in its charset if that is known and true, else as UTF-8, else as Latin-1."""
+    for name in (_codec(charset), "utf-8", "cp1252"):
+        try:
+            text = data.decode(name)
+        except ValueError:
+            text = data.decode(name, "replace")
+            # A cut or damaged text in an honest charset loses few of its characters; a lying charset loses most.
+            if text.count("\ufffd") * 10 > sum(not letter.isascii() for letter in text):
+                continue
+        return text.encode("utf-8", "replace").decode()
+    return data.decode("latin-1")
 
 
-def _importance(root: Part) -> int:
-    for name, levels in _IMPORTANCES.items():
-        word = re.match(r"[\w-]+", root.header(name).strip().lower())
-        if word and word[0] in levels:
-            return levels[word[0]]
-    return DEFAULT_IMPORTANCE
+def _codec(charset: str | None) -> str:
+    try:
+        name = lookup(charset or "utf-8").name
+        "".encode(name)
+    except (LookupError, ValueError):
+        return "utf-8"
+    return _MEANT.get(name, name)
 
 
-def _is_own(name: str) -> bool:
-    lower = name.lower()
-    return lower in OWN_HEADERS or lower == "mime-version" or lower.startswith("content-")
+def read_text(value: str) -> str:
+    """An unstructured header, such as a subject, with its encoded words read, on one line."""
+    # Only up to the last end of a word: the package looks for it anew from every beginning, and slows with length.
+    end = value.rfind("?=", 0, 100_000) + 2
+    try:
+        pieces: list[tuple[Any, str | None]] = decode_header(CONTROLS.sub(" ", value[:end]))
+    except (HeaderParseError, ValueError):
+        pieces = [(value[:end], None)]
+    text = "".join(piece if isinstance(piece, str) else decode_text(piece, charset) for piece, charset in pieces)
+    return CONTROLS.sub(" ", text + value[end:]).strip(" ")
 
 
-@dataclass
-class _Found:
-    # What a part holds: the part to show, and the parts to attach, each with whether the body shows it.
-    body: Part | None = None
-    attached: list[tuple[Part, bool]] = field(default_factory=list)
+def read_addresses(value: str) -> tuple[Address, ...]:
+    """All addresses of an address header in order, those inside groups among them."""
+    # Many senders leave specials bare inside encoded words, and a quote without its partner would swallow the rest.
+    value = _ENCODED_WORD.sub(lambda word: _SPECIALS.sub(lambda one: f"={ord(one[0]):02X}", word[0]), value)
+    if re.sub(r"\\.", "", value).count('"') % 2:
+        value = value.replace('"', "")
+    try:
+        found = utils.getaddresses([value], **_LENIENT)
+    except RecursionError:  # comments in comments without end
+        return ()
+    return tuple(Address(address, read_text(name)) for name, address in found if name or address)
 
-    def add(self, other: _Found) -> None:
-        if self.body is None:
-            self.body = other.body
-        elif other.body is not None:
-            self.attached.append((other.body, False))
-        self.attached.extend(other.attached)
+
+def _addresses(root: _Part, name: str) -> tuple[Address, ...]:
+    return tuple(address for value in root.get_all(name, []) for address in read_addresses(value))
 
 
-def _read(part: Part, depth: int, is_related: bool = False) -> _Found:
-    if depth == 0:
-        raise InvalidRequest(f"The mail nests its parts more than {MAX_DEPTH} deep.")
-    children = part.children() if part.content_type.startswith("multipart/") else []
-    if not children:
-        return _read_leaf(part, is_related)
-    subtype = part.content_type.removeprefix("multipart/")
-    if subtype == "alternative":
-        return _read_alternative(children, depth - 1)
-    found = _Found()
+def _date(value: str) -> int | None:
+    try:
+        return microseconds(utils.parsedate_to_datetime(value[:200]))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _ids(value: str) -> tuple[str, ...]:
+    # Words without brackets count when there are none with.
+    return tuple(re.findall(r"<[^<>\s]+>", value)) or tuple(value.split())
+
+
+def _importance(root: _Part) -> int:
+    words = [re.match(r"[\w-]*", root.header(name).lower()) for name in _IMPORTANCE_HEADERS]
+    return next((_IMPORTANCES[word[0]] for word in words if word and word[0] in _IMPORTANCES), DEFAULT_IMPORTANCE)
+
+
+class _Leaf(NamedTuple):
+    part: _Part
+    alternative: _Part | None  # the outermost one around it
+    is_related: bool  # to the body, rather than the body itself
+
+
+def _leaves(part: _Part, alternative: _Part | None = None, is_related: bool = False) -> Iterator[_Leaf]:
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
+        yield _Leaf(part, alternative, is_related)
+        return
+    subtype, children = part.get_content_subtype(), cast("list[_Part]", part.get_payload())
+    if subtype == "alternative" and alternative is None:
+        alternative = part
     for index, child in enumerate(children):
-        found.add(_read(child, depth - 1, subtype == "related" and index > 0))
-    return found
+        yield from _leaves(child, alternative, is_related or (subtype == "related" and index > 0))
 
 
-def _read_alternative(children: list[Part], depth: int) -> _Found:
-    choices = [_read(child, depth) for child in children]
-    bodies = [choice.body for choice in choices if choice.body is not None]
-    html = [body for body in bodies if body.content_type == "text/html"]
-    attached = [entry for choice in choices for entry in choice.attached]
-    return _Found(next(iter(html or bodies), None), attached)
+def _body(leaves: list[_Leaf]) -> tuple[_Part | None, set[_Leaf]]:
+    # The part to show, and all the texts it is one rendering of.
+    texts = [leaf for leaf in leaves if _is_text(leaf)]
+    if not texts:
+        return None, set()
+    first = texts[0]
+    same = [leaf for leaf in texts if leaf is first or (leaf.alternative and leaf.alternative is first.alternative)]
+    html = (leaf.part for leaf in same if leaf.part.get_content_type() == "text/html")
+    return next(html, first.part), set(same)
 
 
-def _read_leaf(part: Part, is_related: bool) -> _Found:
-    disposition, _ = part.disposition
+def _is_text(leaf: _Leaf) -> bool:
     # A multipart without its boundary is shown as the text it is, as mail programs do.
-    is_text = part.content_type in ("text/plain", "text/html") or part.content_type.startswith("multipart/")
-    if is_text and not is_related and disposition != "attachment" and not _file_name(part):
-        return _Found(part)
-    shown = bool(part.header("content-id")) and disposition != "attachment"
-    return _Found(attached=[(part, shown or (is_related and disposition == "inline"))])
+    part = leaf.part
+    is_text = part.get_content_type() in ("text/plain", "text/html") or part.get_content_maintype() == "multipart"
+    return is_text and not leaf.is_related and part.get_content_disposition() != "attachment" and not part.file_name()
 
 
-def _file_name(part: Part) -> str:
-    return part.disposition[1].get("filename") or part.parameters.get("name", "")
-
-
-def _attachments(found: _Found) -> tuple[Attachment, ...]:
-    return tuple(
-        _attachment(part, is_inline, number) for number, (part, is_inline) in enumerate(found.attached, start=1)
-    )
-
-
-def _attachment(part: Part, is_inline: bool, number: int) -> Attachment:
-    content = part.content()
+def _attachment(leaf: _Leaf, number: int) -> Attachment:
+    part, disposition = leaf.part, leaf.part.get_content_disposition()
+    content, content_type, content_id = part.content(), part.get_content_type(), part.header("content-id")
+    is_shown = bool(content_id) and disposition != "attachment"
     return Attachment(
-        name=_file_name(part) or _made_up_name(part.content_type, content, number),
+        name=part.file_name() or _made_up_name(content_type, content, number),
         content=content,
-        content_type=part.content_type,
-        is_inline=is_inline,
-        content_id=read_text(part.header("content-id")).strip("<> ") or None,
+        content_type=content_type,
+        is_inline=is_shown or (leaf.is_related and disposition == "inline"),
+        content_id=content_id.strip("<> ") or None,
     )
 
 
 def _made_up_name(content_type: str, content: bytes, number: int) -> str:
     if content_type == "text/calendar":
         return "invite.ics"
-    if content_type == "message/rfc822" and (subject := read_text(read_mail(content).header("subject"))):
-        return f"{subject}.eml"
-    subtype = content_type.partition("/")[2]
-    short = subtype if re.fullmatch(r"[a-z0-9]{2,4}", subtype) else "bin"
-    return f"attachment-{number}.{_EXTENSIONS.get(content_type, short)}"
+    if content_type == "message/rfc822":
+        subject = BytesHeaderParser(policy=_POLICY).parsebytes(content).get("subject", "")
+        return f"{read_text(subject) or f'attachment-{number}'}.eml"
+    extension = _MORE_EXTENSIONS.get(content_type) or _TYPES.guess_extension(content_type) or ".bin"
+    return f"attachment-{number}{extension}"
 
 
-def _is_encrypted(root: Part, found: _Found) -> bool:
-    parts = [part for part, _ in found.attached]
-    return root.content_type == "multipart/encrypted" or any(map(_hides_the_mail, parts))
-
-
-def _hides_the_mail(part: Part) -> bool:
-    name = _file_name(part).lower()
-    if part.content_type in _PKCS7:
-        smime_type = part.parameters.get("smime-type", "").lower()
+def _hides_the_mail(leaf: _Leaf) -> bool:
+    part = leaf.part
+    name, content_type = part.file_name().lower(), part.get_content_type()
+    if content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        smime_type = str(part.get_param("smime-type", "")).lower()
         return smime_type in ("enveloped-data", "authenveloped-data") or (not smime_type and name.endswith(".p7m"))
-    return part.content_type in _ENCRYPTED_MAIL or name == "message.rpmsg"
+    return content_type in _ENCRYPTED_MAIL or name == "message.rpmsg"

@@ -1,27 +1,39 @@
-"""Writing a Mail as an internet message. Nothing is left to chance: equal mails give equal bytes."""
+"""Writing a Mail as an internet message, by the email package. Equal mails give equal bytes."""
 
 from __future__ import annotations
 
 import re
-from base64 import encodebytes
-from binascii import b2a_qp
-from collections.abc import Iterable, Iterator
-from email.utils import format_datetime
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import Message
+from email.mime.application import MIMEApplication
+from email.mime.multipart import MIMEMultipart
+from email.policy import compat32
+from email.utils import format_datetime, quote
 from hashlib import sha256
 
 from emulator.clock import moment
 from emulator.enums import Importance
-from emulator.mailbox.message import Attachment, Mail
-from emulator.mailbox.mime_headers import line, written_addresses, written_parameter, written_text
-from emulator.mailbox.mime_parts import is_mail, read_mail
+from emulator.mailbox.message import Address, Attachment, Mail
 from emulator.mailbox.text import plain_text
 
 # The headers that are fields of a Mail.
 OWN_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "in-reply-to"})
 OWN_HEADERS |= {"references", "importance", "x-priority", "x-msmail-priority", "priority"}
+# Whatever str.splitlines cuts at is among them: the email package folds there.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
 _PRIORITIES = {Importance["High"]: ("high", "1"), Importance["Low"]: ("low", "5")}
 _MEDIA_TYPE = re.compile(r"(?!multipart/)[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
-_LONG_LINE = re.compile(rb"[^\n]{999}")
+# RFC 5322 forbids lines of more than 998, and encoded words can be folded anywhere.
+_LONGEST_PLAIN = 900
+# Not the package's newer header classes: they change texts that merely look encoded, and lose blanks when they fold.
+# Lines are folded where headers are set, so those of a nested mail stay as they are.
+_POLICY = compat32.clone(linesep="\r\n", max_line_length=None)
+_UTF_8 = Charset("utf-8")
+_UTF_8.body_encoding = QP
 
 
 def compose(mail: Mail) -> bytes:
@@ -32,8 +44,10 @@ def compose(mail: Mail) -> bytes:
     """
     if mail.raw is not None:
         return mail.raw
-    lines = [line(name, value) for name, value in _headers(mail)]
-    return b"".join(lines) + b"MIME-Version: 1.0\r\n" + _content(mail)
+    message = _content(mail)
+    for name, value in _headers(mail):
+        message[name] = value
+    return message.as_bytes()
 
 
 def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
@@ -42,83 +56,106 @@ def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
     senders = (mail.sender,) if mail.sender else ()
     people = {"From": senders, "To": mail.to, "Cc": mail.cc, "Reply-To": mail.reply_to, "Bcc": mail.bcc}
     for name, addresses in people.items():
-        if addresses:
-            yield name, written_addresses(addresses)
+        if any(map(any, addresses)):
+            yield name, _folded(name, ", ".join(_address(one) for one in addresses if any(one)))
     if mail.subject:
-        yield "Subject", written_text(mail.subject)
+        yield "Subject", _text("Subject", mail.subject)
     ids = {"Message-ID": mail.message_id, "In-Reply-To": mail.in_reply_to, "References": " ".join(mail.references)}
-    yield from ((name, value) for name, value in ids.items() if value)
+    yield from ((name, _folded(name, _clean(value))) for name, value in ids.items() if value)
     if mail.importance in _PRIORITIES:
         yield from zip(("Importance", "X-Priority"), _PRIORITIES[Importance(mail.importance)], strict=True)
-    yield from _extra_headers(mail.headers)
+    others = ((re.sub(r"[^\x21-\x39\x3b-\x7e]", "", name), value) for name, value in mail.headers)
+    yield from ((name, _text(name, value)) for name, value in others if name and not is_own_header(name))
 
 
-def _extra_headers(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for name, value in headers:
-        clean = re.sub(r"[^\x21-\x39\x3b-\x7e]", "", name)
-        lower = clean.lower()
-        if clean and lower not in OWN_HEADERS and lower != "mime-version" and not lower.startswith("content-"):
-            yield clean, written_text(value)
+def is_own_header(name: str) -> bool:
+    """Whether a header is written from a field of a Mail or from its content, and so is none of its `headers`."""
+    lower = name.lower()
+    return lower in OWN_HEADERS or lower == "mime-version" or lower.startswith("content-")
 
 
-def _content(mail: Mail) -> bytes:
-    inline = [_attachment(attachment) for attachment in mail.attachments if attachment.is_inline]
-    attached = [_attachment(attachment) for attachment in mail.attachments if not attachment.is_inline]
-    content = _body(mail)
+def _clean(value: str) -> str:
+    # Lone surrogates cannot be written.
+    return CONTROLS.sub(" ", value).encode("utf-8", "replace").decode().strip(" ")
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and "=?" not in value and len(value) < _LONGEST_PLAIN
+
+
+def _text(name: str, value: str) -> str:
+    clean = _clean(value)
+    return Header(clean, None if _is_plain(clean) else _UTF_8, header_name=name).encode(linesep="\r\n")
+
+
+def _folded(name: str, value: str) -> str:
+    if value.isascii():
+        return Header(value, header_name=name).encode(linesep="\r\n")
+    # An address or id beyond ASCII has no encoded form: it is written as the UTF-8 it is (RFC 6532).
+    return value.encode().decode("ascii", "surrogateescape")
+
+
+def _address(entry: Address) -> str:
+    address, name = re.sub(r"[\s<>]", "", _clean(entry.address)), _clean(entry.name)
+    words = f'"{quote(name)}"' if _is_plain(name) else _text("", name)
+    return f"{words} <{address}>" if name else address
+
+
+def _content(mail: Mail) -> Message:
+    mark = _mark(mail)
+    inline = [_attachment(one) for one in mail.attachments if one.is_inline]
+    attached = [_attachment(one) for one in mail.attachments if not one.is_inline]
+    content = _body_text("html" if mail.is_html else "plain", mail.body)
+    if mail.is_html:
+        content = _multipart("alternative", mark, [_body_text("plain", plain_text(mail.body)), content])
     if inline:
-        content = _multipart("related", [content, *inline])
-    return _multipart("mixed", [content, *attached]) if attached else content
+        content = _multipart("related", mark, [content, *inline])
+    return _multipart("mixed", mark, [content, *attached]) if attached else content
 
 
-def _body(mail: Mail) -> bytes:
-    if not mail.is_html:
-        return _text("plain", mail.body)
-    return _multipart("alternative", [_text("plain", plain_text(mail.body)), _text("html", mail.body)])
-
-
-def _text(subtype: str, text: str) -> bytes:
-    data = re.sub(r"\r\n|\r|\n", "\r\n", text).encode("utf-8", "replace")
-    is_plain = data.isascii() and b"\0" not in data and not _LONG_LINE.search(data)
-    encoding = "7bit" if is_plain else "quoted-printable"
-    headers = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return headers.encode() + (data if is_plain else re.sub(rb"(?<!\r)\n", b"\r\n", b2a_qp(data)))
-
-
-def _attachment(attachment: Attachment) -> bytes:
-    content_type = _media_type(attachment)
-    disposition = "inline" if attachment.is_inline else "attachment"
-    name = written_parameter("filename", attachment.name) if attachment.name else ""
-    content_id = re.sub(r"[\x00-\x20\x7f<>]", "", attachment.content_id or "")
-    # RFC 2046 allows base64 for everything but messages.
-    is_message = content_type.startswith("message/")
-    lines = [
-        line("Content-Type", content_type),
-        line("Content-Disposition", disposition + name),
-        line("Content-ID", f"<{content_id}>") if content_id else b"",
-        line("Content-Transfer-Encoding", "8bit" if is_message else "base64"),
-        b"\r\n",
-        attachment.content if is_message else encodebytes(attachment.content).replace(b"\n", b"\r\n"),
-    ]
-    return b"".join(lines)
-
-
-def _media_type(attachment: Attachment) -> str:
-    named = attachment.content_type.lower()
-    is_broken_mail = named == "message/rfc822" and not is_mail(read_mail(attachment.content).headers)
-    return "application/octet-stream" if is_broken_mail or not _MEDIA_TYPE.fullmatch(named) else named
-
-
-def _multipart(subtype: str, parts: list[bytes]) -> bytes:
-    boundary = _boundary(parts)
-    opening = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n'.encode()
-    delimiter = f"\r\n--{boundary}".encode()
-    return b"".join([opening, *(delimiter + b"\r\n" + part for part in parts), delimiter, b"--\r\n"])
-
-
-def _boundary(parts: list[bytes]) -> str:
+def _mark(mail: Mail) -> str:
     # Taken from the content, which therefore cannot hold it.
-    digest = sha256()
-    for part in parts:
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return f"=_{digest.hexdigest()[:40]}"
+    digest = sha256(mail.body.encode("utf-8", "replace"))
+    for one in mail.attachments:
+        digest.update(one.content)
+    return digest.hexdigest()[:40]
+
+
+def _multipart(subtype: str, mark: str, parts: list[Message]) -> Message:
+    return MIMEMultipart(subtype, boundary=f"=_{subtype}_{mark}", _subparts=parts, policy=_POLICY)
+
+
+def _body_text(subtype: str, text: str) -> Message:
+    part = Message(policy=_POLICY)
+    part["Content-Type"] = f"text/{subtype}"
+    part.set_payload(text.encode("utf-8", "replace").decode(), _UTF_8)
+    return part
+
+
+def _attachment(attachment: Attachment) -> Message:
+    media_type = attachment.content_type.lower()
+    part = _nested(media_type, attachment.content) if media_type.startswith("message/") else None
+    if part is None:
+        part = MIMEApplication(attachment.content, policy=_POLICY)
+        if _MEDIA_TYPE.fullmatch(media_type) and not media_type.startswith("message/"):
+            part.set_type(media_type)
+    name = _clean(attachment.name)
+    is_plain = re.fullmatch(r"[\w .-]*", name, re.ASCII)
+    disposition = "inline" if attachment.is_inline else "attachment"
+    part.add_header("Content-Disposition", disposition, filename=name if is_plain else ("utf-8", "", name))
+    if content_id := re.sub(r"[\s<>]", "", _clean(attachment.content_id or "")):
+        part["Content-ID"] = _folded("Content-ID", f"<{content_id}>")
+    return part
+
+
+def _nested(media_type: str, content: bytes) -> Message | None:
+    # RFC 2046 allows no base64 here, so what is no message, or one that cannot be written, is no such part.
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        return None
+    try:
+        part = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + content, policy=_POLICY)
+        inner = part.get_payload()
+        part.as_bytes()
+    except Exception:  # The package raises nearly anything on broken headers.
+        return None
+    return part if isinstance(inner, list) and any(map(len, inner)) else None
