@@ -36,6 +36,8 @@ class ConnectorError(Exception):
 
     status = 400
     code: str | None = "ErrorInvalidRequest"
+    from_store = False
+    """Whether the mail service behind the connector refused, rather than the connector: such bodies name two ids."""
 
     def __init__(self, message: str, original: str | None = None) -> None:
         super().__init__(message)
@@ -51,6 +53,7 @@ class InvalidRecipients(InvalidRequest):
     """A recipient that is no mail address."""
 
     code = "ErrorInvalidRecipients"
+    from_store = True
 
     def __init__(self, member: str, address: str | None = None) -> None:
         super().__init__(
@@ -69,6 +72,7 @@ class InvalidId(InvalidRequest):
     """An id that no mailbox could have given out."""
 
     code = "ErrorInvalidIdMalformed"
+    from_store = True
 
     def __init__(self, name: str) -> None:
         super().__init__("Id is malformed.", f"Id is malformed. ({name})")
@@ -78,12 +82,14 @@ class MessageTooLarge(InvalidRequest):
     """A mail, or an inline image in it, above the connector's limit."""
 
     code = "ErrorMessageSizeExceeded"
+    from_store = True
 
 
 class EncryptedReply(InvalidRequest):
     """Replying to an encrypted mail: documented to fail; the exact body is not, so code and text are inferred."""
 
     code = "ErrorInvalidOperation"
+    from_store = True
 
     def __init__(self) -> None:
         super().__init__("The request has failed. Replying to an encrypted message isn't supported.")
@@ -104,6 +110,7 @@ class AccessDenied(ConnectorError):
 
     status = 403
     code = "ErrorAccessDenied"
+    from_store = True
 
 
 class SendAsDenied(AccessDenied):
@@ -123,6 +130,7 @@ class NotFound(ConnectorError):
 
     status = 404
     code = "ErrorItemNotFound"
+    from_store = True
 
     def __init__(self, message: str = "The specified object was not found in the store.") -> None:
         super().__init__(message)
@@ -141,6 +149,7 @@ class NoSuchOperation(NotFound):
     """No operation of the connector has this path."""
 
     code = "ResourceNotFound"
+    from_store = False
 
     def __init__(self, path: str) -> None:
         super().__init__(f"Resource not found: '{path[:200]}' is no path of this connector.")

@@ -59,12 +59,13 @@ def test_picture(line: re.Match[str]) -> None:
 def test_every_class_renders(kind: type[ConnectorError]) -> None:
     """Every refusal becomes JSON in the connector's shape, key order included."""
     error = made(kind)
-    body = orjson.loads(orjson.dumps(error_body(error, "request-1", "somewhere")))
+    body = orjson.loads(orjson.dumps(error_body(error, "request-1", "service-1", "somewhere")))
     detail = {"message": error.message, "code": error.code, "originalMessage": error.original}
 
     assert list(body) == ["status", "message", *(["error"] if error.code else []), "source"]
     assert (error.status, "somewhere") == (body["status"], body["source"])
-    assert body["message"] == f"{error.message}\r\nclientRequestId: request-1"
+    service = "\r\nserviceRequestId: service-1" if error.from_store else ""
+    assert f"{error.message}\r\nclientRequestId: request-1{service}" == body["message"]
     assert list(body.get("error", detail)) == list(detail)
     assert body.get("error", detail) == detail
 

@@ -87,9 +87,9 @@ def deliver(
     )
 
 
-def check_size(mailbox: Mailbox, mail: Mail, carried: int = 0) -> None:
-    """Hold a mail, plus `carried` bytes it takes along, to the connector's limits. Raises MessageTooLarge."""
-    total = carried + len(mail.body.encode()) + sum(len(one.content) for one in mail.attachments)
+def check_size(mailbox: Mailbox, mail: Mail) -> None:
+    """Hold a mail to the connector's limits. Raises MessageTooLarge."""
+    total = len(mail.body.encode()) + sum(len(one.content) for one in mail.attachments)
     if total > mailbox.rules.max_mail_bytes:
         raise MessageTooLarge(
             f"The mail has {total} bytes of content; at most {mailbox.rules.max_mail_bytes} are allowed."
@@ -176,7 +176,7 @@ def claim(mailbox: Mailbox) -> None:
     own = mailbox.owner.address
     for row in mailbox.db.all(sql.DEPARTURES, {}):
         departed = Departed._make(row)
-        left = [one for one in addresses.split(departed.recipients) if own not in (one.lower(), _untagged(one))]
+        left = [one for one in addresses.split(departed.recipients) if own not in (one.lower(), untagged(one))]
         if len(left) < len(addresses.split(departed.recipients)):
             _claim(mailbox, departed, left)
 
@@ -211,11 +211,12 @@ def find_owner(mailbox: Mailbox, address: str) -> Owner | None:
     """The owner in this sandbox who gets mail for `address`; `name+tag@` reaches `name@`, as on Outlook.com."""
     row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address.lower()})
     if row is None and "+" in address:
-        row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": _untagged(address)})
+        row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": untagged(address)})
     return None if row is None else Owner._make(row)
 
 
-def _untagged(address: str) -> str:
+def untagged(address: str) -> str:
+    """An address in lower case without the `+tag` of its local part."""
     local, _, domain = address.lower().rpartition("@")
     return f"{local.partition('+')[0]}@{domain}"
 

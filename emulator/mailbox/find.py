@@ -8,7 +8,8 @@ from typing import Any
 
 from emulator.errors import InvalidRequest
 from emulator.mailbox import addresses, changes, folders, search
-from emulator.mailbox.mail import Letter, files_of, letter, opened
+from emulator.mailbox.access import opened
+from emulator.mailbox.mail import Letter, files_of, letter
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.text import plain_text
 from emulator.store import sql

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from emulator.errors import Conflict, FolderNotFound, InvalidRequest, NotFound
 from emulator.ids import IdKind, looks_like_id
+from emulator.mailbox.access import opened
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
 from emulator.store.database import Database
@@ -88,15 +89,16 @@ def children(mailbox: Mailbox, parent_id: int | None) -> list[Folder]:
 
 def picker_root(mailbox: Mailbox, operation: str, top: int, skip: int, mailbox_address: str) -> list[PickedFolder]:
     """A page of the root folders, each with its path, for the designer's folder picker."""
-    return _page(mailbox, None, "", operation, top, skip, mailbox_address)
+    return _page(opened(mailbox, mailbox_address), None, "", operation, top, skip)
 
 
 def picker_children(
     mailbox: Mailbox, operation: str, id: str, top: int, skip: int, mailbox_address: str
 ) -> list[PickedFolder]:
     """A page of the folders below the one with that picker id."""
+    mailbox = opened(mailbox, mailbox_address)
     folder = _by_id(mailbox, id)
-    return _page(mailbox, folder.id, path_of(mailbox, folder) + "/", operation, top, skip, mailbox_address)
+    return _page(mailbox, folder.id, path_of(mailbox, folder) + "/", operation, top, skip)
 
 
 def path_of(mailbox: Mailbox, folder: Folder) -> str:
@@ -142,14 +144,12 @@ def is_within(mailbox: Mailbox, folder_id: int, ancestor_id: int) -> bool:
 
 
 def _page(
-    mailbox: Mailbox, parent_id: int | None, prefix: str, operation: str, top: int, skip: int, mailbox_address: str
+    mailbox: Mailbox, parent_id: int | None, prefix: str, operation: str, top: int, skip: int
 ) -> list[PickedFolder]:
     if operation.lower() != "mailfolders":
         raise InvalidRequest(f"The query parameter 'operation' must be MailFolders, not '{operation[:100]}'.")
     if top < 1 or skip < 0:
         raise InvalidRequest("The query parameter 'top' must be at least 1 and 'skip' at least 0.")
-    if mailbox_address and mailbox_address.strip().lower() != mailbox.owner.address:
-        raise FolderNotFound(mailbox_address)
     return [
         PickedFolder(mailbox.id_of(IdKind.FOLDER, one.id), one.name, prefix + one.name)
         for one in children(mailbox, parent_id)[skip : skip + top]

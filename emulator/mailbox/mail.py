@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from emulator.errors import AccessDenied, NotFound
+from emulator.errors import NotFound
 from emulator.ids import IdKind
 from emulator.mailbox import changes, folders
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
-from emulator.store.records import AttachmentFacts, Message, Owner
+from emulator.store.records import AttachmentFacts, Message
 
 
 class AttachedFile(NamedTuple):
@@ -125,17 +125,6 @@ def touch(mailbox: Mailbox, message: Message, statement: str, **values: object) 
     """Run an update of one message and tell the change feed; to be called inside a transaction."""
     mailbox.db.execute(statement, {"message_id": message.id, **values})
     _changed(mailbox, message, changes.UPDATED)
-
-
-def opened(mailbox: Mailbox, address: str | None) -> Mailbox:
-    """The mailbox a read asks for by address: the caller's own, or one it was granted. Raises AccessDenied."""
-    wanted = (address or "").strip().lower()
-    if wanted in ("", mailbox.owner.address):
-        return mailbox
-    row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": wanted})
-    if row is None or mailbox.db.one(sql.GRANT, {"mailbox_id": mailbox.owner.id, "address": wanted}) is None:
-        raise AccessDenied(f"Access is denied. Check credentials and try again. (mailboxAddress: {wanted})")
-    return Mailbox(mailbox.db, Owner._make(row), mailbox.now, mailbox.chance, mailbox.rules, mailbox.caller)
 
 
 def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentFacts]:

@@ -47,6 +47,7 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
         to=mail.to or to,
         cc=mail.cc or cc,
         subject=mail.subject.strip() or prefixed("RE: ", original.subject),
+        attachments=(*mail.attachments, *(_pictures(mailbox, original) if mail.is_html else ())),
     )
     _answer(mailbox, original, complete, "Reply")
 
@@ -121,8 +122,12 @@ def _suggested(
 
 def _without(own: str, everyone: Iterable[Address]) -> tuple[Address, ...]:
     unique = {one.address.lower(): one for one in everyone}
-    unique.pop(own, None)
-    return tuple(unique.values())
+    return tuple(one for address, one in unique.items() if own not in (address, delivery.untagged(address)))
+
+
+def _pictures(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:
+    """What the quoted body shows inline."""
+    return (one for one in _carried(mailbox, original) if one.is_inline)
 
 
 def _carried(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:

@@ -244,7 +244,8 @@ def _endpoint(sandboxes: Sandboxes, rows: dict[str, Verb]) -> Callable[[Request]
 
 def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> Response:
     headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
-    shown = error_body(error, request.headers.get("x-ms-client-request-id", ""), sandboxes.settings.source)
+    request_id = request.headers.get("x-ms-client-request-id", "")
+    shown = error_body(error, request_id, request_id, sandboxes.settings.source)
     return Response(orjson.dumps(shown), error.status, headers, "application/json")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,8 @@ class Connector:
         for wrap in reversed(wrappers):
             handler = wrap(handler)
         self._handler = handler
+        # Apart from the sandboxes' own: a refused call must not change the ids that follow.
+        self._chance = Random(settings.chance)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["raw_path"].startswith(PREFIX):
@@ -111,11 +114,15 @@ class Connector:
         return endpoint.run(exchange, body)
 
     def _refusal(self, exchange: Exchange, error: ConnectorError) -> Answer:
-        request_id = (exchange.header("x-ms-client-request-id") or str(UUID(int=0)))[:200]
+        request_id = (exchange.header("x-ms-client-request-id") or self._made_up_id())[:200]
         headers = [*_JSON]
         if isinstance(error, MethodNotAllowed):
             headers.append((b"allow", error.allow.encode("ascii")))
-        return Answer(error.status, orjson.dumps(error_body(error, request_id, self._settings.source)), headers)
+        body = error_body(error, request_id, self._made_up_id(), self._settings.source)
+        return Answer(error.status, orjson.dumps(body), headers)
+
+    def _made_up_id(self) -> str:
+        return str(UUID(int=self._chance.getrandbits(128), version=4))
 
 
 class _Endpoint:
@@ -159,12 +166,12 @@ class _Endpoint:
         return Answer(operation.status, orjson.dumps(shown), _JSON)
 
 
-def error_body(error: ConnectorError, request_id: str, source: str) -> dict[str, Any]:
-    """A refusal in the connector's shape, key order as recorded."""
-    body: dict[str, Any] = {
-        "status": error.status,
-        "message": f"{error.message}\r\nclientRequestId: {request_id}",
-    }
+def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
+    """A refusal in the connector's shape, key order as recorded; `service_id` shows when the store refused."""
+    message = f"{error.message}\r\nclientRequestId: {request_id}"
+    if error.from_store:
+        message += f"\r\nserviceRequestId: {service_id}"
+    body: dict[str, Any] = {"status": error.status, "message": message}
     if error.code is not None:
         body["error"] = {"message": error.message, "code": error.code, "originalMessage": error.original}
     return body | {"source": source}

@@ -137,25 +137,10 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .limit(_ONE)
     .offset(_ZERO),
     "INSERT_ATTACHMENT": _insert(attachment, "id"),
-    "COPY_ATTACHMENTS": insert(attachment).from_select(
-        [c.name for c in attachment.c if c.name != "id"],
-        select(
-            *(
-                bindparam("to_content_id").label("content_id") if c.name == "content_id" else c
-                for c in attachment.c
-                if c.name != "id"
-            )
-        )
-        .where(attachment.c.content_id == bindparam("content_id"))
-        .order_by(attachment.c.id),
-    ),
     "ATTACHMENTS": select(*_columns(AttachmentFacts, attachment))
     .where(attachment.c.content_id == bindparam("content_id"))
     .order_by(attachment.c.id),
     "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
-    "ATTACHMENT_SIZES": select(func.coalesce(func.sum(attachment.c.size), _ZERO)).where(
-        attachment.c.content_id == bindparam("content_id")
-    ),
     "STORED_MAIL": _own(StoredMail, content, "id"),
     "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
     "COPY_MESSAGE": insert(message).from_select(

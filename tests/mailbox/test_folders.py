@@ -243,3 +243,13 @@ def test_a_bad_folder_name_makes_nothing(alice, path: str) -> None:
 
     assert answer.status_code == 400
     assert names(opened(alice)) == OWN
+
+
+def test_the_picker_opens_a_granted_mailbox(world, alice) -> None:
+    """Whoever was granted an address sees that mailbox's folders; others are told that access is denied."""
+    make(alice, path="Shared")
+    bob = world.connect("bob", sendAs=[alice.address])
+    denied = alice.http.get("/OnFilePickerOpen", params={"operation": "MailFolders", "mailboxAddress": bob.address})
+
+    assert "Shared" in names(opened(bob, mailboxAddress=alice.address))
+    assert (403, "ErrorAccessDenied") == (denied.status_code, denied.json()["error"]["code"])

@@ -629,3 +629,25 @@ def test_a_mail_can_be_answered_wherever_it_lies(alice, bob, question) -> None:
 
     assert alice.mail()["ConversationId"] == alice.mail("Sent Items")["ConversationId"]
     assert read(alice, alice.mail())["In-Reply-To"] == question["InternetMessageId"]
+
+
+def test_an_html_reply_keeps_the_pictures_it_quotes(alice, bob) -> None:
+    """What the quoted body shows inline travels with the reply, so that its references still lead somewhere."""
+    original = deliver(alice, "inline-image")
+    alice.post(f"/v3/Mail/ReplyTo/{original['Id']}", {"To": bob.address, "Body": "<p>Nice</p>"})
+    answer = bob.mail()
+    shown = [one for one in answer["Attachments"] if one["IsInline"]]
+
+    assert 1 == len(shown)
+    assert f"cid:{shown[0]['ContentId']}" in answer["Body"]
+    assert answer["HasAttachment"] is False
+
+
+def test_reply_all_leaves_out_ones_tagged_address(alice, world) -> None:
+    """An address with a tag reaches its owner too, who does not want the own answer."""
+    bob = world.connect("bob")
+    alice.send("bob+news@example.com; carol@example.net", subject="All")
+    bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "ReplyAll": True})
+
+    assert "alice@example.com;carol@example.net" == bob.mail("Sent Items")["To"]
+    assert 1 == len(bob.mails())

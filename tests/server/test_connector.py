@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -25,7 +27,15 @@ from emulator.settings import Settings
 
 CREDENTIAL = {"Authorization": "Bearer token"}
 MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
-NO_ID = "00000000-0000-0000-0000-000000000000"
+
+
+def made_up_id(answer: httpx.Response) -> str:
+    """The request id that a refusal was given, which must be a UUID."""
+    found = re.search(r"clientRequestId: ([0-9a-f-]{36})\Z", answer.json()["message"])
+    assert found is not None
+    return str(UUID(found[1]))
+
+
 BROKEN = "The emulator failed on this request; its standard error stream has the details."
 
 
@@ -127,7 +137,7 @@ def test_no_credential(emulator, given: str | None, path: str) -> None:
     assert answer.status_code == 401
     assert list(answer.json().items()) == [
         ("status", 401),
-        ("message", f"{text}\r\nclientRequestId: {NO_ID}"),
+        ("message", f"{text}\r\nclientRequestId: {made_up_id(answer)}"),
         ("source", "outlook-emulator.localhost"),
     ]
     assert app.state.sandboxes.connection_ids() == frozenset()
@@ -241,7 +251,9 @@ def test_error_shape(app: Starlette) -> None:
         ("code", "ErrorInvalidIdMalformed"),
         ("originalMessage", "Id is malformed. (messageId)"),
     ]
-    assert body["message"] == "Id is malformed.\r\nclientRequestId: 11111111-2222"
+    assert re.fullmatch(
+        r"Id is malformed\.\r\nclientRequestId: 11111111-2222\r\nserviceRequestId: [0-9a-f-]{36}", body["message"]
+    )
     assert (body["status"], body["source"]) == (400, "outlook-emulator.localhost")
 
 
@@ -250,14 +262,13 @@ def test_source(emulator) -> None:
     assert ask(emulator(source="here"), "GET", "/alice/Mails").json()["source"] == "here"
 
 
-@pytest.mark.parametrize(
-    ("sent", "shown"), [({}, NO_ID), ({"x-ms-client-request-id": ""}, NO_ID), ({"X-Ms-Client-Request-Id": "a"}, "a")]
-)
-def test_client_request_id(app: Starlette, sent: dict[str, str], shown: str) -> None:
-    """The caller's own request id comes back, or an empty one where there is none."""
-    message = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, **sent}).json()["message"]
+def test_client_request_id(app: Starlette) -> None:
+    """The caller's own request id comes back; where there is none, each answer has a new one."""
+    given = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "X-Ms-Client-Request-Id": "a"}).json()["message"]
+    made_up = [made_up_id(ask(app, "GET", "/alice/Mails", CREDENTIAL)) for _ in range(2)]
 
-    assert message.endswith(f"\r\nclientRequestId: {shown}")
+    assert given.endswith("\r\nclientRequestId: a")
+    assert len(set(made_up)) == 2
 
 
 def test_long_client_request_id(app: Starlette) -> None:
@@ -435,7 +446,7 @@ def test_defect(broken: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer.status_code == 500
     assert answer.json() == {
         "status": 500,
-        "message": f"{BROKEN}\r\nclientRequestId: {NO_ID}",
+        "message": f"{BROKEN}\r\nclientRequestId: {made_up_id(answer)}",
         "error": {"message": BROKEN, "code": "InternalServerError", "originalMessage": BROKEN},
         "source": "outlook-emulator.localhost",
     }

@@ -41,7 +41,9 @@ ROWS = {one.id: one for one in OPERATIONS}
 
 
 def reader(query: type) -> QueryReader:
-    return QueryReader(Operation(id="Any", method="GET", path="/Any", summary="Any", family="Any", query=query).parameters)
+    return QueryReader(
+        Operation(id="Any", method="GET", path="/Any", summary="Any", family="Any", query=query).parameters
+    )
 
 
 def read(text: str | bytes, **headers: str) -> dict[str, Any]:
@@ -195,7 +197,9 @@ def test_calls_share_nothing() -> None:
 
 def test_hidden_parameters() -> None:
     """Parameters that designers hide, as the .NET client sends them, are read like any other."""
-    values = QueryReader(ROWS["GetEmailsV2"].parameters).read(b"fetchOnlyFlagged=True&mailboxAddress=a%40b.c", lambda name: None)
+    values = QueryReader(ROWS["GetEmailsV2"].parameters).read(
+        b"fetchOnlyFlagged=True&mailboxAddress=a%40b.c", lambda name: None
+    )
 
     assert (values["fetch_only_flagged"], values["mailbox_address"]) == (True, "a@b.c")
 

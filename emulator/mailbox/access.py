@@ -1,0 +1,19 @@
+"""Whose mailbox a request may open, beside the caller's own."""
+
+from __future__ import annotations
+
+from emulator.errors import AccessDenied
+from emulator.mailbox.mailbox import Mailbox
+from emulator.store import sql
+from emulator.store.records import Owner
+
+
+def opened(mailbox: Mailbox, address: str | None) -> Mailbox:
+    """The mailbox a read asks for by address: the caller's own, or one it was granted. Raises AccessDenied."""
+    wanted = (address or "").strip().lower()
+    if wanted in ("", mailbox.owner.address):
+        return mailbox
+    row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": wanted})
+    if row is None or mailbox.db.one(sql.GRANT, {"mailbox_id": mailbox.owner.id, "address": wanted}) is None:
+        raise AccessDenied(f"Access is denied. Check credentials and try again. (mailboxAddress: {wanted})")
+    return Mailbox(mailbox.db, Owner._make(row), mailbox.now, mailbox.chance, mailbox.rules, mailbox.caller)
