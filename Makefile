@@ -6,7 +6,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## the emulator on localhost, with the sample mailboxes
-	$(BIN)/outlook-emulator serve --seed empty,office,archive
+	@$(BIN)/outlook-emulator serve --seed empty,office,archive
 
 test: .venv/dev.stamp ## the whole test suite
 	$(BIN)/python -m pytest -n auto
@@ -26,11 +26,11 @@ clean:
 	rm -rf .venv
 
 .venv/run.stamp: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
 
 .venv/dev.stamp: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch .venv/run.stamp $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch .venv/run.stamp $@
