@@ -25,7 +25,7 @@ DEFAULT = "default"
 """The sandbox that connection ids nobody made belong to."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CONNECTION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _SEEDS = "seeds"
 
 
@@ -63,7 +63,8 @@ class Sandbox:
         """
         if not _CONNECTION_ID.fullmatch(connection_id):
             shown = connection_id[:130]
-            raise InvalidRequest(f"A connection id has 1 to 128 letters, digits or .-_~, unlike '{shown}'.")
+            rule = "1 to 128 letters, digits, -_~ and inner dots"
+            raise InvalidRequest(f"A connection id has {rule}, unlike '{shown}'.")
         owner_address = _single(address, "address")
         granted = [_single(one, "sendAs").lower() for one in send_as]
         if self.db.one(sql.CONNECTION, {"id": connection_id}):
@@ -145,7 +146,9 @@ class Sandbox:
     def _owner(self, address: str, display_name: str) -> Owner:
         row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
         if row is None:
-            values = {"address": address, "display_name": display_name or address.partition("@")[0]}
+            # Drawn, not counted: ids carry it, and those of one sandbox shall not fit another's mails.
+            number = self.chance.getrandbits(31)
+            values = {"id": number, "address": address, "display_name": display_name or address.partition("@")[0]}
             folders.create_well_known(self.db, self.db.insert(sql.INSERT_MAILBOX, values))
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
             delivery.claim(self.mailbox(Owner._make(row)))

@@ -437,3 +437,17 @@ def test_create_refuses_a_file_that_is_no_sandbox(tmp_path: Path) -> None:
 
     assert ["default"] == [one.name for one in registry.all()]
     registry.close()
+
+
+def test_ids_of_another_sandbox_fit_nothing(sandboxes: Sandboxes, default: Sandbox) -> None:
+    """Each sandbox has ids of its own, so one that was mixed up is not found instead of finding another mail."""
+    other = sandboxes.create("other")
+    mails = []
+    for sandbox in (default, other):
+        owner = sandbox.connect(f"{sandbox.name}-a", "a@example.com")
+        send(sandbox, owner, "a@example.com")
+        mails.append((sandbox.mailbox(owner), messages(sandbox, owner)[0].id))
+    (here, key), (there, _) = mails
+
+    with pytest.raises(NotFound):
+        mail.read(there, message_id=here.id_of(IdKind.MESSAGE, key))

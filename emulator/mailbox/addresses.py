@@ -9,18 +9,28 @@ from functools import lru_cache
 from emulator.errors import InvalidRecipients
 from emulator.mailbox.message import Address
 
-_BARE = re.compile(r"[^\s@;,<>()\[\]\"\\]+@[^\s@;,<>()\[\]\"\\.]+(?:\.[^\s@;,<>()\[\]\"\\.]+)*")
-_NAMED = re.compile(r"\"?(?P<name>[^\"<>]*?)\"?\s*<(?P<address>[^<>]*)>")
+# Letters between the dots: nothing that quotes, splits, ends a line or cannot be seen.
+_ATOM = r"[^\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
+_BARE = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
 MAX_ADDRESS = 320
 """Characters of the longest address that RFC 5321 allows."""
 
 
-@lru_cache(maxsize=4096)
 def parse(member: str, text: str) -> tuple[Address, ...]:
     """The addresses in `text`, each once; empty parts are skipped, as public workflows leave them behind.
 
     Raises InvalidRecipients, naming `member` and the part that is no address.
     """
+    # The same few people get most mails; what is longer than an address or two is not worth keeping.
+    return _remembered(member, text) if len(text) < 2 * MAX_ADDRESS else _parse(member, text)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(member: str, text: str) -> tuple[Address, ...]:
+    return _parse(member, text)
+
+
+def _parse(member: str, text: str) -> tuple[Address, ...]:
     found: dict[str, Address] = {}
     for part in text.split(";"):
         if part := part.strip():
@@ -30,11 +40,11 @@ def parse(member: str, text: str) -> tuple[Address, ...]:
 
 
 def _parse_one(member: str, part: str) -> Address:
-    named = _NAMED.fullmatch(part)
-    address = named["address"].strip() if named else part
+    name, bracket, inside = part.removesuffix(">").rpartition("<")
+    address = (inside if bracket and part.endswith(">") else part).strip()
     if len(address) > MAX_ADDRESS or not _BARE.fullmatch(address):
         raise InvalidRecipients(member, part[:MAX_ADDRESS])
-    return Address(address, named["name"].strip() if named else "")
+    return Address(address, name.strip().strip('"').strip())
 
 
 def join(addresses: Iterable[Address]) -> str | None:

@@ -67,7 +67,7 @@ def resolve(mailbox: Mailbox, folder_path: str) -> int:
     if folder_path in ("Inbox", "inbox"):
         return mailbox.owner.inbox_id
     if looks_like_id(folder_path):
-        return _by_id(mailbox, folder_path).id
+        return _by_id(mailbox, folder_path, "folderPath").id
     parent: Folder | None = None
     for name in _segments(folder_path):
         parent = _child_named(mailbox, parent, name)
@@ -97,7 +97,7 @@ def picker_children(
 ) -> list[PickedFolder]:
     """A page of the folders below the one with that picker id."""
     mailbox = opened(mailbox, mailbox_address)
-    folder = _by_id(mailbox, id)
+    folder = _by_id(mailbox, id, "id")
     return _page(mailbox, folder.id, path_of(mailbox, folder) + "/", operation, top, skip)
 
 
@@ -173,9 +173,9 @@ def _well_known(mailbox: Mailbox, name: str) -> Folder:
     return Folder._make(mailbox.db.one(sql.FOLDER_BY_WELL_KNOWN, values))
 
 
-def _by_id(mailbox: Mailbox, text: str) -> Folder:
+def _by_id(mailbox: Mailbox, text: str, name: str) -> Folder:
     try:
-        return _by_key(mailbox, mailbox.key_of(IdKind.FOLDER, text, "folderPath"))
+        return _by_key(mailbox, mailbox.key_of(IdKind.FOLDER, text, name))
     except NotFound:
         raise FolderNotFound(text) from None
 

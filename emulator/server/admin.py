@@ -245,7 +245,7 @@ def _endpoint(sandboxes: Sandboxes, rows: dict[str, Verb]) -> Callable[[Request]
 def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> Response:
     headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
     request_id = request.headers.get("x-ms-client-request-id", "")
-    shown = error_body(error, request_id, request_id, sandboxes.settings.source)
+    shown = error_body(error, request_id, "", sandboxes.settings.source)
     return Response(orjson.dumps(shown), error.status, headers, "application/json")
 
 

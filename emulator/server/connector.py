@@ -55,7 +55,7 @@ class Connector:
         self._settings = settings
         self._routes = Routes(operations)
         self._endpoints: dict[str, _Endpoint] = {}
-        handler: Handler = self._run
+        handler: Handler = self._handle
         for wrap in reversed(wrappers):
             handler = wrap(handler)
         self._handler = handler
@@ -73,7 +73,17 @@ class Connector:
     async def _answer(self, exchange: Exchange) -> Answer:
         try:
             self._find(exchange)
-            return await self._handler(exchange)
+        except ConnectorError as error:
+            exchange.refusal = error
+        return await self._rendering(exchange, self._handler)
+
+    async def _handle(self, exchange: Exchange) -> Answer:
+        """The innermost handler: wrappers see every exchange and its answer, refusals too."""
+        return await self._rendering(exchange, self._run)
+
+    async def _rendering(self, exchange: Exchange, handler: Handler) -> Answer:
+        try:
+            return await handler(exchange)
         except ConnectorError as error:
             return self._refusal(exchange, error)
         except Exception:
@@ -107,6 +117,8 @@ class Connector:
 
     async def _run(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
+        if exchange.refusal is not None or operation is None:
+            raise exchange.refusal or InternalError()
         endpoint = self._endpoints.get(operation.id)
         if endpoint is None:
             endpoint = self._endpoints[operation.id] = _Endpoint(operation)
@@ -167,9 +179,9 @@ class _Endpoint:
 
 
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
-    """A refusal in the connector's shape, key order as recorded; `service_id` shows when the store refused."""
+    """A refusal in the connector's shape, key order as recorded; `service_id` is shown where the store refused."""
     message = f"{error.message}\r\nclientRequestId: {request_id}"
-    if error.from_store:
+    if error.from_store and service_id:
         message += f"\r\nserviceRequestId: {service_id}"
     body: dict[str, Any] = {"status": error.status, "message": message}
     if error.code is not None:

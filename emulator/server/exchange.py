@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from emulator.errors import BodyTooLarge, InvalidRequest
+from emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest
 from emulator.operations.operation import Operation
 from emulator.sandbox import Sandbox
 from emulator.store.records import Owner
@@ -27,7 +27,8 @@ class Answer(NamedTuple):
 class Exchange:
     """What is known of a request; filled in as it is routed. Lives as long as the request.
 
-    `now` is the sandbox's clock, read once, in microseconds since 1970.
+    `now` is the sandbox's clock, read once, in microseconds since 1970. A `refusal` is why there is nothing to run:
+    then what comes after the step that refused is missing, the `operation` too where the path means none.
     """
 
     __slots__ = (
@@ -38,13 +39,15 @@ class Exchange:
         "operation",
         "owner",
         "path_values",
+        "refusal",
         "sandbox",
         "scope",
     )
 
     sandbox: Sandbox
     owner: Owner
-    operation: Operation
+    operation: Operation | None
+    refusal: ConnectorError | None
     path_values: list[str]
     connection_id: str
     now: int
@@ -53,6 +56,8 @@ class Exchange:
         self.scope = scope
         self._receive = receive
         self._headers: dict[bytes, bytes] | None = None
+        self.operation = None
+        self.refusal = None
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""

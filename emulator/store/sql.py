@@ -31,7 +31,7 @@ SCHEMA = (
 )
 FACT = "SELECT fact.value FROM fact WHERE fact.\"key\" = :key"
 SET_FACT = "INSERT OR REPLACE INTO fact (\"key\", value) VALUES (:key, :value)"
-INSERT_MAILBOX = "INSERT INTO mailbox (address, display_name) VALUES (:address, :display_name)"
+INSERT_MAILBOX = "INSERT INTO mailbox (id, address, display_name) VALUES (:id, :address, :display_name)"
 SET_MAILBOX_FOLDERS = "UPDATE mailbox SET inbox_id=:inbox_id, sent_id=:sent_id, deleted_id=:deleted_id WHERE mailbox.id = :mailbox_id"
 RENAME_OWNER = "UPDATE mailbox SET display_name=:display_name WHERE mailbox.id = :mailbox_id"
 MAILBOX = "SELECT mailbox.id, mailbox.address, mailbox.display_name, mailbox.inbox_id, mailbox.sent_id, mailbox.deleted_id FROM mailbox WHERE mailbox.id = :id"

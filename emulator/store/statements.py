@@ -101,7 +101,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     # the sandbox
     "FACT": select(fact.c.value).where(fact.c.key == bindparam("key")),
     "SET_FACT": insert(fact).prefix_with("OR REPLACE").values(key=bindparam("key"), value=bindparam("value")),
-    "INSERT_MAILBOX": _insert(mailbox, "id", "inbox_id", "sent_id", "deleted_id"),
+    "INSERT_MAILBOX": _insert(mailbox, "inbox_id", "sent_id", "deleted_id"),
     "SET_MAILBOX_FOLDERS": update(mailbox)
     .where(mailbox.c.id == bindparam("mailbox_id"))
     .values({name: bindparam(name) for name in ("inbox_id", "sent_id", "deleted_id")}),

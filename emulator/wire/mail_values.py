@@ -32,7 +32,6 @@ from emulator.wire.mail import (
 )
 
 _IMPORTANCE_NAMES = tuple(Importance.__members__)
-_DATA_URI = re.compile(r"data:(?P<type>[^;,]*)[^,]*?;base64,", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _UNKNOWN_TYPE = "application/octet-stream"
 _BLANKS = re.compile(r"\s+")
@@ -223,12 +222,19 @@ def _attachment(shape: ClientSendAttachment, where: str) -> Attachment:
     name = _subject(shape["Name"]).strip()
     if not name:
         raise InvalidRequest(f"The property '{where}.Name' must not be empty.")
-    text, declared = shape["ContentBytes"], ""
-    if uri := _DATA_URI.match(text):
-        text, declared = text[uri.end() :], uri["type"].strip()
+    declared, text = _data_uri(shape["ContentBytes"])
     if not _MEDIA_TYPE.fullmatch(declared):
         declared = _TYPES.guess_type(name)[0] or _UNKNOWN_TYPE
     return Attachment(name, _decoded(text, where), declared)
+
+
+def _data_uri(text: str) -> tuple[str, str]:
+    """The media type and the base64 of a data URI; no type where the text is base64 alone."""
+    head, comma, content = text.partition(",")
+    lowered = head.lower()
+    if comma and lowered.startswith("data:") and lowered.endswith(";base64"):
+        return head[len("data:") :].partition(";")[0].strip(), content
+    return "", text
 
 
 def _decoded(text: str, where: str) -> bytes:

@@ -121,3 +121,19 @@ def test_from_is_one_address(alice, bob, sender: str) -> None:
     assert answer.status_code == 400
     assert "'From' must be one mail address" in answer.json()["message"]
     assert bob.mails() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b@example.com", "a\u200b@example.com", ".a@example.com", "a..b@example.com", "a@example.com."]
+)
+def test_what_cannot_be_an_address(text: str) -> None:
+    """Letters nobody sees and dots without a letter on each side make no address."""
+    with pytest.raises(InvalidRecipients):
+        addresses.parse("To", text)
+
+
+@pytest.mark.parametrize("text", ["a" + " " * 50_000 + "b", "<" * 50_000, '"' * 50_000, "a@" + "b." * 50_000])
+def test_hostile_text_is_refused_at_once(text: str) -> None:
+    """Long text that is no address is refused without looking at each letter again and again."""
+    with pytest.raises(InvalidRecipients):
+        addresses.parse("To", text)

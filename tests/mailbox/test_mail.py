@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from struct import unpack
 from typing import Any
 from urllib.parse import quote
 
@@ -392,12 +394,13 @@ def test_a_skipped_attachment_cannot_be_had_by_id(alice) -> None:
     names = ["a.txt", "mail.eml", "b.txt"]
     mail = alice.deliver(attachments=[{"Name": name, "ContentBytes": "aGVsbG8="} for name in names])
     first, last = (one["Id"] for one in mail["Attachments"])
-    key = decode(IdKind.ATTACHMENT, 1, first, "Id")
-    between = encode(IdKind.ATTACHMENT, 1, key + 1)
+    mailbox = unpack(">9sBIQB", urlsafe_b64decode(first))[2]
+    key = decode(IdKind.ATTACHMENT, mailbox, first, "Id")
+    between = encode(IdKind.ATTACHMENT, mailbox, key + 1)
     answers = [alice.http.get(f"/Mail/{mail['Id']}/Attachments/{id}").status_code for id in (first, between, last)]
 
     assert [200, 404, 200] == answers
-    assert encode(IdKind.ATTACHMENT, 1, key + 2) == last
+    assert encode(IdKind.ATTACHMENT, mailbox, key + 2) == last
 
 
 # --- Move ---
