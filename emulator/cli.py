@@ -65,7 +65,7 @@ def _client_commands(commands: Any) -> None:
     seed.add_argument("--sandbox", default="default")
     seed.add_argument("--url", **url)
     seed.set_defaults(run=_seed)
-    reset = commands.add_parser("reset", help="put a sandbox of a running emulator back to how it was made")
+    reset = commands.add_parser("reset", help="start a sandbox over: keep connections, reload samples, drop the rest")
     reset.add_argument("--sandbox", default="default")
     reset.add_argument("--url", **url)
     reset.set_defaults(run=_reset)
@@ -154,6 +154,8 @@ def _call(method: str, url: str, body: object = None) -> tuple[int, str]:
     from urllib.request import ProxyHandler, Request, build_opener
 
     data = None if body is None else json.dumps(body).encode()
+    scheme, separator, rest = url.partition("://")
+    url = scheme + separator + rest.replace("//", "/")
     try:
         request = Request(url, data, {"Content-Type": "application/json"}, method=method)
         # Never through a proxy: it would not find what listens on this machine's loopback.

@@ -107,7 +107,7 @@ class Sandbox:
         return owner
 
     def reset(self) -> None:
-        """Back to how it was made: the same connections and owners, sample mailboxes fresh, nothing else."""
+        """Start over: connections and their owners stay, sample mailboxes are loaded afresh, all else goes."""
         from emulator.seeds import load
 
         # Loaded before anything is dropped: a sample's folder may be gone by now.
@@ -147,7 +147,8 @@ class Sandbox:
         row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
         if row is None:
             # Drawn, not counted: ids carry it, and those of one sandbox shall not fit another's mails.
-            number = self.chance.getrandbits(31)
+            while self.db.one(sql.MAILBOX, {"id": (number := self.chance.getrandbits(31))}):
+                pass
             values = {"id": number, "address": address, "display_name": display_name or address.partition("@")[0]}
             folders.create_well_known(self.db, self.db.insert(sql.INSERT_MAILBOX, values))
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})

@@ -41,7 +41,7 @@ class Running:
         found: list[dict[str, Any]] = []
         while True:
             query = {"folderPath": folder, "fetchOnlyUnread": False, "top": PAGE, "skip": len(found)}
-            page = self.http.get(f"/apim/outlook/{connection}/v2/Mail", params=query).json()["value"]
+            page = self.http.get(f"/apim/outlook/{connection}/Mail", params=query).json()
             found += page
             if len(page) < PAGE:
                 return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from html import unescape
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,7 +17,7 @@ from emulator.mailbox.text import preview
 from emulator.store import sql
 from emulator.store.records import Departed, Owner
 
-_DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,([^\"'()<>]*)", re.IGNORECASE)
+_DATA_URI = re.compile(r"data:[^,<>]{0,200};base64,([\w+/=%\s-]*)", re.IGNORECASE)
 _ITEM_SUFFIXES = (".eml", ".msg", ".ics")
 _ITEM_TYPES = frozenset(("message/rfc822", "text/calendar", "application/vnd.ms-outlook"))
 
@@ -94,8 +95,8 @@ def check_size(mailbox: Mailbox, mail: Mail) -> None:
         raise MessageTooLarge(
             f"The mail has {total} bytes of content; at most {mailbox.rules.max_mail_bytes} are allowed."
         )
-    if mail.is_html and "data:" in mail.body.lower():
-        for image in _DATA_URI.finditer(mail.body):
+    if mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
+        for image in _DATA_URI.finditer(body):
             if (size := len(image[1])) > mailbox.rules.max_inline_image_bytes:
                 raise MessageTooLarge(
                     f"An inline image in 'Body' has {size} bytes after base64 encoding; at most"

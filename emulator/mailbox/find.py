@@ -55,13 +55,12 @@ def find(
     named = _Named(to, cc, to_or_cc, from_, subject_filter)
     facets = (fetch_only_unread, fetch_only_flagged, fetch_only_with_attachment, _facet(importance))
     if search_query and search_query.strip():
-        messages = _search(mailbox, folder_id, facets, search_query, named.window(mailbox, top + skip))
+        messages = _search(mailbox, folder_id, facets, search_query, named.window(mailbox, top), skip)
     else:
-        messages = _list(mailbox, folder_id, facets, named.window(mailbox, top), 0 if named.any else skip)
-        skip = skip if named.any else 0
+        messages = _list(mailbox, folder_id, facets, named.window(mailbox, top), skip)
     if named.any:
         messages = filter(named.matches, messages)
-    return [letter(mailbox, one, include_attachments) for one in islice(messages, skip, skip + top)]
+    return [letter(mailbox, one, include_attachments) for one in islice(messages, top)]
 
 
 def catch_up(mailbox: Mailbox) -> None:
@@ -135,13 +134,13 @@ def _list(mailbox: Mailbox, folder_id: int, facets: _Facets, top: int, skip: int
     return map(Message._make, mailbox.db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
 
 
-def _search(mailbox: Mailbox, folder_id: int, facets: _Facets, query: str, top: int) -> Iterator[Message]:
+def _search(mailbox: Mailbox, folder_id: int, facets: _Facets, query: str, top: int, skip: int) -> Iterator[Message]:
     alternatives = search.parse(query, mailbox.now)
     catch_up(mailbox)
     found: dict[int, int] = {}
     for one in alternatives:
-        found.update(mailbox.db.all(sql.SEARCH, _search_values(one, folder_id, facets, top)))
-    for _, message_id in sorted(found.items(), reverse=True)[:top]:
+        found.update(mailbox.db.all(sql.SEARCH, _search_values(one, folder_id, facets, top + skip)))
+    for _, message_id in sorted(found.items(), reverse=True)[skip : skip + top]:
         yield Message._make(mailbox.db.one(sql.MESSAGE, {"id": message_id, "mailbox_id": mailbox.owner.id}))
 
 

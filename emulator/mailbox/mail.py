@@ -52,6 +52,7 @@ def delete(mailbox: Mailbox, *, message_id: str) -> None:
     with mailbox.db.transaction():
         if folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
             _remove(mailbox, message)
+            _forget(mailbox, message.content_id)
         else:
             _move(mailbox, message, mailbox.owner.deleted_id)
 
@@ -150,6 +151,13 @@ def _move(mailbox: Mailbox, message: Message, folder_id: int) -> int:
 def _remove(mailbox: Mailbox, message: Message) -> None:
     mailbox.db.execute(sql.DELETE_MESSAGE, {"id": message.id})
     _changed(mailbox, message, changes.DELETED)
+
+
+def _forget(mailbox: Mailbox, content_id: int) -> None:
+    """Let go of what a mail said, once no copy of it is left and none went out."""
+    if mailbox.db.one(sql.CONTENT_USERS, {"content_id": content_id}) is None:
+        mailbox.db.execute(sql.DELETE_ATTACHMENTS, {"content_id": content_id})
+        mailbox.db.execute(sql.DELETE_CONTENT, {"content_id": content_id})
 
 
 def _changed(mailbox: Mailbox, message: Message, action: str) -> None:

@@ -10,13 +10,14 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from emulator.errors import ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation
+from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
 from emulator.sandbox import Sandboxes
@@ -108,7 +109,7 @@ ADMIN = (
         id="ResetSandbox",
         method="POST",
         path=f"{_S}/reset",
-        summary="Put a sandbox back to how it was made",
+        summary="Start a sandbox over: keep connections, reload sample mailboxes, drop the rest",
         run=verbs.reset_sandbox,
         returns=shapes.SandboxFacts,
     ),
@@ -242,9 +243,16 @@ def _endpoint(sandboxes: Sandboxes, rows: dict[str, Verb]) -> Callable[[Request]
     return endpoint
 
 
+def _check_origin(request: Request) -> None:
+    # A web page that someone has open must not be able to change the sandboxes of their machine.
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise AccessDenied(f"The admin API takes no requests from pages of '{origin[:200]}'.")
+
+
 def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> Response:
     headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
-    request_id = request.headers.get("x-ms-client-request-id", "")
+    request_id = request.headers.get("x-ms-client-request-id") or str(uuid4())
     shown = error_body(error, request_id, "", sandboxes.settings.source)
     return Response(orjson.dumps(shown), error.status, headers, "application/json")
 
@@ -252,6 +260,7 @@ def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> R
 async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request) -> Response:
     if not rows:
         raise NoSuchOperation(request.scope["path"])
+    _check_origin(request)
     verb = rows.get(request.method)
     if verb is None:
         raise MethodNotAllowed(request.method, rows)

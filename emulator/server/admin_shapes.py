@@ -105,10 +105,10 @@ class NewFolder(TypedDict, total=False):
 
 
 class FolderFacts(TypedDict):
-    """A mail folder and its id."""
+    """A mail folder and its id; a folder with a slash in a name on its way has no path."""
 
     id: str
-    path: str
+    path: str | None
 
 
 class DeliveredMail(TypedDict):

@@ -104,7 +104,8 @@ def add_folder(call: Call) -> shapes.FolderFacts:
     mailbox = call.mailbox
     with mailbox.db.transaction():
         key = folders.ensure(mailbox, tuple(names))
-    return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names)}
+    has_path = not any("/" in name for name in names)
+    return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names) if has_path else None}
 
 
 def deliver_mail(call: Call) -> shapes.DeliveredMail:

@@ -13,7 +13,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.errors import ConnectorError, InternalError, InvalidRequest, MethodNotAllowed, NotServed, Unauthorized
-from emulator.mailbox.mailbox import Caller
+from emulator.mailbox.mailbox import Caller, Mailbox
 from emulator.operations.operation import Operation
 from emulator.operations.operation import Scope as OperationScope
 from emulator.sandbox import Sandboxes
@@ -27,7 +27,7 @@ from emulator.wire.mail import Binary
 
 PREFIX = b"/apim/outlook/"
 _JSON = [(b"content-type", b"application/json; charset=utf-8")]
-# What every recorded answer carries.
+# Of what recorded answers carry, the part that a client could lean on.
 _COMMON = [
     (b"cache-control", b"no-store, no-cache"),
     (b"pragma", b"no-cache"),
@@ -92,7 +92,7 @@ class Connector:
             return self._refusal(exchange, InternalError())
 
     def _find(self, exchange: Exchange) -> None:
-        """Fill in the row, the sandbox and the mailbox. A path that means nothing makes no connection."""
+        """Fill in the row and the connection id, as far as path and credential allow."""
         raw = exchange.scope["raw_path"][len(PREFIX) :].decode("latin-1")
         # A runtime URL may end in a slash, which doubles the one of the path.
         segments = [part for part in raw.split("/") if part]
@@ -103,8 +103,6 @@ class Connector:
         if not operation.served or operation.scope is OperationScope.API:
             raise NotServed(operation.id)
         exchange.connection_id = decode_path_value(values[0], "connectionId")
-        exchange.sandbox, exchange.owner = self._sandboxes.find(exchange.connection_id)
-        exchange.now = exchange.sandbox.clock.now()
 
     def _authorize(self, exchange: Exchange) -> None:
         wanted = self._settings.authorization
@@ -117,13 +115,17 @@ class Connector:
 
     async def _run(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
-        if exchange.refusal is not None or operation is None:
+        if exchange.refusal is not None or operation is None or exchange.connection_id is None:
             raise exchange.refusal or InternalError()
         endpoint = self._endpoints.get(operation.id)
         if endpoint is None:
             endpoint = self._endpoints[operation.id] = _Endpoint(operation)
         body = await exchange.body(self._settings.max_body_bytes) if endpoint.has_body else b""
-        return endpoint.run(exchange, body)
+        arguments, values = endpoint.bind(exchange, body)
+        # Not before: a refused call makes no connection, and while a body was awaited, the sandbox may have gone.
+        sandbox, owner = exchange.sandbox, exchange.owner = self._sandboxes.find(exchange.connection_id)
+        exchange.now = sandbox.clock.now()
+        return endpoint.run(sandbox.mailbox(owner, Caller(exchange.header), exchange.now), arguments, values)
 
     def _refusal(self, exchange: Exchange, error: ConnectorError) -> Answer:
         request_id = (exchange.header("x-ms-client-request-id") or self._made_up_id())[:200]
@@ -151,12 +153,14 @@ class _Endpoint:
         self._body: BodyReader | None = reader_of(operation.body_shape) if operation.accepts else None
         self.has_body = self._body is not None
 
-    def run(self, exchange: Exchange, body: bytes) -> Answer:
+    def bind(self, exchange: Exchange, body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What `run` takes beside the mailbox. Raises InvalidRequest."""
         values = self._query.read(exchange.scope["query_string"], exchange.header)
         for (name, keyword), raw in zip(self._keywords, exchange.path_values[1:], strict=True):
             values[keyword] = decode_path_value(raw, name)
-        arguments = self._arguments(body)
-        mailbox = exchange.sandbox.mailbox(exchange.owner, Caller(exchange.header), exchange.now)
+        return self._arguments(body), values
+
+    def run(self, mailbox: Mailbox, arguments: tuple[Any, ...], values: dict[str, Any]) -> Answer:
         return self._rendered(self._function(mailbox, *arguments, **values))
 
     def _arguments(self, body: bytes) -> tuple[Any, ...]:

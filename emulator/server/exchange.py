@@ -27,8 +27,9 @@ class Answer(NamedTuple):
 class Exchange:
     """What is known of a request; filled in as it is routed. Lives as long as the request.
 
-    `now` is the sandbox's clock, read once, in microseconds since 1970. A `refusal` is why there is nothing to run:
-    then what comes after the step that refused is missing, the `operation` too where the path means none.
+    Row and connection id are known before the handlers, the sandbox, its `owner` and `now` (its clock, read once, in
+    microseconds since 1970) only when the row runs. A `refusal` is why there is nothing to run; then what comes after
+    the step that refused stays None.
     """
 
     __slots__ = (
@@ -44,13 +45,13 @@ class Exchange:
         "scope",
     )
 
-    sandbox: Sandbox
-    owner: Owner
+    sandbox: Sandbox | None
+    owner: Owner | None
     operation: Operation | None
     refusal: ConnectorError | None
     path_values: list[str]
-    connection_id: str
-    now: int
+    connection_id: str | None
+    now: int | None
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -58,6 +59,8 @@ class Exchange:
         self._headers: dict[bytes, bytes] | None = None
         self.operation = None
         self.refusal = None
+        self.path_values = []
+        self.connection_id = self.sandbox = self.owner = self.now = None
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""

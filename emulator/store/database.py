@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -67,9 +67,6 @@ class Database:
     def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
         """Run an insert and give the new row's id."""
         return self.execute(statement, parameters).lastrowid or 0
-
-    def insert_many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._connection.executemany(statement, rows)
 
     def transaction(self) -> Transaction:
         """A block whose statements take effect together, or not at all when it raises."""

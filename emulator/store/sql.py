@@ -15,6 +15,7 @@ SCHEMA = (
     "CREATE INDEX attachment_content ON attachment (content_id)",
     "CREATE TABLE connection ( id TEXT NOT NULL, mailbox_id INTEGER NOT NULL, PRIMARY KEY (id), FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE TABLE departure ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, content_id INTEGER NOT NULL, recipients TEXT NOT NULL, at BIGINT NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id), FOREIGN KEY(content_id) REFERENCES content (id) )",
+    "CREATE INDEX departure_content ON departure (content_id)",
     "CREATE TABLE folder ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, parent_id INTEGER, name TEXT NOT NULL, well_known TEXT, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE INDEX folder_parent ON folder (mailbox_id, parent_id, name)",
     "CREATE INDEX folder_well_known ON folder (mailbox_id, well_known)",
@@ -22,11 +23,11 @@ SCHEMA = (
     "CREATE TABLE message ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, folder_id INTEGER NOT NULL, content_id INTEGER NOT NULL, received BIGINT NOT NULL, is_read INTEGER DEFAULT 0 NOT NULL, is_flagged INTEGER DEFAULT 0 NOT NULL, importance INTEGER NOT NULL, has_attachments INTEGER DEFAULT 0 NOT NULL, last_verb TEXT, recipients_bcc TEXT, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id), FOREIGN KEY(folder_id) REFERENCES folder (id), FOREIGN KEY(content_id) REFERENCES content (id) )",
     "CREATE INDEX message_content ON message (content_id, mailbox_id)",
     "CREATE INDEX message_folder ON message (folder_id, received, id)",
-    "CREATE INDEX message_low ON message (folder_id, received, id) WHERE importance = 0",
     "CREATE INDEX message_unread ON message (folder_id, received, id) WHERE is_read = 0",
     "CREATE INDEX message_attachment ON message (folder_id, received, id) WHERE has_attachments = 1",
-    "CREATE INDEX message_high ON message (folder_id, received, id) WHERE importance = 2",
     "CREATE INDEX message_flagged ON message (folder_id, received, id) WHERE is_flagged = 1",
+    "CREATE INDEX message_high ON message (folder_id, received, id) WHERE importance = 2",
+    "CREATE INDEX message_low ON message (folder_id, received, id) WHERE importance = 0",
     "CREATE VIRTUAL TABLE message_search USING fts5( message_id UNINDEXED, subject, body, sender, recipients_to, recipients_cc, recipients_bcc, attachments, tags, tokenize = 'unicode61 remove_diacritics 2' )",
 )
 FACT = "SELECT fact.value FROM fact WHERE fact.\"key\" = :key"
@@ -52,6 +53,9 @@ CONVERSATION_OF = "SELECT content.conversation_id FROM content WHERE content.mes
 INSERT_ATTACHMENT = "INSERT INTO attachment (content_id, name, content_type, size, is_inline, skipped, cid, modified, content) VALUES (:content_id, :name, :content_type, :size, :is_inline, :skipped, :cid, :modified, :content)"
 ATTACHMENTS = "SELECT attachment.id, attachment.content_id, attachment.name, attachment.content_type, attachment.size, attachment.is_inline, attachment.skipped, attachment.cid, attachment.modified FROM attachment WHERE attachment.content_id = :content_id ORDER BY attachment.id"
 ATTACHMENT_CONTENT = "SELECT attachment.content FROM attachment WHERE attachment.id = :id"
+CONTENT_USERS = "SELECT message.id FROM message WHERE message.content_id = :content_id UNION ALL SELECT departure.id FROM departure WHERE departure.content_id = :content_id"
+DELETE_ATTACHMENTS = "DELETE FROM attachment WHERE attachment.content_id = :content_id"
+DELETE_CONTENT = "DELETE FROM content WHERE content.id = :content_id"
 STORED_MAIL = "SELECT content.id, content.message_id, content.sent, content.subject, content.is_html, content.importance, content.is_encrypted, content.body, content.headers, content.raw FROM content WHERE content.id = :id"
 INSERT_MESSAGE = "INSERT INTO message (mailbox_id, folder_id, content_id, received, is_read, is_flagged, importance, has_attachments, recipients_bcc) VALUES (:mailbox_id, :folder_id, :content_id, :received, :is_read, :is_flagged, :importance, :has_attachments, :recipients_bcc)"
 COPY_MESSAGE = "INSERT INTO message (mailbox_id, folder_id, content_id, received, is_read, is_flagged, importance, has_attachments, last_verb, recipients_bcc) SELECT message.mailbox_id, :to_folder_id AS folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.importance, message.has_attachments, message.last_verb, message.recipients_bcc FROM message WHERE message.id = :id"

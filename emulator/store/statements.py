@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    union_all,
     update,
 )
 from sqlmodel import SQLModel
@@ -141,6 +142,12 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .where(attachment.c.content_id == bindparam("content_id"))
     .order_by(attachment.c.id),
     "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
+    "CONTENT_USERS": union_all(
+        select(message.c.id).where(message.c.content_id == bindparam("content_id")),
+        select(departure.c.id).where(departure.c.content_id == bindparam("content_id")),
+    ),
+    "DELETE_ATTACHMENTS": delete(attachment).where(attachment.c.content_id == bindparam("content_id")),
+    "DELETE_CONTENT": delete(content).where(content.c.id == bindparam("content_id")),
     "STORED_MAIL": _own(StoredMail, content, "id"),
     "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
     "COPY_MESSAGE": insert(message).from_select(

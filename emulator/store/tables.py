@@ -135,11 +135,11 @@ def _facet(name: str, condition: str) -> Index:
 
 
 FACETS = {
-    "low": "importance = 0",
     "unread": "is_read = 0",
     "attachment": "has_attachments = 1",
-    "high": "importance = 2",
     "flagged": "is_flagged = 1",
+    "high": "importance = 2",
+    "low": "importance = 0",
 }
 """Filters of a mail list, rarest last: of two indexes that fit, SQLite takes the one that was made last."""
 
@@ -186,7 +186,10 @@ class ChangeRow(SQLModel, table=True):
 class Departure(SQLModel, table=True):
     """A mail that left the sandbox, and to whom: the outbox."""
 
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        Index("departure_content", "content_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int = Field(sa_column=_key())
     mailbox_id: int = Field(sa_column=_reference("mailbox"))

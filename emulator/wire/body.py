@@ -100,4 +100,6 @@ def _place(path: str) -> str:
 def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return InvalidRequest(f"The property '{place.removeprefix('.')}' is invalid: {first['msg']}.")
+    return InvalidRequest(
+        f"The property '{place.removeprefix('.')}' is invalid: {first['msg'].removeprefix('Value error, ')}."
+    )

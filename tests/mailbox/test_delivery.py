@@ -18,6 +18,10 @@ from azure.connectors.sdk.exceptions import ConnectorException
 
 from emulator.app import create_app
 from emulator.clock import VirtualClock
+from emulator.errors import MessageTooLarge
+from emulator.mailbox import delivery
+from emulator.mailbox.message import Address, Mail
+from emulator.sandbox import Sandboxes
 from emulator.settings import Settings
 
 EML = Path(__file__).parents[2] / "fixtures" / "eml"
@@ -700,3 +704,17 @@ def test_sent_at_is_the_clock(alice, bob, world) -> None:
     mail = bob.mail()
     assert mail["DateTimeReceived"] == now.replace(microsecond=0).isoformat()
     assert read(bob.mime(mail["Id"]))["Date"].datetime == now.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "head", ["DATA:image/png;base64,", "data&#58;image/png;base64,", "data:image/png;name=a b.png;base64,"]
+)
+def test_a_large_inline_image_is_seen_in_every_spelling(head: str) -> None:
+    """Capitals, entities and parameters do not hide an image above the limit."""
+    registry = Sandboxes(Settings(max_inline_image_bytes=100))
+    mailbox = registry.default.mailbox(registry.default.connect("alice", "alice@example.com"))
+    body = f'<img src="{head}{"A" * 101}">'
+
+    with pytest.raises(MessageTooLarge):
+        delivery.send(mailbox, Mail(to=(Address("bob@example.com"),), body=body, is_html=True))
+    delivery.send(mailbox, Mail(to=(Address("bob@example.com"),), body=body[:-3] + '">', is_html=True))

@@ -16,6 +16,12 @@ from azure.connectors.outlook import ClientSendAttachment, ClientSendHtmlMessage
 from azure.connectors.sdk.exceptions import ConnectorException
 
 from emulator.ids import IdKind, decode, encode
+from emulator.mailbox import delivery, find
+from emulator.mailbox.mail import delete
+from emulator.mailbox.mailbox import Mailbox
+from emulator.mailbox.message import Address, Attachment, Mail
+from emulator.sandbox import Sandboxes
+from emulator.settings import Settings
 
 EML = Path(__file__).parents[2] / "fixtures" / "eml"
 PNG = bytes.fromhex(
@@ -595,3 +601,21 @@ def test_datasets(alice) -> None:
             },
             "blob": None,
         }
+
+
+def test_what_is_deleted_for_good_is_let_go() -> None:
+    """The bytes of a mail go with its last copy, and not before."""
+    registry = Sandboxes(Settings())
+    sandbox = registry.default
+    alice, bob = (sandbox.mailbox(sandbox.connect(name, f"{name}@example.com")) for name in ("alice", "bob"))
+    attachment = Attachment("a.bin", b"x" * 1000)
+    delivery.send(alice, Mail(to=(Address("bob@example.com"),), subject="Big", attachments=(attachment,)))
+
+    def delete_for_good(mailbox: Mailbox, folder: str) -> tuple[int, int]:
+        for place in (folder, "Deleted Items"):
+            (letter,) = find.find(mailbox, folder_path=place, fetch_only_unread=False)
+            delete(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, letter.message.id))
+        return tuple(sandbox.db.one(f"SELECT count(*) FROM {table}", {})[0] for table in ("content", "attachment"))
+
+    assert (1, 1) == delete_for_good(bob, "Inbox")
+    assert (0, 0) == delete_for_good(alice, "Sent Items")

@@ -19,6 +19,7 @@ from emulator.app import create_app
 from emulator.clock import VirtualClock
 from emulator.errors import AccessDenied
 from emulator.mailbox import delivery
+from emulator.mailbox.find import find
 from emulator.operations import OPERATIONS
 from emulator.sandbox import Sandboxes
 from emulator.server.connector import Connector
@@ -509,9 +510,9 @@ def test_wrappers(sandboxes: Sandboxes) -> None:
     def named(name: str) -> Any:
         def wrap(inner: Handler) -> Handler:
             async def handler(exchange: Exchange) -> Answer:
-                seen.append((name, exchange.operation.id, exchange.connection_id, exchange.owner.address))
+                seen.append((name, exchange.operation.id, exchange.connection_id))
                 answer = await inner(exchange)
-                seen.append((name, answer.status))
+                seen.append((name, answer.status, exchange.owner.address))
                 return answer
 
             return handler
@@ -520,9 +521,9 @@ def test_wrappers(sandboxes: Sandboxes) -> None:
 
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), [named("outer"), named("inner")])
     ask(app, "GET", "/alice/testconnection")
-    facts = ("TestConnection", "alice", "alice@outlook.com")
+    facts, result = ("TestConnection", "alice"), (200, "alice@outlook.com")
 
-    assert seen == [("outer", *facts), ("inner", *facts), ("inner", 200), ("outer", 200)]
+    assert seen == [("outer", *facts), ("inner", *facts), ("inner", *result), ("outer", *result)]
 
 
 def test_a_wrapper_may_refuse(sandboxes: Sandboxes) -> None:
@@ -542,3 +543,42 @@ def test_a_wrapper_may_refuse(sandboxes: Sandboxes) -> None:
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
     """An app that is never asked."""
+
+
+@pytest.mark.parametrize("verb", ["reset", "delete"])
+def test_a_sandbox_changes_while_a_body_arrives(verb: str) -> None:
+    """A call that was half sent when its sandbox was reset or deleted works on what is there when it runs."""
+    sandboxes = Sandboxes(Settings())
+    other = sandboxes.create("other")
+    sandboxes.seed(other, "empty", "quiet")
+    sandboxes.connect(other, "me", "me@example.com")
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings())
+    order = b'{"To": "me@example.com", "Subject": "Late", "Body": "Late"}'
+    parts = [order[:10], order[10:]]
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        if len(parts) == 1:
+            getattr(sandboxes, verb)("other")
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    path = b"/apim/outlook/me/v2/Mail"
+    headers = [(b"authorization", b"Key k")]
+    scope = {"type": "http", "method": "POST", "raw_path": path, "query_string": b"", "headers": headers}
+    asyncio.run(app(scope, receive, send))
+    sandbox, owner = sandboxes.find("me")
+    mailbox = sandbox.mailbox(owner)
+
+    assert [200] == statuses
+    assert ["Late"] == [one.message.subject for one in find(mailbox, folder_path="Sent Items", fetch_only_unread=False)]
+
+
+def test_a_refused_call_makes_no_connection(app: Starlette) -> None:
+    """A first call that cannot be read leaves no connection behind."""
+    answer = ask(app, "POST", "/never-seen/v2/Mail", content=b"{")
+
+    assert answer.status_code == 400
+    assert "never-seen" not in app.state.sandboxes.connection_ids()
