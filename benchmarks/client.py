@@ -25,23 +25,34 @@ class Call:
         return head.encode() + self.body
 
 
+def connect(port: int) -> socket.socket:
+    """A connection that sends at once."""
+    one = socket.create_connection(("127.0.0.1", port))
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return one
+
+
 def fetch(port: int, call: Call) -> bytes:
+    """The body of one answer, over a connection of its own."""
+    with connect(port) as one:
+        return ask(one, call)
+
+
+def ask(one: socket.socket, call: Call) -> bytes:
     """The body of one answer. Raises RuntimeError unless it is a 2xx."""
-    with socket.create_connection(("127.0.0.1", port)) as one:
-        one.sendall(call.to_bytes())
-        head, body = _receive(one)
-        if not head.startswith(b"HTTP/1.1 2"):
-            raise RuntimeError(f"{call.method} {call.path}: {head.decode()} {body[:300]!r}")
-        return body
+    one.sendall(call.to_bytes())
+    head, body = _receive(one)
+    if not head.startswith(b"HTTP/1.1 2"):
+        raise RuntimeError(f"{call.method} {call.path}: {head.decode()} {body[:300]!r}")
+    return body
 
 
 def rate(port: int, call: Call, seconds: float) -> float:
     """Answers a second, with a few calls always under way."""
-    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    sockets = [connect(port) for _ in range(CONNECTIONS)]
     request = call.to_bytes()
     try:
         for one in sockets:
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             one.sendall(request)
         done, start = 0, time.perf_counter()
         while (now := time.perf_counter()) - start < seconds:
