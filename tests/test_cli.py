@@ -418,3 +418,16 @@ print(*sys.modules)
     assert ["200", "200"] == statuses, done.stderr
     assert "starlette.applications" in modules.split()
     assert set() == UNUSED & set(modules.split())
+
+
+def test_output_may_be_cut_short() -> None:
+    """A reader that has seen enough, such as `head`, causes no traceback."""
+    command = [sys.executable, "-u", "-m", "emulator.cli", "swagger"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        errors = process.stderr.read()
+
+    assert (0, "") == (process.returncode, errors)
