@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from weakref import finalize
 
 from emulator.store import sql
 
@@ -53,6 +54,8 @@ class Database:
 
     def __init__(self, path: Path | None = None) -> None:
         self._connection = _open(path)
+        # An app that is dropped rather than stopped, as tests do, lets go of its databases all the same.
+        finalize(self, self._connection.close)
         self.path = path
         self.execute = self._connection.execute
         self._transaction = Transaction(self._connection)
