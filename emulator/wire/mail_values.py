@@ -55,17 +55,7 @@ for _suffix, _type in _MORE_TYPES.items():
 
 def draft_from_text(shape: ClientSendMessage) -> Mail:
     """The mail a first-version send describes."""
-    return Mail(
-        to=_people("To", shape.get("To")),
-        cc=_people("Cc", shape.get("Cc")),
-        bcc=_people("Bcc", shape.get("Bcc")),
-        reply_to=_people("ReplyTo", shape.get("ReplyTo")),
-        subject=_subject(shape["Subject"]),
-        body=shape["Body"],
-        is_html=shape.get("IsHtml", False),
-        importance=Importance[shape["Importance"]],
-        attachments=_attachments(shape.get("Attachments", ())),
-    )
+    return _draft(shape, None, shape.get("IsHtml", False))
 
 
 def draft_from_html(shape: ClientSendHtmlMessage) -> Mail:
@@ -73,18 +63,7 @@ def draft_from_html(shape: ClientSendHtmlMessage) -> Mail:
     sender = _people("From", shape.get("From"))
     if len(sender) > 1:
         raise InvalidRequest("The property 'From' must be one mail address.")
-    return Mail(
-        sender=sender[0] if sender else None,
-        to=_people("To", shape.get("To")),
-        cc=_people("Cc", shape.get("Cc")),
-        bcc=_people("Bcc", shape.get("Bcc")),
-        reply_to=_people("ReplyTo", shape.get("ReplyTo")),
-        subject=_subject(shape["Subject"]),
-        body=shape["Body"],
-        is_html=True,
-        importance=Importance[shape["Importance"]],
-        attachments=_attachments(shape.get("Attachments", ())),
-    )
+    return _draft(shape, sender[0] if sender else None, True)
 
 
 def answer_from_message(shape: ReplyMessage) -> Answer:
@@ -189,6 +168,21 @@ def raw_bytes(file: File) -> Binary:
     if _is_utf8(file.content):
         return Binary(file.content, content_type)
     return Binary(file.content, f"{content_type}; charset=iso-8859-1")
+
+
+def _draft(shape: ClientSendMessage | ClientSendHtmlMessage, sender: Address | None, is_html: bool) -> Mail:
+    return Mail(
+        sender=sender,
+        to=_people("To", shape.get("To")),
+        cc=_people("Cc", shape.get("Cc")),
+        bcc=_people("Bcc", shape.get("Bcc")),
+        reply_to=_people("ReplyTo", shape.get("ReplyTo")),
+        subject=_subject(shape["Subject"]),
+        body=shape["Body"],
+        is_html=is_html,
+        importance=Importance[shape["Importance"]],
+        attachments=_attachments(shape.get("Attachments", ())),
+    )
 
 
 def _answer(shape: ReplyMessage | ReplyHtmlMessage, is_html: bool) -> Answer:
