@@ -22,6 +22,11 @@ class IdKind(IntEnum):
     FOLDER = 2
     ATTACHMENT = 3
     CONVERSATION = 4
+    CALENDAR = 5
+    EVENT = 6
+    OCCURRENCE = 7
+    CONTACT_FOLDER = 8
+    CONTACT = 9
 
 
 _LAYOUT = Struct(">9sBIQB")

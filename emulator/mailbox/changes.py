@@ -6,7 +6,7 @@ from emulator.store import sql
 from emulator.store.database import Database
 from emulator.store.records import Change
 
-MESSAGE = "message"
+MESSAGE, EVENT, CONTACT = "message", "event", "contact"
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 
 

@@ -12,7 +12,7 @@ from weakref import finalize
 
 from emulator.store import sql
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Stored in each file; a file of another version is refused rather than misread."""
 
 

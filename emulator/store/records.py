@@ -52,6 +52,122 @@ class Message(NamedTuple):
     body: str
 
 
+class Shelf(NamedTuple):
+    """A calendar or a contact folder."""
+
+    id: int
+    name: str
+    is_default: int
+
+
+class Event(NamedTuple):
+    """An event as it is stored, column for column; an occurrence of a series is one that was computed.
+
+    Instants are microseconds since 1970 (UTC), `reminder` is in minutes. `attendees`, `categories`, `place`, `rule`,
+    `excluded` and `added` are JSON.
+    """
+
+    id: int
+    mailbox_id: int
+    calendar_id: int
+    type: int
+    master_id: int | None
+    original_start: int | None
+    uid: str
+    external_id: str | None
+    subject: str
+    body: str
+    is_html: int
+    preview: str
+    start_at: int
+    end_at: int
+    start_zone: str
+    end_zone: str
+    is_all_day: int
+    location: str
+    place: str | None
+    importance: int
+    show_as: int
+    reminder: int | None
+    response_requested: int
+    categories: str
+    organizer: str
+    organizer_name: str
+    is_organizer: int
+    is_cancelled: int
+    response: int
+    responded: int | None
+    attendees: str
+    required: str
+    optional: str
+    resources: str
+    recurrence: int
+    recurrence_end: int | None
+    occurrences: int | None
+    rule: str | None
+    excluded: str
+    added: str
+    span_start: int
+    span_end: int
+    reach: int
+    created: int
+    modified: int
+    version: int
+
+
+class Contact(NamedTuple):
+    """A contact as it is stored, column for column; lists are JSON."""
+
+    id: int
+    mailbox_id: int
+    folder_id: int
+    birthday: int | None
+    file_as: str
+    display_name: str
+    given_name: str | None
+    initials: str | None
+    middle_name: str | None
+    nick_name: str | None
+    surname: str | None
+    title: str | None
+    generation: str | None
+    email_addresses: str
+    im_addresses: str
+    job_title: str | None
+    company_name: str | None
+    department: str | None
+    office_location: str | None
+    profession: str | None
+    business_home_page: str | None
+    assistant_name: str | None
+    manager: str | None
+    home_phones: str
+    business_phones: str
+    mobile_phone1: str | None
+    home_street: str | None
+    home_city: str | None
+    home_state: str | None
+    home_country_or_region: str | None
+    home_postal_code: str | None
+    business_street: str | None
+    business_city: str | None
+    business_state: str | None
+    business_country_or_region: str | None
+    business_postal_code: str | None
+    other_street: str | None
+    other_city: str | None
+    other_state: str | None
+    other_country_or_region: str | None
+    other_postal_code: str | None
+    yomi_company_name: str | None
+    yomi_given_name: str | None
+    yomi_surname: str | None
+    categories: str
+    created: int
+    modified: int
+    version: int
+
+
 class AttachmentFacts(NamedTuple):
     """All of an attachment but its bytes; `size` is in bytes."""
 
@@ -94,7 +210,7 @@ class Departed(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An entry of the change feed: `kind` is `message`, `action` one of created, updated, deleted."""
+    """An entry of the change feed: `kind` is `message`, `event` or `contact`, `action` one of created, updated, deleted."""
 
     seq: int
     mailbox_id: int

@@ -27,10 +27,13 @@ from emulator.store import tables
 from emulator.store.records import (
     AttachmentFacts,
     Change,
+    Contact,
     Departed,
+    Event,
     Folder,
     Message,
     Owner,
+    Shelf,
     StoredMail,
     facet_key,
 )
@@ -51,6 +54,11 @@ message = _table(tables.MessageRow)
 change = _table(tables.ChangeRow)
 departure = _table(tables.Departure)
 indexed = _table(tables.Indexed)
+calendar = _table(tables.CalendarRow)
+event = _table(tables.EventRow)
+contact_folder = _table(tables.ContactFolderRow)
+contact = _table(tables.ContactRow)
+element = _table(tables.Element)
 _ZERO: ColumnElement[Any] = literal_column("0")
 _ONE: ColumnElement[Any] = literal_column("1")
 
@@ -97,6 +105,20 @@ def _own(record: Any, source: Table, *keys: str) -> Executable:
     """Select a record by the named columns."""
     return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
 
+
+def _shelves(source: Table) -> Executable:
+    """The calendars or contact folders of a mailbox, by name."""
+    own = source.c.mailbox_id == bindparam("mailbox_id")
+    return select(*_columns(Shelf, source)).where(own).order_by(source.c.name, source.c.id)
+
+
+def _update(source: Table, *left_out: str) -> Executable:
+    values = {c.name: bindparam(c.name) for c in source.c if c.name not in ("id", *left_out)}
+    return update(source).where(source.c.id == bindparam("key")).values(values)
+
+
+_EVENTS = select(*_columns(Event, event))
+_IN_CALENDAR = event.c.calendar_id == bindparam("calendar_id")
 
 STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     # the sandbox
@@ -183,6 +205,59 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .group_by(change.c.item_id)
     .order_by(change.c.item_id),
     "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
+    # calendars
+    "INSERT_CALENDAR": _insert(calendar, "id"),
+    "CALENDARS": _shelves(calendar),
+    "INSERT_EVENT": _insert(event, "id"),
+    "UPDATE_EVENT": _update(event, "mailbox_id", "created", "master_id", "original_start"),
+    "DELETE_EVENT": delete(event).where(event.c.id == bindparam("id")),
+    "EVENT": _own(Event, event, "id", "mailbox_id"),
+    "EVENT_BY_EXTERNAL_ID": _own(Event, event, "mailbox_id", "external_id"),
+    "EVENT_BY_UID": _EVENTS.where(
+        event.c.mailbox_id == bindparam("mailbox_id"), event.c.uid == bindparam("uid"), event.c.master_id.is_(None)
+    )
+    .order_by(event.c.id)
+    .limit(_ONE)
+    .offset(_ZERO),
+    "EXCEPTIONS": _EVENTS.where(event.c.master_id == bindparam("master_id")).order_by(event.c.original_start),
+    "EXCEPTION": _EVENTS.where(
+        event.c.master_id == bindparam("master_id"), event.c.original_start == bindparam("original_start")
+    ),
+    "EVENTS": _EVENTS.where(_IN_CALENDAR, event.c.master_id.is_(None)).order_by(event.c.start_at, event.c.id),
+    # A window finds short events by their start alone; the few long ones and the series by all the time they touch.
+    "SHORT_EVENTS": _EVENTS.where(
+        _IN_CALENDAR,
+        event.c.reach == _ZERO,
+        event.c.start_at >= bindparam("earliest"),
+        event.c.start_at < bindparam("until"),
+    ),
+    "LONG_EVENTS": _EVENTS.where(
+        _IN_CALENDAR,
+        event.c.reach > _ZERO,
+        event.c.span_end >= bindparam("since"),
+        event.c.span_start < bindparam("until"),
+    ),
+    "INVITATIONS": select(element.c.owner_id)
+    .where(
+        element.c.member == literal_column("'attendees'"),
+        element.c.kind == literal_column("'event'"),
+        element.c.value == bindparam("address"),
+    )
+    .order_by(element.c.owner_id),
+    "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
+    "INSERT_ELEMENT": _insert(element, "id"),
+    "DELETE_ELEMENTS": delete(element).where(
+        element.c.kind == bindparam("kind"), element.c.owner_id == bindparam("owner_id")
+    ),
+    # contacts
+    "INSERT_CONTACT_FOLDER": _insert(contact_folder, "id"),
+    "CONTACT_FOLDERS": _shelves(contact_folder),
+    "INSERT_CONTACT": _insert(contact, "id"),
+    "UPDATE_CONTACT": _update(contact, "mailbox_id", "folder_id", "created"),
+    "DELETE_CONTACT": delete(contact).where(contact.c.id == bindparam("id")),
+    "CONTACT": _own(Contact, contact, "id", "mailbox_id"),
+    "CONTACTS": select(*_columns(Contact, contact)).where(contact.c.folder_id == bindparam("folder_id"))
+    .order_by(contact.c.display_name, contact.c.id),
     # the outside
     "INSERT_DEPARTURE": _insert(departure, "id"),
     "DEPARTURES": select(*_columns(Departed, departure, content))
