@@ -256,7 +256,8 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "UPDATE_CONTACT": _update(contact, "mailbox_id", "folder_id", "created"),
     "DELETE_CONTACT": delete(contact).where(contact.c.id == bindparam("id")),
     "CONTACT": _own(Contact, contact, "id", "mailbox_id"),
-    "CONTACTS": select(*_columns(Contact, contact)).where(contact.c.folder_id == bindparam("folder_id"))
+    "CONTACTS": select(*_columns(Contact, contact))
+    .where(contact.c.folder_id == bindparam("folder_id"))
     .order_by(contact.c.display_name, contact.c.id),
     # the outside
     "INSERT_DEPARTURE": _insert(departure, "id"),
