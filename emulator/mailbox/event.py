@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from emulator.enums import AttendeeType, DayOfWeek, Importance, PatternType, ResponseType, ShowAs, WeekIndex
+from emulator.enums import AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
 from emulator.mailbox.message import Address
 
 DEFAULT_REMINDER = 15

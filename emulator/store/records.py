@@ -210,7 +210,7 @@ class Departed(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An entry of the change feed: `kind` is `message`, `event` or `contact`, `action` one of created, updated, deleted."""
+    """An entry of the change feed: `kind` is message, event or contact, `action` one of created, updated, deleted."""
 
     seq: int
     mailbox_id: int

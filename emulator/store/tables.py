@@ -106,8 +106,8 @@ class EventRow(SQLModel, table=True):
     Windows ids, or IANA names where Windows has none. `rule` is a JSON object, `excluded` and `added` JSON lists of
     starts; `span_start` to `span_end` is all the time a series may touch. `reach` sorts events by how a window finds
     them: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is an id from elsewhere that the event
-    goes by. `attendees` (`[address, name, type, response, responded]`), `categories` and `place` are JSON; `required`, `optional` and `resources` repeat the
-    attendees' addresses the flat way.
+    goes by. `attendees` (`[address, name, type, response, responded]`), `categories` and `place` are JSON;
+    `required`, `optional` and `resources` repeat the attendees' addresses the flat way.
     """
 
     __tablename__ = "event"
