@@ -24,7 +24,8 @@ class Attendee(NamedTuple):
     responded: int | None = None
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """How a series repeats, in the event's own zone and in the connector's first-version words.
 
     `pattern`, `days_of_week`, `first_day_of_week` and `index` hold values of PatternType, DayOfWeek and WeekIndex;

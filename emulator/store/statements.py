@@ -113,8 +113,8 @@ def _shelves(source: Table) -> Executable:
 
 
 def _update(source: Table, *left_out: str) -> Executable:
-    values = {c.name: bindparam(c.name) for c in source.c if c.name not in ("id", *left_out)}
-    return update(source).where(source.c.id == bindparam("key")).values(values)
+    changed = [c.name for c in source.c if c.name not in ("id", *left_out)]
+    return update(source).where(source.c.id == bindparam("key")).values({name: bindparam(name) for name in changed})
 
 
 _EVENTS = select(*_columns(Event, event))

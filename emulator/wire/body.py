@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from emulator.errors import InvalidRequest
-from emulator.wire.base import Schema, is_shape, members_of, required_members, unwrap
+from emulator.wire.base import Schema, is_shape, members_of, required_members, shape_name, unwrap
 
 
 class _Member(NamedTuple):
@@ -24,14 +25,14 @@ class BodyReader:
     """Reads bodies of one shape: names match without case and underscores, unknown members and nulls are dropped.
 
     The published Python client writes snake_case names where its generator lost the wire names, workflow samples write
-    lower-case ones. What is left is checked by pydantic.
+    lower-case ones. What is left is checked by pydantic. Of a `partial` body nothing is required: it says what changes.
     """
 
-    def __init__(self, shape: Any) -> None:
+    def __init__(self, shape: Any, partial: bool = False) -> None:
         self._members = _members(shape)
-        self._required = required_members(shape)
+        self._required = () if partial else required_members(shape)
         self._lenient = {one.name for one in self._members.values() if one.schema.lenient}
-        self._adapter: TypeAdapter[Any] = TypeAdapter(shape)
+        self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
 
     def read(self, data: bytes) -> Any:
         """The body as its shape has it. Raises InvalidRequest, naming the member at fault."""
@@ -63,9 +64,27 @@ class BodyReader:
 
 
 @cache
-def reader_of(shape: Any) -> BodyReader:
+def reader_of(shape: Any, partial: bool = False) -> BodyReader:
     """The reader of a shape, made on first use."""
-    return BodyReader(shape)
+    return BodyReader(shape, partial)
+
+
+@cache
+def _loose(shape: Any) -> Any:
+    """A shape of which nothing is required: what must be there was looked for by the reader, in the caller's words."""
+    members = {name: NotRequired[_loose_hint(hint)] for name, hint in members_of(shape).items()}
+    return TypedDict(shape_name(shape), members)  # type: ignore[operator]
+
+
+def _loose_hint(hint: Any) -> Any:
+    plain, schema, nullable = unwrap(hint)
+    loose: Any = plain
+    if get_origin(plain) is list:
+        loose = list[_loose_hint(get_args(plain)[0])]  # type: ignore[misc]
+    elif is_shape(plain):
+        loose = _loose(plain)
+    kept = Annotated[loose, schema]
+    return kept | None if nullable else kept
 
 
 def _members(shape: Any) -> Mapping[str, _Member]:
