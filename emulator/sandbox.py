@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from emulator.clock import Clock, SystemClock
 from emulator.errors import Conflict, InvalidRequest, NotFound
-from emulator.mailbox import addresses, changes, delivery, find, folders
+from emulator.mailbox import addresses, changes, delivery, find, folders, invitations
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from emulator.settings import Settings
 from emulator.store import sql
@@ -45,6 +45,9 @@ class Sandbox:
             max_inline_image_bytes=settings.max_inline_image_bytes,
             max_top=settings.max_top,
             filter_window=settings.filter_window,
+            max_view_days=settings.max_view_days,
+            keep_declined=settings.declined == "keep",
+            ews_ids=settings.event_ids == "ews",
         )
         self._start_chance()
 
@@ -152,7 +155,9 @@ class Sandbox:
             values = {"id": number, "address": address, "display_name": display_name or address.partition("@")[0]}
             folders.create_well_known(self.db, self.db.insert(sql.INSERT_MAILBOX, values))
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
-            delivery.claim(self.mailbox(Owner._make(row)))
+            mailbox = self.mailbox(Owner._make(row))
+            delivery.claim(mailbox)
+            invitations.claim(mailbox)
         elif display_name and display_name != row[2]:
             self.db.execute(sql.RENAME_OWNER, {"mailbox_id": row[0], "display_name": display_name})
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})

@@ -36,6 +36,11 @@ class Settings:
     max_body_bytes: int = _setting(100 * 1024 * 1024, "largest request body that is read")
     max_top: int = _setting(1000, "largest page of mails")
     filter_window: int = _setting(250, "how many of the newest mails address and subject filters look at")
+    max_view_days: int = _setting(1825, "longest calendar view, in days")
+    declined: str = _setting("keep", "what becomes of a meeting its attendee declines", ("keep", "remove"))
+    event_ids: str = _setting(
+        "new", "ids that events get: `new` ones, or `ews` ones as the old mail service made them", ("new", "ews")
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -24,6 +24,12 @@ from emulator.settings import Settings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _NUMBERS = count(1)
+
+
+def half_an_hour_after(start: str) -> str:
+    """The same kind of text as `start`, thirty minutes on."""
+    end = (datetime.fromisoformat(start) + timedelta(minutes=30)).isoformat()
+    return end.replace("+00:00", "Z") if start.endswith("Z") else end
 
 
 @dataclass
@@ -84,6 +90,38 @@ class Connection:
         answer = self.admin.post(f"/connections/{self.id}/deliver", json={"from": "stranger@example.org", **mail})
         assert answer.status_code == 201, answer.text
         return answer.json()["message"]
+
+    def meet(self, subject: str = "Review", start: str = "2026-03-04T10:00:00Z", **more: Any) -> dict[str, Any]:
+        """A new event in the default calendar, half an hour long unless `End` says otherwise."""
+        body = {"Subject": subject, "Start": start, "End": half_an_hour_after(start), **more}
+        answer = self.post("/datasets/calendars/v3/tables/Calendar/items", body)
+        assert answer.status_code == 201
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def change(self, event_id: str, **more: Any) -> dict[str, Any]:
+        """Change what is given of an event in the default calendar."""
+        answer = self.http.patch(f"/datasets/calendars/v3/tables/Calendar/items/{event_id}", json=more)
+        assert answer.status_code == 200, answer.text
+        changed: dict[str, Any] = answer.json()
+        return changed
+
+    def event(self, event_id: str) -> dict[str, Any]:
+        return self.get(f"/datasets/calendars/v2/tables/Calendar/items/{event_id}")
+
+    def events(self, **query: Any) -> list[dict[str, Any]]:
+        """The events of the default calendar, series as one, enumerations as numbers."""
+        return self.get("/datasets/calendars/v3/tables/Calendar/items", **query)["value"]
+
+    def view(self, since: str = "2026-03-01", until: str = "2026-04-01", **query: Any) -> list[dict[str, Any]]:
+        """What the default calendar shows between two instants."""
+        window = {"calendarId": "Calendar", "startDateTimeOffset": since, "endDateTimeOffset": until}
+        return self.get("/datasets/calendars/v2/tables/items/calendarview", **window, **query)["value"]
+
+    def respond(self, event_id: str, response: str, **body: Any) -> None:
+        answer = self.post(f"/codeless/api/v2.0/me/events/{event_id}/{response}", body)
+        assert answer.status_code == 202
+        assert answer.content == b""
 
     def mime(self, message_id: str) -> bytes:
         """A message written out as `.eml`."""

@@ -17,7 +17,7 @@ MODULES = {
 }
 LIMIT = 400
 LAYERS = (
-    ("settings", "clock", "enums", "errors", "ids"),
+    ("settings", "clock", "enums", "errors", "ids", "odata", "timezones"),
     ("store",),
     ("mailbox",),
     ("wire",),
@@ -41,6 +41,11 @@ OUTSIDE = {
     "uvicorn": {"serving"},
     "pydantic": {"wire"},
     "faker": {"seeds_generated"},
+    "odata_query": {"odata"},
+    "tzlocal": {"timezones"},
+    "dateutil": {"mailbox"},
+    "icalendar": {"mailbox"},
+    "vobject": {"mailbox"},
 }
 """Which parts may import a package from outside; everything else may not."""
 

@@ -16,4 +16,4 @@ def opened(mailbox: Mailbox, address: str | None) -> Mailbox:
     row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": wanted})
     if row is None or mailbox.db.one(sql.GRANT, {"mailbox_id": mailbox.owner.id, "address": wanted}) is None:
         raise AccessDenied(f"Access is denied. Check credentials and try again. (mailboxAddress: {wanted})")
-    return Mailbox(mailbox.db, Owner._make(row), mailbox.now, mailbox.chance, mailbox.rules, mailbox.caller)
+    return mailbox.beside(Owner._make(row))

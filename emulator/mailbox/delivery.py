@@ -42,12 +42,12 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     post(mailbox, mail, "Send", mailbox.chance.getrandbits(62))
 
 
-def post(mailbox: Mailbox, mail: Mail, verb: str, conversation_id: int) -> None:
-    """Put a checked mail in every mailbox it belongs to; `verb` is Send, Reply or Forward."""
+def post(mailbox: Mailbox, mail: Mail, verb: str | None, conversation_id: int) -> None:
+    """Put a checked mail in every mailbox it belongs to; `verb` is Send, Reply or Forward, None for a meeting's."""
     sender = _sender(mailbox, mail)
     facts = stamps.Stamped(
         message_id=f"<{mailbox.chance.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
-        headers=(*mail.headers, *stamps.headers(mailbox, verb)),
+        headers=(*mail.headers, *(stamps.headers(mailbox, verb) if verb else ())),
     )
     with mailbox.db.transaction():
         stored = store(mailbox, mail, sender, facts, conversation_id)

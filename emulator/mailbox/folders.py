@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from emulator.errors import Conflict, FolderNotFound, InvalidRequest, NotFound
 from emulator.ids import IdKind, looks_like_id
+from emulator.mailbox import shelves
 from emulator.mailbox.access import opened
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
@@ -56,6 +57,7 @@ def create_well_known(db: Database, mailbox_id: int) -> None:
             "deleted_id": keys["deleteditems"],
         },
     )
+    shelves.create_defaults(db, mailbox_id)
 
 
 def resolve(mailbox: Mailbox, folder_path: str) -> int:

@@ -13,12 +13,18 @@ from emulator.store.records import Owner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The limits mail lives under; sizes are in bytes."""
+    """The limits a mailbox lives under, and habits of the service that differ from place to place; sizes are in bytes.
+
+    `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives new events ids of the old style.
+    """
 
     max_mail_bytes: int = 50 * 1024 * 1024
     max_inline_image_bytes: int = 1024 * 1024
     max_top: int = 1000
     filter_window: int = 250
+    max_view_days: int = 1825
+    keep_declined: bool = True
+    ews_ids: bool = False
 
 
 class Caller:
@@ -51,6 +57,10 @@ class Mailbox:
         self.chance = chance
         self.rules = rules
         self.caller = caller
+
+    def beside(self, owner: Owner) -> Mailbox:
+        """Another owner's mailbox in the same sandbox, in the same request."""
+        return Mailbox(self.db, owner, self.now, self.chance, self.rules, self.caller)
 
     def id_of(self, kind: IdKind, key: int) -> str:
         """The wire id of something in this mailbox."""

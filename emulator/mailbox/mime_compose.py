@@ -103,14 +103,30 @@ def _address(entry: Address) -> str:
 
 def _content(mail: Mail) -> Message:
     mark = _mark(mail)
-    inline = [_attachment(one) for one in mail.attachments if one.is_inline]
-    attached = [_attachment(one) for one in mail.attachments if not one.is_inline]
+    invitations = [one for one in mail.attachments if _is_invitation(one)]
+    inline = [_attachment(one) for one in mail.attachments if one.is_inline and one not in invitations]
+    attached = [_attachment(one) for one in mail.attachments if not one.is_inline and one not in invitations]
     content = _body_text("html" if mail.is_html else "plain", mail.body)
+    forms = [content, *map(_invitation, invitations)]
     if mail.is_html:
-        content = _multipart("alternative", mark, [_body_text("plain", plain_text(mail.body)), content])
+        forms.insert(0, _body_text("plain", plain_text(mail.body)))
+    if len(forms) > 1:
+        content = _multipart("alternative", mark, forms)
     if inline:
         content = _multipart("related", mark, [content, *inline])
     return _multipart("mixed", mark, [content, *attached]) if attached else content
+
+
+def _is_invitation(attachment: Attachment) -> bool:
+    """Whether a file is what RFC 6047 calls the calendar form of the mail it comes with, rather than a file."""
+    return attachment.is_inline and attachment.content_type.lower().startswith("text/calendar; method=")
+
+
+def _invitation(attachment: Attachment) -> Message:
+    part = Message(policy=_POLICY)
+    part["Content-Type"] = f"{attachment.content_type}; charset=utf-8"
+    part.set_payload(attachment.content.decode("utf-8", "replace"), _UTF_8)
+    return part
 
 
 def _mark(mail: Mail) -> str:

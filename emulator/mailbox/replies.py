@@ -127,7 +127,8 @@ def _without(own: str, everyone: Iterable[Address]) -> tuple[Address, ...]:
 
 def _pictures(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:
     """What the quoted body shows inline."""
-    return (one for one in _carried(mailbox, original) if one.is_inline)
+    inline = (one for one in _carried(mailbox, original) if one.is_inline)
+    return (one for one in inline if not one.content_type.startswith("text/calendar"))
 
 
 def _carried(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from emulator.mailbox import contacts
 from emulator.operations.operation import Operation
+from emulator.wire import contacts_values as wire
 from emulator.wire.base import Schema
-from emulator.wire.contacts import Contact, ContactResponse
-from emulator.wire.metadata import EntityListResponse, EntityQuery, Table
+from emulator.wire.metadata import EntityQuery
 
 _CONTACT_FOLDER = {"table": Schema(values_from="ContactGetTables", double_encoded=True)}
 _CONTACT = {**_CONTACT_FOLDER, "id": Schema(double_encoded=True)}
@@ -17,7 +18,8 @@ OPERATIONS = (
         path="/datasets/contacts/tables",
         summary="Get contact folders",
         family="ContactGetTables",
-        returns=EntityListResponse[Table],
+        run=contacts.tables,
+        returns=wire.tables,
         errors=(),
     ),
     Operation(
@@ -26,9 +28,10 @@ OPERATIONS = (
         path="/datasets/contacts/tables/{table}/items",
         summary="Get contacts",
         family="ContactGetItems",
+        run=contacts.find,
         query=EntityQuery,
         path_schemas=_CONTACT_FOLDER,
-        returns=EntityListResponse[ContactResponse],
+        returns=wire.contacts,
         errors=(),
     ),
     Operation(
@@ -37,8 +40,9 @@ OPERATIONS = (
         path="/datasets/contacts/tables/{table}/items/{id}",
         summary="Get contact",
         family="ContactGetItem",
+        run=contacts.get,
         path_schemas=_CONTACT,
-        returns=ContactResponse,
+        returns=wire.contact,
         errors=(),
     ),
     Operation(
@@ -47,10 +51,12 @@ OPERATIONS = (
         path="/datasets/contacts/tables/{table}/items",
         summary="Create contact",
         family="ContactPostItem",
+        run=contacts.create,
         path_schemas=_CONTACT_FOLDER,
-        accepts=Contact,
+        accepts=wire.card,
         body_name="item",
-        returns=ContactResponse,
+        returns=wire.contact,
+        recorded_status=201,
         errors=(),
         visibility="important",
     ),
@@ -60,10 +66,12 @@ OPERATIONS = (
         path="/datasets/contacts/tables/{table}/items/{id}",
         summary="Update contact",
         family="ContactPatchItem",
+        run=contacts.change,
         path_schemas=_CONTACT,
-        accepts=Contact,
+        accepts=wire.card,
         body_name="item",
-        returns=ContactResponse,
+        partial=True,
+        returns=wire.contact,
         errors=(),
     ),
     Operation(
@@ -72,6 +80,7 @@ OPERATIONS = (
         path="/datasets/contacts/tables/{table}/items/{id}",
         summary="Delete contact",
         family="ContactDeleteItem",
+        run=contacts.delete,
         path_schemas=_CONTACT,
         errors=(),
     ),

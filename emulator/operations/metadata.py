@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from emulator.mailbox import datasets, folders
+from emulator.mailbox import calendar, contacts, datasets, folders
 from emulator.operations.operation import Operation
+from emulator.wire import calendar_values, contacts_values
 from emulator.wire import metadata_values as wire
 from emulator.wire.base import Schema
-from emulator.wire.metadata import PickerFolderQuery, PickerRootQuery, TableMetadata
+from emulator.wire.metadata import PickerFolderQuery, PickerRootQuery
 
 _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=True)}
 _CONTACT_FOLDER = {"table": Schema(values_from="ContactGetTables", double_encoded=True)}
@@ -50,8 +51,9 @@ OPERATIONS = (
         path="/$metadata.json/datasets/calendars/tables/{table}",
         summary="Describe a calendar",
         family="CalendarGetTable",
+        run=calendar.table,
         path_schemas=_CALENDAR,
-        returns=TableMetadata,
+        returns=calendar_values.calendar_metadata,
         errors=(),
         visibility="internal",
     ),
@@ -61,8 +63,9 @@ OPERATIONS = (
         path="/$metadata.json/datasets/contacts/tables/{table}",
         summary="Describe a contact folder",
         family="ContactGetTable",
+        run=contacts.table,
         path_schemas=_CONTACT_FOLDER,
-        returns=TableMetadata,
+        returns=contacts_values.table,
         errors=(),
         visibility="internal",
     ),

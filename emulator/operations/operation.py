@@ -39,8 +39,9 @@ class Operation:
     an operation that is not served yet. `query` is a class whose annotations declare the query (and header)
     parameters. `accepts` turns the checked body into what `run` takes, `returns` makes the answer from what `run`
     gives back; both carry their wire shape in their annotations, and either may be a bare shape on rows that are not
-    served. `status` is what a success answers, `also` further declared successes. `path_schemas` says of a path
-    parameter what is more than plain text.
+    served. A `partial` body says what changes, so nothing in it is required. `status` is the declared success, `also`
+    are further ones; where recordings show another, `recorded_status` is what is answered. `path_schemas` says of a
+    path parameter what is more than plain text.
     """
 
     id: str
@@ -56,8 +57,10 @@ class Operation:
     accepts: Any = None
     body_name: str = "body"
     body_required: bool = True
+    partial: bool = False
     returns: Any = None
     status: int = 200
+    recorded_status: int | None = None
     also: tuple[int, ...] = ()
     errors: tuple[int, ...] = _MAIL_ERRORS
     scope: Scope = Scope.CONNECTION
@@ -68,6 +71,11 @@ class Operation:
     @property
     def served(self) -> bool:
         return self.run is not None
+
+    @property
+    def success(self) -> int:
+        """The status a success is answered with."""
+        return self.recorded_status or self.status
 
     @property
     def full_path(self) -> str:

@@ -21,6 +21,7 @@ from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodN
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
 from emulator.sandbox import Sandboxes
+from emulator.server import admin_items as items
 from emulator.server import admin_shapes as shapes
 from emulator.server import admin_verbs as verbs
 from emulator.server.admin_verbs import MIME, Call
@@ -38,7 +39,8 @@ ROOT = "/_emulator/api"
 class Verb:
     """One row of the admin API.
 
-    `mime_query` lets the body be a whole mail instead of JSON, and declares the parameters that go with one.
+    `mime_query` lets the body be a whole mail instead of JSON, and declares the parameters that go with one;
+    `accepts_type` is the media type of a body that is a file, `answers_type` that of an answer that is one.
     """
 
     id: str
@@ -50,6 +52,8 @@ class Verb:
     returns: Any = None
     status: int = 200
     mime_query: type | None = None
+    accepts_type: str | None = None
+    answers_type: str = MIME
 
 
 def list_operations(call: Call) -> shapes.Coverage:
@@ -171,6 +175,64 @@ ADMIN = (
         returns=Binary,
     ),
     Verb(
+        id="AddCalendar",
+        method="POST",
+        path=f"{_C}/calendars",
+        summary="Make a calendar",
+        run=items.add_calendar,
+        accepts=shapes.NewShelf,
+        returns=shapes.ShelfFacts,
+        status=201,
+    ),
+    Verb(
+        id="ImportCalendar",
+        method="POST",
+        path=f"{_C}/calendars/{{table}}/import",
+        summary="Bring the events of an iCalendar file into a calendar",
+        run=items.import_calendar,
+        accepts_type=items.ICALENDAR,
+        returns=shapes.Imported,
+        status=201,
+    ),
+    Verb(
+        id="ExportCalendar",
+        method="GET",
+        path=f"{_C}/calendars/{{table}}/export",
+        summary="Write a calendar out as an iCalendar file",
+        run=items.export_calendar,
+        returns=Binary,
+        answers_type=items.ICALENDAR,
+    ),
+    Verb(
+        id="AddContactFolder",
+        method="POST",
+        path=f"{_C}/contactfolders",
+        summary="Make a contact folder",
+        run=items.add_contact_folder,
+        accepts=shapes.NewShelf,
+        returns=shapes.ShelfFacts,
+        status=201,
+    ),
+    Verb(
+        id="ImportContacts",
+        method="POST",
+        path=f"{_C}/contactfolders/{{table}}/import",
+        summary="Bring the cards of a vCard file into a contact folder",
+        run=items.import_contacts,
+        accepts_type=items.VCARD,
+        returns=shapes.Imported,
+        status=201,
+    ),
+    Verb(
+        id="ExportContacts",
+        method="GET",
+        path=f"{_C}/contactfolders/{{table}}/export",
+        summary="Write a contact folder out as a vCard file",
+        run=items.export_contacts,
+        returns=Binary,
+        answers_type=items.VCARD,
+    ),
+    Verb(
         id="ReadOutbox",
         method="GET",
         path=f"{_S}/outbox",
@@ -264,7 +326,8 @@ async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request)
     verb = rows.get(request.method)
     if verb is None:
         raise MethodNotAllowed(request.method, rows)
-    raw = await read_body(request.receive, sandboxes.settings.max_body_bytes) if verb.accepts else b""
+    has_body = verb.accepts or verb.accepts_type
+    raw = await read_body(request.receive, sandboxes.settings.max_body_bytes) if has_body else b""
     body, query = None, dict[str, Any]()
     if verb.mime_query and request.headers.get("content-type", "").lower().startswith(MIME):
         reader = QueryReader(parameters_of(verb.mime_query))

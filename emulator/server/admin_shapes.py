@@ -111,6 +111,25 @@ class FolderFacts(TypedDict):
     path: str | None
 
 
+class NewShelf(TypedDict):
+    """A calendar or contact folder to make."""
+
+    name: Required[str]
+
+
+class ShelfFacts(TypedDict):
+    """A calendar or contact folder, and its id."""
+
+    id: str
+    name: str
+
+
+class Imported(TypedDict):
+    """The ids of what a file brought in, in its order."""
+
+    ids: list[str]
+
+
 class DeliveredMail(TypedDict):
     """The message a delivery made."""
 

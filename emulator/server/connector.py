@@ -150,7 +150,8 @@ class _Endpoint:
         self._query = QueryReader(operation.parameters)
         self._keywords = [(name, snake_case(name)) for name in operation.path_parameters]
         self._convert: Callable[[Any], Any] = operation.accepts
-        self._body: BodyReader | None = reader_of(operation.body_shape) if operation.accepts else None
+        shape, partial = operation.body_shape, operation.partial
+        self._body: BodyReader | None = reader_of(shape, partial) if operation.accepts else None
         self.has_body = self._body is not None
 
     def bind(self, exchange: Exchange, body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -175,11 +176,11 @@ class _Endpoint:
     def _rendered(self, result: Any) -> Answer:
         operation = self._operation
         if operation.returns is None:
-            return Answer(operation.status)
+            return Answer(operation.success)
         shown = operation.returns(result)
         if isinstance(shown, Binary):
-            return Answer(operation.status, shown.content, [(b"content-type", shown.content_type.encode("latin-1"))])
-        return Answer(operation.status, orjson.dumps(shown), _JSON)
+            return Answer(operation.success, shown.content, [(b"content-type", shown.content_type.encode("latin-1"))])
+        return Answer(operation.success, orjson.dumps(shown), _JSON)
 
 
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def _operation(verb: Verb) -> dict[str, Any]:
     }
     if parameters := list(_parameters(verb)):
         described["parameters"] = parameters
-    if verb.accepts is not None:
+    if verb.accepts is not None or verb.accepts_type:
         described["requestBody"] = {"required": True, "content": _content(verb)}
     return described
 
@@ -55,16 +55,17 @@ def _parameters(verb: Verb) -> Iterator[dict[str, Any]]:
 
 
 def _content(verb: Verb) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": describe(verb.accepts)}}
+    file = {"schema": {"type": "string", "format": "binary"}}
+    content: dict[str, Any] = {"application/json": {"schema": describe(verb.accepts)}} if verb.accepts else {}
     if verb.mime_query:
-        content["message/rfc822"] = {"schema": {"type": "string", "format": "binary"}}
-    return content
+        content["message/rfc822"] = file
+    return content | ({verb.accepts_type: file} if verb.accepts_type else {})
 
 
 def _success(verb: Verb) -> dict[str, Any]:
     if verb.returns is None:
         return {"description": "Done"}
-    kind = "message/rfc822" if verb.returns is Binary else "application/json"
+    kind = verb.answers_type if verb.returns is Binary else "application/json"
     return {"description": "Done", "content": {kind: {"schema": describe(verb.returns)}}}
 
 

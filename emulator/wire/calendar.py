@@ -11,6 +11,7 @@ from typing import Annotated, Generic, Required, TypeVar
 from typing_extensions import TypedDict
 
 from emulator import enums
+from emulator.timezones import ZONE_NAMES
 from emulator.wire.base import (
     DateTime,
     Double,
@@ -25,7 +26,6 @@ from emulator.wire.base import (
 )
 from emulator.wire.contacts import EmailAddress, PhysicalAddress
 from emulator.wire.metadata import EntityQuery, Page
-from emulator.wire.zones import ZONE_NAMES
 
 T = TypeVar("T")
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from emulator.mailbox.folders import PickedFolder
-from emulator.wire.metadata import DataSetsList, DataSetsMetadata, EntityListResponse, FilePickerFile
+from emulator.wire.metadata import (
+    DataSetsList,
+    DataSetsMetadata,
+    EntityListResponse,
+    FilePickerFile,
+    Object,
+    TableMetadata,
+)
+from emulator.wire.schemas import table_schema
 
 
 def datasets(names: Sequence[str]) -> DataSetsList:
@@ -35,3 +43,21 @@ def datasets_metadata(names: Sequence[str]) -> DataSetsMetadata:
 def picked(folders: Sequence[PickedFolder]) -> EntityListResponse[FilePickerFile]:
     """Folders as the folder picker lists them."""
     return {"value": [{"Id": one.id, "DisplayName": one.name, "IsFolder": True, "Path": one.path} for one in folders]}
+
+
+def table_metadata(
+    name: str, title: str, shape: Any, required: Sequence[str], read_only: Collection[str] = ("Id",)
+) -> TableMetadata:
+    """A table by its id and display name, and what its items look like; capabilities are left out (recorded)."""
+    return {
+        "name": name,
+        "title": title,
+        "x-ms-permission": "read-write",
+        "schema": cast(Object, table_schema(shape, required, read_only)),
+    }
+
+
+def listed(items: Sequence[Any]) -> EntityListResponse[Any]:
+    """The envelope of tables and their items; its links are recorded, always null, though nothing declares them."""
+    envelope: dict[str, Any] = {"value": items, "@odata.nextLink": None, "@odata.deltaLink": None}
+    return cast(EntityListResponse[Any], envelope)

@@ -1,0 +1,130 @@
+"""The occurrences of a series: computed where nobody changed them, stored where somebody did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import orjson
+
+from emulator.enums import EventType
+from emulator.errors import NotFound
+from emulator.ids import IdKind, encode
+from emulator.mailbox import recurrence
+from emulator.mailbox.event_rows import SHORT, instant, local, rule_of, wall_length
+from emulator.mailbox.mailbox import Mailbox
+from emulator.store import sql
+from emulator.store.records import Event
+
+# An occurrence's id holds its series and its original start in seconds since the year 1, which fit these bits.
+_BITS = 39
+_YEAR_1 = 62_135_596_800
+_SECOND = 1_000_000
+_DAY = timedelta(days=1)
+
+
+def wire_id(event: Event) -> str:
+    """The id of an event or occurrence, in its mailbox."""
+    if event.external_id is not None:
+        return event.external_id
+    if event.master_id is None or event.original_start is None:
+        return encode(IdKind.EVENT, event.mailbox_id, event.id)
+    key = event.master_id << _BITS | event.original_start // _SECOND + _YEAR_1
+    return encode(IdKind.OCCURRENCE, event.mailbox_id, key)
+
+
+def master_wire_id(event: Event) -> str | None:
+    """The id of the series an occurrence belongs to."""
+    return None if event.master_id is None else encode(IdKind.EVENT, event.mailbox_id, event.master_id)
+
+
+def split_key(key: int) -> tuple[int, int]:
+    """The key of the series and the original start, in seconds since 1970, in an occurrence's key."""
+    return key >> _BITS, (key & (1 << _BITS) - 1) - _YEAR_1
+
+
+def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[Event]:
+    """All that touches the time from `since` to before `until`, series taken apart, in order of start."""
+    window = {"calendar_id": calendar_id, "since": since, "until": until, "earliest": since - SHORT}
+    found: list[Event] = []
+    for statement in (sql.SHORT_EVENTS, sql.LONG_EVENTS):
+        for row in mailbox.db.all(statement, window):
+            event = Event._make(row)
+            if event.rule is not None:
+                found.extend(expand(event, since, until))
+            elif _touches(event, since, until):
+                found.append(event)
+    found.sort(key=lambda one: (one.start_at, one.id, one.original_start or 0))
+    return found
+
+
+def expand(master: Event, since: int, until: int) -> Iterator[Event]:
+    """The unchanged occurrences of a series that touch a window, each as an event of its own."""
+    length = wall_length(master)
+    taken = set(orjson.loads(master.excluded))
+    for start in _starts(master, since, until, length):
+        if start not in taken:
+            taken.add(start)
+            one = _occurrence(master, start, length)
+            if _touches(one, since, until):
+                yield one
+
+
+def occurrence(mailbox: Mailbox, master: Event, start_second: int) -> Event:
+    """The occurrence that was to start in that second: as it was changed, or as its series has it. Raises NotFound."""
+    start = _known_start(master, start_second)
+    row = mailbox.db.one(sql.EXCEPTION, {"master_id": master.id, "original_start": start})
+    if row is not None:
+        return Event._make(row)
+    if start in orjson.loads(master.excluded):
+        raise NotFound()
+    return _occurrence(master, start, wall_length(master))
+
+
+def _touches(event: Event, since: int, until: int) -> bool:
+    return event.start_at < until and (event.end_at > since or event.start_at >= since)
+
+
+def _starts(master: Event, since: int, until: int, length: timedelta) -> Iterator[int]:
+    rule = rule_of(master)
+    assert rule is not None
+    wall = local(master.start_at, master.start_zone).time()
+    first = local(since, master.start_zone) - length - _DAY
+    last = local(until, master.start_zone) + _DAY
+    for day in recurrence.dates(rule, first.date(), last.date()):
+        yield instant(datetime.combine(day, wall), master.start_zone)
+    yield from orjson.loads(master.added)
+
+
+def _known_start(master: Event, second: int) -> int:
+    rule = rule_of(master)
+    if rule is not None:
+        added: list[int] = [one for one in orjson.loads(master.added) if one // _SECOND == second]
+        if added:
+            return added[0]
+        try:
+            day = local(second * _SECOND, master.start_zone).date()
+        except (OverflowError, ValueError):
+            raise NotFound() from None
+        start = instant(datetime.combine(day, local(master.start_at, master.start_zone).time()), master.start_zone)
+        if start // _SECOND == second and recurrence.includes(rule, day):
+            return start
+    raise NotFound()
+
+
+def _occurrence(master: Event, start: int, length: timedelta) -> Event:
+    end = instant(local(start, master.start_zone) + length, master.start_zone)
+    return master._replace(
+        type=EventType["Occurrence"],
+        master_id=master.id,
+        original_start=start,
+        external_id=None,
+        start_at=start,
+        end_at=end,
+        recurrence=0,
+        recurrence_end=None,
+        occurrences=None,
+        rule=None,
+        excluded="[]",
+        added="[]",
+    )

@@ -1,0 +1,66 @@
+"""The admin API's verbs for calendars and contact folders: made, filled from files, and written out."""
+
+from __future__ import annotations
+
+from emulator.ids import IdKind
+from emulator.mailbox import calendar, contacts, shelves
+from emulator.mailbox.occurrences import wire_id
+from emulator.mailbox.shelves import CALENDARS, CONTACT_FOLDERS, Shelves
+from emulator.server import admin_shapes as shapes
+from emulator.server.admin_verbs import Call
+from emulator.store.records import Shelf
+from emulator.wire.mail import Binary
+
+ICALENDAR, VCARD = "text/calendar", "text/vcard"
+
+
+def add_calendar(call: Call) -> shapes.ShelfFacts:
+    return _add(call, CALENDARS)
+
+
+def add_contact_folder(call: Call) -> shapes.ShelfFacts:
+    return _add(call, CONTACT_FOLDERS)
+
+
+def import_calendar(call: Call) -> shapes.Imported:
+    from emulator.mailbox import ics
+
+    mailbox, found = call.mailbox, ics.parse(call.raw)
+    place = _shelf(call, CALENDARS)
+    with mailbox.db.transaction():
+        return {"ids": [wire_id(one) for one in calendar.bring_in(mailbox, place, found)]}
+
+
+def export_calendar(call: Call) -> Binary:
+    from emulator.mailbox import ics
+
+    mailbox = call.mailbox
+    found = calendar.carry_out(mailbox, _shelf(call, CALENDARS))
+    return Binary(ics.compose(found, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
+
+
+def import_contacts(call: Call) -> shapes.Imported:
+    from emulator.mailbox import vcf
+
+    mailbox, cards = call.mailbox, vcf.parse(call.raw)
+    folder = _shelf(call, CONTACT_FOLDERS)
+    with mailbox.db.transaction():
+        made = [contacts.insert(mailbox, folder.id, card) for card in cards]
+    return {"ids": [mailbox.id_of(IdKind.CONTACT, one.id) for one in made]}
+
+
+def export_contacts(call: Call) -> Binary:
+    from emulator.mailbox import vcf
+
+    folder = _shelf(call, CONTACT_FOLDERS)
+    return Binary(vcf.compose(contacts.cards(call.mailbox, folder)), f"{VCARD}; charset=utf-8")
+
+
+def _add(call: Call, kind: Shelves) -> shapes.ShelfFacts:
+    mailbox = call.mailbox
+    made = shelves.ensure(mailbox, kind, call.body["name"])
+    return {"id": mailbox.id_of(kind.kind, made.id), "name": made.name}
+
+
+def _shelf(call: Call, kind: Shelves) -> Shelf:
+    return shelves.resolve(call.mailbox, kind, call.request.path_params["table"])

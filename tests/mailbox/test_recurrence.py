@@ -1,0 +1,616 @@
+"""When series repeat: by examples, against a calendar read day by day, and against dateutil from the very start."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import dateutil.rrule
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
+from emulator.errors import InvalidRequest
+from emulator.mailbox.event import Rule
+from emulator.mailbox.recurrence import dates, includes, parts_of, rule_of, settle, simple, word
+
+DAILY, WEEKLY, MONTHLY_DAY, MONTHLY_WEEKDAY, YEARLY_DAY, YEARLY_WEEKDAY = PatternType
+SUNDAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY = DayOfWeek
+WORKDAYS = (MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY)
+FIRST, SECOND, THIRD, FOURTH, LAST = WeekIndex
+DAY = timedelta(days=1)
+
+UNHURRIED = settings(deadline=None)
+
+# A Thursday.
+NEW_YEAR = date(2026, 1, 1)
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def days(text: str) -> list[date]:
+    return [day(one) for one in text.split()]
+
+
+def first_dates(rule: Rule, count: int) -> list[date]:
+    return list(islice(dates(settle(rule), date.min, date.max), count))
+
+
+# --- What the patterns mean ---
+
+EXAMPLES: list[tuple[Rule, str]] = [
+    (Rule(DAILY, NEW_YEAR), "2026-01-01 2026-01-02 2026-01-03"),
+    (Rule(DAILY, NEW_YEAR, 30), "2026-01-01 2026-01-31 2026-03-02"),
+    (Rule(WEEKLY, NEW_YEAR, days_of_week=(THURSDAY,)), "2026-01-01 2026-01-08 2026-01-15"),
+    # The start moves to the first day that matches, and every second week counts from there.
+    (Rule(WEEKLY, NEW_YEAR, 2, days_of_week=(TUESDAY,)), "2026-01-06 2026-01-20 2026-02-03"),
+    (Rule(WEEKLY, NEW_YEAR, days_of_week=(FRIDAY, MONDAY)), "2026-01-02 2026-01-05 2026-01-09"),
+    # Saturday and Sunday belong to one week only if the week does not begin with Sunday.
+    (
+        Rule(WEEKLY, day("2026-01-03"), 2, days_of_week=(SUNDAY, SATURDAY), first_day_of_week=MONDAY),
+        "2026-01-03 2026-01-04 2026-01-17 2026-01-18",
+    ),
+    (
+        Rule(WEEKLY, day("2026-01-03"), 2, days_of_week=(SUNDAY, SATURDAY), first_day_of_week=SUNDAY),
+        "2026-01-03 2026-01-11 2026-01-17 2026-01-25",
+    ),
+    (Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=15), "2026-01-15 2026-02-15 2026-03-15"),
+    (Rule(MONTHLY_DAY, day("2026-01-16"), 2, day_of_month=15), "2026-02-15 2026-04-15 2026-06-15"),
+    (Rule(MONTHLY_DAY, day("2027-12-01"), day_of_month=31), "2027-12-31 2028-01-31 2028-02-29 2028-03-31 2028-04-30"),
+    (Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=29), "2026-01-29 2026-02-28 2026-03-29"),
+    (
+        Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(TUESDAY,), index=SECOND),
+        "2026-01-13 2026-02-10 2026-03-10",
+    ),
+    (Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=WORKDAYS, index=FIRST), "2026-01-01 2026-02-02 2026-03-02"),
+    (Rule(MONTHLY_WEEKDAY, NEW_YEAR, 3, days_of_week=WORKDAYS, index=LAST), "2026-01-30 2026-04-30 2026-07-31"),
+    (Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=tuple(DayOfWeek), index=LAST), "2026-01-31 2026-02-28 2026-03-31"),
+    (
+        Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(SATURDAY, SUNDAY), index=FOURTH),
+        "2026-01-11 2026-02-14 2026-03-14",
+    ),
+    (Rule(YEARLY_DAY, NEW_YEAR, month=6, day_of_month=30), "2026-06-30 2027-06-30"),
+    (Rule(YEARLY_DAY, NEW_YEAR, month=1, day_of_month=31), "2026-01-31 2027-01-31"),
+    (Rule(YEARLY_DAY, day("2026-03-01"), month=2, day_of_month=29), "2027-02-28 2028-02-29 2029-02-28"),
+    (Rule(YEARLY_DAY, NEW_YEAR, 2, month=4, day_of_month=31), "2026-04-30 2028-04-30"),
+    (
+        Rule(YEARLY_WEEKDAY, day("2026-03-09"), month=3, days_of_week=(SUNDAY,), index=SECOND),
+        "2027-03-14 2028-03-12",
+    ),
+    (
+        Rule(YEARLY_WEEKDAY, NEW_YEAR, 4, month=11, days_of_week=(THURSDAY,), index=FOURTH),
+        "2026-11-26 2030-11-28",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "expected"), EXAMPLES)
+def test_pattern(rule: Rule, expected: str) -> None:
+    """Each pattern finds the dates that Outlook users know."""
+    assert first_dates(rule, len(days(expected))) == days(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "expected"),
+    [
+        ("Daily", "2026-01-31", "2026-01-31 2026-02-01"),
+        ("Weekly", "2026-01-31", "2026-01-31 2026-02-07"),
+        ("Weekly", "2026-02-01", "2026-02-01 2026-02-08"),
+        ("Monthly", "2026-01-31", "2026-01-31 2026-02-28 2026-03-31"),
+        ("Yearly", "2028-02-29", "2028-02-29 2029-02-28 2030-02-28 2031-02-28 2032-02-29"),
+    ],
+)
+def test_simple(kind: str, start: str, expected: str) -> None:
+    """The words of flat events take what repeats from the start, and can be had back."""
+    rule = simple(Recurrence[kind], day(start), count=len(days(expected)))
+
+    assert settle(rule) == replace(rule, until=days(expected)[-1])
+    assert list(dates(settle(rule), date.min, date.max)) == days(expected)
+    assert word(rule) == Recurrence[kind]
+
+
+@pytest.mark.parametrize("kind", [Recurrence["None"], 5, -1])
+def test_no_kind(kind: int) -> None:
+    """What does not repeat has no rule."""
+    with pytest.raises(InvalidRequest, match="'Recurrence'"):
+        simple(kind, NEW_YEAR)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [*zip(PatternType, ("Daily", "Weekly", "Monthly", "Monthly", "Yearly", "Yearly"), strict=True)],
+)
+def test_word(pattern: int, expected: str) -> None:
+    """A flat event tells a pattern's period, not which days in it."""
+    assert word(Rule(pattern, NEW_YEAR)) == Recurrence[expected]
+
+
+# --- Settling ---
+
+
+def test_last_occurrence() -> None:
+    """The end of a rule is its last occurrence, whether it was given as a date or as a number."""
+    rule = Rule(MONTHLY_DAY, day("2026-01-20"), 2, day_of_month=31)
+
+    assert settle(replace(rule, until=day("2026-05-30"))).until == day("2026-03-31")
+    assert settle(replace(rule, until=day("2026-05-31"))).until == day("2026-05-31")
+    assert settle(replace(rule, until=day("2026-02-01"))).until == day("2026-01-31")
+    assert settle(replace(rule, count=3)).until == day("2026-05-31")
+    assert settle(rule).until is None
+
+
+def test_unused_members() -> None:
+    """What a pattern does not use is not looked at, nor kept; days are put in order."""
+    rule = Rule(DAILY, NEW_YEAR, 1, 77, 99, (0, 8), -1, 42)
+    weekly = Rule(WEEKLY, NEW_YEAR, 1, 77, 99, (SATURDAY, THURSDAY, SATURDAY), MONDAY, 42)
+
+    assert settle(rule) == Rule(DAILY, NEW_YEAR)
+    assert settle(weekly) == Rule(WEEKLY, NEW_YEAR, days_of_week=(THURSDAY, SATURDAY), first_day_of_week=MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("member", "rule"),
+    [
+        ("Type", Rule(0, NEW_YEAR)),
+        ("Type", Rule(7, NEW_YEAR)),
+        ("Interval", Rule(DAILY, NEW_YEAR, 0)),
+        ("Interval", Rule(DAILY, NEW_YEAR, 1000)),
+        ("DaysOfWeek", Rule(WEEKLY, NEW_YEAR)),
+        ("DaysOfWeek", Rule(WEEKLY, NEW_YEAR, days_of_week=(0,))),
+        ("DaysOfWeek", Rule(WEEKLY, NEW_YEAR, days_of_week=(MONDAY, 8))),
+        ("DaysOfWeek", Rule(MONTHLY_WEEKDAY, NEW_YEAR)),
+        ("DaysOfWeek", Rule(YEARLY_WEEKDAY, NEW_YEAR, month=1)),
+        ("FirstDayOfWeek", Rule(WEEKLY, NEW_YEAR, days_of_week=(MONDAY,), first_day_of_week=8)),
+        ("DayOfMonth", Rule(MONTHLY_DAY, NEW_YEAR)),
+        ("DayOfMonth", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=32)),
+        ("DayOfMonth", Rule(YEARLY_DAY, NEW_YEAR, month=1, day_of_month=-1)),
+        ("Month", Rule(YEARLY_DAY, NEW_YEAR, day_of_month=1)),
+        ("Month", Rule(YEARLY_WEEKDAY, NEW_YEAR, month=13, days_of_week=(MONDAY,))),
+        ("Index", Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(MONDAY,), index=0)),
+        ("Index", Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(MONDAY,), index=6)),
+        ("NumberOfOccurrences", Rule(DAILY, NEW_YEAR, count=0)),
+        ("NumberOfOccurrences", Rule(DAILY, NEW_YEAR, count=1000)),
+        ("NumberOfOccurrences", Rule(DAILY, day("9999-12-30"), count=3)),
+        ("NumberOfOccurrences", Rule(WEEKLY, day("9999-12-27"), days_of_week=(MONDAY, SATURDAY), count=2)),
+        ("EndDate", Rule(DAILY, NEW_YEAR, until=day("2025-12-31"))),
+        ("EndDate", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=15, until=day("2026-01-14"))),
+        ("EndDate", Rule(DAILY, NEW_YEAR, until=day("2026-01-03"), count=2)),
+        ("StartDate", Rule(MONTHLY_DAY, day("9999-12-31"), day_of_month=30)),
+        ("StartDate", Rule(WEEKLY, day("9999-12-31"), days_of_week=(SUNDAY,))),
+        ("StartDate", Rule(YEARLY_DAY, day("9999-02-01"), month=1, day_of_month=1)),
+    ],
+)
+def test_refused(member: str, rule: Rule) -> None:
+    """A rule that means nothing is refused, naming what is wrong with it."""
+    with pytest.raises(InvalidRequest, match=f"'{member}'"):
+        settle(rule)
+
+
+def test_ends_of_the_calendar() -> None:
+    """The first and the last day there are do not get in the way."""
+    weekly = settle(Rule(WEEKLY, date.min, 5, days_of_week=tuple(DayOfWeek)))
+    until = settle(Rule(MONTHLY_WEEKDAY, date.min, days_of_week=(MONDAY,), until=date.min)).until
+
+    assert weekly.start == date.min == until
+    assert list(dates(weekly, date.min, date(1, 2, 10))) == [
+        one for one in between(date.min, date(1, 2, 10)) if matches(weekly, one)
+    ]
+    assert list(dates(replace(weekly, interval=1), day("9999-12-30"), date.max)) == days("9999-12-30 9999-12-31")
+    assert list(dates(settle(Rule(DAILY, day("9999-12-30"))), date.min, date.max)) == days("9999-12-30 9999-12-31")
+    assert settle(Rule(WEEKLY, NEW_YEAR, days_of_week=(FRIDAY,), until=date.max)).until == day("9999-12-31")
+
+
+# --- Windows ---
+
+
+def test_includes() -> None:
+    """A date is in a series or it is not."""
+    rule = settle(Rule(WEEKLY, NEW_YEAR, 2, days_of_week=(THURSDAY,), until=day("2026-02-01")))
+
+    assert [one for one in days("2025-12-18 2026-01-01 2026-01-08 2026-01-29 2026-02-12") if includes(rule, one)] == (
+        days("2026-01-01 2026-01-29")
+    )
+
+
+def test_empty_window() -> None:
+    """Before its start, after its end and backwards there is nothing."""
+    rule = settle(Rule(DAILY, NEW_YEAR, count=3))
+
+    for since, until in (("2025-01-01", "2025-12-31"), ("2026-01-04", "2027-01-01"), ("2026-01-03", "2026-01-01")):
+        assert not list(dates(rule, day(since), day(until)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule(DAILY, day("1950-01-01")),
+        Rule(WEEKLY, day("1950-01-01"), days_of_week=(SUNDAY, WEDNESDAY)),
+        Rule(MONTHLY_DAY, day("1950-01-01"), day_of_month=3),
+        Rule(YEARLY_WEEKDAY, day("1950-01-01"), month=1, days_of_week=WORKDAYS),
+    ],
+)
+def test_age_costs_nothing(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One week a hundred years on looks at few dates, and at the right ones."""
+    settled = settle(rule)
+    seen: list[datetime] = []
+
+    original = dateutil.rrule.rrule.__iter__
+
+    def counted(rule: dateutil.rrule.rrule) -> Iterator[datetime]:
+        for moment in original(rule):
+            seen.append(moment)
+            yield moment
+
+    monkeypatch.setattr(dateutil.rrule.rrule, "__iter__", counted)
+    week = list(dates(settled, day("2050-01-02"), day("2050-01-08")))
+
+    assert week == [one for one in between(day("2050-01-02"), day("2050-01-08")) if matches(settled, one)]
+    assert 0 < len(week) <= len(seen) <= 8
+
+
+# --- Properties ---
+
+
+def between(since: date, until: date) -> Iterator[date]:
+    return (since + DAY * number for number in range((until - since).days + 1))
+
+
+def outlook_day(one: date) -> int:
+    return one.isoweekday() % 7 + 1
+
+
+def picked_in_month(rule: Rule, year: int, month: int) -> date:
+    """The one date that a monthly or yearly pattern picks in a month."""
+    everything = [date(year, month, number + 1) for number in range(monthrange(year, month)[1])]
+    if rule.pattern in (MONTHLY_DAY, YEARLY_DAY):
+        return everything[: rule.day_of_month][-1]
+    candidates = [one for one in everything if outlook_day(one) in rule.days_of_week]
+    return candidates[-1] if rule.index == LAST else candidates[rule.index - FIRST]
+
+
+def matches(rule: Rule, one: date) -> bool:
+    """Whether a settled rule has an occurrence on a day, read off a calendar on the wall."""
+    if one < rule.start or (rule.until is not None and one > rule.until):
+        return False
+    if rule.pattern == DAILY:
+        return (one - rule.start).days % rule.interval == 0
+    if rule.pattern == WEEKLY:
+        weeks = [(each.toordinal() - (rule.first_day_of_week - SUNDAY)) // 7 for each in (rule.start, one)]
+        return outlook_day(one) in rule.days_of_week and (weeks[1] - weeks[0]) % rule.interval == 0
+    if rule.pattern in (YEARLY_DAY, YEARLY_WEEKDAY):
+        due = one.month == rule.month and (one.year - rule.start.year) % rule.interval == 0
+    else:
+        due = ((one.year - rule.start.year) * 12 + one.month - rule.start.month) % rule.interval == 0
+    return due and one == picked_in_month(rule, one.year, one.month)
+
+
+FREQUENCIES = dict(
+    zip(
+        PatternType,
+        (
+            dateutil.rrule.DAILY,
+            dateutil.rrule.WEEKLY,
+            dateutil.rrule.MONTHLY,
+            dateutil.rrule.MONTHLY,
+            dateutil.rrule.YEARLY,
+            dateutil.rrule.YEARLY,
+        ),
+        strict=True,
+    )
+)
+WEEKDAYS = dict(zip(DayOfWeek, ("SU", "MO", "TU", "WE", "TH", "FR", "SA"), strict=True))
+
+
+def naive(rule: Rule, until: date) -> Iterator[date]:
+    """All dates of a settled rule up to a day, by dateutil from the start of the series."""
+    options: dict[str, Any] = {"wkst": getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(rule.first_day_of_week)])}
+    if rule.pattern in (WEEKLY, MONTHLY_WEEKDAY, YEARLY_WEEKDAY):
+        options["byweekday"] = [getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(one)]) for one in rule.days_of_week]
+    if rule.pattern in (MONTHLY_WEEKDAY, YEARLY_WEEKDAY):
+        options["bysetpos"] = -1 if rule.index == LAST else rule.index
+    if rule.pattern in (MONTHLY_DAY, YEARLY_DAY):
+        options |= {"bymonthday": range(min(28, rule.day_of_month), rule.day_of_month + 1), "bysetpos": -1}
+    if rule.pattern in (YEARLY_DAY, YEARLY_WEEKDAY):
+        options["bymonth"] = rule.month
+    last = until if rule.count is not None or rule.until is None else min(until, rule.until)
+    found = dateutil.rrule.rrule(
+        FREQUENCIES[PatternType(rule.pattern)],
+        dtstart=rule.start,
+        interval=rule.interval,
+        count=rule.count,
+        **options,
+    )
+    for moment in found:
+        if moment.date() > last:
+            return
+        yield moment.date()
+
+
+starts = st.dates(day("1980-01-01"), day("2040-12-31"))
+
+
+@st.composite
+def settled_rules(draw: st.DrawFn) -> Rule:
+    start = draw(starts)
+    rule = Rule(
+        pattern=draw(st.sampled_from(PatternType)),
+        start=start,
+        interval=draw(st.integers(1, 6) | st.integers(1, 60)),
+        month=draw(st.integers(1, 12)),
+        day_of_month=draw(st.integers(1, 31)),
+        days_of_week=tuple(draw(st.sets(st.sampled_from(DayOfWeek), min_size=1))),
+        first_day_of_week=draw(st.sampled_from(DayOfWeek)),
+        index=draw(st.sampled_from(WeekIndex)),
+    )
+    end = draw(st.sampled_from(["none", "until", "count"]))
+    if end == "until":
+        # Far enough for the first occurrence of any pattern.
+        return settle(replace(rule, until=start + DAY * draw(st.integers(367, 20_000))))
+    return settle(replace(rule, count=draw(st.integers(1, 60)))) if end == "count" else settle(rule)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> tuple[date, date]:
+    since = draw(starts)
+    return since, since + DAY * draw(st.integers(-5, 90) | st.integers(90, 1500))
+
+
+@UNHURRIED
+@given(settled_rules(), windows())
+def test_window(rule: Rule, window: tuple[date, date]) -> None:
+    """A window finds what going through the whole series finds in it, and what the calendar says."""
+    found = list(dates(rule, *window))
+
+    assert found == [one for one in naive(rule, window[1]) if one >= window[0]]
+    assert found == [one for one in between(*window) if matches(rule, one)]
+
+
+@UNHURRIED
+@given(settled_rules())
+def test_settled(rule: Rule) -> None:
+    """A settled rule starts and ends with an occurrence, is settled, and has the number of dates it says."""
+    assert settle(rule) == rule
+    assert matches(rule, rule.start)
+    if rule.until is not None:
+        assert matches(rule, rule.until)
+    if rule.count is not None:
+        assert len(list(dates(rule, date.min, date.max))) == rule.count
+
+
+@UNHURRIED
+@given(settled_rules(), st.integers(0, 400))
+def test_end_moves_back(rule: Rule, later: int) -> None:
+    """Any end is moved back to the last date that is an occurrence."""
+    end = rule.start + DAY * later
+    settled = settle(replace(rule, until=end, count=None))
+
+    endless = replace(rule, until=None, count=None)
+    assert settled.until == [one for one in between(rule.start, end) if matches(endless, one)][-1]
+
+
+@UNHURRIED
+@given(st.dates(), settled_rules())
+def test_start_moves_forward(start: date, rule: Rule) -> None:
+    """A start is moved to the first day that the pattern has, whatever the interval."""
+    try:
+        settled = settle(replace(rule, start=start, until=None, count=None))
+    except InvalidRequest:
+        assume(start.year == 9999)
+        return
+    each = replace(settled, start=start, interval=1)
+    assert settled.start == next(one for one in between(start, date.max) if matches(each, one))
+
+
+int32 = st.integers(-(2**31), 2**31 - 1)
+small = st.integers(-1, 40)
+
+
+@UNHURRIED
+@given(
+    st.builds(
+        Rule,
+        pattern=st.sampled_from(PatternType) | int32,
+        start=st.dates(),
+        interval=small | int32,
+        month=small | int32,
+        day_of_month=small | int32,
+        days_of_week=st.lists(st.integers(0, 8) | int32, max_size=8).map(tuple),
+        first_day_of_week=st.integers(0, 8) | int32,
+        index=st.integers(0, 6) | int32,
+        until=st.none() | st.dates(),
+        count=st.none() | small | int32,
+    )
+)
+def test_garbage(rule: Rule) -> None:
+    """Whatever a rule holds, it is settled or refused, and what was settled can be asked for dates."""
+    try:
+        settled = settle(rule)
+    except InvalidRequest:
+        return
+    assert settle(settled) == settled
+    assert next(dates(settled, date.min, date.max)) == settled.start >= rule.start
+    assert len(list(dates(settled, date.max - 40 * DAY, date.max))) <= 41
+
+
+# --- iCalendar ---
+
+
+def as_text(parts: dict[str, list[Any]], until: date | None) -> str:
+    text = ";".join(f"{name}={','.join(map(str, values))}" for name, values in parts.items())
+    return text if until is None else f"{text};UNTIL={until:%Y%m%d}T000000"
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Rule(DAILY, NEW_YEAR, count=3), "FREQ=DAILY;COUNT=3"),
+        (
+            Rule(WEEKLY, NEW_YEAR, 2, days_of_week=(FRIDAY, MONDAY), first_day_of_week=MONDAY),
+            "FREQ=WEEKLY;INTERVAL=2;WKST=MO;BYDAY=MO,FR",
+        ),
+        (Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=28), "FREQ=MONTHLY;BYMONTHDAY=28"),
+        (Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=30), "FREQ=MONTHLY;BYMONTHDAY=28,29,30;BYSETPOS=-1"),
+        (Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(TUESDAY,), index=SECOND), "FREQ=MONTHLY;BYDAY=2TU"),
+        (
+            Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(SUNDAY, SATURDAY), index=LAST),
+            "FREQ=MONTHLY;BYDAY=SU,SA;BYSETPOS=-1",
+        ),
+        (Rule(YEARLY_DAY, NEW_YEAR, month=1, day_of_month=31), "FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=31"),
+        (
+            Rule(YEARLY_DAY, NEW_YEAR, month=2, day_of_month=29),
+            "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=28,29;BYSETPOS=-1",
+        ),
+        (
+            Rule(YEARLY_WEEKDAY, NEW_YEAR, month=10, days_of_week=(SUNDAY,), index=LAST),
+            "FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU",
+        ),
+    ],
+)
+def test_parts(rule: Rule, expected: str) -> None:
+    """A rule in the words of an iCalendar file."""
+    assert as_text(parts_of(settle(rule)), None) == expected
+
+
+@UNHURRIED
+@given(settled_rules(), windows())
+def test_parts_mean_the_same(rule: Rule, window: tuple[date, date]) -> None:
+    """Who reads the parts finds the same dates."""
+    until = None if rule.count is not None else rule.until
+    start = datetime.combine(rule.start, datetime.min.time())
+    since, last = (datetime.combine(one, datetime.min.time()) for one in window)
+    read = dateutil.rrule.rrulestr(as_text(parts_of(rule), until), dtstart=start)
+
+    assert [one.date() for one in read.between(since, last, inc=True)] == list(dates(rule, *window))
+
+
+@UNHURRIED
+@given(settled_rules(), st.booleans())
+def test_parts_round_trip(rule: Rule, spelled: bool) -> None:
+    """The parts of a rule are read back as that rule, as values and as text."""
+    parts = parts_of(rule)
+    if spelled:
+        parts = {name.lower(): [str(value).lower() for value in values] for name, values in parts.items()}
+
+    assert settle(rule_of(parts, rule.start, rule.until)) == rule
+
+
+def parts(text: str) -> dict[str, list[str]]:
+    return {name: values.split(",") for name, _, values in (one.partition("=") for one in text.split(";"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FREQ=DAILY", Rule(DAILY, NEW_YEAR)),
+        ("FREQ=DAILY;WKST=SU;INTERVAL=3;COUNT=5", Rule(DAILY, NEW_YEAR, 3, count=5)),
+        ("FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR", Rule(WEEKLY, NEW_YEAR, days_of_week=WORKDAYS, first_day_of_week=MONDAY)),
+        ("FREQ=WEEKLY", Rule(WEEKLY, NEW_YEAR, days_of_week=(THURSDAY,), first_day_of_week=MONDAY)),
+        ("FREQ=WEEKLY;BYDAY=SU;WKST=SA", Rule(WEEKLY, NEW_YEAR, days_of_week=(SUNDAY,), first_day_of_week=SATURDAY)),
+        ("FREQ=MONTHLY", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=1)),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=31)),
+        ("FREQ=MONTHLY;BYMONTHDAY=31", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=31)),
+        ("FREQ=MONTHLY;BYMONTHDAY=30,29,28;BYSETPOS=-1", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=30)),
+        ("FREQ=MONTHLY;BYDAY=+1MO", Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(MONDAY,))),
+        ("FREQ=MONTHLY;BYDAY=-1FR", Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(FRIDAY,), index=LAST)),
+        ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=3", Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(MONDAY,), index=THIRD)),
+        ("FREQ=YEARLY", Rule(YEARLY_DAY, NEW_YEAR, month=1, day_of_month=1)),
+        ("FREQ=YEARLY;BYMONTH=5", Rule(YEARLY_DAY, NEW_YEAR, month=5, day_of_month=1)),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1", Rule(YEARLY_DAY, NEW_YEAR, month=2, day_of_month=31)),
+        (
+            "FREQ=YEARLY;BYMONTH=3;BYDAY=2SU",
+            Rule(YEARLY_WEEKDAY, NEW_YEAR, month=3, days_of_week=(SUNDAY,), index=SECOND),
+        ),
+        (
+            "FREQ=YEARLY;BYMONTH=3;BYDAY=SA,SU;BYSETPOS=4",
+            Rule(YEARLY_WEEKDAY, NEW_YEAR, month=3, days_of_week=(SATURDAY, SUNDAY), index=FOURTH),
+        ),
+        ("FREQ=YEARLY;BYDAY=1TH", Rule(YEARLY_WEEKDAY, NEW_YEAR, month=1, days_of_week=(THURSDAY,))),
+    ],
+)
+def test_rule_of(text: str, expected: Rule) -> None:
+    """Rules as other programs write them; what they leave open is taken from the start."""
+    assert rule_of(parts(text), NEW_YEAR, None) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INTERVAL=2",
+        "FREQ=",
+        "FREQ=HOURLY",
+        "FREQ=DAILY,WEEKLY",
+        "FREQ=DAILY;BYHOUR=9",
+        "FREQ=DAILY;BYMONTH=6",
+        "FREQ=DAILY;INTERVAL=2;BYDAY=MO",
+        "FREQ=DAILY;INTERVAL=often",
+        "FREQ=DAILY;INTERVAL=1,2",
+        "FREQ=DAILY;COUNT=1.5",
+        f"FREQ=DAILY;COUNT={'9' * 5000}",
+        "FREQ=WEEKLY;BYDAY=1MO",
+        "FREQ=WEEKLY;BYDAY=XX",
+        "FREQ=WEEKLY;BYDAY=MO,",
+        "FREQ=WEEKLY;BYDAY=MO;WKST=XX",
+        "FREQ=WEEKLY;BYDAY=MO,TU;BYSETPOS=1",
+        "FREQ=MONTHLY;BYMONTHDAY=1,15",
+        "FREQ=MONTHLY;BYMONTHDAY=1,15;BYSETPOS=-1",
+        "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR",
+        "FREQ=MONTHLY;BYMONTHDAY=5;BYSETPOS=2",
+        "FREQ=MONTHLY;BYMONTHDAY=,",
+        "FREQ=MONTHLY;BYMONTH=3;BYMONTHDAY=5",
+        "FREQ=MONTHLY;BYDAY=MO",
+        "FREQ=MONTHLY;BYDAY=MO,TU",
+        "FREQ=MONTHLY;BYDAY=1MO,1TU",
+        "FREQ=MONTHLY;BYDAY=1MO,1TU;BYSETPOS=1",
+        "FREQ=MONTHLY;BYDAY=5MO",
+        "FREQ=MONTHLY;BYDAY=-2MO",
+        "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1,2",
+        "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=5",
+        "FREQ=YEARLY;BYMONTHDAY=5",
+        "FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=5",
+        "FREQ=YEARLY;BYMONTH=5L",
+        "FREQ=YEARLY;BYYEARDAY=100",
+        "FREQ=YEARLY;BYWEEKNO=20",
+        "FREQ=YEARLY;BYMONTH=1;BYDAY=20MO",
+    ],
+)
+def test_no_outlook_pattern(text: str) -> None:
+    """What Outlook cannot repeat is refused."""
+    with pytest.raises(InvalidRequest, match="no equivalent in Outlook") as refusal:
+        rule_of(parts(text), NEW_YEAR, None)
+
+    assert len(refusal.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    "text", ["FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;COUNT=-1", "FREQ=MONTHLY;BYMONTHDAY=-2", "FREQ=YEARLY;BYMONTH=13"]
+)
+def test_read_but_not_settled(text: str) -> None:
+    """Numbers out of bounds are found when the rule is settled."""
+    with pytest.raises(InvalidRequest):
+        settle(rule_of(parts(text), NEW_YEAR, None))
+
+
+part_names = ["FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "BYHOUR"]
+part_values = (
+    st.integers(-40, 40)
+    | st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "YEARLY", "MO", "SU", "1MO", "-1FR", "99SU"])
+    | st.text(max_size=5)
+)
+
+
+@UNHURRIED
+@given(st.dictionaries(st.sampled_from(part_names), st.lists(part_values, max_size=4)), st.dates())
+def test_any_parts(given_parts: dict[str, list[Any]], start: date) -> None:
+    """Parts of whatever content are read or refused."""
+    try:
+        settled = settle(rule_of(given_parts, start, None))
+    except InvalidRequest:
+        return
+    assert settle(rule_of(parts_of(settled), settled.start, settled.until)) == settled
