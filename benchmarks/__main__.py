@@ -56,6 +56,26 @@ BOUNDED = {
 """Reads that look at more in a large mailbox: at 250 mails instead of 100, or at every mail with a word."""
 
 
+_EVENTS = "/apim/outlook/bench/datasets/calendars/v3/tables/Calendar/items"
+_CONTACTS = "/apim/outlook/bench/datasets/contacts/tables/Contacts/items?$top=10&$filter="
+_VIEW = "/apim/outlook/bench/datasets/calendars/v2/tables/items/calendarview?calendarId=Calendar"
+FEW, MANY = 100, 10_000
+ITEM_READS = {
+    "a week's view": Call("GET", f"{_VIEW}&startDateTimeOffset=2026-03-02&endDateTimeOffset=2026-03-09"),
+    "contacts by surname": Call("GET", f"{_CONTACTS}Surname%20eq%20'Zeppelin'"),
+    "contacts by start of name": Call("GET", f"{_CONTACTS}startswith(DisplayName,'Ann7')"),
+    "contacts by address": Call("GET", f"{_CONTACTS}EmailAddresses/any(e:%20e/Address%20eq%20'zeppelin@example.com')"),
+    "events of a day": Call(
+        "GET", f"{_EVENTS}?$top=10&$filter=Start%20ge%20'2026-03-02'%20and%20Start%20lt%20'2026-03-03'"
+    ),
+}
+CREATE = Call(
+    "POST",
+    _EVENTS,
+    orjson.dumps({"Subject": "Review", "Start": "2031-03-04T10:00:00Z", "End": "2031-03-04T11:00:00Z"}),
+)
+
+
 @dataclass
 class Running:
     """A server in a process of its own, on the first core."""
@@ -107,6 +127,25 @@ def flatness(small: Running, large: Running) -> None:
     compare("skip 90 % (V1)", large, _deep(LARGE), small, _deep(SMALL))
 
 
+def items() -> None:
+    """Calendars and contacts: ratios to a bare route, and a hundred items against ten thousand."""
+    with running("items", str(FEW)) as few, running("items", str(MANY)) as many:
+        print(f"Calendars and contacts, {MANY:,} of each, against a bare route with the same bytes:")
+        for name, call in ITEM_READS.items():
+            with running("bare", "-", fetch(many.port, call)) as bare:
+                compare(name, many, call, bare, Call("GET", "/"))
+        with running("bare", "-", fetch(many.port, CREATE)) as bare:
+            compare("create an event", many, CREATE, bare, Call("POST", "/", CREATE.body))
+        print(f"... and against {FEW} of each (1.00 is flat):")
+        for name, call in ITEM_READS.items():
+            compare(name, many, call, few, call)
+        compare("create an event", many, CREATE, few, CREATE)
+    with running("live", str(MANY)) as live, running("items", str(FEW)) as few:
+        view = ITEM_READS["a week's view"]
+        print(f"Not flat: {MANY // 50} series that all occur in the week, against 2.")
+        compare("a week's view", live, view, few, view)
+
+
 def _deep(size: int) -> Call:
     return Call("GET", f"{_FIRST}?{_EVERY}&skip={size * 9 // 10}&top=10")
 
@@ -149,6 +188,7 @@ def main() -> None:
         ratios(small, large)
         flatness(small, large)
         fresh_sandbox(small)
+    items()
     start_up()
     layers()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import uvicorn
@@ -15,8 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from emulator import enums
 from emulator.app import create_app
 from emulator.clock import microseconds
+from emulator.mailbox import recurrence
+from emulator.mailbox.contact import Card
+from emulator.mailbox.event import Details, Series
 from emulator.mailbox.message import Address, Attachment, Mail
 from emulator.seeds import Seed, SeedMail
 from emulator.serving import config_of
@@ -62,6 +67,60 @@ def emulator(count: int) -> ASGIApp:
     return app
 
 
+WEEK = datetime(2026, 3, 2, tzinfo=UTC)
+IN_WEEK, SERIES_IN_WEEK = 20, 2
+
+
+def events(count: int, live_series: int) -> Iterator[Series]:
+    """`count` events and a series for every fifty of them; the week of WEEK holds the same in every size."""
+    for index in range(count):
+        in_week = index < IN_WEEK
+        start = WEEK + (timedelta(hours=8 * index) if in_week else timedelta(days=10 + index % 700, hours=index % 9))
+        if index % 2 and not in_week:
+            start -= timedelta(days=720)
+        yield Series(_event(f"Meeting {index}", start))
+    for index in range(count // 50):
+        if index < live_series:
+            start, until = WEEK - timedelta(weeks=100) + timedelta(hours=index % 90), None
+        else:
+            start = WEEK - timedelta(days=400 + index)
+            until = (start + timedelta(days=300)).date()
+        rule = recurrence.settle(recurrence.simple(enums.Recurrence["Weekly"], start.date(), until))
+        yield Series(replace(_event(f"Series {index}", start), rule=rule))
+
+
+def _event(subject: str, start: datetime) -> Details:
+    begin = microseconds(start)
+    return Details(subject=subject, start=begin, end=begin + 1_800_000_000, body="<p>Agenda</p>", location="Room 1")
+
+
+def cards(count: int) -> Iterator[Card]:
+    """Contacts of which one has the surname Zeppelin."""
+    for index in range(count):
+        surname = "Zeppelin" if index == count // 2 else f"Person{index}"
+        yield Card(
+            given_name=f"Ann{index % 50}",
+            surname=surname,
+            company_name=f"Company {index % 30}",
+            email_addresses=(Address(f"{surname.lower()}@example.com", surname),),
+        )
+
+
+def items(count: int, live_series: int = SERIES_IN_WEEK) -> ASGIApp:
+    """The emulator with one mailbox of `count` events and as many contacts."""
+    app = create_app(Settings())
+    sandboxes = app.state.sandboxes
+    seed = Seed(
+        address="bench@example.com",
+        display_name="Bench",
+        calendars={"Calendar": list(events(count, live_series))},
+        contacts={"Contacts": list(cards(count))},
+    )
+    sandboxes.default.plant(seed, "bench")
+    sandboxes.refresh(sandboxes.default)
+    return app
+
+
 def bare(body: bytes) -> ASGIApp:
     """One route that answers `body`, whatever it is asked."""
 
@@ -74,7 +133,13 @@ def bare(body: bytes) -> ASGIApp:
 def main(kind: str, argument: str) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
-    app = emulator(int(argument)) if kind == "emulator" else bare(sys.stdin.buffer.read())
+    kinds: dict[str, Callable[[], ASGIApp]] = {
+        "emulator": lambda: emulator(int(argument)),
+        "items": lambda: items(int(argument)),
+        "live": lambda: items(int(argument), live_series=int(argument)),
+        "bare": lambda: bare(sys.stdin.buffer.read()),
+    }
+    app = kinds[kind]()
     server = uvicorn.Server(config_of(app, port=0))
 
     async def run() -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from emulator.settings import Settings, options
 
 _URL = "OUTLOOK_EMULATOR_URL"
+_SHELVES = {"ics": ("calendars", "Calendar"), "vcf": ("contactfolders", "Contacts")}
+"""What each kind of file goes into: its name in the admin API, and the one that every mailbox has."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,10 +72,25 @@ def _client_commands(commands: Any) -> None:
     seed.add_argument("--sandbox", default="default")
     seed.add_argument("--url", **url)
     seed.set_defaults(run=_seed)
+    bring = commands.add_parser("import", help="bring a file of events (.ics) or contacts (.vcf) into a mailbox")
+    bring.add_argument("file", help="the file")
+    _place(bring, url)
+    bring.set_defaults(run=_import)
+    carry = commands.add_parser("export", help="print a calendar (ics) or a contact folder (vcf) of a mailbox")
+    carry.add_argument("format", choices=sorted(_SHELVES), help="which of the two")
+    _place(carry, url)
+    carry.set_defaults(run=_export)
     reset = commands.add_parser("reset", help="start a sandbox over: keep connections, reload samples, drop the rest")
     reset.add_argument("--sandbox", default="default")
     reset.add_argument("--url", **url)
     reset.set_defaults(run=_reset)
+
+
+def _place(command: Any, url: dict[str, str]) -> None:
+    command.add_argument("--connection", required=True, help="connection id of the mailbox")
+    command.add_argument("--folder", default="", help="calendar or contact folder (default: the one every mailbox has)")
+    command.add_argument("--sandbox", default="default")
+    command.add_argument("--url", **url)
 
 
 def _local() -> str:
@@ -134,6 +151,31 @@ def _reset(given: argparse.Namespace) -> int:
     return _report(given, _call("POST", f"{_sandbox(given)}/reset"))
 
 
+def _import(given: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    suffix = Path(given.file).suffix.lower().removeprefix(".")
+    if suffix not in _SHELVES:
+        return _fail(f"{given.file} ends neither in .ics nor in .vcf")
+    try:
+        content = Path(given.file).read_bytes()
+    except OSError as error:
+        return _fail(f"{given.file} cannot be read: {error.strerror}")
+    return _report(given, _call("POST", f"{_shelf(given, suffix)}/import", content))
+
+
+def _export(given: argparse.Namespace) -> int:
+    return _report(given, _call("GET", f"{_shelf(given, given.format)}/export"))
+
+
+def _shelf(given: argparse.Namespace, format: str) -> str:
+    from urllib.parse import quote
+
+    kind, default = _SHELVES[format]
+    connection, folder = (quote(part, safe="") for part in (given.connection, given.folder or default))
+    return f"{_sandbox(given)}/connections/{connection}/{kind}/{folder}"
+
+
 def _sandbox(given: argparse.Namespace) -> str:
     from urllib.parse import quote
 
@@ -158,7 +200,7 @@ def _call(method: str, url: str, body: object = None) -> tuple[int, str]:
     from urllib.error import HTTPError
     from urllib.request import ProxyHandler, Request, build_opener
 
-    data = None if body is None else json.dumps(body).encode()
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     scheme, separator, rest = url.partition("://")
     url = scheme + separator + rest.replace("//", "/")
     try:

@@ -32,6 +32,8 @@ class IdKind(IntEnum):
 _LAYOUT = Struct(">9sBIQB")
 _ITEM = urlsafe_b64decode("AQMkADAwATEx")
 _CONVERSATION = urlsafe_b64decode("AAQkADAwATEx")
+_CHANGE_KEY = Struct(">6sQI")
+_CHANGE_KEY_START = b"\x11\x00\x00\x00\x16\x00"
 _MASK = 2**64 - 1
 _LARGEST_KEY = 2**63 - 1
 # Odd, so multiplying is a permutation of 64-bit numbers that its inverse undoes: ids look random yet need no table.
@@ -70,6 +72,11 @@ def decode(kind: IdKind, mailbox_id: int, text: str, name: str) -> int:
     if found != kind or owner != mailbox_id:
         raise NotFound()
     return key
+
+
+def change_key(key: int, version: int) -> str:
+    """A text that is another after every change of an item; it begins as recorded ones do."""
+    return b2a_base64(_CHANGE_KEY.pack(_CHANGE_KEY_START, key, version), newline=False).decode("ascii")
 
 
 def looks_like_id(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from emulator.clock import Clock, SystemClock
 from emulator.errors import Conflict, InvalidRequest, NotFound
-from emulator.mailbox import addresses, changes, delivery, find, folders, invitations
+from emulator.mailbox import addresses, calendar, changes, contacts, delivery, find, folders, invitations, shelves
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from emulator.settings import Settings
 from emulator.store import sql
@@ -106,6 +106,12 @@ class Sandbox:
                     is_read=one.is_read,
                     is_flagged=one.is_flagged,
                 )
+            for name, series in seed.calendars.items():
+                calendar.bring_in(mailbox, shelves.ensure(mailbox, shelves.CALENDARS, name), series)
+            for name, cards in seed.contacts.items():
+                folder = shelves.ensure(mailbox, shelves.CONTACT_FOLDERS, name)
+                for card in cards:
+                    contacts.insert(mailbox, folder.id, card)
             find.catch_up(mailbox)
         return owner
 

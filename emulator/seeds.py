@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.clock import microseconds
 from emulator.enums import Importance
 from emulator.errors import InvalidRequest
+from emulator.mailbox.contact import Card
+from emulator.mailbox.event import Series
 from emulator.mailbox.message import Address, Attachment, Mail
 
+T = TypeVar("T")
+
 _FILE = "mailbox.toml"
-_SEED_KEYS = frozenset({"address", "display_name", "folders", "mail", "generate"})
+_SEED_KEYS = frozenset({"address", "display_name", "folders", "mail", "calendar", "contacts", "generate"})
+_SHELF_KEYS = frozenset({"name", "files"})
 _PLACE_KEYS = frozenset({"folder", "received", "read", "flagged"})
 _TEXT_KEYS = ("from", "to", "cc", "bcc", "subject", "text", "html", "importance", "message_id", "in_reply_to")
 _MAIL_KEYS = frozenset({*_TEXT_KEYS, "references", "attachments"}) | _PLACE_KEYS
@@ -38,12 +43,17 @@ class SeedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """A sample mailbox. `folders` are paths from the top; mails bring along the further folders they lie in."""
+    """A sample mailbox. `folders` are paths from the top; mails bring along the further folders they lie in.
+
+    `calendars` and `contacts` hold what lies in each calendar and contact folder, by its name.
+    """
 
     address: str
     display_name: str
     folders: tuple[tuple[str, ...], ...] = ()
     mails: tuple[SeedMail, ...] = ()
+    calendars: Mapping[str, Sequence[Series]] = field(default_factory=dict)
+    contacts: Mapping[str, Sequence[Card]] = field(default_factory=dict)
 
 
 def names() -> tuple[str, ...]:
@@ -131,7 +141,36 @@ def _seed(table: _Table, directory: Path) -> Seed:
     if "generate" in table.values:
         mails.extend(_generated(table, owner))
     folders = tuple(table.folder(path) for path in table.items("folders"))
-    return Seed(address=owner.address, display_name=owner.name, folders=folders, mails=tuple(mails))
+    return Seed(
+        address=owner.address,
+        display_name=owner.name,
+        folders=folders,
+        mails=tuple(mails),
+        calendars=_shelves(table, "calendar", directory, _events),
+        contacts=_shelves(table, "contacts", directory, _cards),
+    )
+
+
+def _shelves(table: _Table, key: str, directory: Path, parse: Callable[[bytes], list[T]]) -> dict[str, list[T]]:
+    """What the files of each calendar or contact folder hold."""
+    found: dict[str, list[T]] = {}
+    for values in table.tables(key, _SHELF_KEYS):
+        contents = found.setdefault(values.text("name"), [])
+        for file in values.items("files"):
+            contents.extend(parse(_content(values, str(file), directory)))
+    return found
+
+
+def _events(raw: bytes) -> list[Series]:
+    from emulator.mailbox import ics
+
+    return ics.parse(raw)
+
+
+def _cards(raw: bytes) -> list[Card]:
+    from emulator.mailbox import vcf
+
+    return vcf.parse(raw)
 
 
 def _mail_tables(table: _Table) -> Iterator[_Table]:
@@ -154,12 +193,15 @@ def _mail(table: _Table, directory: Path, owner: Address) -> SeedMail:
 def _from_file(table: _Table, directory: Path) -> Mail:
     from emulator.mailbox.mime import parse
 
-    file = table.text("file")
+    return parse(_content(table, table.text("file"), directory))
+
+
+def _content(table: _Table, file: str, directory: Path) -> bytes:
     for base in (directory.resolve(), _fixtures().resolve()):
         path = (base / file).resolve()
         if path.is_relative_to(base) and path.is_file():
-            return parse(path.read_bytes())
-    raise table.refusal(f"there is no file '{file}' beside it or among the sample mails")
+            return path.read_bytes()
+    raise table.refusal(f"there is no file '{file}' beside it or among the samples")
 
 
 def _written_here(table: _Table, owner: Address, received: int) -> Mail:

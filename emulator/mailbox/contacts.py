@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
-from struct import Struct
 from typing import Any
 
 import orjson
@@ -23,9 +21,6 @@ from emulator.store import filters, sql
 from emulator.store.records import Contact, Shelf
 
 _LISTS = ("email_addresses", "im_addresses", "home_phones", "business_phones", "categories")
-_CHANGE_KEY = Struct(">6sQI")
-# What recorded change keys begin with.
-_CHANGE_KEY_START = b"\x11\x00\x00\x00\x16\x00"
 
 
 def tables(mailbox: Mailbox) -> list[Listed]:
@@ -35,8 +30,7 @@ def tables(mailbox: Mailbox) -> list[Listed]:
 
 def table(mailbox: Mailbox, *, table: str) -> Listed:
     """One contact folder, by id or name. Raises InvalidId, FolderNotFound."""
-    id = mailbox.id_of(IdKind.CONTACT_FOLDER, _folder_id(mailbox, table))
-    return next(one for one in tables(mailbox) if one.id == id)
+    return shelves.table(mailbox, CONTACT_FOLDERS, table)
 
 
 def find(
@@ -126,11 +120,6 @@ def filled(card: Card) -> Card:
     display = _first(card.display_name, full, card.company_name, email, card.nick_name, card.file_as)
     surname_first = f"{_text(card.surname)}, {given}" if given and _text(card.surname) else None
     return replace(card, display_name=display, file_as=_first(card.file_as, surname_first, display))
-
-
-def change_key(contact: Contact) -> str:
-    """A text that is another after every change."""
-    return b64encode(_CHANGE_KEY.pack(_CHANGE_KEY_START, contact.id, contact.version)).decode()
 
 
 def _folder_id(mailbox: Mailbox, table: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import replace
-from struct import Struct
 from typing import Any
 
 from emulator.enums import EventType
@@ -15,7 +14,6 @@ from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
 from emulator.store.records import Event
 
-_CHANGE_KEY = Struct(">QI")
 _EWS_ID = b"\x00\x00\xff\xfb\xef\xbe"
 
 
@@ -87,11 +85,6 @@ def take_out(mailbox: Mailbox, event: Event) -> None:
 def exceptions(mailbox: Mailbox, master: Event) -> list[Event]:
     """The occurrences of a series that are kept by themselves, in order of their original start."""
     return [Event._make(row) for row in mailbox.db.all(sql.EXCEPTIONS, {"master_id": master.id})]
-
-
-def change_key(event: Event) -> str:
-    """A text that is another after every change."""
-    return b64encode(_CHANGE_KEY.pack(event.id, event.version)).decode()
 
 
 def _read(mailbox: Mailbox, key: int) -> Event:

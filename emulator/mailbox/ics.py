@@ -219,7 +219,7 @@ def _show_as(event: Component) -> int:
 
 
 def _stamp(text: str) -> int:
-    return microseconds(datetime.strptime(text, "%Y%m%dT%H%M%SZ"))
+    return microseconds(datetime.fromisoformat(text))
 
 
 def _reminder(event: Component, start: When, end: When, zones: Zones) -> int | None:

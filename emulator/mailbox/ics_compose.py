@@ -11,9 +11,9 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from icalendar import Alarm, Calendar, Event, Timezone, vCalAddress, vCategory, vDatetime, vRecur, vText
+from icalendar import Alarm, Calendar, Component, Event, Timezone, vCalAddress, vCategory, vRecur, vText
 
-from emulator.clock import moment
+from emulator.clock import iso_seconds, moment
 from emulator.enums import AttendeeType, Importance, ResponseType, ShowAs
 from emulator.errors import InvalidRequest
 from emulator.mailbox import recurrence
@@ -77,7 +77,8 @@ def compose(
 
     `now` (microseconds) becomes the time stamp; equal input gives equal bytes. `organizer` is who sends the message,
     for events that name no organizer of their own. Reading the file again gives the same events, except that times
-    lose their fraction of a second, line ends become `\\r\\n`, and a changed occurrence has the UID of its series.
+    lose their fraction of a second, line ends become `\\r\\n`, and a changed occurrence has the UID of its series;
+    a message keeps back its sender's own response and the old id of the item.
     Raises InvalidRequest for a message about an event that nobody organizes.
     """
     message = _Message(now, method.upper() if method else None, organizer)
@@ -91,7 +92,8 @@ def compose(
         for component in _components(one, number, message):
             calendar.add_component(component)
     calendar.subcomponents[:0] = _timezones(calendar, events)
-    return calendar.to_ical()
+    written: bytes = calendar.to_ical()
+    return written
 
 
 def _components(series: Series, number: int, message: _Message) -> Iterator[Event]:
@@ -121,6 +123,8 @@ def _component(details: Details, uid: str, message: _Message) -> Event:
     _add_moment(component, "DTEND", details.end, days_zone, details.is_all_day, end_zone)
     _add_texts(component, details)
     _add_status(component, details, message)
+    if not message.method:
+        _add_own(component, details)
     _add_people(component, details, message)
     _add_recurrence(component, details)
     if details.reminder is not None:
@@ -154,13 +158,7 @@ def _add_texts(component: Event, details: Details) -> None:
         component.add(HTML, _Text(details.body), parameters={"FMTTYPE": "text/html"})
     plain = plain_text(details.body) if details.is_html else details.body
     place = json.dumps(dict(details.place), sort_keys=True) if details.place is not None else ""
-    texts = {
-        "SUMMARY": details.subject,
-        "LOCATION": details.location,
-        "DESCRIPTION": plain,
-        ITEM_ID: details.external_id,
-        PLACE: place,
-    }
+    texts = {"SUMMARY": details.subject, "LOCATION": details.location, "DESCRIPTION": plain, PLACE: place}
     for name, text in texts.items():
         if text:
             component.add(name, _Text(text))
@@ -172,20 +170,21 @@ def _add_texts(component: Event, details: Details) -> None:
 
 def _add_status(component: Event, details: Details, message: _Message) -> None:
     component.add("PRIORITY", _PRIORITIES[Importance(details.importance)])
-    component.add(IMPORTANCE, _Text(details.importance))
+    component.add(IMPORTANCE, _Text(str(int(details.importance))))
     component.add("TRANSP", "TRANSPARENT" if details.show_as == ShowAs["Free"] else "OPAQUE")
     component.add(BUSY_STATUS, _Text(ShowAs(details.show_as).name.upper()))
     if details.is_cancelled or message.method == "CANCEL":
         component.add("STATUS", "CANCELLED")
     if not details.response_requested:
         component.add(RESPONSE_REQUESTED, _Text("FALSE"))
+
+
+def _add_own(component: Event, details: Details) -> None:
     component.add(RESPONSE, _Text(ResponseType(details.response).name))
     if details.responded is not None:
-        component.add(RESPONDED, _Text(_stamp(details.responded)))
-
-
-def _stamp(instant: int) -> str:
-    return vDatetime(moment(instant)).to_ical().decode()
+        component.add(RESPONDED, _Text(iso_seconds(details.responded)))
+    if details.external_id:
+        component.add(ITEM_ID, _Text(details.external_id))
 
 
 def _add_people(component: Event, details: Details, message: _Message) -> None:
@@ -220,7 +219,7 @@ def _attendee(attendee: Attendee, is_asked: bool) -> vCalAddress:
     if response not in _STATED:
         person.params[RESPONSE] = response.name
     if attendee.responded is not None:
-        person.params[RESPONDED] = _stamp(attendee.responded)
+        person.params[RESPONDED] = iso_seconds(attendee.responded)
     return person
 
 
@@ -250,13 +249,14 @@ def _alarm(reminder: int) -> Alarm:
     return alarm
 
 
-def _timezones(calendar: Calendar, series: list[Series]) -> list[Timezone]:
-    years = [moment(one.event.start).year for one in series]
-    years += [moment(details.end).year for one in series for details in (one.event, *one.changed.values())]
-    span = max(min(years, default=1970) - 1, 1), min(max([*years, _ENDLESS]) + 1, 9999)
+def _timezones(calendar: Calendar, series: list[Series]) -> list[Component]:
+    events = [details for one in series for details in (one.event, *one.changed.values())]
+    years = [moment(instant).year for details in events for instant in (details.start, details.end)]
+    span = max(min(years, default=_ENDLESS) - 1, 1), min(max([*years, _ENDLESS]) + 1, 9999)
     return [Timezone.from_ical(_timezone(name, *span)) for name in sorted(calendar.get_used_tzids() - {UTC})]
 
 
 @lru_cache(maxsize=256)
 def _timezone(name: str, first: int, last: int) -> bytes:
-    return Timezone.from_tzinfo(zone(name), name, date(first, 1, 1), date(last, 1, 1)).to_ical()
+    written: bytes = Timezone.from_tzinfo(zone(name), name, date(first, 1, 1), date(last, 1, 1)).to_ical()
+    return written

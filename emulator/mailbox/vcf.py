@@ -95,12 +95,25 @@ def _cards(text: str) -> Iterator[Card]:
 def _lines(text: str) -> Iterator[ContentLine]:
     if len(re.findall(r"^BEGIN:VCARD", text, re.IGNORECASE | re.MULTILINE)) > MAX_CARDS:
         raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
-    # Version 2.1 continues such lines in its own way, and reading that takes longer.
-    is_quoted = "quoted-printable" in text.lower()
     plain = re.sub(r"\r\n|\r", "\n", text)
-    for line, number in getLogicalLines(StringIO(plain), is_quoted):
+    # Version 2.1 continues its quoted lines in a way of its own, which vobject knows but takes long to read.
+    is_quoted = "quoted-printable" in text.lower()
+    for line, number in getLogicalLines(StringIO(plain)) if is_quoted else _unfolded(plain):
         if line.strip():
-            yield _content_line(line, number)
+            yield _content_line(line, number or 1)
+
+
+def _unfolded(text: str) -> Iterator[tuple[str, int]]:
+    """The lines with those that continue them, and their numbers."""
+    pieces: list[str] = []
+    first = 1
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line[:1] in (" ", "\t"):
+            pieces.append(line[1:])
+        else:
+            yield "".join(pieces), first
+            pieces, first = [line], number
+    yield "".join(pieces), first
 
 
 def _content_line(line: str, number: int) -> ContentLine:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
-from emulator.store import tables
+from emulator.store import item_tables, tables
 from emulator.store.records import (
     AttachmentFacts,
     Change,
@@ -54,11 +54,11 @@ message = _table(tables.MessageRow)
 change = _table(tables.ChangeRow)
 departure = _table(tables.Departure)
 indexed = _table(tables.Indexed)
-calendar = _table(tables.CalendarRow)
-event = _table(tables.EventRow)
-contact_folder = _table(tables.ContactFolderRow)
-contact = _table(tables.ContactRow)
-element = _table(tables.Element)
+calendar = _table(item_tables.CalendarRow)
+event = _table(item_tables.EventRow)
+contact_folder = _table(item_tables.ContactFolderRow)
+contact = _table(item_tables.ContactRow)
+element = _table(item_tables.Element)
 _ZERO: ColumnElement[Any] = literal_column("0")
 _ONE: ColumnElement[Any] = literal_column("1")
 

@@ -59,7 +59,7 @@ class BodyReader:
             if name not in named:
                 if name not in self._lenient:
                     raise InvalidRequest(f"The property '{path}{name}' is required.")
-                named[name] = ""
+                named[name] = [] if self._members[_folded(name)].is_list else ""
         return named
 
 

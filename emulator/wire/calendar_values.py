@@ -12,11 +12,11 @@ import orjson
 from emulator import enums
 from emulator.clock import iso_ticks, moment
 from emulator.errors import InvalidRequest
+from emulator.ids import change_key
 from emulator.mailbox import addresses
 from emulator.mailbox.event import Attendee, Rule
 from emulator.mailbox.event_input import Asked, read_day
 from emulator.mailbox.event_rows import attendees_of, rule_of
-from emulator.mailbox.event_store import change_key
 from emulator.mailbox.message import Address
 from emulator.mailbox.occurrences import master_wire_id, wire_id
 from emulator.mailbox.responses import Reply
@@ -112,7 +112,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
         "Body": {"ContentType": "HTML" if event.is_html else "Text", "Content": event.body},
         "BodyPreview": event.preview,
         "Categories": orjson.loads(event.categories),
-        "ChangeKey": change_key(event),
+        "ChangeKey": change_key(event.id, event.version),
         "DateTimeCreated": moment(event.created).isoformat(),
         "DateTimeLastModified": moment(event.modified).isoformat(),
         "End": moment(event.end_at).isoformat(),

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Required
+from typing import Annotated, Required
 
 from typing_extensions import TypedDict
 
 from emulator.wire.base import DateTime, Email, Schema
-
-
-class _OptionalList(Schema):
-    """A list that is declared as required while real callers leave it out: the empty text then stands for no entry."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        check = {"type": "no-info", "function": lambda value: [] if value == "" else value}
-        return {"type": "function-before", "function": check, "schema": handler(source)}
 
 
 class EmailAddress(TypedDict):
@@ -85,4 +77,4 @@ class Contact(ContactDetails):
     """A contact as it is written."""
 
     GivenName: Required[str]
-    HomePhones: Required[Annotated[list[str], _OptionalList(lenient=True)]]
+    HomePhones: Required[Annotated[list[str], Schema(lenient=True)]]

@@ -8,18 +8,17 @@ from typing import Any, cast
 
 import orjson
 
-from emulator.clock import iso_seconds, iso_ticks, microseconds
+from emulator.clock import iso_seconds, microseconds, moment
 from emulator.errors import InvalidRequest
-from emulator.ids import IdKind, encode
+from emulator.ids import IdKind, change_key, encode
 from emulator.mailbox.contact import Card
-from emulator.mailbox.contacts import change_key
 from emulator.mailbox.message import Address
 from emulator.mailbox.shelves import Listed
 from emulator.store import records
 from emulator.wire.base import snake_case
 from emulator.wire.contacts import Contact, ContactResponse, EmailAddress, PhysicalAddress
 from emulator.wire.metadata import EntityListResponse, Table, TableMetadata
-from emulator.wire.metadata_values import table_metadata
+from emulator.wire.metadata_values import listed, table_metadata
 
 _TEXTS = (
     *("FileAs", "DisplayName", "GivenName", "Initials", "MiddleName", "NickName", "Surname", "Title", "Generation"),
@@ -53,9 +52,9 @@ def card(shape: Contact) -> Card:
     )
 
 
-def tables(listed: Sequence[Listed]) -> EntityListResponse[Table]:
+def tables(found: Sequence[Listed]) -> EntityListResponse[Table]:
     """Contact folders, named by their ids; all members but the two names are recorded without being declared."""
-    return _list([{"Name": one.id, "DisplayName": one.name, "items": []} for one in listed])
+    return listed([{"Name": one.id, "DisplayName": one.name, "items": []} for one in found])
 
 
 def table(listed: Listed) -> TableMetadata:
@@ -65,12 +64,13 @@ def table(listed: Listed) -> TableMetadata:
 
 def contacts(found: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:
     """A page of contacts, in the envelope that tables come in."""
-    return _list([contact(one) for one in found])
+    return listed([contact(one) for one in found])
 
 
 def contact(stored: records.Contact) -> ContactResponse:
     """A contact as it is read: members in recorded order, its times under an undeclared second name as well."""
-    created, modified = iso_ticks(stored.created), iso_ticks(stored.modified)
+    # Recorded without a fraction; one is only shown where two changes would look alike.
+    created, modified = moment(stored.created).isoformat(), moment(stored.modified).isoformat()
     undeclared = {"CreatedDateTime": created, "LastModifiedDateTime": modified}
     declared: ContactResponse = {
         "Id": encode(IdKind.CONTACT, stored.mailbox_id, stored.id),
@@ -105,17 +105,11 @@ def contact(stored: records.Contact) -> ContactResponse:
         "YomiGivenName": stored.yomi_given_name,
         "YomiSurname": stored.yomi_surname,
         "Categories": orjson.loads(stored.categories),
-        "ChangeKey": change_key(stored),
+        "ChangeKey": change_key(stored.id, stored.version),
         "DateTimeCreated": created,
         "DateTimeLastModified": modified,
     }
     return cast(ContactResponse, undeclared | declared)
-
-
-def _list(value: Sequence[Any]) -> EntityListResponse[Any]:
-    """The envelope of tables and contacts (recorded); its links are always null, as everything comes at once."""
-    envelope: dict[str, Any] = {"value": value, "@odata.nextLink": None, "@odata.deltaLink": None}
-    return cast(EntityListResponse[Any], envelope)
 
 
 def _email_address(address: str, name: str) -> EmailAddress:

@@ -352,7 +352,7 @@ def settled_rules(draw: st.DrawFn) -> Rule:
     end = draw(st.sampled_from(["none", "until", "count"]))
     if end == "until":
         # Far enough for the first occurrence of any pattern.
-        return settle(replace(rule, until=start + DAY * draw(st.integers(367, 20_000))))
+        return settle(replace(rule, until=start + DAY * draw(st.integers(400, 20_000))))
     return settle(replace(rule, count=draw(st.integers(1, 60)))) if end == "count" else settle(rule)
 
 

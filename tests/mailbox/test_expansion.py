@@ -1,0 +1,137 @@
+"""Our expansion of series against the recurring-ical-events library, which reads what we export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+import icalendar
+import pytest
+import recurring_ical_events
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from emulator.clock import VirtualClock, microseconds, moment
+from emulator.enums import DayOfWeek, PatternType
+from emulator.errors import InvalidRequest
+from emulator.mailbox import calendar, event_store, ics, occurrences, recurrence, shelves
+from emulator.mailbox.event import Details, Rule, Series
+from emulator.mailbox.event_rows import instant, local
+from emulator.mailbox.mailbox import Mailbox
+from emulator.mailbox.shelves import CALENDARS
+from emulator.sandbox import Sandbox
+from emulator.settings import Settings
+from emulator.store.database import Database
+
+ZONES = ("UTC", "GMT Standard Time", "Pacific Standard Time", "AUS Eastern Standard Time", "India Standard Time")
+"""Two hemispheres, changes of the clocks in spring and autumn, half hours, and none of these."""
+EXAMPLES = 100
+DAYS = sorted(int(day) for day in DayOfWeek)
+
+
+@pytest.fixture(scope="module")
+def mailbox() -> Iterator[Mailbox]:
+    sandbox = Sandbox("expansion", Database(), VirtualClock(datetime(2026, 3, 2)), Settings())
+    yield sandbox.mailbox(sandbox.connect("me", "me@example.com"))
+    sandbox.close()
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    pattern = draw(st.sampled_from(list(PatternType)))
+    start = draw(st.dates(date(2019, 1, 1), date(2027, 12, 31)))
+    end = draw(st.sampled_from(["none", "until", "count"]))
+    named = pattern.name in ("Weekly", "RelativeMonthly", "RelativeYearly")
+    return Rule(
+        pattern,
+        start,
+        interval=draw(st.integers(1, 4 if "Yearly" in pattern.name else 14)),
+        month=draw(st.integers(1, 12)) if "Yearly" in pattern.name else 0,
+        day_of_month=draw(st.integers(1, 31)) if pattern.name.startswith("Absolute") else 0,
+        days_of_week=tuple(draw(st.sets(st.sampled_from(DAYS), min_size=1, max_size=5).map(sorted))) if named else (),
+        first_day_of_week=draw(st.sampled_from(DAYS)),
+        index=draw(st.integers(1, 5)) if pattern.name.startswith("Relative") else 1,
+        until=start + timedelta(days=draw(st.integers(40, 2500))) if end == "until" else None,
+        count=draw(st.integers(1, 60)) if end == "count" else None,
+    )
+
+
+@st.composite
+def series(draw: st.DrawFn, zone: str) -> Details:
+    try:
+        rule = recurrence.settle(draw(rules()))
+    except InvalidRequest:
+        assume(False)
+    all_day = draw(st.booleans())
+    at = time() if all_day else draw(st.times(time(0), time(23, 59))).replace(microsecond=0)
+    begin = datetime.combine(rule.start, at)
+    length = timedelta(days=draw(st.integers(1, 3))) if all_day else timedelta(minutes=draw(st.integers(0, 3000)))
+    return Details(
+        subject="Series",
+        start=instant(begin, zone),
+        end=instant(begin + length, zone),
+        start_zone=zone,
+        end_zone=zone,
+        is_all_day=all_day,
+        rule=rule,
+    )
+
+
+def ours(mailbox: Mailbox, made: Series, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    with mailbox.db.transaction():
+        home = shelves.default(mailbox, CALENDARS)
+        (event,) = calendar.bring_in(mailbox, home, [made])
+    found = occurrences.within(mailbox, home.id, microseconds(since), microseconds(until))
+    with mailbox.db.transaction():
+        event_store.remove(mailbox, event)
+    return sorted((moment(one.start_at), moment(one.end_at)) for one in found)
+
+
+def theirs(raw: bytes, details: Details, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """The library's occurrences as instants; dates are days in the event's zone."""
+
+    def as_instant(value: date | datetime) -> datetime:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return moment(instant(datetime.combine(value, time()), details.start_zone))
+
+    # A window of days takes in whatever a window of instants does, in any zone; the rest is taken out again.
+    wide = recurring_ical_events.of(icalendar.Calendar.from_ical(raw)).between(
+        since - timedelta(days=5), until + timedelta(days=5)
+    )
+    spans = ((as_instant(one.start), as_instant(one.end)) for one in wide)
+    return sorted(span for span in spans if span[0] < until and (span[1] > since or span[0] >= since))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
+    compared = 0
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal compared
+        details = data.draw(series(zone))
+        offset = data.draw(st.integers(-30, 1500))
+        since = datetime.combine(details.rule.start, time(), UTC) + timedelta(days=offset)  # type: ignore[union-attr]
+        until = since + timedelta(days=data.draw(st.integers(1, 200)))
+        added = details.start + data.draw(st.integers(0, 300)) * 3_600_000_000
+        starts = [microseconds(one) for one, _ in ours(mailbox, Series(details), since, until)]
+        excluded = tuple(data.draw(st.lists(st.sampled_from(starts), max_size=2, unique=True))) if starts else ()
+        if not details.is_all_day and data.draw(st.booleans()):
+            details = replace(details, added=(added,))
+        made = Series(replace(details, excluded=excluded))
+        raw = ics.compose([made], now=0)
+        compared += 1
+
+        assert ours(mailbox, made, since, until) == theirs(raw, details, since, until)
+
+    check()
+    assert compared >= EXAMPLES
+
+
+def test_the_times_compared_do_cross_a_change_of_the_clocks() -> None:
+    winter, summer = (instant(datetime(2026, month, 1, 9), "GMT Standard Time") for month in (1, 7))
+
+    assert local(winter, "UTC").hour != local(summer, "UTC").hour

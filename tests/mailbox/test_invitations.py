@@ -1,0 +1,278 @@
+"""Meetings through HTTP: copies in the attendees' calendars, mails about them, answers."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+import icalendar
+import pytest
+from azure.connectors.outlook import ResponseToEventInvite
+
+from tests.conftest import Connection, World
+
+V1 = "/datasets/calendars/tables/Calendar/items"
+
+
+def calendar_part(connection: Connection, mail: dict[str, Any]) -> tuple[Message, icalendar.Calendar]:
+    """The calendar form of a mail, as a mail program would find it."""
+    whole = message_from_bytes(connection.mime(mail["Id"]))
+    (part,) = (one for one in whole.walk() if one.get_content_type() == "text/calendar")
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return part, icalendar.Calendar.from_ical(content)
+
+
+def only_event(calendar: icalendar.Calendar) -> Any:
+    (event,) = calendar.walk("VEVENT")
+    return event
+
+
+def attendees(connection: Connection, event_id: str) -> dict[str, str]:
+    """Who answered what, from the first version's list of attendees."""
+    shown = connection.get(f"{V1}/{event_id}")["Attendees"]
+    return {one["EmailAddress"]["Address"]: one["Status"]["Response"] for one in shown}
+
+
+class TestInviting:
+    def test_an_attendee_gets_a_copy_and_a_mail(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet(
+            "Review", RequiredAttendees="bob@example.com", Body="<p>Bring <b>numbers</b></p>", ShowAs="Busy"
+        )
+
+        (copy,) = bob.events()
+        assert copy["Id"] != made["Id"]
+        assert (copy["Organizer"], copy["ResponseType"], copy["ShowAs"]) == ("alice@example.com", 5, 1)
+        same = ("Subject", "Start", "End", "TimeZone", "Body", "RequiredAttendees", "Location")
+        assert {name: copy[name] for name in same} == {name: made[name] for name in same}
+        mail = bob.mail()
+        assert (mail["Subject"], mail["From"], mail["To"]) == ("Review", "alice@example.com", "bob@example.com")
+        assert (mail["Body"], mail["Attachments"], mail["HasAttachment"]) == (made["Body"], [], False)
+        assert alice.mail("Sent Items")["Subject"] == "Review"
+        assert bob.view()[0]["ICalUId"] == alice.view()[0]["ICalUId"]
+
+    def test_the_mail_holds_a_real_calendar_part(self, alice: Connection, bob: Connection) -> None:
+        alice.meet("Review", RequiredAttendees="bob@example.com", OptionalAttendees="dan@example.org")
+
+        part, calendar = calendar_part(bob, bob.mail())
+
+        assert part.get_param("method") == "REQUEST"
+        assert calendar["METHOD"] == "REQUEST"
+        event = only_event(calendar)
+        assert event["UID"] == bob.view()[0]["ICalUId"]
+        assert str(event["ORGANIZER"]).lower() == "mailto:alice@example.com"
+        roles = {str(one).lower(): one.params["ROLE"] for one in event["ATTENDEE"]}
+        assert roles == {"mailto:bob@example.com": "REQ-PARTICIPANT", "mailto:dan@example.org": "OPT-PARTICIPANT"}
+
+    def test_those_outside_are_mailed_too(self, world: World, alice: Connection) -> None:
+        alice.meet("Review", RequiredAttendees="eve@example.org", ResourceAttendees="Room 5")
+
+        (departed,) = world.outbox()
+        assert departed["recipients"] == ["eve@example.org"]
+
+    @pytest.mark.parametrize("kind", ["Required", "Optional", "Resource"])
+    def test_every_kind_of_attendee_in_both_notations(self, alice: Connection, bob: Connection, kind: str) -> None:
+        flat = alice.meet("Flat", **{f"{kind}Attendees": "bob@example.com"})
+        said = [{"EmailAddress": {"Address": "bob@example.com", "Name": "Bob"}, "Type": kind}]
+        span = {"Start": "2026-03-05T10:00:00Z", "End": "2026-03-05T11:00:00Z"}
+        nested = alice.post(V1, {"Subject": "Nested", **span, "Attendees": said}).json()
+
+        assert alice.event(nested["Id"])[f"{kind}Attendees"] == "bob@example.com"
+        assert alice.get(f"{V1}/{flat['Id']}")["Attendees"][0]["Type"] == kind
+        assert [one["Subject"] for one in bob.events()] == ["Flat", "Nested"]
+
+    def test_nobody_invites_himself(self, alice: Connection) -> None:
+        made = alice.meet(RequiredAttendees="ALICE@example.com")
+
+        assert made["RequiredAttendees"] == ""
+        assert len(alice.events()) == 1
+        assert alice.mails() == []
+
+    def test_a_mailbox_made_later_finds_what_it_was_invited_to(self, world: World, alice: Connection) -> None:
+        alice.meet("Early", RequiredAttendees="late@example.com")
+        alice.meet("Off", RequiredAttendees="other@example.com")
+
+        late = world.connect("late")
+
+        assert [(one["Subject"], one["ResponseType"]) for one in late.events()] == [("Early", 5)]
+        assert late.mail()["Subject"] == "Early"
+
+    def test_a_broken_address_invites_nobody(self, alice: Connection, bob: Connection) -> None:
+        span = {"Start": "2026-03-05T10:00:00Z", "End": "2026-03-05T11:00:00Z"}
+        body = {"Subject": "x", **span, "RequiredAttendees": "bob@example.com", "OptionalAttendees": "nobody at all"}
+        answer = alice.http.post("/datasets/calendars/v3/tables/Calendar/items", json=body)
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] == "ErrorInvalidRecipients"
+        assert alice.events() == bob.events() == bob.mails() == []
+
+
+class TestAnswering:
+    @pytest.mark.parametrize(
+        ("said", "name", "shown"),
+        [
+            ("Accept", "Accepted", "Busy"),
+            ("accept", "Accepted", "Busy"),
+            ("Tentatively Accept", "TentativelyAccepted", "Tentative"),
+            ("Tentatively%20Accept", "TentativelyAccepted", "Tentative"),
+            ("TentativelyAccept", "TentativelyAccepted", "Tentative"),
+            ("tentativelyaccept", "TentativelyAccepted", "Tentative"),
+            ("Decline", "Declined", "Free"),
+        ],
+    )
+    def test_every_spelling(self, alice: Connection, bob: Connection, said: str, name: str, shown: str) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org", ShowAs="Busy")
+        (copy,) = bob.events()
+
+        bob.respond(copy["Id"], said)
+
+        answered = bob.event(copy["Id"])
+        assert (answered["ResponseType"], answered["ShowAs"]) == (name, shown)
+        assert not answered["ResponseTime"].startswith("0001")
+        assert attendees(alice, made["Id"]) == {"bob@example.com": name, "carol@example.org": "None"}
+        mail = alice.mail()
+        assert mail["From"] == "bob@example.com"
+        assert mail["Subject"].endswith(": Review")
+
+    def test_the_answer_holds_a_comment_and_a_reply(self, alice: Connection, bob: Connection) -> None:
+        alice.meet("Review", RequiredAttendees="bob@example.com")
+        bob.respond(bob.events()[0]["Id"], "Decline", Comment="On <holiday>", SendResponse=True)
+
+        mail = alice.mail()
+        part, calendar = calendar_part(alice, mail)
+
+        assert mail["Subject"] == "Declined: Review"
+        assert "On &lt;holiday&gt;" in mail["Body"]
+        assert part.get_param("method") == "REPLY"
+        event = only_event(calendar)
+        assert event["ATTENDEE"].params["PARTSTAT"] == "DECLINED"
+        assert event["UID"] == alice.view()[0]["ICalUId"]
+
+    def test_without_a_response_there_is_no_mail(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+
+        bob.sdk("respond_to_event_async", ResponseToEventInvite(send_response=False), bob.events()[0]["Id"], "Accept")
+
+        assert alice.mails() == []
+        assert attendees(alice, made["Id"]) == {"bob@example.com": "Accepted"}
+
+    def test_one_occurrence_can_be_answered(self, alice: Connection, bob: Connection) -> None:
+        alice.meet("Daily", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=3)
+        second = bob.view()[1]
+
+        bob.respond(second["Id"], "Decline")
+
+        assert [one["ResponseType"] for one in bob.view()] == ["NotResponded", "Declined", "NotResponded"]
+        theirs = alice.view()
+        assert [attendees(alice, one["Id"])["bob@example.com"] for one in theirs] == ["None", "Declined", "None"]
+
+    def test_no_answer_without_an_invitation(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet()
+        for connection, id, response, status in (
+            (alice, made["Id"], "Accept", 400),
+            (alice, made["Id"], "Perhaps", 400),
+            (bob, made["Id"], "Accept", 404),
+            (bob, "nonsense", "Accept", 400),
+        ):
+            answer = connection.http.post(f"/codeless/api/v2.0/me/events/{id}/{response}")
+            assert answer.status_code == status, answer.text
+
+
+class TestUpdating:
+    def test_a_new_time_reaches_the_copies_and_asks_again(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        (copy,) = bob.events()
+        bob.respond(copy["Id"], "Accept")
+
+        alice.change(made["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
+
+        moved = bob.event(copy["Id"])
+        assert moved["Start"].startswith("2026-03-06T10:00")
+        assert moved["ResponseType"] == "NotResponded"
+        assert attendees(alice, made["Id"]) == {"bob@example.com": "None"}
+        assert len(bob.mails()) == 2
+
+    def test_other_words_leave_the_answer(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        (copy,) = bob.events()
+        bob.respond(copy["Id"], "Accept")
+
+        alice.change(made["Id"], Location="Hall", Subject="Big review")
+
+        told = bob.event(copy["Id"])
+        assert (told["Location"], told["Subject"], told["ResponseType"]) == ("Hall", "Big review", "Accepted")
+        assert attendees(alice, made["Id"]) == {"bob@example.com": "Accepted"}
+
+    def test_what_is_personal_stays_at_home(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        (copy,) = bob.events()
+        bob.change(copy["Id"], Reminder=60)
+
+        alice.change(made["Id"], ShowAs="Oof", Reminder=5)
+        assert bob.event(copy["Id"])["Reminder"] == 60
+        assert len(bob.mails()) == 1
+
+        alice.change(made["Id"], Location="Hall")
+        assert bob.event(copy["Id"])["Reminder"] == 60
+
+    def test_a_guest_changes_only_the_own_copy(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+
+        bob.change(bob.events()[0]["Id"], Subject="Mine")
+
+        assert alice.event(made["Id"])["Subject"] == "Review"
+        assert alice.mails() == []
+
+    def test_guests_come_and_go(self, world: World, alice: Connection, bob: Connection) -> None:
+        carol = world.connect("carol")
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+
+        alice.change(made["Id"], RequiredAttendees="carol@example.com")
+
+        assert [one["Subject"] for one in bob.events()] == ["Canceled: Review"]
+        assert [one["Subject"] for one in bob.mails()] == ["Canceled: Review", "Review"]
+        assert [one["Subject"] for one in carol.events()] == ["Review"]
+        assert [one["Subject"] for one in carol.mails()] == ["Review"]
+
+    def test_a_new_guest_does_not_bother_the_old_one(self, world: World, alice: Connection, bob: Connection) -> None:
+        carol = world.connect("carol")
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+
+        alice.change(made["Id"], OptionalAttendees="carol@example.com")
+
+        assert len(bob.mails()) == len(carol.mails()) == 1
+        assert bob.events()[0]["OptionalAttendees"] == "carol@example.com"
+
+
+class TestCancelling:
+    def test_deletion_cancels_the_copies(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=2)
+
+        assert alice.http.delete(f"{V1}/{made['Id']}").status_code == 200
+
+        assert alice.events() == []
+        (copy,) = bob.get(V1)["value"]
+        assert (copy["Subject"], copy["IsCancelled"], copy["ShowAs"]) == ("Canceled: Review", True, "Free")
+        mail = bob.mails()[0]
+        part, calendar = calendar_part(bob, mail)
+        assert mail["Subject"] == "Canceled: Review"
+        assert part.get_param("method") == "CANCEL"
+        assert only_event(calendar)["STATUS"] == "CANCELLED"
+
+    def test_one_occurrence_is_cancelled_alone(self, alice: Connection, bob: Connection) -> None:
+        alice.meet("Daily", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=3)
+
+        alice.http.delete(f"{V1}/{alice.view()[1]['Id']}")
+
+        assert len(alice.view()) == 2
+        assert [one["Subject"] for one in bob.view()] == ["Daily", "Canceled: Daily", "Daily"]
+
+    def test_a_guest_who_deletes_a_copy_disturbs_nobody(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+
+        bob.http.delete(f"{V1}/{bob.events()[0]['Id']}")
+
+        assert bob.events() == []
+        assert alice.event(made["Id"])["Subject"] == "Review"
+        assert alice.mails() == []

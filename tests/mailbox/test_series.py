@@ -1,0 +1,259 @@
+"""Series through HTTP: wall-clock times across changes of the clocks, stable ids, and occurrences that differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Connection
+
+V1 = "/datasets/calendars/tables/Calendar/items"
+LONDON = {"TimeZone": "Europe/London"}
+
+
+def starts(events: list[dict[str, Any]]) -> list[str]:
+    """When events start, to the minute."""
+    return [one["Start"][:16] for one in events]
+
+
+def delete(alice: Connection, event_id: str) -> None:
+    answer = alice.http.delete(f"{V1}/{event_id}")
+    assert answer.status_code == 200, answer.text
+
+
+def status_of(alice: Connection, event_id: str) -> int:
+    return alice.http.get(f"/datasets/calendars/v2/tables/Calendar/items/{event_id}").status_code
+
+
+class TestExpansion:
+    def test_wall_clock_time_holds_across_a_change_of_the_clocks(self, alice: Connection) -> None:
+        alice.meet("Stand-up", "2026-03-27T09:00:00", **LONDON, Recurrence="Daily", NumberOfOccurrences=4)
+
+        assert starts(alice.view()) == [
+            "2026-03-27T09:00",
+            "2026-03-28T09:00",
+            "2026-03-29T08:00",
+            "2026-03-30T08:00",
+        ]
+
+    def test_lists_give_the_series_and_views_its_occurrences(self, alice: Connection) -> None:
+        made = alice.meet(Recurrence="Weekly", RecurrenceEnd="2026-03-25T00:00:00Z")
+
+        (listed,) = alice.events()
+        seen = alice.view()
+
+        assert (listed["Id"], listed["Recurrence"], listed["SeriesMasterId"]) == (made["Id"], 2, None)
+        assert listed["RecurrenceEnd"] == "2026-03-25T00:00:00.0000000+00:00"
+        assert starts(seen) == ["2026-03-04T10:00", "2026-03-11T10:00", "2026-03-18T10:00", "2026-03-25T10:00"]
+        assert {one["SeriesMasterId"] for one in seen} == {made["Id"]}
+        assert {one["Recurrence"] for one in seen} == {"None"}
+        assert len({one["Id"] for one in seen} | {made["Id"]}) == 5
+
+    def test_ids_of_occurrences_are_stable_and_can_be_read(self, alice: Connection) -> None:
+        alice.meet(Recurrence="Daily")
+
+        first = {one["Start"]: one["Id"] for one in alice.view("2026-03-10", "2026-03-13")}
+        second = {one["Start"]: one["Id"] for one in alice.view("2026-03-09", "2026-03-20")}
+
+        assert first.items() <= second.items()
+        for start, id in first.items():
+            assert alice.event(id)["Start"] == start
+        backend = alice.get(f"{V1}/{next(iter(first.values()))}")
+        assert (backend["Type"], backend["Recurrence"]) == ("Occurrence", None)
+
+    @pytest.mark.parametrize(
+        ("word", "expected"),
+        [
+            ("Daily", ["2026-01-31", "2026-02-01", "2026-02-02"]),
+            ("Weekly", ["2026-01-31", "2026-02-07", "2026-02-14"]),
+            ("Monthly", ["2026-01-31", "2026-02-28", "2026-03-31"]),
+            ("Yearly", ["2026-01-31", "2027-01-31", "2028-01-31"]),
+        ],
+    )
+    def test_the_flat_words(self, alice: Connection, word: str, expected: list[str]) -> None:
+        alice.meet(start="2026-01-31T10:00:00Z", Recurrence=word, NumberOfOccurrences=3)
+
+        assert [start[:10] for start in starts(alice.view("2026-01-01", "2029-01-01"))] == expected
+
+    @pytest.mark.parametrize(
+        ("pattern", "expected"),
+        [
+            ({"Type": "Daily", "Interval": 10}, ["03-02", "03-12", "03-22"]),
+            (
+                {"Type": "Weekly", "DaysOfWeek": ["Tuesday", "Thursday"], "Interval": 2},
+                ["03-03", "03-05", "03-17", "03-19", "03-31"],
+            ),
+            ({"Type": "AbsoluteMonthly", "DayOfMonth": 15}, ["03-15"]),
+            ({"Type": "RelativeMonthly", "DaysOfWeek": ["Friday"], "Index": "Last"}, ["03-27"]),
+            (
+                {
+                    "Type": "RelativeMonthly",
+                    "DaysOfWeek": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"],
+                    "Index": "First",
+                },
+                ["03-02"],
+            ),
+            ({"Type": "AbsoluteYearly", "Month": 3, "DayOfMonth": 31}, ["03-31"]),
+            ({"Type": "RelativeYearly", "Month": 3, "DaysOfWeek": ["Sunday"], "Index": "Second"}, ["03-08"]),
+        ],
+    )
+    def test_the_first_versions_patterns(self, alice: Connection, pattern: dict[str, Any], expected: list[str]) -> None:
+        body = {
+            "Subject": "Pattern",
+            "Start": "2026-03-02T10:00:00Z",
+            "End": "2026-03-02T10:30:00Z",
+            "Recurrence": {"Pattern": pattern, "Range": {"Type": "NoEnd"}},
+        }
+        made = alice.post(V1, body).json()
+
+        assert [start[5:10] for start in starts(alice.view())] == expected
+        # A series begins with the first date that its pattern has.
+        assert made["Start"][:10] == f"2026-{expected[0]}"
+
+    def test_an_endless_series_is_seen_far_away(self, alice: Connection) -> None:
+        alice.meet(start="1999-01-04T08:00:00", **LONDON, Recurrence="Weekly")
+
+        assert starts(alice.view("2049-07-01", "2049-07-13")) == ["2049-07-05T07:00", "2049-07-12T07:00"]
+
+    def test_all_day_series_keep_their_days(self, alice: Connection) -> None:
+        alice.meet(
+            start="2026-03-28",
+            End="2026-03-29",
+            IsAllDay=True,
+            TimeZone="Europe/Oslo",
+            Recurrence="Daily",
+            NumberOfOccurrences=3,
+        )
+
+        spans = [(one["Start"][5:16], one["End"][5:16]) for one in alice.view()]
+        assert spans == [
+            ("03-27T23:00", "03-28T23:00"),
+            ("03-28T23:00", "03-29T22:00"),
+            ("03-29T22:00", "03-30T22:00"),
+        ]
+
+    def test_long_occurrences_reach_into_a_window(self, alice: Connection) -> None:
+        alice.meet(start="2026-03-02T10:00:00Z", End="2026-03-06T10:00:00Z", Recurrence="Weekly")
+
+        assert starts(alice.view("2026-03-13T00:00:00Z", "2026-03-13T01:00:00Z")) == ["2026-03-09T10:00"]
+
+
+class TestOccurrences:
+    @pytest.fixture
+    def days(self, alice: Connection) -> list[dict[str, Any]]:
+        """Five occurrences on consecutive days from the second of March."""
+        alice.meet("Daily", "2026-03-02T10:00:00Z", Recurrence="Daily", NumberOfOccurrences=5)
+        return alice.view()
+
+    def test_a_changed_one_keeps_its_id_and_leaves_the_series(
+        self, alice: Connection, days: list[dict[str, Any]]
+    ) -> None:
+        (master,) = alice.events()
+        third = days[2]
+
+        changed = alice.change(third["Id"], Subject="Moved", Start="2026-03-04T15:00:00Z", End="2026-03-04T16:00:00Z")
+
+        assert (changed["Id"], changed["SeriesMasterId"]) == (third["Id"], master["Id"])
+        assert alice.event(third["Id"]) == changed
+        assert alice.get(f"{V1}/{third['Id']}")["Type"] == "Exception"
+        seen = alice.view()
+        assert [one["Subject"] for one in seen] == ["Daily", "Daily", "Moved", "Daily", "Daily"]
+        assert [one["Id"] for one in seen] == [one["Id"] for one in days]
+        (after,) = alice.events()
+        assert (after["Subject"], after["NumberOfOccurrences"]) == ("Daily", 5)
+
+    def test_one_moved_out_of_a_window_is_gone_from_it(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+        alice.change(days[1]["Id"], Start="2026-05-01T10:00:00Z", End="2026-05-01T11:00:00Z")
+
+        assert len(alice.view()) == 4
+        assert starts(alice.view("2026-05-01", "2026-05-02")) == ["2026-05-01T10:00"]
+
+    def test_a_deleted_one_stays_away(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+        delete(alice, days[0]["Id"])
+        alice.change(days[3]["Id"], Subject="Changed")
+        delete(alice, days[3]["Id"])
+
+        assert starts(alice.view()) == ["2026-03-03T10:00", "2026-03-04T10:00", "2026-03-06T10:00"]
+        for gone in (days[0], days[3]):
+            assert status_of(alice, gone["Id"]) == 404
+
+    def test_the_whole_body_of_an_occurrence_makes_no_series_of_it(
+        self, alice: Connection, days: list[dict[str, Any]]
+    ) -> None:
+        changed = alice.change(days[2]["Id"], **days[2] | {"Recurrence": "Weekly", "Subject": "x"})
+
+        assert changed["Recurrence"] == "None"
+        assert len(alice.view()) == 5
+
+    def test_deleting_the_series_takes_all_along(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+        alice.change(days[2]["Id"], Subject="Changed")
+        (master,) = alice.events()
+
+        delete(alice, master["Id"])
+
+        assert alice.view() == alice.events() == []
+        assert status_of(alice, days[2]["Id"]) == status_of(alice, days[0]["Id"]) == 404
+
+    def test_an_id_of_a_day_that_the_series_does_not_have(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+        (master,) = alice.events()
+        alice.change(master["Id"], NumberOfOccurrences=2)
+
+        assert len(alice.view()) == 2
+        assert status_of(alice, days[4]["Id"]) == 404
+
+
+class TestChangingASeries:
+    def test_what_does_not_move_it_keeps_its_exceptions(self, alice: Connection) -> None:
+        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
+        second = alice.view()[1]
+        alice.change(second["Id"], Subject="Special")
+
+        alice.change(made["Id"], Subject="Renamed", Location="Hall")
+
+        assert [one["Subject"] for one in alice.view()] == ["Renamed", "Special", "Renamed"]
+
+    def test_another_time_of_day_lets_go_of_them(self, alice: Connection) -> None:
+        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
+        _, second, third = alice.view()
+        alice.change(second["Id"], Subject="Special")
+        delete(alice, third["Id"])
+
+        alice.change(made["Id"], Start="2026-03-04T12:00:00Z", End="2026-03-04T13:00:00Z")
+
+        seen = alice.view()
+        assert [one["Subject"] for one in seen] == ["Daily"] * 3
+        assert starts(seen) == ["2026-03-04T12:00", "2026-03-05T12:00", "2026-03-06T12:00"]
+
+    def test_another_day_moves_a_plain_rule_along(self, alice: Connection) -> None:
+        made = alice.meet(Recurrence="Weekly", NumberOfOccurrences=2)
+
+        alice.change(made["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
+
+        assert starts(alice.view()) == ["2026-03-06T10:00", "2026-03-13T10:00"]
+
+    def test_a_single_event_becomes_a_series_and_back(self, alice: Connection) -> None:
+        made = alice.meet()
+
+        alice.change(made["Id"], Recurrence="Weekly", RecurrenceEnd="2026-03-20T00:00:00Z")
+        assert len(alice.view()) == 3
+        assert alice.get(f"{V1}/{made['Id']}")["Type"] == "SeriesMaster"
+
+        alice.change(made["Id"], Recurrence="None")
+        assert [one["Id"] for one in alice.view()] == [made["Id"]]
+        assert alice.get(f"{V1}/{made['Id']}")["Type"] == "SingleInstance"
+
+    def test_a_first_version_pattern_survives_a_flat_change(self, alice: Connection) -> None:
+        body = {
+            "Subject": "Twice a week",
+            "Start": "2026-03-03T10:00:00Z",
+            "End": "2026-03-03T11:00:00Z",
+            "Recurrence": {"Pattern": {"Type": "Weekly", "DaysOfWeek": ["Tuesday", "Thursday"]}},
+        }
+        made = alice.post(V1, body).json()
+        flat = alice.event(made["Id"])
+
+        alice.change(made["Id"], **flat | {"Subject": "Renamed"})
+
+        after = alice.get(f"{V1}/{made['Id']}")
+        assert (after["Subject"], after["Recurrence"]) == ("Renamed", made["Recurrence"])
