@@ -74,6 +74,7 @@ def curl(line: str, url: str) -> str:
     """What a curl command of the README prints, asked of `url` instead."""
     words = iter(shlex.split(line.replace("http://127.0.0.1:4365", url))[1:])
     method, headers, data, write, target = "GET", {}, None, "", ""
+    query = httpx.QueryParams()
     for word in words:
         if word == "-H":
             name, _, value = next(words).partition(": ")
@@ -82,23 +83,31 @@ def curl(line: str, url: str) -> str:
             given = next(words)
             data = (ROOT / given[1:]).read_bytes() if given.startswith("@") else given.encode()
             method = "POST"
+        elif word == "--data-urlencode":
+            query = query.add(*next(words).split("=", 1))
         elif word == "-X":
             method = next(words)
         elif word == "-w":
             write = next(words)
-        elif word != "-s":
+        elif word not in ("-s", "-G"):
             target = word
-    answer = httpx.request(method, target, headers=headers, content=data)
+    answer = httpx.request(method, httpx.URL(target).copy_merge_params(query), headers=headers, content=data)
     return answer.text + write.replace("%{http_code}", str(answer.status_code)).replace("\\n", "")
 
 
-def test_the_readme_gives_what_it_says(url: str) -> None:
-    """Pasted one after the other against a fresh server, the README's curl lines print what stands below them."""
-    lines = [(command, output) for command, output in commands() if command.startswith("curl")]
+def emulator(line: str, url: str) -> str:
+    """What a command of the emulator's own prints, asked of the server at `url`."""
+    command = [sys.executable, "-m", "emulator.cli", *shlex.split(line)[1:], "--url", url]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
 
-    assert len(lines) >= 9
+
+def test_the_readme_gives_what_it_says(url: str) -> None:
+    """Pasted one after the other against a fresh server, the README's lines print what stands below them."""
+    lines = [(command, output) for command, output in commands() if command.startswith(("curl", "outlook-emulator"))]
+
+    assert len(lines) >= 14
     for command, output in lines:
-        actual = curl(command, url)
+        actual = curl(command, url) if command.startswith("curl") else emulator(command, url)
         assert matches(output, actual), f"{command}\n{actual}"
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from emulator import odata
-from emulator.enums import Recurrence
+from emulator.enums import Recurrence, ResponseType
 from emulator.errors import InvalidRequest, NoSuchOperation, NotFound
 from emulator.ids import IdKind
 from emulator.mailbox import event_store, invitations, occurrences, recurrence, shelves
-from emulator.mailbox.event import Series
+from emulator.mailbox.event import Details, Series
 from emulator.mailbox.event_input import Asked, changed, clamp, new, read_time
-from emulator.mailbox.event_rows import details_of, local
+from emulator.mailbox.event_rows import details_of, is_own, local
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.shelves import CALENDARS, Listed
 from emulator.mailbox.vocabularies import EVENTS
@@ -159,15 +159,22 @@ def as_series(mailbox: Mailbox, event: Event) -> Series:
 
 
 def _bring_in(mailbox: Mailbox, calendar: Shelf, series: Series) -> Event:
-    event = series.event
+    event = _owned(mailbox, series.event)
     if event.rule is None and event.added:
         # Outlook has no series of mere dates: its start is made a rule that gives nothing but itself.
         first = local(event.start, event.start_zone).date()
         event = replace(event, rule=recurrence.settle(recurrence.simple(Recurrence["Daily"], first, count=1)))
     master = event_store.insert(mailbox, calendar.id, event)
     for original_start, details in series.changed.items():
-        event_store.insert_exception(mailbox, master, original_start, replace(details, uid=master.uid))
+        exception = replace(_owned(mailbox, details), uid=master.uid)
+        event_store.insert_exception(mailbox, master, original_start, exception)
     return master
+
+
+def _owned(mailbox: Mailbox, details: Details) -> Details:
+    """Details from elsewhere; of what its owner organizes, nobody waits for the owner's answer."""
+    is_guest = details.organizer is not None and not is_own(mailbox, details)
+    return details if is_guest else replace(details, response=ResponseType["Organizer"])
 
 
 def _change_occurrence(mailbox: Mailbox, event: Event, asked: Asked) -> Event:

@@ -572,7 +572,7 @@ def test_document_describes_the_verb(document, verb) -> None:
     names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path" and one["required"]]
 
     assert re.findall(r"\{(\w+)\}", verb.path) == names
-    assert (verb.accepts is not None) == ("requestBody" in operation)
+    assert bool(verb.accepts or verb.accepts_type) == ("requestBody" in operation)
     assert (verb.returns is not None) <= ("content" in operation["responses"][str(verb.status)])
     assert all(one["description"] for one in operation["responses"].values())
 

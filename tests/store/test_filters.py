@@ -152,6 +152,23 @@ def test_unknown_id_is_no_null(db: Database) -> None:
     assert [event] == ids(db, EVENTS, filter=f"Id in ('nonsense','k{event}')")
 
 
+def test_no_text_knows_case(db: Database) -> None:
+    """Columns that SQLite would compare with case, and what functions give, are compared without."""
+    upper, lower, other = (insert(db, EVENTS, plain(EVENTS, uid=uid)) for uid in ("B", "a", "C"))
+
+    assert [lower, upper, other] == ids(db, EVENTS, orderby="ICalUId")
+    assert [lower] == ids(db, EVENTS, filter="ICalUId eq 'A'")
+    assert [upper] == ids(db, EVENTS, filter="trim(ICalUId) eq 'b'")
+
+
+def test_parts_of_instants_before_1970(db: Database) -> None:
+    """A moment before 1970 belongs to the second that it lies in, not to the next one."""
+    contact = insert(db, CONTACTS, plain(CONTACTS, birthday=-1))
+
+    assert [contact] == ids(db, CONTACTS, filter="year(Birthday) eq 1969 and second(Birthday) eq 59")
+    assert [contact] == ids(db, CONTACTS, filter="month(Birthday) eq 12 and day(Birthday) eq 31")
+
+
 # --- Indexes ---
 
 PLANS = [
