@@ -22,16 +22,19 @@ from emulator.operations import OPERATIONS, mail
 from emulator.server.document import swagger
 from emulator.settings import ENVIRONMENT_PREFIX, options
 
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 READY = re.compile(r"outlook-emulator ready url=(http://\S+) store=(.+)\n")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 HEAVY = {"starlette", "uvicorn", "pydantic", "sqlmodel", "sqlalchemy", "orjson", "faker"}
-UNUSED = {"sqlalchemy", "sqlmodel", "faker", "email.policy", "emulator.mailbox.mime", "jinja2", "icalendar"}
-MAIL = {
+UNUSED = {"sqlalchemy", "sqlmodel", "faker", "email.policy", "emulator.mailbox.mime", "jinja2"}
+UNUSED |= {"icalendar", "vobject", "odata_query", "dateutil", "tzlocal"}
+CHOSEN = {
     *("SendEmail", "SendEmailV2", "GetEmails", "GetEmailsV2", "GetEmail", "DeleteEmail", "Move", "Flag", "MarkAsRead"),
     *("ReplyTo", "ReplyToV2", "ReplyToV3", "ForwardEmail", "GetAttachment"),
+    *("CalendarGetTables", "V3CalendarPostItem", "GetEventsCalendarViewV2", "RespondToEvent", "ContactPatchItem"),
     *("TestConnection", "OnFilePickerOpen", "OnFilePickerBrowse", "GetDataSets", "GetDataSetsMetadata"),
 }
-"""What this version serves: every mail operation, and what clients lean on."""
+"""Some of what this version serves: every mail operation, what clients lean on, and of calendars and contacts a few."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -242,8 +245,8 @@ def test_every_mail_operation_is_served() -> None:
     """All mail rows are served, deprecated ones included, and what clients lean on."""
     table = {row.id: row.served for row in OPERATIONS}
 
-    assert table.keys() >= MAIL
-    assert [] == [id for id in sorted(MAIL) if not table[id]]
+    assert table.keys() >= CHOSEN
+    assert [] == [id for id in sorted(CHOSEN) if not table[id]]
     assert [] == [row.id for row in mail.OPERATIONS if not row.served]
 
 
@@ -309,6 +312,32 @@ def test_seed_and_reset(url: str) -> None:
         json.loads(seeded.stdout)["address"],
     )
     assert (0, {"name": "one", "connections": ["mine"]}) == (reset.returncode, json.loads(reset.stdout))
+
+
+@pytest.mark.parametrize("file", ["ics/windows-zone.ics", "vcf/v4.vcf"])
+def test_import_and_export(url: str, file: str) -> None:
+    """A file goes into a mailbox, and comes out of it again."""
+    format = file[-3:]
+    httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
+    brought = run("import", str(FIXTURES / file), "--connection", "filed", "--url", url)
+    carried = run("export", format, "--connection", "filed", "--url", url)
+
+    assert (0, 0) == (brought.returncode, carried.returncode)
+    assert json.loads(brought.stdout)["ids"]
+    begin = {"ics": "BEGIN:VCALENDAR", "vcf": "BEGIN:VCARD"}[format]
+    assert carried.stdout.startswith(begin)
+
+
+def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
+    """What is no such file, is missing, broken or for nobody, is said in one line."""
+    broken = tmp_path / "broken.ics"
+    broken.write_text("hello")
+    for arguments, expected in (
+        (["mail.eml", "--connection", "x"], "mail.eml ends neither in .ics nor in .vcf"),
+        (["none.ics", "--connection", "x"], "none.ics cannot be read: No such file or directory"),
+        ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
+    ):
+        assert failure(run("import", *arguments, "--url", url)) == expected
 
 
 def test_seed_defaults(url: str) -> None:

@@ -92,7 +92,10 @@ def test_nobody_is_invited_by_a_file(alice: Connection, bob: Connection) -> None
         ("calendars/Calendar/import", b""),
         ("calendars/Calendar/import", b"hello"),
         ("calendars/Calendar/import", b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"),
-        ("calendars/Calendar/import", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"),
+        (
+            "calendars/Calendar/import",
+            b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        ),
         ("contactfolders/Contacts/import", b"BEGIN:VCARD\r\nVERSION:3.0\r\nEND:VCARD\r\n"),
         ("contactfolders/Contacts/import", b"\xff\xfe\x00"),
     ],

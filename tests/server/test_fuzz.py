@@ -170,6 +170,10 @@ def still_readable(app: Starlette) -> None:
         for file in mail["Attachments"]:
             path = f"/apim/outlook/alice/Mail/{mail['Id']}/Attachments/{file['Id']}"
             assert send(app, "GET", path.encode()).status == 200
+
+
+def items_still_readable(app: Starlette) -> None:
+    """Hold every way of reading Alice's calendar and contacts to a success."""
     for path in ("/datasets/calendars/tables/Calendar/items", "/datasets/contacts/tables/Contacts/items"):
         call(app, "GET", path)
     window = b"calendarId=Calendar&startDateTimeOffset=2026-01-01&endDateTimeOffset=2027-01-01"
@@ -261,6 +265,7 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     check()
     assert seen & {verb.status, 409} or verb.accepts or verb.accepts_type
     still_readable(app)
+    items_still_readable(app)
 
 
 def _aim(case: Any, known: dict[str, str]) -> None:
@@ -484,7 +489,7 @@ def accepted(app: Starlette, path: str, body: bytes, **headers: str) -> None:
 
     assert is_clean(answer)
     if answer.status < 300:
-        still_readable(app)
+        items_still_readable(app) if "/events/" in path or "/datasets/" in path else still_readable(app)
 
 
 @pytest.mark.parametrize("path", _BODIES)
