@@ -63,7 +63,7 @@ FEW, MANY = 100, 10_000
 ITEM_READS = {
     "a week's view": Call("GET", f"{_VIEW}&startDateTimeOffset=2026-03-02&endDateTimeOffset=2026-03-09"),
     "contacts by surname": Call("GET", f"{_CONTACTS}Surname%20eq%20'Zeppelin'"),
-    "contacts by start of name": Call("GET", f"{_CONTACTS}startswith(DisplayName,'Ann7')"),
+    "contacts by start of name": Call("GET", f"{_CONTACTS}startswith(Surname,'Zep')"),
     "contacts by address": Call("GET", f"{_CONTACTS}EmailAddresses/any(e:%20e/Address%20eq%20'zeppelin@example.com')"),
     "events of a day": Call(
         "GET", f"{_EVENTS}?$top=10&$filter=Start%20ge%20'2026-03-02'%20and%20Start%20lt%20'2026-03-03'"
