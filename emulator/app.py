@@ -14,6 +14,7 @@ from emulator.operations import OPERATIONS
 from emulator.sandbox import Sandboxes
 from emulator.server.admin import admin_routes
 from emulator.server.connector import Connector
+from emulator.server.webhooks import Webhooks
 from emulator.settings import Settings
 
 
@@ -29,14 +30,26 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
             sandboxes.seed(sandboxes.default, seed, connection_id)
 
+    webhooks = Webhooks(sandboxes)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        webhooks.wake_all()
         yield
+        await webhooks.close()
         sandboxes.close()
 
     app = Starlette(
-        routes=admin_routes(sandboxes),
-        middleware=[Middleware(Connector, operations=OPERATIONS, sandboxes=sandboxes, settings=settings)],
+        routes=admin_routes(sandboxes, webhooks),
+        middleware=[
+            Middleware(
+                Connector,
+                operations=OPERATIONS,
+                sandboxes=sandboxes,
+                settings=settings,
+                wrappers=(webhooks.waking, webhooks.validating),
+            )
+        ],
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes

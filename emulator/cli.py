@@ -14,6 +14,8 @@ from typing import Any
 from emulator.settings import Settings, options
 
 _URL = "OUTLOOK_EMULATOR_URL"
+_CLOCK: dict[str, dict[str, Any]] = {"freeze": {"freeze": True}, "follow": {"freeze": False}}
+"""What the admin API is told for each thing to do to a clock that needs no value."""
 _SHELVES = {"ics": ("calendars", "Calendar"), "vcf": ("contactfolders", "Contacts")}
 """What each kind of file goes into: its name in the admin API, and the one that every mailbox has."""
 
@@ -80,6 +82,12 @@ def _client_commands(commands: Any) -> None:
     carry.add_argument("format", choices=sorted(_SHELVES), help="which of the two")
     _place(carry, url)
     carry.set_defaults(run=_export)
+    clock = commands.add_parser("clock", help="show, move, freeze or release the clock of a sandbox")
+    clock.add_argument("action", nargs="?", default="show", choices=("show", "advance", "set", *_CLOCK))
+    clock.add_argument("value", nargs="?", help="to advance: a duration, as 1h30m or PT90M; to set: an ISO instant")
+    clock.add_argument("--sandbox", default="default")
+    clock.add_argument("--url", **url)
+    clock.set_defaults(run=_clock, misused=clock.error)
     reset = commands.add_parser("reset", help="start a sandbox over: keep connections, reload samples, drop the rest")
     reset.add_argument("--sandbox", default="default")
     reset.add_argument("--url", **url)
@@ -149,6 +157,16 @@ def _seed(given: argparse.Namespace) -> int:
 
 def _reset(given: argparse.Namespace) -> int:
     return _report(given, _call("POST", f"{_sandbox(given)}/reset"))
+
+
+def _clock(given: argparse.Namespace) -> int:
+    moves = given.action in ("advance", "set")
+    if moves != (given.value is not None):
+        given.misused(f"{given.action} takes {'a' if moves else 'no'} value")
+    url = f"{_sandbox(given)}/clock"
+    if given.action == "show":
+        return _report(given, _call("GET", url))
+    return _report(given, _call("POST", url, _CLOCK.get(given.action) or {given.action: given.value}))
 
 
 def _import(given: argparse.Namespace) -> int:

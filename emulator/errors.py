@@ -8,7 +8,8 @@ ConnectorError                400
 │   └── EncryptedReply        400  ErrorInvalidOperation
 ├── Unauthorized              401
 ├── AccessDenied              403  ErrorAccessDenied
-│   └── SendAsDenied          403  ErrorSendAsDenied
+│   ├── SendAsDenied          403  ErrorSendAsDenied
+│   └── BadSignature          403  ErrorAccessDenied
 ├── NotFound                  404  ErrorItemNotFound
 │   ├── FolderNotFound        404  ErrorFolderNotFound
 │   └── NoSuchOperation       404  ResourceNotFound
@@ -123,6 +124,12 @@ class SendAsDenied(AccessDenied):
             f"The user account which was used to submit this request does not have the right to send mail on behalf"
             f" of the specified sending account. (From: {address})"
         )
+
+
+class BadSignature(AccessDenied):
+    """A link that this emulator did not sign, or that was changed since."""
+
+    from_store = False
 
 
 class NotFound(ConnectorError):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from inspect import isawaitable
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from emulator.clock import Clock, SystemClock
+import orjson
+
+from emulator.clock import Clock, ClockState, SandboxClock, SystemClock
 from emulator.errors import Conflict, InvalidRequest, NotFound
 from emulator.mailbox import addresses, calendar, changes, contacts, delivery, find, folders, invitations, shelves
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
@@ -27,18 +31,35 @@ DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _SEEDS = "seeds"
+_CLOCK = "clock"
+
+
+class Due(Protocol):
+    """Something that happens in a sandbox because its time has come, not because a request asks for it.
+
+    `next_at` names the instant it waits for, in microseconds since 1970, or None. `run` does everything that is due by
+    `now`, at once or in what it returns: within one move of the clock the same instant does not come twice.
+    """
+
+    def next_at(self, sandbox: Sandbox) -> int | None: ...
+
+    def run(self, sandbox: Sandbox, now: int) -> Awaitable[None] | None: ...
 
 
 class Sandbox:
     """One world: database, clock, seeded chance, and the mailboxes its connections open.
 
-    Lives until it is deleted or the server stops; `close` it.
+    Its clock follows the one handed in until it is told otherwise; where the database is a file, that is kept in it.
+    `due` is what `move_clock` stops for. Lives until it is deleted or the server stops; `close` it.
     """
 
     def __init__(self, name: str, db: Database, clock: Clock, settings: Settings) -> None:
         self.name = name
         self.db = db
-        self.clock = clock
+        self.clock = SandboxClock(clock, partial(_keep_clock, db))
+        self.clock.restore(_kept_clock(db))
+        self.due: list[Due] = []
+        self._move: object | None = None
         self.settings = settings
         self.rules = Rules(
             max_mail_bytes=settings.max_mail_bytes,
@@ -48,6 +69,10 @@ class Sandbox:
             max_view_days=settings.max_view_days,
             keep_declined=settings.declined == "keep",
             ews_ids=settings.event_ids == "ews",
+            max_options=settings.max_options,
+            public_url=settings.public_url,
+            sandbox=name,
+            callback_hosts=settings.allowed_hosts,
         )
         self._start_chance()
 
@@ -116,7 +141,10 @@ class Sandbox:
         return owner
 
     def reset(self) -> None:
-        """Start over: connections and their owners stay, sample mailboxes are loaded afresh, all else goes."""
+        """Start over: connections and their owners stay, sample mailboxes are loaded afresh, all else goes.
+
+        The clock follows the server's again, which may take it back; a move of it that is under way ends there.
+        """
         from emulator.seeds import load
 
         # Loaded before anything is dropped: a sample's folder may be gone by now.
@@ -124,6 +152,8 @@ class Sandbox:
         kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
         with self.db.transaction():
             self.db.clear()
+            self._move = None
+            self.clock.restore(ClockState())
             self._start_chance()
             for id, (name, seed) in seeds.items():
                 self._plant(name, seed, id)
@@ -136,7 +166,32 @@ class Sandbox:
 
         return self._plant(name, load(name), connection_id)
 
+    async def move_clock(self, to: int) -> None:
+        """Let time pass until `to`, and run whatever is due on the way at its own instant; where one fails, time stays.
+
+        Raises ValueError as `SandboxClock.check` does, and Conflict while another move is under way or when the sandbox
+        is reset or deleted meanwhile.
+        """
+        if self._move is not None:
+            raise Conflict(f"The clock of the sandbox '{self.name}' is being moved already.")
+        with self.clock.held():
+            self.clock.check(to)
+            move = self._move = object()
+            try:
+                for due in self.clock.stops(to, self._waiting):
+                    if isawaitable(running := due.run(self, self.clock.now())):
+                        await running
+                    if self._move is not move:
+                        raise Conflict(f"The sandbox '{self.name}' was reset or deleted while its clock was moved.")
+            finally:
+                if self._move is move:
+                    self._move = None
+
+    def _waiting(self) -> list[tuple[int | None, Due]]:
+        return [(due.next_at(self), due) for due in self.due]
+
     def close(self) -> None:
+        self._move = None
         self.db.close()
 
     def _plant(self, name: str, seed: Seed, connection_id: str) -> Owner:
@@ -234,6 +289,17 @@ class Sandboxes:
     def all(self) -> list[Sandbox]:
         return list(self._by_name.values())
 
+    def clock_of(self, name: str | None = None, connection_id: str | None = None) -> Clock:
+        """The clock of the sandbox that has a name or a connection; the server's own where there is none such."""
+        sandbox = self._by_name.get(name or "")
+        if connection_id in self._by_connection:
+            sandbox = self._by_connection[connection_id][0]
+        return self.clock if sandbox is None else sandbox.clock
+
+    def get(self, name: str) -> Sandbox | None:
+        """The sandbox of that name, if there is one."""
+        return self._by_name.get(name)
+
     def named(self, name: str) -> Sandbox:
         """The sandbox of that name. Raises NotFound."""
         if name not in self._by_name:
@@ -309,6 +375,15 @@ class Sandboxes:
     def _forget(self, sandbox: Sandbox) -> None:
         for id in self._ids.pop(sandbox.name, ()):
             del self._by_connection[id]
+
+
+def _kept_clock(db: Database) -> ClockState:
+    row = db.one(sql.FACT, {"key": _CLOCK})
+    return ClockState(**orjson.loads(row[0])) if row else ClockState()
+
+
+def _keep_clock(db: Database, state: ClockState) -> None:
+    db.execute(sql.SET_FACT, {"key": _CLOCK, "value": orjson.dumps(state._asdict()).decode()})
 
 
 def _single(address: str, member: str) -> str:

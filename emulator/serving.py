@@ -46,6 +46,7 @@ def config_of(app: ASGIApp, port: int = 0) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,  # Answers carry the date of their sandbox.
         timeout_graceful_shutdown=5,
     )
 

@@ -37,10 +37,24 @@ class Settings:
     max_top: int = _setting(1000, "largest page of mails")
     filter_window: int = _setting(250, "how many of the newest mails address and subject filters look at")
     max_view_days: int = _setting(1825, "longest calendar view, in days")
+    max_options: int = _setting(100, "most options of an approval mail or a mail with options")
+    public_url: str = _setting("", "where links in mails lead, such as `https://mail.test`; empty: the caller's host")
+    callback_hosts: str = _setting(
+        "", "hosts, split by commas, that callbacks may go to besides this machine; `*` for any"
+    )
+    callback_timeout: int = _setting(10, "how long a callback may take, in seconds")
+    validate_callbacks: str = _setting(
+        "no", "whether a subscriber must first echo a `validationToken` sent to its callback", ("no", "yes")
+    )
     declined: str = _setting("keep", "what becomes of a meeting its attendee declines", ("keep", "remove"))
     event_ids: str = _setting(
         "new", "ids that events get: `new` ones, or `ews` ones as the old mail service made them", ("new", "ews")
     )
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """The hosts of `callback_hosts`."""
+        return frozenset(filter(None, (one.strip().lower() for one in self.callback_hosts.split(","))))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

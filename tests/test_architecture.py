@@ -39,6 +39,7 @@ OUTSIDE = {
     "sqlite3": {"store"},
     "starlette": {"server", "app", "serving"},
     "uvicorn": {"serving"},
+    "httpx": {"server"},
     "pydantic": {"wire"},
     "faker": {"seeds_generated"},
     "odata_query": {"odata"},

@@ -276,7 +276,7 @@ def test_health_asks_where_the_environment_says(url: str) -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [["health"], ["seed", "office"], ["reset"]], ids=lambda one: one[0])
+@pytest.mark.parametrize("arguments", [["health"], ["seed", "office"], ["clock"], ["reset"]], ids=lambda one: one[0])
 def test_nobody_answers(closed_port: int, arguments: list[str]) -> None:
     """Without a server the command fails with 1 and says whom it asked."""
     asked = f"http://127.0.0.1:{closed_port}"
@@ -338,6 +338,28 @@ def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
         ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
     ):
         assert failure(run("import", *arguments, "--url", url)) == expected
+
+
+def test_clock(url: str) -> None:
+    """A sandbox's clock is shown, frozen, moved and released; what cannot be is said in one line."""
+    httpx.post(f"{url}/_emulator/api/sandboxes", json={"name": "timed"}).raise_for_status()
+    orders = [["freeze"], ["set", "2090-03-01T09:00Z"], ["advance", "1h30m"], [], ["follow"]]
+    done = [run("clock", *order, "--sandbox", "timed", "--url", url) for order in orders]
+    facts = [json.loads(one.stdout) for one in done]
+
+    assert ["frozen", "frozen", "frozen", "frozen", "shifted"] == [one["mode"] for one in facts]
+    assert ["2090-03-01T09:00:00+00:00", *["2090-03-01T10:30:00+00:00"] * 2] == [one["now"] for one in facts[1:4]]
+    late = run("clock", "set", "2001-01-01", "--sandbox", "timed", "--url", url)
+    assert failure(late).startswith("The clock stays where it is: a clock cannot go backwards")
+
+
+@pytest.mark.parametrize("arguments", [["advance"], ["set"], ["freeze", "1h"], ["show", "1h"], ["rewind"]])
+def test_misused_clock(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """A value too few or too many, or an unknown action, is misuse."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["clock", *arguments])
+
+    assert "outlook-emulator clock: error: " in capsys.readouterr().err
 
 
 def test_seed_defaults(url: str) -> None:

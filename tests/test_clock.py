@@ -5,11 +5,34 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from emulator.clock import SystemClock, VirtualClock, iso_seconds, microseconds, moment
+from emulator.clock import (
+    LATEST,
+    ClockState,
+    SandboxClock,
+    SystemClock,
+    VirtualClock,
+    iso_seconds,
+    microseconds,
+    moment,
+)
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EAST = timezone(timedelta(hours=5, minutes=30))
+HOUR = 3_600_000_000
+NOW = microseconds(START)
+
+
+class Wandering:
+    """A clock that may be set back, as a machine's can."""
+
+    def __init__(self) -> None:
+        self.instant = NOW
+
+    def now(self) -> int:
+        return self.instant
 
 
 @pytest.fixture
@@ -84,3 +107,140 @@ def test_instants_are_exact(when: datetime, expected: int) -> None:
 def test_wire_time_has_whole_seconds(instant: int, expected: str) -> None:
     """On the wire a time has seconds, rounded down, and a numeric UTC offset."""
     assert expected == iso_seconds(instant)
+
+
+# A sandbox's clock
+
+
+def test_sandbox_clock_follows(clock: VirtualClock) -> None:
+    """Left alone, a sandbox's clock shows what the one it follows shows."""
+    own = SandboxClock(clock)
+    clock.advance(timedelta(hours=1))
+
+    assert (NOW + HOUR, False, 0, ClockState()) == (own.now(), own.frozen, own.shift, own.state)
+
+
+def test_sandbox_clock_is_shifted(clock: VirtualClock) -> None:
+    """Moved while it runs, it runs on at the distance that the moves add up to."""
+    own = SandboxClock(clock)
+    own.advance(HOUR)
+    own.set(NOW + 3 * HOUR)
+    clock.advance(timedelta(hours=1))
+
+    assert (NOW + 4 * HOUR, 2 * HOUR + HOUR) == (own.now(), own.shift)
+    assert ClockState(None, 3 * HOUR) == own.state
+
+
+def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
+    """Frozen, it stands still, moves when told, and then goes on from where it stands, behind the other if need be."""
+    own = SandboxClock(clock)
+    own.freeze()
+    clock.advance(timedelta(hours=3))
+    stood = own.now()
+    own.advance(HOUR)
+    moved = own.state
+    own.follow()
+    followed = own.now()
+    clock.advance(timedelta(hours=1))
+
+    assert (NOW, ClockState(NOW + HOUR, -2 * HOUR)) == (stood, moved)
+    assert (NOW + HOUR, NOW + 2 * HOUR, -2 * HOUR) == (followed, own.now(), own.shift)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("instant", [NOW - 1, -(10**19), LATEST + 1, 10**19])
+def test_sandbox_clock_refuses(clock: VirtualClock, frozen: bool, instant: int) -> None:
+    """The past and the far future are refused, and the clock stays as it was."""
+    told: list[ClockState] = []
+    own = SandboxClock(clock, told.append)
+    if frozen:
+        own.freeze()
+    before = own.state, list(told)
+
+    with pytest.raises(ValueError, match=r"cannot go backwards|goes no further"):
+        own.set(instant)
+    with pytest.raises(ValueError, match=r"cannot go backwards|goes no further"):
+        own.advance(instant - NOW)
+    assert before == (own.state, told)
+    assert own.now() == NOW
+
+
+def test_sandbox_clock_waits_for_a_clock_that_went_back() -> None:
+    """When the machine's clock is set back, a sandbox's stands until that has caught up."""
+    base = Wandering()
+    own = SandboxClock(base)
+    seen = []
+    for instant in (NOW + 5, NOW, NOW + 4, NOW + 6):
+        base.instant = instant
+        seen.append(own.now() - NOW)
+
+    assert [5, 5, 5, 6] == seen
+
+
+def test_held_clock() -> None:
+    """In a block that holds the clock it moves only when set; then it has caught up, exactly as far ahead as asked."""
+    base = Wandering()
+    own = SandboxClock(base)
+    with own.held(), own.held():
+        base.instant += 7
+        assert own.now() == NOW
+        own.advance(HOUR)
+        assert own.now() == NOW + HOUR
+    assert (NOW + HOUR + 7, HOUR) == (own.now(), own.shift)
+
+
+def test_stops() -> None:
+    """Time stops at each instant that is named, overdue ones first, and the same one does not come twice."""
+    own = SandboxClock(Wandering())
+    plans = {"late": [NOW - 5], "twice": [NOW + 1, NOW + 3], "never": [], "far": [NOW + 11]}
+
+    def waiting() -> list[tuple[int | None, str]]:
+        return [(NOW + 2, "stuck"), *((times[0] if times else None, name) for name, times in plans.items())]
+
+    seen = []
+    with own.held():
+        for name in own.stops(NOW + 10, waiting):
+            seen.append((name, own.now() - NOW))
+            plans.get(name, [0]).pop(0)
+
+    assert [("late", 0), ("twice", 1), ("stuck", 2), ("twice", 3)] == seen
+    assert (NOW + 10, [NOW + 11]) == (own.now(), plans["far"])
+
+
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(["freeze", "follow", "look", "restart"]), st.just(0)),
+    st.tuples(st.sampled_from(["advance", "set", "base", "hold"]), st.integers(-2 * HOUR, 2 * HOUR)),
+)
+
+
+@given(st.lists(STEPS, max_size=30))
+def test_sandbox_clock_never_goes_back(steps: list[tuple[str, int]]) -> None:
+    """Whatever is done to a clock, to the one it follows too, what it shows never decreases."""
+    base = Wandering()
+    own = SandboxClock(base)
+    latest = own.now()
+    for name, amount in steps:
+        shown, state = own.now(), own.state
+        if name == "base":
+            base.instant += amount
+        elif name == "restart":
+            # While the machine's clock goes forward, a clock that is read from a file goes on where it was.
+            base.instant = max(base.instant, shown - state.shift)
+            own = SandboxClock(base)
+            own.restore(state)
+        elif name == "hold":
+            with own.held():
+                base.instant += amount
+                assert shown == own.now()
+        elif name in ("freeze", "follow"):
+            getattr(own, name)()
+        elif name in ("advance", "set"):
+            target = shown + amount
+            if amount < 0:
+                with pytest.raises(ValueError, match="backwards"):
+                    own.set(target)
+                amount = 0
+            own.set(shown + amount) if name == "set" else own.advance(amount)
+            assert shown + amount == own.now()
+        assert latest <= own.now()
+        latest = own.now()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emulator.app import create_app
-from emulator.clock import VirtualClock, moment
+from emulator.clock import ClockState, VirtualClock, microseconds, moment
 from emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound
 from emulator.ids import IdKind
 from emulator.mailbox import delivery, find, folders, mail
@@ -451,3 +453,156 @@ def test_ids_of_another_sandbox_fit_nothing(sandboxes: Sandboxes, default: Sandb
 
     with pytest.raises(NotFound):
         mail.read(there, message_id=here.id_of(IdKind.MESSAGE, key))
+
+
+# The clock
+
+HOUR = 3_600_000_000
+NINE = microseconds(NOW)
+
+
+@dataclass
+class Alarm:
+    """Something due at some instants, which notes when it ran; `then` is what running it leads to."""
+
+    name: str
+    times: list[int]
+    log: list[tuple[str, int]]
+    then: Callable[[Sandbox], Awaitable[None] | None] = field(default=lambda sandbox: None)
+
+    def next_at(self, sandbox: Sandbox) -> int | None:
+        return self.times[0] if self.times else None
+
+    def run(self, sandbox: Sandbox, now: int) -> Awaitable[None] | None:
+        assert now == sandbox.clock.now()
+        self.log.append((self.name, now - NINE))
+        if self.times:
+            self.times.pop(0)
+        return self.then(sandbox)
+
+
+def test_a_clock_of_its_own(sandboxes: Sandboxes, default: Sandbox) -> None:
+    """One sandbox's clock is moved, and what is sent there is sent then; others go with the server's."""
+    other = sandboxes.create("other")
+    ada = default.connect("ada", "ada@example.com")
+    asyncio.run(default.move_clock(NINE + HOUR))
+    send(default, ada, "ada@example.com")
+
+    assert NINE + HOUR == messages(default, ada)[0].received == default.clock.now()
+    assert (NINE, NINE) == (other.clock.now(), sandboxes.clock.now())
+
+
+def test_what_is_due_runs_at_its_time(default: Sandbox) -> None:
+    """A move of the clock stops for whatever is due, in order, runs it then, and goes on to where it was sent."""
+    log: list[tuple[str, int]] = []
+
+    async def later(sandbox: Sandbox) -> None:
+        await asyncio.sleep(0)
+        log.append(("awaited", sandbox.clock.now() - NINE))
+
+    default.due += [
+        Alarm("b", [NINE + 2, NINE + 2, NINE + 9], log),
+        Alarm("a", [NINE + 1, NINE + 2, NINE + 11], log, later),
+        Alarm("late", [NINE - HOUR], log),
+        Alarm("none", [], log),
+    ]
+    asyncio.run(default.move_clock(NINE + 10))
+
+    # The instant that b names twice comes once, which holds up what it names after that.
+    expected = [("late", 0), ("a", 1), ("awaited", 1), ("b", 2), ("a", 2), ("awaited", 2)]
+    assert (expected, NINE + 10) == (log, default.clock.now())
+
+
+def test_running_may_make_more_due(default: Sandbox) -> None:
+    """What becomes due while something runs is still run at its time; what shows up as overdue runs at once."""
+    log: list[tuple[str, int]] = []
+
+    def adds(sandbox: Sandbox) -> None:
+        sandbox.due.extend([Alarm("next", [NINE + 7], log), Alarm("missed", [NINE + 3], log)])
+
+    default.due.append(Alarm("first", [NINE + 5], log, adds))
+    asyncio.run(default.move_clock(NINE + 10))
+
+    assert [("first", 5), ("missed", 5), ("next", 7)] == log
+
+
+def test_time_stays_where_something_fails(default: Sandbox) -> None:
+    """A failure ends the move at that instant; the next one begins there."""
+
+    def fails(sandbox: Sandbox) -> None:
+        raise RuntimeError("no")
+
+    default.due.append(Alarm("bad", [NINE + 5], [], fails))
+    with pytest.raises(RuntimeError, match="no"):
+        asyncio.run(default.move_clock(NINE + 10))
+    failed = default.clock.now()
+    asyncio.run(default.move_clock(NINE + 10))
+
+    assert (NINE + 5, NINE + 10) == (failed, default.clock.now())
+
+
+def test_one_move_at_a_time(default: Sandbox) -> None:
+    """While one move is under way another is refused, and so is one into the past."""
+
+    async def again(sandbox: Sandbox) -> None:
+        with pytest.raises(Conflict, match="being moved"):
+            await sandbox.move_clock(NINE + 7)
+
+    default.due.append(Alarm("again", [NINE + 5], [], again))
+    asyncio.run(default.move_clock(NINE + 10))
+
+    assert NINE + 10 == default.clock.now()
+    with pytest.raises(ValueError, match="backwards"):
+        asyncio.run(default.move_clock(NINE + 9))
+
+
+@pytest.mark.parametrize("way", ["reset", "delete"])
+def test_a_sandbox_that_goes_ends_the_move(sandboxes: Sandboxes, way: str) -> None:
+    """Reset or deleted while its clock moves, a sandbox is not moved on, and nothing more runs."""
+    sandbox = sandboxes.create("short")
+    log: list[tuple[str, int]] = []
+    gone = getattr(sandboxes, way)
+    sandbox.due += [Alarm("end", [NINE + 5], log, lambda one: gone("short") and None), Alarm("more", [NINE + 6], log)]
+
+    with pytest.raises(Conflict, match="was reset or deleted"):
+        asyncio.run(sandbox.move_clock(NINE + 10))
+    assert [("end", 5)] == log
+    assert way == "delete" or sandbox.clock.now() == NINE
+
+
+def test_reset_puts_the_clock_back(sandboxes: Sandboxes, default: Sandbox) -> None:
+    """A sandbox that starts over has the server's time again, and keeps nothing of its own."""
+    default.clock.advance(HOUR)
+    default.clock.freeze()
+    sandboxes.reset(DEFAULT)
+
+    assert (NINE, ClockState()) == (default.clock.now(), default.clock.state)
+    assert default.db.one(sql.FACT, {"key": "clock"}) is None
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_clock_survives_a_restart(tmp_path: Path, frozen: bool) -> None:
+    """A sandbox in a file has its clock again after a restart: frozen where it was, or as far ahead as it was."""
+    first = start(data=str(tmp_path))
+    asyncio.run(first.default.move_clock(NINE + HOUR))
+    if frozen:
+        first.default.clock.freeze()
+    first.close()
+    again = Sandboxes(Settings(data=str(tmp_path)), VirtualClock(NOW + timedelta(minutes=10)))
+    found = again.default.clock.now(), again.default.clock.frozen
+    again.close()
+
+    assert (NINE + HOUR + (0 if frozen else HOUR // 6), frozen) == found
+
+
+def test_a_file_that_was_reset_follows_again(tmp_path: Path) -> None:
+    """A reset clears the clock out of the file, too."""
+    first = start(data=str(tmp_path))
+    first.default.clock.advance(HOUR)
+    first.reset(DEFAULT)
+    first.close()
+    again = start(data=str(tmp_path))
+    found = again.default.clock.now()
+    again.close()
+
+    assert NINE == found

@@ -1,10 +1,11 @@
-"""Whose mailbox a request may open, beside the caller's own."""
+"""Whose mailbox a request opens when it is not that of its connection."""
 
 from __future__ import annotations
 
-from emulator.errors import AccessDenied
+from emulator.errors import AccessDenied, NotFound
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
+from emulator.store.database import Database
 from emulator.store.records import Owner
 
 
@@ -17,3 +18,11 @@ def opened(mailbox: Mailbox, address: str | None) -> Mailbox:
     if row is None or mailbox.db.one(sql.GRANT, {"mailbox_id": mailbox.owner.id, "address": wanted}) is None:
         raise AccessDenied(f"Access is denied. Check credentials and try again. (mailboxAddress: {wanted})")
     return mailbox.beside(Owner._make(row))
+
+
+def owner_of(db: Database, mailbox_id: int) -> Owner:
+    """Whose a mailbox is, by its key. Raises NotFound."""
+    row = db.one(sql.MAILBOX, {"id": mailbox_id})
+    if row is None:
+        raise NotFound()
+    return Owner._make(row)

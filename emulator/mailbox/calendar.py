@@ -44,7 +44,7 @@ def find(
     """The events of a calendar, a series as one (recorded); all of them unless `top` says otherwise."""
     calendar = shelves.resolve(mailbox, CALENDARS, table)
     query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
-    rows = filters.rows(mailbox.db, EVENTS, calendar.id, query, lambda text: _key(mailbox, text))
+    rows = filters.rows(mailbox.db, EVENTS, calendar.id, query, lambda text: key_in_filter(mailbox, text))
     return [Event._make(row) for row in rows]
 
 
@@ -78,7 +78,7 @@ def view(
         )
     query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
     found = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
-    return odata.apply(query, _searched(found, search), lambda text: _key(mailbox, text))
+    return odata.apply(query, _searched(found, search), lambda text: key_in_filter(mailbox, text))
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Event:
@@ -194,7 +194,7 @@ def _by_key(mailbox: Mailbox, key: int) -> Event:
     return event
 
 
-def _key(mailbox: Mailbox, text: str) -> int | None:
+def key_in_filter(mailbox: Mailbox, text: str) -> int | None:
     """The key of an event by its id in a filter; None for what names nothing here."""
     try:
         return by_id(mailbox, text).id

@@ -7,13 +7,25 @@ from emulator.store.database import Database
 from emulator.store.records import Change
 
 MESSAGE, EVENT, CONTACT = "message", "event", "contact"
-CREATED, UPDATED, DELETED = "created", "updated", "deleted"
+CREATED, MOVED, UPDATED, DELETED = "created", "moved", "updated", "deleted"
 
 
 def append(
-    db: Database, mailbox_id: int, action: str, item_id: int, folder_id: int, at: int, kind: str = MESSAGE
+    db: Database,
+    mailbox_id: int,
+    action: str,
+    item_id: int,
+    folder_id: int,
+    at: int,
+    kind: str = MESSAGE,
+    before: str | None = None,
 ) -> None:
-    """Add one entry. A move is two: deleted under the old id, created under the new one."""
+    """Add one entry, at `at` or just after the newest one. A move is two: deleted under the old id, moved to the new.
+
+    `before` is what an event was until then, as JSON.
+    """
+    # Should the transaction fail, the instants it took are left out: nobody misses them.
+    db.last_change = max(at, newest(db) + 1)
     db.execute(
         sql.APPEND_CHANGE,
         {
@@ -22,9 +34,22 @@ def append(
             "action": action,
             "item_id": item_id,
             "folder_id": folder_id,
-            "at": at,
+            "at": db.last_change,
+            "before": before,
         },
     )
+
+
+def newest(db: Database) -> int:
+    """The instant of the newest entry, in microseconds since 1970; 0 when there is none."""
+    if db.last_change is None:
+        (db.last_change,) = db.one(sql.LAST_CHANGE_AT, {})
+    return int(db.last_change)
+
+
+def position(db: Database, now: int) -> int:
+    """The instant that divides what is in the feed from whatever comes, even while the clock stands still."""
+    return max(newest(db), now - 1)
 
 
 def last(db: Database) -> int:
@@ -36,3 +61,9 @@ def last(db: Database) -> int:
 def after(db: Database, seq: int, top: int = 1000) -> list[Change]:
     """Up to `top` entries younger than `seq`, oldest first."""
     return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": seq, "top": top})]
+
+
+def of(db: Database, mailbox_id: int, kind: str, position: int) -> list[Change]:
+    """The entries about one kind of item in a mailbox that are younger than a position, oldest first."""
+    values = {"mailbox_id": mailbox_id, "kind": kind, "after": position}
+    return [Change._make(row) for row in db.all(sql.CHANGES_OF, values)]

@@ -6,6 +6,8 @@ from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from emulator.enums import EventType
 from emulator.mailbox import changes
 from emulator.mailbox.event import Details
@@ -51,7 +53,7 @@ def save(mailbox: Mailbox, event: Event, details: Details) -> Event:
     saved = event._replace(**values)
     if event.rule is not None and not details.excluded:
         _drop_exceptions(mailbox, saved)
-    _tell(mailbox, saved, changes.UPDATED)
+    _tell(mailbox, saved, changes.UPDATED, event)
     return saved
 
 
@@ -118,11 +120,12 @@ def _drop_exceptions(mailbox: Mailbox, master: Event) -> None:
 def _delete(mailbox: Mailbox, event: Event) -> None:
     mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
     mailbox.db.execute(sql.DELETE_EVENT, {"id": event.id})
-    _tell(mailbox, event, changes.DELETED)
+    _tell(mailbox, event, changes.DELETED, event)
 
 
-def _tell(mailbox: Mailbox, event: Event, action: str) -> None:
-    changes.append(mailbox.db, event.mailbox_id, action, event.id, event.calendar_id, mailbox.now, changes.EVENT)
+def _tell(mailbox: Mailbox, event: Event, action: str, before: Event | None = None) -> None:
+    was = None if before is None else orjson.dumps(tuple(before)).decode()
+    changes.append(mailbox.db, event.mailbox_id, action, event.id, event.calendar_id, mailbox.now, changes.EVENT, was)
 
 
 def _ews_id(mailbox: Mailbox) -> str:

@@ -52,8 +52,8 @@ def find(
     _check_page(mailbox, top, skip)
     mailbox = opened(mailbox, mailbox_address)
     folder_id = folders.resolve(mailbox, folder_path)
-    named = _Named(to, cc, to_or_cc, from_, subject_filter)
-    facets = (fetch_only_unread, fetch_only_flagged, fetch_only_with_attachment, _facet(importance))
+    named = Named(to, cc, to_or_cc, from_, subject_filter)
+    facets = (fetch_only_unread, fetch_only_flagged, fetch_only_with_attachment, facet_of(importance))
     if search_query and search_query.strip():
         messages = _search(mailbox, folder_id, facets, search_query, named.window(mailbox, top), skip)
     else:
@@ -83,7 +83,7 @@ def catch_up(mailbox: Mailbox) -> None:
         mailbox.db.execute(sql.SET_FACT, {"key": _INDEXED_SEQ, "value": str(newest)})
 
 
-class _Named:
+class Named:
     """The filters that name people or words."""
 
     def __init__(
@@ -121,7 +121,7 @@ def _check_page(mailbox: Mailbox, top: int, skip: int) -> None:
         raise InvalidRequest(f"The query parameter 'skip' must not be negative, but is {skip}.")
 
 
-def _facet(importance: str) -> str:
+def facet_of(importance: str) -> str:
     lowered = importance.lower()
     return lowered if lowered in _IMPORTANCES else ""
 

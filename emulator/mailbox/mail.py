@@ -144,7 +144,7 @@ def _move(mailbox: Mailbox, message: Message, folder_id: int) -> int:
     """Copy into the folder and remove the original: a moved mail is a new item with the old received time."""
     moved = mailbox.db.insert(sql.COPY_MESSAGE, {"id": message.id, "to_folder_id": folder_id})
     _remove(mailbox, message)
-    changes.append(mailbox.db, message.mailbox_id, changes.CREATED, moved, folder_id, mailbox.now)
+    changes.append(mailbox.db, message.mailbox_id, changes.MOVED, moved, folder_id, mailbox.now)
     return moved
 
 

@@ -15,7 +15,8 @@ from emulator.store.records import Owner
 class Rules:
     """The limits a mailbox lives under, and habits of the service that differ from place to place; sizes are in bytes.
 
-    `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives new events ids of the old style.
+    `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives new events ids of the old style. Links in
+    mails need `sandbox`, the name of the world, and `public_url`, where others reach it; empty: where the caller does.
     """
 
     max_mail_bytes: int = 50 * 1024 * 1024
@@ -23,8 +24,12 @@ class Rules:
     max_top: int = 1000
     filter_window: int = 250
     max_view_days: int = 1825
+    max_options: int = 100
     keep_declined: bool = True
     ews_ids: bool = False
+    sandbox: str = "default"
+    public_url: str = ""
+    callback_hosts: frozenset[str] = frozenset()
 
 
 class Caller:

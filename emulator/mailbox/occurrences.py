@@ -52,7 +52,7 @@ def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[E
             event = Event._make(row)
             if event.rule is not None:
                 found.extend(expand(event, since, until))
-            elif _touches(event, since, until):
+            elif touches(event, since, until):
                 found.append(event)
     found.sort(key=lambda one: (one.start_at, one.id, one.original_start or 0))
     return found
@@ -66,7 +66,7 @@ def expand(master: Event, since: int, until: int) -> Iterator[Event]:
         if start not in taken:
             taken.add(start)
             one = _occurrence(master, start, length)
-            if _touches(one, since, until):
+            if touches(one, since, until):
                 yield one
 
 
@@ -81,7 +81,8 @@ def occurrence(mailbox: Mailbox, master: Event, start_second: int) -> Event:
     return _occurrence(master, start, wall_length(master))
 
 
-def _touches(event: Event, since: int, until: int) -> bool:
+def touches(event: Event, since: int, until: int) -> bool:
+    """Whether an event takes place in a window, if only for an instant."""
     return event.start_at < until and (event.end_at > since or event.start_at >= since)
 
 

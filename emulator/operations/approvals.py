@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from emulator.mailbox import answer_links, approvals
 from emulator.operations.operation import Kind, Operation, Scope
-from emulator.wire.approvals import (
-    ApprovalEmailResponse,
-    ApprovalEmailSubscription,
-    FormAnswerQuery,
-    LinkAnswerQuery,
-    OptionsEmailSubscription,
-)
-from emulator.wire.subscriptions import SubscriptionResponse
+from emulator.wire import approvals_values as values
+from emulator.wire.approvals import ApprovalEmailResponse, FormAnswerQuery, LinkAnswerQuery
 
 OPERATIONS = (
     Operation(
@@ -20,9 +15,10 @@ OPERATIONS = (
         summary="Send approval email",
         family="SendApprovalMail",
         kind=Kind.SUBSCRIBE,
-        accepts=ApprovalEmailSubscription,
+        run=approvals.ask,
+        accepts=values.approval,
         body_name="approvalEmailSubscription",
-        returns=SubscriptionResponse,
+        returns=values.subscription,
         status=201,
         visibility="important",
         extensions={"x-ms-notification-content": {"schema": ApprovalEmailResponse}},
@@ -34,9 +30,10 @@ OPERATIONS = (
         summary="Send email with options",
         family="SendMailWithOptions",
         kind=Kind.SUBSCRIBE,
-        accepts=OptionsEmailSubscription,
+        run=approvals.ask,
+        accepts=values.mail_with_options,
         body_name="optionsEmailSubscription",
-        returns=SubscriptionResponse,
+        returns=values.subscription,
         status=201,
         extensions={"x-ms-notification-content": {"schema": ApprovalEmailResponse}},
     ),
@@ -46,6 +43,7 @@ OPERATIONS = (
         path="/approvalmail/$subscriptions/{id}",
         summary="Withdraw an approval mail",
         family="DeleteApprovalMailSubscription",
+        run=approvals.withdraw_approval,
         visibility="internal",
     ),
     Operation(
@@ -54,6 +52,7 @@ OPERATIONS = (
         path="/mailwithoptions/$subscriptions/{id}",
         summary="Withdraw a mail with options",
         family="DeleteOptionsMailSubscription",
+        run=approvals.withdraw_options,
         visibility="internal",
     ),
     Operation(
@@ -62,10 +61,12 @@ OPERATIONS = (
         path="/RecordResponse",
         summary="Answer by a link in the mail",
         family="ReceiveResponseGet",
+        run=approvals.follow,
         query=LinkAnswerQuery,
-        returns=str,
+        returns=values.page,
         errors=(),
         scope=Scope.API,
+        place_of=answer_links.place_of,
         visibility="internal",
     ),
     Operation(
@@ -74,10 +75,12 @@ OPERATIONS = (
         path="/RecordResponse",
         summary="Answer by a form or an actionable card",
         family="ReceiveResponsePost",
+        run=approvals.submit,
         query=FormAnswerQuery,
-        returns=str,
+        returns=values.page,
         errors=(),
         scope=Scope.API,
+        place_of=answer_links.place_of,
         visibility="internal",
     ),
 )

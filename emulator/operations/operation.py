@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from inspect import isroutine, signature
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from emulator.wire.base import Parameter, Schema, parameters_of
+from emulator.wire.base import Parameter, Reply, Schema, parameters_of
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MAIL_ERRORS = (400, 401, 403, 500)
@@ -40,8 +40,9 @@ class Operation:
     parameters. `accepts` turns the checked body into what `run` takes, `returns` makes the answer from what `run`
     gives back; both carry their wire shape in their annotations, and either may be a bare shape on rows that are not
     served. A `partial` body says what changes, so nothing in it is required. `status` is the declared success, `also`
-    are further ones; where recordings show another, `recorded_status` is what is answered. `path_schemas` says of a
-    path parameter what is more than plain text.
+    are further ones; `cursor` is the query parameter that brings a poll's state back to `run`; where recordings show another, `recorded_status` is what is answered. `path_schemas` says of a
+    path parameter what is more than plain text. `place_of` tells a row without a connection from the query's `state`
+    which sandbox and which mailbox in it are meant.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Operation:
     family: str
     version: int = 1
     kind: Kind = Kind.ACTION
+    cursor: str | None = None
     run: Callable[..., Any] | None = None
     query: type | None = None
     path_schemas: Mapping[str, Schema] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Operation:
     also: tuple[int, ...] = ()
     errors: tuple[int, ...] = _MAIL_ERRORS
     scope: Scope = Scope.CONNECTION
+    place_of: Callable[[str], tuple[str, int]] | None = None
     deprecated: bool = False
     visibility: str = "advanced"
     extensions: Mapping[str, Any] = field(default_factory=dict)
@@ -104,7 +107,12 @@ class Operation:
         """The wire shape of a success, None where it has no body."""
         if not isroutine(self.returns):
             return self.returns
-        return get_type_hints(self.returns, include_extras=True)["return"]
+        shape = get_type_hints(self.returns, include_extras=True)["return"]
+        if get_origin(shape) is Reply:
+            # A body of any shape is one that is not declared.
+            (body,) = get_args(shape)
+            return None if body is Any else body
+        return shape
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 from uuid import uuid4
 
@@ -21,39 +21,22 @@ from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodN
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
 from emulator.sandbox import Sandboxes
+from emulator.server import admin_callbacks as callbacks
+from emulator.server import admin_clock as clock
 from emulator.server import admin_items as items
+from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
 from emulator.server import admin_verbs as verbs
-from emulator.server.admin_verbs import MIME, Call
+from emulator.server.admin_verbs import MIME, Call, Verb
 from emulator.server.connector import error_body
-from emulator.server.exchange import read_body
+from emulator.server.exchange import date_header, read_body
 from emulator.server.query import QueryReader
+from emulator.server.webhooks import Webhooks
 from emulator.wire.base import parameters_of
 from emulator.wire.body import reader_of
 from emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verb:
-    """One row of the admin API.
-
-    `mime_query` lets the body be a whole mail instead of JSON, and declares the parameters that go with one;
-    `accepts_type` is the media type of a body that is a file, `answers_type` that of an answer that is one.
-    """
-
-    id: str
-    method: str
-    path: str
-    summary: str
-    run: Callable[[Call], Any]
-    accepts: Any = None
-    returns: Any = None
-    status: int = 200
-    mime_query: type | None = None
-    accepts_type: str | None = None
-    answers_type: str = MIME
 
 
 def list_operations(call: Call) -> shapes.Coverage:
@@ -241,6 +224,41 @@ ADMIN = (
         returns=shapes.Outbox,
     ),
     Verb(
+        id="ListQuestions",
+        method="GET",
+        path=f"{_S}/questions",
+        summary="List the mails that wait, or waited, for an answer",
+        run=questions.list_questions,
+        returns=shapes.QuestionList,
+    ),
+    Verb(
+        id="AnswerQuestion",
+        method="POST",
+        path=f"{_S}/questions/{{question}}/answer",
+        summary="Answer a mail that waits, as a click on one of its links does",
+        run=questions.answer_question,
+        accepts=shapes.GivenAnswer,
+        returns=shapes.QuestionFacts,
+    ),
+    *callbacks.ROWS,
+    Verb(
+        id="GetClock",
+        method="GET",
+        path=f"{_S}/clock",
+        summary="Show what time it is in a sandbox",
+        run=clock.get_clock,
+        returns=shapes.ClockFacts,
+    ),
+    Verb(
+        id="ChangeClock",
+        method="POST",
+        path=f"{_S}/clock",
+        summary="Move, freeze or release the clock of a sandbox; what falls due on the way happens at its time",
+        run=clock.change_clock,
+        accepts=shapes.ClockOrder,
+        returns=shapes.ClockFacts,
+    ),
+    Verb(
         id="GetDepartedMime",
         method="GET",
         path=f"{_S}/outbox/{{departure}}/mime",
@@ -273,8 +291,11 @@ ADMIN = (
 )
 
 
-def admin_routes(sandboxes: Sandboxes) -> list[BaseRoute]:
-    """The routes of the admin API, of the two health checks, and of everything nobody serves."""
+def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks) -> list[BaseRoute]:
+    """The routes of the admin API, of the two health checks, and of everything nobody serves.
+
+    `webhooks` are told which sandbox a request was about.
+    """
     by_path: dict[str, dict[str, Verb]] = {}
     for verb in ADMIN:
         by_path.setdefault(ROOT + verb.path, {})[verb.method] = verb
@@ -282,7 +303,7 @@ def admin_routes(sandboxes: Sandboxes) -> list[BaseRoute]:
         by_path[path] = {"GET": _HEALTH, "HEAD": _HEALTH}
     by_path["/{path:path}"] = {}
     # No methods means all of them: what a path does not have is refused by the endpoint, in the connector's shape.
-    return [Route(path, _endpoint(sandboxes, rows), methods=[]) for path, rows in by_path.items()]
+    return [Route(path, _endpoint(sandboxes, webhooks, rows), methods=[]) for path, rows in by_path.items()]
 
 
 def _alive(call: Call) -> Binary:
@@ -292,15 +313,19 @@ def _alive(call: Call) -> Binary:
 _HEALTH = Verb(id="Health", method="GET", path="", summary="Say that the server answers", run=_alive, returns=Binary)
 
 
-def _endpoint(sandboxes: Sandboxes, rows: dict[str, Verb]) -> Callable[[Request], Any]:
+def _endpoint(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            return await _answer(sandboxes, rows, request)
+            answer = await _answer(sandboxes, rows, request)
         except ConnectorError as error:
-            return _refusal(sandboxes, request, error)
+            answer = _refusal(sandboxes, request, error)
         except Exception:
             traceback.print_exc(file=sys.stderr)
-            return _refusal(sandboxes, request, InternalError())
+            answer = _refusal(sandboxes, request, InternalError())
+        if (sandbox := sandboxes.get(request.path_params.get("sandbox", ""))) is not None:
+            webhooks.wake(sandbox)
+        answer.raw_headers.append(date_header(sandboxes.clock_of(request.path_params.get("sandbox")).now()))
+        return answer
 
     return endpoint
 
@@ -335,6 +360,8 @@ async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request)
     elif verb.accepts:
         body = reader_of(verb.accepts).read(raw or b"{}")
     result = verb.run(Call(sandboxes, request, raw, body, query))
+    if isawaitable(result):
+        result = await result
     if isinstance(result, Binary):
         return Response(result.content, verb.status, media_type=result.content_type)
     if result is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Required
+from typing import Annotated, Any, Required
 
 from typing_extensions import TypedDict
 
 from emulator.enums import Importance
 from emulator.operations.coverage import Covered
-from emulator.wire.base import DateTime, Email, Schema
+from emulator.wire.base import DateTime, Double, Email, Int32, Int64, Schema
 from emulator.wire.mail import ClientReceiveMessage, ClientSendAttachment
 
 _From = TypedDict("_From", {"from": Email}, total=False)
@@ -155,7 +155,153 @@ class Outbox(TypedDict):
     value: list[DepartedMail]
 
 
+_Asker = TypedDict("_Asker", {"from": Email})
+
+
+class QuestionFacts(_Asker):
+    """A mail that waits for an answer, or waited for one.
+
+    `kind` is approval or options, `answer` the option that was chosen first. Who chose is known of a single recipient
+    only, as all of them get the same links.
+    """
+
+    id: str
+    kind: Annotated[str, Schema(choices=("approval", "options"))]
+    to: list[str]
+    subject: str
+    options: list[str]
+    askedAt: DateTime
+    answer: str | None
+    answeredAt: DateTime | None
+    answeredBy: Email | None
+    withdrawn: bool
+
+
+class QuestionList(TypedDict):
+    """The mails of a sandbox that wait for an answer, or waited for one, oldest first."""
+
+    value: list[QuestionFacts]
+
+
+class GivenAnswer(TypedDict):
+    """The option to choose, as the question spells it."""
+
+    option: Required[str]
+
+
+class _SecondsToo(Schema):
+    """A schema of texts that may come as numbers."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        check = {"type": "no-info", "function": _as_text}
+        return {"type": "function-before", "function": check, "schema": handler(source)}
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class ClockOrder(TypedDict, total=False):
+    """What to do to a sandbox's clock: jump, then stand still or run.
+
+    `set` and `advance` exclude each other. `advance` is like `PT1H30M`, `1h30m` or a number of seconds. `freeze` true
+    makes the clock stand, false makes it follow the server's from where it is.
+    """
+
+    freeze: bool
+    set: DateTime
+    advance: Annotated[str, _SecondsToo(format="duration")]
+
+
+class ClockFacts(TypedDict):
+    """What time it is in a sandbox, whether time passes, and how far it is ahead of the server's clock.
+
+    `following` runs with the server's clock, `shifted` runs at a distance, `frozen` stands.
+    """
+
+    now: DateTime
+    mode: Annotated[str, Schema(choices=("following", "shifted", "frozen"))]
+    shiftSeconds: Double
+
+
 class Coverage(TypedDict):
     """Every operation of the connector, and whether it is served."""
 
     value: list[Covered]
+
+
+class CallbackFacts(TypedDict):
+    """A call to somebody who asked for it; `state` is pending, done or failed, the last two tell of the last attempt.
+
+    `reference` is the id of what caused it.
+    """
+
+    id: Int64
+    kind: str
+    url: str
+    reference: str
+    state: str
+    attempts: Int32
+    lastStatus: Int32 | None
+    lastError: str | None
+    createdAt: DateTime
+    attemptedAt: DateTime | None
+    dueAt: DateTime | None
+    headers: dict[str, str]
+    body: str
+
+
+class CallbackJournal(TypedDict):
+    """The calls a sandbox made or has to make, oldest first."""
+
+    value: list[CallbackFacts]
+
+
+class TriggerConnection(TypedDict, total=False):
+    """Which connection a trigger reads from; the connection of the path, if it is named at all."""
+
+    connectorName: str
+    connectionName: str
+
+
+class TriggerNotification(TypedDict, total=False):
+    """Where a trigger's items go; the method is Post."""
+
+    callbackUrl: Required[str]
+    httpMethod: str
+
+
+class TriggerParameter(TypedDict, total=False):
+    """A parameter of a trigger, path or query; its value is text."""
+
+    name: Required[str]
+    value: str
+
+
+class TriggerProperties(TypedDict, total=False):
+    """A trigger whose items are pushed, in the words of a connector namespace; `splitOn` makes a call for each item."""
+
+    operationName: Required[str]
+    connectionDetails: TriggerConnection
+    notificationDetails: Required[TriggerNotification]
+    parameters: list[TriggerParameter]
+    splitOn: bool
+
+
+class NewTriggerConfig(TypedDict, total=False):
+    """A trigger to register."""
+
+    properties: Required[TriggerProperties]
+
+
+class TriggerConfig(TypedDict):
+    """A registered trigger."""
+
+    name: str
+    properties: TriggerProperties
+
+
+class TriggerConfigList(TypedDict):
+    """The registered triggers of a connection, by name."""
+
+    value: list[TriggerConfig]

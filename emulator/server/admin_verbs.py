@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,6 +55,27 @@ class Call:
     @property
     def mailbox(self) -> Mailbox:
         return self.sandbox.mailbox(self.connection[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """One row of the admin API. `run` gives what it returns, or something to await that does.
+
+    `mime_query` lets the body be a whole mail instead of JSON, and declares the parameters that go with one;
+    `accepts_type` is the media type of a body that is a file, `answers_type` that of an answer that is one.
+    """
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    run: Callable[[Call], Any]
+    accepts: Any = None
+    returns: Any = None
+    status: int = 200
+    mime_query: type | None = None
+    accepts_type: str | None = None
+    answers_type: str = MIME
 
 
 def list_sandboxes(call: Call) -> shapes.SandboxList:
@@ -221,18 +242,17 @@ def _deliver(
         mailbox,
         arrived,
         folder_id=folders.ensure(mailbox, tuple(folder.split("/"))) if folder else None,
-        received=_instant(received),
+        received=read_instant(received, "received") if received else None,
         is_read=is_read,
         is_flagged=is_flagged,
     )
 
 
-def _instant(text: str | None) -> int | None:
-    if not text:
-        return None
+def read_instant(text: str, member: str) -> int:
+    """The instant that an ISO 8601 text names, read as UTC where it has no offset. Raises InvalidRequest."""
     try:
         instant = microseconds(datetime.fromisoformat(text))
         moment(instant)  # With its offset taken away, an instant may lie outside of the calendar.
     except (ValueError, OverflowError):
-        raise InvalidRequest(f"'received' must be an ISO 8601 date and time, not '{text[:50]}'.") from None
+        raise InvalidRequest(f"'{member}' must be an ISO 8601 date and time, not '{text[:50]}'.") from None
     return instant

@@ -12,16 +12,29 @@ from uuid import UUID
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator.errors import ConnectorError, InternalError, InvalidRequest, MethodNotAllowed, NotServed, Unauthorized
+from emulator.errors import (
+    BadSignature,
+    ConnectorError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotServed,
+    Unauthorized,
+)
+from emulator.mailbox.access import owner_of
 from emulator.mailbox.mailbox import Caller, Mailbox
-from emulator.operations.operation import Operation
+from emulator.mailbox.triggers import Poll
+from emulator.operations.operation import Kind, Operation
 from emulator.operations.operation import Scope as OperationScope
-from emulator.sandbox import Sandboxes
-from emulator.server.exchange import Answer, Exchange, Handler, Wrapper, send_answer
+from emulator.sandbox import Sandbox, Sandboxes
+from emulator.server.exchange import Answer, Exchange, Handler, Wrapper, date_header, send_answer
+from emulator.server.polling import cursor_of, polled
 from emulator.server.query import QueryReader
 from emulator.server.routes import Routes, decode_path_value
 from emulator.settings import Settings
-from emulator.wire.base import snake_case
+from emulator.store.records import Owner
+from emulator.wire.base import ROOT, Reply, snake_case
 from emulator.wire.body import BodyReader, reader_of
 from emulator.wire.mail import Binary
 
@@ -68,7 +81,8 @@ class Connector:
             return
         exchange = Exchange(scope, receive)
         answer = await self._answer(exchange)
-        await send_answer(send, answer, _COMMON)
+        clock = exchange.sandbox.clock if exchange.sandbox else self._sandboxes.clock_of(None, exchange.connection_id)
+        await send_answer(send, answer, [*_COMMON, date_header(clock.now())])
 
     async def _answer(self, exchange: Exchange) -> Answer:
         try:
@@ -100,9 +114,10 @@ class Connector:
         exchange.operation, exchange.path_values = operation, values
         if operation.scope is OperationScope.CONNECTION:
             self._authorize(exchange)
-        if not operation.served or operation.scope is OperationScope.API:
+        if not operation.served:
             raise NotServed(operation.id)
-        exchange.connection_id = decode_path_value(values[0], "connectionId")
+        if operation.scope is OperationScope.CONNECTION:
+            exchange.connection_id = decode_path_value(values[0], "connectionId")
 
     def _authorize(self, exchange: Exchange) -> None:
         wanted = self._settings.authorization
@@ -115,7 +130,7 @@ class Connector:
 
     async def _run(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
-        if exchange.refusal is not None or operation is None or exchange.connection_id is None:
+        if exchange.refusal is not None or operation is None:
             raise exchange.refusal or InternalError()
         endpoint = self._endpoints.get(operation.id)
         if endpoint is None:
@@ -123,9 +138,26 @@ class Connector:
         body = await exchange.body(self._settings.max_body_bytes) if endpoint.has_body else b""
         arguments, values = endpoint.bind(exchange, body)
         # Not before: a refused call makes no connection, and while a body was awaited, the sandbox may have gone.
-        sandbox, owner = exchange.sandbox, exchange.owner = self._sandboxes.find(exchange.connection_id)
+        sandbox, owner = exchange.sandbox, exchange.owner = self._place(exchange, operation, values)
         exchange.now = sandbox.clock.now()
-        return endpoint.run(sandbox.mailbox(owner, Caller(exchange.header), exchange.now), arguments, values)
+        mailbox = sandbox.mailbox(owner, Caller(exchange.header), exchange.now)
+        if operation.kind is Kind.POLL:
+            poll = endpoint.poll(mailbox, values, cursor_of(operation, exchange, mailbox))
+            return polled(operation, exchange, mailbox, poll)
+        answer = endpoint.run(mailbox, arguments, values)
+        return _completed(answer, exchange) if isinstance(answer, Reply) else answer
+
+    def _place(self, exchange: Exchange, operation: Operation, values: dict[str, Any]) -> tuple[Sandbox, Owner]:
+        """Where a row runs: the mailbox of the connection, or else the one that its `state` names."""
+        if exchange.connection_id is not None:
+            return self._sandboxes.find(exchange.connection_id)
+        assert operation.place_of is not None
+        name, mailbox_id = operation.place_of(values["state"])
+        try:
+            sandbox = self._sandboxes.named(name)
+            return sandbox, owner_of(sandbox.db, mailbox_id)
+        except NotFound:
+            raise BadSignature("The query parameter 'state' leads to no mailbox that is here.") from None
 
     def _refusal(self, exchange: Exchange, error: ConnectorError) -> Answer:
         request_id = (exchange.header("x-ms-client-request-id") or self._made_up_id())[:200]
@@ -161,8 +193,12 @@ class _Endpoint:
             values[keyword] = decode_path_value(raw, name)
         return self._arguments(body), values
 
-    def run(self, mailbox: Mailbox, arguments: tuple[Any, ...], values: dict[str, Any]) -> Answer:
+    def run(self, mailbox: Mailbox, arguments: tuple[Any, ...], values: dict[str, Any]) -> Answer | Reply[Any]:
         return self._rendered(self._function(mailbox, *arguments, **values))
+
+    def poll(self, mailbox: Mailbox, values: dict[str, Any], cursor: str | None) -> Poll:
+        found: Poll = self._function(mailbox, **values, cursor=cursor)
+        return found
 
     def _arguments(self, body: bytes) -> tuple[Any, ...]:
         if self._body is None:
@@ -173,14 +209,39 @@ class _Endpoint:
             body = b"{}"
         return (self._convert(self._body.read(body)),)
 
-    def _rendered(self, result: Any) -> Answer:
+    def _rendered(self, result: Any) -> Answer | Reply[Any]:
         operation = self._operation
         if operation.returns is None:
             return Answer(operation.success)
         shown = operation.returns(result)
+        if isinstance(shown, Reply):
+            return shown if shown.status else shown._replace(status=operation.success)
         if isinstance(shown, Binary):
             return Answer(operation.success, shown.content, [(b"content-type", shown.content_type.encode("latin-1"))])
         return Answer(operation.success, orjson.dumps(shown), _JSON)
+
+
+def _completed(reply: Reply[Any], exchange: Exchange) -> Answer:
+    """A reply as it goes out, with the address the caller came by in place of `ROOT`."""
+    headers = [(name.lower().encode("ascii"), _placed(text, exchange)) for name, text in reply.headers.items()]
+    status = reply.status or 200
+    if reply.body is None:
+        return Answer(status, b"", headers)
+    if isinstance(reply.body, str):
+        return Answer(status, reply.body.encode(), headers)
+    body = {
+        name: _placed(value, exchange).decode("latin-1") if isinstance(value, str) and value.startswith(ROOT) else value
+        for name, value in reply.body.items()
+    }
+    return Answer(status, orjson.dumps(body), [*_JSON, *headers])
+
+
+def _placed(text: str, exchange: Exchange) -> bytes:
+    if not text.startswith(ROOT):
+        return text.encode("latin-1")
+    host = exchange.header("host") or "localhost"
+    root = f"{exchange.scope['scheme']}://{host}{PREFIX.decode('ascii')}{exchange.connection_id}"
+    return (root + text.removeprefix(ROOT)).encode("latin-1")
 
 
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
+from emulator.clock import moment
 from emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest
 from emulator.operations.operation import Operation
 from emulator.sandbox import Sandbox
@@ -33,6 +36,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_body",
         "_headers",
         "_receive",
         "connection_id",
@@ -57,6 +61,7 @@ class Exchange:
         self.scope = scope
         self._receive = receive
         self._headers: dict[bytes, bytes] | None = None
+        self._body: bytes | None = None
         self.operation = None
         self.refusal = None
         self.path_values = []
@@ -70,7 +75,12 @@ class Exchange:
         return None if value is None else value.decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
-        """The whole request body. Raises BodyTooLarge before reading more than `limit` bytes."""
+        """The whole request body, for anybody who asks. Raises BodyTooLarge before reading more than `limit` bytes."""
+        if self._body is None:
+            self._body = await self._read(limit)
+        return self._body
+
+    async def _read(self, limit: int) -> bytes:
         announced = self.header("content-length") or "0"
         if not (announced.isascii() and announced.isdigit()):
             raise InvalidRequest("The header Content-Length must be a number.")
@@ -99,6 +109,16 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             raise BodyTooLarge(limit)
         more = message.get("more_body", False)
     return b"".join(parts)
+
+
+def date_header(instant: int) -> tuple[bytes, bytes]:
+    """The header that says when an answer was made."""
+    return _date_header(instant // 1_000_000)
+
+
+@lru_cache(maxsize=256)
+def _date_header(second: int) -> tuple[bytes, bytes]:
+    return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 
 async def send_answer(send: Send, answer: Answer, common: list[tuple[bytes, bytes]]) -> None:

@@ -11,7 +11,7 @@ from emulator.wire.base import parameters_of
 from emulator.wire.mail import Binary
 
 if TYPE_CHECKING:
-    from emulator.server.admin import Verb
+    from emulator.server.admin_verbs import Verb
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

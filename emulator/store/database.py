@@ -12,7 +12,7 @@ from weakref import finalize
 
 from emulator.store import sql
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Stored in each file; a file of another version is refused rather than misread."""
 
 
@@ -59,6 +59,16 @@ class Database:
         self.path = path
         self.execute = self._connection.execute
         self._transaction = Transaction(self._connection)
+        self.last_change: int | None = None
+        """The instant of the newest entry of the change feed, once somebody asked for it."""
+        self.generation = 0
+        """How often everything was dropped: what was read in another generation is gone."""
+        self.closed = False
+
+    @property
+    def writes(self) -> int:
+        """A number that grows with every row that is written: as long as it is the same, nothing has happened."""
+        return self._connection.total_changes
 
     def one(self, statement: str, parameters: Mapping[str, Any]) -> Any:
         """The first row as a tuple, or None."""
@@ -77,6 +87,7 @@ class Database:
 
     def clear(self) -> None:
         """Drop everything, and be as a database that was just made; to be called inside a transaction."""
+        self.generation += 1
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
             # The search table takes its own helper tables along.
             if not name.startswith(("sqlite_", "message_search_")):
@@ -85,6 +96,7 @@ class Database:
             self.execute(statement)
 
     def close(self) -> None:
+        self.closed = True
         self._connection.close()
 
 

@@ -209,8 +209,25 @@ class Departed(NamedTuple):
     message_id: str
 
 
+class Question(NamedTuple):
+    """A mail that waits for an answer, column for column; `options` is a JSON list, `answer` None while it waits."""
+
+    id: int
+    mailbox_id: int
+    token: str
+    kind: str
+    recipients: str
+    subject: str
+    options: str
+    callback_url: str
+    created: int
+    answer: str | None
+    answered: int | None
+    withdrawn: int
+
+
 class Change(NamedTuple):
-    """An entry of the change feed: `kind` is message, event or contact, `action` one of created, updated, deleted."""
+    """An entry of the change feed: `kind` is message, event or contact, `action` created, moved, updated or deleted."""
 
     seq: int
     mailbox_id: int
@@ -219,6 +236,52 @@ class Change(NamedTuple):
     item_id: int
     folder_id: int
     at: int
+    before: str | None
+
+
+class Callback(NamedTuple):
+    """A call to make or made; `headers` is a JSON object, `state` pending, done or failed, instants as everywhere."""
+
+    id: int
+    kind: str
+    url: str
+    reference: str
+    headers: str
+    body: bytes
+    state: str
+    attempts: int
+    due: int
+    created: int
+    attempted: int | None
+    last_status: int | None
+    last_error: str | None
+
+
+class Subscription(NamedTuple):
+    """Somebody to be poked; `watched` is mail, flag, mention or event, `folder_id` a folder, a calendar, or any."""
+
+    id: str
+    mailbox_id: int
+    watched: str
+    folder_id: int | None
+    url: str
+    options: str
+    expires: int
+    seen: int
+
+
+class Push(NamedTuple):
+    """A trigger whose items are pushed; `parameters` is a JSON object of texts."""
+
+    connection_id: str
+    name: str
+    mailbox_id: int
+    operation: str
+    url: str
+    parameters: str
+    split_on: int
+    cursor: str
+    created: int
 
 
 def facet_key(unread: bool, flagged: bool, attachment: bool, importance: str) -> str:

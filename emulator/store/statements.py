@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    Select,
     Table,
     bindparam,
     delete,
@@ -23,9 +24,10 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
-from emulator.store import item_tables, tables
+from emulator.store import callback_tables, item_tables, question_tables, tables
 from emulator.store.records import (
     AttachmentFacts,
+    Callback,
     Change,
     Contact,
     Departed,
@@ -33,8 +35,11 @@ from emulator.store.records import (
     Folder,
     Message,
     Owner,
+    Push,
+    Question,
     Shelf,
     StoredMail,
+    Subscription,
     facet_key,
 )
 
@@ -59,6 +64,10 @@ event = _table(item_tables.EventRow)
 contact_folder = _table(item_tables.ContactFolderRow)
 contact = _table(item_tables.ContactRow)
 element = _table(item_tables.Element)
+callback = _table(callback_tables.CallbackRow)
+subscription = _table(callback_tables.SubscriptionRow)
+push = _table(callback_tables.PushRow)
+question = _table(question_tables.QuestionRow)
 _ZERO: ColumnElement[Any] = literal_column("0")
 _ONE: ColumnElement[Any] = literal_column("1")
 
@@ -101,7 +110,7 @@ def _lists() -> dict[str, Executable]:
     return found
 
 
-def _own(record: Any, source: Table, *keys: str) -> Executable:
+def _own(record: Any, source: Table, *keys: str) -> Select[Any]:
     """Select a record by the named columns."""
     return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
 
@@ -117,6 +126,9 @@ def _update(source: Table, *left_out: str) -> Executable:
     return update(source).where(source.c.id == bindparam("key")).values({name: bindparam(name) for name in changed})
 
 
+_earlier = callback.alias("earlier")
+_PENDING: ColumnElement[Any] = literal_column("'pending'")
+_LIVE = subscription.c.expires > bindparam("now")
 _EVENTS = select(*_columns(Event, event))
 _IN_CALENDAR = event.c.calendar_id == bindparam("calendar_id")
 
@@ -259,6 +271,14 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "CONTACTS": select(*_columns(Contact, contact))
     .where(contact.c.folder_id == bindparam("folder_id"))
     .order_by(contact.c.display_name, contact.c.id),
+    # questions
+    "INSERT_QUESTION": _insert(question, "id", "answer", "answered", "withdrawn"),
+    "QUESTION": _own(Question, question, "token"),
+    "QUESTIONS": select(*_columns(Question, question)).order_by(question.c.id),
+    "ANSWER_QUESTION": update(question)
+    .where(question.c.id == bindparam("question_id"))
+    .values(answer=bindparam("answer"), answered=bindparam("answered")),
+    "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
     # the outside
     "INSERT_DEPARTURE": _insert(departure, "id"),
     "DEPARTURES": select(*_columns(Departed, departure, content))
@@ -273,11 +293,56 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     # the change feed
     "APPEND_CHANGE": _insert(change, "seq"),
     "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),
+    "LAST_CHANGE_AT": select(func.coalesce(func.max(change.c.at), _ZERO)),
+    "CHANGES_OF": select(*_columns(Change, change))
+    .where(
+        change.c.mailbox_id == bindparam("mailbox_id"),
+        change.c.kind == bindparam("kind"),
+        change.c.at > bindparam("after"),
+    )
+    .order_by(change.c.at),
     "CHANGES": select(*_columns(Change, change))
     .where(change.c.seq > bindparam("seq"))
     .order_by(change.c.seq)
     .limit(bindparam("top"))
     .offset(_ZERO),
+    # those who want to be called
+    "INSERT_CALLBACK": _insert(callback, "id", "attempted", "last_status", "last_error"),
+    "NEXT_CALLBACK": select(*_columns(Callback, callback))
+    .where(
+        callback.c.state == _PENDING,
+        ~select(_ONE)
+        .where(_earlier.c.url == callback.c.url, _earlier.c.state == _PENDING, _earlier.c.id < callback.c.id)
+        .exists(),
+    )
+    .order_by(callback.c.due, callback.c.id)
+    .limit(_ONE)
+    .offset(_ZERO),
+    "RECORD_ATTEMPT": update(callback)
+    .where(callback.c.id == bindparam("key"))
+    .values({n: bindparam(n) for n in ("state", "attempts", "due", "attempted", "last_status", "last_error")}),
+    "CALLBACKS": select(*_columns(Callback, callback)).order_by(callback.c.id),
+    "INSERT_SUBSCRIPTION": _insert(subscription),
+    "SUBSCRIPTION": _own(Subscription, subscription, "id", "mailbox_id"),
+    "LIVE_SUBSCRIPTIONS": select(*_columns(Subscription, subscription))
+    .where(_LIVE)
+    .order_by(subscription.c.expires, subscription.c.id),
+    "SUBSCRIPTIONS_SEEN": update(subscription).where(_LIVE).values(seen=bindparam("position")),
+    "RENEW_SUBSCRIPTION": update(subscription)
+    .where(subscription.c.id == bindparam("key"))
+    .values(url=bindparam("url"), expires=bindparam("expires")),
+    "DELETE_SUBSCRIPTION": delete(subscription).where(subscription.c.id == bindparam("id")),
+    "DELETE_EXPIRED_SUBSCRIPTIONS": delete(subscription).where(subscription.c.expires <= bindparam("now")),
+    "SET_PUSH": insert(push).prefix_with("OR REPLACE").values({c.name: bindparam(c.name) for c in push.c}),
+    "PUSH": _own(Push, push, "connection_id", "name"),
+    "PUSHES_OF": _own(Push, push, "connection_id").order_by(push.c.name),
+    "PUSHES": select(*_columns(Push, push)).order_by(push.c.connection_id, push.c.name),
+    "MOVE_PUSH": update(push)
+    .where(push.c.connection_id == bindparam("of"), push.c.name == bindparam("named"))
+    .values(cursor=bindparam("cursor")),
+    "DELETE_PUSH": delete(push).where(
+        push.c.connection_id == bindparam("connection_id"), push.c.name == bindparam("name")
+    ),
 }
 
 SEARCH_COLUMNS = (

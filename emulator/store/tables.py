@@ -170,10 +170,14 @@ class MessageRow(SQLModel, table=True):
 
 
 class ChangeRow(SQLModel, table=True):
-    """One entry of the change feed, appended in the transaction that made the change."""
+    """One entry of the change feed, appended in the transaction that made the change.
+
+    No two entries have the same `at`, so that an instant is a position in the feed. `before` is what an event was until
+    then, as JSON.
+    """
 
     __tablename__ = "change"
-    __table_args__ = (Index("change_mailbox", "mailbox_id", "kind", "seq"),)
+    __table_args__ = (Index("change_mailbox", "mailbox_id", "kind", "at"),)
 
     seq: int = Field(sa_column=key())
     mailbox_id: int
@@ -182,6 +186,7 @@ class ChangeRow(SQLModel, table=True):
     item_id: int
     folder_id: int
     at: int = Field(sa_column=instant())
+    before: str | None = Field(default=None, sa_type=Text)
 
 
 class Departure(SQLModel, table=True):

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Required, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from typing_extensions import is_typeddict
 
@@ -67,6 +79,25 @@ Emails = Annotated[str, Schema(format="email", separator=";")]
 """Several mail addresses in one string, split by semicolons."""
 ImportanceName = Annotated[str, Schema(names=enums.Importance)]
 ImportanceNumber = Annotated[int, Schema(format="int32", numbers=enums.Importance)]
+
+T = TypeVar("T")
+
+ROOT: Final = "{root}"
+"""Stands for the address below which the caller reached the connection, `http://host/apim/outlook/id`."""
+
+
+class Reply(NamedTuple, Generic[T]):
+    """An answer of which a row says more than the body; None as body leaves it out, as status keeps the row's.
+
+    A body that is text goes out as it is, with a content type among the headers.
+
+    Headers and the body's own texts may start with `ROOT`, which the connector fills in.
+    """
+
+    body: T | None
+    headers: Mapping[str, str] = {}
+    status: int | None = None
+
 
 REQUIRED: Final = object()
 """The default of a parameter that must be sent."""

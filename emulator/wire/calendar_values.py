@@ -158,7 +158,12 @@ def words_page(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEve
 
 def numbers_list(events: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
     """Flat events with their enumerations as numbers, in an envelope without links (recorded)."""
-    return cast(shapes.CalendarEventListClientReceive, {"value": [_flat(one, _numbers) for one in events]})
+    return cast(shapes.CalendarEventListClientReceive, {"value": [numbers(one) for one in events]})
+
+
+def numbers(event: Event) -> dict[str, Any]:
+    """A flat event with its enumerations as numbers."""
+    return _flat(event, _numbers)
 
 
 def view(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventClientReceiveStringEnums]:

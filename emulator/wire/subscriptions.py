@@ -32,6 +32,12 @@ class SubscriptionResponse(TypedDict):
     notificationUrl: str
 
 
+class RenewableSubscription(SubscriptionResponse):
+    """A subscription to pokes: answered with more than is declared, the ISO 8601 time it lives for (recorded)."""
+
+    renewInterval: str
+
+
 class SubscriptionPayloadEntity(TypedDict, Generic[T], total=False):
     """One change, as the mail service reports it."""
 

@@ -110,6 +110,15 @@ def test_marks_fit_the_row(operation: Operation) -> None:
     assert (operation.kind is Kind.POLL) == ("x-ms-trigger" in operation.extensions)
 
 
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.served], ids=lambda one: one.id)
+def test_every_row_finds_its_mailbox(operation: Operation) -> None:
+    """A served row has a connection in its path, or else says what its `state` leads to."""
+    named = [one.name for one in operation.parameters if one.required]
+
+    assert (operation.scope is Scope.API) == (operation.place_of is not None)
+    assert operation.place_of is None or "state" in named
+
+
 @pytest.mark.parametrize("family", sorted({one.family for one in OPERATIONS}))
 def test_versions(family: str) -> None:
     """The generations of a family are numbered from one without a gap."""

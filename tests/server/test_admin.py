@@ -15,7 +15,8 @@ import pytest
 
 from emulator.clock import iso_seconds
 from emulator.operations import OPERATIONS
-from emulator.server.admin import ADMIN, ROOT, Verb
+from emulator.server.admin import ADMIN, ROOT
+from emulator.server.admin_verbs import Verb
 from emulator.server.document import swagger
 
 EML = sorted((Path(__file__).parents[2] / "fixtures" / "eml").glob("*.eml"))
@@ -441,7 +442,9 @@ def test_message_that_is_none(alice, bob, id: str, expected: tuple[int, str]) ->
 def test_unknown_sandbox(server, verb: Verb) -> None:
     """Each verb says that there is no such sandbox."""
     url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
-    answer = server.http.request(verb.method, url, json={"name": "empty"} if verb.accepts else None)
+    trigger = {"operationName": "OnNewEmailV2", "notificationDetails": {"callbackUrl": "http://localhost"}}
+    body = {"name": "empty", "option": "Yes", "properties": trigger}
+    answer = server.http.request(verb.method, url, json=body if verb.accepts else None)
 
     assert refusal(answer) == (404, "ErrorItemNotFound")
     assert "No sandbox 'none' exists" in answer.json()["message"]

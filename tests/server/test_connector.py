@@ -204,7 +204,6 @@ def test_unknown_connection_is_refused(emulator) -> None:
         ("GET", "/fresh/v4/Mail", 404),
         ("DELETE", "/fresh/Mail", 405),
         ("OPTIONS", "/fresh/v2/Mail", 405),
-        ("GET", "/fresh/v2/Mail/OnNewEmail", 501),
         ("GET", "/", 404),
     ],
 )

@@ -6,9 +6,10 @@ import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote_from_bytes, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote_from_bytes, unquote, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -24,7 +25,8 @@ from starlette.applications import Starlette
 from emulator.app import create_app
 from emulator.clock import VirtualClock
 from emulator.operations import OPERATIONS, Operation
-from emulator.server.admin import ADMIN, ROOT, Verb
+from emulator.server.admin import ADMIN, ROOT
+from emulator.server.admin_verbs import Verb
 from emulator.server.document import swagger
 from emulator.server.openapi import openapi
 from emulator.settings import Settings
@@ -124,6 +126,10 @@ def known(app: Starlette, path: str) -> dict[str, str]:
     values = {**newest(app), "response": "Accept", "operation": "MailFolders", "folderPath": "Archive"}
     values |= {"startDateTimeOffset": "2026-03-01", "endDateTimeOffset": "2026-04-01", "calendarId": "Calendar"}
     values["event_id"] = invitation(app)
+    if path == "/RecordResponse" or path.startswith(("/approvalmail/", "/mailwithoptions/")):
+        return values | question(app, path.partition("/{id}")[0])
+    if "Subscription/$subscriptions" in path:
+        return values | subscription(app, path.partition("/$")[0])
     if "/contacts/" in path:
         made = call(app, "POST", "/datasets/contacts/tables/Contacts/items", {"GivenName": "Ann"})
         return values | {"table": "Contacts", "id": made["Id"]}
@@ -144,6 +150,35 @@ def invitation(app: Starlette) -> str:
     found = call(app, "GET", f"{EVENTS}/items", query=b"$filter=IsOrganizer%20eq%20false&$orderby=Id%20desc&$top=1")
     event_id: str = found["value"][0]["Id"]
     return event_id
+
+
+def subscription(app: Starlette, path: str) -> dict[str, str]:
+    """The id and the options of a subscription that lives below a path."""
+    made = "/Calendar/EventSubscriptionPoke" if "Event" in path else f"{path}Poke"
+    body = b'{"NotificationUrl": "http://127.0.0.1:9/"}'
+    answer = send(app, "POST", f"/apim/outlook/alice{made}/$subscriptions".encode(), body=body)
+    assert answer.status == 201, answer
+    options = urlsplit(answer.headers[b"location"].decode()).query
+    return {"id": answer.json()["id"], **dict(parse_qsl(options))}
+
+
+def trigger(app: Starlette) -> str:
+    """The name of a trigger whose items are pushed."""
+    details = {"callbackUrl": "http://127.0.0.1:9/"}
+    body = {"properties": {"operationName": "OnNewEmailV2", "notificationDetails": details}}
+    path = f"{ROOT}/sandboxes/default/connections/alice/triggerConfigs/news"
+    assert send(app, "PUT", path.encode(), body=json.dumps(body).encode()).status == 201
+    return "news"
+
+
+def question(app: Starlette, path: str) -> dict[str, str]:
+    """The id of a mail that waits for an answer, and what the link of its first option carries."""
+    asked = "/approvalmail/$subscriptions" if path == "/RecordResponse" else path
+    body = {"NotificationUrl": "http://127.0.0.1:9/", "Message": {"To": "alice@outlook.com"}}
+    made = call(app, "POST", asked, body)
+    (mail,) = call(app, "GET", "/v2/Mail", query=b"top=1&fetchOnlyUnread=false")["value"]
+    link = unescape(mail["Body"].partition('href="')[2].partition('"')[0])
+    return {"id": made["id"], **dict(parse_qsl(urlsplit(link).query))}
 
 
 def is_clean(answer: Reply) -> bool:
@@ -259,6 +294,8 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
         seen.add(answered(app, case, ROOT))
         there = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
         there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
+        if "/triggerConfigs/" in verb.path:
+            there["name"] = trigger(app)
         _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
 

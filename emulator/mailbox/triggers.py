@@ -1,0 +1,283 @@
+"""The mail triggers: what is new, flagged or mentions the owner since a position in the change feed.
+
+All state is in the cursor, which the caller brings back: base64 of the JSON that the sibling connector was recorded
+with. `LastCreatedMailTime` is the position in the feed, `LastReceivedMailTime` what mails that were moved are held to.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from emulator.clock import iso_ticks, microseconds
+from emulator.errors import InvalidRequest, NotFound
+from emulator.ids import IdKind
+from emulator.mailbox import changes, find, folders
+from emulator.mailbox.mail import files_of, letter, message_of
+from emulator.mailbox.mailbox import Mailbox
+from emulator.store import sql
+from emulator.store.records import Change, Message
+
+BATCH = 50
+"""How many mails one poll answers; more wait for the next, which is told to come at once (inferred)."""
+_LONGEST_CURSOR = 4096
+_SIMULATE = "simulate"
+
+
+class Poll(NamedTuple):
+    """What a poll found, the cursor for the next one, and whether more is waiting already."""
+
+    items: Sequence[Any]
+    cursor: str
+    more: bool = False
+
+
+class Position(NamedTuple):
+    """Where a mail poller stands: in the feed, and in time of receipt; ids of the last mail it was given."""
+
+    created: int
+    received: int
+    message_id: str | None = None
+    internet_message_id: str | None = None
+
+
+class _Filters(NamedTuple):
+    """Which mails a trigger fires for; `folder_id` is None for any folder."""
+
+    folder_id: int | None
+    named: find.Named
+    importance: str
+    with_attachment: bool
+    include_attachments: bool
+
+
+def on_new_email(
+    mailbox: Mailbox,
+    *,
+    folder_path: str = "Inbox",
+    to: str | None = None,
+    cc: str | None = None,
+    to_or_cc: str | None = None,
+    from_: str | None = None,
+    importance: str = "Any",
+    fetch_only_with_attachment: bool = False,
+    subject_filter: str | None = None,
+    include_attachments: bool = False,
+    x_ms_operation_context: str | None = None,
+    cursor: str | None = None,
+) -> Poll:
+    """Mails that arrived in a folder; one that was moved there counts by its old time of receipt (Learn page).
+
+    A designer's dry run (`simulate`) is given the newest mail instead.
+    """
+    filters = _Filters(
+        folders.resolve(mailbox, folder_path),
+        find.Named(to, cc, to_or_cc, from_, subject_filter),
+        find.facet_of(importance),
+        fetch_only_with_attachment,
+        include_attachments,
+    )
+    if (x_ms_operation_context or "").lower() == _SIMULATE:
+        newest = find.find(
+            mailbox,
+            folder_path=folder_path,
+            to=to,
+            cc=cc,
+            to_or_cc=to_or_cc,
+            from_=from_,
+            importance=importance,
+            fetch_only_with_attachment=fetch_only_with_attachment,
+            subject_filter=subject_filter,
+            fetch_only_unread=False,
+            include_attachments=include_attachments,
+            top=1,
+        )
+        return Poll(newest, _text(_baseline(mailbox)))
+    return _poll(mailbox, filters, cursor, _arrived)
+
+
+def on_flagged_email(
+    mailbox: Mailbox,
+    *,
+    folder_path: str = "Inbox",
+    to: str | None = None,
+    cc: str | None = None,
+    to_or_cc: str | None = None,
+    from_: str | None = None,
+    importance: str = "Any",
+    fetch_only_with_attachment: bool = False,
+    subject_filter: str | None = None,
+    include_attachments: bool = False,
+    cursor: str | None = None,
+) -> Poll:
+    """Mails that were flagged, that arrived flagged, or that are flagged and changed in any way (Learn page)."""
+    filters = _Filters(
+        folders.resolve(mailbox, folder_path),
+        find.Named(to, cc, to_or_cc, from_, subject_filter),
+        find.facet_of(importance),
+        fetch_only_with_attachment,
+        include_attachments,
+    )
+    return _poll(mailbox, filters, cursor, _is_flagged)
+
+
+def on_new_mention(
+    mailbox: Mailbox,
+    *,
+    folder_path: str | None = None,
+    to: str | None = None,
+    cc: str | None = None,
+    to_or_cc: str | None = None,
+    from_: str | None = None,
+    importance: str = "Any",
+    fetch_only_with_attachment: bool = False,
+    subject_filter: str | None = None,
+    include_attachments: bool = False,
+    message_id_to_fire_on_first_trigger_run: str | None = None,
+    cursor: str | None = None,
+) -> Poll:
+    """Mails that arrived and mention the owner; in any folder, unless one is named.
+
+    The first poll fires for the one message that it may name.
+    """
+    filters = _Filters(
+        folders.resolve(mailbox, folder_path) if folder_path else None,
+        find.Named(to, cc, to_or_cc, from_, subject_filter),
+        find.facet_of(importance),
+        fetch_only_with_attachment,
+        include_attachments,
+    )
+    mentions = mention_of(mailbox)
+    if cursor is None and message_id_to_fire_on_first_trigger_run:
+        first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
+        return Poll([letter(mailbox, first, include_attachments)], _text(_baseline(mailbox)))
+
+    def wanted(entry: Change, message: Message, since: Position) -> bool:
+        return _arrived(entry, message, since) and mentions.search(message.body) is not None
+
+    return _poll(mailbox, filters, cursor, wanted)
+
+
+def mention_of(mailbox: Mailbox) -> re.Pattern[str]:
+    """What names the owner with an at-sign: Outlook's link around the name, or the bare address (inferred)."""
+    address, name = re.escape(mailbox.owner.address), re.escape(mailbox.owner.display_name)
+    link = rf"<a\b[^<>]*\bhref\s*=\s*[\"']?mailto:{address}\b[^<>]*>\s*@"
+    return re.compile(rf"{link}|(?<![\w@.])@(?:{address}|{name})(?![\w@-])", re.IGNORECASE)
+
+
+def read_position(mailbox: Mailbox, cursor: str) -> Position:
+    """Where a cursor stands. Raises InvalidRequest for what is none, or another mailbox's."""
+    try:
+        if len(cursor) > _LONGEST_CURSOR:
+            raise ValueError
+        facts = orjson.loads(b64decode(cursor.encode("ascii"), validate=True))
+        position = Position(
+            _instant(facts["LastCreatedMailTime"]),
+            _instant(facts["LastReceivedMailTime"]),
+            facts.get("LastMessageId"),
+            facts.get("LastInternetMessageId"),
+        )
+        if not all(one is None or isinstance(one, str) for one in position[2:]):
+            raise ValueError
+    except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise InvalidRequest("The query parameter 'LastPollInformation' is no state of this trigger.") from None
+    if position.message_id is not None:
+        try:
+            mailbox.key_of(IdKind.MESSAGE, position.message_id, "LastPollInformation")
+        except NotFound:
+            raise InvalidRequest("The query parameter 'LastPollInformation' belongs to another mailbox.") from None
+    return position
+
+
+_Wanted = Callable[[Change, Message, Position], bool]
+
+
+def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, wanted: _Wanted) -> Poll:
+    if cursor is None:
+        return Poll((), _text(_baseline(mailbox)))
+    since = read_position(mailbox, cursor)
+    found: list[Message] = []
+    position, more = changes.position(mailbox.db, mailbox.now), False
+    seen: set[int] = set()
+    for entry, message in _touched(mailbox, filters, since):
+        if message.id in seen or not wanted(entry, message, since) or not _passes(mailbox, filters, message):
+            continue
+        if len(found) == BATCH:
+            more = True
+            break
+        seen.add(message.id)
+        found.append(message)
+        position_of_last = entry.at
+    if more:
+        position = position_of_last
+    return Poll(
+        [letter(mailbox, one, filters.include_attachments) for one in found],
+        _text(_moved_on(mailbox, since, found, position)),
+        more,
+    )
+
+
+def _touched(mailbox: Mailbox, filters: _Filters, since: Position) -> Iterator[tuple[Change, Message]]:
+    """What happened to messages that are still where it happened, oldest first."""
+    for entry in changes.of(mailbox.db, mailbox.owner.id, changes.MESSAGE, since.created):
+        if entry.action == changes.DELETED or filters.folder_id not in (None, entry.folder_id):
+            continue
+        row = mailbox.db.one(sql.MESSAGE, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
+        if row is not None:
+            yield entry, Message._make(row)
+
+
+def _arrived(entry: Change, message: Message, since: Position) -> bool:
+    if entry.action == changes.MOVED:
+        return message.received > since.received
+    return entry.action == changes.CREATED and message.received >= since.received
+
+
+def _is_flagged(entry: Change, message: Message, since: Position) -> bool:
+    return bool(message.is_flagged)
+
+
+def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
+    if filters.importance and message.importance != ("low", "normal", "high").index(filters.importance):
+        return False
+    if filters.with_attachment and not message.has_attachments:
+        return False
+    # Protected mail and mail above the limit are skipped (Learn page).
+    return filters.named.matches(message) and not message.is_encrypted and not _is_too_large(mailbox, message)
+
+
+def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
+    files = files_of(mailbox, message.content_id) if message.has_files else ()
+    return len(message.body.encode()) + sum(one.size for one in files) > mailbox.rules.max_mail_bytes
+
+
+def _baseline(mailbox: Mailbox) -> Position:
+    return Position(changes.position(mailbox.db, mailbox.now), mailbox.now)
+
+
+def _moved_on(mailbox: Mailbox, since: Position, found: Sequence[Message], position: int) -> Position:
+    if not found:
+        return since._replace(created=position)
+    last = found[-1]
+    received = max(since.received, *(one.received for one in found))
+    return Position(position, received, mailbox.id_of(IdKind.MESSAGE, last.id), last.message_id)
+
+
+def _text(position: Position) -> str:
+    facts = {
+        "LastReceivedMailTime": iso_ticks(position.received),
+        "LastCreatedMailTime": iso_ticks(position.created),
+        "LastMessageId": position.message_id,
+        "LastInternetMessageId": position.internet_message_id,
+    }
+    return b64encode(orjson.dumps(facts)).decode("ascii")
+
+
+def _instant(text: str) -> int:
+    return microseconds(datetime.fromisoformat(text))

@@ -1,0 +1,77 @@
+"""The admin API's verbs about time: what a sandbox's clock shows, and how it is moved, frozen and released."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from emulator.clock import SandboxClock, moment
+from emulator.errors import Conflict, InvalidRequest
+from emulator.server import admin_shapes as shapes
+from emulator.server.admin_verbs import Call, read_instant
+
+_DAYS = r"(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
+_SECONDS = r"(?P<seconds>[0-9]{1,15}(?:\.[0-9]{1,9})?)"
+_TIME = rf"(?:(?P<hours>[0-9]{{1,9}})H)?(?:(?P<minutes>[0-9]{{1,9}})M)?(?:{_SECONDS}S)?"
+# In ISO 8601 an M before the T would be months, which have no length: they match none of these.
+_DURATIONS = [
+    re.compile(one, re.IGNORECASE) for one in (rf"P(?=.){_DAYS}(?:T(?=.){_TIME})?", rf"(?=.){_DAYS}{_TIME}", _SECONDS)
+]
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def get_clock(call: Call) -> shapes.ClockFacts:
+    return _facts(call.sandbox.clock)
+
+
+async def change_clock(call: Call) -> shapes.ClockFacts:
+    order: shapes.ClockOrder = call.body
+    sandbox = call.sandbox
+    clock = sandbox.clock
+    if not order:
+        raise InvalidRequest("Nothing is asked of the clock: give 'freeze', 'set' or 'advance'.")
+    # Held, so that the clock does not pass the instant that is asked for while the order is looked at.
+    with clock.held():
+        to = _target(clock, order)
+        if to is not None:
+            await sandbox.move_clock(to)
+        if "freeze" in order:
+            (clock.freeze if order["freeze"] else clock.follow)()
+        return _facts(clock)
+
+
+def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
+    """The instant to move to, None for none. Raises InvalidRequest, and Conflict for an instant in the past."""
+    if "set" in order and "advance" in order:
+        raise InvalidRequest("A clock is either moved to an instant, 'set', or by a duration, 'advance'.")
+    if "set" in order:
+        to = read_instant(order["set"], "set")
+    elif "advance" in order:
+        to = clock.now() + _duration(order["advance"])
+    else:
+        return None
+    try:
+        clock.check(to)
+    except ValueError as error:
+        refusal = Conflict if to < clock.now() else InvalidRequest
+        raise refusal(f"The clock stays where it is: {error}.") from None
+    return to
+
+
+def _duration(text: str) -> int:
+    """A duration in microseconds. Raises InvalidRequest."""
+    found = next(filter(None, (one.fullmatch(text.strip()) for one in _DURATIONS)), None)
+    try:
+        if found is not None:
+            given = {unit: float(amount) for unit, amount in found.groupdict().items() if amount}
+            return timedelta(**given) // _MICROSECOND
+    except OverflowError:
+        pass
+    wanted = "like PT1H30M or 1h30m, or a number of seconds"
+    raise InvalidRequest(f"'advance' must be a duration {wanted}, not '{text[:50]}'.")
+
+
+def _facts(clock: SandboxClock) -> shapes.ClockFacts:
+    now, shift = clock.now(), clock.shift
+    mode = "frozen" if clock.frozen else "shifted" if shift else "following"
+    return {"now": moment(now).isoformat(), "mode": mode, "shiftSeconds": shift / 1_000_000}

@@ -1,0 +1,45 @@
+"""The admin API's verbs for mails that wait for an answer: what was asked, and answering in a recipient's place."""
+
+from __future__ import annotations
+
+from emulator.clock import iso_seconds
+from emulator.mailbox import addresses, approvals
+from emulator.mailbox.access import owner_of
+from emulator.server import admin_shapes as shapes
+from emulator.server.admin_verbs import Call
+from emulator.store.database import Database
+from emulator.store.records import Question
+
+
+def list_questions(call: Call) -> shapes.QuestionList:
+    db = call.sandbox.db
+    return {"value": [_facts(db, one) for one in approvals.every(db)]}
+
+
+def answer_question(call: Call) -> shapes.QuestionFacts:
+    sandbox = call.sandbox
+    question = approvals.find(sandbox.db, call.request.path_params["question"])
+    mailbox = sandbox.mailbox(owner_of(sandbox.db, question.mailbox_id))
+    return _facts(sandbox.db, approvals.choose(mailbox, question, call.body["option"]))
+
+
+def _facts(db: Database, question: Question) -> shapes.QuestionFacts:
+    return {
+        "id": question.token,
+        "kind": question.kind,
+        "from": owner_of(db, question.mailbox_id).address,
+        "to": addresses.split(question.recipients),
+        "subject": question.subject,
+        "options": approvals.options_of(question),
+        "askedAt": iso_seconds(question.created),
+        "answer": question.answer,
+        "answeredAt": None if question.answered is None else iso_seconds(question.answered),
+        "answeredBy": _answerer(question),
+        "withdrawn": question.withdrawn == 1,
+    }
+
+
+def _answerer(question: Question) -> str | None:
+    # All recipients get the same mail with the same links, so only of a single one is it known.
+    recipients = addresses.split(question.recipients)
+    return recipients[0] if question.answer is not None and len(recipients) == 1 else None

@@ -1,0 +1,108 @@
+"""Triggers whose items are pushed: registered as in a connector namespace, polled here, delivered by the courier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from emulator.errors import ConnectorError, InvalidRequest
+from emulator.mailbox import callbacks
+from emulator.mailbox.mailbox import Mailbox
+from emulator.mailbox.triggers import Poll
+from emulator.operations import OPERATIONS
+from emulator.operations.operation import Kind, Operation
+from emulator.server.query import QueryReader
+from emulator.store import sql
+from emulator.store.database import Database
+from emulator.store.records import Push
+from emulator.wire.base import snake_case
+
+GATEWAY = "outlook-emulator"
+"""What calls name as the connector namespace they come from."""
+
+
+def trigger(name: str) -> Operation:
+    """The trigger with that operation id. Raises InvalidRequest."""
+    found = _triggers().get(name.lower())
+    if found is None:
+        raise InvalidRequest(f"'operationName' must be a trigger of the connector, not '{name[:100]}'.")
+    return found
+
+
+def values_of(operation: Operation, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """What a trigger's `run` takes, from parameters as text. Raises InvalidRequest, naming the parameter."""
+    required = {one.name.lower(): one.required for one in operation.parameters}
+    required |= {name.lower(): True for name in operation.path_parameters}
+    given = {name.lower(): text for name, text in parameters.items()}
+    for name in (*operation.path_parameters, *(one.name for one in operation.parameters)):
+        if required[name.lower()] and not given.get(name.lower()):
+            raise InvalidRequest(f"The trigger parameter '{name}' is required.")
+    for name in parameters:
+        if name.lower() not in required:
+            raise InvalidRequest(f"The trigger '{operation.id}' has no parameter '{name[:100]}'.")
+    paths = {name.lower() for name in operation.path_parameters}
+    query = {one.name: given[one.name.lower()] for one in operation.parameters if one.name.lower() in given}
+    values = QueryReader(operation.parameters).read(urlencode(query).encode("ascii"), lambda name: None)
+    return values | {
+        snake_case(name): given[name.lower()] for name in operation.path_parameters if name.lower() in paths
+    }
+
+
+def poll(mailbox: Mailbox, operation: Operation, values: Mapping[str, Any], cursor: str | None) -> Poll:
+    """Ask a trigger what is new since a cursor; without one, where it begins."""
+    assert operation.run is not None
+    found: Poll = operation.run(mailbox, **values, cursor=cursor)
+    return found
+
+
+def pushes(db: Database) -> list[Push]:
+    """Every registered trigger of a sandbox."""
+    return [Push._make(row) for row in db.all(sql.PUSHES, {})]
+
+
+def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
+    """Poll every registered trigger, and enqueue a call for what it found; whether there are any.
+
+    `opened` gives the mailbox with a key.
+    """
+    found = pushes(db)
+    for one in found:
+        _push(opened(one.mailbox_id), one)
+    return bool(found)
+
+
+def _push(mailbox: Mailbox, one: Push) -> None:
+    operation = trigger(one.operation)
+    cursor, more = one.cursor, True
+    with mailbox.db.transaction():
+        while more:
+            try:
+                found = poll(mailbox, operation, values_of(operation, orjson.loads(one.parameters)), cursor)
+            except ConnectorError:
+                # Its folder or calendar has gone; the registration waits for another.
+                break
+            if found.items:
+                _enqueue(mailbox, one, operation.returns(found.items))
+            cursor, more = found.cursor, found.more
+        if cursor != one.cursor:
+            mailbox.db.execute(sql.MOVE_PUSH, {"of": one.connection_id, "named": one.name, "cursor": cursor})
+
+
+def _enqueue(mailbox: Mailbox, one: Push, batch: Mapping[str, Any]) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "x-ms-trigger-name": one.name,
+        "x-ms-gateway-resource-name": GATEWAY,
+    }
+    for body in batch["value"] if one.split_on else [batch]:
+        content = orjson.dumps({"body": body})
+        callbacks.enqueue(mailbox, one.url, content, kind="push", headers=headers, reference=one.name)
+
+
+@cache
+def _triggers() -> dict[str, Operation]:
+    return {one.id.lower(): one for one in OPERATIONS if one.kind is Kind.POLL and one.served}
