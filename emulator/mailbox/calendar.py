@@ -8,10 +8,10 @@ from dataclasses import replace
 from emulator import odata
 from emulator.enums import Recurrence, ResponseType
 from emulator.errors import InvalidRequest, NoSuchOperation, NotFound
-from emulator.ids import IdKind
+from emulator.ids import IdKind, looks_like_id
 from emulator.mailbox import event_store, invitations, occurrences, recurrence, shelves
 from emulator.mailbox.event import Details, Series
-from emulator.mailbox.event_input import Asked, changed, clamp, new, read_time
+from emulator.mailbox.event_input import Asked, changed, check_series, clamp, new, read_time
 from emulator.mailbox.event_rows import details_of, is_own, local
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.shelves import CALENDARS, Listed
@@ -110,8 +110,7 @@ def change(mailbox: Mailbox, asked: Asked, *, table: str, id: str) -> Event:
             saved = event_store.save(mailbox, event, changed(mailbox, before, asked))
         else:
             saved = _change_occurrence(mailbox, event, asked)
-        invitations.update(mailbox, before, saved)
-    return saved
+        return invitations.update(mailbox, before, saved)
 
 
 def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
@@ -143,32 +142,29 @@ def bring_in(mailbox: Mailbox, calendar: Shelf, found: Iterable[Series]) -> list
 def carry_out(mailbox: Mailbox, calendar: Shelf) -> list[Series]:
     """All a calendar holds, ready to travel."""
     rows = mailbox.db.all(sql.EVENTS, {"calendar_id": calendar.id})
-    return [as_series(mailbox, Event._make(row)) for row in rows]
-
-
-def as_series(mailbox: Mailbox, event: Event) -> Series:
-    """An event with its changed occurrences, whose starts are then no longer left out."""
-    details = details_of(event)
-    changed_ones = {
-        one.original_start: details_of(one)
-        for one in event_store.exceptions(mailbox, event)
-        if one.original_start is not None
-    }
-    kept = tuple(one for one in details.excluded if one not in changed_ones)
-    return Series(replace(details, excluded=kept), changed_ones)
+    return [event_store.as_series(mailbox, Event._make(row))._replace(original=None, sequence=0) for row in rows]
 
 
 def _bring_in(mailbox: Mailbox, calendar: Shelf, series: Series) -> Event:
-    event = _owned(mailbox, series.event)
+    event = replace(_owned(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
     if event.rule is None and event.added:
         # Outlook has no series of mere dates: its start is made a rule that gives nothing but itself.
         first = local(event.start, event.start_zone).date()
         event = replace(event, rule=recurrence.settle(recurrence.simple(Recurrence["Daily"], first, count=1)))
+    check_series(event)
     master = event_store.insert(mailbox, calendar.id, event)
     for original_start, details in series.changed.items():
-        exception = replace(_owned(mailbox, details), uid=master.uid)
+        exception = replace(_owned(mailbox, details), uid=master.uid, external_id=master.external_id)
         event_store.insert_exception(mailbox, master, original_start, exception)
     return master
+
+
+def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
+    """An old id that an event may go by: none that looks like ours, or that another event has."""
+    if id is None or looks_like_id(id):
+        return None
+    taken = mailbox.db.one(sql.EVENT_BY_EXTERNAL_ID, {"mailbox_id": mailbox.owner.id, "external_id": id})
+    return None if taken else id
 
 
 def _owned(mailbox: Mailbox, details: Details) -> Details:

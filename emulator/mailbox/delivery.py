@@ -177,7 +177,7 @@ def claim(mailbox: Mailbox) -> None:
     own = mailbox.owner.address
     for row in mailbox.db.all(sql.DEPARTURES, {}):
         departed = Departed._make(row)
-        left = [one for one in addresses.split(departed.recipients) if own not in (one.lower(), untagged(one))]
+        left = [one for one in addresses.split(departed.recipients) if not is_for(own, one)]
         if len(left) < len(addresses.split(departed.recipients)):
             _claim(mailbox, departed, left)
 
@@ -214,6 +214,11 @@ def find_owner(mailbox: Mailbox, address: str) -> Owner | None:
     if row is None and "+" in address:
         row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": untagged(address)})
     return None if row is None else Owner._make(row)
+
+
+def is_for(owner_address: str, address: str) -> bool:
+    """Whether mail to `address` reaches the owner of `owner_address`, which is in lower case."""
+    return owner_address in (address.lower(), untagged(address))
 
 
 def untagged(address: str) -> str:

@@ -85,7 +85,13 @@ class Details:
 
 
 class Series(NamedTuple):
-    """An event as it travels in an iCalendar file: itself, and its changed occurrences by their original start."""
+    """An event as it travels in an iCalendar file: itself, and its changed occurrences by their original start.
+
+    With an `original` start it is one occurrence that travels alone. A message about it supersedes those of a lower
+    `sequence`.
+    """
 
     event: Details
     changed: Mapping[int, Details] = {}
+    original: int | None = None
+    sequence: int = 0

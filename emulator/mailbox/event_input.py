@@ -12,6 +12,7 @@ from emulator.clock import microseconds
 from emulator.enums import AttendeeType
 from emulator.errors import InvalidRequest
 from emulator.mailbox import recurrence
+from emulator.mailbox.delivery import is_for
 from emulator.mailbox.event import Attendee, Details, Rule
 from emulator.mailbox.event_rows import instant, local
 from emulator.mailbox.mailbox import Mailbox
@@ -47,7 +48,7 @@ class Asked(TypedDict, total=False):
     end_zone: str
     is_all_day: bool
     location: str
-    place: Mapping[str, Any]
+    place: Mapping[str, Any] | None
     importance: int
     show_as: int
     reminder: int
@@ -94,6 +95,18 @@ def read_day(text: str, member: str) -> date:
         raise InvalidRequest(f"'{member}' must be an ISO 8601 date, not '{text[:60]}'.") from None
 
 
+def check_series(details: Details) -> None:
+    """Refuse a series whose occurrences last longer than the time until the next one, as Exchange does.
+
+    Raises InvalidRequest.
+    """
+    if details.rule is None:
+        return
+    length = local(details.end, details.start_zone) - local(details.start, details.start_zone)
+    if length > timedelta(days=recurrence.shortest_gap(details.rule)):
+        raise InvalidRequest("An event must not last longer than the time until it occurs again: 'End' is too late.")
+
+
 def clamp(when: int) -> int:
     """An instant moved into the years an event may lie in."""
     return max(_FIRST, min(when, _LAST))
@@ -102,8 +115,8 @@ def clamp(when: int) -> int:
 def cadence(details: Details) -> tuple[object, ...]:
     """What decides at which instants a series has occurrences, but for where it ends."""
     rule = details.rule and replace(details.rule, until=None, count=None)
-    wall = local(details.start, details.start_zone)
-    return rule, wall.time(), details.start_zone
+    wall = time() if details.is_all_day else local(details.start, details.start_zone).time()
+    return rule, wall, details.start_zone
 
 
 def _timed(details: Details, asked: Asked) -> Details:
@@ -114,53 +127,90 @@ def _timed(details: Details, asked: Asked) -> Details:
     start = read_time(asked["start"], zone, "Start") if "start" in asked else details.start
     end = read_time(asked["end"], end_zone, "End") if "end" in asked else details.end
     if end < start:
-        raise InvalidRequest("'End' must not be before 'Start'.")
+        end = start + _skipped(asked)
     timed = replace(details, start=start, end=end, start_zone=zone, end_zone=end_zone)
-    return _whole_days(timed) if asked.get("is_all_day", details.is_all_day) else timed
+    return _whole_days(timed, details, asked) if asked.get("is_all_day", details.is_all_day) else timed
 
 
-def _whole_days(details: Details) -> Details:
-    """An all-day event from midnight to midnight, a day at least."""
-    first = local(details.start, details.start_zone).date()
-    end = local(details.end, details.start_zone)
-    last = end.date() if end.time() == time() else end.date() + _DAY
+def _skipped(asked: Asked) -> int:
+    """How long an event is, in microseconds, whose wall-clock start a change of the clocks puts behind its end."""
+    walls = [datetime.fromisoformat(asked[name].strip()) for name in ("start", "end") if name in asked]
+    if len(walls) == 2 and not any(wall.tzinfo for wall in walls) and walls[0] <= walls[1]:
+        return (walls[1] - walls[0]) // timedelta(microseconds=1)
+    raise InvalidRequest("'End' must not be before 'Start'.")
+
+
+def _whole_days(timed: Details, before: Details, asked: Asked) -> Details:
+    """An all-day event from midnight to midnight, a day at least: on the dates as they are written or were before."""
+    zone = timed.start_zone
+    first = read_day(asked["start"], "Start") if "start" in asked else _day(before.start, before.start_zone)
+    last = _last_day(asked["end"]) if "end" in asked else _day(before.end - 1, before.start_zone) + _DAY
     return replace(
-        details,
-        start=instant(datetime.combine(first, time()), details.start_zone),
-        end=instant(datetime.combine(max(last, first + _DAY), time()), details.start_zone),
+        timed,
+        start=instant(datetime.combine(first, time()), zone),
+        end=instant(datetime.combine(max(last, first + _DAY), time()), zone),
+        end_zone=zone,
     )
+
+
+def _day(when: int, zone: str) -> date:
+    return local(when, zone).date()
+
+
+def _last_day(text: str) -> date:
+    """The day before whose beginning an all-day event ends."""
+    end = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
+    return end.date() if end.time() == time() else end.date() + _DAY
 
 
 def _settled(mailbox: Mailbox, timed: Details, asked: Asked, before: Details | None = None) -> Details:
     given: dict[str, Any] = {name: asked[name] for name in _COPIED if name in asked}  # type: ignore[literal-required]
+    if given.get("location", timed.location) != timed.location:
+        # An address belongs to the place it was given with.
+        given.setdefault("place", None)
     if given.get("reminder", 0) < 0:
         raise InvalidRequest("'Reminder' must not be negative.")
     for name in ("subject", "body", "location"):
-        if "\x00" in given.get(name, ""):
-            raise InvalidRequest(f"'{name.capitalize()}' must not hold a NUL character.")
-    details = replace(timed, **given, attendees=_attendees(mailbox, timed.attendees, asked))
+        _refuse_nul(given.get(name, ""), name.capitalize())
+    for category in given.get("categories", ()):
+        _refuse_nul(category, "Categories")
+    details = replace(timed, **given, attendees=_attendees(mailbox, timed, asked))
     return _repeated(details, asked, before)
 
 
-def _attendees(mailbox: Mailbox, present: tuple[Attendee, ...], asked: Asked) -> tuple[Attendee, ...]:
-    known = {one.address.lower(): one for one in present}
+def _refuse_nul(text: str, member: str) -> None:
+    if "\x00" in text:
+        raise InvalidRequest(f"'{member}' must not hold a NUL character.")
+
+
+def _attendees(mailbox: Mailbox, details: Details, asked: Asked) -> tuple[Attendee, ...]:
     if "attendees" in asked:
         wanted: Iterable[Attendee] = asked["attendees"]
+    elif any(key in asked for key in _KINDS):
+        wanted = _of_kinds(details.attendees, asked)
     else:
-        wanted = present
-        for key, kind in _KINDS.items():
-            if key in asked:
-                people: Iterable[Address] = asked[key]  # type: ignore[literal-required]
-                others = [one for one in wanted if one.type != AttendeeType[kind]]
-                wanted = [*others, *(Attendee(*one, AttendeeType[kind]) for one in people)]
+        return details.attendees
+    known = {one.address.lower(): one for one in details.attendees}
+    organizer = details.organizer.address.lower() if details.organizer else mailbox.owner.address
     kept: dict[str, Attendee] = {}
     for one in wanted:
+        _refuse_nul(one.name, "Attendees")
         address = one.address.lower()
         # Who organizes an event is not invited to it; whoever was invited before keeps name and answer.
-        if address != mailbox.owner.address and address not in kept:
+        if not is_for(organizer, address):
             old = known.get(address, one)
             kept[address] = old._replace(type=int(one.type), name=one.name or old.name)
     return tuple(sorted(kept.values(), key=lambda one: one.type))
+
+
+def _of_kinds(present: Iterable[Attendee], asked: Asked) -> list[Attendee]:
+    """Attendees of which those of each kind that was given are replaced; who is named last counts."""
+    replaced = {AttendeeType[kind] for key, kind in _KINDS.items() if key in asked}
+    wanted = [one for one in present if one.type not in replaced]
+    for key, kind in _KINDS.items():
+        people: Iterable[Address] = asked.get(key, ())  # type: ignore[assignment]
+        wanted += (Attendee(*one, AttendeeType[kind]) for one in people)
+    return wanted
 
 
 def _repeated(details: Details, asked: Asked, before: Details | None) -> Details:
@@ -173,6 +223,7 @@ def _repeated(details: Details, asked: Asked, before: Details | None) -> Details
     if moved:
         details = _shifted(details, moved)
     details = replace(details, rule=settled)
+    check_series(details)
     # Outlook lets go of all changed occurrences when a series moves: they would hang in the air.
     if before is not None and cadence(before) != cadence(details):
         details = replace(details, excluded=(), added=())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -140,6 +140,17 @@ def instant(wall: datetime, zone_name: str) -> int:
     return microseconds(wall.replace(tzinfo=zone(zone_name), fold=0))
 
 
+def wall_time(event: Event) -> time:
+    """When an event starts by the clock on the wall of its start zone."""
+    return time() if event.is_all_day else local(event.start_at, event.start_zone).time()
+
+
+def wall_length(event: Event) -> timedelta:
+    """How long an event is by that clock; whole days for an all-day event, whose midnights may be skipped."""
+    start, end = local(event.start_at, event.start_zone), local(event.end_at, event.start_zone)
+    return end.date() - start.date() if event.is_all_day else end - start
+
+
 def _joined(details: Details, kind: str) -> str:
     wanted = AttendeeType[kind]
     return ";".join(one.address for one in details.attendees if one.type == wanted)
@@ -155,8 +166,8 @@ def _span(details: Details) -> dict[str, int]:
     first = min((details.start, *details.added)) - margin
     last = FOREVER
     if details.rule.until is not None:
-        wall = local(details.start, details.start_zone)
-        final = instant(datetime.combine(details.rule.until, wall.time()), details.start_zone)
+        wall = local(details.start, details.start_zone).time()
+        final = instant(datetime.combine(details.rule.until, wall), details.start_zone)
         last = max((final, *details.added)) + length + margin
     return {"span_start": first, "span_end": last, "reach": 2}
 
@@ -176,8 +187,3 @@ def _rule(text: str) -> Rule:
     if stored["until"]:
         days["until"] = date.fromisoformat(stored["until"])
     return Rule(**stored | days | {"days_of_week": tuple(stored["days_of_week"])})
-
-
-def wall_length(event: Event) -> timedelta:
-    """How long an event is by the clock on the wall of its start zone."""
-    return local(event.end_at, event.start_zone) - local(event.start_at, event.start_zone)

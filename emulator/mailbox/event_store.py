@@ -10,18 +10,24 @@ import orjson
 
 from emulator.enums import EventType
 from emulator.mailbox import changes
-from emulator.mailbox.event import Details
-from emulator.mailbox.event_rows import columns, details_of, elements, type_of
+from emulator.mailbox.event import Attendee, Details, Series
+from emulator.mailbox.event_rows import columns, details_of, elements, instant, local, type_of
 from emulator.mailbox.mailbox import Mailbox
+from emulator.mailbox.occurrences import is_computed, is_start
 from emulator.store import sql
 from emulator.store.records import Event
 
 _EWS_ID = b"\x00\x00\xff\xfb\xef\xbe"
+_INHERITED = (
+    *("subject", "body", "is_html", "location", "place", "importance", "show_as", "reminder", "response_requested"),
+    *("categories", "end_zone", "response", "responded", "is_cancelled"),
+)
 
 
-def insert(mailbox: Mailbox, calendar_id: int, details: Details) -> Event:
-    """A new event in a calendar."""
-    return _insert(mailbox, calendar_id, details, {"type": type_of(details), "master_id": None, "original_start": None})
+def insert(mailbox: Mailbox, calendar_id: int, details: Details, original_start: int | None = None) -> Event:
+    """A new event in a calendar; with an original start it is one occurrence of a series that lies elsewhere."""
+    place = {"type": type_of(details), "master_id": None, "original_start": original_start}
+    return _insert(mailbox, calendar_id, details, place)
 
 
 def insert_exception(mailbox: Mailbox, master: Event, original_start: int, details: Details) -> Event:
@@ -37,56 +43,96 @@ def exclude(mailbox: Mailbox, master: Event, original_start: int) -> None:
     current = _read(mailbox, master.id)
     details = details_of(current)
     if original_start not in details.excluded:
-        save(mailbox, current, replace(details, excluded=tuple(sorted((*details.excluded, original_start)))))
+        _write(mailbox, current, replace(details, excluded=tuple(sorted((*details.excluded, original_start)))))
 
 
 def save(mailbox: Mailbox, event: Event, details: Details) -> Event:
-    """Write an event's new details over the old ones. A series that became something else loses its exceptions."""
-    kind = event.type if event.master_id else type_of(details)
-    # Both move with every change, even while the clock stands still.
-    marks = {"modified": max(mailbox.now, event.modified + 1), "version": event.version + 1}
-    values = columns(mailbox, details) | marks | {"type": int(kind), "calendar_id": event.calendar_id}
-    values["uid"] = event.uid
-    mailbox.db.execute(sql.UPDATE_EVENT, values | {"key": event.id})
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
-    _index(mailbox, event.id, details)
-    saved = event._replace(**values)
-    if event.rule is not None and not details.excluded:
-        _drop_exceptions(mailbox, saved)
-    _tell(mailbox, saved, changes.UPDATED, event)
-    return saved
+    """Write an event's new details over the old ones.
+
+    The occurrences of a series that are kept by themselves take over what changed in the series and was not changed in
+    them; those whose start the series no longer has are let go.
+    """
+    if event.rule is None:
+        return _write(mailbox, event, details)
+    before = details_of(event)
+    kept = exceptions(mailbox, event)
+    saved = _write(mailbox, event, details)
+    for one in kept:
+        if one.original_start not in details.excluded or not is_start(saved, one.original_start or 0):
+            _delete(mailbox, one)
+        elif (changed := _inherit(before, details, one)) != details_of(one):
+            _write(mailbox, one, changed)
+    still = tuple(start for start in details.excluded if is_start(saved, start))
+    return saved if still == details.excluded else _write(mailbox, saved, replace(details, excluded=still))
 
 
 def remove(mailbox: Mailbox, event: Event) -> None:
     """Delete an event, and with a series what became of its occurrences."""
     if event.master_id is None and event.rule is not None:
-        _drop_exceptions(mailbox, event)
+        for one in exceptions(mailbox, event):
+            _delete(mailbox, one)
     _delete(mailbox, event)
 
 
 def separate(mailbox: Mailbox, event: Event) -> Event:
     """An event that can be changed by itself: of an occurrence as its series has it, an exception is made."""
-    if event.master_id is None or event.rule is not None or event.id != event.master_id:
+    if not is_computed(event):
         return event
+    assert event.master_id is not None
     assert event.original_start is not None
-    master = _read(mailbox, event.master_id)
-    return insert_exception(mailbox, master, event.original_start, details_of(event))
+    return insert_exception(mailbox, _read(mailbox, event.master_id), event.original_start, details_of(event))
 
 
 def take_out(mailbox: Mailbox, event: Event) -> None:
-    """Remove an event from its calendar, or an occurrence from its series; inside a transaction."""
-    if event.master_id is None:
-        remove(mailbox, event)
-        return
-    assert event.original_start is not None
-    exclude(mailbox, _read(mailbox, event.master_id), event.original_start)
-    if event.id != event.master_id:
+    """Remove an event from its calendar, or an occurrence from its series."""
+    if event.master_id is not None:
+        assert event.original_start is not None
+        exclude(mailbox, _read(mailbox, event.master_id), event.original_start)
+    if not is_computed(event):
         remove(mailbox, event)
 
 
 def exceptions(mailbox: Mailbox, master: Event) -> list[Event]:
     """The occurrences of a series that are kept by themselves, in order of their original start."""
     return [Event._make(row) for row in mailbox.db.all(sql.EXCEPTIONS, {"master_id": master.id})]
+
+
+def as_series(mailbox: Mailbox, event: Event) -> Series:
+    """An event with its changed occurrences, whose starts are then no longer left out."""
+    details = details_of(event)
+    changed = {
+        one.original_start: details_of(one)
+        for one in (exceptions(mailbox, event) if event.rule is not None else ())
+        if one.original_start is not None
+    }
+    kept = tuple(one for one in details.excluded if one not in changed)
+    original = event.original_start
+    return Series(replace(details, excluded=kept), changed, original, event.version - 1)
+
+
+def _inherit(before: Details, after: Details, exception: Event) -> Details:
+    """An exception's details after its series changed."""
+    own = details_of(exception)
+    taken = {
+        name: getattr(after, name)
+        for name in _INHERITED
+        if getattr(own, name) == getattr(before, name) != getattr(after, name)
+    }
+    if own.start == exception.original_start and own.end - own.start == before.end - before.start:
+        length = local(after.end, after.start_zone) - local(after.start, after.start_zone)
+        taken["end"] = instant(local(own.start, after.start_zone) + length, after.start_zone)
+    return replace(own, **taken, attendees=_inherited_attendees(before, after, own))
+
+
+def _inherited_attendees(before: Details, after: Details, own: Details) -> tuple[Attendee, ...]:
+    old, new = ({one.address.lower(): one for one in details.attendees} for details in (before, after))
+    kept = {one.address.lower(): one for one in own.attendees}
+    for address in old.keys() - new.keys():
+        kept.pop(address, None)
+    for address, one in new.items():
+        if address not in old or kept.get(address) == old[address]:
+            kept[address] = one
+    return tuple(sorted(kept.values(), key=lambda one: one.type))
 
 
 def _read(mailbox: Mailbox, key: int) -> Event:
@@ -107,14 +153,23 @@ def _insert(mailbox: Mailbox, calendar_id: int, details: Details, place: dict[st
     return event
 
 
+def _write(mailbox: Mailbox, event: Event, details: Details) -> Event:
+    kind = event.type if event.master_id else type_of(details)
+    # Both move with every change, even while the clock stands still.
+    marks = {"modified": max(mailbox.now, event.modified + 1), "version": event.version + 1}
+    values = columns(mailbox, details) | marks | {"type": int(kind), "calendar_id": event.calendar_id}
+    values["uid"] = event.uid
+    mailbox.db.execute(sql.UPDATE_EVENT, values | {"key": event.id})
+    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
+    _index(mailbox, event.id, details)
+    saved = event._replace(**values)
+    _tell(mailbox, saved, changes.UPDATED, event)
+    return saved
+
+
 def _index(mailbox: Mailbox, key: int, details: Details) -> None:
     for row in elements(details):
         mailbox.db.execute(sql.INSERT_ELEMENT, row | {"owner_id": key})
-
-
-def _drop_exceptions(mailbox: Mailbox, master: Event) -> None:
-    for one in exceptions(mailbox, master):
-        _delete(mailbox, one)
 
 
 def _delete(mailbox: Mailbox, event: Event) -> None:

@@ -99,9 +99,12 @@ def compose(
 def _components(series: Series, number: int, message: _Message) -> Iterator[Event]:
     event = series.event
     uid = event.uid or _made_up_uid(event, number)
-    yield _component(event, uid, message)
+    whole = _component(event, uid, message, series.sequence)
+    if series.original is not None:
+        _add_moment(whole, "RECURRENCE-ID", series.original, event.start_zone, event.is_all_day)
+    yield whole
     for original, details in sorted(series.changed.items()):
-        component = _component(details, uid, message)
+        component = _component(details, uid, message, series.sequence)
         _add_moment(component, "RECURRENCE-ID", original, event.start_zone, event.is_all_day)
         yield component
 
@@ -111,11 +114,11 @@ def _made_up_uid(event: Details, number: int) -> str:
     return sha256(seed.encode("utf-8", "replace")).hexdigest()[:32] + NO_UID
 
 
-def _component(details: Details, uid: str, message: _Message) -> Event:
+def _component(details: Details, uid: str, message: _Message, sequence: int) -> Event:
     component = Event()
     component.add("UID", _Text(uid))
     component.add("DTSTAMP", moment(message.now))
-    component.add("SEQUENCE", 0)
+    component.add("SEQUENCE", sequence)
     _add_moment(component, "DTSTART", details.start, details.start_zone, details.is_all_day)
     # The days of an all-day event are those of the zone it starts in.
     end_zone = {ZONE: details.end_zone} if details.is_all_day and details.end_zone != details.start_zone else {}

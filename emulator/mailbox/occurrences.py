@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import orjson
 
@@ -11,7 +11,7 @@ from emulator.enums import EventType
 from emulator.errors import NotFound
 from emulator.ids import IdKind, encode
 from emulator.mailbox import recurrence
-from emulator.mailbox.event_rows import SHORT, instant, local, rule_of, wall_length
+from emulator.mailbox.event_rows import SHORT, instant, local, rule_of, wall_length, wall_time
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
 from emulator.store.records import Event
@@ -24,18 +24,22 @@ _DAY = timedelta(days=1)
 
 
 def wire_id(event: Event) -> str:
-    """The id of an event or occurrence, in its mailbox."""
-    if event.external_id is not None:
-        return event.external_id
-    if event.master_id is None or event.original_start is None:
-        return encode(IdKind.EVENT, event.mailbox_id, event.id)
-    key = event.master_id << _BITS | event.original_start // _SECOND + _YEAR_1
-    return encode(IdKind.OCCURRENCE, event.mailbox_id, key)
+    """The id of an event or occurrence, in its mailbox; an old id is a series', not its occurrences'."""
+    if event.master_id is not None and event.original_start is not None:
+        return encode(IdKind.OCCURRENCE, event.mailbox_id, _key(event.master_id, event.original_start))
+    return event.external_id or encode(IdKind.EVENT, event.mailbox_id, event.id)
 
 
 def master_wire_id(event: Event) -> str | None:
     """The id of the series an occurrence belongs to."""
-    return None if event.master_id is None else encode(IdKind.EVENT, event.mailbox_id, event.master_id)
+    if event.master_id is None:
+        return None
+    return event.external_id or encode(IdKind.EVENT, event.mailbox_id, event.master_id)
+
+
+def is_computed(event: Event) -> bool:
+    """Whether an occurrence is as its series has it, and stored nowhere."""
+    return event.type == EventType["Occurrence"]
 
 
 def split_key(key: int) -> tuple[int, int]:
@@ -81,6 +85,14 @@ def occurrence(mailbox: Mailbox, master: Event, start_second: int) -> Event:
     return _occurrence(master, start, wall_length(master))
 
 
+def is_start(master: Event, start: int) -> bool:
+    """Whether a series, as it is now, has or had an occurrence that was to start then."""
+    try:
+        return _known_start(master, start // _SECOND) == start
+    except NotFound:
+        return False
+
+
 def touches(event: Event, since: int, until: int) -> bool:
     """Whether an event takes place in a window, if only for an instant."""
     return event.start_at < until and (event.end_at > since or event.start_at >= since)
@@ -89,7 +101,7 @@ def touches(event: Event, since: int, until: int) -> bool:
 def _starts(master: Event, since: int, until: int, length: timedelta) -> Iterator[int]:
     rule = rule_of(master)
     assert rule is not None
-    wall = local(master.start_at, master.start_zone).time()
+    wall = wall_time(master)
     first = local(since, master.start_zone) - length - _DAY
     last = local(until, master.start_zone) + _DAY
     for day in recurrence.dates(rule, first.date(), last.date()):
@@ -107,19 +119,27 @@ def _known_start(master: Event, second: int) -> int:
             day = local(second * _SECOND, master.start_zone).date()
         except (OverflowError, ValueError):
             raise NotFound() from None
-        start = instant(datetime.combine(day, local(master.start_at, master.start_zone).time()), master.start_zone)
+        start = instant(datetime.combine(day, wall_time(master)), master.start_zone)
         if start // _SECOND == second and recurrence.includes(rule, day):
             return start
     raise NotFound()
 
 
+def _key(master_id: int, start: int) -> int:
+    return master_id << _BITS | start // _SECOND + _YEAR_1
+
+
 def _occurrence(master: Event, start: int, length: timedelta) -> Event:
-    end = instant(local(start, master.start_zone) + length, master.start_zone)
+    # Of an all-day event the days count: a midnight may be skipped by a change of the clocks.
+    wall = local(start, master.start_zone)
+    if master.is_all_day:
+        wall = datetime.combine(wall.date(), time())
+    end = instant(wall + length, master.start_zone)
     return master._replace(
+        id=_key(master.id, start),
         type=EventType["Occurrence"],
         master_id=master.id,
         original_start=start,
-        external_id=None,
         start_at=start,
         end_at=end,
         recurrence=0,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
@@ -163,6 +163,16 @@ def dates(rule: Rule, since: date, until: date) -> Iterator[date]:
     for day in _walk(rule, _whole_intervals(rule, since), last, _step(rule)):
         if day >= since:
             yield day
+
+
+def shortest_gap(rule: Rule) -> int:
+    """How many days lie at least between an occurrence and the next, to within a day or two of a month's length."""
+    if rule.pattern == _DAILY:
+        return rule.interval
+    if rule.pattern == _WEEKLY:
+        days = sorted((day - rule.first_day_of_week) % 7 for day in rule.days_of_week)
+        return min([7 * rule.interval + days[0] - days[-1], *(two - one for one, two in pairwise(days))])
+    return (28 if rule.pattern in (_MONTHLY_DAY, _MONTHLY_WEEKDAY) else 365) * rule.interval
 
 
 def includes(rule: Rule, day: date) -> bool:

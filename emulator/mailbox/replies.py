@@ -122,7 +122,7 @@ def _suggested(
 
 def _without(own: str, everyone: Iterable[Address]) -> tuple[Address, ...]:
     unique = {one.address.lower(): one for one in everyone}
-    return tuple(one for address, one in unique.items() if own not in (address, delivery.untagged(address)))
+    return tuple(one for address, one in unique.items() if not delivery.is_for(own, address))
 
 
 def _pictures(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:

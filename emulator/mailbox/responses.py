@@ -42,6 +42,8 @@ def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> 
             f"The path parameter 'response' must be Accept, Tentatively Accept or Decline, not '{response[:50]}'."
         )
     event = calendar.by_id(mailbox, event_id)
+    if event.is_cancelled:
+        raise InvalidRequest("Your request can't be completed. The meeting was canceled.")
     if event.is_organizer:
         raise InvalidRequest(
             "Your request can't be completed. You can't respond to this meeting because you're the meeting organizer."
@@ -59,13 +61,9 @@ def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> 
 
 
 def _answer(mailbox: Mailbox, event: Event, name: str) -> Event:
-    own = mailbox.owner.address
     response = ResponseType[name]
     details = details_of(event)
-    attendees = tuple(
-        one._replace(response=response, responded=mailbox.now) if one.address.lower() == own else one
-        for one in details.attendees
-    )
+    attendees = invitations.with_answer(details.attendees, mailbox.owner.address, response, mailbox.now)
     shown = {"Accepted": _intended(mailbox, event), "Declined": ShowAs["Free"]}.get(name, ShowAs["Tentative"])
     answered = replace(details, response=response, responded=mailbox.now, show_as=shown, attendees=attendees)
     return event_store.save(mailbox, event_store.separate(mailbox, event), answered)

@@ -44,6 +44,8 @@ MAX_DEPTH = 50
 FILTER = "The query parameter '$filter'"
 
 _MAX_SIZE = 2**30
+# A body repeated hundreds of times would fill the memory.
+_MAX_JOINS = 10
 _MAX_NUMBER = 2**63
 _MAX_DIGITS = 40
 _COMPARATORS = {"Eq": "eq", "NotEq": "ne", "Gt": "gt", "GtE": "ge", "Lt": "lt", "LtE": "le"}
@@ -132,6 +134,7 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._depth = 0
+        self._joins = 0
         self._variables: list[tuple[str, Collection]] = []
         self._reaches_out: list[bool] = []
 
@@ -200,6 +203,9 @@ class _Reader:
             refuse(f"calls the function '{name[:100]}', which isn't supported.")
         if not len(function.takes) - function.optional <= len(arguments) <= len(function.takes):
             refuse(f"calls the function '{name}' with {len(arguments)} arguments.")
+        self._joins += name == "concat"
+        if self._joins > _MAX_JOINS:
+            refuse(f"calls the function 'concat' more than {_MAX_JOINS} times.")
         kinds = function.takes[: len(arguments)]
         read = tuple(self._argument(name, *one) for one in zip(arguments, kinds, strict=True))
         return read[0] if name in _CASES else Call(name, read)

@@ -40,8 +40,9 @@ class Operation:
     parameters. `accepts` turns the checked body into what `run` takes, `returns` makes the answer from what `run`
     gives back; both carry their wire shape in their annotations, and either may be a bare shape on rows that are not
     served. A `partial` body says what changes, so nothing in it is required. `status` is the declared success, `also`
-    are further ones; `cursor` is the query parameter that brings a poll's state back to `run`; where recordings show another, `recorded_status` is what is answered. `path_schemas` says of a
-    path parameter what is more than plain text. `place_of` tells a row without a connection from the query's `state`
+    are further ones; where recordings show another, `recorded_status` is what is answered. `cursor` is the query
+    parameter that brings a poll's state back to `run`. `path_schemas` says of a path parameter what is more than plain
+    text. `place_of` tells a row without a connection from the query's `state`
     which sandbox and which mailbox in it are meant.
     """
 

@@ -88,6 +88,7 @@ class Database:
     def clear(self) -> None:
         """Drop everything, and be as a database that was just made; to be called inside a transaction."""
         self.generation += 1
+        self.last_change = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
             # The search table takes its own helper tables along.
             if not name.startswith(("sqlite_", "message_search_")):

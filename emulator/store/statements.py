@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     union_all,
     update,
@@ -224,13 +225,14 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "UPDATE_EVENT": _update(event, "mailbox_id", "created", "master_id", "original_start"),
     "DELETE_EVENT": delete(event).where(event.c.id == bindparam("id")),
     "EVENT": _own(Event, event, "id", "mailbox_id"),
-    "EVENT_BY_EXTERNAL_ID": _own(Event, event, "mailbox_id", "external_id"),
-    "EVENT_BY_UID": _EVENTS.where(
+    "EVENT_BY_EXTERNAL_ID": _EVENTS.where(
+        event.c.mailbox_id == bindparam("mailbox_id"),
+        event.c.external_id == bindparam("external_id"),
+        event.c.master_id.is_(None),
+    ),
+    "EVENTS_BY_UID": _EVENTS.where(
         event.c.mailbox_id == bindparam("mailbox_id"), event.c.uid == bindparam("uid"), event.c.master_id.is_(None)
-    )
-    .order_by(event.c.id)
-    .limit(_ONE)
-    .offset(_ZERO),
+    ).order_by(event.c.id),
     "EXCEPTIONS": _EVENTS.where(event.c.master_id == bindparam("master_id")).order_by(event.c.original_start),
     "EXCEPTION": _EVENTS.where(
         event.c.master_id == bindparam("master_id"), event.c.original_start == bindparam("original_start")
@@ -253,7 +255,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .where(
         element.c.member == literal_column("'attendees'"),
         element.c.kind == literal_column("'event'"),
-        element.c.value == bindparam("address"),
+        or_(element.c.value == bindparam("address"), element.c.value.like(bindparam("tagged"), escape="\\")),
     )
     .order_by(element.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),

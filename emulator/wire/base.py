@@ -62,6 +62,8 @@ class Schema:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Let pydantic check what only this schema knows: the names of an enumeration, the ways to write bytes."""
         inner = handler(source)
+        if self.format == "int32":
+            inner = {"type": "function-after", "function": {"type": "no-info", "function": _int32}, "schema": inner}
         for check in (_named(self.names), _bytes_as_text if self.format == "byte" else None):
             if check is not None:
                 inner = {"type": "function-before", "function": {"type": "no-info", "function": check}, "schema": inner}
@@ -171,6 +173,12 @@ def _named(names: type[IntEnum] | None) -> Callable[[Any], Any] | None:
         return found
 
     return check
+
+
+def _int32(value: int) -> int:
+    if value not in _INT32:
+        raise ValueError("must fit into 32 bits")
+    return value
 
 
 def _bytes_as_text(value: Any) -> Any:

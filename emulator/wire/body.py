@@ -19,17 +19,21 @@ class _Member(NamedTuple):
     schema: Schema
     nested: Any
     is_list: bool
+    is_nullable: bool
 
 
 class BodyReader:
     """Reads bodies of one shape: names match without case and underscores, unknown members and nulls are dropped.
 
     The published Python client writes snake_case names where its generator lost the wire names, workflow samples write
-    lower-case ones. What is left is checked by pydantic. Of a `partial` body nothing is required: it says what changes.
+    lower-case ones. What is left is checked by pydantic.
+
+    Of a `partial` body nothing is required: it says what changes, and a null ends what may be null.
     """
 
     def __init__(self, shape: Any, partial: bool = False) -> None:
         self._members = _members(shape)
+        self._partial = partial
         self._required = () if partial else required_members(shape)
         self._lenient = {one.name for one in self._members.values() if one.schema.lenient}
         self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
@@ -53,8 +57,12 @@ class BodyReader:
         named = {one.name: one.schema.default for one in self._members.values() if one.schema.default is not None}
         for key, value in parsed.items():
             member = self._members.get(_folded(key))
-            if member is not None and value is not None:
+            if member is None:
+                continue
+            if value is not None:
                 named[member.name] = _rename_nested(member, value, path)
+            elif self._partial and member.is_nullable:
+                named[member.name] = None
         for name in self._required:
             if name not in named:
                 if name not in self._lenient:
@@ -90,10 +98,10 @@ def _loose_hint(hint: Any) -> Any:
 def _members(shape: Any) -> Mapping[str, _Member]:
     found = {}
     for name, hint in members_of(shape).items():
-        plain, schema, _ = unwrap(hint)
+        plain, schema, is_nullable = unwrap(hint)
         is_list = get_origin(plain) is list
         inner = unwrap(get_args(plain)[0])[0] if is_list else plain
-        found[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list)
+        found[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list, is_nullable)
     return found
 
 

@@ -68,8 +68,9 @@ def from_backend(shape: shapes.CalendarEventBackend) -> Asked:
         asked["body"] = given["Body"].get("Content", "")
         asked["is_html"] = given["Body"].get("ContentType", "HTML") == "HTML"
     if "Location" in given:
-        asked["location"] = given["Location"].get("DisplayName", "")
-        asked["place"] = {key: given["Location"][key] for key in ("Address", "Coordinates") if key in given["Location"]}
+        location = given["Location"]
+        asked["location"] = location.get("DisplayName", "")
+        asked["place"] = {key: location[key] for key in ("Address", "Coordinates") if location.get(key)} or None
     if "Categories" in given:
         asked["categories"] = tuple(given["Categories"])
     if "Attendees" in given:
@@ -277,7 +278,9 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
     found = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)
     if len(found) != 1:
         raise InvalidRequest(f"The property 'Attendees[{index}].EmailAddress.Address' must be one mail address.")
-    return Attendee(found[0].address, given.get("Name", ""), kind)
+    # An address is shown where there is no name, and comes back with the rest of an event.
+    name = given.get("Name", "")
+    return Attendee(found[0].address, "" if name == found[0].address else name, kind)
 
 
 def _attendee_shape(one: Attendee) -> shapes.Attendee:
@@ -288,8 +291,10 @@ def _attendee_shape(one: Attendee) -> shapes.Attendee:
     }
 
 
-def _rule(shape: dict[str, Any]) -> Rule:
-    """A first-version recurrence; the type of its range says which of end and count is meant."""
+def _rule(shape: dict[str, Any] | None) -> Rule | None:
+    """A first-version recurrence, None to end a series; the type of its range says which of end and count is meant."""
+    if shape is None:
+        return None
     pattern, span = shape.get("Pattern", {}), shape.get("Range", {})
     if "Type" not in pattern:
         raise InvalidRequest("The property 'Recurrence.Pattern.Type' is required.")

@@ -430,6 +430,30 @@ class TestChanging:
 
         assert (changed["Start"], changed["TimeZone"]) == (made["Start"], "W. Europe Standard Time")
 
+    def test_an_all_day_event_keeps_its_dates_in_another_zone(self, alice: Connection) -> None:
+        made = alice.meet(start="2026-03-09", End="2026-03-10", IsAllDay=True)
+
+        changed = alice.change(made["Id"], TimeZone="Pacific Standard Time")
+
+        assert changed["Start"] == "2026-03-09T07:00:00.0000000+00:00"
+        assert changed["End"] == "2026-03-10T07:00:00.0000000+00:00"
+
+    def test_an_address_goes_with_the_place_it_was_given_with(self, alice: Connection) -> None:
+        place = {"DisplayName": "A", "Address": {"City": "Oslo"}}
+        made = alice.post(V1, {"Subject": "x", **SPAN, "Location": place}).json()
+
+        alice.change(made["Id"], Location="B")
+
+        after = alice.get(f"{V1}/{made['Id']}")["Location"]
+        assert (after["DisplayName"], after["Address"]["City"]) == ("B", None)
+
+    def test_who_is_named_last_counts(self, alice: Connection) -> None:
+        made = alice.meet(RequiredAttendees="bob@example.org")
+
+        changed = alice.change(made["Id"], OptionalAttendees="bob@example.org")
+
+        assert (changed["RequiredAttendees"], changed["OptionalAttendees"]) == ("", "bob@example.org")
+
     def test_the_whole_event_sent_back_changes_nothing(self, alice: Connection) -> None:
         made = alice.meet(Recurrence="Monthly", NumberOfOccurrences=3, Location="Here")
 
@@ -476,6 +500,18 @@ class TestOldIds:
         assert answer.status_code == 201, answer.text
         (event,) = alice.events()
         return event
+
+    def test_an_id_is_given_to_one_event_alone(self, alice: Connection, made: dict[str, Any]) -> None:
+        ours = alice.meet()
+        carried = alice.admin.get(f"/connections/{alice.id}/calendars/Calendar/export").text
+        spoofed = carried.replace("X-OUTLOOK-ITEM-ID:AAMkADAw/xyz+abc=", f"X-OUTLOOK-ITEM-ID:{ours['Id']}")
+        for file in (carried, spoofed):
+            answer = alice.admin.post(f"/connections/{alice.id}/calendars/Calendar/import", content=file)
+            assert answer.status_code == 201, answer.text
+
+        ids = [one["Id"] for one in alice.events()]
+        assert len(ids) == len(set(ids)) == 6
+        assert alice.event(ours["Id"])["Subject"] == "Review"
 
     def test_list_and_view_show_them(self, alice: Connection, made: dict[str, Any]) -> None:
         assert made["Id"] == "AAMkADAw/xyz+abc="
@@ -541,6 +577,7 @@ class TestRefusals:
             ({"Subject": "x", **SPAN, "Importance": "Huge"}, "Importance"),
             ({"Subject": "x", **SPAN, "ShowAs": "Hidden"}, "ShowAs"),
             ({"Subject": "x", **SPAN, "Reminder": -1}, "Reminder"),
+            ({"Subject": "x", **SPAN, "Reminder": 2**31}, "Reminder"),
             ({"Subject": "x", **SPAN, "Reminder": "soon"}, "Reminder"),
             ({"Subject": "x", **SPAN, "Recurrence": "Hourly"}, "Recurrence"),
             ({"Subject": "x", **SPAN, "Recurrence": "Daily", "NumberOfOccurrences": 0}, "NumberOfOccurrences"),

@@ -66,7 +66,9 @@ def series(draw: st.DrawFn, zone: str) -> Details:
     all_day = draw(st.booleans())
     at = time() if all_day else draw(st.times(time(0), time(23, 59))).replace(microsecond=0)
     begin = datetime.combine(rule.start, at)
-    length = timedelta(days=draw(st.integers(1, 3))) if all_day else timedelta(minutes=draw(st.integers(0, 3000)))
+    gap = recurrence.shortest_gap(rule)
+    days, minutes = st.integers(1, min(3, gap)), st.integers(0, min(3000, gap * 1440))
+    length = timedelta(days=draw(days)) if all_day else timedelta(minutes=draw(minutes))
     return Details(
         subject="Series",
         start=instant(begin, zone),
@@ -104,18 +106,31 @@ def theirs(raw: bytes, details: Details, since: datetime, until: datetime) -> li
     return sorted(span for span in spans if span[0] < until and (span[1] > since or span[0] >= since))
 
 
+def comparable(spans: list[tuple[datetime, datetime]], details: Details) -> list[tuple[datetime, datetime | None]]:
+    """Spans without the ends of those that start at a time of day which the clocks skip that day.
+
+    The library then takes away from the end what the clocks skip, down to nothing; the RFC keeps the length.
+    """
+    wall = local(details.start, details.start_zone).time()
+    return [
+        (start, end if local(microseconds(start), details.start_zone).time() == wall else None) for start, end in spans
+    ]
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
-    compared = 0
+    compared = nonempty = crossing = 0
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
-        nonlocal compared
+        nonlocal compared, nonempty, crossing
         details = data.draw(series(zone))
-        offset = data.draw(st.integers(-30, 1500))
-        since = datetime.combine(details.rule.start, time(), UTC) + timedelta(days=offset)  # type: ignore[union-attr]
-        until = since + timedelta(days=data.draw(st.integers(1, 200)))
+        rule = details.rule
+        assert rule is not None
+        lasts = 1500 if rule.until is None else min(1500, (rule.until - rule.start).days)
+        since = datetime.combine(rule.start, time(), UTC) + timedelta(days=data.draw(st.integers(-30, lasts)))
+        until = since + timedelta(days=data.draw(st.integers(20, 400)))
         added = details.start + data.draw(st.integers(0, 300)) * 3_600_000_000
         starts = [microseconds(one) for one, _ in ours(mailbox, Series(details), since, until)]
         excluded = tuple(data.draw(st.lists(st.sampled_from(starts), max_size=2, unique=True))) if starts else ()
@@ -125,13 +140,13 @@ def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
         raw = ics.compose([made], now=0)
         compared += 1
 
-        assert ours(mailbox, made, since, until) == theirs(raw, details, since, until)
+        found = ours(mailbox, made, since, until)
+        assert comparable(found, details) == comparable(theirs(raw, details, since, until), details)
+        nonempty += bool(found)
+        hours = {local(microseconds(start), "UTC").time() for start, _ in found}
+        crossing += len(hours) > 1 and not details.added
 
     check()
     assert compared >= EXAMPLES
-
-
-def test_the_times_compared_do_cross_a_change_of_the_clocks() -> None:
-    winter, summer = (instant(datetime(2026, month, 1, 9), "GMT Standard Time") for month in (1, 7))
-
-    assert local(winter, "UTC").hour != local(summer, "UTC").hour
+    assert nonempty > EXAMPLES // 4
+    assert (crossing > 3) == (zone not in ("UTC", "India Standard Time")), crossing

@@ -103,7 +103,7 @@ def test_a_busy_week() -> None:
 def test_a_year_of_series() -> None:
     """Rules, their ends, what is left out, added and changed are read in the zone of the series."""
     year = by_subject("recurring-year")
-    standup, changed = year["Stand-up"]
+    standup, changed = year["Stand-up"][:2]
     lessons, accounts = year["Algebra lessons"].event.rule, year["Close the month's accounts"].event.rule
     course, pacific = year["Evening course: steam"].event, year["Call with the San Francisco mint"].event
     weekdays = tuple(DayOfWeek[name] for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday"))

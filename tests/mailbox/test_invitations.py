@@ -276,3 +276,174 @@ class TestCancelling:
         assert bob.events() == []
         assert alice.event(made["Id"])["Subject"] == "Review"
         assert alice.mails() == []
+
+
+class TestSingleOccurrences:
+    """Invitations to parts of a series, and mails about them."""
+
+    @pytest.fixture
+    def weekly(self, alice: Connection, bob: Connection) -> dict[str, Any]:
+        return alice.meet("Weekly", RequiredAttendees="bob@example.com", Recurrence="Weekly", NumberOfOccurrences=4)
+
+    def test_a_mail_about_one_names_it(self, alice: Connection, bob: Connection, weekly: dict[str, Any]) -> None:
+        second, third = alice.view()[1:3]
+        alice.change(second["Id"], Location="Hall")
+        _, changed = calendar_part(bob, bob.mails()[0])
+        alice.http.delete(f"{V1}/{third['Id']}")
+        _, off = calendar_part(bob, bob.mails()[0])
+
+        assert only_event(changed)["RECURRENCE-ID"].dt.isoformat() == "2026-03-11T10:00:00+00:00"
+        assert "RRULE" not in only_event(changed)
+        assert (off["METHOD"], only_event(off)["RECURRENCE-ID"].dt.day) == ("CANCEL", 18)
+
+    def test_a_mail_about_the_series_holds_its_exceptions(
+        self, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
+        second, third = alice.view()[1:3]
+        alice.change(second["Id"], Subject="Special")
+        alice.http.delete(f"{V1}/{third['Id']}")
+        alice.change(weekly["Id"], Location="Hall")
+
+        _, calendar = calendar_part(bob, bob.mails()[0])
+        series, special = calendar.walk("VEVENT")
+        assert [one.dt.day for one in series["EXDATE"].dts] == [18]
+        assert special["SUMMARY"] == "Special"
+        assert special["SEQUENCE"] > 0
+
+    def test_an_answer_to_one_names_it(self, alice: Connection, bob: Connection, weekly: dict[str, Any]) -> None:
+        bob.respond(bob.view()[1]["Id"], "Accept")
+
+        _, calendar = calendar_part(alice, alice.mail())
+        assert only_event(calendar)["RECURRENCE-ID"].dt.day == 11
+
+    def test_a_guest_of_two_occurrences_has_these(
+        self, world: World, alice: Connection, weekly: dict[str, Any]
+    ) -> None:
+        carol = world.connect("carol")
+        second, third = alice.view()[1:3]
+        for one in (second, third):
+            alice.change(one["Id"], OptionalAttendees="carol@example.com")
+
+        assert [one["Start"][8:10] for one in carol.view()] == ["11", "18"]
+        carol.respond(carol.view()[1]["Id"], "Accept")
+        assert attendees(alice, third["Id"])["carol@example.com"] == "Accepted"
+        assert attendees(alice, second["Id"])["carol@example.com"] == "None"
+
+        alice.http.delete(f"{V1}/{weekly['Id']}")
+        assert [one["Subject"] for one in carol.view()] == ["Canceled: Weekly", "Canceled: Weekly"]
+
+    def test_who_is_then_invited_to_all_has_the_series(
+        self, world: World, alice: Connection, weekly: dict[str, Any]
+    ) -> None:
+        carol = world.connect("carol")
+        second = alice.view()[1]
+        alice.change(second["Id"], OptionalAttendees="carol@example.com", Subject="Special")
+        carol.respond(carol.view()[0]["Id"], "Accept")
+
+        alice.change(weekly["Id"], OptionalAttendees="carol@example.com")
+
+        seen = [(one["Subject"], one["ResponseType"]) for one in carol.view()]
+        assert seen == [
+            ("Weekly", "NotResponded"),
+            ("Special", "Accepted"),
+            ("Weekly", "NotResponded"),
+            ("Weekly", "NotResponded"),
+        ]
+        assert len(carol.events()) == 1
+
+    def test_guests_of_a_series_come_and_go_in_its_exceptions(
+        self, world: World, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
+        carol = world.connect("carol")
+        second = alice.view()[1]
+        alice.change(second["Id"], Subject="Special")
+
+        alice.change(weekly["Id"], RequiredAttendees="carol@example.com")
+        assert list(attendees(alice, second["Id"])) == ["carol@example.com"]
+        alice.change(second["Id"], Subject="More special")
+
+        assert [one["Subject"] for one in carol.view()] == ["Weekly", "More special", "Weekly", "Weekly"]
+        assert all(one["Subject"].startswith("Canceled: ") for one in bob.view())
+
+    def test_an_occurrence_that_was_only_answered_follows_its_series(
+        self, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
+        bob.respond(bob.view()[1]["Id"], "Accept")
+
+        alice.change(weekly["Id"], Subject="Renamed", Location="Hall", End="2026-03-04T12:00:00Z")
+
+        for connection in (alice, bob):
+            seen = [(one["Subject"], one["Location"], one["End"][11:16]) for one in connection.view()]
+            assert seen == [("Renamed", "Hall", "12:00")] * 4
+
+    def test_an_answer_to_the_series_counts_where_there_was_none(
+        self, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
+        third = bob.view()[2]
+        alice.change(alice.view()[1]["Id"], Location="Hall")
+        bob.respond(third["Id"], "Decline")
+        bob.respond(bob.events()[0]["Id"], "Accept")
+
+        assert [one["ResponseType"] for one in bob.view()] == ["Accepted", "Accepted", "Declined", "Accepted"]
+        theirs = [attendees(alice, one["Id"])["bob@example.com"] for one in alice.view()]
+        assert theirs == ["Accepted", "Accepted", "Declined", "Accepted"]
+
+    def test_a_guest_who_moved_a_copy_still_hears_of_single_ones(
+        self, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
+        bob.change(bob.events()[0]["Id"], Start="2026-03-04T15:00:00Z", End="2026-03-04T15:30:00Z")
+
+        alice.change(alice.view()[1]["Id"], Subject="Special")
+
+        assert "Special" in [one["Subject"] for one in bob.view()]
+
+
+class TestAddresses:
+    def test_a_tagged_guest_is_the_same_guest(self, world: World, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob+work@example.com;alice+me@example.com")
+        assert alice.event(made["Id"])["RequiredAttendees"] == "bob+work@example.com"
+
+        bob.respond(bob.events()[0]["Id"], "Accept")
+        assert attendees(alice, made["Id"]) == {"bob+work@example.com": "Accepted"}
+
+        alice.change(made["Id"], RequiredAttendees="bob@example.com")
+        assert bob.events()[0]["Subject"] == "Review"
+        alice.meet("Late", RequiredAttendees="zed+x@example.com")
+        assert [one["Subject"] for one in world.connect("zed").events()] == ["Late"]
+
+    def test_a_guests_own_change_leaves_the_guest_on_the_list(self, alice: Connection, bob: Connection) -> None:
+        alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org")
+        (copy,) = bob.events()
+
+        assert bob.change(copy["Id"], Reminder=30)["RequiredAttendees"] == "bob@example.com;carol@example.org"
+
+    def test_who_is_invited_again_is_asked_again(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        bob.respond(bob.events()[0]["Id"], "Accept")
+        alice.change(made["Id"], RequiredAttendees="")
+        alice.change(made["Id"], RequiredAttendees="bob@example.com")
+
+        (copy,) = bob.events()
+        assert (copy["Subject"], copy["ResponseType"], copy["ShowAs"]) == ("Review", 5, 1)
+
+    def test_a_whole_body_sent_back_tells_nobody(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com", Location="Hall")
+        whole = alice.get(f"{V1}/{made['Id']}")
+
+        answer = alice.http.patch(f"{V1}/{made['Id']}", json=whole)
+
+        assert answer.status_code == 200
+        assert len(bob.mails()) == 1
+
+    def test_a_cancelled_meeting_takes_no_answer(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        alice.http.delete(f"{V1}/{made['Id']}")
+
+        assert bob.http.post(f"/codeless/api/v2.0/me/events/{bob.events()[0]['Id']}/Accept").status_code == 400
+
+    def test_the_answer_of_a_move_is_what_a_read_gives(self, alice: Connection, bob: Connection) -> None:
+        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        bob.respond(bob.events()[0]["Id"], "Accept")
+        span = {"Start": "2026-03-06T10:00:00Z", "End": "2026-03-06T11:00:00Z"}
+
+        assert alice.http.patch(f"{V1}/{made['Id']}", json=span).json() == alice.get(f"{V1}/{made['Id']}")

@@ -146,6 +146,16 @@ class TestOccurrences:
         alice.meet("Daily", "2026-03-02T10:00:00Z", Recurrence="Daily", NumberOfOccurrences=5)
         return alice.view()
 
+    def test_each_is_found_by_its_id_in_a_filter(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+        alice.change(days[1]["Id"], Subject="Changed")
+        (master,) = alice.events()
+
+        for one in days:
+            assert [seen["Id"] for seen in alice.view(**{"$filter": f"Id eq '{one['Id']}'"})] == [one["Id"]]
+            assert alice.events(**{"$filter": f"Id eq '{one['Id']}'"}) == []
+        assert alice.view(**{"$filter": f"Id eq '{master['Id']}'"}) == []
+        assert len(alice.view(**{"$filter": f"SeriesMasterId eq '{master['Id']}'"})) == 5
+
     def test_a_changed_one_keeps_its_id_and_leaves_the_series(
         self, alice: Connection, days: list[dict[str, Any]]
     ) -> None:
@@ -203,7 +213,77 @@ class TestOccurrences:
         assert status_of(alice, days[4]["Id"]) == 404
 
 
+class TestLimits:
+    def test_an_occurrence_may_not_outlast_the_gap(self, alice: Connection) -> None:
+        body = {
+            "Subject": "Long",
+            "Start": "2026-03-02T10:00:00Z",
+            "End": "2026-03-03T10:00:01Z",
+            "Recurrence": "Daily",
+        }
+        answer = alice.http.post("/datasets/calendars/v3/tables/Calendar/items", json=body)
+
+        assert answer.status_code == 400
+        assert "End" in answer.json()["message"]
+        assert alice.events() == []
+
+    def test_a_day_of_25_hours_is_a_day(self, alice: Connection) -> None:
+        alice.meet(start="2026-10-25", End="2026-10-26", IsAllDay=True, TimeZone="Europe/London", Recurrence="Daily")
+
+        spans = [
+            (one["Start"][5:16], one["End"][5:16]) for one in alice.view("2026-10-25T12:00:00Z", "2026-10-26T12:00:00Z")
+        ]
+        assert spans == [("10-24T23:00", "10-26T00:00"), ("10-26T00:00", "10-27T00:00")]
+
+    def test_a_midnight_that_is_skipped(self, alice: Connection) -> None:
+        """Havana's clocks go from midnight to one: the day begins then, and later days at midnight again."""
+        alice.meet(
+            start="2026-03-08",
+            End="2026-03-09",
+            IsAllDay=True,
+            TimeZone="America/Havana",
+            Recurrence="Daily",
+            NumberOfOccurrences=3,
+        )
+
+        assert [one["Start"][5:16] for one in alice.view()] == ["03-08T05:00", "03-09T04:00", "03-10T04:00"]
+        assert [one["End"][5:16] for one in alice.view()] == ["03-09T04:00", "03-10T04:00", "03-11T04:00"]
+
+    def test_a_start_that_is_skipped(self, alice: Connection) -> None:
+        made = alice.meet(start="2026-03-08T02:30:00", End="2026-03-08T03:00:00", TimeZone="Pacific Standard Time")
+
+        assert (made["Start"][11:16], made["End"][11:16]) == ("10:30", "11:00")
+
+
 class TestChangingASeries:
+    def test_a_shorter_one_lets_go_of_what_lies_behind_its_end(self, alice: Connection) -> None:
+        made = alice.meet(Recurrence="Weekly", NumberOfOccurrences=4)
+        last = alice.view()[3]
+        alice.change(last["Id"], Subject="Special")
+
+        alice.change(made["Id"], NumberOfOccurrences=2)
+
+        assert len(alice.view()) == 2
+        assert status_of(alice, last["Id"]) == 404
+        alice.change(made["Id"], NumberOfOccurrences=4)
+        assert [one["Subject"] for one in alice.view()] == ["Review"] * 4
+
+    def test_what_was_not_changed_in_an_occurrence_follows_its_series(self, alice: Connection) -> None:
+        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=2)
+        alice.change(alice.view()[1]["Id"], Subject="Special")
+
+        alice.change(made["Id"], Location="Hall", Subject="Renamed", End="2026-03-04T12:00:00Z")
+
+        seen = [(one["Subject"], one["Location"], one["End"][11:16]) for one in alice.view()]
+        assert seen == [("Renamed", "Hall", "12:00"), ("Special", "Hall", "12:00")]
+
+    def test_the_first_version_ends_a_series_with_null(self, alice: Connection) -> None:
+        made = alice.meet(Recurrence="Daily")
+
+        answer = alice.http.patch(f"{V1}/{made['Id']}", json={"Recurrence": None, "Subject": None})
+
+        assert (answer.json()["Type"], answer.json()["Subject"]) == ("SingleInstance", "Review")
+
     def test_what_does_not_move_it_keeps_its_exceptions(self, alice: Connection) -> None:
         made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
         second = alice.view()[1]
