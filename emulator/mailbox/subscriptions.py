@@ -25,6 +25,7 @@ MAIL, FLAG, MENTION, EVENT = "mail", "flag", "mention", "event"
 LIFETIME = 3_600_000_000
 """How long a subscription lives unless it is renewed, in microseconds."""
 _LONGEST_TOKEN = 4096
+_LONGEST_NUMBER = 18
 
 
 def watch_mail(
@@ -88,6 +89,48 @@ def drop_events(mailbox: Mailbox, *, id: str, options: str) -> None:
     mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": _found(mailbox, id, options, of_events=True).id})
 
 
+def state_of(sandbox: str, subscription: Subscription) -> str:
+    """What stands for a subscription in the addresses that the mail service's own back end calls (inferred)."""
+    return f"{sandbox}:{subscription.mailbox_id}:{subscription.id}"
+
+
+def place_of(state: str) -> tuple[str, int]:
+    """The sandbox and the mailbox that a state names. Raises InvalidRequest."""
+    sandbox, _, rest = state.partition(":")
+    number = rest.partition(":")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < _LONGEST_NUMBER):
+        raise InvalidRequest("The query parameter 'state' is none of a subscription's.")
+    return sandbox, int(number)
+
+
+def receive(
+    mailbox: Mailbox,
+    changed: int,
+    *,
+    state: str,
+    validationtoken: str | None = None,
+    subscribed_connection_id: str | None = None,
+) -> str:
+    """Take in what the back end reports: pokes the subscriber when anything changed; gives the token to echo, if any.
+
+    Raises NotFound when no such subscription lives.
+    """
+    row = mailbox.db.one(sql.SUBSCRIPTION, {"id": state.rpartition(":")[2], "mailbox_id": mailbox.owner.id})
+    found = None if row is None else Subscription._make(row)
+    if found is None or found.expires <= mailbox.now:
+        raise NotFound(f"No subscription '{state[:100]}' exists.")
+    if changed and validationtoken is None:
+        with mailbox.db.transaction():
+            _enqueue(mailbox, found)
+    return validationtoken or ""
+
+
+def living(mailbox: Mailbox) -> list[Subscription]:
+    """The subscriptions of a mailbox that have not run out."""
+    rows = mailbox.db.all(sql.LIVE_SUBSCRIPTIONS, {"now": mailbox.now})
+    return [one for one in map(Subscription._make, rows) if one.mailbox_id == mailbox.owner.id]
+
+
 def token(subscription: Subscription) -> str:
     """The options as they stand in the subscription's address."""
     return b64encode(subscription.options.encode()).decode("ascii")
@@ -107,9 +150,13 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
         for one in behind:
             mailbox = opened(one.mailbox_id)
             if _has_news(mailbox, one):
-                headers = {"x-ms-client-request-id": _guid(mailbox)}
-                callbacks.enqueue(mailbox, one.url, b"", kind="poke", headers=headers, reference=one.id)
+                _enqueue(mailbox, one)
         db.execute(sql.SUBSCRIPTIONS_SEEN, {"now": now, "position": newest})
+
+
+def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
+    headers = {"x-ms-client-request-id": _guid(mailbox)}
+    callbacks.enqueue(mailbox, one.url, b"", kind="poke", headers=headers, reference=one.id)
 
 
 def _subscribe(

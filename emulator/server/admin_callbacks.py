@@ -6,18 +6,23 @@ import orjson
 
 from emulator.clock import iso_ticks
 from emulator.errors import InvalidRequest, NotFound
-from emulator.mailbox import callbacks
+from emulator.mailbox import callbacks, subscriptions
 from emulator.server import admin_shapes as shapes
 from emulator.server import pushing
 from emulator.server.admin_verbs import Call, Verb
 from emulator.store import sql
-from emulator.store.records import Callback, Push
+from emulator.store.records import Callback, Push, Subscription
 
 _LONGEST_NAME = 128
 
 
 def list_callbacks(call: Call) -> shapes.CallbackJournal:
     return {"value": [_callback(one) for one in callbacks.journal(call.sandbox.db)]}
+
+
+def list_subscriptions(call: Call) -> shapes.SubscriptionList:
+    name = call.sandbox.name
+    return {"value": [_subscription(name, one) for one in subscriptions.living(call.mailbox)]}
 
 
 def put_trigger(call: Call) -> shapes.TriggerConfig:
@@ -95,6 +100,16 @@ def _trigger(one: Push) -> shapes.TriggerConfig:
     }
 
 
+def _subscription(sandbox: str, one: Subscription) -> shapes.SubscriptionFacts:
+    return {
+        "id": one.id,
+        "watches": one.watched,
+        "url": one.url,
+        "expiresAt": iso_ticks(one.expires),
+        "state": subscriptions.state_of(sandbox, one),
+    }
+
+
 def _callback(one: Callback) -> shapes.CallbackFacts:
     waits = one.state == callbacks.PENDING
     return {
@@ -118,6 +133,14 @@ _S = "/sandboxes/{sandbox}"
 _T = f"{_S}/connections/{{connection}}/triggerConfigs"
 
 ROWS = (
+    Verb(
+        id="ListSubscriptions",
+        method="GET",
+        path=f"{_S}/connections/{{connection}}/subscriptions",
+        summary="List the living subscriptions of a connection",
+        run=list_subscriptions,
+        returns=shapes.SubscriptionList,
+    ),
     Verb(
         id="ListTriggerConfigs",
         method="GET",

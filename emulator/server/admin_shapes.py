@@ -230,6 +230,25 @@ class Coverage(TypedDict):
     value: list[Covered]
 
 
+class SubscriptionFacts(TypedDict):
+    """A living subscription: what it watches (mail, flag, mention or event), and whom it pokes.
+
+    `state` stands for it where the mail service's back end reports changes.
+    """
+
+    id: str
+    watches: str
+    url: str
+    expiresAt: DateTime
+    state: str
+
+
+class SubscriptionList(TypedDict):
+    """The living subscriptions of a connection."""
+
+    value: list[SubscriptionFacts]
+
+
 class CallbackFacts(TypedDict):
     """A call to somebody who asked for it; `state` is pending, done or failed, the last two tell of the last attempt.
 

@@ -34,7 +34,7 @@ from emulator.server.query import QueryReader
 from emulator.server.routes import Routes, decode_path_value
 from emulator.settings import Settings
 from emulator.store.records import Owner
-from emulator.wire.base import ROOT, Reply, snake_case
+from emulator.wire.base import ROOT, Reply, required_members, snake_case
 from emulator.wire.body import BodyReader, reader_of
 from emulator.wire.mail import Binary
 
@@ -185,11 +185,14 @@ class _Endpoint:
         shape, partial = operation.body_shape, operation.partial
         self._body: BodyReader | None = reader_of(shape, partial) if operation.accepts else None
         self.has_body = self._body is not None
+        self._demands = bool(shape and operation.body_required and required_members(shape))
+        # Of a path below a connection the first value is the connection's id.
+        self._first = int(operation.scope is OperationScope.CONNECTION)
 
     def bind(self, exchange: Exchange, body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What `run` takes beside the mailbox. Raises InvalidRequest."""
         values = self._query.read(exchange.scope["query_string"], exchange.header)
-        for (name, keyword), raw in zip(self._keywords, exchange.path_values[1:], strict=True):
+        for (name, keyword), raw in zip(self._keywords, exchange.path_values[self._first :], strict=True):
             values[keyword] = decode_path_value(raw, name)
         return self._arguments(body), values
 
@@ -204,7 +207,7 @@ class _Endpoint:
         if self._body is None:
             return ()
         if not body.strip():
-            if self._operation.body_required:
+            if self._demands:
                 raise InvalidRequest(f"The request body '{self._operation.body_name}' is required.")
             body = b"{}"
         return (self._convert(self._body.read(body)),)

@@ -11,7 +11,14 @@ from emulator.enums import ImportanceFilter
 from emulator.mailbox.subscriptions import EVENT, FLAG, MAIL, MENTION, token
 from emulator.store.records import Subscription
 from emulator.wire.base import ROOT, Reply
-from emulator.wire.subscriptions import ClientSubscription, RenewableSubscription, SubscriptionResponse
+from emulator.wire.subscriptions import (
+    ClientSubscription,
+    OutlookReceiveMessage,
+    RenewableSubscription,
+    SubscriptionEvent,
+    SubscriptionPayload,
+    SubscriptionResponse,
+)
 
 _POKED = {MAIL: "MailSubscriptionPoke", FLAG: "FlaggedMailSubscriptionPoke", MENTION: "MentionMeMailSubscriptionPoke"}
 
@@ -19,6 +26,21 @@ _POKED = {MAIL: "MailSubscriptionPoke", FLAG: "FlaggedMailSubscriptionPoke", MEN
 def notification_url(asked: ClientSubscription) -> str:
     """Where the subscriber wants to be called."""
     return asked["NotificationUrl"]
+
+
+def reported_mails(payload: SubscriptionPayload[OutlookReceiveMessage]) -> int:
+    """How many changes of mail the back end reports."""
+    return len(payload.get("value", ()))
+
+
+def reported_events(payload: SubscriptionPayload[SubscriptionEvent]) -> int:
+    """How many changes of events the back end reports."""
+    return len(payload.get("value", ()))
+
+
+def echo(text: str) -> Reply[Any]:
+    """The token of a handshake as plain text, or nothing."""
+    return Reply(text, {"content-type": "text/plain; charset=utf-8"}) if text else Reply(None)
 
 
 def created(made: Subscription) -> Reply[SubscriptionResponse]:
