@@ -34,7 +34,7 @@ from emulator.server.query import QueryReader
 from emulator.server.routes import Routes, decode_path_value
 from emulator.settings import Settings
 from emulator.store.records import Owner
-from emulator.wire.base import ROOT, Reply, required_members, snake_case
+from emulator.wire.base import ROOT, Reply, snake_case
 from emulator.wire.body import BodyReader, reader_of
 from emulator.wire.mail import Binary
 
@@ -185,9 +185,9 @@ class _Endpoint:
         shape, partial = operation.body_shape, operation.partial
         self._body: BodyReader | None = reader_of(shape, partial) if operation.accepts else None
         self.has_body = self._body is not None
-        self._demands = bool(shape and operation.body_required and required_members(shape))
-        # Of a path below a connection the first value is the connection's id.
+        # Of a path below a connection the first value is the connection's id. What the back end calls may be empty.
         self._first = int(operation.scope is OperationScope.CONNECTION)
+        self._demands = operation.body_required and operation.scope is OperationScope.CONNECTION
 
     def bind(self, exchange: Exchange, body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What `run` takes beside the mailbox. Raises InvalidRequest."""

@@ -334,3 +334,52 @@ def test_an_ended_subscription_is_silent(world, alice, listener) -> None:
     alice.deliver()
 
     assert [] == pokes(world, listener)
+
+
+# --- What the mail service's back end reports ---
+
+
+def living(alice) -> dict[str, Any]:
+    (one,) = alice.admin.get(f"/connections/{alice.id}/subscriptions").json()["value"]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("made", "reported"),
+    [
+        ("/MailSubscriptionPoke/$subscriptions", "/MailSubscriptionReceive"),
+        ("/Calendar/EventSubscriptionPoke/$subscriptions", "/EventSubscriptionReceive"),
+    ],
+)
+def test_a_report_of_the_back_end_pokes(world, alice, listener, made, reported) -> None:
+    """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
+    alice.post(made, {"NotificationUrl": listener.url})
+    state = living(alice)["state"]
+    root = alice.url.rpartition("/")[0]
+    payload = {"value": [{"SequenceNumber": 1, "ChangeType": "Created", "ResourceData": {"Id": "x"}}]}
+
+    for path in (reported, f"/{alice.id}{reported}"):
+        answer = httpx.post(root + path, params={"state": state}, json=payload)
+        assert (answer.status_code, answer.content) == (200, b"")
+    world.callbacks()
+
+    assert [one.body for one in listener.wait(2)] == [b"", b""]
+    assert len(listener.heard) == 2
+
+
+def test_the_back_ends_handshake(alice, listener) -> None:
+    """A token is given back as plain text, and pokes nobody."""
+    alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
+    url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
+    answer = httpx.post(url, params={"state": living(alice)["state"], "validationtoken": "a <b>"})
+
+    assert (answer.text, answer.headers["content-type"]) == ("a <b>", "text/plain; charset=utf-8")
+    assert listener.heard == []
+
+
+@pytest.mark.parametrize("state", ["x", "a:b:c", "nowhere:1:x", ":::", "default:99999999999999999999:x"])
+def test_a_report_about_nothing(alice, state) -> None:
+    """A state that names no living subscription is refused."""
+    url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
+
+    assert httpx.post(url, params={"state": state}, json={"value": []}).status_code in (400, 403, 404)

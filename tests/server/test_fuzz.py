@@ -125,7 +125,8 @@ def known(app: Starlette, path: str) -> dict[str, str]:
     """Values that mean something for the parameters of an operation: what was just made is there to be found."""
     values = {**newest(app), "response": "Accept", "operation": "MailFolders", "folderPath": "Archive"}
     values |= {"startDateTimeOffset": "2026-03-01", "endDateTimeOffset": "2026-04-01", "calendarId": "Calendar"}
-    values["event_id"] = invitation(app)
+    values |= {"event_id": invitation(app), "dataset": "calendars", "table": "Calendar", "state": watched(app)}
+    values["subscribedConnectionId"] = "alice"
     if path == "/RecordResponse" or path.startswith(("/approvalmail/", "/mailwithoptions/")):
         return values | question(app, path.partition("/{id}")[0])
     if "Subscription/$subscriptions" in path:
@@ -140,6 +141,14 @@ def known(app: Starlette, path: str) -> dict[str, str]:
         }
     (folder,) = call(app, "GET", "/OnFilePickerOpen", query=b"operation=MailFolders&top=1")["value"]
     return values | {"id": folder["Id"]}
+
+
+def watched(app: Starlette) -> str:
+    """What stands for a living subscription where the back end reports changes."""
+    subscription(app, "/MailSubscription")
+    path = f"{ROOT}/sandboxes/default/connections/alice/subscriptions"
+    state: str = send(app, "GET", path.encode()).json()["value"][-1]["state"]
+    return state
 
 
 def invitation(app: Starlette) -> str:
@@ -280,7 +289,7 @@ def test_described_requests(fresh: Starlette, operation: Operation) -> None:
         seen.add(answered(fresh, case, "/apim/outlook"))
 
     check()
-    assert operation.success in seen or operation.accepts
+    assert seen & {operation.success, *operation.also, 202 if operation.cursor else 0} or operation.accepts
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda one: one.id)
