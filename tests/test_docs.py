@@ -82,7 +82,7 @@ def curl(line: str, url: str) -> str:
         elif word in ("-d", "--data-binary"):
             given = next(words)
             data = (ROOT / given[1:]).read_bytes() if given.startswith("@") else given.encode()
-            method = "POST"
+            method = "POST" if method == "GET" else method
         elif word == "--data-urlencode":
             query = query.add(*next(words).split("=", 1))
         elif word == "-X":

@@ -30,6 +30,8 @@ _DAY, _MINUTE = 86_400_000_000, 60_000_000
 _LONGEST_WINDOW = 1825
 _LONGEST_LOOK = 60 * 24 * 366
 _BATCH = 50
+_STEPS = (1, 7, 31, 366)
+"""How far ahead the next event is looked for, in days: mostly it is near."""
 
 
 class Changed(NamedTuple):
@@ -107,8 +109,7 @@ def on_upcoming_events(
     if cursor is None:
         return Poll((), _text(position).replace("0Z", "1Z"))
     last = read_cursor(cursor)
-    # A position is a microsecond before the instant it was taken at.
-    seen_until, ahead = last + 1 + (0 if cursor.endswith("1Z") else look), position + 1 + look
+    seen_until, ahead = _seen_until(cursor, look), position + 1 + look
     entries = _entries(mailbox, calendar.id, last)
     due = [
         one
@@ -120,6 +121,21 @@ def on_upcoming_events(
     return Poll(found, _text(position))
 
 
+def next_upcoming(
+    mailbox: Mailbox, *, table: str, look_ahead_time_in_minutes: int = 15, cursor: str | None = None
+) -> int | None:
+    """The instant at which `on_upcoming_events` will have something for a cursor; None for nothing within a year."""
+    calendar = shelves.resolve(mailbox, CALENDARS, table)
+    look = look_ahead_time_in_minutes * _MINUTE
+    seen_until = mailbox.now if cursor is None else _seen_until(cursor, look)
+    for days in _STEPS:
+        found = occurrences.within(mailbox, calendar.id, clamp(seen_until), clamp(seen_until + days * _DAY))
+        starts = [one.start_at for one in found if one.start_at > seen_until and not one.is_cancelled]
+        if starts:
+            return min(starts) - look
+    return None
+
+
 def read_cursor(cursor: str) -> int:
     """The instant a cursor stands for. Raises InvalidRequest."""
     try:
@@ -128,6 +144,11 @@ def read_cursor(cursor: str) -> int:
         return microseconds(datetime.fromisoformat(cursor))
     except (ValueError, OverflowError):
         raise InvalidRequest("The query parameter 'triggerstate' is no state of this trigger.") from None
+
+
+def _seen_until(cursor: str, look: int) -> int:
+    """Until when starts have been given out. A position is a microsecond before the instant it was taken at."""
+    return read_cursor(cursor) + 1 + (0 if cursor.endswith("1Z") else look)
 
 
 _Wanted = Callable[[Change, Event], bool]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 
 from emulator.errors import ConnectorError, InvalidRequest
-from emulator.mailbox import callbacks
+from emulator.mailbox import callbacks, event_triggers
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.triggers import Poll
 from emulator.operations import OPERATIONS
@@ -73,6 +74,18 @@ def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
     for one in found:
         _push(opened(one.mailbox_id), one)
     return bool(found)
+
+
+def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
+    """The instant at which time alone gives a registered trigger something to push, None for none."""
+    waiting = []
+    for one in pushes(db):
+        operation = trigger(one.operation)
+        if operation.run is event_triggers.on_upcoming_events:
+            values = values_of(operation, orjson.loads(one.parameters))
+            with suppress(ConnectorError):
+                waiting.append(event_triggers.next_upcoming(opened(one.mailbox_id), **values, cursor=one.cursor))
+    return min((at for at in waiting if at is not None), default=None)
 
 
 def _push(mailbox: Mailbox, one: Push) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from random import Random
 from uuid import UUID
 
@@ -38,18 +40,34 @@ class Webhooks:
     def __init__(self, sandboxes: Sandboxes) -> None:
         self._sandboxes = sandboxes
         self._couriers: dict[Sandbox, Courier] = {}
+        self._bells: dict[Sandbox, set[asyncio.Event]] = {}
         self._chance = Random(sandboxes.settings.chance)
 
     def wake(self, sandbox: Sandbox) -> None:
         """Have a look at a sandbox once the running request is answered; nothing where nothing has happened."""
+        self._ring(sandbox)
         courier = self._couriers.get(sandbox)
         if courier is None:
             if sandbox not in (known := self._sandboxes.all()):
                 return
             self._couriers = {one: kept for one, kept in self._couriers.items() if one in known}
-            courier = self._couriers[sandbox] = Courier(sandbox, self._sandboxes.settings.callback_timeout)
+            timeout = self._sandboxes.settings.callback_timeout
+            courier = self._couriers[sandbox] = Courier(sandbox, timeout, partial(self._ring, sandbox))
             sandbox.due.append(courier)
         courier.wake()
+
+    @contextmanager
+    def listening(self, sandbox: Sandbox) -> Iterator[asyncio.Event]:
+        """A bell for as long as the block lasts: set whenever something may have been written, or the sandbox ended."""
+        bell = asyncio.Event()
+        bells = self._bells.setdefault(sandbox, set())
+        bells.add(bell)
+        try:
+            yield bell
+        finally:
+            bells.remove(bell)
+            if not bells:
+                del self._bells[sandbox]
 
     def wake_all(self) -> None:
         """Go on with what was left when the server stopped."""
@@ -88,6 +106,10 @@ class Webhooks:
 
         return handle
 
+    def _ring(self, sandbox: Sandbox) -> None:
+        for bell in self._bells.get(sandbox, ()):
+            bell.set()
+
     async def _validate(self, url: str) -> None:
         settings = self._sandboxes.settings
         callbacks.check_url(url, "NotificationUrl", settings.allowed_hosts)
@@ -97,11 +119,15 @@ class Webhooks:
 
 
 class Courier:
-    """What watches one sandbox and makes its calls, one at a time; a part of what the sandbox's clock stops for."""
+    """What watches one sandbox and makes its calls, one at a time; a part of what the sandbox's clock stops for.
 
-    def __init__(self, sandbox: Sandbox, timeout: float) -> None:
+    `wrote` is told when the courier itself may have written something.
+    """
+
+    def __init__(self, sandbox: Sandbox, timeout: float, wrote: Callable[[], None]) -> None:
         self._sandbox = sandbox
         self._timeout = timeout
+        self._wrote = wrote
         self._looked_at = -1
         self._next_at: int | None = None
         self._poll_at: int | None = None
@@ -109,12 +135,13 @@ class Courier:
         self._timer: asyncio.TimerHandle | None = None
 
     def next_at(self, sandbox: Sandbox) -> int | None:
-        """The instant of the next call or retry, None when nothing waits."""
-        waiting = callbacks.upcoming(sandbox.db)
-        return None if waiting is None else waiting.due
+        """The instant of the next call, retry or push that time alone brings about, None when nothing waits."""
+        waiting = (self._call_at(), pushing.next_at(sandbox.db, self._opened))
+        return min((at for at in waiting if at is not None), default=None)
 
     def run(self, sandbox: Sandbox, now: int) -> Awaitable[None]:
         """Make every call that is due."""
+        self._poll_at = None
         return asyncio.shield(self._start())
 
     def wake(self) -> None:
@@ -129,6 +156,10 @@ class Courier:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    def _call_at(self) -> int | None:
+        waiting = callbacks.upcoming(self._sandbox.db)
+        return None if waiting is None else waiting.due
 
     def _is_due(self) -> bool:
         return self._next_at is not None and self._next_at <= self._sandbox.clock.now()
@@ -150,9 +181,10 @@ class Courier:
         if self._looked_at != sandbox.db.writes or self._poll_at is None or self._poll_at <= now:
             self._poll_at = now + _MINUTE if pushing.push_all(sandbox.db, self._opened) else None
         self._looked_at = sandbox.db.writes
+        self._wrote()
 
     def _start_what_is_due(self) -> None:
-        call_at = self.next_at(self._sandbox)
+        call_at = self._call_at()
         self._next_at = min((at for at in (call_at, self._poll_at) if at is not None), default=None)
         if call_at is not None and call_at <= self._sandbox.clock.now():
             self._start()
@@ -187,6 +219,7 @@ class Courier:
         outcome = await calling.post(callback.url, callback.body, callbacks.headers_of(callback), self._timeout)
         if not sandbox.db.closed and sandbox.db.generation == generation:
             callbacks.record(sandbox.db, callback, sandbox.clock.now(), *outcome)
+            self._wrote()
 
     def _opened(self, mailbox_id: int) -> Mailbox:
         row = self._sandbox.db.one(sql.MAILBOX, {"id": mailbox_id})

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -368,14 +368,24 @@ def test_push_waits_for_time(world, alice, listener) -> None:
         alice,
         trigger(listener.url, "OnUpcomingEventsV2", parameters={"table": "Calendar", "lookAheadTimeInMinutes": "15"}),
     )
-    alice.meet("Soon", start="2026-03-04T10:00:00Z")
+    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    alice.meet("Daily", start=(now + timedelta(hours=1)).isoformat(), Recurrence="Daily", NumberOfOccurrences=3)
     world.advance()
     early = list(listener.heard)
-    world.admin.post("/clock", json={"set": "2026-03-04T09:50:00Z"})
-    listener.wait()
+    instants: list[str] = []
+
+    def respond(heard: Any) -> tuple[int, str, bytes]:
+        instants.append(world.admin.get("/clock").json()["now"])
+        return 200, "text/plain", b""
+
+    listener.respond = respond
+    assert world.admin.post("/clock", json={"advance": "P3D"}).status_code == 200
 
     assert [] == early
-    assert "Soon" == json.loads(listener.heard[0].body)["body"]["value"][0]["Subject"]
+    starts = [json.loads(one.body)["body"]["value"][0]["Start"] for one in listener.heard]
+    for minutes, seen in ((60, starts), (45, instants)):
+        expected = [(now + timedelta(days=day, minutes=minutes)).isoformat()[:19] for day in range(3)]
+        assert expected == [one[:19] for one in seen]
 
 
 def test_trigger_configs(world, alice, bob, listener) -> None:
