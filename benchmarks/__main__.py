@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -35,6 +37,7 @@ SEND = Call(
         }
     ),
 )
+POLL = Call("GET", "/apim/outlook/bench/v2/Mail/OnNewEmail?folderPath=Inbox&importance=Any")
 READS = {
     "list 10": LIST,
     "from=": Call("GET", f"{_MAIL}?{_EVERY}&from=person3@example.com&top=3"),
@@ -127,6 +130,24 @@ def flatness(small: Running, large: Running) -> None:
     compare("skip 90 % (V1)", large, _deep(LARGE), small, _deep(SMALL))
 
 
+def polls(small: Running, large: Running) -> None:
+    """A poll with nothing new costs what it costs, however much lies in the mailbox."""
+    few, many = (_next_poll(one) for one in (small, large))
+    print(f"A trigger's poll with nothing new, against a bare route that is as silent, and {LARGE:,} against {SMALL}:")
+    with running("bare", "-") as bare:
+        compare("poll with nothing new", small, few, bare, Call("GET", "/"))
+        compare(f"... in {LARGE:,} mails", large, many, bare, Call("GET", "/"))
+    compare("poll with nothing new", large, many, small, few)
+
+
+def _next_poll(server: Running) -> Call:
+    """What an engine asks after its first poll: the address that it was given for that."""
+    with closing(HTTPConnection("127.0.0.1", server.port)) as one:
+        one.request(POLL.method, POLL.path, headers={"Authorization": "Bearer bench"})
+        location = urlsplit(one.getresponse().headers["location"])
+    return Call("GET", f"{location.path}?{location.query}")
+
+
 def items() -> None:
     """Calendars and contacts: ratios to a bare route, and a hundred items against ten thousand."""
     with running("items", str(FEW)) as few, running("items", str(MANY)) as many:
@@ -187,6 +208,7 @@ def main() -> None:
     with running("emulator", str(SMALL)) as small, running("emulator", str(LARGE)) as large:
         ratios(small, large)
         flatness(small, large)
+        polls(small, large)
         fresh_sandbox(small)
     items()
     start_up()

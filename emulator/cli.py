@@ -14,6 +14,10 @@ from typing import Any
 from emulator.settings import Settings, options
 
 _URL = "OUTLOOK_EMULATOR_URL"
+_PATIENCE = 10.0
+"""Seconds after which a server that does not answer is taken to be none."""
+_LONGEST_WAIT = 60.0
+"""Seconds that the admin API lets a caller wait for something."""
 _CLOCK: dict[str, dict[str, Any]] = {"freeze": {"freeze": True}, "follow": {"freeze": False}}
 """What the admin API is told for each thing to do to a clock that needs no value."""
 _SHELVES = {"ics": ("calendars", "Calendar"), "vcf": ("contactfolders", "Contacts")}
@@ -82,6 +86,17 @@ def _client_commands(commands: Any) -> None:
     carry.add_argument("format", choices=sorted(_SHELVES), help="which of the two")
     _place(carry, url)
     carry.set_defaults(run=_export)
+    mail = commands.add_parser("mail", help="wait for a mail")
+    wait = mail.add_subparsers(title="actions", metavar="ACTION", required=True).add_parser(
+        "wait", help="print a mail as soon as it is there, the newest where there are several"
+    )
+    wait.add_argument("--connection", required=True, help="connection id of the mailbox")
+    wait.add_argument("--subject", help="what its subject holds")
+    wait.add_argument("--from", dest="sender", help="its sender's address")
+    wait.add_argument("--timeout", type=float, default=10, help="seconds to wait at most (default: 10)")
+    wait.add_argument("--sandbox", default="default")
+    wait.add_argument("--url", **url)
+    wait.set_defaults(run=_wait)
     clock = commands.add_parser("clock", help="show, move, freeze or release the clock of a sandbox")
     clock.add_argument("action", nargs="?", default="show", choices=("show", "advance", "set", *_CLOCK))
     clock.add_argument("value", nargs="?", help="to advance: a duration, as 1h30m or PT90M; to set: an ISO instant")
@@ -169,6 +184,19 @@ def _clock(given: argparse.Namespace) -> int:
     return _report(given, _call("POST", url, _CLOCK.get(given.action) or {given.action: given.value}))
 
 
+def _wait(given: argparse.Namespace) -> int:
+    order = {
+        "connection": given.connection,
+        "subject": given.subject,
+        "from": given.sender,
+        "timeoutSeconds": given.timeout,
+    }
+    status, text = _call("POST", f"{_sandbox(given)}/wait", order, _LONGEST_WAIT + _PATIENCE)
+    if status == 200:
+        text = json.dumps(json.loads(text)["value"][-1], ensure_ascii=False)
+    return _report(given, (status, text))
+
+
 def _import(given: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -212,8 +240,8 @@ def _report(given: argparse.Namespace, answer: tuple[int, str]) -> int:
     return _fail(text)
 
 
-def _call(method: str, url: str, body: object = None) -> tuple[int, str]:
-    """One request to a running emulator: status and text, status 0 when nobody answers."""
+def _call(method: str, url: str, body: object = None, patience: float = _PATIENCE) -> tuple[int, str]:
+    """One request to a running emulator: status and text, status 0 when nobody answers in `patience` seconds."""
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import ProxyHandler, Request, build_opener
@@ -224,7 +252,7 @@ def _call(method: str, url: str, body: object = None) -> tuple[int, str]:
     try:
         request = Request(url, data, {"Content-Type": "application/json"}, method=method)
         # Never through a proxy: it would not find what listens on this machine's loopback.
-        with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:
+        with build_opener(ProxyHandler({})).open(request, timeout=patience) as answer:
             return int(answer.status), answer.read().decode()
     except HTTPError as error:
         with error:

@@ -14,6 +14,7 @@ ConnectorError                400
 │   ├── FolderNotFound        404  ErrorFolderNotFound
 │   └── NoSuchOperation       404  ResourceNotFound
 ├── MethodNotAllowed          405  MethodNotAllowed
+├── NothingCame               408  Timeout
 ├── Conflict                  409  Conflict
 ├── BodyTooLarge              413  RequestBodyTooLarge
 ├── InternalError             500  InternalServerError
@@ -25,7 +26,8 @@ ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class ConnectorError(Exception):
@@ -171,6 +173,17 @@ class MethodNotAllowed(ConnectorError):
     def __init__(self, method: str, allow: Iterable[str]) -> None:
         self.allow = ", ".join(sorted(allow))
         super().__init__(f"The method {method[:20]} is not allowed here. Allowed: {self.allow}.")
+
+
+class NothingCame(ConnectorError):
+    """What a caller waited for did not happen in time; `near_misses` is what did, ready for the wire, best first."""
+
+    status = 408
+    code = "Timeout"
+
+    def __init__(self, message: str, near_misses: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.near_misses = near_misses
 
 
 class Conflict(ConnectorError):

@@ -32,6 +32,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _SEEDS = "seeds"
 _CLOCK = "clock"
+WORLD = "world"
+"""The fact that counts a sandbox's resets: what was handed out before one is worth nothing after it."""
 
 
 class Due(Protocol):
@@ -151,7 +153,9 @@ class Sandbox:
         seeds = {id: (name, load(name)) for id, name in self._seeds()}
         kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
         with self.db.transaction():
+            world = int((self.db.one(sql.FACT, {"key": WORLD}) or "0")[0]) + 1
             self.db.clear()
+            self.db.execute(sql.SET_FACT, {"key": WORLD, "value": str(world)})
             self._move = None
             self.clock.restore(ClockState())
             self._start_chance()

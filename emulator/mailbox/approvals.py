@@ -18,6 +18,7 @@ from emulator.store import sql
 from emulator.store.database import Database
 from emulator.store.records import Question
 
+_LONGEST_OPTION = 255
 APPROVAL, OPTIONS = "approval", "options"
 ANSWER_PATH = "/apim/outlook/RecordResponse"
 _KEY = "answer_key"
@@ -133,6 +134,12 @@ def _check(mailbox: Mailbox, inquiry: Inquiry) -> None:
         raise InvalidRequest("The property 'Message.Options' must name at least one option.")
     if count > most:
         raise InvalidRequest(f"The property 'Message.Options' names {count} options; at most {most} are allowed.")
+    for option in inquiry.options:
+        if len(option) > _LONGEST_OPTION or not "".join(option.split()).isprintable():
+            raise InvalidRequest(
+                f"An option in 'Message.Options' has at most {_LONGEST_OPTION} printable characters, unlike"
+                f" '{option[:50]!r}'."
+            )
     callbacks.check_url(inquiry.callback_url, "NotificationUrl", mailbox.rules.callback_hosts)
     if not inquiry.mail.to:
         raise InvalidRecipients("To")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -21,7 +22,7 @@ from emulator.mailbox.event_input import clamp
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.occurrences import wire_id
 from emulator.mailbox.shelves import CALENDARS
-from emulator.mailbox.triggers import Poll
+from emulator.mailbox.triggers import Poll, check_instant, newest
 from emulator.mailbox.vocabularies import EVENTS
 from emulator.store import sql
 from emulator.store.records import Change, Event
@@ -85,7 +86,7 @@ def on_changed_items(
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position))
-    entries = _entries(mailbox, calendar.id, read_cursor(cursor))
+    entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
     since, until = clamp(mailbox.now - past_days * _DAY), clamp(mailbox.now + incoming_days * _DAY)
     return Poll(_differences(mailbox, entries, since, until), _text(position))
 
@@ -108,8 +109,8 @@ def on_upcoming_events(
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position).replace("0Z", "1Z"))
-    last = read_cursor(cursor)
-    seen_until, ahead = _seen_until(cursor, look), position + 1 + look
+    last = read_cursor(mailbox, cursor)
+    seen_until, ahead = _seen_until(mailbox, cursor, look), position + 1 + look
     entries = _entries(mailbox, calendar.id, last)
     due = [
         one
@@ -127,7 +128,7 @@ def next_upcoming(
     """The instant at which `on_upcoming_events` will have something for a cursor; None for nothing within a year."""
     calendar = shelves.resolve(mailbox, CALENDARS, table)
     look = look_ahead_time_in_minutes * _MINUTE
-    seen_until = mailbox.now if cursor is None else _seen_until(cursor, look)
+    seen_until = mailbox.now if cursor is None else _seen_until(mailbox, cursor, look)
     for days in _STEPS:
         found = occurrences.within(mailbox, calendar.id, clamp(seen_until), clamp(seen_until + days * _DAY))
         starts = [one.start_at for one in found if one.start_at > seen_until and not one.is_cancelled]
@@ -136,22 +137,25 @@ def next_upcoming(
     return None
 
 
-def read_cursor(cursor: str) -> int:
+def read_cursor(mailbox: Mailbox, cursor: str) -> int:
     """The instant a cursor stands for. Raises InvalidRequest."""
     try:
         if not cursor.endswith("Z") or len(cursor) > 40:
             raise ValueError
-        return microseconds(datetime.fromisoformat(cursor))
+        position = microseconds(datetime.fromisoformat(cursor))
     except (ValueError, OverflowError):
         raise InvalidRequest("The query parameter 'triggerstate' is no state of this trigger.") from None
+    check_instant(mailbox, position, "triggerstate")
+    return position
 
 
-def _seen_until(cursor: str, look: int) -> int:
+def _seen_until(mailbox: Mailbox, cursor: str, look: int) -> int:
     """Until when starts have been given out. A position is a microsecond before the instant it was taken at."""
-    return read_cursor(cursor) + 1 + (0 if cursor.endswith("1Z") else look)
+    return read_cursor(mailbox, cursor) + 1 + (0 if cursor.endswith("1Z") else look)
 
 
-_Wanted = Callable[[Change, Event], bool]
+_Wanted = Callable[[Mailbox, Change, Event | None, Event], bool]
+_WRITTEN = frozenset({changes.CREATED, changes.UPDATED})
 
 
 class _Asked(NamedTuple):
@@ -170,36 +174,48 @@ def _items(mailbox: Mailbox, dataset: str, table: str, asked: _Asked, cursor: st
     if cursor is None:
         return Poll((), _text(position))
     batch = _BATCH if query.top is None else max(1, min(query.top, _BATCH))
-    found: dict[int, Event] = {}
-    last = position
-    for entry in _entries(mailbox, calendar.id, read_cursor(cursor)):
+    entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
+    found = list(islice(_matches(mailbox, entries, wanted, query), batch + 1))
+    more = len(found) > batch
+    events = _applied(mailbox, odata.Query(order=query.order), [event for _, event in found[:batch]])
+    return Poll(events, _text(found[batch - 1][0].at if more else position), more)
+
+
+def _matches(
+    mailbox: Mailbox, entries: list[Change], wanted: _Wanted, query: odata.Query
+) -> Iterator[tuple[Change, Event]]:
+    first = {entry.item_id: _was(entry) for entry in reversed(entries)}
+    for entry in newest(entries, _WRITTEN):
         event = _current(mailbox, entry)
-        if event is None or event.id in found or not wanted(entry, event):
+        if event is None or not wanted(mailbox, entry, first[entry.item_id], event):
             continue
-        if not _applied(mailbox, odata.Query(query.where), [event]):
-            continue
-        if len(found) == batch:
-            return Poll(_ordered(mailbox, query, found), _text(last), True)
-        found[event.id] = event
-        last = entry.at
-    return Poll(_ordered(mailbox, query, found), _text(position))
-
-
-def _ordered(mailbox: Mailbox, query: odata.Query, found: dict[int, Event]) -> list[Event]:
-    return _applied(mailbox, odata.Query(order=query.order), found.values())
+        if _applied(mailbox, odata.Query(query.where), [event]):
+            yield entry, event
 
 
 def _applied(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> list[Event]:
     return odata.apply(query, events, lambda text: key_in_filter(mailbox, text))
 
 
-def _is_new(entry: Change, event: Event) -> bool:
-    return entry.action == changes.CREATED and event.master_id is None
+def _is_new(mailbox: Mailbox, entry: Change, was: Event | None, event: Event) -> bool:
+    return was is None and event.master_id is None
 
 
-def _is_updated(entry: Change, event: Event) -> bool:
-    # An occurrence that differs is made when it is changed.
-    return entry.action == changes.UPDATED or (entry.action == changes.CREATED and event.master_id is not None)
+def _is_updated(mailbox: Mailbox, entry: Change, was: Event | None, event: Event) -> bool:
+    if event.master_id is not None:
+        # An occurrence that differs is made when it is changed.
+        return True
+    return entry.action == changes.UPDATED and not _only_made_room(mailbox, was, event)
+
+
+def _only_made_room(mailbox: Mailbox, was: Event | None, event: Event) -> bool:
+    """Whether all that happened to a series is that occurrences were changed, which count by themselves."""
+    if was is None or event.rule is None or _content(was) != _content(event)._replace(excluded=was.excluded):
+        return False
+    made = set(orjson.loads(event.excluded)) - set(orjson.loads(was.excluded))
+    return bool(made) and all(
+        mailbox.db.one(sql.EXCEPTION, {"master_id": event.id, "original_start": start}) for start in made
+    )
 
 
 def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from codecs import lookup
 from collections.abc import Iterator
-from email import message_from_bytes, utils
+from email import errors, message_from_bytes, utils
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
@@ -55,6 +55,16 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[qQ]\?[^?\s]*\?=")
 _SPECIALS = re.compile(r'[(),.:;<>@\[\]"\\]')
 # Newer Pythons are strict by default: one oddity would cost all the addresses of a header.
 _LENIENT: dict[str, Any] = {"strict": False} if getattr(utils, "supports_strict_parsing", False) else {}
+
+
+_BREAKING = (
+    errors.NoBoundaryInMultipartDefect,
+    errors.StartBoundaryNotFoundDefect,
+    errors.CloseBoundaryNotFoundDefect,
+    errors.MultipartInvariantViolationDefect,
+    errors.InvalidBase64CharactersDefect,
+    errors.InvalidBase64LengthDefect,
+)
 
 
 class _Headers(Compat32):
@@ -157,6 +167,17 @@ def _mail(raw: bytes) -> Mail:
         is_encrypted=root.get_content_type() == "multipart/encrypted" or any(map(_hides_the_mail, attached)),
         raw=raw,
     )
+
+
+def is_broken(raw: bytes) -> bool:
+    """Whether a mail's parts do not hold together, or one cannot be decoded."""
+    message = message_from_bytes(raw)
+    for part in message.walk():
+        if not part.is_multipart():
+            part.get_payload(decode=True)
+        if any(isinstance(one, _BREAKING) for one in part.defects):
+            return True
+    return False
 
 
 def decode_text(data: bytes, charset: str | None) -> str:

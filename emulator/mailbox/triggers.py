@@ -1,7 +1,8 @@
 """The mail triggers: what is new, flagged or mentions the owner since a position in the change feed.
 
 All state is in the cursor, which the caller brings back: base64 of the JSON that the sibling connector was recorded
-with. `LastCreatedMailTime` is the position in the feed, `LastReceivedMailTime` what mails that were moved are held to.
+with. `LastCreatedMailTime` is the position in the feed, `LastReceivedMailTime` the last run, which times of receipt are
+held to.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,7 +24,7 @@ from emulator.mailbox import changes, find, folders
 from emulator.mailbox.mail import files_of, letter, message_of
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
-from emulator.store.records import Change, Message
+from emulator.store.records import Change, Message, StoredMail
 
 BATCH = 50
 """How many mails one poll answers; more wait for the next, which is told to come at once (inferred)."""
@@ -99,7 +101,7 @@ def on_new_email(
             top=1,
         )
         return Poll(newest, _text(_baseline(mailbox)))
-    return _poll(mailbox, filters, cursor, _arrived)
+    return _poll(mailbox, filters, cursor, _ARRIVALS, _arrived)
 
 
 def on_flagged_email(
@@ -124,7 +126,7 @@ def on_flagged_email(
         fetch_only_with_attachment,
         include_attachments,
     )
-    return _poll(mailbox, filters, cursor, _is_flagged)
+    return _poll(mailbox, filters, cursor, _ARRIVALS | {changes.UPDATED}, _is_flagged)
 
 
 def on_new_mention(
@@ -161,7 +163,7 @@ def on_new_mention(
     def wanted(entry: Change, message: Message, since: Position) -> bool:
         return _arrived(entry, message, since) and mentions.search(message.body) is not None
 
-    return _poll(mailbox, filters, cursor, wanted)
+    return _poll(mailbox, filters, cursor, _ARRIVALS, wanted)
 
 
 def mention_of(mailbox: Mailbox) -> re.Pattern[str]:
@@ -187,6 +189,8 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
             raise ValueError
     except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InvalidRequest("The query parameter 'LastPollInformation' is no state of this trigger.") from None
+    check_instant(mailbox, position.created, "LastPollInformation")
+    check_instant(mailbox, position.received - 1, "LastPollInformation")
     if position.message_id is not None:
         try:
             mailbox.key_of(IdKind.MESSAGE, position.message_id, "LastPollInformation")
@@ -195,42 +199,52 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
     return position
 
 
-_Wanted = Callable[[Change, Message, Position], bool]
+def check_instant(mailbox: Mailbox, position: int, parameter: str) -> None:
+    """Refuse a cursor that stands before all time or behind now, such as one from before a reset of the clock.
+
+    Raises InvalidRequest.
+    """
+    if not 0 <= position <= changes.position(mailbox.db, mailbox.now):
+        raise InvalidRequest(f"The query parameter '{parameter}' lies outside of what has happened here.")
 
 
-def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, wanted: _Wanted) -> Poll:
+def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
+    """Of each item the newest of the entries that count, oldest first: so an item comes once, however polls divide."""
+    last = {entry.item_id: entry for entry in entries if entry.action in actions}
+    return sorted(last.values(), key=lambda entry: entry.at)
+
+
+_ARRIVALS = frozenset({changes.CREATED, changes.MOVED})
+_Test = Callable[[Change, Message, Position], bool]
+
+
+def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[str], wanted: _Test) -> Poll:
     if cursor is None:
         return Poll((), _text(_baseline(mailbox)))
     since = read_position(mailbox, cursor)
-    found: list[Message] = []
-    position, more = changes.position(mailbox.db, mailbox.now), False
-    seen: set[int] = set()
-    for entry, message in _touched(mailbox, filters, since):
-        if message.id in seen or not wanted(entry, message, since) or not _passes(mailbox, filters, message):
-            continue
-        if len(found) == BATCH:
-            more = True
-            break
-        seen.add(message.id)
-        found.append(message)
-        position_of_last = entry.at
-    if more:
-        position = position_of_last
+    found = list(islice(_matches(mailbox, filters, since, actions, wanted), BATCH + 1))
+    messages = [message for _, message in found[:BATCH]]
+    more = len(found) > BATCH
+    position = found[BATCH - 1][0].at if more else changes.position(mailbox.db, mailbox.now)
     return Poll(
-        [letter(mailbox, one, filters.include_attachments) for one in found],
-        _text(_moved_on(mailbox, since, found, position)),
+        [letter(mailbox, one, filters.include_attachments) for one in messages],
+        _text(_moved_on(mailbox, since, messages, position, more)),
         more,
     )
 
 
-def _touched(mailbox: Mailbox, filters: _Filters, since: Position) -> Iterator[tuple[Change, Message]]:
-    """What happened to messages that are still where it happened, oldest first."""
-    for entry in changes.of(mailbox.db, mailbox.owner.id, changes.MESSAGE, since.created):
-        if entry.action == changes.DELETED or filters.folder_id not in (None, entry.folder_id):
-            continue
+def _matches(
+    mailbox: Mailbox, filters: _Filters, since: Position, actions: Set[str], wanted: _Test
+) -> Iterator[tuple[Change, Message]]:
+    """What a trigger fires for, with the entry that makes it: messages that are still where it happened."""
+    entries = changes.of(mailbox.db, mailbox.owner.id, changes.MESSAGE, since.created)
+    for entry in newest((one for one in entries if filters.folder_id in (None, one.folder_id)), actions):
         row = mailbox.db.one(sql.MESSAGE, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
-        if row is not None:
-            yield entry, Message._make(row)
+        if row is None:
+            continue
+        message = Message._make(row)
+        if wanted(entry, message, since) and _passes(mailbox, filters, message):
+            yield entry, message
 
 
 def _arrived(entry: Change, message: Message, since: Position) -> bool:
@@ -248,8 +262,10 @@ def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
         return False
     if filters.with_attachment and not message.has_attachments:
         return False
-    # Protected mail and mail above the limit are skipped (Learn page).
-    return filters.named.matches(message) and not message.is_encrypted and not _is_too_large(mailbox, message)
+    if not filters.named.matches(message):
+        return False
+    # Protected mail, mail above the limit and mail with a broken body are skipped (Learn page).
+    return not (message.is_encrypted or _is_too_large(mailbox, message) or _is_broken(mailbox, message))
 
 
 def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
@@ -257,16 +273,29 @@ def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
     return len(message.body.encode()) + sum(one.size for one in files) > mailbox.rules.max_mail_bytes
 
 
+def _is_broken(mailbox: Mailbox, message: Message) -> bool:
+    """Whether a mail that came from outside is no whole MIME message."""
+    stored = StoredMail._make(mailbox.db.one(sql.STORED_MAIL, {"id": message.content_id}))
+    if stored.raw is None:
+        return False
+    # The email package is only needed here.
+    from emulator.mailbox.mime import is_broken
+
+    return is_broken(stored.raw)
+
+
 def _baseline(mailbox: Mailbox) -> Position:
     return Position(changes.position(mailbox.db, mailbox.now), mailbox.now)
 
 
-def _moved_on(mailbox: Mailbox, since: Position, found: Sequence[Message], position: int) -> Position:
+def _moved_on(mailbox: Mailbox, since: Position, found: Sequence[Message], position: int, more: bool) -> Position:
+    # A run that left something for the next has not ended: what waits keeps the time of receipt it is held to.
+    moved = since._replace(created=position, received=since.received if more else mailbox.now)
     if not found:
-        return since._replace(created=position)
-    last = found[-1]
-    received = max(since.received, *(one.received for one in found))
-    return Position(position, received, mailbox.id_of(IdKind.MESSAGE, last.id), last.message_id)
+        return moved
+    return moved._replace(
+        message_id=mailbox.id_of(IdKind.MESSAGE, found[-1].id), internet_message_id=found[-1].message_id
+    )
 
 
 def _text(position: Position) -> str:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation
+from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation, NothingCame
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
 from emulator.sandbox import Sandboxes
@@ -27,6 +27,7 @@ from emulator.server import admin_items as items
 from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
 from emulator.server import admin_verbs as verbs
+from emulator.server import admin_wait as waiting
 from emulator.server.admin_verbs import MIME, Call, Verb
 from emulator.server.connector import error_body
 from emulator.server.exchange import date_header, read_body
@@ -241,6 +242,7 @@ ADMIN = (
         returns=shapes.QuestionFacts,
     ),
     *callbacks.ROWS,
+    *waiting.ROWS,
     Verb(
         id="GetClock",
         method="GET",
@@ -315,16 +317,19 @@ _HEALTH = Verb(id="Health", method="GET", path="", summary="Say that the server 
 
 def _endpoint(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
+        name = request.path_params.get("sandbox", "")
+        before = sandboxes.get(name)
         try:
-            answer = await _answer(sandboxes, rows, request)
+            answer = await _answer(sandboxes, webhooks, rows, request)
         except ConnectorError as error:
             answer = _refusal(sandboxes, request, error)
         except Exception:
             traceback.print_exc(file=sys.stderr)
             answer = _refusal(sandboxes, request, InternalError())
-        if (sandbox := sandboxes.get(request.path_params.get("sandbox", ""))) is not None:
+        # Who waits for something in a sandbox is to hear of its end as well.
+        if (sandbox := sandboxes.get(name) or before) is not None:
             webhooks.wake(sandbox)
-        answer.raw_headers.append(date_header(sandboxes.clock_of(request.path_params.get("sandbox")).now()))
+        answer.raw_headers.append(date_header(sandboxes.clock_of(name).now()))
         return answer
 
     return endpoint
@@ -341,10 +346,12 @@ def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> R
     headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
     request_id = request.headers.get("x-ms-client-request-id") or str(uuid4())
     shown = error_body(error, request_id, "", sandboxes.settings.source)
+    if isinstance(error, NothingCame):
+        shown["nearMisses"] = list(error.near_misses)
     return Response(orjson.dumps(shown), error.status, headers, "application/json")
 
 
-async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request) -> Response:
+async def _answer(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb], request: Request) -> Response:
     if not rows:
         raise NoSuchOperation(request.scope["path"])
     _check_origin(request)
@@ -359,7 +366,7 @@ async def _answer(sandboxes: Sandboxes, rows: dict[str, Verb], request: Request)
         query = reader.read(request.scope["query_string"], request.headers.get)
     elif verb.accepts:
         body = reader_of(verb.accepts).read(raw or b"{}")
-    result = verb.run(Call(sandboxes, request, raw, body, query))
+    result = verb.run(Call(sandboxes, request, raw, body, query, webhooks))
     if isawaitable(result):
         result = await result
     if isinstance(result, Binary):

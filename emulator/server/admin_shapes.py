@@ -189,7 +189,7 @@ class GivenAnswer(TypedDict):
     option: Required[str]
 
 
-class _SecondsToo(Schema):
+class NumbersToo(Schema):
     """A schema of texts that may come as numbers."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -210,7 +210,7 @@ class ClockOrder(TypedDict, total=False):
 
     freeze: bool
     set: DateTime
-    advance: Annotated[str, _SecondsToo(format="duration")]
+    advance: Annotated[str, NumbersToo(format="duration")]
 
 
 class ClockFacts(TypedDict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
@@ -23,6 +23,9 @@ from emulator.store.records import Departed, Owner
 from emulator.wire.mail import Binary
 from emulator.wire.mail_values import incoming, received
 
+if TYPE_CHECKING:
+    from emulator.server.webhooks import Webhooks
+
 MIME = "message/rfc822"
 
 
@@ -31,7 +34,7 @@ class Call:
     """One request to the admin API.
 
     `body` is read against the row's shape, None where there is none or a whole mail came instead; `query` holds the
-    parameters that came with one.
+    parameters that came with one. `webhooks` know when something is written.
     """
 
     sandboxes: Sandboxes
@@ -39,6 +42,7 @@ class Call:
     raw: bytes
     body: Any
     query: dict[str, Any]
+    webhooks: Webhooks
 
     @property
     def sandbox(self) -> Sandbox:

@@ -11,7 +11,9 @@ from emulator.errors import InvalidRequest
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.triggers import Poll
 from emulator.operations.operation import Operation
+from emulator.sandbox import WORLD
 from emulator.server.exchange import Answer, Exchange, RawHeaders
+from emulator.store import sql
 
 SCOPE = "pollScope"
 """Says beside the cursor whose it is, since an instant alone could be anybody's."""
@@ -67,4 +69,6 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str]]:
 
 
 def _scope(operation: Operation, mailbox: Mailbox) -> str:
-    return f"{crc32(f'{mailbox.owner.id} {operation.family}'.encode()):08x}"
+    row = mailbox.db.one(sql.FACT, {"key": WORLD})
+    whose = f"{mailbox.owner.id} {operation.family} {row[0] if row else 0}"
+    return f"{crc32(whose.encode()):08x}"

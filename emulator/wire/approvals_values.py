@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from emulator.mailbox.approval_mail import Inquiry, split_options
@@ -20,6 +21,7 @@ from emulator.wire.subscriptions import SubscriptionResponse
 _PATHS = {APPROVAL: "/approvalmail/$subscriptions", OPTIONS: "/mailwithoptions/$subscriptions"}
 # Nothing is loaded and nothing runs; the only thing a page can do is post its form back to where it came from.
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_LONGEST_LINE = 200
 _PAGE = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": _POLICY,
@@ -103,5 +105,5 @@ def _form(query: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A text as a header takes it: one line of ASCII."""
-    return " ".join(text.encode("ascii", errors="replace").decode("ascii").split())
+    """A text as a header takes it: one short line of printable ASCII."""
+    return re.sub(r"[^ -~]+", "?", " ".join(text.split()))[:_LONGEST_LINE]

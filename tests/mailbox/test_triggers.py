@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -179,8 +180,54 @@ class TestProtocol:
             assert answer.status_code == 400, stolen
             assert "another" in answer.json()["message"]
 
+    def test_a_state_from_before_a_reset_is_refused(self, alice: Connection) -> None:
+        poller = Poller(alice, NEW)
+        calendar = Poller(alice, f"{TABLE}/onnewitems")
+        assert alice.admin.post("/reset").status_code == 200
+
+        for location in (poller.location, calendar.location):
+            assert alice.http.get(location).status_code == 400
+        assert Poller(alice, NEW).ask() == []
+
+    @pytest.mark.parametrize("when", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
+    def test_a_state_outside_of_time_is_refused(self, alice: Connection, when: str) -> None:
+        alice.meet(Recurrence="Daily")
+        facts = {"LastReceivedMailTime": when, "LastCreatedMailTime": when}
+        state = b64encode(json.dumps(facts).encode()).decode()
+
+        assert alice.http.get(NEW, params={"LastPollInformation": state}).status_code == 400
+        query = {"table": "Calendar", "triggerstate": when}
+        assert alice.http.get(UPCOMING, params=query).status_code == 400
+
 
 class TestNewMail:
+    def test_times_of_receipt_need_not_be_in_order(self, alice: Connection) -> None:
+        poller = Poller(alice, NEW)
+        advance(alice, hours=2)
+        for number in range(60):
+            received = datetime.fromisoformat(alice.admin.get("/clock").json()["now"]) - timedelta(minutes=number)
+            alice.deliver(subject=str(number), received=received.isoformat())
+        alice.deliver(subject="from the future", received="2030-01-01T00:00:00Z")
+
+        assert poller.subjects() + poller.subjects() == [*map(str, range(60)), "from the future"]
+        alice.deliver(subject="ordinary")
+        assert poller.subjects() == ["ordinary"]
+
+    def test_one_received_before_the_last_poll_is_skipped(self, alice: Connection) -> None:
+        poller = Poller(alice, NEW)
+        alice.deliver(subject="late", received="2020-01-01T00:00:00Z")
+
+        assert poller.ask() == []
+
+    def test_a_mail_that_does_not_hold_together_is_skipped(self, alice: Connection) -> None:
+        poller = Poller(alice, NEW)
+        raw = (Path(__file__).parents[2] / "fixtures" / "eml" / "missing-end-boundary.eml").read_text()
+        alice.deliver(eml=raw)
+        alice.deliver(subject="whole")
+
+        assert len(alice.mails()) == 2
+        assert poller.subjects() == ["whole"]
+
     def test_it_is_told_of_what_arrives_in_its_folder_alone(self, alice: Connection, bob: Connection) -> None:
         poller, other = Poller(alice, NEW), Poller(alice, NEW, folderPath="Archive")
         bob.send("alice@example.com", "Hi")
@@ -241,8 +288,6 @@ class TestNewMail:
         assert full.ask()[0]["Attachments"][0]["ContentBytes"] == "YQ=="
 
     def test_protected_mail_is_skipped(self, alice: Connection) -> None:
-        from pathlib import Path
-
         poller = Poller(alice, NEW)
         raw = (Path(__file__).parents[2] / "fixtures" / "eml" / "smime-encrypted.eml").read_text()
         alice.deliver(eml=raw)
@@ -280,6 +325,16 @@ class TestFlags:
         assert poller.subjects() == ["Plain"]
         alice.deliver(subject="Flagged", isFlagged=True)
         assert poller.subjects() == ["Flagged"]
+
+    def test_a_mail_comes_once_however_polls_divide(self, alice: Connection) -> None:
+        poller = Poller(alice, FLAGGED)
+        first = alice.deliver(subject="0", isFlagged=True)
+        for number in range(1, 51):
+            alice.deliver(subject=str(number), isFlagged=True)
+        alice.post(f"/Mail/MarkAsRead/{first['Id']}")
+
+        assert poller.subjects() == [str(number) for number in range(1, 51)]
+        assert poller.subjects() == ["0"]
 
 
 class TestMentions:
@@ -322,6 +377,18 @@ class TestEvents:
         assert updated.subjects() == ["Two"]
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
         assert new.ask() == updated.ask() == []
+
+    def test_a_changed_occurrence_counts_by_itself(self, alice: Connection) -> None:
+        made = alice.meet("S", Recurrence="Daily", NumberOfOccurrences=3)
+        poller = Poller(alice, f"{TABLE}/onupdateditems")
+        _, second, third = alice.view()
+
+        alice.change(second["Id"], Subject="X")
+        assert poller.subjects() == ["X"]
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{third['Id']}")
+        assert poller.subjects() == ["S"]
+        alice.change(made["Id"], Location="Hall")
+        assert sorted(poller.subjects()) == ["S", "X"]
 
     def test_filter_and_order(self, alice: Connection) -> None:
         poller = Poller(
@@ -388,8 +455,6 @@ class TestEvents:
 
 class TestUpcoming:
     def now(self, alice: Connection) -> Any:
-        from datetime import datetime
-
         return datetime.fromisoformat(alice.admin.get("/clock").json()["now"])
 
     def at(self, alice: Connection, **later: int) -> str:

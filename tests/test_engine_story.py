@@ -1,0 +1,188 @@
+"""Every trigger as a workflow engine works it: it reads the description, and follows what it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.conftest import Connection, Listener, World
+
+MENTION = '<a href="mailto:alice@example.com">@Alice</a> please look'
+
+
+class Described(NamedTuple):
+    """An operation as the Swagger document has it; `notified_by` is the operation that subscribes to pokes."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    notified_by: str | None
+
+
+def in_ten_minutes(alice: Connection) -> str:
+    now = datetime.fromisoformat(alice.admin.get("/clock").json()["now"])
+    return (now + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:00Z")
+
+
+def arrives(alice: Connection, subject: str) -> str:
+    """A mail, for which all mail triggers fire alike; its id."""
+    id: str = alice.deliver(subject=subject, html=MENTION, isFlagged=True)["Id"]
+    return id
+
+
+def is_flagged(alice: Connection, subject: str) -> str:
+    id: str = alice.deliver(subject=subject)["Id"]
+    alice.post(f"/Mail/Flag/{id}")
+    return id
+
+
+def is_made(alice: Connection, subject: str) -> str:
+    id: str = alice.meet(subject, in_ten_minutes(alice))["Id"]
+    return id
+
+
+def is_changed(alice: Connection, subject: str) -> str:
+    id = is_made(alice, "Before")
+    alice.change(id, Subject=subject)
+    return id
+
+
+Cause = Callable[[Connection, str], str]
+TRIGGERS: dict[str, tuple[Cause, str | None]] = {
+    "OnNewEmail": (arrives, None),
+    "OnNewEmailV2": (arrives, "CreateOnNewEmailPokeSubscription"),
+    "OnNewMentionMeEmail": (arrives, None),
+    "OnNewMentionMeEmailV2": (arrives, "CreateOnNewMentionMeEmailPokeSubscription"),
+    "OnFlaggedEmail": (is_flagged, None),
+    "OnFlaggedEmailV2": (is_flagged, "CreateOnFlaggedEmailPokeSubscription"),
+    "CalendarGetOnNewItems": (is_made, None),
+    "CalendarGetOnNewItemsV2": (is_made, None),
+    "ODataStyleGetOnNewItems": (is_made, None),
+    "CalendarGetOnUpdatedItems": (is_changed, None),
+    "CalendarGetOnUpdatedItemsV2": (is_changed, None),
+    "ODataStyleCalendarGetOnUpdatedItems": (is_changed, None),
+    "CalendarGetOnChangedItems": (is_made, None),
+    "CalendarGetOnChangedItemsV2": (is_made, "CreateOnChangedEventPokeSubscription"),
+    "OnUpcomingEvents": (is_made, None),
+    "OnUpcomingEventsV2": (is_made, None),
+}
+"""What makes each trigger fire, and what subscribes to its pokes."""
+
+
+@pytest.fixture(scope="module")
+def described(server: Any) -> dict[str, Described]:
+    """The operations by id, their queries filled with the defaults that a designer writes down."""
+    found = {}
+    for path, methods in server.http.get("/_emulator/api/swagger.json").json()["paths"].items():
+        for method, operation in methods.items():
+            asked = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
+            query = {one["name"]: str(one["default"]) for one in asked if "default" in one}
+            query |= {one["name"]: "Calendar" for one in asked if one["name"] == "table"}
+            filled = (
+                path.removeprefix("/{connectionId}").replace("{table}", "Calendar").replace("{dataset}", "calendars")
+            )
+            notified_by = operation.get("x-ms-notification", {}).get("operationId")
+            found[operation["operationId"]] = Described(method.upper(), filled, query, notified_by)
+    return found
+
+
+class Engine:
+    """A workflow's trigger: all it remembers is the address to ask next."""
+
+    def __init__(self, alice: Connection, trigger: Described) -> None:
+        self._http = alice.http
+        self._next = ""
+        assert self._poll(trigger.path, trigger.query) == []
+
+    def poll(self) -> list[tuple[str, str]]:
+        """Id and subject of what has come."""
+        return [(one["Id"], one["Subject"]) for one in self._poll(self._next)]
+
+    def _poll(self, at: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        answer = self._http.get(at, params=query)
+        self._next = answer.headers["Location"]
+        assert self._next.startswith("http://")
+        assert int(answer.headers["Retry-After"]) > 0
+        if answer.status_code == 202:
+            assert answer.content == b""
+            return []
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Content-Type"].startswith("application/json")
+        found: list[dict[str, Any]] = answer.json()["value"]
+        assert found
+        return found
+
+
+def heard(world: World, listener: Listener) -> int:
+    """How many pokes have come; all that are due are made first, and none holds anything."""
+    world.advance()
+    assert {one.body for one in listener.heard} <= {b""}
+    return len(listener.heard)
+
+
+def test_the_table_has_every_trigger(server: Any, described: dict[str, Described]) -> None:
+    document = server.http.get("/_emulator/api/swagger.json").json()
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+
+    assert {one["operationId"] for one in operations if "x-ms-trigger" in one} == set(TRIGGERS)
+    assert {id: described[id].notified_by for id in TRIGGERS} == {id: by for id, (_, by) in TRIGGERS.items()}
+
+
+@pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is None])
+def test_a_trigger_that_is_polled(alice: Connection, described: dict[str, Described], id: str) -> None:
+    """An engine asks for a start, and then now and again, at the address it was given last."""
+    cause, _ = TRIGGERS[id]
+    cause(alice, "Too early")
+    engine = Engine(alice, described[id])
+    early = engine.poll()
+    made = cause(alice, "Ping")
+
+    # What was there already may still be about to start.
+    assert [subject for _, subject in early] == (["Too early"] if "Upcoming" in id else [])
+    assert engine.poll() == [(made, "Ping")]
+    assert engine.poll() == []
+
+
+@pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is not None])
+def test_a_trigger_that_is_poked(
+    world: World, alice: Connection, listener: Listener, described: dict[str, Described], id: str
+) -> None:
+    """An engine subscribes, fetches whenever it is poked, renews before the hour is over, and unsubscribes."""
+    cause, _ = TRIGGERS[id]
+    trigger = described[id]
+    engine = Engine(alice, trigger)
+    subscribe = described[trigger.notified_by or ""]
+    order = {"NotificationUrl": f"{listener.url}/run?code=a%2Fb"}
+    known = {name: value for name, value in trigger.query.items() if name in subscribe.query}
+    made = alice.http.request(subscribe.method, subscribe.path, params=known, json=order)
+
+    assert made.status_code == 201, made.text
+    assert made.json()["renewInterval"] == "PT1H"
+    assert heard(world, listener) == 0
+    address = made.headers["Location"]
+
+    first = cause(alice, "Ping")
+    poke = listener.wait()[0]
+    assert (poke.path, poke.body) == ("/run?code=a%2Fb", b"")
+    assert engine.poll() == [(first, "Ping")]
+    assert engine.poll() == []
+
+    world.advance("59m")
+    renewed = alice.http.patch(address, json=order)
+    assert (renewed.status_code, renewed.json()["id"]) == (200, made.json()["id"])
+    world.advance("59m")
+    before = heard(world, listener)
+    second = cause(alice, "Pong")
+    listener.wait(before + 1)
+    assert engine.poll() == [(second, "Pong")]
+
+    ended: httpx.Response = alice.http.delete(address)
+    assert (ended.status_code, ended.content) == (200, b"")
+    before = heard(world, listener)
+    third = cause(alice, "Unheard")
+    assert heard(world, listener) == before
+    assert engine.poll() == [(third, "Unheard")]
