@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -14,11 +15,16 @@ from emulator.store import sql
 from emulator.store.database import Database
 from emulator.store.records import Callback
 
-PENDING, DONE, FAILED = "pending", "done", "failed"
+PENDING, DONE, FAILED, CANCELLED = "pending", "done", "failed", "cancelled"
+KEPT = 1000
+"""How many calls that have ended the journal keeps, the newest ones."""
 TRIES = 6
 """How often a call is attempted before it is given up (inferred)."""
 _FIRST_WAIT = 1_000_000
 _LONGEST_URL = 8192
+_LONGEST_HOST = 253
+_HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+_DIGITS = re.compile(r"[0-9.]+")
 _LATER = frozenset({408, 429})
 
 
@@ -43,7 +49,8 @@ def enqueue(
 ) -> int:
     """Note a call that is to be made once the surrounding transaction is committed; its id.
 
-    `kind` says why it is made, `reference` names what caused it; both are for the journal.
+    `kind` says why it is made, `reference` names what caused it; both are for the journal, and for `cancel`. What the
+    journal has no room for any more goes.
     """
     values = {
         "kind": kind,
@@ -56,7 +63,21 @@ def enqueue(
         "due": mailbox.now,
         "created": mailbox.now,
     }
+    mailbox.db.execute(sql.TRIM_CALLBACKS, {"kept": KEPT})
     return mailbox.db.insert(sql.INSERT_CALLBACK, values)
+
+
+def is_waiting(db: Database, url: str, kind: str, reference: str) -> bool:
+    """Whether a call of that kind to a URL has yet to be begun: one more would say nothing new."""
+    return db.one(sql.WAITING_CALLBACK, {"url": url, "kind": kind, "reference": reference}) is not None
+
+
+def cancel(db: Database, kind: str, reference: str) -> None:
+    """Make no more of the calls that something caused which is gone; the journal shows them as cancelled.
+
+    One that is under way is not taken back, but stays cancelled however it ends.
+    """
+    db.execute(sql.CANCEL_CALLBACKS, {"of": kind, "named": reference})
 
 
 def headers_of(callback: Callback) -> dict[str, str]:
@@ -66,14 +87,29 @@ def headers_of(callback: Callback) -> dict[str, str]:
 
 
 def journal(db: Database) -> list[Callback]:
-    """Every call that was made or is to be made, oldest first."""
+    """Every call that is to be made, and the last ones that were, oldest first."""
     return [Callback._make(row) for row in db.all(sql.CALLBACKS, {})]
 
 
-def upcoming(db: Database) -> Callback | None:
-    """The call that is to be made next, whenever it is due. Calls to one URL are made in order."""
-    row = db.one(sql.NEXT_CALLBACK, {})
+def due_at(db: Database) -> dict[str, int]:
+    """The URLs that calls wait for, and the instant at which the first one of each is due."""
+    return dict(db.all(sql.CALLBACKS_DUE, {}))
+
+
+def first(db: Database, url: str) -> Callback | None:
+    """The call to a URL that is to be made next, whenever it is due: calls to one URL are made in order."""
+    row = db.one(sql.FIRST_CALLBACK, {"url": url})
     return None if row is None else Callback._make(row)
+
+
+def begin(db: Database, callback: Callback, now: int) -> None:
+    """Note that an attempt is under way: whoever is called may have looked already, so news is told by another call."""
+    db.execute(sql.BEGIN_ATTEMPT, {"key": callback.id, "attempted": now})
+
+
+def refuse(db: Database, callback: Callback, reason: str) -> None:
+    """Give a call up that must not be made any more."""
+    _note(db, callback, FAILED, callback.attempts, callback.due, callback.attempted, callback.last_status, reason)
 
 
 def record(db: Database, callback: Callback, now: int, status: int | None, error: str | None) -> None:
@@ -83,12 +119,26 @@ def record(db: Database, callback: Callback, now: int, status: int | None, error
     any other answer fails at once.
     """
     attempts = callback.attempts + 1
+    due = now + (_FIRST_WAIT << callback.attempts)
+    _note(db, callback, _state(status, attempts), attempts, due, now, status, error)
+
+
+def _note(
+    db: Database,
+    callback: Callback,
+    state: str,
+    attempts: int,
+    due: int,
+    attempted: int | None,
+    status: int | None,
+    error: str | None,
+) -> None:
     values = {
         "key": callback.id,
-        "state": _state(status, attempts),
+        "state": state,
         "attempts": attempts,
-        "due": now + (_FIRST_WAIT << callback.attempts),
-        "attempted": now,
+        "due": due,
+        "attempted": attempted,
         "last_status": status,
         "last_error": error,
     }
@@ -108,10 +158,23 @@ def _host(text: str) -> str | None:
         return None
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    return host if parts.scheme in ("http", "https") and "@" not in parts.netloc else None
+    if parts.scheme not in ("http", "https") or port == 0 or host is None or not _names_a_host(host):
+        return None
+    # The parser overlooks what stands around a bracket, and whoever calls may read another host there.
+    shown = re.escape(f"[{host}]" if ":" in host else host)
+    return host if re.fullmatch(rf"{shown}(:[0-9]*)?", parts.netloc, re.IGNORECASE) else None
+
+
+def _names_a_host(host: str) -> bool:
+    if ":" not in host and not _DIGITS.fullmatch(host):
+        return len(host) <= _LONGEST_HOST and _HOST_NAME.fullmatch(host) is not None
+    try:
+        return "%" not in str(ip_address(host))
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

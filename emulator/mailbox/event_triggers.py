@@ -155,6 +155,7 @@ def _seen_until(mailbox: Mailbox, cursor: str, look: int) -> int:
 
 
 _Wanted = Callable[[Mailbox, Change, Event | None, Event], bool]
+_MADE = frozenset({changes.CREATED})
 _WRITTEN = frozenset({changes.CREATED, changes.UPDATED})
 
 
@@ -185,7 +186,8 @@ def _matches(
     mailbox: Mailbox, entries: list[Change], wanted: _Wanted, query: odata.Query
 ) -> Iterator[tuple[Change, Event]]:
     first = {entry.item_id: _was(entry) for entry in reversed(entries)}
-    for entry in newest(entries, _WRITTEN):
+    # An item is made once, so polls in parts find it wherever they divide, even if it was changed since.
+    for entry in newest(entries, _MADE if wanted is _is_new else _WRITTEN):
         event = _current(mailbox, entry)
         if event is None or not wanted(mailbox, entry, first[entry.item_id], event):
             continue
@@ -198,7 +200,7 @@ def _applied(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> l
 
 
 def _is_new(mailbox: Mailbox, entry: Change, was: Event | None, event: Event) -> bool:
-    return was is None and event.master_id is None
+    return event.master_id is None
 
 
 def _is_updated(mailbox: Mailbox, entry: Change, was: Event | None, event: Event) -> bool:

@@ -24,6 +24,7 @@ from emulator.store.records import Message, Subscription
 MAIL, FLAG, MENTION, EVENT = "mail", "flag", "mention", "event"
 LIFETIME = 3_600_000_000
 """How long a subscription lives unless it is renewed, in microseconds."""
+_POKE = "poke"
 _LONGEST_TOKEN = 4096
 _LONGEST_NUMBER = 18
 
@@ -81,12 +82,12 @@ def renew_events(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscr
 
 def drop_mail(mailbox: Mailbox, *, id: str, options: str) -> None:
     """End a mail subscription. Raises NotFound and InvalidRequest."""
-    mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": _found(mailbox, id, options, of_events=False).id})
+    _drop(mailbox, _found(mailbox, id, options, of_events=False))
 
 
 def drop_events(mailbox: Mailbox, *, id: str, options: str) -> None:
     """End a calendar subscription. Raises NotFound and InvalidRequest."""
-    mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": _found(mailbox, id, options, of_events=True).id})
+    _drop(mailbox, _found(mailbox, id, options, of_events=True))
 
 
 def state_of(sandbox: str, subscription: Subscription) -> str:
@@ -139,7 +140,7 @@ def token(subscription: Subscription) -> str:
 def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
     """Enqueue one poke for each live subscription whose folder or calendar has changed since it was last looked at.
 
-    `opened` gives the mailbox with a key.
+    One that still waits to be made is enough, whatever has happened since. `opened` gives the mailbox with a key.
     """
     newest = changes.newest(db)
     rows = db.all(sql.LIVE_SUBSCRIPTIONS, {"now": now})
@@ -155,8 +156,16 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
 
 
 def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
+    if callbacks.is_waiting(mailbox.db, one.url, _POKE, one.id):
+        return
     headers = {"x-ms-client-request-id": _guid(mailbox)}
-    callbacks.enqueue(mailbox, one.url, b"", kind="poke", headers=headers, reference=one.id)
+    callbacks.enqueue(mailbox, one.url, b"", kind=_POKE, headers=headers, reference=one.id)
+
+
+def _drop(mailbox: Mailbox, found: Subscription) -> None:
+    with mailbox.db.transaction():
+        mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": found.id})
+        callbacks.cancel(mailbox.db, _POKE, found.id)
 
 
 def _subscribe(

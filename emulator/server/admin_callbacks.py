@@ -33,8 +33,7 @@ def put_trigger(call: Call) -> shapes.TriggerConfig:
     _check(connection, _name(call), asked)
     operation = pushing.trigger(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
-    begin = pushing.poll(mailbox, operation, pushing.values_of(operation, parameters), None)
-    made = Push(
+    wanted = Push(
         connection_id=connection,
         name=_name(call),
         mailbox_id=owner.id,
@@ -42,11 +41,10 @@ def put_trigger(call: Call) -> shapes.TriggerConfig:
         url=asked["notificationDetails"]["callbackUrl"],
         parameters=orjson.dumps(parameters).decode(),
         split_on=int(asked.get("splitOn", False)),
-        cursor=begin.cursor,
+        cursor="",
         created=mailbox.now,
     )
-    mailbox.db.execute(sql.SET_PUSH, made._asdict())
-    return _trigger(made)
+    return _trigger(pushing.register(mailbox, wanted))
 
 
 def get_trigger(call: Call) -> shapes.TriggerConfig:
@@ -59,8 +57,7 @@ def list_triggers(call: Call) -> shapes.TriggerConfigList:
 
 
 def delete_trigger(call: Call) -> None:
-    found = _found(call)
-    call.sandbox.db.execute(sql.DELETE_PUSH, {"connection_id": found.connection_id, "name": found.name})
+    pushing.end(call.sandbox.db, _found(call))
 
 
 def _found(call: Call) -> Push:

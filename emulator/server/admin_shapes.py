@@ -250,7 +250,7 @@ class SubscriptionList(TypedDict):
 
 
 class CallbackFacts(TypedDict):
-    """A call to somebody who asked for it; `state` is pending, done or failed, the last two tell of the last attempt.
+    """A call to somebody who asked for it; `state` is pending, done, failed or cancelled, the last two tell of the last attempt.
 
     `reference` is the id of what caused it.
     """
@@ -271,7 +271,7 @@ class CallbackFacts(TypedDict):
 
 
 class CallbackJournal(TypedDict):
-    """The calls a sandbox made or has to make, oldest first."""
+    """The calls a sandbox made or has to make, oldest first; of those that ended the newest thousand."""
 
     value: list[CallbackFacts]
 

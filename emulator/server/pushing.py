@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ from emulator.wire.base import snake_case
 
 GATEWAY = "outlook-emulator"
 """What calls name as the connector namespace they come from."""
+_PUSH = "push"
 
 
 def trigger(name: str) -> Operation:
@@ -36,18 +38,20 @@ def trigger(name: str) -> Operation:
 
 def values_of(operation: Operation, parameters: Mapping[str, str]) -> dict[str, Any]:
     """What a trigger's `run` takes, from parameters as text. Raises InvalidRequest, naming the parameter."""
-    required = {one.name.lower(): one.required for one in operation.parameters}
+    # Headers say something about one call; a registration makes none.
+    asked = [one for one in operation.parameters if one.schema.location == "query"]
+    required = {one.name.lower(): one.required for one in asked}
     required |= {name.lower(): True for name in operation.path_parameters}
     given = {name.lower(): text for name, text in parameters.items()}
-    for name in (*operation.path_parameters, *(one.name for one in operation.parameters)):
+    for name in (*operation.path_parameters, *(one.name for one in asked)):
         if required[name.lower()] and not given.get(name.lower()):
             raise InvalidRequest(f"The trigger parameter '{name}' is required.")
     for name in parameters:
         if name.lower() not in required:
             raise InvalidRequest(f"The trigger '{operation.id}' has no parameter '{name[:100]}'.")
     paths = {name.lower() for name in operation.path_parameters}
-    query = {one.name: given[one.name.lower()] for one in operation.parameters if one.name.lower() in given}
-    values = QueryReader(operation.parameters).read(urlencode(query).encode("ascii"), lambda name: None)
+    query = {one.name: given[one.name.lower()] for one in asked if one.name.lower() in given}
+    values = QueryReader(asked).read(urlencode(query).encode("ascii"), lambda name: None)
     return values | {
         snake_case(name): given[name.lower()] for name in operation.path_parameters if name.lower() in paths
     }
@@ -60,6 +64,34 @@ def poll(mailbox: Mailbox, operation: Operation, values: Mapping[str, Any], curs
     return found
 
 
+def register(mailbox: Mailbox, made: Push) -> Push:
+    """Push from now on what a trigger finds, and at once what its first poll gives; whatever had its name has ended.
+
+    Raises InvalidRequest, naming the parameter, and what the trigger raises.
+    """
+    operation = trigger(made.operation)
+    begin = poll(mailbox, operation, values_of(operation, orjson.loads(made.parameters)), None)
+    made = made._replace(operation=operation.id, cursor=begin.cursor)
+    with mailbox.db.transaction():
+        callbacks.cancel(mailbox.db, _PUSH, reference_of(made))
+        mailbox.db.execute(sql.SET_PUSH, made._asdict())
+        if begin.items:
+            _enqueue(mailbox, made, operation.returns(begin.items))
+    return made
+
+
+def end(db: Database, found: Push) -> None:
+    """Push nothing more for a registration, not even what is waiting to be."""
+    with db.transaction():
+        db.execute(sql.DELETE_PUSH, {"connection_id": found.connection_id, "name": found.name})
+        callbacks.cancel(db, _PUSH, reference_of(found))
+
+
+def reference_of(one: Push) -> str:
+    """What names a registration in the journal: names are unique within their connection only."""
+    return f"{one.connection_id}/{one.name}"
+
+
 def pushes(db: Database) -> list[Push]:
     """Every registered trigger of a sandbox."""
     return [Push._make(row) for row in db.all(sql.PUSHES, {})]
@@ -68,11 +100,14 @@ def pushes(db: Database) -> list[Push]:
 def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
     """Poll every registered trigger, and enqueue a call for what it found; whether there are any.
 
-    `opened` gives the mailbox with a key.
+    One that breaks is reported on stderr and keeps nothing from the others. `opened` gives the mailbox with a key.
     """
     found = pushes(db)
     for one in found:
-        _push(opened(one.mailbox_id), one)
+        try:
+            _push(opened(one.mailbox_id), one)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
     return bool(found)
 
 
@@ -80,11 +115,16 @@ def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
     """The instant at which time alone gives a registered trigger something to push, None for none."""
     waiting = []
     for one in pushes(db):
-        operation = trigger(one.operation)
-        if operation.run is event_triggers.on_upcoming_events:
-            values = values_of(operation, orjson.loads(one.parameters))
-            with suppress(ConnectorError):
+        try:
+            operation = trigger(one.operation)
+            if operation.run is event_triggers.on_upcoming_events:
+                values = values_of(operation, orjson.loads(one.parameters))
                 waiting.append(event_triggers.next_upcoming(opened(one.mailbox_id), **values, cursor=one.cursor))
+        except ConnectorError:
+            # Its calendar has gone.
+            continue
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
     return min((at for at in waiting if at is not None), default=None)
 
 
@@ -113,7 +153,7 @@ def _enqueue(mailbox: Mailbox, one: Push, batch: Mapping[str, Any]) -> None:
     }
     for body in batch["value"] if one.split_on else [batch]:
         content = orjson.dumps({"body": body})
-        callbacks.enqueue(mailbox, one.url, content, kind="push", headers=headers, reference=one.name)
+        callbacks.enqueue(mailbox, one.url, content, kind=_PUSH, headers=headers, reference=reference_of(one))
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -30,6 +30,8 @@ from emulator.wire.subscriptions import ClientSubscription
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
 """How often pushed triggers are polled though nothing was written, since some wait for time (documented)."""
+_MOST_AT_ONCE = 10
+"""How many URLs a sandbox calls at the same time."""
 _SHORTEST_WAIT = 1.0
 """How soon a clock that may be moved by nobody we know of is looked at again, in seconds."""
 
@@ -46,12 +48,14 @@ class Webhooks:
     def wake(self, sandbox: Sandbox) -> None:
         """Have a look at a sandbox once the running request is answered; nothing where nothing has happened."""
         self._ring(sandbox)
+        if self._sandboxes.get(sandbox.name) is not sandbox:
+            self._dismiss(sandbox)
+            return
         courier = self._couriers.get(sandbox)
         if courier is None:
-            if sandbox not in (known := self._sandboxes.all()):
-                return
-            self._couriers = {one: kept for one, kept in self._couriers.items() if one in known}
             timeout = self._sandboxes.settings.callback_timeout
+            for gone in self._couriers.keys() - self._sandboxes.all():
+                self._dismiss(gone)
             courier = self._couriers[sandbox] = Courier(sandbox, timeout, partial(self._ring, sandbox))
             sandbox.due.append(courier)
         courier.wake()
@@ -76,8 +80,9 @@ class Webhooks:
 
     async def close(self) -> None:
         """Stop calling; what was not delivered stays pending."""
-        for courier in self._couriers.values():
-            await courier.close()
+        ending = [task for sandbox in list(self._couriers) for task in self._dismiss(sandbox)]
+        if ending:
+            await asyncio.wait(ending)
 
     def waking(self, handler: Handler) -> Handler:
         """Wrap the connector's handler: whatever a request did may have to be told."""
@@ -106,6 +111,14 @@ class Webhooks:
 
         return handle
 
+    def _dismiss(self, sandbox: Sandbox) -> list[asyncio.Task[None]]:
+        """Make no more calls for a sandbox; the tasks that are ending because of it."""
+        courier = self._couriers.pop(sandbox, None)
+        if courier is None:
+            return []
+        sandbox.due.remove(courier)
+        return courier.close()
+
     def _ring(self, sandbox: Sandbox) -> None:
         for bell in self._bells.get(sandbox, ()):
             bell.set()
@@ -119,59 +132,73 @@ class Webhooks:
 
 
 class Courier:
-    """What watches one sandbox and makes its calls, one at a time; a part of what the sandbox's clock stops for.
+    """What watches one sandbox and makes its calls; a part of what the sandbox's clock stops for.
 
-    `wrote` is told when the courier itself may have written something.
+    Calls to one URL are made one after the other, those to several URLs at a time, so that whoever does not answer
+    holds up nobody else. `wrote` is told when the courier itself may have written something.
     """
 
     def __init__(self, sandbox: Sandbox, timeout: float, wrote: Callable[[], None]) -> None:
         self._sandbox = sandbox
         self._timeout = timeout
         self._wrote = wrote
+        self._closed = False
         self._looked_at = -1
         self._next_at: int | None = None
         self._poll_at: int | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._lines: dict[str, asyncio.Task[None]] = {}
+        self._free = asyncio.Semaphore(_MOST_AT_ONCE)
         self._timer: asyncio.TimerHandle | None = None
 
     def next_at(self, sandbox: Sandbox) -> int | None:
         """The instant of the next call, retry or push that time alone brings about, None when nothing waits."""
-        waiting = (self._call_at(), pushing.next_at(sandbox.db, self._opened))
+        waiting = (*callbacks.due_at(sandbox.db).values(), pushing.next_at(sandbox.db, self._opened))
         return min((at for at in waiting if at is not None), default=None)
 
-    def run(self, sandbox: Sandbox, now: int) -> Awaitable[None]:
-        """Make every call that is due."""
+    async def run(self, sandbox: Sandbox, now: int) -> None:
+        """Make every call that is due, and wait for those that are under way."""
         self._poll_at = None
-        return asyncio.shield(self._start())
+        while not self._is_over:
+            self._notice()
+            self._start_what_is_due()
+            if not self._lines:
+                return
+            # Should whoever waits give up, the calls go on.
+            ended, _ = await asyncio.wait(self._lines.values(), return_when=asyncio.FIRST_COMPLETED)
+            for line in ended:
+                if not line.cancelled():
+                    line.result()
 
     def wake(self) -> None:
         """Look at the sandbox soon, if something was written or a retry is due since it was looked at last."""
-        db = self._sandbox.db
-        if not db.closed and (db.writes != self._looked_at or self._is_due()):
+        if not self._is_over and (self._sandbox.db.writes != self._looked_at or self._is_due()):
             asyncio.get_running_loop().call_soon(self._look)
 
-    async def close(self) -> None:
+    def close(self) -> list[asyncio.Task[None]]:
+        """Look at nothing and call nobody any more; the tasks that are ending."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for line in self._lines.values():
+            line.cancel()
+        return list(self._lines.values())
 
-    def _call_at(self) -> int | None:
-        waiting = callbacks.upcoming(self._sandbox.db)
-        return None if waiting is None else waiting.due
+    @property
+    def _is_over(self) -> bool:
+        return self._closed or self._sandbox.db.closed
 
     def _is_due(self) -> bool:
         return self._next_at is not None and self._next_at <= self._sandbox.clock.now()
 
     def _look(self) -> None:
-        if self._sandbox.db.closed:
+        if self._is_over:
             return
-        try:
-            self._notice()
-            self._start_what_is_due()
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+        for step in (self._notice, self._start_what_is_due):
+            try:
+                step()
+            except Exception:
+                # What was noted before is to be delivered all the same.
+                traceback.print_exc(file=sys.stderr)
 
     def _notice(self) -> None:
         """Find out who is to be called because of what happened."""
@@ -184,11 +211,14 @@ class Courier:
         self._wrote()
 
     def _start_what_is_due(self) -> None:
-        call_at = self._call_at()
-        self._next_at = min((at for at in (call_at, self._poll_at) if at is not None), default=None)
-        if call_at is not None and call_at <= self._sandbox.clock.now():
-            self._start()
-        elif self._next_at is not None:
+        now = self._sandbox.clock.now()
+        idle = {url: at for url, at in callbacks.due_at(self._sandbox.db).items() if url not in self._lines}
+        for url in [url for url, at in idle.items() if at <= now]:
+            del idle[url]
+            line = self._lines[url] = asyncio.get_running_loop().create_task(self._serve(url))
+            line.add_done_callback(partial(self._end, url))
+        self._next_at = min((at for at in (*idle.values(), self._poll_at) if at is not None), default=None)
+        if self._next_at is not None:
             self._wait(self._next_at)
 
     def _wait(self, until: int) -> None:
@@ -197,29 +227,42 @@ class Courier:
         rest = (until - self._sandbox.clock.now()) / _SECOND
         self._timer = asyncio.get_running_loop().call_later(max(rest, _SHORTEST_WAIT), self._look)
 
-    def _start(self) -> asyncio.Task[None]:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._deliver())
-        return self._task
+    async def _serve(self, url: str) -> None:
+        """Make the calls to one URL that are due."""
+        while not self._is_over:
+            async with self._free:
+                # Read only now: while this waited for its turn the call may have been cancelled.
+                callback = None if self._is_over else callbacks.first(self._sandbox.db, url)
+                if callback is None or callback.due > self._sandbox.clock.now():
+                    return
+                await self._attempt(callback)
 
-    async def _deliver(self) -> None:
-        sandbox = self._sandbox
-        while not sandbox.db.closed:
-            self._notice()
-            callback = callbacks.upcoming(sandbox.db)
-            if callback is None or callback.due > sandbox.clock.now():
-                break
-            await self._attempt(callback)
-        if not sandbox.db.closed:
-            self._task = None
-            self._start_what_is_due()
+    def _end(self, url: str, line: asyncio.Task[None]) -> None:
+        del self._lines[url]
+        if line.cancelled():
+            return
+        if (error := line.exception()) is not None:
+            traceback.print_exception(error, file=sys.stderr)
+            # Not again at once: what broke it is still there.
+            if not self._is_over:
+                self._wait(self._sandbox.clock.now())
+            return
+        self._look()
 
     async def _attempt(self, callback: Callback) -> None:
         sandbox, generation = self._sandbox, self._sandbox.db.generation
-        outcome = await calling.post(callback.url, callback.body, callbacks.headers_of(callback), self._timeout)
-        if not sandbox.db.closed and sandbox.db.generation == generation:
+        try:
+            # Once more: since it was noted, the server may have been started with other settings.
+            callbacks.check_url(callback.url, "url", sandbox.rules.callback_hosts)
+        except InvalidRequest as error:
+            callbacks.refuse(sandbox.db, callback, error.message)
+        else:
+            callbacks.begin(sandbox.db, callback, sandbox.clock.now())
+            outcome = await calling.post(callback.url, callback.body, callbacks.headers_of(callback), self._timeout)
+            if self._is_over or sandbox.db.generation != generation:
+                return
             callbacks.record(sandbox.db, callback, sandbox.clock.now(), *outcome)
-            self._wrote()
+        self._wrote()
 
     def _opened(self, mailbox_id: int) -> Mailbox:
         row = self._sandbox.db.one(sql.MAILBOX, {"id": mailbox_id})

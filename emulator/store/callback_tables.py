@@ -11,7 +11,7 @@ from emulator.store.tables import flag, instant, key, reference
 class CallbackRow(SQLModel, table=True):
     """A call to make, or one that was made: the outbox and the journal of callbacks.
 
-    `state` is pending, done or failed, `due` the instant of the next attempt while it is pending. `headers` is a JSON
+    `state` is pending, done, failed or cancelled, `due` the instant of the next attempt while it is pending. `headers` is a JSON
     object; `last_status` and `last_error` tell of the last attempt.
     """
 

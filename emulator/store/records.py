@@ -240,7 +240,7 @@ class Change(NamedTuple):
 
 
 class Callback(NamedTuple):
-    """A call to make or made; `headers` is a JSON object, `state` pending, done or failed, instants as everywhere."""
+    """A call to make or made; `headers` is a JSON object, `state` pending, done, failed or cancelled, instants as everywhere."""
 
     id: int
     kind: str

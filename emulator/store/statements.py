@@ -127,8 +127,8 @@ def _update(source: Table, *left_out: str) -> Executable:
     return update(source).where(source.c.id == bindparam("key")).values({name: bindparam(name) for name in changed})
 
 
-_earlier = callback.alias("earlier")
 _PENDING: ColumnElement[Any] = literal_column("'pending'")
+_ENDED = or_(*(callback.c.state == literal_column(f"'{state}'") for state in ("done", "failed", "cancelled")))
 _LIVE = subscription.c.expires > bindparam("now")
 _EVENTS = select(*_columns(Event, event))
 _IN_CALENDAR = event.c.calendar_id == bindparam("calendar_id")
@@ -310,18 +310,42 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .offset(_ZERO),
     # those who want to be called
     "INSERT_CALLBACK": _insert(callback, "id", "attempted", "last_status", "last_error"),
-    "NEXT_CALLBACK": select(*_columns(Callback, callback))
-    .where(
-        callback.c.state == _PENDING,
-        ~select(_ONE)
-        .where(_earlier.c.url == callback.c.url, _earlier.c.state == _PENDING, _earlier.c.id < callback.c.id)
-        .exists(),
-    )
-    .order_by(callback.c.due, callback.c.id)
+    "FIRST_CALLBACK": select(*_columns(Callback, callback))
+    .where(callback.c.url == bindparam("url"), callback.c.state == _PENDING)
+    .order_by(callback.c.id)
     .limit(_ONE)
     .offset(_ZERO),
+    "WAITING_CALLBACK": select(callback.c.id)
+    .where(
+        callback.c.url == bindparam("url"),
+        callback.c.state == _PENDING,
+        callback.c.kind == bindparam("kind"),
+        callback.c.reference == bindparam("reference"),
+        callback.c.attempts == _ZERO,
+        callback.c.attempted.is_(None),
+    )
+    .limit(_ONE)
+    .offset(_ZERO),
+    "CANCEL_CALLBACKS": update(callback)
+    .where(
+        callback.c.state == _PENDING,
+        callback.c.kind == bindparam("of"),
+        callback.c.reference == bindparam("named"),
+    )
+    .values(state=literal_column("'cancelled'")),
+    "TRIM_CALLBACKS": delete(callback).where(
+        callback.c.id.in_(
+            select(callback.c.id)
+            .where(_ENDED)
+            .order_by(callback.c.id.desc())
+            .limit(literal_column("-1"))
+            .offset(bindparam("kept"))
+        )
+    ),
+    "BEGIN_ATTEMPT": update(callback).where(callback.c.id == bindparam("key")).values(attempted=bindparam("attempted")),
+    # What was cancelled while it was under way stays cancelled.
     "RECORD_ATTEMPT": update(callback)
-    .where(callback.c.id == bindparam("key"))
+    .where(callback.c.id == bindparam("key"), callback.c.state == _PENDING)
     .values({n: bindparam(n) for n in ("state", "attempts", "due", "attempted", "last_status", "last_error")}),
     "CALLBACKS": select(*_columns(Callback, callback)).order_by(callback.c.id),
     "INSERT_SUBSCRIPTION": _insert(subscription),
@@ -358,7 +382,15 @@ SEARCH_COLUMNS = (
     "attachments",
     "tags",
 )
+# Named, as the other index on the state looks as good to the planner.
+_FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
+    # Goes from one URL to the next in the index of the calls that wait, however many wait for each.
+    "CALLBACKS_DUE": f"WITH RECURSIVE waited (url) AS (SELECT min(url) {_FROM_WAITING}"
+    f" UNION ALL SELECT (SELECT min(url) {_FROM_WAITING} AND url > waited.url)"
+    " FROM waited WHERE waited.url IS NOT NULL)"
+    " SELECT waited.url, callback.due FROM waited"
+    f" JOIN callback ON callback.id = (SELECT min(id) {_FROM_WAITING} AND url = waited.url)",
     "MERGE_INDEX": "INSERT INTO message_search (message_search) VALUES ('optimize')",
     "SEARCH": "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match"
     " AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top",

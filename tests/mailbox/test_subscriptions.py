@@ -11,6 +11,9 @@ from uuid import UUID
 import httpx
 import pytest
 
+from emulator.errors import InvalidRequest
+from emulator.mailbox import callbacks
+
 MAIL, FLAG, MENTION = (f"/{kind}MailSubscriptionPoke/$subscriptions" for kind in ("", "Flagged", "MentionMe"))
 EVENT = "/Calendar/EventSubscriptionPoke/$subscriptions"
 HERE = {"NotificationUrl": "http://localhost:9/x?code=a%2Fb"}
@@ -303,7 +306,9 @@ def test_calendars(world, alice, listener) -> None:
     alice.deliver()
     before = pokes(world, listener)
     event = alice.meet()
+    world.advance()
     alice.change(event["Id"], Subject="Changed")
+    world.advance()
     alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}").raise_for_status()
 
     assert ([], ["/"] * 3) == (before, pokes(world, listener))
@@ -336,6 +341,82 @@ def test_an_ended_subscription_is_silent(world, alice, listener) -> None:
     assert [] == pokes(world, listener)
 
 
+def test_an_ended_subscription_is_not_tried_again(world, alice, listener) -> None:
+    """What had failed and what was waiting behind it is cancelled with the subscription, and stays in the journal."""
+    listener.answer_with(500)
+    location = subscribe(alice, listener)
+    alice.deliver()
+    before = pokes(world, listener)
+    alice.deliver()
+    at(alice, "DELETE", location)
+    world.advance("1m")
+    entries = world.callbacks()
+
+    assert ["/"] == before == pokes(world, listener)
+    assert [("cancelled", 1, None), ("cancelled", 0, None)] == [
+        (one["state"], one["attempts"], one["dueAt"]) for one in entries
+    ]
+
+
+def test_pokes_that_wait_are_one(world, alice, listener) -> None:
+    """However much happens while a subscriber is down, a single poke waits behind the one that failed."""
+    listener.answer_with(500, 200)
+    subscribe(alice, listener)
+    for _ in range(5):
+        alice.deliver()
+        world.advance()
+    waiting = [one["attempts"] for one in world.callbacks()]
+    world.advance("1m")
+
+    assert [1, 0] == waiting
+    assert 3 == len(pokes(world, listener))
+    alice.deliver()
+    assert 4 == len(pokes(world, listener))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]e.com/",
+        "http://e.com[::1]/",
+        "http://[::1]:80x/",
+        "http://localhost:0/",
+        "http://localhost:99999/",
+        "http://[::1/",
+        "http://[::1%25lo]/",
+        "http://127.0.0.1.1/",
+        "http://127.1/",
+        "http://.localhost/",
+        "http://local%68ost/",
+        "http:///x",
+        "http://:80/",
+    ],
+)
+def test_a_url_that_cannot_be_called(url) -> None:
+    """What cannot be called, or might be read as another host than was checked, is refused at once."""
+    with pytest.raises(InvalidRequest, match="absolute"):
+        callbacks.check_url(url, "NotificationUrl", frozenset("*"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]/",
+        "http://[::1]:80/x",
+        "http://[0:0:0:0:0:0:0:1]",
+        "HTTP://LOCALHOST:8080",
+        "http://localhost:/",
+        "https://a_b.xn--bcher-kva.example./x?y#z",
+        "http://127.0.0.1:65535?x",
+    ],
+)
+def test_a_url_that_can_be_called(url) -> None:
+    """Whatever is accepted, the library that makes the calls reads as the same host."""
+    callbacks.check_url(url, "NotificationUrl", frozenset("*"))
+
+    assert httpx.URL(url).raw_host.decode() == (urlsplit(url).hostname or "")
+
+
 # --- What the mail service's back end reports ---
 
 
@@ -361,7 +442,7 @@ def test_a_report_of_the_back_end_pokes(world, alice, listener, made, reported) 
     for path in (reported, f"/{alice.id}{reported}"):
         answer = httpx.post(root + path, params={"state": state}, json=payload)
         assert (answer.status_code, answer.content) == (200, b"")
-    world.callbacks()
+        world.advance()
 
     assert [one.body for one in listener.wait(2)] == [b"", b""]
     assert len(listener.heard) == 2

@@ -408,6 +408,14 @@ class TestEvents:
         assert poller.last.headers["retry-after"] == "0"
         assert poller.subjects() == ["c"]
 
+    def test_an_event_that_waits_for_the_next_part_may_change_meanwhile(self, alice: Connection) -> None:
+        poller = Poller(alice, f"{TABLE}/onnewitems", **{"$top": 2})
+        made = [alice.meet(name) for name in "abc"]
+        alice.change(made[0]["Id"], Subject="A")
+
+        assert poller.subjects() + poller.subjects() == ["A", "b", "c"]
+        assert poller.ask() == []
+
     def test_changed_items_say_what_happened(self, alice: Connection) -> None:
         day = alice.admin.get("/clock").json()["now"][:10]
         poller = Poller(alice, f"{TABLE}/onchangeditems", incomingDays=10, pastDays=2)

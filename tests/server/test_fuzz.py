@@ -301,6 +301,7 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     @fixed(8)
     @given(requests(OPENAPI, verb.path, verb.method))
     def check(case: Any) -> None:
+        _hasten(case)
         seen.add(answered(app, case, ROOT))
         there = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
         there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
@@ -315,6 +316,12 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     items_still_readable(app)
 
 
+def _hasten(case: Any) -> None:
+    """Let a request that waits give up at once."""
+    if case.path.endswith("/wait") and isinstance(case.body, dict):
+        case.body["timeoutSeconds"] = 0
+
+
 def _aim(case: Any, known: dict[str, str]) -> None:
     """Point a request at what is there, and let it ask for all of it."""
     for made in (case.path_parameters, case.query):
@@ -327,7 +334,8 @@ def _aim(case: Any, known: dict[str, str]) -> None:
 
 _CALLS = [
     *((one.method, f"/apim/outlook{one.full_path}") for one in OPERATIONS),
-    *((one.method, ROOT + one.path) for one in ADMIN),
+    # One that waits would wait for ten seconds.
+    *((one.method, ROOT + one.path) for one in ADMIN if not one.path.endswith("/wait")),
 ]
 _WORDS = sorted({word.encode() for _, path in _CALLS for word in path.split("/") if word and "{" not in word})
 _METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"])

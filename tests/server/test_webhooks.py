@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sqlite3
@@ -19,6 +20,10 @@ from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 
 from emulator.app import create_app
 from emulator.clock import SystemClock, VirtualClock
+from emulator.mailbox import callbacks, event_triggers
+from emulator.sandbox import Sandboxes
+from emulator.server import pushing
+from emulator.server.webhooks import Webhooks
 from emulator.serving import config_of
 from emulator.settings import Settings
 
@@ -192,6 +197,101 @@ def test_a_hanging_callback_delays_nobody(listener) -> None:
     assert ("pending", 1, "no answer within 1 s") == told(late[0], "state", "attempts", "lastError")
 
 
+def test_a_hanging_callback_delays_no_other(world, alice, listener) -> None:
+    """Other URLs are called while one hangs; a move of the clock waits for all of them."""
+    release = threading.Event()
+
+    def hang(heard: Any) -> tuple[int, str, bytes]:
+        if heard.path == "/hangs":
+            release.wait(10)
+        return 200, "text/plain", b""
+
+    listener.respond = hang
+    for path in ("hangs", *"abc"):
+        subscribe(alice, f"{listener.url}/{path}")
+    alice.deliver()
+    heard = sorted(one.path for one in listener.wait(4))
+    alice.deliver()
+    again = sorted(one.path for one in listener.wait(7))
+    release.set()
+    entries = world.callbacks()
+
+    assert ["/a", "/b", "/c", "/hangs"] == heard
+    assert ["/a", "/a", "/b", "/b", "/c", "/c", "/hangs"] == again
+    # The poke under way may have been answered with what was there before: the second one is made.
+    assert 8 == len(listener.heard) == len([one for one in entries if one["state"] == "done"])
+
+
+def test_not_too_many_at_once(world, alice, listener) -> None:
+    """Ten URLs are called at a time, and the others after them."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+    for number in range(12):
+        subscribe(alice, f"{listener.url}/{number}")
+    alice.deliver()
+    listener.wait(10)
+    alice.mails()
+    most = len(listener.heard)
+    release.set()
+
+    assert ["done"] * 12 == [one["state"] for one in world.callbacks()]
+    assert (10, 12) == (most, len(listener.heard))
+
+
+@pytest.mark.parametrize("ends", ["deleted", "closed"])
+def test_who_has_ended_calls_nobody(listener, ends) -> None:
+    """With a sandbox, or with the server, its calls end, those under way and those about to be looked for."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+
+    async def story() -> tuple[int, int, int]:
+        sandboxes = Sandboxes(Settings(), VirtualClock(START))
+        sandbox = sandboxes.create("brief")
+        mailbox = sandbox.mailbox(sandboxes.connect(sandbox, "carol", "carol@example.com"))
+        webhooks = Webhooks(sandboxes)
+        callbacks.enqueue(mailbox, f"{listener.url}/one", b"", kind="poke")
+        webhooks.wake(sandbox)
+        await asyncio.to_thread(listener.wait)
+        under_way = len(asyncio.all_tasks())
+        callbacks.enqueue(mailbox, f"{listener.url}/two", b"", kind="poke")
+        webhooks.wake(sandbox)
+        if ends == "deleted":
+            sandboxes.delete("brief")
+            webhooks.wake(sandbox)
+        else:
+            await webhooks.close()
+        await asyncio.sleep(0.05)
+        left, due = len(asyncio.all_tasks()), len(sandbox.due)
+        await webhooks.close()
+        sandboxes.close()
+        return under_way, left, due
+
+    found = asyncio.run(story())
+    release.set()
+
+    assert (2, 1, 0) == found
+    assert ["/one"] == [one.path for one in listener.heard]
+
+
+def test_the_journal_forgets(world, alice, listener, monkeypatch) -> None:
+    """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
+    monkeypatch.setattr(callbacks, "KEPT", 3)
+    listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
+    subscribe(alice, f"{listener.url}/bad")
+    bad = alice.deliver() and world.callbacks()
+    subscribe(alice, listener.url)
+    for _ in range(6):
+        alice.deliver()
+        world.advance()
+    entries = world.callbacks()
+
+    assert bad[0]["id"] == entries[0]["id"]
+    assert ["pending", "done", "done", "done", "done"] == [
+        one["state"] for one in entries if one["id"] == bad[0]["id"] or one["state"] == "done"
+    ]
+    assert sorted(one["id"] for one in entries) == [one["id"] for one in entries]
+
+
 def test_a_running_clock_retries_by_itself(listener) -> None:
     """With a clock that follows the machine's, nobody has to move it for a second attempt."""
     listener.answer_with(500, 200)
@@ -235,6 +335,22 @@ def test_a_restart_goes_on(tmp_path: Path, listener) -> None:
 
     assert ("pending", 1) == told(before, "state", "attempts")
     assert (before["id"], "done", 2) == told(after, "id", "state", "attempts")
+
+
+def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
+    """A call that waits for a host which is no longer allowed is not made, and says why."""
+    clock = VirtualClock(START)
+    with running(Settings(data=str(tmp_path), callback_hosts="example.org"), clock) as http:
+        http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://127.0.0.1:{free_port()}/gone"})
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        journal(http)
+    redirect(tmp_path, "https://example.org/x")
+    with running(Settings(data=str(tmp_path)), clock) as http:
+        (entry,) = journal(http, "1s")
+
+    assert ("failed", 1, None) == told(entry, "state", "attempts", "lastStatus")
+    assert "'example.org'" in entry["lastError"]
+    assert "callback_hosts" in entry["lastError"]
 
 
 def redirect(folder: Path, url: str) -> None:
@@ -337,7 +453,7 @@ def test_push(world, alice, listener) -> None:
         (one.headers["content-type"], one.headers["x-ms-trigger-name"]) for one in listener.heard
     }
     assert all(one.headers["x-ms-gateway-resource-name"] for one in listener.heard)
-    assert [("push", "news", "done")] * 2 == [told(one, "kind", "reference", "state") for one in entries]
+    assert [("push", f"{alice.id}/news", "done")] * 2 == [told(one, "kind", "reference", "state") for one in entries]
     assert alice.mails()[0].keys() >= bodies[0]["body"]["value"][0].keys() - {"Importance"}
 
 
@@ -388,6 +504,69 @@ def test_push_waits_for_time(world, alice, listener) -> None:
         assert expected == [one[:19] for one in seen]
 
 
+def test_push_of_the_first_poll(world, alice, listener) -> None:
+    """What a trigger is told to begin with is pushed as it is registered."""
+    message = alice.deliver(subject="First")
+    parameters = {"messageIdToFireOnFirstTriggerRun": message["Id"]}
+    made = put(alice, trigger(listener.url, "OnNewMentionMeEmail", parameters=parameters))
+    assert 201 == made.status_code, made.text
+    world.advance()
+    world.advance("1h")
+
+    assert [["First"]] == [subjects(one) for one in listener.heard]
+
+
+def test_a_push_that_breaks(world, alice, bob, listener, monkeypatch, capfd) -> None:
+    """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
+    put(alice, trigger(f"{listener.url}/alice"))
+    put(bob, trigger(f"{listener.url}/bob"))
+    parameters = {"table": "Calendar", "lookAheadTimeInMinutes": "15"}
+    put(alice, trigger(listener.url, "OnUpcomingEventsV2", parameters=parameters), "soon")
+    polled = pushing.poll
+
+    def poll(mailbox: Any, *rest: Any) -> Any:
+        if mailbox.owner.address == alice.address:
+            raise RuntimeError("broken poll")
+        return polled(mailbox, *rest)
+
+    def look(*rest: Any, **more: Any) -> Any:
+        raise RuntimeError("broken look")
+
+    monkeypatch.setattr(pushing, "poll", poll)
+    monkeypatch.setattr(event_triggers, "next_upcoming", look)
+    subscribe(alice, f"{listener.url}/poke")
+    for one in (alice, bob):
+        one.deliver(subject="News")
+    world.advance("1h")
+    heard = sorted(one.path for one in listener.heard)
+    monkeypatch.undo()
+    world.advance("1h")
+
+    assert ["/bob", "/poke"] == heard
+    assert "/alice" in [one.path for one in listener.wait(3)]
+    printed = capfd.readouterr().err
+    assert "broken poll" in printed
+    assert "broken look" in printed
+
+
+def test_a_deleted_trigger_is_not_tried_again(world, alice, bob, listener) -> None:
+    """What waits is cancelled with a registration, or by one that takes its name; another connection's goes on."""
+    listener.answer_with(500)
+    for one in (alice, bob):
+        put(one, trigger(f"{listener.url}/{one.address}"))
+        one.deliver()
+    world.advance()
+    alice.admin.delete(f"/connections/{alice.id}/triggerConfigs/news")
+    world.advance("1s")
+    first = [told(one, "state", "attempts") for one in world.callbacks()]
+    put(bob, trigger(f"{listener.url}/new"))
+    world.advance("1m")
+
+    assert [("cancelled", 1), ("pending", 2)] == first
+    assert [("cancelled", 1), ("cancelled", 2)] == [told(one, "state", "attempts") for one in world.callbacks()]
+    assert 3 == len(listener.heard)
+
+
 def test_trigger_configs(world, alice, bob, listener) -> None:
     """A registration is shown as it was asked for, replaced by name, and silent once it is deleted."""
     made = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
@@ -424,6 +603,7 @@ def test_trigger_configs(world, alice, bob, listener) -> None:
         ({"connectionDetails": {"connectionName": "other"}}, "connectionName"),
         ({"operationName": "CalendarGetOnNewItemsV2"}, "table"),
         ({"operationName": "OnUpcomingEventsV2"}, "table"),
+        ({"parameters": [{"name": "x-ms-operation-context", "value": "simulate"}]}, "x-ms-operation-context"),
         ({"parameters": [{"name": "folder", "value": "Inbox"}]}, "folder"),
         ({"parameters": [{"name": "importance", "value": "Huge"}]}, "importance"),
         ({"parameters": [{"name": "folderPath", "value": "Nowhere"}]}, "Nowhere"),
