@@ -250,7 +250,9 @@ class SubscriptionList(TypedDict):
 
 
 class CallbackFacts(TypedDict):
-    """A call to somebody who asked for it; `state` is pending, done, failed or cancelled, the last two tell of the last attempt.
+    """A call to somebody who asked for it; `state` is pending, done, failed or cancelled.
+
+    `lastStatus` and `lastError` tell of the last attempt.
 
     `reference` is the id of what caused it.
     """

@@ -11,8 +11,8 @@ from emulator.store.tables import flag, instant, key, reference
 class CallbackRow(SQLModel, table=True):
     """A call to make, or one that was made: the outbox and the journal of callbacks.
 
-    `state` is pending, done, failed or cancelled, `due` the instant of the next attempt while it is pending. `headers` is a JSON
-    object; `last_status` and `last_error` tell of the last attempt.
+    `state` is pending, done, failed or cancelled, `due` the instant of the next attempt while it is pending.
+    `headers` is a JSON object; `last_status` and `last_error` tell of the last attempt.
     """
 
     __tablename__ = "callback"

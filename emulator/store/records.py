@@ -240,7 +240,7 @@ class Change(NamedTuple):
 
 
 class Callback(NamedTuple):
-    """A call to make or made; `headers` is a JSON object, `state` pending, done, failed or cancelled, instants as everywhere."""
+    """A call to make or made; `headers` is a JSON object, `state` is pending, done, failed or cancelled."""
 
     id: int
     kind: str
