@@ -17,7 +17,7 @@ from emulator.store.records import Callback
 
 PENDING, DONE, FAILED, CANCELLED = "pending", "done", "failed", "cancelled"
 KEPT = 1000
-"""How many calls that have ended the journal keeps, the newest ones."""
+"""How far back the journal goes, in calls; one that waits stays however old it is."""
 TRIES = 6
 """How often a call is attempted before it is given up (inferred)."""
 _FIRST_WAIT = 1_000_000
@@ -63,8 +63,9 @@ def enqueue(
         "due": mailbox.now,
         "created": mailbox.now,
     }
-    mailbox.db.execute(sql.TRIM_CALLBACKS, {"kept": KEPT})
-    return mailbox.db.insert(sql.INSERT_CALLBACK, values)
+    made = mailbox.db.insert(sql.INSERT_CALLBACK, values)
+    mailbox.db.execute(sql.TRIM_CALLBACKS, {"below": made - KEPT})
+    return made
 
 
 def is_waiting(db: Database, url: str, kind: str, reference: str) -> bool:

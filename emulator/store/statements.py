@@ -128,7 +128,6 @@ def _update(source: Table, *left_out: str) -> Executable:
 
 
 _PENDING: ColumnElement[Any] = literal_column("'pending'")
-_ENDED = or_(*(callback.c.state == literal_column(f"'{state}'") for state in ("done", "failed", "cancelled")))
 _LIVE = subscription.c.expires > bindparam("now")
 _EVENTS = select(*_columns(Event, event))
 _IN_CALENDAR = event.c.calendar_id == bindparam("calendar_id")
@@ -333,15 +332,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         callback.c.reference == bindparam("named"),
     )
     .values(state=literal_column("'cancelled'")),
-    "TRIM_CALLBACKS": delete(callback).where(
-        callback.c.id.in_(
-            select(callback.c.id)
-            .where(_ENDED)
-            .order_by(callback.c.id.desc())
-            .limit(literal_column("-1"))
-            .offset(bindparam("kept"))
-        )
-    ),
+    "TRIM_CALLBACKS": delete(callback).where(callback.c.id <= bindparam("below"), callback.c.state != _PENDING),
     "BEGIN_ATTEMPT": update(callback).where(callback.c.id == bindparam("key")).values(attempted=bindparam("attempted")),
     # What was cancelled while it was under way stays cancelled.
     "RECORD_ATTEMPT": update(callback)
