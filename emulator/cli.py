@@ -68,7 +68,7 @@ def _serve_command(commands: Any) -> None:
 
 
 def _client_commands(commands: Any) -> None:
-    url = {"default": os.environ.get(_URL) or _local(), "help": f"a running emulator (${_URL})"}
+    url = {"default": server_url(), "help": f"a running emulator (${_URL})"}
     health = commands.add_parser("health", help="tell whether a running emulator answers")
     health.add_argument("--url", **url)
     health.set_defaults(run=_health)
@@ -116,6 +116,11 @@ def _place(command: Any, url: dict[str, str]) -> None:
     command.add_argument("--url", **url)
 
 
+def server_url() -> str:
+    """The emulator this environment means: the one `OUTLOOK_EMULATOR_URL` names, or one on this machine."""
+    return os.environ.get(_URL) or _local()
+
+
 def _local() -> str:
     """Where a server with this environment's settings listens on this machine."""
     (port,) = (option for option in options() if option.name == "port")
@@ -161,17 +166,17 @@ def _swagger(given: argparse.Namespace) -> int:
 
 
 def _health(given: argparse.Namespace) -> int:
-    status, text = _call("GET", f"{given.url}/readyz")
+    status, text = call("GET", f"{given.url}/readyz")
     return 0 if status == 200 else _fail(f"{given.url} does not answer: {text}")
 
 
 def _seed(given: argparse.Namespace) -> int:
     order = {"name": given.name, "connection": given.connection or None}
-    return _report(given, _call("POST", f"{_sandbox(given)}/seed", order))
+    return _report(given, call("POST", f"{_sandbox(given)}/seed", order))
 
 
 def _reset(given: argparse.Namespace) -> int:
-    return _report(given, _call("POST", f"{_sandbox(given)}/reset"))
+    return _report(given, call("POST", f"{_sandbox(given)}/reset"))
 
 
 def _clock(given: argparse.Namespace) -> int:
@@ -180,8 +185,8 @@ def _clock(given: argparse.Namespace) -> int:
         given.misused(f"{given.action} takes {'a' if moves else 'no'} value")
     url = f"{_sandbox(given)}/clock"
     if given.action == "show":
-        return _report(given, _call("GET", url))
-    return _report(given, _call("POST", url, _CLOCK.get(given.action) or {given.action: given.value}))
+        return _report(given, call("GET", url))
+    return _report(given, call("POST", url, _CLOCK.get(given.action) or {given.action: given.value}))
 
 
 def _wait(given: argparse.Namespace) -> int:
@@ -191,7 +196,7 @@ def _wait(given: argparse.Namespace) -> int:
         "from": given.sender,
         "timeoutSeconds": given.timeout,
     }
-    status, text = _call("POST", f"{_sandbox(given)}/wait", order, _LONGEST_WAIT + _PATIENCE)
+    status, text = call("POST", f"{_sandbox(given)}/wait", order, _LONGEST_WAIT + _PATIENCE)
     if status == 200:
         text = json.dumps(json.loads(text)["value"][-1], ensure_ascii=False)
     return _report(given, (status, text))
@@ -207,11 +212,11 @@ def _import(given: argparse.Namespace) -> int:
         content = Path(given.file).read_bytes()
     except OSError as error:
         return _fail(f"{given.file} cannot be read: {error.strerror}")
-    return _report(given, _call("POST", f"{_shelf(given, suffix)}/import", content))
+    return _report(given, call("POST", f"{_shelf(given, suffix)}/import", content))
 
 
 def _export(given: argparse.Namespace) -> int:
-    return _report(given, _call("GET", f"{_shelf(given, given.format)}/export"))
+    return _report(given, call("GET", f"{_shelf(given, given.format)}/export"))
 
 
 def _shelf(given: argparse.Namespace, format: str) -> str:
@@ -240,7 +245,7 @@ def _report(given: argparse.Namespace, answer: tuple[int, str]) -> int:
     return _fail(text)
 
 
-def _call(method: str, url: str, body: object = None, patience: float = _PATIENCE) -> tuple[int, str]:
+def call(method: str, url: str, body: object = None, patience: float = _PATIENCE) -> tuple[int, str]:
     """One request to a running emulator: status and text, status 0 when nobody answers in `patience` seconds."""
     from http.client import HTTPException
     from urllib.error import HTTPError

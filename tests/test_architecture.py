@@ -27,6 +27,7 @@ LAYERS = (
     ("server",),
     ("app", "serving"),
     ("cli",),
+    ("pytest_plugin",),
 )
 """From the ground up: a module may import from its own layer and from those below."""
 
@@ -39,6 +40,7 @@ OUTSIDE = {
     "sqlite3": {"store"},
     "starlette": {"server", "app", "serving"},
     "uvicorn": {"serving"},
+    "pytest": {"pytest_plugin"},
     "httpx": {"server"},
     "pydantic": {"wire"},
     "faker": {"seeds_generated"},
