@@ -73,6 +73,11 @@ def is_waiting(db: Database, url: str, kind: str, reference: str) -> bool:
     return db.one(sql.WAITING_CALLBACK, {"url": url, "kind": kind, "reference": reference}) is not None
 
 
+def is_anyone_called(db: Database) -> bool:
+    """Whether anybody wants to be called, or waits for it."""
+    return db.one(sql.ANYONE_CALLED, {}) is not None
+
+
 def cancel(db: Database, kind: str, reference: str) -> None:
     """Make no more of the calls that something caused which is gone; the journal shows them as cancelled.
 

@@ -194,6 +194,7 @@ PUSHES_OF = "SELECT push.connection_id, push.name, push.mailbox_id, push.operati
 PUSHES = "SELECT push.connection_id, push.name, push.mailbox_id, push.operation, push.url, push.parameters, push.split_on, push.cursor, push.created FROM push ORDER BY push.connection_id, push.name"
 MOVE_PUSH = "UPDATE push SET cursor=:cursor WHERE push.connection_id = :of AND push.name = :named"
 DELETE_PUSH = "DELETE FROM push WHERE push.connection_id = :connection_id AND push.name = :name"
+ANYONE_CALLED = "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1"
 CALLBACKS_DUE = "WITH RECURSIVE waited (url) AS (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' UNION ALL SELECT (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url > waited.url) FROM waited WHERE waited.url IS NOT NULL) SELECT waited.url, callback.due FROM waited JOIN callback ON callback.id = (SELECT min(id) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url = waited.url)"
 MERGE_INDEX = "INSERT INTO message_search (message_search) VALUES ('optimize')"
 SEARCH = "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top"

@@ -377,6 +377,8 @@ SEARCH_COLUMNS = (
 _FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
     # Goes from one URL to the next in the index of the calls that wait, however many wait for each.
+    "ANYONE_CALLED": "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push"
+    " UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1",
     "CALLBACKS_DUE": f"WITH RECURSIVE waited (url) AS (SELECT min(url) {_FROM_WAITING}"
     f" UNION ALL SELECT (SELECT min(url) {_FROM_WAITING} AND url > waited.url)"
     " FROM waited WHERE waited.url IS NOT NULL)"

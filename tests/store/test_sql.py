@@ -14,7 +14,7 @@ from emulator.store.database import Database
 from emulator.store.records import AttachmentFacts, Change, Departed, Folder, Message, Owner, StoredMail
 from emulator.store.tables import FACETS
 
-WHOLE = frozenset({"CONNECTIONS", "DEPARTURES", "QUESTIONS", "CALLBACKS", "PUSHES"})
+WHOLE = frozenset({"CONNECTIONS", "DEPARTURES", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED"})
 """The statements that answer with every row of a table."""
 
 SORTED = frozenset({"CHANGED_MESSAGES", "MESSAGE_BY_MESSAGE_ID"})
