@@ -63,69 +63,24 @@ def on_new_email(
     mailbox: Mailbox,
     *,
     folder_path: str = "Inbox",
-    to: str | None = None,
-    cc: str | None = None,
-    to_or_cc: str | None = None,
-    from_: str | None = None,
-    importance: str = "Any",
-    fetch_only_with_attachment: bool = False,
-    subject_filter: str | None = None,
-    include_attachments: bool = False,
     x_ms_operation_context: str | None = None,
     cursor: str | None = None,
+    **asked: Any,
 ) -> Poll:
     """Mails that arrived in a folder; one that was moved there counts by its old time of receipt (Learn page).
 
-    A designer's dry run (`simulate`) is given the newest mail instead.
+    A designer's dry run (`simulate`) is given the newest mail instead. `asked` holds the filters, as in `_filters`.
     """
-    filters = _Filters(
-        folders.resolve(mailbox, folder_path),
-        find.Named(to, cc, to_or_cc, from_, subject_filter),
-        find.facet_of(importance),
-        fetch_only_with_attachment,
-        include_attachments,
-    )
+    filters = _filters(mailbox, folder_path, **asked)
     if (x_ms_operation_context or "").lower() == _SIMULATE:
-        newest = find.find(
-            mailbox,
-            folder_path=folder_path,
-            to=to,
-            cc=cc,
-            to_or_cc=to_or_cc,
-            from_=from_,
-            importance=importance,
-            fetch_only_with_attachment=fetch_only_with_attachment,
-            subject_filter=subject_filter,
-            fetch_only_unread=False,
-            include_attachments=include_attachments,
-            top=1,
-        )
-        return Poll(newest, _text(_baseline(mailbox)))
+        found = find.find(mailbox, folder_path=folder_path, fetch_only_unread=False, top=1, **asked)
+        return Poll(found, _text(_baseline(mailbox)))
     return _poll(mailbox, filters, cursor, _ARRIVALS, _arrived)
 
 
-def on_flagged_email(
-    mailbox: Mailbox,
-    *,
-    folder_path: str = "Inbox",
-    to: str | None = None,
-    cc: str | None = None,
-    to_or_cc: str | None = None,
-    from_: str | None = None,
-    importance: str = "Any",
-    fetch_only_with_attachment: bool = False,
-    subject_filter: str | None = None,
-    include_attachments: bool = False,
-    cursor: str | None = None,
-) -> Poll:
+def on_flagged_email(mailbox: Mailbox, *, folder_path: str = "Inbox", cursor: str | None = None, **asked: Any) -> Poll:
     """Mails that were flagged, that arrived flagged, or that are flagged and changed in any way (Learn page)."""
-    filters = _Filters(
-        folders.resolve(mailbox, folder_path),
-        find.Named(to, cc, to_or_cc, from_, subject_filter),
-        find.facet_of(importance),
-        fetch_only_with_attachment,
-        include_attachments,
-    )
+    filters = _filters(mailbox, folder_path, **asked)
     return _poll(mailbox, filters, cursor, _ARRIVALS | {changes.UPDATED}, _is_flagged)
 
 
@@ -133,32 +88,19 @@ def on_new_mention(
     mailbox: Mailbox,
     *,
     folder_path: str | None = None,
-    to: str | None = None,
-    cc: str | None = None,
-    to_or_cc: str | None = None,
-    from_: str | None = None,
-    importance: str = "Any",
-    fetch_only_with_attachment: bool = False,
-    subject_filter: str | None = None,
-    include_attachments: bool = False,
     message_id_to_fire_on_first_trigger_run: str | None = None,
     cursor: str | None = None,
+    **asked: Any,
 ) -> Poll:
     """Mails that arrived and mention the owner; in any folder, unless one is named.
 
     The first poll fires for the one message that it may name.
     """
-    filters = _Filters(
-        folders.resolve(mailbox, folder_path) if folder_path else None,
-        find.Named(to, cc, to_or_cc, from_, subject_filter),
-        find.facet_of(importance),
-        fetch_only_with_attachment,
-        include_attachments,
-    )
-    mentions = mention_of(mailbox)
+    filters = _filters(mailbox, folder_path, **asked)
     if cursor is None and message_id_to_fire_on_first_trigger_run:
         first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
-        return Poll([letter(mailbox, first, include_attachments)], _text(_baseline(mailbox)))
+        return Poll([letter(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
+    mentions = mention_of(mailbox)
 
     def wanted(entry: Change, message: Message, since: Position) -> bool:
         return _arrived(entry, message, since) and mentions.search(message.body) is not None
@@ -212,6 +154,29 @@ def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
     """Of each item the newest of the entries that count, oldest first: so an item comes once, however polls divide."""
     last = {entry.item_id: entry for entry in entries if entry.action in actions}
     return sorted(last.values(), key=lambda entry: entry.at)
+
+
+def _filters(
+    mailbox: Mailbox,
+    folder_path: str | None,
+    *,
+    to: str | None = None,
+    cc: str | None = None,
+    to_or_cc: str | None = None,
+    from_: str | None = None,
+    importance: str = "Any",
+    fetch_only_with_attachment: bool = False,
+    subject_filter: str | None = None,
+    include_attachments: bool = False,
+) -> _Filters:
+    """What all mail triggers can be asked; no folder means any. Raises FolderNotFound."""
+    return _Filters(
+        folders.resolve(mailbox, folder_path) if folder_path else None,
+        find.Named(to, cc, to_or_cc, from_, subject_filter),
+        find.facet_of(importance),
+        fetch_only_with_attachment,
+        include_attachments,
+    )
 
 
 _ARRIVALS = frozenset({changes.CREATED, changes.MOVED})
