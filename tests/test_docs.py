@@ -103,7 +103,8 @@ def emulator(line: str, url: str) -> str:
 
 def test_the_readme_gives_what_it_says(url: str) -> None:
     """Pasted one after the other against a fresh server, the README's lines print what stands below them."""
-    lines = [(command, output) for command, output in commands() if command.startswith(("curl", ".venv/bin/outlook-emulator"))]
+    ours = ("curl", ".venv/bin/outlook-emulator")
+    lines = [(command, output) for command, output in commands() if command.startswith(ours)]
 
     assert len(lines) >= 14
     for command, output in lines:
