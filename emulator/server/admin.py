@@ -28,7 +28,7 @@ from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
 from emulator.server import admin_verbs as verbs
 from emulator.server import admin_wait as waiting
-from emulator.server.admin_verbs import MIME, Call, Verb
+from emulator.server.admin_call import MIME, Call, Verb
 from emulator.server.connector import error_body
 from emulator.server.exchange import date_header, read_body
 from emulator.server.query import QueryReader
@@ -56,218 +56,13 @@ def openapi_document(call: Call) -> Any:
     return openapi(ADMIN, ROOT)
 
 
-_S, _C = "/sandboxes/{sandbox}", "/sandboxes/{sandbox}/connections/{connection}"
-
 ADMIN = (
-    Verb(
-        id="ListSandboxes",
-        method="GET",
-        path="/sandboxes",
-        summary="List the sandboxes",
-        run=verbs.list_sandboxes,
-        returns=shapes.SandboxList,
-    ),
-    Verb(
-        id="CreateSandbox",
-        method="POST",
-        path="/sandboxes",
-        summary="Create a sandbox",
-        run=verbs.create_sandbox,
-        accepts=shapes.NewSandbox,
-        returns=shapes.SandboxFacts,
-        status=201,
-    ),
-    Verb(
-        id="GetSandbox",
-        method="GET",
-        path=_S,
-        summary="Show a sandbox",
-        run=verbs.get_sandbox,
-        returns=shapes.SandboxFacts,
-    ),
-    Verb(
-        id="DeleteSandbox",
-        method="DELETE",
-        path=_S,
-        summary="Delete a sandbox and all it holds",
-        run=verbs.delete_sandbox,
-        status=204,
-    ),
-    Verb(
-        id="ResetSandbox",
-        method="POST",
-        path=f"{_S}/reset",
-        summary="Start a sandbox over: keep connections, reload sample mailboxes, drop the rest",
-        run=verbs.reset_sandbox,
-        returns=shapes.SandboxFacts,
-    ),
-    Verb(
-        id="SeedSandbox",
-        method="POST",
-        path=f"{_S}/seed",
-        summary="Load a sample mailbox",
-        run=verbs.seed_sandbox,
-        accepts=shapes.SeedOrder,
-        returns=shapes.ConnectionFacts,
-        status=201,
-    ),
-    Verb(
-        id="ListConnections",
-        method="GET",
-        path=f"{_S}/connections",
-        summary="List the connections of a sandbox",
-        run=verbs.list_connections,
-        returns=shapes.ConnectionList,
-    ),
-    Verb(
-        id="AddConnection",
-        method="POST",
-        path=f"{_S}/connections",
-        summary="Add a connection, and its mailbox where the address has none",
-        run=verbs.add_connection,
-        accepts=shapes.NewConnection,
-        returns=shapes.ConnectionFacts,
-        status=201,
-    ),
-    Verb(
-        id="AddFolder",
-        method="POST",
-        path=f"{_C}/folders",
-        summary="Make a mail folder",
-        run=verbs.add_folder,
-        accepts=shapes.NewFolder,
-        returns=shapes.FolderFacts,
-        status=201,
-    ),
-    Verb(
-        id="DeliverMail",
-        method="POST",
-        path=f"{_C}/deliver",
-        summary="Deliver a mail from the outside world",
-        run=verbs.deliver_mail,
-        accepts=shapes.IncomingMail,
-        returns=shapes.DeliveredMail,
-        status=201,
-        mime_query=shapes.ArrivalQuery,
-    ),
-    Verb(
-        id="GetMessageMime",
-        method="GET",
-        path=f"{_C}/messages/{{message}}/mime",
-        summary="Write out a message as MIME",
-        run=verbs.message_mime,
-        returns=Binary,
-    ),
-    Verb(
-        id="AddCalendar",
-        method="POST",
-        path=f"{_C}/calendars",
-        summary="Make a calendar",
-        run=items.add_calendar,
-        accepts=shapes.NewShelf,
-        returns=shapes.ShelfFacts,
-        status=201,
-    ),
-    Verb(
-        id="ImportCalendar",
-        method="POST",
-        path=f"{_C}/calendars/{{table}}/import",
-        summary="Bring the events of an iCalendar file into a calendar",
-        run=items.import_calendar,
-        accepts_type=items.ICALENDAR,
-        returns=shapes.Imported,
-        status=201,
-    ),
-    Verb(
-        id="ExportCalendar",
-        method="GET",
-        path=f"{_C}/calendars/{{table}}/export",
-        summary="Write a calendar out as an iCalendar file",
-        run=items.export_calendar,
-        returns=Binary,
-        answers_type=items.ICALENDAR,
-    ),
-    Verb(
-        id="AddContactFolder",
-        method="POST",
-        path=f"{_C}/contactfolders",
-        summary="Make a contact folder",
-        run=items.add_contact_folder,
-        accepts=shapes.NewShelf,
-        returns=shapes.ShelfFacts,
-        status=201,
-    ),
-    Verb(
-        id="ImportContacts",
-        method="POST",
-        path=f"{_C}/contactfolders/{{table}}/import",
-        summary="Bring the cards of a vCard file into a contact folder",
-        run=items.import_contacts,
-        accepts_type=items.VCARD,
-        returns=shapes.Imported,
-        status=201,
-    ),
-    Verb(
-        id="ExportContacts",
-        method="GET",
-        path=f"{_C}/contactfolders/{{table}}/export",
-        summary="Write a contact folder out as a vCard file",
-        run=items.export_contacts,
-        returns=Binary,
-        answers_type=items.VCARD,
-    ),
-    Verb(
-        id="ReadOutbox",
-        method="GET",
-        path=f"{_S}/outbox",
-        summary="List the mails that left a sandbox",
-        run=verbs.read_outbox,
-        returns=shapes.Outbox,
-    ),
-    Verb(
-        id="ListQuestions",
-        method="GET",
-        path=f"{_S}/questions",
-        summary="List the mails that wait, or waited, for an answer",
-        run=questions.list_questions,
-        returns=shapes.QuestionList,
-    ),
-    Verb(
-        id="AnswerQuestion",
-        method="POST",
-        path=f"{_S}/questions/{{question}}/answer",
-        summary="Answer a mail that waits, as a click on one of its links does",
-        run=questions.answer_question,
-        accepts=shapes.GivenAnswer,
-        returns=shapes.QuestionFacts,
-    ),
+    *verbs.ROWS,
+    *items.ROWS,
+    *questions.ROWS,
     *callbacks.ROWS,
     *waiting.ROWS,
-    Verb(
-        id="GetClock",
-        method="GET",
-        path=f"{_S}/clock",
-        summary="Show what time it is in a sandbox",
-        run=clock.get_clock,
-        returns=shapes.ClockFacts,
-    ),
-    Verb(
-        id="ChangeClock",
-        method="POST",
-        path=f"{_S}/clock",
-        summary="Move, freeze or release the clock of a sandbox; what falls due on the way happens at its time",
-        run=clock.change_clock,
-        accepts=shapes.ClockOrder,
-        returns=shapes.ClockFacts,
-    ),
-    Verb(
-        id="GetDepartedMime",
-        method="GET",
-        path=f"{_S}/outbox/{{departure}}/mime",
-        summary="Write out a mail that left as MIME",
-        run=verbs.departed_mime,
-        returns=Binary,
-    ),
+    *clock.ROWS,
     Verb(
         id="ListOperations",
         method="GET",
@@ -360,12 +155,12 @@ async def _answer(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb
         raise MethodNotAllowed(request.method, rows)
     has_body = verb.accepts or verb.accepts_type
     raw = await read_body(request.receive, sandboxes.settings.max_body_bytes) if has_body else b""
-    body, query = None, dict[str, Any]()
+    body, asked = None, verb.query
     if verb.mime_query and request.headers.get("content-type", "").lower().startswith(MIME):
-        reader = QueryReader(parameters_of(verb.mime_query))
-        query = reader.read(request.scope["query_string"], request.headers.get)
+        asked = verb.mime_query
     elif verb.accepts:
         body = reader_of(verb.accepts).read(raw or b"{}")
+    query = QueryReader(parameters_of(asked)).read(request.scope["query_string"], request.headers.get) if asked else {}
     result = verb.run(Call(sandboxes, request, raw, body, query, webhooks))
     if isawaitable(result):
         result = await result

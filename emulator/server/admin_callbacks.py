@@ -9,7 +9,7 @@ from emulator.errors import InvalidRequest, NotFound
 from emulator.mailbox import callbacks, subscriptions
 from emulator.server import admin_shapes as shapes
 from emulator.server import pushing
-from emulator.server.admin_verbs import Call, Verb
+from emulator.server.admin_call import Call, Verb
 from emulator.store import sql
 from emulator.store.records import Callback, Push, Subscription
 

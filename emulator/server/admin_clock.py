@@ -8,7 +8,7 @@ from datetime import timedelta
 from emulator.clock import SandboxClock, moment
 from emulator.errors import Conflict, InvalidRequest
 from emulator.server import admin_shapes as shapes
-from emulator.server.admin_verbs import Call, read_instant
+from emulator.server.admin_call import Call, Verb, read_instant
 
 _DAYS = r"(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
 _SECONDS = r"(?P<seconds>[0-9]{1,15}(?:\.[0-9]{1,9})?)"
@@ -75,3 +75,26 @@ def _facts(clock: SandboxClock) -> shapes.ClockFacts:
     now, shift = clock.now(), clock.shift
     mode = "frozen" if clock.frozen else "shifted" if shift else "following"
     return {"now": moment(now).isoformat(), "mode": mode, "shiftSeconds": shift / 1_000_000}
+
+
+_S = "/sandboxes/{sandbox}"
+
+ROWS = (
+    Verb(
+        id="GetClock",
+        method="GET",
+        path=f"{_S}/clock",
+        summary="Show what time it is in a sandbox",
+        run=get_clock,
+        returns=shapes.ClockFacts,
+    ),
+    Verb(
+        id="ChangeClock",
+        method="POST",
+        path=f"{_S}/clock",
+        summary="Move, freeze or release the clock of a sandbox; what falls due on the way happens at its time",
+        run=change_clock,
+        accepts=shapes.ClockOrder,
+        returns=shapes.ClockFacts,
+    ),
+)

@@ -7,7 +7,7 @@ from emulator.mailbox import calendar, contacts, shelves
 from emulator.mailbox.occurrences import wire_id
 from emulator.mailbox.shelves import CALENDARS, CONTACT_FOLDERS, Shelves
 from emulator.server import admin_shapes as shapes
-from emulator.server.admin_verbs import Call
+from emulator.server.admin_call import Call, Verb
 from emulator.store.records import Shelf
 from emulator.wire.mail import Binary
 
@@ -64,3 +64,67 @@ def _add(call: Call, kind: Shelves) -> shapes.ShelfFacts:
 
 def _shelf(call: Call, kind: Shelves) -> Shelf:
     return shelves.resolve(call.mailbox, kind, call.request.path_params["table"])
+
+
+_C = "/sandboxes/{sandbox}/connections/{connection}"
+
+ROWS = (
+    Verb(
+        id="AddCalendar",
+        method="POST",
+        path=f"{_C}/calendars",
+        summary="Make a calendar",
+        run=add_calendar,
+        accepts=shapes.NewShelf,
+        returns=shapes.ShelfFacts,
+        status=201,
+    ),
+    Verb(
+        id="ImportCalendar",
+        method="POST",
+        path=f"{_C}/calendars/{{table}}/import",
+        summary="Bring the events of an iCalendar file into a calendar",
+        run=import_calendar,
+        accepts_type=ICALENDAR,
+        returns=shapes.Imported,
+        status=201,
+    ),
+    Verb(
+        id="ExportCalendar",
+        method="GET",
+        path=f"{_C}/calendars/{{table}}/export",
+        summary="Write a calendar out as an iCalendar file",
+        run=export_calendar,
+        returns=Binary,
+        answers_type=ICALENDAR,
+    ),
+    Verb(
+        id="AddContactFolder",
+        method="POST",
+        path=f"{_C}/contactfolders",
+        summary="Make a contact folder",
+        run=add_contact_folder,
+        accepts=shapes.NewShelf,
+        returns=shapes.ShelfFacts,
+        status=201,
+    ),
+    Verb(
+        id="ImportContacts",
+        method="POST",
+        path=f"{_C}/contactfolders/{{table}}/import",
+        summary="Bring the cards of a vCard file into a contact folder",
+        run=import_contacts,
+        accepts_type=VCARD,
+        returns=shapes.Imported,
+        status=201,
+    ),
+    Verb(
+        id="ExportContacts",
+        method="GET",
+        path=f"{_C}/contactfolders/{{table}}/export",
+        summary="Write a contact folder out as a vCard file",
+        run=export_contacts,
+        returns=Binary,
+        answers_type=VCARD,
+    ),
+)

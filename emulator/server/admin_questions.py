@@ -6,7 +6,7 @@ from emulator.clock import iso_seconds
 from emulator.mailbox import addresses, approvals
 from emulator.mailbox.access import owner_of
 from emulator.server import admin_shapes as shapes
-from emulator.server.admin_verbs import Call
+from emulator.server.admin_call import Call, Verb
 from emulator.store.database import Database
 from emulator.store.records import Question
 
@@ -43,3 +43,26 @@ def _answerer(question: Question) -> str | None:
     # All recipients get the same mail with the same links, so only of a single one is it known.
     recipients = addresses.split(question.recipients)
     return recipients[0] if question.answer is not None and len(recipients) == 1 else None
+
+
+_S = "/sandboxes/{sandbox}"
+
+ROWS = (
+    Verb(
+        id="ListQuestions",
+        method="GET",
+        path=f"{_S}/questions",
+        summary="List the mails that wait, or waited, for an answer",
+        run=list_questions,
+        returns=shapes.QuestionList,
+    ),
+    Verb(
+        id="AnswerQuestion",
+        method="POST",
+        path=f"{_S}/questions/{{question}}/answer",
+        summary="Answer a mail that waits, as a click on one of its links does",
+        run=answer_question,
+        accepts=shapes.GivenAnswer,
+        returns=shapes.QuestionFacts,
+    ),
+)

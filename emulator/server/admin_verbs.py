@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from starlette.requests import Request
-
-from emulator.clock import iso_seconds, microseconds, moment
+from emulator.clock import iso_seconds
 from emulator.errors import ConnectorError, InvalidRequest, NotFound
 from emulator.ids import IdKind
 from emulator.mailbox import delivery, folders, mail
@@ -18,68 +14,11 @@ from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.message import Mail
 from emulator.sandbox import Sandbox, Sandboxes
 from emulator.server import admin_shapes as shapes
+from emulator.server.admin_call import MIME, Call, Verb, read_instant
 from emulator.store import sql
 from emulator.store.records import Departed, Owner
 from emulator.wire.mail import Binary
 from emulator.wire.mail_values import incoming, received
-
-if TYPE_CHECKING:
-    from emulator.server.webhooks import Webhooks
-
-MIME = "message/rfc822"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the admin API.
-
-    `body` is read against the row's shape, None where there is none or a whole mail came instead; `query` holds the
-    parameters that came with one. `webhooks` know when something is written.
-    """
-
-    sandboxes: Sandboxes
-    request: Request
-    raw: bytes
-    body: Any
-    query: dict[str, Any]
-    webhooks: Webhooks
-
-    @property
-    def sandbox(self) -> Sandbox:
-        return self.sandboxes.named(self.request.path_params["sandbox"])
-
-    @property
-    def connection(self) -> tuple[str, Owner]:
-        id: str = self.request.path_params["connection"]
-        owner = self.sandbox.connections().get(id)
-        if owner is None:
-            raise NotFound(f"No connection '{id[:130]}' exists in this sandbox.")
-        return id, owner
-
-    @property
-    def mailbox(self) -> Mailbox:
-        return self.sandbox.mailbox(self.connection[1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verb:
-    """One row of the admin API. `run` gives what it returns, or something to await that does.
-
-    `mime_query` lets the body be a whole mail instead of JSON, and declares the parameters that go with one;
-    `accepts_type` is the media type of a body that is a file, `answers_type` that of an answer that is one.
-    """
-
-    id: str
-    method: str
-    path: str
-    summary: str
-    run: Callable[[Call], Any]
-    accepts: Any = None
-    returns: Any = None
-    status: int = 200
-    mime_query: type | None = None
-    accepts_type: str | None = None
-    answers_type: str = MIME
 
 
 def list_sandboxes(call: Call) -> shapes.SandboxList:
@@ -252,11 +191,123 @@ def _deliver(
     )
 
 
-def read_instant(text: str, member: str) -> int:
-    """The instant that an ISO 8601 text names, read as UTC where it has no offset. Raises InvalidRequest."""
-    try:
-        instant = microseconds(datetime.fromisoformat(text))
-        moment(instant)  # With its offset taken away, an instant may lie outside of the calendar.
-    except (ValueError, OverflowError):
-        raise InvalidRequest(f"'{member}' must be an ISO 8601 date and time, not '{text[:50]}'.") from None
-    return instant
+_S = "/sandboxes/{sandbox}"
+_C = "/sandboxes/{sandbox}/connections/{connection}"
+
+ROWS = (
+    Verb(
+        id="ListSandboxes",
+        method="GET",
+        path="/sandboxes",
+        summary="List the sandboxes",
+        run=list_sandboxes,
+        returns=shapes.SandboxList,
+    ),
+    Verb(
+        id="CreateSandbox",
+        method="POST",
+        path="/sandboxes",
+        summary="Create a sandbox",
+        run=create_sandbox,
+        accepts=shapes.NewSandbox,
+        returns=shapes.SandboxFacts,
+        status=201,
+    ),
+    Verb(
+        id="GetSandbox",
+        method="GET",
+        path=_S,
+        summary="Show a sandbox",
+        run=get_sandbox,
+        returns=shapes.SandboxFacts,
+    ),
+    Verb(
+        id="DeleteSandbox",
+        method="DELETE",
+        path=_S,
+        summary="Delete a sandbox and all it holds",
+        run=delete_sandbox,
+        status=204,
+    ),
+    Verb(
+        id="ResetSandbox",
+        method="POST",
+        path=f"{_S}/reset",
+        summary="Start a sandbox over: keep connections, reload sample mailboxes, drop the rest",
+        run=reset_sandbox,
+        returns=shapes.SandboxFacts,
+    ),
+    Verb(
+        id="SeedSandbox",
+        method="POST",
+        path=f"{_S}/seed",
+        summary="Load a sample mailbox",
+        run=seed_sandbox,
+        accepts=shapes.SeedOrder,
+        returns=shapes.ConnectionFacts,
+        status=201,
+    ),
+    Verb(
+        id="ListConnections",
+        method="GET",
+        path=f"{_S}/connections",
+        summary="List the connections of a sandbox",
+        run=list_connections,
+        returns=shapes.ConnectionList,
+    ),
+    Verb(
+        id="AddConnection",
+        method="POST",
+        path=f"{_S}/connections",
+        summary="Add a connection, and its mailbox where the address has none",
+        run=add_connection,
+        accepts=shapes.NewConnection,
+        returns=shapes.ConnectionFacts,
+        status=201,
+    ),
+    Verb(
+        id="AddFolder",
+        method="POST",
+        path=f"{_C}/folders",
+        summary="Make a mail folder",
+        run=add_folder,
+        accepts=shapes.NewFolder,
+        returns=shapes.FolderFacts,
+        status=201,
+    ),
+    Verb(
+        id="DeliverMail",
+        method="POST",
+        path=f"{_C}/deliver",
+        summary="Deliver a mail from the outside world",
+        run=deliver_mail,
+        accepts=shapes.IncomingMail,
+        returns=shapes.DeliveredMail,
+        status=201,
+        mime_query=shapes.ArrivalQuery,
+    ),
+    Verb(
+        id="GetMessageMime",
+        method="GET",
+        path=f"{_C}/messages/{{message}}/mime",
+        summary="Write out a message as MIME",
+        run=message_mime,
+        returns=Binary,
+    ),
+    Verb(
+        id="ReadOutbox",
+        method="GET",
+        path=f"{_S}/outbox",
+        summary="List the mails that left a sandbox",
+        run=read_outbox,
+        returns=shapes.Outbox,
+    ),
+    Verb(
+        id="GetDepartedMime",
+        method="GET",
+        path=f"{_S}/outbox/{{departure}}/mime",
+        summary="Write out a mail that left as MIME",
+        run=departed_mime,
+        returns=Binary,
+    ),
+)

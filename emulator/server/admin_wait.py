@@ -17,7 +17,7 @@ from emulator.mailbox.delivery import is_for
 from emulator.mailbox.text import plain_text
 from emulator.sandbox import Sandbox
 from emulator.server import wait_shapes as shapes
-from emulator.server.admin_verbs import Call, Verb
+from emulator.server.admin_call import Call, Verb
 from emulator.store import sql
 from emulator.store.database import Database
 from emulator.store.records import Callback, Change, Departed, Event, Folder, Message, Owner, StoredMail

@@ -11,7 +11,7 @@ from emulator.wire.base import parameters_of
 from emulator.wire.mail import Binary
 
 if TYPE_CHECKING:
-    from emulator.server.admin_verbs import Verb
+    from emulator.server.admin_call import Verb
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -49,6 +49,9 @@ def _operation(verb: Verb) -> dict[str, Any]:
 def _parameters(verb: Verb) -> Iterator[dict[str, Any]]:
     for name in _PLACEHOLDER.findall(verb.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    for one in parameters_of(verb.query) if verb.query else ():
+        schema = describe(Annotated[one.type, one.schema])
+        yield {"name": one.name, "in": "query", "required": one.required, "schema": schema}
     for one in parameters_of(verb.mime_query) if verb.mime_query else ():
         schema = describe(Annotated[one.type, one.schema])
         yield {"name": one.name, "in": "query", "description": "For a message/rfc822 body.", "schema": schema}

@@ -16,7 +16,7 @@ import pytest
 from emulator.clock import iso_seconds
 from emulator.operations import OPERATIONS
 from emulator.server.admin import ADMIN, ROOT
-from emulator.server.admin_verbs import Verb
+from emulator.server.admin_call import Verb
 from emulator.server.document import swagger
 
 EML = sorted((Path(__file__).parents[2] / "fixtures" / "eml").glob("*.eml"))

@@ -26,7 +26,7 @@ from emulator.app import create_app
 from emulator.clock import VirtualClock
 from emulator.operations import OPERATIONS, Operation
 from emulator.server.admin import ADMIN, ROOT
-from emulator.server.admin_verbs import Verb
+from emulator.server.admin_call import Verb
 from emulator.server.document import swagger
 from emulator.server.openapi import openapi
 from emulator.settings import Settings
