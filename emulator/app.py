@@ -14,6 +14,9 @@ from emulator.operations import OPERATIONS
 from emulator.sandbox import Sandboxes
 from emulator.server.admin import admin_routes
 from emulator.server.connector import Connector
+from emulator.server.faults import faulting
+from emulator.server.journal import journaling
+from emulator.server.limits import limiting
 from emulator.server.webhooks import Webhooks
 from emulator.settings import Settings
 
@@ -47,7 +50,13 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
                 operations=OPERATIONS,
                 sandboxes=sandboxes,
                 settings=settings,
-                wrappers=(webhooks.waking, webhooks.validating),
+                wrappers=(
+                    journaling,
+                    limiting(settings.max_body_bytes),
+                    faulting(settings.max_body_bytes),
+                    webhooks.waking,
+                    webhooks.validating,
+                ),
             )
         ],
         lifespan=lifespan,

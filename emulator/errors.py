@@ -16,18 +16,36 @@ ConnectorError                400
 ├── MethodNotAllowed          405  MethodNotAllowed
 ├── NothingCame               408  Timeout
 ├── Conflict                  409  Conflict
+│   └── StartedOver           409  Conflict
 ├── BodyTooLarge              413  RequestBodyTooLarge
+├── TooManyRequests           429
+│   ├── CallsExceeded         429
+│   └── TooManyAtOnce         429
 ├── InternalError             500  InternalServerError
-└── NotServed                 501  NotImplemented
+├── NotServed                 501  NotImplemented
+├── BadGateway                502  BadGateway
+├── TimedOut                  504
+├── TokenExpired              401
+└── Injected                  400  Any
 
-ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the two
-401 texts come from public reports; the other codes are Exchange's own names and inferred.
+ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the
+401 texts and the gateway's forms come from public reports; the other codes are Exchange's own names and inferred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any
+
+
+class Form(Enum):
+    """How a refusal is written: by the connector, by the gateway before it, or by the gateway around it; or bare."""
+
+    CONNECTOR = "connector"
+    GATEWAY = "gateway"
+    WRAPPED = "wrapped"
+    BARE = "bare"
 
 
 class ConnectorError(Exception):
@@ -39,6 +57,9 @@ class ConnectorError(Exception):
 
     status = 400
     code: str | None = "ErrorInvalidRequest"
+    form = Form.CONNECTOR
+    retry_after: int | None = None
+    """Seconds after which the caller is asked to come again."""
     from_store = False
     """Whether the mail service behind the connector refused, rather than the connector: such bodies name two ids."""
 
@@ -193,6 +214,13 @@ class Conflict(ConnectorError):
     code = "Conflict"
 
 
+class StartedOver(Conflict):
+    """The world a call waited in was reset or deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("The sandbox was reset or deleted while this call waited; nothing was done.")
+
+
 class BodyTooLarge(ConnectorError):
     """A request body above what the server reads."""
 
@@ -221,3 +249,67 @@ class NotServed(ConnectorError):
 
     def __init__(self, operation_id: str) -> None:
         super().__init__(f"The operation '{operation_id}' is not served by this emulator yet.")
+
+
+class TooManyRequests(ConnectorError):
+    """A limit of the connector on how much may be asked, told by the gateway (form and text recorded)."""
+
+    status = 429
+    code = None
+    form = Form.GATEWAY
+
+
+class CallsExceeded(TooManyRequests):
+    """More calls of a connection than its window allows; `seconds` are left of it."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Rate limit is exceeded. Try again in {seconds} seconds.")
+        self.retry_after = seconds
+
+
+class TooManyAtOnce(TooManyRequests):
+    """More requests or bytes at a time than the connector takes; status and text are inferred."""
+
+    retry_after = 1
+
+
+class BadGateway(ConnectorError):
+    """The gateway got nothing useful from behind it (form recorded)."""
+
+    status = 502
+    code = "BadGateway"
+    form = Form.WRAPPED
+
+    def __init__(self, message: str = "The mail service gave no valid answer.") -> None:
+        super().__init__(message)
+
+
+class TimedOut(ConnectorError):
+    """The mail service took longer than 60 seconds; what was asked may have been done (Learn page, to the letter)."""
+
+    status = 504
+    code = None
+    form = Form.BARE
+
+    def __init__(self) -> None:
+        super().__init__("Request failed. Try again later")
+
+
+class TokenExpired(ConnectorError):
+    """The connection's consent has run out (text from public reports; that this is its cause is inferred)."""
+
+    status = 401
+    code = None
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Error from token exchange: Runtime call was blocked because connection has error status: Enabled| Error"
+        )
+
+
+class Injected(ConnectorError):
+    """A refusal that a fault rule puts together; the connector never raises it itself."""
+
+    def __init__(self, status: int, form: Form, message: str, code: str | None) -> None:
+        super().__init__(message)
+        self.status, self.form, self.code = status, form, code

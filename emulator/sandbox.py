@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from emulator.clock import Clock, ClockState, SandboxClock, SystemClock
+from emulator.conduct import Conduct
 from emulator.errors import Conflict, InvalidRequest, NotFound
 from emulator.mailbox import addresses, calendar, changes, contacts, delivery, find, folders, invitations, shelves
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
@@ -49,7 +50,7 @@ class Due(Protocol):
 
 
 class Sandbox:
-    """One world: database, clock, seeded chance, and the mailboxes its connections open.
+    """One world: database, clock, seeded chance, the mailboxes its connections open, and how it treats its callers.
 
     Its clock follows the one handed in until it is told otherwise; where the database is a file, that is kept in it.
     `due` is what `move_clock` stops for. Lives until it is deleted or the server stops; `close` it.
@@ -60,22 +61,11 @@ class Sandbox:
         self.db = db
         self.clock = SandboxClock(clock, partial(_keep_clock, db))
         self.clock.restore(_kept_clock(db))
-        self.due: list[Due] = []
+        self.conduct = Conduct(settings)
+        self.due: list[Due] = [self.conduct.waits]
         self._move: object | None = None
         self.settings = settings
-        self.rules = Rules(
-            max_mail_bytes=settings.max_mail_bytes,
-            max_inline_image_bytes=settings.max_inline_image_bytes,
-            max_top=settings.max_top,
-            filter_window=settings.filter_window,
-            max_view_days=settings.max_view_days,
-            keep_declined=settings.declined == "keep",
-            ews_ids=settings.event_ids == "ews",
-            max_options=settings.max_options,
-            public_url=settings.public_url,
-            sandbox=name,
-            callback_hosts=settings.allowed_hosts,
-        )
+        self.rules = _rules(name, settings)
         self._start_chance()
 
     def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
@@ -163,6 +153,8 @@ class Sandbox:
                 self._plant(name, seed, id)
             for id, owner, granted in kept:
                 self.connect(id, owner.address, owner.display_name, granted)
+        self.rules = _rules(self.name, self.settings)
+        self.conduct.start_over()
 
     def seed(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
@@ -196,6 +188,7 @@ class Sandbox:
 
     def close(self) -> None:
         self._move = None
+        self.conduct.waits.end()
         self.db.close()
 
     def _plant(self, name: str, seed: Seed, connection_id: str) -> Owner:
@@ -300,6 +293,11 @@ class Sandboxes:
             sandbox = self._by_connection[connection_id][0]
         return self.clock if sandbox is None else sandbox.clock
 
+    def world_of(self, connection_id: str) -> Sandbox:
+        """The sandbox that a connection id belongs to; the default one for an id that nobody has."""
+        found = self._by_connection.get(connection_id)
+        return self.default if found is None else found[0]
+
     def get(self, name: str) -> Sandbox | None:
         """The sandbox of that name, if there is one."""
         return self._by_name.get(name)
@@ -395,3 +393,19 @@ def _single(address: str, member: str) -> str:
     if len(found) != 1:
         raise InvalidRequest(f"'{member}' must be one mail address, not '{address[:200]}'.")
     return found[0].address
+
+
+def _rules(name: str, settings: Settings) -> Rules:
+    return Rules(
+        max_mail_bytes=settings.max_mail_bytes,
+        max_inline_image_bytes=settings.max_inline_image_bytes,
+        max_top=settings.max_top,
+        filter_window=settings.filter_window,
+        max_view_days=settings.max_view_days,
+        keep_declined=settings.declined == "keep",
+        ews_ids=settings.event_ids == "ews",
+        max_options=settings.max_options,
+        public_url=settings.public_url,
+        sandbox=name,
+        callback_hosts=settings.allowed_hosts,
+    )

@@ -31,6 +31,13 @@ class Settings:
     domain: str = _setting("outlook.com", "domain of the addresses that new mailboxes are given")
     chance: int = _setting(4365, "seed of the generator behind ids, so that a run repeats")
     source: str = _setting("outlook-emulator.localhost", "host that error bodies name as their source")
+    max_calls: int = _setting(300, "most calls of a connection in one period; 0 for any number")
+    calls_period: int = _setting(60, "length of that period, in seconds of the sandbox's clock")
+    max_concurrent: int = _setting(30, "most requests of a connection at a time; 0 for any number")
+    max_bytes_in_flight: int = _setting(
+        300 * 1024 * 1024, "most bytes of requests and answers that a connection transfers at a time; 0 for any number"
+    )
+    warn_at: int = _setting(90, "percent of these limits from which on answers carry a warning; 0 for never")
     max_mail_bytes: int = _setting(50 * 1024 * 1024, "largest mail content, attachments included")
     max_inline_image_bytes: int = _setting(1024 * 1024, "largest inline image, as base64 text")
     max_body_bytes: int = _setting(100 * 1024 * 1024, "largest request body that is read")
@@ -38,6 +45,9 @@ class Settings:
     filter_window: int = _setting(250, "how many of the newest mails address and subject filters look at")
     max_view_days: int = _setting(1825, "longest calendar view, in days")
     max_options: int = _setting(100, "most options of an approval mail or a mail with options")
+    faults: str = _setting("", "file of fault rules to begin with, in the default sandbox")
+    journal_entries: int = _setting(2000, "how many exchanges and deliveries a sandbox remembers; 0 for none")
+    journal_body_bytes: int = _setting(64 * 1024, "how much of each body the journal keeps")
     public_url: str = _setting("", "where links in mails lead, such as `https://mail.test`; empty: the caller's host")
     callback_hosts: str = _setting(
         "", "hosts, split by commas, that callbacks may go to besides this machine; `*` for any"

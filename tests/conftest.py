@@ -208,7 +208,7 @@ class Listener:
 def server() -> Iterator[Server]:
     """A server in a thread, on a port of its own, with a clock that only moves when told to."""
     clock = VirtualClock(START)
-    running = uvicorn.Server(config_of(create_app(Settings(), clock)))
+    running = uvicorn.Server(config_of(create_app(Settings(max_calls=0), clock)))
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     while not running.started:

@@ -23,6 +23,7 @@ LAYERS = (
     ("wire",),
     ("operations",),
     ("seeds", "seeds_generated"),
+    ("conduct",),
     ("sandbox",),
     ("server",),
     ("app", "serving"),
@@ -31,7 +32,12 @@ LAYERS = (
 )
 """From the ground up: a module may import from its own layer and from those below."""
 
-FORBIDDEN = {"wire": ("sandbox", "seeds"), "operations": ("sandbox", "seeds"), "sandbox": ("wire", "operations")}
+FORBIDDEN = {
+    "wire": ("sandbox", "seeds"),
+    "operations": ("sandbox", "seeds"),
+    "sandbox": ("wire", "operations"),
+    "conduct": ("store", "mailbox", "wire", "operations", "seeds"),
+}
 """Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither."""
 
 OUTSIDE = {

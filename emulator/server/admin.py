@@ -29,9 +29,9 @@ from emulator.server import admin_shapes as shapes
 from emulator.server import admin_verbs as verbs
 from emulator.server import admin_wait as waiting
 from emulator.server.admin_call import MIME, Call, Verb
-from emulator.server.connector import error_body
 from emulator.server.exchange import date_header, read_body
 from emulator.server.query import QueryReader
+from emulator.server.refusals import error_body
 from emulator.server.webhooks import Webhooks
 from emulator.wire.base import parameters_of
 from emulator.wire.body import reader_of

@@ -239,7 +239,7 @@ def fresh() -> Iterator[Starlette]:
 
 
 def running() -> Iterator[Starlette]:
-    made = create_app(Settings(max_body_bytes=100_000, max_mail_bytes=50_000), VirtualClock(START))
+    made = create_app(Settings(max_calls=0, max_body_bytes=100_000, max_mail_bytes=50_000), VirtualClock(START))
     send(made, "GET", b"/apim/outlook/alice/testconnection")
     yield made
     made.state.sandboxes.close()

@@ -23,7 +23,7 @@ from emulator.clock import SystemClock, VirtualClock
 from emulator.mailbox import callbacks, event_triggers
 from emulator.sandbox import Sandboxes
 from emulator.server import pushing
-from emulator.server.webhooks import Webhooks
+from emulator.server.webhooks import Courier, Webhooks
 from emulator.serving import config_of
 from emulator.settings import Settings
 
@@ -261,7 +261,7 @@ def test_who_has_ended_calls_nobody(listener, ends) -> None:
         else:
             await webhooks.close()
         await asyncio.sleep(0.05)
-        left, due = len(asyncio.all_tasks()), len(sandbox.due)
+        left, due = len(asyncio.all_tasks()), sum(isinstance(one, Courier) for one in sandbox.due)
         await webhooks.close()
         sandboxes.close()
         return under_way, left, due
