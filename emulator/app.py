@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -24,12 +24,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     `clock` replaces the system's for every sandbox. The app's `state.sandboxes` is the registry behind it.
     """
     settings = settings or Settings()
-    sandboxes = Sandboxes(settings, clock)
-    for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
-        # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
-        if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
-            sandboxes.seed(sandboxes.default, seed, connection_id)
-
+    sandboxes = _seeded(settings, clock)
     webhooks = Webhooks(sandboxes)
 
     @asynccontextmanager
@@ -54,3 +49,15 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     )
     app.state.sandboxes = sandboxes
     return app
+
+
+def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
+    sandboxes = Sandboxes(settings, clock)
+    with ExitStack() as undo:
+        undo.callback(sandboxes.close)
+        for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
+            # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
+            if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
+                sandboxes.seed(sandboxes.default, seed, connection_id)
+        undo.pop_all()
+    return sandboxes
