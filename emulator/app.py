@@ -14,6 +14,7 @@ from emulator.operations import OPERATIONS
 from emulator.sandbox import Sandboxes
 from emulator.server.admin import admin_routes
 from emulator.server.connector import Connector
+from emulator.server.doors import Doors
 from emulator.server.webhooks import Webhooks
 from emulator.settings import Settings
 
@@ -37,13 +38,14 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     app = Starlette(
         routes=admin_routes(sandboxes, webhooks),
         middleware=[
+            Middleware(Doors, sandboxes=sandboxes),
             Middleware(
                 Connector,
                 operations=OPERATIONS,
                 sandboxes=sandboxes,
                 settings=settings,
                 wrappers=(webhooks.waking, webhooks.validating),
-            )
+            ),
         ],
         lifespan=lifespan,
     )

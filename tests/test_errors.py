@@ -22,6 +22,11 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InternalError": (),
     "MethodNotAllowed": ("PUT", ["POST", "GET"]),
     "BodyTooLarge": (100,),
+    "HeaderRequired": ("x-a", "something"),
+    "ForeignUrl": ("The header 'x-a'", "lead here", "http://x"),
+    "UnknownMethod": ("The header 'x-a'", ["GET", "POST"], "DANCE"),
+    "MissingApiVersion": (),
+    "AuthenticationFailed": (),
 }
 
 

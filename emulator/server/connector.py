@@ -39,9 +39,9 @@ from emulator.wire.body import BodyReader, reader_of
 from emulator.wire.mail import Binary
 
 PREFIX = b"/apim/outlook/"
-_JSON = [(b"content-type", b"application/json; charset=utf-8")]
+JSON = [(b"content-type", b"application/json; charset=utf-8")]
 # Of what recorded answers carry, the part that a client could lean on.
-_COMMON = [
+COMMON = [
     (b"cache-control", b"no-store, no-cache"),
     (b"pragma", b"no-cache"),
     (b"expires", b"-1"),
@@ -82,7 +82,7 @@ class Connector:
         exchange = Exchange(scope, receive)
         answer = await self._answer(exchange)
         clock = exchange.sandbox.clock if exchange.sandbox else self._sandboxes.clock_of(None, exchange.connection_id)
-        await send_answer(send, answer, [*_COMMON, date_header(clock.now())])
+        await send_answer(send, answer, [*COMMON, date_header(clock.now())])
 
     async def _answer(self, exchange: Exchange) -> Answer:
         try:
@@ -113,20 +113,11 @@ class Connector:
         operation, values = self._routes.match(exchange.scope["method"], segments)
         exchange.operation, exchange.path_values = operation, values
         if operation.scope is OperationScope.CONNECTION:
-            self._authorize(exchange)
+            authorize(exchange, self._settings.authorization)
         if not operation.served:
             raise NotServed(operation.id)
         if operation.scope is OperationScope.CONNECTION:
             exchange.connection_id = decode_path_value(values[0], "connectionId")
-
-    def _authorize(self, exchange: Exchange) -> None:
-        wanted = self._settings.authorization
-        if wanted == "none":
-            return
-        scheme, _, credential = (exchange.header("authorization") or "").partition(" ")
-        credential = credential.strip()
-        if scheme.lower() not in ("bearer", "key") or not credential or wanted not in ("any", credential):
-            raise Unauthorized()
 
     async def _run(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
@@ -161,7 +152,7 @@ class Connector:
 
     def _refusal(self, exchange: Exchange, error: ConnectorError) -> Answer:
         request_id = (exchange.header("x-ms-client-request-id") or self._made_up_id())[:200]
-        headers = [*_JSON]
+        headers = [*JSON]
         if isinstance(error, MethodNotAllowed):
             headers.append((b"allow", error.allow.encode("ascii")))
         body = error_body(error, request_id, self._made_up_id(), self._settings.source)
@@ -221,7 +212,7 @@ class _Endpoint:
             return shown if shown.status else shown._replace(status=operation.success)
         if isinstance(shown, Binary):
             return Answer(operation.success, shown.content, [(b"content-type", shown.content_type.encode("latin-1"))])
-        return Answer(operation.success, orjson.dumps(shown), _JSON)
+        return Answer(operation.success, orjson.dumps(shown), JSON)
 
 
 def _completed(reply: Reply[Any], exchange: Exchange) -> Answer:
@@ -236,7 +227,7 @@ def _completed(reply: Reply[Any], exchange: Exchange) -> Answer:
         name: _placed(value, exchange).decode("latin-1") if isinstance(value, str) and value.startswith(ROOT) else value
         for name, value in reply.body.items()
     }
-    return Answer(status, orjson.dumps(body), [*_JSON, *headers])
+    return Answer(status, orjson.dumps(body), [*JSON, *headers])
 
 
 def _placed(text: str, exchange: Exchange) -> bytes:
@@ -245,6 +236,16 @@ def _placed(text: str, exchange: Exchange) -> bytes:
     host = exchange.header("host") or "localhost"
     root = f"{exchange.scope['scheme']}://{host}{PREFIX.decode('ascii')}{exchange.connection_id}"
     return (root + text.removeprefix(ROOT)).encode("latin-1")
+
+
+def authorize(exchange: Exchange, wanted: str) -> None:
+    """Hold a request to the credential that the settings demand. Raises Unauthorized."""
+    if wanted == "none":
+        return
+    scheme, _, credential = (exchange.header("authorization") or "").partition(" ")
+    credential = credential.strip()
+    if scheme.lower() not in ("bearer", "key") or not credential or wanted not in ("any", credential):
+        raise Unauthorized()
 
 
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
