@@ -13,6 +13,7 @@ from emulator.clock import Clock
 from emulator.operations import OPERATIONS
 from emulator.sandbox import Sandboxes
 from emulator.server.admin import admin_routes
+from emulator.server.admin_gate import Gate
 from emulator.server.connector import Connector
 from emulator.server.doors import Doors
 from emulator.server.webhooks import Webhooks
@@ -25,6 +26,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     `clock` replaces the system's for every sandbox. The app's `state.sandboxes` is the registry behind it.
     """
     settings = settings or Settings()
+    gate = Gate(settings.admin_token)
     sandboxes = _seeded(settings, clock)
     webhooks = Webhooks(sandboxes)
 
@@ -36,7 +38,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         sandboxes.close()
 
     app = Starlette(
-        routes=admin_routes(sandboxes, webhooks),
+        routes=admin_routes(sandboxes, webhooks, gate),
         middleware=[
             Middleware(Doors, sandboxes=sandboxes),
             Middleware(

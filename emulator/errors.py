@@ -12,7 +12,8 @@ ConnectorError                400
 │   ├── UnknownMethod         400  ErrorInvalidRequest
 │   └── MissingApiVersion     400  MissingApiVersionParameter
 ├── Unauthorized              401
-│   └── AuthenticationFailed  401  AuthenticationFailed
+│   ├── AuthenticationFailed  401  AuthenticationFailed
+│   └── AdminTokenRequired    401  Unauthorized
 ├── AccessDenied              403  ErrorAccessDenied
 │   ├── SendAsDenied          403  ErrorSendAsDenied
 │   └── BadSignature          403  ErrorAccessDenied
@@ -164,6 +165,17 @@ class AuthenticationFailed(Unauthorized):
         super().__init__(
             "Authentication failed. The 'Authorization' header is missing, or holds no credential that is taken here."
         )
+
+
+class AdminTokenRequired(Unauthorized):
+    """A call to the admin API without the token it is kept by, or with another; the token itself is never shown."""
+
+    code = "Unauthorized"
+
+    def __init__(
+        self, message: str = "The admin API needs its token here: send the header 'Authorization: Bearer TOKEN'."
+    ) -> None:
+        super().__init__(message)
 
 
 class AccessDenied(ConnectorError):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 import uvicorn
 from starlette.applications import Starlette
@@ -144,11 +145,22 @@ def _listening(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        _check_reach(listener, settings)
         listener.listen(2048)
     except OSError as error:
         listener.close()
         raise OSError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
-    except OverflowError as error:
+    except (OverflowError, ValueError) as error:
         listener.close()
         raise ValueError(str(error)) from error
     return listener
+
+
+def _check_reach(listener: socket.socket, settings: Settings) -> None:
+    """Raises ValueError where others than this machine could use the admin API, and no token keeps them from it."""
+    address = listener.getsockname()[0]
+    if not settings.admin_token and not ip_address(address).is_loopback:
+        raise ValueError(
+            f"listening on {address} opens the admin API to other machines:"
+            " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+        )
