@@ -5,8 +5,15 @@ ConnectorError                400
 │   ├── InvalidRecipients     400  ErrorInvalidRecipients
 │   ├── InvalidId             400  ErrorInvalidIdMalformed
 │   ├── MessageTooLarge       400  ErrorMessageSizeExceeded
-│   └── EncryptedReply        400  ErrorInvalidOperation
+│   ├── EncryptedReply        400  ErrorInvalidOperation
+│   ├── HeaderRequired        400  ErrorInvalidRequest
+│   ├── ContentHeader         400  ErrorInvalidRequest
+│   ├── ForeignUrl            400  ErrorInvalidRequest
+│   ├── UnknownMethod         400  ErrorInvalidRequest
+│   └── MissingApiVersion     400  MissingApiVersionParameter
 ├── Unauthorized              401
+│   ├── AuthenticationFailed  401  AuthenticationFailed
+│   └── AdminTokenRequired    401  Unauthorized
 ├── AccessDenied              403  ErrorAccessDenied
 │   ├── SendAsDenied          403  ErrorSendAsDenied
 │   └── BadSignature          403  ErrorAccessDenied
@@ -119,14 +126,77 @@ class EncryptedReply(InvalidRequest):
         super().__init__("The request has failed. Replying to an encrypted message isn't supported.")
 
 
+class HeaderRequired(InvalidRequest):
+    """A call that leaves out a header by which it says what it wants."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        super().__init__(f"The header '{name}' is required: it holds {meaning}.")
+
+
+class ContentHeader(InvalidRequest):
+    """A request inside a call that describes its own body by headers: refused (recorded), the text is inferred."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The property 'request.headers' must not hold '{name[:100]}': no Content header is taken here."
+        )
+
+
+class ForeignUrl(InvalidRequest):
+    """An address that leads to no connection of this connector; `where` is what holds it."""
+
+    def __init__(self, where: str, expected: str, url: str) -> None:
+        super().__init__(f"{where} must {expected}, not '{url[:200]}'.")
+
+
+class UnknownMethod(InvalidRequest):
+    """A method of which no operation of the connector has heard; `where` is what names it."""
+
+    def __init__(self, where: str, methods: Iterable[str], given: str) -> None:
+        super().__init__(f"{where} must be one of {', '.join(methods)}, not '{given[:20]}'.")
+
+
+class MissingApiVersion(InvalidRequest):
+    """A call to the management API that does not say of which version; code and text are the API's own."""
+
+    code = "MissingApiVersionParameter"
+
+    def __init__(self) -> None:
+        super().__init__("The api-version query parameter (?api-version=) is required for all requests.")
+
+
 class Unauthorized(ConnectorError):
     """No usable credential."""
 
     status = 401
-    code = None
+    code: str | None = None
+
+    def __init__(
+        self, message: str = "The connection does not contain an access token. Please edit the connection and login."
+    ) -> None:
+        super().__init__(message)
+
+
+class AuthenticationFailed(Unauthorized):
+    """No usable credential in a call to the management API; the code is the API's own, the text inferred."""
+
+    code = "AuthenticationFailed"
 
     def __init__(self) -> None:
-        super().__init__("The connection does not contain an access token. Please edit the connection and login.")
+        super().__init__(
+            "Authentication failed. The 'Authorization' header is missing, or holds no credential that is taken here."
+        )
+
+
+class AdminTokenRequired(Unauthorized):
+    """A call to the admin API without the token it is kept by, or with another; the token itself is never shown."""
+
+    code = "Unauthorized"
+
+    def __init__(
+        self, message: str = "The admin API needs its token here: send the header 'Authorization: Bearer TOKEN'."
+    ) -> None:
+        super().__init__(message)
 
 
 class AccessDenied(ConnectorError):

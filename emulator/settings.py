@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 ENVIRONMENT_PREFIX = "OUTLOOK_EMULATOR_"
 
 
-def _setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help, "choices": choices})
+def _setting(default: Any, help: str, choices: tuple[str, ...] = (), secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": help, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,11 @@ class Settings:
     seed: str = _setting("", "sample mailboxes to load at start, by name or folder, split by commas")
     authorization: str = _setting(
         "any", "credential to demand: `any` Bearer or Key, `none`, or the exact text after the scheme"
+    )
+    admin_token: str = _setting(
+        "",
+        "bearer token that the admin API demands; must be set to listen beyond this machine",
+        secret=True,
     )
     unknown_connections: str = _setting(
         "create", "what a connection id not seen before leads to: a new mailbox, or 404", ("create", "refuse")

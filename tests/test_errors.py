@@ -36,6 +36,11 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "TimedOut": (),
     "TokenExpired": (),
     "Injected": (400, Form.CONNECTOR, "Anything", "Any"),
+    "HeaderRequired": ("x-a", "something"),
+    "ForeignUrl": ("The header 'x-a'", "lead here", "http://x"),
+    "UnknownMethod": ("The header 'x-a'", ["GET", "POST"], "DANCE"),
+    "MissingApiVersion": (),
+    "AuthenticationFailed": (),
 }
 
 

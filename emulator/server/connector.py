@@ -31,9 +31,9 @@ from emulator.operations.operation import Kind, Operation
 from emulator.operations.operation import Scope as OperationScope
 from emulator.sandbox import Sandbox, Sandboxes
 from emulator.server.breaking import HungUp, send_broken
-from emulator.server.exchange import JSON, Answer, Exchange, Handler, Wrapper, date_header, send_answer
+from emulator.server.exchange import JSON, Answer, Exchange, Handler, Request, Wrapper, date_header, send_answer
 from emulator.server.polling import cursor_of, polled
-from emulator.server.query import QueryReader
+from emulator.server.query import QueryReader, pairs
 from emulator.server.refusals import refusal
 from emulator.server.routes import Routes, decode_path_value
 from emulator.settings import Settings
@@ -46,7 +46,7 @@ PREFIX = b"/apim/outlook/"
 _LOST = "lost"
 """How an answer left that could not be sent."""
 # Of what recorded answers carry, the part that a client could lean on.
-_COMMON = [
+COMMON = [
     (b"cache-control", b"no-store, no-cache"),
     (b"pragma", b"no-cache"),
     (b"expires", b"-1"),
@@ -101,7 +101,7 @@ class Connector:
 
     async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> str:
         clock = exchange.sandbox.clock if exchange.sandbox else self._sandboxes.clock_of(None, exchange.connection_id)
-        common = [*_COMMON, date_header(clock.now())]
+        common = [*COMMON, date_header(clock.now())]
         if answer.breaks is None:
             return await send_answer(send, answer, common)
         return await send_broken(exchange.scope, exchange.receive, send, answer, common, exchange.world)
@@ -133,21 +133,22 @@ class Connector:
         operation, values = self._routes.match(exchange.scope["method"], segments)
         exchange.operation, exchange.path_values = operation, values
         if operation.scope is OperationScope.CONNECTION:
-            self._authorize(exchange)
+            authorize(exchange, self._settings.authorization)
         if not operation.served:
             raise NotServed(operation.id)
         if operation.scope is OperationScope.CONNECTION:
             exchange.connection_id = decode_path_value(values[0], "connectionId")
             exchange.world = self._sandboxes.world_of(exchange.connection_id)
+        elif operation.place_of is not None:
+            exchange.world = self._world_behind(operation.place_of, exchange.scope["query_string"])
 
-    def _authorize(self, exchange: Exchange) -> None:
-        wanted = self._settings.authorization
-        if wanted == "none":
-            return
-        scheme, _, credential = (exchange.header("authorization") or "").partition(" ")
-        credential = credential.strip()
-        if scheme.lower() not in ("bearer", "key") or not credential or wanted not in ("any", credential):
-            raise Unauthorized()
+    def _world_behind(self, place_of: Callable[[str], tuple[str, int]], query: bytes) -> Sandbox:
+        """The sandbox that the `state` of a link names; the default one where it names none."""
+        try:
+            name, _ = place_of(dict(reversed(pairs(query))).get("state", ""))
+        except ConnectorError:
+            return self._sandboxes.default
+        return self._sandboxes.get(name) or self._sandboxes.default
 
     async def _run(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
@@ -189,6 +190,16 @@ class Connector:
 
     def _made_up_id(self) -> str:
         return str(UUID(int=self._chance.getrandbits(128), version=4))
+
+
+def authorize(request: Request, wanted: str) -> None:
+    """Hold a request to the credential that the settings demand. Raises Unauthorized."""
+    if wanted == "none":
+        return
+    scheme, _, credential = (request.header("authorization") or "").partition(" ")
+    credential = credential.strip()
+    if scheme.lower() not in ("bearer", "key") or not credential or wanted not in ("any", credential):
+        raise Unauthorized()
 
 
 class _Endpoint:

@@ -34,64 +34,16 @@ class Answer(NamedTuple):
     breaks: str | None = None
 
 
-class Exchange:
-    """What is known of a request; filled in as it is routed. Lives as long as the request.
+class Request:
+    """What came in: headers, and a body that is read when somebody asks for it. Lives as long as the request."""
 
-    Row, connection id and the `world` that counts and judges the call are known before the handlers; the sandbox, its
-    `owner` and `now` (its clock, read once, in microseconds since 1970) only when the row runs. A `refusal` is why
-    there is nothing to run; then what comes after the step that refused stays None.
+    __slots__ = ("_body", "_headers", "receive", "scope")
 
-    `changes` are members of the mailbox's rules that differ for this call, `entry` is what the journal has of it.
-    `is_done` says that the operation ran through, whatever becomes of its answer; `leaving` is called, last one first,
-    with how the answer left.
-    """
-
-    __slots__ = (
-        "_body",
-        "_headers",
-        "_render",
-        "changes",
-        "connection_id",
-        "entry",
-        "is_done",
-        "leaving",
-        "now",
-        "operation",
-        "owner",
-        "path_values",
-        "receive",
-        "refusal",
-        "sandbox",
-        "scope",
-        "world",
-    )
-
-    world: Sandbox
-    sandbox: Sandbox | None
-    owner: Owner | None
-    operation: Operation | None
-    refusal: ConnectorError | None
-    path_values: list[str]
-    connection_id: str | None
-    now: int | None
-
-    def __init__(
-        self, scope: Scope, receive: Receive, world: Sandbox, render: Callable[[Exchange, ConnectorError], Answer]
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
-        self._render = render
-        self.world = world
         self.receive = receive
         self._headers: dict[bytes, bytes] | None = None
         self._body: bytes | None = None
-        self.operation = None
-        self.refusal = None
-        self.path_values = []
-        self.connection_id = self.sandbox = self.owner = self.now = None
-        self.changes: Mapping[str, Any] = {}
-        self.entry: Exchanged | None = None
-        self.is_done = False
-        self.leaving: list[Callable[[str], None]] = []
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""
@@ -105,10 +57,6 @@ class Exchange:
         if self._body is None:
             self._body = await self._read(limit)
         return self._body
-
-    def render(self, error: ConnectorError) -> Answer:
-        """What an error is as an answer to this request."""
-        return self._render(self, error)
 
     @property
     def body_so_far(self) -> bytes:
@@ -128,6 +76,63 @@ class Exchange:
         if self.announced > limit:
             raise BodyTooLarge(limit)
         return await read_body(self.receive, limit)
+
+
+class Exchange(Request):
+    """A request to the connector and what is known of it, filled in as it is routed. Lives as long as the request.
+
+    Row, connection id and the `world` that counts and judges the call are known before the handlers; the sandbox, its
+    `owner` and `now` (its clock, read once, in microseconds since 1970) only when the row runs. A `refusal` is why
+    there is nothing to run; then what comes after the step that refused stays None.
+
+    `changes` are members of the mailbox's rules that differ for this call, `entry` is what the journal has of it.
+    `is_done` says that the operation ran through, whatever becomes of its answer; `leaving` is called, last one first,
+    with how the answer left.
+    """
+
+    __slots__ = (
+        "_render",
+        "changes",
+        "connection_id",
+        "entry",
+        "is_done",
+        "leaving",
+        "now",
+        "operation",
+        "owner",
+        "path_values",
+        "refusal",
+        "sandbox",
+        "world",
+    )
+
+    world: Sandbox
+    sandbox: Sandbox | None
+    owner: Owner | None
+    operation: Operation | None
+    refusal: ConnectorError | None
+    path_values: list[str]
+    connection_id: str | None
+    now: int | None
+
+    def __init__(
+        self, scope: Scope, receive: Receive, world: Sandbox, render: Callable[[Exchange, ConnectorError], Answer]
+    ) -> None:
+        super().__init__(scope, receive)
+        self._render = render
+        self.world = world
+        self.operation = None
+        self.refusal = None
+        self.path_values = []
+        self.connection_id = self.sandbox = self.owner = self.now = None
+        self.changes: Mapping[str, Any] = {}
+        self.entry: Exchanged | None = None
+        self.is_done = False
+        self.leaving: list[Callable[[str], None]] = []
+
+    def render(self, error: ConnectorError) -> Answer:
+        """What an error is as an answer to this request."""
+        return self._render(self, error)
 
 
 Handler = Callable[[Exchange], Awaitable[Answer]]

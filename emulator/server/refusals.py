@@ -7,17 +7,23 @@ from typing import Any
 import orjson
 
 from emulator.errors import ConnectorError, Form, MethodNotAllowed
-from emulator.server.exchange import JSON, Answer
+from emulator.server.exchange import JSON, Answer, RawHeaders
 
 
 def refusal(error: ConnectorError, request_id: str, service_id: str, source: str) -> Answer:
     """The answer that an error is."""
+    body = orjson.dumps(error_body(error, request_id, service_id, source))
+    return Answer(error.status, body, headers_of(error))
+
+
+def headers_of(error: ConnectorError) -> RawHeaders:
+    """The headers that go with a refusal in JSON."""
     headers = [*JSON]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allow.encode("ascii")))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))
-    return Answer(error.status, orjson.dumps(error_body(error, request_id, service_id, source)), headers)
+    return headers
 
 
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:

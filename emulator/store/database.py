@@ -32,6 +32,8 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / ".lock").open("w")
+        # A start that fails half-way lets go of the folder as well.
+        finalize(self, self._file.close)
         try:
             import fcntl
 

@@ -1,0 +1,195 @@
+"""An emulator in a thread of this process: it answers as long as its block lasts, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+import emulator
+from emulator.clock import VirtualClock
+from emulator.serving import running
+from emulator.settings import Settings
+
+CREDENTIAL = {"Authorization": "Bearer token"}
+MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No thread outlives a test, and what was left open shows as the warning that it is."""
+    before = threading.active_count()
+    yield
+    gc.collect()
+    assert before == threading.active_count()
+
+
+def probe(url: str) -> None:
+    """Bring a mailbox for `bob` into being."""
+    httpx.get(f"{url}/apim/outlook/bob/testconnection", headers=CREDENTIAL, trust_env=False).raise_for_status()
+
+
+def status_of(url: str) -> int:
+    return httpx.get(f"{url}/readyz", trust_env=False).status_code
+
+
+def is_gone(url: str) -> bool:
+    """Whether nobody listens there any more."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
+
+
+def test_it_answers_while_the_block_lasts() -> None:
+    """The first request is answered, and after the block there is nobody to ask."""
+    with emulator.running() as served:
+        status = status_of(served.url)
+
+    assert (200, True) == (status, is_gone(served.url))
+    assert served.ca_file is None
+
+
+def test_each_has_a_port_and_a_world_of_its_own() -> None:
+    """Two at a time do not meet, and their registries can be looked at."""
+    with running() as one, running(Settings(seed="empty")) as other:
+        probe(one.url)
+        known = [served.app.state.sandboxes.connection_ids() for served in (one, other)]
+
+    assert [{"bob"}, {"empty"}] == known
+    assert one.url != other.url
+
+
+def test_a_port_that_is_asked_for() -> None:
+    """A port in the settings is the one listened on, and is free again afterwards."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    urls = []
+    for _ in range(2):
+        with running(Settings(port=port)) as served:
+            urls.append(served.url)
+
+    assert [f"http://127.0.0.1:{port}"] * 2 == urls
+
+
+def test_ipv6() -> None:
+    """An address with colons stands in brackets."""
+    with running(Settings(host="::1")) as served:
+        assert status_of(served.url) == 200
+
+    assert served.url.startswith("http://[::1]:")
+
+
+def test_a_clock_is_followed() -> None:
+    """Answers carry the date of the clock that was given."""
+    with running(clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC))) as served:
+        answer = httpx.get(f"{served.url}/readyz", trust_env=False)
+
+    assert answer.headers["date"] == "Tue, 01 Jan 2030 00:00:00 GMT"
+
+
+def test_an_app_of_ones_own() -> None:
+    """An app that is handed in is the one that is served."""
+    app = emulator.create_app(Settings(domain="example.test"))
+    with running(app=app) as served:
+        httpx.get(
+            f"{served.url}/apim/outlook/bob/testconnection", headers=CREDENTIAL, trust_env=False
+        ).raise_for_status()
+        (owner,) = app.state.sandboxes.default.connections().values()
+
+    assert served.app is app
+    assert owner.address == "bob@example.test"
+
+
+def test_a_client_that_stays_connected_holds_nothing_up() -> None:
+    """A connection that is kept open does not keep the block from ending."""
+    with httpx.Client(headers=CREDENTIAL, trust_env=False) as http, running() as served:
+        assert http.post(f"{served.url}/apim/outlook/bob/v2/Mail", json=MAIL).status_code == 200
+
+    assert is_gone(served.url)
+
+
+def test_what_the_block_raises_comes_out() -> None:
+    """An error in the block ends the server, and stays the error that it was."""
+    with pytest.raises(ZeroDivisionError), running() as served:
+        _ = 1 / 0
+
+    assert is_gone(served.url)
+
+
+def test_logging_is_left_alone() -> None:
+    """Whoever starts an emulator in a process keeps its log handlers."""
+    before = [logging.getLogger(name).handlers[:] for name in (None, "uvicorn", "uvicorn.error")]
+    with running():
+        during = [logging.getLogger(name).handlers[:] for name in (None, "uvicorn", "uvicorn.error")]
+
+    assert before == during
+
+
+# What keeps it from starting
+
+
+def test_a_busy_port() -> None:
+    """A port that somebody has is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"^cannot listen on 127.0.0.1:{port}: Address already in use$"):
+            running(Settings(port=port)).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(port=65536), "65535"),
+        (Settings(seed="nothing"), "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+    ],
+)
+def test_settings_that_cannot_be(settings: Settings, expected: str) -> None:
+    """Settings that lead nowhere raise the reason."""
+    with pytest.raises(ValueError, match=expected):
+        running(settings).__enter__()
+
+
+def test_data_that_is_none(tmp_path: Path) -> None:
+    """A data folder that holds no database of ours is named."""
+    (tmp_path / "default.sqlite").write_text("Dear diary, " * 100)
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
+        running(Settings(data=str(tmp_path))).__enter__()
+
+
+def test_a_refused_start_lets_go_of_the_folder(tmp_path: Path) -> None:
+    """After a start that failed, the data folder is free for the next one."""
+    with suppress(ValueError), running(Settings(data=str(tmp_path), seed="nothing")):
+        pass
+    with running(Settings(data=str(tmp_path))) as served:
+        assert status_of(served.url) == 200
+
+
+def test_an_app_that_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
+    """When an app's own start fails, the block never begins, and the log has the reason."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        raise LookupError("no good")
+        yield
+
+    with pytest.raises(RuntimeError, match="did not start"):
+        running(app=Starlette(lifespan=lifespan)).__enter__()
+
+    assert "LookupError: no good" in caplog.text
+
+
+def test_an_app_brings_its_clock() -> None:
+    """A clock beside an app would be of no effect, so it is refused."""
+    app = Starlette()
+    with pytest.raises(ValueError, match=r"^an app has its clock already"):
+        running(clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC)), app=app).__enter__()
