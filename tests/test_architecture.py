@@ -23,7 +23,7 @@ LAYERS = (
     ("wire",),
     ("operations",),
     ("seeds", "seeds_generated"),
-    ("sandbox",),
+    ("sandbox", "sandboxes"),
     ("server",),
     ("app", "serving"),
     ("cli",),
@@ -31,8 +31,14 @@ LAYERS = (
 )
 """From the ground up: a module may import from its own layer and from those below."""
 
-FORBIDDEN = {"wire": ("sandbox", "seeds"), "operations": ("sandbox", "seeds"), "sandbox": ("wire", "operations")}
-"""Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither."""
+FORBIDDEN = {
+    "wire": ("sandbox", "sandboxes", "seeds"),
+    "operations": ("sandbox", "sandboxes", "seeds"),
+    "sandbox": ("sandboxes", "wire", "operations"),
+    "sandboxes": ("wire", "operations"),
+}
+"""Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither,
+nor the registry it is in."""
 
 OUTSIDE = {
     "sqlalchemy": {"store"},

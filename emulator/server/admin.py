@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation, NothingCame
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server import admin_callbacks as callbacks
 from emulator.server import admin_clock as clock
 from emulator.server import admin_items as items

@@ -27,7 +27,8 @@ from emulator.mailbox.mailbox import Caller, Mailbox
 from emulator.mailbox.triggers import Poll
 from emulator.operations.operation import Kind, Operation
 from emulator.operations.operation import Scope as OperationScope
-from emulator.sandbox import Sandbox, Sandboxes
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import Sandboxes
 from emulator.server.exchange import Answer, Exchange, Handler, Wrapper, date_header, send_answer
 from emulator.server.polling import cursor_of, polled
 from emulator.server.query import QueryReader

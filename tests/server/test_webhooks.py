@@ -21,7 +21,7 @@ from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 from emulator.app import create_app
 from emulator.clock import SystemClock, VirtualClock
 from emulator.mailbox import callbacks, event_triggers
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server import pushing
 from emulator.server.webhooks import Webhooks
 from emulator.serving import config_of
