@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from emulator.clock import Clock
 from emulator.operations import OPERATIONS
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server.admin import admin_routes
 from emulator.server.admin_gate import Gate
 from emulator.server.connector import Connector

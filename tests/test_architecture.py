@@ -24,7 +24,7 @@ LAYERS = (
     ("operations",),
     ("seeds", "seeds_generated"),
     ("conduct",),
-    ("sandbox",),
+    ("sandbox", "sandboxes"),
     ("server",),
     ("app", "serving"),
     ("cli",),
@@ -33,12 +33,14 @@ LAYERS = (
 """From the ground up: a module may import from its own layer and from those below."""
 
 FORBIDDEN = {
-    "wire": ("sandbox", "seeds"),
-    "operations": ("sandbox", "seeds"),
-    "sandbox": ("wire", "operations"),
+    "wire": ("sandbox", "sandboxes", "seeds"),
+    "operations": ("sandbox", "sandboxes", "seeds"),
     "conduct": ("store", "mailbox", "wire", "operations", "seeds"),
+    "sandbox": ("sandboxes", "wire", "operations"),
+    "sandboxes": ("wire", "operations"),
 }
-"""Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither."""
+"""Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither,
+nor the registry it is in."""
 
 OUTSIDE = {
     "sqlalchemy": {"store"},

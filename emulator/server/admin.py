@@ -27,7 +27,7 @@ from emulator.errors import (
 )
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server import admin_callbacks as callbacks
 from emulator.server import admin_clock as clock
 from emulator.server import admin_items as items

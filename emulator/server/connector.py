@@ -29,7 +29,8 @@ from emulator.mailbox.mailbox import Caller, Mailbox
 from emulator.mailbox.triggers import Poll
 from emulator.operations.operation import Kind, Operation
 from emulator.operations.operation import Scope as OperationScope
-from emulator.sandbox import Sandbox, Sandboxes
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import Sandboxes
 from emulator.server.breaking import HungUp, send_broken
 from emulator.server.exchange import JSON, Answer, Exchange, Handler, Request, Wrapper, date_header, send_answer
 from emulator.server.polling import cursor_of, polled

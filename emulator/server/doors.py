@@ -25,7 +25,7 @@ from emulator.errors import (
     MissingApiVersion,
     Unauthorized,
 )
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server.connector import COMMON, PREFIX, authorize
 from emulator.server.dynamic_invoke import Heard, ordered, replaying
 from emulator.server.exchange import JSON, Answer, Request, date_header, send_answer

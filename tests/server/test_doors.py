@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from emulator.app import create_app
 from emulator.clock import VirtualClock
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server.doors import Doors
 from emulator.settings import Settings
 from tests.conftest import START, Connection, Server

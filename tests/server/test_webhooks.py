@@ -20,7 +20,7 @@ from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 from emulator import serving
 from emulator.clock import SystemClock, VirtualClock
 from emulator.mailbox import callbacks, event_triggers
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server import pushing
 from emulator.server.webhooks import Courier, Webhooks
 from emulator.settings import Settings
