@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from emulator.app import create_app
 from emulator.clock import Clock
 from emulator.errors import ConnectorError
+from emulator.sandbox import Sandboxes
 from emulator.settings import Settings
 from emulator.store.database import IncompatibleFile
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _ORGANIZATION = "Outlook Connector Emulator"
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
-
 _GOODBYE = 0.05
 """How long an idle client has to answer the end of TLS, in seconds."""
 
@@ -79,12 +79,16 @@ def running(
     """An emulator in a thread of this process; it answers when the block begins, and is gone when it has ended.
 
     It listens on a free port unless `settings` name another than the default one. `clock` replaces the system's for
-    every sandbox; an `app` of one's own is served as it is, so `clock` does not go with it. OSError and ValueError say
-    what keeps it from starting, RuntimeError that the app's own start failed.
+    every sandbox. An `app` of one's own is served as it is and once, since its databases are closed at the end: a
+    clock does not go with it, and of `settings` only those say anything that are about where and how to listen.
+    OSError and ValueError say what keeps it from starting, RuntimeError that the app's own start failed.
     """
     if app is not None and clock is not None:
         raise ValueError("an app has its clock already: give create_app the clock, and running the app")
-    settings = settings or Settings()
+    own = _settings_of(app)
+    settings = settings or own
+    if app is not None:
+        settings = replace(settings, admin_token=own.admin_token)
     if settings.port == Settings().port:
         settings = replace(settings, port=0)
     with _listening(settings) as listener, _certified(settings) as tls:
@@ -173,6 +177,12 @@ def _in_thread(config: uvicorn.Config, listener: socket.socket) -> Iterator[None
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _settings_of(app: Starlette | None) -> Settings:
+    """The settings that an app was made with, as far as it was made by `create_app`."""
+    sandboxes: Sandboxes | None = getattr(app.state, "sandboxes", None) if app is not None else None
+    return Settings() if sandboxes is None else sandboxes.settings
 
 
 def _created(settings: Settings, clock: Clock | None = None) -> Starlette:

@@ -301,6 +301,23 @@ def test_an_app_that_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
     assert "LookupError: no good" in caplog.text
 
 
+def test_an_app_listens_as_it_was_made_to() -> None:
+    """Without more words an app is served by the settings that it was made with."""
+    with running(app=emulator.create_app(Settings(host="127.0.0.2"))) as served:
+        assert served.url.startswith("http://127.0.0.2:")
+
+
+def test_an_app_without_a_token_is_not_opened_to_others() -> None:
+    """What counts beyond this machine is the token of the app that is served, not one that it has never heard of."""
+    app = emulator.create_app()
+    with pytest.raises(ValueError, match=r"^listening on 0\.0\.0\.0 opens the admin API to other machines"):
+        running(Settings(host="0.0.0.0", admin_token="secret"), app=app).__enter__()
+    with running(Settings(host="0.0.0.0"), app=emulator.create_app(Settings(admin_token="secret"))) as served:
+        answer = httpx.get(f"{served.url}/_emulator/api/sandboxes", trust_env=False)
+
+    assert answer.status_code == 401
+
+
 def test_an_app_brings_its_clock() -> None:
     """A clock beside an app would be of no effect, so it is refused."""
     app = Starlette()
