@@ -63,6 +63,7 @@ def _serve_command(commands: Any) -> None:
             dest=option.name,
             metavar=option.name.upper(),
             help=f"{option.help} (default {option.default!r}; ${option.variable})".replace("%", "%%"),
+            **({"nargs": "?", "const": "yes"} if option.is_switch else {}),
         )
     serve.set_defaults(run=_serve)
 

@@ -20,6 +20,10 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(4365, "port to listen on; 0 picks a free one")
+    tls: str = _setting("no", "whether to serve https, with a certificate made at start", ("no", "yes"))
+    tls_ca_file: str = _setting(
+        "", "file to write the certificate to that clients have to trust; empty: a temporary one, removed at stop"
+    )
     data: str = _setting("", "folder for one SQLite file a sandbox; empty keeps everything in memory")
     seed: str = _setting("", "sample mailboxes to load at start, by name or folder, split by commas")
     authorization: str = _setting(
@@ -96,6 +100,11 @@ class Option(NamedTuple):
     @property
     def variable(self) -> str:
         return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether its flag may stand alone, and then means yes."""
+        return self.choices == ("no", "yes")
 
     def read(self, text: str) -> Any:
         """The value that `text` stands for. Raises ValueError."""

@@ -48,6 +48,7 @@ OUTSIDE = {
     "sqlite3": {"store"},
     "starlette": {"server", "app", "serving"},
     "uvicorn": {"serving"},
+    "trustme": {"serving"},
     "pytest": {"pytest_plugin"},
     "httpx": {"server"},
     "pydantic": {"wire"},

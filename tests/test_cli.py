@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,16 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 READY = re.compile(r"outlook-emulator ready url=(http://\S+) store=(.+)\n")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 HEAVY = {"starlette", "uvicorn", "pydantic", "sqlmodel", "sqlalchemy", "orjson", "faker"}
-UNUSED = {"sqlalchemy", "sqlmodel", "faker", "email.policy", "emulator.mailbox.mime", "jinja2"}
+UNUSED = {
+    "trustme",
+    "cryptography",
+    "sqlalchemy",
+    "sqlmodel",
+    "faker",
+    "email.policy",
+    "emulator.mailbox.mime",
+    "jinja2",
+}
 UNUSED |= {"icalendar", "vobject", "odata_query", "dateutil", "tzlocal"}
 CHOSEN = {
     *("SendEmail", "SendEmailV2", "GetEmails", "GetEmailsV2", "GetEmail", "DeleteEmail", "Move", "Flag", "MarkAsRead"),
@@ -180,6 +190,8 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
         ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (["--tls", "maybe"], {}, "OUTLOOK_EMULATOR_TLS must be one of no, yes, not 'maybe'"),
+        (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
         (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
     ],
@@ -228,6 +240,27 @@ def test_serve_with_an_admin_token(given: str) -> None:
 
     assert [401, 401, 200] == [one.status_code for one in answers]
     assert secret not in "".join([line, *rest, *(one.text for one in answers)])
+
+
+@pytest.mark.parametrize("given", [["--tls"], ["--tls", "yes"], []], ids=" ".join)
+def test_serve_with_tls(given: list[str]) -> None:
+    """With TLS the line names an https address and the file to trust for it, which goes when the server does."""
+    variables = {} if given else {"OUTLOOK_EMULATOR_TLS": "yes"}
+    with serving(*given, "--port", "0", **variables) as (process, line):
+        found = re.fullmatch(r"outlook-emulator ready url=(https://127.0.0.1:\d+) store=memory ca=(/.+)\n", line)
+        assert found is not None, line
+        context = ssl.create_default_context(cafile=found[2])
+        answer = httpx.get(f"{found[1]}/readyz", verify=context, trust_env=False)
+        process.terminate()
+        rest = process.communicate()
+
+    assert (200, 0, ("", ""), False) == (answer.status_code, process.returncode, rest, Path(found[2]).exists())
+
+
+def test_serve_without_tls() -> None:
+    """What the environment says, a flag takes back."""
+    with serving("--port", "0", "--tls", "no", OUTLOOK_EMULATOR_TLS="yes") as (_, line):
+        assert READY.fullmatch(line), line
 
 
 def test_serve_refuses_a_busy_port(closed_port: int) -> None:
@@ -436,7 +469,8 @@ def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert stopped.value.code == 0
     for one in options():
-        assert f"{one.flag} {one.name.upper()}" in text
+        value = f"[{one.name.upper()}]" if one.is_switch else one.name.upper()
+        assert f"{one.flag} {value}" in text
         assert re.search(rf"\(default {re.escape(repr(one.default))};\s?\${one.variable}\)", text)
 
 

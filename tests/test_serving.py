@@ -6,9 +6,11 @@ import gc
 import logging
 import re
 import socket
+import ssl
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from starlette.applications import Starlette
 
 import emulator
 from emulator.clock import VirtualClock
-from emulator.serving import running
+from emulator.serving import Running, running
 from emulator.settings import Settings
 
 CREDENTIAL = {"Authorization": "Bearer token"}
@@ -135,6 +137,117 @@ def test_logging_is_left_alone() -> None:
     assert before == during
 
 
+# TLS
+
+
+def trusting(served: Running) -> httpx.Client:
+    """A client that trusts the emulator's certificate and no other."""
+    assert served.ca_file is not None
+    context = ssl.create_default_context(cafile=served.ca_file)
+    return httpx.Client(base_url=served.url, headers=CREDENTIAL, verify=context, trust_env=False)
+
+
+def certificates(file: str | Path) -> list[str]:
+    """What kinds of things a PEM file holds."""
+    return re.findall(r"-----BEGIN (.*)-----", Path(file).read_text())
+
+
+def test_https() -> None:
+    """Whoever trusts the file is served, and every address that an answer names is https as well."""
+    with running(Settings(tls="yes")) as served, trusting(served) as http:
+        sent = http.post("/apim/outlook/bob/v2/Mail", json=MAIL)
+        poll = http.get("/apim/outlook/bob/v2/Mail/OnNewEmail")
+        again = http.get(poll.headers["location"])
+        order = {"NotificationUrl": "http://127.0.0.1:1/x"}
+        subscription = http.post("/apim/outlook/bob/MailSubscriptionPoke/$subscriptions", json=order)
+        connection = http.post("/_emulator/api/sandboxes/default/connections", json={"id": "eve"}).json()
+
+    assert served.url.startswith("https://127.0.0.1:")
+    assert [200, 202, 202] == [one.status_code for one in (sent, poll, again)]
+    named = [poll.headers["location"], subscription.headers["location"], connection["runtimeUrl"]]
+    assert [] == [one for one in named if not one.startswith(f"{served.url}/apim/outlook/")]
+
+
+def test_names_of_the_certificate() -> None:
+    """The certificate is for this machine by each of its names and addresses, and for nobody else."""
+    with running(Settings(tls="yes", host="127.0.0.2")) as served:
+        context = ssl.create_default_context(cafile=served.ca_file)
+
+        def shake_hands(name: str) -> None:
+            address = ("127.0.0.2", int(served.url.rpartition(":")[2]))
+            with socket.create_connection(address) as plain, context.wrap_socket(plain, server_hostname=name):
+                pass
+
+        for name in ("localhost", "127.0.0.1", "::1", "127.0.0.2", socket.gethostname()):
+            shake_hands(name)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            shake_hands("example.com")
+
+
+@pytest.mark.parametrize("name", ["no_name_of_dns", "", "x" * 70])
+def test_a_machine_whose_name_no_certificate_holds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A machine may have a name that DNS knows nothing of; it is served without it."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    with running(Settings(tls="yes")) as served, trusting(served) as http:
+        assert http.get("/readyz").status_code == 200
+
+
+def test_a_client_that_does_not_trust_it() -> None:
+    """Each start makes a certificate of its own, so nobody who does not know it is served."""
+    with running(Settings(tls="yes")) as other, running(Settings(tls="yes")) as served:
+        stranger = ssl.create_default_context(cafile=other.ca_file)
+        for context in (stranger, ssl.create_default_context()):
+            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                httpx.get(served.url, verify=context, trust_env=False)
+
+
+def test_plain_http_is_not_spoken() -> None:
+    """Who speaks http to an emulator that serves https gets no answer, and does no harm."""
+    with running(Settings(tls="yes")) as served, trusting(served) as http:
+        with pytest.raises(httpx.TransportError):
+            status_of(served.url.replace("https:", "http:"))
+        assert http.get("/readyz").status_code == 200
+
+
+def test_no_key_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it serves there is one file, a certificate; afterwards there is none."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with running(Settings(tls="yes")) as served:
+        (file,) = tmp_path.iterdir()
+        kinds = certificates(file)
+
+    assert (str(file), ["CERTIFICATE"], []) == (served.ca_file, kinds, list(tmp_path.iterdir()))
+
+
+def test_a_file_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in the settings is written anew at each start, named in full, and kept."""
+    monkeypatch.chdir(tmp_path)
+    texts = []
+    for _ in range(2):
+        with running(Settings(tls="yes", tls_ca_file="ca.pem")) as served, trusting(served) as http:
+            assert http.get("/readyz").status_code == 200
+        texts.append((tmp_path / "ca.pem").read_text())
+
+    assert served.ca_file == str(tmp_path / "ca.pem")
+    assert (["CERTIFICATE"], True) == (certificates(tmp_path / "ca.pem"), texts[0] != texts[1])
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """Where the file cannot be, there is no server, and the error says which one."""
+    file = tmp_path / "nowhere" / "ca.pem"
+    with pytest.raises(OSError, match=f"^cannot write the certificate to {file}: No such file or directory$"):
+        running(Settings(tls="yes", tls_ca_file=str(file))).__enter__()
+
+
+def test_a_tls_client_that_stays_connected_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that keeps its connection and looks away does not keep the block from ending."""
+    with ExitStack() as clients, running(Settings(tls="yes")) as served:
+        http = clients.enter_context(trusting(served))
+        assert http.get("/readyz").status_code == 200
+
+    assert ("", True) == (caplog.text, is_gone(served.url))
+
+
 # What keeps it from starting
 
 
@@ -186,6 +299,23 @@ def test_an_app_that_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
         running(app=Starlette(lifespan=lifespan)).__enter__()
 
     assert "LookupError: no good" in caplog.text
+
+
+def test_an_app_listens_as_it_was_made_to() -> None:
+    """Without more words an app is served by the settings that it was made with."""
+    with running(app=emulator.create_app(Settings(host="127.0.0.2"))) as served:
+        assert served.url.startswith("http://127.0.0.2:")
+
+
+def test_an_app_without_a_token_is_not_opened_to_others() -> None:
+    """What counts beyond this machine is the token of the app that is served, not one that it has never heard of."""
+    app = emulator.create_app()
+    with pytest.raises(ValueError, match=r"^listening on 0\.0\.0\.0 opens the admin API to other machines"):
+        running(Settings(host="0.0.0.0", admin_token="secret"), app=app).__enter__()
+    with running(Settings(host="0.0.0.0"), app=emulator.create_app(Settings(admin_token="secret"))) as served:
+        answer = httpx.get(f"{served.url}/_emulator/api/sandboxes", trust_env=False)
+
+    assert answer.status_code == 401
 
 
 def test_an_app_brings_its_clock() -> None:
