@@ -31,7 +31,8 @@ class Given(NamedTuple):
 class Effect:
     """What happens to a call. One that changes nothing lets the call work.
 
-    `answer` takes the place of the operation's, `after` says that the operation is run all the same. `delay` is in
+    `answer` takes the place of the operation's, for calls of the `families` only where some are named; `after` says
+    that the operation is run all the same. `delay` is in
     microseconds, by the sandbox's clock or in real time. `breaks` is how the answer is kept from arriving whole.
     `changes` are members of the mailbox's rules that differ for this call. `holds` keeps what a trigger found back for
     so many microseconds.
@@ -40,6 +41,7 @@ class Effect:
     fault: str | None = None
     answer: ConnectorError | Given | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    families: frozenset[str] = frozenset()
     after: bool = False
     delay: int = 0
     in_real_time: bool = False

@@ -129,7 +129,9 @@ def touch(mailbox: Mailbox, message: Message, statement: str, **values: object) 
 
 
 def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentFacts]:
-    return [one for one in files_of(mailbox, message.content_id) if not one.skipped]
+    shown = [one for one in files_of(mailbox, message.content_id) if not one.skipped]
+    hides = mailbox.rules.hides
+    return shown if hides is None else [one for one in shown if not hides(one.name)]
 
 
 def _by_message_id(mailbox: Mailbox, internet_message_id: str) -> Message:

@@ -17,6 +17,7 @@ class Rules:
 
     `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives new events ids of the old style. Links in
     mails need `sandbox`, the name of the world, and `public_url`, where others reach it; empty: where the caller does.
+    `hides` tells by its name which attachment is not shown.
     """
 
     max_mail_bytes: int = 50 * 1024 * 1024
@@ -30,6 +31,7 @@ class Rules:
     sandbox: str = "default"
     public_url: str = ""
     callback_hosts: frozenset[str] = frozenset()
+    hides: Callable[[str], bool] | None = None
 
 
 class Caller:

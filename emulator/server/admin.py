@@ -171,7 +171,7 @@ async def _answer(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb
     if verb.mime_query and request.headers.get("content-type", "").lower().startswith(MIME):
         asked = verb.mime_query
     elif verb.accepts:
-        body = reader_of(verb.accepts).read(raw or b"{}")
+        body = reader_of(verb.accepts, strict=verb.strict).read(raw or b"{}")
     query = QueryReader(parameters_of(asked)).read(request.scope["query_string"], request.headers.get) if asked else {}
     result = verb.run(Call(sandboxes, request, raw, body, query, webhooks))
     if isawaitable(result):

@@ -60,7 +60,7 @@ class Verb:
 
     `query` declares the parameters of its query. `mime_query` lets the body be a whole mail instead of JSON, and
     declares the parameters that go with one; `accepts_type` is the media type of a body that is a file, `answers_type`
-    that of an answer that is one.
+    that of an answer that is one. A `strict` row refuses members that the shape of its body does not have.
     """
 
     id: str
@@ -75,6 +75,7 @@ class Verb:
     mime_query: type | None = None
     accepts_type: str | None = None
     answers_type: str = MIME
+    strict: bool = False
 
 
 def read_instant(text: str, member: str) -> int:

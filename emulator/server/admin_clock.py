@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-
 from emulator.clock import SandboxClock, moment
 from emulator.errors import Conflict, InvalidRequest
 from emulator.server import admin_shapes as shapes
 from emulator.server.admin_call import Call, Verb, read_instant
-
-_DAYS = r"(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
-_SECONDS = r"(?P<seconds>[0-9]{1,15}(?:\.[0-9]{1,9})?)"
-_TIME = rf"(?:(?P<hours>[0-9]{{1,9}})H)?(?:(?P<minutes>[0-9]{{1,9}})M)?(?:{_SECONDS}S)?"
-# In ISO 8601 an M before the T would be months, which have no length: they match none of these.
-_DURATIONS = [
-    re.compile(one, re.IGNORECASE) for one in (rf"P(?=.){_DAYS}(?:T(?=.){_TIME})?", rf"(?=.){_DAYS}{_TIME}", _SECONDS)
-]
-_MICROSECOND = timedelta(microseconds=1)
+from emulator.server.durations import read_duration
 
 
 def get_clock(call: Call) -> shapes.ClockFacts:
@@ -47,7 +36,7 @@ def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
     if "set" in order:
         to = read_instant(order["set"], "set")
     elif "advance" in order:
-        to = clock.now() + _duration(order["advance"])
+        to = clock.now() + read_duration(order["advance"], "advance")
     else:
         return None
     try:
@@ -56,19 +45,6 @@ def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
         refusal = Conflict if to < clock.now() else InvalidRequest
         raise refusal(f"The clock stays where it is: {error}.") from None
     return to
-
-
-def _duration(text: str) -> int:
-    """A duration in microseconds. Raises InvalidRequest."""
-    found = next(filter(None, (one.fullmatch(text.strip()) for one in _DURATIONS)), None)
-    try:
-        if found is not None:
-            given = {unit: float(amount) for unit, amount in found.groupdict().items() if amount}
-            return timedelta(**given) // _MICROSECOND
-    except OverflowError:
-        pass
-    wanted = "like PT1H30M or 1h30m, or a number of seconds"
-    raise InvalidRequest(f"'advance' must be a duration {wanted}, not '{text[:50]}'.")
 
 
 def _facts(clock: SandboxClock) -> shapes.ClockFacts:

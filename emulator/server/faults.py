@@ -66,7 +66,9 @@ async def _suffer(exchange: Exchange, effect: Effect, handler: Handler) -> Answe
     exchange.changes = effect.changes
     answer = await handler(exchange) if effect.after else None
     async with _delayed(exchange.world, effect):
-        if effect.answer is not None:
+        operation = exchange.operation
+        spared = effect.families and operation is not None and operation.family not in effect.families
+        if effect.answer is not None and not spared:
             answer = _made(exchange, effect.answer)
         elif answer is None:
             answer = await handler(exchange)

@@ -40,7 +40,8 @@ class Schema:
     the wire name where it cannot be derived from the attribute's; `values_from` names the operation that lists the
     valid values, `known` holds those seen without being declared; `lenient` marks a member that is declared as
     required while real callers leave it out, `callback_url` one the calling engine fills; `double_encoded` is a
-    path value that is percent-encoded twice.
+    path value that is percent-encoded twice. An object with a `shorthand` may be given as a text, for the member of
+    that name; a list with `one_or_many` as the one value it is to hold.
     """
 
     format: str | None = None
@@ -58,6 +59,8 @@ class Schema:
     lenient: bool = False
     callback_url: bool = False
     double_encoded: bool = False
+    shorthand: str | None = None
+    one_or_many: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Let pydantic check what only this schema knows: the names of an enumeration, the ways to write bytes."""

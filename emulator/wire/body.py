@@ -28,12 +28,14 @@ class BodyReader:
     The published Python client writes snake_case names where its generator lost the wire names, workflow samples write
     lower-case ones. What is left is checked by pydantic.
 
-    Of a `partial` body nothing is required: it says what changes, and a null ends what may be null.
+    Of a `partial` body nothing is required: it says what changes, and a null ends what may be null. In a `strict` one
+    members that the shape does not have are refused.
     """
 
-    def __init__(self, shape: Any, partial: bool = False) -> None:
+    def __init__(self, shape: Any, partial: bool = False, strict: bool = False) -> None:
         self._members = _members(shape)
         self._partial = partial
+        self._strict = strict
         self._required = () if partial else required_members(shape)
         self._lenient = {one.name for one in self._members.values() if one.schema.lenient}
         self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
@@ -57,10 +59,13 @@ class BodyReader:
         named = {one.name: one.schema.default for one in self._members.values() if one.schema.default is not None}
         for key, value in parsed.items():
             member = self._members.get(_folded(key))
+            if member is None and self._strict:
+                known = ", ".join(one.name for one in self._members.values())
+                raise InvalidRequest(f"The {_place(path)} has no member '{key[:100]}'. It may have: {known}.")
             if member is None:
                 continue
             if value is not None:
-                named[member.name] = _rename_nested(member, value, path)
+                named[member.name] = self._rename_nested(member, value, path)
             elif self._partial and member.is_nullable:
                 named[member.name] = None
         for name in self._required:
@@ -70,11 +75,23 @@ class BodyReader:
                 named[name] = [] if self._members[_folded(name)].is_list else ""
         return named
 
+    def _rename_nested(self, member: _Member, value: Any, path: str) -> Any:
+        if member.schema.one_or_many and not isinstance(value, list):
+            value = [value]
+        if member.nested is None:
+            return value
+        reader, where = reader_of(member.nested, strict=self._strict), f"{path}{member.name}"
+        if not member.is_list:
+            return reader.rename(_spelled_out(member, value), f"{where}.")
+        if not isinstance(value, list):
+            raise InvalidRequest(f"The property '{where}' must be a list.")
+        return [reader.rename(_spelled_out(member, one), f"{where}[{index}].") for index, one in enumerate(value)]
+
 
 @cache
-def reader_of(shape: Any, partial: bool = False) -> BodyReader:
+def reader_of(shape: Any, partial: bool = False, strict: bool = False) -> BodyReader:
     """The reader of a shape, made on first use."""
-    return BodyReader(shape, partial)
+    return BodyReader(shape, partial, strict)
 
 
 @cache
@@ -105,15 +122,9 @@ def _members(shape: Any) -> Mapping[str, _Member]:
     return found
 
 
-def _rename_nested(member: _Member, value: Any, path: str) -> Any:
-    if member.nested is None:
-        return value
-    reader, where = reader_of(member.nested), f"{path}{member.name}"
-    if not member.is_list:
-        return reader.rename(value, f"{where}.")
-    if not isinstance(value, list):
-        raise InvalidRequest(f"The property '{where}' must be a list.")
-    return [reader.rename(one, f"{where}[{index}].") for index, one in enumerate(value)]
+def _spelled_out(member: _Member, value: Any) -> Any:
+    shorthand = member.schema.shorthand
+    return {shorthand: value} if shorthand and isinstance(value, str) else value
 
 
 def _folded(name: str) -> str:

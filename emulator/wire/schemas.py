@@ -18,9 +18,19 @@ def describe(hint: Any) -> dict[str, Any]:
     """A type hint as a schema; shapes become references to their definitions."""
     plain, schema, nullable = unwrap(hint)
     described = _type(plain) | marks(schema)
+    if schema.shorthand:
+        described = _or_text(described)
+    if schema.one_or_many:
+        described = {"anyOf": [described, described["items"]]}
     if nullable:
         described["x-nullable"] = True
     return described
+
+
+def _or_text(described: dict[str, Any]) -> dict[str, Any]:
+    if "items" in described:
+        return described | {"items": _or_text(described["items"])}
+    return {"anyOf": [described, {"type": "string"}]}
 
 
 def _type(plain: Any) -> dict[str, Any]:
@@ -30,6 +40,8 @@ def _type(plain: Any) -> dict[str, Any]:
         return {"$ref": f"#/definitions/{shape_name(plain)}"}
     if get_origin(plain) is list:
         return {"type": "array", "items": describe(get_args(plain)[0])}
+    if plain is Any:
+        return {}
     if get_origin(plain) is dict:
         return {"type": "object", "additionalProperties": describe(get_args(plain)[1])}
     return {"type": SCALARS[plain]}
