@@ -23,7 +23,7 @@ LAYERS = (
     ("wire",),
     ("operations",),
     ("seeds", "seeds_generated"),
-    ("sandbox", "sandboxes"),
+    ("facts", "imports", "sandbox", "sandboxes"),
     ("server",),
     ("app", "serving"),
     ("cli",),
