@@ -91,7 +91,7 @@ class SandboxClock:
         return ClockState(self._at if self._frozen else None, self.shift)
 
     def restore(self, state: ClockState) -> None:
-        """Be as the clock that had that state. The only way back in time, for a sandbox that starts over."""
+        """Be as the clock that had that state. The only way back in time, for a sandbox that does so as a whole."""
         self._frozen = state.frozen_at is not None
         self._shift = state.shift
         self._at = self._base.now() + state.shift if state.frozen_at is None else state.frozen_at

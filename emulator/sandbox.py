@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from inspect import isawaitable
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
-import orjson
-
+from emulator import facts
 from emulator.clock import Clock, ClockState, SandboxClock
 from emulator.conduct import Conduct
-from emulator.errors import Conflict, InvalidRequest
-from emulator.mailbox import addresses, calendar, changes, contacts, delivery, find, folders, invitations, shelves
+from emulator.errors import Conflict, InvalidRequest, NotFound
+from emulator.mailbox import (
+    addresses,
+    calendar,
+    changes,
+    contacts,
+    delivery,
+    find,
+    folders,
+    invitations,
+    shelves,
+    worlds,
+)
+from emulator.mailbox.access import check_connection_id
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from emulator.settings import Settings
 from emulator.store import sql
 from emulator.store.database import Database
 from emulator.store.records import Departed, Owner
+from emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, SnapshotsInFolder, SnapshotsInMemory
 
 if TYPE_CHECKING:
     from emulator.seeds import Seed
 
-_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
-_SEEDS = "seeds"
-_CLOCK = "clock"
-WORLD = "world"
-"""The fact that counts a sandbox's resets: what was handed out before one is worth nothing after it."""
+Allow = Callable[[Collection[str]], object]
+"""Asked before a sandbox gets other connections; raises what keeps it from having those ids."""
 
 
 class Due(Protocol):
@@ -53,11 +62,14 @@ class Sandbox:
     def __init__(self, name: str, db: Database, clock: Clock, settings: Settings) -> None:
         self.name = name
         self.db = db
-        self.clock = SandboxClock(clock, partial(_keep_clock, db))
-        self.clock.restore(_kept_clock(db))
+        self.clock = SandboxClock(clock, partial(facts.keep_clock, db))
+        self.clock.restore(facts.clock(db))
         self.conduct = Conduct(settings)
         self.due: list[Due] = [self.conduct.waits]
         self._move: object | None = None
+        self._snapshots: Snapshots = (
+            SnapshotsInFolder(db.path.with_suffix(".snapshots")) if db.path else SnapshotsInMemory()
+        )
         self.settings = settings
         self.rules = _rules(name, settings)
         self._start_chance()
@@ -75,10 +87,7 @@ class Sandbox:
 
         `send_as` lists further addresses the owner is granted. Raises InvalidRequest and Conflict.
         """
-        if not _CONNECTION_ID.fullmatch(connection_id):
-            shown = connection_id[:130]
-            rule = "1 to 128 letters, digits, -_~ and inner dots"
-            raise InvalidRequest(f"A connection id has {rule}, unlike '{shown}'.")
+        check_connection_id(connection_id)
         owner_address = _single(address, "address")
         granted = [_single(one, "sendAs").lower() for one in send_as]
         if self.db.one(sql.CONNECTION, {"id": connection_id}):
@@ -134,12 +143,12 @@ class Sandbox:
         from emulator.seeds import load
 
         # Loaded before anything is dropped: a sample's folder may be gone by now.
-        seeds = {id: (name, load(name)) for id, name in self._seeds()}
+        seeds = {id: (name, load(name)) for id, name in facts.samples(self.db)}
         kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
         with self.db.transaction():
-            world = int((self.db.one(sql.FACT, {"key": WORLD}) or "0")[0]) + 1
+            world = worlds.present(self.db)
             self.db.clear()
-            self.db.execute(sql.SET_FACT, {"key": WORLD, "value": str(world)})
+            worlds.begin(self.db, beyond=world)
             self._move = None
             self.clock.restore(ClockState())
             self._start_chance()
@@ -156,11 +165,70 @@ class Sandbox:
 
         return self._plant(name, load(name), connection_id)
 
+    def save(self, name: str) -> Snapshot:
+        """Keep all there is under a name, in place of what had it. Raises InvalidRequest for a name that cannot be."""
+        if not NAME.fullmatch(name):
+            rule = "1 to 64 letters, digits, -_ and inner dots"
+            raise InvalidRequest(f"A snapshot name has {rule}, unlike '{name[:70]}'.")
+        before, now = worlds.living(self.db), self.clock.now()
+        worlds.begin(self.db, after=before)
+        image = self._image({worlds.FACT: worlds.text_of(before), TAKEN: str(now)})
+        return self._snapshots.keep(name, image, now)
+
+    def restore(self, name: str, allow: Allow = lambda ids: None) -> None:
+        """Be again as when a snapshot was taken, or when this raises stay as it is.
+
+        Connections, clock and the ids that are handed out next are those of that time, a move of the clock ends there.
+        Raises NotFound, Conflict for a file that is none of this version, and what `allow` raises.
+        """
+        self._check_saved(name)
+        try:
+            with closing(Database(image=self._snapshots.image(name))) as saved:
+                worlds.begin(saved, after=worlds.living(saved), beyond=worlds.present(self.db))
+                self._replace(saved, allow)
+        except ValueError as error:
+            raise Conflict(f"The snapshot '{name}' cannot be restored: {error}.") from error
+
+    def snapshots(self) -> list[Snapshot]:
+        """What was saved, by name."""
+        return self._snapshots.every()
+
+    def drop_snapshot(self, name: str) -> None:
+        """Forget a snapshot. Raises NotFound."""
+        self._check_saved(name)
+        self._snapshots.drop(name)
+
+    def drop_snapshots(self) -> None:
+        """Forget all of them."""
+        self._snapshots.clear()
+
+    def export(self) -> bytes:
+        """All there is, snapshots left out, as one SQLite file that `bring_in` takes, here or elsewhere."""
+        return self._image({})
+
+    def bring_in(self, file: bytes, prefix: str = "", allow: Allow = lambda ids: None) -> None:
+        """Be as the sandbox that a file was exported from, or when this raises stay as it is.
+
+        Connection ids are given a prefix. Raises InvalidRequest, saying what is wrong with the file, and what `allow`
+        raises.
+        """
+        from emulator.imports import adopt
+        from emulator.seeds import names
+
+        known = {*names(), *(name for _, name in facts.samples(self.db))}
+        now = self.clock.now() - self.clock.shift
+        try:
+            with closing(Database(image=file)) as found:
+                adopt(found, prefix=prefix, samples=known, world=worlds.present(self.db), now=now)
+                self._replace(found, allow)
+        except ValueError as error:
+            raise InvalidRequest(f"The file cannot be imported: {error}.") from error
+
     async def move_clock(self, to: int) -> None:
         """Let time pass until `to`, and run whatever is due on the way at its own instant; where one fails, time stays.
 
         Raises ValueError as `SandboxClock.check` does, and Conflict while another move is under way or when the sandbox
-        is reset or deleted meanwhile.
+        is reset, replaced or deleted meanwhile.
         """
         if self._move is not None:
             raise Conflict(f"The clock of the sandbox '{self.name}' is being moved already.")
@@ -172,7 +240,9 @@ class Sandbox:
                     if isawaitable(running := due.run(self, self.clock.now())):
                         await running
                     if self._move is not move:
-                        raise Conflict(f"The sandbox '{self.name}' was reset or deleted while its clock was moved.")
+                        raise Conflict(
+                            f"The sandbox '{self.name}' was reset, replaced or deleted while its clock was moved."
+                        )
             finally:
                 if self._move is move:
                     self._move = None
@@ -187,16 +257,31 @@ class Sandbox:
 
     def _plant(self, name: str, seed: Seed, connection_id: str) -> Owner:
         owner = self.plant(seed, connection_id)
-        remembered = [*self._seeds(), (connection_id, name)]
-        text = "\n".join(f"{id} {seed}" for id, seed in remembered)
-        self.db.execute(sql.SET_FACT, {"key": _SEEDS, "value": text})
+        facts.keep_samples(self.db, [*facts.samples(self.db), (connection_id, name)])
         return owner
 
-    def _seeds(self) -> Iterator[tuple[str, str]]:
-        row = self.db.one(sql.FACT, {"key": _SEEDS})
-        for line in row[0].splitlines() if row else ():
-            id, _, name = line.partition(" ")
-            yield id, name
+    def _check_saved(self, name: str) -> None:
+        if name not in (known := self._snapshots.names()):
+            there = f"There are: {', '.join(known)}." if known else "There is none."
+            raise NotFound(f"No snapshot '{name[:100]}' of the sandbox '{self.name}' exists. {there}")
+
+    def _image(self, told: Mapping[str, str]) -> bytes:
+        return self.db.image({facts.CHANCE: facts.text_of(self.chance), **told})
+
+    def _replace(self, other: Database, allow: Allow) -> None:
+        """Hold what another database holds. Raises ValueError for unreadable facts, and what `allow` raises."""
+        allow([row[0] for row in other.all(sql.CONNECTIONS, {})])
+        clock, chance = facts.clock(other), facts.chance(other)
+        for fact in (facts.CHANCE, TAKEN):
+            other.execute(sql.DELETE_FACT, {"named": fact})
+        self.db.take_over(other)
+        self.conduct.leave_world()
+        self._move = None
+        self.clock.restore(clock)
+        if chance is None:
+            self._start_chance()
+        else:
+            self.chance = chance
 
     def _owner(self, address: str, display_name: str) -> Owner:
         row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
@@ -218,15 +303,6 @@ class Sandbox:
     def _start_chance(self) -> None:
         # The feed's position joins the seed: a restarted sandbox must not hand out the same ids again.
         self.chance = Random(f"{self.settings.chance} {self.name} {changes.last(self.db)}")
-
-
-def _kept_clock(db: Database) -> ClockState:
-    row = db.one(sql.FACT, {"key": _CLOCK})
-    return ClockState(**orjson.loads(row[0])) if row else ClockState()
-
-
-def _keep_clock(db: Database, state: ClockState) -> None:
-    db.execute(sql.SET_FACT, {"key": _CLOCK, "value": orjson.dumps(state._asdict()).decode()})
 
 
 def _single(address: str, member: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from emulator.clock import Clock, SystemClock
@@ -109,14 +110,31 @@ class Sandboxes:
         if name in self._by_name:
             raise Conflict(f"A sandbox '{name}' exists already.")
         try:
-            return self._open(name)
+            made = self._open(name)
         except IncompatibleFile as error:
             raise Conflict(str(error)) from error
+        # A kill may have kept the one that had the name before from taking them along.
+        made.drop_snapshots()
+        return made
 
     def reset(self, name: str) -> Sandbox:
         """Reset a sandbox; see `Sandbox.reset`."""
         sandbox = self.named(name)
         sandbox.reset()
+        self.refresh(sandbox)
+        return sandbox
+
+    def restore(self, name: str, snapshot: str) -> Sandbox:
+        """Take a sandbox back to a snapshot; see `Sandbox.restore`. Raises Conflict where others have a connection."""
+        sandbox = self.named(name)
+        sandbox.restore(snapshot, partial(self._check_free, sandbox))
+        self.refresh(sandbox)
+        return sandbox
+
+    def bring_in(self, name: str, file: bytes, prefix: str = "") -> Sandbox:
+        """Put an exported sandbox in the place of one; see `Sandbox.bring_in`. Raises Conflict as `restore` does."""
+        sandbox = self.named(name)
+        sandbox.bring_in(file, prefix, partial(self._check_free, sandbox))
         self.refresh(sandbox)
         return sandbox
 
@@ -131,12 +149,19 @@ class Sandboxes:
         if sandbox.db.path is not None:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{sandbox.db.path}{suffix}").unlink(missing_ok=True)
+        sandbox.drop_snapshots()
 
     def close(self) -> None:
         for sandbox in self._by_name.values():
             sandbox.close()
         if self._lock:
             self._lock.close()
+
+    def _check_free(self, sandbox: Sandbox, ids: Collection[str]) -> None:
+        for id in ids:
+            other, _ = self._by_connection.get(id, (sandbox, None))
+            if other is not sandbox:
+                raise Conflict(f"The connection '{id}' belongs to the sandbox '{other.name}'.")
 
     def _held(self) -> FolderLock | None:
         if not self.settings.data:

@@ -24,7 +24,7 @@ LAYERS = (
     ("operations",),
     ("seeds", "seeds_generated"),
     ("conduct",),
-    ("sandbox", "sandboxes"),
+    ("facts", "imports", "sandbox", "sandboxes"),
     ("server",),
     ("app", "serving"),
     ("cli",),

@@ -18,10 +18,12 @@ from typing import Any
 import httpx
 
 KILLS = 20
+RESTORE_KILLS = 6
 OUTSIDER = "outsider@example.org"
 PAGE = 1000
 MAILS = 60
 ACKNOWLEDGED = b"HTTP/1.1 200 "
+ANSWERED = b"HTTP/1.1 2"
 
 
 @dataclass
@@ -70,6 +72,12 @@ def serving(data: Path) -> Iterator[Running]:
             process.kill()
 
 
+def snapshot(method: str, path: str) -> bytes:
+    """A request about the snapshots of the default sandbox, as bytes."""
+    line = f"{method} /_emulator/api/sandboxes/default/snapshots/{path} HTTP/1.1"
+    return f"{line}\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
+
+
 def subjects(mails: list[dict[str, Any]], key: str = "Subject") -> Counter[str]:
     return Counter(one[key] for one in mails)
 
@@ -86,18 +94,24 @@ def stream(server: Running, name: str, stop_after: int) -> list[str]:
 
     All are on their way before the first answer is read, so that the server is at work on one when it is killed.
     """
+    requests = [request(name, number) for number in range(MAILS)]
+    return [f"{name}-{number}" for number in range(killed_after(server, requests, stop_after).count(ACKNOWLEDGED))]
+
+
+def killed_after(server: Running, requests: list[bytes], answered: int) -> bytes:
+    """Ask without a pause and kill the server after so many answers; all that it answered."""
     address = server.http.base_url.host, server.http.base_url.port
     answers = b""
     with socket.create_connection(address) as wire:
-        wire.sendall(b"".join(request(name, number) for number in range(MAILS)))
-        while answers.count(ACKNOWLEDGED) < stop_after and (part := wire.recv(65536)):
+        wire.sendall(b"".join(requests))
+        while answers.count(ANSWERED) < answered and (part := wire.recv(65536)):
             answers += part
         server.kill()
         # What was answered before the kill is still to be read; what follows it is the end.
         with suppress(ConnectionResetError):
             while part := wire.recv(65536):
                 answers += part
-    return [f"{name}-{number}" for number in range(answers.count(ACKNOWLEDGED))]
+    return answers
 
 
 def check(server: Running, data: Path, acknowledged: list[str]) -> None:
@@ -123,6 +137,47 @@ def test_killed_in_a_stream_of_sends(tmp_path: Path) -> None:
             acknowledged += stream(server, f"round-{kill}", 1 + kill * 7 % 23)
     with serving(tmp_path) as server:
         check(server, tmp_path, acknowledged)
+
+
+def test_killed_in_a_stream_of_restores(tmp_path: Path) -> None:
+    """A server killed while it goes back to a snapshot, time and again, has what there was before or all of it."""
+    kept = [f"kept-{number}" for number in range(MAILS)]
+    with serving(tmp_path) as server:
+        for subject in kept:
+            server.send(subject)
+        server.http.put("/_emulator/api/sandboxes/default/snapshots/one").raise_for_status()
+    requests = [one for number in range(MAILS) for one in (request("dropped", number), snapshot("POST", "one/restore"))]
+    for kill in range(RESTORE_KILLS):
+        with serving(tmp_path) as server:
+            server.http.post("/_emulator/api/sandboxes/default/snapshots/one/restore").raise_for_status()
+            answered = killed_after(server, requests, 1 + kill * 11 % 37).count(ANSWERED)
+        with serving(tmp_path) as server:
+            check(server, tmp_path, kept)
+            more = subjects(server.mails("alice", "Sent Items")).keys() - {*kept}
+
+        # Of the mails that were sent in between at most one is there: that of after the last restore.
+        assert more <= {f"dropped-{number}" for number in range(answered // 2, MAILS)}
+        assert len(more) <= 1
+
+
+def test_killed_in_a_stream_of_snapshots(tmp_path: Path) -> None:
+    """A snapshot that was acknowledged is there after a kill, and whichever is there can be restored whole."""
+    known: set[str] = set()
+    for kill in range(RESTORE_KILLS):
+        requests = [
+            one for number in range(MAILS) for one in (request(f"{kill}", number), snapshot("PUT", f"{kill}-{number}"))
+        ]
+        with serving(tmp_path) as server:
+            answered = killed_after(server, requests, 2 + kill * 11 % 37).count(ANSWERED)
+        known |= {f"{kill}-{number}" for number in range(answered // 2)}
+        with serving(tmp_path) as server:
+            listed = server.http.get("/_emulator/api/sandboxes/default/snapshots").json()["value"]
+            last = next(one["name"] for one in reversed(listed) if one["name"].startswith(f"{kill}-"))
+            server.http.post(f"/_emulator/api/sandboxes/default/snapshots/{last}/restore").raise_for_status()
+            check(server, tmp_path, [last])
+
+        assert known <= {one["name"] for one in listed}
+        assert None not in {one["takenAt"] for one in listed}
 
 
 def test_killed_at_its_start(tmp_path: Path) -> None:

@@ -565,7 +565,7 @@ def test_a_sandbox_that_goes_ends_the_move(sandboxes: Sandboxes, way: str) -> No
     gone = getattr(sandboxes, way)
     sandbox.due += [Alarm("end", [NINE + 5], log, lambda one: gone("short") and None), Alarm("more", [NINE + 6], log)]
 
-    with pytest.raises(Conflict, match="was reset or deleted"):
+    with pytest.raises(Conflict, match="was reset, replaced or deleted"):
         asyncio.run(sandbox.move_clock(NINE + 10))
     assert [("end", 5)] == log
     assert way == "delete" or sandbox.clock.now() == NINE

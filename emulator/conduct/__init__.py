@@ -19,13 +19,17 @@ class Conduct:
         self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
         self.waits = Waits()
 
+    def leave_world(self) -> None:
+        """Another world takes this one's place: its time may be an earlier one, and nothing under way belongs to it."""
+        self.limiter.forget()
+        self.waits.end()
+
     def start_over(self) -> None:
         """Be as a new sandbox's: no rules, nothing counted, nothing remembered, nobody waiting."""
         settings = self._settings
+        self.leave_world()
         self.faults.clear()
-        self.limiter.forget()
         self.limiter.limits = limits_of(settings)
         self.journal.clear()
         self.journal.keep(settings.journal_entries)
         self.journal.body_bytes = settings.journal_body_bytes
-        self.waits.end()

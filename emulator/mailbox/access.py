@@ -1,12 +1,23 @@
-"""Whose mailbox a request opens when it is not that of its connection."""
+"""Which mailbox a request opens: by its connection, and when it is not that of its connection."""
 
 from __future__ import annotations
 
-from emulator.errors import AccessDenied, NotFound
+import re
+
+from emulator.errors import AccessDenied, InvalidRequest, NotFound
 from emulator.mailbox.mailbox import Mailbox
 from emulator.store import sql
 from emulator.store.database import Database
 from emulator.store.records import Owner
+
+_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
+
+
+def check_connection_id(id: str) -> None:
+    """Raise InvalidRequest for what cannot be the id of a connection."""
+    if not _CONNECTION_ID.fullmatch(id):
+        rule = "1 to 128 letters, digits, -_~ and inner dots"
+        raise InvalidRequest(f"A connection id has {rule}, unlike '{id[:130]}'.")
 
 
 def opened(mailbox: Mailbox, address: str | None) -> Mailbox:

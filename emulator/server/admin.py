@@ -33,6 +33,7 @@ from emulator.server import admin_clock as clock
 from emulator.server import admin_items as items
 from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
+from emulator.server import admin_snapshots as snapshots
 from emulator.server import admin_verbs as verbs
 from emulator.server import admin_wait as waiting
 from emulator.server.admin_call import MIME, Call, Verb
@@ -71,6 +72,7 @@ ADMIN = (
     *callbacks.ROWS,
     *waiting.ROWS,
     *clock.ROWS,
+    *snapshots.ROWS,
     Verb(
         id="ListOperations",
         method="GET",

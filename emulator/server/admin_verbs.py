@@ -23,7 +23,7 @@ from emulator.wire.mail_values import incoming, received
 
 
 def list_sandboxes(call: Call) -> shapes.SandboxList:
-    return {"value": [_sandbox(one) for one in call.sandboxes.all()]}
+    return {"value": [sandbox_facts(one) for one in call.sandboxes.all()]}
 
 
 def create_sandbox(call: Call) -> shapes.SandboxFacts:
@@ -36,15 +36,15 @@ def create_sandbox(call: Call) -> shapes.SandboxFacts:
     except ConnectorError:
         call.sandboxes.delete(sandbox.name)
         raise
-    return _sandbox(sandbox)
+    return sandbox_facts(sandbox)
 
 
 def get_sandbox(call: Call) -> shapes.SandboxFacts:
-    return _sandbox(call.sandbox)
+    return sandbox_facts(call.sandbox)
 
 
 def reset_sandbox(call: Call) -> shapes.SandboxFacts:
-    return _sandbox(call.sandboxes.reset(call.sandbox.name))
+    return sandbox_facts(call.sandboxes.reset(call.sandbox.name))
 
 
 def delete_sandbox(call: Call) -> None:
@@ -133,7 +133,7 @@ def _shipped(name: str) -> str:
     return name
 
 
-def _sandbox(sandbox: Sandbox) -> shapes.SandboxFacts:
+def sandbox_facts(sandbox: Sandbox) -> shapes.SandboxFacts:
     return {"name": sandbox.name, "connections": list(sandbox.connections())}
 
 

@@ -26,6 +26,8 @@ _SLICE = 200
 """How many entries of the change feed are read before others have their turn."""
 _NEAR_MISSES = 5
 _LONGEST_NUMBER = 18
+_NUMBERED = {"mail": "content", "event": "event"}
+"""What the numbers of `newerThan` count; for calls it is the calls."""
 
 
 async def wait(call: Call) -> shapes.Waited:
@@ -141,11 +143,13 @@ class _Watch:
         return self._looked_at == self._db.writes
 
     def _keep_up(self) -> None:
-        """Begin anew where what was seen says nothing any more: after a reset, and where mailboxes have come."""
+        """Begin anew where what was seen says nothing any more: all was replaced, or mailboxes have come."""
         if self._generation != self._db.generation:
-            # What was to be older is gone; all there is came after it.
-            self._generation, self._after, self._known = self._db.generation, 0, {}
+            self._generation, self._known = self._db.generation, {}
             self._seq, self._fed = 0, {}
+            # After a reset what was to be older is gone, and all there is came after it. What a snapshot brings back
+            # did not, even where the thing that was named is not in it.
+            self._after = min(self._after, _newest(self._db, self._kind)) if self._db.is_taken_over else 0
         self._folders = {}
         if (known := self._sandbox.connections()) != self._known:
             self._known = known
@@ -319,6 +323,11 @@ def _show_call(one: Callback) -> shapes.Found:
         "state": one.state,
         "body": one.body.decode("utf-8", "replace"),
     }
+
+
+def _newest(db: Database, kind: str) -> int:
+    """The greatest number that `newerThan` can name by now."""
+    return int(db.one(sql.NEWEST[_NUMBERED.get(kind, "callback")], {})[0])
 
 
 def _message(db: Database, key: int) -> Message | None:

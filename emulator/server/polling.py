@@ -8,12 +8,11 @@ from zlib import crc32
 import orjson
 
 from emulator.errors import InvalidRequest
+from emulator.mailbox import worlds
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.triggers import Poll
 from emulator.operations.operation import Operation
-from emulator.sandbox import WORLD
 from emulator.server.exchange import Answer, Exchange, RawHeaders
-from emulator.store import sql
 
 SCOPE = "pollScope"
 """Says beside the cursor whose it is, since an instant alone could be anybody's."""
@@ -25,12 +24,15 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     """The state a caller brings, None on a first poll.
 
     Its name counts letter by letter: a wrongly cased one is ignored, so that such a poll starts afresh each time
-    (recorded). Raises InvalidRequest for the state of another trigger or mailbox.
+    (recorded). Raises InvalidRequest for the state of another trigger or mailbox, or from a world that is over.
     """
     given = {name: unquote(value) for name, _, value in _pairs(exchange)}
     cursor = given.get(operation.cursor or "")
-    if cursor is not None and given.get(SCOPE, expected := _scope(operation, mailbox)) != expected:
-        raise InvalidRequest(f"The query parameter '{operation.cursor}' belongs to another trigger or mailbox.")
+    if cursor is not None and SCOPE in given and not _is_of(given[SCOPE], operation, mailbox):
+        raise InvalidRequest(
+            f"The query parameter '{operation.cursor}' belongs to another trigger or mailbox,"
+            " or to what a reset or a restored snapshot has undone."
+        )
     return cursor
 
 
@@ -57,7 +59,7 @@ def nothing_yet(exchange: Exchange) -> Answer:
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
     """The address of the next poll: this one's, original query first, then the state, escaped in lower case."""
     kept = [f"{name}{mark}{value}" for name, mark, value in _pairs(exchange) if name not in (operation.cursor, SCOPE)]
-    state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox)}"
+    state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox, worlds.present(mailbox.db))}"
     return _absolute(exchange, "&".join([*kept, state]))
 
 
@@ -78,7 +80,13 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str]]:
     return [part.partition("=") for part in raw.split("&") if part]
 
 
-def _scope(operation: Operation, mailbox: Mailbox) -> str:
-    row = mailbox.db.one(sql.FACT, {"key": WORLD})
-    whose = f"{mailbox.owner.id} {operation.family} {row[0] if row else 0}"
+def _is_of(scope: str, operation: Operation, mailbox: Mailbox) -> bool:
+    # The present world first: almost every state is from it.
+    return scope == _scope(operation, mailbox, worlds.present(mailbox.db)) or any(
+        scope == _scope(operation, mailbox, world) for world in worlds.living(mailbox.db)
+    )
+
+
+def _scope(operation: Operation, mailbox: Mailbox, world: int) -> str:
+    whose = f"{mailbox.owner.id} {operation.family} {world}"
     return f"{crc32(whose.encode()):08x}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -117,7 +118,11 @@ class Database:
 
     def check(self) -> None:
         """Look through everything. Raises ValueError, saying what is damaged or contradicts itself."""
-        images.check(self._connection)
+        # In the place of one that was in use: SQLite finds some things out on first use, and then holds on to them.
+        with closing(Database()) as trial:
+            trial.one(sql.FACT, {"key": ""})
+            trial.take_over(self)
+            images.check(trial._connection)
 
     def take_over(self, other: Database) -> None:
         """Hold what another database holds: all of it or, when this raises or dies, what there was; outside of

@@ -8,33 +8,37 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
 _LOG_MARKS = slice(18, 20)
 """Where the header says by which version to write and to read a file: 2 where a log goes with it, else 1."""
 _NO_LOG = b"\x01\x01"
+_VERSION = slice(60, 64)
+_LAYOUT = {
+    "page size": slice(16, 18),
+    "space left in pages": slice(20, 21),
+    "schema format": slice(44, 48),
+    "cache size": slice(48, 52),
+    "vacuum mode": slice(52, 56),
+    "text encoding": slice(56, 60),
+    "vacuum step": slice(64, 68),
+}
+"""What else a header says that a connection finds out once, and that must be the same in whatever takes its place."""
 _KINDS = {"INTEGER": "integer", "BIGINT": "integer", "TEXT": "text", "BLOB": "blob"}
 _CHECK_SEARCH = "INSERT INTO message_search (message_search) VALUES ('integrity-check')"
+_Schema = Counter[tuple[str, str, str, str | None]]
+"""The rows of SQLite's own table of tables: type, name, table and text."""
 
 
 class Make(NamedTuple):
-    """What must be equal in two databases before one can take the place of the other.
+    """How a database is made: what must be equal in two of them before one can take the place of the other."""
 
-    `schema` counts the rows of SQLite's own table of tables: type, name, table and text.
-    """
-
-    version: int
-    page_size: int
-    encoding: str
-    schema: Counter[tuple[str, str, str, str | None]]
+    header: bytes
+    schema: _Schema
 
 
 def make_of(connection: sqlite3.Connection) -> Make:
-    """How a database is made."""
-    version, page_size, encoding = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "page_size", "encoding")
-    )
-    return Make(
-        version, page_size, encoding, Counter(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"))
-    )
+    """How an open database is made."""
+    return Make(connection.serialize()[:_HEADER_BYTES], _schema_of(connection))
 
 
 def alone(image: bytes) -> bytes:
@@ -51,15 +55,14 @@ def load(connection: sqlite3.Connection, image: bytes, wanted: Make) -> None:
 
     Nothing that a schema of foreign make could bring along is run: it is compared before any table is looked into.
     """
-    if not image.startswith(_MAGIC):
-        raise ValueError("it is no SQLite database")
+    _check_header(image, wanted.header)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.deserialize(alone(image))
-        _compare(make_of(connection), wanted)
-    except sqlite3.DatabaseError as error:
-        raise ValueError(f"it is no readable SQLite database: {error}") from error
+        _check_schema(_schema_of(connection), wanted.schema)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is no readable SQLite database: {str(error)[:200]}") from error
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -67,29 +70,42 @@ def check(connection: sqlite3.Connection) -> None:
     try:
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
-            raise ValueError(f"it is damaged: {verdict[:200]}")
+            raise ValueError(f"it is damaged: {' '.join(verdict.split())[:200]}")
         if (broken := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
             raise ValueError(f"its table '{broken[0]}' refers to a {broken[2]} that is not there")
         for table in _tables(connection):
             _check_kinds(connection, table)
         connection.execute(_CHECK_SEARCH)
-    except sqlite3.DatabaseError as error:
-        raise ValueError(f"it is damaged: {error}") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is damaged: {str(error)[:200]}") from error
 
 
-def _compare(found: Make, wanted: Make) -> None:
-    if found.version != wanted.version:
-        raise ValueError(f"it has schema version {found.version}, this emulator needs {wanted.version}")
-    if foreign := sorted(found.schema - wanted.schema, key=str):
-        kind, name = (str(one)[:100] for one in foreign[0][:2])
-        raise ValueError(f"its {kind} '{name}' is not as this emulator makes them")
-    if missing := sorted(wanted.schema - found.schema, key=str):
-        raise ValueError(f"the {missing[0][0]} '{missing[0][1]}' is missing")
-    # Another encoding would be read as damage, other pages could not be copied.
-    if found.encoding != wanted.encoding:
-        raise ValueError(f"its texts are in {found.encoding}, this emulator needs {wanted.encoding}")
-    if found.page_size != wanted.page_size:
-        raise ValueError(f"it has pages of {found.page_size} bytes, this emulator needs {wanted.page_size}")
+def _schema_of(connection: sqlite3.Connection) -> _Schema:
+    return Counter(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"))
+
+
+def _check_header(image: bytes, wanted: bytes) -> None:
+    if not image.startswith(_MAGIC) or len(image) < _HEADER_BYTES:
+        raise ValueError("it is no SQLite database")
+    found, needed = (int.from_bytes(one[_VERSION], signed=True) for one in (image, wanted))
+    if found != needed:
+        raise ValueError(f"it has schema version {found}, this emulator needs {needed}")
+    for name, place in _LAYOUT.items():
+        if image[place] != wanted[place]:
+            raise ValueError(f"its {name} is not that of this emulator's databases")
+
+
+def _check_schema(found: _Schema, wanted: _Schema) -> None:
+    if foreign := found - wanted:
+        raise ValueError(f"its {_named(foreign)} is not as this emulator makes them")
+    if missing := wanted - found:
+        raise ValueError(f"the {_named(missing)} is missing")
+
+
+def _named(rows: _Schema) -> str:
+    """One of them for all, a table if there is any. Anything at all may stand in a row that was made up."""
+    kind, name, *_ = min(rows, key=lambda row: (row[0] != "table", str(row)))
+    return f"{str(kind)[:20]} '{str(name)[:100]}'"
 
 
 def _tables(connection: sqlite3.Connection) -> Iterator[str]:
@@ -99,8 +115,11 @@ def _tables(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _check_kinds(connection: sqlite3.Connection, table: str) -> None:
-    """SQLite keeps any kind of value in any column; ours have one each."""
+    """Each of our columns has values of one kind, and texts in UTF-8; SQLite itself keeps anything anywhere."""
     columns = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,)).fetchall()
     tests = [f"typeof(\"{name}\") NOT IN ('{_KINDS[kind]}', 'null')" for name, kind in columns]
     if connection.execute(f'SELECT 1 FROM "{table}" WHERE {" OR ".join(tests)} LIMIT 1').fetchone():
         raise ValueError(f"its table '{table}' has a value of the wrong kind")
+    for _ in connection.execute(f'SELECT * FROM "{table}"'):
+        # Read, and with that decoded.
+        pass

@@ -37,6 +37,7 @@ SPAN = {"Start": "2026-03-04T10:00:00Z", "End": "2026-03-04T11:00:00Z"}
 SERVED = [one for one in OPERATIONS if one.served]
 SWAGGER = schemathesis.openapi.from_dict(swagger(SERVED))
 OPENAPI = schemathesis.openapi.from_dict(openapi(ADMIN, ROOT))
+schemathesis.serializer.alias("application/vnd.sqlite3", "application/octet-stream")
 EML_FILES = sorted((Path(__file__).parents[2] / "fixtures").rglob("*.eml"))
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
@@ -307,6 +308,8 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
         there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
         if "/triggerConfigs/" in verb.path:
             there["name"] = trigger(app)
+        elif "/snapshots/" in verb.path:
+            there["name"] = app.state.sandboxes.default.save("fuzz").name
         _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
 

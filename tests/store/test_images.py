@@ -138,13 +138,14 @@ def test_what_was_read_before_is_told_apart(db: Database) -> None:
         before = db.generation, db.writes, db.is_taken_over
         db.take_over(other)
         after = db.generation, db.writes, db.is_taken_over
+        remembered = db.last_change
     with db.transaction():
         db.clear()
 
     assert (False, True, False) == (before[2], after[2], db.is_taken_over)
     assert before[0] < after[0] < db.generation
     assert before[1] < after[1] < db.writes
-    assert db.last_change is None
+    assert remembered is None
 
 
 def test_a_file_keeps_what_it_took_over(tmp_path: Path) -> None:
@@ -190,16 +191,20 @@ def test_taking_over_waits_for_no_transaction(db: Database) -> None:
 # What is none of ours
 
 GOOD = changed()
+HEADER = (16, 17, 20, 44, 47, 48, 51, 52, 55, 56, 57, 58, 59, 64, 67)
+"""Bytes of the header that a connection looks at once, and that the emulator never sets."""
 NONE = [
     (b"", "no SQLite database"),
     (b"Dear diary, " * 500, "no SQLite database"),
-    (GOOD[:16], "no readable SQLite database"),
+    (GOOD[:16], "no SQLite database"),
+    (GOOD[:100], "no readable SQLite database"),
     (GOOD[:5000], "no readable SQLite database"),
-    (GOOD[:16] + b"\xff" * 84 + GOOD[100:], "no readable SQLite database"),
+    (GOOD[:16] + b"\xff" * 84 + GOOD[100:], "schema version -1"),
+    *((GOOD[:at] + b"\x40" + GOOD[at + 1 :], "is not that of this emulator's databases") for at in HEADER),
     (GOOD[:100] + b"\xff" * 4000 + GOOD[4100:], "no readable SQLite database"),
     (changed("PRAGMA user_version = 1"), f"schema version 1, this emulator needs {SCHEMA_VERSION}"),
     (changed("PRAGMA user_version = -1"), f"schema version -1, this emulator needs {SCHEMA_VERSION}"),
-    (foreign(), "the index 'attachment_content' is missing"),
+    (foreign(), "its schema format is not that of"),
     (foreign("CREATE TABLE cat (name TEXT)"), "its table 'cat' is not as"),
     (changed("CREATE TABLE cat (name TEXT)"), "its table 'cat' is not as"),
     (changed("CREATE TABLE cat AS SELECT 1 AS one"), "its table 'cat' is not as"),
@@ -207,7 +212,7 @@ NONE = [
     (changed("CREATE VIEW evil AS SELECT load_extension('evil')"), "its view 'evil' is not as"),
     (changed("CREATE VIRTUAL TABLE evil USING fts5(x)"), "its table 'evil"),
     (changed("CREATE INDEX evil ON fact (value)"), "its index 'evil' is not as"),
-    (changed("DROP TABLE question"), "is missing"),
+    (changed("DROP TABLE question"), "the table 'question' is missing"),
     (changed("DROP INDEX message_folder"), "the index 'message_folder' is missing"),
     (changed("ALTER TABLE question ADD COLUMN mood TEXT"), "its table 'question' is not as"),
     (changed("ALTER TABLE question DROP COLUMN withdrawn"), "its table 'question' is not as"),
@@ -239,8 +244,16 @@ NONE = [
         ),
         "no readable SQLite database",
     ),
-    (foreign("PRAGMA encoding = 'UTF-16le'", *sql.SCHEMA), "its texts are in UTF-16le, this emulator needs UTF-8"),
-    (foreign("PRAGMA page_size = 1024", *sql.SCHEMA), "pages of 1024 bytes, this emulator needs 4096"),
+    (
+        changed(
+            "UPDATE sqlite_schema SET name = CAST(x'ff' AS TEXT), sql = 'CREATE TABLE (' WHERE name = 'question'",
+            pragmas=("PRAGMA writable_schema = ON",),
+        ),
+        "no readable SQLite database",
+    ),
+    (foreign("PRAGMA encoding = 'UTF-16le'", *sql.SCHEMA), "its text encoding is not that of"),
+    (changed("PRAGMA auto_vacuum = FULL", "VACUUM"), "its vacuum mode is not that of"),
+    (foreign("PRAGMA page_size = 1024", *sql.SCHEMA), "its page size is not that of"),
 ]
 
 
@@ -257,6 +270,7 @@ INDEX_ROW = "INSERT INTO message_search (rowid, subject) VALUES (1, 'engine')"
 BROKEN = [
     ("INSERT INTO connection VALUES ('a', 7)", "its table 'connection' refers to a mailbox that is not there"),
     ("INSERT INTO fact VALUES ('a', x'00')", "its table 'fact' has a value of the wrong kind"),
+    ("INSERT INTO fact VALUES ('a', CAST(x'ff' AS TEXT))", "it is damaged: Could not decode to UTF-8"),
     ("INSERT INTO mailbox VALUES (1, 'a', 'b', 'inbox', 2, 3)", "its table 'mailbox' has a value of the wrong kind"),
     (f"{INDEX_ROW}; DELETE FROM message_search_data WHERE id > 10", "it is damaged"),
     (f"{INDEX_ROW}; UPDATE message_search_content SET c1 = 'loom'", "it is damaged"),
@@ -284,6 +298,7 @@ def test_any_damaged_page_is_found() -> None:
         image = made.image()
     pages = range(0, len(image), 4096)
 
+    assert not passes(image[:24] + b"\xff" * 20 + image[44:])
     assert [] == [at for at in pages if passes(image[:at] + b"\xa5" * 4096 + image[at + 4096 :])]
 
 
