@@ -98,14 +98,16 @@ def _plan(rules: tuple[str | Rule, ...], keywords: Mapping[str, Any]) -> dict[st
     if keywords:
         if len(rules) > 1 or not all(isinstance(one, str) for one in rules):
             raise TypeError("keywords describe one rule, of a fault that is named or of none")
-        return {"faults": [_rule(rules[0] if rules else None, keywords)]}
+        return {"faults": [_rule([*rules], dict(keywords))]}
     if len(rules) == 1 and not isinstance(rules[0], str) and "faults" in rules[0]:
         return dict(rules[0])
     return {"faults": [{"effect": one} if isinstance(one, str) else dict(one) for one in rules]}
 
 
-def _rule(fault: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+def _rule(named: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
     """The rule that keywords describe. Raises TypeError for one that no rule has."""
+    if not named and isinstance(keywords.get("effect"), str):
+        named = [keywords.pop("effect")]
     rule: dict[str, Any] = {part: dict(keywords[part]) for part in _PARTS if isinstance(keywords.get(part), Mapping)}
     homes = {name: part for part, names in _PARTS.items() for name in names}
     for name, value in keywords.items():
@@ -115,7 +117,7 @@ def _rule(fault: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
             rule[name] = value
         elif name not in rule:
             raise TypeError(_unknown(name, homes))
-    if fault is not None:
+    for fault in named:
         rule["effect"] = {"fault": fault, **rule["effect"]} if "effect" in rule else fault
     return rule
 

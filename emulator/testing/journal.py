@@ -41,10 +41,10 @@ class Journal:
         count = found["count"]
         if count == times or (times is None and count):
             return
-        wanted = "at least once" if times is None else f"{times} times"
+        wanted = "at least once" if times is None else _often(times)
         asked = ", ".join(f"{name}={value!r}" for name, value in match.items()) or "anything"
         misses = [f"  nearly: {shown(one)}" for one in found.get("nearMisses", ())]
-        raise AssertionError("\n".join([f"Called {count} times, not {wanted}: {asked}", *misses]))
+        raise AssertionError("\n".join([f"Called {_often(count)}, not {wanted}: {asked}", *misses]))
 
     def clear(self) -> None:
         """Forget everything so far."""
@@ -53,3 +53,7 @@ class Journal:
     def _query(self, match: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = self._admin.ask("POST", "/journal/query", json=given(match))
         return found
+
+
+def _often(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
