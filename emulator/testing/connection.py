@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from emulator.testing.sandbox import Sandbox
 
+_STRANGER = "stranger@example.org"
 _MOST = 1000
 """The largest page of mails that a server gives, unless it was told otherwise."""
 
@@ -62,24 +63,38 @@ class Connection:
         self,
         mime: bytes | Path | None = None,
         *,
-        sender: str = "stranger@example.org",
+        sender: str | None = None,
+        to: str | None = None,
+        cc: str | None = None,
+        subject: str | None = None,
+        text: str | None = None,
+        html: str | None = None,
+        importance: str | None = None,
+        attachments: list[dict[str, Any]] | None = None,
+        folder: str | None = None,
         received: str | datetime | None = None,
-        **parts: Any,
+        is_read: bool | None = None,
+        is_flagged: bool | None = None,
     ) -> dict[str, Any]:
         """Let a mail from outside arrive, and give the message that it became, as the connector shows it.
 
-        Either a whole mail, as bytes or a path to an `.eml` file, or its `parts`: `subject`, `text` or `html`, `to`,
-        `cc`, `importance`, `attachments`. Both ways it goes to the inbox now, unread, unless `folder`, `received`,
-        `is_read` and `is_flagged` say otherwise. Raises Refused.
+        Either it comes whole, as bytes or as the path of an `.eml` file, or in parts; one without a `sender` is from
+        stranger@example.org. It goes to the inbox, now and unread, unless `folder` and what follows say otherwise.
+        Raises Refused and TypeError.
         """
-        path = below("connections", self.id, "deliver")
+        parts = given({"to": to, "cc": cc, "subject": subject, "text": text, "html": html, "importance": importance})
+        parts |= given({"from": sender, "attachments": attachments})
+        place = given({"folder": folder, "is_read": is_read, "is_flagged": is_flagged})
         if received is not None:
-            parts["received"] = instant(received)
+            place["received"] = instant(received)
         if mime is None:
-            what: dict[str, Any] = {"json": given({"from": sender, **parts})}
+            what: dict[str, Any] = {"json": {"from": _STRANGER, **parts, **place}}
+        elif parts:
+            raise TypeError(f"a mail that comes whole brings its own {' and '.join(parts)}")
         else:
             content = mime.read_bytes() if isinstance(mime, Path) else mime
-            what = {"content": content, "params": given(parts), "headers": {"Content-Type": "message/rfc822"}}
+            what = {"content": content, "params": place, "headers": {"Content-Type": "message/rfc822"}}
+        path = below("connections", self.id, "deliver")
         message: dict[str, Any] = self.sandbox.admin.ask("POST", path, **what)["message"]
         return message
 

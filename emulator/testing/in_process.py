@@ -6,14 +6,13 @@ Its couriers run there whatever the test does meanwhile, in an event loop of its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from threading import Thread
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import httpx
 
-T = TypeVar("T")
 App = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 URL = "http://outlook-emulator.localhost"
@@ -39,13 +38,15 @@ class Hosted:
 
     url = URL
 
+    _loop: asyncio.AbstractEventLoop
+    _end: asyncio.Event
+
     def __init__(self, app: Any) -> None:
         self.app = app
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="outlook-emulator", daemon=True)
+        self._started: Future[None] = Future()
+        self._thread = Thread(target=self._live, name="outlook-emulator", daemon=True)
         self._thread.start()
-        self._life = app.router.lifespan_context(app)
-        self._run(self._life.__aenter__()).result()
+        self._started.result()
 
     def transport(self) -> httpx.BaseTransport:
         return AppTransport(self)
@@ -74,17 +75,27 @@ class Hosted:
             "server": (url.host, url.port or 80),
             "client": ("127.0.0.1", 0),
         }
-        return self._run(_exchange(self.app, scope, body))
+        return asyncio.run_coroutine_threadsafe(_exchange(self.app, scope, body), self._loop)
 
     def close(self) -> None:
-        """Stop the app as a server does that was told to stop."""
-        self._run(_end(self._life)).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Stop the app as a server does that was told to stop; what is under way then is not answered any more."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join()
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    def _live(self) -> None:
+        try:
+            asyncio.run(self._stay())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    async def _stay(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with self.app.router.lifespan_context(self.app):
+            self._started.set_result(None)
+            await self._end.wait()
 
 
 class AppTransport(httpx.BaseTransport):
@@ -150,10 +161,6 @@ async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> Reply:
 
     await app(scope, receive, send)
     return Reply(status, headers, b"".join(parts))
-
-
-async def _end(life: Any) -> None:
-    await life.__aexit__(None, None, None)
 
 
 def _response(reply: Reply) -> httpx.Response:

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from emulator.testing.server import Server
 
 
+_WAIT = frozenset(
+    {
+        "kind",
+        "subject",
+        "sender",
+        "recipient",
+        "connection",
+        "folder",
+        "text",
+        "newer_than",
+        "url",
+        "reference",
+        "count",
+    }
+)
+
+
 class Sandbox:
     """One world on a server: its own mailboxes, clock, faults and journal. Lives until it is closed, which deletes it.
 
@@ -77,12 +94,13 @@ class Sandbox:
         """What came, at the latest after `timeout` seconds. Raises AssertionError, with the near misses.
 
         The order is one to the admin API's `wait`: `kind` (mail, event, callback or poke), `subject`, `sender`,
-        `recipient`, `connection`, `folder`, `text`, `newer_than`, `url`, `reference`, `count`.
+        `recipient`, `connection`, `folder`, `text`, `newer_than`, `url`, `reference`, `count`. Raises Refused and
+        TypeError for one that says nothing.
         """
-        if "sender" in order:
-            order["from"] = order.pop("sender")
+        if unknown := sorted(order.keys() - _WAIT):
+            raise TypeError(f"nothing is waited for by {unknown[0]!r}; known are {', '.join(sorted(_WAIT))}")
+        asked = given({**order, "from": order.get("sender"), "sender": None, "timeout_seconds": timeout})
         try:
-            asked = given({**order, "timeout_seconds": timeout})
             found: list[dict[str, Any]] = self.admin.ask("POST", "/wait", json=asked, timeout=timeout + 10)["value"]
         except Refused as error:
             if error.status != 408:

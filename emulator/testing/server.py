@@ -53,7 +53,8 @@ class Server:
         from emulator.app import create_app
         from emulator.testing.in_process import Hosted
 
-        return cls("", wire=Hosted(create_app(settings, clock)))
+        token = getattr(settings, "admin_token", "")
+        return cls("", token=token, wire=Hosted(create_app(settings, clock)))
 
     def __repr__(self) -> str:
         return f"<Server {self.url}>"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -209,6 +210,30 @@ def test_a_call_under_way_holds_up_no_other(app: Hosted) -> None:
         caller.join()
 
     assert ([200] * 3, [b"late"]) == (answers, late)
+
+
+def test_an_app_that_does_not_start() -> None:
+    """What keeps an app from starting is raised where it was to start, and no thread is left."""
+
+    @asynccontextmanager
+    async def fails(app: Starlette) -> AsyncIterator[None]:
+        raise OSError("no space left")
+        yield
+
+    before = threading.active_count()
+    with pytest.raises(OSError, match="no space left"):
+        Hosted(Starlette(lifespan=fails))
+    assert before == threading.active_count()
+
+
+def test_an_app_that_is_stopped_half_way(app: Hosted) -> None:
+    """Calls that are under way when the app is closed end with it."""
+    late = app.ask("GET", httpx.URL(f"{URL}/gated"), [], b"")
+    with client(app) as http:
+        http.get("/x")
+    app.close()
+
+    assert late.cancelled()
 
 
 def test_couriers_work_meanwhile(listener: Listener) -> None:

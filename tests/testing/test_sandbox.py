@@ -88,7 +88,9 @@ def test_mails_from_outside(ann: Connection) -> None:
 
 
 def test_mail_that_cannot_arrive(ann: Connection) -> None:
-    """What the emulator refuses is raised with its reason."""
+    """What the emulator refuses is raised with its reason; a whole mail has no parts besides."""
+    with pytest.raises(TypeError, match="comes whole brings its own subject and from"):
+        ann.deliver(EML, subject="x", sender="x@example.org")
     with pytest.raises(Refused, match=r"400 to POST /sandboxes/.*/deliver: .*received"):
         ann.deliver(subject="x", received="soon")
 
@@ -139,6 +141,8 @@ def test_wait_for_what_came(box: Sandbox, ann: Connection) -> None:
         box.wait(subject="Lunch", timeout=0)
     with pytest.raises(Refused, match="'kind' must be one of"):
         box.wait(kind="letter", timeout=0)
+    with pytest.raises(TypeError, match="nothing is waited for by 'subjet'; known are connection, count"):
+        box.wait(subjet="Lunch")
 
 
 def test_answer_a_waiting_mail(box: Sandbox, ann: Connection, listener: Listener) -> None:
