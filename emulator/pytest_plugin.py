@@ -21,7 +21,11 @@ MakeOutlook = Callable[..., "Connection"]
 _URL = "OUTLOOK_EMULATOR_URL"
 _TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
 _CA_FILE = "OUTLOOK_EMULATOR_CA_FILE"
-_MARKER = "outlook(seed, faults, clock, transport, unused_faults): the sandbox that the test gets from `outlook`"
+_AUTHORIZATION = "OUTLOOK_EMULATOR_AUTHORIZATION"
+_MARKER = (
+    "outlook(seed=NAME, faults=[RULE, ...], clock=INSTANT, transport='http'|'app', unused_faults='fail'|'allow'): "
+    "what is in the sandbox that the test gets from the fixture outlook, and how that is reached"
+)
 _PASSED = pytest.StashKey[bool]()
 
 
@@ -72,11 +76,9 @@ def outlook_server(pytestconfig: pytest.Config, outlook_settings: Settings | Non
         with _server_at(url) as server:
             yield server
         return
-    from emulator import running
     from emulator.testing import Server
 
-    token = getattr(outlook_settings, "admin_token", "")
-    with running(outlook_settings) as up, Server(up.url, token=token, ca_file=up.ca_file) as server:
+    with Server.started(outlook_settings) as server:
         yield server
 
 
@@ -93,7 +95,9 @@ def _outlook_app_server(outlook_settings: Settings | None) -> Iterator[Server]:
 def outlook(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """A mailbox and the connection that opens it, in a fresh sandbox that is gone after the test.
 
-    The marker `outlook` says what is in it. A test that passes fails all the same where a fault was never used.
+    `url` is the runtime URL for the code under test, `http` a client that starts there, `client()` Microsoft's own;
+    `deliver` and `mails` are the mailbox, `sandbox` is the world around it. The marker `outlook` says what is in there.
+    A test that passes fails all the same where a fault was never used.
     """
     marker = _marker(request.node)
     server = request.getfixturevalue(_server_fixture(request, marker))
@@ -183,9 +187,11 @@ def outlook_answer(request: pytest.FixtureRequest) -> Answer:
 @contextmanager
 def _server_at(url: str) -> Iterator[Server]:
     """The emulator that is up at a URL, with what the environment says of the way to it. Raises ConnectionError."""
-    from emulator.testing import Server
+    from emulator.testing.server import Server, credential_for
 
-    with Server(url, token=os.environ.get(_TOKEN, ""), ca_file=os.environ.get(_CA_FILE)) as server:
+    token, ca_file = os.environ.get(_TOKEN, ""), os.environ.get(_CA_FILE)
+    credential = credential_for(os.environ.get(_AUTHORIZATION, ""))
+    with Server(url, token=token, ca_file=ca_file, credential=credential) as server:
         server.check()
         yield server
 

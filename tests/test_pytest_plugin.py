@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from emulator.server.admin import ROOT
+from emulator.serving import running
+from emulator.settings import Settings
 from tests.conftest import Connection, Listener, Server, World
 
 ANSWER = """
@@ -298,6 +300,18 @@ def test_settings_of_ones_own(tmp_path: Path) -> None:
     )
 
     assert passed(run(tmp_path, source), 2)
+
+
+def test_a_server_that_demands_a_credential(tmp_path: Path) -> None:
+    """The one that a server demands is taken from the environment, as the server itself takes it."""
+    source = "def test_it(outlook):\n    assert outlook.http.get('/testconnection').status_code == {status}\n"
+    with running(Settings(authorization="secret")) as up:
+        url = f"--outlook-url={up.url}"
+        with_it = run(tmp_path, source.format(status=200), url, OUTLOOK_EMULATOR_AUTHORIZATION="secret")
+        without = run(tmp_path, source.format(status=401), url)
+
+    assert passed(with_it, 1)
+    assert passed(without, 1)
 
 
 def test_nobody_at_the_url(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The emulator as a test sees it: plain objects over its admin API, behind the pytest fixtures and usable without them.
 
-with emulator.running() as running, Server(running.url) as server:
+with Server.started() as server:
     ada = server.connect("ada")
     ada.deliver(subject="Hello")
     assert ada.mails()[0]["Subject"] == "Hello"

@@ -60,7 +60,9 @@ class Hosted:
         return AppSession(self, seconds)
 
     def ask(self, method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]], body: bytes) -> Future[Reply]:
-        """Start one exchange; to be waited for from any thread but the app's own."""
+        """Start one exchange; to be waited for from any thread but the app's own. Raises RuntimeError once closed."""
+        if not self._thread.is_alive():
+            raise RuntimeError("the emulator that is asked was closed")
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from secrets import token_hex
 from types import TracebackType
@@ -19,30 +21,26 @@ if TYPE_CHECKING:
     from emulator.clock import Clock
     from emulator.settings import Settings
 
+CREDENTIAL = "token"
+"""What connections present where a server takes anything."""
 _LONGEST_LABEL = 40
 
 
 class Server:
     """An emulator to make sandboxes in; `close` it, or use it in a `with` statement. Nothing but them is ever touched.
 
-    `token` is what its admin API demands, `ca_file` a PEM file of who vouches for an https URL, `credential` what
-    connections present. `app` is the ASGI app where there is no socket.
+    `where` is its URL, or another way to it. `token` is what its admin API demands, `ca_file` a PEM file of who vouches
+    for an https URL, `credential` what connections present. `app` is the ASGI app where there is no socket.
     """
 
     def __init__(
-        self,
-        url: str,
-        *,
-        token: str = "",
-        ca_file: str | None = None,
-        credential: str = "token",
-        wire: Wire | None = None,
+        self, where: str | Wire, *, token: str = "", ca_file: str | None = None, credential: str = CREDENTIAL
     ) -> None:
-        self.wire: Wire = wire or Sockets(url, ca_file)
+        self.wire: Wire = Sockets(where, ca_file) if isinstance(where, str) else where
         self.url = self.wire.url
         self.ca_file = ca_file
         self.credential = credential
-        self.app: Any = getattr(wire, "app", None)
+        self.app: Any = getattr(where, "app", None)
         self._token = token
         self._sandboxes = self.admin(below("sandboxes"))
         self._own: list[Sandbox] = []
@@ -53,8 +51,16 @@ class Server:
         from emulator.app import create_app
         from emulator.testing.in_process import Hosted
 
-        token = getattr(settings, "admin_token", "")
-        return cls("", token=token, wire=Hosted(create_app(settings, clock)))
+        return cls(Hosted(create_app(settings, clock)), **_keys(settings))
+
+    @classmethod
+    @contextmanager
+    def started(cls, settings: Settings | None = None, clock: Clock | None = None) -> Iterator[Server]:
+        """A server of its own in a thread, for as long as the block lasts; see `emulator.running`."""
+        from emulator.serving import running
+
+        with running(settings, clock) as up, cls(up.url, ca_file=up.ca_file, **_keys(settings)) as server:
+            yield server
 
     def __repr__(self) -> str:
         return f"<Server {self.url}>"
@@ -140,3 +146,15 @@ class Server:
 def _name(label: str) -> str:
     # By chance, not by number: others count from one as well.
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', label)[:_LONGEST_LABEL]}-{token_hex(6)}"
+
+
+def credential_for(authorization: str) -> str:
+    """What a server wants to see, by its setting `authorization`."""
+    return CREDENTIAL if authorization in ("", "any", "none") else authorization
+
+
+def _keys(settings: Settings | None) -> dict[str, str]:
+    """What opens a server with these settings."""
+    if settings is None:
+        return {}
+    return {"token": getattr(settings, "admin_token", ""), "credential": credential_for(settings.authorization)}

@@ -234,6 +234,8 @@ def test_an_app_that_is_stopped_half_way(app: Hosted) -> None:
     app.close()
 
     assert late.cancelled()
+    with client(app) as http, pytest.raises(RuntimeError, match="was closed"):
+        http.get("/x")
 
 
 def test_couriers_work_meanwhile(listener: Listener) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import emulator
 from emulator.server.admin import ROOT
+from emulator.settings import Settings
 from emulator.testing import Refused, Server
 from tests.conftest import START
 
@@ -29,6 +30,18 @@ def test_plain_python() -> None:
 
     assert ["Hello"] == subjects
     assert "ada@example.com" == ada.address
+
+
+@pytest.mark.parametrize("authorization", ["any", "none", "secret"])
+@pytest.mark.parametrize("way", ["http", "app"])
+def test_settings_of_its_own(way: str, authorization: str) -> None:
+    """An emulator may be started with settings, and what it demands of clients they have."""
+    settings = Settings(max_top=7, authorization=authorization)
+    with Server.in_process(settings) if way == "app" else Server.started(settings) as server:
+        ada = server.connect("ada")
+        answers = [ada.http.get("/v2/Mail", params={"top": top}).status_code for top in (7, 8)]
+
+    assert [200, 400] == answers
 
 
 def test_in_process() -> None:
