@@ -302,16 +302,16 @@ def test_settings_of_ones_own(tmp_path: Path) -> None:
     assert passed(run(tmp_path, source), 2)
 
 
-def test_a_server_that_demands_a_credential(tmp_path: Path) -> None:
-    """The one that a server demands is taken from the environment, as the server itself takes it."""
-    source = "def test_it(outlook):\n    assert outlook.http.get('/testconnection').status_code == {status}\n"
-    with running(Settings(authorization="secret")) as up:
-        url = f"--outlook-url={up.url}"
-        with_it = run(tmp_path, source.format(status=200), url, OUTLOOK_EMULATOR_AUTHORIZATION="secret")
-        without = run(tmp_path, source.format(status=401), url)
+def test_a_server_with_a_lock(tmp_path: Path) -> None:
+    """The token and the credential that a server demands are taken from the environment, as the server's own are."""
+    source = "def test_it(outlook):\n    outlook.deliver(subject='Hello')\n    assert outlook.mails()\n"
+    keys = {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "key-1", "OUTLOOK_EMULATOR_AUTHORIZATION": "key-2"}
+    with running(Settings(admin_token="key-1", authorization="key-2")) as up:
+        with_both = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url, **keys)
+        without = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url)
 
-    assert passed(with_it, 1)
-    assert passed(without, 1)
+    assert passed(with_both, 1)
+    assert "Refused: The emulator answered 401 to POST /sandboxes: The admin API needs its token" in without.stdout
 
 
 def test_nobody_at_the_url(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from emulator.server.breaking import HungUp
+
 App = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 URL = "http://outlook-emulator.localhost"
@@ -139,8 +141,7 @@ async def outcome(under_way: Future[Reply], seconds: float | None) -> Reply:
 
 def broken(error: Exception) -> str | None:
     """How an exchange was broken off, None where it simply failed."""
-    how = getattr(error, "how", None)
-    return how if how in _BROKEN else None
+    return error.how if isinstance(error, HungUp) else None
 
 
 async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> Reply:

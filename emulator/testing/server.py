@@ -157,4 +157,4 @@ def _keys(settings: Settings | None) -> dict[str, str]:
     """What opens a server with these settings."""
     if settings is None:
         return {}
-    return {"token": getattr(settings, "admin_token", ""), "credential": credential_for(settings.authorization)}
+    return {"token": settings.admin_token, "credential": credential_for(settings.authorization)}

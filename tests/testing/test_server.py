@@ -43,6 +43,25 @@ def test_settings_of_its_own(way: str, authorization: str) -> None:
     assert [200, 400] == answers
 
 
+@pytest.mark.parametrize("way", ["http", "app"])
+def test_an_admin_api_behind_a_token(way: str) -> None:
+    """Whoever starts an emulator with a token has it; nobody else gets in."""
+    settings = Settings(admin_token="secret")
+    with Server.in_process(settings) if way == "app" else Server.started(settings) as server:
+        server.connect().deliver(subject="Hello")
+        with httpx.Client(transport=server.transport()) as http:
+            assert 401 == http.get(f"{server.url}{ROOT}/sandboxes").status_code
+
+
+def test_a_token_that_is_missing() -> None:
+    """Where a token is demanded and not given, the refusal says so."""
+    with Server.started(Settings(admin_token="secret")) as server, Server(server.url) as locked:
+        with pytest.raises(Refused, match="401 to POST /sandboxes: The admin API needs its token"):
+            locked.connect()
+        with Server(server.url, token="secret") as opened:
+            opened.connect()
+
+
 def test_in_process() -> None:
     """Without a socket, too; its thread ends with it."""
     before = threading.active_count()
