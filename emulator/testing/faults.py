@@ -69,7 +69,7 @@ class Faults:
 
     def _lines(self, facts: Mapping[str, Any]) -> Iterator[str]:
         matched = facts.get("matched", 0)
-        why = f"it matched {matched} calls, none when it was to act" if matched else "it matched no call"
+        why = f"matching calls: {matched}, none of them when it was to act" if matched else "no call matched"
         yield f"The fault '{facts['name']}' was never used: {why}."
         for one in self._misses(facts):
             yield f"  nearly: {shown(one)}"

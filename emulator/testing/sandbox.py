@@ -38,7 +38,8 @@ _WAIT = frozenset(
 class Sandbox:
     """One world on a server: its own mailboxes, clock, faults and journal. Lives until it is closed, which deletes it.
 
-    `admin` makes calls to the admin API below the sandbox, for what has no method here.
+    `admin` makes calls to the admin API below the sandbox, for what has no method here. What `closing` holds ends with
+    the sandbox.
     """
 
     def __init__(self, server: Server, name: str) -> None:

@@ -145,10 +145,10 @@ def test_what_was_never_used(line: Line, knows: bool) -> None:
 
     assert ["late", "missed", "any"] == [one["name"] for one in faults.unused()]
     assert [
-        "The fault 'late' was never used: it matched 2 calls, none when it was to act.",
-        "The fault 'missed' was never used: it matched no call.",
+        "The fault 'late' was never used: matching calls: 2, none of them when it was to act.",
+        "The fault 'missed' was never used: no call matched.",
         *nearly,
-        "The fault 'any' was never used: it matched no call.",
+        "The fault 'any' was never used: no call matched.",
     ] == faults.complaint().splitlines()
     assert [RULE["match"]] == line.sent
 
