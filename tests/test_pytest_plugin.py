@@ -138,6 +138,22 @@ def test_one_of_many(outlook, number):
     assert [one["Subject"] for one in outlook.mails()] == [f"mail {number}"]
 """
 
+TLS = """
+import asyncio
+
+
+def test_it(outlook):
+    async def test():
+        async with outlook.async_http() as http:
+            status = (await http.get("/testconnection")).status_code
+        async with outlook.client(max_retry_attempts=1) as client:
+            return status, await client.get_emails_async(fetch_only_unread=False)
+
+    outlook.deliver(subject="Hello")
+    status, mails = asyncio.run(test())
+    assert (status, "Hello" in str(mails)) == (200, True)
+"""
+
 MISTAKES = """
 import pytest
 
@@ -312,6 +328,16 @@ def test_a_server_with_a_lock(tmp_path: Path) -> None:
 
     assert passed(with_both, 1)
     assert "Refused: The emulator answered 401 to POST /sandboxes: The admin API needs its token" in without.stdout
+
+
+def test_the_fixtures_over_tls(tmp_path: Path) -> None:
+    """Who vouches for the server is taken from the environment, for Microsoft's client too; without, nobody does."""
+    with running(Settings(tls="yes")) as up:
+        trusting = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url, OUTLOOK_EMULATOR_CA_FILE=up.ca_file or "")
+        without = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url)
+
+    assert passed(trusting, 1)
+    assert f"ConnectionError: No emulator answers at {up.url}: " in without.stdout
 
 
 def test_nobody_at_the_url(tmp_path: Path) -> None:
