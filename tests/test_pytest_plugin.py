@@ -264,8 +264,9 @@ def test_the_fixtures(tmp_path: Path, transport: str) -> None:
 def test_the_fixtures_on_a_server_that_is_up(tmp_path: Path, server: Server) -> None:
     """The same suite passes against somebody's server, which is left as it was."""
     before = names(server)
+    done = run(tmp_path, SUITE, "-k", "not microsofts", OUTLOOK_EMULATOR_URL=server.url)
 
-    assert passed(run(tmp_path, SUITE, OUTLOOK_EMULATOR_URL=server.url), SUITE.count("def test_"))
+    assert "13 passed, 1 deselected in" in done.stdout, done.stdout
     assert before == names(server)
 
 
