@@ -38,6 +38,10 @@ def outlook_client(url: str, credential: str, wire: Wire, options: Mapping[str, 
     return client
 
 
+_REPEATED = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""What aiohttp, unasked, calls a second time when the connection is reset: what changes nothing by being repeated."""
+
+
 class TrustingSession:
     """An aiohttp session that trusts an authority of our own; opened by the first request, in its event loop."""
 
@@ -95,9 +99,23 @@ class AppExchange:
         self._hosted = hosted
         self._seconds = seconds
         self._request = request
-        self._reply: Reply | None = None
 
     async def __aenter__(self) -> AppAnswer:
+        import aiohttp
+
+        try:
+            return await self._ask()
+        except aiohttp.ClientOSError:
+            if self._request[0] not in _REPEATED:
+                raise
+            return await self._ask()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    async def _ask(self) -> AppAnswer:
         from emulator.testing.in_process import broken, outcome
 
         try:
@@ -106,11 +124,6 @@ class AppExchange:
             if (how := broken(error)) is None:
                 raise
             raise _failure(how) from error
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        pass
 
 
 class AppAnswer:

@@ -61,6 +61,7 @@ async def echo(request: Request) -> Response:
 
 
 async def fail(request: Request) -> Response:
+    request.app.state.asked.append(request.method)
     raise HungUp(request.query_params["how"]) if "how" in request.query_params else KeyError("a mistake of the app's")
 
 
@@ -72,8 +73,8 @@ async def gated(request: Request) -> Response:
 @pytest.fixture
 def app() -> Iterator[Hosted]:
     anything = Route("/{path:path}", echo, methods=["GET", "HEAD", "PUT"])
-    made = Starlette(routes=[Route("/fail", fail), Route("/gated", gated), anything])
-    made.state.gate = Gate()
+    made = Starlette(routes=[Route("/fail", fail, methods=["GET", "DELETE", "POST"]), Route("/gated", gated), anything])
+    made.state.gate, made.state.asked = Gate(), []
     one = Hosted(made)
     yield one
     one.close()
@@ -149,6 +150,16 @@ def test_a_broken_answer(app: Hosted, how: str) -> None:
         in_loop(app, "GET", f"/fail?how={how}")
     with pytest.raises(for_aiohttp):
         by_session(app, "GET", f"/fail?how={how}")
+
+
+@pytest.mark.parametrize(("method", "calls"), [("GET", 2), ("DELETE", 2), ("POST", 1)])
+def test_a_reset_is_repeated_by_aiohttp(app: Hosted, method: str, calls: int) -> None:
+    """As over a socket, Microsoft's client asks again by itself where that can do no harm, and once only."""
+    asked = app.app.state.asked
+    with pytest.raises(aiohttp.ClientOSError):
+        by_session(app, method, "/fail?how=reset")
+
+    assert [method] * calls == asked
 
 
 def test_a_failure_of_the_app(app: Hosted) -> None:
