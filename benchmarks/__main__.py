@@ -1,4 +1,4 @@
-"""Prints the speed figures: ratios to a bare Starlette route, flatness, layers, start-up and memory."""
+"""Prints the speed figures: ratios to a bare Starlette route, flatness, layers, test fixtures, start-up, memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import orjson
 
 from benchmarks.client import Call, ask, connect, fetch, rate
 from benchmarks.layers import layers
+from benchmarks.plugin import plugin
 
 SMALL, LARGE = 100, 100_000
 ROUNDS, SECONDS = 5, 1.0
@@ -211,6 +212,7 @@ def main() -> None:
         polls(small, large)
         fresh_sandbox(small)
     items()
+    plugin()
     start_up()
     layers()
 

@@ -96,6 +96,19 @@ class SandboxClock:
         self._shift = state.shift
         self._at = self._base.now() + state.shift if state.frozen_at is None else state.frozen_at
 
+    def start(self, instant: int) -> None:
+        """Be at an instant, one in the past too, where nothing has happened yet that it could contradict.
+
+        Raises ValueError for one before 1970 or after `LATEST`.
+        """
+        if instant < 0:
+            raise ValueError(f"a clock starts no earlier than {moment(0).isoformat()}")
+        if instant > LATEST:
+            raise ValueError(f"a clock goes no further than {moment(LATEST).isoformat()}")
+        self._at = instant
+        self._shift = instant - self._base.now()
+        self._changed(self.state)
+
     def freeze(self) -> None:
         """Stand still until told to move or to follow."""
         self.now()

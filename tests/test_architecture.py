@@ -28,6 +28,7 @@ LAYERS = (
     ("server",),
     ("app", "serving"),
     ("cli",),
+    ("testing",),
     ("pytest_plugin",),
 )
 """From the ground up: a module may import from its own layer and from those below."""
@@ -50,7 +51,9 @@ OUTSIDE = {
     "uvicorn": {"serving"},
     "trustme": {"serving"},
     "pytest": {"pytest_plugin"},
-    "httpx": {"server"},
+    "httpx": {"server", "testing"},
+    "aiohttp": {"testing"},
+    "azure": {"testing"},
     "pydantic": {"wire"},
     "faker": {"seeds_generated"},
     "odata_query": {"odata"},

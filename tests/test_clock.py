@@ -165,6 +165,27 @@ def test_sandbox_clock_refuses(clock: VirtualClock, frozen: bool, instant: int) 
     assert own.now() == NOW
 
 
+def test_sandbox_clock_starts_anywhere(clock: VirtualClock) -> None:
+    """Before anything happened a clock may be put into the past; from there it follows, or stands when frozen."""
+    told: list[ClockState] = []
+    own = SandboxClock(clock, told.append)
+    own.start(NOW - HOUR)
+    clock.advance(timedelta(microseconds=5))
+
+    assert (NOW - HOUR + 5, -HOUR) == (own.now(), own.shift)
+    assert [ClockState(None, -HOUR)] == told
+
+
+@pytest.mark.parametrize("instant", [-1, -(10**19), LATEST + 1])
+def test_sandbox_clock_starts_within_reason(clock: VirtualClock, instant: int) -> None:
+    """Outside of the years that are reckoned with no clock starts."""
+    own = SandboxClock(clock)
+
+    with pytest.raises(ValueError, match=r"no earlier than 1970|no further than 9000"):
+        own.start(instant)
+    assert own.now() == NOW
+
+
 def test_sandbox_clock_waits_for_a_clock_that_went_back() -> None:
     """When the machine's clock is set back, a sandbox's stands until that has caught up."""
     base = Wandering()

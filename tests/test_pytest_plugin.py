@@ -9,31 +9,363 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Connection, Listener, World
+from emulator.server.admin import ROOT
+from emulator.serving import running
+from emulator.settings import Settings
+from tests.conftest import Connection, Listener, Server, World
 
-TEST = """
+ANSWER = """
 def test_answer(outlook_answer):
     question = outlook_answer({option!r}, subject="budget", sandbox={sandbox!r})
     assert question["answer"] == {option!r}
 """
 
+SUITE = '''
+"""What the fixtures give, whatever the emulator is reached by."""
 
-def run(folder: Path, world: World, option: str) -> subprocess.CompletedProcess[str]:
-    (folder / "test_it.py").write_text(TEST.format(option=option, sandbox=world.name))
-    environment = {**os.environ, "OUTLOOK_EMULATOR_URL": world.server.url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "emulator.pytest_plugin", "-p", "no:cacheprovider", "."]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+import asyncio
+
+import pytest
+
+START = "2026-03-02T09:00:00+00:00"
+
+
+def send(sender, to, subject="Hello"):
+    body = {"To": to, "Subject": subject, "Body": "<p>Hello</p>"}
+    sender.http.post("/v2/Mail", json=body).raise_for_status()
+
+
+def test_a_mailbox(outlook):
+    assert outlook.mails() == []
+    outlook.deliver(subject="Hello")
+    assert [one["Subject"] for one in outlook.mails()] == ["Hello"]
+
+
+def test_more_mailboxes(outlook, make_outlook):
+    bob, eve, quiet = make_outlook("bob"), make_outlook(address="eve@example.org"), make_outlook(seed="empty")
+    send(outlook, f"{bob.address}; {eve.address}")
+    assert [len(one.mails()) for one in (bob, eve)] == [1, 1]
+    assert quiet.address == "quiet@example.com"
+    assert len({outlook.id, bob.id, eve.id, quiet.id, make_outlook().id}) == 5
+
+
+def test_the_outbox(outlook, outlook_outbox):
+    send(outlook, "out@example.net")
+    assert [one["recipients"] for one in outlook_outbox.mails()] == [["out@example.net"]]
+
+
+def test_the_clock(outlook, outlook_clock):
+    outlook_clock.freeze()
+    before = outlook_clock.now()
+    assert (outlook_clock.advance("1h") - before).total_seconds() == 3600
+
+
+@pytest.mark.outlook(seed="office", clock="2026-03-02T09:00:00Z")
+def test_the_marker(outlook, outlook_clock):
+    assert outlook.address == "ada@example.com"
+    assert outlook.mails()
+    assert outlook_clock.now().isoformat() == START
+
+
+@pytest.mark.outlook(seed="empty", clock="2026-03-02T09:00:00Z")
+class TestMarkersOfAClass:
+    def test_are_its_tests(self, outlook, outlook_clock):
+        assert (outlook.address, outlook_clock.now().isoformat()) == ("quiet@example.com", START)
+
+    @pytest.mark.outlook(seed="office")
+    def test_yield_to_nearer_ones(self, outlook, outlook_clock):
+        assert (outlook.address, outlook_clock.now().isoformat()) == ("ada@example.com", START)
+
+
+def test_an_event_loop(outlook):
+    async def test():
+        async with outlook.async_http() as http:
+            answer = await http.get("/testconnection")
+        return answer.status_code, outlook.http.get("/testconnection").status_code
+
+    assert asyncio.run(test()) == (200, 200)
+
+
+def test_microsofts_client(outlook):
+    async def test():
+        async with outlook.client(max_retry_attempts=1) as client:
+            return await client.get_emails_async(fetch_only_unread=False)
+
+    outlook.deliver(subject="Grüße")
+    assert "Grüße" in str(asyncio.run(test()))
+
+
+def test_in_process(outlook_app, outlook, outlook_clock):
+    assert outlook_app is outlook
+    assert outlook_app.sandbox.server.app is not None
+    outlook_app.deliver(subject="Hello")
+    assert len(outlook.mails()) == 1
+
+
+@pytest.mark.outlook(transport="app")
+def test_in_process_by_the_marker(outlook):
+    assert outlook.sandbox.server.app is not None
+
+
+@pytest.mark.outlook(transport="http")
+def test_over_http_by_the_marker(outlook, outlook_server):
+    assert outlook.sandbox.server is outlook_server
+    assert outlook.url.startswith("http://127.0.0.1:")
+
+
+def test_the_transport(outlook, pytestconfig):
+    in_process = pytestconfig.getoption("outlook_transport") == "app"
+    assert (outlook.sandbox.server.app is not None) == in_process
+
+
+def test_an_answer_in_the_tests_own_sandbox(outlook, outlook_answer, make_outlook):
+    message = {"To": make_outlook("bob").address, "Subject": "The Budget", "Options": "Yes, No"}
+    order = {"NotificationUrl": "http://127.0.0.1:1/", "Message": message}
+    outlook.http.post("/approvalmail/$subscriptions", json=order).raise_for_status()
+    assert outlook_answer("Yes", subject="budget")["answer"] == "Yes"
+'''
+
+MANY = """
+import os
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range(int(os.environ["MANY"])))
+def test_one_of_many(outlook, number):
+    body = {"To": outlook.address, "Subject": f"mail {number}", "Body": "x"}
+    outlook.http.post("/v2/Mail", json=body).raise_for_status()
+    assert [one["Subject"] for one in outlook.mails()] == [f"mail {number}"]
+"""
+
+TLS = """
+import asyncio
+
+
+def test_it(outlook):
+    async def test():
+        async with outlook.async_http() as http:
+            status = (await http.get("/testconnection")).status_code
+        async with outlook.client(max_retry_attempts=1) as client:
+            return status, await client.get_emails_async(fetch_only_unread=False)
+
+    outlook.deliver(subject="Hello")
+    status, mails = asyncio.run(test())
+    assert (status, "Hello" in str(mails)) == (200, True)
+"""
+
+MISTAKES = """
+import pytest
+
+
+@pytest.mark.outlook(sed="office")
+def test_unknown_keyword():
+    pass
+
+@pytest.mark.outlook("office")
+def test_no_keyword(outlook):
+    pass
+
+@pytest.mark.outlook(transport="pigeon")
+def test_unknown_transport(outlook):
+    pass
+
+@pytest.mark.outlook(unused_faults=False)
+def test_unknown_policy(outlook):
+    pass
+
+@pytest.mark.outlook(faults="throttled")
+def test_no_list(outlook):
+    pass
+
+@pytest.mark.outlook(seed=["office"])
+def test_no_name(outlook):
+    pass
+
+@pytest.mark.outlook(clock=5)
+def test_no_instant(outlook):
+    pass
+
+@pytest.mark.outlook(transport="http")
+def test_contradiction(outlook_app):
+    pass
+
+@pytest.mark.outlook(seed="none", transport="app")
+def test_unknown_seed(outlook):
+    pass
+
+@pytest.mark.outlook(clock="soon", transport="app")
+def test_unknown_clock(outlook):
+    pass
+
+@pytest.mark.outlook(transport="app")
+def test_refused(make_outlook):
+    make_outlook("bob")
+    make_outlook("bob")
+"""
+SAID = {
+    "test_unknown_keyword": "has no keyword 'sed'; it has seed, faults, clock, transport, unused_faults",
+    "test_no_keyword": "takes keywords only, not 'office'",
+    "test_unknown_transport": "transport='pigeon', which must be 'http' or 'app'",
+    "test_unknown_policy": "unused_faults=False, which must be 'fail' or 'allow'",
+    "test_no_list": "faults='throttled', which must be a list of rules and names of faults",
+    "test_no_name": "seed=['office'], which must be the name of a sample mailbox",
+    "test_no_instant": "clock=5, which must be an instant, as text or as a datetime",
+    "test_contradiction": "outlook_app has no socket: leave away the marker's transport='http'",
+    "test_unknown_seed": "There is no sample mailbox 'none'",
+    "test_unknown_clock": "'clock.set' must be an ISO 8601 date and time, not 'soon'",
+    "test_refused": "exists already",
+}
+
+
+def run(folder: Path, source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What pytest says of a file of tests, with this plugin and no other than those that the arguments name."""
+    (folder / "test_it.py").write_text(source, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLOOK_", "PYTEST_"))}
+    given = {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "emulator.pytest_plugin", "-p", "no:cacheprovider"]
+    command += ["-W", "error", "--strict-markers", *arguments, "."]
+    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=120)
+
+
+def passed(done: subprocess.CompletedProcess[str], count: int) -> bool:
+    """Whether so many tests passed and nothing else happened; a test's own report says why not."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return f"{count} passed in" in done.stdout
+
+
+def names(server: Server) -> set[str]:
+    return {one["name"] for one in server.http.get(f"{ROOT}/sandboxes").json()["value"]}
+
+
+def test_loading_it_costs_nothing() -> None:
+    """Where the plugin is loaded and not used, neither a server nor a client has been imported."""
+    script = "import pytest, sys; before = set(sys.modules); import emulator.pytest_plugin; "
+    script += "print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert ["emulator", "emulator.pytest_plugin"] == done.stdout.split()
+
+
+def test_using_it_costs_what_is_used(tmp_path: Path) -> None:
+    """A run in which no test asks for it imports no more, markers and all."""
+    heavy = {"starlette", "uvicorn", "httpx", "sqlite3", "asyncio", "ssl"}
+    source = f"import sys\n\n\ndef test_it():\n    assert not {heavy} & set(sys.modules)\n"
+
+    assert passed(run(tmp_path, source), 1)
+
+
+@pytest.mark.parametrize("transport", ["http", "app"])
+def test_the_fixtures(tmp_path: Path, transport: str) -> None:
+    """One suite passes over a socket and in process."""
+    assert passed(run(tmp_path, SUITE, f"--outlook-transport={transport}"), SUITE.count("def test_"))
+
+
+def test_the_fixtures_on_a_server_that_is_up(tmp_path: Path, server: Server) -> None:
+    """The same suite passes against somebody's server, which is left as it was."""
+    before = names(server)
+    done = run(tmp_path, SUITE, "-k", "not microsofts", OUTLOOK_EMULATOR_URL=server.url)
+
+    assert "13 passed, 1 deselected in" in done.stdout, done.stdout
+    assert before == names(server)
+
+
+def test_many_on_a_shared_server(tmp_path: Path, server: Server, world: World, alice: Connection) -> None:
+    """Four workers share a server that others use too; nobody meets, and nothing of others is touched."""
+    alice.deliver(subject="Mine")
+    before = names(server)
+    done = run(tmp_path, MANY, "-p", "xdist.plugin", "-n", "4", f"--outlook-url={server.url}", MANY="200")
+
+    assert passed(done, 200)
+    assert before == names(server)
+    assert ["Mine"] == [one["Subject"] for one in alice.mails()]
+
+
+def test_many_on_servers_of_the_workers_own(tmp_path: Path) -> None:
+    """Without a server that is up, every worker has one."""
+    assert passed(run(tmp_path, MANY, "-p", "xdist.plugin", "-n", "2", MANY="40"), 40)
+
+
+def test_many_in_process(tmp_path: Path) -> None:
+    """Without workers and without a socket, too."""
+    assert passed(run(tmp_path, MANY, "--outlook-transport=app", MANY="200"), 200)
+
+
+def test_what_a_marker_cannot_be(tmp_path: Path) -> None:
+    """Each mistake fails its test with its reason, before anything of it has run."""
+    done = run(tmp_path, MISTAKES, "-rEf", "--tb=short")
+
+    assert f"{len(SAID) - 1} errors" in done.stdout
+    assert [] == [name for name, text in SAID.items() if text not in report_of(name, done.stdout)]
+
+
+def report_of(name: str, output: str) -> str:
+    """The part of pytest's output that is about one test."""
+    start = output.index(f" {name} _")
+    return output[start : output.index("\n____", start) if "\n____" in output[start:] else None]
+
+
+def test_settings_of_ones_own(tmp_path: Path) -> None:
+    """Whoever overrides `outlook_settings` has a server, or an app, that behaves like that."""
+    source = (
+        "import pytest\nfrom emulator import Settings\n\n\n"
+        "@pytest.fixture(scope='session')\ndef outlook_settings():\n    return Settings(max_top=7)\n\n\n"
+        "@pytest.mark.parametrize('transport', [pytest.param(one, marks=pytest.mark.outlook(transport=one))"
+        " for one in ('http', 'app')])\n"
+        "def test_it(outlook, transport):\n"
+        "    assert outlook.http.get('/v2/Mail', params={'top': 8}).status_code == 400\n"
+    )
+
+    assert passed(run(tmp_path, source), 2)
+
+
+def test_a_server_with_a_lock(tmp_path: Path) -> None:
+    """The token and the credential that a server demands are taken from the environment, as the server's own are."""
+    source = "def test_it(outlook):\n    outlook.deliver(subject='Hello')\n    assert outlook.mails()\n"
+    keys = {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "key-1", "OUTLOOK_EMULATOR_AUTHORIZATION": "key-2"}
+    with running(Settings(admin_token="key-1", authorization="key-2")) as up:
+        with_both = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url, **keys)
+        without = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url)
+
+    assert passed(with_both, 1)
+    assert "Refused: The emulator answered 401 to POST /sandboxes: The admin API needs its token" in without.stdout
+
+
+def test_the_fixtures_over_tls(tmp_path: Path) -> None:
+    """Who vouches for the server is taken from the environment, for Microsoft's client too; without, nobody does."""
+    with running(Settings(tls="yes")) as up:
+        trusting = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url, OUTLOOK_EMULATOR_CA_FILE=up.ca_file or "")
+        without = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url)
+
+    assert passed(trusting, 1)
+    assert f"ConnectionError: No emulator answers at {up.url}: " in without.stdout
+
+
+def test_nobody_at_the_url(tmp_path: Path) -> None:
+    """Where no emulator answers, each test says so."""
+    done = run(tmp_path, "def test_it(outlook):\n    pass\n", "--outlook-url=http://127.0.0.1:1")
+
+    assert 1 == done.returncode
+    assert "ConnectionError: No emulator answers at http://127.0.0.1:1: " in done.stdout
+
+
+def test_a_url_and_no_socket(tmp_path: Path) -> None:
+    """A run cannot be both, at a server and in process."""
+    done = run(tmp_path, "", "--outlook-url=http://127.0.0.1:1", "--outlook-transport=app")
+
+    assert 4 == done.returncode
+    assert "--outlook-transport=app needs no server: leave --outlook-url away" in done.stderr
 
 
 def test_a_waiting_mail_is_answered(
     tmp_path: Path, world: World, alice: Connection, bob: Connection, listener: Listener
 ) -> None:
+    """`outlook_answer` answers in a sandbox of the server that the environment names."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
+    source = ANSWER.format(option="Yes", sandbox=world.name)
 
-    done = run(tmp_path, world, "Yes")
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert passed(run(tmp_path, source, OUTLOOK_EMULATOR_URL=world.server.url), 1)
     assert listener.wait()[0].body == b'{"SelectedOption":"Yes"}'
 
 
@@ -43,10 +375,11 @@ def test_a_waiting_mail_is_answered(
 def test_what_cannot_be_answered_fails_the_test(
     tmp_path: Path, world: World, alice: Connection, bob: Connection, listener: Listener, subject: str, said: str
 ) -> None:
+    """An option that there is not and a question that nobody asked are mistakes, and nobody is called."""
     message = {"To": bob.address, "Subject": subject, "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-
-    done = run(tmp_path, world, "Perhaps")
+    source = ANSWER.format(option="Perhaps", sandbox=world.name)
+    done = run(tmp_path, source, OUTLOOK_EMULATOR_URL=world.server.url)
 
     assert done.returncode == 1
     assert said in done.stdout

@@ -19,6 +19,7 @@ import pytest
 from starlette.applications import Starlette
 
 import emulator
+from emulator import serving
 from emulator.clock import VirtualClock
 from emulator.serving import Running, running
 from emulator.settings import Settings
@@ -49,6 +50,12 @@ def is_gone(url: str) -> bool:
     """Whether nobody listens there any more."""
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
+
+
+def test_answers_are_sent_at_once() -> None:
+    """The listening socket says that it speaks TCP: asyncio sets TCP_NODELAY on connections of such a one only."""
+    with serving._listening(Settings(port=0)) as listener:
+        assert socket.IPPROTO_TCP == listener.proto
 
 
 def test_it_answers_while_the_block_lasts() -> None:

@@ -29,6 +29,19 @@ async def change_clock(call: Call) -> shapes.ClockFacts:
         return _facts(clock)
 
 
+def start_clock(clock: SandboxClock, order: shapes.ClockStart) -> None:
+    """Put the clock of a sandbox that was just made where it is to start. Raises InvalidRequest."""
+    # Held, so that a clock that is to stand has not gone on by then.
+    with clock.held():
+        if "set" in order:
+            try:
+                clock.start(read_instant(order["set"], "clock.set"))
+            except ValueError as error:
+                raise InvalidRequest(f"The clock cannot start there: {error}.") from None
+        if order.get("freeze"):
+            clock.freeze()
+
+
 def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
     """The instant to move to, None for none. Raises InvalidRequest, and Conflict for an instant in the past."""
     if "set" in order and "advance" in order:

@@ -53,10 +53,21 @@ class NewConnection(TypedDict, total=False):
     mails: list[IncomingMail]
 
 
+class ClockStart(TypedDict, total=False):
+    """Where a new sandbox's clock starts, in the past too, and whether it stands there."""
+
+    set: DateTime
+    freeze: bool
+
+
 class NewSandbox(TypedDict, total=False):
-    """A sandbox to make, with what it starts with: connections, and sample mailboxes as `SANDBOX-NAME`."""
+    """A sandbox to make, with what it starts with: connections, and sample mailboxes as `SANDBOX-NAME`.
+
+    A reset puts its clock back in step with the server's, however it started.
+    """
 
     name: Required[str]
+    clock: ClockStart
     connections: list[NewConnection]
     seeds: list[str]
 

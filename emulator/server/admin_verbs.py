@@ -16,6 +16,7 @@ from emulator.sandbox import Sandbox
 from emulator.sandboxes import Sandboxes
 from emulator.server import admin_shapes as shapes
 from emulator.server.admin_call import MIME, Call, Verb, read_instant
+from emulator.server.admin_clock import start_clock
 from emulator.store import sql
 from emulator.store.records import Departed, Owner
 from emulator.wire.mail import Binary
@@ -29,6 +30,7 @@ def list_sandboxes(call: Call) -> shapes.SandboxList:
 def create_sandbox(call: Call) -> shapes.SandboxFacts:
     sandbox = call.sandboxes.create(call.body["name"])
     try:
+        start_clock(sandbox.clock, call.body.get("clock", {}))
         for asked in call.body.get("connections", ()):
             _connect(call.sandboxes, sandbox, asked)
         for name in call.body.get("seeds", ()):

@@ -14,10 +14,22 @@ from emulator.app import create_app
 from emulator.clock import VirtualClock, iso_seconds, moment
 from emulator.sandbox import Sandbox
 from emulator.server.admin import ROOT
+from emulator.server.admin_clock import start_clock
 from emulator.settings import Settings
 from tests.conftest import START
 
 HOUR = timedelta(hours=1)
+
+
+class Ticking:
+    """A clock of which no two looks show the same."""
+
+    def __init__(self) -> None:
+        self.instant = 0
+
+    def now(self) -> int:
+        self.instant += 1
+        return self.instant
 
 
 def order(world, **body: Any) -> dict[str, Any]:
@@ -99,6 +111,63 @@ def test_move_and_release_at_once(world, server) -> None:
     assert ((base(server) + HOUR).isoformat(), "shifted", 3600) == tuple(
         order(world, freeze=False, advance=3600).values()
     )
+
+
+@pytest.mark.parametrize(
+    ("start", "mode", "now"),
+    [
+        ({"set": "2001-01-01T10:00:00+01:00", "freeze": True}, "frozen", "2001-01-01T09:00:00+00:00"),
+        ({"set": "2001-01-01T09:00:00"}, "shifted", "2001-01-01T09:00:00+00:00"),
+        ({"freeze": True}, "frozen", START.isoformat()),
+        ({"set": "2090-01-01", "freeze": False}, "shifted", "2090-01-01T00:00:00+00:00"),
+    ],
+)
+def test_a_sandbox_starts_at_a_time_of_its_own(start: dict[str, Any], mode: str, now: str) -> None:
+    """A new sandbox may start in the past; what it starts with arrives then."""
+    app = create_app(Settings(), VirtualClock(START))
+    mail = {"from": "x@example.org", "subject": "Early"}
+    connection = {"id": "early", "address": "early@example.com", "mails": [mail]}
+
+    async def ask() -> tuple[Any, Any]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", trust_env=False) as http:
+            made = {"name": "early", "clock": start, "connections": [connection]}
+            assert (await http.post(f"{ROOT}/sandboxes", json=made)).status_code == 201
+            mails = await http.get("/apim/outlook/early/v2/Mail", headers={"Authorization": "Bearer token"})
+            return (await http.get(f"{ROOT}/sandboxes/early/clock")).json(), mails.json()["value"]
+
+    facts, mails = asyncio.run(ask())
+
+    assert (mode, now) == (facts["mode"], facts["now"])
+    assert [now] == [one["DateTimeReceived"] for one in mails]
+
+
+def test_a_sandbox_stands_exactly_where_it_starts() -> None:
+    """A clock that starts frozen shows the instant that it was given, though time passes meanwhile."""
+    clock = create_app(Settings(), Ticking()).state.sandboxes.create("early").clock
+    start_clock(clock, {"set": "2001-01-01T09:00:00Z", "freeze": True})
+
+    assert "2001-01-01T09:00:00+00:00" == iso_seconds(clock.now())
+    assert 0 == clock.now() % 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        ({"set": "soon"}, "'clock.set' must be an ISO 8601 date and time"),
+        ({"set": "1969-12-31T23:59:59Z"}, "no earlier than 1970-01-01"),
+        ({"set": "9000-01-01T00:00:00.000001Z"}, "no further than 9000-01-01"),
+        ({"freeze": "maybe"}, "freeze"),
+        ("2001-01-01", "clock"),
+    ],
+)
+def test_refused_start(world, server, start: Any, text: str) -> None:
+    """A sandbox that cannot start then is not made at all."""
+    name = f"{world.name}-start"
+    answer = server.http.post(f"{ROOT}/sandboxes", json={"name": name, "clock": start})
+
+    assert answer.status_code == 400
+    assert text in answer.json()["message"]
+    assert server.http.get(f"{ROOT}/sandboxes/{name}").status_code == 404
 
 
 @pytest.mark.parametrize(

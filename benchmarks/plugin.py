@@ -1,0 +1,73 @@
+"""What a sandbox of its own costs a test: setup and teardown as pytest counts them, over HTTP and in process."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+TESTS = 300
+ALLOWED = {"http": 5.0, "app": 3.0}
+"""What each transport is to cost at most, in milliseconds."""
+_NAMES = {"http": "over HTTP", "app": "in process"}
+_SOURCE = f"""
+import pytest
+
+
+@pytest.mark.parametrize("number", range({TESTS}))
+def test_bare(number):
+    pass
+
+
+@pytest.mark.parametrize("number", range({TESTS}))
+def test_sandbox(outlook, number):
+    pass
+"""
+
+
+class Stopwatch:
+    """Adds up what pytest takes before and after each test, in milliseconds by the test's function."""
+
+    def __init__(self) -> None:
+        self._tests: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call":
+            self._tests[report.nodeid] += report.duration * 1000
+
+    def median(self, function: str) -> float:
+        return statistics.median(time for name, time in self._tests.items() if function in name)
+
+
+def plugin() -> None:
+    """Print what the fixture `outlook` adds to a test."""
+    print(f"A test's own sandbox, made and deleted, by pytest's clock (median of {TESTS}):")
+    for transport, allowed in ALLOWED.items():
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        command = [sys.executable, "-m", "benchmarks.plugin", transport]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        cost = float(done.stdout.splitlines()[-1])
+        print(f"  {_NAMES[transport]:28} {cost:6.2f} ms   (goal: under {allowed:.0f} ms)")
+
+
+def _measure(transport: str) -> float:
+    if hasattr(os, "sched_setaffinity"):
+        # A test run has the whole machine, unlike the clients of the other figures.
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "test_it.py").write_text(_SOURCE, encoding="utf-8")
+        plugins = ["-p", "emulator.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
+        if pytest.main([*plugins, f"--outlook-transport={transport}", folder], plugins=[watch]):
+            raise RuntimeError(f"the tests did not pass {_NAMES[transport]}")
+    return watch.median("test_sandbox") - watch.median("test_bare")
+
+
+if __name__ == "__main__":
+    print(_measure(sys.argv[1]))

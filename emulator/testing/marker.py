@@ -1,0 +1,54 @@
+"""What a test asks for with `@pytest.mark.outlook(…)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+_CHOICES = {"transport": ("http", "app"), "unused_faults": ("fail", "allow")}
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "seed": ((str,), "the name of a sample mailbox"),
+    "faults": ((list, tuple), "a list of rules and names of faults"),
+    "clock": ((str, datetime), "an instant, as text or as a datetime"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """The keywords of a test's markers, each from the one that is nearest to it.
+
+    `seed` is the sample mailbox that the test starts with, `faults` what is armed from the start, `clock` the instant
+    at which the sandbox's clock stands. `transport` None is the one of the run.
+    """
+
+    seed: str | None = None
+    faults: tuple[Any, ...] = ()
+    clock: str | datetime | None = None
+    transport: str | None = None
+    unused_faults: str = "fail"
+
+
+def read_marks(marks: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Marker:
+    """The marker that these arguments and keywords make, nearest mark first. Raises ValueError."""
+    found: dict[str, Any] = {}
+    for arguments, keywords in marks:
+        if arguments:
+            raise ValueError(f"the marker 'outlook' takes keywords only, not {arguments[0]!r}")
+        for name, value in keywords.items():
+            _check(name, value)
+            found.setdefault(name, tuple(value) if name == "faults" else value)
+    return Marker(**found)
+
+
+def _check(name: str, value: Any) -> None:
+    known = [one.name for one in fields(Marker)]
+    if name not in known:
+        raise ValueError(f"the marker 'outlook' has no keyword '{name}'; it has {', '.join(known)}")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        choices = " or ".join(map(repr, _CHOICES[name]))
+        raise ValueError(f"the marker 'outlook' has {name}={value!r}, which must be {choices}")
+    kinds, wanted = _TYPES.get(name, ((object,), ""))
+    if not isinstance(value, kinds):
+        raise ValueError(f"the marker 'outlook' has {name}={value!r}, which must be {wanted}")

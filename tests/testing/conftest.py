@@ -1,0 +1,39 @@
+"""The objects that tests hold, once over a socket and once without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from emulator.clock import VirtualClock
+from emulator.testing import Connection, Sandbox, Server
+from tests.conftest import START
+
+
+@pytest.fixture(scope="session")
+def hosted() -> Iterator[Server]:
+    """An app in this process, whose clock stands at `START`."""
+    with Server.in_process(clock=VirtualClock(START)) as made:
+        yield made
+
+
+@pytest.fixture(params=["http", "app"])
+def place(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """An emulator in both ways that there are to it; what is made there is gone after the test."""
+    if request.param == "app":
+        yield request.getfixturevalue("hosted")
+        return
+    with Server(request.getfixturevalue("server").url) as made:
+        yield made
+
+
+@pytest.fixture
+def box(place: Server) -> Iterator[Sandbox]:
+    with place.sandbox("box") as made:
+        yield made
+
+
+@pytest.fixture
+def ann(box: Sandbox) -> Connection:
+    return box.connect("ann")

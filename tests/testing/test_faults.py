@@ -1,0 +1,177 @@
+"""How a test says what is to go wrong, and what it is told: the wire's side of it stands in `tests/server`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from emulator.testing import Faults, Journal, Refused
+from emulator.testing.admin import Admin
+
+Answers = dict[str, tuple[int, Any]]
+
+
+class Line:
+    """An admin API that answers what it was told to, by method and path, and remembers the bodies it was sent."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers: Answers = {}
+        self.sent: list[Any] = []
+        self.admin = Admin("http://emulator", "/sandboxes/t1", httpx.MockTransport(self._answer))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.content:
+            self.sent.append(json.loads(request.content))
+        path = request.url.path.removeprefix("/_emulator/api/sandboxes/t1")
+        status, body = self.answers[f"{request.method} {path}"]
+        return httpx.Response(status, json=body)
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def arm(line: Line) -> Callable[..., Any]:
+    """Arm rules; the plan that this sends."""
+    line.answers["POST /faults"] = (201, {"value": []})
+
+    def add(*rules: Any, **keywords: Any) -> Any:
+        Faults(line.admin).add(*rules, **keywords)
+        return line.sent.pop()
+
+    return add
+
+
+RULE = {"name": "first", "match": {"operation": "SendEmailV2"}, "effect": {"status": 503}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "plan"),
+    [
+        ((), {"faults": []}),
+        (("throttled",), {"faults": [{"effect": "throttled"}]}),
+        (("throttled", RULE), {"faults": [{"effect": "throttled"}, RULE]}),
+        (({"header": "t-17", "faults": [RULE]},), {"header": "t-17", "faults": [RULE]}),
+    ],
+)
+def test_rules(arm: Callable[..., Any], rules: tuple[Any, ...], plan: Any) -> None:
+    """Names, rules and whole plans are armed as they are."""
+    assert plan == arm(*rules)
+
+
+@pytest.mark.parametrize(
+    ("rules", "keywords", "rule"),
+    [
+        (("throttled",), {"path": "/v2/*", "nth": 2}, {"match": {"path": "/v2/*"}, "when": {"nth": 2}}),
+        (("throttled",), {"name": "a", "optional": True}, {"name": "a", "optional": True}),
+        (("throttled",), {"from_": "1h", "until": "2h"}, {"when": {"from": "1h", "until": "2h"}}),
+        (("throttled",), {"match": {"body": {"To": "x"}}}, {"match": {"body": {"To": "x"}}}),
+        (("throttled",), {"match": {"path": "/v2/*"}, "method": "PUT"}, {"match": {"path": "/v2/*", "method": "PUT"}}),
+        (("throttled",), {"retry_after": 7}, {"effect": {"fault": "throttled", "retryAfter": 7}}),
+        ((), {"status": 503, "delay_by": "real"}, {"effect": {"status": 503, "delayBy": "real"}}),
+        ((), {"break_": "cut", "effect": {"body": "x"}}, {"effect": {"body": "x", "break": "cut"}}),
+        (
+            (),
+            {"sequence": ["throttled", "work"], "after": 2},
+            {"sequence": ["throttled", "work"], "when": {"after": 2}},
+        ),
+        ((), {"effect": "throttled", "nth": 2}, {"effect": "throttled", "when": {"nth": 2}}),
+    ],
+)
+def test_a_rule_by_keywords(arm: Callable[..., Any], rules: tuple[Any, ...], keywords: Any, rule: Any) -> None:
+    """Each keyword goes where a rule has it; Python's own words are written with an underscore."""
+    effect = {"effect": "throttled"} if rules else {}
+
+    assert {"faults": [{**effect, **rule}]} == arm(*rules, **keywords)
+
+
+def test_a_plan_of_one_test(arm: Callable[..., Any]) -> None:
+    """With a header, rules see only the requests that carry it."""
+    assert {"header": "t-17", "faults": [{"effect": "throttled"}]} == arm("throttled", header="t-17")
+
+
+@pytest.mark.parametrize(
+    ("rules", "keywords", "said"),
+    [
+        (("throttled",), {"nht": 2}, "no rule has 'nht'; known are after, break_, code"),
+        (("throttled",), {"body": {}}, r"say match=\{'body': …\} or effect=\{'body': …\}"),
+        (("throttled",), {"match": "all"}, "no rule has 'match'"),
+        (("throttled", "bad-gateway"), {"nth": 2}, "keywords describe one rule"),
+        ((RULE,), {"nth": 2}, "keywords describe one rule"),
+    ],
+)
+def test_a_rule_that_cannot_be(arm: Callable[..., Any], rules: Any, keywords: Any, said: str) -> None:
+    """A keyword that no rule has, or that could mean two things, is refused before anything is armed."""
+    with pytest.raises(TypeError, match=said):
+        arm(*rules, **keywords)
+
+
+def test_what_is_armed(line: Line) -> None:
+    """Once a rule was armed there is something to look for; a refused one changes nothing."""
+    faults = Faults(line.admin)
+    line.answers["POST /faults"] = (400, {"message": "There is no fault 'none'.\r\nclientRequestId: 1"})
+    with pytest.raises(Refused, match=r"400 to POST /sandboxes/t1/faults: There is no fault 'none'\.$"):
+        faults.add("none")
+    before = faults.armed
+    line.answers["POST /faults"] = (201, {"value": [{"name": "fault-1"}]})
+
+    assert [{"name": "fault-1"}] == faults.add("throttled")
+    assert (False, True) == (before, faults.armed)
+
+
+LEDGER = [
+    {"name": "used", "matched": 3, "used": 1, "optional": False, "rule": RULE},
+    {"name": "spare", "matched": 0, "used": 0, "optional": True, "rule": RULE},
+    {"name": "late", "matched": 2, "used": 0, "optional": False, "rule": RULE},
+    {"name": "missed", "matched": 0, "used": 0, "optional": False, "rule": RULE},
+    {"name": "any", "matched": 0, "used": 0, "optional": False, "rule": {"effect": "throttled"}},
+]
+MISS = {"operation": "SendEmail", "connection": "t1-me", "status": 200, "differs": ["operation", "path"]}
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_what_was_never_used(line: Line, knows: bool) -> None:
+    """The complaint names each rule that had to be used and was not, why, and what nearly met it, if that is known."""
+    line.answers["GET /faults"] = (200, {"value": LEDGER})
+    line.answers["POST /journal/query"] = (200, {"nearMisses": [MISS]}) if knows else (400, {"message": "no"})
+    faults = Faults(line.admin)
+    nearly = ["  nearly: SendEmail of t1-me, answered 200; differs in: operation, path"] if knows else []
+
+    assert ["late", "missed", "any"] == [one["name"] for one in faults.unused()]
+    assert [
+        "The fault 'late' was never used: matching calls: 2, none of them when it was to act.",
+        "The fault 'missed' was never used: no call matched.",
+        *nearly,
+        "The fault 'any' was never used: no call matched.",
+    ] == faults.complaint().splitlines()
+    assert [RULE["match"]] == line.sent
+
+
+def test_calls_that_were_made(line: Line) -> None:
+    """An assertion holds for the number of calls that is asked for, or for any when none is; the rest is the query."""
+    line.answers["POST /journal/query"] = (200, {"value": [], "count": 2, "nearMisses": []})
+    journal = Journal(line.admin)
+    journal.assert_called(operation="SendEmailV2", status=504)
+    journal.assert_called(operation="SendEmailV2", times=2)
+
+    assert [{"operation": "SendEmailV2", "status": 504}, {"operation": "SendEmailV2"}] == line.sent
+
+
+@pytest.mark.parametrize(
+    ("count", "times", "said"),
+    [(2, 1, "2 times, not once: "), (1, 0, "once, not 0 times: "), (0, None, "0 times, not at least once: ")],
+)
+def test_calls_that_were_not_made(line: Line, count: int, times: int | None, said: str) -> None:
+    """A failed assertion says what was counted, what was asked for and what came closest."""
+    line.answers["POST /journal/query"] = (200, {"value": [], "count": count, "nearMisses": [MISS]})
+
+    with pytest.raises(AssertionError) as failed:
+        Journal(line.admin).assert_called(operation="SendEmailV2", times=times)
+    assert f"Called {said}" in str(failed.value)
+    assert "operation='SendEmailV2'\n  nearly: SendEmail of t1-me, answered 200; differs in: op" in str(failed.value)

@@ -1,0 +1,64 @@
+"""The keywords of the marker `outlook`: which there are, what they may be, and whose count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from emulator import testing
+from emulator.testing.marker import Marker, read_marks
+
+
+def test_no_marker() -> None:
+    """Without one, a test starts with an empty mailbox and an unfaulted sandbox, and has to use its faults."""
+    assert Marker(seed=None, faults=(), clock=None, transport=None, unused_faults="fail") == read_marks([])
+
+
+def test_the_nearest_counts() -> None:
+    """Of several markers the nearest one that has a keyword decides about it, faults included."""
+    when = datetime(2026, 3, 2)
+    near = {"faults": ["throttled"], "clock": when}
+    far = {"faults": [{"effect": "bad-gateway"}], "seed": "office", "transport": "app", "unused_faults": "allow"}
+
+    assert Marker(
+        faults=("throttled",), clock=when, seed="office", transport="app", unused_faults="allow"
+    ) == read_marks([((), near), ((), far)])
+
+
+@pytest.mark.parametrize(
+    ("keywords", "said"),
+    [
+        ({"sed": "office"}, "has no keyword 'sed'; it has seed, faults, clock, transport, unused_faults"),
+        ({"transport": "pigeon"}, "transport='pigeon', which must be 'http' or 'app'"),
+        ({"unused_faults": True}, "unused_faults=True, which must be 'fail' or 'allow'"),
+        ({"faults": "throttled"}, "faults='throttled', which must be a list of rules and names of faults"),
+        ({"seed": None}, "seed=None, which must be the name of a sample mailbox"),
+        ({"clock": 5}, "clock=5, which must be an instant, as text or as a datetime"),
+    ],
+)
+def test_a_mistake(keywords: dict[str, Any], said: str) -> None:
+    """A keyword that there is not, or that means nothing, is told with what there is; a farther mark's mistake too."""
+    with pytest.raises(ValueError, match="the marker 'outlook'") as mistake:
+        read_marks([((), {"seed": "office"}), ((), keywords)])
+
+    assert said in str(mistake.value)
+
+
+def test_an_argument_without_its_name() -> None:
+    """The marker has keywords only."""
+    with pytest.raises(ValueError, match="takes keywords only, not 'office'"):
+        read_marks([(("office",), {})])
+
+
+@pytest.mark.parametrize("name", testing.__all__)
+def test_public_name(name: str) -> None:
+    """Every public name of the package can be had from it, and is the thing of that name."""
+    assert getattr(testing, name).__name__ == name
+
+
+def test_unknown_name() -> None:
+    """A name that is not public is no attribute of the package."""
+    with pytest.raises(AttributeError, match="no attribute 'Admin'"):
+        _ = testing.Admin
