@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from emulator.cli import call, server_url
+from emulator.client import call, server_url
 
 Answer = Callable[..., dict[str, Any]]
 

@@ -17,7 +17,7 @@ MODULES = {
 }
 LIMIT = 400
 LAYERS = (
-    ("settings", "clock", "enums", "errors", "ids", "odata", "timezones"),
+    ("settings", "client", "clock", "enums", "errors", "ids", "odata", "timezones"),
     ("store",),
     ("mailbox",),
     ("wire",),
