@@ -7,9 +7,28 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from emulator.cli import clock, definition, files, health, mail, sandboxes, serve
+from emulator.cli import (
+    callbacks,
+    clock,
+    connections,
+    definition,
+    faults,
+    files,
+    health,
+    journal,
+    limits,
+    mail,
+    questions,
+    sandboxes,
+    serve,
+    snapshots,
+)
 
-_GROUPS = (serve, definition, health, sandboxes, files, mail, clock)
+_GROUPS = (
+    *(serve, definition, health),
+    *(sandboxes, connections, files, mail, questions, callbacks, clock),
+    *(faults, limits, journal, snapshots),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

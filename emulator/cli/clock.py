@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
 from emulator.cli import asking
@@ -12,11 +13,9 @@ _ORDERS: dict[str, dict[str, Any]] = {"freeze": {"freeze": True}, "follow": {"fr
 
 
 def add(commands: Any) -> None:
-    clock = commands.add_parser("clock", help="show, move, freeze or release the clock of a sandbox")
+    clock = asking.action(commands, "clock", "show, move, freeze or release the clock of a sandbox", change)
     clock.add_argument("action", nargs="?", default="show", choices=("show", "advance", "set", *_ORDERS))
     clock.add_argument("value", nargs="?", help="to advance: a duration, as 1h30m or PT90M; to set: an ISO instant")
-    asking.options(clock)
-    clock.set_defaults(run=change, misused=clock.error)
 
 
 def change(given: argparse.Namespace) -> int:
@@ -25,6 +24,12 @@ def change(given: argparse.Namespace) -> int:
         given.misused(f"{given.action} takes {'a' if moves else 'no'} value")
     path = asking.within(given, "clock")
     if given.action == "show":
-        return asking.report(given, asking.ask(given, "GET", path))
+        return asking.tell(given, asking.ask(given, "GET", path), facts)
     order = _ORDERS.get(given.action) or {given.action: given.value}
-    return asking.report(given, asking.ask(given, "POST", path, order))
+    return asking.tell(given, asking.ask(given, "POST", path, order), facts)
+
+
+def facts(clock: Any) -> Iterator[str]:
+    """One line about a clock."""
+    ahead = f", {clock['shiftSeconds']:g} s ahead" if clock["shiftSeconds"] else ""
+    yield f"{clock['now']} {clock['mode']}{ahead}"
