@@ -12,6 +12,7 @@ from emulator.cli import (
     clock,
     connections,
     definition,
+    execute,
     faults,
     files,
     health,
@@ -25,7 +26,7 @@ from emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, definition, health),
+    *(serve, execute, definition, health),
     *(sandboxes, connections, files, mail, questions, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
@@ -34,7 +35,8 @@ _GROUPS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failed, 2 misused."""
     whole = parser()
-    given = whole.parse_args(arguments)
+    own, command = execute.split(list(sys.argv[1:] if arguments is None else arguments))
+    given = whole.parse_args(own, argparse.Namespace(command=command))
     run: Callable[[argparse.Namespace], int] | None = getattr(given, "run", None)
     if run is None:
         whole.print_help()
