@@ -17,7 +17,8 @@ MODULES = {
 }
 LIMIT = 400
 LAYERS = (
-    ("settings", "client", "clock", "enums", "errors", "ids", "odata", "timezones"),
+    ("settings", "clock", "enums", "errors", "ids", "odata", "timezones"),
+    ("client", "json_text", "kept_files", "connection_files"),
     ("store",),
     ("mailbox",),
     ("wire",),

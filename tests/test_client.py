@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,15 @@ def secure(authority: tuple[trustme.CA, str]) -> Iterator[Stub]:
     authority[0].issue_cert("127.0.0.1").configure_cert(context)
     with stubbed(context) as made:
         yield made
+
+
+def test_it_is_light() -> None:
+    """Importing it costs next to nothing: neither the server nor what speaks HTTP is imported before it is needed."""
+    code = "import sys; import emulator.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    unwanted = {"urllib.request", "http.client", "ssl", "httpx", "starlette", "uvicorn", "pydantic", "emulator.app"}
+
+    assert set() == unwanted & set(done.stdout.split())
 
 
 def test_where_the_emulator_is(monkeypatch: pytest.MonkeyPatch) -> None:

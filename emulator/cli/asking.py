@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from emulator import client
+from emulator.cli import text
 
 _PATIENCE = 70.0
 """Seconds for an answer: as long as the admin API lets a caller wait, and some more."""
@@ -101,12 +102,12 @@ def tell(given: argparse.Namespace, answer: tuple[int, bytes], show: Show) -> in
 def refused(given: argparse.Namespace, answer: tuple[int, bytes]) -> int:
     """Say why there is no answer, in the emulator's own words where it gave any; the exit code."""
     status, content = answer
-    text = content.decode(errors="replace")
+    reason = content.decode(errors="replace")
     if status == 0:
-        return fail(f"{given.url} does not answer: {text}")
+        return fail(f"{given.url} does not answer: {reason}")
     with suppress(ValueError, KeyError, TypeError, AttributeError):
-        text = json.loads(text)["message"].partition("\r\n")[0]
-    return fail(text or f"{given.url} answers {status}")
+        reason = json.loads(reason)["message"].partition("\r\n")[0]
+    return fail(reason or f"{given.url} answers {status}")
 
 
 def read(file: str) -> bytes:
@@ -142,7 +143,7 @@ def given_members(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def fail(text: str) -> int:
+def fail(reason: str) -> int:
     """Say in one line what went wrong; the exit code."""
-    print(f"outlook-emulator: {' '.join(text.split())}", file=sys.stderr)
+    print(f"outlook-emulator: {text.cell(' '.join(reason.split()))}", file=sys.stderr)
     return 1

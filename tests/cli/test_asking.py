@@ -79,7 +79,13 @@ def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> Non
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(b"", "URL answers 500"), (b"<html>", "<html>"), ([1], "[1]"), ({"message": 3}, '{"message": 3}')],
+    [
+        (b"", "URL answers 500"),
+        (b"a\x1b[31m\r\nred", "a [31m red"),
+        (b"<html>", "<html>"),
+        ([1], "[1]"),
+        ({"message": 3}, '{"message": 3}'),
+    ],
 )
 def test_refusal_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any, said: str) -> None:
     """A refusal that is no emulator's is shown as it is."""
