@@ -1,6 +1,7 @@
-# The emulator for everyone who can reach the container, with its data in a volume:
+# The emulator for everyone who can reach the container, with its data in a volume. It listens on all interfaces, and
+# does not start there without a token for its admin API:
 #   docker build -t outlook-emulator .
-#   docker run -p 127.0.0.1:4365:4365 -v outlook:/data outlook-emulator
+#   docker run -p 127.0.0.1:4365:4365 -v outlook:/data -e OUTLOOK_EMULATOR_ADMIN_TOKEN=SECRET outlook-emulator
 ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE}
 

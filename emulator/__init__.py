@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from emulator.app import create_app
     from emulator.clock import VirtualClock
     from emulator.sandbox import Sandbox
+    from emulator.serving import running
     from emulator.settings import Settings
 
-__all__ = ["Sandbox", "Settings", "VirtualClock", "create_app"]
+__all__ = ["Sandbox", "Settings", "VirtualClock", "create_app", "running"]
 
 _HOMES = {
     "create_app": "emulator.app",
+    "running": "emulator.serving",
     "Sandbox": "emulator.sandbox",
     "Settings": "emulator.settings",
     "VirtualClock": "emulator.clock",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,9 +11,14 @@ from starlette.middleware import Middleware
 
 from emulator.clock import Clock
 from emulator.operations import OPERATIONS
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server.admin import admin_routes
+from emulator.server.admin_gate import Gate
 from emulator.server.connector import Connector
+from emulator.server.doors import Doors
+from emulator.server.faults import faulting
+from emulator.server.journal import journaling
+from emulator.server.limits import limiting
 from emulator.server.webhooks import Webhooks
 from emulator.settings import Settings
 
@@ -24,12 +29,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     `clock` replaces the system's for every sandbox. The app's `state.sandboxes` is the registry behind it.
     """
     settings = settings or Settings()
-    sandboxes = Sandboxes(settings, clock)
-    for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
-        # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
-        if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
-            sandboxes.seed(sandboxes.default, seed, connection_id)
-
+    gate = Gate(settings.admin_token)
+    sandboxes = _seeded(settings, clock)
     webhooks = Webhooks(sandboxes)
 
     @asynccontextmanager
@@ -40,17 +41,36 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         sandboxes.close()
 
     app = Starlette(
-        routes=admin_routes(sandboxes, webhooks),
+        routes=admin_routes(sandboxes, webhooks, gate),
         middleware=[
+            Middleware(Doors, sandboxes=sandboxes),
             Middleware(
                 Connector,
                 operations=OPERATIONS,
                 sandboxes=sandboxes,
                 settings=settings,
-                wrappers=(webhooks.waking, webhooks.validating),
-            )
+                wrappers=(
+                    journaling,
+                    limiting(settings.max_body_bytes),
+                    faulting(settings.max_body_bytes),
+                    webhooks.waking,
+                    webhooks.validating,
+                ),
+            ),
         ],
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes
     return app
+
+
+def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
+    sandboxes = Sandboxes(settings, clock)
+    with ExitStack() as undo:
+        undo.callback(sandboxes.close)
+        for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
+            # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
+            if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
+                sandboxes.seed(sandboxes.default, seed, connection_id)
+        undo.pop_all()
+    return sandboxes

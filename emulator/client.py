@@ -96,7 +96,8 @@ def _trust(ca_file: str | None) -> SSLContext:
     """What https trusts: what the machine does, and a PEM file on top. Raises ValueError."""
     from ssl import create_default_context
 
-    file = os.environ.get(CA_FILE, "") if ca_file is None else ca_file
+    # A server with this environment's settings may have written its certificate to a file that is known here.
+    file = (os.environ.get(CA_FILE) or _setting("tls_ca_file")) if ca_file is None else ca_file
     context = create_default_context()
     try:
         if file:
@@ -108,5 +109,10 @@ def _trust(ca_file: str | None) -> SSLContext:
 
 def _local() -> str:
     """Where a server with this environment's settings listens on this machine."""
-    (port,) = (option for option in options() if option.name == "port")
-    return f"http://127.0.0.1:{os.environ.get(port.variable, port.default)}"
+    return f"http{'s' if _setting('tls') == 'yes' else ''}://127.0.0.1:{_setting('port')}"
+
+
+def _setting(name: str) -> str:
+    """What this environment sets for a server."""
+    (option,) = (option for option in options() if option.name == name)
+    return os.environ.get(option.variable, str(option.default))

@@ -5,8 +5,15 @@ ConnectorError                400
 │   ├── InvalidRecipients     400  ErrorInvalidRecipients
 │   ├── InvalidId             400  ErrorInvalidIdMalformed
 │   ├── MessageTooLarge       400  ErrorMessageSizeExceeded
-│   └── EncryptedReply        400  ErrorInvalidOperation
+│   ├── EncryptedReply        400  ErrorInvalidOperation
+│   ├── HeaderRequired        400  ErrorInvalidRequest
+│   ├── ContentHeader         400  ErrorInvalidRequest
+│   ├── ForeignUrl            400  ErrorInvalidRequest
+│   ├── UnknownMethod         400  ErrorInvalidRequest
+│   └── MissingApiVersion     400  MissingApiVersionParameter
 ├── Unauthorized              401
+│   ├── AuthenticationFailed  401  AuthenticationFailed
+│   └── AdminTokenRequired    401  Unauthorized
 ├── AccessDenied              403  ErrorAccessDenied
 │   ├── SendAsDenied          403  ErrorSendAsDenied
 │   └── BadSignature          403  ErrorAccessDenied
@@ -16,18 +23,36 @@ ConnectorError                400
 ├── MethodNotAllowed          405  MethodNotAllowed
 ├── NothingCame               408  Timeout
 ├── Conflict                  409  Conflict
+│   └── StartedOver           409  Conflict
 ├── BodyTooLarge              413  RequestBodyTooLarge
+├── TooManyRequests           429
+│   ├── CallsExceeded         429
+│   └── TooManyAtOnce         429
 ├── InternalError             500  InternalServerError
-└── NotServed                 501  NotImplemented
+├── NotServed                 501  NotImplemented
+├── BadGateway                502  BadGateway
+├── TimedOut                  504
+├── TokenExpired              401
+└── Injected                  400  Any
 
-ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the two
-401 texts come from public reports; the other codes are Exchange's own names and inferred.
+ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the
+401 texts and the gateway's forms come from public reports; the other codes are Exchange's own names and inferred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any
+
+
+class Form(Enum):
+    """How a refusal is written: by the connector, by the gateway before it, or by the gateway around it; or bare."""
+
+    CONNECTOR = "connector"
+    GATEWAY = "gateway"
+    WRAPPED = "wrapped"
+    BARE = "bare"
 
 
 class ConnectorError(Exception):
@@ -39,6 +64,9 @@ class ConnectorError(Exception):
 
     status = 400
     code: str | None = "ErrorInvalidRequest"
+    form = Form.CONNECTOR
+    retry_after: int | None = None
+    """Seconds after which the caller is asked to come again."""
     from_store = False
     """Whether the mail service behind the connector refused, rather than the connector: such bodies name two ids."""
 
@@ -98,14 +126,77 @@ class EncryptedReply(InvalidRequest):
         super().__init__("The request has failed. Replying to an encrypted message isn't supported.")
 
 
+class HeaderRequired(InvalidRequest):
+    """A call that leaves out a header by which it says what it wants."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        super().__init__(f"The header '{name}' is required: it holds {meaning}.")
+
+
+class ContentHeader(InvalidRequest):
+    """A request inside a call that describes its own body by headers: refused (recorded), the text is inferred."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The property 'request.headers' must not hold '{name[:100]}': no Content header is taken here."
+        )
+
+
+class ForeignUrl(InvalidRequest):
+    """An address that leads to no connection of this connector; `where` is what holds it."""
+
+    def __init__(self, where: str, expected: str, url: str) -> None:
+        super().__init__(f"{where} must {expected}, not '{url[:200]}'.")
+
+
+class UnknownMethod(InvalidRequest):
+    """A method of which no operation of the connector has heard; `where` is what names it."""
+
+    def __init__(self, where: str, methods: Iterable[str], given: str) -> None:
+        super().__init__(f"{where} must be one of {', '.join(methods)}, not '{given[:20]}'.")
+
+
+class MissingApiVersion(InvalidRequest):
+    """A call to the management API that does not say of which version; code and text are the API's own."""
+
+    code = "MissingApiVersionParameter"
+
+    def __init__(self) -> None:
+        super().__init__("The api-version query parameter (?api-version=) is required for all requests.")
+
+
 class Unauthorized(ConnectorError):
     """No usable credential."""
 
     status = 401
-    code = None
+    code: str | None = None
+
+    def __init__(
+        self, message: str = "The connection does not contain an access token. Please edit the connection and login."
+    ) -> None:
+        super().__init__(message)
+
+
+class AuthenticationFailed(Unauthorized):
+    """No usable credential in a call to the management API; the code is the API's own, the text inferred."""
+
+    code = "AuthenticationFailed"
 
     def __init__(self) -> None:
-        super().__init__("The connection does not contain an access token. Please edit the connection and login.")
+        super().__init__(
+            "Authentication failed. The 'Authorization' header is missing, or holds no credential that is taken here."
+        )
+
+
+class AdminTokenRequired(Unauthorized):
+    """A call to the admin API without the token it is kept by, or with another; the token itself is never shown."""
+
+    code = "Unauthorized"
+
+    def __init__(
+        self, message: str = "The admin API needs its token here: send the header 'Authorization: Bearer TOKEN'."
+    ) -> None:
+        super().__init__(message)
 
 
 class AccessDenied(ConnectorError):
@@ -193,6 +284,13 @@ class Conflict(ConnectorError):
     code = "Conflict"
 
 
+class StartedOver(Conflict):
+    """The world a call waited in was reset or deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("The sandbox was reset or deleted while this call waited; nothing was done.")
+
+
 class BodyTooLarge(ConnectorError):
     """A request body above what the server reads."""
 
@@ -221,3 +319,67 @@ class NotServed(ConnectorError):
 
     def __init__(self, operation_id: str) -> None:
         super().__init__(f"The operation '{operation_id}' is not served by this emulator yet.")
+
+
+class TooManyRequests(ConnectorError):
+    """A limit of the connector on how much may be asked, told by the gateway (form and text recorded)."""
+
+    status = 429
+    code = None
+    form = Form.GATEWAY
+
+
+class CallsExceeded(TooManyRequests):
+    """More calls of a connection than its window allows; `seconds` are left of it."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Rate limit is exceeded. Try again in {seconds} seconds.")
+        self.retry_after = seconds
+
+
+class TooManyAtOnce(TooManyRequests):
+    """More requests or bytes at a time than the connector takes; status and text are inferred."""
+
+    retry_after = 1
+
+
+class BadGateway(ConnectorError):
+    """The gateway got nothing useful from behind it (form recorded)."""
+
+    status = 502
+    code = "BadGateway"
+    form = Form.WRAPPED
+
+    def __init__(self, message: str = "The mail service gave no valid answer.") -> None:
+        super().__init__(message)
+
+
+class TimedOut(ConnectorError):
+    """The mail service took longer than 60 seconds; what was asked may have been done (Learn page, to the letter)."""
+
+    status = 504
+    code = None
+    form = Form.BARE
+
+    def __init__(self) -> None:
+        super().__init__("Request failed. Try again later")
+
+
+class TokenExpired(ConnectorError):
+    """The connection's consent has run out (text from public reports; that this is its cause is inferred)."""
+
+    status = 401
+    code = None
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Error from token exchange: Runtime call was blocked because connection has error status: Enabled| Error"
+        )
+
+
+class Injected(ConnectorError):
+    """A refusal that a fault rule puts together; the connector never raises it itself."""
+
+    def __init__(self, status: int, form: Form, message: str, code: str | None) -> None:
+        super().__init__(message)
+        self.status, self.form, self.code = status, form, code

@@ -1,34 +1,29 @@
-"""Sandboxes: isolated worlds of mailboxes, and the registry that finds one by the connection id in a URL."""
+"""A sandbox: an isolated world of mailboxes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from inspect import isawaitable
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
-from emulator.clock import Clock, ClockState, SandboxClock, SystemClock
-from emulator.errors import Conflict, InvalidRequest, NotFound
+from emulator.clock import Clock, ClockState, SandboxClock
+from emulator.conduct import Conduct
+from emulator.errors import Conflict, InvalidRequest
 from emulator.mailbox import addresses, calendar, changes, contacts, delivery, find, folders, invitations, shelves
 from emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from emulator.settings import Settings
 from emulator.store import sql
-from emulator.store.database import Database, FolderLock, IncompatibleFile
+from emulator.store.database import Database
 from emulator.store.records import Departed, Owner
 
 if TYPE_CHECKING:
     from emulator.seeds import Seed
 
-DEFAULT = "default"
-"""The sandbox that connection ids nobody made belong to."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _SEEDS = "seeds"
 _CLOCK = "clock"
@@ -49,7 +44,7 @@ class Due(Protocol):
 
 
 class Sandbox:
-    """One world: database, clock, seeded chance, and the mailboxes its connections open.
+    """One world: database, clock, seeded chance, the mailboxes its connections open, and how it treats its callers.
 
     Its clock follows the one handed in until it is told otherwise; where the database is a file, that is kept in it.
     `due` is what `move_clock` stops for. Lives until it is deleted or the server stops; `close` it.
@@ -60,22 +55,11 @@ class Sandbox:
         self.db = db
         self.clock = SandboxClock(clock, partial(_keep_clock, db))
         self.clock.restore(_kept_clock(db))
-        self.due: list[Due] = []
+        self.conduct = Conduct(settings)
+        self.due: list[Due] = [self.conduct.waits]
         self._move: object | None = None
         self.settings = settings
-        self.rules = Rules(
-            max_mail_bytes=settings.max_mail_bytes,
-            max_inline_image_bytes=settings.max_inline_image_bytes,
-            max_top=settings.max_top,
-            filter_window=settings.filter_window,
-            max_view_days=settings.max_view_days,
-            keep_declined=settings.declined == "keep",
-            ews_ids=settings.event_ids == "ews",
-            max_options=settings.max_options,
-            public_url=settings.public_url,
-            sandbox=name,
-            callback_hosts=settings.allowed_hosts,
-        )
+        self.rules = _rules(name, settings)
         self._start_chance()
 
     def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
@@ -163,6 +147,8 @@ class Sandbox:
                 self._plant(name, seed, id)
             for id, owner, granted in kept:
                 self.connect(id, owner.address, owner.display_name, granted)
+        self.rules = _rules(self.name, self.settings)
+        self.conduct.start_over()
 
     def seed(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
@@ -196,6 +182,7 @@ class Sandbox:
 
     def close(self) -> None:
         self._move = None
+        self.conduct.waits.end()
         self.db.close()
 
     def _plant(self, name: str, seed: Seed, connection_id: str) -> Owner:
@@ -233,154 +220,6 @@ class Sandbox:
         self.chance = Random(f"{self.settings.chance} {self.name} {changes.last(self.db)}")
 
 
-class Sandboxes:
-    """All sandboxes of a server, and which of them each connection id belongs to."""
-
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        self.settings = settings
-        self.clock = clock or SystemClock()
-        self._by_name: dict[str, Sandbox] = {}
-        self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
-        self._ids: dict[str, tuple[str, ...]] = {}
-        self._lock = self._held()
-        for name in self._stored_names():
-            self._open(name)
-        if DEFAULT not in self._by_name:
-            self._open(DEFAULT)
-
-    def find(self, connection_id: str) -> tuple[Sandbox, Owner]:
-        """The sandbox and mailbox a connection id opens; an unknown one is made on first use, unless refused."""
-        found = self._by_connection.get(connection_id)
-        if found is not None:
-            return found
-        if self.settings.unknown_connections == "refuse":
-            raise NotFound(f"No connection '{connection_id[:130]}' exists.")
-        self.connect(self.default, connection_id, f"{connection_id}@{self.settings.domain}")
-        return self._by_connection[connection_id]
-
-    def connect(
-        self, sandbox: Sandbox, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()
-    ) -> Owner:
-        """Add a connection to a sandbox. Raises Conflict when any sandbox has the id."""
-        with self.connecting(sandbox, connection_id):
-            return sandbox.connect(connection_id, address, display_name, send_as)
-
-    @contextmanager
-    def connecting(self, sandbox: Sandbox, connection_id: str) -> Iterator[None]:
-        """A block that adds a connection and what belongs to it: all of it or, when it raises, nothing.
-
-        Raises Conflict when any sandbox has the id.
-        """
-        if connection_id in self._by_connection:
-            raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
-        with sandbox.db.transaction():
-            yield
-        self.refresh(sandbox)
-
-    def seed(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
-        """Load a sample mailbox under a connection id. Raises Conflict and InvalidRequest."""
-        with self.connecting(sandbox, connection_id):
-            return sandbox.seed(name, connection_id)
-
-    @property
-    def default(self) -> Sandbox:
-        return self._by_name[DEFAULT]
-
-    def connection_ids(self) -> frozenset[str]:
-        """Every connection id that is taken, in any sandbox."""
-        return frozenset(self._by_connection)
-
-    def all(self) -> list[Sandbox]:
-        return list(self._by_name.values())
-
-    def clock_of(self, name: str | None = None, connection_id: str | None = None) -> Clock:
-        """The clock of the sandbox that has a name or a connection; the server's own where there is none such."""
-        sandbox = self._by_name.get(name or "")
-        if connection_id in self._by_connection:
-            sandbox = self._by_connection[connection_id][0]
-        return self.clock if sandbox is None else sandbox.clock
-
-    def get(self, name: str) -> Sandbox | None:
-        """The sandbox of that name, if there is one."""
-        return self._by_name.get(name)
-
-    def named(self, name: str) -> Sandbox:
-        """The sandbox of that name. Raises NotFound."""
-        if name not in self._by_name:
-            raise NotFound(f"No sandbox '{name[:100]}' exists.")
-        return self._by_name[name]
-
-    def create(self, name: str) -> Sandbox:
-        """A new, empty sandbox. Raises InvalidRequest for a bad name, Conflict for a taken one."""
-        if not _NAME.fullmatch(name):
-            raise InvalidRequest(f"A sandbox name has 1 to 64 letters, digits, - or _, unlike '{name[:70]}'.")
-        if name in self._by_name:
-            raise Conflict(f"A sandbox '{name}' exists already.")
-        try:
-            return self._open(name)
-        except IncompatibleFile as error:
-            raise Conflict(str(error)) from error
-
-    def reset(self, name: str) -> Sandbox:
-        """Reset a sandbox; see `Sandbox.reset`."""
-        sandbox = self.named(name)
-        sandbox.reset()
-        self.refresh(sandbox)
-        return sandbox
-
-    def delete(self, name: str) -> None:
-        """Remove a sandbox with everything in it, its file included. The default one stays (Conflict)."""
-        if name == DEFAULT:
-            raise Conflict("The default sandbox cannot be deleted; reset it instead.")
-        sandbox = self.named(name)
-        self._forget(sandbox)
-        del self._by_name[name]
-        sandbox.close()
-        if sandbox.db.path is not None:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{sandbox.db.path}{suffix}").unlink(missing_ok=True)
-
-    def close(self) -> None:
-        for sandbox in self._by_name.values():
-            sandbox.close()
-        if self._lock:
-            self._lock.close()
-
-    def _held(self) -> FolderLock | None:
-        if not self.settings.data:
-            return None
-        folder = Path(self.settings.data)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"cannot keep data in {folder}: {error.strerror}") from error
-        return FolderLock(folder)
-
-    def _stored_names(self) -> list[str]:
-        if not self.settings.data:
-            return []
-        folder = Path(self.settings.data)
-        return sorted(one.stem for one in folder.glob("*.sqlite") if _NAME.fullmatch(one.stem))
-
-    def _open(self, name: str) -> Sandbox:
-        path = Path(self.settings.data) / f"{name}.sqlite" if self.settings.data else None
-        sandbox = Sandbox(name, Database(path), self.clock, self.settings)
-        self._by_name[name] = sandbox
-        self.refresh(sandbox)
-        return sandbox
-
-    def refresh(self, sandbox: Sandbox) -> None:
-        """Read a sandbox's connections again, after they were changed on the sandbox itself."""
-        self._forget(sandbox)
-        found = sandbox.connections()
-        self._ids[sandbox.name] = tuple(found)
-        self._by_connection |= {id: (sandbox, owner) for id, owner in found.items()}
-
-    def _forget(self, sandbox: Sandbox) -> None:
-        for id in self._ids.pop(sandbox.name, ()):
-            del self._by_connection[id]
-
-
 def _kept_clock(db: Database) -> ClockState:
     row = db.one(sql.FACT, {"key": _CLOCK})
     return ClockState(**orjson.loads(row[0])) if row else ClockState()
@@ -395,3 +234,19 @@ def _single(address: str, member: str) -> str:
     if len(found) != 1:
         raise InvalidRequest(f"'{member}' must be one mail address, not '{address[:200]}'.")
     return found[0].address
+
+
+def _rules(name: str, settings: Settings) -> Rules:
+    return Rules(
+        max_mail_bytes=settings.max_mail_bytes,
+        max_inline_image_bytes=settings.max_inline_image_bytes,
+        max_top=settings.max_top,
+        filter_window=settings.filter_window,
+        max_view_days=settings.max_view_days,
+        keep_declined=settings.declined == "keep",
+        ews_ids=settings.event_ids == "ews",
+        max_options=settings.max_options,
+        public_url=settings.public_url,
+        sandbox=name,
+        callback_hosts=settings.allowed_hosts,
+    )

@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-import uvicorn
 from azure.connectors.outlook import OutlookClient
 from azure.connectors.sdk.authentication import ConnectionStringTokenProvider
 from azure.connectors.sdk.options import ConnectorClientOptions
 
-from emulator.app import create_app
 from emulator.clock import VirtualClock
-from emulator.serving import config_of
+from emulator.serving import running
 from emulator.settings import Settings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -208,17 +206,8 @@ class Listener:
 def server() -> Iterator[Server]:
     """A server in a thread, on a port of its own, with a clock that only moves when told to."""
     clock = VirtualClock(START)
-    running = uvicorn.Server(config_of(create_app(Settings(), clock)))
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        threading.Event().wait(0.005)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with httpx.Client(base_url=url, verify=False) as http:
-        yield Server(url, clock, http)
-    running.should_exit = True
-    thread.join()
+    with running(Settings(max_calls=0), clock) as served, httpx.Client(base_url=served.url, verify=False) as http:
+        yield Server(served.url, clock, http)
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ LAYERS = (
     ("wire",),
     ("operations",),
     ("seeds", "seeds_generated"),
-    ("sandbox",),
+    ("conduct",),
+    ("sandbox", "sandboxes"),
     ("server",),
     ("app", "serving"),
     ("cli",),
@@ -32,8 +33,15 @@ LAYERS = (
 )
 """From the ground up: a module may import from its own layer and from those below."""
 
-FORBIDDEN = {"wire": ("sandbox", "seeds"), "operations": ("sandbox", "seeds"), "sandbox": ("wire", "operations")}
-"""Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither."""
+FORBIDDEN = {
+    "wire": ("sandbox", "sandboxes", "seeds"),
+    "operations": ("sandbox", "sandboxes", "seeds"),
+    "conduct": ("store", "mailbox", "wire", "operations", "seeds"),
+    "sandbox": ("sandboxes", "wire", "operations"),
+    "sandboxes": ("wire", "operations"),
+}
+"""Arrows that point down and are not drawn all the same: shapes and rows know no sandbox, a sandbox knows neither,
+nor the registry it is in."""
 
 OUTSIDE = {
     "sqlalchemy": {"store"},
@@ -41,6 +49,7 @@ OUTSIDE = {
     "sqlite3": {"store"},
     "starlette": {"server", "app", "serving"},
     "uvicorn": {"serving"},
+    "trustme": {"serving"},
     "pytest": {"pytest_plugin"},
     "httpx": {"server"},
     "pydantic": {"wire"},

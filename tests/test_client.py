@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
@@ -12,14 +13,15 @@ import pytest
 import trustme
 
 from emulator import client
+from emulator.settings import ENVIRONMENT_PREFIX
 from tests.stub import Stub, stubbed
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing about an emulator."""
-    for name in (client.URL, client.TOKEN, client.CA_FILE, "OUTLOOK_EMULATOR_PORT"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [one for one in os.environ if one.startswith(ENVIRONMENT_PREFIX)]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -58,9 +60,11 @@ def test_where_the_emulator_is(monkeypatch: pytest.MonkeyPatch) -> None:
     local = client.server_url()
     monkeypatch.setenv("OUTLOOK_EMULATOR_PORT", "17")
     there = client.server_url()
+    monkeypatch.setenv("OUTLOOK_EMULATOR_TLS", "yes")
+    secure = client.server_url()
     monkeypatch.setenv(client.URL, "http://elsewhere:1")
 
-    assert ("http://127.0.0.1:4365", "http://127.0.0.1:17") == (local, there)
+    assert ("http://127.0.0.1:4365", "http://127.0.0.1:17", "https://127.0.0.1:17") == (local, there, secure)
     assert client.server_url() == "http://elsewhere:1"
 
 
@@ -119,14 +123,18 @@ def test_token_that_is_none(stub: Stub, token: str) -> None:
 
 
 def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server is trusted whose certificate rests on the file that is given, or that the environment names."""
+    """A server is trusted whose certificate rests on the file that is given, that the environment names, or that a server
+    with the settings of the environment wrote."""
     file = authority[1]
     given = client.call("GET", secure.url, ca_file=file)
+    monkeypatch.setenv("OUTLOOK_EMULATOR_TLS_CA_FILE", file)
+    written = client.call("GET", secure.url)
+    monkeypatch.setenv("OUTLOOK_EMULATOR_TLS_CA_FILE", "/nowhere")
     monkeypatch.setenv(client.CA_FILE, file)
     named = client.call("GET", secure.url)
     status, text = client.call("GET", secure.url, ca_file="")
 
-    assert ((200, ""), (200, "")) == (given, named)
+    assert [(200, "")] * 3 == [given, written, named]
     assert (0, True) == (status, "certificate verify failed" in text)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from emulator.cli import parser
-from emulator.settings import Settings
+from emulator.settings import Settings, options
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,6 +94,16 @@ def test_serves_to_the_outside() -> None:
 
     assert ["outlook-emulator", "serve", "--host", "0.0.0.0", "--data", "/data"] == command
     assert ("0.0.0.0", "/data", "serve") == (given.host, given.data, given.run.__name__)
+
+
+def test_the_way_to_start_it_gives_a_token() -> None:
+    """A server for the outside does not start without an admin token: not the image brings one, but who runs it."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^#   docker run (.*)$", text, re.MULTILINE)
+    variable = next(one.variable for one in options() if one.name == "admin_token")
+
+    assert f"-e {variable}=" in line
+    assert not any(variable in rest for _, rest in INSTRUCTIONS)
 
 
 def test_health_is_asked_of_our_own_command() -> None:

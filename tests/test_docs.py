@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from emulator.mailbox import folders
 from emulator.operations.operation import Operation
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server.connector import Connector
 from emulator.server.document import swagger
 from emulator.settings import Settings, options

@@ -9,8 +9,17 @@ import orjson
 import pytest
 
 from emulator import errors
-from emulator.errors import ConnectorError, InvalidRecipients, MethodNotAllowed
-from emulator.server.connector import error_body
+from emulator.errors import (
+    BadGateway,
+    CallsExceeded,
+    ConnectorError,
+    Form,
+    Injected,
+    InvalidRecipients,
+    MethodNotAllowed,
+    TimedOut,
+)
+from emulator.server.refusals import error_body
 
 _LINE = re.compile(r"(?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?P<status>\d{3})(?: +(?P<code>\w+))?")
 TREE = [one for one in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if one]
@@ -22,6 +31,16 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InternalError": (),
     "MethodNotAllowed": ("PUT", ["POST", "GET"]),
     "BodyTooLarge": (100,),
+    "StartedOver": (),
+    "CallsExceeded": (57,),
+    "TimedOut": (),
+    "TokenExpired": (),
+    "Injected": (400, Form.CONNECTOR, "Anything", "Any"),
+    "HeaderRequired": ("x-a", "something"),
+    "ForeignUrl": ("The header 'x-a'", "lead here", "http://x"),
+    "UnknownMethod": ("The header 'x-a'", ["GET", "POST"], "DANCE"),
+    "MissingApiVersion": (),
+    "AuthenticationFailed": (),
 }
 
 
@@ -55,7 +74,7 @@ def test_picture(line: re.Match[str]) -> None:
     assert kind.__base__ is (getattr(errors, parent) if parent else Exception)
 
 
-@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [one for one in CLASSES if one.form is Form.CONNECTOR], ids=lambda kind: kind.__name__)
 def test_every_class_renders(kind: type[ConnectorError]) -> None:
     """Every refusal becomes JSON in the connector's shape, key order included."""
     error = made(kind)
@@ -72,13 +91,29 @@ def test_every_class_renders(kind: type[ConnectorError]) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
-    """A refusal is the caller's fault, but for a defect and for what is not served."""
-    assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "NotServed")
+    """A refusal is the caller's fault, but for a defect, for what is not served and for what faults play."""
+    assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "NotServed", "BadGateway", "TimedOut")
 
 
 def test_only_the_gateway_has_no_code() -> None:
-    """A refusal without a code, and so without an `error` object, is the one that never reached the connector."""
-    assert ["Unauthorized"] == [one.__name__ for one in CLASSES if one.code is None]
+    """A refusal without a code, and so without an `error` object, is one that never reached the connector."""
+    codeless = {"Unauthorized", "TokenExpired", "TimedOut", "TooManyRequests", "CallsExceeded", "TooManyAtOnce"}
+
+    assert codeless == {one.__name__ for one in CLASSES if one.code is None}
+
+
+def test_the_gateways_forms() -> None:
+    """Throttling, time-outs and bad gateways have the bodies that were recorded of them, or that the docs show."""
+    inner = {"status": 502, "message": "Gone\r\nclientRequestId: r", "source": "s"}
+    wrapped = {"code": 502, "source": "s", "clientRequestId": "r", "message": "BadGateway", "innerError": inner}
+
+    assert error_body(CallsExceeded(57), "r", "", "s") == {
+        "statusCode": 429,
+        "message": "Rate limit is exceeded. Try again in 57 seconds.",
+    }
+    assert error_body(TimedOut(), "r", "", "s") == {"status": 504, "message": "Request failed. Try again later"}
+    assert error_body(BadGateway("Gone"), "r", "", "s") == {"error": wrapped}
+    assert error_body(Injected(418, Form.BARE, "Tea", None), "r", "", "s") == {"status": 418, "message": "Tea"}
 
 
 @pytest.mark.parametrize("name", ["FolderNotFound", "NoSuchOperation", "MethodNotAllowed"])

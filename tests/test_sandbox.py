@@ -17,7 +17,8 @@ from emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound
 from emulator.ids import IdKind
 from emulator.mailbox import delivery, find, folders, mail
 from emulator.mailbox.message import Address, Mail
-from emulator.sandbox import DEFAULT, Sandbox, Sandboxes
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import DEFAULT, Sandboxes
 from emulator.settings import Settings
 from emulator.store import sql
 from emulator.store.records import Message, Owner

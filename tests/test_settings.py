@@ -81,6 +81,11 @@ def test_bad_choice_names_the_variable(option: Option) -> None:
         Settings.from_environment({option.variable: "perhaps"})
 
 
+def test_the_admin_token_is_not_shown() -> None:
+    """Settings that are printed keep the token to themselves."""
+    assert "secret" not in repr(Settings(admin_token="secret"))
+
+
 def test_settings_cannot_be_changed() -> None:
     """A server's settings stay as they were when it was made."""
     assert all(one.kw_only for one in fields(Settings))

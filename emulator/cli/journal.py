@@ -9,14 +9,26 @@ from typing import Any
 from emulator.cli import asking, text
 
 _FILTERS = ("connection", "operation", "status", "kind", "after", "limit")
+
+
+def _operation(entry: text.Row) -> Any:
+    return entry.get("operation") or f"{entry.get('method') or ''} {entry.get('path') or entry.get('url') or ''}"
+
+
+def _causes(entry: text.Row) -> Any:
+    """Why an answer is what it is: one cause, or several."""
+    causes = entry.get("causes", entry.get("cause"))
+    return [one["name"] for one in causes] if isinstance(causes, list) else causes
+
+
 _COLUMNS: dict[str, Any] = {
     "ID": "id",
     "AT": "at",
     "KIND": "kind",
     "CONNECTION": "connection",
-    "OPERATION": lambda one: one.get("operation") or f"{one.get('method', '')} {one.get('path', '')}".strip(),
+    "OPERATION": _operation,
     "STATUS": "status",
-    "CAUSE": "cause",
+    "CAUSE": _causes,
 }
 _RETRIES: dict[str, Any] = {
     "AT": "at",

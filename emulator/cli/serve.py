@@ -19,11 +19,13 @@ def add(commands: Any) -> None:
 def setting_options(command: argparse.ArgumentParser) -> None:
     """Add an option for each setting of a server."""
     for option in options():
+        alone: dict[str, Any] = {"nargs": "?", "const": "yes"} if option.is_switch else {}
         command.add_argument(
             option.flag,
             dest=option.name,
             metavar=option.name.upper(),
             help=f"{option.help} (default {option.default!r}; ${option.variable})".replace("%", "%%"),
+            **alone,
         )
 
 

@@ -17,10 +17,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from emulator.errors import AccessDenied, ConnectorError, InternalError, MethodNotAllowed, NoSuchOperation, NothingCame
+from emulator.errors import (
+    AdminTokenRequired,
+    ConnectorError,
+    InternalError,
+    MethodNotAllowed,
+    NoSuchOperation,
+    NothingCame,
+)
 from emulator.operations import OPERATIONS
 from emulator.operations.coverage import coverage
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server import admin_callbacks as callbacks
 from emulator.server import admin_clock as clock
 from emulator.server import admin_items as items
@@ -29,9 +36,10 @@ from emulator.server import admin_shapes as shapes
 from emulator.server import admin_verbs as verbs
 from emulator.server import admin_wait as waiting
 from emulator.server.admin_call import MIME, Call, Verb
-from emulator.server.connector import error_body
+from emulator.server.admin_gate import Gate
 from emulator.server.exchange import date_header, read_body
 from emulator.server.query import QueryReader
+from emulator.server.refusals import error_body
 from emulator.server.webhooks import Webhooks
 from emulator.wire.base import parameters_of
 from emulator.wire.body import reader_of
@@ -88,19 +96,24 @@ ADMIN = (
 )
 
 
-def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks) -> list[BaseRoute]:
+def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[BaseRoute]:
     """The routes of the admin API, of the two health checks, and of everything nobody serves.
 
-    `webhooks` are told which sandbox a request was about.
+    `webhooks` are told which sandbox a request was about. Everything below the root of the admin API, served or not,
+    is behind the gate.
     """
     by_path: dict[str, dict[str, Verb]] = {}
     for verb in ADMIN:
         by_path.setdefault(ROOT + verb.path, {})[verb.method] = verb
+    by_path[ROOT] = by_path[f"{ROOT}/{{path:path}}"] = {}
     for path in ("/livez", "/readyz"):
         by_path[path] = {"GET": _HEALTH, "HEAD": _HEALTH}
     by_path["/{path:path}"] = {}
     # No methods means all of them: what a path does not have is refused by the endpoint, in the connector's shape.
-    return [Route(path, _endpoint(sandboxes, webhooks, rows), methods=[]) for path, rows in by_path.items()]
+    return [
+        Route(path, _endpoint(sandboxes, webhooks, rows, gate, path.startswith(ROOT)), methods=[])
+        for path, rows in by_path.items()
+    ]
 
 
 def _alive(call: Call) -> Binary:
@@ -110,11 +123,18 @@ def _alive(call: Call) -> Binary:
 _HEALTH = Verb(id="Health", method="GET", path="", summary="Say that the server answers", run=_alive, returns=Binary)
 
 
-def _endpoint(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb]) -> Callable[[Request], Any]:
+def _endpoint(
+    sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb], gate: Gate, guarded: bool
+) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         name = request.path_params.get("sandbox", "")
         before = sandboxes.get(name)
         try:
+            if guarded:
+                gate.check_token(request)
+            if not rows:
+                raise NoSuchOperation(request.scope["path"])
+            gate.check_origin(request)
             answer = await _answer(sandboxes, webhooks, rows, request)
         except ConnectorError as error:
             answer = _refusal(sandboxes, request, error)
@@ -130,15 +150,10 @@ def _endpoint(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb]) -
     return endpoint
 
 
-def _check_origin(request: Request) -> None:
-    # A web page that someone has open must not be able to change the sandboxes of their machine.
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise AccessDenied(f"The admin API takes no requests from pages of '{origin[:200]}'.")
-
-
 def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> Response:
-    headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else None
+    headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
+    if isinstance(error, AdminTokenRequired):
+        headers["www-authenticate"] = "Bearer"
     request_id = request.headers.get("x-ms-client-request-id") or str(uuid4())
     shown = error_body(error, request_id, "", sandboxes.settings.source)
     if isinstance(error, NothingCame):
@@ -147,9 +162,6 @@ def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> R
 
 
 async def _answer(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb], request: Request) -> Response:
-    if not rows:
-        raise NoSuchOperation(request.scope["path"])
-    _check_origin(request)
     verb = rows.get(request.method)
     if verb is None:
         raise MethodNotAllowed(request.method, rows)

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from emulator.clock import microseconds, moment
 from emulator.errors import InvalidRequest, NotFound
 from emulator.mailbox.mailbox import Mailbox
-from emulator.sandbox import Sandbox, Sandboxes
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import Sandboxes
 from emulator.store.records import Owner
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from emulator.mailbox import delivery, folders, mail
 from emulator.mailbox.export import mime_of
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.message import Mail
-from emulator.sandbox import Sandbox, Sandboxes
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import Sandboxes
 from emulator.server import admin_shapes as shapes
 from emulator.server.admin_call import MIME, Call, Verb, read_instant
 from emulator.store import sql

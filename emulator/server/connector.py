@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -12,14 +13,15 @@ from uuid import UUID
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from emulator.conduct.journal import Cause
 from emulator.errors import (
     BadSignature,
     ConnectorError,
     InternalError,
     InvalidRequest,
-    MethodNotAllowed,
     NotFound,
     NotServed,
+    TooManyRequests,
     Unauthorized,
 )
 from emulator.mailbox.access import owner_of
@@ -27,10 +29,13 @@ from emulator.mailbox.mailbox import Caller, Mailbox
 from emulator.mailbox.triggers import Poll
 from emulator.operations.operation import Kind, Operation
 from emulator.operations.operation import Scope as OperationScope
-from emulator.sandbox import Sandbox, Sandboxes
-from emulator.server.exchange import Answer, Exchange, Handler, Wrapper, date_header, send_answer
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import Sandboxes
+from emulator.server.breaking import HungUp, send_broken
+from emulator.server.exchange import JSON, Answer, Exchange, Handler, Request, Wrapper, date_header, send_answer
 from emulator.server.polling import cursor_of, polled
-from emulator.server.query import QueryReader
+from emulator.server.query import QueryReader, pairs
+from emulator.server.refusals import refusal
 from emulator.server.routes import Routes, decode_path_value
 from emulator.settings import Settings
 from emulator.store.records import Owner
@@ -39,9 +44,10 @@ from emulator.wire.body import BodyReader, reader_of
 from emulator.wire.mail import Binary
 
 PREFIX = b"/apim/outlook/"
-_JSON = [(b"content-type", b"application/json; charset=utf-8")]
+_LOST = "lost"
+"""How an answer left that could not be sent."""
 # Of what recorded answers carry, the part that a client could lean on.
-_COMMON = [
+COMMON = [
     (b"cache-control", b"no-store, no-cache"),
     (b"pragma", b"no-cache"),
     (b"expires", b"-1"),
@@ -68,9 +74,9 @@ class Connector:
         self._settings = settings
         self._routes = Routes(operations)
         self._endpoints: dict[str, _Endpoint] = {}
-        handler: Handler = self._handle
+        handler = self._rendered_by(self._run)
         for wrap in reversed(wrappers):
-            handler = wrap(handler)
+            handler = self._rendered_by(wrap(handler))
         self._handler = handler
         # Apart from the sandboxes' own: a refused call must not change the ids that follow.
         self._chance = Random(settings.chance)
@@ -79,54 +85,71 @@ class Connector:
         if scope["type"] != "http" or not scope["raw_path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive)
-        answer = await self._answer(exchange)
-        clock = exchange.sandbox.clock if exchange.sandbox else self._sandboxes.clock_of(None, exchange.connection_id)
-        await send_answer(send, answer, [*_COMMON, date_header(clock.now())])
-
-    async def _answer(self, exchange: Exchange) -> Answer:
-        try:
-            self._find(exchange)
-        except ConnectorError as error:
-            exchange.refusal = error
-        return await self._rendering(exchange, self._handler)
-
-    async def _handle(self, exchange: Exchange) -> Answer:
-        """The innermost handler: wrappers see every exchange and its answer, refusals too."""
-        return await self._rendering(exchange, self._run)
-
-    async def _rendering(self, exchange: Exchange, handler: Handler) -> Answer:
-        try:
-            return await handler(exchange)
-        except ConnectorError as error:
-            return self._refusal(exchange, error)
-        except Exception:
-            # The caller gets no traceback; whoever runs the server does.
-            traceback.print_exc(file=sys.stderr)
-            return self._refusal(exchange, InternalError())
-
-    def _find(self, exchange: Exchange) -> None:
-        """Fill in the row and the connection id, as far as path and credential allow."""
-        raw = exchange.scope["raw_path"][len(PREFIX) :].decode("latin-1")
+        raw = scope["raw_path"][len(PREFIX) :].decode("latin-1")
         # A runtime URL may end in a slash, which doubles the one of the path.
         segments = [part for part in raw.split("/") if part]
+        world = self._sandboxes.world_of(segments[0] if segments else "")
+        exchange = Exchange(scope, receive, world, self._refusal)
+        how = _LOST
+        try:
+            how = await self._send(exchange, await self._answer(exchange, segments), send)
+        except HungUp as hung:
+            how = hung.how
+            raise
+        finally:
+            for leave in reversed(exchange.leaving):
+                leave(how)
+
+    async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> str:
+        clock = exchange.sandbox.clock if exchange.sandbox else self._sandboxes.clock_of(None, exchange.connection_id)
+        common = [*COMMON, date_header(clock.now())]
+        if answer.breaks is None:
+            return await send_answer(send, answer, common)
+        return await send_broken(exchange.scope, exchange.receive, send, answer, common, exchange.world)
+
+    async def _answer(self, exchange: Exchange, segments: list[str]) -> Answer:
+        try:
+            self._find(exchange, segments)
+        except ConnectorError as error:
+            exchange.refusal = error
+        return await self._handler(exchange)
+
+    def _rendered_by(self, handler: Handler) -> Handler:
+        """A handler whose errors are answers: wrappers see every exchange and its answer, refusals too."""
+
+        async def handle(exchange: Exchange) -> Answer:
+            try:
+                return await handler(exchange)
+            except ConnectorError as error:
+                return _refused(exchange, error)
+            except Exception:
+                # The caller gets no traceback; whoever runs the server does.
+                traceback.print_exc(file=sys.stderr)
+                return _refused(exchange, InternalError())
+
+        return handle
+
+    def _find(self, exchange: Exchange, segments: list[str]) -> None:
+        """Fill in the row and the connection id, as far as path and credential allow."""
         operation, values = self._routes.match(exchange.scope["method"], segments)
         exchange.operation, exchange.path_values = operation, values
         if operation.scope is OperationScope.CONNECTION:
-            self._authorize(exchange)
+            authorize(exchange, self._settings.authorization)
         if not operation.served:
             raise NotServed(operation.id)
         if operation.scope is OperationScope.CONNECTION:
             exchange.connection_id = decode_path_value(values[0], "connectionId")
+            exchange.world = self._sandboxes.world_of(exchange.connection_id)
+        elif operation.place_of is not None:
+            exchange.world = self._world_behind(operation.place_of, exchange.scope["query_string"])
 
-    def _authorize(self, exchange: Exchange) -> None:
-        wanted = self._settings.authorization
-        if wanted == "none":
-            return
-        scheme, _, credential = (exchange.header("authorization") or "").partition(" ")
-        credential = credential.strip()
-        if scheme.lower() not in ("bearer", "key") or not credential or wanted not in ("any", credential):
-            raise Unauthorized()
+    def _world_behind(self, place_of: Callable[[str], tuple[str, int]], query: bytes) -> Sandbox:
+        """The sandbox that the `state` of a link names; the default one where it names none."""
+        try:
+            name, _ = place_of(dict(reversed(pairs(query))).get("state", ""))
+        except ConnectorError:
+            return self._sandboxes.default
+        return self._sandboxes.get(name) or self._sandboxes.default
 
     async def _run(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
@@ -141,10 +164,13 @@ class Connector:
         sandbox, owner = exchange.sandbox, exchange.owner = self._place(exchange, operation, values)
         exchange.now = sandbox.clock.now()
         mailbox = sandbox.mailbox(owner, Caller(exchange.header), exchange.now)
+        if exchange.changes:
+            mailbox.rules = replace(mailbox.rules, **exchange.changes)
         if operation.kind is Kind.POLL:
             poll = endpoint.poll(mailbox, values, cursor_of(operation, exchange, mailbox))
             return polled(operation, exchange, mailbox, poll)
         answer = endpoint.run(mailbox, arguments, values)
+        exchange.is_done = True
         return _completed(answer, exchange) if isinstance(answer, Reply) else answer
 
     def _place(self, exchange: Exchange, operation: Operation, values: dict[str, Any]) -> tuple[Sandbox, Owner]:
@@ -161,14 +187,20 @@ class Connector:
 
     def _refusal(self, exchange: Exchange, error: ConnectorError) -> Answer:
         request_id = (exchange.header("x-ms-client-request-id") or self._made_up_id())[:200]
-        headers = [*_JSON]
-        if isinstance(error, MethodNotAllowed):
-            headers.append((b"allow", error.allow.encode("ascii")))
-        body = error_body(error, request_id, self._made_up_id(), self._settings.source)
-        return Answer(error.status, orjson.dumps(body), headers)
+        return refusal(error, request_id, self._made_up_id(), self._settings.source)
 
     def _made_up_id(self) -> str:
         return str(UUID(int=self._chance.getrandbits(128), version=4))
+
+
+def authorize(request: Request, wanted: str) -> None:
+    """Hold a request to the credential that the settings demand. Raises Unauthorized."""
+    if wanted == "none":
+        return
+    scheme, _, credential = (request.header("authorization") or "").partition(" ")
+    credential = credential.strip()
+    if scheme.lower() not in ("bearer", "key") or not credential or wanted not in ("any", credential):
+        raise Unauthorized()
 
 
 class _Endpoint:
@@ -221,7 +253,13 @@ class _Endpoint:
             return shown if shown.status else shown._replace(status=operation.success)
         if isinstance(shown, Binary):
             return Answer(operation.success, shown.content, [(b"content-type", shown.content_type.encode("latin-1"))])
-        return Answer(operation.success, orjson.dumps(shown), _JSON)
+        return Answer(operation.success, orjson.dumps(shown), JSON)
+
+
+def _refused(exchange: Exchange, error: ConnectorError) -> Answer:
+    if exchange.entry is not None and not isinstance(error, TooManyRequests):
+        exchange.entry.causes.append(Cause("refusal", type(error).__name__, error.message))
+    return exchange.render(error)
 
 
 def _completed(reply: Reply[Any], exchange: Exchange) -> Answer:
@@ -236,7 +274,7 @@ def _completed(reply: Reply[Any], exchange: Exchange) -> Answer:
         name: _placed(value, exchange).decode("latin-1") if isinstance(value, str) and value.startswith(ROOT) else value
         for name, value in reply.body.items()
     }
-    return Answer(status, orjson.dumps(body), [*_JSON, *headers])
+    return Answer(status, orjson.dumps(body), [*JSON, *headers])
 
 
 def _placed(text: str, exchange: Exchange) -> bytes:
@@ -245,14 +283,3 @@ def _placed(text: str, exchange: Exchange) -> bytes:
     host = exchange.header("host") or "localhost"
     root = f"{exchange.scope['scheme']}://{host}{PREFIX.decode('ascii')}{exchange.connection_id}"
     return (root + text.removeprefix(ROOT)).encode("latin-1")
-
-
-def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
-    """A refusal in the connector's shape, key order as recorded; `service_id` is shown where the store refused."""
-    message = f"{error.message}\r\nclientRequestId: {request_id}"
-    if error.from_store and service_id:
-        message += f"\r\nserviceRequestId: {service_id}"
-    body: dict[str, Any] = {"status": error.status, "message": message}
-    if error.code is not None:
-        body["error"] = {"message": error.message, "code": error.code, "originalMessage": error.original}
-    return body | {"source": source}

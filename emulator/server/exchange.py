@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,62 +10,40 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from emulator.clock import moment
+from emulator.conduct.journal import ANSWERED, Exchanged
 from emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest
 from emulator.operations.operation import Operation
 from emulator.sandbox import Sandbox
 from emulator.store.records import Owner
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
+JSON: RawHeaders = [(b"content-type", b"application/json; charset=utf-8")]
 _LONGEST_NUMBER = 18
+_ENDLESS = 10**_LONGEST_NUMBER
 
 
 class Answer(NamedTuple):
-    """A finished answer; `headers` come on top of those every answer has."""
+    """A finished answer; `headers` come on top of those every answer has.
+
+    `breaks` says how it is kept from arriving whole, None for an answer that arrives.
+    """
 
     status: int
     body: bytes = b""
     headers: RawHeaders = ()
+    breaks: str | None = None
 
 
-class Exchange:
-    """What is known of a request; filled in as it is routed. Lives as long as the request.
+class Request:
+    """What came in: headers, and a body that is read when somebody asks for it. Lives as long as the request."""
 
-    Row and connection id are known before the handlers, the sandbox, its `owner` and `now` (its clock, read once, in
-    microseconds since 1970) only when the row runs. A `refusal` is why there is nothing to run; then what comes after
-    the step that refused stays None.
-    """
-
-    __slots__ = (
-        "_body",
-        "_headers",
-        "_receive",
-        "connection_id",
-        "now",
-        "operation",
-        "owner",
-        "path_values",
-        "refusal",
-        "sandbox",
-        "scope",
-    )
-
-    sandbox: Sandbox | None
-    owner: Owner | None
-    operation: Operation | None
-    refusal: ConnectorError | None
-    path_values: list[str]
-    connection_id: str | None
-    now: int | None
+    __slots__ = ("_body", "_headers", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
-        self._receive = receive
+        self.receive = receive
         self._headers: dict[bytes, bytes] | None = None
         self._body: bytes | None = None
-        self.operation = None
-        self.refusal = None
-        self.path_values = []
-        self.connection_id = self.sandbox = self.owner = self.now = None
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""
@@ -80,14 +58,81 @@ class Exchange:
             self._body = await self._read(limit)
         return self._body
 
-    async def _read(self, limit: int) -> bytes:
-        announced = self.header("content-length") or "0"
-        if not (announced.isascii() and announced.isdigit()):
+    @property
+    def body_so_far(self) -> bytes:
+        """The request body if anybody has asked for it, else nothing."""
+        return self._body or b""
+
+    @property
+    def announced(self) -> int:
+        """How long the request body says it is. Raises InvalidRequest when that is no number."""
+        text = self.header("content-length") or "0"
+        if not (text.isascii() and text.isdigit()):
             raise InvalidRequest("The header Content-Length must be a number.")
         # By its length first: Python refuses to read a number of thousands of digits.
-        if len(announced) > _LONGEST_NUMBER or int(announced) > limit:
+        return int(text) if len(text) <= _LONGEST_NUMBER else _ENDLESS
+
+    async def _read(self, limit: int) -> bytes:
+        if self.announced > limit:
             raise BodyTooLarge(limit)
-        return await read_body(self._receive, limit)
+        return await read_body(self.receive, limit)
+
+
+class Exchange(Request):
+    """A request to the connector and what is known of it, filled in as it is routed. Lives as long as the request.
+
+    Row, connection id and the `world` that counts and judges the call are known before the handlers; the sandbox, its
+    `owner` and `now` (its clock, read once, in microseconds since 1970) only when the row runs. A `refusal` is why
+    there is nothing to run; then what comes after the step that refused stays None.
+
+    `changes` are members of the mailbox's rules that differ for this call, `entry` is what the journal has of it.
+    `is_done` says that the operation ran through, whatever becomes of its answer; `leaving` is called, last one first,
+    with how the answer left.
+    """
+
+    __slots__ = (
+        "_render",
+        "changes",
+        "connection_id",
+        "entry",
+        "is_done",
+        "leaving",
+        "now",
+        "operation",
+        "owner",
+        "path_values",
+        "refusal",
+        "sandbox",
+        "world",
+    )
+
+    world: Sandbox
+    sandbox: Sandbox | None
+    owner: Owner | None
+    operation: Operation | None
+    refusal: ConnectorError | None
+    path_values: list[str]
+    connection_id: str | None
+    now: int | None
+
+    def __init__(
+        self, scope: Scope, receive: Receive, world: Sandbox, render: Callable[[Exchange, ConnectorError], Answer]
+    ) -> None:
+        super().__init__(scope, receive)
+        self._render = render
+        self.world = world
+        self.operation = None
+        self.refusal = None
+        self.path_values = []
+        self.connection_id = self.sandbox = self.owner = self.now = None
+        self.changes: Mapping[str, Any] = {}
+        self.entry: Exchanged | None = None
+        self.is_done = False
+        self.leaving: list[Callable[[str], None]] = []
+
+    def render(self, error: ConnectorError) -> Answer:
+        """What an error is as an answer to this request."""
+        return self._render(self, error)
 
 
 Handler = Callable[[Exchange], Awaitable[Answer]]
@@ -121,8 +166,9 @@ def _date_header(second: int) -> tuple[bytes, bytes]:
     return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 
-async def send_answer(send: Send, answer: Answer, common: list[tuple[bytes, bytes]]) -> None:
-    """Put an answer on the wire."""
+async def send_answer(send: Send, answer: Answer, common: list[tuple[bytes, bytes]]) -> str:
+    """Put an answer on the wire; how it left, for those who wait for that."""
     headers: list[Any] = [*common, (b"content-length", b"%d" % len(answer.body)), *answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+    return ANSWERED

@@ -13,6 +13,11 @@ from emulator.wire.mail import Binary
 if TYPE_CHECKING:
     from emulator.server.admin_call import Verb
 
+_ADMIN_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The admin token that the emulator was started with, if it was.",
+}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -27,8 +32,10 @@ def openapi(verbs: Iterable[Verb], root: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Outlook Connector Emulator: admin API", "version": "1"},
         "servers": [{"url": root}],
+        # A token is demanded where one is set, so a caller may come with or without.
+        "security": [{"adminToken": []}, {}],
         "paths": paths,
-        "components": {"schemas": describe_all(shapes)},
+        "components": {"schemas": describe_all(shapes), "securitySchemes": {"adminToken": _ADMIN_TOKEN}},
     }
     return _modern(document)  # type: ignore[no-any-return]
 

@@ -47,12 +47,22 @@ def polled(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Pol
     return Answer(200, body, [(b"content-type", b"application/json; charset=utf-8"), *headers])
 
 
+def nothing_yet(exchange: Exchange) -> Answer:
+    """What a poll is answered whose finds are held back: ask again, from where you stand."""
+    scope = exchange.scope
+    query = scope["query_string"].decode("latin-1")
+    return Answer(202, b"", [(b"location", _absolute(exchange, query)), (b"retry-after", b"%d" % FIRST)])
+
+
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
     """The address of the next poll: this one's, original query first, then the state, escaped in lower case."""
-    scope = exchange.scope
     kept = [f"{name}{mark}{value}" for name, mark, value in _pairs(exchange) if name not in (operation.cursor, SCOPE)]
     state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox)}"
-    query = "&".join([*kept, state])
+    return _absolute(exchange, "&".join([*kept, state]))
+
+
+def _absolute(exchange: Exchange, query: str) -> bytes:
+    scope = exchange.scope
     host = exchange.header("host") or "localhost"
     path = scope["raw_path"].decode("latin-1")
     return f"{scope['scheme']}://{host}{path}?{query}".encode("latin-1")

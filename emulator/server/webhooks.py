@@ -19,7 +19,8 @@ from emulator.errors import InvalidRequest
 from emulator.mailbox import callbacks, subscriptions
 from emulator.mailbox.mailbox import Mailbox
 from emulator.operations.operation import Kind
-from emulator.sandbox import Sandbox, Sandboxes
+from emulator.sandbox import Sandbox
+from emulator.sandboxes import Sandboxes
 from emulator.server import calling, pushing
 from emulator.server.exchange import Answer, Exchange, Handler
 from emulator.store import sql

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 from weakref import finalize
 
-from emulator.store import sql
+from emulator.store import images, sql
 
 SCHEMA_VERSION = 3
 """Stored in each file; a file of another version is refused rather than misread."""
@@ -32,6 +32,8 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / ".lock").open("w")
+        # A start that fails half-way lets go of the folder as well.
+        finalize(self, self._file.close)
         try:
             import fcntl
 
@@ -49,11 +51,14 @@ class FolderLock:
 class Database:
     """A sandbox's state. Lives as long as its sandbox; `close` it.
 
+    It begins empty, with what its file holds, or with an `image` of another one, in memory. Raises IncompatibleFile for
+    a file, ValueError for an image that is none of ours; both say why.
+
     Reads outside a transaction see the latest commit: there is one connection and no await between statements.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._connection = _open(path)
+    def __init__(self, path: Path | None = None, *, image: bytes | None = None) -> None:
+        self._connection = _open(path) if image is None else _load(image)
         # An app that is dropped rather than stopped, as tests do, lets go of its databases all the same.
         finalize(self, self._connection.close)
         self.path = path
@@ -62,13 +67,16 @@ class Database:
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed, once somebody asked for it."""
         self.generation = 0
-        """How often everything was dropped: what was read in another generation is gone."""
+        """How often everything was dropped or replaced: what was read in another generation is gone."""
+        self.is_taken_over = False
+        """Whether everything was replaced since it was last dropped: what was there then had been there before."""
         self.closed = False
 
     @property
     def writes(self) -> int:
         """A number that grows with every row that is written: as long as it is the same, nothing has happened."""
-        return self._connection.total_changes
+        # SQLite counts no rows where all of them are replaced.
+        return self._connection.total_changes + self.generation
 
     def one(self, statement: str, parameters: Mapping[str, Any]) -> Any:
         """The first row as a tuple, or None."""
@@ -89,12 +97,36 @@ class Database:
         """Drop everything, and be as a database that was just made; to be called inside a transaction."""
         self.generation += 1
         self.last_change = None
+        self.is_taken_over = False
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
             # The search table takes its own helper tables along.
             if not name.startswith(("sqlite_", "message_search_")):
                 self.execute(f"DROP TABLE {name}")
         for statement in sql.SCHEMA:
             self.execute(statement)
+
+    def image(self, facts: Mapping[str, str] = {}) -> bytes:
+        """All it holds as the bytes of an SQLite file, in which `facts` are set besides; outside of transactions."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            for key, value in facts.items():
+                self.execute(sql.SET_FACT, {"key": key, "value": value})
+            return images.alone(self._connection.serialize())
+        finally:
+            self.execute("ROLLBACK")
+
+    def check(self) -> None:
+        """Look through everything. Raises ValueError, saying what is damaged or contradicts itself."""
+        images.check(self._connection)
+
+    def take_over(self, other: Database) -> None:
+        """Hold what another database holds: all of it or, when this raises or dies, what there was; outside of
+        transactions.
+        """
+        other._connection.backup(self._connection)
+        self.generation += 1
+        self.last_change = None
+        self.is_taken_over = True
 
     def close(self) -> None:
         self.closed = True
@@ -141,6 +173,11 @@ def _template() -> sqlite3.Connection:
     return connection
 
 
+@lru_cache(maxsize=1)
+def _make() -> images.Make:
+    return images.make_of(_template())
+
+
 def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
     return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -169,6 +206,16 @@ def _open(path: Path | None) -> sqlite3.Connection:
         connection.close()
         raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
     except IncompatibleFile:
+        connection.close()
+        raise
+    return connection
+
+
+def _load(image: bytes) -> sqlite3.Connection:
+    connection = _connect(":memory:")
+    try:
+        images.load(connection, image, _make())
+    except ValueError:
         connection.close()
         raise
     return connection

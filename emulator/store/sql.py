@@ -194,6 +194,15 @@ PUSHES_OF = "SELECT push.connection_id, push.name, push.mailbox_id, push.operati
 PUSHES = "SELECT push.connection_id, push.name, push.mailbox_id, push.operation, push.url, push.parameters, push.split_on, push.cursor, push.created FROM push ORDER BY push.connection_id, push.name"
 MOVE_PUSH = "UPDATE push SET cursor=:cursor WHERE push.connection_id = :of AND push.name = :named"
 DELETE_PUSH = "DELETE FROM push WHERE push.connection_id = :connection_id AND push.name = :name"
+DELETE_FACT = "DELETE FROM fact WHERE fact.\"key\" = :named"
+RENAME_CONNECTION = "UPDATE connection SET id=:to WHERE connection.id = :of"
+RENAME_PUSHES = "UPDATE push SET connection_id=:to WHERE push.connection_id = :of"
+RENAME_REFERENCES = "UPDATE callback SET reference=(:prefix || callback.reference) WHERE callback.kind = :of"
+NEWEST = {
+    "content": "SELECT coalesce(max(content.id), 0) AS coalesce_1 FROM content",
+    "event": "SELECT coalesce(max(event.id), 0) AS coalesce_1 FROM event",
+    "callback": "SELECT coalesce(max(callback.id), 0) AS coalesce_1 FROM callback",
+}
 ANYONE_CALLED = "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1"
 CALLBACKS_DUE = "WITH RECURSIVE waited (url) AS (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' UNION ALL SELECT (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url > waited.url) FROM waited WHERE waited.url IS NOT NULL) SELECT waited.url, callback.due FROM waited JOIN callback ON callback.id = (SELECT min(id) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url = waited.url)"
 MERGE_INDEX = "INSERT INTO message_search (message_search) VALUES ('optimize')"

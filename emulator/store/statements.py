@@ -43,6 +43,7 @@ from emulator.store.records import (
     Subscription,
     facet_key,
 )
+from emulator.store.snapshot_statements import SNAPSHOT_STATEMENTS
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -360,6 +361,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "DELETE_PUSH": delete(push).where(
         push.c.connection_id == bindparam("connection_id"), push.c.name == bindparam("name")
     ),
+    **SNAPSHOT_STATEMENTS,
 }
 
 SEARCH_COLUMNS = (

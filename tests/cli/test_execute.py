@@ -127,6 +127,19 @@ def test_settings() -> None:
     assert ("200 404\n", "") == (done.stdout, done.stderr)
 
 
+def test_tls_and_token() -> None:
+    """With TLS and a token the command is told what it needs to be let in, and what it runs trusts the server."""
+    code = (
+        "import os; from emulator.client import call, server_url\n"
+        "print(os.environ['NODE_EXTRA_CA_CERTS'] == os.environ['OUTLOOK_EMULATOR_CA_FILE'])\n"
+        "print(server_url().partition(':')[0], *(call('GET', server_url() + '/_emulator/api/sandboxes', token=one)[0]\n"
+        "for one in (None, '')))"
+    )
+    done = execute(code, "--tls", "--admin-token", "secret")
+
+    assert ("True\nhttps 200 401\n", "") == (done.stdout, done.stderr)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

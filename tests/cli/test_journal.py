@@ -54,6 +54,17 @@ def test_list(stub: Stub, say: Callable[..., Any], action: list[str]) -> None:
     ] == [line.split() for line in done[1].splitlines()]
 
 
+def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
+    """An answer that several things shaped names all of them; what was delivered to somebody shows whom."""
+    causes = [{"kind": "fault", "name": "first"}, {"kind": "limit", "name": "calls"}]
+    delivery = {"id": 3, "at": "T3", "kind": "delivery", "url": "http://h/hook", "status": 200}
+    stub.answer = {"value": [{**ENTRIES[0], "causes": causes}, delivery], "total": 2, "dropped": 0}
+    lines = say("journal", "--url", stub.url)[1].splitlines()
+
+    assert lines[1].endswith("504     first, calls")
+    assert ["3", "T3", "delivery", "-", "http://h/hook", "200", "-"] == lines[2].split()
+
+
 def test_list_some(stub: Stub, say: Callable[..., Any]) -> None:
     """Each filter goes to the server under its name; --json prints what it answers."""
     stub.answer = {"value": [], "total": 0, "dropped": 0}

@@ -13,7 +13,16 @@ from emulator.settings import options
 from tests.cli.commands import CLEAN, run
 
 HEAVY = {"starlette", "uvicorn", "pydantic", "sqlmodel", "sqlalchemy", "orjson", "faker"}
-UNUSED = {"sqlalchemy", "sqlmodel", "faker", "email.policy", "emulator.mailbox.mime", "jinja2"}
+UNUSED = {
+    "trustme",
+    "cryptography",
+    "sqlalchemy",
+    "sqlmodel",
+    "faker",
+    "email.policy",
+    "emulator.mailbox.mime",
+    "jinja2",
+}
 UNUSED |= {"icalendar", "vobject", "odata_query", "dateutil", "tzlocal"}
 
 
@@ -29,7 +38,8 @@ def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert stopped.value.code == 0
     for one in options():
-        assert f"{one.flag} {one.name.upper()}" in text
+        value = f"[{one.name.upper()}]" if one.is_switch else one.name.upper()
+        assert f"{one.flag} {value}" in text
         assert re.search(rf"\(default {re.escape(repr(one.default))};\s?\${one.variable}\)", text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from pathlib import Path
 
 import httpx
@@ -85,6 +87,10 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
         ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (["--tls", "maybe"], {}, "OUTLOOK_EMULATOR_TLS must be one of no, yes, not 'maybe'"),
+        (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
+        (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),
+        ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
     ],
 )
 def test_serve_refuses(arguments: list[str], environment: dict[str, str], expected: str) -> None:
@@ -92,6 +98,66 @@ def test_serve_refuses(arguments: list[str], environment: dict[str, str], expect
     given = [] if "--port" in arguments or "OUTLOOK_EMULATOR_PORT" in environment else ["--port", "0"]
 
     assert expected in failure(run("serve", *given, *arguments, **environment))
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "::"), ("", "0.0.0.0")])
+def test_serve_refuses_to_open_the_admin_api(host: str, shown: str) -> None:
+    """Beyond this machine's own addresses there is no server without an admin token; the line says what to do."""
+    assert failure(run("serve", "--port", "0", "--host", host)) == (
+        f"listening on {shown} opens the admin API to other machines:"
+        " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_this_machines_own_addresses_need_no_token(host: str) -> None:
+    """On a loopback address the admin API answers whoever asks."""
+    with serving("--port", "0", "--host", host) as (_, line):
+        found = READY.fullmatch(line)
+        assert found is not None, line
+        answer = httpx.get(f"{found[1]}/_emulator/api/sandboxes", trust_env=False)
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("given", ["flag", "variable"])
+def test_serve_with_an_admin_token(given: str) -> None:
+    """With a token the emulator serves everybody, the admin API whoever has it; no output ever shows it."""
+    secret = "a-very-secret-token"
+    flags = ["--admin-token", secret] if given == "flag" else []
+    variables = {} if given == "flag" else {"OUTLOOK_EMULATOR_ADMIN_TOKEN": secret}
+    with serving("--port", "0", "--host", "0.0.0.0", *flags, **variables) as (process, line):
+        found = READY.fullmatch(line)
+        assert found is not None, line
+        root = found[1].replace("0.0.0.0", "127.0.0.1")
+        sent = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {secret}"}]
+        answers = [httpx.get(f"{root}/_emulator/api/sandboxes", headers=one, trust_env=False) for one in sent]
+        process.terminate()
+        rest = process.communicate()
+
+    assert [401, 401, 200] == [one.status_code for one in answers]
+    assert secret not in "".join([line, *rest, *(one.text for one in answers)])
+
+
+@pytest.mark.parametrize("given", [["--tls"], ["--tls", "yes"], []], ids=" ".join)
+def test_serve_with_tls(given: list[str]) -> None:
+    """With TLS the line names an https address and the file to trust for it, which goes when the server does."""
+    variables = {} if given else {"OUTLOOK_EMULATOR_TLS": "yes"}
+    with serving(*given, "--port", "0", **variables) as (process, line):
+        found = re.fullmatch(r"outlook-emulator ready url=(https://127.0.0.1:\d+) store=memory ca=(/.+)\n", line)
+        assert found is not None, line
+        context = ssl.create_default_context(cafile=found[2])
+        answer = httpx.get(f"{found[1]}/readyz", verify=context, trust_env=False)
+        process.terminate()
+        rest = process.communicate()
+
+    assert (200, 0, ("", ""), False) == (answer.status_code, process.returncode, rest, Path(found[2]).exists())
+
+
+def test_serve_without_tls() -> None:
+    """What the environment says, a flag takes back."""
+    with serving("--port", "0", "--tls", "no", OUTLOOK_EMULATOR_TLS="yes") as (_, line):
+        assert READY.fullmatch(line), line
 
 
 def test_serve_refuses_a_busy_port(closed_port: int) -> None:

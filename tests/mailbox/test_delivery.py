@@ -21,7 +21,7 @@ from emulator.clock import VirtualClock
 from emulator.errors import MessageTooLarge
 from emulator.mailbox import delivery
 from emulator.mailbox.message import Address, Mail
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.settings import Settings
 
 EML = Path(__file__).parents[2] / "fixtures" / "eml"

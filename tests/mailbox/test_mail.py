@@ -20,7 +20,7 @@ from emulator.mailbox import delivery, find
 from emulator.mailbox.mail import delete
 from emulator.mailbox.mailbox import Mailbox
 from emulator.mailbox.message import Address, Attachment, Mail
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.settings import Settings
 
 EML = Path(__file__).parents[2] / "fixtures" / "eml"

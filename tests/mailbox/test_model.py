@@ -150,7 +150,7 @@ class Mailboxes(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.clock = VirtualClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
-        self.app = create_app(Settings(domain="example.com"), self.clock)
+        self.app = create_app(Settings(domain="example.com", max_calls=0), self.clock)
         self.loop = asyncio.new_event_loop()
         self.model = Model()
         self.subjects = count(1)

@@ -262,7 +262,7 @@ class Triggers(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def opened(self) -> Any:
-        return create_app(Settings(domain="example.com", data=self.folder.name), self.clock)
+        return create_app(Settings(domain="example.com", max_calls=0, data=self.folder.name), self.clock)
 
     def call(self, method: str, path: str, body: Any = None, query: str = "") -> tuple[int, dict[bytes, bytes], bytes]:
         scope = {"type": "http", "scheme": "http", "method": method, "path": path, "raw_path": path.encode()}

@@ -19,7 +19,7 @@ from emulator.ids import IdKind, encode
 from emulator.settings import Settings
 
 # Small limits, so that no test needs a large mail.
-LIMITS = Settings(max_mail_bytes=5000, max_inline_image_bytes=1000, max_body_bytes=20_000)
+LIMITS = Settings(max_calls=0, max_mail_bytes=5000, max_inline_image_bytes=1000, max_body_bytes=20_000)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 INVALID, MALFORMED, RECIPIENTS = "ErrorInvalidRequest", "ErrorInvalidIdMalformed", "ErrorInvalidRecipients"
 ITEM, FOLDER, DENIED = "ErrorItemNotFound", "ErrorFolderNotFound", "ErrorAccessDenied"

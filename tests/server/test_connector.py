@@ -21,7 +21,7 @@ from emulator.errors import AccessDenied
 from emulator.mailbox import delivery
 from emulator.mailbox.find import find
 from emulator.operations import OPERATIONS
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server.connector import Connector
 from emulator.server.exchange import Answer, Exchange, Handler
 from emulator.settings import Settings

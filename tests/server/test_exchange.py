@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.errors import BodyTooLarge, InvalidRequest
-from emulator.server.exchange import Answer, Exchange, read_body, send_answer
+from emulator.server.exchange import Answer, Request, read_body, send_answer
 
 GONE = {"type": "http.disconnect"}
 
@@ -30,12 +30,12 @@ def part(body: bytes, more: bool = True) -> dict[str, Any]:
 
 def body_of(wire: Wire, limit: int = 10, **headers: bytes) -> bytes:
     raw = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
-    return asyncio.run(Exchange({"type": "http", "headers": raw}, wire.receive).body(limit))
+    return asyncio.run(Request({"type": "http", "headers": raw}, wire.receive).body(limit))
 
 
 def test_header() -> None:
     """A header is found by its lower-case name, as Latin-1 text; one that is not there is None."""
-    exchange = Exchange({"headers": [(b"x-name", b"caf\xe9"), (b"x-empty", b"")]}, Wire().receive)
+    exchange = Request({"headers": [(b"x-name", b"caf\xe9"), (b"x-empty", b"")]}, Wire().receive)
 
     assert ("café", "", None) == tuple(map(exchange.header, ("x-name", "x-empty", "x-other")))
 

@@ -239,7 +239,7 @@ def fresh() -> Iterator[Starlette]:
 
 
 def running() -> Iterator[Starlette]:
-    made = create_app(Settings(max_body_bytes=100_000, max_mail_bytes=50_000), VirtualClock(START))
+    made = create_app(Settings(max_calls=0, max_body_bytes=100_000, max_mail_bytes=50_000), VirtualClock(START))
     send(made, "GET", b"/apim/outlook/alice/testconnection")
     yield made
     made.state.sandboxes.close()
@@ -593,3 +593,49 @@ def test_caller_headers(app: Starlette, headers: dict[bytes, bytes]) -> None:
 
     assert answer.status == 200
     still_readable(app)
+
+
+# --- The other doors ------------------------------------------------------------------------------------------------
+
+_ARM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/connections/alice"
+_CALL = {
+    "method": "POST",
+    "path": "/v2/Mail?x=y",
+    "queries": {"top": 1, "folderPath": "Inbox", "fetchOnlyUnread": False},
+    "headers": {"x-ms-workflow-name": "w", "user-agent": "u"},
+    "body": _DRAFT,
+}
+
+
+@fixed(150)
+@given(changed({"request": _CALL}))
+def test_changed_calls(app: Starlette, order: Any) -> None:
+    """A request inside a call with one thing changed is done or refused; neither it nor the call around it fails."""
+    body = json.dumps(order).encode()
+    answer = send(app, "POST", f"{_ARM}/dynamicInvoke".encode(), b"api-version=1", body=body)
+
+    assert answer.status in (200, 400)
+    assert answer.status == 400 or answer.json()["response"]["statusCode"] != "InternalServerError"
+    still_readable(app)
+
+
+@fixed(150)
+@given(
+    st.sampled_from([b"GET", b"post", b"PATCH"]) | _noise,
+    st.sampled_from([b"/apim/outlook/alice/v2/Mail", b"https://x/apim/outlook/alice/Mail", b"http://["]),
+    _noise,
+)
+def test_any_invocation(app: Starlette, method: bytes, url: bytes, rest: bytes) -> None:
+    """Whatever the headers of a call say, it is done or refused in the connector's shape."""
+    headers = [(b"authorization", b"Key k"), (b"x-ms-request-method", method), (b"x-ms-request-url", url + rest)]
+
+    assert is_clean(send(app, "POST", b"/invoke", headers=headers))
+
+
+@fixed(50)
+@given(_noise, _query)
+def test_any_proxied_path(app: Starlette, path: bytes, query: bytes) -> None:
+    """Any path below a connection is served or refused, and none fails."""
+    answer = send(app, "GET", f"{_ARM}/extensions/proxy/".encode() + path, query + b"&api-version=1")
+
+    assert answer.status < 500

@@ -15,16 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 
-from emulator.app import create_app
+from emulator import serving
 from emulator.clock import SystemClock, VirtualClock
 from emulator.mailbox import callbacks, event_triggers
-from emulator.sandbox import Sandboxes
+from emulator.sandboxes import Sandboxes
 from emulator.server import pushing
-from emulator.server.webhooks import Webhooks
-from emulator.serving import config_of
+from emulator.server.webhooks import Courier, Webhooks
 from emulator.settings import Settings
 
 MAIL = "/MailSubscriptionPoke/$subscriptions"
@@ -49,16 +47,11 @@ def free_port() -> int:
 @contextmanager
 def running(settings: Settings, clock: VirtualClock | SystemClock) -> Iterator[httpx.Client]:
     """A server of a test's own; its default sandbox is `/_emulator/api/sandboxes/default`."""
-    server = uvicorn.Server(config_of(create_app(settings, clock)))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=AUTHORIZED, timeout=30) as http:
+    with (
+        serving.running(settings, clock) as served,
+        httpx.Client(base_url=served.url, headers=AUTHORIZED, timeout=30) as http,
+    ):
         yield http
-    server.should_exit = True
-    thread.join()
 
 
 SANDBOX = "/_emulator/api/sandboxes/default"
@@ -261,7 +254,7 @@ def test_who_has_ended_calls_nobody(listener, ends) -> None:
         else:
             await webhooks.close()
         await asyncio.sleep(0.05)
-        left, due = len(asyncio.all_tasks()), len(sandbox.due)
+        left, due = len(asyncio.all_tasks()), sum(isinstance(one, Courier) for one in sandbox.due)
         await webhooks.close()
         sandboxes.close()
         return under_way, left, due

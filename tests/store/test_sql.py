@@ -14,8 +14,10 @@ from emulator.store.database import Database
 from emulator.store.records import AttachmentFacts, Change, Departed, Folder, Message, Owner, StoredMail
 from emulator.store.tables import FACETS
 
-WHOLE = frozenset({"CONNECTIONS", "DEPARTURES", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED"})
-"""The statements that answer with every row of a table."""
+WHOLE = frozenset(
+    {"CONNECTIONS", "DEPARTURES", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
+)
+"""The statements that answer with every row of a table, or change it."""
 
 SORTED = frozenset({"CHANGED_MESSAGES", "MESSAGE_BY_MESSAGE_ID"})
 """The statements that sort: what changed since the last search, and the few copies of one mail."""

@@ -1,0 +1,67 @@
+"""The outermost wrapper: whatever is asked of the connector is noted, with its answer and what shaped it."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import unquote
+
+from emulator.conduct.journal import Exchanged, without_secrets
+from emulator.operations.operation import Scope
+from emulator.server.exchange import Answer, Exchange, Handler
+
+_CREATES = frozenset(
+    {
+        "SendEmail",
+        "ReplyTo",
+        "ForwardEmail",
+        "SendApprovalMail",
+        "SendMailWithOptions",
+        "CalendarPostItem",
+        "ContactPostItem",
+    }
+)
+"""The families of operations that make something new each time they work, so that a repeated call doubles it."""
+
+
+def journaling(handler: Handler) -> Handler:
+    """Wrap the connector's handler: each exchange has an entry in its sandbox's journal."""
+
+    async def handle(exchange: Exchange) -> Answer:
+        journal = exchange.world.conduct.journal
+        if not journal.cap:
+            return await handler(exchange)
+        begun = time.perf_counter_ns()
+        entry = exchange.entry = journal.open(exchange.world.clock.now(), time.time_ns() // 1000)
+        _note_request(entry, exchange)
+        answer = await handler(exchange)
+        _note_answer(entry, exchange, answer, journal.body_bytes)
+        exchange.leaving.append(lambda how: journal.close(entry, time.perf_counter_ns() - begun, how))
+        return answer
+
+    return handle
+
+
+def _note_request(entry: Exchanged, exchange: Exchange) -> None:
+    scope, operation = exchange.scope, exchange.operation
+    entry.method = scope["method"]
+    entry.raw_path = scope["raw_path"]
+    entry.query = scope["query_string"]
+    entry.request_headers = without_secrets(scope["headers"])
+    entry.connection = exchange.connection_id or ""
+    if operation is None:
+        return
+    entry.operation, entry.family = operation.id, operation.family
+    entry.creates = operation.family in _CREATES
+    entry.has_connection = operation.scope is Scope.CONNECTION
+    if not entry.connection and entry.has_connection:
+        entry.connection = unquote(exchange.path_values[0])
+
+
+def _note_answer(entry: Exchanged, exchange: Exchange, answer: Answer, kept: int) -> None:
+    body = exchange.body_so_far
+    entry.request_size, entry.request_body = len(body), body[:kept]
+    entry.request_digest = hash(body)
+    entry.status = answer.status
+    entry.effected = exchange.is_done and entry.method != "GET"
+    entry.response_headers = without_secrets(answer.headers)
+    entry.response_size, entry.response_body = len(answer.body), answer.body[:kept]
