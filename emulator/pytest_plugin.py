@@ -174,7 +174,7 @@ def outlook_answer(request: pytest.FixtureRequest) -> Answer:
         if sandbox is None and "outlook" in request.fixturenames:
             own: Connection = request.getfixturevalue("outlook")
             return own.sandbox.answer(option, subject=subject)
-        from emulator.cli import server_url
+        from emulator.client import server_url
         from emulator.testing import Sandbox
 
         with _server_at(server_url()) as server:

@@ -18,6 +18,7 @@ MODULES = {
 LIMIT = 400
 LAYERS = (
     ("settings", "clock", "enums", "errors", "ids", "odata", "timezones"),
+    ("client", "json_text", "kept_files", "connection_files"),
     ("store",),
     ("mailbox",),
     ("wire",),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emulator.cli import _parser
+from emulator.cli import parser
 from emulator.settings import Settings, options
 
 ROOT = Path(__file__).parents[1]
@@ -90,10 +90,10 @@ def test_data_and_port() -> None:
 def test_serves_to_the_outside() -> None:
     """The container serves on all its interfaces and keeps its data in the volume; no shell stands between."""
     command = json.loads(only("CMD"))
-    given = _parser().parse_args(command[1:])
+    given = parser().parse_args(command[1:])
 
     assert ["outlook-emulator", "serve", "--host", "0.0.0.0", "--data", "/data"] == command
-    assert ("0.0.0.0", "/data", "_serve") == (given.host, given.data, given.run.__name__)
+    assert ("0.0.0.0", "/data", "serve") == (given.host, given.data, given.run.__name__)
 
 
 def test_the_way_to_start_it_gives_a_token() -> None:
@@ -109,7 +109,7 @@ def test_the_way_to_start_it_gives_a_token() -> None:
 def test_health_is_asked_of_our_own_command() -> None:
     """The container's health is what the `health` command says of the server in it."""
     options, command = only("HEALTHCHECK").split("CMD ")
-    given = _parser().parse_args(json.loads(command)[1:])
+    given = parser().parse_args(json.loads(command)[1:])
 
     assert ["outlook-emulator", "health"] == json.loads(command)
     assert f"http://127.0.0.1:{only('EXPOSE')}" == given.url

@@ -10,8 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator.cli import main
-
 LONG = 30
 """Seconds to wait for what does come: only a broken test waits so long."""
 
@@ -345,19 +343,3 @@ def test_ids_of_others_are_refused(world, alice) -> None:
 
     assert [400, 400] == [one.status_code for one in answers]
     assert "'newerThan' names no message of this sandbox" in answers[0].text
-
-
-# On the command line
-
-
-def test_mail_wait(world, alice, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints the newest mail that fits, and fails with 1 where none comes."""
-    for subject in ("Code 1", "Code 2", "Nothing"):
-        alice.deliver(subject=subject)
-    order = ["mail", "wait", "--connection", alice.id, "--sandbox", world.name, "--url", world.server.url]
-    printed = main([*order, "--subject", "code", "--from", "stranger@example.org"]), capsys.readouterr()
-    failed = main([*order, "--subject", "password", "--timeout", "0"]), capsys.readouterr()
-
-    assert (0, "Code 2") == (printed[0], json.loads(printed[1].out)["subject"])
-    assert (1, "") == (failed[0], failed[1].out)
-    assert "outlook-emulator: 0 of 1 came in 0 seconds. The nearest miss differs in: subject.\n" == failed[1].err

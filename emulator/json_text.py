@@ -1,0 +1,177 @@
+"""JSON texts whose values know where they stand, so that one can be changed and all else stays as it was written.
+
+Read with leniency, as the hosts of such files do: a byte order mark, comments and a comma at the end are no faults.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_GAP = re.compile(r"(?:[ \t\r\n]|//[^\r\n]*|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)*+")
+_STRING = re.compile(r'"(?:[^"\\\r\n]|\\.)*+"')
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
+_LINE = re.compile(r"\r?\n[ \t]*\Z")
+_MARK = re.compile(":")
+_COLON = re.compile(r"[ \t]*:[ \t]*")
+_DEEPEST = 100
+"""How far values may be nested; real files are far from it."""
+
+
+class Member(NamedTuple):
+    """A member of an object: its name, where that begins and ends, and its value."""
+
+    name: str
+    start: int
+    end: int
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A value, from `start` up to `end` in its text.
+
+    `string` is what a string says, `members` are an object's, both None for everything else.
+    """
+
+    start: int
+    end: int
+    string: str | None = None
+    members: tuple[Member, ...] | None = None
+
+    def get(self, name: str) -> Value | None:
+        """An object's member: the last of that name as most readers take it, else of one that differs in case."""
+        found = [one for one in self.members or () if one.name.casefold() == name.casefold()]
+        exact = [one for one in found if one.name == name]
+        return (exact or found)[-1].value if found else None
+
+
+def parse(text: str) -> Value:
+    """The value that a text is. Raises ValueError, saying where the text is no JSON."""
+    reader = _Reader(text)
+    value = reader.value(0)
+    reader.skip()
+    if reader.at < len(text):
+        raise reader.fault("nothing more")
+    return value
+
+
+def replaced(text: str, value: Value, json_text: str) -> str:
+    """The text with something else in the place of a value."""
+    return text[: value.start] + json_text + text[value.end :]
+
+
+def with_member(text: str, owner: Value, name: str, json_text: str) -> str:
+    """The text with one more member in an object, laid out as those before it."""
+    members = owner.members or ()
+    at = members[-1].value.end if members else owner.start + 1
+    line, colon = _layout(text, owner)
+    before = f",{line or ' '}" if members else ""
+    return f"{text[:at]}{before}{json.dumps(name)}{colon}{json_text}{text[at:]}"
+
+
+def object_like(text: str, old: Value, members: Mapping[str, str]) -> str:
+    """An object of strings, laid out as an old one in the text is."""
+    line, colon = _layout(text, old)
+    last = _LINE.search(text, old.start, old.end - 1) if line else None
+    lines = [f"{json.dumps(name)}{colon}{json.dumps(value)}" for name, value in members.items()]
+    return f"{{{line}{f',{line}'.join(lines)}{last[0] if last else ''}}}" if line else f"{{{', '.join(lines)}}}"
+
+
+def _layout(text: str, owner: Value) -> tuple[str, str]:
+    """What stands before each member, empty where all stand on one line, and between its name and its value."""
+    if not owner.members:
+        return "", ": "
+    first = owner.members[0]
+    line = _LINE.search(text[owner.start + 1 : first.start])
+    colon = text[first.end : first.value.start]
+    return line[0] if line else "", colon if _COLON.fullmatch(colon) else ": "
+
+
+class _Reader:
+    """Reads values one after the other, from `at` on."""
+
+    def __init__(self, text: str) -> None:
+        self.at = 1 if text.startswith("\ufeff") else 0
+        self._text = text
+
+    def value(self, depth: int) -> Value:
+        self.skip()
+        start, opening = self.at, self._text[self.at : self.at + 1]
+        if depth > _DEEPEST:
+            raise self.fault(f"less than {_DEEPEST} values within each other")
+        if opening == "{":
+            members = tuple(self._members(depth))
+            return Value(start=start, end=self.at, members=members)
+        if opening == "[":
+            self._items(depth)
+            return Value(start=start, end=self.at)
+        if opening == '"':
+            return Value(string=self._string(), start=start, end=self.at)
+        self._take(_PLAIN, "a value")
+        return Value(start=start, end=self.at)
+
+    def skip(self) -> None:
+        """Pass over space and comments."""
+        found = _GAP.match(self._text, self.at)
+        assert found is not None
+        self.at = found.end()
+
+    def fault(self, wanted: str) -> ValueError:
+        """The error that says what should stand here."""
+        before = self._text[: self.at]
+        line, column = before.count("\n") + 1, self.at - before.rfind("\n")
+        return ValueError(f"line {line}, column {column} should have {wanted}")
+
+    def _members(self, depth: int) -> list[Member]:
+        found: list[Member] = []
+        while self._goes_on("}", bool(found)):
+            start = self.at
+            name = self._string()
+            end = self.at
+            self.skip()
+            self._take(_MARK, "a colon")
+            found.append(Member(name, start, end, self.value(depth + 1)))
+        return found
+
+    def _items(self, depth: int) -> None:
+        some = False
+        while self._goes_on("]", some):
+            self.value(depth + 1)
+            some = True
+
+    def _goes_on(self, closing: str, some: bool) -> bool:
+        """Step to the next element, or past the end; `some` says whether there was one before."""
+        if not some:
+            self.at += 1
+        self.skip()
+        if some and self._text[self.at : self.at + 1] == ",":
+            self.at += 1
+            self.skip()
+        elif some and self._text[self.at : self.at + 1] != closing:
+            raise self.fault(f"a comma or {closing}")
+        if self._text[self.at : self.at + 1] != closing:
+            return True
+        self.at += 1
+        return False
+
+    def _string(self) -> str:
+        start = self.at
+        token = self._take(_STRING, "a string")
+        try:
+            # Not strict, as a tab that stands in a string harms nobody.
+            read: str = json.loads(token, strict=False)
+        except ValueError:
+            self.at = start
+            raise self.fault("a string without unknown escapes") from None
+        return read
+
+    def _take(self, pattern: re.Pattern[str], wanted: str) -> str:
+        found = pattern.match(self._text, self.at)
+        if found is None:
+            raise self.fault(wanted)
+        self.at = found.end()
+        return found[0]

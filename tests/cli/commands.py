@@ -1,0 +1,44 @@
+"""Running the command `outlook-emulator` as a user does: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emulator.settings import ENVIRONMENT_PREFIX
+
+READY = re.compile(r"outlook-emulator ready url=(http://\S+) store=(.+)\n")
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "emulator.cli", *arguments]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), env=CLEAN | environment, capture_output=True, text=True, timeout=60)
+
+
+def failure(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line on standard error of a command that failed; there is nothing on standard output."""
+    assert (1, "") == (done.returncode, done.stdout)
+    (line,) = done.stderr.splitlines()
+    return line.removeprefix("outlook-emulator: ")
+
+
+@contextmanager
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server that has said it is ready, and what it said."""
+    whole = command("serve", *arguments)
+    with subprocess.Popen(
+        whole, env=CLEAN | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline()
+        finally:
+            process.kill()

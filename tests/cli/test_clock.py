@@ -1,0 +1,42 @@
+"""The command `clock`: shown, moved, frozen and released."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.commands import failure, run
+from tests.conftest import World
+
+
+def test_clock(url: str) -> None:
+    """A sandbox's clock is shown, frozen, moved and released; what cannot be is said in one line."""
+    httpx.post(f"{url}/_emulator/api/sandboxes", json={"name": "timed"}).raise_for_status()
+    orders = [["freeze"], ["set", "2090-03-01T09:00Z"], ["advance", "1h30m"], [], ["follow"]]
+    done = [run("clock", *order, "--sandbox", "timed", "--url", url, "--json") for order in orders]
+    facts = [json.loads(one.stdout) for one in done]
+
+    assert ["frozen", "frozen", "frozen", "frozen", "shifted"] == [one["mode"] for one in facts]
+    assert ["2090-03-01T09:00:00+00:00", *["2090-03-01T10:30:00+00:00"] * 2] == [one["now"] for one in facts[1:4]]
+    late = run("clock", "set", "2001-01-01", "--sandbox", "timed", "--url", url)
+    assert failure(late).startswith("The clock stays where it is: a clock cannot go backwards")
+
+
+def test_clock_as_text(say: Callable[..., Any], world: World) -> None:
+    """For people it is one line: what time it is, whether time passes, and how far ahead it is."""
+    asked = ("--sandbox", world.name, "--url", world.server.url)
+
+    assert (0, "2026-03-02T09:00:00+00:00 following\n", "") == say("clock", *asked)
+    assert (0, "2026-03-02T10:30:00+00:00 shifted, 5400 s ahead\n", "") == say("clock", "advance", "1h30m", *asked)
+
+
+@pytest.mark.parametrize("arguments", [["advance"], ["set"], ["freeze", "1h"], ["show", "1h"], ["rewind"]])
+def test_misused_clock(say: Callable[..., Any], arguments: list[str]) -> None:
+    """A value too few or too many, or an unknown action, is misuse."""
+    status, out, errors = say("clock", *arguments)
+
+    assert (2, "", True) == (status, out, "outlook-emulator clock: error: " in errors)

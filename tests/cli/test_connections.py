@@ -1,0 +1,44 @@
+"""The command `connections`, as far as it asks an emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.conftest import World
+from tests.stub import Stub
+
+
+def test_connections(world: World, say: Callable[..., Any]) -> None:
+    """A connection is added with what is said about its owner, and listed."""
+    asked = ("--sandbox", world.name, "--url", world.server.url)
+    id = f"{world.name}-zoe"
+    who = ("--address", "zoe@example.com", "--display-name", "Zoe Z", "--send-as", "team@example.com")
+    runtime = f"{world.server.url}/apim/outlook/{id}"
+
+    assert (0, f"{id}  zoe@example.com  {runtime}\n", "") == say("connections", "add", id, *who, *asked)
+    lines = say("connections", "list", *asked)[1].splitlines()
+    assert [["ID", "ADDRESS", "NAME", "RUNTIME", "URL"], [id, "zoe@example.com", "Zoe", "Z", runtime]] == [
+        one.split() for one in lines
+    ]
+    (listed,) = json.loads(say("connections", "list", "--json", *asked)[1])["value"]
+    assert ["team@example.com"] == listed["sendAs"]
+
+
+def test_add_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> None:
+    """What is not given is left to the server."""
+    stub.answer = {"id": "x", "address": "x@outlook.com", "runtimeUrl": "http://h/apim/outlook/x"}
+    done = say("connections", "add", "--url", stub.url)
+
+    assert (0, "x  x@outlook.com  http://h/apim/outlook/x\n", "") == done
+    assert ("POST /_emulator/api/sandboxes/default/connections", {}) == (stub.last().line, stub.last().json)
+
+
+def test_add_twice(world: World, say: Callable[..., Any]) -> None:
+    """A connection that exists already is refused with the server's reason."""
+    order = ("connections", "add", f"{world.name}-a", "--sandbox", world.name, "--url", world.server.url)
+    first, second = say(*order), say(*order)
+
+    assert (0, 1) == (first[0], second[0])
+    assert f"outlook-emulator: The connection '{world.name}-a' exists already.\n" == second[2]

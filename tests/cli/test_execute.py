@@ -1,0 +1,315 @@
+"""The command `exec`: a command beside an emulator of its own, its exit code, and its signals."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from emulator import client
+from emulator.cli import beside
+from tests.cli.commands import CLEAN, command, run
+
+URL = "import os; print(os.environ['OUTLOOK_EMULATOR_URL'], flush=True)"
+HEALTH = "from emulator.cli import main; print(main(['health']))"
+WAITS = f"""
+import signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda number, frame: sys.exit(number + 40))
+{URL}
+sys.stdin.read()
+"""
+"""Says where the emulator is, and waits for a signal, or for the end of its input."""
+
+
+def execute(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run("exec", *options, "--", sys.executable, "-c", code, **environment)
+
+
+@contextmanager
+def executing(code: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that runs beside an emulator, and the first line it printed."""
+    whole = command("exec", "--", sys.executable, "-c", code)
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(whole, env=CLEAN, text=True, **pipes) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def is_gone(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/readyz", trust_env=False)
+    except httpx.ConnectError:
+        return True
+    return False
+
+
+def test_an_emulator_for_a_command() -> None:
+    """The command finds an emulator at the URL in its environment, and nothing else is said."""
+    done = execute(HEALTH)
+
+    assert (0, "0\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_nothing_is_left() -> None:
+    """When the command has ended, so has the emulator."""
+    done = execute(URL)
+
+    assert 0 == done.returncode
+    assert is_gone(done.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("raise SystemExit(7)", 7),
+        ("import os; os.kill(os.getpid(), 9)", 137),
+        ("import os; os.kill(os.getpid(), 15)", 143),
+    ],
+)
+def test_exit_code(code: str, expected: int) -> None:
+    """The command's exit code is passed on; one that a signal ended gives 128 and the signal's number."""
+    assert expected == execute(code).returncode
+
+
+def test_command_that_is_not(tmp_path: Path) -> None:
+    """A command that is not found, and one that cannot be run, give what a shell gives."""
+    text = tmp_path / "text"
+    text.write_text("hello")
+    missing, plain = (run("exec", "--", one) for one in ("no-such-command", str(text)))
+    text.chmod(0o755)
+    strange = run("exec", "--", str(text))
+
+    assert (127, "outlook-emulator: no-such-command: command not found\n") == (missing.returncode, missing.stderr)
+    assert (126, f"outlook-emulator: {text} cannot be run: Permission denied\n") == (plain.returncode, plain.stderr)
+    assert (126, f"outlook-emulator: {text} cannot be run: Exec format error\n") == (strange.returncode, strange.stderr)
+
+
+def test_standard_streams_are_the_commands() -> None:
+    """What is piped in reaches the command, and the command's errors are seen."""
+    code = "import sys; print(sys.stdin.read().upper()); print('oh', file=sys.stderr)"
+    whole = command("exec", "--", sys.executable, "-c", code)
+    done = subprocess.run(whole, env=CLEAN, input="hello", capture_output=True, text=True, timeout=60)
+
+    assert (0, "HELLO\n", "oh\n") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_everything_after_the_dashes_is_the_commands() -> None:
+    """Options after `--` are the command's, a second `--` too."""
+    done = execute("import sys; print(sys.argv[1:])")
+    more = run("exec", "--", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--port", "--", "x")
+
+    assert ["[]\n", "['--port', '--', 'x']\n"] == [done.stdout, more.stdout]
+
+
+def test_settings() -> None:
+    """Options of `serve` come before `--`; the environment sets what they would, except for the port."""
+    code = (
+        "import os, httpx\nurl = os.environ['OUTLOOK_EMULATOR_URL']\n"
+        "one = httpx.get(url + '/apim/outlook/empty/v2/Mail', trust_env=False)\n"
+        "other = httpx.get(url + '/apim/outlook/other/v2/Mail', trust_env=False)\n"
+        "print(one.status_code, other.status_code)"
+    )
+    variables = {"OUTLOOK_EMULATOR_AUTHORIZATION": "none", "OUTLOOK_EMULATOR_PORT": "1"}
+    done = execute(code, "--seed", "empty", "--unknown-connections=refuse", **variables)
+
+    assert ("200 404\n", "") == (done.stdout, done.stderr)
+
+
+def test_tls_and_token() -> None:
+    """With TLS and a token the command is told what it needs to be let in, and what it runs trusts the server."""
+    code = (
+        "import os; from emulator.client import call, server_url\n"
+        "print(os.environ['NODE_EXTRA_CA_CERTS'] == os.environ['OUTLOOK_EMULATOR_CA_FILE'])\n"
+        "print(server_url().partition(':')[0], *(call('GET', server_url() + '/_emulator/api/sandboxes', token=one)[0]\n"
+        "for one in (None, '')))"
+    )
+    done = execute(code, "--tls", "--admin-token", "secret")
+
+    assert ("True\nhttps 200 401\n", "") == (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--seed", "nothing"], "There is no sample mailbox 'nothing'"),
+        (["--port", "many"], "OUTLOOK_EMULATOR_PORT must be a number"),
+        (["--chance", "-1"], "OUTLOOK_EMULATOR_CHANCE must not be negative"),
+    ],
+)
+def test_emulator_that_does_not_start(tmp_path: Path, options: list[str], expected: str) -> None:
+    """An emulator that cannot start says why; the exit code is 1, and the command is not run."""
+    done = execute(f"open({str(tmp_path / 'ran')!r}, 'w')", *options)
+
+    assert (1, "", True) == (done.returncode, done.stdout, expected in done.stderr)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["exec"], ["exec", "--"], ["exec", "pytest"], ["exec", "--dance", "--", "true"], ["exec", "x", "--", "y"]],
+)
+def test_misused(say: Callable[..., Any], arguments: list[str]) -> None:
+    """Without a command after `--`, or with an option that there is not, nothing is started."""
+    status, out, errors = say(*arguments)
+
+    assert (2, "", True) == (status, out, "usage: outlook-emulator" in errors)
+
+
+def test_help(say: Callable[..., Any]) -> None:
+    """The help shows where the command goes."""
+    status, out, _ = say("exec", "--help")
+
+    assert (0, True) == (status, "-- COMMAND ..." in out)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_passed_on(number: signal.Signals) -> None:
+    """The command hears a signal and ends as it likes; the emulator stops all the same."""
+    with executing(WAITS) as (process, url):
+        assert not is_gone(url)
+        process.send_signal(number)
+        process.wait()
+        output = process.communicate()
+
+    assert (number + 40, ("", "")) == (process.returncode, output)
+    assert is_gone(url)
+
+
+def test_signal_that_ends_the_command() -> None:
+    """A command that a signal ends gives 128 and its number."""
+    with executing(f"{URL}\nimport sys; sys.stdin.read()") as (process, url):
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+    assert 143 == process.returncode
+    assert is_gone(url)
+
+
+def test_the_emulator_does_not_outlive_whom_it_serves() -> None:
+    """Killed without warning, `exec` leaves no emulator behind: nobody holds its output open any more."""
+    with executing(WAITS) as (process, url):
+        process.kill()
+        output = process.communicate()
+
+    assert ("", "") == output
+    assert is_gone(url)
+
+
+def test_signal_before_the_command() -> None:
+    """A signal that comes while nothing is there to take it is passed on as soon as something is, and once."""
+    signals, heard = beside._Signals(), []
+    with signals.caught():
+        signal.raise_signal(signal.SIGTERM)
+        signals.lead_to(heard.append)
+        signal.raise_signal(signal.SIGINT)
+        signals.lead_to(None)
+        signals.lead_to(heard.append)
+
+    assert ([signal.SIGTERM, signal.SIGINT], signal.SIGINT) == (heard, signals.last)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_signal_that_is_ignored() -> None:
+    """What nohup makes deaf stays so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with beside._Signals().caught():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_control_c_comes_once() -> None:
+    """Typed at a terminal, Ctrl-C reaches the command from there, and not a second time from `exec`."""
+    code = """
+import signal, sys
+heard = []
+signal.signal(signal.SIGINT, lambda number, frame: (heard.append(number), print("heard", flush=True)))
+print("up", flush=True)
+sys.stdin.readline()
+print("in all", len(heard), flush=True)
+"""
+    terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    whole = [sys.executable, "-c", terminal, *command("exec", "--", sys.executable, "-c", code)]
+    with subprocess.Popen(whole, env=CLEAN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines = [next(line for line in process.stdout if "up" in line)]
+        process.stdin.write("\x03")
+        process.stdin.flush()
+        lines.append(next(line for line in process.stdout if "heard" in line))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        lines.append(next(line for line in process.stdout if "in all" in line))
+
+    assert "in all 1" == lines[-1].strip()
+    assert 0 == process.returncode
+
+
+def test_folder_with_a_package_of_that_name(tmp_path: Path) -> None:
+    """A folder called `emulator` where the command is run does not stand in for the emulator."""
+    (tmp_path / "emulator").mkdir()
+    (tmp_path / "emulator" / "__init__.py").write_text("raise ImportError('not this one')")
+    whole = [sys.executable, "-P", "-m", "emulator.cli", "exec", "--", sys.executable, "-c", URL]
+    done = subprocess.run(whole, env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command is told comes from the line that the server is ready with; all else stays as it is."""
+    monkeypatch.setenv("KEPT", "yes")
+    monkeypatch.setenv(client.URL, "http://other")
+    given = argparse.Namespace(admin_token="secret")
+    plain = beside.environment(argparse.Namespace(), "outlook-emulator ready url=http://h:1 store=memory")
+    secure = beside.environment(given, "outlook-emulator ready url=https://h:1 store=/my data/x ca=/tmp/a b/ca.pem")
+
+    assert ("yes", "http://h:1", None, None) == (
+        *(plain["KEPT"], plain[client.URL]),
+        *(plain.get(client.CA_FILE), plain.get(client.TOKEN)),
+    )
+    assert ("https://h:1", "/tmp/a b/ca.pem", "/tmp/a b/ca.pem", "secret") == (
+        *(secure[client.URL], secure[client.CA_FILE]),
+        *(secure["NODE_EXTRA_CA_CERTS"], secure[client.TOKEN]),
+    )
+
+
+def test_emulator_that_ends_too_early(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
+    """An emulator that ends before the command is told of; the exit code is the command's."""
+    ready = beside._ready
+
+    def end(server: subprocess.Popen[str]) -> str | None:
+        line = ready(server)
+        server.kill()
+        server.wait()
+        return line
+
+    monkeypatch.setattr(beside, "_ready", end)
+    done = say("exec", "--", sys.executable, "-c", "raise SystemExit(3)")
+
+    assert (3, "", "outlook-emulator: the emulator ended before the command did, with exit code -9\n") == done
+
+
+def test_signal_while_the_emulator_starts(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
+    """A signal that comes before the emulator is there ends all, and the command is not run."""
+    ready = beside._ready
+
+    def interrupt(server: subprocess.Popen[str]) -> str | None:
+        signal.raise_signal(signal.SIGTERM)
+        return ready(server)
+
+    monkeypatch.setattr(beside, "_ready", interrupt)
+
+    assert (143, "", "") == say("exec", "--", sys.executable, "-c", "print('ran')")

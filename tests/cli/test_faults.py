@@ -1,0 +1,208 @@
+"""The command `fault`, held against a stub: what each action asks, and what is said of the answer."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.stub import Stub
+
+F = "/_emulator/api/sandboxes/t1/faults"
+RULE = {"name": "first", "effect": "timeout-504-after"}
+FACTS = {"name": "first", "state": "used up", "matched": 3, "used": 1, "neverReached": False, "rule": RULE}
+SEQUENCE = {
+    "name": "s",
+    "state": "armed",
+    "matched": 0,
+    "used": 0,
+    "neverReached": True,
+    "rule": {"sequence": ["work"]},
+}
+
+
+def plan(stub: Stub, say: Callable[..., Any], *arguments: str) -> Any:
+    """The plan that a command sends, which must succeed."""
+    stub.status, stub.answer = 201, {"value": [FACTS]}
+    assert (0, "first is used up\n", "") == say("fault", "add", *arguments, "--sandbox", "t1", "--url", stub.url)
+    assert f"POST {F}" == stub.last().line
+    return stub.last().json
+
+
+def test_names(stub: Stub, say: Callable[..., Any]) -> None:
+    """The connector's own troubles are listed with what they are."""
+    stub.answer = {"value": [{"name": "throttled", "summary": "too many calls", "documentation": "…"}]}
+
+    assert (0, "NAME       SUMMARY\nthrottled  too many calls\n", "") == say("fault", "names", "--url", stub.url)
+    assert "GET /_emulator/api/faults" == stub.last().line
+
+
+def test_list(stub: Stub, say: Callable[..., Any]) -> None:
+    """The ledger is a table: state, how many calls matched, how often each acted, and what it does."""
+    stub.answer = {"value": [FACTS, SEQUENCE]}
+    lines = say("fault", "list", "--sandbox", "t1", "--url", stub.url)[1].splitlines()
+
+    assert f"GET {F}" == stub.last().line
+    assert ["NAME", "STATE", "MATCHED", "USED", "NEVER", "REACHED", "EFFECT"] == lines[0].split()
+    assert ["first", "used", "up", "3", "1", "no", "timeout-504-after"] == lines[1].split()
+    assert ["s", "armed", "0", "0", "yes", "work"] == lines[2].split()
+
+
+def test_show(stub: Stub, say: Callable[..., Any]) -> None:
+    """One fault is shown with its rule as it was given, and --json prints what the server says."""
+    stub.answer = FACTS
+    asked = ("fault", "show", "first/send", "--sandbox", "t1", "--url", stub.url)
+    facts = dict(line.split(maxsplit=1) for line in say(*asked)[1].splitlines())
+
+    assert f"GET {F}/first%2Fsend" == stub.last().line
+    assert {"name": "first", "state": "used up", "matched": "3", "used": "1", "rule": json.dumps(RULE)} == facts
+    assert FACTS == json.loads(say(*asked, "--json")[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked", "said"),
+    [
+        (["remove", "a b"], f"DELETE {F}/a%20b", "removed fault a b\n"),
+        (["clear"], f"DELETE {F}", "removed all faults\n"),
+    ],
+)
+def test_taken_away(stub: Stub, say: Callable[..., Any], arguments: list[str], asked: str, said: str) -> None:
+    """A fault is removed by its name, all of them at once by `clear`."""
+    stub.status = 204
+
+    assert (0, said, "") == say("fault", *arguments, "--sandbox", "t1", "--url", stub.url)
+    assert asked == stub.last().line
+
+
+def test_add_a_named_fault(stub: Stub, say: Callable[..., Any]) -> None:
+    """A name alone is a whole plan."""
+    assert {"faults": [{"effect": "throttled"}]} == plan(stub, say, "throttled")
+
+
+def test_add_with_everything(stub: Stub, say: Callable[..., Any]) -> None:
+    """Each option has its place in the rule."""
+    made = plan(
+        *(stub, say, "timeout-504-after", "--name", "n", "--optional", "--header", "t-17"),
+        *("--connection", "c", "--operation", "SendEmailV2", "--family", "SendEmail", "--method", "POST"),
+        *("--path", "/v2/Mail*", "--query", "top=1*", "--query", "a=b=c", "--body", "Message.Subject=Hi*"),
+        *("--nth", "2", "--after", "3", "--times", "1", "--probability", "0.2", "--seed", "7"),
+        *("--from", "1h", "--until", "2026-03-02T10:00:00Z", "--retry-after", "5"),
+    )
+    match = {
+        "connection": "c",
+        "operation": "SendEmailV2",
+        "family": "SendEmail",
+        "method": "POST",
+        "path": "/v2/Mail*",
+        "query": {"top": "1*", "a": "b=c"},
+        "body": {"Message.Subject": "Hi*"},
+    }
+    when = {
+        "nth": 2,
+        "after": 3,
+        "times": 1,
+        "probability": 0.2,
+        "seed": 7,
+        "from": "1h",
+        "until": "2026-03-02T10:00:00Z",
+    }
+    effect = {"fault": "timeout-504-after", "retryAfter": 5}
+    rule = {"name": "n", "optional": True, "match": match, "when": when, "effect": effect}
+
+    assert {"header": "t-17", "faults": [rule]} == made
+
+
+def test_add_for_several(stub: Stub, say: Callable[..., Any]) -> None:
+    """Several operations and several turns are lists."""
+    made = plan(stub, say, "throttled", "--operation", "A", "--operation", "B", "--nth", "1,3")
+
+    assert [{"match": {"operation": ["A", "B"]}, "when": {"nth": [1, 3]}, "effect": "throttled"}] == made["faults"]
+
+
+def test_add_an_effect_of_ones_own(stub: Stub, say: Callable[..., Any]) -> None:
+    """An effect can be put together from its parts."""
+    made = plan(
+        *(stub, say, "--status", "503", "--shape", "gateway", "--message", "m", "--code", "c", "--answer", "<html>"),
+        *("--answer-header", "X-A=1", "--answer-header", "X-B=2", "--retry-after", "0", "--phase", "after"),
+        *("--delay", "30s", "--delay-by", "real", "--break", "reset"),
+    )
+    effect = {
+        "status": 503,
+        "shape": "gateway",
+        "message": "m",
+        "code": "c",
+        "body": "<html>",
+        "retryAfter": 0,
+        "headers": {"X-A": "1", "X-B": "2"},
+        "phase": "after",
+        "delay": "30s",
+        "delayBy": "real",
+        "break": "reset",
+    }
+
+    assert [{"effect": effect}] == made["faults"]
+
+
+def test_add_a_sequence(stub: Stub, say: Callable[..., Any]) -> None:
+    """A sequence is faults by name, statuses, and calls that work."""
+    made = plan(stub, say, "--sequence", "timeout-504-before, 503,work", "--times", "3")
+
+    assert [{"when": {"times": 3}, "sequence": ["timeout-504-before", {"status": 503}, "work"]}] == made["faults"]
+
+
+def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan is sent as it stands in its file, or comes from standard input."""
+    stub.answer, file = {"value": [FACTS, SEQUENCE]}, tmp_path / "plan.json"
+    file.write_bytes(b'{"faults": [ ] }')
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"piped")))
+    done = [say("fault", "add", "--file", one, "--url", stub.url) for one in (str(file), "-")]
+
+    assert [(0, "first is used up\ns is armed\n", "")] * 2 == done
+    assert [b'{"faults": [ ] }', b"piped"] == [one.body for one in stub.asked]
+
+
+def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
+    """A plan that is not there is named, and nothing is asked."""
+    done = say("fault", "add", "--file", str(tmp_path / "none"), "--url", stub.url)
+
+    assert (1, "", f"outlook-emulator: {tmp_path / 'none'} cannot be read: No such file or directory\n") == done
+    assert [] == stub.asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "say what happens"),
+        (["--times", "1"], "say what happens"),
+        (["throttled", "--file", "-"], "--file goes alone"),
+        (["--file", "-", "--header", "t"], "--file goes alone"),
+        (["--file", "-", "--status", "500"], "--file goes alone"),
+        (["throttled", "--sequence", "work"], "--sequence says all that happens"),
+        (["--sequence", "work", "--delay", "3s"], "--sequence says all that happens"),
+        (["throttled", "--query", "top"], "--query takes NAME=VALUE, not 'top'"),
+        (["throttled", "--body", "=x"], "--body takes NAME=VALUE, not '=x'"),
+        (["--status", "500", "--answer-header", "X"], "--answer-header takes NAME=VALUE, not 'X'"),
+        (["throttled", "--nth", "one"], "--nth"),
+        (["--status", "many"], "--status"),
+        (["--status", "500", "--phase", "during"], "--phase"),
+        (["--break", "leg"], "--break"),
+        (["throttled", "bad-gateway"], "bad-gateway"),
+    ],
+)
+def test_misused(stub: Stub, say: Callable[..., Any], arguments: list[str], reason: str) -> None:
+    """What contradicts itself or says nothing is misuse with the reason, and nothing is asked."""
+    status, out, errors = say("fault", "add", *arguments, "--url", stub.url)
+
+    assert (2, "", True, []) == (status, out, reason in errors, stub.asked)
+
+
+def test_refused(stub: Stub, say: Callable[..., Any]) -> None:
+    """What the server refuses fails with 1 and its words."""
+    stub.status, stub.answer = 400, {"status": 400, "message": "There is no fault 'x'.\r\nclientRequestId: 1"}
+
+    assert (1, "", "outlook-emulator: There is no fault 'x'.\n") == say("fault", "add", "x", "--url", stub.url)

@@ -1,0 +1,48 @@
+"""The commands `import` and `export`: files of events and contacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.commands import failure, run
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@pytest.mark.parametrize(("file", "items"), [("ics/windows-zone.ics", "5 items"), ("vcf/v4.vcf", "1 item")])
+def test_import_and_export(url: str, file: str, items: str) -> None:
+    """A file goes into a mailbox, and comes out of it again."""
+    format = file[-3:]
+    httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
+    path = str(FIXTURES / file)
+    told, brought = (run("import", path, "--connection", "filed", "--url", url, *more) for more in ([], ["--json"]))
+    carried = run("export", format, "--connection", "filed", "--url", url)
+
+    assert (0, 0, 0) == (told.returncode, brought.returncode, carried.returncode)
+    assert f"brought in {items} from {path}\n" == told.stdout
+    assert json.loads(brought.stdout)["ids"]
+    begin = {"ics": "BEGIN:VCALENDAR", "vcf": "BEGIN:VCARD"}[format]
+    assert carried.stdout.startswith(begin)
+
+
+def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
+    """What is no such file, is missing, broken or for nobody, is said in one line."""
+    broken = tmp_path / "broken.ics"
+    broken.write_text("hello")
+    for arguments, expected in (
+        (["mail.eml", "--connection", "x"], "mail.eml ends neither in .ics nor in .vcf"),
+        (["none.ics", "--connection", "x"], "none.ics cannot be read: No such file or directory"),
+        ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
+    ):
+        assert failure(run("import", *arguments, "--url", url)) == expected
+
+
+def test_export_of_nobodys_calendar(url: str) -> None:
+    """What cannot be carried out is said in one line."""
+    done = run("export", "ics", "--connection", "nobody-yet", "--url", url)
+
+    assert failure(done) == "No connection 'nobody-yet' exists in this sandbox."

@@ -1,0 +1,135 @@
+"""The command `journal`, held against a stub: what each action asks, and what is said of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.stub import Stub
+
+J = "/_emulator/api/sandboxes/t1/journal"
+ENTRIES = [
+    {
+        "id": 1,
+        "at": "T1",
+        "kind": "exchange",
+        "connection": "c",
+        "operation": "Move",
+        "status": 504,
+        "cause": "f",
+    },
+    {"id": 2, "at": "T2", "kind": "exchange", "connection": "c", "method": "GET", "path": "/nowhere", "status": 404},
+]
+RETRY = {
+    "operation": "SendEmailV2",
+    "connection": "c",
+    "status": 504,
+    "at": "T1",
+    "cameBack": True,
+    "waitedSeconds": 2.5,
+    "askedSeconds": None,
+    "waitedAsAsked": True,
+    "timesEffected": 2,
+    "duplicated": True,
+    "entries": [1, 2],
+}
+
+
+@pytest.mark.parametrize("action", [[], ["list"]])
+def test_list(stub: Stub, say: Callable[..., Any], action: list[str]) -> None:
+    """Listing is what the command does without more words: an entry a line, and how many there are."""
+    stub.answer = {"value": ENTRIES, "total": 7, "dropped": 3}
+    done = say("journal", *action, "--sandbox", "t1", "--url", stub.url)
+
+    assert f"GET {J}" == stub.last().line
+    assert (0, "") == done[::2]
+    assert [
+        ["ID", "AT", "KIND", "CONNECTION", "OPERATION", "STATUS", "CAUSE"],
+        ["1", "T1", "exchange", "c", "Move", "504", "f"],
+        ["2", "T2", "exchange", "c", "GET", "/nowhere", "404", "-"],
+        ["2", "of", "7", "entries,", "3", "older", "ones", "dropped"],
+    ] == [line.split() for line in done[1].splitlines()]
+
+
+def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
+    """An answer that several things shaped names all of them; what was delivered to somebody shows whom."""
+    causes = [{"kind": "fault", "name": "first"}, {"kind": "limit", "name": "calls"}]
+    delivery = {"id": 3, "at": "T3", "kind": "delivery", "url": "http://h/hook", "status": 200}
+    stub.answer = {"value": [{**ENTRIES[0], "causes": causes}, delivery], "total": 2, "dropped": 0}
+    lines = say("journal", "--url", stub.url)[1].splitlines()
+
+    assert lines[1].endswith("504     first, calls")
+    assert ["3", "T3", "delivery", "-", "http://h/hook", "200", "-"] == lines[2].split()
+
+
+def test_list_some(stub: Stub, say: Callable[..., Any]) -> None:
+    """Each filter goes to the server under its name; --json prints what it answers."""
+    stub.answer = {"value": [], "total": 0, "dropped": 0}
+    many = ("--connection", "a&b", "--operation", "SendEmailV2", "--status", "504", "--kind", "exchange")
+    status, out, _ = say(
+        "journal", *many, "--after", "7", "--limit", "2", "--sandbox", "t1", "--url", stub.url, "--json"
+    )
+
+    assert (0, stub.answer) == (status, json.loads(out))
+    assert (
+        f"GET {J}?connection=a%26b&operation=SendEmailV2&status=504&kind=exchange&after=7&limit=2" == stub.last().line
+    )
+
+
+def test_count(stub: Stub, say: Callable[..., Any]) -> None:
+    """Counts are a line each, those by a name as well."""
+    stub.answer = {"exchanges": 3, "deliveries": 1, "byStatus": {"200": 2, "504": 1}, "byCause": {}}
+    done = say("journal", "count", "--sandbox", "t1", "--url", stub.url)
+
+    assert f"GET {J}/counts" == stub.last().line
+    assert (0, "exchanges     3\ndeliveries    1\nbyStatus 200  2\nbyStatus 504  1\n", "") == done
+
+
+def test_retries(stub: Stub, say: Callable[..., Any]) -> None:
+    """Every call that failed is a line, with when the caller came back; the sum is how many mails were sent twice."""
+    stub.answer = {"value": [RETRY], "duplicatedSends": 1}
+    done = say("journal", "retries", "--sandbox", "t1", "--url", stub.url)
+    lines = done[1].splitlines()
+
+    assert f"GET {J}/retries" == stub.last().line
+    assert ["T1", "c", "SendEmailV2", "504", "yes", "2.5", "-", "yes", "2", "yes"] == lines[1].split()
+    assert (0, "1 duplicated send") == (done[0], lines[2])
+
+
+def test_clear(stub: Stub, say: Callable[..., Any]) -> None:
+    """Clearing is said in a line."""
+    stub.status = 204
+
+    assert (0, "cleared the journal\n", "") == say("journal", "clear", "--sandbox", "t1", "--url", stub.url)
+    assert f"DELETE {J}" == stub.last().line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "order", "said"),
+    [
+        (["5"], {"cap": 5}, "5 entries"),
+        (["0", "--body-bytes", "9"], {"cap": 0, "bodyBytes": 9}, "0 entries and 9 bytes of a body"),
+        (["--body-bytes", "9"], {"bodyBytes": 9}, "9 bytes of a body"),
+    ],
+)
+def test_cap(stub: Stub, say: Callable[..., Any], arguments: list[str], order: Any, said: str) -> None:
+    """How many entries are kept, and how much of a body, is set together or apart."""
+    done = say("journal", "cap", *arguments, "--sandbox", "t1", "--url", stub.url)
+
+    assert (f"PATCH {J}", order) == (stub.last().line, stub.last().json)
+    assert (0, f"the journal keeps {said}\n", "") == done
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["cap"], ["cap", "many"], ["cap", "-1"], ["list", "3"], ["clear", "3"], ["count", "--body-bytes", "3"]),
+        *(["clear", "--connection", "c"], ["count", "--limit", "1"], ["--limit", "few"], ["burn"]),
+    ],
+)
+def test_misused(stub: Stub, say: Callable[..., Any], arguments: list[str]) -> None:
+    """A number where there is none to give, none where there is, and filters of what is not listed are misuse."""
+    assert (2, "", []) == (*say("journal", *arguments, "--url", stub.url)[:2], stub.asked)

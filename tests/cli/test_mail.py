@@ -1,0 +1,103 @@
+"""The commands `mail` and `outbox`: a mail that arrives, one that is waited for, those that left."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.conftest import Connection, World
+from tests.stub import Stub
+
+EML = Path(__file__).parents[2] / "fixtures" / "eml" / "inline-image.eml"
+
+
+def test_deliver(world: World, alice: Connection, say: Callable[..., Any]) -> None:
+    """A file becomes a mail in the folder that is named, as old and as read as is said."""
+    asked = ("--connection", alice.id, "--sandbox", world.name, "--url", world.server.url)
+    how = ("--folder", "Inbox/Old", "--received", "2026-01-02T03:04:05Z", "--read", "--flagged")
+    status, out, errors = say("mail", "deliver", str(EML), *how, *asked)
+    folder = world.admin.post(f"/connections/{alice.id}/folders", json={"path": "Inbox/Old"}).json()["id"]
+    (mail,) = alice.mails(folder)
+
+    assert (0, "") == (status, errors)
+    assert out.startswith("delivered ")
+    assert out.endswith(f" as {mail['Id']}\n")
+    assert ("2026-01-02T03:04:05+00:00", True) == (mail["DateTimeReceived"], mail["IsRead"])
+
+
+def test_deliver_from_standard_input(
+    world: World, alice: Connection, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dash stands for standard input, and --json prints what the server made of the mail."""
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"Subject: piped\r\n\r\nHello")))
+    asked = ("--connection", alice.id, "--sandbox", world.name, "--url", world.server.url)
+    status, out, _ = say("mail", "deliver", "-", "--json", *asked)
+
+    assert (0, "piped") == (status, json.loads(out)["message"]["Subject"])
+    assert ["piped"] == [one["Subject"] for one in alice.mails()]
+
+
+def test_deliver_in_vain(world: World, alice: Connection, say: Callable[..., Any], tmp_path: Path) -> None:
+    """A file that is not there, and a mailbox that is not, fail with 1 and the reason."""
+    asked = ("--sandbox", world.name, "--url", world.server.url)
+    missing = say("mail", "deliver", str(tmp_path), "--connection", alice.id, *asked)
+    nobody = say("mail", "deliver", str(EML), "--connection", "nobody", *asked)
+
+    assert (1, "", f"outlook-emulator: {tmp_path} cannot be read: Is a directory\n") == missing
+    assert (1, "", "outlook-emulator: No connection 'nobody' exists in this sandbox.\n") == nobody
+
+
+def test_wait(world: World, alice: Connection, say: Callable[..., Any]) -> None:
+    """The newest mail that fits is shown, a line for each fact; the command fails with 1 where none comes."""
+    for subject in ("Code 1", "Code 2", "Nothing"):
+        alice.deliver(subject=subject)
+    order = ["mail", "wait", "--connection", alice.id, "--sandbox", world.name, "--url", world.server.url]
+    found = say(*order, "--subject", "code", "--from", "stranger@example.org")
+    failed = say(*order, "--subject", "password", "--timeout", "0")
+    facts = dict(line.split(maxsplit=1) for line in found[1].splitlines())
+
+    assert (0, "") == found[::2]
+    assert ("stranger@example.org", "Code 2", "Inbox") == (facts["from"], facts["subject"], facts["folder"])
+    assert (
+        1,
+        "",
+        "outlook-emulator: 0 of 1 came in 0 seconds. The nearest miss differs in: subject.\n",
+    ) == failed
+
+
+def test_wait_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> None:
+    """Every condition goes to the server under its name there, and --json prints the whole answer."""
+    stub.answer = {"value": [{"id": "1"}, {"id": "2"}], "waitedSeconds": 0.0}
+    many = ("--subject", "s", "--from", "f@x", "--recipient", "r@x", "--folder", "F", "--text", "t")
+    asked = ("--connection", "c", "--url", stub.url, "--json")
+    status, out, _ = say("mail", "wait", *many, "--newer-than", "7", "--count", "2", "--timeout", "1.5", *asked)
+
+    assert (0, stub.answer) == (status, json.loads(out))
+    assert "POST /_emulator/api/sandboxes/default/wait" == stub.last().line
+    assert {
+        "connection": "c",
+        "subject": "s",
+        "from": "f@x",
+        "recipient": "r@x",
+        "folder": "F",
+        "text": "t",
+        "newerThan": "7",
+        "count": 2,
+        "timeoutSeconds": 1.5,
+    } == stub.last().json
+
+
+def test_outbox(world: World, alice: Connection, say: Callable[..., Any]) -> None:
+    """Each mail that left is a line."""
+    alice.send("carol@example.net", "Out\x1b[31m there")
+    lines = say("outbox", "--sandbox", world.name, "--url", world.server.url)[1].splitlines()
+
+    assert ["ID", "DEPARTED", "FROM", "TO", "SUBJECT"] == lines[0].split()
+    assert lines[1].endswith("  alice@example.com  carol@example.net  Out [31m there")
+    assert 2 == len(lines)

@@ -1,0 +1,128 @@
+"""The command line as a whole: its help, its misuse, and what it imports."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from emulator.cli import main
+from emulator.settings import options
+from tests.cli.commands import CLEAN, run
+
+HEAVY = {"starlette", "uvicorn", "pydantic", "sqlmodel", "sqlalchemy", "orjson", "faker"}
+UNUSED = {
+    "trustme",
+    "cryptography",
+    "sqlalchemy",
+    "sqlmodel",
+    "faker",
+    "email.policy",
+    "emulator.mailbox.mime",
+    "jinja2",
+}
+UNUSED |= {"icalendar", "vobject", "odata_query", "dateutil", "tzlocal"}
+
+
+def last_line(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """Help on `serve` names each flag, its variable and its default."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+
+    assert stopped.value.code == 0
+    for one in options():
+        value = f"[{one.name.upper()}]" if one.is_switch else one.name.upper()
+        assert f"{one.flag} {value}" in text
+        assert re.search(rf"\(default {re.escape(repr(one.default))};\s?\${one.variable}\)", text)
+
+
+def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a command the help is shown, and the command line counts as misused."""
+    status = main([])
+
+    assert (2, True) == (status, "COMMAND" in capsys.readouterr().out)
+
+
+def test_misused() -> None:
+    """A command or a flag that there is not is a misuse: exit code 2, told on standard error."""
+    for arguments in (["dance"], ["serve", "--dance"], ["seed"]):
+        done = run(*arguments)
+
+        assert (2, "") == (done.returncode, done.stdout)
+        assert "usage: outlook-emulator" in done.stderr
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a command has imported when it ends."""
+    code = (
+        "import sys\nfrom emulator.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=CLEAN, capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(last_line(done.stderr).split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["health"], ["reset"]], ids=" ".join)
+def test_light_commands_import_little(url: str, arguments: list[str]) -> None:
+    """Help, and the commands that only ask a server, do not pay for being one."""
+    asked = [] if "--help" in arguments else ["--url", url]
+    modules = imported(*arguments, *asked)
+
+    assert "emulator.settings" in modules
+    assert set() == HEAVY & modules
+
+
+def test_server_imports_only_what_it_uses() -> None:
+    """Serving mail needs neither SQLAlchemy, nor the sample generator, nor a parser of MIME: start-up and memory."""
+    code = """
+import asyncio, sys
+from emulator.app import create_app
+from emulator.settings import Settings
+import emulator.serving
+
+async def call(app, method, path, body=b""):
+    heard = []
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+    async def send(message):
+        heard.append(message)
+    headers = [(b"authorization", b"Bearer x"), (b"content-type", b"application/json")]
+    await app({"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+        "client": None, "server": ("127.0.0.1", 1)}, receive, send)
+    print(heard[0]["status"])
+
+app = create_app(Settings())
+asyncio.run(call(app, "POST", "/apim/outlook/ada/v2/Mail", b'{"To": "ada@outlook.com", "Subject": "a", "Body": "b"}'))
+asyncio.run(call(app, "GET", "/apim/outlook/ada/v2/Mail"))
+app.state.sandboxes.close()
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=CLEAN, capture_output=True, text=True, timeout=60)
+    *statuses, modules = done.stdout.splitlines()
+
+    assert ["200", "200"] == statuses, done.stderr
+    assert "starlette.applications" in modules.split()
+    assert set() == UNUSED & set(modules.split())
+
+
+def test_output_may_be_cut_short() -> None:
+    """A reader that has seen enough, such as `head`, causes no traceback."""
+    command = [sys.executable, "-u", "-m", "emulator.cli", "swagger"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        errors = process.stderr.read()
+
+    assert (0, "") == (process.returncode, errors)
