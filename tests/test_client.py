@@ -123,8 +123,8 @@ def test_token_that_is_none(stub: Stub, token: str) -> None:
 
 
 def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server is trusted whose certificate rests on the file that is given, that the environment names, or that a server
-    with the settings of the environment wrote."""
+    """A server is trusted whose certificate rests on the file that is given or that the environment names: as what to
+    trust, or as where a server writes it."""
     file = authority[1]
     given = client.call("GET", secure.url, ca_file=file)
     monkeypatch.setenv("OUTLOOK_EMULATOR_TLS_CA_FILE", file)
