@@ -16,6 +16,7 @@ from emulator.server.admin import admin_routes
 from emulator.server.admin_gate import Gate
 from emulator.server.connector import Connector
 from emulator.server.doors import Doors
+from emulator.server.fault_plans import arm_file
 from emulator.server.faults import faulting
 from emulator.server.journal import journaling
 from emulator.server.limits import limiting
@@ -72,5 +73,7 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
             # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
             if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
                 sandboxes.seed(sandboxes.default, seed, connection_id)
+        if settings.faults:
+            arm_file(sandboxes, settings.faults)
         undo.pop_all()
     return sandboxes

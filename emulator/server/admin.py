@@ -30,6 +30,7 @@ from emulator.operations.coverage import coverage
 from emulator.sandboxes import Sandboxes
 from emulator.server import admin_callbacks as callbacks
 from emulator.server import admin_clock as clock
+from emulator.server import admin_faults as faults
 from emulator.server import admin_items as items
 from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
@@ -73,6 +74,7 @@ ADMIN = (
     *waiting.ROWS,
     *clock.ROWS,
     *snapshots.ROWS,
+    *faults.ROWS,
     Verb(
         id="ListOperations",
         method="GET",
