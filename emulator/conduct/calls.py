@@ -102,8 +102,10 @@ def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
 
 @lru_cache(maxsize=1024)
 def _pattern(pattern: str) -> re.Pattern[str]:
-    parts = (re.escape(part) for part in pattern.split("*"))
-    return re.compile(".*".join(parts), re.IGNORECASE | re.DOTALL)
+    first, *rest = (re.escape(part) for part in pattern.split("*"))
+    # What lies between two stars is where it first comes, for good: trying all other places would take ages.
+    between = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return re.compile(first + between + "".join(f".*{part}" for part in rest[-1:]), re.IGNORECASE | re.DOTALL)
 
 
 @lru_cache(maxsize=4096)

@@ -58,7 +58,7 @@ class When:
     """Which of the matching calls a rule acts on, counted from the first after it was armed.
 
     `nth` names them, `after` skips the first ones, `times` is how often the rule acts at most. Chance is drawn once
-    for each call that counts, by a generator of the rule's own. `since` and `until` are instants; outside of
+    for each call that these leave, by a generator of the rule's own. `since` and `until` are instants; outside of
     them calls do not count.
     """
 

@@ -17,7 +17,12 @@ ANSWERED, UNDER_WAY = "answered", "under way"
 _SECRETS = frozenset(
     {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"ocp-apim-subscription-key"}
 )
-_SIGNED = re.compile(rb"(?i)(\b(?:sig|code|token|access_token|validationtoken)=)[^&\s\"'<>]+")
+_SECRET = rb"(?:sig|code|token|access_token|validationtoken)"
+_SIGNED = re.compile(
+    # As it is, where some clients write an ampersand in JSON as an escape; or percent-encoded within another address.
+    rb"(?i)((?:\b|\\u0026)" + _SECRET + rb"=)(?:(?!\\u0026|\\\")[^&\s\"'<>])+"
+    rb"|((?:\b|%26|%3F)" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>])+"
+)
 
 
 class Cause(NamedTuple):
@@ -210,4 +215,4 @@ def without_secrets(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
 
 def redacted(text: bytes) -> bytes:
     """A query, a URL or a body with the signatures and codes in its addresses taken out."""
-    return _SIGNED.sub(rb"\1" + REDACTED, text)
+    return _SIGNED.sub(rb"\1\2" + REDACTED, text)

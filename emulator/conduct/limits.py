@@ -111,14 +111,14 @@ class Limiter:
         use = self._uses.get(connection_id)
         if use is None:
             use = self._uses[connection_id] = Use()
-        if now >= use.ends:
-            use.calls, use.ends = 0, now + limits.period * _SECOND
-        if limits.calls and use.calls >= limits.calls:
+        if limits.calls and use.calls_at(now) >= limits.calls:
             raise CallsExceeded(-(-(use.ends - now) // _SECOND))
         if limits.concurrent_requests and use.requests >= limits.concurrent_requests:
             raise TooManyAtOnce(
                 f"{use.requests} requests are being processed; at most {limits.concurrent_requests} are allowed."
             )
+        if now >= use.ends:
+            use.calls, use.ends = 0, now + limits.period * _SECOND
         use.calls += 1
         return Lease(use, limits)
 
