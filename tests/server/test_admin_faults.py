@@ -554,6 +554,13 @@ def test_a_connection_that_is_made_on_its_first_call() -> None:
 
 # A property
 
+
+def fixed(examples: int) -> trying:
+    """The same examples in every run, each against the sandbox of the test."""
+    quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
+    return trying(max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=quiet)
+
+
 SHAPES = (shapes.FaultPlan, shapes.FaultRule, shapes.FaultMatch, shapes.FaultWhen, shapes.FaultEffect)
 NAMES = st.sampled_from(sorted({name for shape in SHAPES for name in members_of(shape)}))
 PLAIN = "work a * /v2/* SendEmail POST connector gateway before after clock real reset cut stall malformed 1h Subject"
@@ -609,13 +616,7 @@ RULES = members(
 PLANS = VALUES | members(header=st.text(max_size=5) | WORDS, faults=st.lists(RULES, min_size=1, max_size=3))
 
 
-@trying(
-    max_examples=300,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
-)
+@fixed(300)
 @given(plan=PLANS)
 def test_any_plan_is_taken_or_refused(world, plan: Any) -> None:
     """Whatever a plan says, it is armed whole or refused with a reason, and what is refused leaves no trace."""

@@ -99,7 +99,8 @@ def test_timeout_504_after(world, alice, bob) -> None:
 
 def test_timeout_504_after_leads_the_sdk_to_send_twice(world, alice, bob) -> None:
     """Microsoft's client with its own policy of retries is content in the end, and the mail is there twice."""
-    arm(world, {"name": "late", "when": {"nth": 1}, "effect": {"fault": "timeout-504-after", "retryAfter": 0}})
+    match = {"operation": "SendEmailV2"}
+    arm(world, {"name": "late", "match": match, "when": {"nth": 1}, "effect": "timeout-504-after"})
 
     async def send() -> None:
         options = ConnectorClientOptions(initial_retry_delay_seconds=0)
