@@ -19,10 +19,12 @@ from typing_extensions import TypedDict
 from emulator.mailbox import folders
 from emulator.operations.operation import Operation
 from emulator.sandboxes import Sandboxes
+from emulator.server import fault_plans
 from emulator.server.connector import Connector
 from emulator.server.document import swagger
 from emulator.settings import Settings, options
 from emulator.wire.base import Int32
+from tests.test_pytest_plugin import passed, run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -117,6 +119,22 @@ def test_make_run_prints_the_ready_line(ready: str) -> None:
     ((_, output),) = [pair for pair in commands() if pair[0] == "make run"]
 
     assert output == re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:4365", ready)
+
+
+def test_the_readmes_test_passes(tmp_path: Path) -> None:
+    """The test that the README shows, put into a file of somebody's own, passes: the mail was sent twice."""
+    (code,) = re.findall(r"```python\n(import asyncio\n.*?)```", README, re.DOTALL)
+
+    assert passed(run(tmp_path, code), 1)
+
+
+def test_the_readmes_plan_can_be_armed() -> None:
+    """The plan of faults that the README shows is one."""
+    (plan,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    sandboxes = Sandboxes(Settings())
+    armed = fault_plans.arm(sandboxes, sandboxes.default, fault_plans.read(plan.encode()))
+
+    assert ["busy", "fault-1", "fault-2"] == [one.name for one in armed]
 
 
 def test_the_settings_table_is_the_codes() -> None:

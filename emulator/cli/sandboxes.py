@@ -22,6 +22,8 @@ def add(commands: Any) -> None:
     create.add_argument(
         "--seed", action="append", default=[], metavar="SAMPLE", help="a sample mailbox, behind the id NAME-SAMPLE"
     )
+    create.add_argument("--at", metavar="INSTANT", help="what its clock shows first (default: the server's time)")
+    create.add_argument("--freeze", action="store_true", default=None, help="its clock stands still")
     show = asking.action(actions, "show", "show a sandbox", show_one, sandbox=False)
     show.add_argument("sandbox", nargs="?", default="default", metavar="name", help="its name (default: default)")
     delete = asking.action(actions, "delete", "delete a sandbox and all it holds", end, sandbox=False)
@@ -30,6 +32,8 @@ def add(commands: Any) -> None:
     export.add_argument("file", help="the file to write, - for standard output")
     bring = asking.action(actions, "import", "make a sandbox be what a file holds", bring_in)
     bring.add_argument("file", help="a file that export wrote, - for standard input")
+    about = "what its connection ids begin with from now on, so that they are free here"
+    bring.add_argument("--connection-prefix", metavar="TEXT", help=about)
     seed = asking.action(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
     seed.add_argument("name", help="a sample's name")
     seed.add_argument("--connection", default="", help="connection id to load it under (default: its name)")
@@ -46,6 +50,8 @@ def list_all(given: argparse.Namespace) -> int:
 
 def make(given: argparse.Namespace) -> int:
     order = {"name": given.name, "connections": [_connection(one) for one in given.connection], "seeds": given.seed}
+    if clock := asking.given_members({"set": given.at, "freeze": given.freeze}):
+        order["clock"] = clock
     return asking.tell(given, asking.ask(given, "POST", asking.path("sandboxes"), order), facts)
 
 
@@ -75,9 +81,8 @@ def carry_out(given: argparse.Namespace) -> int:
 
 def bring_in(given: argparse.Namespace) -> int:
     content = asking.read(given.file)
-    return asking.tell(
-        given, asking.ask(given, "POST", asking.within(given, "import"), content, content_type=_FILE_TYPE), facts
-    )
+    path = asking.within(given, "import") + asking.query({"connectionPrefix": given.connection_prefix})
+    return asking.tell(given, asking.ask(given, "POST", path, content, content_type=_FILE_TYPE), facts)
 
 
 def load_sample(given: argparse.Namespace) -> int:

@@ -11,6 +11,10 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+_NAME, _STARS = re.compile(r"\{\w+\}"), re.compile(r"\*+")
+_WORD = "\0"
+"""Stands for a text without a slash; no pattern can hold it, since no path does."""
+
 
 class Seen:
     """A call as a match looks at it; query and body are only read when something asks for them.
@@ -90,8 +94,8 @@ def like(pattern: str, value: object) -> bool:
 
 
 def meet(one: str, other: str) -> bool:
-    """Whether some text fits both of two patterns."""
-    return _meet(one.lower(), other.lower())
+    """Whether some text fits both of two patterns. In the first, a `{name}` stands for anything without a slash."""
+    return _meet(_NAME.sub(_WORD, one).lower(), _STARS.sub("*", other).lower())
 
 
 def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
@@ -113,6 +117,9 @@ def _meet(one: str, other: str) -> bool:
     """By the reachable places in the second pattern, kept while the first is walked through."""
     places = _onward(other, {0})
     for letter in one:
+        if letter == _WORD:
+            places = {at for place in places for at in _within_word(other, place)}
+            continue
         if letter == "*":
             places = set(range(min(places, default=len(other) + 1), len(other) + 1))
             continue
@@ -129,6 +136,15 @@ def _onward(pattern: str, places: set[int]) -> set[int]:
             at += 1
             found.add(at)
     return found
+
+
+def _within_word(pattern: str, place: int) -> Iterator[int]:
+    """Where in a pattern one can be after a text without a slash."""
+    yield place
+    for at in range(place, len(pattern)):
+        if pattern[at] == "/":
+            return
+        yield at + 1
 
 
 def _members(body: Any, name: str) -> Iterator[Any]:

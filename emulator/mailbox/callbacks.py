@@ -108,6 +108,16 @@ def first(db: Database, url: str) -> Callback | None:
     return None if row is None else Callback._make(row)
 
 
+def is_new(callback: Callback) -> bool:
+    """Whether a call was neither attempted nor postponed since it was noted."""
+    return callback.attempted is None and callback.due == callback.created
+
+
+def postpone(db: Database, callback: Callback, until: int) -> None:
+    """Make a call no sooner than an instant; those to the same URL that came after it wait for it."""
+    db.execute(sql.POSTPONE_CALLBACK, {"key": callback.id, "until": until})
+
+
 def begin(db: Database, callback: Callback, now: int) -> None:
     """Note that an attempt is under way: whoever is called may have looked already, so news is told by another call."""
     db.execute(sql.BEGIN_ATTEMPT, {"key": callback.id, "attempted": now})

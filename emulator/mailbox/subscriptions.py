@@ -24,7 +24,8 @@ from emulator.store.records import Message, Subscription
 MAIL, FLAG, MENTION, EVENT = "mail", "flag", "mention", "event"
 LIFETIME = 3_600_000_000
 """How long a subscription lives unless it is renewed, in microseconds."""
-_POKE = "poke"
+POKE = "poke"
+"""The kind of the calls that say it is time to poll."""
 _LONGEST_TOKEN = 4096
 _LONGEST_NUMBER = 18
 
@@ -156,16 +157,16 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
 
 
 def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
-    if callbacks.is_waiting(mailbox.db, one.url, _POKE, one.id):
+    if callbacks.is_waiting(mailbox.db, one.url, POKE, one.id):
         return
     headers = {"x-ms-client-request-id": _guid(mailbox)}
-    callbacks.enqueue(mailbox, one.url, b"", kind=_POKE, headers=headers, reference=one.id)
+    callbacks.enqueue(mailbox, one.url, b"", kind=POKE, headers=headers, reference=one.id)
 
 
 def _drop(mailbox: Mailbox, found: Subscription) -> None:
     with mailbox.db.transaction():
         mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": found.id})
-        callbacks.cancel(mailbox.db, _POKE, found.id)
+        callbacks.cancel(mailbox.db, POKE, found.id)
 
 
 def _subscribe(

@@ -5,7 +5,6 @@ A rule that can never meet a call is refused: where it is a typo, its test would
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args, get_origin
@@ -24,7 +23,7 @@ from emulator.server.polling import SCOPE
 from emulator.server.suggestions import unknown
 from emulator.wire.base import is_shape, members_of, unwrap
 
-_PLACEHOLDER = re.compile(r"\{\w+\}")
+_LONGEST_PATH = 1000
 
 
 def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) -> Match:
@@ -77,6 +76,8 @@ def narrowed(operations: Sequence[Operation], given: Mapping[str, Any]) -> list[
         found = _kept(found, lambda one: one.family.lower() == given["family"].lower(), "'family'")
     if "method" in given:
         found = _kept(found, lambda one: one.method == given["method"].upper(), f"'method' {given['method'][:20]}")
+    if len(given.get("path", "")) > _LONGEST_PATH:
+        raise InvalidRequest(f"'path' must have {_LONGEST_PATH} characters at most.")
     if "path" in given:
         found = _kept(found, lambda one: _has_path(one, given["path"]), f"'path' {given['path'][:200]}")
     for name in given.get("query", {}):
@@ -95,7 +96,8 @@ def _kept(found: list[Operation], fits: Callable[[Operation], bool], what: str) 
 
 
 def _has_path(operation: Operation, pattern: str) -> bool:
-    return meet(pattern, _PLACEHOLDER.sub("*", operation.path))
+    # An id with a slash in it is given by a star: were ids taken to have them, hardly any misspelt path were noticed.
+    return meet(operation.path, pattern)
 
 
 def _has_query(name: str, operation: Operation) -> bool:

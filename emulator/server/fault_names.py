@@ -13,10 +13,9 @@ from emulator.errors import (
     BadGateway,
     CallsExceeded,
     EncryptedReply,
-    Form,
-    Injected,
     InvalidRequest,
     MessageTooLarge,
+    NoSuchOperation,
     NotFound,
     TimedOut,
     TokenExpired,
@@ -38,7 +37,7 @@ _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-h
 
 _READING_MAIL = frozenset({"GetEmails", "GetEmail", "OnNewEmail", "OnFlaggedEmail", "OnNewMentionMeEmail"})
 _WITH_IMAGES = frozenset({"SendEmail", "ReplyTo", "SendApprovalMail", "SendMailWithOptions"})
-_CHANGING_EVENTS = frozenset({"CalendarPatchItem", "CalendarDeleteItem", "RespondToEvent"})
+_CHANGING_EVENTS = frozenset({"CalendarPatchItem", "CalendarDeleteItem"})
 _LATEST = 60 * 60 * 1_000_000
 """How late a trigger fires at most, in microseconds (documented)."""
 _WINDOW = 60
@@ -67,12 +66,7 @@ def _throttled(given: Mapping[str, Any]) -> Effect:
 
 
 def _slashed(given: Mapping[str, Any]) -> Effect:
-    text = "Resource not found: the id of the event holds a slash, which parts the path."
-    return Effect(
-        changes={"ews_ids": True},
-        answer=Injected(404, Form.CONNECTOR, text, "ResourceNotFound"),
-        families=_CHANGING_EVENTS,
-    )
+    return Effect(changes={"ews_ids": True}, answer=NoSuchOperation("an id with a slash"), families=_CHANGING_EVENTS)
 
 
 def _skipped(given: Mapping[str, Any]) -> Effect:

@@ -25,7 +25,8 @@ from emulator.wire.base import snake_case
 
 GATEWAY = "outlook-emulator"
 """What calls name as the connector namespace they come from."""
-_PUSH = "push"
+PUSH = "push"
+"""The kind of the calls that carry what a trigger found."""
 
 
 def trigger(name: str) -> Operation:
@@ -73,7 +74,7 @@ def register(mailbox: Mailbox, made: Push) -> Push:
     begin = poll(mailbox, operation, values_of(operation, orjson.loads(made.parameters)), None)
     made = made._replace(operation=operation.id, cursor=begin.cursor)
     with mailbox.db.transaction():
-        callbacks.cancel(mailbox.db, _PUSH, reference_of(made))
+        callbacks.cancel(mailbox.db, PUSH, reference_of(made))
         mailbox.db.execute(sql.SET_PUSH, made._asdict())
         if begin.items:
             _enqueue(mailbox, made, operation.returns(begin.items))
@@ -84,7 +85,7 @@ def end(db: Database, found: Push) -> None:
     """Push nothing more for a registration, not even what is waiting to be."""
     with db.transaction():
         db.execute(sql.DELETE_PUSH, {"connection_id": found.connection_id, "name": found.name})
-        callbacks.cancel(db, _PUSH, reference_of(found))
+        callbacks.cancel(db, PUSH, reference_of(found))
 
 
 def reference_of(one: Push) -> str:
@@ -153,7 +154,7 @@ def _enqueue(mailbox: Mailbox, one: Push, batch: Mapping[str, Any]) -> None:
     }
     for body in batch["value"] if one.split_on else [batch]:
         content = orjson.dumps({"body": body})
-        callbacks.enqueue(mailbox, one.url, content, kind=_PUSH, headers=headers, reference=reference_of(one))
+        callbacks.enqueue(mailbox, one.url, content, kind=PUSH, headers=headers, reference=reference_of(one))
 
 
 @cache

@@ -21,7 +21,7 @@ from emulator.mailbox.mailbox import Mailbox
 from emulator.operations.operation import Kind
 from emulator.sandbox import Sandbox
 from emulator.sandboxes import Sandboxes
-from emulator.server import calling, pushing
+from emulator.server import calling, holding, pushing
 from emulator.server.exchange import Answer, Exchange, Handler
 from emulator.store import sql
 from emulator.store.records import Callback, Owner
@@ -240,7 +240,15 @@ class Courier:
                 callback = None if self._is_over else callbacks.first(self._sandbox.db, url)
                 if callback is None or callback.due > self._sandbox.clock.now():
                     return
-                await self._attempt(callback)
+                if not self._held_back(callback):
+                    await self._attempt(callback)
+
+    def _held_back(self, callback: Callback) -> bool:
+        """Whether a rule has what a trigger found come later, asked before the first attempt."""
+        late = holding.late_by(self._sandbox, callback) if callbacks.is_new(callback) else 0
+        if late:
+            callbacks.postpone(self._sandbox.db, callback, self._sandbox.clock.now() + late)
+        return late > 0
 
     def _end(self, url: str, line: asyncio.Task[None]) -> None:
         del self._lines[url]

@@ -178,6 +178,7 @@ FIRST_CALLBACK = "SELECT callback.id, callback.kind, callback.url, callback.refe
 WAITING_CALLBACK = "SELECT callback.id FROM callback WHERE callback.url = :url AND callback.state = 'pending' AND callback.kind = :kind AND callback.reference = :reference AND callback.attempts = 0 AND callback.attempted IS NULL LIMIT 1 OFFSET 0"
 CANCEL_CALLBACKS = "UPDATE callback SET state='cancelled' WHERE callback.state = 'pending' AND callback.kind = :of AND callback.reference = :named"
 TRIM_CALLBACKS = "DELETE FROM callback WHERE callback.id <= :below AND callback.state != 'pending'"
+POSTPONE_CALLBACK = "UPDATE callback SET due=:until WHERE callback.id = :key"
 BEGIN_ATTEMPT = "UPDATE callback SET attempted=:attempted WHERE callback.id = :key"
 RECORD_ATTEMPT = "UPDATE callback SET state=:state, attempts=:attempts, due=:due, attempted=:attempted, last_status=:last_status, last_error=:last_error WHERE callback.id = :key AND callback.state = 'pending'"
 CALLBACKS = "SELECT callback.id, callback.kind, callback.url, callback.reference, callback.headers, callback.body, callback.state, callback.attempts, callback.due, callback.created, callback.attempted, callback.last_status, callback.last_error FROM callback ORDER BY callback.id"

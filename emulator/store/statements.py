@@ -334,6 +334,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     )
     .values(state=literal_column("'cancelled'")),
     "TRIM_CALLBACKS": delete(callback).where(callback.c.id <= bindparam("below"), callback.c.state != _PENDING),
+    "POSTPONE_CALLBACK": update(callback).where(callback.c.id == bindparam("key")).values(due=bindparam("until")),
     "BEGIN_ATTEMPT": update(callback).where(callback.c.id == bindparam("key")).values(attempted=bindparam("attempted")),
     # What was cancelled while it was under way stays cancelled.
     "RECORD_ATTEMPT": update(callback)

@@ -152,3 +152,26 @@ def test_import_from_standard_input(
 
     assert [b"bytes"] == [one.body for one in stub.asked]
     assert (1, f"outlook-emulator: {tmp_path / 'none'} cannot be read: No such file or directory\n") == missing[::2]
+
+
+def test_a_copy_beside_the_original(server: Server, say: Callable[..., Any], tmp_path: Path) -> None:
+    """What one sandbox was is brought into another, whose connection ids begin with something of their own."""
+    file, url = tmp_path / "t.sqlite", ("--url", server.url)
+    say("sandbox", "create", "first", "--connection", "first-ann", *url)
+    say("sandbox", "create", "second", *url)
+    say("sandbox", "export", str(file), "--sandbox", "first", *url)
+    done = say("sandbox", "import", str(file), "--sandbox", "second", "--connection-prefix", "copy-", *url)
+    for name in ("first", "second"):
+        say("sandbox", "delete", name, *url)
+
+    assert (0, "sandbox second with connections: copy-first-ann\n", "") == done
+
+
+def test_a_clock_that_stands(server: Server, say: Callable[..., Any]) -> None:
+    """A sandbox can begin at an instant of one's own, and stay there."""
+    url = ("--url", server.url)
+    say("sandbox", "create", "past", "--at", "2001-02-03T04:05:06Z", "--freeze", *url)
+    shown = say("clock", "--sandbox", "past", *url)
+    say("sandbox", "delete", "past", *url)
+
+    assert (0, True) == (shown[0], shown[1].startswith("2001-02-03T04:05:06+00:00 frozen")), shown

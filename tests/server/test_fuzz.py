@@ -228,6 +228,14 @@ def items_still_readable(app: Starlette) -> None:
         assert send(app, "GET", f"{ROOT}/sandboxes/default/connections/alice/{path}".encode()).status == 200
 
 
+def fault(app: Starlette) -> str:
+    """The name of a fault rule that is armed, and that no call of this module meets."""
+    body = {"faults": [{"effect": "encrypted-reply"}]}
+    armed = send(app, "POST", f"{ROOT}/sandboxes/default/faults".encode(), body=json.dumps(body).encode())
+    name: str = armed.json()["value"][0]["name"]
+    return name
+
+
 @pytest.fixture(scope="module")
 def app() -> Iterator[Starlette]:
     yield from running()
@@ -310,6 +318,8 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
             there["name"] = trigger(app)
         elif "/snapshots/" in verb.path:
             there["name"] = app.state.sandboxes.default.save("fuzz").name
+        elif "/faults/" in verb.path:
+            there["fault"] = fault(app)
         _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
 

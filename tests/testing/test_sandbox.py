@@ -157,3 +157,24 @@ def test_it_is_told_apart(box: Sandbox, ann: Connection) -> None:
     assert f"<Server {box.server.url}>" == repr(box.server)
     assert f"<Sandbox {box.name} at {box.server.url}>" == repr(box)
     assert f"<Connection {ann.id} of ann@example.com>" == repr(ann)
+
+
+def test_two_tests_of_one_server_have_faults_of_their_own(place: Server) -> None:
+    """A fault of one sandbox is none of another's, and gone with it."""
+    with place.sandbox() as one, place.sandbox() as other:
+        one.faults.add("bad-gateway")
+        faulty, sound = one.connect(), other.connect()
+        assert (502, 200) == tuple(box.http.get("/testconnection").status_code for box in (faulty, sound))
+
+
+def test_a_rule_that_is_refused(box: Sandbox) -> None:
+    """What the emulator does not know is refused with its reason, and nothing is armed."""
+    with pytest.raises(Refused, match=r"400 to POST .*/faults"):
+        box.faults.add("throttled", operation="NoSuchOperation")
+    assert [] == box.faults.ledger()
+
+
+def test_a_journal_of_a_sandbox(ann: Connection) -> None:
+    """Only what was asked of the sandbox's own connections is in its journal."""
+    ann.mails()
+    assert {ann.id} == {one["connection"] for one in ann.sandbox.journal.entries()}

@@ -1,0 +1,53 @@
+"""The README's table of limits and known issues: generated, and true in each of its cells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+from contract.known_issues import KNOWN_ISSUES, table
+from emulator.server.fault_names import NAMED
+from emulator.settings import options
+
+ROOT = Path(__file__).parent.parent
+
+
+def functions(file: str) -> set[str]:
+    """The names of the tests in a file, those in classes too."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_the_table_is_in_the_readme() -> None:
+    """What the README shows is what `python -m contract.known_issues` prints."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- known issues:.*?-->\n(.*?)\n<!-- /known issues -->", readme, re.DOTALL)
+
+    assert shown is not None
+    assert table() == shown[1]
+
+
+def test_its_settings_exist() -> None:
+    """Each setting it names is one."""
+    named = {one for row in KNOWN_ISSUES for one in row.settings}
+
+    assert named <= {one.name for one in options()}
+
+
+def test_it_has_every_fault_once() -> None:
+    """Each named fault is in one row, and no other is."""
+    assert Counter(list(NAMED)) == Counter(one for row in KNOWN_ISSUES for one in row.faults)
+
+
+def test_its_tests_exist() -> None:
+    """Each row is shown by tests that are there."""
+    missing = [
+        test
+        for row in KNOWN_ISSUES
+        for test in row.tests or (row.what,)
+        if "::" not in test or test.rpartition("::")[2] not in functions(test.partition("::")[0])
+    ]
+
+    assert [] == missing
