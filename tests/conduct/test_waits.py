@@ -278,9 +278,9 @@ def test_end(waits: Waits, clock: VirtualClock) -> None:
         before = [Caller(waits, clock, NOW + step) for step in (1, HOUR)]
         await steps()
         waits.end()
+        assert waits.next_at(None) is None
         await steps()
         assert [(None, True), (None, True)] == [(one.passed, one.was_told) for one in before]
-        assert waits.next_at(None) is None
         after = Caller(waits, clock, NOW + 2)
         await steps()
         assert (NOW + 2, False) == (waits.next_at(None), after.was_told)
