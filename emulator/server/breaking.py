@@ -66,11 +66,17 @@ async def send_broken(
 
 
 async def _abort(transport: Any, receive: Receive) -> None:
+    # Where the client hung up first there is no socket left to set anything on.
+    if not transport.is_closing():
+        _reset(transport)
+    await _gone(receive)
+
+
+def _reset(transport: Any) -> None:
     sock = transport.get_extra_info("socket")
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOW)
     transport.abort()
-    await _gone(receive)
 
 
 async def _gone(receive: Receive) -> None:
