@@ -58,6 +58,12 @@ def _answered(one: socket.socket, call: Call) -> bytes:
 
 def rate(port: int, call: Call, seconds: float) -> float:
     """Answers a second, with a few calls always under way. Raises RuntimeError unless each is a 2xx."""
+    done, taken = answers(port, call, seconds)
+    return done / taken
+
+
+def answers(port: int, call: Call, seconds: float) -> tuple[int, float]:
+    """How many answers came in about so many seconds, and how many it were exactly; as `rate` asks."""
     sockets = [connect(port) for _ in range(CONNECTIONS)]
     request = call.to_bytes()
     try:
@@ -69,7 +75,7 @@ def rate(port: int, call: Call, seconds: float) -> float:
                 _answered(one, call)
                 one.sendall(request)
             done += CONNECTIONS
-        return done / (now - start)
+        return done, now - start
     finally:
         for one in sockets:
             one.close()

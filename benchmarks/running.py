@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass
@@ -16,6 +17,10 @@ class Running:
 
     process: subprocess.Popen[bytes]
     port: int
+
+    def worked(self) -> float:
+        """How long the processor has worked for it, in seconds; it has one thread."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 @contextmanager
