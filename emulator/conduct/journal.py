@@ -210,7 +210,7 @@ class Journal:
 
 def without_secrets(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     """Headers with what would let a reader act in the caller's name taken out; names are in lower case."""
-    return [(name, REDACTED if name in _SECRETS else value) for name, value in headers]
+    return [(header[0], REDACTED) if header[0] in _SECRETS else header for header in headers]
 
 
 def redacted(text: bytes) -> bytes:

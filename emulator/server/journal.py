@@ -31,7 +31,7 @@ def journaling(handler: Handler) -> Handler:
         if not journal.cap:
             return await handler(exchange)
         begun = time.perf_counter_ns()
-        entry = exchange.entry = journal.open(exchange.world.clock.now(), time.time_ns() // 1000)
+        entry = exchange.entry = journal.open(exchange.arrived, time.time_ns() // 1000)
         _note_request(entry, exchange)
         answer = await handler(exchange)
         _note_answer(entry, exchange, answer, journal.body_bytes)
