@@ -130,7 +130,7 @@ def test_a_rule(world, alice) -> None:
         "name": "first",
         "optional": True,
         "match": {"connection": alice.id, "operation": ["SendEmailV2"], "query": {}, "body": {"Subject": "Hi*"}},
-        "when": {"nth": [1, 3], "from": "0s", "until": "2026-12-31T00:00:00Z"},
+        "when": {"nth": [1, 3], "from": "0s", "until": "2999-12-31T00:00:00Z"},
         "effect": {"status": 503, "shape": "gateway", "headers": {"X-A": "b"}, "retryAfter": 4},
     }
     (made,) = arm(world, rule)

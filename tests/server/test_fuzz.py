@@ -312,6 +312,8 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     def check(case: Any) -> None:
         _hasten(case)
         seen.add(answered(app, case, ROOT))
+        # What was armed must not strike the calls that come next.
+        app.state.sandboxes.default.conduct.faults.clear()
         there = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
         there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
         if "/triggerConfigs/" in verb.path:
@@ -322,11 +324,20 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
             there["fault"] = fault(app)
         _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
+        app.state.sandboxes.default.conduct.faults.clear()
 
     check()
     assert seen & {verb.status, 409} or verb.accepts or verb.accepts_type
     still_readable(app)
     items_still_readable(app)
+
+
+def fault(app: Starlette) -> str:
+    """The name of a fault rule that is there, and acts on nobody's calls."""
+    plan = {"header": "nobody", "faults": [{"name": "fuzz", "effect": "throttled"}]}
+    answer = send(app, "POST", f"{ROOT}/sandboxes/default/faults".encode(), body=json.dumps(plan).encode())
+    assert answer.status == 201, answer
+    return "fuzz"
 
 
 def _hasten(case: Any) -> None:
