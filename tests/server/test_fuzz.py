@@ -228,14 +228,6 @@ def items_still_readable(app: Starlette) -> None:
         assert send(app, "GET", f"{ROOT}/sandboxes/default/connections/alice/{path}".encode()).status == 200
 
 
-def fault(app: Starlette) -> str:
-    """The name of a fault rule that is armed, and that no call of this module meets."""
-    body = {"faults": [{"effect": "encrypted-reply"}]}
-    armed = send(app, "POST", f"{ROOT}/sandboxes/default/faults".encode(), body=json.dumps(body).encode())
-    name: str = armed.json()["value"][0]["name"]
-    return name
-
-
 @pytest.fixture(scope="module")
 def app() -> Iterator[Starlette]:
     yield from running()
