@@ -17,7 +17,11 @@ ANSWERED, UNDER_WAY = "answered", "under way"
 _SECRETS = frozenset(
     {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"ocp-apim-subscription-key"}
 )
-_SIGNED = re.compile(rb"(?i)(\b(?:sig|code|token|access_token|validationtoken)=)[^&\s\"'<>]+")
+# An address may stand in JSON, with its letters escaped, or be a value in the query of another one.
+_SIGNED = re.compile(
+    rb"(?i)((?:\b|(?<=\\u0026)|(?<=%26)|(?<=%3F))(?:sig|code|token|access_token|validationtoken)(?:=|%3D|\\u003D))"
+    rb"(?:(?!%26)[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
+)
 
 
 class Cause(NamedTuple):

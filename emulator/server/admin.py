@@ -32,6 +32,7 @@ from emulator.server import admin_callbacks as callbacks
 from emulator.server import admin_clock as clock
 from emulator.server import admin_faults as faults
 from emulator.server import admin_items as items
+from emulator.server import admin_journal as journal
 from emulator.server import admin_limits as limits
 from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
@@ -77,6 +78,7 @@ ADMIN = (
     *snapshots.ROWS,
     *faults.ROWS,
     *limits.ROWS,
+    *journal.ROWS,
     Verb(
         id="ListOperations",
         method="GET",
