@@ -1,68 +1,54 @@
-"""Prints the speed figures: ratios to a bare Starlette route, flatness, layers, test fixtures, start-up, memory."""
+"""Prints the speed figures: ratios to a bare route, flatness, limits and journal, test fixtures, start-up, layers."""
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
 
+from benchmarks.calls import BELOW, LIST, MAIL, SEND
 from benchmarks.client import Call, ask, connect, fetch, rate
+from benchmarks.conduct import conduct
 from benchmarks.layers import layers
 from benchmarks.plugin import plugin
+from benchmarks.running import Running, on_second_core, running
 
 SMALL, LARGE = 100, 100_000
 ROUNDS, SECONDS = 5, 1.0
-_MAIL = "/apim/outlook/bench/v2/Mail"
-_FIRST = "/apim/outlook/bench/Mail"
+_FIRST = f"{BELOW}/Mail"
 _EVERY = "fetchOnlyUnread=false"
-LIST = Call("GET", f"{_MAIL}?folderPath=Inbox&importance=Any&fetchOnlyUnread=True&includeAttachments=False&top=10")
-SEND = Call(
-    "POST",
-    _MAIL,
-    orjson.dumps(
-        {
-            "To": "other@example.com",
-            "Subject": "Hello",
-            "Body": "<p>Hello there, this is a mail body of the usual kind.</p>",
-            "Importance": "Normal",
-        }
-    ),
-)
-POLL = Call("GET", "/apim/outlook/bench/v2/Mail/OnNewEmail?folderPath=Inbox&importance=Any")
+POLL = Call("GET", f"{MAIL}/OnNewEmail?folderPath=Inbox&importance=Any")
 READS = {
     "list 10": LIST,
-    "from=": Call("GET", f"{_MAIL}?{_EVERY}&from=person3@example.com&top=3"),
-    "subjectFilter=": Call("GET", f"{_MAIL}?{_EVERY}&subjectFilter=zeppelin&top=3"),
-    "importance=High": Call("GET", f"{_MAIL}?{_EVERY}&importance=High&top=5"),
-    "with attachment": Call("GET", f"{_MAIL}?{_EVERY}&fetchOnlyWithAttachment=true&top=2"),
-    "flagged": Call("GET", f"{_MAIL}?{_EVERY}&fetchOnlyFlagged=true&top=5"),
-    "search, rare word": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=zeppelin"),
-    "search, common word": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=quarterly"),
-    "search, NOT": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=NOT%20subject:zeppelin"),
+    "from=": Call("GET", f"{MAIL}?{_EVERY}&from=person3@example.com&top=3"),
+    "subjectFilter=": Call("GET", f"{MAIL}?{_EVERY}&subjectFilter=zeppelin&top=3"),
+    "importance=High": Call("GET", f"{MAIL}?{_EVERY}&importance=High&top=5"),
+    "with attachment": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyWithAttachment=true&top=2"),
+    "flagged": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&top=5"),
+    "search, rare word": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=zeppelin"),
+    "search, common word": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=quarterly"),
+    "search, NOT": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=NOT%20subject:zeppelin"),
     "page 5 (V1)": Call("GET", f"{_FIRST}?{_EVERY}&skip=40&top=10"),
-    "two filters, few hits": Call("GET", f"{_MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=High&top=1"),
+    "two filters, few hits": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=High&top=1"),
 }
 BOUNDED = {
-    "from= without a hit": Call("GET", f"{_MAIL}?{_EVERY}&from=nobody@example.com"),
-    "two filters without a hit": Call("GET", f"{_MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=Low"),
-    "phrase without a hit": Call("GET", f"{_MAIL}?{_EVERY}&searchQuery=%22figures%20quarterly%22"),
+    "from= without a hit": Call("GET", f"{MAIL}?{_EVERY}&from=nobody@example.com"),
+    "two filters without a hit": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=Low"),
+    "phrase without a hit": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=%22figures%20quarterly%22"),
 }
 """Reads that look at more in a large mailbox: at 250 mails instead of 100, or at every mail with a word."""
 
 
-_EVENTS = "/apim/outlook/bench/datasets/calendars/v3/tables/Calendar/items"
-_CONTACTS = "/apim/outlook/bench/datasets/contacts/tables/Contacts/items?$top=10&$filter="
-_VIEW = "/apim/outlook/bench/datasets/calendars/v2/tables/items/calendarview?calendarId=Calendar"
+_EVENTS = f"{BELOW}/datasets/calendars/v3/tables/Calendar/items"
+_CONTACTS = f"{BELOW}/datasets/contacts/tables/Contacts/items?$top=10&$filter="
+_VIEW = f"{BELOW}/datasets/calendars/v2/tables/items/calendarview?calendarId=Calendar"
 FEW, MANY = 100, 10_000
 ITEM_READS = {
     "a week's view": Call("GET", f"{_VIEW}&startDateTimeOffset=2026-03-02&endDateTimeOffset=2026-03-09"),
@@ -78,29 +64,6 @@ CREATE = Call(
     _EVENTS,
     orjson.dumps({"Subject": "Review", "Start": "2031-03-04T10:00:00Z", "End": "2031-03-04T11:00:00Z"}),
 )
-
-
-@dataclass
-class Running:
-    """A server in a process of its own, on the first core."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-
-
-@contextmanager
-def running(kind: str, argument: str, given: bytes = b"") -> Iterator[Running]:
-    command = [sys.executable, "-m", "benchmarks.server", kind, argument]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(given)
-    process.stdin.close()
-    try:
-        yield Running(process, int(process.stdout.readline()))
-    finally:
-        process.kill()
-        process.wait()
 
 
 def compare(name: str, one: Running, call: Call, other: Running, other_call: Call) -> None:
@@ -204,14 +167,14 @@ def start_up() -> None:
 
 
 def main() -> None:
-    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {1})
+    on_second_core()
     with running("emulator", str(SMALL)) as small, running("emulator", str(LARGE)) as large:
         ratios(small, large)
         flatness(small, large)
         polls(small, large)
         fresh_sandbox(small)
     items()
+    conduct()
     plugin()
     start_up()
     layers()

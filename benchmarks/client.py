@@ -17,12 +17,17 @@ class Call:
     path: str
     body: bytes = b""
 
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"host", b"localhost"),
+            (b"authorization", b"Bearer bench"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self.body)),
+        ]
+
     def to_bytes(self) -> bytes:
-        head = (
-            f"{self.method} {self.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer bench\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n\r\n"
-        )
-        return head.encode() + self.body
+        lines = [f"{self.method} {self.path} HTTP/1.1".encode(), *(b": ".join(one) for one in self.headers())]
+        return b"\r\n".join([*lines, b"", self.body])
 
 
 def connect(port: int) -> socket.socket:
@@ -41,6 +46,10 @@ def fetch(port: int, call: Call) -> bytes:
 def ask(one: socket.socket, call: Call) -> bytes:
     """The body of one answer. Raises RuntimeError unless it is a 2xx."""
     one.sendall(call.to_bytes())
+    return _answered(one, call)
+
+
+def _answered(one: socket.socket, call: Call) -> bytes:
     head, body = _receive(one)
     if not head.startswith(b"HTTP/1.1 2"):
         raise RuntimeError(f"{call.method} {call.path}: {head.decode()} {body[:300]!r}")
@@ -48,7 +57,13 @@ def ask(one: socket.socket, call: Call) -> bytes:
 
 
 def rate(port: int, call: Call, seconds: float) -> float:
-    """Answers a second, with a few calls always under way."""
+    """Answers a second, with a few calls always under way. Raises RuntimeError unless each is a 2xx."""
+    done, taken = answers(port, call, seconds)
+    return done / taken
+
+
+def answers(port: int, call: Call, seconds: float) -> tuple[int, float]:
+    """How many answers came in about so many seconds, and how many it were exactly; as `rate` asks."""
     sockets = [connect(port) for _ in range(CONNECTIONS)]
     request = call.to_bytes()
     try:
@@ -57,10 +72,10 @@ def rate(port: int, call: Call, seconds: float) -> float:
         done, start = 0, time.perf_counter()
         while (now := time.perf_counter()) - start < seconds:
             for one in sockets:
-                _receive(one)
+                _answered(one, call)
                 one.sendall(request)
             done += CONNECTIONS
-        return done / (now - start)
+        return done, now - start
     finally:
         for one in sockets:
             one.close()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from benchmarks.calls import LIST, SEND
 from benchmarks.server import emulator
+from benchmarks.straight import straight
 from emulator.mailbox import find
 from emulator.operations import OPERATIONS
 from emulator.server.query import QueryReader
@@ -20,9 +21,8 @@ from emulator.wire import mail_values
 from emulator.wire.body import reader_of
 from emulator.wire.mail import ClientSendHtmlMessage
 
-_PATH = b"/apim/outlook/bench/v2/Mail"
-_QUERY = b"folderPath=Inbox&importance=Any&fetchOnlyUnread=True&includeAttachments=False&top=10"
-_SEND = orjson.dumps({"To": "other@example.com", "Subject": "Hello", "Body": "<p>Hello there.</p>"})
+_QUERY = LIST.path.partition("?")[2].encode()
+_BATCH = 200
 
 
 def layers() -> None:
@@ -37,7 +37,7 @@ def layers() -> None:
     shown = mail_values.batch(letters)
     where = {"folder_id": owner.inbox_id, "since": -find.EVER, "until": find.EVER, "top": 10, "skip": 0}
     statement = sql.LIST_MESSAGES["unread"]
-    draft = mail_values.draft_from_html(body.read(_SEND))
+    draft = mail_values.draft_from_html(body.read(SEND.body))
     print("Where the time of a request goes, in microseconds (the network and uvicorn come on top):")
     _show("route", lambda: routes.match("GET", ["bench", "v2", "Mail"]))
     _show("list: read the query", lambda: query.read(_QUERY, lambda name: None))
@@ -47,49 +47,16 @@ def layers() -> None:
     _show("list: the whole function", lambda: find.find(mailbox, **values))
     _show("list: records to shapes", lambda: mail_values.batch(letters))
     _show("list: shapes to JSON", lambda: orjson.dumps(shown))
-    _show("list: the whole app", _call(app, "GET", _QUERY, b""))
-    _show("send: read the body", lambda: mail_values.draft_from_html(body.read(_SEND)))
+    _show("list: the whole app", straight(app, LIST, _BATCH), _BATCH)
+    _show("send: read the body", lambda: mail_values.draft_from_html(body.read(SEND.body)))
     send = by_id["SendEmailV2"].run
     assert send is not None
     _show("send: the whole function", lambda: send(mailbox, draft))
-    _show("send: the whole app", _call(app, "POST", b"", _SEND))
+    _show("send: the whole app", straight(app, SEND, _BATCH), _BATCH)
 
 
-def _call(app: Any, method: str, query: bytes, body: bytes) -> Callable[[], Any]:
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": _PATH.decode(),
-        "raw_path": _PATH,
-        "query_string": query,
-        "headers": [(b"authorization", b"Bearer bench"), (b"content-length", b"%d" % len(body))],
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: Any) -> None:
-        pass
-
-    loop = asyncio.new_event_loop()
-
-    async def many() -> None:
-        for _ in range(_BATCH):
-            await app(dict(scope), receive, send)
-
-    def call() -> None:
-        loop.run_until_complete(many())
-
-    call.batch = _BATCH  # type: ignore[attr-defined]
-    return call
-
-
-_BATCH = 200
-
-
-def _show(name: str, call: Callable[[], Any]) -> None:
+def _show(name: str, call: Callable[[], Any], times: int = 1) -> None:
     """The best of several rounds: what the machine can do when nothing else disturbs it."""
-    times = getattr(call, "batch", 1)
     rounds = 7
     best = min(_round(call, max(1, 1000 // times)) for _ in range(rounds))
     print(f"  {name:28} {best / times * 1e6:7.1f}")

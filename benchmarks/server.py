@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -55,9 +56,13 @@ def mails(count: int) -> Iterator[SeedMail]:
         )
 
 
-def emulator(count: int) -> ASGIApp:
-    """The emulator with two mailboxes: `bench` holds `count` mails, `other` none."""
-    app = create_app(Settings(max_top=100_000))
+MANY_CALLS = 10**12
+"""A limit that counts and never refuses."""
+
+
+def emulator(count: int, **more: Any) -> ASGIApp:
+    """The emulator with two mailboxes: `bench` holds `count` mails, `other` none; `more` are settings."""
+    app = create_app(Settings(**{"max_top": 100_000, "max_calls": MANY_CALLS, **more}))
     sandboxes = app.state.sandboxes
     sandboxes.default.plant(
         Seed(address="bench@example.com", display_name="Bench", folders=(), mails=mails(count)), "bench"
@@ -65,6 +70,11 @@ def emulator(count: int) -> ASGIApp:
     sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
     sandboxes.refresh(sandboxes.default)
     return app
+
+
+def unwatched(count: int) -> ASGIApp:
+    """The same without limits and journal."""
+    return emulator(count, max_calls=0, max_concurrent=0, max_bytes_in_flight=0, journal_entries=0)
 
 
 WEEK = datetime(2026, 3, 2, tzinfo=UTC)
@@ -108,7 +118,7 @@ def cards(count: int) -> Iterator[Card]:
 
 def items(count: int, live_series: int = SERIES_IN_WEEK) -> ASGIApp:
     """The emulator with one mailbox of `count` events and as many contacts."""
-    app = create_app(Settings())
+    app = create_app(Settings(max_calls=MANY_CALLS))
     sandboxes = app.state.sandboxes
     seed = Seed(
         address="bench@example.com",
@@ -135,6 +145,7 @@ def main(kind: str, argument: str) -> None:
         os.sched_setaffinity(0, {0})
     kinds: dict[str, Callable[[], ASGIApp]] = {
         "emulator": lambda: emulator(int(argument)),
+        "unwatched": lambda: unwatched(int(argument)),
         "items": lambda: items(int(argument)),
         "live": lambda: items(int(argument), live_series=int(argument)),
         "bare": lambda: bare(sys.stdin.buffer.read()),

@@ -288,7 +288,7 @@ class StartedOver(Conflict):
     """The world a call waited in was reset or deleted."""
 
     def __init__(self) -> None:
-        super().__init__("The sandbox was reset or deleted while this call waited; nothing was done.")
+        super().__init__("The sandbox was reset or deleted while this call waited.")
 
 
 class BodyTooLarge(ConnectorError):

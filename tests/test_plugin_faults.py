@@ -93,7 +93,7 @@ def test_a_duplicated_send(outlook, outlook_faults, outlook_journal, outlook_out
 def test_nothing_is_forgotten_before_it_is_told(outlook, outlook_journal):
     send(outlook)
     with pytest.raises(AssertionError, match="Called 0 times, not at least once: operation='ReplyTo") as failed:
-        outlook_journal.assert_called(operation="ReplyTo_V3")
+        outlook_journal.assert_called(operation="ReplyToV3")
     assert "nearly: SendEmailV2" in str(failed.value)
     outlook_journal.clear()
     assert outlook_journal.count() == 0
@@ -128,7 +128,7 @@ def test_unused(outlook, outlook_faults):
 
 
 def test_missed(outlook, outlook_faults):
-    outlook_faults.add("throttled", name="reply", operation="ReplyTo_V3")
+    outlook_faults.add("throttled", name="reply", operation="ReplyToV3")
     outlook.mails()
 
 

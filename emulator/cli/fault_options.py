@@ -37,6 +37,7 @@ _EFFECT = {
     "delay": "delay",
     "delay_by": "delayBy",
     "break_": "break",
+    "names": "names",
 }
 """What each option about the effect is in an effect."""
 
@@ -98,6 +99,7 @@ def _effect(group: Any) -> None:
     group.add_argument(
         "--break", dest="break_", choices=("reset", "cut", "stall", "malformed"), help="keep the answer from arriving"
     )
+    group.add_argument("--names", metavar="PATTERN", help="which files `attachment-skipped` is about, as *.pdf")
 
 
 def plan_of(given: argparse.Namespace) -> dict[str, Any] | None:

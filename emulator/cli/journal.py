@@ -18,7 +18,7 @@ def _operation(entry: text.Row) -> Any:
 def _causes(entry: text.Row) -> Any:
     """Why an answer is what it is: one cause, or several."""
     causes = entry.get("causes", entry.get("cause"))
-    return [one["name"] for one in causes] if isinstance(causes, list) else causes
+    return [f"{one['kind']} {one['name']}" for one in causes] if isinstance(causes, list) else causes
 
 
 _COLUMNS: dict[str, Any] = {

@@ -18,10 +18,11 @@ _SECRETS = frozenset(
     {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"ocp-apim-subscription-key"}
 )
 _SECRET = rb"(?:sig|code|token|access_token|validationtoken)"
+# An address may stand in JSON, with its letters escaped, or be a value in the query of another one.
 _SIGNED = re.compile(
-    # As it is, where some clients write an ampersand in JSON as an escape; or percent-encoded within another address.
-    rb"(?i)((?:\b|\\u0026)" + _SECRET + rb"=)(?:(?!\\u0026|\\\")[^&\s\"'<>])+"
-    rb"|((?:\b|%26|%3F)" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>])+"
+    rb"(?i)((?:\b|(?<=\\u0026))" + _SECRET + rb"(?:=|\\u003D))"
+    rb"(?:[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
+    rb"|((?:\b|(?<=%26)|(?<=%3F))" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>\\])+"
 )
 
 
@@ -210,7 +211,7 @@ class Journal:
 
 def without_secrets(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     """Headers with what would let a reader act in the caller's name taken out; names are in lower case."""
-    return [(name, REDACTED if name in _SECRETS else value) for name, value in headers]
+    return [(header[0], REDACTED) if header[0] in _SECRETS else header for header in headers]
 
 
 def redacted(text: bytes) -> bytes:

@@ -59,7 +59,12 @@ def has_failed(entry: Exchanged) -> bool:
     """Whether a client would try again: throttled, a server's error, or no whole answer."""
     if entry.outcome not in (ANSWERED, UNDER_WAY):
         return True
-    return entry.status is not None and (entry.status >= 500 or entry.status in (408, 429))
+    return entry.status is not None and is_tried_again(entry.status)
+
+
+def is_tried_again(status: int) -> bool:
+    """Whether clients take a status for one that may be another the next time (documented for workflow engines)."""
+    return status >= 500 or status in (408, 429)
 
 
 def _rows(chain: list[Exchanged]) -> list[Retried]:

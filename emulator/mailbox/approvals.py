@@ -132,7 +132,7 @@ def _check(mailbox: Mailbox, inquiry: Inquiry) -> None:
     count, most = len(inquiry.options), mailbox.rules.max_options
     if not count:
         raise InvalidRequest("The property 'Message.Options' must name at least one option.")
-    if count > most:
+    if most and count > most:
         raise InvalidRequest(f"The property 'Message.Options' names {count} options; at most {most} are allowed.")
     for option in inquiry.options:
         if len(option) > _LONGEST_OPTION or not "".join(option.split()).isprintable():

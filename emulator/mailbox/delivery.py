@@ -91,16 +91,15 @@ def deliver(
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
     """Hold a mail to the connector's limits. Raises MessageTooLarge."""
     total = len(mail.body.encode()) + sum(len(one.content) for one in mail.attachments)
-    if total > mailbox.rules.max_mail_bytes:
-        raise MessageTooLarge(
-            f"The mail has {total} bytes of content; at most {mailbox.rules.max_mail_bytes} are allowed."
-        )
-    if mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
+    most, most_inline = mailbox.rules.max_mail_bytes, mailbox.rules.max_inline_image_bytes
+    if most and total > most:
+        raise MessageTooLarge(f"The mail has {total} bytes of content; at most {most} are allowed.")
+    if most_inline and mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
         for image in _DATA_URI.finditer(body):
-            if (size := len(image[1])) > mailbox.rules.max_inline_image_bytes:
+            if (size := len(image[1])) > most_inline:
                 raise MessageTooLarge(
                     f"An inline image in 'Body' has {size} bytes after base64 encoding; at most"
-                    f" {mailbox.rules.max_inline_image_bytes} are allowed."
+                    f" {most_inline} are allowed."
                 )
 
 

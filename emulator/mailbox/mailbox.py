@@ -15,8 +15,9 @@ from emulator.store.records import Owner
 class Rules:
     """The limits a mailbox lives under, and habits of the service that differ from place to place; sizes are in bytes.
 
-    `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives new events ids of the old style. Links in
-    mails need `sandbox`, the name of the world, and `public_url`, where others reach it; empty: where the caller does.
+    Of bytes and options 0 allows any number. `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives
+    new events ids of the old style. Links in mails need `sandbox`, the name of the world, and `public_url`, where
+    others reach it; empty: where the caller does.
     `hides` tells by its name which attachment is not shown.
     """
 

@@ -234,8 +234,9 @@ def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
 
 
 def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
+    most = mailbox.rules.max_mail_bytes
     files = files_of(mailbox, message.content_id) if message.has_files else ()
-    return len(message.body.encode()) + sum(one.size for one in files) > mailbox.rules.max_mail_bytes
+    return most > 0 and len(message.body.encode()) + sum(one.size for one in files) > most
 
 
 def _is_broken(mailbox: Mailbox, message: Message) -> bool:

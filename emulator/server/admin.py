@@ -32,6 +32,8 @@ from emulator.server import admin_callbacks as callbacks
 from emulator.server import admin_clock as clock
 from emulator.server import admin_faults as faults
 from emulator.server import admin_items as items
+from emulator.server import admin_journal as journal
+from emulator.server import admin_limits as limits
 from emulator.server import admin_questions as questions
 from emulator.server import admin_shapes as shapes
 from emulator.server import admin_snapshots as snapshots
@@ -75,6 +77,8 @@ ADMIN = (
     *clock.ROWS,
     *snapshots.ROWS,
     *faults.ROWS,
+    *limits.ROWS,
+    *journal.ROWS,
     Verb(
         id="ListOperations",
         method="GET",

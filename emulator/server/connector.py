@@ -112,6 +112,7 @@ class Connector:
             self._find(exchange, segments)
         except ConnectorError as error:
             exchange.refusal = error
+        exchange.arrived = exchange.world.clock.now()
         return await self._handler(exchange)
 
     def _rendered_by(self, handler: Handler) -> Handler:

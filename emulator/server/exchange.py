@@ -81,9 +81,10 @@ class Request:
 class Exchange(Request):
     """A request to the connector and what is known of it, filled in as it is routed. Lives as long as the request.
 
-    Row, connection id and the `world` that counts and judges the call are known before the handlers; the sandbox, its
-    `owner` and `now` (its clock, read once, in microseconds since 1970) only when the row runs. A `refusal` is why
-    there is nothing to run; then what comes after the step that refused stays None.
+    Row, connection id, the `world` that counts and judges the call and when it `arrived` there are known before the
+    handlers; the sandbox, its `owner` and `now` only when the row runs. Both instants are of the sandbox's clock, in
+    microseconds since 1970. A `refusal` is why there is nothing to run; then what comes after the step that refused
+    stays None.
 
     `changes` are members of the mailbox's rules that differ for this call, `entry` is what the journal has of it.
     `is_done` says that the operation ran through, whatever becomes of its answer; `leaving` is called, last one first,
@@ -92,6 +93,7 @@ class Exchange(Request):
 
     __slots__ = (
         "_render",
+        "arrived",
         "changes",
         "connection_id",
         "entry",
@@ -113,6 +115,7 @@ class Exchange(Request):
     refusal: ConnectorError | None
     path_values: list[str]
     connection_id: str | None
+    arrived: int
     now: int | None
 
     def __init__(

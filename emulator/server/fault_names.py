@@ -35,7 +35,9 @@ _THROTTLING = f"{_LEARN}#throttling-limits"
 _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"
 """What the connector's page leaves out is known from public reports; how to cope with it is described here."""
 
-_READING_MAIL = frozenset({"GetEmails", "GetEmail", "OnNewEmail", "OnFlaggedEmail", "OnNewMentionMeEmail"})
+_READING_MAIL = frozenset(
+    {"GetEmails", "GetEmail", "GetAttachment", "OnNewEmail", "OnFlaggedEmail", "OnNewMentionMeEmail"}
+)
 _WITH_IMAGES = frozenset({"SendEmail", "ReplyTo", "SendApprovalMail", "SendMailWithOptions"})
 _CHANGING_EVENTS = frozenset({"CalendarPatchItem", "CalendarDeleteItem"})
 _LATEST = 60 * 60 * 1_000_000

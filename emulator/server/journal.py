@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from urllib.parse import unquote
 
 from emulator.conduct.journal import Exchanged, without_secrets
+from emulator.conduct.retries import is_tried_again
+from emulator.errors import ConnectorError
 from emulator.operations.operation import Scope
 from emulator.server.exchange import Answer, Exchange, Handler
 
@@ -31,14 +34,22 @@ def journaling(handler: Handler) -> Handler:
         if not journal.cap:
             return await handler(exchange)
         begun = time.perf_counter_ns()
-        entry = exchange.entry = journal.open(exchange.world.clock.now(), time.time_ns() // 1000)
+        entry = exchange.entry = journal.open(exchange.arrived, time.time_ns() // 1000)
         _note_request(entry, exchange)
         answer = await handler(exchange)
+        await _read_what_failed(exchange, answer)
         _note_answer(entry, exchange, answer, journal.body_bytes)
         exchange.leaving.append(lambda how: journal.close(entry, time.perf_counter_ns() - begun, how))
         return answer
 
     return handle
+
+
+async def _read_what_failed(exchange: Exchange, answer: Answer) -> None:
+    """Know the body of a call that failed unread: without it, nobody could tell that a later one repeats it."""
+    if answer.breaks is not None or is_tried_again(answer.status):
+        with suppress(ConnectorError):
+            await exchange.body(exchange.world.settings.max_body_bytes)
 
 
 def _note_request(entry: Exchanged, exchange: Exchange) -> None:

@@ -32,9 +32,8 @@ def limiting(longest_body: int) -> Wrapper:
 async def _limited(handler: Handler, exchange: Exchange, longest_body: int) -> Answer:
     if exchange.connection_id is None:
         return await handler(exchange)
-    world = exchange.world
-    now = world.clock.now()
-    lease = world.conduct.limiter.enter(exchange.connection_id, now)
+    now = exchange.arrived
+    lease = exchange.world.conduct.limiter.enter(exchange.connection_id, now)
     exchange.leaving.append(lambda how: lease.release())
     # A body that does not say how long it is counts when it is there.
     announced = min(exchange.announced, longest_body) if exchange.refusal is None else 0

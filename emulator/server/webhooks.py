@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -270,12 +271,31 @@ class Courier:
         except InvalidRequest as error:
             callbacks.refuse(sandbox.db, callback, error.message)
         else:
-            callbacks.begin(sandbox.db, callback, sandbox.clock.now())
+            begun = sandbox.clock.now()
+            callbacks.begin(sandbox.db, callback, begun)
             outcome = await calling.post(callback.url, callback.body, callbacks.headers_of(callback), self._timeout)
             if self._is_over or sandbox.db.generation != generation:
                 return
             callbacks.record(sandbox.db, callback, sandbox.clock.now(), *outcome)
+            self._tell(callback, begun, outcome)
         self._wrote()
+
+    def _tell(self, callback: Callback, begun: int, outcome: calling.Outcome) -> None:
+        """Note an attempt in the journal, if the sandbox keeps one."""
+        journal = self._sandbox.conduct.journal
+        if journal.cap:
+            journal.deliver(
+                begun,
+                time.time_ns() // 1000,
+                callback=callback.id,
+                purpose=callback.kind,
+                reference=callback.reference,
+                url=callback.url,
+                number=callback.attempts + 1,
+                body=callback.body,
+                status=outcome.status,
+                error=outcome.error,
+            )
 
     def _opened(self, mailbox_id: int) -> Mailbox:
         row = self._sandbox.db.one(sql.MAILBOX, {"id": mailbox_id})

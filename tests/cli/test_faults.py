@@ -148,11 +148,18 @@ def test_add_an_effect_of_ones_own(stub: Stub, say: Callable[..., Any]) -> None:
     assert [{"effect": effect}] == made["faults"]
 
 
+def test_add_a_fault_about_files(stub: Stub, say: Callable[..., Any]) -> None:
+    """Which files are left out is part of the effect."""
+    made = plan(stub, say, "attachment-skipped", "--names", "*.pdf")
+
+    assert [{"effect": {"fault": "attachment-skipped", "names": "*.pdf"}}] == made["faults"]
+
+
 def test_add_a_sequence(stub: Stub, say: Callable[..., Any]) -> None:
     """A sequence is faults by name, statuses, and calls that work."""
-    made = plan(stub, say, "--sequence", "timeout-504-before, 503,work", "--times", "3")
+    made = plan(stub, say, "--sequence", "timeout-504-before, 503,work", "--after", "3")
 
-    assert [{"when": {"times": 3}, "sequence": ["timeout-504-before", {"status": 503}, "work"]}] == made["faults"]
+    assert [{"when": {"after": 3}, "sequence": ["timeout-504-before", {"status": 503}, "work"]}] == made["faults"]
 
 
 def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
     stub.answer = {"value": [{**ENTRIES[0], "causes": causes}, delivery], "total": 2, "dropped": 0}
     lines = say("journal", "--url", stub.url)[1].splitlines()
 
-    assert lines[1].endswith("504     first, calls")
+    assert lines[1].endswith("504     fault first, limit calls")
     assert ["3", "T3", "delivery", "-", "http://h/hook", "200", "-"] == lines[2].split()
 
 

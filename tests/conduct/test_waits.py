@@ -308,11 +308,11 @@ def test_end_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
 
 
 def test_started_over_says_so() -> None:
-    """What a call is told is a conflict that says that nothing was done."""
+    """What a call is told is a conflict that says what became of its sandbox."""
     error = StartedOver()
 
     assert 409 == error.status
-    assert "The sandbox was reset or deleted while this call waited; nothing was done." == error.message
+    assert "The sandbox was reset or deleted while this call waited." == error.message
 
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 30, 600])

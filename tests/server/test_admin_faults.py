@@ -130,7 +130,7 @@ def test_a_rule(world, alice) -> None:
         "name": "first",
         "optional": True,
         "match": {"connection": alice.id, "operation": ["SendEmailV2"], "query": {}, "body": {"Subject": "Hi*"}},
-        "when": {"nth": [1, 3], "from": "0s", "until": "2026-12-31T00:00:00Z"},
+        "when": {"nth": [1, 3], "from": "0s", "until": "2999-12-31T00:00:00Z"},
         "effect": {"status": 503, "shape": "gateway", "headers": {"X-A": "b"}, "retryAfter": 4},
     }
     (made,) = arm(world, rule)
@@ -574,46 +574,79 @@ VALUES = st.recursive(
 )
 
 
-def members(**named: Any) -> Any:
-    """Objects with some of these members, each often of the right kind and sometimes of any."""
-    return st.fixed_dictionaries({}, optional={name: value | VALUES for name, value in named.items()})
+def some(**named: Any) -> Any:
+    """Objects with some of these members."""
+    return st.fixed_dictionaries({}, optional=named)
 
 
-EFFECTS = WORDS | members(
-    fault=WORDS,
-    status=st.sampled_from([199, 200, 204, 304, 429, 503, 599]),
-    shape=WORDS,
-    message=st.text(max_size=5),
-    code=WORDS,
-    body=VALUES,
-    headers=st.dictionaries(st.text(max_size=5) | st.just("x-a"), st.text(max_size=5), max_size=2),
-    retryAfter=st.integers(-1, 90_000),
-    phase=WORDS,
-    delay=WORDS,
-    delayBy=WORDS,
-    names=WORDS,
-    **{"break": WORDS},
+@st.composite
+def spoiled(draw: st.DrawFn, sound: Any) -> Any:
+    """What has one thing in it, somewhere, that is anything at all."""
+    whole = place = draw(sound)
+    while isinstance(place, dict | list) and place:
+        key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 3)):
+            place = place[key]
+            continue
+        place[key] = draw(VALUES)
+        break
+    return whole
+
+
+DELAYS = st.sampled_from(["0s", "1h", "PT0.000001S", "P9999999W", "30"])
+MOMENTS = DELAYS | st.sampled_from(["2026-03-02T10:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01", "2020-01-01"])
+STATUSES = st.sampled_from([199, 200, 204, 304, 429, 503, 599, 600])
+PHASES = st.sampled_from(["before", "after"])
+HEADERS = st.dictionaries(st.sampled_from(["x-a", "Retry-After", "Connection", ""]) | st.text(), st.text(), max_size=2)
+TIMING = {"delay": DELAYS, "delayBy": st.sampled_from(["clock", "real"])}
+RETRY = st.integers(-1, 90_000)
+EFFECTS = (
+    st.sampled_from([*NAMED, "work", "gremlins"])
+    | st.fixed_dictionaries({"fault": st.sampled_from([*NAMED])}, optional={"retryAfter": RETRY, **TIMING})
+    | st.fixed_dictionaries(
+        {"status": STATUSES},
+        optional={
+            "shape": st.sampled_from(["connector", "gateway", "wrapped", "bare"]),
+            "message": st.text(),
+            "code": st.text(),
+            "phase": PHASES,
+        },
+    )
+    | st.fixed_dictionaries({"status": STATUSES}, optional={"body": VALUES, "headers": HEADERS, "retryAfter": RETRY})
+    | some(
+        headers=HEADERS, phase=PHASES, **TIMING, **{"break": st.sampled_from(["reset", "cut", "stall", "malformed"])}
+    )
 )
-PATTERNS = st.dictionaries(NAMES | WORDS | st.just("top"), SCALARS, max_size=2)
-RULES = members(
-    name=st.text(max_size=5) | WORDS,
-    optional=st.booleans(),
-    match=members(
-        connection=WORDS, operation=WORDS, family=WORDS, method=WORDS, path=WORDS, query=PATTERNS, body=PATTERNS
-    ),
-    when=members(
-        nth=st.integers(0, 3),
-        after=st.integers(0, 3),
-        times=st.integers(0, 3),
-        probability=st.floats(0, 1),
-        seed=st.integers(),
-        until=WORDS,
-        **{"from": WORDS},
-    ),
-    effect=EFFECTS,
-    sequence=st.lists(EFFECTS, max_size=3),
+PATTERNS = st.dictionaries(
+    st.sampled_from(["top", "folderPath", "Subject", "To", "Message.To", "x"]), SCALARS, max_size=2
 )
-PLANS = VALUES | members(header=st.text(max_size=5) | WORDS, faults=st.lists(RULES, min_size=1, max_size=3))
+CALLS = some(
+    operation=st.sampled_from(["SendEmailV2", "getemails", "Nothing", [], ["GetEmailsV2", "ReplyToV3"]]),
+    method=st.sampled_from(["GET", "post", "BREW"]),
+) | some(
+    family=st.sampled_from(["SendEmail", "OnNewEmail", "x"]),
+    path=st.sampled_from(["/v2/*", "*", "/v2/Mail", "/nothing", ""]) | st.text(),
+    query=PATTERNS,
+    body=PATTERNS,
+)
+TURNS = (
+    some(nth=st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2), probability=st.floats(0, 1))
+    | some(after=st.integers(-1, 3), times=st.integers(), probability=st.floats(0, 1), seed=st.integers())
+    | some(until=MOMENTS, **{"from": MOMENTS})
+)
+ABOUT = {
+    "name": st.sampled_from(["kept", "a", "b c"]) | st.text(),
+    "optional": st.booleans(),
+    "match": CALLS,
+    "when": TURNS,
+}
+RULES = st.fixed_dictionaries({"effect": EFFECTS}, optional=ABOUT) | st.fixed_dictionaries(
+    {"sequence": st.lists(EFFECTS, max_size=3)}, optional=ABOUT
+)
+SOUND = st.fixed_dictionaries(
+    {"faults": st.lists(RULES, min_size=1, max_size=2)}, optional={"header": st.sampled_from(["t-1", "a b"])}
+)
+PLANS = SOUND | spoiled(SOUND) | VALUES
 
 
 @fixed(300)

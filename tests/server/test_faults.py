@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -363,8 +364,8 @@ def test_certainty(world, alice) -> None:
 @pytest.mark.parametrize("instants", [False, True])
 def test_a_window_of_time(world, alice, instants: bool) -> None:
     """A rule begins at its first instant and is over at its last, by the sandbox's clock; other calls do not count."""
-    assert world.admin.post("/clock", json={"freeze": True, "set": "2026-03-02T09:00:00Z"}).is_success
-    window = ("2026-03-02T09:10:00Z", "2026-03-02T09:20:00Z") if instants else ("PT10M", "20m")
+    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    window = [(now + timedelta(minutes=one)).isoformat() for one in (10, 20)] if instants else ["PT10M", "20m"]
     arm(world, {"name": "it", "when": dict(zip(("from", "until"), window, strict=True)), "effect": {"status": 599}})
     found = [status(alice)]
     for step in ("9m59s", "1s", "9m59s", "1s"):
@@ -525,9 +526,10 @@ def test_a_delay_by_the_clock_over_sockets(world, alice, bob) -> None:
 
 def test_a_delay_in_real_time(world, alice) -> None:
     """It passes while the sandbox's clock stands still."""
+    date = alice.http.get("/v2/Mail").headers["date"]
     answer = strike(world, alice, status=503, delay="PT0.001S", delayBy="real")
 
-    assert (503, "Mon, 02 Mar 2026 09:00:00 GMT") == (answer.status_code, answer.headers["date"])
+    assert (503, date) == (answer.status_code, answer.headers["date"])
 
 
 @pytest.mark.parametrize("by", ["clock", "real"])
@@ -547,7 +549,7 @@ def test_a_reset_ends_a_call_that_waits(app, by: str, effect: dict[str, Any]) ->
             return answer, [sent, (await http.get(f"{DEFAULT}/faults")).json()["value"]]
 
     answer, left = asyncio.run(story())
-    text = "The sandbox was reset or deleted while this call waited; nothing was done."
+    text = "The sandbox was reset or deleted while this call waited."
 
     assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, said(answer.json()), left)
 

@@ -228,14 +228,6 @@ def items_still_readable(app: Starlette) -> None:
         assert send(app, "GET", f"{ROOT}/sandboxes/default/connections/alice/{path}".encode()).status == 200
 
 
-def fault(app: Starlette) -> str:
-    """The name of a fault rule that is armed, and that no call of this module meets."""
-    body = {"faults": [{"effect": "encrypted-reply"}]}
-    armed = send(app, "POST", f"{ROOT}/sandboxes/default/faults".encode(), body=json.dumps(body).encode())
-    name: str = armed.json()["value"][0]["name"]
-    return name
-
-
 @pytest.fixture(scope="module")
 def app() -> Iterator[Starlette]:
     yield from running()
@@ -312,6 +304,9 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     def check(case: Any) -> None:
         _hasten(case)
         seen.add(answered(app, case, ROOT))
+        # What was armed must not strike the calls that come next.
+        app.state.sandboxes.default.conduct.faults.clear()
+        _lift_limits(app, case)
         there = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
         there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
         if "/triggerConfigs/" in verb.path:
@@ -322,6 +317,8 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
             there["fault"] = fault(app)
         _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
+        app.state.sandboxes.default.conduct.faults.clear()
+        _lift_limits(app, case)
 
     check()
     assert seen & {verb.status, 409} or verb.accepts or verb.accepts_type
@@ -329,10 +326,24 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
     items_still_readable(app)
 
 
+def fault(app: Starlette) -> str:
+    """The name of a fault rule that is there, and acts on nobody's calls."""
+    plan = {"header": "nobody", "faults": [{"name": "fuzz", "effect": "throttled"}]}
+    answer = send(app, "POST", f"{ROOT}/sandboxes/default/faults".encode(), body=json.dumps(plan).encode())
+    assert answer.status == 201, answer
+    return "fuzz"
+
+
 def _hasten(case: Any) -> None:
     """Let a request that waits give up at once."""
     if case.path.endswith("/wait") and isinstance(case.body, dict):
         case.body["timeoutSeconds"] = 0
+
+
+def _lift_limits(app: Starlette, case: Any) -> None:
+    """What a request has limited must not hold up those that follow."""
+    if case.path.endswith("/limits"):
+        app.state.sandboxes.reset("default")
 
 
 def _aim(case: Any, known: dict[str, str]) -> None:

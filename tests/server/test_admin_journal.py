@@ -1,0 +1,412 @@
+"""The journal over HTTP: listed, queried with near misses, counted, capped, cleared, and what it says of retries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Connection, World
+
+MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
+POKE = "/MailSubscriptionPoke/$subscriptions"
+
+
+def listed(world: World, **query: Any) -> list[int]:
+    """The ids that a list has."""
+    answer = world.admin.get("/journal", params=query)
+    assert answer.status_code == 200, answer.text
+    return [one["id"] for one in answer.json()["value"]]
+
+
+def asked(world: World, **query: Any) -> dict[str, Any]:
+    answer = world.admin.post("/journal/query", json=query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def fitting(world: World, **query: Any) -> list[int]:
+    """The ids of the entries that fit a query."""
+    found = asked(world, **query)
+    assert found["count"] == len(found["value"])
+    return [one["id"] for one in found["value"]]
+
+
+def retries(world: World) -> dict[str, Any]:
+    report: dict[str, Any] = world.admin.get("/journal/retries").json()
+    return report
+
+
+def send(connection: Connection, **headers: str) -> int:
+    status: int = connection.http.post("/v2/Mail", json=MAIL, headers=headers).status_code
+    return status
+
+
+def arm(world: World, *rules: dict[str, Any]) -> None:
+    assert world.admin.post("/faults", json={"faults": [*rules]}).status_code == 201
+
+
+@pytest.fixture
+def story(world, alice, bob, listener) -> World:
+    """Alice subscribes, Bob sends her a mail, she is told; he is refused another, reads his own, and is told 503."""
+    arm(world, {"name": "busy", "match": {"operation": "GetEmails"}, "effect": {"status": 503}})
+    names = {"x-ms-workflow-name": "orders", "x-ms-workflow-run-id": "run-1", "x-ms-client-request-id": "c-1"}
+    alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook"})
+    bob.post("/v2/Mail", {**MAIL, "To": alice.address, "Attachments": [{"Name": "a.txt", "ContentBytes": "YQ=="}]})
+    world.advance()
+    bob.http.post("/v2/Mail", json={**MAIL, "To": ""}, headers=names)
+    bob.http.get("/v2/Mail", params={"top": 5, "folderPath": "Inbox"})
+    bob.http.get("/Mail")
+    return world
+
+
+# Listing
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6]),
+        ({"kind": "delivery"}, [3]),
+        ({"kind": "exchange", "status": 200}, [2, 5]),
+        ({"status": 503}, [6]),
+        ({"operation": "sendemailV2"}, [2, 4]),
+        ({"operation": "GetEmails", "status": 200}, []),
+        ({"limit": 2}, [5, 6]),
+        ({"after": 2}, [3, 4, 5, 6]),
+        ({"after": 2, "limit": 2}, [3, 4]),
+        ({"after": 0, "limit": 1}, [1]),
+        ({"after": 99}, []),
+        ({"limit": 1000, "kind": "", "status": ""}, [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_a_list(story, query: Any, ids: list[int]) -> None:
+    """Oldest first: of all that fit the newest, or with `after` those that follow."""
+    assert ids == listed(story, **query)
+
+
+def test_a_list_of_a_connection(story, alice, bob) -> None:
+    """Each connection's own exchanges; a delivery is nobody's."""
+    assert [[1], [2, 4, 5, 6], []] == [
+        listed(story, connection=one) for one in (alice.id, bob.id, f"{story.name}-nobody")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({"operation": "SendMailV2"}, "There is no operation 'SendMailV2'. Did you mean SendEmailV2"),
+        ({"kind": "mail"}, "'kind' must be one of exchange, delivery, not 'mail'."),
+        ({"kind": "delivery", "operation": "SendEmail"}, "'operation' says nothing about the kind 'delivery'."),
+        ({"status": 99}, "'status' must be from 100 to 599, not 99."),
+        ({"status": "teapot"}, "The query parameter 'status' must be an integer, not 'teapot'."),
+        ({"after": -1}, "'after' must be the id of an entry, not -1."),
+        ({"after": "x"}, "The query parameter 'after' must be an integer, not 'x'."),
+        ({"limit": 0}, "'limit' must be from 1 to 1000, not 0."),
+        ({"limit": 1001}, "'limit' must be from 1 to 1000, not 1001."),
+    ],
+)
+def test_a_refused_list(world, query: Any, reason: str) -> None:
+    """A filter that can fit nothing is refused with what it may be."""
+    answer = world.admin.get("/journal", params=query)
+
+    assert 400 == answer.status_code
+    assert reason in answer.json()["message"]
+
+
+# Querying
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6]),
+        ({"operation": "SendEmailV2", "status": 200}, [2]),
+        ({"operation": ["GetEmails", "getemailsv2"]}, [5, 6]),
+        ({"family": "sendemail"}, [2, 4]),
+        ({"method": "get"}, [5, 6]),
+        ({"path": "/v2/mail"}, [2, 4, 5]),
+        ({"path": "*mail*"}, [1, 2, 4, 5, 6]),
+        ({"query": {"TOP": 5, "folderPath": "inb*"}}, [5]),
+        ({"query": {"top": 6}}, []),
+        ({"body": {"subject": "S"}}, [2, 4]),
+        ({"body": {"Attachments.Name": "*.txt"}}, [2]),
+        ({"body": {"To": ""}}, [4]),
+        ({"status": [503, 400]}, [4, 6]),
+        ({"cause": "busy"}, [6]),
+        ({"cause": "refusal"}, [4]),
+        ({"cause": "*"}, [4, 6]),
+        ({"effected": True}, [1, 2]),
+        ({"effected": False, "method": "POST"}, [4]),
+        ({"outcome": "answered"}, [1, 2, 4, 5, 6]),
+        ({"outcome": "reset"}, []),
+        ({"workflowName": "ORD*"}, [4]),
+        ({"workflowRun": "run-1"}, [4]),
+        ({"workflow_run": "run-1", "client_request_id": "c-1"}, [4]),
+        ({"workflowOperation": "*"}, []),
+        ({"kind": "delivery"}, [3]),
+        ({"purpose": "poke", "url": "http://127.0.0.1*/hook"}, [3]),
+        ({"url": "*/other"}, []),
+        ({"reference": "*"}, [3]),
+        ({"after": 4, "status": 200}, [5]),
+        ({"connection": None, "operation": None}, [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_a_query(story, query: Any, ids: list[int]) -> None:
+    """Every member that is given must fit; texts are patterns, case does not count, and null asks nothing."""
+    assert ids == fitting(story, **query)
+
+
+def test_a_query_shows_some_of_many(story) -> None:
+    """All that fit are counted, the newest shown; with `after` those that follow."""
+    newest, next_ones = asked(story, limit=2), asked(story, after=1, limit=2)
+
+    assert (6, [5, 6]) == (newest["count"], [one["id"] for one in newest["value"]])
+    assert (5, [2, 3]) == (next_ones["count"], [one["id"] for one in next_ones["value"]])
+
+
+def test_near_misses(story, alice, bob) -> None:
+    """What does not fit is told with what differs: the fewest members first, then the newest."""
+    found = asked(story, connection=bob.id, operation="SendEmailV2", status=503)
+    misses = [(one["id"], one["differs"]) for one in found["nearMisses"]]
+
+    assert (0, []) == (found["count"], found["value"])
+    assert [
+        (6, ["operation"]),
+        (4, ["status"]),
+        (2, ["status"]),
+        (5, ["operation", "status"]),
+        (1, ["connection", "operation", "status"]),
+    ] == misses
+    assert "GetEmails" == found["nearMisses"][0]["operation"]
+
+
+def test_near_misses_name_members(story) -> None:
+    """Of queries and bodies it is the single member that is named; a delivery only differs in what it has."""
+    found = asked(story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none")
+    (delivery,) = asked(story, url="*/other", status=200)["nearMisses"]
+
+    assert ["query.top", "body.Body", "workflowRun"] == found["nearMisses"][1]["differs"]
+    assert (3, ["url"]) == (delivery["id"], delivery["differs"])
+
+
+def test_near_misses_where_something_fits(story) -> None:
+    """They are there as well where something fits, since it may be too little of it; ten at most."""
+    found = asked(story, operation="SendEmailV2", status=200)
+
+    assert (1, [5, 4, 6, 1]) == (found["count"], [one["id"] for one in found["nearMisses"]])
+
+
+def test_ten_near_misses_at_most(world, alice) -> None:
+    """Of many that miss by as much the newest ten are told."""
+    for _ in range(12):
+        alice.http.get("/testconnection")
+
+    misses = asked(world, status=404)["nearMisses"]
+    assert [*range(12, 2, -1)] == [one["id"] for one in misses]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({"operation": "SendMailV2"}, "There is no operation 'SendMailV2'. Did you mean SendEmailV2"),
+        ({"operation": ["SendEmailV2", "Nothing"]}, "There is no operation 'Nothing'."),
+        ({"operation": []}, "'operation' names none."),
+        ({"family": "SendMail"}, "There is no family of operations 'SendMail'. Did you mean SendEmail"),
+        ({"status": []}, "'status' names none."),
+        ({"status": [200, 600]}, "'status' must be from 100 to 599, not 600."),
+        ({"status": "many"}, "'status[0]' is invalid"),
+        ({"kind": "poke"}, "'kind' must be one of exchange, delivery, not 'poke'."),
+        ({"kind": "exchange", "url": "x"}, "'url' says nothing about the kind 'exchange'."),
+        ({"kind": "delivery", "cause": "x"}, "'cause' says nothing about the kind 'delivery'."),
+        ({"operation": "SendEmail", "url": "x"}, "No kind of entry has both 'url' and 'operation'."),
+        ({"body": {"Subject": ["s"]}}, "'body.Subject' must be a text, a number or a boolean."),
+        ({"query": {"top": None}}, "'query.top' must be a text, a number or a boolean."),
+        ({"query": "top=1"}, "'query' is invalid"),
+        ({"effected": "perhaps"}, "'effected' is invalid"),
+        ({"after": -5}, "'after' must be the id of an entry, not -5."),
+        ({"limit": 0}, "'limit' must be from 1 to 1000, not 0."),
+        ({"subject": "s"}, "has no member 'subject'. It may have: kind, connection, operation,"),
+    ],
+)
+def test_a_refused_query(world, query: Any, reason: str) -> None:
+    """A query that can fit nothing, or asks for what no entry has, is refused with the reason."""
+    answer = world.admin.post("/journal/query", json=query)
+
+    assert 400 == answer.status_code
+    assert reason in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/query"), ("GET", "/counts"), ("GET", "/retries")],
+)
+def test_no_such_sandbox(server, method: str, path: str) -> None:
+    """A sandbox that is not there has no journal."""
+    answer = server.http.request(method, f"/_emulator/api/sandboxes/nowhere/journal{path}", content=b"{}")
+
+    assert (404, True) == (answer.status_code, "No sandbox 'nowhere' exists." in answer.json()["message"])
+
+
+# Counting, capping and clearing
+
+
+def test_counts(story) -> None:
+    """Exchanges are counted by operation, status and cause, deliveries in all."""
+    assert {
+        "exchanges": 5,
+        "deliveries": 1,
+        "byOperation": {"CreateOnNewEmailPokeSubscription": 1, "SendEmailV2": 2, "GetEmailsV2": 1, "GetEmails": 1},
+        "byStatus": {"201": 1, "200": 2, "400": 1, "503": 1},
+        "byCause": {"refusal InvalidRecipients": 1, "fault busy": 1},
+    } == story.admin.get("/journal/counts").json()
+
+
+def test_counts_outlive_entries(world, alice) -> None:
+    """What had to make room is still counted, and so are answers that did not arrive and paths that are none."""
+    world.admin.patch("/journal", json={"cap": 1})
+    arm(world, {"effect": {"break": "cut", "status": 500}, "when": {"nth": 1}})
+    with pytest.raises(Exception, match="closed connection"):
+        alice.http.get("/testconnection")
+    for _ in range(2):
+        alice.http.get("/testconnection")
+    counts = world.admin.get("/journal/counts").json()
+
+    assert (3, {"TestConnection": 3}) == (counts["exchanges"], counts["byOperation"])
+    assert ({"cut": 1, "200": 2}, [3]) == (counts["byStatus"], listed(world))
+
+
+@pytest.mark.parametrize(
+    ("caps", "facts"),
+    [
+        ({"cap": 5}, {"cap": 5, "bodyBytes": 65536}),
+        ({"bodyBytes": 0}, {"cap": 2000, "bodyBytes": 0}),
+        ({"cap": 0, "body_bytes": 9}, {"cap": 0, "bodyBytes": 9}),
+        ({"cap": None}, {"cap": 2000, "bodyBytes": 65536}),
+    ],
+)
+def test_cap(world, caps: Any, facts: Any) -> None:
+    """What is named changes, what is null or left out stays."""
+    answer = world.admin.patch("/journal", json=caps)
+
+    assert (200, facts) == (answer.status_code, answer.json())
+
+
+def test_a_lower_cap_keeps_the_newest(story) -> None:
+    """Entries that there is no room for any more go, the oldest first."""
+    story.admin.patch("/journal", json={"cap": 2})
+
+    assert [5, 6] == listed(story)
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"cap": -1}, "'cap' is invalid: must be a whole number from 0 to 100000, not -1."),
+        ({"cap": 100_001}, "'cap' is invalid: must be a whole number from 0 to 100000, not 100001."),
+        ({"cap": "5"}, "'cap' is invalid: must be a whole number from 0 to 100000, not \"5\"."),
+        ({"cap": 5, "bodyBytes": 1.5}, "'bodyBytes' is invalid: must be a whole number from 0 to 104857600, not 1.5."),
+        ({"cap": 5, "bodies": 1}, "has no member 'bodies'. It may have: cap, bodyBytes."),
+    ],
+)
+def test_a_refused_cap(world, caps: Any, reason: str) -> None:
+    """A number that is none or out of bounds is refused, and nothing changes."""
+    answer = world.admin.patch("/journal", json=caps)
+
+    assert 400 == answer.status_code
+    assert reason in answer.json()["message"]
+    assert {"cap": 2000, "bodyBytes": 65536} == world.admin.patch("/journal", json={}).json()
+
+
+def test_clear(story, alice) -> None:
+    """Everything is forgotten, counts too; ids go on, so that none comes twice."""
+    answer = story.admin.delete("/journal")
+    empty = story.admin.get("/journal").json()
+    counts = story.admin.get("/journal/counts").json()
+    alice.http.get("/testconnection")
+
+    assert (204, b"") == (answer.status_code, answer.content)
+    assert {"value": [], "total": 0, "dropped": 0} == empty
+    assert {"exchanges": 0, "deliveries": 0, "byOperation": {}, "byStatus": {}, "byCause": {}} == counts
+    assert [7] == listed(story)
+
+
+# Retries
+
+
+def test_a_duplicated_send(world, alice) -> None:
+    """A send that was done and answered 504, and sent again, is told with both attempts as duplicated."""
+    arm(world, {"effect": "timeout-504-after", "when": {"nth": 1}})
+    send(alice)
+    world.advance("2.5s")
+    send(alice)
+    report = retries(world)
+    (row,) = report["value"]
+    failed = asked(world, status=504)["value"][0]
+
+    assert 1 == report["duplicatedSends"]
+    assert row.pop("realWaitedSeconds") >= 0
+    assert {
+        "operation": "SendEmailV2",
+        "connection": alice.id,
+        "status": 504,
+        "outcome": "answered",
+        "at": failed["at"],
+        "cameBack": True,
+        "waitedSeconds": 2.5,
+        "askedSeconds": None,
+        "waitedAsAsked": None,
+        "timesEffected": 2,
+        "duplicated": True,
+        "entries": [1, 2],
+    } == row
+
+
+@pytest.mark.parametrize(("waited", "as_asked"), [("59s", False), ("60s", True)])
+def test_whether_a_client_waited(world, alice, waited: str, as_asked: bool) -> None:
+    """Of a throttled call it is told how long its client was asked to wait, and whether it did."""
+    arm(world, {"effect": "throttled", "when": {"nth": 1}})
+    send(alice)
+    world.advance(waited)
+    send(alice)
+    report = retries(world)
+    (row,) = report["value"]
+
+    assert (429, 60, as_asked) == (row["status"], row["askedSeconds"], row["waitedAsAsked"])
+    assert (1, False, 0) == (row["timesEffected"], row["duplicated"], report["duplicatedSends"])
+
+
+def test_what_was_refused_unread_is_known_again(world, alice) -> None:
+    """A call that a limit refused, and one that was reset, are told from others by what they asked for."""
+    world.admin.patch("/limits", json={"calls": 1})
+    arm(world, {"effect": {"break": "reset"}, "when": {"nth": 1}})
+    with pytest.raises(httpx.TransportError):
+        send(alice)
+    other = alice.http.post("/v2/Mail", json={**MAIL, "Subject": "other"}).status_code
+    world.advance("60s")
+    again = send(alice)
+    rows = retries(world)["value"]
+
+    assert (429, 200) == (other, again)
+    assert [("reset", [1, 3]), ("answered", [2])] == [(one["outcome"], one["entries"]) for one in rows]
+    assert "other" == asked(world, status=429)["value"][0]["request"]["body"]["Subject"]
+
+
+def test_who_does_not_come_back(world, alice) -> None:
+    """A call that was given up, and one that another client made, are no retries."""
+    arm(world, {"effect": "bad-gateway", "when": {"nth": 1}})
+    send(alice, **{"User-Agent": "one"})
+    send(alice, **{"User-Agent": "another"})
+    (row,) = retries(world)["value"]
+
+    assert (502, False, None, [1]) == (row["status"], row["cameBack"], row["waitedSeconds"], row["entries"])
+
+
+def test_nothing_failed(world, alice) -> None:
+    """Where all went well, or was refused for good, there is nothing to tell."""
+    send(alice)
+    alice.http.delete("/Mail/none")
+
+    assert {"value": [], "duplicatedSends": 0} == retries(world)

@@ -1,0 +1,215 @@
+"""Limits over HTTP: shown, changed from the next call on, refused, switched off, and put back by a reset."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+DEFAULTS = {
+    "calls": 0,  # As the tests' server is told; the limiter's own tests have one with all limits on.
+    "period": 60,
+    "concurrentRequests": 30,
+    "bytesInFlight": 300 * 1024 * 1024,
+    "warnAt": 90,
+    "mailBytes": 50 * 1024 * 1024,
+    "inlineImageBytes": 1024 * 1024,
+    "options": 100,
+}
+IMAGE = '<img src="data:image/png;base64,{}">'
+APPROVAL = "/approvalmail/$subscriptions"
+
+
+def change(world, **changes: Any) -> dict[str, Any]:
+    """The limits after a change that must succeed."""
+    answer = world.admin.patch("/limits", json=changes)
+    assert answer.status_code == 200, answer.text
+    facts: dict[str, Any] = answer.json()
+    return facts
+
+
+def shown(world) -> dict[str, Any]:
+    facts: dict[str, Any] = world.admin.get("/limits").json()
+    return facts
+
+
+def statuses(connection, count: int) -> list[int]:
+    return [connection.http.get("/testconnection").status_code for _ in range(count)]
+
+
+def ask(connection, count: int) -> int:
+    """The status of asking for an approval with so many options."""
+    options = ",".join(f"o{number}" for number in range(count))
+    body = {"NotificationUrl": "http://127.0.0.1:9/", "Message": {"To": "a@example.net", "Options": options}}
+    status: int = connection.http.post(APPROVAL, json=body).status_code
+    return status
+
+
+def sent(connection, body: str) -> int:
+    mail = {"To": "a@example.net", "Subject": "s", "Body": body}
+    status: int = connection.http.post("/v2/Mail", json=mail).status_code
+    return status
+
+
+def test_the_limits_of_a_new_sandbox(world) -> None:
+    """They are those of the server's settings, and nobody has used any."""
+    assert {**DEFAULTS, "connections": []} == shown(world)
+
+
+def test_change_some(world) -> None:
+    """What is named changes, what is null or left out stays, and the answer is what is shown from then on."""
+    changed = change(world, calls=5, warnAt=0, mailBytes=7, period=None)
+
+    assert {**DEFAULTS, "calls": 5, "warnAt": 0, "mailBytes": 7, "connections": []} == changed
+    assert changed == change(world) == shown(world)
+
+
+def test_names_in_any_spelling(world) -> None:
+    """Names match without case and underscores, as everywhere."""
+    facts = change(world, concurrent_requests=4, INLINEIMAGEBYTES=9)
+
+    assert (4, 9) == (facts["concurrentRequests"], facts["inlineImageBytes"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"calls": -1}, "'calls' is invalid: must be a whole number from 0 to 1000000000, not -1."),
+        ({"calls": 1.5}, "'calls' is invalid: must be a whole number from 0 to 1000000000, not 1.5."),
+        ({"calls": "5"}, "'calls' is invalid: must be a whole number from 0 to 1000000000, not \"5\"."),
+        ({"calls": True}, "'calls' is invalid: must be a whole number from 0 to 1000000000, not true."),
+        ({"calls": [5]}, "'calls' is invalid: must be a whole number from 0 to 1000000000, not a list."),
+        ({"calls": 10**9 + 1}, "must be a whole number from 0 to 1000000000, not 1000000001."),
+        ({"concurrentRequests": 10**30}, "'concurrentRequests' is invalid: must be a whole number from 0"),
+        ({"period": 0}, "'period' is invalid: must be a whole number from 1 to 31622400, not 0."),
+        ({"warnAt": 101}, "'warnAt' is invalid: must be a whole number from 0 to 100, not 101."),
+        ({"bytesInFlight": -1}, "'bytesInFlight' is invalid: must be a whole number from 0 to 1099511627776"),
+        ({"mailBytes": 2**41}, "'mailBytes' is invalid: must be a whole number from 0 to 1099511627776"),
+        ({"inlineImageBytes": {}}, "'inlineImageBytes' is invalid: must be a whole number from 0"),
+        ({"options": -3}, "'options' is invalid: must be a whole number from 0 to 1000000000, not -3."),
+        ({"speed": 5}, "has no member 'speed'. It may have: calls, period, concurrentRequests, bytesInFlight,"),
+        ({"connections": []}, "has no member 'connections'."),
+        ([5], "The request body must be a JSON object."),
+    ],
+)
+def test_refused(world, changes: Any, reason: str) -> None:
+    """A number that is none, or out of bounds, and a name that no limit has are refused; nothing changes then."""
+    body = {"warnAt": 50, **changes} if isinstance(changes, dict) else changes
+    answer = world.admin.patch("/limits", json=body)
+
+    assert 400 == answer.status_code
+    assert reason in answer.json()["message"]
+    assert {**DEFAULTS, "connections": []} == shown(world)
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_no_such_sandbox(server, method: str) -> None:
+    """A sandbox that is not there has no limits."""
+    answer = server.http.request(method, "/_emulator/api/sandboxes/nowhere/limits", json={})
+
+    assert (404, True) == (answer.status_code, "No sandbox 'nowhere' exists." in answer.json()["message"])
+
+
+def test_what_connections_use(world, alice, bob) -> None:
+    """Each connection that called is told with its calls, what is left of them, and when they count no more."""
+    change(world, calls=5)
+    statuses(alice, 3)
+    world.advance("10s")
+    statuses(bob, 1)
+    alices, bobs = shown(world)["connections"]
+    world.advance("50s")
+    later = shown(world)["connections"]
+
+    end = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    assert {
+        "connection": alice.id,
+        "calls": 3,
+        "remaining": 2,
+        "resetsAt": alices["resetsAt"],
+        "concurrentRequests": 0,
+        "bytesInFlight": 0,
+    } == alices
+    assert (bob.id, 1, 4) == (bobs["connection"], bobs["calls"], bobs["remaining"])
+    assert [end, end + timedelta(seconds=10)] == [datetime.fromisoformat(one["resetsAt"]) for one in (alices, bobs)]
+    assert {**alices, "calls": 0, "remaining": 5, "resetsAt": None} == later[0]
+    assert bobs == later[1]
+    assert [None, None] == [one["remaining"] for one in change(world, calls=0)["connections"]]
+
+
+def test_a_change_acts_at_once(world, alice) -> None:
+    """Calls that were made count against the new number, in the window that has begun."""
+    change(world, calls=2)
+    first = statuses(alice, 3)
+    change(world, calls=3)
+    second = statuses(alice, 2)
+    remaining = change(world, calls=1)["connections"][0]["remaining"]
+    change(world, calls=0)
+
+    assert ([200, 200, 429], [200, 429], 0) == (first, second, remaining)
+    assert [200, 200] == statuses(alice, 2)
+
+
+def test_a_window_keeps_its_end(world, alice) -> None:
+    """A new period is that of the next window, whatever the one that has begun was to last."""
+    change(world, calls=1)
+    statuses(alice, 1)
+    change(world, period=10)
+    world.advance("59s")
+    before = statuses(alice, 1)
+    world.advance("1s")
+    after = statuses(alice, 2)
+    world.advance("10s")
+
+    assert ([429], [200, 429]) == (before, after)
+    assert [200] == statuses(alice, 1)
+
+
+def test_limits_of_mails(world, alice) -> None:
+    """The size of a mail and of an inline image, and how many options there are, are held to the sandbox's limits."""
+    change(world, mailBytes=100, inlineImageBytes=8, options=2)
+
+    assert [200, 400] == [sent(alice, "x" * 100), sent(alice, "x" * 101)]
+    assert [200, 400] == [sent(alice, IMAGE.format("QUJD" * 2)), sent(alice, IMAGE.format("QUJD" * 3))]
+    assert [201, 400] == [ask(alice, 2), ask(alice, 3)]
+
+
+def test_limits_of_mails_off(world, alice) -> None:
+    """0 lets any size and any number of options pass."""
+    before = [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
+    change(world, mailBytes=0, inlineImageBytes=0, options=0)
+
+    assert [400, 400] == before
+    assert [200, 201] == [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
+
+
+def test_large_mails_fire_no_trigger_unless_they_may(world, alice) -> None:
+    """What a trigger skips for its size it finds where there is no limit."""
+    first = alice.http.get("/Mail/OnNewEmail")
+    alice.deliver(text="x" * 50)
+    statuses = []
+    for most in (10, 50, 49, 0):
+        change(world, mailBytes=most)
+        statuses.append(alice.http.get(first.headers["location"]).status_code)
+
+    assert [202, 200, 202, 200] == statuses
+
+
+def test_a_reset_puts_them_back(world, alice) -> None:
+    """After a reset the server's settings hold again, and nobody has called."""
+    change(world, calls=1, period=5, concurrentRequests=2, bytesInFlight=9999, warnAt=1)
+    change(world, mailBytes=1, inlineImageBytes=2, options=3)
+    statuses(alice, 2)
+    world.admin.post("/reset")
+
+    assert {**DEFAULTS, "connections": []} == shown(world)
+
+
+def test_limits_are_a_sandboxs_own(world, server, alice) -> None:
+    """What is changed in one sandbox leaves the others alone."""
+    before = server.http.get("/_emulator/api/sandboxes/default/limits").json()
+    change(world, calls=1)
+    refused = statuses(alice, 2)
+
+    assert [200, 429] == refused
+    assert before == server.http.get("/_emulator/api/sandboxes/default/limits").json()
