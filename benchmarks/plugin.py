@@ -1,4 +1,7 @@
-"""What a sandbox of its own costs a test: setup and teardown as pytest counts them, over HTTP and in process."""
+"""What a sandbox of its own costs a test: setup and teardown as pytest counts them, over HTTP and in process.
+
+Run alone with `python -m benchmarks.plugin`.
+"""
 
 from __future__ import annotations
 
@@ -70,4 +73,7 @@ def _measure(transport: str) -> float:
 
 
 if __name__ == "__main__":
-    print(_measure(sys.argv[1]))
+    if sys.argv[1:]:
+        print(_measure(sys.argv[1]))
+    else:
+        plugin()
