@@ -1,6 +1,6 @@
 """What a sandbox saw: every exchange with the connector and every call it made to others, newest thousands only.
 
-Credentials are left out when an entry is written, so that no reader can give them away. Counts go on where entries
+Credentials are left out whenever an entry is read, so that no reader can give them away. Counts go on where entries
 have to make room.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -34,6 +34,21 @@ class Cause(NamedTuple):
     reason: str
 
 
+class About(NamedTuple):
+    """Which operation an exchange is about, both names empty for none of the connector's.
+
+    `creates` says that it makes something new each time it works, `has_connection` that its path begins with one.
+    """
+
+    operation: str = ""
+    family: str = ""
+    creates: bool = False
+    has_connection: bool = False
+
+
+NOTHING_KNOWN = About()
+
+
 class Exchanged:
     """One exchange. Instants are in microseconds since 1970, by the sandbox's clock (`at`) and the machine's (`real`).
 
@@ -41,48 +56,43 @@ class Exchanged:
     `outcome` how the answer left. Bodies are cut at the journal's cap, sizes are the whole ones.
     """
 
-    __slots__ = (
-        "at",
-        "causes",
-        "connection",
-        "creates",
-        "effected",
-        "family",
-        "has_connection",
-        "id",
-        "method",
-        "operation",
-        "outcome",
-        "query",
-        "raw_path",
-        "real",
-        "request_body",
-        "request_digest",
-        "request_headers",
-        "request_size",
-        "response_body",
-        "response_headers",
-        "response_size",
-        "status",
-        "took",
-    )
+    # Not slots: an entry is made for every request, and most of it is as here until the answer is known, or for good.
+    took = 0
+    about = NOTHING_KNOWN
+    connection = method = ""
+    raw_path = query = request_body = response_body = b""
+    raw_request_headers: RawHeaders = ()
+    raw_response_headers: RawHeaders = ()
+    request_size = response_size = request_digest = 0
+    status: int | None = None
+    outcome = UNDER_WAY
+    effected = False
+    causes: tuple[Cause, ...] = ()
 
     def __init__(self, id: int, at: int, real: int) -> None:
         self.id, self.at, self.real = id, at, real
-        self.took = 0
-        self.connection = self.operation = self.family = self.method = ""
-        self.raw_path = self.query = self.request_body = self.response_body = b""
-        self.request_headers: RawHeaders = ()
-        self.response_headers: RawHeaders = ()
-        self.request_size = self.response_size = self.request_digest = 0
-        self.status: int | None = None
-        self.causes: list[Cause] = []
-        self.outcome = UNDER_WAY
-        self.effected = self.creates = self.has_connection = False
+
+    def add_cause(self, kind: str, name: str, reason: str) -> None:
+        """Note what shaped the answer."""
+        self.causes = (*self.causes, Cause(kind, name, reason))
 
     @property
     def kind(self) -> str:
         return "exchange"
+
+    @property
+    def operation(self) -> str:
+        return self.about.operation
+
+    @property
+    def request_headers(self) -> RawHeaders:
+        """The request's headers without its credentials."""
+        return _without_secrets(self.raw_request_headers)
+
+    @property
+    def response_headers(self) -> RawHeaders:
+        """The answer's headers without credentials."""
+        return _without_secrets(self.raw_response_headers)
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
@@ -150,7 +160,7 @@ class Journal:
         entry.took, entry.outcome = took, outcome
         if entry.id <= self._cleared:
             return
-        self._closed[entry.operation, entry.status if outcome == ANSWERED else outcome] += 1
+        self._closed[entry.about.operation, entry.status if outcome == ANSWERED else outcome] += 1
         for cause in entry.causes:
             self.causes[cause.kind, cause.name] += 1
 
@@ -224,9 +234,9 @@ class Journal:
         return self._last
 
 
-def without_secrets(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+def _without_secrets(headers: RawHeaders) -> RawHeaders:
     """Headers with what would let a reader act in the caller's name taken out; names are in lower case."""
-    return [(header[0], REDACTED) if header[0] in _SECRETS else header for header in headers]
+    return [(name, REDACTED if name in _SECRETS else value) for name, value in headers]
 
 
 def redacted(text: bytes) -> bytes:

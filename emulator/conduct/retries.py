@@ -69,7 +69,7 @@ def is_tried_again(status: int) -> bool:
 
 def _rows(chain: list[Exchanged]) -> list[Retried]:
     effects = sum(entry.effected for entry in chain)
-    duplicated = sum(entry.effected and entry.creates for entry in chain) > 1
+    duplicated = sum(entry.effected and entry.about.creates for entry in chain) > 1
     ids = tuple(entry.id for entry in chain)
     following: list[Exchanged | None] = [*chain[1:], None]
     return [

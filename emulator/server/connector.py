@@ -13,7 +13,6 @@ from uuid import UUID
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulator.conduct.journal import Cause
 from emulator.errors import (
     BadSignature,
     ConnectorError,
@@ -259,7 +258,7 @@ class _Endpoint:
 
 def _refused(exchange: Exchange, error: ConnectorError) -> Answer:
     if exchange.entry is not None and not isinstance(error, TooManyRequests):
-        exchange.entry.causes.append(Cause("refusal", type(error).__name__, error.message))
+        exchange.entry.add_cause("refusal", type(error).__name__, error.message)
     return exchange.render(error)
 
 

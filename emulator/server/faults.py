@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from emulator.conduct.calls import Seen, path_below
 from emulator.conduct.faults import MALFORMED, WORK, Effect, Given, Struck
-from emulator.conduct.journal import Cause
 from emulator.errors import ConnectorError
 from emulator.operations.operation import Kind, Scope
 from emulator.sandbox import Sandbox
@@ -124,4 +123,4 @@ def _note(exchange: Exchange, struck: Struck) -> None:
     effect = struck.effect
     if exchange.entry is not None:
         what = effect.fault or ("work" if effect is WORK else "custom")
-        exchange.entry.causes.append(Cause("fault", struck.rule.name, what))
+        exchange.entry.add_cause("fault", struck.rule.name, what)

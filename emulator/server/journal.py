@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import cache
 from urllib.parse import unquote
 
-from emulator.conduct.journal import Exchanged, without_secrets
+from emulator.conduct.journal import About, Exchanged
 from emulator.conduct.retries import is_tried_again
 from emulator.errors import ConnectorError
 from emulator.operations.operation import Scope
@@ -37,7 +38,8 @@ def journaling(handler: Handler) -> Handler:
         entry = exchange.entry = journal.open(exchange.arrived, time.time_ns() // 1000)
         _note_request(entry, exchange)
         answer = await handler(exchange)
-        await _read_what_failed(exchange, answer)
+        if answer.breaks is not None or is_tried_again(answer.status):
+            await _read(exchange)
         _note_answer(entry, exchange, answer, journal.body_bytes)
         exchange.leaving.append(lambda how: journal.close(entry, time.perf_counter_ns() - begun, how))
         return answer
@@ -45,11 +47,10 @@ def journaling(handler: Handler) -> Handler:
     return handle
 
 
-async def _read_what_failed(exchange: Exchange, answer: Answer) -> None:
+async def _read(exchange: Exchange) -> None:
     """Know the body of a call that failed unread: without it, nobody could tell that a later one repeats it."""
-    if answer.breaks is not None or is_tried_again(answer.status):
-        with suppress(ConnectorError):
-            await exchange.body(exchange.world.settings.max_body_bytes)
+    with suppress(ConnectorError):
+        await exchange.body(exchange.world.settings.max_body_bytes)
 
 
 def _note_request(entry: Exchanged, exchange: Exchange) -> None:
@@ -57,15 +58,18 @@ def _note_request(entry: Exchanged, exchange: Exchange) -> None:
     entry.method = scope["method"]
     entry.raw_path = scope["raw_path"]
     entry.query = scope["query_string"]
-    entry.request_headers = without_secrets(scope["headers"])
+    entry.raw_request_headers = scope["headers"]
     entry.connection = exchange.connection_id or ""
     if operation is None:
         return
-    entry.operation, entry.family = operation.id, operation.family
-    entry.creates = operation.family in _CREATES
-    entry.has_connection = operation.scope is Scope.CONNECTION
-    if not entry.connection and entry.has_connection:
+    entry.about = _about(operation.id, operation.family, operation.scope is Scope.CONNECTION)
+    if not entry.connection and entry.about.has_connection:
         entry.connection = unquote(exchange.path_values[0])
+
+
+@cache
+def _about(operation: str, family: str, has_connection: bool) -> About:
+    return About(operation, family, family in _CREATES, has_connection)
 
 
 def _note_answer(entry: Exchanged, exchange: Exchange, answer: Answer, kept: int) -> None:
@@ -74,5 +78,5 @@ def _note_answer(entry: Exchanged, exchange: Exchange, answer: Answer, kept: int
     entry.request_digest = hash(body)
     entry.status = answer.status
     entry.effected = exchange.is_done and entry.method != "GET"
-    entry.response_headers = without_secrets(answer.headers)
+    entry.raw_response_headers = answer.headers
     entry.response_size, entry.response_body = len(answer.body), answer.body[:kept]

@@ -32,7 +32,7 @@ def shown(entry: Entry) -> shapes.JournalEntry:
 
 def path_of(entry: Exchanged) -> str:
     """The path of an exchange as a fault rule's match sees it."""
-    return path_below(entry.raw_path, PREFIX, entry.has_connection)
+    return path_below(entry.raw_path, PREFIX, entry.about.has_connection)
 
 
 def retried(row: Retried) -> shapes.RetryFacts:
@@ -64,7 +64,7 @@ def _exchange(entry: Exchanged) -> shapes.JournalEntry:
         "tookMilliseconds": round(entry.took / 1_000_000, 3),
         "connection": entry.connection or None,
         "operation": entry.operation or None,
-        "family": entry.family or None,
+        "family": entry.about.family or None,
         "method": entry.method,
         "path": path_of(entry),
         "query": redacted(entry.query).decode("latin-1"),

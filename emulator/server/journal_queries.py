@@ -76,7 +76,7 @@ def _seen(entry: Entry) -> Seen:
     return Seen(
         connection=entry.connection,
         operation=entry.operation,
-        family=entry.family,
+        family=entry.about.family,
         method=entry.method,
         path=path_of(entry),
         query=entry.query,

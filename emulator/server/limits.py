@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from emulator.conduct.journal import Cause
 from emulator.errors import TooManyRequests
 from emulator.server.exchange import Answer, Exchange, Handler, Wrapper
 
@@ -49,4 +48,4 @@ async def _limited(handler: Handler, exchange: Exchange, longest_body: int) -> A
 
 def _note(exchange: Exchange, name: str, reason: str) -> None:
     if exchange.entry is not None:
-        exchange.entry.causes.append(Cause("limit", name, reason))
+        exchange.entry.add_cause("limit", name, reason)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.conduct.journal import ANSWERED, UNDER_WAY, Exchanged, Journal
+from emulator.conduct.journal import ANSWERED, UNDER_WAY, About, Exchanged, Journal
 from emulator.conduct.retries import Retried, has_failed, report
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
@@ -34,16 +34,17 @@ class Calls:
         retry_after: str | None = None,
         agent: str | None = None,
         run: str | None = None,
+        creates: bool = True,
         **more: Any,
     ) -> Exchanged:
         """A mail that is sent, which works if its status is a good one."""
         entry = Exchanged(next(self._numbers), NOW + round(at * SECOND), REAL + round(real * SECOND))
         entry.status, entry.outcome = status, ANSWERED
-        entry.connection, entry.operation, entry.method, entry.raw_path = "c1", "SendEmailV2", "POST", b"/v2/Mail"
-        entry.creates, entry.effected = True, status == 200
+        entry.connection, entry.method, entry.raw_path = "c1", "POST", b"/v2/Mail"
+        entry.about, entry.effected = About("SendEmailV2", "SendEmail", creates=creates), status == 200
         client = ((b"user-agent", agent), (b"x-ms-workflow-run-id", run))
-        entry.request_headers = [(name, text.encode()) for name, text in client if text is not None]
-        entry.response_headers = [] if retry_after is None else [(b"retry-after", retry_after.encode())]
+        entry.raw_request_headers = [(name, text.encode()) for name, text in client if text is not None]
+        entry.raw_response_headers = [] if retry_after is None else [(b"retry-after", retry_after.encode())]
         for name, value in more.items():
             setattr(entry, name, value)
         self.entries.append(entry)

@@ -627,7 +627,7 @@ def test_the_journal_names_the_rule() -> None:
         [],
     ]
 
-    assert (causes, [429, 503, 200, 200]) == ([one.causes for one in entries], [one.status for one in entries])
+    assert (causes, [429, 503, 200, 200]) == ([list(one.causes) for one in entries], [one.status for one in entries])
 
 
 def test_the_journal_knows_what_was_done() -> None:
@@ -654,7 +654,7 @@ def test_the_journal_names_a_rule_that_holds_a_find_back() -> None:
     entries = journaled(ask, {"name": "late", "effect": "trigger-delayed"})
 
     assert [(202, []), (202, [Cause("fault", "late", "trigger-delayed")])] == [
-        (one.status, one.causes) for one in entries
+        (one.status, list(one.causes)) for one in entries
     ]
 
 
