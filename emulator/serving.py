@@ -158,6 +158,13 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Calls that wait for a clock nobody will move any more would be waited for.
+        sandboxes: Sandboxes | None = getattr(getattr(self.config.app, "state", None), "sandboxes", None)
+        for sandbox in sandboxes.all() if sandboxes is not None else ():
+            sandbox.conduct.waits.end()
+        await super().shutdown(sockets)
+
 
 @contextmanager
 def _in_thread(config: uvicorn.Config, listener: socket.socket) -> Iterator[None]:

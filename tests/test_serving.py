@@ -330,3 +330,24 @@ def test_an_app_brings_its_clock() -> None:
     app = Starlette()
     with pytest.raises(ValueError, match=r"^an app has its clock already"):
         running(clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC)), app=app).__enter__()
+
+
+@pytest.mark.parametrize("effect", [{"delay": "1h"}, {"delay": "10m", "delayBy": "real"}], ids=["clock", "real"])
+def test_a_call_that_waits_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture, effect: dict[str, str]) -> None:
+    """A call that a fault delays is told that its sandbox is gone, and nobody has to wait for it, or logs it."""
+    answers: list[int] = []
+    faults = "/_emulator/api/sandboxes/default/faults"
+    with running(clock=VirtualClock(datetime(2026, 3, 2, tzinfo=UTC))) as served, caplog.at_level(logging.WARNING):
+
+        def call() -> None:
+            url = f"{served.url}/apim/outlook/bob/testconnection"
+            answers.append(httpx.get(url, headers=CREDENTIAL, trust_env=False, timeout=30).status_code)
+
+        armed = httpx.post(served.url + faults, json={"faults": [{"effect": effect}]}, trust_env=False)
+        caller = threading.Thread(target=call)
+        caller.start()
+        while not httpx.get(served.url + faults, trust_env=False).json()["value"][0]["used"]:
+            pass
+    caller.join()
+
+    assert (201, [409], []) == (armed.status_code, answers, caplog.messages)
