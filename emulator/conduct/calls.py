@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from emulator.errors import InvalidRequest
+
 _NAME, _STARS = re.compile(r"\{\w+\}"), re.compile(r"\*+")
 _WORD = "\0"
 """Stands for a text without a slash; no pattern can hold it, since no path does."""
@@ -85,6 +87,14 @@ class Match:
 
     def fits(self, call: Seen) -> bool:
         return next(self.differs(call), None) is None
+
+
+def patterns(part: str, given: Mapping[str, Any]) -> dict[str, str]:
+    """The patterns of a part of a match as texts; what is none is compared as JSON writes it. Raises InvalidRequest."""
+    for name, value in given.items():
+        if not isinstance(value, str | int | float):
+            raise InvalidRequest(f"'{part}.{name[:100]}' must be a text, a number or a boolean.")
+    return {name: one if isinstance(one, str) else orjson.dumps(one).decode() for name, one in given.items()}
 
 
 def like(pattern: str, value: object) -> bool:

@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args, get_origin
 
-import orjson
-
-from emulator.conduct.calls import Match, folded, meet
+from emulator.conduct.calls import Match, folded, meet, patterns
 from emulator.errors import InvalidRequest, NotFound
 from emulator.mailbox.access import check_connection_id
 from emulator.operations import OPERATIONS
@@ -34,7 +32,6 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) 
     given = rule.get("match", {})
     if "connection" in given:
         _check_connection(sandboxes, sandbox, given["connection"])
-    patterns = {part: _patterns(part, given.get(part, {})) for part in ("query", "body")}
     found = narrowed(OPERATIONS, given)
     faults = [one for one in map(named_fault, _effects(rule)) if one is not None]
     for fault in faults:
@@ -47,8 +44,8 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) 
         family=given.get("family"),
         method=given.get("method"),
         path=given.get("path"),
-        query=patterns["query"],
-        body=patterns["body"],
+        query=patterns("query", given.get("query", {})),
+        body=patterns("body", given.get("body", {})),
     )
 
 
@@ -135,11 +132,3 @@ def _check_connection(sandboxes: Sandboxes, sandbox: Sandbox, id: str) -> None:
     makes_them = sandboxes.settings.unknown_connections == "create" and sandbox is sandboxes.default
     if not makes_them or id in sandboxes.connection_ids():
         raise NotFound(f"The rule can match nothing: the sandbox '{sandbox.name}' has no connection '{id}'.")
-
-
-def _patterns(part: str, given: Mapping[str, Any]) -> dict[str, str]:
-    """Patterns as texts; what is no text is compared as JSON writes it."""
-    for name, value in given.items():
-        if not isinstance(value, (str, int, float, bool)):
-            raise InvalidRequest(f"'{part}.{name[:100]}' must be a text, a number or a boolean.")
-    return {name: one if isinstance(one, str) else orjson.dumps(one).decode() for name, one in given.items()}

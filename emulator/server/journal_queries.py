@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
-import orjson
-
-from emulator.conduct.calls import Match, Seen, like
+from emulator.conduct.calls import Match, Seen, like, patterns
 from emulator.conduct.journal import Entry, Exchanged
 from emulator.errors import InvalidRequest
 from emulator.operations import OPERATIONS
@@ -41,8 +39,8 @@ class Wanted:
             family=given.get("family"),
             method=given.get("method"),
             path=given.get("path"),
-            query=_patterns("query", given),
-            body=_patterns("body", given),
+            query=patterns("query", given.get("query", {})),
+            body=patterns("body", given.get("body", {})),
         )
 
     def find(self, entries: Iterable[Entry]) -> Findings:
@@ -149,12 +147,3 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
         raise InvalidRequest(f"'after' must be the id of an entry, not {given['after']}.")
     if not 1 <= given["limit"] <= shapes.MOST:
         raise InvalidRequest(f"'limit' must be from 1 to {shapes.MOST}, not {given['limit']}.")
-
-
-def _patterns(part: str, given: Mapping[str, Any]) -> dict[str, str]:
-    found = {}
-    for name, value in given.get(part, {}).items():
-        if not isinstance(value, str | int | float):
-            raise InvalidRequest(f"'{part}.{name[:100]}' must be a text, a number or a boolean.")
-        found[name] = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return found
