@@ -16,7 +16,7 @@ from pathlib import Path
 import emulator
 from emulator import client
 from emulator.cli.asking import fail
-from emulator.settings import options
+from emulator.settings import ENVIRONMENT_PREFIX, options
 
 _READY = "outlook-emulator ready "
 _FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
@@ -52,6 +52,9 @@ def environment(given: argparse.Namespace, ready: str) -> dict[str, str]:
         found |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}
     if token := getattr(given, "admin_token", None):
         found[client.TOKEN] = token
+    if authorization := getattr(given, "authorization", None):
+        # The setting's variable: the pytest plugin shows by it what the server wants to see.
+        found[f"{ENVIRONMENT_PREFIX}AUTHORIZATION"] = authorization
     return found
 
 

@@ -42,7 +42,7 @@ def _wait(actions: Any) -> None:
     wait.add_argument("--text", help="what its body holds")
     wait.add_argument("--newer-than", metavar="ID", help="the id of a mail it came after")
     wait.add_argument("--count", type=int, help="how many there must be (default: 1)")
-    wait.add_argument("--timeout", type=float, default=10, help="seconds to wait at most (default: 10)")
+    wait.add_argument("--timeout", type=float, default=10, help="seconds to wait, 60 at most (default: 10)")
 
 
 def deliver_file(given: argparse.Namespace) -> int:

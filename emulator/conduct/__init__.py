@@ -19,6 +19,18 @@ class Conduct:
         self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
         self.waits = Waits()
 
+    def remove_fault(self, name: str) -> None:
+        """Take one rule away, and let the calls go on that it has wait. Raises NotFound."""
+        rule = self.faults.named(name)
+        self.faults.remove(name)
+        self.waits.let_go([rule])
+
+    def clear_faults(self) -> None:
+        """Take all rules away, and let the calls go on that they have wait."""
+        rules = self.faults.rules()
+        self.faults.clear()
+        self.waits.let_go(rules)
+
     def leave_world(self) -> None:
         """Another world takes this one's place: its time may be an earlier one, and nothing under way belongs to it."""
         self.limiter.forget()

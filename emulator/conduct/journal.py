@@ -14,15 +14,20 @@ from typing import NamedTuple
 RawHeaders = Sequence[tuple[bytes, bytes]]
 REDACTED = b"(redacted)"
 ANSWERED, UNDER_WAY = "answered", "under way"
-_SECRETS = frozenset(
-    {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"ocp-apim-subscription-key"}
+_SECRETS = re.compile(rb"auth|cookie|token|secret|password|signature|api-?key|functions-key|subscription-key")
+"""What is in the name of a header that lets its bearer in."""
+_SECRET = (
+    rb"(?:sig|code|token|(?:access|refresh|id)_token|validationtoken|client_secret|password"
+    rb"|api[-_]?key|subscription-key)"
 )
-_SECRET = rb"(?:sig|code|token|access_token|validationtoken)"
 # An address may stand in JSON, with its letters escaped, or be a value in the query of another one.
 _SIGNED = re.compile(
     rb"(?i)((?:\b|(?<=\\u0026))" + _SECRET + rb"(?:=|\\u003D))"
     rb"(?:[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
     rb"|((?:\b|(?<=%26)|(?<=%3F))" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>\\])+"
+    # Who is named before a host, with a password; and members of JSON whose names can only mean secrets.
+    rb"|(://[^/\s:@\"'<>]+:)[^/\s@\"'<>]+(?=@)"
+    rb"|(\"(?:sig|(?:access|refresh|id)_token|client_secret|password)\"\s*:\s*\")(?:[^\"\\]|\\.)+"
 )
 
 
@@ -52,12 +57,13 @@ NOTHING_KNOWN = About()
 class Exchanged:
     """One exchange. Instants are in microseconds since 1970, by the sandbox's clock (`at`) and the machine's (`real`).
 
-    `took` is in nanoseconds. `effected` says that the operation did its work, whatever the caller was told;
-    `outcome` how the answer left. Bodies are cut at the journal's cap, sizes are the whole ones.
+    `took` is in nanoseconds; `left` is when the answer of a call that failed had gone out, by the sandbox's clock.
+    `effected` says that the operation did its work, whatever the caller was told; `outcome` how the answer left.
+    Bodies are cut at the journal's cap, sizes are the whole ones.
     """
 
     # Not slots: an entry is made for every request, and most of it is as here until the answer is known, or for good.
-    took = 0
+    took = left = 0
     about = NOTHING_KNOWN
     connection = method = ""
     raw_path = query = request_body = response_body = b""
@@ -236,9 +242,9 @@ class Journal:
 
 def _without_secrets(headers: RawHeaders) -> RawHeaders:
     """Headers with what would let a reader act in the caller's name taken out; names are in lower case."""
-    return [(name, REDACTED if name in _SECRETS else value) for name, value in headers]
+    return [(name, REDACTED if _SECRETS.search(name) else value) for name, value in headers]
 
 
 def redacted(text: bytes) -> bytes:
     """A query, a URL or a body with the signatures and codes in its addresses taken out."""
-    return _SIGNED.sub(rb"\1\2" + REDACTED, text)
+    return _SIGNED.sub(rb"\1\2\3\4" + REDACTED, text)

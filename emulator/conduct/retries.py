@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -38,21 +39,29 @@ class Retried(NamedTuple):
 
 def report(entries: Iterable[Exchanged]) -> list[Retried]:
     """Every failed call, oldest first, with what became of it."""
-    open_chains: dict[tuple[object, ...], list[Exchanged]] = {}
+    open_chains: defaultdict[tuple[object, ...], list[list[Exchanged]]] = defaultdict(list)
     found: list[list[Exchanged]] = []
     for entry in entries:
-        key = _client_and_wish(entry)
-        chain = open_chains.pop(key, None)
+        chains = open_chains[_client_and_wish(entry)]
+        # One that began before the failed one had ended is no answer to it, but made by somebody else meanwhile.
+        chain = next((one for one in chains if _ended(one[-1]) <= entry.real), None)
         if chain is None and not has_failed(entry):
             continue
         if chain is None:
             chain = []
             found.append(chain)
+        else:
+            chains.remove(chain)
         chain.append(entry)
         if has_failed(entry):
-            open_chains[key] = chain
+            chains.append(chain)
     rows = [row for chain in found for row in _rows(chain)]
     return sorted(rows, key=lambda row: row.failed.id)
+
+
+def _ended(entry: Exchanged) -> float:
+    """When the answer had left, by the machine's clock."""
+    return entry.real + entry.took / 1000
 
 
 def has_failed(entry: Exchanged) -> bool:
@@ -83,8 +92,8 @@ def _row(failed: Exchanged, back: Exchanged | None, effects: int, duplicated: bo
     asked = failed.answer_header(b"retry-after")
     waited = real = None
     if back is not None:
-        # From the end of the failed call, as its client counts; the sandbox's clock was only read at its beginning.
-        waited = (back.at - failed.at) / _SECOND
+        # From the end of the failed call, as its client counts.
+        waited = max(0.0, (back.at - (failed.left or failed.at)) / _SECOND)
         real = max(0.0, (back.real - failed.real) / _SECOND - failed.took / 1_000_000_000)
     seconds = int(asked) if asked is not None and asked.isascii() and asked.isdigit() else None
     return Retried(failed, back, waited, real, seconds, effects, duplicated, chain)

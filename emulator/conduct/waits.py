@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from emulator.clock import LATEST, Clock
+from emulator.clock import Clock
 from emulator.errors import StartedOver
 
 _SECOND = 1_000_000
@@ -19,8 +19,8 @@ _PATIENCE = 1.0
 class Wait:
     """One call that waits. It has settled when all that it was to do at its instant is done."""
 
-    def __init__(self, until: int) -> None:
-        self.until = until
+    def __init__(self, until: int, cause: object = None) -> None:
+        self.until, self.cause = until, cause
         self._over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._settled = asyncio.Event()
 
@@ -61,9 +61,9 @@ class Waits:
         self._waiting: list[Wait] = []
 
     @contextmanager
-    def until(self, instant: int) -> Iterator[Wait]:
-        """A wait for an instant; what is done at it belongs into the block."""
-        wait = Wait(instant)
+    def until(self, instant: int, cause: object = None) -> Iterator[Wait]:
+        """A wait for an instant; what is done at it belongs into the block. `cause` is what has the call wait."""
+        wait = Wait(instant, cause)
         self._waiting.append(wait)
         try:
             yield wait
@@ -71,12 +71,6 @@ class Waits:
             wait.settle()
             if wait in self._waiting:
                 self._waiting.remove(wait)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait in real time. Raises StartedOver when the sandbox is reset or deleted first."""
-        with self.until(LATEST) as wait:
-            wait.settle()
-            await wait.pass_seconds(seconds)
 
     def next_at(self, sandbox: object) -> int | None:
         return min((one.until for one in self._waiting), default=None)
@@ -91,6 +85,13 @@ class Waits:
             async with asyncio.timeout(_PATIENCE):
                 for one in due:
                     await one.settled()
+
+    def let_go(self, causes: Iterable[object]) -> None:
+        """Let the calls go on at once that wait because of what is gone."""
+        gone = set(causes)
+        for one in self._waiting:
+            if one.cause in gone:
+                one.end(True)
 
     def end(self) -> None:
         """Tell every call that waits that its sandbox has started over, or is gone."""

@@ -38,11 +38,11 @@ def get_fault(call: Call) -> shapes.FaultFacts:
 
 
 def remove_fault(call: Call) -> None:
-    call.sandbox.conduct.faults.remove(call.request.path_params["fault"])
+    call.sandbox.conduct.remove_fault(call.request.path_params["fault"])
 
 
 def clear_faults(call: Call) -> None:
-    call.sandbox.conduct.faults.clear()
+    call.sandbox.conduct.clear_faults()
 
 
 def _ledger(sandbox: Sandbox, rules: list[Rule]) -> shapes.FaultLedger:

@@ -58,7 +58,7 @@ async def send_broken(
     await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
     if how == CUT:
         transport.close()
-        await _gone(receive)
+        await gone(receive)
     else:
         await _stall(receive, world)
         await _abort(transport, receive)
@@ -69,7 +69,7 @@ async def _abort(transport: Any, receive: Receive) -> None:
     # Where the client hung up first there is no socket left to set anything on.
     if not transport.is_closing():
         _reset(transport)
-    await _gone(receive)
+    await gone(receive)
 
 
 def _reset(transport: Any) -> None:
@@ -79,7 +79,13 @@ def _reset(transport: Any) -> None:
     transport.abort()
 
 
-async def _gone(receive: Receive) -> None:
+def has_hung_up(scope: Scope) -> bool:
+    """Whether nobody is there any more to be answered, as far as that can be known."""
+    transport: Any = scope.get("extensions", {}).get(TRANSPORT)
+    return transport is not None and transport.is_closing()
+
+
+async def gone(receive: Receive) -> None:
     """Wait for the server to notice: an app that returns before would have it report an answer that is missing."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -88,7 +94,7 @@ async def _gone(receive: Receive) -> None:
 async def _stall(receive: Receive, world: Sandbox) -> None:
     with world.conduct.waits.until(LATEST) as wait:
         wait.settle()
-        ends = [asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(wait.pass_until(world.clock))]
+        ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(world.clock))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()

@@ -30,7 +30,7 @@ from emulator.operations.operation import Kind, Operation
 from emulator.operations.operation import Scope as OperationScope
 from emulator.sandbox import Sandbox
 from emulator.sandboxes import Sandboxes
-from emulator.server.breaking import HungUp, send_broken
+from emulator.server.breaking import HungUp, has_hung_up, send_broken
 from emulator.server.exchange import JSON, Answer, Exchange, Handler, Request, Wrapper, date_header, send_answer
 from emulator.server.polling import cursor_of, polled
 from emulator.server.query import QueryReader, pairs
@@ -103,7 +103,9 @@ class Connector:
         clock = exchange.sandbox.clock if exchange.sandbox else self._sandboxes.clock_of(None, exchange.connection_id)
         common = [*COMMON, date_header(clock.now())]
         if answer.breaks is None:
-            return await send_answer(send, answer, common)
+            is_gone = has_hung_up(exchange.scope)
+            how = await send_answer(send, answer, common)
+            return _LOST if is_gone else how
         return await send_broken(exchange.scope, exchange.receive, send, answer, common, exchange.world)
 
     async def _answer(self, exchange: Exchange, segments: list[str]) -> Answer:

@@ -11,6 +11,7 @@ import orjson
 
 from emulator.conduct.faults import MALFORMED, RESET, WORK, Effect, Given
 from emulator.errors import ConnectorError, Form, Injected, InvalidRequest
+from emulator.server.connector import COMMON
 from emulator.server.durations import read_duration
 from emulator.server.fault_names import NAMED, Named
 from emulator.server.suggestions import unknown
@@ -30,7 +31,7 @@ _LONGEST_REAL = 600 * 1_000_000
 _LONGEST_RETRY_AFTER = 86_400
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
-_OURS = frozenset({"content-length", "transfer-encoding", "connection"})
+_OURS = frozenset({"content-length", "transfer-encoding", "connection", "date", *(name.decode() for name, _ in COMMON)})
 _WITHOUT_BODY = (204, 205, 304)
 _CODES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: None, 502: "BadGateway"}
 
@@ -93,8 +94,8 @@ def _phase(given: Mapping[str, Any]) -> str:
     breaks, has_answer = given.get("break"), "status" in given
     needs_answer = breaks not in (None, RESET)
     phase: str = given.get("phase", "after" if needs_answer and not has_answer else "before")
-    if "phase" in given and not has_answer and breaks is None:
-        raise InvalidRequest("'phase' needs a 'status' or a 'break', for which it says whether the work is done.")
+    if "phase" in given and not has_answer and breaks is None and "delay" not in given:
+        raise InvalidRequest("'phase' needs a 'status', a 'delay' or a 'break' that comes before or after the work.")
     if phase == "before" and needs_answer and not has_answer:
         raise InvalidRequest(f"'break': '{breaks}' before the effect needs a 'status': there is no answer to break.")
     return phase

@@ -13,7 +13,7 @@ from emulator.conduct.calls import Match, folded, meet, patterns
 from emulator.errors import InvalidRequest, NotFound
 from emulator.mailbox.access import check_connection_id
 from emulator.operations import OPERATIONS
-from emulator.operations.operation import Operation
+from emulator.operations.operation import Kind, Operation
 from emulator.sandbox import Sandbox
 from emulator.sandboxes import Sandboxes
 from emulator.server.fault_effects import named_fault
@@ -36,6 +36,8 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) 
     faults = [one for one in map(named_fault, _effects(rule)) if one is not None]
     for fault in faults:
         found = _kept(found, fault.applies, f"the fault '{fault.name}'")
+    if any(fault.name == "trigger-delayed" for fault in faults):
+        found = _kept(found, partial(_tells, given), "a query that a poke tells")
     restricted = any(fault.families for fault in faults)
     named = [one.lower() for one in given.get("operation", ())]
     return Match(
@@ -47,6 +49,13 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) 
         query=patterns("query", given.get("query", {})),
         body=patterns("body", given.get("body", {})),
     )
+
+
+def _tells(given: Mapping[str, Any], operation: Operation) -> bool:
+    """Whether what a trigger finds can be compared with a match. Raises InvalidRequest for a body."""
+    if "body" in given:
+        raise InvalidRequest("'body' does not go with 'trigger-delayed': what a trigger finds is no call.")
+    return "query" not in given or operation.kind is Kind.POLL
 
 
 def _effects(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from emulator.conduct.faults import Rule, When
+from emulator.conduct.faults import WORK, Rule, When
 from emulator.errors import ConnectorError, InvalidRequest
 from emulator.sandbox import Sandbox
 from emulator.sandboxes import Sandboxes
@@ -24,7 +24,7 @@ from emulator.server.fault_matches import read_match
 from emulator.server.fault_shapes import FaultPlan
 from emulator.wire.body import reader_of
 
-_NAME = re.compile(r"[\w.~-]{1,100}")
+_NAME = re.compile(r"(?!\.+$)[\w.~-]{1,100}")
 _HEADER = re.compile(r"[\x21-\x7e]{1,200}")
 _INSTANT = re.compile(r"\d{4}-")
 _MOST_COUNTED = 1_000_000_000
@@ -112,6 +112,8 @@ def _steps(given: Mapping[str, Any]) -> tuple[Any, ...]:
     if not sequence:
         raise InvalidRequest("'sequence' has no step.")
     steps = tuple(read_effect(one) for one in sequence)
+    if all(one == WORK for one in steps):
+        raise InvalidRequest("The sequence does nothing: none of its steps is a fault.")
     if any(one.holds for one in steps):
         raise InvalidRequest("'trigger-delayed' is no step of a sequence: it acts on finds, not on calls.")
     return steps

@@ -40,9 +40,10 @@ FaultWhen = TypedDict(
 )
 FaultWhen.__doc__ = """On which of the matching calls a rule acts.
 
-`nth` counts from 1. `after` leaves the first ones alone, `times` is how often the rule acts at most. `from` and `until`
-are instants, or durations since the rule was armed, by the sandbox's clock; calls outside of them do not count. Chance
-begins with `seed`, or else with the server's setting and the rule's name.
+Counted are the matching calls that no earlier rule has acted on, from 1. `nth` names them, `after` leaves the first
+ones alone, `times` is how often the rule acts at most. `from` and `until` are instants, or durations since the rule was
+armed, by the sandbox's clock; calls outside of them do not count. Chance begins with `seed`, or else with the server's
+setting and the rule's name.
 """
 
 FaultEffect = TypedDict(

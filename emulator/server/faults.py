@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+from emulator.clock import LATEST
 from emulator.conduct.calls import Seen, path_below
 from emulator.conduct.faults import MALFORMED, WORK, Effect, Given, Struck
+from emulator.conduct.waits import Wait
 from emulator.errors import ConnectorError
 from emulator.operations.operation import Kind, Scope
-from emulator.sandbox import Sandbox
-from emulator.server.breaking import malformed
+from emulator.server.breaking import TRANSPORT, gone, malformed
 from emulator.server.exchange import Answer, Exchange, Handler, Wrapper
 from emulator.server.polling import nothing_yet
 
@@ -37,7 +39,7 @@ def faulting(longest_body: int) -> Wrapper:
             struck = book.strike(call, plan, now)
             if struck is not None:
                 _note(exchange, struck)
-                return await _suffer(exchange, struck.effect, handler)
+                return await _suffer(exchange, struck, handler, longest_body)
             answer = await handler(exchange)
             return _held(exchange, call, plan, answer) if book.has_holding else answer
 
@@ -61,10 +63,14 @@ def seen(exchange: Exchange) -> Seen:
     )
 
 
-async def _suffer(exchange: Exchange, effect: Effect, handler: Handler) -> Answer:
+async def _suffer(exchange: Exchange, struck: Struck, handler: Handler, longest_body: int) -> Answer:
+    effect = struck.effect
     exchange.changes = effect.changes
+    if effect.delay:
+        # First of all: once the caller has hung up, nobody can read it.
+        await exchange.body(longest_body)
     answer = await handler(exchange) if effect.after else None
-    async with _delayed(exchange.world, effect):
+    async with _delayed(exchange, struck):
         operation = exchange.operation
         spared = effect.families and operation is not None and operation.family not in effect.families
         if effect.answer is not None and not spared:
@@ -75,17 +81,37 @@ async def _suffer(exchange: Exchange, effect: Effect, handler: Handler) -> Answe
 
 
 @asynccontextmanager
-async def _delayed(world: Sandbox, effect: Effect) -> AsyncIterator[None]:
-    """A block that begins once the effect's delay is over. Raises StartedOver when the sandbox does meanwhile."""
-    waits, clock = world.conduct.waits, world.clock
-    if effect.delay and not effect.in_real_time:
-        with waits.until(clock.now() + effect.delay) as wait:
-            await wait.pass_until(clock)
-            yield
+async def _delayed(exchange: Exchange, struck: Struck) -> AsyncIterator[None]:
+    """A block that begins once the effect's delay is over, or its rule is gone, or the caller.
+
+    Raises StartedOver when the sandbox does meanwhile.
+    """
+    effect, clock = struck.effect, exchange.world.clock
+    if not effect.delay:
+        yield
         return
-    if effect.delay:
-        await waits.sleep(effect.delay / 1_000_000)
-    yield
+    until = LATEST if effect.in_real_time else clock.now() + effect.delay
+    with exchange.world.conduct.waits.until(until, struck.rule) as wait, _heeding(exchange, wait):
+        if effect.in_real_time:
+            wait.settle()
+            await wait.pass_seconds(effect.delay / 1_000_000)
+        else:
+            await wait.pass_until(clock)
+        yield
+
+
+@contextmanager
+def _heeding(exchange: Exchange, wait: Wait) -> Iterator[None]:
+    """Let a call go on whose caller hangs up: it shall be in nobody's way."""
+    if TRANSPORT not in exchange.scope.get("extensions", {}):
+        yield
+        return
+    watch = asyncio.ensure_future(gone(exchange.receive))
+    watch.add_done_callback(lambda done: wait.end(True))
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def _made(exchange: Exchange, answer: ConnectorError | Given) -> Answer:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from functools import cache
 from urllib.parse import unquote
 
 from emulator.conduct.journal import About, Exchanged
-from emulator.conduct.retries import is_tried_again
+from emulator.conduct.retries import has_failed, is_tried_again
 from emulator.errors import ConnectorError
 from emulator.operations.operation import Scope
 from emulator.server.exchange import Answer, Exchange, Handler
 
+_SECONDS = 0.1
+"""How long a call that failed waits for the rest of its body: as a rule all of it is there."""
 _CREATES = frozenset(
     {
         "SendEmail",
@@ -37,11 +40,18 @@ def journaling(handler: Handler) -> Handler:
         begun = time.perf_counter_ns()
         entry = exchange.entry = journal.open(exchange.arrived, time.time_ns() // 1000)
         _note_request(entry, exchange)
+
+        def leave(how: str) -> None:
+            entry.effected = exchange.is_done and entry.method != "GET"
+            journal.close(entry, time.perf_counter_ns() - begun, how)
+            if has_failed(entry):
+                entry.left = exchange.world.clock.now()
+
+        exchange.leaving.append(leave)
         answer = await handler(exchange)
         if answer.breaks is not None or is_tried_again(answer.status):
             await _read(exchange)
         _note_answer(entry, exchange, answer, journal.body_bytes)
-        exchange.leaving.append(lambda how: journal.close(entry, time.perf_counter_ns() - begun, how))
         return answer
 
     return handle
@@ -49,8 +59,9 @@ def journaling(handler: Handler) -> Handler:
 
 async def _read(exchange: Exchange) -> None:
     """Know the body of a call that failed unread: without it, nobody could tell that a later one repeats it."""
-    with suppress(ConnectorError):
-        await exchange.body(exchange.world.settings.max_body_bytes)
+    with suppress(ConnectorError, TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            await exchange.body(exchange.world.settings.max_body_bytes)
 
 
 def _note_request(entry: Exchanged, exchange: Exchange) -> None:
@@ -77,6 +88,5 @@ def _note_answer(entry: Exchanged, exchange: Exchange, answer: Answer, kept: int
     entry.request_size, entry.request_body = len(body), body[:kept]
     entry.request_digest = hash(body)
     entry.status = answer.status
-    entry.effected = exchange.is_done and entry.method != "GET"
     entry.raw_response_headers = answer.headers
     entry.response_size, entry.response_body = len(answer.body), answer.body[:kept]

@@ -66,7 +66,7 @@ def _exchange(entry: Exchanged) -> shapes.JournalEntry:
         "operation": entry.operation or None,
         "family": entry.about.family or None,
         "method": entry.method,
-        "path": path_of(entry),
+        "path": _clean(path_of(entry)),
         "query": redacted(entry.query).decode("latin-1"),
         "status": entry.status,
         "outcome": entry.outcome,
@@ -124,7 +124,7 @@ def _body(body: bytes, truncated: bool, content_type: str) -> Any:
         return None
     text = _text(body, truncated)
     if text is None:
-        return {"$content-type": content_type, "$content": b64encode(body).decode("ascii")}
+        return {"$content-type": content_type, "$content": b64encode(redacted(body)).decode("ascii")}
     clean = redacted(text.encode())
     if not truncated and _is_json(clean):
         # As it was written: made into objects and back, it could be too deep to be written again.

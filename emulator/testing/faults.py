@@ -20,6 +20,7 @@ _EFFECT = (
     "delay",
     "delay_by",
     "break_",
+    "names",
 )
 _WHOLE = ("name", "optional", "sequence")
 _PARTS = {"match": _MATCH, "when": _WHEN, "effect": _EFFECT}
@@ -111,7 +112,9 @@ def _rule(named: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
     rule: dict[str, Any] = {part: dict(keywords[part]) for part in _PARTS if isinstance(keywords.get(part), Mapping)}
     homes = {name: part for part, names in _PARTS.items() for name in names}
     for name, value in keywords.items():
-        if name in homes:
+        if name == "sequence":
+            rule[name] = [{"status": one} if isinstance(one, int) else one for one in value]
+        elif name in homes:
             rule.setdefault(homes[name], {})[camel(name)] = value
         elif name in _WHOLE:
             rule[name] = value

@@ -127,6 +127,13 @@ def test_settings() -> None:
     assert ("200 404\n", "") == (done.stdout, done.stderr)
 
 
+def test_authorization() -> None:
+    """What the emulator wants to see is told to the command, in the variable of the setting."""
+    done = execute("import os; print(os.environ['OUTLOOK_EMULATOR_AUTHORIZATION'])", "--authorization", "sesame")
+
+    assert ("sesame\n", "") == (done.stdout, done.stderr)
+
+
 def test_tls_and_token() -> None:
     """With TLS and a token the command is told what it needs to be let in, and what it runs trusts the server."""
     code = (

@@ -223,7 +223,19 @@ def test_headers_of_an_exchange() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"ocp-apim-subscription-key"],
+    [
+        b"authorization",
+        b"proxy-authorization",
+        b"x-ms-authorization-auxiliary",
+        b"cookie",
+        b"set-cookie",
+        b"x-api-key",
+        b"apikey",
+        b"x-functions-key",
+        b"ocp-apim-subscription-key",
+        b"x-ms-token-aad-access-token",
+        b"x-auth-token",
+    ],
 )
 def test_credentials_in_headers(name: bytes) -> None:
     """A header that lets its bearer in is told without what it says, and the others stay beside it."""
@@ -238,6 +250,16 @@ def test_credentials_in_headers(name: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (b"http://user:pw@host/x", b"http://user:(redacted)@host/x"),
+        (
+            b"client_secret=s&password=p&refresh_token=r",
+            b"client_secret=(redacted)&password=(redacted)&refresh_token=(redacted)",
+        ),
+        (b'{"sig": "a\\"b", "To": "x"}', b'{"sig": "(redacted)", "To": "x"}'),
+        (
+            b'{"access_token":"t","code":"ErrorItemNotFound"}',
+            b'{"access_token":"(redacted)","code":"ErrorItemNotFound"}',
+        ),
         (b"", b""),
         (b"sig=abc", b"sig=(redacted)"),
         (b"a=1&sig=a%2Bb%3D&b=2", b"a=1&sig=(redacted)&b=2"),

@@ -188,9 +188,28 @@ def test_asked_and_nobody_came_back(calls: Calls) -> None:
     assert (10, None, None) == (row.asked, row.waited, row.waited_as_asked)
 
 
-@pytest.mark.parametrize(("real", "took", "expected"), [(3.0, 1.0, 2.0), (3.0, 0.0, 3.0), (0.5, 1.0, 0.0)])
+def test_a_call_that_began_meanwhile(calls: Calls) -> None:
+    """Who asks before the failed call has ended does not come back because of it; who asks then, does."""
+    calls.add(504, took=1_000_000_000, effected=True)
+    calls.add(200, real=0.5)
+    calls.add(200, real=1.0)
+
+    (row,) = calls.report()
+    assert ((1, 3), 2, True) == (row.chain, row.effects, row.duplicated)
+
+
+def test_a_wait_by_the_sandboxs_clock(calls: Calls) -> None:
+    """It begins when the answer of the failed call had left."""
+    calls.add(429, retry_after="60", left=NOW + 120 * SECOND)
+    calls.add(200, at=130)
+
+    (row,) = calls.report()
+    assert (10, False) == (row.waited, row.waited_as_asked)
+
+
+@pytest.mark.parametrize(("real", "took", "expected"), [(3.0, 1.0, 2.0), (3.0, 0.0, 3.0), (1.0, 1.0, 0.0)])
 def test_real_wait(calls: Calls, real: float, took: float, expected: float) -> None:
-    """In real time a wait begins when the failed call has ended, and is never less than nothing."""
+    """In real time a wait begins when the failed call has ended."""
     calls.add(504, took=round(took * 1_000_000_000))
     calls.add(200, at=60, real=real)
 

@@ -64,6 +64,13 @@ def play(story: Callable[[], Coroutine[Any, Any, None]]) -> float:
         return runner.get_loop().time()
 
 
+async def sleep(waits: Waits, seconds: float) -> None:
+    """Wait in real time, as a call does that a fault delays so."""
+    with waits.until(LATEST) as wait:
+        wait.settle()
+        await wait.pass_seconds(seconds)
+
+
 async def steps() -> None:
     """Let everybody go on who can."""
     for _ in range(5):
@@ -320,7 +327,7 @@ def test_sleep(waits: Waits, seconds: float) -> None:
     """A wait in real time ends when so much of it has passed."""
 
     async def story() -> None:
-        await waits.sleep(seconds)
+        await sleep(waits, seconds)
 
     assert seconds == play(story)
 
@@ -329,7 +336,7 @@ def test_sleep_is_not_the_clocks(waits: Waits, clock: VirtualClock) -> None:
     """Moving the sandbox's clock neither ends a wait in real time nor waits for it."""
 
     async def story() -> None:
-        sleeping = asyncio.ensure_future(waits.sleep(30))
+        sleeping = asyncio.ensure_future(sleep(waits, 30))
         await steps()
         assert LATEST == waits.next_at(None)
         clock.advance(timedelta(days=365))
@@ -344,7 +351,7 @@ def test_sleep_that_is_ended(waits: Waits) -> None:
     """When the sandbox starts over, nobody sleeps on."""
 
     async def story() -> None:
-        sleeping = asyncio.ensure_future(waits.sleep(30))
+        sleeping = asyncio.ensure_future(sleep(waits, 30))
         await steps()
         waits.end()
         with pytest.raises(StartedOver):

@@ -478,7 +478,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (effect(status=200, shape="connector"), "'shape' is about errors, and 200 is none."),
     (effect(status=204, body="x"), "An answer of status 204 has no body."),
     (effect(status=304, **{"break": "cut"}), "An answer of status 304 has no body."),
-    (effect(delay="1s", phase="after"), "'phase' needs a 'status' or a 'break', for which it says whether"),
+    (effect(headers={"x-a": "b"}, phase="after"), "'phase' needs a 'status', a 'delay' or a 'break' that comes"),
+    (effect(headers={"Date": "x"}), "'headers' cannot set 'Date'."),
+    (effect(headers={"cache-control": "public"}), "'headers' cannot set 'cache-control'."),
+    ({"sequence": ["work", "work"]}, "The sequence does nothing: none of its steps is a fault."),
+    ({"name": "..", "effect": "throttled"}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike '..'."),
+    (
+        {"match": {"body": {"NotificationUrl": "*"}}, "effect": "trigger-delayed"},
+        "'body' does not go with 'trigger-delayed': what a trigger finds is no call.",
+    ),
+    (
+        {
+            "match": {"operation": "CreateOnNewEmailPokeSubscription", "query": {"folderPath": "*"}},
+            "effect": "trigger-delayed",
+        },
+        "The rule can match nothing: no operation among CreateOnNewEmailPokeSubscription has a query that a poke tells",
+    ),
     (
         effect(phase="before", **{"break": "cut"}),
         "'break': 'cut' before the effect needs a 'status': there is no answer to break.",

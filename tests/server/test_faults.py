@@ -524,6 +524,67 @@ def test_a_delay_by_the_clock_over_sockets(world, alice, bob) -> None:
     assert (False, [200] * 4) == asyncio.run(story())
 
 
+def test_a_delay_after_the_work(world, alice, bob) -> None:
+    """The mail is there at once, and its answer is not until the clock is moved."""
+    arm(world, {"name": "it", "match": {"operation": "SendEmailV2"}, "effect": {"delay": "1h", "phase": "after"}})
+
+    async def story() -> tuple[bool, int]:
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
+            call = asyncio.create_task(http.post(f"{alice.url}/v2/Mail", json={**MAIL, "To": bob.address}))
+            await acted(http, world)
+            found = len((await http.get(f"{bob.url}/v2/Mail")).json()["value"])
+            assert not call.done()
+            await http.post(f"{world.admin.base_url}clock", json={"advance": "1h"})
+            return found == 1, (await call).status_code
+
+    assert (True, 200) == asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", ["faults", "faults/it"])
+def test_a_rule_that_is_taken_away_has_nobody_wait(world, alice, path: str) -> None:
+    """The call that waited because of it goes on at once."""
+    arm(world, {"name": "it", "effect": {"delay": "1h"}})
+
+    async def story() -> int:
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
+            call = asyncio.create_task(http.get(f"{alice.url}/v2/Mail"))
+            await acted(http, world)
+            assert (await http.delete(f"{world.admin.base_url}{path}")).status_code == 204
+            return (await call).status_code
+
+    assert 200 == asyncio.run(story())
+
+
+@pytest.mark.parametrize("by", ["clock", "real"])
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_who_hangs_up_is_in_nobodys_way(world, alice, bob, by: str, phase: str) -> None:
+    """The work is done, the place is free again, and the report says that the mail came twice."""
+    effect = {"delay": "5m", "delayBy": by, "phase": phase}
+    arm(world, {"name": "it", "match": {"operation": "SendEmailV2"}, "when": {"nth": 1}, "effect": effect})
+    assert world.admin.patch("/limits", json={"concurrentRequests": 1}).is_success
+
+    async def story() -> int:
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
+            url, mail = f"{alice.url}/v2/Mail", {**MAIL, "To": bob.address}
+            call = asyncio.create_task(http.post(url, json=mail))
+            await acted(http, world)
+            call.cancel()
+            await asyncio.wait([call])
+            while (answer := await http.post(url, json=mail)).status_code == 429:
+                pass
+            return answer.status_code
+
+    status = asyncio.run(story())
+    report = world.admin.get("/journal/retries").json()
+    entries = world.admin.get("/journal?operation=SendEmailV2").json()["value"]
+
+    assert (200, 2) == (status, len(bob.mails()))
+    assert [("lost", True), ("answered", True)] == [
+        (one["outcome"], one["effected"]) for one in entries if one["status"] != 429
+    ]
+    assert 1 == report["duplicatedSends"]
+
+
 def test_a_delay_in_real_time(world, alice) -> None:
     """It passes while the sandbox's clock stands still."""
     date = alice.http.get("/v2/Mail").headers["date"]

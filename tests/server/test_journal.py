@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from base64 import b64encode
 from contextlib import closing
 from datetime import datetime
@@ -383,3 +384,15 @@ def test_deliveries_are_not_kept_where_nothing_is(world, alice, listener) -> Non
     assert 1 == len(listener.wait())
     assert 0 == world.admin.get("/journal/counts").json()["deliveries"]
     assert 0 == world.admin.get("/journal").json()["total"]
+
+
+def test_a_body_that_does_not_come(world, alice) -> None:
+    """A call that a fault refuses is answered, though the rest of its body stays away."""
+    assert world.admin.post("/faults", json={"faults": [{"effect": "throttled"}]}).is_success
+    url = httpx.URL(f"{alice.url}/v2/Mail")
+    head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 0), timeout=30) as caller:
+        caller.sendall(head.encode() + b"{")
+        answer = caller.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 429 ")

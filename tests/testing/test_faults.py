@@ -81,12 +81,18 @@ def test_rules(arm: Callable[..., Any], rules: tuple[Any, ...], plan: Any) -> No
             {"sequence": ["throttled", "work"], "after": 2},
             {"sequence": ["throttled", "work"], "when": {"after": 2}},
         ),
+        ((), {"sequence": [504, "work"]}, {"sequence": [{"status": 504}, "work"]}),
+        (
+            ("attachment-skipped",),
+            {"names": "*.pdf"},
+            {"effect": {"fault": "attachment-skipped", "names": "*.pdf"}},
+        ),
         ((), {"effect": "throttled", "nth": 2}, {"effect": "throttled", "when": {"nth": 2}}),
     ],
 )
 def test_a_rule_by_keywords(arm: Callable[..., Any], rules: tuple[Any, ...], keywords: Any, rule: Any) -> None:
     """Each keyword goes where a rule has it; Python's own words are written with an underscore."""
-    effect = {"effect": "throttled"} if rules else {}
+    effect = {"effect": rules[0]} if rules else {}
 
     assert {"faults": [{**effect, **rule}]} == arm(*rules, **keywords)
 
