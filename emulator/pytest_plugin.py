@@ -203,7 +203,9 @@ def _marker(item: pytest.Item) -> Marker:
     try:
         return read_marks((one.args, one.kwargs) for one in item.iter_markers("outlook"))
     except ValueError as error:
-        pytest.fail(str(error), pytrace=False)
+        said = str(error)
+    # Not in there, where pytest would show the error a second time.
+    pytest.fail(said, pytrace=False)
 
 
 def _server_fixture(request: pytest.FixtureRequest, marker: Marker) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from urllib.parse import unquote
 
-from emulator.conduct.journal import About, Exchanged
+from emulator.clock import Clock
+from emulator.conduct.journal import About, Exchanged, Journal
 from emulator.conduct.retries import has_failed, is_tried_again
 from emulator.errors import ConnectorError
 from emulator.operations.operation import Scope
@@ -41,20 +42,24 @@ def journaling(handler: Handler) -> Handler:
         entry = exchange.entry = journal.open(exchange.arrived, time.time_ns() // 1000)
         _note_request(entry, exchange)
 
-        def leave(how: str) -> None:
+        # Without the exchange in it, which would have to be found as garbage if it led back to itself.
+        exchange.leaving.append(partial(_end, journal, exchange.world.clock, entry, begun))
+        try:
+            answer = await handler(exchange)
+        finally:
             entry.effected = exchange.is_done and entry.method != "GET"
-            journal.close(entry, time.perf_counter_ns() - begun, how)
-            if has_failed(entry):
-                entry.left = exchange.world.clock.now()
-
-        exchange.leaving.append(leave)
-        answer = await handler(exchange)
         if answer.breaks is not None or is_tried_again(answer.status):
             await _read(exchange)
         _note_answer(entry, exchange, answer, journal.body_bytes)
         return answer
 
     return handle
+
+
+def _end(journal: Journal, clock: Clock, entry: Exchanged, begun: int, how: str) -> None:
+    journal.close(entry, time.perf_counter_ns() - begun, how)
+    if has_failed(entry):
+        entry.left = clock.now()
 
 
 async def _read(exchange: Exchange) -> None:
