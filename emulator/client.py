@@ -93,17 +93,21 @@ def _secret(token: str | None) -> str:
 
 
 def _trust(ca_file: str | None) -> SSLContext:
-    """What https trusts: what the machine does, and a PEM file on top. Raises ValueError."""
+    """What https trusts for a caller who may name a file, or leave it to the environment. Raises ValueError."""
+    # A server with this environment's settings may have written its certificate to a file that is known here.
+    return trusting((os.environ.get(CA_FILE) or _setting("tls_ca_file")) if ca_file is None else ca_file)
+
+
+def trusting(ca_file: str) -> SSLContext:
+    """What https may rest on: what the machine trusts, and a PEM file on top if one is named. Raises ValueError."""
     from ssl import create_default_context
 
-    # A server with this environment's settings may have written its certificate to a file that is known here.
-    file = (os.environ.get(CA_FILE) or _setting("tls_ca_file")) if ca_file is None else ca_file
     context = create_default_context()
     try:
-        if file:
-            context.load_verify_locations(file)
+        if ca_file:
+            context.load_verify_locations(ca_file)
     except OSError as error:
-        raise ValueError(f"no certificate can be read from {file}: {error.strerror or error}") from None
+        raise ValueError(f"no certificate can be read from {ca_file}: {error.strerror or error}") from None
     return context
 
 

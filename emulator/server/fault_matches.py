@@ -18,7 +18,7 @@ from emulator.sandbox import Sandbox
 from emulator.sandboxes import Sandboxes
 from emulator.server.fault_effects import named_fault
 from emulator.server.polling import SCOPE
-from emulator.server.suggestions import unknown
+from emulator.server.suggestions import check_names
 from emulator.wire.base import is_shape, members_of, unwrap
 
 _LONGEST_PATH = 1000
@@ -32,7 +32,7 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) 
     given = rule.get("match", {})
     if "connection" in given:
         _check_connection(sandboxes, sandbox, given["connection"])
-    found = narrowed(OPERATIONS, given)
+    found = _narrowed(given)
     faults = [one for one in map(named_fault, _effects(rule)) if one is not None]
     for fault in faults:
         found = _kept(found, fault.applies, f"the fault '{fault.name}'")
@@ -63,22 +63,14 @@ def _effects(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return effects
 
 
-def narrowed(operations: Sequence[Operation], given: Mapping[str, Any]) -> list[Operation]:
+def _narrowed(given: Mapping[str, Any]) -> list[Operation]:
     """The operations that a match can be about. Raises InvalidRequest where one of its members leaves none."""
-    found = list(operations)
+    check_names(given)
+    found = list(OPERATIONS)
     if "operation" in given:
-        known = {one.id.lower(): one.id for one in operations}
         wanted = {one.lower() for one in given["operation"]}
-        for one in given["operation"]:
-            if one.lower() not in known:
-                raise unknown("operation", one, known.values())
-        if not wanted:
-            raise InvalidRequest("'operation' names none.")
         found = [one for one in found if one.id.lower() in wanted]
     if "family" in given:
-        families = {one.family.lower(): one.family for one in operations}
-        if given["family"].lower() not in families:
-            raise unknown("family of operations", given["family"], families.values())
         found = _kept(found, lambda one: one.family.lower() == given["family"].lower(), "'family'")
     if "method" in given:
         found = _kept(found, lambda one: one.method == given["method"].upper(), f"'method' {given['method'][:20]}")

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 from emulator.conduct.calls import Match, Seen, like, patterns
 from emulator.conduct.journal import Entry, Exchanged
 from emulator.errors import InvalidRequest
-from emulator.operations import OPERATIONS
 from emulator.server import journal_shapes as shapes
 from emulator.server.journal_entries import WORKFLOW, path_of
-from emulator.server.suggestions import unknown
+from emulator.server.suggestions import check_names
 
 
 class Findings(NamedTuple):
@@ -27,7 +26,7 @@ class Wanted:
     """Which entries are meant: all members that are given must fit. Raises InvalidRequest for what can fit none."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        _check_names(given)
+        check_names(given)
         _check_numbers(given)
         self._kinds = _kinds(given)
         self._given = given
@@ -123,18 +122,6 @@ def _kinds(given: Mapping[str, Any]) -> list[str]:
         first, second = (alien[one][0] for one in shapes.KINDS)
         raise InvalidRequest(f"No kind of entry has both '{first}' and '{second}'.")
     return kinds
-
-
-def _check_names(given: Mapping[str, Any]) -> None:
-    if given.get("operation") == []:
-        raise InvalidRequest("'operation' names none.")
-    known = {one.id.lower(): one.id for one in OPERATIONS}
-    for one in given.get("operation", ()):
-        if one.lower() not in known:
-            raise unknown("operation", one, known.values())
-    families = {one.family.lower(): one.family for one in OPERATIONS}
-    if "family" in given and given["family"].lower() not in families:
-        raise unknown("family of operations", given["family"], families.values())
 
 
 def _check_numbers(given: Mapping[str, Any]) -> None:

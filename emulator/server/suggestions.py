@@ -1,10 +1,25 @@
-"""Refusals of names that nobody has, with those that come close."""
+"""Names that a caller gives for what there is: held against it, and refused with those that come close."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from emulator.errors import InvalidRequest
+from emulator.operations import OPERATIONS
+
+
+def check_names(given: Mapping[str, Any]) -> None:
+    """Hold the `operation` ids and the `family` of a match to those of the connector. Raises InvalidRequest."""
+    if given.get("operation") == []:
+        raise InvalidRequest("'operation' names none.")
+    known = {one.id.lower(): one.id for one in OPERATIONS}
+    for one in given.get("operation", ()):
+        if one.lower() not in known:
+            raise unknown("operation", one, known.values())
+    families = {one.family.lower(): one.family for one in OPERATIONS}
+    if "family" in given and given["family"].lower() not in families:
+        raise unknown("family of operations", given["family"], families.values())
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> InvalidRequest:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from emulator.client import trusting
+
 _KEPT = 2.0
 """Seconds that an idle connection is used again: fewer than the server keeps it, so that no call meets its end."""
 
@@ -48,7 +50,7 @@ class Sockets:
 
     def __init__(self, url: str, ca_file: str | None = None) -> None:
         self.url = url.rstrip("/")
-        self._context = _trusting(ca_file) if ca_file else None
+        self._context = trusting(ca_file) if ca_file else None
         self._pool = httpx.HTTPTransport(verify=self._verify, limits=httpx.Limits(keepalive_expiry=_KEPT))
 
     def transport(self) -> httpx.BaseTransport:
@@ -71,13 +73,3 @@ class Sockets:
     def _verify(self) -> ssl.SSLContext | bool:
         # Without TLS there is nothing to verify, and reading the world's authorities takes longer than many a test.
         return self._context or self.url.startswith("https:")
-
-
-def _trusting(ca_file: str) -> ssl.SSLContext:
-    """What https may rest on: what the machine trusts, and a PEM file on top. Raises ValueError."""
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(ca_file)
-    except OSError as error:
-        raise ValueError(f"no certificate can be read from {ca_file}: {error.strerror or error}") from None
-    return context
