@@ -26,7 +26,7 @@ _MARKER = (
     "outlook(seed=NAME, faults=[RULE, ...], clock=INSTANT, transport='http'|'app', unused_faults='fail'|'allow'): "
     "what is in the sandbox that the test gets from the fixture outlook, and how that is reached"
 )
-_PASSED = pytest.StashKey[bool]()
+_MADE = pytest.StashKey["Connection"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,11 +56,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.when != "teardown":
-        item.stash[_PASSED] = report.when == "call" and report.passed
-    return report
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    # A test that fails or is skipped goes no further than this: it has a better reason than an unused fault.
+    yield
+    if (made := item.stash.get(_MADE, None)) is not None:
+        _check_faults(_marker(item), made.sandbox.faults)
 
 
 @pytest.fixture(scope="session")
@@ -105,8 +105,8 @@ def outlook(request: pytest.FixtureRequest) -> Iterator[Connection]:
     try:
         if marker.faults:
             made.sandbox.faults.add(*marker.faults)
+        request.node.stash[_MADE] = made
         yield made
-        _check_faults(request.node, marker, made.sandbox.faults)
     finally:
         made.sandbox.close()
 
@@ -223,9 +223,8 @@ def _label(item: pytest.Item) -> str:
     return f"{worker}-{item.name}"
 
 
-def _check_faults(item: pytest.Item, marker: Marker, faults: Faults) -> None:
-    # A test that failed has a better reason than this one, or never came to where the fault was.
-    if not faults.armed or marker.unused_faults == "allow" or not item.stash.get(_PASSED, False):
+def _check_faults(marker: Marker, faults: Faults) -> None:
+    if not faults.armed or marker.unused_faults == "allow":
         return
     if complaint := faults.complaint():
         pytest.fail(complaint, pytrace=False)
