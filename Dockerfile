@@ -8,6 +8,7 @@ FROM ${PYTHON_IMAGE}
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY emulator ./emulator
+COPY contract ./contract
 COPY fixtures ./fixtures
 # A user by number needs no entry in /etc/passwd, and shows any orchestrator that it is not root.
 RUN python -m pip install --no-cache-dir --disable-pip-version-check . \

@@ -20,7 +20,7 @@ bench: .venv/dev.stamp ## the speed figures, as ratios to bare Starlette
 	$(BIN)/python -m benchmarks
 
 sql: .venv/dev.stamp ## compile store/tables.py and store/statements.py to store/sql.py
-	$(BIN)/python -m emulator.store.compile
+	$(BIN)/python -m outlook_emulator.store.schema.compile
 
 clean:
 	rm -rf .venv

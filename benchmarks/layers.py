@@ -11,15 +11,15 @@ import orjson
 from benchmarks.calls import LIST, SEND
 from benchmarks.server import emulator
 from benchmarks.straight import straight
-from emulator.mailbox import find
-from emulator.operations import OPERATIONS
-from emulator.server.query import QueryReader
-from emulator.server.routes import Routes
-from emulator.store import sql
-from emulator.store.records import Message
-from emulator.wire import mail_values
-from emulator.wire.body import reader_of
-from emulator.wire.mail import ClientSendHtmlMessage
+from outlook_emulator.mailbox.mail import listing
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.server.connector.query import QueryReader
+from outlook_emulator.server.connector.routes import Routes
+from outlook_emulator.store import sql
+from outlook_emulator.store.records import Message
+from outlook_emulator.wire import mail_convert
+from outlook_emulator.wire.body import reader_of
+from outlook_emulator.wire.mail import ClientSendHtmlMessage
 
 _QUERY = LIST.path.partition("?")[2].encode()
 _BATCH = 200
@@ -33,22 +33,22 @@ def layers() -> None:
     routes, by_id = Routes(OPERATIONS), {row.id: row for row in OPERATIONS}
     query, body = QueryReader(by_id["GetEmailsV2"].parameters), reader_of(ClientSendHtmlMessage)
     values = query.read(_QUERY, lambda name: None)
-    letters = find.find(mailbox, **values)
-    shown = mail_values.batch(letters)
-    where = {"folder_id": owner.inbox_id, "since": -find.EVER, "until": find.EVER, "top": 10, "skip": 0}
+    letters = listing.find(mailbox, **values)
+    shown = mail_convert.batch(letters)
+    where = {"folder_id": owner.inbox_id, "since": -listing.EVER, "until": listing.EVER, "top": 10, "skip": 0}
     statement = sql.LIST_MESSAGES["unread"]
-    draft = mail_values.draft_from_html(body.read(SEND.body))
+    draft = mail_convert.draft_from_html(body.read(SEND.body))
     print("Where the time of a request goes, in microseconds (the network and uvicorn come on top):")
     _show("route", lambda: routes.match("GET", ["bench", "v2", "Mail"]))
     _show("list: read the query", lambda: query.read(_QUERY, lambda name: None))
     _show("list: run the SQL", lambda: sandbox.db.all(statement, where))
     rows = sandbox.db.all(statement, where)
     _show("list: rows to records", lambda: [Message._make(row) for row in rows])
-    _show("list: the whole function", lambda: find.find(mailbox, **values))
-    _show("list: records to shapes", lambda: mail_values.batch(letters))
+    _show("list: the whole function", lambda: listing.find(mailbox, **values))
+    _show("list: records to shapes", lambda: mail_convert.batch(letters))
     _show("list: shapes to JSON", lambda: orjson.dumps(shown))
     _show("list: the whole app", straight(app, LIST, _BATCH), _BATCH)
-    _show("send: read the body", lambda: mail_values.draft_from_html(body.read(SEND.body)))
+    _show("send: read the body", lambda: mail_convert.draft_from_html(body.read(SEND.body)))
     send = by_id["SendEmailV2"].run
     assert send is not None
     _show("send: the whole function", lambda: send(mailbox, draft))

@@ -66,7 +66,7 @@ def _measure(transport: str) -> float:
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "test_it.py").write_text(_SOURCE, encoding="utf-8")
-        plugins = ["-p", "emulator.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
+        plugins = ["-p", "outlook_emulator.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
         if pytest.main([*plugins, f"--outlook-transport={transport}", folder], plugins=[watch]):
             raise RuntimeError(f"the tests did not pass {_NAMES[transport]}")
     return watch.median("test_sandbox") - watch.median("test_bare")

@@ -17,16 +17,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from emulator import enums
-from emulator.app import create_app
-from emulator.clock import microseconds
-from emulator.mailbox import recurrence
-from emulator.mailbox.contact import Card
-from emulator.mailbox.event import Details, Series
-from emulator.mailbox.message import Address, Attachment, Mail
-from emulator.seeds import Seed, SeedMail
-from emulator.serving import config_of
-from emulator.settings import Settings
+from outlook_emulator import enums
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import microseconds
+from outlook_emulator.mailbox import recurrence
+from outlook_emulator.mailbox.contact import Card
+from outlook_emulator.mailbox.event import Details, Series
+from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.sandbox.samples import Seed, SeedMail
+from outlook_emulator.serving import config_of
+from outlook_emulator.settings import Settings
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 PARAGRAPH = "The quarterly figures are in, and the short version is that nobody needs to worry about the budget. "

@@ -17,9 +17,9 @@ from azure.connectors.outlook import OutlookClient
 from azure.connectors.sdk.authentication import ConnectionStringTokenProvider
 from azure.connectors.sdk.options import ConnectorClientOptions
 
-from emulator.clock import VirtualClock
-from emulator.serving import running
-from emulator.settings import Settings
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _NUMBERS = count(1)

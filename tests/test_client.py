@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from emulator import client
-from emulator.settings import ENVIRONMENT_PREFIX
+from outlook_emulator import client
+from outlook_emulator.settings import ENVIRONMENT_PREFIX
 from tests.stub import Stub, stubbed
 
 
@@ -48,9 +48,18 @@ def secure(authority: tuple[trustme.CA, str]) -> Iterator[Stub]:
 
 def test_it_is_light() -> None:
     """Importing it costs next to nothing: neither the server nor what speaks HTTP is imported before it is needed."""
-    code = "import sys; import emulator.client; print(*sys.modules)"
+    code = "import sys; import outlook_emulator.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    unwanted = {"urllib.request", "http.client", "ssl", "httpx", "starlette", "uvicorn", "pydantic", "emulator.app"}
+    unwanted = {
+        "urllib.request",
+        "http.client",
+        "ssl",
+        "httpx",
+        "starlette",
+        "uvicorn",
+        "pydantic",
+        "outlook_emulator.app",
+    }
 
     assert set() == unwanted & set(done.stdout.split())
 

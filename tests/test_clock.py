@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.clock import (
+from outlook_emulator.clock import (
     LATEST,
     ClockState,
     SandboxClock,

@@ -16,17 +16,17 @@ import pytest
 from starlette.applications import Starlette
 from typing_extensions import TypedDict
 
-from emulator.mailbox import folders
-from emulator.operations.operation import Operation
-from emulator.sandboxes import Sandboxes
-from emulator.server import fault_plans
-from emulator.server.connector import Connector
-from emulator.server.document import swagger
-from emulator.settings import Settings, options
-from emulator.wire.base import Int32
+from outlook_emulator.mailbox.mail import folders
+from outlook_emulator.operations.operation import Operation
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.server.connector.connector import Connector
+from outlook_emulator.server.connector.swagger import swagger
+from outlook_emulator.server.faults import plans
+from outlook_emulator.settings import Settings, options
+from outlook_emulator.wire.base import Int32
+from tests.paths import ROOT
 from tests.test_pytest_plugin import passed, run
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -59,7 +59,7 @@ def ready() -> Iterator[str]:
     """What the server that `make run` starts, on a port of its own, says first."""
     seeds = re.search(r"serve (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert seeds is not None
-    command = [sys.executable, "-m", "emulator.cli", "serve", "--port", "0", *seeds[1].split()]
+    command = [sys.executable, "-m", "outlook_emulator.cli", "serve", "--port", "0", *seeds[1].split()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -99,7 +99,7 @@ def curl(line: str, url: str) -> str:
 
 def emulator(line: str, url: str) -> str:
     """What a command of the emulator's own prints, asked of the server at `url`."""
-    command = [sys.executable, "-m", "emulator.cli", *shlex.split(line)[1:], "--url", url]
+    command = [sys.executable, "-m", "outlook_emulator.cli", *shlex.split(line)[1:], "--url", url]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
 
 
@@ -132,7 +132,7 @@ def test_the_readmes_plan_can_be_armed() -> None:
     """The plan of faults that the README shows is one."""
     (plan,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     sandboxes = Sandboxes(Settings())
-    armed = fault_plans.arm(sandboxes, sandboxes.default, fault_plans.read(plan.encode()))
+    armed = plans.arm(sandboxes, sandboxes.default, plans.read(plan.encode()))
 
     assert ["busy", "fault-1", "fault-2"] == [one.name for one in armed]
 
@@ -162,10 +162,10 @@ def test_the_guides_operation_works() -> None:
     """Whoever follows the guide to the letter ends up with an operation that is served and documented."""
     code = guide()
     names = {**vars(folders), "TypedDict": TypedDict, "Int32": Int32, "Operation": Operation, "folders": folders}
-    for place in ("mailbox/folders", "wire/metadata", "wire/metadata_values"):
-        exec(compile(code[f"emulator/{place}.py"], place, "exec", dont_inherit=True), names)
+    for place in ("mailbox/mail/folders", "wire/metadata", "wire/metadata_convert"):
+        exec(compile(code[f"emulator/outlook_emulator/{place}.py"], place, "exec", dont_inherit=True), names)
     names["folders"] = SimpleNamespace(**names)
-    row = eval(code["emulator/operations/metadata.py"].strip(), names)
+    row = eval(code["emulator/outlook_emulator/operations/metadata.py"].strip(), names)
     settings = Settings()
     app = Connector(Starlette(), [row], Sandboxes(settings), settings)
 
@@ -178,7 +178,11 @@ def test_the_guides_operation_works() -> None:
 def test_the_architecture_page_names_every_room() -> None:
     """Every package and top-level module of the emulator stands on the page, which stays one page."""
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    rooms = {path.stem for path in (ROOT / "emulator").iterdir() if path.suffix == ".py" or path.is_dir()}
+    rooms = {
+        path.stem
+        for path in (ROOT / "emulator" / "outlook_emulator").iterdir()
+        if path.suffix == ".py" or path.is_dir()
+    }
 
-    assert set() == {room for room in rooms - {"__init__", "__pycache__"} if room not in page}
+    assert set() == {room for room in rooms - {"__init__", "__pycache__", "fixtures"} if room not in page}
     assert len(page.splitlines()) < 80

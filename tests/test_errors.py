@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from emulator import errors
-from emulator.errors import (
+from outlook_emulator import errors
+from outlook_emulator.errors import (
     BadGateway,
     CallsExceeded,
     ConnectorError,
@@ -19,7 +19,7 @@ from emulator.errors import (
     MethodNotAllowed,
     TimedOut,
 )
-from emulator.server.refusals import error_body
+from outlook_emulator.server.connector.error_responses import error_body
 
 _LINE = re.compile(r"(?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?P<status>\d{3})(?: +(?P<code>\w+))?")
 TREE = [one for one in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if one]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from emulator.errors import InvalidId, NotFound
-from emulator.ids import IdKind, decode, encode, looks_like_id
+from outlook_emulator.errors import InvalidId, NotFound
+from outlook_emulator.ids import IdKind, decode, encode, looks_like_id
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from pathlib import Path
 
-from contract.known_issues import KNOWN_ISSUES, table
-from emulator.server.fault_names import NAMED
-from emulator.settings import options
-
-ROOT = Path(__file__).parent.parent
+from outlook_contract.known_issues import KNOWN_ISSUES, table
+from outlook_emulator.server.faults.names import NAMED
+from outlook_emulator.settings import options
+from tests.paths import ROOT
 
 
 def functions(file: str) -> set[str]:
@@ -21,7 +19,7 @@ def functions(file: str) -> set[str]:
 
 
 def test_the_table_is_in_the_readme() -> None:
-    """What the README shows is what `python -m contract.known_issues` prints."""
+    """What the README shows is what `python -m outlook_contract.known_issues` prints."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- known issues:.*?-->\n(.*?)\n<!-- /known issues -->", readme, re.DOTALL)
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator import running
-from emulator.clock import VirtualClock
-from emulator.settings import Settings
+from outlook_emulator import running
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.settings import Settings
 
 CLIENTS = 32
 OWN, SHARED = 300, 13

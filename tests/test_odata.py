@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from emulator.clock import microseconds
-from emulator.enums import AttendeeType, ShowAs
-from emulator.errors import InvalidRequest
-from emulator.odata import Collection, Kind, Member, Query, Vocabulary, apply, read
-from emulator.odata.reader import MAX_DEPTH, MAX_LENGTH
+from outlook_emulator.clock import microseconds
+from outlook_emulator.enums import AttendeeType, ShowAs
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.odata import Collection, Kind, Member, Query, Vocabulary, apply, read
+from outlook_emulator.odata.reader import MAX_DEPTH, MAX_LENGTH
 
 VOCABULARY = Vocabulary(
     "thing",
@@ -370,6 +370,6 @@ def test_long_chain(joint: str) -> None:
 
 def test_parser_is_imported_when_needed() -> None:
     """The grammar costs more to import than the rest of a start-up."""
-    program = "import sys, emulator.odata; sys.exit('odata_query' in sys.modules)"
+    program = "import sys, outlook_emulator.odata; sys.exit('odata_query' in sys.modules)"
 
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.server.admin import ROOT
-from emulator.serving import running
-from emulator.settings import Settings
+from outlook_emulator.server.admin.routes import ROOT
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
 from tests.conftest import Connection, Listener, Server, World
 
 ANSWER = """
@@ -223,7 +223,7 @@ def run(folder: Path, source: str, *arguments: str, **environment: str) -> subpr
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLOOK_", "PYTEST_"))}
     given = {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "emulator.pytest_plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "outlook_emulator.pytest_plugin", "-p", "no:cacheprovider"]
     command += ["-W", "error", "--strict-markers", *arguments, "."]
     return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=120)
 
@@ -240,11 +240,11 @@ def names(server: Server) -> set[str]:
 
 def test_loading_it_costs_nothing() -> None:
     """Where the plugin is loaded and not used, neither a server nor a client has been imported."""
-    script = "import pytest, sys; before = set(sys.modules); import emulator.pytest_plugin; "
+    script = "import pytest, sys; before = set(sys.modules); import outlook_emulator.pytest_plugin; "
     script += "print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
-    assert ["emulator", "emulator.pytest_plugin"] == done.stdout.split()
+    assert ["outlook_emulator", "outlook_emulator.pytest_plugin"] == done.stdout.split()
 
 
 def test_using_it_costs_what_is_used(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def report_of(name: str, output: str) -> str:
 def test_settings_of_ones_own(tmp_path: Path) -> None:
     """Whoever overrides `outlook_settings` has a server, or an app, that behaves like that."""
     source = (
-        "import pytest\nfrom emulator import Settings\n\n\n"
+        "import pytest\nfrom outlook_emulator import Settings\n\n\n"
         "@pytest.fixture(scope='session')\ndef outlook_settings():\n    return Settings(max_top=7)\n\n\n"
         "@pytest.mark.parametrize('transport', [pytest.param(one, marks=pytest.mark.outlook(transport=one))"
         " for one in ('http', 'app')])\n"

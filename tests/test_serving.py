@@ -18,11 +18,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-import emulator
-from emulator import serving
-from emulator.clock import VirtualClock
-from emulator.serving import Running, running
-from emulator.settings import Settings
+import outlook_emulator
+from outlook_emulator import serving
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.serving import Running, running
+from outlook_emulator.settings import Settings
 
 CREDENTIAL = {"Authorization": "Bearer token"}
 MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
@@ -60,7 +60,7 @@ def test_answers_are_sent_at_once() -> None:
 
 def test_it_answers_while_the_block_lasts() -> None:
     """The first request is answered, and after the block there is nobody to ask."""
-    with emulator.running() as served:
+    with outlook_emulator.running() as served:
         status = status_of(served.url)
 
     assert (200, True) == (status, is_gone(served.url))
@@ -108,7 +108,7 @@ def test_a_clock_is_followed() -> None:
 
 def test_an_app_of_ones_own() -> None:
     """An app that is handed in is the one that is served."""
-    app = emulator.create_app(Settings(domain="example.test"))
+    app = outlook_emulator.create_app(Settings(domain="example.test"))
     with running(app=app) as served:
         httpx.get(
             f"{served.url}/apim/outlook/bob/testconnection", headers=CREDENTIAL, trust_env=False
@@ -310,16 +310,16 @@ def test_an_app_that_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_an_app_listens_as_it_was_made_to() -> None:
     """Without more words an app is served by the settings that it was made with."""
-    with running(app=emulator.create_app(Settings(host="127.0.0.2"))) as served:
+    with running(app=outlook_emulator.create_app(Settings(host="127.0.0.2"))) as served:
         assert served.url.startswith("http://127.0.0.2:")
 
 
 def test_an_app_without_a_token_is_not_opened_to_others() -> None:
     """What counts beyond this machine is the token of the app that is served, not one that it has never heard of."""
-    app = emulator.create_app()
+    app = outlook_emulator.create_app()
     with pytest.raises(ValueError, match=r"^listening on 0\.0\.0\.0 opens the admin API to other machines"):
         running(Settings(host="0.0.0.0", admin_token="secret"), app=app).__enter__()
-    with running(Settings(host="0.0.0.0"), app=emulator.create_app(Settings(admin_token="secret"))) as served:
+    with running(Settings(host="0.0.0.0"), app=outlook_emulator.create_app(Settings(admin_token="secret"))) as served:
         answer = httpx.get(f"{served.url}/_emulator/api/sandboxes", trust_env=False)
 
     assert answer.status_code == 401

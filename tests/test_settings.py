@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from emulator.settings import ENVIRONMENT_PREFIX, Option, Settings, options
+from outlook_emulator.settings import ENVIRONMENT_PREFIX, Option, Settings, options
 
 TABLE = list(options())
 NUMBERS = [one for one in TABLE if isinstance(one.default, int)]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.errors import InvalidRequest
-from emulator.timezones import MACHINE, RETIRED, WINDOWS_IDS, ZONE_NAMES, canonical, iana, zone
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.timezones import MACHINE, RETIRED, WINDOWS_IDS, ZONE_NAMES, canonical, iana, zone
 
 YEAR = 2017
 """When Outlook's list was drawn up: Saratov has its own zone already, Sao Tome not yet."""

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emulator.settings import ENVIRONMENT_PREFIX
+from outlook_emulator.settings import ENVIRONMENT_PREFIX
 
 READY = re.compile(r"outlook-emulator ready url=(http://\S+) store=(.+)\n")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "emulator.cli", *arguments]
+    return [sys.executable, "-m", "outlook_emulator.cli", *arguments]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
-from emulator.cli import main
-from emulator.settings import ENVIRONMENT_PREFIX
+from outlook_emulator.cli import main
+from outlook_emulator.settings import ENVIRONMENT_PREFIX
 from tests.cli.commands import serving
 from tests.stub import Stub, stubbed
 

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from emulator.operations import OPERATIONS, mail
-from emulator.server.document import swagger
+from outlook_emulator.operations import OPERATIONS, mail
+from outlook_emulator.server.connector.swagger import swagger
 from tests.cli.commands import run
 
 CHOSEN = {

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator import client
-from emulator.cli import beside
+from outlook_emulator import client
+from outlook_emulator.cli import run_with
 from tests.cli.commands import CLEAN, command, run
 
 URL = "import os; print(os.environ['OUTLOOK_EMULATOR_URL'], flush=True)"
-HEALTH = "from emulator.cli import main; print(main(['health']))"
+HEALTH = "from outlook_emulator.cli import main; print(main(['health']))"
 WAITS = f"""
 import signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -137,7 +137,7 @@ def test_authorization() -> None:
 def test_tls_and_token() -> None:
     """With TLS and a token the command is told what it needs to be let in, and what it runs trusts the server."""
     code = (
-        "import os; from emulator.client import call, server_url\n"
+        "import os; from outlook_emulator.client import call, server_url\n"
         "print(os.environ['NODE_EXTRA_CA_CERTS'] == os.environ['OUTLOOK_EMULATOR_CA_FILE'])\n"
         "print(server_url().partition(':')[0], *(call('GET', server_url() + '/_emulator/api/sandboxes', token=one)[0]\n"
         "for one in (None, '')))"
@@ -216,7 +216,7 @@ def test_the_emulator_does_not_outlive_whom_it_serves() -> None:
 
 def test_signal_before_the_command() -> None:
     """A signal that comes while nothing is there to take it is passed on as soon as something is, and once."""
-    signals, heard = beside._Signals(), []
+    signals, heard = run_with._Signals(), []
     with signals.caught():
         signal.raise_signal(signal.SIGTERM)
         signals.lead_to(heard.append)
@@ -232,7 +232,7 @@ def test_signal_that_is_ignored() -> None:
     """What nohup makes deaf stays so."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with beside._Signals().caught():
+        with run_with._Signals().caught():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -269,7 +269,7 @@ def test_folder_with_a_package_of_that_name(tmp_path: Path) -> None:
     """A folder called `emulator` where the command is run does not stand in for the emulator."""
     (tmp_path / "emulator").mkdir()
     (tmp_path / "emulator" / "__init__.py").write_text("raise ImportError('not this one')")
-    whole = [sys.executable, "-P", "-m", "emulator.cli", "exec", "--", sys.executable, "-c", URL]
+    whole = [sys.executable, "-P", "-m", "outlook_emulator.cli", "exec", "--", sys.executable, "-c", URL]
     done = subprocess.run(whole, env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=60)
 
     assert (0, "") == (done.returncode, done.stderr)
@@ -280,8 +280,8 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEPT", "yes")
     monkeypatch.setenv(client.URL, "http://other")
     given = argparse.Namespace(admin_token="secret")
-    plain = beside.environment(argparse.Namespace(), "outlook-emulator ready url=http://h:1 store=memory")
-    secure = beside.environment(given, "outlook-emulator ready url=https://h:1 store=/my data/x ca=/tmp/a b/ca.pem")
+    plain = run_with.environment(argparse.Namespace(), "outlook-emulator ready url=http://h:1 store=memory")
+    secure = run_with.environment(given, "outlook-emulator ready url=https://h:1 store=/my data/x ca=/tmp/a b/ca.pem")
 
     assert ("yes", "http://h:1", None, None) == (
         *(plain["KEPT"], plain[client.URL]),
@@ -295,7 +295,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_emulator_that_ends_too_early(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
     """An emulator that ends before the command is told of; the exit code is the command's."""
-    ready = beside._ready
+    ready = run_with._ready
 
     def end(server: subprocess.Popen[str]) -> str | None:
         line = ready(server)
@@ -303,7 +303,7 @@ def test_emulator_that_ends_too_early(monkeypatch: pytest.MonkeyPatch, say: Call
         server.wait()
         return line
 
-    monkeypatch.setattr(beside, "_ready", end)
+    monkeypatch.setattr(run_with, "_ready", end)
     done = say("exec", "--", sys.executable, "-c", "raise SystemExit(3)")
 
     assert (3, "", "outlook-emulator: the emulator ended before the command did, with exit code -9\n") == done
@@ -311,12 +311,12 @@ def test_emulator_that_ends_too_early(monkeypatch: pytest.MonkeyPatch, say: Call
 
 def test_signal_while_the_emulator_starts(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
     """A signal that comes before the emulator is there ends all, and the command is not run."""
-    ready = beside._ready
+    ready = run_with._ready
 
     def interrupt(server: subprocess.Popen[str]) -> str | None:
         signal.raise_signal(signal.SIGTERM)
         return ready(server)
 
-    monkeypatch.setattr(beside, "_ready", interrupt)
+    monkeypatch.setattr(run_with, "_ready", interrupt)
 
     assert (143, "", "") == say("exec", "--", sys.executable, "-c", "print('ran')")

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from tests.cli.commands import failure, run
-
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+from tests.paths import FIXTURES
 
 
 @pytest.mark.parametrize(("file", "items"), [("ics/windows-zone.ics", "5 items"), ("vcf/v4.vcf", "1 item")])

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection, World
+from tests.paths import EML
 from tests.stub import Stub
 
-EML = Path(__file__).parents[2] / "fixtures" / "eml" / "inline-image.eml"
+EML = EML / "inline-image.eml"
 
 
 def test_deliver(world: World, alice: Connection, say: Callable[..., Any]) -> None:

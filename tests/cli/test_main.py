@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from emulator.cli import main
-from emulator.settings import options
+from outlook_emulator.cli import main
+from outlook_emulator.settings import options
 from tests.cli.commands import CLEAN, run
 
 HEAVY = {"starlette", "uvicorn", "pydantic", "sqlmodel", "sqlalchemy", "orjson", "faker"}
@@ -20,7 +20,7 @@ UNUSED = {
     "sqlmodel",
     "faker",
     "email.policy",
-    "emulator.mailbox.mime",
+    "outlook_emulator.mailbox.formats.mime",
     "jinja2",
 }
 UNUSED |= {"icalendar", "vobject", "odata_query", "dateutil", "tzlocal"}
@@ -62,7 +62,7 @@ def test_misused() -> None:
 def imported(*arguments: str) -> set[str]:
     """The modules that a command has imported when it ends."""
     code = (
-        "import sys\nfrom emulator.cli import main\n"
+        "import sys\nfrom outlook_emulator.cli import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
@@ -77,7 +77,7 @@ def test_light_commands_import_little(url: str, arguments: list[str]) -> None:
     asked = [] if "--help" in arguments else ["--url", url]
     modules = imported(*arguments, *asked)
 
-    assert "emulator.settings" in modules
+    assert "outlook_emulator.settings" in modules
     assert set() == HEAVY & modules
 
 
@@ -85,9 +85,9 @@ def test_server_imports_only_what_it_uses() -> None:
     """Serving mail needs neither SQLAlchemy, nor the sample generator, nor a parser of MIME: start-up and memory."""
     code = """
 import asyncio, sys
-from emulator.app import create_app
-from emulator.settings import Settings
-import emulator.serving
+from outlook_emulator.app import create_app
+from outlook_emulator.settings import Settings
+import outlook_emulator.serving
 
 async def call(app, method, path, body=b""):
     heard = []
@@ -117,7 +117,7 @@ print(*sys.modules)
 
 def test_output_may_be_cut_short() -> None:
     """A reader that has seen enough, such as `head`, causes no traceback."""
-    command = [sys.executable, "-u", "-m", "emulator.cli", "swagger"]
+    command = [sys.executable, "-u", "-m", "outlook_emulator.cli", "swagger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

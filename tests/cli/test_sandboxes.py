@@ -109,7 +109,7 @@ def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
 
 def test_export_to_standard_output(stub: Stub, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """A dash stands for standard output, where nothing else is said then."""
-    from emulator.cli import main
+    from outlook_emulator.cli import main
 
     stub.answer = b"SQLite format 3\0\xff"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.errors import InvalidRecipients
-from emulator.mailbox import addresses
-from emulator.mailbox.message import Address
+from outlook_emulator.errors import InvalidRecipients
+from outlook_emulator.mailbox import addresses
+from outlook_emulator.mailbox.message import Address
 
 
 @pytest.mark.parametrize(

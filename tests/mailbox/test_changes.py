@@ -11,12 +11,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from emulator.app import create_app
-from emulator.clock import VirtualClock
-from emulator.ids import IdKind, encode
-from emulator.mailbox import changes, folders
-from emulator.settings import Settings
-from emulator.store.records import Change
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.ids import IdKind, encode
+from outlook_emulator.mailbox import changes
+from outlook_emulator.mailbox.mail import folders
+from outlook_emulator.settings import Settings
+from outlook_emulator.store.records import Change
 
 ADMIN = "/_emulator/api/sandboxes/default"
 

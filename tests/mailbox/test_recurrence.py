@@ -14,10 +14,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
-from emulator.errors import InvalidRequest
-from emulator.mailbox.event import Rule
-from emulator.mailbox.recurrence import dates, includes, parts_of, rule_of, settle, simple, word
+from outlook_emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.event import Rule
+from outlook_emulator.mailbox.recurrence import dates, includes, parts_of, rule_of, settle, simple, word
 
 DAILY, WEEKLY, MONTHLY_DAY, MONTHLY_WEEKDAY, YEARLY_DAY, YEARLY_WEEKDAY = PatternType
 SUNDAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY = DayOfWeek

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.mailbox import text
-from emulator.mailbox.text import PREVIEW_LENGTH, plain_text, preview
+from outlook_emulator.mailbox import text
+from outlook_emulator.mailbox.text import PREVIEW_LENGTH, plain_text, preview
 
 HTML_PIECES = st.sampled_from(
     [

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from contract import definition
-from emulator.operations import OPERATIONS
-from emulator.server.document import swagger
+from outlook_contract import definition
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.server.connector.swagger import swagger
 
 GENERATED = swagger(OPERATIONS)
 EXPECTED = definition.load()

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import pytest
 
-from emulator.operations import OPERATIONS, Kind, Operation, Scope
-from emulator.wire.base import Schema
-from emulator.wire.mail import ClientReceiveMessage, ClientSendMessage
+from outlook_emulator.operations import OPERATIONS, Kind, Operation, Scope
+from outlook_emulator.wire.base import Schema
+from outlook_emulator.wire.mail import ClientReceiveMessage, ClientSendMessage
 
 
 def row(**given: Any) -> Operation:

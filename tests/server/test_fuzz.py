@@ -22,14 +22,15 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import response_schema_conformance
 from starlette.applications import Starlette
 
-from emulator.app import create_app
-from emulator.clock import VirtualClock
-from emulator.operations import OPERATIONS, Operation
-from emulator.server.admin import ADMIN, ROOT
-from emulator.server.admin_call import Verb
-from emulator.server.document import swagger
-from emulator.server.openapi import openapi
-from emulator.settings import Settings
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.operations import OPERATIONS, Operation
+from outlook_emulator.server.admin.openapi import openapi
+from outlook_emulator.server.admin.request import Verb
+from outlook_emulator.server.admin.routes import ADMIN, ROOT
+from outlook_emulator.server.connector.swagger import swagger
+from outlook_emulator.settings import Settings
+from tests.paths import FIXTURES
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 EVENTS = "/datasets/calendars/v3/tables/Calendar"
@@ -38,7 +39,7 @@ SERVED = [one for one in OPERATIONS if one.served]
 SWAGGER = schemathesis.openapi.from_dict(swagger(SERVED))
 OPENAPI = schemathesis.openapi.from_dict(openapi(ADMIN, ROOT))
 schemathesis.serializer.alias("application/vnd.sqlite3", "application/octet-stream")
-EML_FILES = sorted((Path(__file__).parents[2] / "fixtures").rglob("*.eml"))
+EML_FILES = sorted(FIXTURES.rglob("*.eml"))
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from emulator.store import sql
-from emulator.store.database import SCHEMA_VERSION, Database, FolderLock, IncompatibleFile
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import SCHEMA_VERSION, Database, FolderLock, IncompatibleFile
 
 KINDS = ("memory", "file")
 

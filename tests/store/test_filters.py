@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.errors import InvalidRequest
-from emulator.mailbox.vocabularies import CONTACTS, EVENTS
-from emulator.odata import Collection, Kind, Member, Query, Vocabulary, apply, read
-from emulator.odata.tree import Item, Key, folded
-from emulator.store import filters, records, sql
-from emulator.store.database import Database
-from emulator.store.filters import rows, statement
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.filter_properties import CONTACTS, EVENTS
+from outlook_emulator.odata import Collection, Kind, Member, Query, Vocabulary, apply, read
+from outlook_emulator.odata.tree import Item, Key, folded
+from outlook_emulator.store import filters, records, sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.filters import rows, statement
 
 Row = dict[str, Any]
 

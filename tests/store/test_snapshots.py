@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.store.database import Database
-from emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, SnapshotsInFolder, SnapshotsInMemory
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, SnapshotsInFolder, SnapshotsInMemory
 
 
 @pytest.fixture(params=("memory", "folder"))

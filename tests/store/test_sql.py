@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from emulator.store import sql
-from emulator.store.compile import TARGET, source
-from emulator.store.database import Database
-from emulator.store.records import AttachmentFacts, Change, Departed, Folder, Message, Owner, StoredMail
-from emulator.store.tables import FACETS
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import AttachmentFacts, Change, Departed, Folder, Message, Owner, StoredMail
+from outlook_emulator.store.schema.compile import TARGET, source
+from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
     {"CONNECTIONS", "DEPARTURES", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}

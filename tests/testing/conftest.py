@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from emulator.clock import VirtualClock
-from emulator.testing import Connection, Sandbox, Server
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.testing import Connection, Sandbox, Server
 from tests.conftest import START
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.connectors.sdk import ConnectorException
 
-from emulator.testing import Connection
+from outlook_emulator.testing import Connection
 
 
 def test_http(ann: Connection) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator.testing import Faults, Journal, Refused
-from emulator.testing.admin import Admin
+from outlook_emulator.testing import Faults, Journal, Refused
+from outlook_emulator.testing.admin import Admin
 
 Answers = dict[str, tuple[int, Any]]
 

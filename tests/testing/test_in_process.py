@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from emulator.server.breaking import HungUp
-from emulator.testing import Server
-from emulator.testing.in_process import URL, Hosted
-from emulator.testing.sdk import AppSession
+from outlook_emulator.server.connector.broken_connection import HungUp
+from outlook_emulator.testing import Server
+from outlook_emulator.testing.in_process import URL, Hosted
+from outlook_emulator.testing.sdk import AppSession
 from tests.conftest import Listener
 
 BROKEN: dict[str, tuple[type[Exception], type[Exception]]] = {

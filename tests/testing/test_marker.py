@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from emulator import testing
-from emulator.testing.marker import Marker, read_marks
+from outlook_emulator import testing
+from outlook_emulator.testing.marker import Marker, read_marks
 
 
 def test_no_marker() -> None:

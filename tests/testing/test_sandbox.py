@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from pathlib import Path
 
 import httpx
 import pytest
 
-from emulator.testing import Connection, Refused, Sandbox, Server
+from outlook_emulator.testing import Connection, Refused, Sandbox, Server
 from tests.conftest import START, Listener
+from tests.paths import EML
 
-EML = Path(__file__).parents[2] / "fixtures" / "eml" / "inline-image.eml"
+EML = EML / "inline-image.eml"
 HOUR = timedelta(hours=1)
 
 

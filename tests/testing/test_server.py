@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-import emulator
-from emulator.server.admin import ROOT
-from emulator.settings import Settings
-from emulator.testing import Refused, Server
+import outlook_emulator
+from outlook_emulator.server.admin.routes import ROOT
+from outlook_emulator.settings import Settings
+from outlook_emulator.testing import Refused, Server
 
 
 def names(place: Server) -> set[str]:
@@ -22,7 +22,7 @@ def names(place: Server) -> set[str]:
 
 def test_plain_python() -> None:
     """Without pytest, an emulator is started, a mailbox had, and both end with their blocks."""
-    with emulator.running() as running, Server(running.url, ca_file=running.ca_file) as server:
+    with outlook_emulator.running() as running, Server(running.url, ca_file=running.ca_file) as server:
         ada = server.connect("ada")
         ada.deliver(subject="Hello")
         subjects = [one["Subject"] for one in ada.mails()]

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Generic, Required, TypeVar
 import pytest
 from typing_extensions import TypedDict
 
-from emulator.enums import Importance, ImportanceFilter
-from emulator.errors import InvalidRequest
-from emulator.wire.base import (
+from outlook_emulator.enums import Importance, ImportanceFilter
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.wire.base import (
     REQUIRED,
     DateTime,
     Int32,

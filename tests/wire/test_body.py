@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
-from emulator.enums import Importance
-from emulator.errors import InvalidRequest
-from emulator.wire.base import Schema
-from emulator.wire.body import reader_of
-from emulator.wire.mail import ClientSendHtmlMessage, ClientSendMessage, ReplyHtmlMessage
+from outlook_emulator.enums import Importance
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.wire.base import Schema
+from outlook_emulator.wire.body import reader_of
+from outlook_emulator.wire.mail import ClientSendHtmlMessage, ClientSendMessage, ReplyHtmlMessage
 
 
 class File(TypedDict, total=False):

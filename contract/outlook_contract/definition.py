@@ -1,0 +1,92 @@
+"""The connector's definition as public sources show it, and the facts that make two definitions comparable.
+
+Facts leave out whatever callers cannot notice: prose, evidence, the order of members. Whether a value may be null is
+left out too, since only recordings say so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Facts = dict[str, Any]
+
+_PROSE = frozenset({"summary", "description", "title"})
+_EVIDENCE = frozenset({"x-nullable", "x-evidence", "x-documented-default", "x-status-recorded", "x-undeclared-members"})
+_UNNOTICED = _PROSE | _EVIDENCE
+_BY_NAME = frozenset({"properties", "definitions"})
+_UNORDERED = frozenset({"enum", "required"})
+_OPERATION_MARKS = (
+    "x-ms-api-annotation",
+    "x-ms-visibility",
+    "x-ms-trigger",
+    "x-ms-notification",
+    "x-ms-notification-content",
+)
+
+
+@cache
+def load() -> Mapping[str, Any]:
+    """The definition both the emulator and the real connector are held to; callers must not change it."""
+    document: dict[str, Any] = json.loads(_file().read_text(encoding="utf-8"))
+    return document
+
+
+def _file() -> Path:
+    name = "outlook.swagger.json"
+    installed = Path(__file__).with_name(name)
+    # In a checkout it lies beside the package.
+    return installed if installed.exists() else Path(__file__).parents[1] / name
+
+
+def operations(document: Mapping[str, Any]) -> dict[str, Facts]:
+    """The facts of every operation of a Swagger document, by operation id.
+
+    ValueError tells of an id that is used twice.
+    """
+    found: dict[str, Facts] = {}
+    for path, method, operation in _declared(document):
+        if operation["operationId"] in found:
+            raise ValueError(f"The operation id {operation['operationId']} is used twice.")
+        found[operation["operationId"]] = operation_facts(path, method, operation)
+    return found
+
+
+def definitions(document: Mapping[str, Any]) -> dict[str, Facts]:
+    """The facts of every definition of a Swagger document, by name."""
+    return {name: schema_facts(definition) for name, definition in document["definitions"].items()}
+
+
+def operation_facts(path: str, method: str, operation: Mapping[str, Any]) -> Facts:
+    """What callers and designers can notice of one operation, its published name included."""
+    return {
+        "request": f"{method.upper()} {path}",
+        "summary": operation["summary"],
+        "deprecated": operation.get("deprecated", False),
+        "anonymous": operation.get("security") == [],
+        "parameters": {f"{one['in']} {one['name']}": schema_facts(one) for one in operation["parameters"]},
+        "responses": {status: schema_facts(answer) for status, answer in operation["responses"].items()},
+        **{mark: operation[mark] for mark in _OPERATION_MARKS if mark in operation},
+    }
+
+
+def schema_facts(schema: Mapping[str, Any]) -> Facts:
+    """A schema, parameter or response without prose and evidence; members, enumerations and required marks sorted."""
+    return {name: _facts(name, value) for name, value in schema.items() if name not in _UNNOTICED}
+
+
+def _facts(name: str, value: Any) -> Any:
+    if name in _BY_NAME:
+        return {member: schema_facts(schema) for member, schema in value.items()}
+    if name in _UNORDERED and isinstance(value, list):
+        return sorted(value)
+    return schema_facts(value) if isinstance(value, dict) else value
+
+
+def _declared(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation

@@ -1,0 +1,79 @@
+"""The composition root: builds the parts in order and wires them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from outlook_emulator.clock import Clock
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.server.admin.auth import Gate
+from outlook_emulator.server.admin.routes import admin_routes
+from outlook_emulator.server.connector.alternate_routes import Doors
+from outlook_emulator.server.connector.connector import Connector
+from outlook_emulator.server.faults.middleware import faulting
+from outlook_emulator.server.faults.plans import arm_file
+from outlook_emulator.server.journal.middleware import journaling
+from outlook_emulator.server.limits.middleware import limiting
+from outlook_emulator.server.webhooks.courier import Webhooks
+from outlook_emulator.settings import Settings
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Starlette:
+    """An ASGI app that serves the connector and its admin API; two apps in one process share nothing.
+
+    `clock` replaces the system's for every sandbox. The app's `state.sandboxes` is the registry behind it.
+    """
+    settings = settings or Settings()
+    gate = Gate(settings.admin_token)
+    sandboxes = _seeded(settings, clock)
+    webhooks = Webhooks(sandboxes)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        webhooks.wake_all()
+        yield
+        await webhooks.close()
+        sandboxes.close()
+
+    app = Starlette(
+        routes=admin_routes(sandboxes, webhooks, gate),
+        middleware=[
+            Middleware(Doors, sandboxes=sandboxes),
+            Middleware(
+                Connector,
+                operations=OPERATIONS,
+                sandboxes=sandboxes,
+                settings=settings,
+                wrappers=(
+                    journaling,
+                    limiting(settings.max_body_bytes),
+                    faulting(settings.max_body_bytes),
+                    webhooks.waking,
+                    webhooks.validating,
+                ),
+            ),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.sandboxes = sandboxes
+    return app
+
+
+def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
+    sandboxes = Sandboxes(settings, clock)
+    with ExitStack() as undo:
+        undo.callback(sandboxes.close)
+        for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
+            # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
+            if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
+                sandboxes.seed(sandboxes.default, seed, connection_id)
+        if settings.faults:
+            arm_file(sandboxes, settings.faults)
+        undo.pop_all()
+    return sandboxes

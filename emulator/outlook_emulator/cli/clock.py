@@ -1,0 +1,35 @@
+"""The command `clock`: show, move, freeze and release the clock of a sandbox."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from outlook_emulator.cli import client as asking
+
+_ORDERS: dict[str, dict[str, Any]] = {"freeze": {"freeze": True}, "follow": {"freeze": False}}
+"""What the admin API is told for each thing to do to a clock that needs no value."""
+
+
+def add(commands: Any) -> None:
+    clock = asking.action(commands, "clock", "show, move, freeze or release the clock of a sandbox", change)
+    clock.add_argument("action", nargs="?", default="show", choices=("show", "advance", "set", *_ORDERS))
+    clock.add_argument("value", nargs="?", help="to advance: a duration, as 1h30m or PT90M; to set: an ISO instant")
+
+
+def change(given: argparse.Namespace) -> int:
+    moves = given.action in ("advance", "set")
+    if moves != (given.value is not None):
+        given.misused(f"{given.action} takes {'a' if moves else 'no'} value")
+    path = asking.within(given, "clock")
+    if given.action == "show":
+        return asking.tell(given, asking.ask(given, "GET", path), facts)
+    order = _ORDERS.get(given.action) or {given.action: given.value}
+    return asking.tell(given, asking.ask(given, "POST", path, order), facts)
+
+
+def facts(clock: Any) -> Iterator[str]:
+    """One line about a clock."""
+    ahead = f", {clock['shiftSeconds']:g} s ahead" if clock["shiftSeconds"] else ""
+    yield f"{clock['now']} {clock['mode']}{ahead}"

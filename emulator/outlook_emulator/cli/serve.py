@@ -1,0 +1,42 @@
+"""The command `serve`, and the options that every setting is."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from outlook_emulator.cli.client import fail
+from outlook_emulator.settings import Settings, options
+
+
+def add(commands: Any) -> None:
+    command = commands.add_parser("serve", help="run the emulator")
+    setting_options(command)
+    command.set_defaults(run=serve)
+
+
+def setting_options(command: argparse.ArgumentParser) -> None:
+    """Add an option for each setting of a server."""
+    for option in options():
+        alone: dict[str, Any] = {"nargs": "?", "const": "yes"} if option.is_switch else {}
+        command.add_argument(
+            option.flag,
+            dest=option.name,
+            metavar=option.name.upper(),
+            help=f"{option.help} (default {option.default!r}; ${option.variable})".replace("%", "%%"),
+            **alone,
+        )
+
+
+def serve(given: argparse.Namespace) -> int:
+    from outlook_emulator import serving
+
+    try:
+        base = asdict(Settings.from_environment())
+        for option in options():
+            if (text := getattr(given, option.name)) is not None:
+                base[option.name] = option.read(text)
+        return serving.serve(Settings(**base))
+    except (ValueError, OSError) as error:
+        return fail(str(error))

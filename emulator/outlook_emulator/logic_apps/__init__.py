@@ -1,0 +1,1 @@
+"""Points a Logic Apps project at the emulator, and back."""

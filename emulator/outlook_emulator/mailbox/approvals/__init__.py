@@ -1,0 +1,1 @@
+"""Approval mails and mails with options, and the answers to them."""

@@ -1,0 +1,1 @@
+"""Calendar events: series, occurrences, invitations and responses."""

@@ -1,0 +1,187 @@
+"""Contacts: listed, made, read, changed and deleted, each in the folder it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import orjson
+
+from outlook_emulator import odata
+from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
+from outlook_emulator.ids import IdKind
+from outlook_emulator.mailbox import changes, item_folders
+from outlook_emulator.mailbox.contact import Card
+from outlook_emulator.mailbox.filter_properties import CONTACTS
+from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS, Listed
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.message import Address
+from outlook_emulator.store import filters, sql
+from outlook_emulator.store.records import Contact, Shelf
+
+_LISTS = ("email_addresses", "im_addresses", "home_phones", "business_phones", "categories")
+
+
+def tables(mailbox: Mailbox) -> list[Listed]:
+    """The contact folders of the mailbox, by name."""
+    return item_folders.tables(mailbox, CONTACT_FOLDERS)
+
+
+def table(mailbox: Mailbox, *, table: str) -> Listed:
+    """One contact folder, by id or name. Raises InvalidId, FolderNotFound."""
+    return item_folders.table(mailbox, CONTACT_FOLDERS, table)
+
+
+def find(
+    mailbox: Mailbox,
+    *,
+    table: str,
+    filter: str | None = None,
+    orderby: str | None = None,
+    top: int | None = None,
+    skip: int | None = None,
+) -> list[Contact]:
+    """The contacts of a folder; all of them unless `top` says otherwise (recorded)."""
+    folder_id = _folder_id(mailbox, table)
+    query = odata.read(CONTACTS, filter=filter, orderby=orderby, top=top, skip=skip)
+    rows = filters.rows(mailbox.db, CONTACTS, folder_id, query, lambda text: _key(mailbox, text))
+    return [Contact._make(row) for row in rows]
+
+
+def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
+    """One contact; in another folder than its own it is not found (inferred). Raises InvalidId, NotFound."""
+    folder_id = _folder_id(mailbox, table)
+    key = mailbox.key_of(IdKind.CONTACT, id, "id")
+    row = mailbox.db.one(sql.CONTACT, {"id": key, "mailbox_id": mailbox.owner.id})
+    if row is None or (contact := Contact._make(row)).folder_id != folder_id:
+        raise NotFound()
+    return contact
+
+
+def create(mailbox: Mailbox, card: Card, *, table: str) -> Contact:
+    """Put a contact into a folder. Raises InvalidRequest without a given name."""
+    folder_id = _folder_id(mailbox, table)
+    if not _text(card.given_name):
+        raise InvalidRequest("The property 'GivenName' is required.")
+    with mailbox.db.transaction():
+        return insert(mailbox, folder_id, card)
+
+
+def insert(mailbox: Mailbox, folder_id: int, card: Card) -> Contact:
+    """A new contact in a folder; to be called inside a transaction."""
+    card = filled(card)
+    values = _columns(card) | {"mailbox_id": mailbox.owner.id, "folder_id": folder_id, "version": 1}
+    values |= {"created": mailbox.now, "modified": mailbox.now}
+    contact = Contact(id=mailbox.db.insert(sql.INSERT_CONTACT, values), **values)
+    _index(mailbox, contact.id, card)
+    _tell(mailbox, contact, changes.CREATED)
+    return contact
+
+
+def change(mailbox: Mailbox, card: Card, *, table: str, id: str) -> Contact:
+    """Put a card in the place of a contact's old one, so that members which were not sent are cleared (recorded).
+
+    The given name may go as long as anything is left to call the contact by (inferred); else InvalidRequest.
+    """
+    contact = get(mailbox, table=table, id=id)
+    card = filled(card)
+    if not card.display_name:
+        raise InvalidRequest("The property 'GivenName' is required.")
+    # Both move with every change, even while the clock stands still.
+    values = _columns(card) | {"modified": max(mailbox.now, contact.modified + 1), "version": contact.version + 1}
+    with mailbox.db.transaction():
+        mailbox.db.execute(sql.UPDATE_CONTACT, values | {"key": contact.id})
+        _forget(mailbox, contact.id)
+        _index(mailbox, contact.id, card)
+        _tell(mailbox, contact, changes.UPDATED)
+    return contact._replace(**values)
+
+
+def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
+    """Delete a contact for good."""
+    contact = get(mailbox, table=table, id=id)
+    with mailbox.db.transaction():
+        _forget(mailbox, contact.id)
+        mailbox.db.execute(sql.DELETE_CONTACT, {"id": contact.id})
+        _tell(mailbox, contact, changes.DELETED)
+
+
+def cards(mailbox: Mailbox, folder: Shelf) -> list[Card]:
+    """All a contact folder holds, ready to travel."""
+    return [_card(Contact._make(row)) for row in mailbox.db.all(sql.CONTACTS, {"folder_id": folder.id})]
+
+
+def filled(card: Card) -> Card:
+    """A card with the two names that Outlook makes up where they are not given (inferred, as is the order)."""
+    given = _joined(card.given_name, card.middle_name)
+    full = _joined(given, card.surname, card.generation)
+    email = card.email_addresses[0].address if card.email_addresses else None
+    display = _first(card.display_name, full, card.company_name, email, card.nick_name, card.file_as)
+    surname_first = f"{_text(card.surname)}, {given}" if given and _text(card.surname) else None
+    return replace(card, display_name=display, file_as=_first(card.file_as, surname_first, display))
+
+
+def _folder_id(mailbox: Mailbox, table: str) -> int:
+    return item_folders.resolve(mailbox, CONTACT_FOLDERS, table).id
+
+
+def _key(mailbox: Mailbox, text: str) -> int | None:
+    """The key of a contact that a filter names; None for what is no id of this mailbox."""
+    try:
+        return mailbox.key_of(IdKind.CONTACT, text, "Id")
+    except ConnectorError:
+        return None
+
+
+def _columns(card: Card) -> dict[str, Any]:
+    """What a card puts into its row; ids and times come on top."""
+    values = asdict(card)
+    return values | {name: orjson.dumps([_plain(one) for one in values[name]]).decode() for name in _LISTS}
+
+
+def _card(contact: Contact) -> Card:
+    values = {one.name: getattr(contact, one.name) for one in fields(Card)}
+    lists = {name: tuple(orjson.loads(values[name])) for name in _LISTS}
+    people = tuple(Address(*one) for one in lists["email_addresses"])
+    return Card(**values | lists | {"email_addresses": people})
+
+
+def _plain(entry: Any) -> Any:
+    return entry if isinstance(entry, str) else list(entry)
+
+
+def _index(mailbox: Mailbox, key: int, card: Card) -> None:
+    for member, value, name in _entries(card):
+        row = {"kind": changes.CONTACT, "owner_id": key, "member": member, "value": value, "name": name}
+        mailbox.db.execute(sql.INSERT_ELEMENT, row | {"type": None, "response": None})
+
+
+def _entries(card: Card) -> Iterator[tuple[str, str, str | None]]:
+    """Every entry of a card's lists: its column, its text or address, and the name of an address."""
+    for member in _LISTS:
+        for one in getattr(card, member):
+            yield (member, one, None) if isinstance(one, str) else (member, *one)
+
+
+def _forget(mailbox: Mailbox, key: int) -> None:
+    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": changes.CONTACT, "owner_id": key})
+
+
+def _tell(mailbox: Mailbox, contact: Contact, action: str) -> None:
+    changes.append(
+        mailbox.db, contact.mailbox_id, action, contact.id, contact.folder_id, mailbox.now, kind=changes.CONTACT
+    )
+
+
+def _first(*texts: str | None) -> str:
+    """The first text that says anything, as it is; empty when none does."""
+    return next((text for text in texts if _text(text)), None) or ""
+
+
+def _joined(*texts: str | None) -> str:
+    return " ".join(filter(None, map(_text, texts)))
+
+
+def _text(text: str | None) -> str:
+    return (text or "").strip()

@@ -1,0 +1,1 @@
+"""File formats: conversions between bytes and domain values, without state."""

@@ -1,0 +1,122 @@
+"""What the times in an iCalendar file mean: the zones it names, those it defines itself, and days and times in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, tzinfo
+from typing import Any, NamedTuple
+
+from icalendar import Timezone, vText
+
+from outlook_emulator.clock import microseconds, moment
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.timezones import canonical, zone
+
+UTC = "UTC"
+ZONE = "X-OUTLOOK-ZONE"
+"""A parameter of our own with the zone as the store knows it, for days and for UTC have none in iCalendar."""
+
+_HIDDEN = "X-OUTLOOK-TZID"
+_ZONE_NAMES = re.compile(r'^((?:(?:[^":\r\n]|"[^"\r\n]*")*;)?)TZID(?=[=:;])', re.IGNORECASE | re.MULTILINE)
+# Whatever else a rule may say could give millions of transitions a year.
+_RULE_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS", "WKST"}
+
+
+def hide_zones(text: str) -> str:
+    """An unfolded calendar whose zone names the icalendar package takes for names it does not know.
+
+    It would keep all the zones that a file defines for as long as the process lives, and read the next file by them.
+    """
+    return _ZONE_NAMES.sub(rf"\1{_HIDDEN}", text)
+
+
+class When(NamedTuple):
+    """An instant in microseconds since 1970, the zone it was written in, and whether only its day was."""
+
+    instant: int
+    zone: str
+    is_day: bool
+
+
+def on_the_wall(instant: int, zone_name: str) -> datetime:
+    """An instant as the clocks of a zone show it."""
+    return moment(instant).astimezone(zone(zone_name))
+
+
+def at(day: date, clock: time, zone_name: str) -> int:
+    """The instant when the clocks of a zone show a time; the first one if they do so twice."""
+    return microseconds(datetime.combine(day, clock, zone(zone_name)))
+
+
+def midnight(day: date, zone_name: str) -> int:
+    """The instant a day begins."""
+    return at(day, time(), zone_name)
+
+
+def known(name: object) -> str | None:
+    """The store's name of a zone that is known by this name, or by its end, as in `/example.org/Europe/Paris`."""
+    words = str(name).strip("/ ").split("/") if name else []
+    for first in range(len(words)):
+        try:
+            return canonical("/".join(words[first:]), "TZID")
+        except InvalidRequest:
+            continue
+    return None
+
+
+@dataclass(frozen=True)
+class Zones:
+    """The zones of one calendar: the one it uses where it names none, and those it defines."""
+
+    default: str = UTC
+    defined: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, calendar: Any) -> Zones:
+        """The zones of a calendar that went through `hide_zones`."""
+        defined = {str(one.get(_HIDDEN)): one for one in calendar.subcomponents if one.name == "VTIMEZONE"}
+        zones = cls(defined=defined)
+        default = calendar.get("X-WR-TIMEZONE")
+        return cls((zones._named(str(default)) if default else None) or UTC, defined)
+
+    def when(self, value: object, params: Mapping[str, Any], default: str | None = None) -> When:
+        """What a value with these parameters means. Raises InvalidRequest for no time, or one in an unknown zone."""
+        exact = known(params.get(ZONE))
+        name = params.get(_HIDDEN) or params.get("TZID")
+        if not isinstance(value, date):
+            raise InvalidRequest(f"'{value}' is neither a day nor a time.")
+        if not isinstance(value, datetime):
+            day_zone = exact or (self._named(name) if name else default or self.default) or UTC
+            return When(midnight(value, day_zone), day_zone, True)
+        if value.tzinfo is not None and "TZID" not in params:
+            return When(microseconds(value), exact or UTC, False)
+        wall = value.replace(tzinfo=None)
+        wall_zone = exact or (self._named(name) if name else default or self.default)
+        if wall_zone is None:
+            return When(microseconds(wall.replace(tzinfo=self._custom(str(name)))), UTC, False)
+        return When(microseconds(wall.replace(tzinfo=zone(wall_zone))), wall_zone, False)
+
+    def _named(self, name: object) -> str | None:
+        definition = self.defined.get(str(name), {})
+        return known(name) or known(definition.get("X-LIC-LOCATION"))
+
+    def _custom(self, name: str) -> tzinfo:
+        definition = self.defined.get(name)
+        if definition is None:
+            raise InvalidRequest(f"The time zone '{name[:100]}' is neither known nor defined in the calendar.")
+        return _tzinfo(name, definition)
+
+
+def _tzinfo(name: str, definition: Any) -> tzinfo:
+    for part in definition.subcomponents:
+        rule = part.get("RRULE", {})
+        if isinstance(rule, list) or (rule and (rule.keys() - _RULE_PARTS or rule.get("FREQ") != ["YEARLY"])):
+            raise InvalidRequest(f"The definition of the time zone '{name[:100]}' has a rule that is not yearly.")
+    copy = Timezone()
+    copy.add("TZID", vText("custom"))
+    for part in definition.subcomponents:
+        copy.add_component(part)
+    found: tzinfo = copy.to_tz(lookup_tzid=False)
+    return found

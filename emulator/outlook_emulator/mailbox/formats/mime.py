@@ -1,0 +1,316 @@
+"""Mail as bytes: reading an internet message into a Mail with the email package (RFC 5322 and MIME)."""
+
+from __future__ import annotations
+
+import re
+from codecs import lookup
+from collections.abc import Iterator
+from email import errors, message_from_bytes, utils
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.policy import Compat32
+from mimetypes import MimeTypes
+from typing import Any, NamedTuple, cast
+
+from outlook_emulator.clock import microseconds
+from outlook_emulator.enums import Importance
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.formats.mime_compose import CONTROLS, compose, is_own_header
+from outlook_emulator.mailbox.message import DEFAULT_IMPORTANCE, Address, Attachment, Mail
+
+__all__ = ["compose", "parse", "read_addresses"]
+
+MAX_DEPTH = 100
+
+# Text such as JSON or an address has `name:` lines too, but none of these.
+_MAIL_FIELDS = frozenset(
+    {"from", "to", "cc", "bcc", "reply-to", "sender", "subject", "date", "message-id", "mime-version", "received"}
+)
+_IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
+_IMPORTANCES = {
+    **dict.fromkeys(("high", "urgent", "1", "2"), Importance["High"]),
+    **dict.fromkeys(("normal", "3"), Importance["Normal"]),
+    **dict.fromkeys(("low", "non-urgent", "4", "5"), Importance["Low"]),
+}
+# Not the machine's own tables: the same type must give the same name everywhere.
+_TYPES = MimeTypes(filenames=())
+_MORE_EXTENSIONS = {
+    "text/vcard": ".vcf",
+    "message/delivery-status": ".txt",
+    "message/disposition-notification": ".txt",
+    "application/pgp-signature": ".asc",
+    "application/pgp-encrypted": ".asc",
+    "application/pkcs7-mime": ".p7m",
+    "application/pkcs7-signature": ".p7s",
+    "application/ms-tnef": ".dat",
+}
+_ENCRYPTED_MAIL = frozenset({"application/x-microsoft-rpmsg-message", "application/pgp-encrypted"})
+# What senders mean by these names: the WHATWG Encoding Standard's supersets, which browsers and mailers use. The
+# last ones are Python's own and no charsets of mail.
+_MEANT = {"iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}
+_MEANT |= {"shift_jis": "cp932", **dict.fromkeys(("unicode-escape", "raw-unicode-escape", "idna", "punycode"), "utf-8")}
+_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[qQ]\?[^?\s]*\?=")
+_SPECIALS = re.compile(r'[(),.:;<>@\[\]"\\]')
+# Newer Pythons are strict by default: one oddity would cost all the addresses of a header.
+_LENIENT: dict[str, Any] = {"strict": False} if getattr(utils, "supports_strict_parsing", False) else {}
+
+
+_BREAKING = (
+    errors.NoBoundaryInMultipartDefect,
+    errors.StartBoundaryNotFoundDefect,
+    errors.CloseBoundaryNotFoundDefect,
+    errors.MultipartInvariantViolationDefect,
+    errors.InvalidBase64CharactersDefect,
+    errors.InvalidBase64LengthDefect,
+)
+
+
+class _Headers(Compat32):
+    # Headers come out as clean text on one line, whatever bytes they hold, and go into a nested mail as they came.
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        text = decode_text(value.encode("ascii", "surrogateescape"), None)
+        return name, "\r\n".join(CONTROLS.sub(" ", line) for line in re.split(r"[\r\n]+", text))
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        # Cut where parameters are, for the package's time on them is quadratic.
+        limit = 10_000 if name.lower().startswith("content-") else len(value)
+        return value[:limit].replace("\r\n", "")
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return f"{name}: {value}\r\n".encode()
+
+
+class _Part(Message):
+    # A mail or one of its parts. The root counts as the first of MAX_DEPTH.
+    depth = 1
+
+    def attach(self, payload: Any) -> None:
+        # Refused while the mail is being read: the package would recurse, and take ever longer for each line.
+        payload.depth = self.depth + 1
+        if payload.depth > MAX_DEPTH:
+            raise InvalidRequest(f"The mail nests its parts more than {MAX_DEPTH} deep.")
+        super().attach(payload)
+
+    def get_param(self, *args: Any, **options: Any) -> Any:
+        # The package raises on parameters numbered in two ways, numbered too high, or with a NUL in their charset.
+        try:
+            value = super().get_param(*args, **options)
+            return utils.collapse_rfc2231_value(value) if isinstance(value, tuple) else value
+        except (LookupError, TypeError, ValueError):
+            return options.get("failobj", args[1] if len(args) > 1 else None)
+
+    def header(self, name: str) -> str:
+        return read_text(self.get(name, ""))
+
+    def file_name(self) -> str:
+        # Not get_filename: it unquotes a second time.
+        return read_text(self.get_param("filename", "", "content-disposition") or self.get_param("name", ""))
+
+    def content(self) -> bytes:
+        # What a message/… part holds has been read into parts of its own.
+        payload: Any = self.get_payload() if self.is_multipart() else self.get_payload(decode=True)
+        return payload if isinstance(payload, bytes) else b"".join(part.as_bytes() for part in payload)
+
+    def text(self) -> str:
+        return re.sub(r"\r\n|\r|\n", "\r\n", decode_text(self.content(), self.get_content_charset()))
+
+
+_POLICY = _Headers(linesep="\r\n")
+
+
+def parse(raw: bytes) -> Mail:
+    """The mail these bytes are, with `raw` kept.
+
+    An HTML body is preferred to a plain one; line ends of the body become `\\r\\n`. Every other part is an attachment,
+    with a made-up name when it has none; a nested mail is written anew and named after its subject. Broken MIME gives
+    what can be read. Raises InvalidRequest when this is no mail at all, or one nested more than 100 deep.
+    """
+    try:
+        return _mail(raw)
+    except InvalidRequest:
+        raise
+    except Exception as error:
+        # The email package is known to raise nearly anything on some broken headers.
+        raise InvalidRequest(f"The content is not a mail that can be read: {error}") from error
+
+
+def _mail(raw: bytes) -> Mail:
+    root = cast(_Part, message_from_bytes(raw.removeprefix(b"\xef\xbb\xbf").lstrip(), _Part, policy=_POLICY))
+    if _MAIL_FIELDS.isdisjoint(name.lower() for name in root.keys()):  # noqa: SIM118
+        raise InvalidRequest(
+            "The content is not a mail: it has none of the headers From, To, Cc, Subject, Date, Message-ID or"
+            " MIME-Version."
+        )
+    leaves = list(_leaves(root))
+    body, shown = _body(leaves)
+    attached = [leaf for leaf in leaves if leaf not in shown]
+    return Mail(
+        sender=next(iter(_addresses(root, "from")), None),
+        to=_addresses(root, "to"),
+        cc=_addresses(root, "cc"),
+        bcc=_addresses(root, "bcc"),
+        reply_to=_addresses(root, "reply-to"),
+        subject=root.header("subject"),
+        body=body.text() if body is not None else "",
+        is_html=body is not None and body.get_content_type() == "text/html",
+        importance=_importance(root),
+        sent=_date(root.header("date")),
+        message_id=next(iter(_ids(root.header("message-id"))), None),
+        in_reply_to=next(iter(_ids(root.header("in-reply-to"))), None),
+        references=_ids(root.header("references")),
+        headers=tuple((name, read_text(value)) for name, value in root.items() if not is_own_header(name)),
+        attachments=tuple(_attachment(leaf, number) for number, leaf in enumerate(attached, start=1)),
+        is_encrypted=root.get_content_type() == "multipart/encrypted" or any(map(_hides_the_mail, attached)),
+        raw=raw,
+    )
+
+
+def is_broken(raw: bytes) -> bool:
+    """Whether a mail's parts do not hold together, or one cannot be decoded."""
+    message = message_from_bytes(raw)
+    for part in message.walk():
+        if not part.is_multipart():
+            part.get_payload(decode=True)
+        if any(isinstance(one, _BREAKING) for one in part.defects):
+            return True
+    return False
+
+
+def decode_text(data: bytes, charset: str | None) -> str:
+    """The text behind `data`: in its charset if that is known and true, else as UTF-8, else as Latin-1."""
+    for name in (_codec(charset), "utf-8", "cp1252"):
+        try:
+            text = data.decode(name)
+        except ValueError:
+            text = data.decode(name, "replace")
+            # A cut or damaged text in an honest charset loses few of its characters; a lying charset loses most.
+            if text.count("\ufffd") * 10 > sum(not letter.isascii() for letter in text):
+                continue
+        return text.encode("utf-8", "replace").decode()
+    return data.decode("latin-1")
+
+
+def _codec(charset: str | None) -> str:
+    try:
+        name = lookup(charset or "utf-8").name
+        "".encode(name)
+    except (LookupError, ValueError):
+        return "utf-8"
+    return _MEANT.get(name, name)
+
+
+def read_text(value: str) -> str:
+    """An unstructured header, such as a subject, with its encoded words read, on one line."""
+    # Only up to the last end of a word: the package looks for it anew from every beginning, and slows with length.
+    end = value.rfind("?=", 0, 100_000) + 2
+    try:
+        pieces: list[tuple[Any, str | None]] = decode_header(CONTROLS.sub(" ", value[:end]))
+    except (HeaderParseError, ValueError):
+        pieces = [(value[:end], None)]
+    text = "".join(piece if isinstance(piece, str) else decode_text(piece, charset) for piece, charset in pieces)
+    return CONTROLS.sub(" ", text + value[end:]).strip(" ")
+
+
+def read_addresses(value: str) -> tuple[Address, ...]:
+    """All addresses of an address header in order, those inside groups among them."""
+    # Many senders leave specials bare inside encoded words, and a quote without its partner would swallow the rest.
+    value = _ENCODED_WORD.sub(lambda word: _SPECIALS.sub(lambda one: f"={ord(one[0]):02X}", word[0]), value)
+    if re.sub(r"\\.", "", value).count('"') % 2:
+        value = value.replace('"', "")
+    try:
+        found = utils.getaddresses([value], **_LENIENT)
+    except RecursionError:  # comments in comments without end
+        return ()
+    return tuple(Address(address, read_text(name)) for name, address in found if name or address)
+
+
+def _addresses(root: _Part, name: str) -> tuple[Address, ...]:
+    return tuple(address for value in root.get_all(name, []) for address in read_addresses(value))
+
+
+def _date(value: str) -> int | None:
+    try:
+        return microseconds(utils.parsedate_to_datetime(value[:200]))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _ids(value: str) -> tuple[str, ...]:
+    # Words without brackets count when there are none with.
+    return tuple(re.findall(r"<[^<>\s]+>", value)) or tuple(value.split())
+
+
+def _importance(root: _Part) -> int:
+    words = [re.match(r"[\w-]*", root.header(name).lower()) for name in _IMPORTANCE_HEADERS]
+    return next((_IMPORTANCES[word[0]] for word in words if word and word[0] in _IMPORTANCES), DEFAULT_IMPORTANCE)
+
+
+class _Leaf(NamedTuple):
+    part: _Part
+    alternative: _Part | None  # the outermost one around it
+    is_related: bool  # to the body, rather than the body itself
+
+
+def _leaves(part: _Part, alternative: _Part | None = None, is_related: bool = False) -> Iterator[_Leaf]:
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
+        yield _Leaf(part, alternative, is_related)
+        return
+    subtype, children = part.get_content_subtype(), cast("list[_Part]", part.get_payload())
+    if subtype == "alternative" and alternative is None:
+        alternative = part
+    for index, child in enumerate(children):
+        yield from _leaves(child, alternative, is_related or (subtype == "related" and index > 0))
+
+
+def _body(leaves: list[_Leaf]) -> tuple[_Part | None, set[_Leaf]]:
+    # The part to show, and all the texts it is one rendering of.
+    texts = [leaf for leaf in leaves if _is_text(leaf)]
+    if not texts:
+        return None, set()
+    first = texts[0]
+    same = [leaf for leaf in texts if leaf is first or (leaf.alternative and leaf.alternative is first.alternative)]
+    html = (leaf.part for leaf in same if leaf.part.get_content_type() == "text/html")
+    return next(html, first.part), set(same)
+
+
+def _is_text(leaf: _Leaf) -> bool:
+    # A multipart without its boundary is shown as the text it is, as mail programs do.
+    part = leaf.part
+    is_text = part.get_content_type() in ("text/plain", "text/html") or part.get_content_maintype() == "multipart"
+    return is_text and not leaf.is_related and part.get_content_disposition() != "attachment" and not part.file_name()
+
+
+def _attachment(leaf: _Leaf, number: int) -> Attachment:
+    part, disposition = leaf.part, leaf.part.get_content_disposition()
+    content, content_type, content_id = part.content(), part.get_content_type(), part.header("content-id")
+    is_shown = bool(content_id) and disposition != "attachment"
+    return Attachment(
+        name=part.file_name() or _made_up_name(content_type, content, number),
+        content=content,
+        content_type=content_type,
+        is_inline=is_shown or (leaf.is_related and disposition == "inline"),
+        content_id=content_id.strip("<> ") or None,
+    )
+
+
+def _made_up_name(content_type: str, content: bytes, number: int) -> str:
+    if content_type == "text/calendar":
+        return "invite.ics"
+    if content_type == "message/rfc822":
+        subject = BytesHeaderParser(policy=_POLICY).parsebytes(content).get("subject", "")
+        return f"{read_text(subject) or f'attachment-{number}'}.eml"
+    extension = _MORE_EXTENSIONS.get(content_type) or _TYPES.guess_extension(content_type) or ".bin"
+    return f"attachment-{number}{extension}"
+
+
+def _hides_the_mail(leaf: _Leaf) -> bool:
+    part = leaf.part
+    name, content_type = part.file_name().lower(), part.get_content_type()
+    if content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        smime_type = str(part.get_param("smime-type", "")).lower()
+        return smime_type in ("enveloped-data", "authenveloped-data") or (not smime_type and name.endswith(".p7m"))
+    return content_type in _ENCRYPTED_MAIL or name == "message.rpmsg"

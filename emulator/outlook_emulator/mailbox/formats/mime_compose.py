@@ -1,0 +1,177 @@
+"""Writing a Mail as an internet message, by the email package. Equal mails give equal bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import Message
+from email.mime.application import MIMEApplication
+from email.mime.multipart import MIMEMultipart
+from email.policy import compat32
+from email.utils import format_datetime, quote
+from hashlib import sha256
+
+from outlook_emulator.clock import moment
+from outlook_emulator.enums import Importance
+from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.mailbox.text import plain_text
+
+# The headers that are fields of a Mail.
+OWN_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "in-reply-to"})
+OWN_HEADERS |= {"references", "importance", "x-priority", "x-msmail-priority", "priority"}
+# Whatever str.splitlines cuts at is among them: the email package folds there.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+_PRIORITIES = {Importance["High"]: ("high", "1"), Importance["Low"]: ("low", "5")}
+_MEDIA_TYPE = re.compile(r"(?!multipart/)[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+# RFC 5322 forbids lines of more than 998, and encoded words can be folded anywhere.
+_LONGEST_PLAIN = 900
+# Not the package's newer header classes: they change texts that merely look encoded, and lose blanks when they fold.
+# Lines are folded where headers are set, so those of a nested mail stay as they are.
+_POLICY = compat32.clone(linesep="\r\n", max_line_length=None)
+_UTF_8 = Charset("utf-8")
+_UTF_8.body_encoding = QP
+
+
+def compose(mail: Mail) -> bytes:
+    """The mail as bytes: unchanged when it came from outside, otherwise as RFC 5322 asks, in UTF-8.
+
+    An HTML body travels with its plain text beside it. Controls in headers become blanks, so no value can add a header
+    of its own; times lose their fraction of a second, inline attachments come first, and line ends become `\\r\\n`.
+    """
+    if mail.raw is not None:
+        return mail.raw
+    message = _content(mail)
+    for name, value in _headers(mail):
+        message[name] = value
+    return message.as_bytes()
+
+
+def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
+    if mail.sent is not None:
+        yield "Date", format_datetime(moment(mail.sent))
+    senders = (mail.sender,) if mail.sender else ()
+    people = {"From": senders, "To": mail.to, "Cc": mail.cc, "Reply-To": mail.reply_to, "Bcc": mail.bcc}
+    for name, addresses in people.items():
+        if any(map(any, addresses)):
+            yield name, _folded(name, ", ".join(_address(one) for one in addresses if any(one)))
+    if mail.subject:
+        yield "Subject", _text("Subject", mail.subject)
+    ids = {"Message-ID": mail.message_id, "In-Reply-To": mail.in_reply_to, "References": " ".join(mail.references)}
+    yield from ((name, _folded(name, _clean(value))) for name, value in ids.items() if value)
+    if mail.importance in _PRIORITIES:
+        yield from zip(("Importance", "X-Priority"), _PRIORITIES[Importance(mail.importance)], strict=True)
+    others = ((re.sub(r"[^\x21-\x39\x3b-\x7e]", "", name), value) for name, value in mail.headers)
+    yield from ((name, _text(name, value)) for name, value in others if name and not is_own_header(name))
+
+
+def is_own_header(name: str) -> bool:
+    """Whether a header is written from a field of a Mail or from its content, and so is none of its `headers`."""
+    lower = name.lower()
+    return lower in OWN_HEADERS or lower == "mime-version" or lower.startswith("content-")
+
+
+def _clean(value: str) -> str:
+    # Lone surrogates cannot be written.
+    return CONTROLS.sub(" ", value).encode("utf-8", "replace").decode().strip(" ")
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and "=?" not in value and len(value) < _LONGEST_PLAIN
+
+
+def _text(name: str, value: str) -> str:
+    clean = _clean(value)
+    return Header(clean, None if _is_plain(clean) else _UTF_8, header_name=name).encode(linesep="\r\n")
+
+
+def _folded(name: str, value: str) -> str:
+    if value.isascii():
+        return Header(value, header_name=name).encode(linesep="\r\n")
+    # An address or id beyond ASCII has no encoded form: it is written as the UTF-8 it is (RFC 6532).
+    return value.encode().decode("ascii", "surrogateescape")
+
+
+def _address(entry: Address) -> str:
+    address, name = re.sub(r"[\s<>]", "", _clean(entry.address)), _clean(entry.name)
+    words = f'"{quote(name)}"' if _is_plain(name) else _text("", name)
+    return f"{words} <{address}>" if name else address
+
+
+def _content(mail: Mail) -> Message:
+    mark = _mark(mail)
+    invitations = [one for one in mail.attachments if _is_invitation(one)]
+    inline = [_attachment(one) for one in mail.attachments if one.is_inline and one not in invitations]
+    attached = [_attachment(one) for one in mail.attachments if not one.is_inline and one not in invitations]
+    content = _body_text("html" if mail.is_html else "plain", mail.body)
+    forms = [content, *map(_invitation, invitations)]
+    if mail.is_html:
+        forms.insert(0, _body_text("plain", plain_text(mail.body)))
+    if len(forms) > 1:
+        content = _multipart("alternative", mark, forms)
+    if inline:
+        content = _multipart("related", mark, [content, *inline])
+    return _multipart("mixed", mark, [content, *attached]) if attached else content
+
+
+def _is_invitation(attachment: Attachment) -> bool:
+    """Whether a file is what RFC 6047 calls the calendar form of the mail it comes with, rather than a file."""
+    return attachment.is_inline and attachment.content_type.lower().startswith("text/calendar; method=")
+
+
+def _invitation(attachment: Attachment) -> Message:
+    part = Message(policy=_POLICY)
+    part["Content-Type"] = f"{attachment.content_type}; charset=utf-8"
+    part.set_payload(attachment.content.decode("utf-8", "replace"), _UTF_8)
+    return part
+
+
+def _mark(mail: Mail) -> str:
+    # Taken from the content, which therefore cannot hold it.
+    digest = sha256(mail.body.encode("utf-8", "replace"))
+    for one in mail.attachments:
+        digest.update(one.content)
+    return digest.hexdigest()[:40]
+
+
+def _multipart(subtype: str, mark: str, parts: list[Message]) -> Message:
+    return MIMEMultipart(subtype, boundary=f"=_{subtype}_{mark}", _subparts=parts, policy=_POLICY)
+
+
+def _body_text(subtype: str, text: str) -> Message:
+    part = Message(policy=_POLICY)
+    part["Content-Type"] = f"text/{subtype}"
+    part.set_payload(text.encode("utf-8", "replace").decode(), _UTF_8)
+    return part
+
+
+def _attachment(attachment: Attachment) -> Message:
+    media_type = attachment.content_type.lower()
+    part = _nested(media_type, attachment.content) if media_type.startswith("message/") else None
+    if part is None:
+        part = MIMEApplication(attachment.content, policy=_POLICY)
+        if _MEDIA_TYPE.fullmatch(media_type) and not media_type.startswith("message/"):
+            part.set_type(media_type)
+    name = _clean(attachment.name)
+    is_plain = re.fullmatch(r"[\w .-]*", name, re.ASCII)
+    disposition = "inline" if attachment.is_inline else "attachment"
+    part.add_header("Content-Disposition", disposition, filename=name if is_plain else ("utf-8", "", name))
+    if content_id := re.sub(r"[\s<>]", "", _clean(attachment.content_id or "")):
+        part["Content-ID"] = _folded("Content-ID", f"<{content_id}>")
+    return part
+
+
+def _nested(media_type: str, content: bytes) -> Message | None:
+    # RFC 2046 allows no base64 here, so what is no message, or one that cannot be written, is no such part.
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        return None
+    try:
+        part = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + content, policy=_POLICY)
+        inner = part.get_payload()
+        part.as_bytes()
+    except Exception:  # The package raises nearly anything on broken headers.
+        return None
+    return part if isinstance(inner, list) and any(map(len, inner)) else None

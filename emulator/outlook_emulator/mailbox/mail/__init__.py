@@ -1,0 +1,1 @@
+"""Mail: delivery, reading, folders, listing, search, replies."""

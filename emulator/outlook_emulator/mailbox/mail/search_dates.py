@@ -1,0 +1,141 @@
+"""When a searched mail was received: written dates and relative words, read as spans of microseconds.
+
+Source: Outlook REST `$search` and Outlook's own search box; inferred where silent. Every day is a UTC day, and weeks
+start on Sunday as in Outlook's US default.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from outlook_emulator.clock import microseconds, moment
+
+_SECOND = 1_000_000
+_DAY = 86_400 * _SECOND
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ISO_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,7})?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The instants from `since` to `until`, both included, in microseconds since 1970 (UTC); None is an open end."""
+
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        return self.since is not None and self.until is not None and self.since > self.until
+
+    def within(self, other: Span) -> Span:
+        """The instants that lie in both."""
+        starts = [start for start in (self.since, other.since) if start is not None]
+        ends = [end for end in (self.until, other.until) if end is not None]
+        return Span(max(starts, default=None), min(ends, default=None))
+
+    def outside(self) -> tuple[Span, ...]:
+        """The instants that do not lie in this span: up to two spans, none when it is open at both ends."""
+        if self.empty:
+            return (Span(),)
+        before = () if self.since is None else (Span(None, self.since - 1),)
+        after = () if self.until is None else (Span(self.until + 1, None),)
+        return (*before, *after)
+
+
+def read_span(text: str, comparison: str, now: int) -> Span:
+    """The span that a date restriction asks for, `comparison` being one of `=`, `<`, `<=`, `>`, `>=`.
+
+    A date or a relative word stands for all its instants, so `>` begins after its last one and `<=` ends with it.
+    Raises ValueError for a text that is no date.
+    """
+    first, dots, last = text.strip().partition("..")
+    period = _period(first, now)
+    if dots and comparison != "=":
+        raise ValueError("a range of dates cannot be compared")
+    if dots:
+        return Span(period.since, _period(last, now).until)
+    return _compared(period, comparison)
+
+
+def _compared(period: _Period, comparison: str) -> Span:
+    if comparison == ">":
+        return Span(period.until + 1, None)
+    if comparison == ">=":
+        return Span(period.since, None)
+    if comparison == "<":
+        return Span(None, period.since - 1)
+    if comparison == "<=":
+        return Span(None, period.until)
+    return Span(period.since, period.until)
+
+
+@dataclass(frozen=True)
+class _Period:
+    """What one written date stands for: always closed, unlike a span."""
+
+    since: int
+    until: int
+
+
+def _period(text: str, now: int) -> _Period:
+    written = " ".join(text.lower().split())
+    return _relative(written, moment(now).date()) or _date(written) or _time(written) or _refuse()
+
+
+def _refuse() -> _Period:
+    raise ValueError("no date")
+
+
+def _date(text: str) -> _Period | None:
+    if _ISO_DATE.fullmatch(text):
+        day = date.fromisoformat(text)
+    elif us := _US_DATE.fullmatch(text):
+        day = date(int(us[3]), int(us[1]), int(us[2]))
+    else:
+        return None
+    return _days(day, 1)
+
+
+def _time(text: str) -> _Period | None:
+    written = _ISO_TIME.fullmatch(text)
+    if not written:
+        return None
+    day, time, fraction, offset = written.groups(default="")
+    # Six digits: .NET callers write seven, and the store keeps microseconds.
+    start = microseconds(datetime.fromisoformat(f"{day}T{time}{fraction[:7]}{offset.upper()}"))
+    # Mail shows whole seconds on the wire, so a whole second must find all that was received within it.
+    return _Period(start, start if fraction else start + _SECOND - 1)
+
+
+def _relative(text: str, today: date) -> _Period | None:
+    which, _, unit = text.partition(" ")
+    if which in ("this", "last") and unit in ("week", "month", "year"):
+        return _calendar_period(unit, today, last=which == "last")
+    if text == "today":
+        return _days(today, 1)
+    if text == "yesterday":
+        return _days(today - timedelta(days=1), 1)
+    return None
+
+
+def _calendar_period(unit: str, today: date, *, last: bool) -> _Period:
+    start = _start_of(unit, today)
+    if last:
+        start = _start_of(unit, start - timedelta(days=1))
+    # From any start of a unit, this many days lead into the next one but never past it.
+    into_next = start + timedelta(days={"week": 7, "month": 31, "year": 366}[unit])
+    return _days(start, (_start_of(unit, into_next) - start).days)
+
+
+def _start_of(unit: str, day: date) -> date:
+    if unit == "week":
+        return day - timedelta(days=day.isoweekday() % 7)
+    return day.replace(day=1) if unit == "month" else day.replace(month=1, day=1)
+
+
+def _days(first: date, count: int) -> _Period:
+    start = microseconds(datetime(first.year, first.month, first.day))
+    return _Period(start, start + count * _DAY - 1)

@@ -1,0 +1,56 @@
+"""The values mail is made of: addresses, attachments, a mail in transit, and a message in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from outlook_emulator.enums import Importance
+
+DEFAULT_IMPORTANCE = Importance["Normal"]
+
+
+class Address(NamedTuple):
+    """A mail address and the display name it came with, which may be empty."""
+
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that travels with a mail. `content_id` is without angle brackets; inline parts are shown in the body."""
+
+    name: str
+    content: bytes
+    content_type: str = "application/octet-stream"
+    is_inline: bool = False
+    content_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A whole mail as it travels, in no folder yet.
+
+    `sent` is in microseconds since 1970, None when the mail does not say. `message_id`, `in_reply_to` and
+    `references` hold Message-IDs with their angle brackets. `headers` are all other internet headers, in order and
+    decoded. `raw` keeps the bytes of a mail that came from outside, so that it leaves as it came.
+    """
+
+    sender: Address | None = None
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    subject: str = ""
+    body: str = ""
+    is_html: bool = False
+    importance: int = DEFAULT_IMPORTANCE
+    sent: int | None = None
+    message_id: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    is_encrypted: bool = False
+    raw: bytes | None = None

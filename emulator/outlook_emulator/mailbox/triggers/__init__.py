@@ -1,0 +1,1 @@
+"""Triggers: what a poll returns, subscriptions, and the callbacks that follow."""

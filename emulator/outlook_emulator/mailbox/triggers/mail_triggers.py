@@ -1,0 +1,279 @@
+"""The mail triggers: what is new, flagged or mentions the owner since a position in the change feed.
+
+All state is in the cursor, which the caller brings back: base64 of the JSON that the sibling connector was recorded
+with. `LastCreatedMailTime` is the position in the feed, `LastReceivedMailTime` the last run, which times of receipt are
+held to.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+import orjson
+
+from outlook_emulator.clock import iso_ticks, microseconds
+from outlook_emulator.errors import InvalidRequest, NotFound
+from outlook_emulator.ids import IdKind
+from outlook_emulator.mailbox import changes
+from outlook_emulator.mailbox.mail import folders, listing
+from outlook_emulator.mailbox.mail.reading import files_of, letter, message_of
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.store import sql
+from outlook_emulator.store.records import Change, Message, StoredMail
+
+BATCH = 50
+"""How many mails one poll answers; more wait for the next, which is told to come at once (inferred)."""
+_LONGEST_CURSOR = 4096
+_SIMULATE = "simulate"
+
+
+class Poll(NamedTuple):
+    """What a poll found, the cursor for the next one, and whether more is waiting already."""
+
+    items: Sequence[Any]
+    cursor: str
+    more: bool = False
+
+
+class Position(NamedTuple):
+    """Where a mail poller stands: in the feed, and in time of receipt; ids of the last mail it was given."""
+
+    created: int
+    received: int
+    message_id: str | None = None
+    internet_message_id: str | None = None
+
+
+class _Filters(NamedTuple):
+    """Which mails a trigger fires for; `folder_id` is None for any folder."""
+
+    folder_id: int | None
+    named: listing.Named
+    importance: str
+    with_attachment: bool
+    include_attachments: bool
+
+
+def on_new_email(
+    mailbox: Mailbox,
+    *,
+    folder_path: str = "Inbox",
+    x_ms_operation_context: str | None = None,
+    cursor: str | None = None,
+    **asked: Any,
+) -> Poll:
+    """Mails that arrived in a folder; one that was moved there counts by its old time of receipt (Learn page).
+
+    A designer's dry run (`simulate`) is given the newest mail instead. `asked` holds the filters, as in `_filters`.
+    """
+    filters = _filters(mailbox, folder_path, **asked)
+    if (x_ms_operation_context or "").lower() == _SIMULATE:
+        found = listing.find(mailbox, folder_path=folder_path, fetch_only_unread=False, top=1, **asked)
+        return Poll(found, _text(_baseline(mailbox)))
+    return _poll(mailbox, filters, cursor, _ARRIVALS, _arrived)
+
+
+def on_flagged_email(mailbox: Mailbox, *, folder_path: str = "Inbox", cursor: str | None = None, **asked: Any) -> Poll:
+    """Mails that were flagged, that arrived flagged, or that are flagged and changed in any way (Learn page)."""
+    filters = _filters(mailbox, folder_path, **asked)
+    return _poll(mailbox, filters, cursor, _ARRIVALS | {changes.UPDATED}, _is_flagged)
+
+
+def on_new_mention(
+    mailbox: Mailbox,
+    *,
+    folder_path: str | None = None,
+    message_id_to_fire_on_first_trigger_run: str | None = None,
+    cursor: str | None = None,
+    **asked: Any,
+) -> Poll:
+    """Mails that arrived and mention the owner; in any folder, unless one is named.
+
+    The first poll fires for the one message that it may name.
+    """
+    filters = _filters(mailbox, folder_path, **asked)
+    if cursor is None and message_id_to_fire_on_first_trigger_run:
+        first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
+        return Poll([letter(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
+    mentions = mention_of(mailbox)
+
+    def wanted(entry: Change, message: Message, since: Position) -> bool:
+        return _arrived(entry, message, since) and mentions.search(message.body) is not None
+
+    return _poll(mailbox, filters, cursor, _ARRIVALS, wanted)
+
+
+def mention_of(mailbox: Mailbox) -> re.Pattern[str]:
+    """What names the owner with an at-sign: Outlook's link around the name, or the bare address (inferred)."""
+    address, name = re.escape(mailbox.owner.address), re.escape(mailbox.owner.display_name)
+    link = rf"<a\b[^<>]*\bhref\s*=\s*[\"']?mailto:{address}\b[^<>]*>\s*@"
+    return re.compile(rf"{link}|(?<![\w@.])@(?:{address}|{name})(?![\w@-])", re.IGNORECASE)
+
+
+def read_position(mailbox: Mailbox, cursor: str) -> Position:
+    """Where a cursor stands. Raises InvalidRequest for what is none, or another mailbox's."""
+    try:
+        if len(cursor) > _LONGEST_CURSOR:
+            raise ValueError
+        facts = orjson.loads(b64decode(cursor.encode("ascii"), validate=True))
+        position = Position(
+            _instant(facts["LastCreatedMailTime"]),
+            _instant(facts["LastReceivedMailTime"]),
+            facts.get("LastMessageId"),
+            facts.get("LastInternetMessageId"),
+        )
+        if not all(one is None or isinstance(one, str) for one in position[2:]):
+            raise ValueError
+    except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise InvalidRequest("The query parameter 'LastPollInformation' is no state of this trigger.") from None
+    check_instant(mailbox, position.created, "LastPollInformation")
+    check_instant(mailbox, position.received - 1, "LastPollInformation")
+    if position.message_id is not None:
+        try:
+            mailbox.key_of(IdKind.MESSAGE, position.message_id, "LastPollInformation")
+        except NotFound:
+            raise InvalidRequest("The query parameter 'LastPollInformation' belongs to another mailbox.") from None
+    return position
+
+
+def check_instant(mailbox: Mailbox, position: int, parameter: str) -> None:
+    """Refuse a cursor that stands before all time or behind now, such as one from before a reset of the clock.
+
+    Raises InvalidRequest.
+    """
+    if not 0 <= position <= changes.position(mailbox.db, mailbox.now):
+        raise InvalidRequest(f"The query parameter '{parameter}' lies outside of what has happened here.")
+
+
+def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
+    """Of each item the newest of the entries that count, oldest first: so an item comes once, however polls divide."""
+    last = {entry.item_id: entry for entry in entries if entry.action in actions}
+    return sorted(last.values(), key=lambda entry: entry.at)
+
+
+def _filters(
+    mailbox: Mailbox,
+    folder_path: str | None,
+    *,
+    to: str | None = None,
+    cc: str | None = None,
+    to_or_cc: str | None = None,
+    from_: str | None = None,
+    importance: str = "Any",
+    fetch_only_with_attachment: bool = False,
+    subject_filter: str | None = None,
+    include_attachments: bool = False,
+) -> _Filters:
+    """What all mail triggers can be asked; no folder means any. Raises FolderNotFound."""
+    return _Filters(
+        folders.resolve(mailbox, folder_path) if folder_path else None,
+        listing.Named(to, cc, to_or_cc, from_, subject_filter),
+        listing.facet_of(importance),
+        fetch_only_with_attachment,
+        include_attachments,
+    )
+
+
+_ARRIVALS = frozenset({changes.CREATED, changes.MOVED})
+_Test = Callable[[Change, Message, Position], bool]
+
+
+def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[str], wanted: _Test) -> Poll:
+    if cursor is None:
+        return Poll((), _text(_baseline(mailbox)))
+    since = read_position(mailbox, cursor)
+    found = list(islice(_matches(mailbox, filters, since, actions, wanted), BATCH + 1))
+    messages = [message for _, message in found[:BATCH]]
+    more = len(found) > BATCH
+    position = found[BATCH - 1][0].at if more else changes.position(mailbox.db, mailbox.now)
+    return Poll(
+        [letter(mailbox, one, filters.include_attachments) for one in messages],
+        _text(_moved_on(mailbox, since, messages, position, more)),
+        more,
+    )
+
+
+def _matches(
+    mailbox: Mailbox, filters: _Filters, since: Position, actions: Set[str], wanted: _Test
+) -> Iterator[tuple[Change, Message]]:
+    """What a trigger fires for, with the entry that makes it: messages that are still where it happened."""
+    entries = changes.of(mailbox.db, mailbox.owner.id, changes.MESSAGE, since.created)
+    for entry in newest((one for one in entries if filters.folder_id in (None, one.folder_id)), actions):
+        row = mailbox.db.one(sql.MESSAGE, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
+        if row is None:
+            continue
+        message = Message._make(row)
+        if wanted(entry, message, since) and _passes(mailbox, filters, message):
+            yield entry, message
+
+
+def _arrived(entry: Change, message: Message, since: Position) -> bool:
+    if entry.action == changes.MOVED:
+        return message.received > since.received
+    return entry.action == changes.CREATED and message.received >= since.received
+
+
+def _is_flagged(entry: Change, message: Message, since: Position) -> bool:
+    return bool(message.is_flagged)
+
+
+def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
+    if filters.importance and message.importance != ("low", "normal", "high").index(filters.importance):
+        return False
+    if filters.with_attachment and not message.has_attachments:
+        return False
+    if not filters.named.matches(message):
+        return False
+    # Protected mail, mail above the limit and mail with a broken body are skipped (Learn page).
+    return not (message.is_encrypted or _is_too_large(mailbox, message) or _is_broken(mailbox, message))
+
+
+def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
+    most = mailbox.rules.max_mail_bytes
+    files = files_of(mailbox, message.content_id) if message.has_files else ()
+    return most > 0 and len(message.body.encode()) + sum(one.size for one in files) > most
+
+
+def _is_broken(mailbox: Mailbox, message: Message) -> bool:
+    """Whether a mail that came from outside is no whole MIME message."""
+    stored = StoredMail._make(mailbox.db.one(sql.STORED_MAIL, {"id": message.content_id}))
+    if stored.raw is None:
+        return False
+    # The email package is only needed here.
+    from outlook_emulator.mailbox.formats.mime import is_broken
+
+    return is_broken(stored.raw)
+
+
+def _baseline(mailbox: Mailbox) -> Position:
+    return Position(changes.position(mailbox.db, mailbox.now), mailbox.now)
+
+
+def _moved_on(mailbox: Mailbox, since: Position, found: Sequence[Message], position: int, more: bool) -> Position:
+    # A run that left something for the next has not ended: what waits keeps the time of receipt it is held to.
+    moved = since._replace(created=position, received=since.received if more else mailbox.now)
+    if not found:
+        return moved
+    return moved._replace(
+        message_id=mailbox.id_of(IdKind.MESSAGE, found[-1].id), internet_message_id=found[-1].message_id
+    )
+
+
+def _text(position: Position) -> str:
+    facts = {
+        "LastReceivedMailTime": iso_ticks(position.received),
+        "LastCreatedMailTime": iso_ticks(position.created),
+        "LastMessageId": position.message_id,
+        "LastInternetMessageId": position.internet_message_id,
+    }
+    return b64encode(orjson.dumps(facts)).decode("ascii")
+
+
+def _instant(text: str) -> int:
+    return microseconds(datetime.fromisoformat(text))

@@ -1,0 +1,286 @@
+"""What a filter is once it is read: a tree of typed nodes, and the vocabulary its members come from.
+
+`of` gives a node's value for one record in Python; `store/filters.py` writes the same tree as SQL. Texts are folded
+throughout (ASCII letters to lower case), since no comparison knows case. Nodes are equal only to themselves.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from outlook_emulator.clock import moment
+
+KeyOf = Callable[[str], int | None]
+"""What a wire id stands for in the store; None when nothing has that id."""
+
+NO_KEY = -1
+"""The key of what does not exist: no row has it, and it is not null either."""
+
+_UPPER_TO_LOWER = {ord("A") + n: ord("a") + n for n in range(26)}
+
+
+class Kind(Enum):
+    """What a value is; the text names it in refusals."""
+
+    TEXT = "a text"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    INSTANT = "a date and time"
+    ID = "an id"
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """Something to filter and order by: `field` is the record's field and the table's column.
+
+    Instants are microseconds since 1970, flags 0 or 1, ids the store's keys. With `names`, the kind is NUMBER: an
+    enumeration stored as its integer, that callers name in any case or give as the integer.
+    """
+
+    field: str
+    kind: Kind = Kind.TEXT
+    names: type[IntEnum] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """A list to say any or all of: JSON text in the record's `field`, rows of Element with that `member`.
+
+    `items` maps a folded path behind the lambda's variable to one of Element's columns; "" is the variable itself.
+    """
+
+    field: str
+    items: Mapping[str, Member]
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """What can be said of one kind of record: `kind` names the table and `Element.kind`, members have folded paths."""
+
+    kind: str
+    members: Mapping[str, Member | Collection]
+
+
+class Item(NamedTuple):
+    """An element of a collection, with the columns of Element."""
+
+    value: str
+    name: str | None = None
+    type: int | None = None
+    response: int | None = None
+
+
+class Scope(NamedTuple):
+    """Where a tree is evaluated: the record, then the element of each lambda around; and how ids are looked up."""
+
+    rows: tuple[Any, ...]
+    key_of: KeyOf
+
+
+def folded(text: str) -> str:
+    """Lower case for ASCII only, as SQLite's NOCASE sees a text."""
+    return text.lower() if text.isascii() else text.translate(_UPPER_TO_LOWER)
+
+
+class Node(Protocol):
+    """A part of the tree. `kind` is that of its value; a condition is a FLAG whose value is never null."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    def of(self, scope: Scope) -> Any: ...
+
+    def __hash__(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A member of the record (`depth` 0) or of the element of the lambda at that depth, by the path a caller wrote."""
+
+    member: Member
+    depth: int
+    path: str
+
+    @property
+    def kind(self) -> Kind:
+        return self.member.kind
+
+    def of(self, scope: Scope) -> Any:
+        return value_of(self.member, scope.rows[self.depth])
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A literal, in the form the store keeps."""
+
+    value: str | int | float | None
+    kind: Kind
+
+    def of(self, scope: Scope) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A wire id, looked up when the query runs."""
+
+    text: str
+    kind: Kind = Kind.ID
+
+    def of(self, scope: Scope) -> int:
+        return key(self.text, scope.key_of)
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """What a function takes and gives, the last `optional` arguments left out or not, and how Python works it out."""
+
+    takes: tuple[Kind, ...]
+    kind: Kind
+    run: Callable[..., Any]
+    optional: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A function's value; null when an argument is null, or false where it is a condition."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+    @property
+    def kind(self) -> Kind:
+        return FUNCTIONS[self.name].kind
+
+    def of(self, scope: Scope) -> Any:
+        values = [one.of(scope) for one in self.arguments]
+        if None in values:
+            return False if self.kind is Kind.FLAG else None
+        return FUNCTIONS[self.name].run(*values)
+
+
+@dataclass(frozen=True, eq=False)
+class Compare:
+    """Two values of one kind, compared; a lone literal stands on the right."""
+
+    operator: str
+    left: Node
+    right: Node
+    kind: Kind = Kind.FLAG
+
+    def of(self, scope: Scope) -> bool:
+        left, right = self.left.of(scope), self.right.of(scope)
+        if self.operator not in EQUALITIES and (left is None or right is None):
+            return False
+        return bool(COMPARISONS[self.operator](left, right))
+
+
+@dataclass(frozen=True, eq=False)
+class Within:
+    """Whether a value is one of a list."""
+
+    left: Node
+    values: tuple[Value | Key, ...]
+    kind: Kind = Kind.FLAG
+
+    def of(self, scope: Scope) -> bool:
+        return self.left.of(scope) in [one.of(scope) for one in self.values]
+
+
+@dataclass(frozen=True, eq=False)
+class Junction:
+    """Conditions joined by `and` (`every`) or `or`."""
+
+    every: bool
+    parts: tuple[Node, ...]
+    kind: Kind = Kind.FLAG
+
+    def of(self, scope: Scope) -> bool:
+        return (all if self.every else any)(one.of(scope) for one in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Not:
+    """The opposite of a condition."""
+
+    part: Node
+    kind: Kind = Kind.FLAG
+
+    def of(self, scope: Scope) -> bool:
+        return not self.part.of(scope)
+
+
+@dataclass(frozen=True, eq=False)
+class Lambda:
+    """Whether a condition holds for every or for any element of a collection; without one, whether there are any.
+
+    `depth` is where the element stands in the scope. `correlated` says that the condition looks further out.
+    """
+
+    collection: Collection
+    every: bool
+    depth: int
+    condition: Node | None
+    correlated: bool
+    kind: Kind = Kind.FLAG
+
+    def of(self, scope: Scope) -> bool:
+        items = _items(getattr(scope.rows[0], self.collection.field))
+        condition = self.condition
+        if condition is None:
+            return bool(items)
+        held = (condition.of(Scope((*scope.rows, item), scope.key_of)) for item in items)
+        return all(held) if self.every else any(held)
+
+
+def value_of(member: Member, row: Any) -> Any:
+    """What a record or an element has for a member, texts folded."""
+    value = getattr(row, member.field)
+    return folded(value) if isinstance(value, str) else value
+
+
+def key(text: str, key_of: KeyOf) -> int:
+    """The store's key for a wire id; `NO_KEY` when there is none."""
+    found = key_of(text)
+    return NO_KEY if found is None else found
+
+
+def _items(text: str) -> list[Item]:
+    return [Item(one) if isinstance(one, str) else Item(*one[: len(Item._fields)]) for one in orjson.loads(text)]
+
+
+def _part(name: str) -> Function:
+    return Function((Kind.INSTANT,), Kind.NUMBER, lambda instant: getattr(moment(instant), name))
+
+
+EQUALITIES = ("eq", "ne")
+"""The comparisons that know null, and the only ones for ids."""
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    name: getattr(operator, name) for name in ("eq", "ne", "gt", "ge", "lt", "le")
+}
+_TWO_TEXTS = (Kind.TEXT, Kind.TEXT)
+FUNCTIONS: Mapping[str, Function] = {
+    "contains": Function(_TWO_TEXTS, Kind.FLAG, operator.contains),
+    "startswith": Function(_TWO_TEXTS, Kind.FLAG, str.startswith),
+    "endswith": Function(_TWO_TEXTS, Kind.FLAG, str.endswith),
+    "length": Function((Kind.TEXT,), Kind.NUMBER, len),
+    "indexof": Function(_TWO_TEXTS, Kind.NUMBER, str.find),
+    "trim": Function((Kind.TEXT,), Kind.TEXT, lambda text: text.strip(" ")),
+    "concat": Function(_TWO_TEXTS, Kind.TEXT, operator.add),
+    "substring": Function(
+        (Kind.TEXT, Kind.NUMBER, Kind.NUMBER),
+        Kind.TEXT,
+        lambda text, start, size=None: text[start:] if size is None else text[start : start + size],
+        optional=1,
+    ),
+    **{name: Function((Kind.TEXT,), Kind.TEXT, folded) for name in ("tolower", "toupper")},
+    **{name: _part(name) for name in ("year", "month", "day", "hour", "minute", "second")},
+}
+"""The functions by their folded names; the reader drops `tolower` and `toupper`, as no comparison knows case."""

@@ -1,0 +1,18 @@
+"""Every operation the connector publishes, one row each, in the order documents and tables show them."""
+
+from __future__ import annotations
+
+from outlook_emulator.operations import approvals, calendar, contacts, mail, metadata, subscriptions, triggers
+from outlook_emulator.operations.operation import Kind, Operation, Scope
+
+OPERATIONS: tuple[Operation, ...] = (
+    *metadata.OPERATIONS,
+    *mail.OPERATIONS,
+    *calendar.OPERATIONS,
+    *contacts.OPERATIONS,
+    *approvals.OPERATIONS,
+    *triggers.OPERATIONS,
+    *subscriptions.OPERATIONS,
+)
+
+__all__ = ["OPERATIONS", "Kind", "Operation", "Scope"]

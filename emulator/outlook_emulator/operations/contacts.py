@@ -1,0 +1,87 @@
+"""The contact operations."""
+
+from __future__ import annotations
+
+from outlook_emulator.mailbox.contacts import contacts
+from outlook_emulator.operations.operation import Operation
+from outlook_emulator.wire import contacts_convert as wire
+from outlook_emulator.wire.base import Schema
+from outlook_emulator.wire.metadata import EntityQuery
+
+_CONTACT_FOLDER = {"table": Schema(values_from="ContactGetTables", double_encoded=True)}
+_CONTACT = {**_CONTACT_FOLDER, "id": Schema(double_encoded=True)}
+
+OPERATIONS = (
+    Operation(
+        id="ContactGetTables",
+        method="GET",
+        path="/datasets/contacts/tables",
+        summary="Get contact folders",
+        family="ContactGetTables",
+        run=contacts.tables,
+        returns=wire.tables,
+        errors=(),
+    ),
+    Operation(
+        id="ContactGetItems",
+        method="GET",
+        path="/datasets/contacts/tables/{table}/items",
+        summary="Get contacts",
+        family="ContactGetItems",
+        run=contacts.find,
+        query=EntityQuery,
+        path_schemas=_CONTACT_FOLDER,
+        returns=wire.contacts,
+        errors=(),
+    ),
+    Operation(
+        id="ContactGetItem",
+        method="GET",
+        path="/datasets/contacts/tables/{table}/items/{id}",
+        summary="Get contact",
+        family="ContactGetItem",
+        run=contacts.get,
+        path_schemas=_CONTACT,
+        returns=wire.contact,
+        errors=(),
+    ),
+    Operation(
+        id="ContactPostItem",
+        method="POST",
+        path="/datasets/contacts/tables/{table}/items",
+        summary="Create contact",
+        family="ContactPostItem",
+        run=contacts.create,
+        path_schemas=_CONTACT_FOLDER,
+        accepts=wire.card,
+        body_name="item",
+        returns=wire.contact,
+        recorded_status=201,
+        errors=(),
+        visibility="important",
+    ),
+    Operation(
+        id="ContactPatchItem",
+        method="PATCH",
+        path="/datasets/contacts/tables/{table}/items/{id}",
+        summary="Update contact",
+        family="ContactPatchItem",
+        run=contacts.change,
+        path_schemas=_CONTACT,
+        accepts=wire.card,
+        body_name="item",
+        partial=True,
+        returns=wire.contact,
+        errors=(),
+    ),
+    Operation(
+        id="ContactDeleteItem",
+        method="DELETE",
+        path="/datasets/contacts/tables/{table}/items/{id}",
+        summary="Delete contact",
+        family="ContactDeleteItem",
+        run=contacts.delete,
+        path_schemas=_CONTACT,
+        errors=(),
+    ),
+)

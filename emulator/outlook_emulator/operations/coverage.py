@@ -1,0 +1,38 @@
+"""The coverage table: which operations of the connector there are, and which are served."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from typing_extensions import TypedDict
+
+from outlook_emulator.operations.operation import Operation
+
+
+class Covered(TypedDict):
+    """One line of the table; `versions` are all generations of the operation's family."""
+
+    id: str
+    method: str
+    path: str
+    versions: list[int]
+    served: bool
+
+
+def coverage(operations: Iterable[Operation]) -> list[Covered]:
+    """The table, in the order of the rows."""
+    rows = list(operations)
+    versions: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        versions[row.family].append(row.version)
+    return [
+        {
+            "id": row.id,
+            "method": row.method,
+            "path": row.full_path,
+            "versions": sorted(versions[row.family]),
+            "served": row.served,
+        }
+        for row in rows
+    ]

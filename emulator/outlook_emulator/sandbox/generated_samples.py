@@ -1,0 +1,163 @@
+"""Large sample mailboxes, made up mail by mail from a fixed seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from random import Random
+
+from faker import Faker
+
+from outlook_emulator.enums import Importance
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.sandbox.samples import SeedMail
+
+SENT = ("Sent Items",)
+
+_START = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
+_YEAR = 365 * 24 * 3600 * 1_000_000
+_CORRESPONDENTS = 40
+_OPEN_THREADS = 25
+_IMPORTANCES = [Importance["Normal"]] * 22 + [Importance["High"]] * 2 + [Importance["Low"]]
+
+_TOPICS = [
+    *("the tide tables", "chapter seven", "the museum visit", "the telescope grant", "the autumn lectures"),
+    *("the printer contract", "the translation", "the index", "the spring budget", "the lens order"),
+    *("the reading group", "the library move", "the train tickets", "the new intern", "the comet paper"),
+    *("the garden party", "the data sheets", "the safety course", "the second edition", "the workshop in Leith"),
+]
+_SUBJECTS = [
+    *("Minutes: {topic}", "Question about {topic}", "Draft for {topic}", "{topic}: who takes it?", "About {topic}"),
+    *("Invoice {number} from {company}", "Your order {number} has been sent", "Lunch on {day}?", "Reminder: {topic}"),
+    *("{company} can {pitch}", "Moved to {day}: {topic}", "Figures for {topic}", "Thank you for {topic}"),
+]
+_SENTENCES = [
+    "I have gone through {topic} once more and found {number} small things, none of them urgent.",
+    "Could you let me know by {day} whether {topic} can go ahead as it is?",
+    "{person} will join us on {day}, so we should bring a second chair.",
+    "The figures for {topic} are in, and for once they add up.",
+    "Nobody has heard from {company} since {day}; I will ring them after lunch.",
+    "I would rather wait with {topic} until {person} is back.",
+    "They promise to {pitch}, whatever that means, for {number} pounds.",
+    "Room {number} is taken on {day}, but the one above it has the better windows.",
+    "Please keep {topic} short: last time we missed the tea.",
+    "If you see {person}, say that the key to the cabinet is still in my coat.",
+    "We agreed to leave {topic} to {person} and to look at it again on {day}.",
+    "The courier came on {day} with {number} boxes, and took one of them away again.",
+]
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
+_GREETINGS = ["Dear {name},", "Hello {name},", "{name},", "Good morning {name},"]
+_CLOSINGS = ["Best wishes", "Yours", "Kind regards", "Thanks"]
+_FILES = [
+    Attachment("figures.csv", b"month,count\r\nJanuary,31\r\nFebruary,28\r\n", "text/csv"),
+    Attachment("notes.txt", b"Bring the long ruler.\r\n", "text/plain"),
+    Attachment("agenda.html", b"<ol><li>Tea</li><li>Tides</li></ol>", "text/html"),
+    Attachment("draft.pdf", b"%PDF-1.4\n%%EOF\n", "application/pdf"),
+]
+
+
+def generate(owner: Address, count: int, seed: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
+    """`count` mails of the year 2025, oldest first, shared out over folders by weight; equal arguments, equal mails.
+
+    What lies in Sent Items is from the owner, everything else is to the owner. Raises InvalidRequest without a folder.
+    """
+    if count > 0 and not weights:
+        raise InvalidRequest("Generated mails need a folder to lie in.")
+    return _Year(owner, seed).mails(count, weights)
+
+
+class _Year:
+    # One run: its chance, its people, and the threads that may still get an answer.
+
+    def __init__(self, owner: Address, seed: int) -> None:
+        self.owner = owner
+        self.chance = Random(seed)
+        self.faker = Faker("en_US")
+        self.faker.seed_instance(seed)
+        self.people = [self._person() for _ in range(_CORRESPONDENTS)]
+        self.companies = [self.faker.company() for _ in range(_CORRESPONDENTS)]
+        self.threads: list[Mail] = []
+
+    def _person(self) -> Address:
+        first, last = self.faker.first_name(), self.faker.last_name()
+        return Address(f"{first}.{last}@example.org".lower(), f"{first} {last}")
+
+    def mails(self, count: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
+        if count < 1:
+            return
+        folders = self.chance.choices(list(weights), weights=list(weights.values()), k=count)
+        for number, folder in enumerate(folders):
+            received = _START + _YEAR * number // count + self.chance.randrange(_YEAR // count)
+            is_sent = folder == SENT
+            # A Date header holds whole seconds.
+            sent = received // 1_000_000 * 1_000_000
+            yield SeedMail(
+                mail=self._mail(number, sent, is_sent),
+                folder=folder,
+                received=received,
+                is_read=is_sent or self.chance.random() < 0.8,
+                is_flagged=not is_sent and self.chance.random() < 0.05,
+            )
+
+    def _mail(self, number: int, sent: int, is_sent: bool) -> Mail:
+        before = self.chance.choice(self.threads) if self.threads and self.chance.random() < 0.35 else None
+        partner = self._partner(before) if before else self.chance.choice(self.people)
+        sender, recipient = (self.owner, partner) if is_sent else (partner, self.owner)
+        is_html = self.chance.random() < 0.6
+        mail = Mail(
+            sender=sender,
+            to=(recipient,),
+            cc=(self.chance.choice(self.people),) if self.chance.random() < 0.1 else (),
+            subject=_answer(before.subject) if before else self._subject(),
+            body=self._body(sender, recipient, is_html),
+            is_html=is_html,
+            importance=self.chance.choice(_IMPORTANCES),
+            sent=sent,
+            message_id=f"<{number:06}.2025@example.org>",
+            in_reply_to=before.message_id if before else None,
+            references=(*before.references, before.message_id or "") if before else (),
+            attachments=self._attachments(),
+        )
+        self._remember(mail, before)
+        return mail
+
+    def _partner(self, before: Mail) -> Address:
+        return before.to[0] if before.sender == self.owner else before.sender or self.owner
+
+    def _remember(self, mail: Mail, before: Mail | None) -> None:
+        if before is not None:
+            self.threads.remove(before)
+        self.threads.append(mail)
+        del self.threads[:-_OPEN_THREADS]
+
+    def _subject(self) -> str:
+        subject = self._filled(self.chance.choice(_SUBJECTS))
+        return subject[0].upper() + subject[1:]
+
+    def _filled(self, template: str) -> str:
+        return template.format(
+            topic=self.chance.choice(_TOPICS),
+            day=self.chance.choice(_DAYS),
+            person=self.chance.choice(self.people).name,
+            company=self.chance.choice(self.companies),
+            number=self.chance.randint(2, 480),
+            pitch=self.faker.bs(),
+        )
+
+    def _body(self, sender: Address, recipient: Address, is_html: bool) -> str:
+        greeting = self.chance.choice(_GREETINGS).format(name=recipient.name.split()[0])
+        sentences = [self._filled(template) for template in self.chance.sample(_SENTENCES, k=self.chance.randint(2, 5))]
+        closing = [self.chance.choice(_CLOSINGS), sender.name]
+        if not is_html:
+            return "\r\n\r\n".join([greeting, " ".join(sentences), "\r\n".join(closing)]) + "\r\n"
+        paragraphs = [escape(greeting), *map(escape, sentences), "<br>".join(map(escape, closing))]
+        return f"<html><body>{''.join(f'<p>{paragraph}</p>' for paragraph in paragraphs)}</body></html>"
+
+    def _attachments(self) -> tuple[Attachment, ...]:
+        count = self.chance.choices([0, 1, 2], weights=[85, 12, 3])[0]
+        return tuple(self.chance.sample(_FILES, k=count))
+
+
+def _answer(subject: str) -> str:
+    return subject if subject.startswith("RE: ") else f"RE: {subject}"

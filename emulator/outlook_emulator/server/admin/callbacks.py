@@ -1,0 +1,183 @@
+"""The admin API's verbs about calling others: the journal of callbacks, and triggers whose items are pushed."""
+
+from __future__ import annotations
+
+import orjson
+
+from outlook_emulator.clock import iso_ticks
+from outlook_emulator.errors import InvalidRequest, NotFound
+from outlook_emulator.mailbox.triggers import callbacks, subscriptions
+from outlook_emulator.server.admin import shapes
+from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.webhooks import push_trigger
+from outlook_emulator.store import sql
+from outlook_emulator.store.records import Callback, Push, Subscription
+
+_LONGEST_NAME = 128
+
+
+def list_callbacks(call: Call) -> shapes.CallbackJournal:
+    return {"value": [_callback(one) for one in callbacks.journal(call.sandbox.db)]}
+
+
+def list_subscriptions(call: Call) -> shapes.SubscriptionList:
+    name = call.sandbox.name
+    return {"value": [_subscription(name, one) for one in subscriptions.living(call.mailbox)]}
+
+
+def put_trigger(call: Call) -> shapes.TriggerConfig:
+    connection, owner = call.connection
+    asked: shapes.TriggerProperties = call.body["properties"]
+    mailbox = call.mailbox
+    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.callback_hosts)
+    _check(connection, _name(call), asked)
+    operation = push_trigger.trigger(asked["operationName"])
+    parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
+    wanted = Push(
+        connection_id=connection,
+        name=_name(call),
+        mailbox_id=owner.id,
+        operation=operation.id,
+        url=asked["notificationDetails"]["callbackUrl"],
+        parameters=orjson.dumps(parameters).decode(),
+        split_on=int(asked.get("splitOn", False)),
+        cursor="",
+        created=mailbox.now,
+    )
+    return _trigger(push_trigger.register(mailbox, wanted))
+
+
+def get_trigger(call: Call) -> shapes.TriggerConfig:
+    return _trigger(_found(call))
+
+
+def list_triggers(call: Call) -> shapes.TriggerConfigList:
+    rows = call.sandbox.db.all(sql.PUSHES_OF, {"connection_id": call.connection[0]})
+    return {"value": [_trigger(Push._make(row)) for row in rows]}
+
+
+def delete_trigger(call: Call) -> None:
+    push_trigger.end(call.sandbox.db, _found(call))
+
+
+def _found(call: Call) -> Push:
+    row = call.sandbox.db.one(sql.PUSH, {"connection_id": call.connection[0], "name": _name(call)})
+    if row is None:
+        raise NotFound(f"No trigger '{_name(call)[:100]}' is registered for this connection.")
+    return Push._make(row)
+
+
+def _name(call: Call) -> str:
+    name: str = call.request.path_params["name"]
+    return name
+
+
+def _check(connection: str, name: str, asked: shapes.TriggerProperties) -> None:
+    if len(name) > _LONGEST_NAME or not (name.isascii() and name.isprintable()):
+        raise InvalidRequest(f"A trigger's name has 1 to {_LONGEST_NAME} printable ASCII characters.")
+    method = asked["notificationDetails"].get("httpMethod", "Post")
+    if method.lower() != "post":
+        raise InvalidRequest(f"'httpMethod' must be Post, not '{method[:20]}'.")
+    named = asked.get("connectionDetails", {}).get("connectionName", connection)
+    if named != connection:
+        raise InvalidRequest(f"'connectionName' must be '{connection}' as in the path, not '{named[:130]}'.")
+
+
+def _trigger(one: Push) -> shapes.TriggerConfig:
+    parameters: dict[str, str] = orjson.loads(one.parameters)
+    return {
+        "name": one.name,
+        "properties": {
+            "operationName": one.operation,
+            "connectionDetails": {"connectorName": "outlook", "connectionName": one.connection_id},
+            "notificationDetails": {"callbackUrl": one.url, "httpMethod": "Post"},
+            "parameters": [{"name": name, "value": value} for name, value in parameters.items()],
+            "splitOn": bool(one.split_on),
+        },
+    }
+
+
+def _subscription(sandbox: str, one: Subscription) -> shapes.SubscriptionFacts:
+    return {
+        "id": one.id,
+        "watches": one.watched,
+        "url": one.url,
+        "expiresAt": iso_ticks(one.expires),
+        "state": subscriptions.state_of(sandbox, one),
+    }
+
+
+def _callback(one: Callback) -> shapes.CallbackFacts:
+    waits = one.state == callbacks.PENDING
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "url": one.url,
+        "reference": one.reference,
+        "state": one.state,
+        "attempts": one.attempts,
+        "lastStatus": one.last_status,
+        "lastError": one.last_error,
+        "createdAt": iso_ticks(one.created),
+        "attemptedAt": None if one.attempted is None else iso_ticks(one.attempted),
+        "dueAt": iso_ticks(one.due) if waits else None,
+        "headers": callbacks.headers_of(one),
+        "body": one.body.decode("utf-8", "replace"),
+    }
+
+
+_S = "/sandboxes/{sandbox}"
+_T = f"{_S}/connections/{{connection}}/triggerConfigs"
+
+ROWS = (
+    Verb(
+        id="ListSubscriptions",
+        method="GET",
+        path=f"{_S}/connections/{{connection}}/subscriptions",
+        summary="List the living subscriptions of a connection",
+        run=list_subscriptions,
+        returns=shapes.SubscriptionList,
+    ),
+    Verb(
+        id="ListTriggerConfigs",
+        method="GET",
+        path=_T,
+        summary="List the triggers whose items are pushed",
+        run=list_triggers,
+        returns=shapes.TriggerConfigList,
+    ),
+    Verb(
+        id="PutTriggerConfig",
+        method="PUT",
+        path=f"{_T}/{{name}}",
+        summary="Register a trigger whose items are pushed, or register it anew from now on",
+        run=put_trigger,
+        accepts=shapes.NewTriggerConfig,
+        returns=shapes.TriggerConfig,
+        status=201,
+    ),
+    Verb(
+        id="GetTriggerConfig",
+        method="GET",
+        path=f"{_T}/{{name}}",
+        summary="Show a trigger whose items are pushed",
+        run=get_trigger,
+        returns=shapes.TriggerConfig,
+    ),
+    Verb(
+        id="DeleteTriggerConfig",
+        method="DELETE",
+        path=f"{_T}/{{name}}",
+        summary="Stop pushing the items of a trigger",
+        run=delete_trigger,
+        status=204,
+    ),
+    Verb(
+        id="ListCallbacks",
+        method="GET",
+        path=f"{_S}/callbacks",
+        summary="List the calls that a sandbox made, or has to make",
+        run=list_callbacks,
+        returns=shapes.CallbackJournal,
+    ),
+)

@@ -1,0 +1,121 @@
+"""The admin API's verbs about the journal: what was asked of a sandbox, what it answered, and whom it called."""
+
+from __future__ import annotations
+
+from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.journal import shapes
+from outlook_emulator.server.journal.entries import retried, shown
+from outlook_emulator.server.journal.queries import Wanted
+from outlook_emulator.traffic import retry_report
+from outlook_emulator.traffic.journal import Journal
+
+_LISTS = ("operation", "status")
+"""What a filter names one of, and a query several."""
+
+
+def list_entries(call: Call) -> shapes.JournalPage:
+    journal = _journal(call)
+    asked = {name: value for name, value in call.query.items() if value is not None}
+    found = Wanted(asked | {name: [asked[name]] for name in _LISTS if name in asked}).find(journal.entries())
+    return {"value": [shown(one) for one in found.entries], "total": journal.total, "dropped": journal.dropped}
+
+
+def query_journal(call: Call) -> shapes.JournalMatches:
+    found = Wanted(call.body).find(_journal(call).entries())
+    return {
+        "value": [shown(one) for one in found.entries],
+        "count": found.total,
+        "nearMisses": [{**shown(one), "differs": differs} for one, differs in found.near],
+    }
+
+
+def count_entries(call: Call) -> shapes.JournalCounts:
+    journal = _journal(call)
+    return {
+        "exchanges": journal.operations.total(),
+        "deliveries": journal.deliveries,
+        "byOperation": {name or "(none)": count for name, count in journal.operations.items()},
+        "byStatus": {str(status): count for status, count in journal.statuses.items()},
+        "byCause": {f"{kind} {name}": count for (kind, name), count in journal.causes.items()},
+    }
+
+
+def report_retries(call: Call) -> shapes.RetryReport:
+    rows = retry_report.report(_journal(call).exchanges())
+    duplicated = {row.chain for row in rows if row.duplicated}
+    return {"value": [retried(row) for row in rows], "duplicatedSends": len(duplicated)}
+
+
+def cap_journal(call: Call) -> shapes.JournalFacts:
+    journal, caps = _journal(call), call.body
+    if "cap" in caps:
+        journal.keep(caps["cap"])
+    journal.body_bytes = caps.get("bodyBytes", journal.body_bytes)
+    return {"cap": journal.cap, "bodyBytes": journal.body_bytes}
+
+
+def clear_journal(call: Call) -> None:
+    _journal(call).clear()
+
+
+def _journal(call: Call) -> Journal:
+    return call.sandbox.conduct.journal
+
+
+_JOURNAL = "/sandboxes/{sandbox}/journal"
+
+ROWS = (
+    Verb(
+        id="ListJournal",
+        method="GET",
+        path=_JOURNAL,
+        summary="List what was asked of a sandbox, and whom it called",
+        run=list_entries,
+        query=shapes.JournalFilter,
+        returns=shapes.JournalPage,
+    ),
+    Verb(
+        id="CapJournal",
+        method="PATCH",
+        path=_JOURNAL,
+        summary="Say how much the journal keeps",
+        run=cap_journal,
+        accepts=shapes.JournalCaps,
+        returns=shapes.JournalFacts,
+        strict=True,
+    ),
+    Verb(
+        id="ClearJournal",
+        method="DELETE",
+        path=_JOURNAL,
+        summary="Forget what was asked so far",
+        run=clear_journal,
+        status=204,
+    ),
+    Verb(
+        id="QueryJournal",
+        method="POST",
+        path=f"{_JOURNAL}/query",
+        summary="Find entries by any of their parts, count them, and tell what nearly fits",
+        run=query_journal,
+        accepts=shapes.JournalQuery,
+        returns=shapes.JournalMatches,
+        strict=True,
+    ),
+    Verb(
+        id="CountJournal",
+        method="GET",
+        path=f"{_JOURNAL}/counts",
+        summary="Count exchanges and deliveries, by operation, status and cause",
+        run=count_entries,
+        returns=shapes.JournalCounts,
+    ),
+    Verb(
+        id="ReportRetries",
+        method="GET",
+        path=f"{_JOURNAL}/retries",
+        summary="Tell of each failed call when its client came back, and whether something was made twice",
+        run=report_retries,
+        returns=shapes.RetryReport,
+    ),
+)

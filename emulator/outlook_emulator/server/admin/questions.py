@@ -1,0 +1,69 @@
+"""The admin API's verbs for mails that wait for an answer: what was asked, and answering in a recipient's place."""
+
+from __future__ import annotations
+
+from outlook_emulator.clock import iso_seconds
+from outlook_emulator.mailbox import addresses
+from outlook_emulator.mailbox.access import owner_of
+from outlook_emulator.mailbox.approvals import questions
+from outlook_emulator.server.admin import shapes
+from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import Question
+
+
+def list_questions(call: Call) -> shapes.QuestionList:
+    db = call.sandbox.db
+    return {"value": [_facts(db, one) for one in questions.every(db)]}
+
+
+def answer_question(call: Call) -> shapes.QuestionFacts:
+    sandbox = call.sandbox
+    question = questions.find(sandbox.db, call.request.path_params["question"])
+    mailbox = sandbox.mailbox(owner_of(sandbox.db, question.mailbox_id))
+    return _facts(sandbox.db, questions.choose(mailbox, question, call.body["option"]))
+
+
+def _facts(db: Database, question: Question) -> shapes.QuestionFacts:
+    return {
+        "id": question.token,
+        "kind": question.kind,
+        "from": owner_of(db, question.mailbox_id).address,
+        "to": addresses.split(question.recipients),
+        "subject": question.subject,
+        "options": questions.options_of(question),
+        "askedAt": iso_seconds(question.created),
+        "answer": question.answer,
+        "answeredAt": None if question.answered is None else iso_seconds(question.answered),
+        "answeredBy": _answerer(question),
+        "withdrawn": question.withdrawn == 1,
+    }
+
+
+def _answerer(question: Question) -> str | None:
+    # All recipients get the same mail with the same links, so only of a single one is it known.
+    recipients = addresses.split(question.recipients)
+    return recipients[0] if question.answer is not None and len(recipients) == 1 else None
+
+
+_S = "/sandboxes/{sandbox}"
+
+ROWS = (
+    Verb(
+        id="ListQuestions",
+        method="GET",
+        path=f"{_S}/questions",
+        summary="List the mails that wait, or waited, for an answer",
+        run=list_questions,
+        returns=shapes.QuestionList,
+    ),
+    Verb(
+        id="AnswerQuestion",
+        method="POST",
+        path=f"{_S}/questions/{{question}}/answer",
+        summary="Answer a mail that waits, as a click on one of its links does",
+        run=answer_question,
+        accepts=shapes.GivenAnswer,
+        returns=shapes.QuestionFacts,
+    ),
+)

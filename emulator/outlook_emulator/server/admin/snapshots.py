@@ -1,0 +1,106 @@
+"""The admin API's verbs about whole sandboxes: saved under a name and brought back, written to a file and read in."""
+
+from __future__ import annotations
+
+from outlook_emulator.clock import LATEST, iso_ticks
+from outlook_emulator.server.admin import shapes as admin_shapes
+from outlook_emulator.server.admin import snapshot_shapes as shapes
+from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.sandboxes import sandbox_facts
+from outlook_emulator.store.snapshots import Snapshot
+from outlook_emulator.wire.mail import Binary
+
+SQLITE = "application/vnd.sqlite3"
+
+
+def list_snapshots(call: Call) -> shapes.SnapshotList:
+    return {"value": [_facts(one) for one in call.sandbox.snapshots()]}
+
+
+def save_snapshot(call: Call) -> shapes.SnapshotFacts:
+    return _facts(call.sandbox.save(_name(call)))
+
+
+def restore_snapshot(call: Call) -> admin_shapes.SandboxFacts:
+    return sandbox_facts(call.sandboxes.restore(call.sandbox.name, _name(call)))
+
+
+def delete_snapshot(call: Call) -> None:
+    call.sandbox.drop_snapshot(_name(call))
+
+
+def export_sandbox(call: Call) -> Binary:
+    return Binary(call.sandbox.export(), SQLITE)
+
+
+def import_sandbox(call: Call) -> admin_shapes.SandboxFacts:
+    return sandbox_facts(call.sandboxes.bring_in(call.sandbox.name, call.raw, call.query["connection_prefix"]))
+
+
+def _name(call: Call) -> str:
+    name: str = call.request.path_params["name"]
+    return name
+
+
+def _facts(one: Snapshot) -> shapes.SnapshotFacts:
+    is_known = one.taken is not None and 0 <= one.taken <= LATEST
+    return {"name": one.name, "takenAt": iso_ticks(one.taken or 0) if is_known else None, "bytes": one.size}
+
+
+_S = "/sandboxes/{sandbox}"
+_N = f"{_S}/snapshots/{{name}}"
+
+ROWS = (
+    Verb(
+        id="ListSnapshots",
+        method="GET",
+        path=f"{_S}/snapshots",
+        summary="List the snapshots of a sandbox",
+        run=list_snapshots,
+        returns=shapes.SnapshotList,
+    ),
+    Verb(
+        id="SaveSnapshot",
+        method="PUT",
+        path=_N,
+        summary="Save a sandbox under a name, in place of what was saved under it",
+        run=save_snapshot,
+        returns=shapes.SnapshotFacts,
+        status=201,
+    ),
+    Verb(
+        id="DeleteSnapshot",
+        method="DELETE",
+        path=_N,
+        summary="Forget a snapshot",
+        run=delete_snapshot,
+        status=204,
+    ),
+    Verb(
+        id="RestoreSnapshot",
+        method="POST",
+        path=f"{_N}/restore",
+        summary="Take a sandbox back to a snapshot: mailboxes, connections, clock, calls that wait, ids to come",
+        run=restore_snapshot,
+        returns=admin_shapes.SandboxFacts,
+    ),
+    Verb(
+        id="ExportSandbox",
+        method="GET",
+        path=f"{_S}/export",
+        summary="Write a sandbox out as one SQLite file",
+        run=export_sandbox,
+        returns=Binary,
+        answers_type=SQLITE,
+    ),
+    Verb(
+        id="ImportSandbox",
+        method="POST",
+        path=f"{_S}/import",
+        summary="Replace all that a sandbox holds by an exported one",
+        run=import_sandbox,
+        query=shapes.ImportQuery,
+        accepts_type=SQLITE,
+        returns=admin_shapes.SandboxFacts,
+    ),
+)

@@ -1,0 +1,1 @@
+"""One request to the connector, start to finish."""

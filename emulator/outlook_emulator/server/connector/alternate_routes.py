@@ -1,0 +1,151 @@
+"""Other addresses of the connector's operations: the one that Power Apps calls, and two of Azure's management API.
+
+Each request is rewritten into the one that would have come straight, and handed to the connector, so that whatever
+holds for that one holds here as well. Where an answer says what to call next, it names the straight address.
+"""
+
+from __future__ import annotations
+
+import re
+from random import Random
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+from uuid import UUID
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from outlook_emulator.errors import (
+    AuthenticationFailed,
+    ConnectorError,
+    ForeignUrl,
+    HeaderRequired,
+    InvalidRequest,
+    MethodNotAllowed,
+    MissingApiVersion,
+    Unauthorized,
+)
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.server.connector.connector import COMMON, PREFIX, authorize
+from outlook_emulator.server.connector.dynamic_invoke import Heard, ordered, replaying
+from outlook_emulator.server.connector.error_responses import headers_of, refusal
+from outlook_emulator.server.connector.exchange import JSON, Answer, Request, date_header, send_answer
+from outlook_emulator.server.connector.query import pairs
+from outlook_emulator.server.connector.rewrite import known_method, redirected, without_origin
+
+_INVOKE = b"/invoke"
+_METHOD, _URL = "x-ms-request-method", "x-ms-request-url"
+_ARM = re.compile(
+    rb"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Web/connections/(?P<connection>[^/]+)"
+    rb"/(?:dynamicInvoke|extensions/proxy/(?P<path>.*))",
+    re.IGNORECASE,
+)
+_API_VERSION = "api-version"
+
+
+class Doors:
+    """ASGI middleware in front of the connector, which is the next app; passes on what comes by none of its doors."""
+
+    def __init__(self, app: ASGIApp, sandboxes: Sandboxes) -> None:
+        self._app = app
+        self._sandboxes = sandboxes
+        self._settings = sandboxes.settings
+        self._chance = Random(sandboxes.settings.chance)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["raw_path"] if scope["type"] == "http" else b""
+        if path == _INVOKE:
+            await self._invoke(Request(scope, receive), receive, send)
+        elif found := _ARM.fullmatch(path):
+            await self._manage(found, Request(scope, receive), receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _invoke(self, request: Request, receive: Receive, send: Send) -> None:
+        """As Power Apps calls: method and address come in headers (recorded)."""
+        try:
+            scope = _invoked(request)
+        except ConnectorError as error:
+            request_id = (request.header("x-ms-client-request-id") or self._made_up_id())[:200]
+            await self._answer(send, refusal(error, request_id, "", self._settings.source))
+        else:
+            await self._app(scope, receive, send)
+
+    async def _manage(self, found: re.Match[bytes], request: Request, receive: Receive, send: Send) -> None:
+        """As Azure's management API calls: what it refuses itself, it refuses in its own shape."""
+        base = PREFIX + found["connection"]
+        try:
+            self._admit(request)
+            if found["path"] is None:
+                answer = await self._invoke_dynamically(request, base, receive)
+                await self._answer(send, answer, found["connection"])
+            else:
+                await self._app(_proxied(request.scope, base + b"/" + found["path"]), receive, send)
+        except ConnectorError as error:
+            answer = Answer(error.status, orjson.dumps(_arm_error(error)), headers_of(error))
+            await self._answer(send, answer, found["connection"])
+
+    def _admit(self, request: Request) -> None:
+        """Hold a call to what the management API demands of all: first a version, then a credential."""
+        if not any(name == _API_VERSION and value for name, value in pairs(request.scope["query_string"])):
+            raise MissingApiVersion()
+        try:
+            authorize(request, self._settings.authorization)
+        except Unauthorized:
+            raise AuthenticationFailed() from None
+
+    async def _invoke_dynamically(self, request: Request, base: bytes, receive: Receive) -> Answer:
+        """Whatever comes of the request inside the call, the call itself succeeds (recorded)."""
+        if request.scope["method"] != "POST":
+            raise MethodNotAllowed(request.scope["method"], ["POST"])
+        body = await request.body(self._settings.max_body_bytes)
+        scope, content = ordered(request.scope, base, body)
+        heard = Heard()
+        await self._app(scope, replaying(content, receive), heard.send)
+        return Answer(200, heard.wrapped(), JSON)
+
+    async def _answer(self, send: Send, answer: Answer, connection: bytes = b"") -> None:
+        clock = self._sandboxes.clock_of(connection_id=unquote(connection.decode("latin-1")))
+        await send_answer(send, answer, [*COMMON, date_header(clock.now())])
+
+    def _made_up_id(self) -> str:
+        return str(UUID(int=self._chance.getrandbits(128), version=4))
+
+
+def _invoked(request: Request) -> Scope:
+    """The request that the headers of a call describe. Raises MethodNotAllowed and InvalidRequest."""
+    scope = request.scope
+    if scope["method"] != "POST":
+        raise MethodNotAllowed(scope["method"], ["POST"])
+    method = known_method(_required(request, _METHOD, "the method, such as GET"), f"The header '{_METHOD}'")
+    given = _required(request, _URL, "the path, such as /apim/outlook/CONNECTION/v2/Mail?top=1")
+    path, _, query = without_origin(given).partition("?")
+    if not path.startswith(PREFIX.decode("ascii")):
+        raise ForeignUrl(f"The header '{_URL}'", f"lead below {PREFIX.decode('ascii')}", given)
+    own = (_METHOD.encode("ascii"), _URL.encode("ascii"))
+    headers = [one for one in scope["headers"] if one[0] not in own]
+    return redirected(scope, method, path.encode("latin-1"), query.encode("latin-1"), headers)
+
+
+def _required(request: Request, name: str, meaning: str) -> str:
+    value = (request.header(name) or "").strip()
+    if not value:
+        raise HeaderRequired(name, meaning)
+    return value
+
+
+def _proxied(scope: Scope, path: bytes) -> Scope:
+    """The same request below a connection, without the version of the management API."""
+    parts = scope["query_string"].split(b"&")
+    kept = b"&".join(part for part in parts if _name_of(part) != _API_VERSION)
+    return redirected(scope, scope["method"], path, kept, scope["headers"])
+
+
+def _name_of(part: bytes) -> str:
+    return unquote_plus(part.partition(b"=")[0].decode("latin-1")).lower()
+
+
+def _arm_error(error: ConnectorError) -> dict[str, Any]:
+    """A refusal in the management API's shape; that its code for an unreadable body is the general one is inferred."""
+    code = "InvalidRequestContent" if error.code == InvalidRequest.code else error.code
+    return {"error": {"code": code, "message": error.message}}

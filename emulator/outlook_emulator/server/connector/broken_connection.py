@@ -1,0 +1,103 @@
+"""Answers that do not arrive: a connection that is reset, a body that is cut or never goes on.
+
+This takes what lies below ASGI. A server puts its transport into the scope under `TRANSPORT`; where there is none, as
+in a test without a socket, `HungUp` is raised out of the app instead, for the client to make an error of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from outlook_emulator.clock import LATEST
+from outlook_emulator.errors import StartedOver
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.connector.exchange import Answer
+from outlook_emulator.traffic.faults import CUT, RESET
+
+TRANSPORT = "outlook-emulator.transport"
+_NOW = struct.pack("ii", 1, 0)
+"""Linger for no time at all: closing such a socket resets the connection."""
+
+
+class HungUp(Exception):
+    """A connection that the emulator broke on purpose; `how` is reset, cut or stall."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"The emulator broke this connection, as a fault rule asked: {how}.")
+        self.how = how
+
+
+def malformed(answer: Answer) -> Answer:
+    """An answer whose JSON ends in its middle, while its length is right."""
+    return answer._replace(body=answer.body[: len(answer.body) // 2] or b'{"value":[')
+
+
+async def send_broken(
+    scope: Scope, receive: Receive, send: Send, answer: Answer, common: list[tuple[bytes, bytes]], world: Sandbox
+) -> str:
+    """Put as much of an answer on the wire as is to arrive, then break the connection; how that was done.
+
+    A body that stalls ends when the client hangs up, or when its sandbox is reset or deleted. Raises HungUp.
+    """
+    how = answer.breaks or RESET
+    transport: Any = scope.get("extensions", {}).get(TRANSPORT)
+    if transport is None:
+        raise HungUp(how)
+    if how == RESET:
+        await _abort(transport, receive)
+        return how
+    # One byte at least is announced and does not come, or nothing would be missing.
+    announced = (b"content-length", b"%d" % max(len(answer.body), 1))
+    headers: list[Any] = [*common, announced, *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
+    if how == CUT:
+        transport.close()
+        await gone(receive)
+    else:
+        await _stall(receive, world)
+        await _abort(transport, receive)
+    return how
+
+
+async def _abort(transport: Any, receive: Receive) -> None:
+    # Where the client hung up first there is no socket left to set anything on.
+    if not transport.is_closing():
+        _reset(transport)
+    await gone(receive)
+
+
+def _reset(transport: Any) -> None:
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOW)
+    transport.abort()
+
+
+def has_hung_up(scope: Scope) -> bool:
+    """Whether nobody is there any more to be answered, as far as that can be known."""
+    transport: Any = scope.get("extensions", {}).get(TRANSPORT)
+    return transport is not None and transport.is_closing()
+
+
+async def gone(receive: Receive) -> None:
+    """Wait for the server to notice: an app that returns before would have it report an answer that is missing."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _stall(receive: Receive, world: Sandbox) -> None:
+    with world.conduct.waits.until(LATEST) as wait:
+        wait.settle()
+        ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(world.clock))]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        for outcome in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(outcome, Exception) and not isinstance(outcome, StartedOver):
+                raise outcome

@@ -1,0 +1,57 @@
+"""Refusals as they go out: by the connector itself, by the gateway before it, or by the gateway around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from outlook_emulator.errors import ConnectorError, Form, MethodNotAllowed
+from outlook_emulator.server.connector.exchange import JSON, Answer, RawHeaders
+
+
+def refusal(error: ConnectorError, request_id: str, service_id: str, source: str) -> Answer:
+    """The answer that an error is."""
+    body = orjson.dumps(error_body(error, request_id, service_id, source))
+    return Answer(error.status, body, headers_of(error))
+
+
+def headers_of(error: ConnectorError) -> RawHeaders:
+    """The headers that go with a refusal in JSON."""
+    headers = [*JSON]
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allow.encode("ascii")))
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after))
+    return headers
+
+
+def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
+    """The body of a refusal in its form, key order as recorded; `service_id` is shown where the store refused."""
+    if error.form is Form.BARE:
+        return {"status": error.status, "message": error.message}
+    if error.form is Form.GATEWAY:
+        return {"statusCode": error.status, "message": error.message}
+    if error.form is Form.WRAPPED:
+        return {"error": _wrapped(error, request_id, source)}
+    message = f"{error.message}\r\nclientRequestId: {request_id}"
+    if error.from_store and service_id:
+        message += f"\r\nserviceRequestId: {service_id}"
+    body: dict[str, Any] = {"status": error.status, "message": message}
+    if error.code is not None:
+        body["error"] = {"message": error.message, "code": error.code, "originalMessage": error.original}
+    return body | {"source": source}
+
+
+def _wrapped(error: ConnectorError, request_id: str, source: str) -> dict[str, Any]:
+    return {
+        "code": error.status,
+        "source": source,
+        "clientRequestId": request_id,
+        "message": error.code or "InternalServerError",
+        "innerError": {
+            "status": error.status,
+            "message": f"{error.message}\r\nclientRequestId: {request_id}",
+            "source": source,
+        },
+    }

@@ -1,0 +1,45 @@
+"""A request led to another address: the same call under another method, path and query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from string import punctuation
+from urllib.parse import quote, unquote
+
+from starlette.types import Scope
+
+from outlook_emulator.errors import UnknownMethod
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def redirected(scope: Scope, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Scope:
+    """The scope as it would be, had the request come to `path`; what no request line could hold is escaped."""
+    raw_path, raw_query = (quote(part, safe=punctuation).encode("ascii") for part in (path, query))
+    return {
+        **scope,
+        "method": method,
+        "path": unquote(raw_path.decode("ascii")),
+        "raw_path": raw_path,
+        "query_string": raw_query,
+        "headers": list(headers),
+    }
+
+
+def known_method(given: str, where: str) -> str:
+    """The method that a text names in any case. Raises UnknownMethod, which says `where` it stands."""
+    if (method := given.strip().upper()) not in _METHODS:
+        raise UnknownMethod(where, _METHODS, given)
+    return method
+
+
+def without_origin(url: str) -> str:
+    """Path and query of a URL, or of what is no more than that."""
+    return _ORIGIN.sub("", url, count=1).partition("#")[0]
+
+
+def is_absolute(url: str) -> bool:
+    """Whether a URL names a host."""
+    return _ORIGIN.match(url) is not None

@@ -1,0 +1,112 @@
+"""Operation rows made into routes: which row a method and a path mean, tried literal-first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from outlook_emulator.errors import InvalidRequest, MethodNotAllowed, NoSuchOperation
+from outlook_emulator.operations.operation import Operation
+
+_EMBEDDED = re.compile(r"(?P<before>[^{}]*)\{(?P<name>\w+)\}(?P<after>[^{}]*)")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+MAX_SEGMENT = 4096
+
+
+class _Node:
+    """A place in the tree of paths: literal steps, steps that hold a parameter, and the rows that end here."""
+
+    __slots__ = ("literals", "parameters", "rows")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.parameters: dict[tuple[str, str], _Node] = {}
+        self.rows: dict[str, Operation] = {}
+
+
+class Routes:
+    """Finds the row for a request. One path is one place, so that a wrong method can be told what would be right."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._root = _Node()
+        for operation in operations:
+            self._place(operation).rows[operation.method] = operation
+
+    def match(self, method: str, segments: list[str]) -> tuple[Operation, list[str]]:
+        """The row and the raw values of its path parameters, in order.
+
+        `segments` are the parts of the raw path, still percent-encoded. Fixed words match in any case and before
+        ids. Raises NoSuchOperation, and MethodNotAllowed where the path is known.
+        """
+        values: list[str] = []
+        node = _walk(self._root, segments, 0, values)
+        if node is None:
+            raise NoSuchOperation("/" + "/".join(segments))
+        operation = node.rows.get(method)
+        if operation is None:
+            raise MethodNotAllowed(method, node.rows)
+        return operation, values
+
+    def _place(self, operation: Operation) -> _Node:
+        node = self._root
+        for segment in operation.full_path.strip("/").split("/"):
+            if embedded := _EMBEDDED.fullmatch(segment):
+                key = (embedded["before"].lower(), embedded["after"].lower())
+                node = node.parameters.setdefault(key, _Node())
+            else:
+                node = _literal(node, segment)
+        return node
+
+
+def _literal(node: _Node, segment: str) -> _Node:
+    return node.literals.setdefault(segment.lower(), _Node())
+
+
+def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _Node | None:
+    if index == len(segments):
+        return node if node.rows else None
+    segment = segments[index]
+    word = unquote(segment).lower() if "%" in segment else segment.lower()
+    literal = node.literals.get(word)
+    if literal is not None and (found := _walk(literal, segments, index + 1, values)):
+        return found
+    for (before, after), child in node.parameters.items():
+        value = _between(segment, before, after)
+        if value is None:
+            continue
+        values.append(value)
+        if found := _walk(child, segments, index + 1, values):
+            return found
+        values.pop()
+    return None
+
+
+def _between(segment: str, before: str, after: str) -> str | None:
+    """The raw value that a segment holds between two fixed texts, which may be percent-encoded themselves."""
+    if not before and not after:
+        return segment
+    for text in (segment, unquote(segment)):
+        end = len(text) - len(after)
+        if end > len(before) and text[: len(before)].lower() == before and text[end:].lower() == after:
+            return text[len(before) : end]
+    return None
+
+
+def decode_path_value(raw: str, name: str) -> str:
+    """A path value as it was meant: clients escape it once, twice or not at all, and `+` is never a blank.
+
+    Published clients escape calendar and contact ids twice, message ids once, and the Python client none, so
+    decoding goes on while an escape is left (at most twice). Raises InvalidRequest for what is no UTF-8.
+    """
+    value = raw
+    for _ in range(2):
+        if "%" not in value or not _ESCAPE.search(value):
+            break
+        try:
+            value = unquote(value, errors="strict")
+        except UnicodeDecodeError:
+            raise InvalidRequest(f"The path parameter '{name}' is no UTF-8.") from None
+    if not value or len(value) > MAX_SEGMENT or "\x00" in value:
+        raise InvalidRequest(f"The path parameter '{name}' must have 1 to {MAX_SEGMENT} characters.")
+    return value

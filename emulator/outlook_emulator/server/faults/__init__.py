@@ -1,0 +1,1 @@
+"""Fault injection: the middleware, the named faults, and the JSON form of fault rules."""

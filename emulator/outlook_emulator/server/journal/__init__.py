@@ -1,0 +1,1 @@
+"""The journal: the middleware that records every exchange, and how entries are queried."""

@@ -1,0 +1,150 @@
+"""Entries of the journal as the admin API shows them: without signatures, bodies in a form that JSON can hold."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import orjson
+
+from outlook_emulator.clock import iso_ticks
+from outlook_emulator.server.connector.connector import PREFIX
+from outlook_emulator.server.journal import shapes
+from outlook_emulator.traffic.call_facts import path_below
+from outlook_emulator.traffic.journal import Delivered, Entry, Exchanged, RawHeaders, redacted
+from outlook_emulator.traffic.retry_report import Retried
+
+WORKFLOW = {
+    "name": b"x-ms-workflow-name",
+    "runId": b"x-ms-workflow-run-id",
+    "operation": b"x-ms-workflow-operation-name",
+    "clientRequestId": b"x-ms-client-request-id",
+}
+"""The headers by which a workflow engine names what it does."""
+_LONGEST_LETTER = 4
+"""Bytes that one letter has at most in UTF-8."""
+
+
+def shown(entry: Entry) -> shapes.JournalEntry:
+    """An entry as the wire has it."""
+    return _exchange(entry) if isinstance(entry, Exchanged) else _delivery(entry)
+
+
+def path_of(entry: Exchanged) -> str:
+    """The path of an exchange as a fault rule's match sees it."""
+    return path_below(entry.raw_path, PREFIX, entry.about.has_connection)
+
+
+def retried(row: Retried) -> shapes.RetryFacts:
+    """A line of the retry report as the wire has it."""
+    failed = row.failed
+    return {
+        "operation": failed.operation or None,
+        "connection": failed.connection or None,
+        "status": failed.status,
+        "outcome": failed.outcome,
+        "at": iso_ticks(failed.at),
+        "cameBack": row.back is not None,
+        "waitedSeconds": row.waited,
+        "realWaitedSeconds": row.real_wait,
+        "askedSeconds": row.asked,
+        "waitedAsAsked": row.waited_as_asked,
+        "timesEffected": row.effects,
+        "duplicated": row.duplicated,
+        "entries": list(row.chain),
+    }
+
+
+def _exchange(entry: Exchanged) -> shapes.JournalEntry:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "at": iso_ticks(entry.at),
+        "realAt": iso_ticks(entry.real),
+        "tookMilliseconds": round(entry.took / 1_000_000, 3),
+        "connection": entry.connection or None,
+        "operation": entry.operation or None,
+        "family": entry.about.family or None,
+        "method": entry.method,
+        "path": _clean(path_of(entry)),
+        "query": redacted(entry.query).decode("latin-1"),
+        "status": entry.status,
+        "outcome": entry.outcome,
+        "effected": entry.effected,
+        "causes": [{"kind": one.kind, "name": one.name, "reason": _clean(one.reason)} for one in entry.causes],
+        "workflow": {
+            "name": entry.header(WORKFLOW["name"]),
+            "runId": entry.header(WORKFLOW["runId"]),
+            "operation": entry.header(WORKFLOW["operation"]),
+            "clientRequestId": entry.header(WORKFLOW["clientRequestId"]),
+        },
+        "request": _message(entry.request_headers, entry.request_body, entry.request_size),
+        "response": _message(entry.response_headers, entry.response_body, entry.response_size),
+    }
+
+
+def _delivery(entry: Delivered) -> shapes.JournalEntry:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "at": iso_ticks(entry.at),
+        "realAt": iso_ticks(entry.real),
+        "callback": entry.callback,
+        "purpose": entry.purpose,
+        "reference": entry.reference,
+        "url": entry.url,
+        "number": entry.number,
+        "body": _body(entry.body, False, "application/json"),
+        "status": entry.status,
+        "error": None if entry.error is None else _clean(entry.error),
+    }
+
+
+def _clean(text: str) -> str:
+    return redacted(text.encode(errors="replace")).decode()
+
+
+def _message(headers: RawHeaders, body: bytes, size: int) -> shapes.MessageFacts:
+    named: dict[str, str] = {}
+    for name, value in headers:
+        text = redacted(value).decode("latin-1")
+        key = name.decode("latin-1")
+        named[key] = f"{named[key]}, {text}" if key in named else text
+    truncated = len(body) < size
+    return {
+        "headers": named,
+        "body": _body(body, truncated, named.get("content-type", "application/octet-stream")),
+        "size": size,
+        "truncated": truncated,
+    }
+
+
+def _body(body: bytes, truncated: bool, content_type: str) -> Any:
+    if not body:
+        return None
+    text = _text(body, truncated)
+    if text is None:
+        return {"$content-type": content_type, "$content": b64encode(redacted(body)).decode("ascii")}
+    clean = redacted(text.encode())
+    if not truncated and _is_json(clean):
+        # As it was written: made into objects and back, it could be too deep to be written again.
+        return orjson.Fragment(clean)
+    return clean.decode()
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _text(body: bytes, truncated: bool) -> str | None:
+    """Bytes as text, None where they are none; what was cut may end within a letter."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        if truncated and len(body) - error.start < _LONGEST_LETTER:
+            return body[: error.start].decode()
+        return None

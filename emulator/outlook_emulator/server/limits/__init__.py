@@ -1,0 +1,1 @@
+"""The connector's limits: the middleware and its JSON shapes."""

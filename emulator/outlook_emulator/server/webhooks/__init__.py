@@ -1,0 +1,1 @@
+"""HTTP callbacks: delivery, push triggers and late triggers."""

@@ -1,0 +1,76 @@
+"""Rules that hold back what triggers find, as far as others are called: pokes, and items that are pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import orjson
+
+from outlook_emulator.mailbox.triggers import subscriptions
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.operations.operation import Operation
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.webhooks import push_trigger
+from outlook_emulator.store import sql
+from outlook_emulator.store.records import Callback, Push, Subscription
+from outlook_emulator.traffic.call_facts import Seen
+
+_POKES = {
+    subscriptions.MAIL: "CreateOnNewEmailPokeSubscription",
+    subscriptions.FLAG: "CreateOnFlaggedEmailPokeSubscription",
+    subscriptions.MENTION: "CreateOnNewMentionMeEmailPokeSubscription",
+    subscriptions.EVENT: "CreateOnChangedEventPokeSubscription",
+}
+"""The operation by which each kind of subscription was made: a rule about it is about its pokes."""
+
+
+def late_by(sandbox: Sandbox, callback: Callback) -> int:
+    """How much later than now a call is to be made, in microseconds; 0 where no rule holds it back.
+
+    To be asked once for each call: the rule's count goes on.
+    """
+    faults = sandbox.conduct.faults
+    if not faults.has_holding:
+        return 0
+    for call in _finds(sandbox, callback):
+        if (struck := faults.hold(call, None, sandbox.clock.now())) is not None:
+            return struck.effect.holds
+    return 0
+
+
+def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[Seen]:
+    """What a call tells of, as a rule looks at it: once for each connection that it may be told to."""
+    if callback.kind == push_trigger.PUSH:
+        for one in push_trigger.pushes(sandbox.db):
+            if push_trigger.reference_of(one) == callback.reference:
+                yield _pushed(one)
+    elif callback.kind == subscriptions.POKE:
+        rows = sandbox.db.all(sql.LIVE_SUBSCRIPTIONS, {"now": sandbox.clock.now()})
+        for made in map(Subscription._make, rows):
+            if made.id == callback.reference:
+                yield from _poked(sandbox, made)
+
+
+def _pushed(one: Push) -> Seen:
+    query = urlencode(orjson.loads(one.parameters)).encode("ascii")
+    return _seen(one.connection_id, push_trigger.trigger(one.operation), query)
+
+
+def _poked(sandbox: Sandbox, one: Subscription) -> Iterator[Seen]:
+    operation = next(row for row in OPERATIONS if row.id == _POKES[one.watched])
+    for connection, owner in sandbox.connections().items():
+        if owner.id == one.mailbox_id:
+            yield _seen(connection, operation, b"")
+
+
+def _seen(connection: str, operation: Operation, query: bytes) -> Seen:
+    return Seen(
+        connection=connection,
+        operation=operation.id,
+        family=operation.family,
+        method=operation.method,
+        path=operation.path,
+        query=query,
+        body=b"",
+    )

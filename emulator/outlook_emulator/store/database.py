@@ -1,0 +1,242 @@
+"""One SQLite database a sandbox, in memory or in a file, used from one thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from weakref import finalize
+
+from outlook_emulator.store import images, sql
+
+SCHEMA_VERSION = 3
+"""Stored in each file; a file of another version is refused rather than misread."""
+
+
+CACHE_KIB = 16 * 1024
+"""How much of a file a connection keeps in memory, in KiB."""
+
+
+class IncompatibleFile(Exception):
+    """A data file that is no database of this version of the emulator."""
+
+
+class FolderLock:
+    """Holds a data folder for one process; the system lets go of it when the process ends, however it ends.
+
+    Raises OSError when another process has it. Where the system has no such locks, nobody is kept out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / ".lock").open("w")
+        # A start that fails half-way lets go of the folder as well.
+        finalize(self, self._file.close)
+        try:
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except OSError as error:
+            self._file.close()
+            raise OSError(f"another emulator keeps its data in {folder}") from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Database:
+    """A sandbox's state. Lives as long as its sandbox; `close` it.
+
+    It begins empty, with what its file holds, or with an `image` of another one, in memory. Raises IncompatibleFile for
+    a file, ValueError for an image that is none of ours; both say why.
+
+    Reads outside a transaction see the latest commit: there is one connection and no await between statements.
+    """
+
+    def __init__(self, path: Path | None = None, *, image: bytes | None = None) -> None:
+        self._connection = _open(path) if image is None else _load(image)
+        # An app that is dropped rather than stopped, as tests do, lets go of its databases all the same.
+        finalize(self, self._connection.close)
+        self.path = path
+        self.execute = self._connection.execute
+        self._transaction = Transaction(self._connection)
+        self.last_change: int | None = None
+        """The instant of the newest entry of the change feed, once somebody asked for it."""
+        self.generation = 0
+        """How often everything was dropped or replaced: what was read in another generation is gone."""
+        self.is_taken_over = False
+        """Whether everything was replaced since it was last dropped: what was there then had been there before."""
+        self.closed = False
+
+    @property
+    def writes(self) -> int:
+        """A number that grows with every row that is written: as long as it is the same, nothing has happened."""
+        # SQLite counts no rows where all of them are replaced.
+        return self._connection.total_changes + self.generation
+
+    def one(self, statement: str, parameters: Mapping[str, Any]) -> Any:
+        """The first row as a tuple, or None."""
+        return self.execute(statement, parameters).fetchone()
+
+    def all(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+        return self.execute(statement, parameters).fetchall()
+
+    def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        """Run an insert and give the new row's id."""
+        return self.execute(statement, parameters).lastrowid or 0
+
+    def transaction(self) -> Transaction:
+        """A block whose statements take effect together, or not at all when it raises."""
+        return self._transaction
+
+    def clear(self) -> None:
+        """Drop everything, and be as a database that was just made; to be called inside a transaction."""
+        self.generation += 1
+        self.last_change = None
+        self.is_taken_over = False
+        for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
+            # The search table takes its own helper tables along.
+            if not name.startswith(("sqlite_", "message_search_")):
+                self.execute(f"DROP TABLE {name}")
+        for statement in sql.SCHEMA:
+            self.execute(statement)
+
+    def image(self, facts: Mapping[str, str] = {}) -> bytes:
+        """All it holds as the bytes of an SQLite file, in which `facts` are set besides; outside of transactions."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            for key, value in facts.items():
+                self.execute(sql.SET_FACT, {"key": key, "value": value})
+            return images.alone(self._connection.serialize())
+        finally:
+            self.execute("ROLLBACK")
+
+    def check(self) -> None:
+        """Look through everything. Raises ValueError, saying what is damaged or contradicts itself."""
+        # In the place of one that was in use: SQLite finds some things out on first use, and then holds on to them.
+        with closing(Database()) as trial:
+            trial.one(sql.FACT, {"key": ""})
+            trial.take_over(self)
+            images.check(trial._connection)
+
+    def take_over(self, other: Database) -> None:
+        """Hold what another database holds: all of it or, when this raises or dies, what there was; outside of
+        transactions.
+        """
+        other._connection.backup(self._connection)
+        self.generation += 1
+        self.last_change = None
+        self.is_taken_over = True
+
+    def close(self) -> None:
+        self.closed = True
+        self._connection.close()
+
+
+class Transaction:
+    """The write transaction of a database. An inner block joins the outer one."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+        self._undo = connection.rollback
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._depth == 0:
+            self._execute("BEGIN IMMEDIATE")
+        self._depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        if kind is not None:
+            self._undo()
+            return
+        try:
+            self._execute("COMMIT")
+        except sqlite3.Error:
+            # A refused commit leaves the transaction open, which would refuse every later one.
+            self._undo()
+            raise
+
+
+@lru_cache(maxsize=1)
+def _template() -> sqlite3.Connection:
+    """An empty database with the schema in place; copying its pages beats running the DDL again."""
+    connection = _connect(":memory:")
+    for statement in sql.SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return connection
+
+
+@lru_cache(maxsize=1)
+def _make() -> images.Make:
+    return images.make_of(_template())
+
+
+def _connect(where: str) -> sqlite3.Connection:
+    # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
+    return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+def _tune(connection: sqlite3.Connection) -> None:
+    # Some builds overwrite what is deleted with zeros, which nobody needs in a test double.
+    connection.execute("PRAGMA secure_delete = OFF")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    if path is None:
+        connection = _connect(":memory:")
+        _tune(connection)
+        _template().backup(connection)
+        return connection
+    try:
+        connection = _connect(str(path))
+    except sqlite3.OperationalError as error:
+        raise IncompatibleFile(f"{path} cannot be opened: {error}") from error
+    try:
+        _tune(connection)
+        _prepare_file(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
+    except IncompatibleFile:
+        connection.close()
+        raise
+    return connection
+
+
+def _load(image: bytes) -> sqlite3.Connection:
+    connection = _connect(":memory:")
+    try:
+        images.load(connection, image, _make())
+    except ValueError:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if version != SCHEMA_VERSION and (version or tables):
+        raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
+    # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if version == SCHEMA_VERSION:
+        return
+    with Transaction(connection):
+        for statement in sql.SCHEMA:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

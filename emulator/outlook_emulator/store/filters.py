@@ -1,0 +1,214 @@
+"""OData queries as SQL on events and contacts, written once for each condition and order.
+
+A condition may come out null instead of false where that makes no difference, so that comparisons stay bare and find
+their index; whatever turns a condition around or reads it as a value asks whether it IS TRUE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from outlook_emulator.odata import KeyOf, Kind, Member, Order, Query, Vocabulary
+from outlook_emulator.odata.tree import Call, Compare, Field, Junction, Key, Lambda, Node, Not, Value, Within, key
+from outlook_emulator.store import records
+from outlook_emulator.store.database import Database
+
+_MOST = 2**63 - 1
+_SYMBOLS = {"eq": "IS", "ne": "IS NOT", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_ID = Member("id", Kind.ID)
+# SQLite divides towards zero; seconds before 1970 have to be rounded down.
+_SECONDS = "({0} - (({0} % 1000000) + 1000000) % 1000000) / 1000000"
+_PARTS = {"year": "Y", "month": "m", "day": "d", "hour": "H", "minute": "M", "second": "S"}
+_FUNCTIONS = {
+    "contains": "instr(lower({0}), lower({1})) > 0",
+    "startswith": "substr(lower({0}), 1, length({1})) = lower({1})",
+    "endswith": "substr(lower({0}), length({0}) - length({1}) + 1) = lower({1})",
+    "length": "length({0})",
+    "indexof": "(instr(lower({0}), lower({1})) - 1)",
+    "trim": "trim({0})",
+    "concat": "({0} || {1})",
+    "substring": "substr({0}, {1} + 1)",
+    **{name: f"CAST(strftime('%{part}', {_SECONDS}, 'unixepoch') AS INTEGER)" for name, part in _PARTS.items()},
+}
+
+
+class _Shelf(NamedTuple):
+    """Where the records of one kind stand: the table's rows, which of them count, their order and indexes."""
+
+    record: Any
+    column: str
+    condition: str
+    order: Order
+    indexed: frozenset[str]
+
+
+_SHELVES = {
+    "event": _Shelf(
+        records.Event,
+        "calendar_id",
+        "event.master_id IS NULL",
+        ((Member("start_at", Kind.INSTANT), False), (_ID, False)),
+        frozenset(("start_at", "subject")),
+    ),
+    "contact": _Shelf(
+        records.Contact,
+        "folder_id",
+        "",
+        ((Member("display_name"), False), (_ID, False)),
+        frozenset(("display_name", "surname", "given_name", "company_name", "file_as")),
+    ),
+}
+
+
+class _Statement(NamedTuple):
+    """SQL, and the values of its parameters `v0`, `v1`, …; those that are a `Key` have to be looked up."""
+
+    text: str
+    values: dict[str, Any]
+
+
+def rows(db: Database, vocabulary: Vocabulary, shelf_id: int, query: Query, key_of: KeyOf) -> list[tuple[Any, ...]]:
+    """The events of a calendar, or the contacts of a folder, that a query asks for, as their records' columns.
+
+    Exceptions of a series are left out. What the query does not order is ordered by start or by display name, then by
+    the store's key.
+    """
+    text, values = statement(vocabulary.kind, query.where, query.order, query.top is not None or query.skip > 0)
+    found = {name: key(one.text, key_of) if isinstance(one, Key) else one for name, one in values.items()}
+    top = -1 if query.top is None else min(query.top, _MOST)
+    return db.all(text, {**found, "shelf": shelf_id, "top": top, "skip": min(query.skip, _MOST)})
+
+
+@lru_cache(maxsize=512)
+def statement(kind: str, where: Node | None, order: Order, paged: bool) -> _Statement:
+    """The statement that selects a kind of record; it takes `shelf` too, and `top` and `skip` when `paged`."""
+    shelf = _SHELVES[kind]
+    writer = _Writer(kind)
+    parts = where.parts if isinstance(where, Junction) and where.every else (where,)
+    # SQLite would rather walk a shelf in order than look up a few rows and sort them. A plus takes an index away.
+    by_element = any(isinstance(one, Lambda) and not one.every and not one.correlated for one in parts)
+    sort = by_element or any(_is_lookup(one, shelf.indexed) for one in parts)
+    conditions = [
+        f"{'+' * by_element}{kind}.{shelf.column} = :shelf",
+        shelf.condition,
+        writer.condition(where) if where else "",
+    ]
+    wanted = " AND ".join(filter(None, conditions))
+    ordered = _ordered(kind, order + shelf.order)
+    ending = f"ORDER BY {'+' * sort}{ordered}"
+    if paged:
+        # Found by id first: what is skipped is not sorted with everything it says.
+        wanted = f"{kind}.id IN (SELECT {kind}.id FROM {kind} WHERE {wanted} {ending} LIMIT :top OFFSET :skip)"
+        ending = f"ORDER BY +{ordered}"
+    columns = ", ".join(f"{kind}.{name}" for name in shelf.record._fields)
+    return _Statement(f"SELECT {columns} FROM {kind} WHERE {wanted} {ending}", writer.values)
+
+
+def _is_lookup(node: Node | None, indexed: frozenset[str]) -> bool:
+    """Whether a condition names the few values that an indexed column may have."""
+    if not isinstance(node, Compare | Within) or (isinstance(node, Compare) and node.operator != "eq"):
+        return False
+    return isinstance(node.left, Field) and node.left.member.field in indexed
+
+
+def _ordered(table: str, order: Order) -> str:
+    # A dict keeps the first mention, the only one that matters.
+    terms: dict[str, str] = {}
+    for member, descending in order:
+        term = f"{table}.{member.field}" + " COLLATE NOCASE" * (member.kind is Kind.TEXT)
+        terms.setdefault(member.field, term + " DESC" * descending)
+    return ", ".join(terms.values())
+
+
+class _Writer:
+    """Writes conditions on one table, and collects their values."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self.values: dict[str, Any] = {}
+        self._conditions: dict[type, Callable[[Any], str]] = {
+            Junction: self._junction,
+            Not: lambda node: f"({self.condition(node.part)}) IS NOT TRUE",
+            Compare: self._compare,
+            Within: self._within,
+            Lambda: self._lambda,
+            Call: self._call,
+        }
+
+    def condition(self, node: Node) -> str:
+        """SQL that is true where the condition holds, and false or null elsewhere."""
+        write = self._conditions.get(type(node))
+        return self._operand(node) if write is None else write(node)
+
+    def _operand(self, node: Node) -> str:
+        if isinstance(node, Field):
+            return f"{self._alias(node.depth)}.{node.member.field}"
+        if isinstance(node, Value):
+            return self._bound(node.value)
+        if isinstance(node, Key):
+            return self._bound(node)
+        if isinstance(node, Call) and node.kind is not Kind.FLAG:
+            return self._call(node)
+        return f"(({self.condition(node)}) IS TRUE)"
+
+    def _compared(self, node: Node) -> str:
+        written = self._operand(node)
+        return f"{written} COLLATE NOCASE" if node.kind is Kind.TEXT else written
+
+    def _alias(self, depth: int) -> str:
+        return f"element{depth}" if depth else self._table
+
+    def _bound(self, value: Any) -> str:
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f":{name}"
+
+    def _junction(self, node: Junction) -> str:
+        return _balanced([f"({self.condition(one)})" for one in node.parts], "AND" if node.every else "OR")
+
+    def _compare(self, node: Compare) -> str:
+        constant = isinstance(node.right, Key) or (isinstance(node.right, Value) and node.right.value is not None)
+        symbol = "=" if constant and node.operator == "eq" else _SYMBOLS[node.operator]
+        return f"{self._compared(node.left)} {symbol} {self._operand(node.right)}"
+
+    def _within(self, node: Within) -> str:
+        left = self._compared(node.left)
+        some = [one for one in node.values if isinstance(one, Key) or one.value is not None]
+        found = f"{left} IN ({', '.join(self._operand(one) for one in some)})"
+        return found if len(some) == len(node.values) else f"({found} OR {left} IS NULL)"
+
+    def _call(self, node: Call) -> str:
+        subject = self._operand(node.arguments[0])
+        last = node.arguments[-1]
+        if node.name == "startswith" and isinstance(last, Value) and isinstance(last.value, str):
+            # The one pattern that an index helps with; elsewhere LIKE takes far longer than looking for a text.
+            return f"{subject} LIKE {self._bound(_literally(last.value) + '%')} ESCAPE '\\'"
+        others = [self._operand(one) for one in node.arguments[1:]]
+        template = "substr({0}, {1} + 1, {2})" if len(others) == 2 else _FUNCTIONS[node.name]
+        return template.format(subject, *others)
+
+    def _lambda(self, node: Lambda) -> str:
+        alias = self._alias(node.depth)
+        where = f"{alias}.kind = '{self._table}' AND {alias}.member = '{node.collection.field}'"
+        if node.condition is not None:
+            where += f" AND ({self.condition(node.condition)})" + " IS NOT TRUE" * node.every
+        negation = "NOT " * node.every
+        if node.correlated:
+            owned = f"{alias}.owner_id = {self._table}.id"
+            return f"{negation}EXISTS (SELECT 1 FROM element AS {alias} WHERE {owned} AND {where})"
+        return f"{self._table}.id {negation}IN (SELECT {alias}.owner_id FROM element AS {alias} WHERE {where})"
+
+
+def _balanced(parts: list[str], word: str) -> str:
+    # SQLite counts a chain as nested; as a balanced tree, no chain is too long for it.
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return f"({_balanced(parts[:middle], word)} {word} {_balanced(parts[middle:], word)})"
+
+
+def _literally(text: str) -> str:
+    """A text as a pattern of LIKE that matches nothing else."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,1 @@
+"""The tables and statements that 'make sql' compiles to 'store/sql.py'."""

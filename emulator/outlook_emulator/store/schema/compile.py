@@ -1,0 +1,76 @@
+"""Compile tables and statements to `sql.py`. Run by `make sql`; a test fails when the file is out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Index
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlmodel import SQLModel
+
+from outlook_emulator.store.schema import tables
+from outlook_emulator.store.schema.statements import RAW_STATEMENTS, STATEMENTS
+
+TARGET = Path(__file__).parents[1] / "sql.py"
+_HEADER = '''"""The schema and every statement as SQLite text; `make sql` makes it from tables.py and statements.py."""
+
+# ruff: noqa: E501
+'''
+
+
+def source() -> str:
+    """The text of `sql.py`."""
+    return "\n".join((_HEADER, *_constants())) + "\n"
+
+
+def _constants() -> Iterator[str]:
+    yield _assign("SCHEMA", tuple(_schema()))
+    for name, statement in STATEMENTS.items():
+        compiled = (
+            {key: _text(one) for key, one in statement.items()} if isinstance(statement, dict) else _text(statement)
+        )
+        yield _assign(name, compiled)
+    for name, text in RAW_STATEMENTS.items():
+        yield _assign(name, text)
+
+
+def _schema() -> Iterator[str]:
+    for table in SQLModel.metadata.sorted_tables:
+        yield _text(CreateTable(table))
+        for index in sorted(table.indexes, key=_rank):
+            yield _text(CreateIndex(index))
+    yield " ".join(tables.SEARCH_TABLE.split())
+
+
+def _rank(index: Index) -> tuple[int, str]:
+    name = str(index.name)
+    facets = [f"message_{facet}" for facet in tables.FACETS]
+    return (facets.index(name) if name in facets else -1, name)
+
+
+def _text(statement: Any) -> str:
+    compiled = statement.compile(dialect=dialect(paramstyle="named"))
+    for name, value in (getattr(compiled, "params", None) or {}).items():
+        if value is not None:
+            raise ValueError(f"{name}={value!r} would be lost: write it as a literal")
+    return " ".join(str(compiled).split())
+
+
+def _assign(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        lines = [f"    {_quoted(key)}: {_quoted(text)}," for key, text in value.items()]
+        return "\n".join([f"{name} = {{", *lines, "}"])
+    if isinstance(value, tuple):
+        return "\n".join([f"{name} = (", *(f"    {_quoted(text)}," for text in value), ")"])
+    return f"{name} = {_quoted(str(value))}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+if __name__ == "__main__":
+    TARGET.write_text(source())

@@ -1,0 +1,35 @@
+"""The statements that snapshots need, and sandboxes that come from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import String, Table, bindparam, delete, func, literal_column, select, type_coerce, update
+from sqlmodel import SQLModel
+
+from outlook_emulator.store.schema import callback_tables, item_tables, tables
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+fact = _table(tables.Fact)
+connection = _table(tables.ConnectionRow)
+push = _table(callback_tables.PushRow)
+callback = _table(callback_tables.CallbackRow)
+content = _table(tables.Content)
+event = _table(item_tables.EventRow)
+
+SNAPSHOT_STATEMENTS: dict[str, Any] = {
+    "DELETE_FACT": delete(fact).where(fact.c.key == bindparam("named")),
+    "RENAME_CONNECTION": update(connection).where(connection.c.id == bindparam("of")).values(id=bindparam("to")),
+    "RENAME_PUSHES": update(push).where(push.c.connection_id == bindparam("of")).values(connection_id=bindparam("to")),
+    "RENAME_REFERENCES": update(callback)
+    .where(callback.c.kind == bindparam("of"))
+    .values(reference=type_coerce(bindparam("prefix"), String) + callback.c.reference),
+    "NEWEST": {
+        table.name: select(func.coalesce(func.max(table.c.id), literal_column("0")))
+        for table in (content, event, callback)
+    },
+}

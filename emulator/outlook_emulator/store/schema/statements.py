@@ -1,0 +1,396 @@
+"""Every statement the emulator runs, built once with SQLAlchemy Core and compiled to `sql.py` by `compile.py`.
+
+`STATEMENTS` maps the constant's name to a statement, or to a family of statements by variant.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlmodel import SQLModel
+
+from outlook_emulator.store.records import (
+    AttachmentFacts,
+    Callback,
+    Change,
+    Contact,
+    Departed,
+    Event,
+    Folder,
+    Message,
+    Owner,
+    Push,
+    Question,
+    Shelf,
+    StoredMail,
+    Subscription,
+    facet_key,
+)
+from outlook_emulator.store.schema import callback_tables, item_tables, question_tables, tables
+from outlook_emulator.store.schema.snapshot_statements import SNAPSHOT_STATEMENTS
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+fact = _table(tables.Fact)
+mailbox = _table(tables.MailboxRow)
+connection = _table(tables.ConnectionRow)
+grant = _table(tables.Grant)
+folder = _table(tables.FolderRow)
+content = _table(tables.Content)
+attachment = _table(tables.AttachmentRow)
+message = _table(tables.MessageRow)
+change = _table(tables.ChangeRow)
+departure = _table(tables.Departure)
+indexed = _table(tables.Indexed)
+calendar = _table(item_tables.CalendarRow)
+event = _table(item_tables.EventRow)
+contact_folder = _table(item_tables.ContactFolderRow)
+contact = _table(item_tables.ContactRow)
+element = _table(item_tables.Element)
+callback = _table(callback_tables.CallbackRow)
+subscription = _table(callback_tables.SubscriptionRow)
+push = _table(callback_tables.PushRow)
+question = _table(question_tables.QuestionRow)
+_ZERO: ColumnElement[Any] = literal_column("0")
+_ONE: ColumnElement[Any] = literal_column("1")
+
+
+def _columns(record: Any, *sources: Table) -> list[ColumnElement[Any]]:
+    """The columns that fill a record, in its order; the first source that has a name wins."""
+    return [next(source.c[name] for source in sources if name in source.c) for name in record._fields]
+
+
+def _insert(into: Table, *left_out: str) -> Executable:
+    return insert(into).values({c.name: bindparam(c.name) for c in into.c if c.name not in left_out})
+
+
+_MESSAGES = select(*_columns(Message, message, content)).join(content, content.c.id == message.c.content_id)
+_NEWEST_FIRST = (message.c.received.desc(), message.c.id.desc())
+_FACETS: dict[str, ColumnElement[bool]] = {
+    # Literals, not parameters: SQLite uses a partial index only where it can read the condition.
+    "unread": message.c.is_read == _ZERO,
+    "flagged": message.c.is_flagged == _ONE,
+    "attachment": message.c.has_attachments == _ONE,
+    "low": message.c.importance == _ZERO,
+    "normal": message.c.importance == _ONE,
+    "high": message.c.importance == literal_column("2"),
+}
+_RECEIVED = (message.c.received >= bindparam("since"), message.c.received < bindparam("until"))
+
+
+def _lists() -> dict[str, Executable]:
+    found: dict[str, Executable] = {}
+    either = (False, True)
+    for unread, flagged, attached, importance in product(either, either, either, ("", "low", "normal", "high")):
+        key = facet_key(unread, flagged, attached, importance)
+        conditions = [_FACETS[name] for name in key.split("+") if name]
+        found[key] = (
+            _MESSAGES.where(message.c.folder_id == bindparam("folder_id"), *_RECEIVED, *conditions)
+            .order_by(*_NEWEST_FIRST)
+            .limit(bindparam("top"))
+            .offset(bindparam("skip"))
+        )
+    return found
+
+
+def _own(record: Any, source: Table, *keys: str) -> Select[Any]:
+    """Select a record by the named columns."""
+    return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
+
+
+def _shelves(source: Table) -> Executable:
+    """The calendars or contact folders of a mailbox, by name."""
+    own = source.c.mailbox_id == bindparam("mailbox_id")
+    return select(*_columns(Shelf, source)).where(own).order_by(source.c.name, source.c.id)
+
+
+def _update(source: Table, *left_out: str) -> Executable:
+    changed = [c.name for c in source.c if c.name not in ("id", *left_out)]
+    return update(source).where(source.c.id == bindparam("key")).values({name: bindparam(name) for name in changed})
+
+
+_PENDING: ColumnElement[Any] = literal_column("'pending'")
+_LIVE = subscription.c.expires > bindparam("now")
+_EVENTS = select(*_columns(Event, event))
+_IN_CALENDAR = event.c.calendar_id == bindparam("calendar_id")
+
+STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
+    # the sandbox
+    "FACT": select(fact.c.value).where(fact.c.key == bindparam("key")),
+    "SET_FACT": insert(fact).prefix_with("OR REPLACE").values(key=bindparam("key"), value=bindparam("value")),
+    "INSERT_MAILBOX": _insert(mailbox, "inbox_id", "sent_id", "deleted_id"),
+    "SET_MAILBOX_FOLDERS": update(mailbox)
+    .where(mailbox.c.id == bindparam("mailbox_id"))
+    .values({name: bindparam(name) for name in ("inbox_id", "sent_id", "deleted_id")}),
+    "RENAME_OWNER": update(mailbox)
+    .where(mailbox.c.id == bindparam("mailbox_id"))
+    .values(display_name=bindparam("display_name")),
+    "MAILBOX": _own(Owner, mailbox, "id"),
+    "MAILBOX_BY_ADDRESS": _own(Owner, mailbox, "address"),
+    "INSERT_CONNECTION": _insert(connection),
+    "CONNECTION": select(connection.c.mailbox_id).where(connection.c.id == bindparam("id")),
+    "CONNECTIONS": select(connection.c.id, *_columns(Owner, mailbox))
+    .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
+    .order_by(connection.c.id),
+    "INSERT_GRANT": _insert(grant).prefix_with("OR IGNORE"),  # type: ignore[attr-defined]
+    "GRANT": select(grant.c.address).where(
+        grant.c.mailbox_id == bindparam("mailbox_id"), grant.c.address == bindparam("address")
+    ),
+    "GRANTS": select(grant.c.address).where(grant.c.mailbox_id == bindparam("mailbox_id")).order_by(grant.c.address),
+    # folders
+    "INSERT_FOLDER": _insert(folder, "id"),
+    "FOLDER": _own(Folder, folder, "id", "mailbox_id"),
+    "FOLDER_BY_WELL_KNOWN": _own(Folder, folder, "mailbox_id", "well_known"),
+    "ROOT_FOLDERS": select(*_columns(Folder, folder))
+    .where(folder.c.mailbox_id == bindparam("mailbox_id"), folder.c.parent_id.is_(None))
+    .order_by(folder.c.name, folder.c.id),
+    "CHILD_FOLDERS": select(*_columns(Folder, folder))
+    .where(folder.c.mailbox_id == bindparam("mailbox_id"), folder.c.parent_id == bindparam("parent_id"))
+    .order_by(folder.c.name, folder.c.id),
+    # mail
+    "INSERT_CONTENT": _insert(content, "id"),
+    "CONVERSATION_OF": select(content.c.conversation_id)
+    .where(content.c.message_id == bindparam("message_id"))
+    .limit(_ONE)
+    .offset(_ZERO),
+    "INSERT_ATTACHMENT": _insert(attachment, "id"),
+    "ATTACHMENTS": select(*_columns(AttachmentFacts, attachment))
+    .where(attachment.c.content_id == bindparam("content_id"))
+    .order_by(attachment.c.id),
+    "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
+    "CONTENT_USERS": union_all(
+        select(message.c.id).where(message.c.content_id == bindparam("content_id")),
+        select(departure.c.id).where(departure.c.content_id == bindparam("content_id")),
+    ),
+    "DELETE_ATTACHMENTS": delete(attachment).where(attachment.c.content_id == bindparam("content_id")),
+    "DELETE_CONTENT": delete(content).where(content.c.id == bindparam("content_id")),
+    "STORED_MAIL": _own(StoredMail, content, "id"),
+    "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
+    "COPY_MESSAGE": insert(message).from_select(
+        [c.name for c in message.c if c.name != "id"],
+        select(
+            *(
+                bindparam("to_folder_id").label("folder_id") if c.name == "folder_id" else c
+                for c in message.c
+                if c.name != "id"
+            )
+        ).where(message.c.id == bindparam("id")),
+    ),
+    "DELETE_MESSAGE": delete(message).where(message.c.id == bindparam("id")),
+    "MARK_READ": update(message).where(message.c.id == bindparam("message_id")).values(is_read=_ONE),
+    "FLAG": update(message).where(message.c.id == bindparam("message_id")).values(is_flagged=_ONE),
+    "SET_LAST_VERB": update(message).where(message.c.id == bindparam("message_id")).values(last_verb=bindparam("verb")),
+    "MESSAGE": _MESSAGES.where(message.c.id == bindparam("id"), message.c.mailbox_id == bindparam("mailbox_id")),
+    "MESSAGE_BY_MESSAGE_ID": _MESSAGES.where(
+        content.c.message_id == bindparam("message_id"), message.c.mailbox_id == bindparam("mailbox_id")
+    )
+    .order_by(message.c.id)
+    .limit(_ONE)
+    .offset(_ZERO),
+    "LIST_MESSAGES": _lists(),
+    # search
+    "INDEXED": select(indexed.c.rowid_).where(indexed.c.message_id == bindparam("message_id")),
+    "SET_INDEXED": insert(indexed)
+    .prefix_with("OR REPLACE")
+    .values(message_id=bindparam("message_id"), rowid_=bindparam("rowid")),
+    "DELETE_INDEXED": delete(indexed).where(indexed.c.message_id == bindparam("message_id")),
+    "CHANGED_MESSAGES": select(change.c.item_id)
+    .where(change.c.seq > bindparam("seq"), change.c.kind == literal_column("'message'"))
+    .group_by(change.c.item_id)
+    .order_by(change.c.item_id),
+    "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
+    # calendars
+    "INSERT_CALENDAR": _insert(calendar, "id"),
+    "CALENDARS": _shelves(calendar),
+    "INSERT_EVENT": _insert(event, "id"),
+    "UPDATE_EVENT": _update(event, "mailbox_id", "created", "master_id", "original_start"),
+    "DELETE_EVENT": delete(event).where(event.c.id == bindparam("id")),
+    "EVENT": _own(Event, event, "id", "mailbox_id"),
+    "EVENT_BY_EXTERNAL_ID": _EVENTS.where(
+        event.c.mailbox_id == bindparam("mailbox_id"),
+        event.c.external_id == bindparam("external_id"),
+        event.c.master_id.is_(None),
+    ),
+    "EVENTS_BY_UID": _EVENTS.where(
+        event.c.mailbox_id == bindparam("mailbox_id"), event.c.uid == bindparam("uid"), event.c.master_id.is_(None)
+    ).order_by(event.c.id),
+    "EXCEPTIONS": _EVENTS.where(event.c.master_id == bindparam("master_id")).order_by(event.c.original_start),
+    "EXCEPTION": _EVENTS.where(
+        event.c.master_id == bindparam("master_id"), event.c.original_start == bindparam("original_start")
+    ),
+    "EVENTS": _EVENTS.where(_IN_CALENDAR, event.c.master_id.is_(None)).order_by(event.c.start_at, event.c.id),
+    # A window finds short events by their start alone; the few long ones and the series by all the time they touch.
+    "SHORT_EVENTS": _EVENTS.where(
+        _IN_CALENDAR,
+        event.c.reach == _ZERO,
+        event.c.start_at >= bindparam("earliest"),
+        event.c.start_at < bindparam("until"),
+    ),
+    "LONG_EVENTS": _EVENTS.where(
+        _IN_CALENDAR,
+        event.c.reach > _ZERO,
+        event.c.span_end >= bindparam("since"),
+        event.c.span_start < bindparam("until"),
+    ),
+    "INVITATIONS": select(element.c.owner_id)
+    .where(
+        element.c.member == literal_column("'attendees'"),
+        element.c.kind == literal_column("'event'"),
+        or_(element.c.value == bindparam("address"), element.c.value.like(bindparam("tagged"), escape="\\")),
+    )
+    .order_by(element.c.owner_id),
+    "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
+    "INSERT_ELEMENT": _insert(element, "id"),
+    "DELETE_ELEMENTS": delete(element).where(
+        element.c.kind == bindparam("kind"), element.c.owner_id == bindparam("owner_id")
+    ),
+    # contacts
+    "INSERT_CONTACT_FOLDER": _insert(contact_folder, "id"),
+    "CONTACT_FOLDERS": _shelves(contact_folder),
+    "INSERT_CONTACT": _insert(contact, "id"),
+    "UPDATE_CONTACT": _update(contact, "mailbox_id", "folder_id", "created"),
+    "DELETE_CONTACT": delete(contact).where(contact.c.id == bindparam("id")),
+    "CONTACT": _own(Contact, contact, "id", "mailbox_id"),
+    "CONTACTS": select(*_columns(Contact, contact))
+    .where(contact.c.folder_id == bindparam("folder_id"))
+    .order_by(contact.c.display_name, contact.c.id),
+    # questions
+    "INSERT_QUESTION": _insert(question, "id", "answer", "answered", "withdrawn"),
+    "QUESTION": _own(Question, question, "token"),
+    "QUESTIONS": select(*_columns(Question, question)).order_by(question.c.id),
+    "ANSWER_QUESTION": update(question)
+    .where(question.c.id == bindparam("question_id"))
+    .values(answer=bindparam("answer"), answered=bindparam("answered")),
+    "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
+    # the outside
+    "INSERT_DEPARTURE": _insert(departure, "id"),
+    "DEPARTURES": select(*_columns(Departed, departure, content))
+    .join(content, content.c.id == departure.c.content_id)
+    .order_by(departure.c.id),
+    "SET_DEPARTURE_RECIPIENTS": update(departure)
+    .where(departure.c.id == bindparam("departure_id"))
+    .values(recipients=bindparam("left")),
+    "DELETE_DEPARTURE": delete(departure).where(departure.c.id == bindparam("departure_id")),
+    "CONTENT_FACTS": select(content.c.importance, content.c.has_attachments).where(content.c.id == bindparam("id")),
+    "DEPARTURE": select(departure.c.content_id, departure.c.mailbox_id).where(departure.c.id == bindparam("id")),
+    # the change feed
+    "APPEND_CHANGE": _insert(change, "seq"),
+    "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),
+    "LAST_CHANGE_AT": select(func.coalesce(func.max(change.c.at), _ZERO)),
+    "CHANGES_OF": select(*_columns(Change, change))
+    .where(
+        change.c.mailbox_id == bindparam("mailbox_id"),
+        change.c.kind == bindparam("kind"),
+        change.c.at > bindparam("after"),
+    )
+    .order_by(change.c.at),
+    "CHANGES": select(*_columns(Change, change))
+    .where(change.c.seq > bindparam("seq"))
+    .order_by(change.c.seq)
+    .limit(bindparam("top"))
+    .offset(_ZERO),
+    # those who want to be called
+    "INSERT_CALLBACK": _insert(callback, "id", "attempted", "last_status", "last_error"),
+    "FIRST_CALLBACK": select(*_columns(Callback, callback))
+    .where(callback.c.url == bindparam("url"), callback.c.state == _PENDING)
+    .order_by(callback.c.id)
+    .limit(_ONE)
+    .offset(_ZERO),
+    "WAITING_CALLBACK": select(callback.c.id)
+    .where(
+        callback.c.url == bindparam("url"),
+        callback.c.state == _PENDING,
+        callback.c.kind == bindparam("kind"),
+        callback.c.reference == bindparam("reference"),
+        callback.c.attempts == _ZERO,
+        callback.c.attempted.is_(None),
+    )
+    .limit(_ONE)
+    .offset(_ZERO),
+    "CANCEL_CALLBACKS": update(callback)
+    .where(
+        callback.c.state == _PENDING,
+        callback.c.kind == bindparam("of"),
+        callback.c.reference == bindparam("named"),
+    )
+    .values(state=literal_column("'cancelled'")),
+    "TRIM_CALLBACKS": delete(callback).where(callback.c.id <= bindparam("below"), callback.c.state != _PENDING),
+    "POSTPONE_CALLBACK": update(callback).where(callback.c.id == bindparam("key")).values(due=bindparam("until")),
+    "BEGIN_ATTEMPT": update(callback).where(callback.c.id == bindparam("key")).values(attempted=bindparam("attempted")),
+    # What was cancelled while it was under way stays cancelled.
+    "RECORD_ATTEMPT": update(callback)
+    .where(callback.c.id == bindparam("key"), callback.c.state == _PENDING)
+    .values({n: bindparam(n) for n in ("state", "attempts", "due", "attempted", "last_status", "last_error")}),
+    "CALLBACKS": select(*_columns(Callback, callback)).order_by(callback.c.id),
+    "INSERT_SUBSCRIPTION": _insert(subscription),
+    "SUBSCRIPTION": _own(Subscription, subscription, "id", "mailbox_id"),
+    "LIVE_SUBSCRIPTIONS": select(*_columns(Subscription, subscription))
+    .where(_LIVE)
+    .order_by(subscription.c.expires, subscription.c.id),
+    "SUBSCRIPTIONS_SEEN": update(subscription).where(_LIVE).values(seen=bindparam("position")),
+    "RENEW_SUBSCRIPTION": update(subscription)
+    .where(subscription.c.id == bindparam("key"))
+    .values(url=bindparam("url"), expires=bindparam("expires")),
+    "DELETE_SUBSCRIPTION": delete(subscription).where(subscription.c.id == bindparam("id")),
+    "DELETE_EXPIRED_SUBSCRIPTIONS": delete(subscription).where(subscription.c.expires <= bindparam("now")),
+    "SET_PUSH": insert(push).prefix_with("OR REPLACE").values({c.name: bindparam(c.name) for c in push.c}),
+    "PUSH": _own(Push, push, "connection_id", "name"),
+    "PUSHES_OF": _own(Push, push, "connection_id").order_by(push.c.name),
+    "PUSHES": select(*_columns(Push, push)).order_by(push.c.connection_id, push.c.name),
+    "MOVE_PUSH": update(push)
+    .where(push.c.connection_id == bindparam("of"), push.c.name == bindparam("named"))
+    .values(cursor=bindparam("cursor")),
+    "DELETE_PUSH": delete(push).where(
+        push.c.connection_id == bindparam("connection_id"), push.c.name == bindparam("name")
+    ),
+    **SNAPSHOT_STATEMENTS,
+}
+
+SEARCH_COLUMNS = (
+    "message_id",
+    "subject",
+    "body",
+    "sender",
+    "recipients_to",
+    "recipients_cc",
+    "recipients_bcc",
+    "attachments",
+    "tags",
+)
+# Named, as the other index on the state looks as good to the planner.
+_FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
+RAW_STATEMENTS = {
+    # Goes from one URL to the next in the index of the calls that wait, however many wait for each.
+    "ANYONE_CALLED": "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push"
+    " UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1",
+    "CALLBACKS_DUE": f"WITH RECURSIVE waited (url) AS (SELECT min(url) {_FROM_WAITING}"
+    f" UNION ALL SELECT (SELECT min(url) {_FROM_WAITING} AND url > waited.url)"
+    " FROM waited WHERE waited.url IS NOT NULL)"
+    " SELECT waited.url, callback.due FROM waited"
+    f" JOIN callback ON callback.id = (SELECT min(id) {_FROM_WAITING} AND url = waited.url)",
+    "MERGE_INDEX": "INSERT INTO message_search (message_search) VALUES ('optimize')",
+    "SEARCH": "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match"
+    " AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top",
+    "FORGET_MESSAGE": "DELETE FROM message_search WHERE rowid = :rowid",
+    "INDEX_MESSAGE": f"INSERT INTO message_search (rowid, {', '.join(SEARCH_COLUMNS)})"
+    f" VALUES (:rowid, {', '.join(f':{name}' for name in SEARCH_COLUMNS)})",
+}

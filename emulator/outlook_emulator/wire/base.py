@@ -1,0 +1,281 @@
+"""The vocabulary shapes are written in, and how a query or a body is read against them.
+
+A shape is a TypedDict whose keys are the wire names; `Annotated[..., Schema(...)]` adds what Python's types cannot
+say. The same declaration checks what comes in, types what goes out and fills the Swagger document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from typing_extensions import is_typeddict
+
+from outlook_emulator import enums
+from outlook_emulator.errors import InvalidRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """What a Swagger document says about a value beyond its Python type.
+
+    `names` spells an enumeration as text, `numbers` as integers, `choices` one that has no integers at all; `key` is
+    the wire name where it cannot be derived from the attribute's; `values_from` names the operation that lists the
+    valid values, `known` holds those seen without being declared; `lenient` marks a member that is declared as
+    required while real callers leave it out, `callback_url` one the calling engine fills; `double_encoded` is a
+    path value that is percent-encoded twice. An object with a `shorthand` may be given as a text, for the member of
+    that name; a list with `one_or_many` as the one value it is to hold.
+    """
+
+    format: str | None = None
+    names: type[IntEnum] | None = None
+    numbers: type[IntEnum] | None = None
+    default: Any = None
+    separator: str | None = None
+    read_only: bool = False
+    key: str | None = None
+    location: str = "query"
+    hidden: bool = False
+    values_from: str | None = None
+    known: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    lenient: bool = False
+    callback_url: bool = False
+    double_encoded: bool = False
+    shorthand: str | None = None
+    one_or_many: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Let pydantic check what only this schema knows: the names of an enumeration, the ways to write bytes."""
+        inner = handler(source)
+        if self.format == "int32":
+            inner = {"type": "function-after", "function": {"type": "no-info", "function": _int32}, "schema": inner}
+        for check in (_named(self.names), _bytes_as_text if self.format == "byte" else None):
+            if check is not None:
+                inner = {"type": "function-before", "function": {"type": "no-info", "function": check}, "schema": inner}
+        return inner
+
+
+Int32 = Annotated[int, Schema(format="int32")]
+Int64 = Annotated[int, Schema(format="int64")]
+Double = Annotated[float, Schema(format="double")]
+DateTime = Annotated[str, Schema(format="date-time")]
+Uri = Annotated[str, Schema(format="uri")]
+Html = Annotated[str, Schema(format="html")]
+Email = Annotated[str, Schema(format="email")]
+Emails = Annotated[str, Schema(format="email", separator=";")]
+"""Several mail addresses in one string, split by semicolons."""
+ImportanceName = Annotated[str, Schema(names=enums.Importance)]
+ImportanceNumber = Annotated[int, Schema(format="int32", numbers=enums.Importance)]
+
+T = TypeVar("T")
+
+ROOT: Final = "{root}"
+"""Stands for the address below which the caller reached the connection, `http://host/apim/outlook/id`."""
+
+
+class Reply(NamedTuple, Generic[T]):
+    """An answer of which a row says more than the body; None as body leaves it out, as status keeps the row's.
+
+    A body that is text goes out as it is, with a content type among the headers.
+
+    Headers and the body's own texts may start with `ROOT`, which the connector fills in.
+    """
+
+    body: T | None
+    headers: Mapping[str, str] = {}
+    status: int | None = None
+
+
+REQUIRED: Final = object()
+"""The default of a parameter that must be sent."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One query or header parameter: its wire name, the keyword `run` takes it by, and how its text is read."""
+
+    name: str
+    keyword: str
+    type: type
+    schema: Schema
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def read(self, text: str) -> Any:
+        """The typed value of `text`; an empty string counts as not given, as clients send it for cleared fields."""
+        if text == "":
+            if self.required:
+                raise InvalidRequest(f"The query parameter '{self.name}' must not be empty.")
+            return self.default
+        return _READERS[self.type](self, text)
+
+
+def parameters_of(query: type) -> tuple[Parameter, ...]:
+    """The parameters a query class declares: annotations give name and type, class attributes the defaults."""
+    found = []
+    for attribute, hint in get_type_hints(query, include_extras=True).items():
+        plain, schema, _ = unwrap(hint)
+        name = schema.key or _camel(attribute)
+        found.append(Parameter(name, attribute, plain, schema, getattr(query, attribute, REQUIRED)))
+    return tuple(found)
+
+
+def unwrap(hint: Any) -> tuple[Any, Schema, bool]:
+    """A type hint as (plain type, schema, may it be null)."""
+    nullable = False
+    schema = Schema()
+    while True:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            hint, *marks = get_args(hint)
+            schema = next((mark for mark in marks if isinstance(mark, Schema)), schema)
+        elif origin in (Union, UnionType):
+            nullable = NoneType in get_args(hint)
+            (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        elif str(origin).endswith(("typing.Required", "typing.NotRequired", "extensions.NotRequired")):
+            (hint,) = get_args(hint)
+        else:
+            return hint, schema, nullable
+
+
+def read_flag(text: str) -> bool | None:
+    """A boolean as clients spell it: .NET and Power Fx write `True`, Python `true`. None when it is none."""
+    return _FLAGS.get(text.lower())
+
+
+def _named(names: type[IntEnum] | None) -> Callable[[Any], Any] | None:
+    if names is None:
+        return None
+
+    def check(value: Any) -> Any:
+        # Only of plain values: the text of a deeply nested one cannot be had.
+        found = _choices(names).get(str(value).strip().lower()) if isinstance(value, str | int) else None
+        if found is None:
+            raise ValueError(f"must be one of {', '.join(names.__members__)}")
+        return found
+
+    return check
+
+
+def _int32(value: int) -> int:
+    if value not in _INT32:
+        raise ValueError("must fit into 32 bits")
+    return value
+
+
+def _bytes_as_text(value: Any) -> Any:
+    """Bytes the way Logic Apps passes them on, an object with their type, as a data URI."""
+    if isinstance(value, dict) and isinstance(content := value.get("$content"), str):
+        declared = value.get("$content-type")
+        return f"data:{declared if isinstance(declared, str) else ''};base64,{content}"
+    return value
+
+
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+_INT32 = range(-(2**31), 2**31)
+
+
+def _read_bool(parameter: Parameter, text: str) -> bool:
+    flag = read_flag(text.strip())
+    if flag is None:
+        raise InvalidRequest(f"The query parameter '{parameter.name}' must be true or false, not '{text[:100]}'.")
+    return flag
+
+
+def _read_int(parameter: Parameter, text: str) -> int:
+    digits = text.strip()
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}", digits) or int(digits) not in _INT32:
+        raise InvalidRequest(f"The query parameter '{parameter.name}' must be an integer, not '{text[:100]}'.")
+    return int(digits)
+
+
+def _read_text(parameter: Parameter, text: str) -> str:
+    names = parameter.schema.names
+    if names is None:
+        return text
+    return choice(names, text, f"The query parameter '{parameter.name}'")
+
+
+_READERS: dict[type, Callable[[Parameter, str], Any]] = {bool: _read_bool, int: _read_int, str: _read_text}
+
+
+def choice(names: type[IntEnum], text: str, where: str) -> str:
+    """The member of an enumeration that `text` names, in any case or as its integer, in the wire's spelling.
+
+    Integers are accepted because one published client generation sends `importance=0` for Any.
+    """
+    found = _choices(names).get(text.strip().lower())
+    if found is None:
+        raise InvalidRequest(f"{where} must be one of {', '.join(names.__members__)}, not '{text[:100]}'.")
+    return found
+
+
+@cache
+def _choices(names: type[IntEnum]) -> Mapping[str, str]:
+    by_name = {name.lower(): name for name in names.__members__}
+    return by_name | {str(member.value): name for name, member in names.__members__.items()}
+
+
+def snake_case(name: str) -> str:
+    """The keyword a wire name becomes: `messageId` is `message_id`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def _camel(attribute: str) -> str:
+    head, *rest = attribute.rstrip("_").split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def shape_name(shape: Any) -> str:
+    """The name a shape has in the Swagger document: `Outer[Inner]` for a generic one."""
+    origin = get_origin(shape)
+    if origin is None:
+        return str(shape.__name__)
+    return f"{origin.__name__}[{', '.join(shape_name(part) for part in get_args(shape))}]"
+
+
+def members_of(shape: Any) -> dict[str, Any]:
+    """The members of a TypedDict and their hints, with the type variables of a generic one filled in."""
+    origin = get_origin(shape) or shape
+    hints = get_type_hints(origin, include_extras=True)
+    if origin is shape:
+        return hints
+    filled = dict(zip(origin.__parameters__, get_args(shape), strict=True))
+    return {name: _fill(hint, filled) for name, hint in hints.items()}
+
+
+def required_members(shape: Any) -> tuple[str, ...]:
+    """The members declared as required: those marked `Required`, whatever the shape's totality says of answers."""
+    return tuple(name for name, hint in members_of(shape).items() if get_origin(hint) is Required)
+
+
+def _fill(hint: Any, filled: Mapping[Any, Any]) -> Any:
+    if hint in filled:
+        return filled[hint]
+    parameters = getattr(hint, "__parameters__", ())
+    return hint[tuple(filled[one] for one in parameters)] if parameters else hint
+
+
+def is_shape(hint: Any) -> bool:
+    return is_typeddict(get_origin(hint) or hint)

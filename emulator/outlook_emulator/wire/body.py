@@ -1,0 +1,143 @@
+"""Reading a JSON body against its shape, as forgivingly as real callers need and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.wire.base import Schema, is_shape, members_of, required_members, shape_name, unwrap
+
+
+class _Member(NamedTuple):
+    name: str
+    schema: Schema
+    nested: Any
+    is_list: bool
+    is_nullable: bool
+
+
+class BodyReader:
+    """Reads bodies of one shape: names match without case and underscores, unknown members and nulls are dropped.
+
+    The published Python client writes snake_case names where its generator lost the wire names, workflow samples write
+    lower-case ones. What is left is checked by pydantic.
+
+    Of a `partial` body nothing is required: it says what changes, and a null ends what may be null. In a `strict` one
+    members that the shape does not have are refused.
+    """
+
+    def __init__(self, shape: Any, partial: bool = False, strict: bool = False) -> None:
+        self._members = _members(shape)
+        self._partial = partial
+        self._strict = strict
+        self._required = () if partial else required_members(shape)
+        self._lenient = {one.name for one in self._members.values() if one.schema.lenient}
+        self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
+
+    def read(self, data: bytes) -> Any:
+        """The body as its shape has it. Raises InvalidRequest, naming the member at fault."""
+        try:
+            parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError as error:
+            raise InvalidRequest(f"The request body is no valid JSON: {error}.") from None
+        named = self.rename(parsed, "")
+        try:
+            return self._adapter.validate_python(named)
+        except ValidationError as error:
+            raise _refusal(error) from None
+
+    def rename(self, parsed: Any, path: str) -> dict[str, Any]:
+        """An object with wire names and without nulls, defaults filled in; `path` says where it stands."""
+        if not isinstance(parsed, dict):
+            raise InvalidRequest(f"The {_place(path)} must be a JSON object.")
+        named = {one.name: one.schema.default for one in self._members.values() if one.schema.default is not None}
+        for key, value in parsed.items():
+            member = self._members.get(_folded(key))
+            if member is None and self._strict:
+                known = ", ".join(one.name for one in self._members.values())
+                raise InvalidRequest(f"The {_place(path)} has no member '{key[:100]}'. It may have: {known}.")
+            if member is None:
+                continue
+            if value is not None:
+                named[member.name] = self._rename_nested(member, value, path)
+            elif self._partial and member.is_nullable:
+                named[member.name] = None
+        for name in self._required:
+            if name not in named:
+                if name not in self._lenient:
+                    raise InvalidRequest(f"The property '{path}{name}' is required.")
+                named[name] = [] if self._members[_folded(name)].is_list else ""
+        return named
+
+    def _rename_nested(self, member: _Member, value: Any, path: str) -> Any:
+        if member.schema.one_or_many and not isinstance(value, list):
+            value = [value]
+        if member.nested is None:
+            return value
+        reader, where = reader_of(member.nested, strict=self._strict), f"{path}{member.name}"
+        if not member.is_list:
+            return reader.rename(_spelled_out(member, value), f"{where}.")
+        if not isinstance(value, list):
+            raise InvalidRequest(f"The property '{where}' must be a list.")
+        return [reader.rename(_spelled_out(member, one), f"{where}[{index}].") for index, one in enumerate(value)]
+
+
+@cache
+def reader_of(shape: Any, partial: bool = False, strict: bool = False) -> BodyReader:
+    """The reader of a shape, made on first use."""
+    return BodyReader(shape, partial, strict)
+
+
+@cache
+def _loose(shape: Any) -> Any:
+    """A shape of which nothing is required: what must be there was looked for by the reader, in the caller's words."""
+    members = {name: NotRequired[_loose_hint(hint)] for name, hint in members_of(shape).items()}
+    return TypedDict(shape_name(shape), members)  # type: ignore[operator]
+
+
+def _loose_hint(hint: Any) -> Any:
+    plain, schema, nullable = unwrap(hint)
+    loose: Any = plain
+    if get_origin(plain) is list:
+        loose = list[_loose_hint(get_args(plain)[0])]  # type: ignore[misc]
+    elif is_shape(plain):
+        loose = _loose(plain)
+    kept = Annotated[loose, schema]
+    return kept | None if nullable else kept
+
+
+def _members(shape: Any) -> Mapping[str, _Member]:
+    found = {}
+    for name, hint in members_of(shape).items():
+        plain, schema, is_nullable = unwrap(hint)
+        is_list = get_origin(plain) is list
+        inner = unwrap(get_args(plain)[0])[0] if is_list else plain
+        found[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list, is_nullable)
+    return found
+
+
+def _spelled_out(member: _Member, value: Any) -> Any:
+    shorthand = member.schema.shorthand
+    return {shorthand: value} if shorthand and isinstance(value, str) else value
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _place(path: str) -> str:
+    return f"property '{path[:-1]}'" if path else "request body"
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return InvalidRequest(
+        f"The property '{place.removeprefix('.')}' is invalid: {first['msg'].removeprefix('Value error, ')}."
+    )

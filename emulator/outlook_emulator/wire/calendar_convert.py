@@ -1,0 +1,374 @@
+"""Event shapes made into what a caller asks, and events made into event shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, cast
+
+import orjson
+
+from outlook_emulator import enums
+from outlook_emulator.clock import iso_ticks, moment
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.ids import change_key
+from outlook_emulator.mailbox import addresses
+from outlook_emulator.mailbox.calendar.event_input import Asked, read_day
+from outlook_emulator.mailbox.calendar.event_rows import attendees_of, rule_of
+from outlook_emulator.mailbox.calendar.occurrences import master_wire_id, wire_id
+from outlook_emulator.mailbox.calendar.responses import Reply
+from outlook_emulator.mailbox.event import Attendee, Rule
+from outlook_emulator.mailbox.item_folders import Listed
+from outlook_emulator.mailbox.message import Address
+from outlook_emulator.store.records import Event
+from outlook_emulator.wire import calendar as shapes
+from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
+from outlook_emulator.wire.metadata_convert import listed, table_metadata
+
+_LINE_ENDS = re.compile(r"[\r\n]+")
+_NEVER = "0001-01-01T00:00:00+00:00"
+_NO_DATE = "0001-01-01"
+_NAMES = {
+    kind: {int(member): name for name, member in kind.__members__.items()}
+    for kind in (
+        *(enums.ShowAs, enums.Recurrence, enums.ResponseType, enums.Importance, enums.EventType, enums.AttendeeType),
+        *(enums.PatternType, enums.DayOfWeek, enums.WeekIndex),
+    )
+}
+_ADDRESS = ("Street", "City", "State", "CountryOrRegion", "PostalCode")
+_COORDINATES = ("Altitude", "Latitude", "Longitude", "Accuracy", "AltitudeAccuracy")
+
+
+def from_client(shape: shapes.CalendarEventClient) -> Asked:
+    """What a second-version body asks: its text is plain unless it says otherwise."""
+    asked = _from_flat(shape)
+    if "Body" in shape or "IsHtml" in shape:
+        asked["is_html"] = shape.get("IsHtml", False)
+    return asked
+
+
+def from_html_client(shape: shapes.CalendarEventHtmlClient) -> Asked:
+    """What a third-version body asks: its text is HTML."""
+    asked = _from_flat(shape)
+    if "Body" in shape:
+        asked["is_html"] = True
+    return asked
+
+
+def from_backend(shape: shapes.CalendarEventBackend) -> Asked:
+    """What a first-version body asks; members that only the service writes are passed over."""
+    given = cast(dict[str, Any], shape)
+    asked = _common(given)
+    if "StartTimeZone" in given:
+        asked["zone"] = given["StartTimeZone"]
+    if "EndTimeZone" in given:
+        asked["end_zone"] = given["EndTimeZone"]
+    if "Body" in given:
+        asked["body"] = given["Body"].get("Content", "")
+        asked["is_html"] = given["Body"].get("ContentType", "HTML") == "HTML"
+    if "Location" in given:
+        location = given["Location"]
+        asked["location"] = location.get("DisplayName", "")
+        asked["place"] = {key: location[key] for key in ("Address", "Coordinates") if location.get(key)} or None
+    if "Categories" in given:
+        asked["categories"] = tuple(given["Categories"])
+    if "Attendees" in given:
+        asked["attendees"] = tuple(_attendee(one, index) for index, one in enumerate(given["Attendees"]))
+    if "Recurrence" in given:
+        asked["rule"] = _rule(given["Recurrence"])
+    return asked
+
+
+def reply(shape: shapes.ResponseToEventInvite) -> Reply:
+    """The words that go with an answer; the organizer hears of it unless the body says no."""
+    return Reply(shape.get("Comment", ""), shape.get("SendResponse", True))
+
+
+def calendars(found: Sequence[Listed]) -> EntityListResponse[Table]:
+    """Calendars, each under its id and with its owner; key order as recorded."""
+    return listed(
+        [
+            {
+                "Name": one.id,
+                "DisplayName": one.name,
+                "DynamicProperties": {"Owner": {"Name": one.owner_name, "Address": one.owner_address}},
+                "items": [],
+            }
+            for one in found
+        ]
+    )
+
+
+def calendar_metadata(calendar: Listed) -> TableMetadata:
+    """How the events of a calendar look to a low-code client; what must be given is recorded."""
+    return table_metadata(calendar.id, calendar.name, shapes.CalendarEventBackend, ("Subject", "Start"))
+
+
+def backend(event: Event) -> shapes.CalendarEventBackend:
+    """An event as the mail service has it; key order as recorded."""
+    return {
+        "Id": wire_id(event),
+        "Attendees": [_attendee_shape(one) for one in attendees_of(event)],
+        "Body": {"ContentType": "HTML" if event.is_html else "Text", "Content": event.body},
+        "BodyPreview": event.preview,
+        "Categories": orjson.loads(event.categories),
+        "ChangeKey": change_key(event.id, event.version),
+        "DateTimeCreated": moment(event.created).isoformat(),
+        "DateTimeLastModified": moment(event.modified).isoformat(),
+        "End": moment(event.end_at).isoformat(),
+        "EndTimeZone": event.end_zone,
+        "HasAttachments": False,
+        "ICalUId": event.uid,
+        "Importance": _NAMES[enums.Importance][event.importance],
+        "IsAllDay": bool(event.is_all_day),
+        "IsCancelled": bool(event.is_cancelled),
+        "IsOrganizer": bool(event.is_organizer),
+        "Location": _location(event),
+        "Organizer": {"EmailAddress": {"Name": event.organizer_name, "Address": event.organizer}},
+        "Recurrence": _recurrence(event),
+        "Reminder": event.reminder or 0,
+        "ResponseRequested": bool(event.response_requested),
+        "ResponseStatus": {
+            "Response": _NAMES[enums.ResponseType][event.response],
+            "Time": _answered(event.responded),
+        },
+        "SeriesMasterId": master_wire_id(event),
+        "ShowAs": _NAMES[enums.ShowAs][event.show_as],
+        "Start": moment(event.start_at).isoformat(),
+        "StartTimeZone": event.start_zone,
+        "Subject": event.subject,
+        "Type": _NAMES[enums.EventType][event.type],
+        "WebLink": _web_link(event),
+        "Reason": None,
+    }
+
+
+def backend_page(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventBackend]:
+    return listed([backend(one) for one in events])
+
+
+def in_words(event: Event) -> shapes.CalendarEventClientReceiveStringEnums:
+    """A flat event, enumerations as text."""
+    return cast(shapes.CalendarEventClientReceiveStringEnums, _flat(event, _words))
+
+
+def words_page(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventClientReceiveStringEnums]:
+    return listed([in_words(one) for one in events])
+
+
+def numbers_list(events: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
+    """Flat events with their enumerations as numbers, in an envelope without links (recorded)."""
+    return cast(shapes.CalendarEventListClientReceive, {"value": [numbers(one) for one in events]})
+
+
+def numbers(event: Event) -> dict[str, Any]:
+    """A flat event with its enumerations as numbers."""
+    return _flat(event, _numbers)
+
+
+def view(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventClientReceiveStringEnums]:
+    """A calendar view, the only flat answer that tells UID and link (recorded)."""
+    return listed([_viewed(one) for one in events])
+
+
+def first_view(
+    events: Sequence[Event],
+) -> shapes.PaginatedListResponse[shapes.CalendarEventClientReceiveStringEnums]:
+    """The first version's calendar view, in an envelope of its own (recorded)."""
+    shown: Any = {"Values": [_viewed(one) for one in events], "NextLink": None}
+    return cast(shapes.PaginatedListResponse[shapes.CalendarEventClientReceiveStringEnums], shown)
+
+
+def _viewed(event: Event) -> Any:
+    return in_words(event) | {"ICalUId": event.uid, "WebLink": _web_link(event)}
+
+
+def _words(event: Event) -> tuple[Any, ...]:
+    return (
+        _NAMES[enums.ShowAs][event.show_as],
+        _NAMES[enums.Recurrence][event.recurrence],
+        _NAMES[enums.ResponseType][event.response],
+        _NAMES[enums.Importance][event.importance],
+    )
+
+
+def _numbers(event: Event) -> tuple[Any, ...]:
+    return event.show_as, event.recurrence, event.response, event.importance
+
+
+def _flat(event: Event, spelled: Any) -> dict[str, Any]:
+    """The members of a flat event, in the order they were recorded in."""
+    show_as, recurrence, response, importance = spelled(event)
+    return {
+        "Subject": event.subject,
+        "Start": iso_ticks(event.start_at),
+        "End": iso_ticks(event.end_at),
+        "ShowAs": show_as,
+        "Recurrence": recurrence,
+        "ResponseType": response,
+        "ResponseTime": _answered(event.responded),
+        "ICalUId": None,
+        "Importance": importance,
+        "Id": wire_id(event),
+        "DateTimeCreated": iso_ticks(event.created),
+        "DateTimeLastModified": iso_ticks(event.modified),
+        "Organizer": event.organizer,
+        "TimeZone": event.start_zone,
+        "SeriesMasterId": master_wire_id(event),
+        "Categories": orjson.loads(event.categories),
+        "WebLink": None,
+        "RequiredAttendees": event.required,
+        "OptionalAttendees": event.optional,
+        "ResourceAttendees": event.resources,
+        "Body": event.body,
+        "IsHtml": bool(event.is_html),
+        "Location": event.location,
+        "IsAllDay": bool(event.is_all_day),
+        "RecurrenceEnd": None if event.recurrence_end is None else iso_ticks(event.recurrence_end),
+        "NumberOfOccurrences": event.occurrences,
+        "Reminder": event.reminder or 0,
+        "ResponseRequested": bool(event.response_requested),
+    }
+
+
+def _common(given: dict[str, Any]) -> Asked:
+    """What all versions spell alike."""
+    asked: dict[str, Any] = {}
+    if "Subject" in given:
+        asked["subject"] = _LINE_ENDS.sub(" ", given["Subject"].rstrip("\r\n"))
+    copied = {"Start": "start", "End": "end", "IsAllDay": "is_all_day", "Reminder": "reminder"}
+    copied |= {"ResponseRequested": "response_requested"}
+    asked |= {name: given[member] for member, name in copied.items() if member in given}
+    if "Importance" in given:
+        asked["importance"] = enums.Importance[given["Importance"]]
+    if "ShowAs" in given:
+        asked["show_as"] = enums.ShowAs[given["ShowAs"]]
+    return cast(Asked, asked)
+
+
+def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClient) -> Asked:
+    given = cast(dict[str, Any], shape)
+    asked = cast(dict[str, Any], _common(given))
+    copied = {"TimeZone": "zone", "Location": "location", "Body": "body", "RecurrenceEnd": "repeats_until"}
+    copied |= {"NumberOfOccurrences": "repeats_count"}
+    asked |= {name: given[member] for member, name in copied.items() if member in given}
+    for kind in ("Required", "Optional"):
+        if f"{kind}Attendees" in given:
+            asked[kind.lower()] = addresses.parse(f"{kind}Attendees", given[f"{kind}Attendees"])
+    if "ResourceAttendees" in given:
+        asked["resources"] = tuple(_resource(part) for part in given["ResourceAttendees"].split(";") if part.strip())
+    if "Recurrence" in given:
+        asked["repeats"] = int(enums.Recurrence[given["Recurrence"]])
+    return cast(Asked, asked)
+
+
+def _resource(text: str) -> Address:
+    # Declared as names, so a room need not have an address.
+    return addresses.parse("ResourceAttendees", text)[0] if "@" in text else Address(text.strip(), text.strip())
+
+
+def _attendee(shape: dict[str, Any], index: int) -> Attendee:
+    given = shape.get("EmailAddress", {})
+    kind = enums.AttendeeType[shape.get("Type", "Required")]
+    address = given.get("Address", "")
+    if kind == enums.AttendeeType["Resource"] and "@" not in address and (address or given.get("Name")):
+        name = address or given["Name"]
+        return Attendee(name, given.get("Name", name), kind)
+    found = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)
+    if len(found) != 1:
+        raise InvalidRequest(f"The property 'Attendees[{index}].EmailAddress.Address' must be one mail address.")
+    # An address is shown where there is no name, and comes back with the rest of an event.
+    name = given.get("Name", "")
+    return Attendee(found[0].address, "" if name == found[0].address else name, kind)
+
+
+def _attendee_shape(one: Attendee) -> shapes.Attendee:
+    return {
+        "Status": {"Response": _NAMES[enums.ResponseType][one.response], "Time": _answered(one.responded)},
+        "Type": _NAMES[enums.AttendeeType][one.type],
+        "EmailAddress": {"Name": one.name or one.address, "Address": one.address},
+    }
+
+
+def _rule(shape: dict[str, Any] | None) -> Rule | None:
+    """A first-version recurrence, None to end a series; the type of its range says which of end and count is meant."""
+    if shape is None:
+        return None
+    pattern, span = shape.get("Pattern", {}), shape.get("Range", {})
+    if "Type" not in pattern:
+        raise InvalidRequest("The property 'Recurrence.Pattern.Type' is required.")
+    until, count = _end(span)
+    return Rule(
+        enums.PatternType[pattern["Type"]],
+        date.min,
+        interval=pattern.get("Interval", 1),
+        month=pattern.get("Month", 0),
+        day_of_month=pattern.get("DayOfMonth", 0),
+        days_of_week=tuple(int(enums.DayOfWeek[day]) for day in pattern.get("DaysOfWeek", ())),
+        first_day_of_week=enums.DayOfWeek[pattern.get("FirstDayOfWeek", "Sunday")],
+        index=enums.WeekIndex[pattern.get("Index", "First")],
+        until=until,
+        count=count,
+    )
+
+
+def _end(span: dict[str, Any]) -> tuple[date | None, int | None]:
+    end = span.get("EndDate", "")
+    until = read_day(end, "Recurrence.Range.EndDate") if end and not end.startswith(_NO_DATE) else None
+    count = span.get("NumberOfOccurrences") or None
+    kind = span.get("Type")
+    if kind is None:
+        if until and count:
+            raise InvalidRequest("'EndDate' and 'NumberOfOccurrences' cannot both be given in 'Recurrence.Range'.")
+        return until, count
+    if kind == "EndDate" and until is None:
+        raise InvalidRequest("The property 'Recurrence.Range.EndDate' is required.")
+    if kind == "Numbered" and count is None:
+        raise InvalidRequest("The property 'Recurrence.Range.NumberOfOccurrences' must be at least 1.")
+    return until if kind == "EndDate" else None, count if kind == "Numbered" else None
+
+
+def _recurrence(event: Event) -> shapes.PatternedRecurrence | None:
+    rule = rule_of(event)
+    if rule is None:
+        return None
+    kind = "Numbered" if rule.count else "EndDate" if rule.until else "NoEnd"
+    return {
+        "Range": {
+            "StartDate": rule.start.isoformat(),
+            "EndDate": rule.until.isoformat() if rule.until and kind == "EndDate" else _NO_DATE,
+            "Type": kind,
+            "NumberOfOccurrences": rule.count or 0,
+        },
+        "Pattern": {
+            "Type": _NAMES[enums.PatternType][rule.pattern],
+            "Interval": rule.interval,
+            "Month": rule.month,
+            "DayOfMonth": rule.day_of_month,
+            "DaysOfWeek": [_NAMES[enums.DayOfWeek][day] for day in rule.days_of_week],
+            "FirstDayOfWeek": _NAMES[enums.DayOfWeek][rule.first_day_of_week],
+            "Index": _NAMES[enums.WeekIndex][rule.index],
+        },
+    }
+
+
+def _location(event: Event) -> shapes.Location:
+    place: dict[str, Any] = {} if event.place is None else orjson.loads(event.place)
+    address, coordinates = place.get("Address", {}), place.get("Coordinates", {})
+    shown: Any = {
+        "DisplayName": event.location,
+        "Address": {name: address.get(name) for name in _ADDRESS},
+        "Coordinates": {name: coordinates.get(name) for name in _COORDINATES},
+    }
+    return cast(shapes.Location, shown)
+
+
+def _answered(when: int | None) -> str:
+    return _NEVER if when is None else moment(when).isoformat()
+
+
+def _web_link(event: Event) -> str:
+    from urllib.parse import quote
+
+    return f"https://outlook.live.com/owa/?itemid={quote(wire_id(event), safe='')}&exvsurl=1&path=/calendar/item"

@@ -1,0 +1,80 @@
+"""What contacts look like, and the addresses they share with events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Required
+
+from typing_extensions import TypedDict
+
+from outlook_emulator.wire.base import DateTime, Email, Schema
+
+
+class EmailAddress(TypedDict):
+    """A mail address with the name to show for it."""
+
+    Name: str
+    Address: Email
+
+
+class PhysicalAddress(TypedDict):
+    """A postal address; an unknown part is null."""
+
+    Street: str | None
+    City: str | None
+    State: str | None
+    CountryOrRegion: str | None
+    PostalCode: str | None
+
+
+class ContactDetails(TypedDict):
+    """The members of a contact that both directions know, none of them required."""
+
+    Id: str
+    ParentFolderId: str
+    Birthday: DateTime | None
+    FileAs: str | None
+    DisplayName: str | None
+    Initials: str | None
+    MiddleName: str | None
+    NickName: str | None
+    Surname: str | None
+    Title: str | None
+    Generation: str | None
+    EmailAddresses: list[EmailAddress]
+    ImAddresses: list[str]
+    JobTitle: str | None
+    CompanyName: str | None
+    Department: str | None
+    OfficeLocation: str | None
+    Profession: str | None
+    BusinessHomePage: str | None
+    AssistantName: str | None
+    Manager: str | None
+    BusinessPhones: list[str]
+    MobilePhone1: str | None
+    HomeAddress: PhysicalAddress
+    BusinessAddress: PhysicalAddress
+    OtherAddress: PhysicalAddress
+    YomiCompanyName: str | None
+    YomiGivenName: str | None
+    YomiSurname: str | None
+    Categories: list[str]
+    ChangeKey: str
+    DateTimeCreated: DateTime
+    DateTimeLastModified: DateTime
+
+
+class _AnsweredNames(TypedDict):
+    GivenName: str | None
+    HomePhones: list[str]
+
+
+class ContactResponse(_AnsweredNames, ContactDetails):
+    """A contact as it is read: every member present, null where unset."""
+
+
+class Contact(ContactDetails):
+    """A contact as it is written."""
+
+    GivenName: Required[str]
+    HomePhones: Required[Annotated[list[str], Schema(lenient=True)]]

@@ -1,0 +1,238 @@
+"""What mail looks like: shapes, and the queries that select it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, NamedTuple, Required, TypeVar
+
+from typing_extensions import TypedDict
+
+from outlook_emulator import enums
+from outlook_emulator.wire.base import (
+    DateTime,
+    Email,
+    Emails,
+    Html,
+    ImportanceName,
+    ImportanceNumber,
+    Int32,
+    Int64,
+    Schema,
+)
+
+T = TypeVar("T")
+
+FolderPath = Annotated[str, Schema(values_from="OnFilePickerOpen")]
+"""A folder's id, its path, or a well-known name such as Inbox."""
+
+
+class Binary(NamedTuple):
+    """A body of raw bytes instead of JSON."""
+
+    content: bytes
+    content_type: str
+
+
+class ClientReceiveFileAttachment(TypedDict):
+    """A file of a received mail; its content is null where it was not asked for."""
+
+    Id: str
+    Name: str
+    ContentBytes: Annotated[str | None, Schema(format="byte")]
+    ContentType: str
+    Size: Int64
+    IsInline: bool
+    LastModifiedDateTime: DateTime
+    ContentId: str | None
+
+
+class ClientReceiveMessage(TypedDict):
+    """A received mail with its importance as a number; address lists are null when empty."""
+
+    Id: str
+    DateTimeReceived: DateTime
+    HasAttachment: bool
+    InternetMessageId: str
+    Subject: str
+    BodyPreview: str
+    Importance: ImportanceNumber
+    ConversationId: str
+    IsRead: bool
+    IsHtml: bool
+    Body: str
+    From: Email | None
+    To: Emails | None
+    Cc: Emails | None
+    Bcc: Emails | None
+    ReplyTo: Emails | None
+    Attachments: list[ClientReceiveFileAttachment]
+
+
+class ClientReceiveMessageStringEnums(TypedDict):
+    """A received mail with its importance as text, as the first version and Move answer."""
+
+    From: Email | None
+    To: Emails | None
+    Cc: Emails | None
+    Bcc: Emails | None
+    ReplyTo: Emails | None
+    Subject: str
+    Body: str
+    Importance: ImportanceName
+    BodyPreview: str
+    HasAttachment: bool
+    Id: str
+    InternetMessageId: str
+    ConversationId: str
+    DateTimeReceived: DateTime
+    IsRead: bool
+    Attachments: list[ClientReceiveFileAttachment]
+    IsHtml: bool
+
+
+class BatchResponse(TypedDict, Generic[T]):
+    """Mails that were asked for."""
+
+    value: Annotated[list[T], Schema(read_only=True)]
+
+
+class TriggerBatchResponse(TypedDict, Generic[T]):
+    """Mails a trigger fires for."""
+
+    value: list[T]
+
+
+class ClientSendAttachment(TypedDict, total=False):
+    """A file to send, its content in base64."""
+
+    Name: Required[str]
+    ContentBytes: Required[Annotated[str, Schema(format="byte")]]
+
+
+class _Draft(TypedDict, total=False):
+    To: Required[Emails]
+    Subject: Required[str]
+    Cc: Emails
+    Bcc: Emails
+    Attachments: list[ClientSendAttachment]
+    ReplyTo: Emails
+    Importance: Annotated[str, Schema(names=enums.Importance, default="Normal")]
+
+
+class ClientSendMessage(_Draft, total=False):
+    """A mail to send, as plain text unless it says otherwise."""
+
+    Body: Required[Annotated[str, Schema(lenient=True)]]
+    IsHtml: bool
+
+
+class ClientSendHtmlMessage(_Draft, total=False):
+    """A mail to send, always as HTML, possibly in another's name."""
+
+    Body: Required[Annotated[str, Schema(format="html", lenient=True)]]
+    From: Email
+
+
+class _Reply(TypedDict, total=False):
+    To: Emails
+    Cc: Emails
+    Bcc: Emails
+    Subject: str
+    ReplyAll: bool
+    Importance: ImportanceName
+    Attachments: list[ClientSendAttachment]
+
+
+class ReplyMessage(_Reply, total=False):
+    """A reply that may be plain text or HTML."""
+
+    Body: str
+    IsHtml: bool
+
+
+class ReplyHtmlMessage(_Reply, total=False):
+    """A reply that is always HTML."""
+
+    Body: Html
+
+
+class DirectForwardMessage(TypedDict, total=False):
+    """Whom to forward a mail to, and what to say above it."""
+
+    Comment: str
+    ToRecipients: Required[Annotated[str, Schema(separator=";")]]
+
+
+class MailFilter:
+    """The mails a read or a trigger lets through."""
+
+    to: Email | None = None
+    cc: Email | None = None
+    to_or_cc: Email | None = None
+    from_: Email | None = None
+    importance: Annotated[str, Schema(names=enums.ImportanceFilter)] = "Any"
+    fetch_only_with_attachment: bool = False
+    subject_filter: str | None = None
+    include_attachments: bool = False
+
+
+class FirstEmailsQuery:
+    """Which mails the first version lists; paging by `skip` was never documented."""
+
+    folder_path: FolderPath = "Inbox"
+    fetch_only_unread: bool = True
+    include_attachments: bool = False
+    search_query: str | None = None
+    top: Int32 = 10
+    skip: Annotated[int, Schema(format="int32", hidden=True)] = 0
+
+
+class EmailsQuery(MailFilter):
+    """Which mails the second version lists."""
+
+    folder_path: FolderPath = "Inbox"
+    fetch_only_unread: bool = True
+    fetch_only_flagged: Annotated[bool, Schema(hidden=True)] = False
+    mailbox_address: Annotated[str | None, Schema(hidden=True)] = None
+    search_query: str | None = None
+    top: Int32 = 10
+
+
+class EmailQuery:
+    """How one mail is read; an internet message id finds it after its own id has changed."""
+
+    include_attachments: bool = False
+    internet_message_id: str | None = None
+
+
+class MoveQuery:
+    """Where a mail goes."""
+
+    folder_path: FolderPath
+
+
+class ReplyQuery:
+    """A reply of the first version, which has no body."""
+
+    comment: str
+    reply_all: bool = False
+
+
+class FlaggedMailQuery(MailFilter):
+    """The flagged mails a trigger fires for."""
+
+    folder_path: FolderPath = "Inbox"
+
+
+class NewMailQuery(FlaggedMailQuery):
+    """The new mails a trigger fires for; `simulate` in the header asks for a recent one instead."""
+
+    x_ms_operation_context: Annotated[
+        str | None, Schema(key="x-ms-operation-context", location="header", hidden=True)
+    ] = None
+
+
+class MentionQuery(MailFilter):
+    """The mentions a trigger fires for, in any folder unless one is named."""
+
+    folder_path: FolderPath | None = None
+    message_id_to_fire_on_first_trigger_run: Annotated[str | None, Schema(hidden=True)] = None

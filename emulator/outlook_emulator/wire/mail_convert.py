@@ -1,0 +1,264 @@
+"""Mail shapes made into domain values, and domain values made into mail shapes."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from outlook_emulator.clock import iso_seconds
+from outlook_emulator.enums import Importance
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.ids import IdKind, encode
+from outlook_emulator.mailbox import addresses
+from outlook_emulator.mailbox.mail.reading import AttachedFile, File, Letter
+from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
+from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.store.records import Owner
+from outlook_emulator.wire.mail import (
+    BatchResponse,
+    Binary,
+    ClientReceiveFileAttachment,
+    ClientReceiveMessage,
+    ClientReceiveMessageStringEnums,
+    ClientSendAttachment,
+    ClientSendHtmlMessage,
+    ClientSendMessage,
+    DirectForwardMessage,
+    ReplyHtmlMessage,
+    ReplyMessage,
+)
+
+_IMPORTANCE_NAMES = tuple(Importance.__members__)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_UNKNOWN_TYPE = "application/octet-stream"
+_BLANKS = re.compile(r"\s+")
+_LINE_ENDS = re.compile(r"[\r\n]+")
+# Not the machine's own tables: the same name must give the same type everywhere.
+_TYPES = mimetypes.MimeTypes(filenames=())
+_OPEN_XML = "application/vnd.openxmlformats-officedocument."
+_MORE_TYPES = {
+    ".docx": f"{_OPEN_XML}wordprocessingml.document",
+    ".xlsx": f"{_OPEN_XML}spreadsheetml.sheet",
+    ".pptx": f"{_OPEN_XML}presentationml.presentation",
+    ".msg": "application/vnd.ms-outlook",
+    ".eml": "message/rfc822",
+    ".ics": "text/calendar",
+    ".md": "text/markdown",
+    ".webp": "image/webp",
+}
+for _suffix, _type in _MORE_TYPES.items():
+    _TYPES.add_type(_type, _suffix)
+
+
+def draft_from_text(shape: ClientSendMessage) -> Mail:
+    """The mail a first-version send describes."""
+    return _draft(shape, None, shape.get("IsHtml", False))
+
+
+def draft_from_html(shape: ClientSendHtmlMessage) -> Mail:
+    """The mail a second-version send describes: always HTML, possibly in another's name."""
+    sender = _people("From", shape.get("From"))
+    if len(sender) > 1:
+        raise InvalidRequest("The property 'From' must be one mail address.")
+    return _draft(shape, sender[0] if sender else None, True)
+
+
+def answer_from_message(shape: ReplyMessage) -> Answer:
+    """The reply a second-version body describes: HTML unless it says otherwise (Learn page)."""
+    return _answer(shape, shape.get("IsHtml", True))
+
+
+def answer_from_html(shape: ReplyHtmlMessage) -> Answer:
+    """The reply a third-version body describes."""
+    return _answer(shape, True)
+
+
+def forwarded(shape: DirectForwardMessage) -> Mail:
+    """Whom a forward goes to, and the comment above it."""
+    return Mail(to=_people("ToRecipients", shape["ToRecipients"]), body=shape.get("Comment", ""))
+
+
+def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
+    """The mail from outside that an admin call describes in parts; it goes to the owner unless it says otherwise."""
+    sender = _people("from", shape.get("from"))
+    if len(sender) != 1:
+        raise InvalidRequest("The property 'from' must be one mail address.")
+    html = shape.get("html")
+    return Mail(
+        sender=sender[0],
+        to=_people("to", shape.get("to")) or (Address(owner.address, owner.display_name),),
+        cc=_people("cc", shape.get("cc")),
+        subject=_subject(shape.get("subject", "")),
+        body=shape.get("text", "") if html is None else html,
+        is_html=html is not None,
+        importance=Importance[shape["importance"]],
+        attachments=_attachments(shape.get("attachments", ())),
+    )
+
+
+def batch(letters: Sequence[Letter]) -> BatchResponse[ClientReceiveMessage]:
+    """Mails in the envelope of the second version."""
+    return {"value": [received(one) for one in letters]}
+
+
+def first_generation(letters: Sequence[Letter]) -> list[ClientReceiveMessageStringEnums]:
+    """Mails as the bare array of the first version."""
+    return [received_in_words(one) for one in letters]
+
+
+def received(letter: Letter) -> ClientReceiveMessage:
+    """A mail with its importance as a number; key order as recorded."""
+    one = letter.message
+    return {
+        "Id": encode(IdKind.MESSAGE, one.mailbox_id, one.id),
+        "DateTimeReceived": iso_seconds(one.received),
+        "HasAttachment": one.has_attachments == 1,
+        "InternetMessageId": one.message_id,
+        "Subject": one.subject,
+        "BodyPreview": one.preview,
+        "Importance": one.importance,
+        "ConversationId": encode(IdKind.CONVERSATION, one.mailbox_id, one.conversation_id),
+        "IsRead": one.is_read == 1,
+        "IsHtml": one.is_html == 1,
+        "Body": one.body,
+        "From": one.sender,
+        "To": one.recipients_to,
+        "Cc": one.recipients_cc,
+        "Bcc": one.recipients_bcc,
+        "ReplyTo": one.reply_to,
+        "Attachments": _files(letter),
+    }
+
+
+def received_in_words(letter: Letter) -> ClientReceiveMessageStringEnums:
+    """A mail with its importance as text; key order as recorded."""
+    one = letter.message
+    return {
+        "From": one.sender,
+        "To": one.recipients_to,
+        "Cc": one.recipients_cc,
+        "Bcc": one.recipients_bcc,
+        "ReplyTo": one.reply_to,
+        "Subject": one.subject,
+        "Body": one.body,
+        "Importance": _IMPORTANCE_NAMES[one.importance],
+        "BodyPreview": one.preview,
+        "HasAttachment": one.has_attachments == 1,
+        "Id": encode(IdKind.MESSAGE, one.mailbox_id, one.id),
+        "InternetMessageId": one.message_id,
+        "ConversationId": encode(IdKind.CONVERSATION, one.mailbox_id, one.conversation_id),
+        "DateTimeReceived": iso_seconds(one.received),
+        "IsRead": one.is_read == 1,
+        "Attachments": _files(letter),
+        "IsHtml": one.is_html == 1,
+    }
+
+
+def raw_bytes(file: File) -> Binary:
+    """An attachment as the body of an answer.
+
+    Microsoft's Python client decodes every answer as text before it hands out the bytes, and fails on those that are
+    no UTF-8. A charset that has all bytes keeps it going; the bytes stay what they are (inferred: the type that the
+    real connector declares was never recorded).
+    """
+    content_type = file.content_type if _MEDIA_TYPE.fullmatch(file.content_type) else _UNKNOWN_TYPE
+    if _is_utf8(file.content):
+        return Binary(file.content, content_type)
+    return Binary(file.content, f"{content_type}; charset=iso-8859-1")
+
+
+def _draft(shape: ClientSendMessage | ClientSendHtmlMessage, sender: Address | None, is_html: bool) -> Mail:
+    return Mail(
+        sender=sender,
+        to=_people("To", shape.get("To")),
+        cc=_people("Cc", shape.get("Cc")),
+        bcc=_people("Bcc", shape.get("Bcc")),
+        reply_to=_people("ReplyTo", shape.get("ReplyTo")),
+        subject=_subject(shape["Subject"]),
+        body=shape["Body"],
+        is_html=is_html,
+        importance=Importance[shape["Importance"]],
+        attachments=_attachments(shape.get("Attachments", ())),
+    )
+
+
+def _answer(shape: ReplyMessage | ReplyHtmlMessage, is_html: bool) -> Answer:
+    mail = Mail(
+        to=_people("To", shape.get("To")),
+        cc=_people("Cc", shape.get("Cc")),
+        bcc=_people("Bcc", shape.get("Bcc")),
+        subject=_subject(shape.get("Subject", "")),
+        body=shape.get("Body", ""),
+        is_html=is_html,
+        importance=Importance[shape["Importance"]] if "Importance" in shape else REPLY_IMPORTANCE,
+        attachments=_attachments(shape.get("Attachments", ())),
+    )
+    return Answer(mail, shape.get("ReplyAll", False))
+
+
+def _people(member: str, text: str | None) -> tuple[Address, ...]:
+    return addresses.parse(member, text) if text else ()
+
+
+def _subject(text: str) -> str:
+    # Public workflows send subjects that end in a line feed; a header has no place for one.
+    return _LINE_ENDS.sub(" ", text.rstrip("\r\n"))
+
+
+def _attachments(shapes: Iterable[ClientSendAttachment]) -> tuple[Attachment, ...]:
+    return tuple(_attachment(shape, f"Attachments[{index}]") for index, shape in enumerate(shapes))
+
+
+def _attachment(shape: ClientSendAttachment, where: str) -> Attachment:
+    name = _subject(shape["Name"]).strip()
+    if not name:
+        raise InvalidRequest(f"The property '{where}.Name' must not be empty.")
+    declared, text = _data_uri(shape["ContentBytes"])
+    if not _MEDIA_TYPE.fullmatch(declared):
+        declared = _TYPES.guess_type(name)[0] or _UNKNOWN_TYPE
+    return Attachment(name, _decoded(text, where), declared)
+
+
+def _data_uri(text: str) -> tuple[str, str]:
+    """The media type and the base64 of a data URI; no type where the text is base64 alone."""
+    head, comma, content = text.partition(",")
+    lowered = head.lower()
+    if comma and lowered.startswith("data:") and lowered.endswith(";base64"):
+        return head[len("data:") :].partition(";")[0].strip(), content
+    return "", text
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        return a2b_base64(_BLANKS.sub("", text).encode("ascii"), strict_mode=True)
+    except (Error, ValueError):
+        raise InvalidRequest(f"The property '{where}.ContentBytes' is no valid base64.") from None
+
+
+def _files(letter: Letter) -> list[ClientReceiveFileAttachment]:
+    return [_file(letter.message.mailbox_id, one) for one in letter.attachments]
+
+
+def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachment:
+    facts, content = attached
+    return {
+        "Id": encode(IdKind.ATTACHMENT, mailbox_id, facts.id),
+        "Name": facts.name,
+        "ContentBytes": None if content is None else b2a_base64(content, newline=False).decode("ascii"),
+        "ContentType": facts.content_type,
+        "Size": facts.size,
+        "IsInline": facts.is_inline == 1,
+        "LastModifiedDateTime": iso_seconds(facts.modified),
+        "ContentId": facts.cid,
+    }
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

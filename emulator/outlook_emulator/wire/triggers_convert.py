@@ -1,0 +1,41 @@
+"""What triggers found, made into the envelopes they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from outlook_emulator.enums import ActionType
+from outlook_emulator.mailbox.mail.reading import Letter
+from outlook_emulator.mailbox.triggers.event_triggers import Changed
+from outlook_emulator.store.records import Event
+from outlook_emulator.wire import calendar as shapes
+from outlook_emulator.wire.calendar_convert import backend, numbers, numbers_list
+from outlook_emulator.wire.mail import ClientReceiveMessage, TriggerBatchResponse
+from outlook_emulator.wire.mail_convert import received
+
+
+def mails(letters: Sequence[Letter]) -> TriggerBatchResponse[ClientReceiveMessage]:
+    """Mails a trigger fires for; their importance is a number in every version (recorded)."""
+    return {"value": [received(one) for one in letters]}
+
+
+def backend_events(events: Sequence[Event]) -> shapes.CalendarEventList:
+    """Events a first-version trigger fires for."""
+    return {"value": [backend(one) for one in events]}
+
+
+def events(found: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
+    """Events a second-version trigger fires for, enumerations as numbers (recorded)."""
+    return numbers_list(found)
+
+
+def changed(found: Sequence[Changed]) -> shapes.CalendarEventListWithActionType:
+    """Changed events, each with what happened to it."""
+    return cast(shapes.CalendarEventListWithActionType, {"value": [_changed(one) for one in found]})
+
+
+def _changed(one: Changed) -> dict[str, object]:
+    action = ActionType(one.action)
+    marks = {"ActionType": action.name, "IsAdded": action.name == "added", "IsUpdated": action.name == "updated"}
+    return {**marks, **numbers(one.event)}

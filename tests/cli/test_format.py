@@ -1,0 +1,50 @@
+"""Answers as text for people: tables, lists of facts, single cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outlook_emulator.cli import format as text
+
+
+def test_table() -> None:
+    """Columns are as wide as what they hold, headings included; nothing trails."""
+    rows = [{"a": "long one", "b": 1}, {"a": "x"}]
+    lines = list(text.table(rows, {"A": "a", "TWICE": lambda row: row.get("b", 0) * 2, "B": "b"}))
+
+    assert ["A         TWICE  B", "long one  2      1", "x         0      -"] == lines
+
+
+def test_facts() -> None:
+    """Names are aligned; without facts there is nothing."""
+    assert ["a   1", "bc  -"] == list(text.facts({"a": 1, "bc": None}))
+    assert [] == list(text.facts({}))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "-"),
+        ("", "-"),
+        ([], "-"),
+        (0, "0"),
+        (2.5, "2.5"),
+        (True, "yes"),
+        (False, "no"),
+        (["a", "b"], "a, b"),
+        ({"a": ["é"]}, '{"a": ["é"]}'),
+        ([{"a": 1}], '[{"a": 1}]'),
+        ("two\nlines\x1b[31m", "two lines [31m"),
+        ({"a": "\x1b"}, '{"a": "\\u001b"}'),
+    ],
+)
+def test_cell(value: Any, expected: str) -> None:
+    """A value is one line without anything that could steer a terminal."""
+    assert expected == text.cell(value)
+
+
+def test_count() -> None:
+    """One thing is not several."""
+    assert ["0 mails", "1 mail", "2 mails"] == [text.count(number, "mail") for number in range(3)]

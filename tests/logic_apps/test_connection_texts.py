@@ -1,0 +1,202 @@
+"""Files of Logic Apps projects in every layout: only what is meant is changed, and all of it comes back."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from itertools import count, cycle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outlook_emulator.logic_apps import connections, file_backup
+
+URL = "http://127.0.0.1:4365"
+NAMES = ("connections.json", "local.settings.json", "parameters.json")
+STRICT = ["", " ", "\n", "\n    ", "\r\n\t"]
+LENIENT = [*STRICT, "// it's {\n", '/* " */', "\t//\r\n"]
+
+
+class Hole(NamedTuple):
+    """A value that may become another."""
+
+    value: Any
+
+
+class Open(dict[str, Any]):
+    """An object that may get one more member."""
+
+
+class Layout(NamedTuple):
+    """How a text is written: what stands between its tokens, in turn, and how strings are."""
+
+    gaps: list[str]
+    ascii: bool
+    mark: bool
+    commas: bool
+
+    @property
+    def is_strict(self) -> bool:
+        return not self.mark and not self.commas and set(self.gaps) <= set(STRICT)
+
+
+class Written(NamedTuple):
+    """A text, and the pattern that it fits whatever becomes of its holes."""
+
+    text: str
+    pattern: str
+
+
+def written(value: Any, layout: Layout) -> Written:
+    pieces = [*_pieces(value, layout, cycle(layout.gaps)), (layout.gaps[0], False)]
+    mark = "\ufeff" if layout.mark else ""
+    text = mark + "".join(piece for piece, _ in pieces)
+    return Written(text, re.escape(mark) + "".join(".*?" if hole else re.escape(piece) for piece, hole in pieces))
+
+
+def _pieces(value: Any, layout: Layout, gaps: Iterator[str]) -> Iterator[tuple[str, bool]]:
+    """The pieces of a value's text, and whether each may become another."""
+    yield next(gaps), False
+    if isinstance(value, Hole):
+        yield "".join(piece for piece, _ in _pieces(value.value, layout, cycle([""]))), True
+    elif isinstance(value, dict):
+        yield "{", False
+        if isinstance(value, Open) and not value:
+            yield "", True
+        for number, (name, one) in enumerate(value.items()):
+            last = number == len(value) - 1
+            yield next(gaps), False
+            yield json.dumps(name, ensure_ascii=layout.ascii), False
+            yield f"{next(gaps)}:", False
+            yield from _pieces(one, layout, gaps)
+            if last and isinstance(value, Open):
+                yield "", True
+            yield next(gaps), False
+            yield "" if last and not layout.commas else ",", False
+        yield next(gaps), False
+        yield "}", False
+    elif isinstance(value, list):
+        yield "[", False
+        for number, one in enumerate(value):
+            yield "," if number else "", False
+            yield from _pieces(one, layout, gaps)
+            yield next(gaps), False
+        yield "]", False
+    else:
+        yield json.dumps(value, ensure_ascii=layout.ascii), False
+
+
+class Files(NamedTuple):
+    """A project: its three files with holes, and the layout of each."""
+
+    contents: tuple[Any, Any, Any]
+    layouts: tuple[Layout, Layout, Layout]
+
+
+def plain(value: Any) -> Any:
+    """A value without its marks."""
+    value = value.value if isinstance(value, Hole) else value
+    return {name: plain(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+_TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+_OTHER = st.recursive(
+    st.none() | st.booleans() | st.integers() | _TEXT, lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner)
+)
+_KNOWN = {"api", "connectionruntimeurl", "authentication", "managedapiconnections", "values", "isencrypted", "id"}
+_EXTRAS = st.dictionaries(_TEXT.filter(lambda name: name.casefold() not in _KNOWN), _OTHER, max_size=2)
+_PATHS = st.from_regex(r"\A(?:/[\w.~%@-]{0,6}){0,4}\Z")
+
+
+def layouts() -> st.SearchStrategy[Layout]:
+    gaps = st.lists(st.sampled_from(STRICT), min_size=1, max_size=5)
+    lenient = st.lists(st.sampled_from(LENIENT), min_size=1, max_size=5)
+    strict = st.builds(Layout, gaps, st.booleans(), st.just(False), st.just(False))
+    return strict | st.builds(Layout, lenient, st.booleans(), st.booleans(), st.booleans())
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> Files:
+    """A project with one connection of the connector, or several, whose values stand in all the places they may."""
+    values, parameters, entries = Open(), {}, {}
+    numbers = count()
+
+    def behind(value: Any, text_only: bool = True) -> Any:
+        """A value itself, or the name of an app setting or a parameter that holds it."""
+        kind = draw(st.sampled_from(["", "appsetting", "parameters"] if text_only else ["", "parameters"]))
+        name = f"n{next(numbers)}"
+        if kind == "appsetting":
+            values[name] = value
+        elif kind == "parameters":
+            parameters[name] = {"type": "x", "value": behind(value) if text_only and draw(st.booleans()) else value}
+        return draw(st.sampled_from([f"@{kind}('{name}')", f"@{{{kind}('{name}')}}"])) if kind else value
+
+    for name in draw(st.lists(_TEXT, min_size=1, max_size=3, unique_by=str.casefold)):
+        url = draw(st.sampled_from(["http", "https"])) + "://old.test:1" + draw(_PATHS)
+        key = draw(st.sampled_from(["", "key", "@appsetting('none')"]))
+        raw = Open(type="Raw", **({"parameter": Hole(key)} if draw(st.booleans()) else {}))
+        identity = Hole({"type": "ManagedServiceIdentity", **draw(_EXTRAS)})
+        authentication = draw(st.sampled_from([None, raw, identity, Hole("none"), {"type": "ActiveDirectoryOAuth"}]))
+        if isinstance(plain(authentication), dict):
+            authentication = behind(authentication, text_only=False)
+        entry = {"connectionRuntimeUrl": behind(Hole(url)), **draw(_EXTRAS)}
+        if authentication is not None:
+            entry["authentication"] = authentication
+        entries[name] = Open(api={"id": "/x/managedApis/outlook"}) | entry
+        entries[name] = Open(entries[name])
+    main = {**draw(_EXTRAS), "managedApiConnections": entries, **draw(_EXTRAS)}
+    app_settings = {"IsEncrypted": False, "Values": values}
+    return Files((main, app_settings, parameters), draw(st.tuples(layouts(), layouts(), layouts())))
+
+
+def meant(project: list[Any], value: Any) -> Any:
+    """What a value stands for, by an independent and simpler reading."""
+    found = re.fullmatch(r"@\{?(\w+)\('(.*?)'\)\}?", value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    held = project[1]["Values"][found[2]] if found[1] == "appsetting" else project[2][found[2]]["value"]
+    return meant(project, held)
+
+
+@settings(deadline=None)
+@given(projects())
+def test_there_and_back(files: Files) -> None:
+    """Only what is meant is another, it leads to the emulator, and every byte comes back."""
+    texts = [written(content, layout) for content, layout in zip(files.contents, files.layouts, strict=True)]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in NAMES]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_bytes(text.text.encode())
+        patch = connections.patch(paths[0], URL)
+        assert [one.text.encode() for one in texts] == [path.read_bytes() for path in paths]
+        file_backup.write(patch.writes)
+        patched = [path.read_bytes().decode() for path in paths]
+        again = connections.patch(paths[0], URL)
+        connections.restore(paths[0])
+        restored = [path.read_bytes() for path in paths]
+        left = {path.name for path in Path(folder).iterdir()}
+
+    fits = [re.fullmatch(one.pattern, text, re.DOTALL) for text, one in zip(patched, texts, strict=True)]
+    assert all(fits), patched
+    assert ([one.text.encode() for one in texts], set(NAMES)) == (restored, left)
+    assert ([], []) == (again.edits, again.writes)
+    if all(layout.is_strict for layout in files.layouts):
+        check([json.loads(text) for text in patched], plain(files.contents[0])["managedApiConnections"], files)
+
+
+def check(project: list[Any], before: Any, files: Files) -> None:
+    """Every connection leads to the emulator on the path it had, with a credential that runs locally."""
+    old = [plain(content) for content in files.contents]
+    for name, entry in project[0]["managedApiConnections"].items():
+        was = meant(old, before[name]["connectionRuntimeUrl"])
+        assert was.replace(re.match("https?://old.test:1", was)[0], URL) == meant(
+            project, entry["connectionRuntimeUrl"]
+        )
+        authentication = meant(project, entry["authentication"])
+        assert authentication["type"] in ("Raw", "ActiveDirectoryOAuth")
+        if authentication["type"] == "Raw":
+            assert meant(project, authentication["parameter"]) in ("key", "outlook-emulator")

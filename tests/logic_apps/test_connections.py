@@ -1,0 +1,495 @@
+"""A Logic Apps project pointed at an emulator and back: what is changed, what is refused, and what stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlook_emulator.logic_apps import connections, file_backup
+from outlook_emulator.logic_apps.file_backup import Refused
+
+EMULATOR = "http://127.0.0.1:4365"
+OLD = "https://x.01.common.logic-westus.azure-apihub.net"
+PATH = "/apim/outlook/0123456789abcdef"
+SETTING, PARAMETER = "@appsetting('outlook-runtimeUrl')", "@parameters('outlook-ConnectionRuntimeUrl')"
+KEYED = {"type": "Raw", "scheme": "Key", "parameter": "@appsetting('outlook-connectionKey')"}
+RAW = {"type": "Raw", "scheme": "Key", "parameter": "outlook-emulator"}
+
+
+def entry(url: Any = OLD + PATH, authentication: Any = KEYED, api: str = "outlook") -> dict[str, Any]:
+    id = f"/subscriptions/@{{appsetting('S')}}/providers/Microsoft.Web/locations/westus/managedApis/{api}"
+    made = {"api": {"id": id}, "connection": {"id": "x"}, "connectionRuntimeUrl": url, "authentication": authentication}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+class Project:
+    """A folder with the files of a project, written as Visual Studio Code does."""
+
+    def __init__(self, folder: Path, *, values: Any = None, parameters: Any = None, **entries: Any) -> None:
+        self.file = folder / "connections.json"
+        self.settings = folder / "local.settings.json"
+        self.parameters = folder / "parameters.json"
+        self._write(self.file, {"managedApiConnections": entries, "serviceProviderConnections": {}})
+        if values is not None:
+            self._write(self.settings, {"IsEncrypted": False, "Values": values})
+        if parameters is not None:
+            self._write(self.parameters, parameters)
+
+    def _write(self, path: Path, content: Any) -> None:
+        path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+    def patch(self, url: str = EMULATOR, **how: Any) -> list[tuple[str, str, str]]:
+        """Patch it; what was changed, in which file."""
+        patch = connections.patch(self.file, url, **how)
+        file_backup.write(patch.writes)
+        return [(Path(one.file).name, one.before, one.after) for one in patch.edits]
+
+    def refused(self, url: str = EMULATOR, **how: Any) -> str:
+        """Why it is not patched; its files stay as they were."""
+        before = self.everything()
+        with pytest.raises(Refused) as refused:
+            connections.patch(self.file, url, **how)
+        assert before == self.everything()
+        return str(refused.value).replace(f"{self.file.parent}/", "")
+
+    def everything(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.file.parent.iterdir() if path.is_file()}
+
+    def entry(self, name: str = "outlook") -> Any:
+        return json.loads(self.file.read_text(encoding="utf-8"))["managedApiConnections"][name]
+
+    def values(self) -> Any:
+        return json.loads(self.settings.read_text(encoding="utf-8"))["Values"]
+
+
+# the URL
+
+
+@pytest.mark.parametrize("path", ["", "/", PATH, PATH + "/", "/apim/outlook/@{appsetting('id')}?a=b#c", "/é/\ud83d"])
+@pytest.mark.parametrize("old", [OLD, "http://localhost:7071", "HTTPS://@{appsetting('host')}"])
+@pytest.mark.parametrize("url", [EMULATOR, "https://host.test/", "http://[::1]:80"])
+def test_literal_url(tmp_path: Path, path: str, old: str, url: str) -> None:
+    """Scheme, host and port are the emulator's, and the rest stays."""
+    project = Project(tmp_path, values={"outlook-connectionKey": "k"}, outlook=entry(old + path))
+
+    assert [("connections.json", old + path, url.rstrip("/") + path)] == project.patch(url)
+    assert entry(url.rstrip("/") + path) == project.entry()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        SETTING,
+        "@{appsetting('outlook-runtimeUrl')}",
+        "@AppSetting( 'outlook-runtimeUrl' )",
+        "@appsetting('OUTLOOK-runtimeurl')",
+    ],
+)
+def test_url_in_an_app_setting(tmp_path: Path, reference: str) -> None:
+    """The app setting is changed where it stands; the connection still names it."""
+    values = {"outlook-runtimeUrl": OLD + PATH, "outlook-connectionKey": "k", "other": "o"}
+    project = Project(tmp_path, values=values, outlook=entry(reference))
+
+    assert [("local.settings.json", OLD + PATH, EMULATOR + PATH)] == project.patch()
+    assert {**values, "outlook-runtimeUrl": EMULATOR + PATH} == project.values()
+    assert entry(reference) == project.entry()
+
+
+def test_url_in_a_parameter(tmp_path: Path) -> None:
+    """The parameter's value is changed where it stands."""
+    parameters = {"outlook-ConnectionRuntimeUrl": {"type": "String", "value": OLD + PATH}}
+    project = Project(tmp_path, parameters=parameters, outlook=entry(PARAMETER, RAW))
+
+    assert [("parameters.json", OLD + PATH, EMULATOR + PATH)] == project.patch()
+    parameters["outlook-ConnectionRuntimeUrl"]["value"] = EMULATOR + PATH
+    assert parameters == json.loads(project.parameters.read_text())
+
+
+def test_url_in_an_app_setting_behind_a_parameter(tmp_path: Path) -> None:
+    """A parameter may name an app setting; what is changed is where the URL stands at last."""
+    parameters = {"outlook-ConnectionRuntimeUrl": {"type": "String", "value": "@{appsetting('it''s')}"}}
+    project = Project(tmp_path, values={"it's": OLD}, parameters=parameters, outlook=entry(PARAMETER, RAW))
+
+    assert [("local.settings.json", OLD, EMULATOR)] == project.patch()
+
+
+def test_setting_that_two_connections_share(tmp_path: Path) -> None:
+    """What two connections name is changed once."""
+    values = {"outlook-runtimeUrl": OLD, "outlook-connectionKey": "k"}
+    project = Project(tmp_path, values=values, a=entry(SETTING), b=entry(SETTING))
+
+    assert [("local.settings.json", OLD, EMULATOR)] == project.patch()
+
+
+def test_settings_elsewhere(tmp_path: Path) -> None:
+    """Other settings than those beside the file can be meant, and come back with it."""
+    (tmp_path / "app").mkdir()
+    project = Project(tmp_path / "app", values={"outlook-runtimeUrl": OLD}, outlook=entry(SETTING, RAW))
+    elsewhere = tmp_path / "settings.json"
+    elsewhere.write_bytes(project.settings.read_bytes())
+    before = elsewhere.read_bytes()
+    project.patch(settings=elsewhere)
+
+    assert {"outlook-runtimeUrl": EMULATOR} == json.loads(elsewhere.read_text())["Values"]
+    assert {"outlook-runtimeUrl": OLD} == project.values()
+    assert [elsewhere] == connections.restore(project.file)
+    assert before == elsewhere.read_bytes()
+
+
+# which connections
+
+
+def test_only_outlook_is_meant(tmp_path: Path) -> None:
+    """Connections of other APIs stay as they are, whatever their names are."""
+    entries = {"outlook": entry(api="office365", authentication={"type": "x"}), "a": entry(OLD, RAW), "b": {}, "c": 1}
+    project = Project(tmp_path, **entries)
+
+    assert [("connections.json", OLD, EMULATOR)] == project.patch()
+    assert entries["outlook"] == project.entry("outlook")
+
+
+def test_one_by_name(tmp_path: Path) -> None:
+    """A connection can be named, and is then meant whatever its API is called."""
+    project = Project(tmp_path, a=entry(OLD, RAW), b=entry(OLD, RAW, api="@{appsetting('api')}"))
+
+    assert [("connections.json", OLD, EMULATOR)] == project.patch(connection="b")
+    assert (OLD, EMULATOR) == tuple(project.entry(name)["connectionRuntimeUrl"] for name in "ab")
+
+
+# the credential
+
+
+@pytest.mark.parametrize(
+    "authentication",
+    [
+        {"type": "ManagedServiceIdentity"},
+        {"type": "ManagedServiceIdentity", "identity": "/subscriptions/S/…"},
+        {"type": "Basic", "username": "u"},
+        {"scheme": "Key"},
+        {},
+        None,
+        "none",
+        7,
+        "@appsetting('authentication')",
+    ],
+)
+def test_authentication_that_does_not_run_locally(tmp_path: Path, authentication: Any) -> None:
+    """What the local runtime refuses becomes a key."""
+    values = {"authentication": '{"type": "Raw"}'}
+    project = Project(tmp_path, values=values, outlook=entry(EMULATOR, authentication))
+    ((file, _, after),) = project.patch()
+
+    assert ("connections.json", "Raw", RAW) == (file, after, project.entry()["authentication"])
+    assert values == project.values()
+
+
+@pytest.mark.parametrize(
+    "authentication",
+    [
+        KEYED,
+        {"type": "raw", "parameter": "k"},
+        {"type": "ActiveDirectoryOAuth", "tenant": "t"},
+        {"type": "@appsetting('kind')", "parameter": "@parameters('key')"},
+    ],
+)
+def test_authentication_that_runs_locally(tmp_path: Path, authentication: Any) -> None:
+    """What the local runtime takes stays as it is, wherever its parts stand."""
+    values = {"outlook-connectionKey": "k", "kind": "Raw"}
+    parameters = {"key": {"value": "@appsetting('outlook-connectionKey')"}}
+    project = Project(tmp_path, values=values, parameters=parameters, outlook=entry(EMULATOR, authentication))
+
+    assert [] == project.patch()
+    assert {"connections.json", "local.settings.json", "parameters.json"} == project.everything().keys()
+
+
+def test_authentication_in_a_parameter(tmp_path: Path) -> None:
+    """An authentication that is a parameter is changed in it."""
+    parameters = {"auth": {"type": "Object", "value": {"type": "ManagedServiceIdentity"}}}
+    project = Project(tmp_path, parameters=parameters, outlook=entry(EMULATOR, "@parameters('auth')"))
+
+    assert [("parameters.json", "ManagedServiceIdentity", "Raw")] == project.patch()
+    assert {"auth": {"type": "Object", "value": RAW}} == json.loads(project.parameters.read_text())
+
+
+@pytest.mark.parametrize("values", [{}, {"outlook-connectionKey": ""}, {"a": "b"}, {"outlook-connectionKey": None}])
+def test_key_that_is_missing_in_the_settings(tmp_path: Path, values: Any) -> None:
+    """An app setting for a key that is empty or missing gets something to stand there."""
+    project = Project(tmp_path, values=values, outlook=entry(EMULATOR))
+    ((file, before, after),) = project.patch()
+
+    assert ("local.settings.json", "a key", True) == (file, after, "missing" in before)
+    assert {**values, "outlook-connectionKey": "outlook-emulator"} == project.values()
+    assert entry(EMULATOR) == project.entry()
+
+
+@pytest.mark.parametrize(
+    "authentication",
+    [KEYED, {"type": "Raw", "scheme": "Key"}, {**RAW, "parameter": ""}, {**RAW, "parameter": "@parameters('k')"}],
+)
+def test_key_without_settings(tmp_path: Path, authentication: Any) -> None:
+    """Where there is no app setting to fill, the key stands in the connection itself."""
+    project = Project(tmp_path, outlook=entry(EMULATOR, authentication))
+
+    assert ["connections.json"] == [file for file, _, _ in project.patch()]
+    assert RAW == project.entry()["authentication"]
+
+
+def test_keys_are_not_told(tmp_path: Path) -> None:
+    """What is said of the change names no key."""
+    authentication = {"type": "ManagedServiceIdentity", "parameter": "very secret"}
+    project = Project(tmp_path, outlook=entry(OLD, authentication))
+
+    assert "secret" not in str(project.patch())
+
+
+# what stays
+
+MIXED = """\ufeff{\r
+\t// comments, a byte order mark and mixed ends of lines stay\r
+  "managedApiConnections" : { /* here, too */
+    "outlook": {
+        "api": {"id": "/x/managedApis/outlook"},\t
+        "connectionRuntimeUrl": "https:\\/\\/old.test\\/apim\\/outlook\\/1",
+        "authentication": {
+            "type": "ManagedServiceIdentity" // on Azure
+        },
+    },
+  },
+  "é": "\\u00e9", "number": 1.50e+1
+}
+ """
+PATCHED = """\ufeff{\r
+\t// comments, a byte order mark and mixed ends of lines stay\r
+  "managedApiConnections" : { /* here, too */
+    "outlook": {
+        "api": {"id": "/x/managedApis/outlook"},\t
+        "connectionRuntimeUrl": "http://127.0.0.1:4365/apim/outlook/1",
+        "authentication": {
+            "type": "Raw",
+            "scheme": "Key",
+            "parameter": "outlook-emulator"
+        },
+    },
+  },
+  "é": "\\u00e9", "number": 1.50e+1
+}
+ """
+
+
+def test_all_else_stays(tmp_path: Path) -> None:
+    """Outside of what is changed every byte stays, and the way back is exact."""
+    file = tmp_path / "connections.json"
+    file.write_bytes(MIXED.encode())
+    file_backup.write(connections.patch(file, EMULATOR).writes)
+    patched = file.read_bytes()
+    connections.restore(file)
+
+    assert (PATCHED.encode(), MIXED.encode()) == (patched, file.read_bytes())
+    assert [file] == list(tmp_path.iterdir())
+
+
+def test_patched_twice(tmp_path: Path) -> None:
+    """Patched again, for the same emulator or for another, the first originals are those that come back."""
+    project = Project(tmp_path, values={"outlook-runtimeUrl": OLD}, outlook=entry(SETTING))
+    before = project.everything()
+    first, same, other = project.patch(), project.patch(), project.patch("http://other.test")
+    connections.restore(project.file)
+
+    assert (2, [], [("local.settings.json", EMULATOR, "http://other.test")]) == (len(first), same, other)
+    assert before == project.everything()
+
+
+def test_changed_by_hand(tmp_path: Path) -> None:
+    """A file that was changed by hand since is neither patched again nor put back, unless it is forced."""
+    project = Project(tmp_path, outlook=entry(OLD, RAW))
+    before = project.everything()
+    project.patch()
+    project.file.write_text(project.file.read_text().replace("westus", "eastus"))
+
+    assert "connections.json was changed by hand since it was patched" in project.refused("http://other.test")
+    with pytest.raises(Refused, match=r"connections\.json was changed by hand since it was patched"):
+        connections.restore(project.file)
+    assert 1 == len(project.patch("http://other.test", force=True))
+    assert "eastus" in project.file.read_text()
+    assert [project.file] == connections.restore(project.file, force=True)
+    assert before == project.everything()
+
+
+def test_by_way_of_a_link(tmp_path: Path) -> None:
+    """A file that is a link stays one; what it leads to is changed."""
+    (tmp_path / "real").mkdir()
+    project = Project(tmp_path / "real", outlook=entry(OLD, RAW))
+    link = tmp_path / "connections.json"
+    link.symlink_to(project.file)
+    file_backup.write(connections.patch(link, EMULATOR).writes)
+
+    assert (True, EMULATOR) == (link.is_symlink(), project.entry()["connectionRuntimeUrl"])
+    assert [project.file] == connections.restore(link)
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "connections.json is no JSON: line 1, column 1 should have a value"),
+        (b'{"managedApiConnections": {', "connections.json is no JSON: line 1, column 28 should have a string"),
+        (b'{"a": "\xff"}', "connections.json is not written in UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "connections.json is not written in UTF-8"),
+        (b"[]", "connections.json is no connections.json: it has no managedApiConnections"),
+        (b'{"Values": {}}', "connections.json is no connections.json: it has no managedApiConnections"),
+        (b'{"managedApiConnections": 1}', "connections.json is no connections.json: it has no managedApiConnections"),
+        (b'{"managedApiConnections": {}}', "connections.json has no connection of the API outlook; it has: none"),
+        (
+            b'{"managedApiConnections": {"a": {"api": {"id": "/x/managedApis/office365"}}, "b": 3}}',
+            "connections.json has no connection of the API outlook; it has: a (office365), b (no API)",
+        ),
+    ],
+)
+def test_file_that_is_none(tmp_path: Path, content: bytes, expected: str) -> None:
+    """What is no connections.json, or has nothing of the connector, is refused with the reason."""
+    project = Project(tmp_path)
+    project.file.write_bytes(content)
+
+    assert expected == project.refused()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:1",
+        "ftp://h",
+        "http://",
+        "http://h:99999",
+        "http://h:x",
+        "http://h/x",
+        "http://h?a",
+        "http://u@h",
+        "http://a b",
+    ],
+)
+def test_url_that_is_none(tmp_path: Path, url: str) -> None:
+    """What is no http(s) URL of a host and a port is refused."""
+    project = Project(tmp_path, outlook=entry(OLD, RAW))
+
+    assert f"'{url}' is no http(s) URL of an emulator, such as http://127.0.0.1:4365" == project.refused(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (None, "missing"),
+        (7, "missing"),
+        ("", "''"),
+        ("/apim/outlook/x", "'/apim/outlook/x'"),
+        ("ftp://h/x", "'ftp://h/x'"),
+        ("@concat('https://h', '/x')", "'@concat('https://h', '/x')'"),
+        (SETTING, "''"),
+        (PARAMETER, "missing"),
+    ],
+)
+def test_runtime_url_that_is_none(tmp_path: Path, url: Any, shown: str) -> None:
+    """A connection without a URL that could be pointed elsewhere is refused, wherever that would stand."""
+    parameters = {"outlook-ConnectionRuntimeUrl": {"value": 3}}
+    project = Project(tmp_path, values={"outlook-runtimeUrl": ""}, parameters=parameters, outlook=entry(url, RAW))
+    wanted = "must be an http(s) URL, @appsetting('…') or @parameters('…')"
+
+    assert f"outlook: connectionRuntimeUrl {wanted}, but is {shown}" == project.refused()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, f"{SETTING}, but there is no local.settings.json"),
+        ({"values": {}}, f"{SETTING}, which local.settings.json does not have"),
+        ({"values": 3}, f"{SETTING}, which local.settings.json does not have"),
+    ],
+)
+def test_app_setting_that_is_nowhere(tmp_path: Path, given: Any, expected: str) -> None:
+    """An app setting that is not there is named, and the file that should have it."""
+    project = Project(tmp_path, outlook=entry(SETTING, RAW), **given)
+
+    assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, f"{PARAMETER}, but there is no parameters.json"),
+        ({"parameters": {}}, f"{PARAMETER}, which parameters.json does not have"),
+        (
+            {"parameters": {"outlook-ConnectionRuntimeUrl": {"type": "String"}}},
+            f"{PARAMETER}, which parameters.json does not have",
+        ),
+        (
+            {"parameters": {"outlook-ConnectionRuntimeUrl": {"value": SETTING}}},
+            f"{SETTING}, but there is no local.settings.json",
+        ),
+    ],
+)
+def test_parameter_that_is_nowhere(tmp_path: Path, given: Any, expected: str) -> None:
+    """So is a parameter, and an app setting that it names."""
+    project = Project(tmp_path, outlook=entry(PARAMETER, RAW), **given)
+
+    assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
+
+
+@pytest.mark.parametrize(
+    ("authentication", "expected"),
+    [
+        ("@parameters('auth')", "authentication is @parameters('auth'), but there is no parameters.json"),
+        (
+            {"type": "@appsetting('kind')"},
+            "authentication.type is @appsetting('kind'), but there is no local.settings.json",
+        ),
+    ],
+)
+def test_authentication_that_is_nowhere(tmp_path: Path, authentication: Any, expected: str) -> None:
+    """An authentication that cannot be found is not guessed at."""
+    project = Project(tmp_path, outlook=entry(OLD, authentication))
+
+    assert f"outlook: {expected}" == project.refused()
+
+
+def test_circle(tmp_path: Path) -> None:
+    """A parameter that leads to itself is refused."""
+    parameters = {"outlook-ConnectionRuntimeUrl": {"value": PARAMETER}}
+    project = Project(tmp_path, parameters=parameters, outlook=entry(PARAMETER, RAW))
+
+    assert f"parameters.json: {PARAMETER} leads back to itself" == project.refused()
+
+
+def test_other_refusals(tmp_path: Path) -> None:
+    """So are a name that no connection has, encrypted settings, and files that cannot be read."""
+    project = Project(tmp_path, values={}, a=entry(SETTING), b=entry(api="office365"))
+    known = "connections.json has no connection 'c'; it has: a, b"
+    assert known == project.refused(connection="c")
+    assert "none.json cannot be read: No such file or directory" == project.refused(settings=tmp_path / "none.json")
+    assert "connections.json is the connections.json itself" == project.refused(settings=project.file)
+    project.settings.write_text('{"IsEncrypted": true, "Values": {"outlook-runtimeUrl": "x"}}')
+    hint = "the values of local.settings.json are encrypted; `func settings decrypt` makes them plain"
+    assert hint == project.refused()
+    project.settings.write_text("{")
+    assert "local.settings.json is no JSON: line 1, column 2 should have a string" == project.refused()
+    project.file.unlink()
+    assert "connections.json cannot be read: No such file or directory" == project.refused()
+
+
+def test_all_or_none(tmp_path: Path) -> None:
+    """One connection that cannot be pointed elsewhere keeps all of them as they are."""
+    project = Project(tmp_path, a=entry(OLD, RAW), b=entry("nowhere", RAW))
+
+    assert project.refused().startswith("b: connectionRuntimeUrl must be")
+
+
+def test_restore_of_what_is_not_patched(tmp_path: Path) -> None:
+    """Without originals there is nothing to put back, and that is said."""
+    project = Project(tmp_path, outlook=entry())
+
+    with pytest.raises(Refused, match="is not patched, or its originals are gone"):
+        connections.restore(project.file)

@@ -1,0 +1,164 @@
+"""JSON texts whose values know where they stand: read with leniency, changed in one place only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlook_emulator.logic_apps import json_edit
+from outlook_emulator.logic_apps.json_edit import Value
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+def read(text: str, value: Value) -> Any:
+    """A value as Python reads it from where it stands."""
+    return json.loads(text[value.start : value.end])
+
+
+def members(value: Value) -> Iterator[tuple[str, Value]]:
+    """Every member of an object and of the objects in it."""
+    for one in value.members or ():
+        yield one.name, one.value
+        yield from members(one.value)
+
+
+@given(VALUES, st.sampled_from([None, 0, 2, "\t"]), st.booleans())
+def test_values_stand_where_they_say(value: Any, indent: Any, ascii: bool) -> None:
+    """Whatever Python writes is read, and each member's value is in its place."""
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii)
+    found = json_edit.parse(text)
+
+    assert (0, len(text)) == (found.start, found.end)
+    if isinstance(value, dict):
+        assert value == {one.name: read(text, one.value) for one in found.members or ()}
+    elif isinstance(value, str):
+        assert value == found.string
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """A text is JSON, or it is refused with the place where it is none; there is no other error."""
+    with suppress(ValueError):
+        assert json_edit.parse(text).end <= len(text)
+
+
+@given(st.dictionaries(st.text(), VALUES, min_size=1), st.sampled_from([None, 2]), st.data())
+def test_replaced(value: dict[str, Any], indent: Any, data: st.DataObject) -> None:
+    """One value is another, and all others are what they were."""
+    text = json.dumps(value, indent=indent)
+    name = data.draw(st.sampled_from(sorted(value)))
+    (old,) = [one.value for one in json_edit.parse(text).members or () if one.name == name]
+
+    assert {**value, name: [1]} == json.loads(json_edit.replaced(text, old, "[1]"))
+
+
+@given(st.dictionaries(st.text(), VALUES), st.sampled_from([None, 2]))
+def test_with_member(value: dict[str, Any], indent: Any) -> None:
+    """One more member comes last, and all others are what they were."""
+    text = json.dumps(value, indent=indent)
+    value.pop("new", None)
+    made = json_edit.with_member(text, json_edit.parse(text), "new", "[1]")
+
+    assert {**value, "new": [1]} == json.loads(made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '\ufeff{"a": {"b": 1}}',
+        ' { "a" : {"b": 1 , } , } \r\n',
+        '// one\n{/* two */"a"/**/:/***/{"b"://\n1}}// three',
+        '{"a": {"b": 1}} /* * / ** */',
+    ],
+)
+def test_leniency(text: str) -> None:
+    """A byte order mark, comments, and a comma at the end do no harm."""
+    found = dict(members(json_edit.parse(text)))
+
+    assert ["a", "b"] == list(found)
+    assert "1" == text[found["b"].start : found["b"].end]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "line 1, column 1 should have a value"),
+        ("{", "line 1, column 2 should have a string"),
+        ('{"a" 1}', "line 1, column 6 should have a colon"),
+        ('{"a": 1 "b": 2}', "line 1, column 9 should have a comma or }"),
+        ("[1 2]", "line 1, column 4 should have a comma or ]"),
+        ("[,]", "line 1, column 2 should have a value"),
+        ("{,}", "line 1, column 2 should have a string"),
+        ('{"a": 1,,}', "line 1, column 9 should have a string"),
+        ("{'a': 1}", "line 1, column 2 should have a string"),
+        ('"a\nb"', "line 1, column 1 should have a string"),
+        ('"\\x"', "line 1, column 1 should have a string without unknown escapes"),
+        ("[\n1,\n  nul]", "line 3, column 3 should have a value"),
+        ("NaN", "line 1, column 1 should have a value"),
+        ("01", "line 1, column 2 should have nothing more"),
+        ("1 2", "line 1, column 3 should have nothing more"),
+        ("/* 1", "line 1, column 1 should have a value"),
+        ("/ 1", "line 1, column 1 should have a value"),
+        ("[" * 2000 + "]" * 2000, "line 1, column 102 should have less than 100 values within each other"),
+    ],
+)
+def test_no_json(text: str, expected: str) -> None:
+    """What is no JSON is refused with the place, and with what should stand there."""
+    with pytest.raises(ValueError) as refused:
+        json_edit.parse(text)
+
+    assert expected == str(refused.value)
+
+
+def test_get() -> None:
+    """Of members that share a name the last counts, one of another case only where there is none of the same."""
+    text = '{"A": 1, "a": 2, "a": 3, "B": 4, "b": null}'
+    found = json_edit.parse(text)
+    values = {name: found.get(name) for name in ("a", "A", "B", "c")}
+
+    assert {"a": 3, "A": 1, "B": 4, "c": None} == {name: one and read(text, one) for name, one in values.items()}
+    last = json_edit.parse('{"X": 1, "x": 2}').get("x")
+    assert last is not None
+    assert json_edit.parse("[]").get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", '{"n": 0}'),
+        ("{ }", '{"n": 0 }'),
+        ("{ // none\n}", '{"n": 0 // none\n}'),
+        ('{"a":1}', '{"a":1, "n":0}'),
+        ('{"a": 1, }', '{"a": 1, "n": 0, }'),
+        ('{\r\n\t"a" : 1\r\n}', '{\r\n\t"a" : 1,\r\n\t"n" : 0\r\n}'),
+        ('{\n\n  "a": 1 // one\n}', '{\n\n  "a": 1,\n  "n": 0 // one\n}'),
+        ('{"a"/**/:1}', '{"a"/**/:1, "n": 0}'),
+    ],
+)
+def test_layout_of_one_more_member(text: str, expected: str) -> None:
+    """A member is added in the way of those that are there."""
+    assert expected == json_edit.with_member(text, json_edit.parse(text), "n", "0")
+
+
+@pytest.mark.parametrize(
+    ("old", "expected"),
+    [
+        ("{}", '{"x": "1", "y": "2"}'),
+        ('{"a":1}', '{"x":"1", "y":"2"}'),
+        ('{\r\n  "a": 1\r\n}', '{\r\n  "x": "1",\r\n  "y": "2"\r\n}'),
+        ('{\n  "a": 1}', '{\n  "x": "1",\n  "y": "2"}'),
+        ('{"a": 1\n}', '{"x": "1", "y": "2"}'),
+        ("[\n1]", '{"x": "1", "y": "2"}'),
+    ],
+)
+def test_layout_of_another_object(old: str, expected: str) -> None:
+    """An object that replaces another is laid out as that was."""
+    assert expected == json_edit.object_like(old, json_edit.parse(old), {"x": "1", "y": "2"})

@@ -1,0 +1,126 @@
+"""The mail that asks: its options, its HTML and its card, from what a caller wants to know."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import orjson
+import pytest
+
+from outlook_emulator.mailbox.approvals.approval_mail import Inquiry, card_of, compose, split_options
+from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.mailbox.text import plain_text
+
+LINKS = {"Approve": "http://x/RecordResponse?state=a&sig=b", "Reject": "http://x/RecordResponse?state=c&sig=d"}
+HOSTILE = "</script><script>alert('1')</script><!-- \"&amp;"
+
+
+class Parsed(HTMLParser):
+    """What a browser makes of a mail: the tags in order, each link's text, and the content of scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: dict[str, str] = {}
+        self.scripts: list[tuple[str | None, str]] = []
+        self._open: tuple[str, dict[str, str | None]] = ("", {})
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._open = (tag, dict(attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ("", {})
+
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self._open
+        if tag == "a":
+            self.links[data] = attributes["href"] or ""
+        if tag == "script":
+            self.scripts.append((attributes.get("type"), data))
+
+
+def inquiry(body: str = "", **given: Any) -> Inquiry:
+    return Inquiry(
+        **{"kind": "approval", "options": tuple(LINKS), "callback_url": "http://x/", **given}, mail=Mail(body=body)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("Approve, Reject", ("Approve", "Reject")),
+        ("  Yes ,No,  Maybe later  ", ("Yes", "No", "Maybe later")),
+        (",Yes,, ,No,", ("Yes", "No")),
+        ("Yes, No, Yes, yes", ("Yes", "No", "yes")),
+        ("Zurück, 是, \U0001f44d", ("Zurück", "是", "\U0001f44d")),
+        ("Yes; No", ("Yes; No",)),
+        ("", ()),
+        (" , ,", ()),
+    ],
+)
+def test_options(text: str, options: tuple[str, ...]) -> None:
+    """Options are split at commas; blanks around them, empty ones and repeated ones go."""
+    assert options == split_options(text)
+
+
+@pytest.mark.parametrize("confirms", [False, True])
+def test_links(confirms: bool) -> None:
+    """There is a link for each option, in order, which says whether a page is to ask first."""
+    links = Parsed(compose(inquiry(confirms=confirms), LINKS)).links
+
+    assert {option: f"{address}&showConfirm={confirms}" for option, address in LINKS.items()} == links
+    assert list(LINKS) == list(links)
+
+
+def test_texts_are_in_order() -> None:
+    """A reader sees header, body, the heading of the options and the options, line breaks kept."""
+    asked = inquiry("First line\r\nsecond line\nthird", header_text="Trip to Oslo", selection_text="Your choice")
+    lines = plain_text(compose(asked, LINKS)).split("\r\n")
+
+    expected = ["Trip to Oslo", "First line", "second line", "third", "Your choice", "Approve", "Reject"]
+    assert expected == [one for one in lines if one]
+
+
+def test_texts_that_are_not_given_leave_nothing() -> None:
+    """Without texts there are the links alone."""
+    assert ["p", "a", "p", "a"] == Parsed(compose(inquiry(links_only=True), LINKS)).tags[4:]
+
+
+def test_hostile_texts_stay_texts() -> None:
+    """No text of the caller becomes markup, whether it is read as HTML or as the script element that holds the card."""
+    asked = inquiry(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
+    parsed = Parsed(compose(asked, {HOSTILE: "http://x/?state=a&sig=b"}))
+    ((kind, script),) = parsed.scripts
+
+    assert ["html", "head", "meta", "script", "body", "h2", "p", "h3", "p", "a"] == parsed.tags
+    assert {HOSTILE: "http://x/?state=a&sig=b&showConfirm=False"} == parsed.links
+    assert "application/adaptivecard+json" == kind
+    assert [HOSTILE] * 3 == [one["text"] for one in orjson.loads(script)["body"]]
+    assert HOSTILE == orjson.loads(script)["actions"][0]["title"]
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_card(hides: bool) -> None:
+    """The card says the same as the HTML, its buttons post to the links, and it hides the HTML when told to."""
+    asked = inquiry("Details", header_text="Trip", selection_text="Choose", hides_html=hides)
+    ((_, script),) = Parsed(compose(asked, LINKS)).scripts
+    card = orjson.loads(script)
+
+    assert card == card_of(asked, LINKS)
+    assert ("AdaptiveCard", "1.0", hides) == (card["type"], card["version"], card["hideOriginalBody"])
+    assert ["Trip", "Details", "Choose"] == [one["text"] for one in card["body"]]
+    assert list(LINKS.items()) == [(one["title"], one["url"]) for one in card["actions"]]
+    assert {("Action.Http", "POST")} == {(one["type"], one["method"]) for one in card["actions"]}
+    assert [{"SelectedOption": one} for one in LINKS] == [orjson.loads(one["body"]) for one in card["actions"]]
+
+
+def test_links_only_means_no_card() -> None:
+    """A mail that shall be HTML only has no card, whatever else is asked of it."""
+    parsed = Parsed(compose(inquiry(links_only=True, hides_html=True), LINKS))
+
+    assert [] == parsed.scripts
+    assert list(LINKS) == list(parsed.links)

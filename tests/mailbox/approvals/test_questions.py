@@ -1,0 +1,669 @@
+"""Mails that wait for an answer, through HTTP: asked, found, clicked, answered once, withdrawn."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import httpx
+import pytest
+from azure.connectors.outlook import (
+    ApprovalEmailSubscription,
+    ApprovalMessage,
+    MessageWithOptions,
+    OptionsEmailSubscription,
+)
+from azure.connectors.sdk.exceptions import ConnectorException
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.settings import Settings
+from tests.conftest import START
+
+CALLBACK = "http://127.0.0.1:9/resume?sig=abc"
+APPROVAL, OPTIONS = "/approvalmail/$subscriptions", "/mailwithoptions/$subscriptions"
+BOTH = pytest.mark.parametrize("path", [APPROVAL, OPTIONS])
+HOSTILE = '<b onclick="x">Yes</b>&\''
+
+
+class Page(HTMLParser):
+    """The links, forms and visible words of a page or a mail, and the card in its head."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.links: dict[str, str] = {}
+        self.forms: list[dict[str, str | None]] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.card: Any = None
+        self._open: dict[str, dict[str, str | None]] = {}
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self._open[tag] = dict(attrs)
+        if tag == "form":
+            self.forms.append(dict(attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open.pop(tag, None)
+
+    def handle_data(self, data: str) -> None:
+        if "a" in self._open:
+            self.links[data] = self._open["a"]["href"] or ""
+        if "script" in self._open:
+            self.card = json.loads(data)
+        else:
+            self.text += data
+
+
+def ask(connection, path: str = APPROVAL, to: str = "bob@example.com", **message: Any) -> dict[str, Any]:
+    """Send a mail that asks; the answer's body."""
+    answer = connection.post(path, {"NotificationUrl": CALLBACK, "Message": {"To": to, **message}})
+    assert answer.status_code == 201
+    return answer.json()
+
+
+def opened(connection) -> Page:
+    """The only mail of somebody's Inbox."""
+    return Page(connection.mail()["Body"])
+
+
+def click(link: str, method: str = "GET") -> httpx.Response:
+    """Open a link as a browser does: nobody is signed in."""
+    return httpx.request(method, link)
+
+
+def questions(world) -> list[dict[str, Any]]:
+    return world.admin.get("/questions").json()["value"]
+
+
+def answer(world) -> str | None:
+    """The answer to the only question."""
+    (one,) = questions(world)
+    return one["answer"]
+
+
+def answer_as_admin(world, option: str) -> httpx.Response:
+    (one,) = questions(world)
+    return world.admin.post(f"/questions/{one['id']}/answer", json={"option": option})
+
+
+@pytest.fixture
+def engine() -> Iterator[tuple[str, Queue[tuple[str, str | None, bytes]]]]:
+    """A workflow engine that waits: its URL, and the path, content type and body of each call as it comes."""
+    calls: Queue[tuple[str, str | None, bytes]] = Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            calls.put((self.path, self.headers["Content-Type"], body))
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}", calls
+        running.shutdown()
+        thread.join()
+
+
+# --- The story, in one process to see what is called back ---
+
+
+class Office:
+    """A server in this process, where a clerk asks a boss; `anyone` calls without a credential."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.app = create_app(Settings(**settings), VirtualClock(START))
+
+    def call(self, method: str, url: str, **more: Any) -> httpx.Response:
+        headers = {"Authorization": "Bearer token"} | more.pop("headers", {})
+        return self.anyone(method, f"/apim/outlook{url}", headers=headers, **more)
+
+    def anyone(self, method: str, url: str, **more: Any) -> httpx.Response:
+        async def exchange() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://emulator", trust_env=False) as client:
+                return await client.request(method, url, **more)
+
+        return asyncio.run(exchange())
+
+    def ask(self, headers: dict[str, str] | None = None, **message: Any) -> httpx.Response:
+        body = {"NotificationUrl": CALLBACK, "Message": {"To": "boss@outlook.com", **message}}
+        return self.call("POST", f"/clerk{APPROVAL}", json=body, headers=headers or {})
+
+    def links(self) -> dict[str, str]:
+        """The links of the newest mail that the boss has."""
+        mails = self.call("GET", "/boss/v2/Mail", params={"fetchOnlyUnread": False}).json()["value"]
+        return Page(mails[0]["Body"]).links
+
+    def starts(self) -> set[str]:
+        """Where the links lead, without what they say."""
+        return {one.partition("?")[0] for one in self.links().values()}
+
+    def journal(self) -> list[tuple[str, str, str, bytes, str]]:
+        """What is to be called back, or was: kind, cause, URL, body and content type."""
+        found = callbacks.journal(self.app.state.sandboxes.default.db)
+        return [(one.kind, one.reference, one.url, one.body, json.loads(one.headers)["Content-Type"]) for one in found]
+
+    def close(self) -> None:
+        self.app.state.sandboxes.close()
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    made = Office()
+    yield made
+    made.close()
+
+
+def test_story(office: Office) -> None:
+    """A click calls back once with the option, and later clicks are told what was answered."""
+    asked = office.ask().json()
+    links = office.links()
+    assert office.journal() == []
+    clicks = [office.anyone("GET", links[one]) for one in ("Approve", "Approve", "Reject")]
+
+    assert [(200, "text/html; charset=utf-8")] * 3 == [(one.status_code, one.headers["content-type"]) for one in clicks]
+    first, again, other = (Page(one.text).text for one in clicks)
+    assert "Your answer was recorded: Approve." in first
+    assert "This was answered already: Approve." in again
+    assert "This was answered already: Approve." in other
+    body = b'{"SelectedOption":"Approve"}'
+    assert [("answer", asked["id"], CALLBACK, body, "application/json")] == office.journal()
+
+
+def test_two_runs_make_the_same_links() -> None:
+    """Ids, keys and with them links repeat from run to run."""
+    runs = []
+    for office in (Office(), Office()):
+        runs.append((office.ask().json()["id"], office.links()))
+        office.close()
+
+    assert runs[0] == runs[1]
+
+
+def test_links_survive_a_restart(tmp_path) -> None:
+    """A link that was sent before a restart is good after it, and a question answered before stays answered."""
+    office = Office(data=str(tmp_path))
+    office.ask()
+    link = office.links()["Reject"]
+    for expected in ("recorded: Reject", "answered already: Reject"):
+        office.close()
+        office = Office(data=str(tmp_path))
+        assert expected in Page(office.anyone("GET", link).text).text
+    office.close()
+
+
+@pytest.mark.parametrize("setting", ["https://mail.test", "https://mail.test/"])
+def test_public_url(setting: str) -> None:
+    """A setting says where links lead, whatever the caller's own address is."""
+    office = Office(public_url=setting)
+    office.ask()
+
+    assert office.starts() == {"https://mail.test/apim/outlook/RecordResponse"}
+    office.close()
+
+
+@pytest.mark.parametrize(
+    ("proto", "scheme"), [("https", "https"), ("HTTPS, http", "https"), ("http", "http"), ("x", "http")]
+)
+def test_links_behind_a_proxy(office: Office, proto: str, scheme: str) -> None:
+    """Links lead to the caller's own host, with the scheme that a proxy took the call by."""
+    office.ask({"Host": "mail.test:8443", "X-Forwarded-Proto": proto})
+
+    assert {f"{scheme}://mail.test:8443/apim/outlook/RecordResponse"} == office.starts()
+
+
+def test_option_limit_is_a_setting() -> None:
+    """A setting moves the limit."""
+    office = Office(max_options=1)
+
+    assert [201, 400] == [office.ask(Options=options).status_code for options in ("Yes", "Yes, No")]
+    office.close()
+
+
+# --- Asking ---
+
+
+@BOTH
+def test_asking_is_answered_as_a_subscription(alice, bob, path: str) -> None:
+    """The answer is 201, the stored subscription, and where it ends."""
+    answer = alice.http.post(path, json={"NotificationUrl": CALLBACK, "Message": {"To": bob.address}})
+    made = answer.json()
+
+    assert answer.status_code == 201
+    assert ["id", "resource", "notificationType", "notificationUrl"] == list(made)
+    assert ("webhook", CALLBACK) == (made["notificationType"], made["notificationUrl"])
+    assert alice.url + path == made["resource"]
+    assert f"{alice.url}{path}/{made['id']}" == answer.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("path", "subject", "options"),
+    [
+        (APPROVAL, "Approval Request", ["Approve", "Reject"]),
+        (OPTIONS, "Your input is required", ["Choice1", "Choice2", "Choice3"]),
+    ],
+)
+def test_defaults(alice, bob, path: str, subject: str, options: list[str]) -> None:
+    """Only the recipient has to be named: a mail of normal importance with the documented subject and options."""
+    ask(alice, path)
+    mail, page = bob.mail(), opened(bob)
+
+    assert (subject, 1, True, alice.address) == (mail["Subject"], mail["Importance"], mail["IsHtml"], mail["From"])
+    assert options == list(page.links) == [one["title"] for one in page.card["actions"]]
+    assert page.card["hideOriginalBody"] is False
+    assert {"False"} == {parse_qs(urlsplit(one).query)["showConfirm"][0] for one in page.links.values()}
+
+
+@BOTH
+def test_a_mail_like_any_other(world, alice, bob, path: str) -> None:
+    """Each recipient gets a copy, the sender keeps one, strangers are in the outbox, and the connector stamps it."""
+    carol = world.connect("carol")
+    attachment = {"Name": "plan.txt", "ContentBytes": base64.b64encode(b"plan").decode()}
+    more = {"Subject": "Trip\n", "Importance": "High", "Attachments": [attachment], "HeaderText": "Oslo"}
+    ask(alice, path, f"{bob.address}; {carol.address};zoe@example.org", **more)
+    copies = [bob.mail(), carol.mail(), alice.mail("Sent Items")]
+
+    for one in copies:
+        assert ("Trip", 2, True, "plan.txt") == (
+            one["Subject"],
+            one["Importance"],
+            one["HasAttachment"],
+            one["Attachments"][0]["Name"],
+        )
+    assert len({one["Body"] for one in copies}) == 1
+    assert copies[0]["BodyPreview"].startswith("Oslo\r\n")
+    assert [["zoe@example.org"]] == [one["recipients"] for one in world.outbox()]
+    assert b"x-ms-mail-operation-type: Send" in bob.mime(copies[0]["Id"])
+
+
+def test_texts(alice, bob) -> None:
+    """Header, body and the heading of the options are in the HTML and in the card."""
+    ask(alice, HeaderText="Trip to Oslo", Body="Three days", SelectionText="Your choice")
+    page = opened(bob)
+
+    assert page.text == "Trip to OsloThree daysYour choiceApproveReject"
+    assert ["Trip to Oslo", "Three days", "Your choice"] == [one["text"] for one in page.card["body"]]
+
+
+def test_sdk_approval(world, alice, bob) -> None:
+    """Microsoft's client sends snake_case names, words of capitals letter by letter; all of them are understood."""
+    message = ApprovalMessage(
+        to=bob.address,
+        subject="Trip",
+        options="Yes, No",
+        header_text="Oslo",
+        selection_text="Choose",
+        body="Details",
+        importance="Low",
+        use_only_h_t_m_l_message=True,
+        hide_h_t_m_l_message=True,
+        show_h_t_m_l_confirmation_dialog=True,
+    )
+    made = alice.sdk("send_approval_mail_async", ApprovalEmailSubscription(CALLBACK, message))
+    mail, page = bob.mail(), opened(bob)
+
+    assert (CALLBACK, "approval", made["id"]) == (
+        made["notificationUrl"],
+        questions(world)[0]["kind"],
+        questions(world)[0]["id"],
+    )
+    assert ("Trip", 0) == (mail["Subject"], mail["Importance"])
+    assert page.text == "OsloDetailsChooseYesNo"
+    assert page.card is None
+    assert all(one.endswith("&showConfirm=True") for one in page.links.values())
+
+
+def test_sdk_mail_with_options(world, alice, bob) -> None:
+    """The same for a mail with options, whose card may stand in for the HTML."""
+    message = MessageWithOptions(to=bob.address, options="Red,Green", hide_h_t_m_l_message=True)
+    alice.sdk("send_mail_with_options_async", OptionsEmailSubscription(CALLBACK, message))
+    page = opened(bob)
+
+    assert questions(world)[0]["kind"] == "options"
+    assert (["Red", "Green"], True) == (list(page.links), page.card["hideOriginalBody"])
+
+
+@BOTH
+def test_hundred_options(alice, bob, path: str) -> None:
+    """A hundred options are the most there may be (Learn page); one that is named twice counts once."""
+    names = [f"Option {number}" for number in range(100)]
+    ask(alice, path, Options=",".join([*names, "Option 0", "", " "]))
+
+    assert names == list(opened(bob).links)
+    assert len(set(opened(bob).links.values())) == 100
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"Options": ",".join(f"o{number}" for number in range(101))}, ["Options", "101", "100"]),
+        ({"Options": ""}, ["Options"]),
+        ({"Options": " , ,"}, ["Options"]),
+        ({"To": ""}, ["To"]),
+        ({"To": "nobody"}, ["To", "nobody"]),
+        ({"To": None}, ["Message.To"]),
+        ({"Importance": "Huge"}, ["Importance"]),
+        ({"Attachments": [{"Name": "a", "ContentBytes": "%"}]}, ["ContentBytes"]),
+        ({"UseOnlyHTMLMessage": "perhaps"}, ["UseOnlyHTMLMessage"]),
+    ],
+)
+def test_bad_message(world, alice, bob, path: str, message: dict[str, Any], words: list[str]) -> None:
+    """A message that cannot be sent is refused by the name of its member, and nothing happens."""
+    body = {"NotificationUrl": CALLBACK, "Message": {"To": bob.address, **message}}
+    answer = alice.http.post(path, json=body)
+
+    assert answer.status_code == 400
+    assert all(word in answer.text for word in words), answer.text
+    assert (bob.mails(), alice.mails("Sent Items"), questions(world)) == ([], [], [])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "url", ["", "resume", "ftp://127.0.0.1/", "http://example.org/resume", "http://u:p@127.0.0.1/"]
+)
+def test_bad_callback(world, alice, bob, path: str, url: str) -> None:
+    """A callback URL that is none, or leads where callbacks must not go, is refused before anything is sent."""
+    answer = alice.http.post(path, json={"NotificationUrl": url, "Message": {"To": bob.address}})
+
+    assert (answer.status_code, "NotificationUrl" in answer.text) == (400, True)
+    assert (bob.mails(), questions(world)) == ([], [])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("body", "word"), [({"NotificationUrl": CALLBACK}, "Message"), ({"Message": {"To": "a@b.c"}}, "NotificationUrl")]
+)
+def test_missing_member(alice, path: str, body: dict[str, Any], word: str) -> None:
+    """Callback and message are both required."""
+    answer = alice.http.post(path, json=body)
+
+    assert (answer.status_code, f"'{word}' is required" in answer.text) == (400, True)
+
+
+# --- Answering ---
+
+
+@pytest.mark.parametrize("confirm", [False, True])
+def test_link(world, alice, bob, confirm: bool) -> None:
+    """A link answers at once, or only leads to a page that asks; that page's form answers."""
+    ask(alice, ShowHTMLConfirmationDialog=confirm)
+    link = opened(bob).links["Reject"]
+    shown = click(link)
+    assert (answer(world) is None) == confirm
+    page = Page(shown.text)
+    assert len(page.forms) == confirm
+    for form in page.forms:
+        target = urljoin(link, form["action"])
+        assert (form["method"], parse_qs(urlsplit(target).query)["fromConfirm"]) == ("post", ["True"])
+        assert "Your answer was recorded: Reject." in Page(click(target, "POST").text).text
+
+    assert answer(world) == "Reject"
+    assert "answered already: Reject" in click(link).text
+    assert Page(click(link).text).forms == []
+
+
+def test_card(world, alice, bob) -> None:
+    """A button of the card posts, whatever its body; it is told in a header what came of it, in one line of ASCII."""
+    ask(alice, Options="Grün\nund gut, Rot")
+    first, second = opened(bob).card["actions"]
+    done = httpx.post(
+        first["url"], content=first["body"], headers={one["name"]: one["value"] for one in first["headers"]}
+    )
+    late = httpx.post(second["url"])
+
+    assert "Your answer was recorded: Gr?n und gut." == done.headers["card-action-status"]
+    assert "This was answered already: Gr?n und gut." == late.headers["card-action-status"]
+    assert answer(world) == "Grün\nund gut"
+
+
+def test_pages_are_safe(alice, bob) -> None:
+    """Pages show hostile options and subjects as they are, load nothing and do not pass on where they are."""
+    ask(alice, Options=HOSTILE, Subject=HOSTILE, ShowHTMLConfirmationDialog=True)
+    link = opened(bob).links[HOSTILE]
+    for shown in (click(link), click(link, "POST"), click(link)):
+        page = Page(shown.text)
+        assert page.tags <= {"html", "head", "meta", "title", "body", "h1", "p", "form", "button"}
+        assert page.text.count(HOSTILE) == 3
+        assert "default-src 'none'" in shown.headers["content-security-policy"]
+        assert (shown.headers["referrer-policy"], shown.headers["x-content-type-options"]) == ("no-referrer", "nosniff")
+        assert "no-store" in shown.headers["cache-control"]
+
+
+def test_looking_is_not_answering(world, alice, bob) -> None:
+    """Only GET and POST count, and a link scanner's HEAD is refused."""
+    ask(alice)
+    link = opened(bob).links["Approve"]
+
+    assert [405] * 3 == [click(link, method).status_code for method in ("HEAD", "PUT", "DELETE")]
+    assert answer(world) is None
+
+
+def changed(link: str, **query: str | None) -> str:
+    """A link with some of its query replaced or left out."""
+    found = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()} | query
+    return f"{link.partition('?')[0]}?{urlencode({name: value for name, value in found.items() if value is not None})}"
+
+
+def state(*parts: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("query", "status", "word"),
+    [
+        ({"sig": None}, 403, "sig"),
+        ({"sig": ""}, 403, "sig"),
+        ({"sig": "AAAA"}, 403, "sig"),
+        ({"sig": "ä"}, 403, "sig"),
+        ({"state": None}, 400, "state"),
+        ({"state": ""}, 400, "state"),
+        ({"state": "AAAA"}, 400, "state"),
+        ({"state": "ä"}, 400, "state"),
+        ({"state": "A"}, 400, "state"),
+        ({"state": state("default", 1, "x")}, 400, "state"),
+        ({"state": state("default", 1, "x", -1)}, 400, "state"),
+        ({"state": state("default", True, "x", 0)}, 400, "state"),
+        ({"state": state("default", 2**63, "x", 0)}, 400, "state"),
+        ({"state": state(1, 1, "x", 0)}, 400, "state"),
+        ({"state": state("default", 1, None, 0)}, 400, "state"),
+        ({"state": base64.urlsafe_b64encode(b"7").decode()}, 400, "state"),
+        ({"state": state("default", 1, "x", 0)}, 403, "state"),
+        ({"state": state("no such sandbox", 1, "x", 0)}, 403, "state"),
+        ({"state": "A" * 5000}, 400, "state"),
+    ],
+)
+def test_bad_link(world, alice, bob, method: str, query: dict[str, str | None], status: int, word: str) -> None:
+    """A link without, or with the wrong, signature is refused and answers nothing."""
+    ask(alice)
+    refused = click(changed(opened(bob).links["Approve"], **query), method)
+
+    assert (refused.status_code, f"'{word}'" in refused.json()["message"]) == (status, True), refused.text
+    assert answer(world) is None
+
+
+def test_a_signature_fits_its_own_state_alone(world, alice, bob) -> None:
+    """A signature is good for one option of one question: not for another option, another question, or shortened."""
+    ask(alice)
+    approve, reject = opened(bob).links.values()
+    signature = parse_qs(urlsplit(reject).query)["sig"][0]
+    whole = parse_qs(urlsplit(approve).query)
+    tries = [
+        changed(approve, sig=signature),
+        changed(approve, sig=whole["sig"][0][:-1]),
+        changed(approve, sig=whole["sig"][0] + "="),
+        changed(approve, state=whole["state"][0] + "=="),
+    ]
+
+    assert [403] * 4 == [click(one).status_code for one in tries]
+    assert answer(world) is None
+
+
+def test_another_sandbox_has_another_key(world, server, alice, bob) -> None:
+    """What one sandbox signed, another does not take, though ids may agree."""
+    ask(alice)
+    link = opened(bob).links["Approve"]
+    named = json.loads(base64.urlsafe_b64decode(parse_qs(urlsplit(link).query)["state"][0] + "=="))
+    other = f"{world.name}-other"
+    server.http.post("/_emulator/api/sandboxes", json={"name": other, "connections": [{"address": "a@example.com"}]})
+    refused = click(changed(link, state=state(other, *named[1:])))
+    server.http.delete(f"/_emulator/api/sandboxes/{other}")
+
+    assert (refused.status_code, answer(world)) == (403, None)
+
+
+def test_a_reset_forgets(world, alice, bob) -> None:
+    """After a reset no link leads anywhere, and nothing is asked."""
+    ask(alice)
+    link = opened(bob).links["Approve"]
+    world.admin.post("/reset")
+
+    assert click(link).status_code == 403
+    assert questions(world) == []
+
+
+def test_the_engine_is_called_back(alice, bob, engine) -> None:
+    """Whoever waits is told the option, with its callback URL as it was given, query and all; a second click is not."""
+    url, calls = engine
+    body = {"NotificationUrl": f"{url}/resume?sig=a%2Fb", "Message": {"To": bob.address, "Options": "Ja, Jäin"}}
+    alice.post(OPTIONS, body)
+    link = opened(bob).links["Jäin"]
+    click(link)
+    path, content_type, content = calls.get(timeout=10)
+    click(link)
+    alice.post(APPROVAL, body)
+    click(next(iter(Page(bob.mails()[0]["Body"]).links.values())))
+
+    assert ("/resume?sig=a%2Fb", "application/json") == (path, content_type)
+    assert json.loads(content) == {"SelectedOption": "Jäin"}
+    # Calls to one URL come in order, so what comes next shows that nothing came in between.
+    assert json.loads(calls.get(timeout=10)[2]) == {"SelectedOption": "Ja"}
+
+
+# --- Withdrawing ---
+
+
+@BOTH
+def test_withdraw(world, alice, bob, path: str) -> None:
+    """The address from `Location` withdraws a question; a click then says so, and calls nobody."""
+    made = ask(alice, path)
+    link = next(iter(opened(bob).links.values()))
+    gone = alice.http.delete(f"{path}/{made['id']}")
+    late = click(link)
+
+    assert (gone.status_code, gone.content) == (200, b"")
+    assert (late.status_code, "withdrawn" in Page(late.text).text) == (200, True)
+    assert [(None, True)] == [(one["answer"], one["withdrawn"]) for one in questions(world)]
+
+
+def test_withdraw_after_the_answer(world, alice, bob) -> None:
+    """An engine withdraws what was answered too; the answer stays."""
+    made = ask(alice)
+    link = opened(bob).links["Approve"]
+    click(link)
+
+    assert alice.http.delete(f"{APPROVAL}/{made['id']}").status_code == 200
+    assert "answered already: Approve" in click(link).text
+    assert answer(world) == "Approve"
+
+
+def test_withdraw_what_is_not_there(world, alice, bob) -> None:
+    """An id that is unknown, of the other kind, of another mailbox, or withdrawn before is not found."""
+    made = ask(alice)["id"]
+    asked = [
+        alice.http.delete(f"{APPROVAL}/nothing"),
+        alice.http.delete(f"{OPTIONS}/{made}"),
+        bob.http.delete(f"{APPROVAL}/{made}"),
+    ]
+    assert [404] * 3 == [one.status_code for one in asked]
+    assert questions(world)[0]["withdrawn"] is False
+
+    assert [200, 404] == [alice.http.delete(f"{APPROVAL}/{made}").status_code for _ in range(2)]
+
+
+# --- The admin API ---
+
+
+def test_questions(world, alice, bob) -> None:
+    """The admin API shows what is asked, of whom, and what came of it."""
+    made = ask(alice, OPTIONS, Subject="Lunch", Options="Soup, Salad")
+    expected = {
+        "id": made["id"],
+        "kind": "options",
+        "from": alice.address,
+        "to": [bob.address],
+        "subject": "Lunch",
+        "options": ["Soup", "Salad"],
+        "askedAt": "2026-03-02T09:00:00+00:00",
+        "answer": None,
+        "answeredAt": None,
+        "answeredBy": None,
+        "withdrawn": False,
+    }
+    (before,) = questions(world)
+    assert expected | {"askedAt": before["askedAt"]} == before
+    answered = answer_as_admin(world, "Salad")
+    (after,) = questions(world)
+
+    assert (200, after) == (answered.status_code, answered.json())
+    assert before | {"answer": "Salad", "answeredAt": before["askedAt"], "answeredBy": bob.address} == after
+
+
+def test_one_of_many_is_not_known(world, alice) -> None:
+    """All recipients have the same links, so nobody knows which of them clicked."""
+    ask(alice, to="a@example.org;b@example.org")
+    answer_as_admin(world, "Approve")
+
+    (one,) = questions(world)
+    assert ("Approve", None) == (one["answer"], one["answeredBy"])
+
+
+def test_admin_answers_as_a_click(world, alice, bob) -> None:
+    """An answer over the admin API is the first one, like a click."""
+    ask(alice)
+    link = opened(bob).links["Reject"]
+    answer_as_admin(world, "Approve")
+
+    assert "answered already: Approve" in click(link).text
+    assert (409, "Approve") == (answer_as_admin(world, "Reject").status_code, answer(world))
+
+
+def test_admin_refusals(world, alice, bob) -> None:
+    """An option the question does not have, a question that is not there, and one that was withdrawn are refused."""
+    made = ask(alice)
+    unknown = answer_as_admin(world, "approve")
+    missing = world.admin.post("/questions/nothing/answer", json={"option": "Approve"})
+    empty = world.admin.post(f"/questions/{made['id']}/answer", json={})
+    alice.http.delete(f"{APPROVAL}/{made['id']}")
+
+    assert [400, 404, 400] == [one.status_code for one in (unknown, missing, empty)]
+    assert "Approve, Reject" in unknown.text
+    assert (409, None) == (answer_as_admin(world, "Approve").status_code, answer(world))
+
+
+def test_sdk_sees_the_refusal(alice, bob) -> None:
+    """Microsoft's client raises on a refusal, with its text."""
+    message = ApprovalMessage(to=bob.address, options=" , ")
+
+    with pytest.raises(ConnectorException, match=r"Message\.Options"):
+        alice.sdk("send_approval_mail_async", ApprovalEmailSubscription(CALLBACK, message))

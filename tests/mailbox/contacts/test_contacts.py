@@ -1,0 +1,643 @@
+"""Contacts and their folders: the recorded shapes, what Outlook fills in, and what a list can be asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from azure.connectors.outlook import Contact, EmailAddress, PhysicalAddress
+from azure.connectors.sdk.exceptions import ConnectorException
+from starlette.applications import Starlette
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.ids import IdKind, encode
+from outlook_emulator.mailbox import item_folders
+from outlook_emulator.settings import Settings
+from outlook_emulator.store import sql
+from tests.conftest import START
+
+TABLES = "/datasets/contacts/tables"
+ITEMS = f"{TABLES}/Contacts/items"
+NOW = "2026-03-02T09:00:00+00:00"
+NOWHERE = {"Street": None, "City": None, "State": None, "CountryOrRegion": None, "PostalCode": None}
+UNSET = {
+    "CreatedDateTime": NOW,
+    "LastModifiedDateTime": NOW,
+    "Id": None,
+    "ParentFolderId": None,
+    "Birthday": None,
+    "FileAs": "Ann",
+    "DisplayName": "Ann",
+    "GivenName": "Ann",
+    "Initials": None,
+    "MiddleName": None,
+    "NickName": None,
+    "Surname": None,
+    "Title": None,
+    "Generation": None,
+    "EmailAddresses": [],
+    "ImAddresses": [],
+    "JobTitle": None,
+    "CompanyName": None,
+    "Department": None,
+    "OfficeLocation": None,
+    "Profession": None,
+    "BusinessHomePage": None,
+    "AssistantName": "",
+    "Manager": "",
+    "HomePhones": [],
+    "BusinessPhones": [],
+    "MobilePhone1": None,
+    "HomeAddress": NOWHERE,
+    "BusinessAddress": NOWHERE,
+    "OtherAddress": NOWHERE,
+    "YomiCompanyName": None,
+    "YomiGivenName": None,
+    "YomiSurname": None,
+    "Categories": [],
+    "ChangeKey": None,
+    "DateTimeCreated": NOW,
+    "DateTimeLastModified": NOW,
+}
+"""A contact with nothing but a given name, in recorded order; None also stands for what is made up."""
+MADE_UP = ("Id", "ParentFolderId", "ChangeKey")
+FULL = {
+    "Birthday": "1980-05-04T00:00:00+00:00",
+    "FileAs": "Filed",
+    "DisplayName": "Shown",
+    "GivenName": "Ann",
+    "Initials": "A.B.",
+    "MiddleName": "Bea",
+    "NickName": "Annie",
+    "Surname": "Archer",
+    "Title": "Dr.",
+    "Generation": "Jr.",
+    "EmailAddresses": [{"Name": "Work", "Address": "ann@example.org"}, {"Name": "", "Address": "a@example.net"}],
+    "ImAddresses": ["sip:ann@example.org"],
+    "JobTitle": "Engineer",
+    "CompanyName": "Contoso",
+    "Department": "Bridges",
+    "OfficeLocation": "12/34",
+    "Profession": "Builder",
+    "BusinessHomePage": "https://example.org/",
+    "AssistantName": "Bob",
+    "Manager": "Carol",
+    "HomePhones": ["+1 555 0100", "+1 555 0101"],
+    "BusinessPhones": ["+1 555 0102"],
+    "MobilePhone1": "+1 555 0103",
+    "HomeAddress": {place: f"home {place}" for place in NOWHERE},
+    "BusinessAddress": {place: f"business {place}" for place in NOWHERE},
+    "OtherAddress": {place: f"other {place}" for place in NOWHERE},
+    "YomiCompanyName": "コントソ",
+    "YomiGivenName": "アン",
+    "YomiSurname": "アーチャー",
+    "Categories": ["Red", "Friends"],
+}
+
+
+def create(connection: Any, given_name: str = "Ann", **more: Any) -> dict[str, Any]:
+    """A new contact in the default folder."""
+    body = {"GivenName": given_name, "HomePhones": [], **more}
+    return connection.post(ITEMS, body).json()
+
+
+def patch(connection: Any, contact: dict[str, Any], body: dict[str, Any]) -> httpx.Response:
+    return connection.http.patch(f"{ITEMS}/{contact['Id']}", json=body)
+
+
+def names(connection: Any, **query: Any) -> list[str]:
+    """The given names of the contacts a query finds, in the order they come."""
+    found = connection.get(ITEMS, **{f"${name}": value for name, value in query.items()})
+    return [one["GivenName"] for one in found["value"]]
+
+
+def refusal(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+@pytest.fixture
+def people(alice) -> Any:
+    """Alice with four contacts."""
+    create(alice, "Dora", Surname="Young", CompanyName="Contoso", Categories=["Red"])
+    create(alice, "Abel", Surname="Young", EmailAddresses=[{"Address": "abel@example.org", "Name": "Abel"}])
+    create(alice, "Cleo", Surname="Adams", CompanyName="Fabrikam", HomePhones=["555-1"], Birthday="1990-01-01")
+    create(alice, "bert", CompanyName="contoso")
+    return alice
+
+
+# --- Shapes ---
+
+
+def test_unset_members(alice) -> None:
+    """Every member is there, in recorded order; a few unset texts are empty and the others null (recorded)."""
+    made = create(alice)
+
+    assert list(made.items()) == list((UNSET | {name: made[name] for name in MADE_UP}).items())
+    assert all(isinstance(made[name], str) and made[name] for name in MADE_UP)
+
+
+def test_all_members_round_trip(alice) -> None:
+    """What was sent comes back, at once, alone and in the list."""
+    made = create(alice, **FULL)
+
+    assert {name: made[name] for name in FULL} == FULL
+    assert alice.get(f"{ITEMS}/{made['Id']}") == made
+    assert alice.get(ITEMS)["value"] == [made]
+
+
+def test_create_answers_created(alice) -> None:
+    """The status is 201, though 200 is declared (recorded)."""
+    assert alice.post(ITEMS, {"GivenName": "Ann", "HomePhones": []}).status_code == 201
+
+
+def test_list_envelope(alice) -> None:
+    """A list has two links, which are null (recorded)."""
+    assert alice.get(ITEMS) == {"value": [], "@odata.nextLink": None, "@odata.deltaLink": None}
+
+
+def test_tables(alice) -> None:
+    """A new mailbox has one contact folder, whose name is its id (recorded)."""
+    answer = alice.get(TABLES)
+
+    (table,) = answer["value"]
+    assert answer == {"value": [table], "@odata.nextLink": None, "@odata.deltaLink": None}
+    assert table == {"Name": table["Name"], "DisplayName": "Contacts", "items": []}
+    assert create(alice)["ParentFolderId"] == table["Name"]
+
+
+def test_table_metadata(alice) -> None:
+    """The metadata says what a contact is, asks for a given name only and leaves capabilities out (recorded)."""
+    (table,) = alice.get(TABLES)["value"]
+
+    found = alice.get("/$metadata.json/datasets/contacts/tables/Contacts")
+
+    assert found == alice.get(f"/$metadata.json/datasets/contacts/tables/{table['Name']}")
+    items = found["schema"]["items"]
+    properties = items["properties"]
+    assert list(found) == ["name", "title", "x-ms-permission", "schema"]
+    assert (found["name"], found["title"], found["x-ms-permission"]) == (table["Name"], "Contacts", "read-write")
+    assert (found["schema"]["type"], items["type"], items["required"]) == ("array", "object", ["GivenName"])
+    assert set(properties) == set(UNSET) - {"CreatedDateTime", "LastModifiedDateTime"}
+    assert properties["Id"] == {
+        "title": "Id",
+        "type": "string",
+        "x-ms-permission": "read-only",
+        "x-ms-keyOrder": 1,
+        "x-ms-keyType": "primary",
+        "x-ms-sort": "none",
+    }
+    assert properties["HomePhones"] == {"title": "Home phones", "type": "array", "items": {"type": "string"}}
+    assert properties["Birthday"] == {"title": "Birthday", "type": "string", "format": "date-time"}
+    assert properties["HomeAddress"]["properties"]["City"] == {"title": "City", "type": "string"}
+    assert set(properties["EmailAddresses"]["items"]["properties"]) == {"Name", "Address"}
+    assert {name for name, one in properties.items() if one.get("x-ms-permission") == "read-only"} == {
+        *MADE_UP,
+        "DateTimeCreated",
+        "DateTimeLastModified",
+    }
+    assert "$ref" not in json.dumps(found)
+
+
+# --- What is filled in ---
+
+
+@pytest.mark.parametrize(
+    ("given", "display_name", "file_as"),
+    [
+        ({"GivenName": "Ann"}, "Ann", "Ann"),
+        ({"GivenName": "Ann", "Surname": "Archer"}, "Ann Archer", "Archer, Ann"),
+        (
+            {"Title": "Dr.", "GivenName": "Ann", "MiddleName": "B.", "Surname": "Archer", "Generation": "Jr."},
+            "Ann B. Archer Jr.",
+            "Archer, Ann B.",
+        ),
+        ({"GivenName": " Ann ", "Surname": "  "}, "Ann", "Ann"),
+        ({"GivenName": "Ann", "DisplayName": "Shown"}, "Shown", "Shown"),
+        ({"GivenName": "Ann", "Surname": "Archer", "FileAs": "Filed"}, "Ann Archer", "Filed"),
+        ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
+    ],
+)
+def test_names_are_made_up(alice, given, display_name, file_as) -> None:
+    """Display name and file-as come from the parts of the name where they are not given."""
+    made = alice.post(ITEMS, given).json()
+
+    assert (made["DisplayName"], made["FileAs"]) == (display_name, file_as)
+
+
+@pytest.mark.parametrize(
+    ("left", "display_name"),
+    [
+        ({"Surname": "Archer"}, "Archer"),
+        ({"CompanyName": "Contoso", "EmailAddresses": [{"Address": "a@example.org"}]}, "Contoso"),
+        ({"EmailAddresses": [{"Address": "a@example.org", "Name": "Ann"}]}, "a@example.org"),
+        ({"NickName": "Annie"}, "Annie"),
+        ({"FileAs": "Filed"}, "Filed"),
+        ({"DisplayName": "Shown"}, "Shown"),
+    ],
+)
+def test_change_without_a_given_name(alice, left, display_name) -> None:
+    """A contact may lose its given name as long as something is left to call it by."""
+    changed = patch(alice, create(alice), left).json()
+
+    assert (changed["GivenName"], changed["DisplayName"]) == (None, display_name)
+
+
+@pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
+def test_change_to_nobody(alice, left) -> None:
+    """A contact that could not be called anything is refused, and stays as it was."""
+    made = create(alice)
+
+    answer = patch(alice, made, left)
+
+    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert "'GivenName'" in answer.json()["message"]
+    assert alice.get(ITEMS)["value"] == [made]
+
+
+# --- Changing and deleting ---
+
+
+def test_change_replaces(alice) -> None:
+    """What is not sent is cleared (recorded); the id stays."""
+    made = create(alice, **FULL)
+
+    changed = patch(alice, made, {"GivenName": "Ann"}).json()
+
+    kept = {name: made[name] for name in ("Id", "ParentFolderId", "CreatedDateTime", "DateTimeCreated")}
+    moved = {name: changed[name] for name in ("ChangeKey", "LastModifiedDateTime", "DateTimeLastModified")}
+    assert changed == UNSET | kept | moved
+    assert alice.get(f"{ITEMS}/{made['Id']}") == changed
+
+
+def test_every_change_shows(alice, server) -> None:
+    """Change key and time of change move with each change, even while the clock stands still."""
+    made = create(alice)
+
+    seen = [made, *(patch(alice, made, {"GivenName": "Ann"}).json() for _ in range(3))]
+
+    assert len({one["ChangeKey"] for one in seen}) == 4
+    assert [one["DateTimeLastModified"][19:26] for one in seen] == ["+00:00", ".000001", ".000002", ".000003"]
+    assert all(one["LastModifiedDateTime"] == one["DateTimeLastModified"] for one in seen)
+    assert {one["DateTimeCreated"] for one in seen} == {NOW}
+    server.clock.advance(timedelta(minutes=1))
+    assert patch(alice, made, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
+
+
+def test_members_only_the_connector_sets(alice) -> None:
+    """Ids and times in a body are passed over, as a client may send a whole contact back."""
+    made = create(alice, **FULL)
+
+    changed = patch(alice, made, {**made, "Id": "x", "ParentFolderId": "y", "DateTimeCreated": "z", "Surname": "New"})
+
+    assert changed.json()["Surname"] == "New"
+    assert {name: changed.json()[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")} == {
+        name: made[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")
+    }
+
+
+def test_delete(alice) -> None:
+    """A deleted contact is gone, and deleting it again fails."""
+    gone, kept = create(alice, "Ann"), create(alice, "Bert")
+
+    answer = alice.http.delete(f"{ITEMS}/{gone['Id']}")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert alice.get(ITEMS)["value"] == [kept]
+    for method in ("GET", "DELETE"):
+        assert refusal(alice.http.request(method, f"{ITEMS}/{gone['Id']}")) == (404, "ErrorItemNotFound")
+    assert refusal(patch(alice, gone, {"GivenName": "Ann"})) == (404, "ErrorItemNotFound")
+
+
+def test_empty_entries_are_dropped(alice) -> None:
+    """Lines that were left empty in a designer become nothing."""
+    made = create(
+        alice, HomePhones=["", "555-1"], Categories=[" "], EmailAddresses=[{"Name": ""}, {"Address": "a@example.org"}]
+    )
+
+    assert (made["HomePhones"], made["Categories"]) == (["555-1"], [])
+    assert made["EmailAddresses"] == [{"Name": "", "Address": "a@example.org"}]
+
+
+def test_long_texts(alice) -> None:
+    """Texts are not cut."""
+    long = "ä" * 65_536
+
+    made = create(alice, Profession=long, HomePhones=[long])
+
+    assert (made["Profession"], made["HomePhones"]) == (long, [long])
+
+
+@pytest.mark.parametrize(
+    ("birthday", "shown"),
+    [
+        ("1980-05-04", "1980-05-04T00:00:00+00:00"),
+        ("1980-05-04T00:00:00Z", "1980-05-04T00:00:00+00:00"),
+        ("1980-05-04T00:00:00.0000000Z", "1980-05-04T00:00:00+00:00"),
+        ("1880-05-04T02:00:00+02:00", "1880-05-04T00:00:00+00:00"),
+        ("0001-01-01T00:00:00", "0001-01-01T00:00:00+00:00"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_birthday(alice, birthday, shown) -> None:
+    """A date with or without a time, in UTC unless it says otherwise."""
+    assert create(alice, Birthday=birthday)["Birthday"] == shown
+
+
+# --- Lists ---
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"orderby": "GivenName"}, ["Abel", "bert", "Cleo", "Dora"]),
+        ({"orderby": "GivenName desc"}, ["Dora", "Cleo", "bert", "Abel"]),
+        ({"orderby": "Surname,GivenName desc"}, ["bert", "Cleo", "Dora", "Abel"]),
+        ({"orderby": "GivenName", "top": 2}, ["Abel", "bert"]),
+        ({"orderby": "GivenName", "top": 2, "skip": 3}, ["Dora"]),
+        ({"orderby": "GivenName", "skip": 4}, []),
+        ({"filter": "Surname eq 'Young'", "orderby": "GivenName"}, ["Abel", "Dora"]),
+        ({"filter": "surname eq 'young'", "orderby": "givenName"}, ["Abel", "Dora"]),
+        ({"filter": "CompanyName eq 'Contoso' and Surname eq 'Young'"}, ["Dora"]),
+        ({"filter": "startswith(DisplayName, 'Cl')"}, ["Cleo"]),
+        ({"filter": "EmailAddresses/any(a: a/Address eq 'ABEL@example.org')"}, ["Abel"]),
+        ({"filter": "Categories/any(c: c eq 'Red')"}, ["Dora"]),
+        ({"filter": "HomePhones/any(p: p eq '555-1')"}, ["Cleo"]),
+        ({"filter": "Birthday eq null", "orderby": "GivenName"}, ["Abel", "bert", "Dora"]),
+    ],
+)
+def test_list_query(people, query, expected) -> None:
+    """What OData asks for, in any case."""
+    assert names(people, **query) == expected
+
+
+def test_list_without_top(alice) -> None:
+    """All contacts come at once (recorded)."""
+    for number in range(30):
+        create(alice, f"Ann {number:02}")
+
+    assert sorted(names(alice)) == [f"Ann {number:02}" for number in range(30)]
+
+
+def test_list_by_id(people) -> None:
+    """A filter may name ids; one that means nothing here finds nothing."""
+    (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
+
+    assert names(people, filter=f"Id eq '{abel['Id']}'") == ["Abel"]
+    assert names(people, filter="Id eq 'nothing'") == []
+
+
+def test_list_follows_changes(people) -> None:
+    """Entries of a list are found as they are now, not as they were."""
+    (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
+    by_address = "EmailAddresses/any(a: a/Address eq '{}')"
+
+    patch(people, abel, {"GivenName": "Abel", "EmailAddresses": [{"Address": "new@example.org"}]})
+
+    assert names(people, filter=by_address.format("abel@example.org")) == []
+    assert names(people, filter=by_address.format("new@example.org")) == ["Abel"]
+    people.http.delete(f"{ITEMS}/{abel['Id']}")
+    assert names(people, filter=by_address.format("new@example.org")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({"$filter": "GivenName eq"}, "$filter"),
+        ({"$filter": "Nothing eq 'a'"}, "Nothing"),
+        ({"$orderby": "Nothing"}, "Nothing"),
+        ({"$orderby": "EmailAddresses"}, "EmailAddresses"),
+        ({"$top": "-1"}, "$top"),
+        ({"$skip": "-1"}, "$skip"),
+        ({"$top": "many"}, "$top"),
+    ],
+)
+def test_bad_query(alice, query, named) -> None:
+    """A query that cannot be read is refused, and the answer names the place."""
+    answer = alice.http.get(ITEMS, params=query)
+
+    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert named in answer.json()["message"]
+
+
+# --- Finding folders and contacts ---
+
+
+@pytest.mark.parametrize("table", ["Contacts", "contacts", "CONTACTS", "%20Contacts", "%43ontacts"])
+def test_folder_by_name(alice, table) -> None:
+    """The word for the default folder works in any case (recorded as written)."""
+    create(alice)
+
+    assert len(alice.get(f"{TABLES}/{table}/items")["value"]) == 1
+
+
+def test_ids_in_every_encoding(alice) -> None:
+    """Ids work as they are, encoded once, and encoded twice as the metadata of the path asks for."""
+    made = create(alice)
+    table, id = made["ParentFolderId"], made["Id"]
+
+    for encoded in (str, quote, lambda text: quote(quote(text))):
+        assert alice.get(f"{TABLES}/{encoded(table)}/items/{encoded(id)}") == made
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_unknown_folder(alice, method) -> None:
+    """A folder that is not there is said to be missing."""
+    answer = alice.http.request(method, f"{TABLES}/Friends/items", json={"GivenName": "Ann"})
+
+    assert refusal(answer) == (404, "ErrorFolderNotFound")
+    assert refusal(alice.http.get("/$metadata.json/datasets/contacts/tables/Friends")) == (404, "ErrorFolderNotFound")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_contact_of_someone_else(alice, bob, method) -> None:
+    """Another mailbox's folders and contacts are not found."""
+    theirs = create(bob)
+
+    for path in (f"{ITEMS}/{theirs['Id']}", f"{TABLES}/{theirs['ParentFolderId']}/items/{theirs['Id']}"):
+        answer = alice.http.request(method, path, json={"GivenName": "Ann"})
+        assert answer.status_code == 404
+    assert bob.get(ITEMS)["value"] == [theirs]
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_malformed_id(alice, method) -> None:
+    """An id that nobody gave out is malformed, that of something else is not found."""
+    made = create(alice)
+    body = {"GivenName": "Ann"}
+
+    malformed = alice.http.request(method, f"{ITEMS}/nonsense", json=body)
+    cut = alice.http.request(method, f"{TABLES}/{made['ParentFolderId'][:-2]}=/items/{made['Id']}", json=body)
+    folder = alice.http.request(method, f"{ITEMS}/{made['ParentFolderId']}", json=body)
+
+    assert refusal(malformed) == refusal(cut) == (400, "ErrorInvalidIdMalformed")
+    assert refusal(folder) == (404, "ErrorItemNotFound")
+
+
+# --- Bad bodies ---
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, "'GivenName'"),
+        ({"GivenName": None}, "'GivenName'"),
+        ({"GivenName": ""}, "'GivenName'"),
+        ({"GivenName": "  "}, "'GivenName'"),
+        ({"GivenName": 7}, "'GivenName'"),
+        ({"GivenName": "Ann", "HomePhones": "555"}, "'HomePhones'"),
+        ({"GivenName": "Ann", "HomePhones": [7]}, "'HomePhones[0]'"),
+        ({"GivenName": "Ann", "EmailAddresses": ["a@example.org"]}, "EmailAddresses[0]"),
+        (
+            {"GivenName": "Ann", "EmailAddresses": [{"Address": "a@example.org"}, {"Address": "ann"}]},
+            "'EmailAddresses[1].Address'",
+        ),
+        ({"GivenName": "Ann", "EmailAddresses": [{"Address": "@"}]}, "'EmailAddresses[0].Address'"),
+        ({"GivenName": "Ann", "EmailAddresses": [{"Name": "Ann"}]}, "'EmailAddresses[0].Address'"),
+        ({"GivenName": "Ann", "Birthday": "4 May"}, "'Birthday'"),
+        ({"GivenName": "Ann", "Birthday": "0001-01-01T00:00:00+02:00"}, "'Birthday'"),
+        ({"GivenName": "Ann", "Birthday": "9999-12-31T23:00:00-02:00"}, "'Birthday'"),
+        ({"GivenName": "Ann", "HomeAddress": "here"}, "'HomeAddress'"),
+        ({"GivenName": "Ann\0"}, "'GivenName'"),
+        ({"GivenName": "Ann", "Categories": ["Red", "\0"]}, "'Categories[1]'"),
+        ({"GivenName": "Ann", "OtherAddress": {"City": "\0"}}, "'OtherAddress.City'"),
+        (
+            {"GivenName": "Ann", "EmailAddresses": [{"Address": "a@example.org", "Name": "\0"}]},
+            "EmailAddresses[0].Name",
+        ),
+        ([], "request body"),
+    ],
+)
+def test_bad_body(alice, body, named) -> None:
+    """A contact that cannot be is refused before anything is made, and the answer names the member."""
+    answer = alice.http.post(ITEMS, json=body)
+
+    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert named in answer.json()["message"]
+    assert alice.get(ITEMS)["value"] == []
+
+
+def test_home_phones_may_be_left_out(alice) -> None:
+    """They are declared as required, and treated as an empty list all the same."""
+    for phones in ({}, {"HomePhones": None}):
+        assert alice.post(ITEMS, {"GivenName": "Ann", **phones}).json()["HomePhones"] == []
+
+
+# --- Microsoft's own client ---
+
+
+def test_sdk(alice) -> None:
+    """Every contact method of the published client, with names in its own spelling."""
+    card = Contact(
+        given_name="Ann",
+        surname="Archer",
+        home_phones=["+1 555 0100"],
+        mobile_phone1="+1 555 0103",
+        business_home_page="https://example.org/",
+        im_addresses=["sip:ann@example.org"],
+        email_addresses=[EmailAddress(name="Work", address="ann@example.org")],
+        home_address=PhysicalAddress(city="Oslo", country_or_region="Norway"),
+    )
+    (table,) = alice.sdk("contact_get_tables_async")["value"]
+
+    made = alice.sdk("contact_post_item_async", card, table["Name"])
+
+    assert made["EmailAddresses"] == [{"Name": "Work", "Address": "ann@example.org"}]
+    assert made["HomeAddress"] == {**NOWHERE, "City": "Oslo", "CountryOrRegion": "Norway"}
+    assert made["ImAddresses"] == ["sip:ann@example.org"]
+    assert (made["HomePhones"], made["MobilePhone1"]) == (["+1 555 0100"], "+1 555 0103")
+    assert (made["BusinessHomePage"], made["FileAs"]) == ("https://example.org/", "Archer, Ann")
+    assert alice.sdk("contact_get_item_async", "Contacts", made["Id"]) == made
+    listed = alice.sdk("contact_get_items_async", "Contacts", filter="GivenName eq 'Ann'", orderby="Surname", top=5)
+    assert listed["value"] == [made]
+    changed = alice.sdk("contact_patch_item_async", Contact(given_name="Bea"), "Contacts", made["Id"])
+    assert (changed["DisplayName"], changed["EmailAddresses"]) == ("Bea", [])
+    assert alice.sdk("contact_delete_item_async", "Contacts", made["Id"]) is None
+    with pytest.raises(ConnectorException, match="ErrorItemNotFound"):
+        alice.sdk("contact_get_item_async", "Contacts", made["Id"])
+
+
+# --- Below the wire ---
+
+
+@pytest.fixture
+def app() -> Starlette:
+    """An app without a server, so that a test can look into its sandbox."""
+    return create_app(Settings(), VirtualClock(START))
+
+
+def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
+    """One call by the owner `ann`."""
+
+    async def call() -> httpx.Response:
+        headers = {"Authorization": "Bearer token"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers) as client:
+            return await client.request(method, f"http://test/apim/outlook/ann{path}", **more)
+
+    return asyncio.run(call())
+
+
+def test_second_folder(app) -> None:
+    """A folder holds its own contacts only, goes by id or name, and a contact is not found through another one."""
+    ask(app, "GET", TABLES)
+    sandbox, owner = app.state.sandboxes.find("ann")
+    key = item_folders.ensure(sandbox.mailbox(owner), item_folders.CONTACT_FOLDERS, "Friends").id
+    folder_id = encode(IdKind.CONTACT_FOLDER, owner.id, key)
+
+    made = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
+
+    assert [one["DisplayName"] for one in ask(app, "GET", TABLES).json()["value"]] == ["Contacts", "Friends"]
+    assert made["ParentFolderId"] == folder_id
+    assert ask(app, "GET", f"{TABLES}/{folder_id}/items").json()["value"] == [made]
+    assert ask(app, "GET", ITEMS).json()["value"] == []
+    assert ask(app, "GET", f"{TABLES}/Friends/items/{made['Id']}").json() == made
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = ask(app, method, f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann"})
+        assert refusal(answer) == (404, "ErrorItemNotFound")
+    assert ask(app, "GET", "/$metadata.json/datasets/contacts/tables/friends").json()["title"] == "Friends"
+
+
+def test_change_feed(app) -> None:
+    """Each mutation is one entry of the feed; a refused one is none."""
+    made = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
+    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Bea"})
+    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={})
+    ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
+    sandbox, owner = app.state.sandboxes.find("ann")
+
+    rows = sandbox.db.all(sql.CHANGES, {"seq": 0, "top": 10})
+
+    assert [row[2:4] for row in rows] == [("contact", "created"), ("contact", "updated"), ("contact", "deleted")]
+    assert len({row[4:6] for row in rows}) == 1
+    assert {row[1] for row in rows} == {owner.id}
+
+
+def test_entries_of_lists(app) -> None:
+    """The rows a filter looks lists up in are those of the contact as it is."""
+    sandbox, _ = app.state.sandboxes.find("ann")
+    elements = "SELECT kind, member, value, name FROM element ORDER BY id"
+
+    made = ask(app, "POST", ITEMS, json=FULL).json()
+    first = sandbox.db.all(elements, {})
+    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann", "Categories": ["Blue"]})
+    second = sandbox.db.all(elements, {})
+    ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
+
+    assert first == [
+        ("contact", "email_addresses", "ann@example.org", "Work"),
+        ("contact", "email_addresses", "a@example.net", ""),
+        ("contact", "im_addresses", "sip:ann@example.org", None),
+        ("contact", "home_phones", "+1 555 0100", None),
+        ("contact", "home_phones", "+1 555 0101", None),
+        ("contact", "business_phones", "+1 555 0102", None),
+        ("contact", "categories", "Red", None),
+        ("contact", "categories", "Friends", None),
+    ]
+    assert second == [("contact", "categories", "Blue", None)]
+    assert sandbox.db.all(elements, {}) == []

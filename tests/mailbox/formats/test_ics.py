@@ -1,0 +1,646 @@
+"""Events as iCalendar files: what is read from real shapes of them, what is written, and that the two agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import icalendar
+import pytest
+import recurring_ical_events
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outlook_emulator.clock import microseconds, moment
+from outlook_emulator.enums import AttendeeType, DayOfWeek, Importance, PatternType, ResponseType, ShowAs, WeekIndex
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox import recurrence
+from outlook_emulator.mailbox.event import Attendee, Details, Rule, Series
+from outlook_emulator.mailbox.formats import ics_zones
+from outlook_emulator.mailbox.formats.ics import MAX_EVENTS, compose, parse
+from outlook_emulator.mailbox.message import Address
+from outlook_emulator.timezones import zone
+from tests.paths import ICS
+
+FILES = sorted(ICS.glob("*.ics"))
+ADA = Address("ada@example.com", "Ada Byron")
+LONDON = "GMT Standard Time"
+NEW_YORK = "Eastern Standard Time"
+TOKYO = "Tokyo Standard Time"
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+
+def calendar(*lines: str, head: tuple[str, ...] = ()) -> bytes:
+    return "\r\n".join(["BEGIN:VCALENDAR", *head, *lines, "END:VCALENDAR", ""]).encode()
+
+
+def vevent(*lines: str) -> list[str]:
+    start = [] if any(line.startswith("DTSTART") for line in lines) else ["DTSTART:20260302T090000Z"]
+    return ["BEGIN:VEVENT", "UID:one", *start, *lines, "END:VEVENT"]
+
+
+def one(*lines: str, head: tuple[str, ...] = ()) -> Details:
+    (found,) = parse(calendar(*vevent(*lines), head=head))
+    return found.event
+
+
+def utc(*parts: int) -> int:
+    return microseconds(datetime(*parts, tzinfo=UTC))  # type: ignore[arg-type, misc]
+
+
+def in_zone(name: str, *parts: int) -> int:
+    return microseconds(datetime(*parts, tzinfo=zone(name)))  # type: ignore[arg-type, misc]
+
+
+def again(*series: Series) -> list[Series]:
+    return parse(compose(series, now=0))
+
+
+def by_subject(name: str) -> dict[str, Series]:
+    return {series.event.subject: series for series in parse((ICS / f"{name}.ics").read_bytes())}
+
+
+# Fixtures
+
+
+def test_a_busy_week() -> None:
+    """People, bodies, days, zones, categories, statuses and reminders of one week are all read."""
+    week = by_subject("busy-week")
+    planning, review = week["Week planning"].event, week["Review of the Bernoulli program"].event
+    boston, birthday = week["Call with the Boston observatory"].event, week["Mary's birthday"].event
+
+    assert len(week) == 19
+    assert planning.organizer == ADA
+    assert planning.attendees[2:] == (
+        Attendee("mary@example.org", "Mary Somerville", AttendeeType["Optional"], ResponseType["TentativelyAccepted"]),
+        Attendee("mill-room@example.com", "Mill Room", AttendeeType["Resource"], ResponseType["Accepted"]),
+    )
+    assert (planning.body, planning.is_html) == (
+        "What each of us hopes to finish by Friday.\r\nBring last week's list.",
+        False,
+    )
+    assert (review.show_as, review.importance, review.is_html) == (ShowAs["Tentative"], Importance["High"], True)
+    assert review.body == "<p>Steps 1&ndash;25, line by line. <b>Bring the diagram; it is long.</b></p>"
+    assert (review.location, review.categories) == ("1 Dorset Street, London", ("Engine", "Review"))
+    assert (boston.start_zone, boston.start) == (NEW_YORK, utc(2026, 3, 3, 19))
+    assert (birthday.is_all_day, birthday.start_zone, birthday.reminder) == (True, LONDON, 12 * 60)
+    assert (birthday.show_as, birthday.end - birthday.start) == (ShowAs["Free"], DAY)
+    assert week["Canceled: Pump inspection"].event.is_cancelled
+    assert week["Loom demonstration"].event.end == utc(2026, 3, 4, 15, 45)
+    assert week["Working from the library"].event.show_as == ShowAs["WorkingElsewhere"]
+    assert week["Lunch"].event.reminder is None
+
+
+def test_a_year_of_series() -> None:
+    """Rules, their ends, what is left out, added and changed are read in the zone of the series."""
+    year = by_subject("recurring-year")
+    standup, changed = year["Stand-up"][:2]
+    lessons, accounts = year["Algebra lessons"].event.rule, year["Close the month's accounts"].event.rule
+    course, pacific = year["Evening course: steam"].event, year["Call with the San Francisco mint"].event
+    weekdays = tuple(DayOfWeek[name] for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday"))
+
+    assert len(year) == 9
+    assert standup.rule == Rule(
+        PatternType["Weekly"],
+        date(2026, 1, 5),
+        days_of_week=weekdays,
+        first_day_of_week=DayOfWeek["Monday"],
+        until=date(2026, 12, 31),
+    )
+    assert standup.excluded == (in_zone(LONDON, 2026, 4, 3, 9, 30),)
+    assert list(changed) == [in_zone(LONDON, 2026, 3, 30, 9, 30)] == [utc(2026, 3, 30, 8, 30)]
+    assert changed[utc(2026, 3, 30, 8, 30)].start == utc(2026, 3, 30, 10)
+    assert lessons is not None
+    # The UNTIL of midnight leaves out the lesson of that Friday's eve that would begin later in its day.
+    assert lessons.until == date(2026, 12, 17)
+    assert accounts is not None
+    assert list(recurrence.dates(accounts, date(2026, 2, 1), date(2026, 3, 31))) == [
+        date(2026, 2, 28),
+        date(2026, 3, 31),
+    ]
+    assert course.rule is not None
+    assert (course.rule.count, course.rule.until) == (10, date(2026, 11, 11))
+    assert course.added == (utc(2026, 11, 21, 10),)
+    assert year["Friday lunch"].event.rule == Rule(
+        PatternType["Weekly"],
+        date(2026, 1, 2),
+        days_of_week=(DayOfWeek["Friday"],),
+        first_day_of_week=DayOfWeek["Monday"],
+    )
+    assert (pacific.start_zone, pacific.start) == ("Pacific Standard Time", utc(2026, 1, 14, 16))
+
+
+def test_floating_times() -> None:
+    """Times and days without a zone are UTC, and ends are made up as RFC 5545 has it."""
+    found = [series.event for series in parse((ICS / "floating.ics").read_bytes())]
+
+    assert [(event.start, event.end - event.start, event.is_all_day) for event in found] == [
+        (utc(2026, 3, 10, 9), HOUR, False),
+        (utc(2026, 3, 11), DAY, True),
+        (utc(2026, 3, 12), 2 * DAY, True),
+        (utc(2026, 3, 13, 9), 0, False),
+    ]
+    assert {event.start_zone for event in found} == {"UTC"}
+
+
+def test_zones_by_any_name() -> None:
+    """A zone is found by Windows id, display name and the end of a global name; else its definition decides."""
+    found = [(series.event.start_zone, series.event.start) for series in parse((ICS / "windows-zone.ics").read_bytes())]
+
+    assert found == [
+        ("Pacific Standard Time", utc(2026, 3, 2, 17)),
+        (TOKYO, utc(2026, 3, 2)),
+        ("Romance Standard Time", utc(2026, 3, 2, 8)),
+        ("UTC", utc(2026, 3, 2, 14)),
+        ("UTC", utc(2026, 6, 2, 13)),
+    ]
+
+
+def test_an_old_id() -> None:
+    """The id of an item from an older mailbox comes through with its slash and plus."""
+    (found,) = parse((ICS / "ews-id.ics").read_bytes())
+
+    assert found.event.external_id == "AAMkADAw/xyz+abc="
+    assert again(found) == [found]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_fixtures_written_anew(path: Path) -> None:
+    """What was read from a file can be written and read again without a difference."""
+    found = parse(path.read_bytes())
+
+    assert again(*found) == found
+
+
+@pytest.mark.parametrize("name", ["busy-week", "recurring-year"])
+def test_others_see_the_same_occurrences(name: str) -> None:
+    """An independent program finds the same occurrences in the file and in what is written of it."""
+    raw = (ICS / f"{name}.ics").read_bytes()
+
+    def seen(content: bytes) -> list[tuple[str, str]]:
+        found = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).between((2026, 1, 1), (2027, 1, 1))
+        # By their clocks: the package reads a Windows zone's definition without its offset.
+        return sorted((str(event["SUMMARY"]), event.start.isoformat()[:16]) for event in found)
+
+    written = seen(compose(parse(raw), now=0))
+
+    # Where a month has no 31st, RFC 5545 has no occurrence; what is written says what Outlook does.
+    assert [entry for entry in written if "accounts" not in entry[0]] == [
+        entry for entry in seen(raw) if "accounts" not in entry[0]
+    ]
+    assert [start[5:10] for subject, start in written if "accounts" in subject][:4] == (
+        ["01-31", "02-28", "03-31", "04-30"] if name == "recurring-year" else []
+    )
+
+
+# Reading details
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], (Importance["Normal"], ShowAs["Busy"])),
+        (["PRIORITY:4"], (Importance["High"], ShowAs["Busy"])),
+        (["PRIORITY:5"], (Importance["Normal"], ShowAs["Busy"])),
+        (["PRIORITY:6"], (Importance["Low"], ShowAs["Busy"])),
+        (["PRIORITY:0"], (Importance["Normal"], ShowAs["Busy"])),
+        (["PRIORITY:1", "X-MICROSOFT-CDO-IMPORTANCE:0"], (Importance["Low"], ShowAs["Busy"])),
+        (["TRANSP:TRANSPARENT"], (Importance["Normal"], ShowAs["Free"])),
+        (["STATUS:TENTATIVE"], (Importance["Normal"], ShowAs["Tentative"])),
+        (["TRANSP:TRANSPARENT", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"], (Importance["Normal"], ShowAs["Oof"])),
+        (["X-MICROSOFT-CDO-BUSYSTATUS:OTHERWISE"], (Importance["Normal"], ShowAs["Busy"])),
+    ],
+)
+def test_importance_and_status(lines: list[str], expected: tuple[int, int]) -> None:
+    """Microsoft's own properties come first, then those of the RFC, then Normal and Busy."""
+    event = one(*lines)
+
+    assert (event.importance, event.show_as) == expected
+
+
+@pytest.mark.parametrize(
+    ("alarm", "expected"),
+    [
+        (["TRIGGER:-PT90S"], 1),
+        (["TRIGGER:-P1DT2H"], 26 * 60),
+        (["TRIGGER:PT5M"], 0),
+        (["TRIGGER;RELATED=END:-PT1H"], 30),
+        (["TRIGGER;VALUE=DATE-TIME:20260302T080000Z"], 60),
+        (["ACTION:NONE", "TRIGGER;VALUE=DATE-TIME:19760401T005545Z"], None),
+        (["ACTION:DISPLAY"], None),
+        (["TRIGGER:-P99999999D"], 2**31 - 1),
+    ],
+)
+def test_reminders(alarm: list[str], expected: int | None) -> None:
+    """An alarm is a reminder, in minutes before the start."""
+    event = one("DURATION:PT30M", "BEGIN:VALARM", *alarm, "END:VALARM")
+
+    assert event.reminder == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ATTENDEE:mailto:ada@example.com", Attendee("ada@example.com")),
+        ("ATTENDEE;CN=Ada:MAILTO:ada%2Bx@example.com?subject=x", Attendee("ada+x@example.com", "Ada")),
+        ("ATTENDEE;CN=Byron, Ada:mailto:ada@example.com", Attendee("ada@example.com", "Byron, Ada")),
+        ("ATTENDEE;EMAIL=ada@example.com:urn:uuid:1", Attendee("ada@example.com")),
+        ("ATTENDEE:ada@example.com", Attendee("ada@example.com")),
+        (
+            "ATTENDEE;ROLE=NON-PARTICIPANT;PARTSTAT=DECLINED:mailto:a@example.com",
+            Attendee("a@example.com", "", AttendeeType["Optional"], ResponseType["Declined"]),
+        ),
+        (
+            "ATTENDEE;CUTYPE=resource;PARTSTAT=DELEGATED:mailto:a@example.com",
+            Attendee("a@example.com", "", AttendeeType["Resource"]),
+        ),
+    ],
+)
+def test_attendees(line: str, expected: Attendee) -> None:
+    """People are read however programs write them."""
+    assert one(line).attendees == (expected,)
+
+
+def test_whose_event_it_is() -> None:
+    """Without an organizer it is the owner's own; with one, nobody has answered yet."""
+    own, other = one(), one("ORGANIZER:mailto:ada@example.com", "ATTENDEE;RSVP=FALSE:mailto:b@example.com")
+
+    assert (own.organizer, own.response, own.response_requested) == (None, ResponseType["Organizer"], True)
+    assert other.organizer == Address("ada@example.com")
+    assert (other.response, other.response_requested) == (ResponseType["NotResponded"], False)
+
+
+def test_the_zone_of_the_calendar() -> None:
+    """X-WR-TIMEZONE is where times and days without a zone are."""
+    head = ("X-WR-TIMEZONE:America/New_York",)
+    timed, whole = one("DTSTART:20260302T090000", head=head), one("DTSTART;VALUE=DATE:20260302", head=head)
+
+    assert (timed.start, timed.start_zone) == (utc(2026, 3, 2, 14), NEW_YORK)
+    assert (whole.start, whole.end) == (utc(2026, 3, 2, 5), utc(2026, 3, 3, 5))
+    assert one("DTSTART:20260302T090000", head=("X-WR-TIMEZONE:Nowhere",)).start_zone == "UTC"
+
+
+def test_a_definition_that_says_where_it_is() -> None:
+    """The zone that libical notes in a definition is taken before the definition itself."""
+    definition = ["BEGIN:VTIMEZONE", "TZID:mine", "X-LIC-LOCATION:Europe/London", "END:VTIMEZONE"]
+    event = one("DTSTART;TZID=mine:20260302T090000", head=tuple(definition))
+
+    assert event.start_zone == LONDON
+
+
+def test_files_do_not_touch_each_other() -> None:
+    """A zone that one file defines is unknown to the next."""
+    definition = (
+        *("BEGIN:VTIMEZONE", "TZID:mine", "BEGIN:STANDARD", "DTSTART:19700101T000000"),
+        *("TZOFFSETFROM:+0130", "TZOFFSETTO:+0130", "END:STANDARD", "END:VTIMEZONE"),
+    )
+    start = "DTSTART;TZID=mine:20260302T090000"
+
+    assert one(start, head=definition).start == utc(2026, 3, 2, 7, 30)
+    with pytest.raises(InvalidRequest, match="time zone 'mine' is neither known nor defined"):
+        one(start)
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("20260306T090000Z", date(2026, 3, 6)),
+        ("20260306T085959Z", date(2026, 3, 5)),
+        ("20260306", date(2026, 3, 6)),
+        ("20260306T090000", date(2026, 3, 6)),
+        ("20260306T235959", date(2026, 3, 6)),
+    ],
+)
+def test_until(until: str, expected: date) -> None:
+    """A day on which UNTIL comes before the occurrence would begin has none."""
+    rule = one("DTSTART;TZID=Europe/London:20260302T090000", f"RRULE:FREQ=DAILY;UNTIL={until}").rule
+
+    assert rule is not None
+    assert rule.until == expected
+
+
+@pytest.mark.parametrize("line", ["EXDATE;TZID=Europe/London:20260401T090000", "EXDATE;VALUE=DATE:20260401"])
+def test_exceptions_by_time_or_day(line: str) -> None:
+    """An occurrence is left out by its time in any zone, or by its day."""
+    event = one("DTSTART;TZID=Europe/London:20260302T090000", "RRULE:FREQ=DAILY", line)
+
+    assert event.excluded == (utc(2026, 4, 1, 8),)
+
+
+def test_exceptions_of_whole_days() -> None:
+    """In a series of whole days an occurrence is a day, whatever time is given with it."""
+    event = one("DTSTART;VALUE=DATE:20260302", "RRULE:FREQ=DAILY", "EXDATE:20260304T120000Z,20260305T000000Z")
+
+    assert event.excluded == (utc(2026, 3, 4), utc(2026, 3, 5))
+
+
+def test_a_start_that_is_no_occurrence() -> None:
+    """A series begins with the first date that its rule matches, and lasts as long as before."""
+    event = one("DTSTART:20260302T090000Z", "DTEND:20260302T100000Z", "RRULE:FREQ=WEEKLY;BYDAY=WE")
+    whole = one("DTSTART;VALUE=DATE:20260302", "RRULE:FREQ=WEEKLY;BYDAY=WE")
+
+    assert (event.start, event.end) == (utc(2026, 3, 4, 9), utc(2026, 3, 4, 10))
+    assert (whole.start, whole.end) == (utc(2026, 3, 4), utc(2026, 3, 5))
+
+
+def test_changed_occurrences_find_their_series() -> None:
+    """They do so by UID, wherever they stand; one without a series is an event of its own."""
+    early = ["BEGIN:VEVENT", "UID:late", "RECURRENCE-ID:20260303T090000Z", "DTSTART:20260303T100000Z", "END:VEVENT"]
+    late = ["BEGIN:VEVENT", "UID:late", "DTSTART:20260302T090000Z", "RRULE:FREQ=DAILY", "END:VEVENT"]
+    alone = ["BEGIN:VEVENT", "UID:alone", *early[2:]]
+    found = parse(calendar(*early, *late, *alone))
+
+    assert [(series.event.uid, list(series.changed)) for series in found] == [
+        ("late", [utc(2026, 3, 3, 9)]),
+        ("alone", []),
+    ]
+
+
+def test_several_calendars() -> None:
+    """A file may hold several calendars, each with a zone of its own."""
+    first = calendar(*vevent("DTSTART:20260302T090000"), head=("X-WR-TIMEZONE:Asia/Tokyo",))
+    second = calendar(*vevent("DTSTART:20260302T090000"))
+
+    assert [series.event.start_zone for series in parse(first + second)] == [TOKYO, "UTC"]
+
+
+# Writing details
+
+
+def test_what_others_read() -> None:
+    """Zones are defined, bodies stand there twice, and times are on the wall of their zone."""
+    start = in_zone(LONDON, 2026, 7, 1, 9)
+    event = Details(
+        subject="Tea", start=start, end=start + HOUR, start_zone=LONDON, end_zone=LONDON, body="<p>Milk?</p>"
+    )
+    written = icalendar.Calendar.from_ical(compose([Series(event)], now=utc(2026, 3, 1)))
+    (found,) = written.events
+
+    assert [definition.tz_name for definition in written.timezones] == ["Europe/London"]
+    assert str(found["DTSTART"].params["TZID"]) == "Europe/London"
+    assert (found.start.hour, found.start.utcoffset()) == (9, timedelta(hours=1))
+    assert found["DESCRIPTION"] == "Milk?"
+    assert found["DTSTAMP"].dt == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_equal_events_give_equal_bytes() -> None:
+    """Nothing random goes into a file, not even into the UID of an event that has none."""
+    series = parse((ICS / "recurring-year.ics").read_bytes())
+    nameless = [Series(replace(entry.event, uid=None)) for entry in series]
+
+    assert compose(nameless, now=5) == compose([Series(replace(entry.event)) for entry in nameless], now=5)
+    assert [entry.event.uid for entry in again(*nameless)] == [None] * len(nameless)
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL", "REPLY"])
+def test_messages(method: str) -> None:
+    """A message names its organizer, asks everyone invited, and keeps back what is the owner's own."""
+    event = Details(
+        start=0, end=HOUR, attendees=(Attendee("b@example.com"),), response_requested=False, external_id="x"
+    )
+    raw = compose([Series(event)], now=0, method=method.lower(), organizer=ADA)
+    written = icalendar.Calendar.from_ical(raw)
+    (found,) = written.events
+
+    assert written["METHOD"] == method
+    assert (found["ORGANIZER"], found["ORGANIZER"].params["CN"]) == ("mailto:ada@example.com", "Ada Byron")
+    assert found["ATTENDEE"].params["RSVP"] == "TRUE"
+    assert (found.get("STATUS") == "CANCELLED") == (method == "CANCEL")
+    assert {"X-OUTLOOK-RESPONSE", "X-OUTLOOK-ITEM-ID"}.isdisjoint(found)
+
+
+def test_a_message_needs_an_organizer() -> None:
+    """Nobody can be invited by nobody."""
+    with pytest.raises(InvalidRequest, match="'Tea' has no organizer"):
+        compose([Series(Details(subject="Tea", start=0, end=0))], now=0, method="REQUEST")
+
+
+def test_the_hour_that_comes_twice() -> None:
+    """The second half past one in the night when the clocks go back stays the second."""
+    start = utc(2026, 10, 25, 1, 30)
+    series = Series(Details(start=start, end=start + HOUR, start_zone=LONDON, end_zone=LONDON))
+
+    assert again(series) == [series]
+
+
+def test_fractions_of_a_second_are_cut() -> None:
+    """ICalendar knows whole seconds only."""
+    (found,) = again(Series(Details(start=1_999_999, end=2_000_001)))
+
+    assert (found.event.start, found.event.end) == (1_000_000, 2_000_000)
+
+
+@pytest.mark.parametrize(
+    "text", ["C:\\New\\notes", "a\\\\n;b,c:d", 'x"y^n', "\\", "end\\", "a\x00b\x85\u2028c", "  x  "]
+)
+def test_awkward_texts(text: str) -> None:
+    """Whatever escapes stand in a text, it comes back as it was."""
+    series = Series(
+        Details(subject=text, location=text, body=text, start=0, end=0, attendees=(Attendee("a@example.com", text),))
+    )
+
+    assert again(series) == [series]
+
+
+def test_lone_surrogates_are_replaced() -> None:
+    """What is no text cannot be written, and does no harm."""
+    (found,) = again(Series(Details(subject="\ud800", organizer=Address("\ud800", "\ud800"), start=0, end=0)))
+
+    assert (found.event.subject, found.event.organizer) == ("?", Address("?", "?"))
+
+
+# Round trips
+
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")
+TEXTS = st.text(LETTERS, max_size=100)
+BODIES = st.lists(st.text(LETTERS, max_size=40), max_size=3).map("\r\n".join)
+WORDS = st.text(LETTERS, min_size=1, max_size=20).map(str.strip).filter(bool)
+ADDRESSES = st.from_regex(r"[a-zé0-9.+_%?&'=/-]{1,20}@[a-z0-9-]{1,20}\.example", fullmatch=True)
+INSTANTS = st.integers(utc(1990, 1, 1) // 10**6, utc(2060, 1, 1) // 10**6).map(lambda second: second * 10**6)
+ZONES = st.sampled_from(
+    ["UTC", LONDON, NEW_YORK, TOKYO, "Nepal Standard Time", "Lord Howe Standard Time", "Antarctica/Troll"]
+)
+RESPONSES = st.sampled_from(ResponseType)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+ATTENDEES = st.builds(Attendee, ADDRESSES, TEXTS, st.sampled_from(AttendeeType), RESPONSES, st.none() | INSTANTS)
+
+
+@st.composite
+def details(draw: st.DrawFn, zone_name: str, uid: str | None) -> Details:
+    is_all_day = draw(st.booleans())
+    start, length = draw(INSTANTS), draw(st.integers(0, 10**6)) * 10**6
+    end = start + length
+    if is_all_day:
+        first = moment(start).astimezone(zone(zone_name)).date()
+        start = ics_zones.midnight(first, zone_name)
+        end = ics_zones.midnight(first + timedelta(days=1 + length // DAY), zone_name)
+    return Details(
+        subject=draw(TEXTS),
+        start=start,
+        end=end,
+        start_zone=zone_name,
+        end_zone=draw(ZONES),
+        is_all_day=is_all_day,
+        body=draw(BODIES),
+        is_html=draw(st.booleans()),
+        location=draw(TEXTS),
+        place=draw(st.none() | st.dictionaries(TEXTS, JSON, max_size=3)),
+        importance=draw(st.sampled_from(Importance)),
+        show_as=draw(st.sampled_from(ShowAs)),
+        reminder=draw(st.none() | st.integers(0, 100_000)),
+        response_requested=draw(st.booleans()),
+        categories=tuple(draw(st.lists(WORDS, max_size=3))),
+        attendees=tuple(draw(st.lists(ATTENDEES, max_size=3))),
+        organizer=draw(st.none() | st.builds(Address, ADDRESSES, TEXTS)),
+        response=draw(RESPONSES),
+        responded=draw(st.none() | INSTANTS),
+        is_cancelled=draw(st.booleans()),
+        uid=uid,
+        external_id=draw(st.none() | WORDS),
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn, start: date) -> Rule:
+    rule = Rule(
+        draw(st.sampled_from(PatternType)),
+        start,
+        draw(st.integers(1, 20)),
+        draw(st.integers(1, 12)),
+        draw(st.integers(1, 28)),
+        tuple(draw(st.sets(st.sampled_from(DayOfWeek), min_size=1))),
+        draw(st.sampled_from(DayOfWeek)),
+        draw(st.sampled_from(WeekIndex)),
+    )
+    end = draw(st.sampled_from(["none", "until", "count"]))
+    first = recurrence.settle(rule).start
+    until = first + timedelta(days=draw(st.integers(0, 5000)))
+    return recurrence.settle(
+        replace(
+            rule, until=until if end == "until" else None, count=draw(st.integers(1, 30)) if end == "count" else None
+        )
+    )
+
+
+@st.composite
+def series(draw: st.DrawFn) -> Series:
+    zone_name, uid = draw(ZONES), draw(st.none() | WORDS)
+    event = draw(details(zone_name, uid))
+    if draw(st.booleans()):
+        return Series(event)
+    local = moment(event.start).astimezone(zone(zone_name))
+    rule = draw(rules(local.date()))
+    start = ics_zones.at(rule.start, local.time(), zone_name)
+    end = start + event.end - event.start
+    if event.is_all_day:
+        end = ics_zones.midnight(rule.start + timedelta(days=1), zone_name)
+    clock = moment(start).astimezone(zone(zone_name)).time()
+    occurrences = tuple(
+        ics_zones.at(rule.start + timedelta(days=days), local.time() if event.is_all_day else clock, zone_name)
+        for days in sorted(draw(st.sets(st.integers(0, 2000), max_size=4)))
+    )
+    whole = replace(
+        event, start=start, end=end, rule=rule, excluded=occurrences[:2], added=tuple(sorted(occurrences[2:]))
+    )
+    changed = {original: draw(details(draw(ZONES), uid)) for original in occurrences[:1]}
+    return Series(whole, changed)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(series(), min_size=1, max_size=3))
+def test_round_trips(events: list[Series]) -> None:
+    """Whatever events say, they are the same once written and read."""
+    assert again(*events) == events
+
+
+# Broken input
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"", "it has no VCALENDAR"),
+        (b"fixtures/ics/ews-id.ics", "not a calendar"),
+        (b"Dear Ada", "not a calendar"),
+        (b"BEGIN:VCALENDAR\r\n", "has no VCALENDAR, or one that does not end"),
+        (calendar(), "has no VEVENT"),
+        (calendar("BEGIN:VTODO", "UID:x", "END:VTODO"), "has no VEVENT"),
+        (calendar("BEGIN:VEVENT", "UID:x", "END:VEVENT"), "event 'x' cannot be read: It has no DTSTART"),
+        (calendar("BEGIN:VEVENT", "END:VEVENT"), "event number 1 cannot be read: It has no DTSTART"),
+        (calendar(*vevent("DTSTART:tomorrow")), "event 'one' cannot be read: .*DTSTART.*tomorrow"),
+        (calendar(*vevent("DTSTART:20260231T090000")), "event 'one' cannot be read"),
+        (calendar(*vevent("DTSTART:P1D")), "neither a day nor a time"),
+        (calendar(*vevent("DTEND:20260301T090000Z")), "ends before it starts"),
+        (calendar(*vevent("DTSTART;TZID=Mars:20260302T090000")), "time zone 'Mars' is neither known nor defined"),
+        (calendar(*vevent("RRULE:FREQ=HOURLY")), "event 'one' cannot be read: The RRULE has no equivalent"),
+        (calendar(*vevent("RRULE:FREQ=NEVER")), "event 'one' cannot be read: .*RRULE"),
+        (calendar(*vevent("RRULE:FREQ=DAILY", "RRULE:FREQ=WEEKLY")), "more than one RRULE"),
+        (calendar(*vevent("RRULE:FREQ=DAILY", "EXRULE:FREQ=WEEKLY")), "EXRULE"),
+        (calendar(*vevent("RRULE:FREQ=DAILY;UNTIL=20200101T000000Z")), "EndDate"),
+        (calendar(*vevent("X-OUTLOOK-PLACE:[]")), "X-OUTLOOK-PLACE holds no JSON object"),
+        (calendar(*vevent("X-OUTLOOK-RESPONDED:soon")), "event 'one' cannot be read"),
+        (calendar("no line at all", *vevent()), "no line at all"),
+        (calendar(*["BEGIN:VEVENT"] * 5000, *["END:VEVENT"] * 5000), "cannot be read"),
+        (calendar(*vevent() * (MAX_EVENTS + 1)), "more than 10000 events"),
+    ],
+    ids=range(23),
+)
+def test_refusals(raw: bytes, expected: str) -> None:
+    """What cannot be read is refused, with a text that says what and where."""
+    with pytest.raises(InvalidRequest, match=expected):
+        parse(raw)
+
+
+@pytest.mark.parametrize("rule", ["FREQ=SECONDLY", "FREQ=YEARLY;BYSECOND=1,2,3", "FREQ=YEARLY\r\nRRULE:FREQ=YEARLY"])
+def test_zones_without_end(rule: str) -> None:
+    """A definition whose transitions would never be through is refused."""
+    definition = (
+        *("BEGIN:VTIMEZONE", "TZID:mine", "BEGIN:STANDARD", "DTSTART:16010101T000000", f"RRULE:{rule}"),
+        *("TZOFFSETFROM:+0130", "TZOFFSETTO:+0130", "END:STANDARD", "END:VTIMEZONE"),
+    )
+    with pytest.raises(InvalidRequest, match="time zone 'mine' has a rule that is not yearly"):
+        one("DTSTART;TZID=mine:20260302T090000", head=definition)
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"BEGIN:VCALENDAR\r\n", b"END:VCALENDAR\r\n", b"BEGIN:VEVENT\r\n", b"END:VEVENT\r\n", b"UID:x\r\n", b"\r\n"),
+        *(b"DTSTART", b"DTEND", b":20260302T090000Z\r\n", b":20260302\r\n", b";TZID=Europe/London", b";VALUE=DATE"),
+        *(b"RRULE:FREQ=WEEKLY;BYDAY=MO\r\n", b"RECURRENCE-ID", b"EXDATE", b"ATTENDEE;CN=x:mailto:y\r\n", b"DURATION:"),
+        *(b"BEGIN:VALARM\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\n", b"BEGIN:VTIMEZONE\r\nTZID:x\r\n", b"END:VTIMEZONE\r\n"),
+        *(b"TRIGGER", b"X-OUTLOOK-PLACE:{}", b"CATEGORIES:a,b\r\n", b";", b":", b",", b'"', b"\\", b" ", b"=", b"\xff"),
+    ]
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
+def test_arbitrary_bytes(raw: bytes) -> None:
+    """Bytes are events or are refused in the connector's own way, inside of a calendar or not."""
+    for content in (raw, calendar() + raw, b"BEGIN:VCALENDAR\r\n" + raw + b"\r\nEND:VCALENDAR\r\n"):
+        survives(content)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(FILES), st.data())
+def test_damaged_files(path: Path, data: st.DataObject) -> None:
+    """So are the fixtures with some of their bytes cut out and others put in."""
+    raw = path.read_bytes()
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(raw)))
+        raw = raw[:place] + data.draw(st.binary(max_size=4) | PIECES) + raw[place + data.draw(st.integers(0, 40)) :]
+    survives(raw)
+
+
+def survives(raw: bytes) -> None:
+    try:
+        found = parse(raw)
+    except InvalidRequest:
+        return
+    assert found

@@ -1,0 +1,123 @@
+"""Mail that is broken, hostile or no mail at all: the answer is what can be read, or a refusal, and soon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.formats.mime import MAX_DEPTH, compose, parse
+from outlook_emulator.mailbox.message import Mail
+
+HEAD = b"From: ada@example.com\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\r\n\r\n", b"Dear Ada,\r\n\r\nhello", b'{"subject": "x"}', b"http://example.com/x", b"\x00\xff" * 99]
+)
+def test_no_mail_at_all(raw: bytes) -> None:
+    """Bytes without any header of a mail are refused, and the text names what is missing."""
+    with pytest.raises(InvalidRequest, match="none of the headers From, To"):
+        parse(raw)
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 2000])
+def test_too_deep(depth: int) -> None:
+    """Parts nested without end are refused before they exhaust anything."""
+    opening = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(depth))
+
+    with pytest.raises(InvalidRequest, match="more than 100 deep"):
+        parse(HEAD + opening.encode() + b"\r\nHi")
+
+
+def test_deep_enough() -> None:
+    """What is nested as deep as allowed is read."""
+    opening = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(MAX_DEPTH - 1))
+
+    assert parse(HEAD + opening.encode() + b"\r\nHi").body == "Hi"
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            b"From: ",
+            b"To: ",
+            b"Subject: ",
+            b"Date: ",
+            b"Content-Type: ",
+            b"Content-Transfer-Encoding: base64",
+            b"\r\n",
+        ),
+        *(b"\n", b"\r", b" ", b"\t", b"\r\n\r\n", b"multipart/mixed; boundary=b", b"multipart/related;boundary=b"),
+        *(
+            b"--b",
+            b"--b--",
+            b"--",
+            b"message/rfc822",
+            b"text/html",
+            b"text/plain; charset=",
+            b"utf-16",
+            b"utf-7",
+            b"hz",
+        ),
+        *(b"=?utf-8?B?", b"=?x?Q?=", b"?=", b"name*0*=", b"name*=", b"name*1=", b"''", b"%ff", b'"', b"\\", b"(", b")"),
+        *(b"<", b">", b",", b";", b":", b"@", b"ada", b"quoted-printable", b"=", b"\xff", b"\xc3", b"\x00", b"a" * 80),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=60).map(b"".join) | st.binary(max_size=200))
+def test_nothing_but_a_refusal_is_ever_raised(raw: bytes) -> None:
+    """Whatever the bytes, the answer is a mail, which can be written again, or InvalidRequest."""
+    for start in (b"", b"Subject: ", b"Subject: x\r\nContent-Type: "):
+        try:
+            mail = parse(start + raw)
+        except InvalidRequest:
+            continue
+        assert isinstance(parse(compose(replace(mail, raw=None))), Mail)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "boundary*=b; boundary*0=c",
+        "boundary*99999999999999999999=b; boundary*" + "9" * 5000 + "=c",
+        "boundary*=a%00b'en'c; charset*=a%00b'en'c; name*=a%00b'en'c",
+        "boundary*=no-such-charset'en'c; name*=punycode'en'%ff",
+        'boundary="; charset="',
+        "; ; =; boundary",
+    ],
+)
+def test_parameters_that_make_no_sense(parameters: str) -> None:
+    """Broken parameters cost no more than what they would have said."""
+    mail = parse(HEAD + f"Subject: Hi\r\nContent-Type: multipart/mixed; {parameters}\r\n\r\nHello".encode())
+
+    assert mail.subject == "Hi"
+    assert "Hello" in (mail.body, *(one.content.decode() for one in mail.attachments))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        HEAD + b"To: " + b"(" * 300_000,
+        HEAD + b"To: " + b"<" * 300_000,
+        HEAD + b"To: " + b'"\\' * 300_000,
+        HEAD + b"Subject: " + b"=?utf-8?q?" * 60_000,
+        HEAD + b"Content-Type: text/plain" + b'; a="\\' * 60_000,
+        HEAD + b"Content-Type: text/plain" + b"; a*1*=%" * 60_000,
+        HEAD + b"X: y\r\n" * 60_000,
+        HEAD + b"X:" + b"\r\n y" * 100_000,
+        HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n" * 30_000,
+        HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b " * 200_000,
+        HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"A=" * 300_000,
+        HEAD + b"\r\n" + b"\r" * 500_000,
+    ],
+    ids=lambda raw: raw[len(HEAD) :][:40].decode("ascii", "replace"),
+)
+def test_hostile_input_is_read_in_seconds(raw: bytes) -> None:
+    """Half a megabyte of repeated beginnings is read at all, and soon enough for a test to wait."""
+    assert parse(raw).sender.address == "ada@example.com"  # type: ignore[union-attr]

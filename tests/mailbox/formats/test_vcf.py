@@ -1,0 +1,299 @@
+"""Contacts as vCards: what is read of the versions there are, what is written, and that the two agree."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import vobject
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from outlook_emulator.clock import microseconds
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.contact import Card
+from outlook_emulator.mailbox.formats.vcf import MAX_CARDS, compose, parse
+from outlook_emulator.mailbox.message import Address
+from tests.paths import VCF
+
+FILES = sorted(VCF.glob("*.vcf"))
+
+
+def vcard(*lines: str, version: str = "3.0") -> bytes:
+    return "\r\n".join(["BEGIN:VCARD", f"VERSION:{version}", *lines, "END:VCARD", ""]).encode()
+
+
+def one(*lines: str, version: str = "3.0") -> Card:
+    (card,) = parse(vcard("FN:X", *lines, version=version))
+    return replace(card, display_name=None)
+
+
+def utc(*parts: int) -> int:
+    return microseconds(datetime(*parts, tzinfo=UTC))  # type: ignore[arg-type, misc]
+
+
+def again(*cards: Card) -> list[Card]:
+    return parse(compose(cards))
+
+
+# Fixtures
+
+
+def test_an_address_book() -> None:
+    """Of a book with people from many places every kind of field is read."""
+    book = parse((VCF / "address-book.vcf").read_bytes())
+    names = {card.display_name: card for card in book}
+
+    assert len(book) == len(names) == 25
+    assert names["Charles Babbage"] == Card(
+        birthday=utc(1791, 12, 26),
+        file_as="Babbage, Charles",
+        display_name="Charles Babbage",
+        given_name="Charles",
+        initials="C.B.",
+        nick_name="Charlie",
+        surname="Babbage",
+        title="Mr.",
+        email_addresses=(Address("charles@example.org"), Address("cb@example.net")),
+        job_title="Inventor",
+        company_name="Analytical Society",
+        department="Engines",
+        office_location="Workshop 2",
+        profession="Mathematician",
+        business_home_page="https://example.org/engines",
+        assistant_name="Harry Babbage",
+        home_phones=("+44 20 7946 0002",),
+        business_phones=("+44 20 7946 0001",),
+        mobile_phone1="+44 7700 900001",
+        home_street="1 Dorset Street",
+        home_city="London",
+        home_postal_code="W1U 4EG",
+        home_country_or_region="United Kingdom",
+        business_street="6 Burlington House\r\nPiccadilly",
+        business_city="London",
+        business_postal_code="W1J 0BD",
+        business_country_or_region="United Kingdom",
+        categories=("Engine", "Friends"),
+    )
+    hanako = names["山田花子"]
+    assert (hanako.yomi_surname, hanako.yomi_given_name, hanako.yomi_company_name) == (
+        "やまだ",
+        "はなこ",
+        "やまだけいさんき",
+    )
+    assert names["Emmy Noether"].business_street == "Raum 12\r\nBunsenstraße 3–5"
+    assert names["Alan Turing"].im_addresses == ("sip:alan@example.com", "prof")
+    assert names["Maria Mitchell"].other_city == "Nantucket"
+    assert names["Aoife O'Brien; the younger"].surname == "O'Brien; the younger"
+    assert names["George Boole"].birthday == utc(1815, 11, 2, 7, 30)
+    assert names["Menabrea, Luigi"].manager == "Rector"
+
+
+def test_version_2_1() -> None:
+    """Quoted-printable values in any charset, continued lines and types without a name are read."""
+    (card,) = parse((VCF / "quoted-printable-2.1.vcf").read_bytes())
+
+    assert card == Card(
+        birthday=0,
+        display_name="Dr. Jürgen Müller, genannt der Große",
+        given_name="Jürgen",
+        surname="Müller",
+        title="Dr.",
+        email_addresses=(Address("juergen@example.org"),),
+        company_name="Kölner Werke",
+        department="Gießerei",
+        home_phones=("+49 221 555 0114",),
+        business_phones=("+49 221 555 0113",),
+        mobile_phone1="+49 170 555 0115",
+        home_street="Hohe Straße 1\r\nHinterhaus",
+        home_city="Köln",
+        home_postal_code="50667",
+        home_country_or_region="Deutschland",
+    )
+
+
+def test_version_4_0() -> None:
+    """Numbers that are URIs, types in quotes, groups and a birthday without its year are read."""
+    (card,) = parse((VCF / "v4.vcf").read_bytes())
+
+    assert (card.business_phones, card.mobile_phone1) == (("+44-20-7946-0100",), "+44-7700-900100")
+    assert (card.birthday, card.email_addresses) == (utc(1604, 12, 10), (Address("ada@example.com"),))
+    assert (card.home_street, card.home_city) == ("12 St James's Square", "London")
+    assert (card.im_addresses, card.categories) == (("xmpp:ada@chat.example.com",), ("Poetry", "Science"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_fixtures_written_anew(path: Path) -> None:
+    """What was read from a file can be written and read again without a difference."""
+    found = parse(path.read_bytes())
+
+    assert again(*found) == found
+
+
+# Reading details
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("TEL:1", Card(business_phones=("1",))),
+        ("TEL;TYPE=WORK,CELL:1\r\nTEL;TYPE=cell:2", Card(mobile_phone1="1", business_phones=("2",))),
+        ("item1.TEL;TYPE=HOME:1", Card(home_phones=("1",))),
+        ("ADR:;;Street;City", Card(other_street="Street", other_city="City")),
+        ("ADR;TYPE=HOME:Box;;Street", Card(home_street="Box\r\nStreet")),
+        ("ORG:Firm;Unit;Team", Card(company_name="Firm", department="Unit; Team")),
+        ("TITLE:A, B\\, C\\nD\r\nTITLE:E", Card(job_title="A, B, C\r\nD")),
+        ("CATEGORIES:a\\,b,,c", Card(categories=("a,b", "c"))),
+        ("X-EVOLUTION-MANAGER:M", Card(manager="M")),
+        ("X-JABBER:j\r\nIMPP:", Card(im_addresses=("j",))),
+        ("EMAIL:\r\nNICKNAME:", Card()),
+        ("BDAY:18151210", Card(birthday=utc(1815, 12, 10))),
+        ("BDAY;VALUE=text:circa 1800", Card()),
+        ("NOTE:C:\\", Card()),
+        ("URL:https://example.org/a", Card(business_home_page="https://example.org/a")),
+        ("title:lower", Card(job_title="lower")),
+        ("TITLE:fol\r\n ded", Card(job_title="folded")),
+    ],
+)
+def test_lines(line: str, expected: Card) -> None:
+    """Lines are read as programs really write them."""
+    assert one(line) == expected
+
+
+def test_charsets() -> None:
+    """A file that is not in UTF-8 is taken for Latin text."""
+    assert parse(vcard("FN:José").decode().encode("cp1252"))[0].display_name == "José"
+
+
+# Writing details
+
+
+def test_what_others_read() -> None:
+    """An independent reader finds version 3.0 and a name, even where the contact has none but its address."""
+    card = Card(email_addresses=(Address("ada@example.com", "Ada, Countess"),))
+    written = vobject.readOne(compose([card]).decode())
+
+    assert (written.version.value, written.fn.value) == ("3.0", "Ada, Countess")
+    assert again(card) == [card]
+
+
+def test_equal_cards_give_equal_bytes() -> None:
+    """Nothing random goes into a file."""
+    book = parse((VCF / "address-book.vcf").read_bytes())
+
+    assert compose(book) == compose([replace(card) for card in book])
+
+
+def test_lone_surrogates_are_replaced() -> None:
+    """What is no text cannot be written, and does no harm."""
+    assert again(Card(display_name="\ud800" * 90, categories=("\ud800",))) == [
+        Card(display_name="?" * 90, categories=("?",))
+    ]
+
+
+# Round trips
+
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")
+TEXTS = st.lists(st.text(LETTERS, min_size=1, max_size=40), min_size=1, max_size=2).map("\r\n".join)
+BIRTHDAYS = st.integers(utc(1000, 1, 1) // 10**6, utc(2100, 1, 1) // 10**6).map(lambda second: second * 10**6)
+ADDRESSES = st.builds(Address, st.text(LETTERS, min_size=1, max_size=30), st.text(LETTERS, max_size=30))
+STRATEGIES = {
+    "str | None": st.none() | TEXTS,
+    "int | None": st.none() | BIRTHDAYS,
+    "tuple[str, ...]": st.lists(TEXTS, max_size=3).map(tuple),
+    "tuple[Address, ...]": st.lists(ADDRESSES, max_size=3).map(tuple),
+}
+NAMES = ("display_name", "given_name", "surname", "company_name", "email_addresses")
+
+
+@st.composite
+def cards(draw: st.DrawFn) -> Card:
+    card = Card(**{field.name: draw(STRATEGIES[str(field.type)]) for field in fields(Card)})
+    assume(any(getattr(card, name) for name in NAMES))
+    return card
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(cards(), min_size=1, max_size=3))
+def test_round_trips(book: list[Card]) -> None:
+    """Whatever contacts say, they are the same once written and read."""
+    assert again(*book) == book
+
+
+# Broken input
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"", "it has no BEGIN:VCARD"),
+        (b"Dear Ada,\r\n", "Line 1 of the vCard cannot be read: 'Dear Ada,'"),
+        (b"FN:Ada\r\n", "Line 1 is in no vCard"),
+        (b"BEGIN:VCARD\r\nFN:Ada\r\n", "number 1 has no END:VCARD"),
+        (vcard("FN:Ada") + b"BEGIN:VCARD\r\nBEGIN:VCARD\r\n", "Line 6 of the vCard begins a card inside another"),
+        (vcard("TEL:1"), "number 1 has no name, company or mail address"),
+        (vcard("FN:A", "no line"), "Line 4 of the vCard cannot be read: 'no line'"),
+        (vcard("FN:A", "A;B" + "," * 10_000), "Line 4 of the vCard cannot be read"),
+        (vcard("FN;ENCODING=QUOTED-PRINTABLE;CHARSET=none:=41", version="2.1"), "Line 3 .*unknown encoding: none"),
+        (vcard("FN;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:=FF", version="2.1"), "Line 3 of the vCard cannot be read"),
+        (vcard("FN:A") * (MAX_CARDS + 1), "more than 10000 vCards"),
+    ],
+    ids=range(11),
+)
+def test_refusals(raw: bytes, expected: str) -> None:
+    """What cannot be read is refused, with a text that says what and where."""
+    with pytest.raises(InvalidRequest, match=expected):
+        parse(raw)
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"BEGIN:VCARD\r\n", b"END:VCARD\r\n", b"VERSION:2.1\r\n", b"FN", b"N", b"TEL", b"EMAIL", b"BDAY:", b"ADR"),
+        *(b";ENCODING=QUOTED-PRINTABLE", b";ENCODING=B", b";CHARSET=utf-8", b";QUOTED-PRINTABLE", b"=\r\n", b"=FF"),
+        *(
+            b";TYPE=HOME",
+            b"item1.",
+            b";",
+            b":",
+            b",",
+            b'"',
+            b"\\",
+            b" ",
+            b"\r\n",
+            b"\n",
+            b"=",
+            b"--1210",
+            b"\xff",
+            b"x",
+        ),
+    ]
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
+def test_arbitrary_bytes(raw: bytes) -> None:
+    """Bytes are contacts or are refused in the connector's own way, inside of a card or not."""
+    for content in (raw, b"BEGIN:VCARD\r\nFN:X\r\n" + raw + b"\r\nEND:VCARD\r\n"):
+        survives(content)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(FILES), st.data())
+def test_damaged_files(path: Path, data: st.DataObject) -> None:
+    """So are the fixtures with some of their bytes cut out and others put in."""
+    raw = path.read_bytes()
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(raw)))
+        raw = raw[:place] + data.draw(st.binary(max_size=4) | PIECES) + raw[place + data.draw(st.integers(0, 40)) :]
+    survives(raw)
+
+
+def survives(raw: bytes) -> None:
+    try:
+        found = parse(raw)
+    except InvalidRequest:
+        return
+    assert found

@@ -1,0 +1,720 @@
+"""Sending: what each mailbox, the outbox and the wire hold after a mail was sent, delivered or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from azure.connectors.outlook import ClientSendAttachment, ClientSendHtmlMessage
+from azure.connectors.sdk.exceptions import ConnectorException
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.errors import MessageTooLarge
+from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.message import Address, Mail
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.settings import Settings
+from tests.paths import EML
+
+FIRST, SECOND = "/Mail", "/v2/Mail"
+HELLO = base64.b64encode(b"hello").decode()
+Call = Callable[..., httpx.Response]
+
+
+def draft(**more: Any) -> dict[str, Any]:
+    return {"To": "bob@example.com", "Subject": "Hello", "Body": "Hello", **more}
+
+
+def read(raw: bytes) -> EmailMessage:
+    """A mail as Python's own email package sees it."""
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def untouched(*connections: Any) -> bool:
+    """Whether nothing was sent or received by any of these."""
+    return not any(one.mails(folder) for one in connections for folder in ("Inbox", "Sent Items"))
+
+
+# --- What a send says ---
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_a_send_answers_with_nothing(alice, bob, path: str) -> None:
+    """A send is answered with 200 and an empty body, as recorded."""
+    answer = alice.http.post(path, json=draft())
+
+    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
+    assert "content-type" not in answer.headers
+
+
+@pytest.mark.parametrize(("more", "is_html"), [({}, False), ({"IsHtml": False}, False), ({"IsHtml": True}, True)])
+def test_the_first_version_sends_text_unless_asked(alice, bob, more: dict[str, Any], is_html: bool) -> None:
+    """A body of the first version is text as it stands, unless `IsHtml` says otherwise."""
+    alice.post(FIRST, draft(Body="a <b>c</b>\r\nd", **more))
+
+    mail = bob.mail()
+    assert (mail["Body"], mail["IsHtml"]) == ("a <b>c</b>\r\nd", is_html)
+    assert mail["BodyPreview"] == ("a c d" if is_html else "a <b>c</b>\r\nd")
+    assert read(bob.mime(mail["Id"])).get_content_type() == ("multipart/alternative" if is_html else "text/plain")
+
+
+def test_the_second_version_is_always_html(alice, bob) -> None:
+    """A body of the second version is HTML, whatever an `IsHtml` that some callers still send claims."""
+    alice.post(SECOND, draft(Body="<p>one</p><p>two</p>", IsHtml=False))
+
+    mail = bob.mail()
+    assert (mail["Body"], mail["IsHtml"]) == ("<p>one</p><p>two</p>", True)
+    assert mail["BodyPreview"] == "one\r\ntwo"
+
+
+def test_the_sdk_sends_every_member(alice, bob, world) -> None:
+    """What the SDK's own model carries in snake_case arrives member by member, in both copies alike."""
+    carol = world.connect("carol")
+    alice.sdk(
+        "send_email_async",
+        ClientSendHtmlMessage(
+            to=bob.address,
+            subject="Plans",
+            body="<p>Lunch?</p>",
+            cc=carol.address,
+            reply_to="desk@example.org;help@example.org",
+            importance="High",
+        ),
+    )
+
+    expected = {
+        "Subject": "Plans",
+        "Body": "<p>Lunch?</p>",
+        "From": alice.address,
+        "To": bob.address,
+        "Cc": carol.address,
+        "Bcc": None,
+        "ReplyTo": "desk@example.org;help@example.org",
+        "Importance": 2,
+        "IsHtml": True,
+        "HasAttachment": False,
+        "Attachments": [],
+    }
+    copies = [alice.mail("Sent Items"), bob.mail(), carol.mail()]
+    assert [{name: copy[name] for name in expected} for copy in copies] == [expected] * 3
+    assert [copy["IsRead"] for copy in copies] == [True, False, False]
+    assert len({copy["InternetMessageId"] for copy in copies}) == 1
+    assert len({copy["Id"] for copy in copies}) == 3
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(None, 1), ("Low", 0), ("Normal", 1), ("High", 2), ("hIGH", 2), (0, 0), (2, 2), ("2", 2)],
+)
+def test_importance(alice, bob, path: str, given: Any, expected: int) -> None:
+    """Importance is Normal unless given, by name in any case or by number."""
+    alice.post(path, draft(Importance=given))
+
+    assert bob.mail()["Importance"] == expected
+
+
+def test_members_match_without_case_and_unknown_ones_do_not_matter(alice, bob) -> None:
+    """Lower-case names as workflow samples send them are read, unknown members are not."""
+    alice.post(SECOND, {"to": bob.address, "subject": "Hello", "body": "Hi", "cc": None, "Sensitivity": "Private"})
+
+    mail = bob.mail()
+    assert (mail["Subject"], mail["Body"], mail["Cc"]) == ("Hello", "Hi", None)
+
+
+def test_a_mail_may_have_no_body(alice, bob) -> None:
+    """Public workflows leave the declared body out; the mail arrives empty."""
+    alice.post(SECOND, {"To": bob.address, "Subject": "Hello"})
+
+    mail = bob.mail()
+    assert (mail["Body"], mail["BodyPreview"]) == ("", "")
+
+
+def test_a_subject_is_one_line(alice, bob) -> None:
+    """A subject that ends in a line feed loses it, and one with more cannot add headers of its own."""
+    alice.send(bob.address, subject="Hello\r\nX-Evil: yes\n")
+
+    mail = bob.mail()
+    assert mail["Subject"] == "Hello X-Evil: yes"
+    assert "X-Evil" not in read(bob.mime(mail["Id"]))
+
+
+# --- Who gets what ---
+
+
+def test_bcc_is_for_the_sender_only(alice, bob, world) -> None:
+    """Nobody but the sender learns who else got a mail, neither on the wire nor in the MIME export."""
+    carol, dave = world.connect("carol"), world.connect("dave")
+    alice.send(bob.address, Cc=carol.address, Bcc=f"{dave.address}; eve@example.org")
+
+    for one in (bob, carol, dave):
+        mail = one.mail()
+        assert mail["Bcc"] is None
+        assert dave.address.encode() not in one.mime(mail["Id"])
+        assert b"eve@example.org" not in one.mime(mail["Id"])
+    sent = alice.mail("Sent Items")
+    assert sent["Bcc"] == "dave@example.com;eve@example.org"
+    assert read(alice.mime(sent["Id"]))["Bcc"] == "dave@example.com, eve@example.org"
+    (departed,) = world.outbox()
+    left = world.admin.get(f"/outbox/{departed['id']}/mime").content
+    assert b"Bcc" not in left
+    assert dave.address.encode() not in left
+
+
+def test_bcc_survives_a_move_of_the_sent_mail(alice, bob) -> None:
+    """The sender's own copy keeps its Bcc when it is filed elsewhere."""
+    alice.send("bob@example.com", Bcc="eve@example.org")
+    alice.sdk("move_async", alice.mail("Sent Items")["Id"], "Archive")
+
+    assert alice.mail("Archive")["Bcc"] == "eve@example.org"
+
+
+def test_everyone_gets_one_copy(alice, bob, world) -> None:
+    """Being listed twice, in any case and on any line, still means one copy."""
+    alice.send("bob@example.com; BOB@example.com", Cc="Bob@Example.Com", Bcc="bob+news@example.com")
+
+    assert len(bob.mails()) == 1
+    assert len(alice.mails("Sent Items")) == 1
+    assert world.outbox() == []
+
+
+def test_a_mail_to_oneself_is_sent_and_received(alice) -> None:
+    """Who writes to the own address has a read copy in Sent Items and an unread one in the Inbox."""
+    alice.send(alice.address)
+
+    sent, received = alice.mail("Sent Items"), alice.mail()
+    assert (sent["IsRead"], received["IsRead"]) == (True, False)
+    assert sent["Id"] != received["Id"]
+    assert sent["ConversationId"] == received["ConversationId"]
+
+
+def test_connection_addresses_match_without_case(world, alice) -> None:
+    """An owner's address is kept in lower case, and mail reaches it however it is spelled."""
+    bob = world.connect("bob", address="Bob.Stone@Example.COM")
+    alice.send("BOB.stone@example.com")
+
+    assert bob.address == "bob.stone@example.com"
+    assert bob.mail()["To"] == "BOB.stone@example.com"
+    assert world.outbox() == []
+
+
+def test_plus_addresses_reach_their_owner(alice, bob) -> None:
+    """`name+tag@` reaches `name@`, and the mail still shows the address it was sent to."""
+    alice.send("Bob+Invoices+2026@example.com")
+
+    assert bob.mail()["To"] == "Bob+Invoices+2026@example.com"
+
+
+def test_a_mailbox_with_a_plus_comes_first(alice, bob, world) -> None:
+    """Where the whole address has a mailbox of its own, that one gets the mail."""
+    tagged = world.connect("tagged", address="bob+news@example.com")
+    alice.send("bob+news@example.com")
+
+    assert (len(tagged.mails()), bob.mails()) == (1, [])
+
+
+def test_others_are_noted_in_the_outbox(alice, bob, world) -> None:
+    """Recipients outside the sandbox get one entry in the outbox, with the addresses as they were written."""
+    alice.send("bob@example.com; Xena@example.org", subject="Out", Cc="yves@example.net", Bcc="zoe@example.net")
+
+    (departed,) = world.outbox()
+    sent = alice.mail("Sent Items")
+    assert departed == {
+        "id": departed["id"],
+        "departedAt": sent["DateTimeReceived"],
+        "from": alice.address,
+        "recipients": ["Xena@example.org", "yves@example.net", "zoe@example.net"],
+        "subject": "Out",
+        "internetMessageId": sent["InternetMessageId"],
+    }
+    left = read(world.admin.get(f"/outbox/{departed['id']}/mime").content)
+    assert (left["To"], left["Cc"]) == ("bob@example.com, Xena@example.org", "yves@example.net")
+    assert len(bob.mails()) == 1
+
+
+def test_mail_within_the_sandbox_leaves_no_trace_outside(alice, bob, world) -> None:
+    """The outbox stays empty while every recipient has a mailbox."""
+    alice.send(bob.address)
+
+    assert world.outbox() == []
+
+
+@pytest.mark.parametrize("written", ["carol@example.com", "Carol@Example.com", "carol+later@example.com"])
+def test_a_mailbox_made_later_claims_its_mail(alice, bob, world, written: str) -> None:
+    """Who connects after a mail was sent finds it, once and with its time, and it is not counted as gone any more."""
+    alice.send(f"{written}; x@example.org", subject="Early", Bcc="carol@example.com")
+    sent = alice.mail("Sent Items")
+    world.server.clock.advance(timedelta(minutes=5))
+    carol = world.connect("carol")
+
+    mail = carol.mail()
+    assert ("Early", sent["DateTimeReceived"], False) == (mail["Subject"], mail["DateTimeReceived"], mail["IsRead"])
+    assert mail["InternetMessageId"] == sent["InternetMessageId"]
+    assert mail["Bcc"] is None
+    assert [one["recipients"] for one in world.outbox()] == [["x@example.org"]]
+
+
+def test_a_mailbox_made_later_empties_the_outbox(alice, world) -> None:
+    """An entry whose every recipient has come in since is gone from the outbox."""
+    alice.send("carol@example.com")
+    carol = world.connect("carol")
+    world.connect("carol2", address="carol@example.com")
+
+    assert len(carol.mails()) == 1
+    assert world.outbox() == []
+
+
+def test_sandboxes_do_not_mail_each_other(alice, world) -> None:
+    """The same address in another sandbox is another mailbox."""
+    other = f"{world.name}-other"
+    root = f"{world.server.url}/_emulator/api/sandboxes"
+    world.server.http.post(root, json={"name": other})
+    world.server.http.post(f"{root}/{other}/connections", json={"id": f"{other}-bob", "address": "bob@example.com"})
+    alice.send("bob@example.com")
+    stranger = f"{world.server.url}/apim/outlook/{other}-bob/v2/Mail"
+
+    assert world.server.http.get(stranger, headers={"Authorization": "Key k"}).json() == {"value": []}
+    assert len(world.outbox()) == 1
+    world.server.http.delete(f"{root}/{other}")
+
+
+# --- Attachments ---
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (HELLO, "text/plain"),
+        (f" {HELLO[:4]}\r\n{HELLO[4:]} ", "text/plain"),
+        (f"data:text/csv;base64,{HELLO}", "text/csv"),
+        (f"data:text/csv;charset=utf-8;base64,{HELLO}", "text/csv"),
+        (f"data:;base64,{HELLO}", "text/plain"),
+        ({"$content-type": "image/png", "$content": HELLO}, "image/png"),
+        ({"$content-type": "text/csv; charset=utf-8", "$content": HELLO}, "text/csv"),
+        ({"$content-type": "application/octet-stream", "$content": HELLO}, "application/octet-stream"),
+    ],
+)
+def test_the_ways_to_write_content_bytes(alice, bob, path: str, content: Any, content_type: str) -> None:
+    """Base64 text, a data URI and Logic Apps' content object all mean bytes, the last two with their type."""
+    alice.post(path, draft(Attachments=[{"Name": "notes.txt", "ContentBytes": content}]))
+
+    mail = bob.mails(includeAttachments=True)[0]
+    (file,) = mail["Attachments"]
+    assert mail["HasAttachment"] is True
+    assert {name: file[name] for name in ("Name", "ContentBytes", "ContentType", "Size", "IsInline", "ContentId")} == {
+        "Name": "notes.txt",
+        "ContentBytes": HELLO,
+        "ContentType": content_type,
+        "Size": 5,
+        "IsInline": False,
+        "ContentId": None,
+    }
+
+
+def test_the_sdk_sends_attachments_in_order(alice, bob) -> None:
+    """Files in the SDK's own model reach every copy, in their order, an empty one and one of any bytes included."""
+    every_byte = bytes(range(256))
+    files = {"b.bin": every_byte, "a.pdf": b"%PDF", "empty.docx": b"", "bild ü.png": b"\x89PNG"}
+    alice.sdk(
+        "send_email_async",
+        ClientSendHtmlMessage(
+            to=bob.address,
+            subject="Files",
+            body="<p>Here</p>",
+            attachments=[
+                ClientSendAttachment(name=name, content_bytes=base64.b64encode(content).decode())
+                for name, content in files.items()
+            ],
+        ),
+    )
+
+    for copy in (alice.mails("Sent Items", includeAttachments=True)[0], bob.mails(includeAttachments=True)[0]):
+        shown = {one["Name"]: base64.b64decode(one["ContentBytes"]) for one in copy["Attachments"]}
+        assert list(files.items()) == list(shown.items())
+        assert [one["ContentType"] for one in copy["Attachments"]] == [
+            "application/octet-stream",
+            "application/pdf",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "image/png",
+        ]
+    exported = read(bob.mime(bob.mail()["Id"]))
+    assert list(files.items()) == [(one.get_filename(), one.get_content()) for one in exported.iter_attachments()]
+
+
+# --- Send as ---
+
+
+def test_sending_as_somebody_else_needs_a_grant(alice, bob, world) -> None:
+    """An address the connection was not granted is refused with 403, and nobody gets anything."""
+    answer = alice.http.post(SECOND, json=draft(From="boss@example.com", Cc="x@example.org"))
+
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "ErrorSendAsDenied"
+    assert "boss@example.com" in answer.json()["message"]
+    assert untouched(alice, bob)
+    assert world.outbox() == []
+
+
+def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(alice, bob, world) -> None:
+    """That an address exists is no right to use it, and the SDK reports the refusal."""
+    message = ClientSendHtmlMessage(to="bob@example.com", subject="Hi", body="Hi", from_=bob.address)
+    with pytest.raises(ConnectorException, match="ErrorSendAsDenied"):
+        alice.sdk("send_email_async", message)
+
+    assert untouched(alice, bob)
+
+
+def test_a_granted_address_is_the_sender(world, bob) -> None:
+    """A granted address stands in From everywhere, while the mail is filed with who really sent it."""
+    alice = world.connect("alice", sendAs=["Desk@example.com"])
+    desk = world.connect("desk")
+    alice.sdk(
+        "send_email_async",
+        ClientSendHtmlMessage(to=bob.address, subject="Hi", body="Hi", from_="Help Desk <desk@EXAMPLE.com>"),
+    )
+
+    mail = bob.mail()
+    assert mail["From"] == "desk@EXAMPLE.com"
+    assert read(bob.mime(mail["Id"]))["From"] == "Help Desk <desk@EXAMPLE.com>"
+    assert alice.mail("Sent Items")["From"] == "desk@EXAMPLE.com"
+    assert untouched(desk)
+
+
+def test_the_own_address_needs_no_grant(alice, bob) -> None:
+    """Naming oneself in From, in any case, changes nothing."""
+    alice.send(bob.address, From="ALICE@example.com")
+
+    assert bob.mail()["From"] == alice.address
+
+
+# --- Internet headers ---
+
+FLOW = "azure-logic-apps/1.0 (workflow 3f2a; version 0858) microsoft-flow/1.0"
+LOGIC = "azure-logic-apps/1.0 (workflow abc; version 085)"
+APPS = "PowerApps/3.25 (Web Player; AppName=Orders)"
+RUN = {"x-ms-workflow-name": "daily", "x-ms-workflow-run-id": "0858CU21", "x-ms-client-request-id": "req-1"}
+RUN_TEXT = "x-ms-workflow-name: daily; x-ms-workflow-run-id: 0858CU21; x-ms-client-request-id: req-1;"
+ENVIRONMENT = "/providers/Microsoft.PowerApps/environments/Env-7"
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        pytest.param(
+            {"User-Agent": FLOW, **RUN, "x-ms-environment-id": "Env-7"},
+            {
+                "application": f"Microsoft Power Automate; User-Agent: {FLOW}",
+                "operation-type": "Send",
+                "environment-id": "Env-7",
+                "workflow": RUN_TEXT,
+            },
+            id="Power Automate",
+        ),
+        pytest.param(
+            {"User-Agent": FLOW, **RUN},
+            {
+                "application": f"Microsoft Power Automate; User-Agent: {FLOW}",
+                "operation-type": "Send",
+                "workflow": RUN_TEXT,
+            },
+            id="Power Automate, old connection",
+        ),
+        pytest.param(
+            {"User-Agent": APPS, "x-ms-client-environment-id": ENVIRONMENT, **RUN},
+            {
+                "application": f"Microsoft Power Apps; User-Agent: {APPS}",
+                "operation-type": "Send",
+                "environment-id": "Env-7",
+                "workflow": "x-ms-client-request-id: req-1;",
+            },
+            id="Power Apps",
+        ),
+        pytest.param(
+            {"User-Agent": "Mozilla/5.0", "x-ms-user-agent": APPS, "x-ms-client-request-id": "req-1"},
+            {
+                "application": f"Microsoft Power Apps; User-Agent: {APPS}",
+                "operation-type": "Send",
+                "environment-id": "Default",
+                "workflow": "x-ms-client-request-id: req-1;",
+            },
+            id="Power Apps in a browser",
+        ),
+        pytest.param(
+            {"User-Agent": LOGIC, **RUN, "x-ms-environment-id": "Env-7", "x-ms-client-environment-id": ENVIRONMENT},
+            {
+                "application": f"Azure Logic Apps; User-Agent: {LOGIC}",
+                "operation-type": "Send",
+                "workflow": RUN_TEXT,
+            },
+            id="Logic Apps",
+        ),
+        pytest.param(
+            {"User-Agent": "curl/8.5.0", "x-ms-environment-id": "Env-7", "x-ms-client-request-id": "req-1"},
+            {
+                "application": "User-Agent: curl/8.5.0",
+                "operation-type": "Send",
+                "workflow": "x-ms-client-request-id: req-1;",
+            },
+            id="unknown caller",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_the_headers_the_connector_adds(
+    alice, bob, world, path: str, sent: dict[str, str], expected: dict[str, str]
+) -> None:
+    """Every copy of a mail, the one that leaves included, carries the documented headers for who called, in order."""
+    answer = alice.http.post(path, json=draft(Cc="x@example.org"), headers=sent)
+
+    assert answer.status_code == 200
+    (departed,) = world.outbox()
+    copies = [
+        alice.mime(alice.mail("Sent Items")["Id"]),
+        bob.mime(bob.mail()["Id"]),
+        world.admin.get(f"/outbox/{departed['id']}/mime").content,
+    ]
+    for copy in copies:
+        stamped = [(name, value) for name, value in read(copy).items() if name.startswith("x-ms-mail-")]
+        assert [(f"x-ms-mail-{name}", value) for name, value in expected.items()] == stamped
+
+
+def test_each_mail_has_a_request_id_of_its_own(alice, bob) -> None:
+    """A caller that names no request gets a made-up id in the header, another one for each mail."""
+    for _ in range(2):
+        alice.http.post(SECOND, json=draft(), headers={"User-Agent": LOGIC})
+
+    found = [read(bob.mime(one["Id"]))["x-ms-mail-workflow"] for one in bob.mails()]
+    assert all(len(one) == len("x-ms-client-request-id: ;") + 36 for one in found)
+    assert len(set(found)) == 2
+
+
+# --- Refusals ---
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize(
+    ("change", "code", "named"),
+    [
+        ({"To": None}, "ErrorInvalidRequest", "'To'"),
+        ({"To": "", "Cc": None}, "ErrorInvalidRecipients", "(To)"),
+        ({"To": " ; ;", "Cc": ";"}, "ErrorInvalidRecipients", "(To)"),
+        ({"To": ["bob@example.com"]}, "ErrorInvalidRequest", "'To'"),
+        ({"Subject": None}, "ErrorInvalidRequest", "'Subject'"),
+        ({"Subject": 5}, "ErrorInvalidRequest", "'Subject'"),
+        ({"Importance": "Urgent"}, "ErrorInvalidRequest", "'Importance'"),
+        ({"Attachments": {"Name": "a"}}, "ErrorInvalidRequest", "'Attachments'"),
+        ({"Attachments": [{"ContentBytes": HELLO}]}, "ErrorInvalidRequest", "'Attachments[0].Name'"),
+        ({"Attachments": [{"Name": "a"}]}, "ErrorInvalidRequest", "'Attachments[0].ContentBytes'"),
+        ({"Attachments": [{"Name": " ", "ContentBytes": HELLO}]}, "ErrorInvalidRequest", "'Attachments[0].Name'"),
+        (
+            {"Attachments": [{"Name": "a", "ContentBytes": HELLO}, {"Name": "b", "ContentBytes": "no base64!"}]},
+            "ErrorInvalidRequest",
+            "'Attachments[1].ContentBytes'",
+        ),
+        (
+            {"Attachments": [{"Name": "a", "ContentBytes": {"$content-type": "a/b", "$content": "%%%"}}]},
+            "ErrorInvalidRequest",
+            "'Attachments[0].ContentBytes'",
+        ),
+        (
+            {"Attachments": [{"Name": "a", "ContentBytes": {"$content-type": "a/b"}}]},
+            "ErrorInvalidRequest",
+            "'Attachments[0].ContentBytes'",
+        ),
+        (
+            {"Attachments": [{"Name": "a", "ContentBytes": HELLO.rstrip("=")}]},
+            "ErrorInvalidRequest",
+            "'Attachments[0].ContentBytes'",
+        ),
+    ],
+)
+def test_a_refused_send_writes_nothing(
+    alice, bob, world, path: str, change: dict[str, Any], code: str, named: str
+) -> None:
+    """A send that cannot be is a 400 that names the member, and no mailbox and no outbox knows of it."""
+    answer = alice.http.post(path, json=draft(Cc="x@example.org") | change)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == code
+    assert named in answer.json()["message"]
+    assert untouched(alice, bob)
+    assert world.outbox() == []
+
+
+def test_a_whole_megabyte_of_inline_image_is_the_most(alice, bob) -> None:
+    """An image in the body may have 1 MB as base64 text, not a character more; the other images do not count."""
+    image = "data:image/png;base64," + "A" * 2**20
+    alice.send(bob.address, body=f'<img src="{image}"><img src="{image}">')
+    answer = alice.http.post(SECOND, json=draft(Body=f"<img src='{image}A'>"))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "ErrorMessageSizeExceeded"
+    assert "'Body'" in answer.json()["message"]
+    assert len(bob.mails()) == len(alice.mails("Sent Items")) == 1
+
+
+def test_the_documented_limits_are_the_defaults() -> None:
+    """Without settings a mail may have 50 MB, and an inline image 1 MB."""
+    assert (50 * 2**20, 2**20) == (Settings().max_mail_bytes, Settings().max_inline_image_bytes)
+
+
+@pytest.fixture
+def small() -> Iterator[Call]:
+    """Calls to a server in this process that takes mails of 1000 bytes, and inline images of 100."""
+    app = create_app(Settings(max_mail_bytes=1000, max_inline_image_bytes=100), VirtualClock(datetime(2026, 3, 2)))
+
+    def call(method: str, path: str, **more: Any) -> httpx.Response:
+        async def exchange() -> httpx.Response:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://emulator/apim/outlook", trust_env=False
+            ) as client:
+                return await client.request(method, path, headers={"Authorization": "Key k"}, **more)
+
+        return asyncio.run(exchange())
+
+    yield call
+    app.state.sandboxes.close()
+
+
+def count(call: Call, connection: str, folder: str) -> int:
+    answer = call("GET", f"/{connection}/v2/Mail", params={"folderPath": folder, "fetchOnlyUnread": False})
+    return len(answer.json()["value"])
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize(
+    ("body", "attached", "status"),
+    [
+        ("a" * 1000, [], 200),
+        ("a" * 1001, [], 400),
+        ("ä" * 501, [], 400),
+        ("a" * 100, [450, 450], 200),
+        ("a" * 100, [450, 451], 400),
+    ],
+)
+def test_a_mail_above_the_limit_is_refused_whole(
+    small: Call, path: str, body: str, attached: list[int], status: int
+) -> None:
+    """Body and decoded attachments together are held to the limit, and too much of them leaves no copy anywhere."""
+    files = [{"Name": "a", "ContentBytes": base64.b64encode(b"x" * size).decode()} for size in attached]
+    message = {"To": "bob@outlook.com", "Subject": "Big", "Body": body, "Attachments": files}
+    answer = small("POST", f"/alice{path}", json=message)
+
+    assert answer.status_code == status
+    if status == 400:
+        assert answer.json()["error"]["code"] == "ErrorMessageSizeExceeded"
+        assert "1000" in answer.json()["message"]
+    assert (count(small, "alice", "Sent Items"), count(small, "bob", "Inbox")) == ((1, 1) if status == 200 else (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (f'<img src="data:image/png;base64,{"A" * 100}">', 200),
+        (f'<img src="data:image/png;base64,{"A" * 101}">', 400),
+        (f'<img src="DATA:image/PNG;BASE64,{"A" * 101}">', 400),
+        (f'<img src="data:image/svg+xml;charset=utf-8;base64,{"A" * 101}">', 400),
+        (f'<div style="background: url(data:image/gif;base64,{"A" * 101})">', 400),
+        (f'<img src="data:image/png;base64,{"A" * 60}"> <img src="data:image/png;base64,{"A" * 60}">', 200),
+        (f"<p>{'A' * 500}</p>", 200),
+    ],
+)
+def test_inline_images_are_measured_one_by_one(small: Call, body: str, status: int) -> None:
+    """Each data URI in the body is held to the limit by itself, however it is spelled."""
+    answer = small("POST", "/alice/v2/Mail", json={"To": "bob@outlook.com", "Subject": "Image", "Body": body})
+
+    assert answer.status_code == status
+    assert count(small, "bob", "Inbox") == count(small, "alice", "Sent Items") == (status == 200)
+
+
+def test_a_text_body_has_no_images(small: Call) -> None:
+    """In a body of plain text a data URI is text."""
+    text = f"data:image/png;base64,{'A' * 101}"
+    answer = small("POST", "/alice/Mail", json={"To": "bob@outlook.com", "Subject": "Text", "Body": text})
+
+    assert answer.status_code == 200
+    assert count(small, "bob", "Inbox") == 1
+
+
+# --- From outside ---
+
+
+def test_a_mail_from_outside_goes_to_one_mailbox(alice, bob, world) -> None:
+    """A delivered mail lands unread in one Inbox, whoever else it names."""
+    shown = alice.deliver(to="alice@example.com; bob@example.com", subject="Offer", text="Buy")
+
+    assert shown == alice.mail()
+    assert (shown["From"], shown["To"]) == ("stranger@example.org", "alice@example.com;bob@example.com")
+    assert (shown["Body"], shown["IsHtml"], shown["IsRead"]) == ("Buy", False, False)
+    assert untouched(bob)
+    assert alice.mails("Sent Items") == []
+    assert world.outbox() == []
+
+
+def test_a_delivery_says_where_and_how(alice) -> None:
+    """Folder, time, and flags of a delivered mail are the caller's to choose."""
+    alice.deliver(subject="Old", folder="Projects/2026", received="2026-01-05T09:00:07Z", isRead=True, isFlagged=True)
+
+    mail = alice.mail("Projects/2026")
+    assert (mail["DateTimeReceived"], mail["IsRead"]) == ("2026-01-05T09:00:07+00:00", True)
+    assert alice.mails("Projects/2026", fetchOnlyFlagged=True) == [mail]
+    assert alice.mails() == []
+
+
+@pytest.mark.parametrize("path", sorted(EML.glob("*.eml")), ids=lambda path: path.stem)
+def test_a_delivered_mail_keeps_its_bytes(alice, path: Path) -> None:
+    """A whole mail from outside is written out again byte for byte, before and after a move."""
+    raw = path.read_bytes()
+    answer = alice.admin.post(
+        f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
+    )
+    assert answer.status_code == 201, answer.text
+    moved = alice.sdk("move_async", answer.json()["message"]["Id"], "Archive")
+
+    assert raw == alice.mime(moved["Id"])
+
+
+def test_a_delivered_mail_is_held_to_the_limits(small: Call) -> None:
+    """A mail from outside above the limit does not come in."""
+    small("GET", "/alice/testconnection")
+    path = "http://emulator/_emulator/api/sandboxes/default/connections/alice/deliver"
+    answer = small("POST", path, json={"from": "x@example.org", "text": "a" * 1001})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "ErrorMessageSizeExceeded"
+    assert count(small, "alice", "Inbox") == 0
+
+
+def test_sent_at_is_the_clock(alice, bob, world) -> None:
+    """A mail is received at the instant it was sent, which is the sandbox's own."""
+    world.server.clock.advance(timedelta(seconds=90))
+    now = datetime.fromtimestamp(world.server.clock.now() / 1_000_000, UTC)
+    alice.send(bob.address)
+
+    mail = bob.mail()
+    assert mail["DateTimeReceived"] == now.replace(microsecond=0).isoformat()
+    assert read(bob.mime(mail["Id"]))["Date"].datetime == now.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "head", ["DATA:image/png;base64,", "data&#58;image/png;base64,", "data:image/png;name=a b.png;base64,"]
+)
+def test_a_large_inline_image_is_seen_in_every_spelling(head: str) -> None:
+    """Capitals, entities and parameters do not hide an image above the limit."""
+    registry = Sandboxes(Settings(max_inline_image_bytes=100))
+    mailbox = registry.default.mailbox(registry.default.connect("alice", "alice@example.com"))
+    body = f'<img src="{head}{"A" * 101}">'
+
+    with pytest.raises(MessageTooLarge):
+        delivery.send(mailbox, Mail(to=(Address("bob@example.com"),), body=body, is_html=True))
+    delivery.send(mailbox, Mail(to=(Address("bob@example.com"),), body=body[:-3] + '">', is_html=True))

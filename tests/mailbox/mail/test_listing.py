@@ -1,0 +1,564 @@
+"""Get emails: every filter against a plain reading of the same mails, paging, order, and search that keeps up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+from azure.connectors.sdk.exceptions import ConnectorException
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.settings import Settings
+
+FIRST, SECOND = "/Mail", "/v2/Mail"
+HELLO = [{"Name": "hello.txt", "ContentBytes": "aGVsbG8="}]
+Mail = dict[str, Any]
+
+
+def subjects(mails: list[Mail]) -> list[str]:
+    return [one["Subject"] for one in mails]
+
+
+def refused(connection: Any, path: str, **query: Any) -> tuple[int, str, str]:
+    """Status, code and text of a GET that must fail."""
+    answer = connection.http.get(path, params=query)
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["message"]
+
+
+# --- Filters ---
+
+# Coprime periods, so that every pair of traits occurs together and apart.
+MAILS: list[Mail] = [
+    {
+        "from": ("ann@example.org", "Ben@Example.org")[number % 2],
+        "to": ("alice@example.com", "alice@example.com; team@example.org", "team@example.org")[number % 3],
+        "cc": ("", "team@example.org", "lead@example.org", "Lead@example.org;team@example.org", "")[number % 5],
+        "subject": ("Budget", "re: BUDGET 2026", "Lunch", "News", "budgets", "", "Plan")[number % 7],
+        "importance": ("Low", "Normal", "High")[number // 2 % 3],
+        "attachments": HELLO if number % 4 == 0 else [],
+        "isRead": number % 5 > 1,
+        "isFlagged": number % 3 == 0,
+    }
+    for number in range(30)
+]
+FILTERS: dict[str, list[Any]] = {
+    "to": [None, "TEAM@example.org"],
+    "cc": [None, "lead@example.org; nobody@example.org"],
+    "toOrCc": [None, "team@example.org"],
+    "from": [None, "ben@example.org"],
+    "importance": ["Any", "High"],
+    "fetchOnlyWithAttachment": [False, True],
+    "subjectFilter": [None, "budget"],
+    "fetchOnlyUnread": [True, False],
+    "fetchOnlyFlagged": [False, True],
+}
+
+
+def names(*lines: str) -> set[str]:
+    return {part.strip().lower() for line in lines for part in line.split(";") if part.strip()}
+
+
+def passes(mail: Mail, wanted: Mail) -> bool:
+    """What the filters mean, read off their documentation."""
+    checks = {
+        "to": lambda text: names(mail["to"]) & names(text),
+        "cc": lambda text: names(mail["cc"]) & names(text),
+        "toOrCc": lambda text: names(mail["to"], mail["cc"]) & names(text),
+        "from": lambda text: mail["from"].lower() in names(text),
+        "importance": lambda text: text in ("Any", mail["importance"]),
+        "fetchOnlyWithAttachment": lambda only: not only or mail["attachments"],
+        "subjectFilter": lambda text: text.lower() in mail["subject"].lower(),
+        "fetchOnlyUnread": lambda only: not only or not mail["isRead"],
+        "fetchOnlyFlagged": lambda only: not only or mail["isFlagged"],
+    }
+    return all(checks[name](value) for name, value in wanted.items() if value is not None)
+
+
+def test_every_combination_of_filters(alice) -> None:
+    """Filters alone and together let exactly those mails through that satisfy each of them, newest first."""
+    ids = [alice.deliver(**mail)["Id"] for mail in MAILS]
+    newest_first = list(reversed(list(zip(ids, MAILS, strict=True))))
+    lengths = set()
+    for values in product(*FILTERS.values()):
+        wanted = dict(zip(FILTERS, values, strict=True))
+        sent = {name: value for name, value in wanted.items() if value is not None}
+        expected = [id for id, mail in newest_first if passes(mail, wanted)]
+        found = alice.get(SECOND, top=100, **sent)["value"]
+        lengths.add(len(expected))
+
+        assert expected == [one["Id"] for one in found], sent
+    assert {0, 1, 2, 12, 30} <= lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((one, ["high", "normal", "low"]) for one in ("Any", "any", "0", "")),
+        *((one, ["low"]) for one in ("Low", "low", "LOW", "1")),
+        *((one, ["normal"]) for one in ("Normal", "nORMAL", "2")),
+        *((one, ["high"]) for one in ("High", " high ", "3")),
+    ],
+)
+def test_importance_is_a_name_in_any_case_or_a_number(alice, text: str, expected: list[str]) -> None:
+    """Designers send names, one workflow SDK numbers; both mean the same, and 0 is Any."""
+    for level in ("low", "normal", "high"):
+        alice.deliver(subject=level, importance=level)
+
+    assert expected == subjects(alice.mails(importance=text))
+
+
+@pytest.mark.parametrize("spelled", ["True", "true", "TRUE", "1"])
+def test_booleans_are_spelled_as_clients_do(alice, spelled: str) -> None:
+    """`.NET` writes `True`, Python `true`; both are read."""
+    alice.deliver(subject="flagged", isFlagged=True)
+    alice.deliver(subject="plain")
+
+    assert subjects(alice.mails(fetchOnlyFlagged=spelled)) == ["flagged"]
+
+
+def test_the_sdk_passes_every_filter(alice, bob) -> None:
+    """The SDK's own parameter names arrive as filters, all of them at once."""
+    bob.send(alice.address, subject="Budget 2026", Importance="High", Cc="x@example.org", Attachments=HELLO)
+    bob.send(alice.address, subject="Budget 2025", Importance="Low", Cc="x@example.org", Attachments=HELLO)
+    for one in alice.mails():
+        alice.sdk("flag_async", one["Id"])
+    wanted = {
+        "folder_path": "Inbox",
+        "to": alice.address,
+        "cc": "x@example.org",
+        "to_or_cc": alice.address,
+        "from_": bob.address,
+        "importance": "High",
+        "fetch_only_with_attachment": True,
+        "subject_filter": "budget",
+        "fetch_only_unread": True,
+        "fetch_only_flagged": True,
+        "mailbox_address": alice.address,
+        "include_attachments": True,
+        "search_query": "subject:2026",
+        "top": 5,
+    }
+    (found,) = alice.sdk("get_emails_async", **wanted)["value"]
+
+    assert found["Subject"] == "Budget 2026"
+    assert found["Attachments"][0]["ContentBytes"] == "aGVsbG8="
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize(("query", "content"), [({}, None), ({"includeAttachments": "True"}, "aGVsbG8=")])
+def test_lists_hold_attachments_content_only_when_asked(alice, path: str, query: dict[str, str], content: Any) -> None:
+    """A list always has the facts of attachments, and their bytes where `includeAttachments` says so."""
+    alice.deliver(attachments=HELLO)
+    answer = alice.get(path, **query)
+    (file,) = (answer if path == FIRST else answer["value"])[0]["Attachments"]
+
+    assert ("hello.txt", 5, content) == (file["Name"], file["Size"], file["ContentBytes"])
+
+
+def test_unknown_parameters_do_not_matter_and_names_match_without_case(alice) -> None:
+    """Public workflows send parameters of other versions, and names in other spellings."""
+    alice.deliver(subject="read", isRead=True)
+
+    assert subjects(alice.get(SECOND, FETCHONLYUNREAD="false", nonsense="1")["value"]) == ["read"]
+
+
+def test_an_address_filter_that_names_nobody_finds_nothing(alice) -> None:
+    """What is no address is no error in a filter: it matches nobody."""
+    alice.deliver()
+
+    assert alice.mails(**{"from": "stranger"}) == []
+
+
+# --- Defaults, paging, order ---
+
+
+def test_defaults_are_ten_unread_of_the_inbox(alice) -> None:
+    """Without parameters both versions give the ten newest unread mails of the Inbox, without bytes."""
+    for number in range(12):
+        alice.deliver(subject=f"unread {number}")
+        alice.deliver(subject=f"read {number}", isRead=True)
+    alice.deliver(subject="elsewhere", folder="Archive")
+    expected = [f"unread {number}" for number in range(11, 1, -1)]
+
+    assert expected == subjects(alice.get(SECOND)["value"])
+    assert expected == subjects(alice.get(FIRST))
+    assert expected == subjects(alice.sdk("get_emails_async")["value"])
+
+
+def test_the_first_version_pages_by_skip(alice) -> None:
+    """`skip` leaves out the newest, whatever else filters, and past the end there is nothing."""
+    for number in range(7):
+        alice.deliver(subject=f"word {number}", isRead=number % 2 == 0)
+    pages = [alice.get(FIRST, top=3, skip=skip, fetchOnlyUnread=False) for skip in (0, 3, 6, 9)]
+    found = alice.get(FIRST, top=2, skip=1, fetchOnlyUnread=False, searchQuery="word")
+
+    assert [["6", "5", "4"], ["3", "2", "1"], ["0"], []] == [
+        [text.removeprefix("word ") for text in subjects(page)] for page in pages
+    ]
+    assert subjects(alice.get(FIRST, top=2, skip=1)) == ["word 3", "word 1"]
+    assert subjects(found) == ["word 5", "word 4"]
+
+
+def test_the_second_version_does_not_page(alice) -> None:
+    """`skip` is not declared there, so it counts as unknown."""
+    alice.deliver(subject="only")
+
+    assert subjects(alice.get(SECOND, skip=1)["value"]) == ["only"]
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_newest_come_first(alice, world, path: str) -> None:
+    """Order follows the time of receipt, and of mails of one instant the later arrival comes first."""
+    alice.deliver(subject="third", received="2026-01-05T10:00:00Z")
+    alice.deliver(subject="last", received="2025-12-31T23:59:59Z")
+    alice.deliver(subject="second", received="2026-01-05T10:00:00Z")
+    alice.deliver(subject="first", received="2026-01-05T12:00:00+01:00")
+    answers = [alice.get(path), alice.get(path, searchQuery="from:stranger")]
+
+    for answer in answers:
+        mails = answer if path == FIRST else answer["value"]
+        assert subjects(mails) == ["first", "second", "third", "last"]
+
+
+def test_time_passing_orders_sent_mail(alice, bob, world) -> None:
+    """What is sent later is newer in every copy."""
+    for number in range(3):
+        alice.send(bob.address, subject=str(number))
+        world.server.clock.advance(timedelta(seconds=1))
+
+    assert subjects(bob.mails()) == subjects(alice.mails("Sent Items")) == ["2", "1", "0"]
+    times = [one["DateTimeReceived"] for one in bob.mails()]
+    assert times == sorted(times, reverse=True)
+    assert len(set(times)) == 3
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize("top", ["0", "-1", "1001", "2147483648", "99999999999", "ten", "1.5"])
+def test_top_has_bounds(alice, path: str, top: str) -> None:
+    """A `top` that is no number from 1 to 1000 is a 400 that names it."""
+    status, code, message = refused(alice, path, top=top)
+
+    assert (400, "ErrorInvalidRequest") == (status, code)
+    assert "'top'" in message
+
+
+@pytest.mark.parametrize("top", [1, 1000])
+def test_the_bounds_of_top_are_included(alice, top: int) -> None:
+    """One mail and a thousand are pages one may ask for."""
+    alice.deliver(subject="older")
+    alice.deliver(subject="newer")
+
+    assert subjects(alice.get(SECOND, top=top)["value"]) == ["newer", "older"][:top]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({"skip": "-1"}, "'skip'"),
+        ({"skip": "two"}, "'skip'"),
+        ({"fetchOnlyUnread": "yes"}, "'fetchOnlyUnread'"),
+        ({"includeAttachments": "2"}, "'includeAttachments'"),
+        ({"searchQuery": '"never closed'}, "searchQuery"),
+    ],
+)
+def test_what_cannot_be_read_is_named(alice, query: dict[str, str], named: str) -> None:
+    """A parameter of the wrong kind is a 400 that names it."""
+    status, code, message = refused(alice, FIRST, **query)
+
+    assert (400, "ErrorInvalidRequest") == (status, code)
+    assert named in message
+
+
+def test_an_importance_that_is_none_is_refused(alice) -> None:
+    """The refusal lists what there is."""
+    status, _, message = refused(alice, SECOND, importance="Urgent")
+
+    assert status == 400
+    assert "'importance' must be one of Any, Low, Normal, High" in message
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+@pytest.mark.parametrize("folder", ["Nowhere", "Inbox/Nowhere", "/", "Nowhere/Inbox"])
+def test_an_unknown_folder_is_a_404(alice, path: str, folder: str) -> None:
+    """A folder that is not there is an error, not an empty list."""
+    status, code, message = refused(alice, path, folderPath=folder)
+
+    assert (404, "ErrorFolderNotFound") == (status, code)
+    assert folder in message
+
+
+def test_the_sdk_reports_an_unknown_folder(alice) -> None:
+    """The refusal reaches the SDK's caller with its status."""
+    with pytest.raises(ConnectorException) as refusal:
+        alice.sdk("get_emails_async", folder_path="Nowhere")
+
+    assert "404" in str(refusal.value)
+    assert "ErrorFolderNotFound" in str(refusal.value)
+
+
+# --- The window ---
+
+
+@pytest.fixture
+def narrow() -> Iterator[Callable[..., list[str]]]:
+    """Lists subjects of seven mails, `0` the oldest, on a server whose named filters look at the newest three."""
+    app = create_app(Settings(filter_window=3), VirtualClock(datetime(2026, 3, 2)))
+
+    async def exchange(method: str, path: str, **more: Any) -> httpx.Response:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://emulator", trust_env=False
+        ) as client:
+            return await client.request(method, path, headers={"Authorization": "Key k"}, **more)
+
+    asyncio.run(exchange("GET", "/apim/outlook/alice/testconnection"))
+    for number in range(7):
+        mail = {"from": "x@example.org", "subject": str(number), "text": "word", "isRead": number % 2 == 0}
+        asyncio.run(exchange("POST", "/_emulator/api/sandboxes/default/connections/alice/deliver", json=mail))
+
+    def listed(**query: Any) -> list[str]:
+        wanted = {"fetchOnlyUnread": False, **query}
+        return subjects(asyncio.run(exchange("GET", "/apim/outlook/alice/v2/Mail", params=wanted)).json()["value"])
+
+    yield listed
+    app.state.sandboxes.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, "6543210"),
+        ({"from": "x@example.org"}, "654"),
+        ({"subjectFilter": "4"}, "4"),
+        ({"subjectFilter": "3"}, ""),
+        ({"from": "x@example.org", "fetchOnlyUnread": True}, "531"),
+        ({"importance": "Normal"}, "6543210"),
+        ({"searchQuery": "word"}, "6543210"),
+        ({"searchQuery": "word", "from": "x@example.org"}, "654"),
+        ({"from": "x@example.org", "top": 2}, "65"),
+    ],
+)
+def test_named_filters_look_at_the_newest_only(
+    narrow: Callable[..., list[str]], query: dict[str, Any], expected: str
+) -> None:
+    """Filters by address and subject see only so many of the newest mails that pass the others, as documented."""
+    assert list(expected) == narrow(**query)
+
+
+def test_the_window_is_250_mails() -> None:
+    """The sibling connector documents 250, so that is the default."""
+    assert Settings().filter_window == 250
+
+
+# --- Another's mailbox ---
+
+
+@pytest.mark.parametrize("address", ["alice@example.com", "ALICE@Example.com", " alice@example.com ", ""])
+def test_the_own_mailbox_may_be_named(alice, address: str) -> None:
+    """Naming the own address, in any case, asks for what one gets anyway."""
+    alice.deliver(subject="mine")
+
+    assert subjects(alice.get(SECOND, mailboxAddress=address)["value"]) == ["mine"]
+
+
+def test_a_granted_mailbox_can_be_listed(world, bob) -> None:
+    """Who was granted an address may list its mailbox, folders and search included, by any of its folder names."""
+    alice = world.connect("alice", sendAs=["bob@example.com"])
+    alice.deliver(subject="hers")
+    bob.deliver(subject="his")
+    bob.deliver(subject="filed", folder="Cases/Open")
+
+    assert subjects(alice.sdk("get_emails_async", mailbox_address="Bob@example.com")["value"]) == ["his"]
+    assert subjects(alice.mails("Cases/Open", mailboxAddress=bob.address)) == ["filed"]
+    assert subjects(alice.mails(mailboxAddress=bob.address, searchQuery="from:stranger")) == ["his"]
+
+
+@pytest.mark.parametrize("address", ["bob@example.com", "nobody@example.com", "granted@example.com", "no address"])
+def test_other_mailboxes_are_denied(world, bob, address: str) -> None:
+    """An address that was not granted, or that has no mailbox, is a 403 either way: nothing is given away."""
+    alice = world.connect("alice", sendAs=["granted@example.com"])
+    status, code, message = refused(alice, SECOND, mailboxAddress=address)
+
+    assert (403, "ErrorAccessDenied") == (status, code)
+    assert address in message
+
+
+def test_a_grant_goes_one_way(world, bob) -> None:
+    """Being granted somebody's address does not open the own mailbox to them."""
+    alice = world.connect("alice", sendAs=["bob@example.com"])
+
+    assert refused(bob, SECOND, mailboxAddress=alice.address)[0] == 403
+
+
+# --- Search ---
+
+LETTERS: dict[str, Mail] = {
+    "q1": {
+        "from": "Ada <ada@example.org>",
+        "subject": "Quarterly report",
+        "text": "The budget is attached.",
+        "attachments": [{"Name": "forecast.xlsx", "ContentBytes": "aGk="}],
+        "received": "2026-01-05T08:00:00Z",
+    },
+    "lunch": {
+        "from": "ben@contoso.com",
+        "subject": "Lunch?",
+        "html": "<p>Pizza <b>at</b> noon &amp; a caf&eacute;</p>",
+        "cc": "team@example.org",
+        "received": "2026-01-06T00:00:00Z",
+    },
+    "re": {
+        "from": "ben@contoso.com",
+        "subject": "RE: report",
+        "text": "I agree with the budget plan",
+        "importance": "High",
+        "isRead": True,
+        "received": "2026-02-01T12:00:00Z",
+    },
+    "now": {"from": "ops@example.org", "subject": "Alert", "text": "disk full at noon", "isFlagged": True},
+}
+
+
+@pytest.fixture
+def library(alice) -> Any:
+    """A mailbox that holds `LETTERS`; one more mail, which would match, lies in another folder."""
+    for mail in LETTERS.values():
+        alice.deliver(**mail)
+    alice.deliver(**{**LETTERS["q1"], "folder": "Archive"})
+    return alice
+
+
+def keys(mails: list[Mail]) -> list[str]:
+    by_subject = {mail["subject"]: key for key, mail in LETTERS.items()}
+    return [by_subject[subject] for subject in subjects(mails)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("budget", ["re", "q1"]),
+        ("BUDGET", ["re", "q1"]),
+        ("pizza noon", ["lunch"]),
+        ("cafe", ["lunch"]),
+        ('"budget plan"', ["re"]),
+        ('"plan budget"', []),
+        ("bud*", ["re", "q1"]),
+        ("bud", []),
+        ("from:ada", ["q1"]),
+        ("from:ben@contoso.com", ["re", "lunch"]),
+        ("to:alice", ["now", "re", "lunch", "q1"]),
+        ("to:team", []),
+        ("cc:team", ["lunch"]),
+        ("subject:report", ["re", "q1"]),
+        ("subject:budget", []),
+        ("body:report", []),
+        ("body:agree", ["re"]),
+        ("attachment:forecast", ["q1"]),
+        ("hasattachment:true", ["q1"]),
+        ("hasattachment:false", ["now", "re", "lunch"]),
+        ("received:2026-01-05", ["q1"]),
+        ("received:2026-01-05..2026-01-06", ["lunch", "q1"]),
+        ("received>=2026-02-01", ["now", "re"]),
+        ("received<2026-01-06", ["q1"]),
+        ("NOT received<2026-02-01", ["now", "re"]),
+        ("received:today", ["now"]),
+        ("report AND budget", ["re", "q1"]),
+        ("pizza OR disk", ["now", "lunch"]),
+        ("noon NOT pizza", ["now"]),
+        ("(pizza OR disk) AND from:ops", ["now"]),
+        ("pizza OR received:2026-01-05", ["lunch", "q1"]),
+        ("importance:high", ["re"]),
+        ("isflagged:true", ["now"]),
+        ("isread:true", ["re"]),
+        ("nowhere", []),
+        ("   ", ["now", "re", "lunch", "q1"]),
+    ],
+)
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_search(library, path: str, query: str, expected: list[str]) -> None:
+    """`searchQuery` speaks Outlook's search language within one folder, newest first, in both versions."""
+    answer = library.get(path, searchQuery=query, fetchOnlyUnread=False)
+
+    assert expected == keys(answer if path == FIRST else answer["value"])
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"searchQuery": "budget"}, ["q1"]),
+        ({"searchQuery": "budget", "fetchOnlyUnread": False, "importance": "High"}, ["re"]),
+        ({"searchQuery": "noon", "fetchOnlyFlagged": True}, ["now"]),
+        ({"searchQuery": "report", "fetchOnlyWithAttachment": True}, ["q1"]),
+        ({"searchQuery": "noon", "from": "ben@contoso.com"}, ["lunch"]),
+        ({"searchQuery": "noon", "toOrCc": "team@example.org"}, ["lunch"]),
+        ({"searchQuery": "noon", "subjectFilter": "ale"}, ["now"]),
+        ({"searchQuery": "to:alice", "fetchOnlyUnread": False, "top": 2}, ["now", "re"]),
+        ({"searchQuery": "to:alice NOT received:2026-02-01", "top": 2}, ["now", "lunch"]),
+        ({"searchQuery": "budget", "folderPath": "Archive"}, ["q1"]),
+    ],
+)
+def test_search_and_filters_go_together(library, query: dict[str, Any], expected: list[str]) -> None:
+    """A search is narrowed by the other parameters, the unread default among them."""
+    assert expected == keys(library.get(SECOND, **query)["value"])
+
+
+@pytest.mark.parametrize(
+    ("received", "days"),
+    [
+        ("2026-01-04T23:59:59.999999Z", ["2026-01-04"]),
+        ("2026-01-05T00:00:00Z", ["2026-01-05"]),
+        ("2026-01-05T23:59:59.999999Z", ["2026-01-05"]),
+        ("2026-01-06T00:00:00Z", ["2026-01-06"]),
+    ],
+)
+def test_a_day_is_searched_to_its_last_instant(alice, received: str, days: list[str]) -> None:
+    """The first and the last microsecond of a day belong to it and to no other."""
+    alice.deliver(received=received)
+    every = [f"2026-01-0{day}" for day in (4, 5, 6)]
+
+    assert days == [day for day in every if alice.mails(searchQuery=f"received:{day}")]
+
+
+def test_search_follows_every_change(alice, bob) -> None:
+    """What was sent, read, flagged, answered, moved or deleted a moment ago is found as it is now."""
+
+    def found(folder: str = "Inbox", **query: Any) -> int:
+        return len(bob.mails(folder, **{"searchQuery": "body:lighthouse", **query}))
+
+    assert found() == 0
+    alice.send(bob.address, body="<p>the lighthouse</p>")
+    assert (found(), found(fetchOnlyUnread=True), found(searchQuery="isflagged:true")) == (1, 1, 0)
+
+    bob.sdk("mark_as_read_async", bob.mail()["Id"])
+    assert (found(), found(fetchOnlyUnread=True)) == (1, 0)
+
+    bob.sdk("flag_async", bob.mail()["Id"])
+    assert (found(fetchOnlyFlagged=True), found(searchQuery="isflagged:true")) == (1, 1)
+
+    bob.post(f"/Mail/ReplyTo/{bob.mail()['Id']}", comment="seen")
+    assert (found(), found("Sent Items")) == (1, 1)
+
+    bob.sdk("move_async", bob.mail()["Id"], "Archive")
+    assert (found(), found("Archive"), found("Archive", fetchOnlyFlagged=True)) == (0, 1, 1)
+
+    bob.sdk("delete_email_async", bob.mail("Archive")["Id"])
+    assert (found("Archive"), found("Deleted Items")) == (0, 1)
+
+    bob.sdk("delete_email_async", bob.mail("Deleted Items")["Id"])
+    assert (found("Deleted Items"), found("Sent Items")) == (0, 1)
+
+
+def test_mailboxes_share_an_index_but_not_its_answers(alice, bob, world) -> None:
+    """A search sees the own folder only, and an own Bcc line is searched by nobody else."""
+    alice.send(bob.address, body="lighthouse", Bcc="eve@example.org")
+
+    assert len(alice.mails("Sent Items", searchQuery="lighthouse AND bcc:eve")) == 1
+    assert len(bob.mails(searchQuery="lighthouse")) == 1
+    assert bob.mails(searchQuery="bcc:eve") == bob.mails(searchQuery="participants:eve") == []
+    assert alice.mails(searchQuery="lighthouse") == []

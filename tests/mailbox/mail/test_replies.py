@@ -1,0 +1,653 @@
+"""Answering and forwarding: whom it reaches, what it says, and how it keeps to its conversation."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from azure.connectors.outlook import (
+    ClientSendAttachment,
+    ClientSendHtmlMessage,
+    DirectForwardMessage,
+    ReplyHtmlMessage,
+)
+from azure.connectors.sdk.exceptions import ConnectorException
+
+from tests.paths import EML
+
+FORWARD = "/codeless/api/v2.0/me/messages/{}/forward"
+VERSIONS = (1, 2, 3)
+
+
+def reply(connection: Any, version: int, id: str, *, text: str = "Yes", reply_all: bool = False) -> Any:
+    """Answer in one of the three versions, with only what each needs; the answer of the server."""
+    if version == 1:
+        return connection.http.post(f"/Mail/ReplyTo/{id}", params={"comment": text, "replyAll": str(reply_all)})
+    body = {"Body": text, "ReplyAll": reply_all}
+    return connection.http.post(f"/v{version}/Mail/ReplyTo/{id}", json=body)
+
+
+def read(connection: Any, mail: dict[str, Any]) -> EmailMessage:
+    """A message's MIME as Python's own email package sees it."""
+    return message_from_bytes(connection.mime(mail["Id"]), policy=policy.default)
+
+
+def deliver(connection: Any, name: str) -> dict[str, Any]:
+    """One of the sample mails from outside; the message it became."""
+    raw = (EML / f"{name}.eml").read_bytes()
+    answer = connection.admin.post(
+        f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()["message"]
+
+
+def lines(mail: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return mail["To"], mail["Cc"], mail["Bcc"]
+
+
+@pytest.fixture
+def carol(world) -> Any:
+    return world.connect("carol")
+
+
+@pytest.fixture
+def question(alice, bob) -> dict[str, Any]:
+    """Bob's copy of a mail from Alice."""
+    alice.send(bob.address, subject="Plans", body="<p>Lunch?</p>")
+    return bob.mail()
+
+
+# --- Replies in three versions ---
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_reply_goes_back_to_the_sender(alice, bob, question, version: int) -> None:
+    """Each version answers with 200 and nothing, and files an answer with both, read with who wrote it."""
+    answer = reply(bob, version, question["Id"])
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    for copy in (alice.mail(), bob.mail("Sent Items")):
+        assert (copy["Subject"], copy["From"]) == ("RE: Plans", bob.address)
+        assert lines(copy) == (alice.address, None, None)
+    assert (alice.mail()["IsRead"], bob.mail("Sent Items")["IsRead"]) == (False, True)
+    assert bob.mail() == question
+
+
+def test_the_sdk_replies_with_every_member(alice, bob, question, world) -> None:
+    """What the SDK's own model of a reply carries arrives member by member."""
+    bob.sdk(
+        "reply_to_async",
+        ReplyHtmlMessage(
+            to="carol@example.org",
+            cc="dave@example.org",
+            bcc="eve@example.org",
+            subject="Another subject",
+            body="<p>See you</p>",
+            reply_all=True,
+            importance="High",
+            attachments=[ClientSendAttachment(name="map.txt", content_bytes="aGVsbG8=")],
+        ),
+        question["Id"],
+    )
+
+    mail = bob.mail("Sent Items")
+    assert lines(mail) == ("carol@example.org", "dave@example.org", "eve@example.org")
+    assert (mail["Subject"], mail["Importance"], mail["IsHtml"]) == ("Another subject", 2, True)
+    assert [one["Name"] for one in mail["Attachments"]] == ["map.txt"]
+    assert world.outbox()[0]["recipients"] == ["carol@example.org", "dave@example.org", "eve@example.org"]
+    assert alice.mails() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_replys_importance_is_low(alice, bob, question, version: int) -> None:
+    """The documented default of a reply is Low, however important the original was."""
+    reply(bob, version, question["Id"])
+
+    assert alice.mail()["Importance"] == 0
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(("name", "level"), [("Low", 0), ("Normal", 1), ("high", 2), (None, 0)])
+def test_a_replys_importance_can_be_given(alice, bob, question, version: int, name: str | None, level: int) -> None:
+    """The later versions take an importance of their own."""
+    bob.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", {"Body": "Hi", "Importance": name})
+
+    assert alice.mail()["Importance"] == level
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "is_html"),
+    [
+        ("/v2/Mail/ReplyTo/{}", {}, True),
+        ("/v2/Mail/ReplyTo/{}", {"IsHtml": True}, True),
+        ("/v2/Mail/ReplyTo/{}", {"IsHtml": False}, False),
+        ("/v3/Mail/ReplyTo/{}", {}, True),
+        ("/v3/Mail/ReplyTo/{}", {"IsHtml": False}, True),
+    ],
+)
+def test_the_format_of_a_reply(alice, bob, question, path: str, body: dict[str, Any], is_html: bool) -> None:
+    """The second version is HTML unless told otherwise, the third always."""
+    bob.post(path.format(question["Id"]), {"Body": "a <b>c</b>", **body})
+
+    mail = alice.mail()
+    assert mail["IsHtml"] is is_html
+    assert mail["Body"].startswith("a <b>c</b>")
+    assert mail["BodyPreview"].startswith("a c" if is_html else "a <b>c</b>")
+
+
+@pytest.mark.parametrize("is_html", [True, False])
+def test_a_remark_takes_the_format_of_the_original(alice, bob, is_html: bool) -> None:
+    """The first version's plain comment is shown as it was typed, in a mail of the original's format."""
+    alice.post("/Mail", {"To": bob.address, "Subject": "Plans", "Body": "Lunch?", "IsHtml": is_html})
+    reply(bob, 1, bob.mail()["Id"], text="1 < 2 &\nso on")
+
+    mail = alice.mail()
+    assert mail["IsHtml"] is is_html
+    assert mail["BodyPreview"].replace("\r\n", "\n").startswith("1 < 2 &\nso on\n")
+
+
+def test_the_first_version_needs_a_comment(alice, bob, question) -> None:
+    """Without its one required parameter nothing is sent."""
+    for path in ("", "?comment="):
+        answer = bob.http.post(f"/Mail/ReplyTo/{question['Id']}{path}")
+        assert answer.status_code == 400
+        assert "'comment'" in answer.json()["message"]
+    assert alice.mails() == bob.mails("Sent Items") == []
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_reply_may_say_nothing(alice, bob, question, version: int) -> None:
+    """No member of a reply is required, so an empty one answers with the quoted original alone."""
+    bob.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", {})
+
+    assert alice.mail()["BodyPreview"].startswith("From: alice@example.com")
+
+
+# --- Subjects ---
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("Plans", "RE: Plans"),
+        ("RE: Plans", "RE: Plans"),
+        ("re: Plans", "re: Plans"),
+        ("", "RE: "),
+        ("Report", "RE: Report"),
+    ],
+)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_prefix_of_a_reply_comes_once(alice, bob, version: int, subject: str, expected: str) -> None:
+    """A subject is prefixed with `RE: ` unless it has that already, in any case."""
+    bob.deliver(**{"from": alice.address, "subject": subject})
+    reply(bob, version, bob.mail()["Id"])
+
+    assert bob.mail("Sent Items")["Subject"] == expected
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"), [("Plans", "FW: Plans"), ("fw: Plans", "fw: Plans"), ("RE: Plans", "FW: RE: Plans")]
+)
+def test_the_prefix_of_a_forward_comes_once(bob, subject: str, expected: str) -> None:
+    """A subject is prefixed with `FW: ` unless it has that already; an `RE:` in it stays."""
+    bob.deliver(subject=subject)
+    bob.post(FORWARD.format(bob.mail()["Id"]), {"ToRecipients": "x@example.org"})
+
+    assert bob.mail("Sent Items")["Subject"] == expected
+
+
+@pytest.mark.parametrize("given", ["", "  ", None])
+def test_an_empty_subject_is_the_originals(alice, bob, question, given: str | None) -> None:
+    """A reply whose subject is empty takes the original's, as documented."""
+    bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": given})
+
+    assert alice.mail()["Subject"] == "RE: Plans"
+
+
+def test_a_given_subject_stays_as_it_is(alice, bob, question) -> None:
+    """A subject of one's own gets no prefix, and the answer stays in its conversation all the same."""
+    bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": "Dinner"})
+
+    assert alice.mail()["Subject"] == "Dinner"
+    assert alice.mail()["ConversationId"] == alice.mail("Sent Items")["ConversationId"]
+
+
+# --- The quoted original ---
+
+
+def test_an_html_reply_quotes_the_original(alice, bob) -> None:
+    """Below the new text stand the original's sender, time, recipients and subject, escaped, and its body as it was."""
+    alice.send(bob.address, subject="1 < 2", body="<p>Lunch &amp; <b>more</b></p>", Cc="x@example.org")
+    question = bob.mail()
+    reply(bob, 3, question["Id"], text="<p>Yes</p>")
+
+    body = alice.mail()["Body"]
+    assert body.startswith("<p>Yes</p>")
+    assert body.index("<p>Yes</p>") < body.index("1 &lt; 2") < body.index("<p>Lunch &amp; <b>more</b></p>")
+    for line in ("<b>From:</b> alice@", "<b>Sent:</b> ", "<b>To:</b> bob@", "<b>Cc:</b> x@", "<b>Subject:</b> 1 &lt;"):
+        assert line in body
+
+
+def test_a_text_reply_quotes_the_original_as_text(alice, bob) -> None:
+    """A plain answer to an HTML mail quotes its visible text, not its tags."""
+    alice.send(bob.address, subject="Plans", body="<p>Lunch &amp; <b>more</b></p>")
+    bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "IsHtml": False})
+
+    body = alice.mail()["Body"]
+    assert body.startswith("Yes\r\n\r\n____")
+    assert "From: alice@example.com\r\n" in body
+    assert "Subject: Plans\r\n" in body
+    assert body.endswith("Lunch & more")
+    assert "Cc:" not in body
+
+
+def test_an_html_reply_quotes_text_safely(alice, bob) -> None:
+    """The text of a plain original cannot become markup of the answer."""
+    bob.deliver(**{"from": alice.address, "text": "a <script>\nnext"})
+    reply(bob, 3, bob.mail()["Id"])
+
+    assert "a &lt;script&gt;<br>next" in alice.mail()["Body"]
+
+
+# --- Whom it reaches ---
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_reply_all_leaves_out_oneself(alice, bob, carol, world, version: int) -> None:
+    """An answer to all goes to the sender and the other recipients, each once, and never back to who writes it."""
+    alice.send("BOB@example.com; x@example.org", Cc="carol@example.com; alice@example.com; bob@example.com")
+    reply(bob, version, bob.mail()["Id"], reply_all=True)
+
+    assert lines(bob.mail("Sent Items")) == ("alice@example.com;x@example.org", "carol@example.com", None)
+    assert len(bob.mails()) == 1
+    assert [one["Subject"] for one in carol.mails()] == ["RE: Hello", "Hello"]
+    assert [one["recipients"] for one in world.outbox()] == [["x@example.org"], ["x@example.org"]]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_plain_reply_is_for_the_sender_only(alice, bob, carol, version: int) -> None:
+    """Without asking for all, nobody but the author gets an answer."""
+    alice.send(bob.address, Cc=carol.address)
+    reply(bob, version, bob.mail()["Id"])
+
+    assert lines(bob.mail("Sent Items")) == (alice.address, None, None)
+    assert len(carol.mails()) == 1
+
+
+@pytest.mark.parametrize("reply_all", [False, True])
+def test_reply_to_is_honoured(alice, bob, world, reply_all: bool) -> None:
+    """An answer goes where the mail asks for it, and not to the address it came from."""
+    alice.sdk(
+        "send_email_async",
+        ClientSendHtmlMessage(
+            to=f"{bob.address};x@example.org", subject="Hi", body="Hi", reply_to="desk@example.org;help@example.org"
+        ),
+    )
+    reply(bob, 3, bob.mail()["Id"], reply_all=reply_all)
+
+    desk = "desk@example.org;help@example.org"
+    assert lines(bob.mail("Sent Items")) == (f"{desk};x@example.org" if reply_all else desk, None, None)
+    assert alice.mails() == []
+
+
+def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice, bob, carol) -> None:
+    """Who got a blind copy answers to all that are seen, and the other blind copies stay unknown."""
+    alice.send("x@example.org", Bcc=f"{bob.address};{carol.address}")
+    reply(bob, 3, bob.mail()["Id"], reply_all=True)
+
+    assert lines(bob.mail("Sent Items")) == ("alice@example.com;x@example.org", None, None)
+    assert len(carol.mails()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"To": "x@example.org"}, ("x@example.org", None, None)),
+        ({"To": "x@example.org", "ReplyAll": True}, ("x@example.org", "carol@example.com", None)),
+        ({"Cc": "x@example.org"}, ("alice@example.com", "x@example.org", None)),
+        ({"Bcc": "x@example.org"}, ("alice@example.com", None, "x@example.org")),
+        ({"To": "", "Cc": ""}, ("alice@example.com", None, None)),
+    ],
+)
+def test_recipients_given_replace_those_suggested(alice, bob, given: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    """A line of recipients given in a reply counts instead of the original's, line by line."""
+    alice.send(bob.address, Cc="carol@example.com")
+    bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", **given})
+
+    assert lines(bob.mail("Sent Items")) == expected
+
+
+@pytest.mark.parametrize("reply_all", [False, True])
+def test_answering_ones_own_sent_mail_goes_to_its_recipients(alice, bob, carol, reply_all: bool) -> None:
+    """Who answers the copy in Sent Items writes to those it went to, not to oneself."""
+    alice.send(f"{bob.address}; alice@example.com", Cc=carol.address)
+    reply(alice, 3, alice.mail("Sent Items")["Id"], reply_all=reply_all)
+
+    answer = alice.mails("Sent Items")[0]
+    assert lines(answer) == (bob.address, carol.address if reply_all else None, None)
+    assert [one["Subject"] for one in bob.mails()] == ["RE: Hello", "Hello"]
+    assert [one["Subject"] for one in alice.mails()] == ["Hello"]
+
+
+@pytest.mark.parametrize("reply_all", [False, True])
+def test_answering_a_mail_to_oneself(alice, reply_all: bool) -> None:
+    """When nobody but oneself was in the mail, the answer goes to oneself."""
+    alice.send(alice.address)
+    reply(alice, 3, alice.mail()["Id"], reply_all=reply_all)
+
+    assert [one["Subject"] for one in alice.mails()] == ["RE: Hello", "Hello"]
+
+
+def test_nobody_to_answer_is_refused(alice) -> None:
+    """A mail without a sender has nobody to answer to, unless somebody is named."""
+    raw = b"Subject: Who?\r\nMessage-ID: <who@example.org>\r\n\r\nGuess.\r\n"
+    answer = alice.admin.post(
+        f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
+    )
+    id = answer.json()["message"]["Id"]
+    refused = reply(alice, 3, id)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "ErrorInvalidRecipients")
+    assert alice.mails("Sent Items") == []
+    alice.sdk("reply_to_async", ReplyHtmlMessage(to="x@example.org", body="Hi"), id)
+    assert alice.mail("Sent Items")["To"] == "x@example.org"
+
+
+# --- Conversations ---
+
+
+def test_a_conversation_of_three(alice, bob, carol, world) -> None:
+    """Replies and forwards share one conversation in each mailbox, and name all mails before them, oldest first."""
+    alice.send(bob.address, subject="Plans")
+    world.server.clock.advance(timedelta(minutes=1))
+    reply(bob, 3, bob.mail()["Id"])
+    world.server.clock.advance(timedelta(minutes=1))
+    alice.sdk("forward_email_async", DirectForwardMessage(to_recipients=carol.address), alice.mail()["Id"])
+    world.server.clock.advance(timedelta(minutes=1))
+    reply(carol, 3, carol.mail()["Id"])
+
+    last = alice.mails()[0]
+    chain = [alice.mails("Sent Items")[1], alice.mails()[1], alice.mails("Sent Items")[0], last]
+    assert [one["Subject"] for one in chain] == ["Plans", "RE: Plans", "FW: RE: Plans", "RE: FW: RE: Plans"]
+    assert len({one["ConversationId"] for one in chain}) == 1
+    assert len({one["ConversationId"] for one in bob.mails() + bob.mails("Sent Items")}) == 1
+    assert len({one["ConversationId"] for one in carol.mails() + carol.mails("Sent Items")}) == 1
+    ids = [one["InternetMessageId"] for one in chain]
+    assert len(set(ids)) == 4
+    for position, mail in enumerate(chain):
+        mime = read(alice, mail)
+        assert (mime["References"] or "").split() == ids[:position]
+        assert mime["In-Reply-To"] == (ids[position - 1] if position else None)
+
+
+def test_mails_of_their_own_are_conversations_of_their_own(alice, bob) -> None:
+    """The same subject alone joins nothing."""
+    alice.send(bob.address, subject="Plans")
+    alice.send(bob.address, subject="RE: Plans")
+
+    assert len({one["ConversationId"] for one in bob.mails()}) == 2
+
+
+def test_delivered_mail_joins_its_conversation(alice) -> None:
+    """Mails from outside find their conversation by the Message-IDs they name, however old."""
+    first = deliver(alice, "thread-1")
+    third = deliver(alice, "thread-3")
+    second = deliver(alice, "thread-2")
+    other = deliver(alice, "plain")
+
+    assert first["ConversationId"] == second["ConversationId"] == third["ConversationId"]
+    assert other["ConversationId"] != first["ConversationId"]
+
+
+def test_an_answer_from_outside_joins_what_was_sent(alice, bob, world) -> None:
+    """An answer that comes back from outside belongs to the conversation it answers, and so does the next reply."""
+    alice.send("x@example.org", subject="Plans")
+    sent = alice.mail("Sent Items")
+    raw = (
+        "From: X <x@example.org>\r\nTo: alice@example.com\r\nSubject: AW: Plans\r\nMessage-ID: <x-1@example.org>\r\n"
+        f"In-Reply-To: {sent['InternetMessageId']}\r\n\r\nFine.\r\n"
+    )
+    shown = alice.deliver(eml=raw)
+    reply(alice, 3, shown["Id"])
+
+    assert shown["ConversationId"] == sent["ConversationId"]
+    answer = alice.mails("Sent Items")[0]
+    assert answer["ConversationId"] == sent["ConversationId"]
+    assert read(alice, answer)["In-Reply-To"] == "<x-1@example.org>"
+    # RFC 5322, 3.6.4: without References, the chain goes on from In-Reply-To.
+    assert read(alice, answer)["References"].split() == [sent["InternetMessageId"], "<x-1@example.org>"]
+
+
+# --- Forwarding ---
+
+
+def test_a_forward_is_accepted(alice, bob, question, carol, world) -> None:
+    """Forwarding answers 202 with nothing, and reaches everyone named; the original stays where it is."""
+    order = {"Comment": "FYI", "ToRecipients": f"{carol.address}; x@example.org;"}
+    answer = bob.http.post(FORWARD.format(question["Id"]), json=order)
+
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert "content-type" not in answer.headers
+    mail = carol.mail()
+    assert (mail["Subject"], mail["From"]) == ("FW: Plans", bob.address)
+    assert lines(mail) == ("carol@example.com;x@example.org", None, None)
+    assert mail["BodyPreview"].split()[:3] == ["FYI", "From:", "alice@example.com"]
+    assert mail["Body"].endswith("<div><p>Lunch?</p></div>")
+    assert world.outbox()[0]["recipients"] == ["x@example.org"]
+    assert bob.mail() == question
+    assert alice.mails() == []
+
+
+@pytest.mark.parametrize("is_html", [True, False])
+def test_a_comment_is_text(alice, bob, is_html: bool) -> None:
+    """The comment is shown as typed, in a mail of the original's format, and may be left out."""
+    alice.post("/Mail", {"To": bob.address, "Subject": "Plans", "Body": "Lunch?", "IsHtml": is_html})
+    id = bob.mail()["Id"]
+    bob.sdk("forward_email_async", DirectForwardMessage(comment="1 < 2\nok", to_recipients=alice.address), id)
+    bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), id)
+
+    without, commented = alice.mails()
+    assert without["IsHtml"] is commented["IsHtml"] is is_html
+    assert commented["BodyPreview"].replace("\r\n", "\n").startswith("1 < 2\nok\n")
+    assert without["BodyPreview"].lstrip("_\r\n").startswith("From: alice@example.com")
+
+
+@pytest.mark.parametrize(("name", "level"), [("Low", 0), ("Normal", 1), ("High", 2)])
+def test_a_forward_is_as_important_as_the_original(alice, bob, name: str, level: int) -> None:
+    """What is passed on keeps its importance."""
+    alice.send(bob.address, Importance=name)
+    bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), bob.mail()["Id"])
+
+    assert alice.mail()["Importance"] == level
+
+
+def test_a_forward_takes_all_attachments_along(alice, bob, carol) -> None:
+    """Files travel on with their types, the kinds that the connector does not show among them."""
+    files = {
+        "a.txt": b"hello",
+        "mail.eml": b"From: x@example.org\r\n\r\nHi\r\n",
+        "invite.ics": b"BEGIN",
+        "b.bin": b"\xff",
+    }
+    shapes = [{"Name": name, "ContentBytes": base64.b64encode(data).decode()} for name, data in files.items()]
+    alice.send(bob.address, Attachments=shapes)
+    bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=carol.address), bob.mail()["Id"])
+
+    mail = carol.mails(includeAttachments=True)[0]
+    shown = {one["Name"]: base64.b64decode(one["ContentBytes"]) for one in mail["Attachments"]}
+    assert shown == {"a.txt": b"hello", "b.bin": b"\xff"}
+    assert mail["HasAttachment"] is True
+    kept = list(read(carol, mail).iter_attachments())
+    assert [one.get_filename() for one in kept] == list(files)
+    assert kept[1].get_content_type() == "message/rfc822"
+    assert kept[2].get_payload(decode=True) == b"BEGIN"
+
+
+def test_a_forward_keeps_inline_pictures(alice, bob) -> None:
+    """A picture of the body travels along with its content id, so that the body still shows it."""
+    message = deliver(bob, "inline-image")
+    bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), message["Id"])
+
+    facts = ("Name", "ContentType", "Size", "IsInline", "ContentId")
+    mail = alice.mail()
+    expected = [[one[name] for name in facts] for one in message["Attachments"]]
+    assert expected == [[one[name] for name in facts] for one in mail["Attachments"]]
+    assert f"cid:{message['Attachments'][0]['ContentId']}" in mail["Body"]
+
+
+def test_a_reply_leaves_the_originals_files_behind(alice, bob) -> None:
+    """An answer carries its own files, not those it was sent."""
+    alice.send(bob.address, Attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
+    attachments = [{"name": "b.txt", "content_bytes": "aGVsbG8="}]
+    bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"body": "Hi", "attachments": attachments})
+
+    assert [one["Name"] for one in alice.mail()["Attachments"]] == ["b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [
+        ({}, "ErrorInvalidRequest"),
+        ({"Comment": "FYI"}, "ErrorInvalidRequest"),
+        ({"ToRecipients": ""}, "ErrorInvalidRecipients"),
+        ({"ToRecipients": " ; "}, "ErrorInvalidRecipients"),
+        ({"ToRecipients": "carol@example.com; nobody"}, "ErrorInvalidRecipients"),
+        ({"ToRecipients": ["carol@example.com"]}, "ErrorInvalidRequest"),
+    ],
+)
+def test_a_refused_forward_sends_nothing(bob, question, carol, order: dict[str, Any], code: str) -> None:
+    """A forward to nobody, or to somebody who cannot be, is a 400 and leaves no trace."""
+    answer = bob.http.post(FORWARD.format(question["Id"]), json=order)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert carol.mails() == bob.mails("Sent Items") == []
+
+
+# --- What else ---
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body"),
+    [
+        ("Reply", "/Mail/ReplyTo/{}?comment=Hi", None),
+        ("Reply", "/v2/Mail/ReplyTo/{}", {"Body": "Hi"}),
+        ("Reply", "/v3/Mail/ReplyTo/{}", {"Body": "Hi"}),
+        ("Forward", FORWARD, {"ToRecipients": "alice@example.com"}),
+    ],
+)
+def test_the_operation_type_header(alice, bob, question, verb: str, path: str, body: Any) -> None:
+    """Answers and forwards carry the documented headers too, each under its own operation type, once."""
+    agent = "azure-logic-apps/1.0 (workflow abc; version 085)"
+    headers = {"User-Agent": agent, "x-ms-workflow-run-id": "0858CU21", "x-ms-client-request-id": "r"}
+    bob.http.post(path.format(question["Id"]), json=body, headers=headers)
+
+    stamped = [item for item in read(alice, alice.mail()).items() if item[0].startswith("x-ms-mail-")]
+    assert stamped == [
+        ("x-ms-mail-application", f"Azure Logic Apps; User-Agent: {agent}"),
+        ("x-ms-mail-operation-type", verb),
+        ("x-ms-mail-workflow", "x-ms-workflow-run-id: 0858CU21; x-ms-client-request-id: r;"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["smime-encrypted", "pgp-encrypted"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_encrypted_mail_cannot_be_answered(alice, world, name: str, version: int) -> None:
+    """Replying to an encrypted mail fails as documented, in every version, and sends nothing."""
+    message = deliver(alice, name)
+    answer = reply(alice, version, message["Id"])
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "ErrorInvalidOperation"
+    assert "The request has failed" in answer.json()["message"]
+    assert alice.mails("Sent Items") == world.outbox() == []
+
+
+def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice) -> None:
+    """The refusal reaches the SDK's caller."""
+    id = deliver(alice, "smime-encrypted")["Id"]
+    with pytest.raises(ConnectorException, match="request has failed"):
+        alice.sdk("reply_to_async", ReplyHtmlMessage(body="Hi"), id)
+
+    assert alice.mails("Sent Items") == []
+
+
+def test_a_forwarded_encrypted_mail_stays_encrypted(alice, bob) -> None:
+    """Forwarding an encrypted mail is not refused, and the one it reaches cannot answer it either."""
+    deliver(alice, "smime-encrypted")
+    alice.sdk("forward_email_async", DirectForwardMessage(to_recipients=bob.address), alice.mail()["Id"])
+    answer = reply(bob, 3, bob.mail()["Id"])
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ErrorInvalidOperation")
+    assert bob.mail()["HasAttachment"] is True
+
+
+def test_a_signed_mail_can_be_answered(alice) -> None:
+    """A signature is no encryption."""
+    message = deliver(alice, "signed")
+
+    assert reply(alice, 3, message["Id"]).status_code == 200
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"To": "nobody"}, "(To)"),
+        ({"Importance": "Urgent"}, "'Importance'"),
+        ({"ReplyAll": "perhaps"}, "'ReplyAll'"),
+        ({"Attachments": [{"Name": "a", "ContentBytes": "?"}]}, "'Attachments[0].ContentBytes'"),
+        ({"Body": 5}, "'Body'"),
+    ],
+)
+def test_a_refused_reply_sends_nothing(alice, bob, question, version: int, change: dict[str, Any], named: str) -> None:
+    """A reply that cannot be is a 400 that names the member and leaves no trace."""
+    answer = bob.http.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", json={"Body": "Hi", **change})
+
+    assert answer.status_code == 400
+    assert named in answer.json()["message"]
+    assert alice.mails() == bob.mails("Sent Items") == []
+
+
+@pytest.mark.parametrize("path", ["/v2/Mail/ReplyTo/{}", "/v3/Mail/ReplyTo/{}", FORWARD])
+def test_a_missing_body_is_refused(bob, question, path: str) -> None:
+    """The body of these is required; zero bytes are none, whatever content type they claim."""
+    answer = bob.http.post(path.format(question["Id"]), headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ErrorInvalidRequest")
+    assert bob.mails("Sent Items") == []
+
+
+def test_a_mail_can_be_answered_wherever_it_lies(alice, bob, question) -> None:
+    """An answer needs the mail's current id only; moving it changes neither recipients nor conversation."""
+    moved = bob.sdk("move_async", question["Id"], "Archive")
+    reply(bob, 3, moved["Id"])
+
+    assert alice.mail()["ConversationId"] == alice.mail("Sent Items")["ConversationId"]
+    assert read(alice, alice.mail())["In-Reply-To"] == question["InternetMessageId"]
+
+
+def test_an_html_reply_keeps_the_pictures_it_quotes(alice, bob) -> None:
+    """What the quoted body shows inline travels with the reply, so that its references still lead somewhere."""
+    original = deliver(alice, "inline-image")
+    alice.post(f"/v3/Mail/ReplyTo/{original['Id']}", {"To": bob.address, "Body": "<p>Nice</p>"})
+    answer = bob.mail()
+    shown = [one for one in answer["Attachments"] if one["IsInline"]]
+
+    assert 1 == len(shown)
+    assert f"cid:{shown[0]['ContentId']}" in answer["Body"]
+    assert answer["HasAttachment"] is False
+
+
+def test_reply_all_leaves_out_ones_tagged_address(alice, world) -> None:
+    """An address with a tag reaches its owner too, who does not want the own answer."""
+    bob = world.connect("bob")
+    alice.send("bob+news@example.com; carol@example.net", subject="All")
+    bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "ReplyAll": True})
+
+    assert "alice@example.com;carol@example.net" == bob.mail("Sent Items")["To"]
+    assert 1 == len(bob.mails())

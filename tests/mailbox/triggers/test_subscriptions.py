@@ -1,0 +1,466 @@
+"""Subscriptions of the notification triggers: made, renewed, ended, and the pokes that come of them."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import httpx
+import pytest
+
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.triggers import callbacks
+
+MAIL, FLAG, MENTION = (f"/{kind}MailSubscriptionPoke/$subscriptions" for kind in ("", "Flagged", "MentionMe"))
+EVENT = "/Calendar/EventSubscriptionPoke/$subscriptions"
+HERE = {"NotificationUrl": "http://localhost:9/x?code=a%2Fb"}
+OPTIONS = {
+    "FolderPath": "Inbox",
+    "Importance": 0,
+    "HasAttachment": 0,
+    "IsOnNewMentioningMeEmailNotification": False,
+    "IsOnFlaggedEmailNotification": False,
+    "IsPokeNotification": True,
+    "IsGraphApi": True,
+    "OutlookApiVersion": 1,
+    "GraphApiVersion": 1,
+}
+
+
+def subscribe(connection, listener, path: str = MAIL, at: str = "", **query: Any) -> str:
+    """Ask to be poked at the listener; the address of the subscription."""
+    answer = connection.post(path, {"NotificationUrl": f"{listener.url}/{at}"}, **query)
+    assert answer.status_code == 201
+    return answer.headers["Location"]
+
+
+def options_of(location: str) -> Any:
+    return json.loads(b64decode(parse_qs(urlsplit(location).query)["options"][0]))
+
+
+def at(connection, method: str, location: str, body: Any = None) -> httpx.Response:
+    """Call the very address that an answer gave."""
+    return connection.http.request(method, location, **({} if body is None else {"json": body}))
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def pokes(world, listener) -> list[str]:
+    """The paths that were poked, in order; all that is due is made first."""
+    world.advance()
+    return [one.path for one in listener.heard]
+
+
+# Made
+
+
+def test_subscribe(alice) -> None:
+    """A subscription is answered as recorded, with where it lives in `Location`."""
+    answer = alice.post(MAIL, HERE, folderPath="Inbox")
+    body = answer.json()
+    location = answer.headers["Location"]
+
+    assert ["id", "notificationType", "notificationUrl", "renewInterval", "resource"] == list(body)
+    assert (201, "webhook", HERE["NotificationUrl"], "PT1H") == (
+        answer.status_code,
+        body["notificationType"],
+        body["notificationUrl"],
+        body["renewInterval"],
+    )
+    assert f"{alice.url}{MAIL}?folderPath=Inbox" == body["resource"]
+    assert UUID(body["id"]).version == 4
+    assert location.startswith(f"{alice.url}/MailSubscription/$subscriptions/{body['id']}?options=")
+    assert list(OPTIONS.items()) == list(options_of(location).items())
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "resource", "changed"),
+    [
+        (MAIL, {}, f"{MAIL}?folderPath=Inbox", {}),
+        (
+            MAIL,
+            {"folderPath": "Sent Items", "importance": "High", "fetchOnlyWithAttachment": "True"},
+            f"{MAIL}?folderPath=Sent%20Items&importance=High&fetchOnlyWithAttachment=True",
+            {"FolderPath": "Sent Items", "Importance": 3, "HasAttachment": 1},
+        ),
+        (FLAG, {}, f"{FLAG}?folderPath=Inbox", {"IsOnFlaggedEmailNotification": True}),
+        (MENTION, {}, MENTION, {"FolderPath": None, "IsOnNewMentioningMeEmailNotification": True}),
+    ],
+)
+def test_options_say_what_was_asked(alice, path, query, resource, changed) -> None:
+    """The address and the resource hold the question, and are the same for the same question."""
+    answers = [alice.post(path, HERE, **query) for _ in range(2)]
+
+    assert [f"{alice.url}{resource}"] * 2 == [one.json()["resource"] for one in answers]
+    assert [OPTIONS | changed] * 2 == [options_of(one.headers["Location"]) for one in answers]
+    assert answers[0].json()["id"] != answers[1].json()["id"]
+
+
+def test_subscribe_to_a_calendar(alice) -> None:
+    """A calendar's subscription lives below another path."""
+    answer = alice.post(EVENT, HERE, incomingDays=30)
+    location = answer.headers["Location"]
+
+    assert f"{alice.url}{EVENT}?incomingDays=30&pastDays=50" == answer.json()["resource"]
+    assert location.startswith(f"{alice.url}/EventSubscription/$subscriptions/{answer.json()['id']}?options=")
+    assert ("Calendar", 30, 50) == tuple(options_of(location)[one] for one in ("Table", "IncomingDays", "PastDays"))
+
+
+# Renewed and ended
+
+
+@pytest.mark.parametrize("path", [MAIL, EVENT])
+def test_renew_and_end(world, alice, listener, path) -> None:
+    """A renewal is answered like the start, moves the callback, and holds for another hour; an end is for good."""
+    first = alice.post(path, HERE)
+    location = first.headers["Location"]
+    world.advance("59m")
+    renewed = at(alice, "PATCH", location, {"NotificationUrl": f"{listener.url}/new"})
+    world.advance("59m")
+    again = at(alice, "PATCH", location, HERE)
+    ended = at(alice, "DELETE", location)
+
+    assert (200, first.json() | {"notificationUrl": f"{listener.url}/new"}) == (renewed.status_code, renewed.json())
+    assert (200, first.json()) == (again.status_code, again.json())
+    assert (200, b"") == (ended.status_code, ended.content)
+    assert [(404, "ErrorItemNotFound")] * 2 == [
+        code(at(alice, "DELETE", location)),
+        code(at(alice, "PATCH", location, HERE)),
+    ]
+
+
+def test_a_subscription_lasts_an_hour(world, alice, listener) -> None:
+    """It is there until the hour is over by the sandbox's clock, and then neither renewed nor poked."""
+    location = subscribe(alice, listener)
+    world.advance("59m59s")
+    alice.deliver(subject="In time")
+    heard = pokes(world, listener)
+    world.advance("1s")
+    alice.deliver(subject="Late")
+
+    assert (["/"], ["/"]) == (heard, pokes(world, listener))
+    assert [(404, "ErrorItemNotFound")] * 2 == [
+        code(at(alice, "PATCH", location, HERE)),
+        code(at(alice, "DELETE", location)),
+    ]
+
+
+# Refused
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (MAIL, {"folderPath": "Nowhere"}),
+        (MENTION, {"folderPath": "Inbox/Nowhere"}),
+        ("/Nowhere/EventSubscriptionPoke/$subscriptions", {}),
+    ],
+)
+def test_missing_folder(alice, path, query) -> None:
+    """There is nothing to hear of a folder or calendar that is not there."""
+    assert (404, "ErrorFolderNotFound") == code(alice.http.post(path, json=HERE, params=query))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "here",
+        "/callback",
+        "//localhost/x",
+        "ftp://localhost/x",
+        "http://",
+        "http:///x",
+        "http://localhost:99999/",
+        "http://localhost:x/",
+        "http://[::1/",
+        "http://user:secret@localhost/",
+        "http://localhost/a b",
+        "http://localhost/\n",
+        "http://localhöst/",
+        "http://localhost\\@example.org/",
+        f"http://localhost/{'x' * 9000}",
+        "https://example.org/x",
+        "http://10.0.0.1/",
+        "http://0.0.0.0/",
+        "http://localhost.example.org/",
+        "http://127.0.0.1.example.org/",
+        "http://127.1/",
+    ],
+)
+@pytest.mark.parametrize("path", [MAIL, EVENT])
+def test_bad_callback(alice, path, url) -> None:
+    """A callback is an http(s) URL that leads to this machine; the refusal names the member."""
+    answer = alice.http.post(path, json={"NotificationUrl": url})
+
+    assert (400, "ErrorInvalidRequest") == code(answer)
+    assert "NotificationUrl" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost", "https://LOCALHOST:8/x", "http://127.8.9.1/", "http://[::1]:7071/a?b=c#d"]
+)
+def test_good_callback(alice, url) -> None:
+    """All of loopback is this machine."""
+    assert url == alice.post(MAIL, {"NotificationUrl": url}).json()["notificationUrl"]
+
+
+def test_renewal_needs_a_good_callback(alice, listener) -> None:
+    """A renewal without a body, or with a bad callback, changes nothing."""
+    location = subscribe(alice, listener)
+    answers = [
+        at(alice, "PATCH", location),
+        at(alice, "PATCH", location, {}),
+        at(alice, "PATCH", location, {"NotificationUrl": "https://example.org"}),
+    ]
+
+    assert [(400, "ErrorInvalidRequest")] * 3 == [code(one) for one in answers]
+    assert 200 == at(alice, "DELETE", location).status_code
+
+
+def test_wrong_options(alice, bob, listener) -> None:
+    """Id and options belong together, to one mailbox, and to one kind of subscription."""
+    location = subscribe(alice, listener)
+    start, _, token = location.partition("?options=")
+    other = b64encode(json.dumps(OPTIONS | {"Importance": 2}).encode()).decode()
+    tried = {
+        "": 400,
+        "?options=": 400,
+        "?options=%25": 400,
+        "?options=" + token[:-9]: 400,
+        f"?options={other}": 400,
+        "?options=" + "A" * 5000: 400,
+    }
+    elsewhere = location.replace("/MailSubscription/", "/EventSubscription/")
+
+    for method, body in (("PATCH", HERE), ("DELETE", None)):
+        assert tried == {query: at(alice, method, start + query, body).status_code for query in tried}
+        assert 404 == at(alice, method, elsewhere, body).status_code
+        assert 404 == at(bob, method, location.replace(alice.id, bob.id), body).status_code
+    assert 200 == at(alice, "DELETE", location).status_code
+
+
+# Pokes
+
+
+def test_poke(world, alice, listener) -> None:
+    """A poke is an empty POST to the callback with a request id, and goes into the journal."""
+    answer = alice.post(MAIL, {"NotificationUrl": f"{listener.url}/run?sig=a%2Bb"})
+    alice.deliver(subject="News")
+    (entry,) = world.callbacks()
+    (heard,) = listener.heard
+
+    assert ("/run?sig=a%2Bb", b"", "0") == (heard.path, heard.body, heard.headers["content-length"])
+    assert UUID(heard.headers["x-ms-client-request-id"]).version == 4
+    assert ("poke", "done", 1, 200, None, "") == tuple(
+        entry[name] for name in ("kind", "state", "attempts", "lastStatus", "lastError", "body")
+    )
+    assert answer.json()["id"] == entry["reference"]
+
+
+def test_one_poke_for_what_a_request_did(world, alice, bob, listener) -> None:
+    """Each change pokes each subscription once, and what somebody else receives pokes nobody here."""
+    subscribe(alice, listener, at="one")
+    subscribe(alice, listener, at="two")
+    subscribe(bob, listener, at="bob")
+    alice.send("bob@example.com")
+    first = pokes(world, listener)
+    bob.send("alice@example.com")
+
+    assert ["/bob"] == first
+    assert ["/bob", "/one", "/two"] == sorted(pokes(world, listener))
+
+
+def test_only_the_watched_folder_counts(world, alice, listener) -> None:
+    """A subscription to a folder hears of nothing else; one to mentions without a folder hears of all."""
+    subscribe(alice, listener, at="archive", folderPath="Archive")
+    subscribe(alice, listener, MENTION, at="any")
+    message = alice.deliver()
+    before = pokes(world, listener)
+    alice.post(f"/Mail/Move/{message['Id']}", folderPath="Archive")
+
+    assert ["/any"] == before
+    assert ["/any", "/any", "/archive"] == sorted(pokes(world, listener))
+
+
+def test_flags(world, alice, listener) -> None:
+    """Who watches flags hears of mail that is flagged by now, not of other mail."""
+    subscribe(alice, listener, FLAG)
+    message = alice.deliver()
+    before = pokes(world, listener)
+    alice.post(f"/Mail/Flag/{message['Id']}")
+    flagged = pokes(world, listener)
+    alice.deliver(isFlagged=True)
+
+    assert ([], ["/"], ["/"] * 2) == (before, flagged, pokes(world, listener))
+
+
+def test_calendars(world, alice, listener) -> None:
+    """Every change of a calendar pokes, a deletion too; mail does not."""
+    subscribe(alice, listener, EVENT)
+    alice.deliver()
+    before = pokes(world, listener)
+    event = alice.meet()
+    world.advance()
+    alice.change(event["Id"], Subject="Changed")
+    world.advance()
+    alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}").raise_for_status()
+
+    assert ([], ["/"] * 3) == (before, pokes(world, listener))
+
+
+def test_what_was_before_does_not_count(world, alice, listener) -> None:
+    """A new subscription starts with what comes; reading pokes nobody."""
+    alice.deliver()
+    subscribe(alice, listener)
+    assert 1 == len(alice.mails())
+
+    assert [] == pokes(world, listener)
+
+
+def test_a_deleted_mail_is_no_news(world, alice, listener) -> None:
+    """What leaves a folder is nothing to fetch there."""
+    message = alice.deliver()
+    subscribe(alice, listener)
+    alice.post(f"/Mail/Move/{message['Id']}", folderPath="Archive")
+
+    assert [] == pokes(world, listener)
+
+
+def test_an_ended_subscription_is_silent(world, alice, listener) -> None:
+    """Nobody is poked who has unsubscribed."""
+    location = subscribe(alice, listener)
+    at(alice, "DELETE", location)
+    alice.deliver()
+
+    assert [] == pokes(world, listener)
+
+
+def test_an_ended_subscription_is_not_tried_again(world, alice, listener) -> None:
+    """What had failed and what was waiting behind it is cancelled with the subscription, and stays in the journal."""
+    listener.answer_with(500)
+    location = subscribe(alice, listener)
+    alice.deliver()
+    before = pokes(world, listener)
+    alice.deliver()
+    at(alice, "DELETE", location)
+    world.advance("1m")
+    entries = world.callbacks()
+
+    assert ["/"] == before == pokes(world, listener)
+    assert [("cancelled", 1, None), ("cancelled", 0, None)] == [
+        (one["state"], one["attempts"], one["dueAt"]) for one in entries
+    ]
+
+
+def test_pokes_that_wait_are_one(world, alice, listener) -> None:
+    """However much happens while a subscriber is down, a single poke waits behind the one that failed."""
+    listener.answer_with(500, 200)
+    subscribe(alice, listener)
+    for _ in range(5):
+        alice.deliver()
+        world.advance()
+    waiting = [one["attempts"] for one in world.callbacks()]
+    world.advance("1m")
+
+    assert [1, 0] == waiting
+    assert 3 == len(pokes(world, listener))
+    alice.deliver()
+    assert 4 == len(pokes(world, listener))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]e.com/",
+        "http://e.com[::1]/",
+        "http://[::1]:80x/",
+        "http://localhost:0/",
+        "http://localhost:99999/",
+        "http://[::1/",
+        "http://[::1%25lo]/",
+        "http://127.0.0.1.1/",
+        "http://127.1/",
+        "http://.localhost/",
+        "http://local%68ost/",
+        "http:///x",
+        "http://:80/",
+    ],
+)
+def test_a_url_that_cannot_be_called(url) -> None:
+    """What cannot be called, or might be read as another host than was checked, is refused at once."""
+    with pytest.raises(InvalidRequest, match="absolute"):
+        callbacks.check_url(url, "NotificationUrl", frozenset("*"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]/",
+        "http://[::1]:80/x",
+        "http://[0:0:0:0:0:0:0:1]",
+        "HTTP://LOCALHOST:8080",
+        "http://localhost:/",
+        "https://a_b.xn--bcher-kva.example./x?y#z",
+        "http://127.0.0.1:65535?x",
+    ],
+)
+def test_a_url_that_can_be_called(url) -> None:
+    """Whatever is accepted, the library that makes the calls reads as the same host."""
+    callbacks.check_url(url, "NotificationUrl", frozenset("*"))
+
+    assert httpx.URL(url).raw_host.decode() == (urlsplit(url).hostname or "")
+
+
+# --- What the mail service's back end reports ---
+
+
+def living(alice) -> dict[str, Any]:
+    (one,) = alice.admin.get(f"/connections/{alice.id}/subscriptions").json()["value"]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("made", "reported"),
+    [
+        ("/MailSubscriptionPoke/$subscriptions", "/MailSubscriptionReceive"),
+        ("/Calendar/EventSubscriptionPoke/$subscriptions", "/EventSubscriptionReceive"),
+    ],
+)
+def test_a_report_of_the_back_end_pokes(world, alice, listener, made, reported) -> None:
+    """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
+    alice.post(made, {"NotificationUrl": listener.url})
+    state = living(alice)["state"]
+    root = alice.url.rpartition("/")[0]
+    payload = {"value": [{"SequenceNumber": 1, "ChangeType": "Created", "ResourceData": {"Id": "x"}}]}
+
+    for path in (reported, f"/{alice.id}{reported}"):
+        answer = httpx.post(root + path, params={"state": state}, json=payload)
+        assert (answer.status_code, answer.content) == (200, b"")
+        world.advance()
+
+    assert [one.body for one in listener.wait(2)] == [b"", b""]
+    assert len(listener.heard) == 2
+
+
+def test_the_back_ends_handshake(alice, listener) -> None:
+    """A token is given back as plain text, and pokes nobody."""
+    alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
+    url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
+    answer = httpx.post(url, params={"state": living(alice)["state"], "validationtoken": "a <b>"})
+
+    assert (answer.text, answer.headers["content-type"]) == ("a <b>", "text/plain; charset=utf-8")
+    assert listener.heard == []
+
+
+@pytest.mark.parametrize("state", ["x", "a:b:c", "nowhere:1:x", ":::", "default:99999999999999999999:x"])
+def test_a_report_about_nothing(alice, state) -> None:
+    """A state that names no living subscription is refused."""
+    url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
+
+    assert httpx.post(url, params={"state": state}, json={"value": []}).status_code in (400, 403, 404)

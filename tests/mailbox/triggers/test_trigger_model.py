@@ -1,0 +1,536 @@
+"""Triggers under a random life: two pollers of each, that come when they like, held against a model of a few lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, TypeVar
+from unittest.mock import patch
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock, microseconds, moment
+from outlook_emulator.mailbox.triggers import event_triggers, mail_triggers
+from outlook_emulator.settings import Settings
+
+T = TypeVar("T")
+INBOX, ARCHIVE, DELETED = FOLDERS = ("Inbox", "Archive", "Deleted Items")
+BATCH = 3
+"""Few enough that polls have to come in several parts."""
+LOOK, PAST, INCOMING = 90, 1, 2
+"""Minutes that are looked ahead, and days of the window of changed items."""
+MINUTE, DAY = 60_000_000, 86_400_000_000
+ITEMS, TABLE = "/datasets/calendars/v3/tables/Calendar/items", "/datasets/calendars/v2/tables/Calendar"
+GONE = "/datasets/calendars/tables/Calendar/items"
+VIEW = "/datasets/calendars/v2/tables/items/calendarview"
+WATCHED: dict[str, tuple[str, dict[str, Any]]] = {
+    "new in Inbox": ("/v2/Mail/OnNewEmail", {"folderPath": INBOX}),
+    "new in Archive": ("/v2/Mail/OnNewEmail", {"folderPath": ARCHIVE}),
+    "flagged": ("/v2/Mail/OnFlaggedEmail", {}),
+    "new events": (f"{TABLE}/onnewitems", {}),
+    "updated events": (f"{TABLE}/onupdateditems", {}),
+    "changed events": (f"{TABLE}/onchangeditems", {"incomingDays": INCOMING, "pastDays": PAST}),
+    "upcoming events": ("/v2/Events/OnUpcomingEvents", {"table": "Calendar", "lookAheadTimeInMinutes": LOOK}),
+}
+
+MAIL_TRIGGERS, EVENT_TRIGGERS = tuple(WATCHED)[:3], tuple(WATCHED)[3:]
+
+
+# --- The model ---
+
+
+@dataclass(eq=False)
+class Copy:
+    """A mail in a folder; moved, it is another one."""
+
+    subject: str
+    id: str
+    folder: str
+    received: int
+    flagged: bool
+    read: bool
+    gone: bool = False
+
+
+Key = tuple[int, int | None]
+"""An event, or with an original start one occurrence of it."""
+
+
+class Face(NamedTuple):
+    """What can be seen of an event in a calendar."""
+
+    subject: str
+    start: int
+
+
+@dataclass
+class Meeting:
+    """An event or, with more than one `count`, a daily series; half an hour each. `own` is what occurrences became."""
+
+    number: int
+    id: str
+    subject: str
+    start: int
+    count: int
+    own: dict[int, Face | None] = field(default_factory=dict)
+
+    @property
+    def is_series(self) -> bool:
+        return self.count > 1
+
+    def faces(self) -> Iterator[tuple[Key, Face]]:
+        if not self.is_series:
+            yield (self.number, None), Face(self.subject, self.start)
+            return
+        for original in (self.start + day * DAY for day in range(self.count)):
+            face = self.own.get(original, Face(self.subject, original))
+            if face is not None:
+                yield (self.number, original), face
+
+
+@dataclass
+class Calendar:
+    """All meetings by number."""
+
+    meetings: dict[int, Meeting] = field(default_factory=dict)
+
+    def faces(self) -> dict[Key, Face]:
+        return {key: face for one in self.meetings.values() for key, face in one.faces()}
+
+    def kept_by_itself(self) -> set[Key]:
+        """What has a life of its own: single events, and occurrences that differ from their series."""
+        own = {(one.number, start) for one in self.meetings.values() for start, face in one.own.items() if face}
+        return own | {(one.number, None) for one in self.meetings.values() if not one.is_series}
+
+    def subject_of(self, key: Key) -> str | None:
+        """What an item of the calendar is called, a series by itself; None when it is gone."""
+        number, original = key
+        meeting = self.meetings.get(number)
+        if meeting is None or original is None:
+            return meeting.subject if meeting else None
+        face = meeting.own.get(original)
+        return face.subject if face else None
+
+
+@dataclass
+class Model:
+    """What lies where, and what happened to it in order."""
+
+    copies: list[Copy] = field(default_factory=list)
+    mail: list[tuple[str, Copy]] = field(default_factory=list)
+    calendar: Calendar = field(default_factory=Calendar)
+    events: list[tuple[str, Key]] = field(default_factory=list)
+
+
+@dataclass
+class Poller:
+    """An engine's memory, `location`, beside the model's: when it was here last, and what it saw."""
+
+    name: str
+    location: str
+    now: int
+    mail: int
+    events: int
+    calendar: Calendar
+    is_first: bool = True
+
+
+def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
+    """Mails that came in and are still there, unless they were received before the last poll."""
+    return [
+        copy.subject
+        for action, copy in model.mail[poller.mail :]
+        if action != "changed" and copy.folder == folder and not copy.gone
+        if copy.received > poller.now or (copy.received == poller.now and action == "made")
+    ]
+
+
+def flagged(model: Model, poller: Poller) -> list[str]:
+    """Mails that something happened to and that bear a flag now, in the order of what happened to each last."""
+    touched = latest(copy for _, copy in model.mail[poller.mail :])
+    return [one.subject for one in touched if one.flagged and not one.gone and one.folder == INBOX]
+
+
+def told_of(model: Model, poller: Poller, *actions: str) -> list[str]:
+    """Items of the calendar with a change of such a kind, unless they are gone, in the order of their last changes."""
+    entries = model.events[poller.events :]
+    wanted = {key for action, key in entries if action in actions}
+    touched = latest(key for _, key in entries if key in wanted)
+    return [subject for key in touched if (subject := model.calendar.subject_of(key)) is not None]
+
+
+def created(model: Model, poller: Poller) -> list[str]:
+    """Events that were made and are still there, in the order they were made in."""
+    keys = [key for action, key in model.events[poller.events :] if action == "created"]
+    return [subject for key in keys if (subject := model.calendar.subject_of(key)) is not None]
+
+
+def latest(touched: Iterable[T]) -> list[T]:
+    """Each once, at its last place."""
+    return list(dict.fromkeys(reversed(list(touched))))[::-1]
+
+
+def in_window(calendar: Calendar, now: int) -> dict[Key, Face]:
+    since, until = now - PAST * DAY, now + INCOMING * DAY
+    return {
+        key: face for key, face in calendar.faces().items() if since < face.start + 30 * MINUTE and face.start < until
+    }
+
+
+def differences(model: Model, poller: Poller, now: int) -> list[tuple[str, int, str]]:
+    """What today's window shows other than it would have if nothing had changed."""
+    before, after = in_window(poller.calendar, now), in_window(model.calendar, now)
+    by_itself = poller.calendar.kept_by_itself() | model.calendar.kept_by_itself()
+    touched = {key for _, key in model.events[poller.events :]} & by_itself
+    found = [(*after[key], "added") for key in after.keys() - before.keys()]
+    found += [(*before[key], "deleted") for key in before.keys() - after.keys()]
+    found += [
+        (*after[key], "updated") for key in before.keys() & after.keys() if key in touched or before[key] != after[key]
+    ]
+    return sorted(found)
+
+
+def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Face]]:
+    """What came near since, and what was put there; what starts at the very instant of a poll may be told or not."""
+    seen = poller.now if poller.is_first else poller.now + LOOK * MINUTE
+    known = poller.calendar.faces()
+    must, may = [], set()
+    for key, face in model.calendar.faces().items():
+        is_news = key not in known or known[key].start != face.start
+        if seen < face.start <= now + LOOK * MINUTE or (poller.now < face.start <= seen and is_news):
+            must.append(face)
+        elif face.start == poller.now and is_news:
+            may.add(face)
+    return sorted(must), may
+
+
+# --- The server ---
+
+
+async def exchange(app: Any, scope: dict[str, Any], body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Status, headers and body of an answer, with no HTTP client in between."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(one.get("body", b"") for one in sent)
+
+
+def text(instant: int) -> str:
+    return moment(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def span(start: int) -> dict[str, str]:
+    return {"Start": text(start), "End": text(start + 30 * MINUTE)}
+
+
+class Triggers(RuleBasedStateMachine):
+    """Every rule does the same to the server and to the model; each poll must find what the model says."""
+
+    watched: tuple[str, ...]
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = TemporaryDirectory()
+        self.clock = VirtualClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+        self.loop = asyncio.new_event_loop()
+        self.app = self.opened()
+        self.model = Model()
+        self.numbers = count(1)
+        self.pollers = [self.new_poller(name) for name in self.watched for _ in range(2)]
+
+    def teardown(self) -> None:
+        if hasattr(self, "app"):
+            self.loop.close()
+            self.app.state.sandboxes.close()
+            self.folder.cleanup()
+
+    def opened(self) -> Any:
+        return create_app(Settings(domain="example.com", max_calls=0, data=self.folder.name), self.clock)
+
+    def call(self, method: str, path: str, body: Any = None, query: str = "") -> tuple[int, dict[bytes, bytes], bytes]:
+        scope = {"type": "http", "scheme": "http", "method": method, "path": path, "raw_path": path.encode()}
+        scope["headers"] = [(b"authorization", b"Key k"), (b"host", b"test")]
+        data = b"" if body is None else json.dumps(body).encode()
+        return self.loop.run_until_complete(exchange(self.app, scope | {"query_string": query.encode()}, data))
+
+    def done(self, method: str, path: str, body: Any = None, *, by: str = "alice", **query: Any) -> Any:
+        status, _, answer = self.call(method, f"/apim/outlook/{by}{path}", body, urlencode(query))
+        assert status < 300, answer
+        return json.loads(answer) if answer else None
+
+    def new_poller(self, name: str) -> Poller:
+        path, query = WATCHED[name]
+        status, headers, body = self.call("GET", f"/apim/outlook/alice{path}", query=urlencode(query))
+        assert (status, body) == (202, b"")
+        now, model = self.clock.now(), self.model
+        location = headers[b"location"].decode()
+        return Poller(name, location, now, len(model.mail), len(model.events), deepcopy(model.calendar))
+
+    def asked(self, location: str) -> tuple[int, dict[bytes, bytes], bytes]:
+        path, _, query = location.removeprefix("http://test").partition("?")
+        return self.call("GET", path, query=query)
+
+    # --- Time ---
+
+    @rule(minutes=st.sampled_from((0, 1, 30, 60, 90, 300, 1440)))
+    def wait(self, minutes: int) -> None:
+        self.clock.advance(timedelta(minutes=minutes))
+
+    @rule()
+    def restart(self) -> None:
+        self.app.state.sandboxes.close()
+        self.app = self.opened()
+
+    # --- Polls ---
+
+    @rule(which=st.sampled_from((0, 1)), restarts=st.sampled_from((False, False, False, True)))
+    def poll(self, which: int, restarts: bool) -> None:
+        for poller in self.pollers[which::2]:
+            self.check(poller, restarts)
+
+    @rule(data=st.data())
+    def poll_one(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.watched))
+        self.check(next(one for one in self.pollers if one.name == name), False)
+
+    def check(self, poller: Poller, restarts: bool) -> None:
+        found = self.drained(poller, restarts)
+        now = self.clock.now()
+        subjects = [one["Subject"] for one in found]
+        if poller.name.startswith("new in "):
+            assert subjects == arrivals(self.model, poller, poller.name.removeprefix("new in "))
+        elif poller.name == "new events":
+            assert subjects == created(self.model, poller)
+        elif poller.name == "flagged":
+            assert subjects == flagged(self.model, poller)
+        elif poller.name == "updated events":
+            # Whether a series itself changed along with occurrences of it is left open.
+            touched = {number for _, (number, start) in self.model.events[poller.events :] if start is not None}
+            either = {self.model.calendar.subject_of((number, None)) for number in touched}
+            expected = told_of(self.model, poller, "updated")
+            assert [one for one in subjects if one not in either] == [one for one in expected if one not in either]
+            assert len(set(subjects)) == len(subjects)
+        elif poller.name == "changed events":
+            marks = [(one["Subject"], start_of(one), one["ActionType"]) for one in found]
+            assert sorted(marks) == differences(self.model, poller, now)
+            for one in found:
+                assert (one["IsAdded"], one["IsUpdated"]) == tuple(one["ActionType"] == w for w in ("added", "updated"))
+            order = [(one["DateTimeLastModified"], start_of(one)) for one in found]
+            assert order == sorted(order)
+        else:
+            must, may = upcoming(self.model, poller, now)
+            faces = [Face(one["Subject"], start_of(one)) for one in found]
+            assert sorted(set(faces) - may) == must
+            assert len(faces) == len(set(faces))
+            assert [one.start for one in faces] == sorted(one.start for one in faces)
+        poller.now, poller.is_first = now, False
+        poller.mail, poller.events = len(self.model.mail), len(self.model.events)
+        poller.calendar = deepcopy(self.model.calendar)
+
+    def drained(self, poller: Poller, restarts: bool) -> list[dict[str, Any]]:
+        """What an engine gets that comes again at once whenever it is told that more is waiting."""
+        found: list[dict[str, Any]] = []
+        while True:
+            asked = poller.location
+            status, headers, body = self.asked(asked)
+            if restarts:
+                self.restart()
+            again = self.asked(asked)
+            assert (again[0], again[1][b"location"], again[2]) == (status, headers[b"location"], body)
+            poller.location = headers[b"location"].decode()
+            assert (status == 200) == bool(body)
+            assert status in (200, 202)
+            found += json.loads(body)["value"] if body else []
+            if headers[b"retry-after"] != b"0":
+                return found
+            assert status == 200
+
+
+class MailTriggers(Triggers):
+    """A mailbox that gets mail, and those who watch it."""
+
+    watched = MAIL_TRIGGERS
+
+    def placed(self, subject: str, id: str, folder: str, received: int, flagged: bool, read: bool) -> None:
+        copy = Copy(subject, id, folder, received, flagged, read)
+        self.model.copies.append(copy)
+        self.model.mail.append(("made", copy))
+
+    def live(self, data: st.DataObject) -> Copy:
+        return data.draw(st.sampled_from([one for one in self.model.copies if not one.gone][-6:]))
+
+    @rule()
+    def send(self) -> None:
+        subject = f"Mail {next(self.numbers)}"
+        self.done("POST", "/v2/Mail", {"To": "alice@example.com", "Subject": subject, "Body": "Hi"}, by="bob")
+        (mail,) = self.done("GET", "/v2/Mail", folderPath=INBOX, subjectFilter=subject, top=1)["value"]
+        self.placed(subject, mail["Id"], INBOX, self.clock.now(), False, False)
+
+    @rule(
+        folder=st.sampled_from((INBOX, INBOX, ARCHIVE)),
+        flagged=st.booleans(),
+        read=st.booleans(),
+        age=st.sampled_from((0, 0, 0, 1, 60)),
+        times=st.sampled_from((1, 1, BATCH + 1)),
+    )
+    def deliver(self, folder: str, flagged: bool, read: bool, age: int, times: int) -> None:
+        received = self.clock.now() - age * MINUTE
+        for _ in range(times):
+            subject = f"Mail {next(self.numbers)}"
+            order = {"from": "x@example.org", "subject": subject, "folder": folder, "received": text(received)}
+            status, _, answer = self.call(
+                "POST",
+                "/_emulator/api/sandboxes/default/connections/alice/deliver",
+                order | {"isFlagged": flagged, "isRead": read},
+            )
+            assert status == 201, answer
+            self.placed(subject, json.loads(answer)["message"]["Id"], folder, received, flagged, read)
+
+    @precondition(lambda self: any(not one.gone for one in self.model.copies))
+    @rule(data=st.data(), folder=st.sampled_from(FOLDERS))
+    def move(self, data: st.DataObject, folder: str) -> None:
+        copy = self.live(data)
+        moved = self.done("POST", f"/Mail/Move/{copy.id}", folderPath=folder)
+        copy.gone = True
+        self.model.copies.append(Copy(copy.subject, moved["Id"], folder, copy.received, copy.flagged, copy.read))
+        self.model.mail.append(("moved", self.model.copies[-1]))
+
+    @precondition(lambda self: any(not one.gone for one in self.model.copies))
+    @rule(data=st.data(), how=st.sampled_from(("Flag", "MarkAsRead")))
+    def mark(self, data: st.DataObject, how: str) -> None:
+        copy = self.live(data)
+        self.done("POST", f"/Mail/{how}/{copy.id}")
+        name = "flagged" if how == "Flag" else "read"
+        if not getattr(copy, name):
+            setattr(copy, name, True)
+            self.model.mail.append(("changed", copy))
+
+    @precondition(lambda self: any(not one.gone for one in self.model.copies))
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        """Nobody watches where deleted mail goes: it is forgotten."""
+        copy = self.live(data)
+        self.done("DELETE", f"/Mail/{copy.id}")
+        copy.gone = True
+
+
+class EventTriggers(Triggers):
+    """A calendar, and those who watch it."""
+
+    watched = EVENT_TRIGGERS
+
+    def meeting(self, data: st.DataObject) -> Meeting:
+        return data.draw(st.sampled_from(list(self.model.calendar.meetings.values())))
+
+    def told(self, action: str, number: int, original: int | None = None) -> None:
+        self.model.events.append((action, (number, original)))
+
+    @rule(
+        minutes=st.sampled_from((-1500, -60, 1, 30, LOOK, LOOK + 30, 600, 2 * 1440, 5000)),
+        days=st.sampled_from((1, 1, 3)),
+        times=st.sampled_from((1, 1, BATCH + 1)),
+    )
+    def create_event(self, minutes: int, days: int, times: int) -> None:
+        start = self.clock.now() + minutes * MINUTE
+        for _ in range(times):
+            number = next(self.numbers)
+            series = {"Recurrence": "Daily", "NumberOfOccurrences": days} if days > 1 else {}
+            made = self.done("POST", ITEMS, {"Subject": f"Event {number}", **span(start), **series})
+            self.model.calendar.meetings[number] = Meeting(number, made["Id"], f"Event {number}", start, days)
+            self.told("created", number)
+
+    @precondition(lambda self: self.model.calendar.meetings)
+    @rule(data=st.data(), minutes=st.sampled_from((None, None, -90, 30, 300, 7000)))
+    def change_event(self, data: st.DataObject, minutes: int | None) -> None:
+        """Rename an event or series, or move it: no start of a moved series is one that it had."""
+        one = self.meeting(data)
+        if minutes is None:
+            one.subject = f"Event {next(self.numbers)}"
+            self.done("PATCH", f"{ITEMS}/{one.id}", {"Subject": one.subject})
+        else:
+            one.start += minutes * MINUTE
+            self.done("PATCH", f"{ITEMS}/{one.id}", span(one.start))
+        self.told("updated", one.number)
+        if minutes is not None:
+            for original in sorted(one.own):
+                self.told("deleted", one.number, original)
+            one.own.clear()
+
+    @precondition(lambda self: self.model.calendar.meetings)
+    @rule(data=st.data())
+    def delete_event(self, data: st.DataObject) -> None:
+        one = self.meeting(data)
+        self.done("DELETE", f"{GONE}/{one.id}")
+        del self.model.calendar.meetings[one.number]
+        self.told("deleted", one.number)
+
+    @precondition(lambda self: any(one.is_series for one in self.model.calendar.meetings.values()))
+    @rule(data=st.data(), minutes=st.sampled_from((None, 0, 0, 45, -45, 7000)))
+    def change_occurrence(self, data: st.DataObject, minutes: int | None) -> None:
+        """Rename an occurrence, and move it perhaps, or take it out of its series."""
+        meetings = [one for one in self.model.calendar.meetings.values() if one.is_series and dict(one.faces())]
+        if not meetings:
+            return
+        one = data.draw(st.sampled_from(meetings))
+        (_, original), face = data.draw(st.sampled_from(sorted(one.faces())))
+        assert original is not None
+        id = self.id_of(face)
+        was = one.own.get(original)
+        if minutes is None:
+            self.done("DELETE", f"{GONE}/{id}")
+            one.own[original] = None
+            if was is None:
+                self.told("updated", one.number)
+            else:
+                self.told("deleted", one.number, original)
+            return
+        changed = Face(f"Event {next(self.numbers)}", original + minutes * MINUTE)
+        self.done("PATCH", f"{ITEMS}/{id}", {"Subject": changed.subject, **span(changed.start)})
+        one.own[original] = changed
+        self.told("updated", one.number, original)
+
+    def id_of(self, face: Face) -> str:
+        window = {"startDateTimeOffset": text(face.start), "endDateTimeOffset": text(face.start + MINUTE)}
+        found = self.done("GET", VIEW, calendarId="Calendar", **window)["value"]
+        (id,) = (one["Id"] for one in found if one["Subject"] == face.subject)
+        return str(id)
+
+
+def start_of(item: dict[str, Any]) -> int:
+    return microseconds(datetime.fromisoformat(item["Start"]))
+
+
+@pytest.mark.parametrize("machine", [MailTriggers, EventTriggers])
+def test_each_poller_is_told_of_every_change_once(machine: type[Triggers]) -> None:
+    """Whatever happens between its polls, a poller gets what is new, in order, and the same for the same cursor."""
+    with patch.object(mail_triggers, "BATCH", BATCH), patch.object(event_triggers, "_BATCH", BATCH):
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=25,
+                stateful_step_count=30,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                report_multiple_bugs=False,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -1,0 +1,11 @@
+"""Where the sample files lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FIXTURES = ROOT / "fixtures"
+EML = FIXTURES / "eml"
+ICS = FIXTURES / "ics"
+VCF = FIXTURES / "vcf"

@@ -1,0 +1,705 @@
+"""Sandboxes that are saved and brought back, here or elsewhere: nothing is lost, added or handed out twice."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from outlook_emulator.clock import VirtualClock, microseconds
+from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
+from outlook_emulator.ids import IdKind
+from outlook_emulator.mailbox import epochs, item_folders
+from outlook_emulator.mailbox.approvals import questions
+from outlook_emulator.mailbox.approvals.approval_mail import Inquiry
+from outlook_emulator.mailbox.calendar import events
+from outlook_emulator.mailbox.contact import Card
+from outlook_emulator.mailbox.contacts import contacts
+from outlook_emulator.mailbox.event import Attendee, Details, Series
+from outlook_emulator.mailbox.mail import delivery, folders, listing, reading
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.mailbox.triggers import callbacks, subscriptions
+from outlook_emulator.sandbox import state as facts
+from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.settings import Settings
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import Owner
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+NINE = microseconds(START)
+HOUR = 3_600_000_000
+URL = "http://localhost/hook"
+Rows = dict[str, list[Any]]
+
+
+def start(folder: Path | None = None, **more: Any) -> Sandboxes:
+    return Sandboxes(Settings(data=str(folder or ""), **more), VirtualClock(START))
+
+
+@pytest.fixture(params=("memory", "file"))
+def sandboxes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandboxes]:
+    made = start(tmp_path / "data" if request.param == "file" else None)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def box(sandboxes: Sandboxes) -> Sandbox:
+    """A sandbox with alice and bob in it."""
+    made = sandboxes.create("box")
+    for name in ("alice", "bob"):
+        sandboxes.connect(made, name, f"{name}@example.com")
+    return made
+
+
+def held(image: bytes, *without: str) -> Rows:
+    """Every row of an export but for some facts, down to the text index and to where ids and chance stand."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.deserialize(image)
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        rows = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
+    rows["fact"] = sorted(row for row in rows["fact"] if row[0] not in (epochs.FACT, *without))
+    return rows
+
+
+def opened(sandbox: Sandbox, name: str) -> Mailbox:
+    return sandbox.mailbox(sandbox.connections()[name])
+
+
+def send(sandbox: Sandbox, name: str, *to: str, subject: str = "Hello") -> None:
+    delivery.send(opened(sandbox, name), Mail(to=tuple(map(Address, to)), subject=subject, body="Hello"))
+
+
+def subjects(sandbox: Sandbox, name: str, folder: str = "Inbox", **more: Any) -> list[str]:
+    found = listing.find(opened(sandbox, name), folder_path=folder, fetch_only_unread=False, top=100, **more)
+    return [one.message.subject for one in found]
+
+
+def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
+    """A little of everything that hands out ids, a new connection among it, and the ids."""
+    send(sandbox, "alice", "bob@example.com", "out@example.org")
+    mailbox = opened(sandbox, "bob")
+    message = listing.find(mailbox, fetch_only_unread=False)[0].message
+    watched = watch(mailbox)
+    (event,) = events.bring_in(
+        mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, "Work"), [Series(details(1))]
+    )
+    owner = sandbox.connect(name, f"{name}@example.com")
+    numbers = ("message", message.id), ("event", event.id), ("mailbox", owner.id)
+    return [*numbers, message.message_id, message.conversation_id, watched, event.uid]
+
+
+def watch(mailbox: Mailbox) -> str:
+    asked = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
+    return subscriptions.watch_mail(mailbox, URL, watched=subscriptions.MAIL, **asked).id
+
+
+def details(number: int) -> Details:
+    begin = NINE + number * HOUR
+    return Details(subject=f"Review {number}", start=begin, end=begin + HOUR, attendees=(Attendee("bob@example.com"),))
+
+
+# What comes back
+
+
+def test_everything_comes_back(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """Mails, connections, owners, what was found by search: all is as it was, and the registry knows it."""
+    send(box, "alice", "bob@example.com", subject="Engine")
+    subjects(box, "bob", search_query="engine")
+    box.save("one")
+    before = held(box.export())
+    send(box, "alice", "bob@example.com", "zoe@example.org", subject="Loom")
+    subjects(box, "bob", search_query="loom")
+    sandboxes.connect(box, "carol", "carol@example.com")
+    sandboxes.restore("box", "one")
+
+    assert before == held(box.export())
+    assert (["Engine"], ["Engine"], []) == (
+        subjects(box, "bob"),
+        subjects(box, "bob", search_query="engine"),
+        subjects(box, "bob", search_query="loom"),
+    )
+    assert frozenset({"alice", "bob"}) == sandboxes.connection_ids()
+    assert sandboxes.default is sandboxes.find("carol")[0]
+    assert [] == box.outbox()
+
+
+def test_ids_repeat(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """After each restore the same calls hand out the same ids as after the snapshot was taken, and none that exists."""
+    taken = handed_out(box, "dave")
+    box.save("one")
+    first = handed_out(box)
+    again = []
+    for _ in range(2):
+        sandboxes.restore("box", "one")
+        again.append(handed_out(box))
+
+    assert [first, first] == again
+    assert set() == {*taken} & {*first}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_clock_is_as_it_was(tmp_path: Path, frozen: bool) -> None:
+    """A clock goes back to where it stood, or to the distance that it ran ahead; after a restart it still does."""
+    base = VirtualClock(START)
+    data = Settings(data=str(tmp_path))
+    sandboxes = Sandboxes(data, base)
+    sandbox = sandboxes.default
+    sandbox.clock.advance(HOUR)
+    if frozen:
+        sandbox.clock.freeze()
+    state = sandbox.clock.state
+    sandbox.save("one")
+    asyncio.run(sandbox.move_clock(NINE + 50 * HOUR))
+    sandbox.clock.follow()
+    base.advance(timedelta(hours=2))
+    sandboxes.restore(DEFAULT, "one")
+    found = [(sandbox.clock.now(), sandbox.clock.state)]
+    sandboxes.close()
+    sandboxes = Sandboxes(data, base)
+    found.append((sandboxes.default.clock.now(), sandboxes.default.clock.state))
+    sandboxes.close()
+
+    expected = NINE + HOUR + (0 if frozen else 2 * HOUR)
+    assert [expected, expected] == [now for now, _ in found]
+    assert frozen is all(one.frozen_at == state.frozen_at is not None for _, one in found)
+
+
+def test_a_reset_is_undone(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """Snapshots outlive a reset, and are unaware of it; a reset after that starts over as ever."""
+    sandboxes.seed(box, "office", "office")
+    box.clock.advance(HOUR)
+    send(box, "alice", "bob@example.com")
+    box.save("one")
+    before = held(box.export())
+    sandboxes.reset("box")
+    fresh = held(box.export())
+    sandboxes.restore("box", "one")
+    back = held(box.export())
+    sandboxes.reset("box")
+
+    assert (before, fresh) == (back, held(box.export()))
+    assert (["alice", "bob", "office"], NINE) == (list(box.connections()), box.clock.now())
+
+
+def test_samples_are_remembered_as_they_were(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """A reset after a restore reloads the samples that were there when the snapshot was taken, and no other."""
+    sandboxes.seed(box, "empty", "quiet")
+    box.save("one")
+    sandboxes.seed(box, "office", "office")
+    sandboxes.restore("box", "one")
+    sandboxes.reset("box")
+
+    assert (["alice", "bob", "quiet"], [("quiet", "empty")]) == (list(box.connections()), facts.samples(box.db))
+
+
+def test_a_move_of_the_clock_ends(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """Restored while its clock moves, a sandbox is not moved on, nothing more runs, and the next move is free."""
+    box.save("one")
+    ran: list[int] = []
+
+    class Alarm:
+        def next_at(self, sandbox: Sandbox) -> int | None:
+            return NINE + (5 if not ran else 6)
+
+        async def run(self, sandbox: Sandbox, now: int) -> None:
+            ran.append(now - NINE)
+            await asyncio.sleep(0)
+            sandboxes.restore("box", "one")
+
+    box.due.append(Alarm())
+    with pytest.raises(Conflict, match="was reset, replaced or deleted while its clock was moved"):
+        asyncio.run(box.move_clock(NINE + 10))
+    box.due.clear()
+    stood = box.clock.now()
+    asyncio.run(box.move_clock(NINE + 10))
+
+    assert ([5], NINE, NINE + 10) == (ran, stood, box.clock.now())
+
+
+# Keeping them
+
+
+def test_names_and_times(box: Sandbox) -> None:
+    """Snapshots are listed by name with the time that the sandbox's clock showed; one of the same name is replaced."""
+    for name, hours in (("b", 0), ("a", 1), ("b", 2)):
+        box.clock.set(NINE + hours * HOUR)
+        made = box.save(name)
+
+        assert (name, NINE + hours * HOUR) == made[:2]
+    assert [("a", NINE + HOUR), ("b", NINE + 2 * HOUR)] == [one[:2] for one in box.snapshots()]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "x" * 65, ".a"])
+def test_a_name_that_cannot_be(box: Sandbox, name: str) -> None:
+    """A name that could not be one of a file is refused, and nothing is saved."""
+    before = epochs.living(box.db)
+
+    with pytest.raises(InvalidRequest, match="A snapshot name has 1 to 64"):
+        box.save(name)
+    assert ([], before) == (box.snapshots(), epochs.living(box.db))
+
+
+@pytest.mark.parametrize("verb", ["restore", "drop_snapshot"])
+@pytest.mark.parametrize(("names", "there"), [((), "There is none."), (("b", "a"), "There are: a, b.")])
+def test_a_snapshot_that_is_none(box: Sandbox, verb: str, names: tuple[str, ...], there: str) -> None:
+    """What was not saved is not found, and the refusal says what was."""
+    for name in names:
+        box.save(name)
+    before = box.export()
+
+    for name in ("none", "../../box", "x" * 500):
+        with pytest.raises(NotFound, match=there):
+            getattr(box, verb)(name)
+    assert before == box.export()
+
+
+def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
+    """With a data folder snapshots are there again, belong to their sandbox, and are no sandboxes themselves."""
+    sandboxes = start(tmp_path)
+    sandbox = sandboxes.create("one")
+    sandboxes.connect(sandbox, "alice", "alice@example.com")
+    send(sandbox, "alice", "alice@example.com", subject="Kept")
+    for name in ("default", "later", "with.dots"):
+        sandbox.save(name)
+    before = held(sandbox.export())
+    listed = sandbox.snapshots()
+    send(sandbox, "alice", "alice@example.com", subject="Dropped")
+    sandboxes.close()
+    sandboxes = start(tmp_path)
+    names = [one.name for one in sandboxes.all()]
+    sandbox = sandboxes.named("one")
+    found = sandbox.snapshots()
+    sandboxes.restore("one", "with.dots")
+    restored = held(sandbox.export())
+    sandboxes.close()
+    sandboxes = start(tmp_path)
+    kept = held(sandboxes.named("one").export(), facts.CHANCE), subjects(sandboxes.named("one"), "alice")
+    others = sandboxes.default.snapshots()
+    sandboxes.close()
+
+    assert (["default", "one"], []) == (names, others)
+    assert ["default", "later", "with.dots"] == [one.name for one in found]
+    assert listed == found
+    assert before == restored
+    assert {**before, "fact": [row for row in before["fact"] if row[0] != facts.CHANCE]} == kept[0]
+    assert ["Kept"] == kept[1]
+
+
+def test_snapshots_go_with_their_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
+    """A sandbox that is deleted leaves no snapshot, neither to a later one of its name nor in the data folder."""
+    box.save("one")
+    sandboxes.delete("box")
+    left = [one.name for one in tmp_path.rglob("*") if "box" in one.name or "one" in one.name]
+
+    assert ([], []) == (sandboxes.create("box").snapshots(), left)
+
+
+def test_a_kill_while_deleting(tmp_path: Path) -> None:
+    """Snapshots that a kill left behind are not those of the next sandbox of the name."""
+    sandboxes = start(tmp_path)
+    sandboxes.create("box").save("one")
+    sandboxes.close()
+    for file in tmp_path.glob("box.sqlite*"):
+        file.unlink()
+    sandboxes = start(tmp_path)
+    found = sandboxes.create("box").snapshots()
+    sandboxes.close()
+
+    assert [] == found
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is no SQLite database"),
+        (b"Dear diary", "it is no SQLite database"),
+        (b"SQLite format 3\x00" + bytes(5000), "it has schema version 0, this emulator needs"),
+    ],
+)
+def test_a_file_that_was_damaged(tmp_path: Path, content: bytes, reason: str) -> None:
+    """A snapshot whose file is none any more is listed without a time, refused with the reason, and can be dropped."""
+    sandboxes = start(tmp_path)
+    sandbox = sandboxes.default
+    sandbox.save("one")
+    (tmp_path / "default.snapshots" / "one.sqlite").write_bytes(content)
+    before = sandbox.export()
+    with pytest.raises(Conflict, match=f"The snapshot 'one' cannot be restored: {reason}"):
+        sandboxes.restore(DEFAULT, "one")
+    listed = [one.taken for one in sandbox.snapshots()]
+    after = sandbox.export()
+    sandbox.drop_snapshot("one")
+    left = sandbox.snapshots()
+    sandboxes.close()
+
+    assert (before, [None], []) == (after, listed, left)
+
+
+# Whose connections
+
+
+@pytest.mark.parametrize("way", ["restore", "import"])
+def test_a_connection_that_is_taken_by_now(sandboxes: Sandboxes, box: Sandbox, way: str) -> None:
+    """Where another sandbox has one of the connections, that is a conflict, and nothing of either is changed."""
+    box.save("one")
+    file = box.export()
+    box.db.execute("DELETE FROM connection WHERE id = 'bob'", {})
+    sandboxes.refresh(box)
+    sandboxes.find("bob")
+    before = held(box.export()), held(sandboxes.default.export()), sandboxes.connection_ids()
+
+    with pytest.raises(Conflict, match="The connection 'bob' belongs to the sandbox 'default'"):
+        sandboxes.restore("box", "one") if way == "restore" else sandboxes.bring_in("box", file)
+    assert before == (held(box.export()), held(sandboxes.default.export()), sandboxes.connection_ids())
+    assert (sandboxes.default, box) == (sandboxes.find("bob")[0], sandboxes.find("alice")[0])
+
+
+# From elsewhere
+
+
+def test_an_export_is_the_same_elsewhere(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """Another emulator that takes an export has all of it, goes on with the same ids, and can reset it."""
+    sandboxes.seed(box, "office", "office")
+    box.clock.freeze()
+    handed_out(box, "dave")
+    file = box.export()
+    elsewhere = start(chance=99)
+    elsewhere.default.connect("gone", "gone@example.com")
+    elsewhere.refresh(elsewhere.default)
+    elsewhere.bring_in(DEFAULT, file)
+    there = held(elsewhere.default.export())
+    ids = elsewhere.connection_ids()
+    theirs = handed_out(elsewhere.default)
+    elsewhere.reset(DEFAULT)
+    left = list(elsewhere.default.connections())
+    elsewhere.close()
+
+    assert held(file) == there
+    assert frozenset({"alice", "bob", "dave", "office"}) == ids
+    assert handed_out(box) == theirs
+    assert ["alice", "bob", "carol", "dave", "office"] == left
+
+
+def test_an_export_changes_nothing(box: Sandbox) -> None:
+    """Looking does not touch: an export leaves every row, and says the same when it is asked for again."""
+    watch(opened(box, "bob"))
+    before = box.db.image()
+
+    assert box.export() == box.export()
+    assert before == box.db.image()
+
+
+def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """With a prefix a copy lives beside the original: connections, samples and registered triggers are renamed."""
+    sandboxes.seed(box, "empty", "quiet")
+    for name in ("copy-alice", "copy-copy-alice"):
+        sandboxes.connect(box, name, "alice@example.com")
+    push = {"name": "news", "operation": "OnNewEmail", "url": URL, "parameters": "{}", "split_on": 0, "cursor": "x"}
+    for name in ("alice", "copy-alice"):
+        owner = box.connections()[name]
+        box.db.execute(sql.SET_PUSH, {"connection_id": name, "mailbox_id": owner.id, "created": 0, **push})
+        callbacks.enqueue(box.mailbox(owner), URL, b"", kind="push", reference=f"{name}/news")
+        callbacks.enqueue(box.mailbox(owner), URL, b"", kind="poke", reference="5")
+    copy = sandboxes.create("copy")
+    sandboxes.bring_in("copy", box.export(), "copy-copy-copy-")
+    pushes = [row[:2] for row in copy.db.all(sql.PUSHES, {})]
+    names = [f"copy-copy-copy-{name}" for name in ("alice", "bob", "copy-alice", "copy-copy-alice", "quiet")]
+
+    assert names == list(copy.connections())
+    assert [(names[0], "news"), (names[2], "news")] == pushes
+    assert [f"{names[0]}/news", "5", f"{names[2]}/news", "5"] == [one.reference for one in callbacks.journal(copy.db)]
+    assert [(names[4], "empty")] == facts.samples(copy.db)
+    assert {copy} == {sandboxes.find(name)[0] for name in names}
+
+
+def test_a_prefix_that_takes_the_name_of_another(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """What one connection is called by now may be what another was called before."""
+    for name in ("x-alice", "x-x-alice"):
+        sandboxes.connect(box, name, f"{name}@example.com")
+    file = box.export()
+    sandboxes.bring_in("box", file, "x-")
+    found = {id: owner.address for id, owner in box.connections().items()}
+
+    assert {
+        "x-alice": "alice@example.com",
+        "x-bob": "bob@example.com",
+        "x-x-alice": "x-alice@example.com",
+        "x-x-x-alice": "x-x-alice@example.com",
+    } == found
+
+
+@pytest.mark.parametrize("prefix", ["a/", " ", "x" * 130, ".", "ä"])
+def test_a_prefix_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, prefix: str) -> None:
+    """A prefix that would make connection ids that cannot be is refused, and nothing is changed."""
+    file, before = box.export(), box.export()
+
+    with pytest.raises(InvalidRequest, match="A connection id has"):
+        sandboxes.bring_in("box", file, prefix)
+    assert before == box.export()
+
+
+def told(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
+    """An export in which facts say something else, or nothing."""
+    with closing(Database(image=box.export())) as other:
+        for key, value in rows:
+            other.execute(sql.DELETE_FACT, {"named": key})
+            if value is not None:
+                other.execute(sql.SET_FACT, {"key": key, "value": value})
+        return other.image()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("clock", "soon", "its clock cannot be read"),
+        ("clock", "{}{}", "its clock cannot be read"),
+        ("clock", "[1, 2, 3]", "its clock cannot be read"),
+        ("clock", '{"speed": 2}', "its clock cannot be read"),
+        ("clock", '{"frozen_at": "noon", "shift": 0}', "its clock cannot be read"),
+        ("clock", '{"frozen_at": 1.5, "shift": 0}', "its clock cannot be read"),
+        ("clock", '{"frozen_at": -1, "shift": 0}', "its clock cannot be read"),
+        ("clock", '{"frozen_at": 1, "shift": "x"}', "its clock cannot be read"),
+        ("clock", '{"frozen_at": null, "shift": 999999999999999999}', "its clock cannot be read"),
+        ("chance", "", "its generator of ids cannot be read"),
+        ("chance", "{}", "its generator of ids cannot be read"),
+        ("chance", "[3, 1, 2]", "its generator of ids cannot be read"),
+        ("chance", str([3, *["x"] * 625]), "its generator of ids cannot be read"),
+        ("chance", str([3, *[1] * 624, 625]), "its generator of ids cannot be read"),
+        ("chance", str([3, 5, *[0] * 623, 1]), "its generator of ids stands still"),
+        ("world", "first", "its worlds cannot be read"),
+    ],
+)
+def test_facts_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, key: str, value: str, reason: str) -> None:
+    """A file that was made up, and says of itself what cannot be, is refused and changes nothing."""
+    send(box, "alice", "bob@example.com")
+    file, before = told(box, (key, value)), box.export()
+
+    with pytest.raises(InvalidRequest, match=f"The file cannot be imported: .*{reason}"):
+        sandboxes.bring_in("box", file)
+    assert before == box.export()
+
+
+def test_samples_of_another_machine(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
+    """A reset after an import loads shipped samples, and no file that only the import names."""
+    (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
+    sandboxes.seed(box, "empty", "quiet")
+    lines = f"quiet empty\nalice {tmp_path}\nnobody empty\nquiet empty"
+    sandboxes.bring_in("box", told(box, ("seeds", lines)))
+    remembered = facts.samples(box.db)
+    sandboxes.reset("box")
+
+    assert [("quiet", "empty")] == remembered == facts.samples(box.db)
+    assert ["alice", "bob", "quiet"] == list(box.connections())
+
+
+def test_samples_of_this_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
+    """An export that comes back to where it was made still knows the samples of that place."""
+    (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
+    sandboxes.seed(box, str(tmp_path), "me")
+    sandboxes.bring_in("box", box.export())
+
+    assert [("me", str(tmp_path))] == facts.samples(box.db)
+
+
+def test_a_file_without_chance(tmp_path: Path) -> None:
+    """A sandbox's own file, which does not say where chance stands, can be imported; ids go on as after a restart."""
+    sandboxes = start(tmp_path)
+    sandboxes.find("alice")
+    send(sandboxes.default, "alice", "alice@outlook.com")
+    sandboxes.close()
+    other = start()
+    other.bring_in(DEFAULT, (tmp_path / "default.sqlite").read_bytes())
+    send(other.default, "alice", "alice@outlook.com", subject="Again")
+    found = listing.find(opened(other.default, "alice"), fetch_only_unread=False)
+    ids = {one.message.message_id for one in found}
+    other.close()
+
+    assert (2, ["Again", "Hello"]) == (len(ids), [one.message.subject for one in found])
+
+
+def test_cursors_of_an_import(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """After an import nothing holds that was handed out in the sandbox that was, nor in the one that came."""
+    for _ in range(3):
+        box.save("one")
+    seen = {*epochs.living(box.db)}
+    other = sandboxes.create("other")
+    other.save("one")
+    seen |= {*epochs.living(other.db)}
+    file = box.export()
+    sandboxes.bring_in("other", file, "x-")
+    sandboxes.bring_in("box", file)
+
+    assert set() == seen & {*epochs.living(other.db), *epochs.living(box.db)}
+
+
+def test_where_chance_stands(box: Sandbox) -> None:
+    """A generator that was written down draws what the other one draws."""
+    chance = Random(5)
+    chance.random()
+    box.db.execute(sql.SET_FACT, {"key": facts.CHANCE, "value": facts.text_of(chance)})
+    copy = facts.chance(box.db)
+
+    assert copy is not None
+    assert [chance.getrandbits(128) for _ in range(500)] == [copy.getrandbits(128) for _ in range(500)]
+
+
+# Whatever happens
+
+
+class Lives(RuleBasedStateMachine):
+    """A sandbox under a random life, saved and restored at random; an export says whether it is what it was."""
+
+    @initialize()
+    def start(self) -> None:
+        self.clock = VirtualClock(START)
+        self.sandboxes = Sandboxes(Settings(), self.clock)
+        self.box = self.sandboxes.create("box")
+        self.numbers = count(1)
+        self.saved: dict[str, Rows] = {}
+        self.exported: bytes | None = None
+        self.owners = ["alice", "bob"]
+        for name in self.owners:
+            self.sandboxes.connect(self.box, name, f"{name}@example.com")
+
+    def teardown(self) -> None:
+        if hasattr(self, "sandboxes"):
+            self.sandboxes.close()
+
+    def mailbox(self, name: str) -> Mailbox:
+        return opened(self.box, name)
+
+    def newest(self, name: str) -> str | None:
+        mailbox = self.mailbox(name)
+        found = listing.find(mailbox, fetch_only_unread=False, top=1)
+        return mailbox.id_of(IdKind.MESSAGE, found[0].message.id) if found else None
+
+    @rule(by=st.sampled_from(("alice", "bob")), outside=st.booleans())
+    def send(self, by: str, outside: bool) -> None:
+        send(self.box, by, "bob@example.com", *["x@example.org"] * outside, subject=f"Mail {next(self.numbers)}")
+
+    @rule()
+    def deliver(self) -> None:
+        file = Attachment(name="a.txt", content_type="text/plain", content=b"x" * 3000)
+        sender, subject = Address("x@example.org"), f"Mail {next(self.numbers)}"
+        letter = Mail(sender=sender, to=(Address("bob@example.com"),), subject=subject, body="x", attachments=(file,))
+        with self.box.db.transaction():
+            delivery.deliver(self.mailbox("bob"), letter, is_flagged=True)
+
+    @rule(name=st.sampled_from(("alice", "bob")), what=st.sampled_from(("flag", "mark_as_read", "delete", "move")))
+    def touch(self, name: str, what: str) -> None:
+        if (id := self.newest(name)) is not None:
+            more = {"folder_path": "Archive"} if what == "move" else {}
+            getattr(reading, what)(self.mailbox(name), message_id=id, **more)
+
+    @rule(word=st.sampled_from(("mail", "hello")))
+    def search(self, word: str) -> None:
+        subjects(self.box, "bob", search_query=word)
+
+    @rule()
+    def make(self) -> None:
+        mailbox, number = self.mailbox("alice"), next(self.numbers)
+        with self.box.db.transaction():
+            folders.ensure(mailbox, (f"Folder {number}", "Deep"))
+            shelf = item_folders.ensure(mailbox, item_folders.CALENDARS, f"Calendar {number}")
+            events.bring_in(mailbox, shelf, [Series(details(number))])
+            card = Card(given_name=f"Carol {number}", home_phones=("1",), categories=("Red",))
+            contacts.create(mailbox, card, table="Contacts")
+
+    @rule()
+    def ask(self) -> None:
+        question = Mail(to=(Address("bob@example.com"),), subject="Budget")
+        inquiry = Inquiry(kind=questions.APPROVAL, mail=question, options=("Yes", "No"), callback_url=URL)
+        questions.choose(self.mailbox("alice"), questions.ask(self.mailbox("alice"), inquiry), "Yes")
+
+    @rule()
+    def subscribe(self) -> None:
+        watch(self.mailbox("bob"))
+        db = self.box.db
+        subscriptions.poke(
+            db, self.box.clock.now(), lambda id: self.box.mailbox(Owner._make(db.one(sql.MAILBOX, {"id": id})))
+        )
+
+    @rule()
+    def connect(self) -> None:
+        name = f"more-{next(self.numbers)}"
+        self.sandboxes.connect(self.box, name, f"{name}@example.com", send_as=["team@example.com"])
+
+    @rule(way=st.sampled_from(("advance", "freeze", "follow", "base")))
+    def time(self, way: str) -> None:
+        if way == "base":
+            self.clock.advance(timedelta(minutes=7))
+        elif way == "advance":
+            self.box.clock.advance(HOUR)
+        else:
+            getattr(self.box.clock, way)()
+
+    @rule(name=st.sampled_from("ab"))
+    def save(self, name: str) -> None:
+        self.box.save(name)
+        self.saved[name] = held(self.box.export())
+
+    @precondition(lambda self: self.saved)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.saved)))
+        self.sandboxes.restore("box", name)
+
+        assert self.saved[name] == held(self.box.export())
+        self.check()
+
+    @rule()
+    def export(self) -> None:
+        self.exported = self.box.export()
+
+    @precondition(lambda self: self.exported)
+    @rule()
+    def bring_in(self) -> None:
+        assert self.exported is not None
+        self.sandboxes.bring_in("box", self.exported)
+
+        assert held(self.exported, "seeds") == held(self.box.export(), "seeds")
+        self.check()
+
+    @rule()
+    def reset(self) -> None:
+        before = list(self.box.connections())
+        self.sandboxes.reset("box")
+
+        assert before == list(self.box.connections())
+        assert [] == subjects(self.box, "bob")
+        self.check()
+
+    def check(self) -> None:
+        with closing(Database(image=self.box.export())) as copy:
+            copy.check()
+        assert {*self.box.connections()} == self.sandboxes.connection_ids()
+
+
+def test_whatever_happens_all_comes_back() -> None:
+    """Whatever was done in between, a restore gives every row of the time of saving, and the sandbox lives on."""
+    run_state_machine_as_test(
+        Lives,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,777 @@
+"""The admin API's verbs about faults: the catalogue, plans armed whole or not at all, the ledger, a file of rules."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.server.admin.routes import ROOT
+from outlook_emulator.server.faults import shapes
+from outlook_emulator.server.faults.names import NAMED
+from outlook_emulator.settings import Settings
+from outlook_emulator.wire.base import members_of
+from tests.cli.commands import failure, run
+from tests.conftest import START, Connection, World
+
+Ask = Callable[..., httpx.Response]
+
+PLAN = "x-outlook-emulator-plan"
+SECTIONS = {
+    "general-known-issues-and-limitations",
+    "known-issues-and-limitations-with-actions",
+    "known-issues-and-limitations-with-triggers",
+    "throttling-limits",
+}
+"""What of the connector's page a named fault may be about."""
+
+
+def arm(world: World, *rules: Any, **plan: Any) -> list[dict[str, Any]]:
+    """Arm rules, which must succeed; what the ledger says of them."""
+    answer = world.admin.post("/faults", json={**plan, "faults": rules})
+    assert answer.status_code == 201, answer.text
+    made: list[dict[str, Any]] = answer.json()["value"]
+    return made
+
+
+def ledger(world: World) -> list[dict[str, Any]]:
+    answer = world.admin.get("/faults")
+    assert answer.status_code == 200, answer.text
+    rules: list[dict[str, Any]] = answer.json()["value"]
+    return rules
+
+
+def counted(world: World) -> list[tuple[str, str, int, int]]:
+    """Name, state, how many calls matched and on how many it acted, of each rule."""
+    return [(one["name"], one["state"], one["matched"], one["used"]) for one in ledger(world)]
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Status and text of a refusal, which is in the connector's shape."""
+    body = answer.json()
+    assert ["status", "message", "error", "source"] == list(body), body
+    return answer.status_code, body["error"]["message"]
+
+
+def status(connection: Connection, path: str = "/v2/Mail", **headers: str) -> int:
+    return connection.http.get(path, headers=headers).status_code
+
+
+def statuses(connection: Connection, count: int, path: str = "/v2/Mail") -> list[int]:
+    return [status(connection, path) for _ in range(count)]
+
+
+@pytest.fixture
+def other(world: World) -> Iterator[World]:
+    """A second sandbox."""
+    server, name = world.server, f"{world.name}-other"
+    assert server.http.post(f"{ROOT}/sandboxes", json={"name": name}).status_code == 201
+    with httpx.Client(base_url=f"{server.url}{ROOT}/sandboxes/{name}", verify=False) as admin:
+        made = World(name, server, admin)
+        yield made
+        made.close()
+    server.http.delete(f"{ROOT}/sandboxes/{name}")
+
+
+# The catalogue
+
+
+def test_catalogue(world) -> None:
+    """Each named fault has a summary, a documentation reference, the families it can happen to and its members."""
+    shown = world.server.http.get(f"{ROOT}/faults").json()["value"]
+    families = {one.family for one in OPERATIONS}
+
+    assert list(NAMED) == [one["name"] for one in shown]
+    assert {"name", "summary", "documentation", "families", "takes"} == set().union(*shown)
+    assert all(one["summary"] for one in shown)
+    assert families >= {family for one in shown for family in one["families"]}
+
+
+def test_catalogue_leads_to_the_documentation(world) -> None:
+    """What the connector's page says refers to the part of it that does; the rest to what is known of such errors."""
+    shown = world.server.http.get(f"{ROOT}/faults").json()["value"]
+    pages = {tuple(one["documentation"].partition("#")[::2]) for one in shown}
+    learn = "https://learn.microsoft.com/connectors/outlook/"
+
+    assert {(learn, section) for section in SECTIONS} == {one for one in pages if one[0] == learn}
+    assert {"https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"} == {
+        one[0] for one in pages if one[0] != learn
+    }
+
+
+def test_catalogue_by_family(world) -> None:
+    """A fault that can happen to some operations only says to which, one that happens to all names none."""
+    shown = {one["name"]: one for one in world.server.http.get(f"{ROOT}/faults").json()["value"]}
+
+    assert ([], ["retryAfter"]) == (shown["throttled"]["families"], shown["throttled"]["takes"])
+    assert (["ReplyTo"], []) == (shown["encrypted-reply"]["families"], shown["encrypted-reply"]["takes"])
+    assert ["names"] == shown["attachment-skipped"]["takes"]
+    assert ["delay"] == shown["trigger-delayed"]["takes"]
+
+
+# Arming, and the ledger
+
+
+def test_a_rule(world, alice) -> None:
+    """An armed rule is told as it was given, with nothing counted, and the same by its name and in the list."""
+    rule = {
+        "name": "first",
+        "optional": True,
+        "match": {"connection": alice.id, "operation": ["SendEmailV2"], "query": {}, "body": {"Subject": "Hi*"}},
+        "when": {"nth": [1, 3], "from": "0s", "until": "2999-12-31T00:00:00Z"},
+        "effect": {"status": 503, "shape": "gateway", "headers": {"X-A": "b"}, "retryAfter": 4},
+    }
+    (made,) = arm(world, rule)
+
+    assert {
+        "name": "first",
+        "state": "armed",
+        "matched": 0,
+        "used": 0,
+        "neverReached": True,
+        "optional": True,
+        "header": None,
+        "rule": rule,
+    } == made
+    assert [made] == ledger(world)
+    assert made == world.admin.get("/faults/first").json()
+
+
+def test_rules_have_names(world) -> None:
+    """A rule without a name gets a number, which no other rule has; in the order they were given."""
+    arm(world, {"name": "fault-2", "effect": "throttled"})
+    made = arm(world, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
+
+    assert ["fault-1", "mine", "fault-3"] == [one["name"] for one in made]
+    assert ["fault-2", "fault-1", "mine", "fault-3"] == [one["name"] for one in ledger(world)]
+
+
+def test_a_rule_is_shown_in_the_form_it_was_given(world) -> None:
+    """A named fault may be a text or an object, in a sequence as well; one value may stand for a list of one."""
+    (made,) = arm(world, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
+    rule = {"match": {"operation": ["SendEmail"]}, "sequence": ["work", "throttled"]}
+
+    assert rule == made["rule"]
+
+
+def test_what_was_used_is_counted(world, alice) -> None:
+    """Calls that match and calls that were struck are counted, and a rule that did all it was to do is used up."""
+    arm(world, {"name": "twice", "when": {"after": 1, "times": 2}, "effect": {"status": 503}})
+    before = counted(world)
+    found = statuses(alice, 2)
+    during = counted(world)
+    found += statuses(alice, 2)
+
+    assert [200, 503, 503, 200] == found
+    assert [("twice", "armed", 0, 0)] == before
+    assert [("twice", "armed", 2, 1)] == during
+    assert [("twice", "used up", 3, 2)] == counted(world)
+    assert not ledger(world)[0]["neverReached"]
+
+
+def test_what_can_never_act_is_over(world, alice) -> None:
+    """A rule whose time has passed is over, whether it acted or not, and so is one whose turn never came."""
+    arm(
+        world,
+        {"name": "past", "match": {"operation": "SendEmail"}, "when": {"until": "1m"}, "effect": "throttled"},
+        {"name": "acted", "match": {"method": "POST"}, "when": {"until": "1m"}, "effect": "throttled"},
+    )
+    assert 429 == alice.http.post("/v2/Mail", json={}).status_code
+    world.advance("1m")
+
+    assert [("past", "over", 0, 0), ("acted", "over", 1, 1)] == counted(world)
+    assert [True, False] == [one["neverReached"] for one in ledger(world)]
+
+
+def test_plans_add_up(world, alice) -> None:
+    """A later plan joins an earlier one; of two rules that would act the earlier one does."""
+    arm(world, {"name": "a", "when": {"times": 1}, "effect": {"status": 501}})
+    arm(world, {"name": "b", "when": {"times": 1}, "effect": {"status": 502}})
+
+    assert [501, 502, 200] == statuses(alice, 3)
+    assert [("a", "used up", 1, 1), ("b", "used up", 1, 1)] == counted(world)
+
+
+def test_remove(world, alice) -> None:
+    """A rule that is taken away acts no more; the others stay."""
+    arm(world, {"name": "a", "effect": {"status": 501}}, {"name": "b", "effect": {"status": 502}})
+    first = status(alice)
+    gone = world.admin.delete("/faults/a")
+
+    assert (501, 204, b"") == (first, gone.status_code, gone.content)
+    assert (502, [("b", "armed", 1, 1)]) == (status(alice), counted(world))
+
+
+def test_clear(world, alice) -> None:
+    """All rules go at once, which is no error where there is none, and their numbers begin anew."""
+    arm(world, {"effect": {"status": 501}}, {"effect": {"status": 502}})
+    gone = [world.admin.delete("/faults") for _ in range(2)]
+
+    assert [(204, b"")] * 2 == [(one.status_code, one.content) for one in gone]
+    assert ([], 200) == (ledger(world), status(alice))
+    assert ["fault-1"] == [one["name"] for one in arm(world, {"effect": "throttled"})]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_rule_that_does_not_exist(world, method: str) -> None:
+    """It is not found, and the text says which there are."""
+    empty = refusal(world.admin.request(method, "/faults/nothing"))
+    arm(world, {"name": "a", "effect": "throttled"}, {"name": "b", "effect": "throttled"})
+
+    assert (404, "No fault rule 'nothing' exists. There are: none.") == empty
+    assert (404, "No fault rule 'nothing' exists. There are: a, b.") == refusal(
+        world.admin.request(method, "/faults/nothing")
+    )
+    assert ["a", "b"] == [one["name"] for one in ledger(world)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/a"), ("DELETE", "/a")]
+)
+def test_a_sandbox_that_does_not_exist(world, method: str, path: str) -> None:
+    """Its faults are not found."""
+    answer = world.server.http.request(method, f"{ROOT}/sandboxes/nowhere/faults{path}", json={"faults": []})
+
+    assert (404, True) == (answer.status_code, "nowhere" in answer.text)
+
+
+def test_a_name_that_is_taken(world) -> None:
+    """A plan with a name that a rule has already, there or in the plan itself, conflicts and arms nothing."""
+    (first,) = arm(world, {"name": "a", "effect": "throttled"})
+    fresh, taken = {"name": "b", "effect": "bad-gateway"}, {"name": "a", "effect": "bad-gateway"}
+    answers = [world.admin.post("/faults", json={"faults": rules}) for rules in ([fresh, taken], [fresh, fresh])]
+
+    assert [(409, f"A fault rule '{name}' exists already.") for name in "ab"] == [refusal(one) for one in answers]
+    assert [first] == ledger(world)
+
+
+def test_all_or_none(world, alice) -> None:
+    """Of two rules of which the second is wrong neither is armed, and the text says which one it was."""
+    answer = world.admin.post("/faults", json={"faults": [{"effect": "throttled"}, {"effect": "thrott1ed"}]})
+
+    assert (400, "faults[1]: There is no fault 'thrott1ed'. Did you mean throttled?") == refusal(answer)
+    assert ([], 200) == (ledger(world), status(alice))
+
+
+def test_most_rules(world) -> None:
+    """A sandbox takes a thousand rules, not more, and a plan that goes beyond is not armed in part."""
+    arm(world, *[{"effect": "throttled"}] * 999)
+    answer = world.admin.post("/faults", json={"faults": [{"effect": "throttled"}] * 2})
+
+    assert (409, "A sandbox has at most 1000 fault rules.") == refusal(answer)
+    assert 999 == len(ledger(world))
+
+
+# Whose calls
+
+
+def test_a_plan_bound_to_a_header(world, alice) -> None:
+    """It acts on requests that carry its header, to the letter, and counts no others."""
+    made = arm(world, {"name": "a", "effect": {"status": 503}}, header="t-17")
+    found = [status(alice, **headers) for headers in ({}, {PLAN: "t-18"}, {PLAN: "T-17"}, {PLAN: "t-17"})]
+
+    assert ["t-17"] == [one["header"] for one in made]
+    assert [200, 200, 200, 503] == found
+    assert [("a", "armed", 1, 1)] == counted(world)
+
+
+def test_plans_of_two_tests(world, alice) -> None:
+    """Each test's plan acts on its own requests, one without a header on all of them."""
+    for header in ("t-1", "t-2"):
+        arm(world, {"name": header, "when": {"times": 1}, "effect": {"status": int(f"50{header[-1]}")}}, header=header)
+    arm(world, {"name": "all", "effect": {"status": 509}})
+
+    assert [502, 501, 509, 509] == [status(alice, **{PLAN: one}) for one in ("t-2", "t-1", "t-1", "t-3")]
+
+
+@pytest.mark.parametrize("way", ["reset", "delete"])
+def test_a_sandbox_that_ends_takes_its_rules_along(world, alice, way: str) -> None:
+    """After a reset, or in a new sandbox of the same name, nothing is armed and nothing goes wrong."""
+    root = f"{ROOT}/sandboxes"
+    arm(world, {"name": "a", "effect": {"status": 503}})
+    assert 503 == status(alice)
+    if way == "reset":
+        assert world.server.http.post(f"{root}/{world.name}/reset").is_success
+    else:
+        assert world.server.http.delete(f"{root}/{world.name}").is_success
+        assert world.server.http.post(root, json={"name": world.name}).is_success
+        alice = world.connect("alice")
+
+    assert ([], 200) == (ledger(world), status(alice))
+    assert ["a"] == [one["name"] for one in arm(world, {"name": "a", "effect": {"status": 503}})]
+
+
+def test_sandboxes_do_not_share_rules(world, alice, other) -> None:
+    """A rule acts in its own sandbox; another may have one of the same name, and removes only that."""
+    stranger = other.connect("alice")
+    arm(world, {"name": "a", "effect": {"status": 503}})
+    alone = (status(alice), status(stranger), ledger(other))
+    arm(other, {"name": "a", "effect": {"status": 504}})
+    both = (status(alice), status(stranger))
+    assert other.admin.delete("/faults").is_success
+
+    assert (503, 200, []) == alone
+    assert (503, 504) == both
+    assert (503, 200) == (status(alice), status(stranger))
+
+
+# What is refused
+
+HTTP = {"status": 503}
+NOTHING = "The effect does nothing: give 'fault', 'status', 'headers', 'delay' or 'break'."
+
+
+def effect(**members: Any) -> dict[str, Any]:
+    return {"effect": members}
+
+
+def when(**members: Any) -> dict[str, Any]:
+    return {"effect": HTTP, "when": members}
+
+
+def match(**members: Any) -> dict[str, Any]:
+    return {"effect": HTTP, "match": members}
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    # The rule
+    ({}, "A rule has either an 'effect' or a 'sequence'."),
+    ({"effect": HTTP, "sequence": [HTTP]}, "A rule has either an 'effect' or a 'sequence'."),
+    ({"name": "a b", **effect(**HTTP)}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike 'a b'."),
+    ({"name": "", **effect(**HTTP)}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike ''."),
+    (
+        {"name": "x" * 101, **effect(**HTTP)},
+        f"'name' must be 1 to 100 letters, digits, -._ or ~, unlike '{'x' * 101}'.",
+    ),
+    ({"effect": "work"}, "'work' alone does nothing: it is a step of a 'sequence'."),
+    ({"sequence": []}, "'sequence' has no step."),
+    (
+        {"sequence": ["work", "trigger-delayed"]},
+        "'trigger-delayed' is no step of a sequence: it acts on finds, not on calls.",
+    ),
+    # When
+    (when(nth=0), "'nth' must be from 1 to 1000000000."),
+    (when(nth=[1, -1]), "'nth' must be from 1 to 1000000000."),
+    (when(nth=[]), "'nth' names no call."),
+    (when(after=-1), "'after' must be from 0 to 1000000000."),
+    (when(times=0), "'times' must be from 1 to 1000000000."),
+    (when(times=1_000_000_001), "'times' must be from 1 to 1000000000."),
+    (when(nth=1, after=1), "'nth' says which calls are meant, and does not go with 'after'."),
+    (when(nth=1, times=1), "'nth' says which calls are meant, and does not go with 'times'."),
+    (
+        {"sequence": [HTTP], "when": {"times": 2}},
+        "'times' does not go with a 'sequence', whose every step happens once.",
+    ),
+    (when(probability=0), "'probability' must be above 0, and 1 at most."),
+    (when(probability=1.01), "'probability' must be above 0, and 1 at most."),
+    (when(seed=1), "'seed' needs a 'probability': nothing else is left to chance."),
+    (when(until="0s"), "'until' must be later than 'from', and than now."),
+    (when(until="2026-03-02T09:00:00Z"), "'until' must be later than 'from', and than now."),
+    (when(**{"from": "2h", "until": "1h"}), "'until' must be later than 'from', and than now."),
+    (when(until="200000D"), "'until' lies too far ahead."),
+    (when(**{"from": "200000D"}), "'from' lies too far ahead."),
+    (
+        when(**{"from": "soon"}),
+        "'from' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'soon'.",
+    ),
+    (when(until="2026-13-01"), "'until' must be an ISO 8601 date and time, not '2026-13-01'."),
+    # Which calls
+    (match(connection="nobody-here"), "has no connection 'nobody-here'."),
+    (match(operation="SendMail"), "There is no operation 'SendMail'. Did you mean SendEmail"),
+    (match(operation=["SendEmail", "Nothing"]), "There is no operation 'Nothing'."),
+    (match(operation=[]), "'operation' names none."),
+    (match(family="Send"), "There is no family of operations 'Send'."),
+    (
+        match(operation="SendEmail", family="GetEmails"),
+        "The rule can match nothing: no operation among SendEmail has 'family'.",
+    ),
+    (
+        match(operation="SendEmail", method="GET"),
+        "The rule can match nothing: no operation among SendEmail has 'method' GET.",
+    ),
+    (match(method="BREW"), "The rule can match nothing: no operation has 'method' BREW."),
+    (match(path="/v7/Mial*"), "The rule can match nothing: no operation has 'path' /v7/Mial*."),
+    (match(path="/Mail/*/Atachments/*"), "The rule can match nothing: no operation has 'path' /Mail/*/Atachments/*."),
+    (match(path="/Mail/a/b"), "The rule can match nothing: no operation has 'path' /Mail/a/b."),
+    (match(path="*" * 1001), "'path' must have 1000 characters at most."),
+    (match(path="v2/Mail"), "The rule can match nothing: no operation has 'path' v2/Mail."),
+    (match(query={"topp": 1}), "The rule can match nothing: no operation has the query parameter 'topp'."),
+    (
+        match(operation="SendEmailV2", query={"top": 1}),
+        "The rule can match nothing: no operation among SendEmailV2 has the query parameter 'top'.",
+    ),
+    (match(body={"Subjekt": "x"}), "The rule can match nothing: no operation has the body's member 'Subjekt'."),
+    (
+        match(method="GET", body={"Subject": "x"}),
+        "The rule can match nothing: no operation has the body's member 'Subject'.",
+    ),
+    (match(query={"top": [1]}), "'query.top' must be a text, a number or a boolean."),
+    (match(body={"Subject": None}), "'body.Subject' must be a text, a number or a boolean."),
+    (
+        {"match": {"operation": "GetEmails"}, "effect": "encrypted-reply"},
+        "The rule can match nothing: no operation among GetEmails has the fault 'encrypted-reply'.",
+    ),
+    (
+        {"sequence": ["encrypted-reply", "attachment-skipped"]},
+        "has the fault 'attachment-skipped'.",
+    ),
+    # What happens
+    (effect(), NOTHING),
+    (effect(retryAfter=3), NOTHING),
+    ({"effect": "gremlins"}, "There is no fault 'gremlins'. There are: timeout-504-before, "),
+    ({"sequence": ["gremlins"]}, "There is no fault 'gremlins'."),
+    (effect(**HTTP, shape="round"), "'shape' must be one of connector, gateway, wrapped, not 'round'."),
+    (effect(**HTTP, phase="during"), "'phase' must be one of before, after, not 'during'."),
+    (effect(delay="1s", delayBy="moon"), "'delayBy' must be one of clock, real, not 'moon'."),
+    ({"effect": {"break": "leg"}}, "'break' must be one of reset, cut, stall, malformed, not 'leg'."),
+    (
+        {"sequence": [{"fault": "work", "delay": "1s"}]},
+        "'delay' does not go with a named fault: 'work' lets the call through.",
+    ),
+    (
+        effect(fault="throttled", status=503),
+        "'status' does not go with a named fault: 'throttled' says what happens.",
+    ),
+    (
+        effect(fault="token-expired", retryAfter=3),
+        "'retryAfter' does not go with a named fault: 'token-expired' says what happens.",
+    ),
+    (effect(fault="throttled", retryAfter=-1), "'retryAfter' must be from 0 to 86400 seconds."),
+    (effect(**HTTP, retryAfter=86_401), "'retryAfter' must be from 0 to 86400 seconds."),
+    (
+        effect(fault="trigger-delayed", delay="1h1s"),
+        "'delay' of 'trigger-delayed' must be above zero, and an hour at most.",
+    ),
+    (
+        effect(fault="trigger-delayed", delay="0s"),
+        "'delay' of 'trigger-delayed' must be above zero, and an hour at most.",
+    ),
+    (
+        effect(fault="trigger-delayed", delayBy="real"),
+        "'delayBy' does not go with 'trigger-delayed': triggers go by the sandbox's clock.",
+    ),
+    (effect(**HTTP, names="*.eml"), "'names' only goes with the fault 'attachment-skipped'."),
+    (effect(headers={"X": "y"}, message="m"), "'message' needs a 'status'."),
+    (effect(delay="1s", shape="gateway"), "'shape' needs a 'status'."),
+    (effect(delay="1s", code="c"), "'code' needs a 'status'."),
+    (effect(delay="1s", body={}), "'body' needs a 'status'."),
+    (effect(delay="1s", retryAfter=1), "'retryAfter' needs a 'status'."),
+    (effect(status=199), "'status' must be from 200 to 599, not 199."),
+    (effect(status=600), "'status' must be from 200 to 599, not 600."),
+    (
+        effect(**HTTP, **{"break": "reset"}),
+        "'status' and 'break': 'reset' contradict each other: after a reset nothing arrives.",
+    ),
+    (effect(**HTTP, body="x", message="y"), "'body' is the whole answer and does not go with 'message'."),
+    (effect(status=200, shape="connector"), "'shape' is about errors, and 200 is none."),
+    (effect(status=204, body="x"), "An answer of status 204 has no body."),
+    (effect(status=304, **{"break": "cut"}), "An answer of status 304 has no body."),
+    (effect(headers={"x-a": "b"}, phase="after"), "'phase' needs a 'status', a 'delay' or a 'break' that comes"),
+    (effect(headers={"Date": "x"}), "'headers' cannot set 'Date'."),
+    (effect(headers={"cache-control": "public"}), "'headers' cannot set 'cache-control'."),
+    ({"sequence": ["work", "work"]}, "The sequence does nothing: none of its steps is a fault."),
+    ({"name": "..", "effect": "throttled"}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike '..'."),
+    (
+        {"match": {"body": {"NotificationUrl": "*"}}, "effect": "trigger-delayed"},
+        "'body' does not go with 'trigger-delayed': what a trigger finds is no call.",
+    ),
+    (
+        {
+            "match": {"operation": "CreateOnNewEmailPokeSubscription", "query": {"folderPath": "*"}},
+            "effect": "trigger-delayed",
+        },
+        "The rule can match nothing: no operation among CreateOnNewEmailPokeSubscription has a query that a poke tells",
+    ),
+    (
+        effect(phase="before", **{"break": "cut"}),
+        "'break': 'cut' before the effect needs a 'status': there is no answer to break.",
+    ),
+    (effect(headers={"X Y": "z"}), "'headers' cannot set 'X Y'."),
+    (effect(headers={"Content-Length": "3"}), "'headers' cannot set 'Content-Length'."),
+    (effect(headers={"Transfer-Encoding": "x"}), "'headers' cannot set 'Transfer-Encoding'."),
+    (effect(headers={"X": "a\r\nY: b"}), "The value of 'X' in 'headers' must be one line of Latin-1 text."),
+    (effect(headers={"X": "\N{SNOWMAN}"}), "The value of 'X' in 'headers' must be one line of Latin-1 text."),
+    (effect(**HTTP, delayBy="real"), "'delayBy' needs a 'delay'."),
+    (effect(delay="0s"), "'delay' must be above zero."),
+    (effect(delay="11m", delayBy="real"), "'delay' must be 10 minutes at most in real time."),
+    (effect(delay="later"), "'delay' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'later'."),
+]
+
+
+@pytest.mark.parametrize(("rule", "text"), REFUSED, ids=[json.dumps(rule)[:90] for rule, _ in REFUSED])
+def test_a_rule_that_is_refused(world, rule: dict[str, Any], text: str) -> None:
+    """What is unknown, contradicts itself or can never act is refused with the reason, and nothing is armed."""
+    status, said = refusal(world.admin.post("/faults", json={"faults": [{"effect": "throttled"}, rule]}))
+
+    assert (400, "faults[1]: ", True) == (status, said[:11], text in said), said
+    assert [] == ledger(world)
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        ({}, "The property 'faults' is required."),
+        ([], "The request body must be a JSON object."),
+        ({"faults": []}, "The plan has no rule: 'faults' is empty."),
+        ({"faults": {}}, "The property 'faults' must be a list."),
+        ({"faults": [3]}, "The property 'faults[0]' must be a JSON object."),
+        ({"faults": [{"effect": HTTP}], "headers": "t"}, "The request body has no member 'headers'. It may have: "),
+        ({"faults": [{"effects": HTTP}]}, "The property 'faults[0]' has no member 'effects'. It may have: name, "),
+        ({"faults": [match(operations="x")]}, "The property 'faults[0].match' has no member 'operations'."),
+        ({"faults": [when(nths=1)]}, "The property 'faults[0].when' has no member 'nths'. It may have: nth, "),
+        ({"faults": [effect(state=503)]}, "The property 'faults[0].effect' has no member 'state'."),
+        ({"faults": [{"sequence": [{"state": 1}]}]}, "The property 'faults[0].sequence[0]' has no member 'state'."),
+        ({"faults": [when(times="often")]}, "The property 'faults[0].when.times' is invalid: "),
+        ({"faults": [{"effect": HTTP}], "header": ""}, "'header' must be 1 to 200 printable ASCII characters"),
+        ({"faults": [{"effect": HTTP}], "header": "a b"}, "'header' must be 1 to 200 printable ASCII characters"),
+        ({"faults": [{"effect": HTTP}], "header": "x" * 201}, "'header' must be 1 to 200 printable ASCII characters"),
+    ],
+)
+def test_a_plan_that_is_refused(world, plan: Any, text: str) -> None:
+    """A plan that is none, or has a member that no plan has, is refused with the reason."""
+    status, said = refusal(world.admin.post("/faults", json=plan))
+
+    assert (400, True) == (status, text in said), said
+    assert [] == ledger(world)
+
+
+def test_a_connection_of_another_sandbox(world, alice, other) -> None:
+    """A rule about it could never act, and is refused."""
+    answer = other.admin.post("/faults", json={"faults": [match(connection=alice.id)]})
+    text = f"The rule can match nothing: the sandbox '{other.name}' has no connection '{alice.id}'."
+
+    assert (400, f"faults[0]: {text}") == refusal(answer)
+
+
+def test_a_connection_that_is_made_on_its_first_call() -> None:
+    """In the default sandbox a rule may be about a connection that is not there yet."""
+    with served(Settings()) as ask:
+        made = ask("POST", f"{ROOT}/sandboxes/default/faults", json={"faults": [match(connection="new")]})
+
+        assert (201, 503) == (made.status_code, ask("GET", "/apim/outlook/new/v2/Mail").status_code)
+    with served(Settings(unknown_connections="refuse")) as ask:
+        refused = ask("POST", f"{ROOT}/sandboxes/default/faults", json={"faults": [match(connection="new")]})
+
+    assert 400 == refused.status_code
+
+
+# A property
+
+
+def fixed(examples: int) -> trying:
+    """The same examples in every run, each against the sandbox of the test."""
+    quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
+    return trying(max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=quiet)
+
+
+SHAPES = (shapes.FaultPlan, shapes.FaultRule, shapes.FaultMatch, shapes.FaultWhen, shapes.FaultEffect)
+NAMES = st.sampled_from(sorted({name for shape in SHAPES for name in members_of(shape)}))
+PLAIN = "work a * /v2/* SendEmail POST connector gateway before after clock real reset cut stall malformed 1h Subject"
+TIMES = "PT0.000001S 9999-12-31T23:59:59-14:00 0001-01-01"
+WORDS = st.sampled_from([*NAMED, *PLAIN.split(), *TIMES.split()])
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.sampled_from([0, 1, 200, 204, 429, 503, 0.5]) | st.floats() | WORDS
+) | st.text(max_size=20)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | WORDS, inner, max_size=3), max_leaves=6
+)
+
+
+def some(**named: Any) -> Any:
+    """Objects with some of these members."""
+    return st.fixed_dictionaries({}, optional=named)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn, sound: Any) -> Any:
+    """What has one thing in it, somewhere, that is anything at all."""
+    whole = place = draw(sound)
+    while isinstance(place, dict | list) and place:
+        key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 3)):
+            place = place[key]
+            continue
+        place[key] = draw(VALUES)
+        break
+    return whole
+
+
+DELAYS = st.sampled_from(["0s", "1h", "PT0.000001S", "P9999999W", "30"])
+MOMENTS = DELAYS | st.sampled_from(["2026-03-02T10:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01", "2020-01-01"])
+STATUSES = st.sampled_from([199, 200, 204, 304, 429, 503, 599, 600])
+PHASES = st.sampled_from(["before", "after"])
+HEADERS = st.dictionaries(st.sampled_from(["x-a", "Retry-After", "Connection", ""]) | st.text(), st.text(), max_size=2)
+TIMING = {"delay": DELAYS, "delayBy": st.sampled_from(["clock", "real"])}
+RETRY = st.integers(-1, 90_000)
+EFFECTS = (
+    st.sampled_from([*NAMED, "work", "gremlins"])
+    | st.fixed_dictionaries({"fault": st.sampled_from([*NAMED])}, optional={"retryAfter": RETRY, **TIMING})
+    | st.fixed_dictionaries(
+        {"status": STATUSES},
+        optional={
+            "shape": st.sampled_from(["connector", "gateway", "wrapped", "bare"]),
+            "message": st.text(),
+            "code": st.text(),
+            "phase": PHASES,
+        },
+    )
+    | st.fixed_dictionaries({"status": STATUSES}, optional={"body": VALUES, "headers": HEADERS, "retryAfter": RETRY})
+    | some(
+        headers=HEADERS, phase=PHASES, **TIMING, **{"break": st.sampled_from(["reset", "cut", "stall", "malformed"])}
+    )
+)
+PATTERNS = st.dictionaries(
+    st.sampled_from(["top", "folderPath", "Subject", "To", "Message.To", "x"]), SCALARS, max_size=2
+)
+CALLS = some(
+    operation=st.sampled_from(["SendEmailV2", "getemails", "Nothing", [], ["GetEmailsV2", "ReplyToV3"]]),
+    method=st.sampled_from(["GET", "post", "BREW"]),
+) | some(
+    family=st.sampled_from(["SendEmail", "OnNewEmail", "x"]),
+    path=st.sampled_from(["/v2/*", "*", "/v2/Mail", "/nothing", ""]) | st.text(),
+    query=PATTERNS,
+    body=PATTERNS,
+)
+TURNS = (
+    some(nth=st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2), probability=st.floats(0, 1))
+    | some(after=st.integers(-1, 3), times=st.integers(), probability=st.floats(0, 1), seed=st.integers())
+    | some(until=MOMENTS, **{"from": MOMENTS})
+)
+ABOUT = {
+    "name": st.sampled_from(["kept", "a", "b c"]) | st.text(),
+    "optional": st.booleans(),
+    "match": CALLS,
+    "when": TURNS,
+}
+RULES = st.fixed_dictionaries({"effect": EFFECTS}, optional=ABOUT) | st.fixed_dictionaries(
+    {"sequence": st.lists(EFFECTS, max_size=3)}, optional=ABOUT
+)
+SOUND = st.fixed_dictionaries(
+    {"faults": st.lists(RULES, min_size=1, max_size=2)}, optional={"header": st.sampled_from(["t-1", "a b"])}
+)
+PLANS = SOUND | spoiled(SOUND) | VALUES
+
+
+@fixed(300)
+@given(plan=PLANS)
+def test_any_plan_is_taken_or_refused(world, plan: Any) -> None:
+    """Whatever a plan says, it is armed whole or refused with a reason, and what is refused leaves no trace."""
+    world.admin.delete("/faults")
+    (kept,) = arm(world, {"name": "kept", "effect": "throttled"})
+    answer = world.admin.post("/faults", content=json.dumps(plan))
+
+    assert answer.status_code in (201, 400, 404, 409), answer.text
+    made = answer.json()["value"] if answer.status_code == 201 else []
+    assert [kept, *made] == ledger(world)
+
+
+# Armed at start
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[Ask]:
+    """An emulator of a test's own, asked in process."""
+    app = create_app(settings, VirtualClock(START))
+
+    def ask(method: str, path: str, **more: Any) -> httpx.Response:
+        async def call() -> httpx.Response:
+            headers = {"Authorization": "Bearer token"}
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(call())
+
+    try:
+        yield ask
+    finally:
+        app.state.sandboxes.close()
+
+
+def written(folder: Path, plan: Any) -> str:
+    """A file of fault rules."""
+    file = folder / "faults.json"
+    file.write_text(plan if isinstance(plan, str) else json.dumps(plan))
+    return str(file)
+
+
+def test_a_file_of_rules_is_armed_at_start(tmp_path: Path) -> None:
+    """Its rules act in the default sandbox from the first call on, and in no other."""
+    plan = {"faults": [{"name": "first", "match": {"connection": "office"}, "when": {"nth": 1}, "effect": "throttled"}]}
+    with served(Settings(faults=written(tmp_path, plan), seed="office")) as ask:
+        made = ask("POST", f"{ROOT}/sandboxes", json={"name": "other"})
+        rules = [
+            [one["name"] for one in ask("GET", f"{ROOT}/sandboxes/{name}/faults").json()["value"]]
+            for name in ("default", "other")
+        ]
+        found = [ask("GET", "/apim/outlook/office/v2/Mail").status_code for _ in range(2)]
+
+    assert 201 == made.status_code
+    assert ([["first"], []], [429, 200]) == (rules, found)
+
+
+def test_a_file_of_rules_does_not_outlive_a_reset(tmp_path: Path) -> None:
+    """A reset of the default sandbox drops what came from the file as well."""
+    with served(Settings(faults=written(tmp_path, {"faults": [{"effect": "throttled"}]}))) as ask:
+        reset = ask("POST", f"{ROOT}/sandboxes/default/reset")
+        rules = ask("GET", f"{ROOT}/sandboxes/default/faults").json()["value"]
+
+    assert (True, []) == (reset.is_success, rules)
+
+
+UNUSABLE: list[tuple[Any, str]] = [
+    ("{", "The request body is no valid JSON: "),
+    ("", "The request body is no valid JSON: "),
+    ([], "The request body must be a JSON object."),
+    ({"faults": []}, "The plan has no rule: 'faults' is empty."),
+    ({"rules": []}, "The request body has no member 'rules'. It may have: header, faults."),
+    ({"faults": [{"effect": "gremlins"}]}, "faults[0]: There is no fault 'gremlins'."),
+    (
+        {"faults": [{"effect": HTTP, "when": {"nth": 1, "after": 1}}]},
+        "faults[0]: 'nth' says which calls are meant, and does not go with 'after'.",
+    ),
+    ({"faults": [{"name": "a", "effect": HTTP}] * 2}, "A fault rule 'a' exists already."),
+]
+
+
+@pytest.mark.parametrize(("plan", "reason"), UNUSABLE)
+def test_a_file_that_cannot_be_used(tmp_path: Path, plan: Any, reason: str) -> None:
+    """What is no plan, or contradicts itself, keeps the emulator from starting; the text names the file and why."""
+    file = written(tmp_path, plan)
+    with pytest.raises(ValueError, match="cannot be used") as refused:
+        create_app(Settings(faults=file))
+
+    said = str(refused.value)
+    assert said.startswith(f"the faults in {file} cannot be used: "), said
+    assert reason in said
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("missing", "No such file or directory"), ("folder", "Is a directory")])
+def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str, reason: str) -> None:
+    """A file that is not there, or is none, keeps the emulator from starting, with the reason."""
+    file = tmp_path if kind == "folder" else tmp_path / "nowhere.json"
+    with pytest.raises(OSError, match="cannot read") as refused:
+        create_app(Settings(faults=str(file)))
+
+    assert f"cannot read the faults in {file}: {reason}" == str(refused.value)
+
+
+def test_serve_refuses_bad_faults(tmp_path: Path) -> None:
+    """The command ends with 1 and one line, whether the file is missing or its plan is wrong."""
+    bad, missing = written(tmp_path, {"faults": [{"effect": "gremlins"}]}), str(tmp_path / "nowhere.json")
+    said = [failure(run("serve", "--port", "0", "--faults", file)) for file in (bad, missing)]
+
+    assert said[0].startswith(f"the faults in {bad} cannot be used: faults[0]: There is no fault 'gremlins'. There are")
+    assert f"cannot read the faults in {missing}: No such file or directory" == said[1]

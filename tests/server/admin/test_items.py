@@ -1,0 +1,135 @@
+"""Calendars and contact folders over the admin API: made, filled from files, written out again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Connection
+from tests.paths import FIXTURES
+
+ICS = sorted((FIXTURES / "ics").glob("*.ics"))
+VCF = sorted((FIXTURES / "vcf").glob("*.vcf"))
+
+
+def admin(alice: Connection, method: str, path: str, **more: Any) -> httpx.Response:
+    return alice.admin.request(method, f"/connections/{alice.id}/{path}", **more)
+
+
+def carried(alice: Connection, shelf: str) -> str:
+    """A calendar or contact folder as a file, without what is new in every copy."""
+    answer = admin(alice, "GET", f"{shelf}/export")
+    assert answer.status_code == 200, answer.text
+    lines = answer.text.splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("DTSTAMP", "X-OUTLOOK-ITEM-ID")))
+
+
+@pytest.mark.parametrize("file", ICS, ids=lambda file: file.stem)
+def test_events_that_go_out_come_in_again_equal(alice: Connection, file: Path) -> None:
+    assert admin(alice, "POST", "calendars", json={"name": "Copy"}).status_code == 201
+    first = admin(alice, "POST", "calendars/Calendar/import", content=file.read_bytes())
+    assert first.status_code == 201, first.text
+
+    out = admin(alice, "GET", "calendars/Calendar/export")
+    assert out.headers["content-type"] == "text/calendar; charset=utf-8"
+    second = admin(alice, "POST", "calendars/Copy/import", content=out.content)
+
+    assert len(second.json()["ids"]) == len(first.json()["ids"]) == len(alice.events()) > 0
+    assert carried(alice, "calendars/Copy") == carried(alice, "calendars/Calendar")
+    window = {"startDateTimeOffset": "2026-01-01", "endDateTimeOffset": "2027-01-01"}
+    views = []
+    for name in ("Calendar", "Copy"):
+        seen = alice.get("/datasets/calendars/v2/tables/items/calendarview", calendarId=name, **window)["value"]
+        own = ("Id", "SeriesMasterId", "WebLink", "DateTimeCreated", "DateTimeLastModified")
+        views.append([{key: one[key] for key in one if key not in own} for one in seen])
+    assert views[0] == views[1]
+
+
+@pytest.mark.parametrize("file", VCF, ids=lambda file: file.stem)
+def test_contacts_that_go_out_come_in_again_equal(alice: Connection, file: Path) -> None:
+    assert admin(alice, "POST", "contactfolders", json={"name": "Copy"}).status_code == 201
+    first = admin(alice, "POST", "contactfolders/Contacts/import", content=file.read_bytes())
+    assert first.status_code == 201, first.text
+
+    out = admin(alice, "GET", "contactfolders/Contacts/export")
+    assert out.headers["content-type"] == "text/vcard; charset=utf-8"
+    second = admin(alice, "POST", "contactfolders/Copy/import", content=out.content)
+
+    assert len(second.json()["ids"]) == len(first.json()["ids"]) > 0
+    assert carried(alice, "contactfolders/Copy") == carried(alice, "contactfolders/Contacts")
+
+
+def test_the_year_of_series_looks_as_it_should(alice: Connection) -> None:
+    """One week of the sample, by hand: London went to summer time on the 29th of March."""
+    admin(alice, "POST", "calendars/Calendar/import", content=(FIXTURES / "ics" / "recurring-year.ics").read_bytes())
+
+    seen = alice.view("2026-03-27", "2026-03-31")
+    stand_ups = [one["Start"][:16] for one in seen if "tand-up" in one["Subject"]]
+
+    assert stand_ups[0][11:] != stand_ups[-1][11:]
+    assert alice.events(**{"$filter": "Type eq 'SeriesMaster'"})
+
+
+def test_nobody_is_invited_by_a_file(alice: Connection, bob: Connection) -> None:
+    ics = (
+        b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:S\r\nDTSTAMP:20260101T000000Z"
+        b"\r\nDTSTART:20260304T100000Z\r\nORGANIZER:mailto:ALICE@example.com\r\nATTENDEE:mailto:bob@example.com\r\n"
+        b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    assert admin(alice, "POST", "calendars/Calendar/import", content=ics).status_code == 201
+
+    assert bob.events() == bob.mails() == []
+    (event,) = alice.view()
+    assert (event["RequiredAttendees"], event["ResponseType"]) == ("bob@example.com", "Organizer")
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("calendars/Calendar/import", b""),
+        ("calendars/Calendar/import", b"hello"),
+        ("calendars/Calendar/import", b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"),
+        (
+            "calendars/Calendar/import",
+            b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        ),
+        ("contactfolders/Contacts/import", b"BEGIN:VCARD\r\nVERSION:3.0\r\nEND:VCARD\r\n"),
+        ("contactfolders/Contacts/import", b"\xff\xfe\x00"),
+    ],
+)
+def test_a_broken_file_brings_in_nothing(alice: Connection, path: str, content: bytes) -> None:
+    answer = admin(alice, "POST", path, content=content)
+
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["code"] == "ErrorInvalidRequest"
+    assert alice.events() == alice.get("/datasets/contacts/tables/Contacts/items")["value"] == []
+
+
+def test_one_broken_event_keeps_out_all(alice: Connection) -> None:
+    good = (FIXTURES / "ics" / "busy-week.ics").read_text(encoding="utf-8")
+    bad = good.replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR")
+
+    assert admin(alice, "POST", "calendars/Calendar/import", content=bad.encode()).status_code == 400
+    assert alice.events() == []
+
+
+@pytest.mark.parametrize("path", ["calendars/Nowhere/import", "contactfolders/Nowhere/import"])
+def test_a_place_that_is_not_there(alice: Connection, path: str) -> None:
+    file = VCF[0] if "contact" in path else ICS[0]
+
+    assert admin(alice, "POST", path, content=file.read_bytes()).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 256, "AQMkADAwATExabc="])
+def test_a_name_that_is_none(alice: Connection, name: str) -> None:
+    for kind in ("calendars", "contactfolders"):
+        assert admin(alice, "POST", kind, json={"name": name}).status_code == 400
+
+
+def test_the_same_name_is_the_same_place(alice: Connection) -> None:
+    first, second = (admin(alice, "POST", "calendars", json={"name": name}).json() for name in ("Work", "work"))
+
+    assert first == second

@@ -1,0 +1,614 @@
+"""The admin API over HTTP: sandboxes, connections, folders, deliveries, the outbox, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from outlook_emulator.clock import iso_seconds
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.server.admin.request import Verb
+from outlook_emulator.server.admin.routes import ADMIN, ROOT
+from outlook_emulator.server.connector.swagger import swagger
+from outlook_emulator.wire.base import members_of
+from tests.paths import EML
+
+EML = sorted((EML).glob("*.eml"))
+PLAIN = b"From: Ann <ann@example.org>\r\nTo: alice@example.com\r\nSubject: Plain\r\n\r\nHello\r\n"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE")
+PATHS = sorted({verb.path for verb in ADMIN})
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """The status and code of a refusal, which must be in the connector's shape."""
+    body = answer.json()
+    assert (answer.status_code, "outlook-emulator.localhost") == (body["status"], body["source"])
+    assert body["message"].startswith(body["error"]["message"] + "\r\nclientRequestId: ")
+    return answer.status_code, body["error"]["code"]
+
+
+def state(world) -> Any:
+    """What a refused call must leave alone."""
+    return world.admin.get("/connections").json(), world.outbox()
+
+
+# Sandboxes
+
+
+def test_create_and_show_a_sandbox(world, server) -> None:
+    """A new sandbox is answered as it is shown and listed: its name, and no connections."""
+    name = f"{world.name}-new"
+    made = server.http.post(f"{ROOT}/sandboxes", json={"name": name})
+    shown = server.http.get(f"{ROOT}/sandboxes/{name}")
+    listed = server.http.get(f"{ROOT}/sandboxes").json()["value"]
+    server.http.delete(f"{ROOT}/sandboxes/{name}")
+
+    assert (201, {"name": name, "connections": []}) == (made.status_code, made.json())
+    assert (200, made.json()) == (shown.status_code, shown.json())
+    assert made.json() in listed
+    assert "default" in [one["name"] for one in listed]
+
+
+def test_create_a_whole_world_at_once(world, server) -> None:
+    """A sandbox can be made with connections, their mails and sample mailboxes in one call."""
+    name = f"{world.name}-whole"
+    mails = [
+        {"from": "x@example.org", "subject": "One", "text": "1"},
+        {"eml": PLAIN.decode(), "folder": "Archive", "isRead": True},
+    ]
+    order = {
+        "name": name,
+        "connections": [{"id": f"{name}-x", "address": "x@example.com", "mails": mails}],
+        "seeds": ["empty", "office"],
+    }
+    made = server.http.post(f"{ROOT}/sandboxes", json=order)
+    runtime = f"{server.url}/apim/outlook/{name}-x/v2/Mail"
+    folders = {}
+    for folder in ("Inbox", "Archive"):
+        query = {"folderPath": folder, "fetchOnlyUnread": False}
+        folders[folder] = httpx.get(runtime, params=query, headers={"Authorization": "Bearer token"}).json()["value"]
+    server.http.delete(f"{ROOT}/sandboxes/{name}")
+
+    assert [f"{name}-empty", f"{name}-office", f"{name}-x"] == made.json()["connections"]
+    assert {"Inbox": ["One"], "Archive": ["Plain"]} == {
+        folder: [one["Subject"] for one in found] for folder, found in folders.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({}, (400, "ErrorInvalidRequest")),
+        ({"name": ""}, (400, "ErrorInvalidRequest")),
+        ({"name": "a b"}, (400, "ErrorInvalidRequest")),
+        ({"name": "../up"}, (400, "ErrorInvalidRequest")),
+        ({"name": "x" * 65}, (400, "ErrorInvalidRequest")),
+        ({"name": 7}, (400, "ErrorInvalidRequest")),
+        ([], (400, "ErrorInvalidRequest")),
+        ({"name": "default"}, (409, "Conflict")),
+        ({"name": "fresh", "seeds": ["nothing"]}, (400, "ErrorInvalidRequest")),
+        ({"name": "fresh", "seeds": ["empty", "empty"]}, (409, "Conflict")),
+        ({"name": "fresh", "seeds": "empty"}, (400, "ErrorInvalidRequest")),
+        ({"name": "fresh", "seeds": ["../../../etc"]}, (400, "ErrorInvalidRequest")),
+        ({"name": "fresh", "connections": [{"id": "bad id"}]}, (400, "ErrorInvalidRequest")),
+        ({"name": "fresh", "connections": [{"mails": [{"received": "soon"}]}]}, (400, "ErrorInvalidRequest")),
+        ({"name": "fresh", "connections": [{"mails": "none"}]}, (400, "ErrorInvalidRequest")),
+    ],
+)
+def test_refused_sandbox(world, server, order: Any, expected: tuple[int, str]) -> None:
+    """A sandbox that cannot be made as asked is refused with a reason, and nothing of it stays."""
+    if isinstance(order, dict) and order.get("name") == "fresh":
+        order = order | {"name": f"{world.name}-fresh"}
+    answer = server.http.post(f"{ROOT}/sandboxes", json=order)
+
+    assert expected == refusal(answer)
+    assert server.http.get(f"{ROOT}/sandboxes/{world.name}-fresh").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'"name"', b"null", b'{"name": "\\ud800"}'])
+def test_broken_json(server, body: bytes) -> None:
+    """A body that is no JSON object is refused."""
+    answer = server.http.post(f"{ROOT}/sandboxes", content=body, headers={"Content-Type": "application/json"})
+
+    assert refusal(answer) == (400, "ErrorInvalidRequest")
+
+
+def test_reset_a_sandbox(world, alice, bob) -> None:
+    """A reset keeps who there is and drops what there is."""
+    alice.send(f"{bob.address}; out@example.org")
+    bob.deliver(subject="Outside")
+    answer = world.admin.post("/reset")
+
+    assert (200, {"name": world.name, "connections": [alice.id, bob.id]}) == (answer.status_code, answer.json())
+    assert ([], [], []) == (alice.mails("Sent Items"), bob.mails(), world.outbox())
+
+
+def test_delete_a_sandbox(world, server, alice) -> None:
+    """A deleted sandbox answers 204 without a body, and is not found from then on."""
+    answer = server.http.delete(f"{ROOT}/sandboxes/{world.name}")
+    after = server.http.delete(f"{ROOT}/sandboxes/{world.name}")
+
+    assert (204, b"") == (answer.status_code, answer.content)
+    assert refusal(after) == (404, "ErrorItemNotFound")
+
+
+def test_default_sandbox_stays(server) -> None:
+    """The default sandbox cannot be deleted."""
+    assert refusal(server.http.delete(f"{ROOT}/sandboxes/default")) == (409, "Conflict")
+
+
+def test_seed_a_sandbox(world, server) -> None:
+    """A sample mailbox is loaded under the id asked for, and answers there at once."""
+    id = f"{world.name}-office"
+    answer = world.admin.post("/seed", json={"name": "office", "connection": id})
+    facts = answer.json()
+    mails = httpx.get(f"{facts['runtimeUrl']}/v2/Mail", headers={"Authorization": "Bearer token"}).json()["value"]
+
+    assert (201, id, "ada@example.com", "Ada Byron") == (
+        answer.status_code,
+        facts["id"],
+        facts["address"],
+        facts["displayName"],
+    )
+    assert f"{server.url}/apim/outlook/{id}" == facts["runtimeUrl"]
+    assert mails
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({}, (400, "ErrorInvalidRequest")),
+        ({"name": "nothing"}, (400, "ErrorInvalidRequest")),
+        ({"name": "/etc"}, (400, "ErrorInvalidRequest")),
+        ({"name": "empty", "connection": "bad id"}, (400, "ErrorInvalidRequest")),
+        ({"name": "empty", "connection": "{alice}"}, (409, "Conflict")),
+    ],
+)
+def test_refused_seed(world, alice, order: dict[str, str], expected: tuple[int, str]) -> None:
+    """A sample that there is not, or an id that is none or taken, is refused and changes nothing."""
+    before = state(world)
+    answer = world.admin.post("/seed", json={key: value.format(alice=alice.id) for key, value in order.items()})
+
+    assert expected == refusal(answer)
+    assert before == state(world)
+
+
+# Connections
+
+
+def test_add_a_connection(world, server) -> None:
+    """A connection is answered as it is listed, with the URL at which the connector answers for it."""
+    id = f"{world.name}-c"
+    order = {"id": id, "address": "Carol@Example.com", "displayName": "Carol C.", "sendAs": ["Team@example.com"]}
+    answer = world.admin.post("/connections", json=order)
+    runtime = f"{server.url}/apim/outlook/{id}"
+    expected = {
+        "id": id,
+        "address": "carol@example.com",
+        "displayName": "Carol C.",
+        "sendAs": ["team@example.com"],
+        "runtimeUrl": runtime,
+    }
+
+    assert (201, expected) == (answer.status_code, answer.json())
+    assert [expected] == world.admin.get("/connections").json()["value"]
+    assert httpx.get(f"{runtime}/v2/Mail", headers={"Authorization": "Bearer token"}).json() == {"value": []}
+
+
+def test_connection_without_wishes(world) -> None:
+    """Id and address are made up where they are missing, and never twice, not even after a reset."""
+    first = world.admin.post("/connections").json()
+    second = world.admin.post("/connections", json={}).json()
+    world.admin.post("/reset")
+    third = world.admin.post("/connections", json={"displayName": "Third"}).json()
+
+    assert len({first["id"], second["id"], third["id"]}) == 3
+    assert re.fullmatch("[0-9a-f]{32}", first["id"])
+    assert f"{first['id']}@outlook.com" == first["address"]
+    assert third["displayName"] == "Third"
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({"id": "bad id"}, (400, "ErrorInvalidRequest")),
+        ({"id": "x" * 129}, (400, "ErrorInvalidRequest")),
+        ({"id": 5}, (400, "ErrorInvalidRequest")),
+        ({"address": "nobody"}, (400, "ErrorInvalidRecipients")),
+        ({"address": "a@example.com;b@example.com"}, (400, "ErrorInvalidRequest")),
+        ({"sendAs": ["nobody"]}, (400, "ErrorInvalidRecipients")),
+        ({"sendAs": "team@example.com"}, (400, "ErrorInvalidRequest")),
+        ({"id": "{alice}"}, (409, "Conflict")),
+    ],
+)
+def test_refused_connection(world, alice, order: dict[str, Any], expected: tuple[int, str]) -> None:
+    """A connection that cannot be made as asked is refused and changes nothing."""
+    before = state(world)
+    given = {key: alice.id if value == "{alice}" else value for key, value in order.items()}
+
+    assert expected == refusal(world.admin.post("/connections", json=given))
+    assert before == state(world)
+
+
+# Folders and deliveries
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [({"path": "Projects/Engine"}, "Projects/Engine"), ({"names": ["R/D", "Notes"]}, None)],
+)
+def test_add_a_folder(alice, order: dict[str, Any], expected: str | None) -> None:
+    """A folder is made with those above it; its id is one that operations take; a second time nothing changes."""
+    answers = [alice.admin.post(f"/connections/{alice.id}/folders", json=order) for _ in range(2)]
+    folder = answers[0].json()
+
+    assert [201, 201] == [one.status_code for one in answers]
+    assert answers[0].json() == answers[1].json()
+    assert (expected, []) == (folder["path"], alice.mails(folder["id"]))
+
+
+@pytest.mark.parametrize("order", [{}, {"path": ""}, {"path": "A//B"}, {"names": [" "]}, {"path": "x" * 256}])
+def test_refused_folder(alice, order: dict[str, Any]) -> None:
+    """A folder needs a name at each step of its path, and none is made when one step is bad."""
+    answer = alice.admin.post(f"/connections/{alice.id}/folders", json=order)
+    missing = alice.http.get("/v2/Mail", params={"folderPath": "A"})
+
+    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert missing.status_code == 404
+
+
+def test_deliver_in_parts(alice, bob, world) -> None:
+    """A mail described in JSON lies in the mailbox as described, and nowhere else."""
+    content = b64encode(b"a,b").decode()
+    order = {
+        "from": "Zoe Z. <zoe@example.org>",
+        "to": f"{alice.address}; {bob.address}",
+        "cc": "carol@example.org",
+        "subject": "Parts",
+        "html": "<p>Hello</p>",
+        "importance": "High",
+        "attachments": [{"Name": "t.csv", "ContentBytes": content}],
+        "folder": "Projects/Engine",
+        "received": "2026-01-02T03:04:05+01:00",
+        "isRead": True,
+        "isFlagged": True,
+    }
+    message = alice.deliver(**order)
+    mail = alice.mail("Projects/Engine")
+
+    assert message["Id"] == mail["Id"]
+    assert ("zoe@example.org", f"{alice.address};{bob.address}", "carol@example.org") == (
+        mail["From"],
+        mail["To"],
+        mail["Cc"],
+    )
+    assert ("Parts", True, True) == (mail["Subject"], mail["IsRead"], mail["HasAttachment"])
+    assert mail["DateTimeReceived"] == "2026-01-02T02:04:05+00:00"
+    assert alice.mails("Projects/Engine", fetchOnlyFlagged=True, importance="High") == [mail]
+    assert ([], [], []) == (alice.mails(), bob.mails(), world.outbox())
+
+
+def test_deliver_by_default(alice) -> None:
+    """A mail that says nothing of where and when arrives in the Inbox, now, unread."""
+    alice.deliver(subject="Now", text="Hello")
+
+    (mail,) = alice.get("/v2/Mail")["value"]
+    assert ("Now", False, alice.address) == (mail["Subject"], mail["IsRead"], mail["To"])
+
+
+@pytest.mark.parametrize("file", EML, ids=lambda file: file.stem)
+@pytest.mark.parametrize("how", ["body", "member"])
+def test_deliver_every_sample(alice, file: Path, how: str) -> None:
+    """Every sample mail is accepted whole, read back, found in its folder and written out again."""
+    url = f"/connections/{alice.id}/deliver"
+    raw = file.read_bytes()
+    if how == "body":
+        answer = alice.admin.post(
+            url, content=raw, params={"folder": "Samples"}, headers={"Content-Type": "message/rfc822"}
+        )
+    else:
+        answer = alice.admin.post(url, json={"eml": raw.decode("utf-8", "replace"), "folder": "Samples"})
+    assert answer.status_code == 201, answer.text
+    message = answer.json()["message"]
+    read = alice.get(f"/Mail/{message['Id']}", includeAttachments=True)
+    written = message_from_bytes(alice.mime(message["Id"]), policy=policy.default)
+
+    assert message["Id"] == read["Id"] == alice.mail("Samples")["Id"]
+    assert read["Subject"] == alice.mail("Samples")["Subject"]
+    assert read["InternetMessageId"] == written["Message-ID"]
+
+
+def test_deliver_a_whole_mail_with_wishes(alice) -> None:
+    """Query parameters, in any case, say of a whole mail what members say of one in parts."""
+    wishes = {"FOLDER": "Kept", "received": "2026-01-02T03:04:05Z", "isread": "True", "isFlagged": "1"}
+    answer = alice.admin.post(
+        f"/connections/{alice.id}/deliver",
+        content=PLAIN,
+        params=wishes,
+        headers={"Content-Type": "Message/RFC822; charset=utf-8"},
+    )
+    mail = alice.mail("Kept")
+
+    assert answer.status_code == 201
+    assert ("Plain", True, "2026-01-02T03:04:05+00:00") == (mail["Subject"], mail["IsRead"], mail["DateTimeReceived"])
+    assert alice.mails("Kept", fetchOnlyFlagged=True) == [mail]
+
+
+def test_delivered_bytes_are_kept(alice) -> None:
+    """A mail that came whole goes out as it came, byte by byte."""
+    headers = {"Content-Type": "message/rfc822"}
+    answer = alice.admin.post(f"/connections/{alice.id}/deliver", content=PLAIN, headers=headers)
+
+    assert PLAIN.strip() in alice.mime(answer.json()["message"]["Id"])
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"from": "nobody"},
+        {"to": "nobody"},
+        {"importance": "Huge"},
+        {"received": "soon"},
+        {"received": "0001-01-01T00:00:00+05:00"},
+        {"isRead": "perhaps"},
+        {"subject": 5},
+        {"folder": "A//B"},
+        {"attachments": [{"Name": "x", "ContentBytes": "%"}]},
+        {"attachments": [{}]},
+        {"attachments": {}},
+    ],
+)
+def test_refused_delivery(alice, order: dict[str, Any]) -> None:
+    """A delivery with a member that cannot be is refused, and nothing arrives."""
+    answer = alice.admin.post(f"/connections/{alice.id}/deliver", json=order)
+
+    assert refusal(answer)[0] == 400
+    assert alice.mails() == []
+    assert alice.http.get("/v2/Mail", params={"folderPath": "A"}).status_code == 404
+
+
+@pytest.mark.parametrize("wish", [{"isRead": "perhaps"}, {"isFlagged": "2"}, {"received": "soon"}, {"folder": "/"}])
+def test_refused_wishes(alice, wish: dict[str, str]) -> None:
+    """A query parameter that cannot be is refused by name, and nothing arrives."""
+    headers = {"Content-Type": "message/rfc822"}
+    answer = alice.admin.post(f"/connections/{alice.id}/deliver", content=PLAIN, params=wish, headers=headers)
+
+    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert next(iter(wish)) in answer.json()["message"]
+    assert alice.mails() == []
+
+
+# The outbox and MIME
+
+
+def test_outbox(world, alice, bob, server) -> None:
+    """A mail that left is listed with those outside only, oldest first, and can be had as MIME without Bcc."""
+    alice.send(f"{bob.address};x@example.org", subject="First", Cc="y@example.org", Bcc="z@example.org")
+    alice.send(bob.address, subject="Inside")
+    alice.send("x@example.org", subject="Last")
+    first, last = world.outbox()
+    answer = world.admin.get(f"/outbox/{first['id']}/mime")
+    written = message_from_bytes(answer.content, policy=policy.default)
+
+    assert (["x@example.org", "y@example.org", "z@example.org"], ["x@example.org"]) == (
+        first["recipients"],
+        last["recipients"],
+    )
+    assert ("First", "Last", alice.address) == (first["subject"], last["subject"], first["from"])
+    assert iso_seconds(server.clock.now()) == first["departedAt"]
+    assert "message/rfc822" == answer.headers["content-type"]
+    assert (first["internetMessageId"], "First") == (written["Message-ID"], written["Subject"])
+    assert b"z@example.org" not in answer.content
+
+
+@pytest.mark.parametrize("departure", ["1", "0", "-1", "x", "1" * 30, "²", "٣"])
+def test_departed_mail_that_is_none(world, departure: str) -> None:
+    """A number that nothing in the outbox has, or no number, is not found."""
+    assert refusal(world.admin.get(f"/outbox/{departure}/mime")) == (404, "ErrorItemNotFound")
+
+
+def test_message_mime(alice, bob) -> None:
+    """A message is written out as its own mailbox sees it: the sender's copy has the Bcc."""
+    alice.send("x@example.org", subject="Written", Bcc=bob.address)
+    sent, got = alice.mail("Sent Items"), bob.mail()
+    answer = alice.admin.get(f"/connections/{alice.id}/messages/{sent['Id']}/mime")
+    own, theirs = (message_from_bytes(one, policy=policy.default) for one in (answer.content, bob.mime(got["Id"])))
+
+    assert (200, "message/rfc822") == (answer.status_code, answer.headers["content-type"])
+    assert (bob.address, None) == (own["Bcc"], theirs["Bcc"])
+    assert own["Message-ID"] == theirs["Message-ID"] == sent["InternetMessageId"]
+
+
+@pytest.mark.parametrize(
+    ("id", "expected"), [("none", (400, "ErrorInvalidIdMalformed")), ("{bob}", (404, "ErrorItemNotFound"))]
+)
+def test_message_that_is_none(alice, bob, id: str, expected: tuple[int, str]) -> None:
+    """An id that is none, or another mailbox's, gives no MIME."""
+    given = id.format(bob=bob.deliver(subject="Mine")["Id"])
+
+    assert expected == refusal(alice.admin.get(f"/connections/{alice.id}/messages/{given}/mime"))
+
+
+# Everything else
+
+
+@pytest.mark.parametrize("verb", [one for one in ADMIN if "{sandbox}" in one.path], ids=lambda verb: verb.id)
+def test_unknown_sandbox(server, verb: Verb) -> None:
+    """Each verb says that there is no such sandbox."""
+    url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
+    trigger = {"operationName": "OnNewEmailV2", "notificationDetails": {"callbackUrl": "http://localhost"}}
+    body: dict[str, Any] = {"name": "empty", "option": "Yes", "properties": trigger, "faults": []}
+    if verb.strict:
+        body = {name: body[name] for name in members_of(verb.accepts) if name in body}
+    answer = server.http.request(verb.method, url, json=body if verb.accepts else None)
+
+    assert refusal(answer) == (404, "ErrorItemNotFound")
+    assert "No sandbox 'none' exists" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "folders"), ("POST", "deliver"), ("GET", "messages/x/mime")])
+def test_unknown_connection(world, bob, method: str, path: str) -> None:
+    """The admin API makes no connection by using it: an unknown id is not found, nor is another sandbox's."""
+    answer = world.admin.request(method, f"/connections/none/{path}", json={} if method == "POST" else None)
+
+    assert refusal(answer) == (404, "ErrorItemNotFound")
+    assert "No connection 'none' exists in this sandbox" in answer.json()["message"]
+    assert [bob.id] == [one["id"] for one in world.admin.get("/connections").json()["value"]]
+
+
+def _wrong_methods() -> Iterator[tuple[str, str]]:
+    for path in (*PATHS, "/livez", "/readyz"):
+        right = {verb.method for verb in ADMIN if verb.path == path} or {"GET", "HEAD"}
+        yield from ((method, path) for method in METHODS if method not in right)
+
+
+@pytest.mark.parametrize(("method", "path"), list(_wrong_methods()))
+def test_wrong_method(server, method: str, path: str) -> None:
+    """A path with the wrong method answers 405 and names the right ones, whether or not its ids exist."""
+    right = {verb.method for verb in ADMIN if verb.path == path}
+    url = f"{ROOT}{path}" if right else path
+    answer = server.http.request(method, re.sub(r"\{\w+\}", "none", url))
+
+    assert answer.status_code == 405
+    assert ", ".join(sorted(right or {"GET", "HEAD"})) == answer.headers["allow"]
+    if method != "HEAD":
+        assert refusal(answer) == (405, "MethodNotAllowed")
+
+
+@pytest.mark.parametrize("path", ["/", "/_emulator", ROOT, f"{ROOT}/nothing", f"{ROOT}/sandboxes/", "/favicon.ico"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
+def test_unknown_path(server, method: str, path: str) -> None:
+    """A path that nobody serves is not found, whatever the method."""
+    assert refusal(server.http.request(method, path)) == (404, "ResourceNotFound")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health(server, path: str) -> None:
+    """The health checks answer without a credential."""
+    answer = server.http.get(path)
+
+    assert (200, "ok", "text/plain; charset=utf-8") == (
+        answer.status_code,
+        answer.text,
+        answer.headers["content-type"],
+    )
+    assert server.http.head(path).status_code == 200
+
+
+def test_refusal_carries_the_request_id(server) -> None:
+    """A caller's request id comes back in the text of a refusal."""
+    answer = server.http.get(f"{ROOT}/sandboxes/none", headers={"x-ms-client-request-id": "my-id"})
+
+    assert answer.json()["message"].endswith("\r\nclientRequestId: my-id")
+
+
+def test_operations(server) -> None:
+    """The coverage table has a line for each row."""
+    table = server.http.get(f"{ROOT}/operations").json()["value"]
+
+    assert [(row.id, row.method, row.served) for row in OPERATIONS] == [
+        (line["id"], line["method"], line["served"]) for line in table
+    ]
+
+
+def test_swagger(server) -> None:
+    """The connector's document is the one made from the rows."""
+    assert json.loads(json.dumps(swagger(OPERATIONS))) == server.http.get(f"{ROOT}/swagger.json").json()
+
+
+# The API's own document
+
+
+@pytest.fixture
+def document(server) -> dict[str, Any]:
+    described: dict[str, Any] = server.http.get(f"{ROOT}/openapi.json").json()
+    return described
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from ([value["$ref"]] if isinstance(value.get("$ref"), str) else ())
+        for part in value.values():
+            yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        for part in value.values():
+            yield from _words(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _words(part)
+
+
+def test_document_is_openapi(document) -> None:
+    """The document says which version it is in, what it describes, and where that is served."""
+    assert "3.1.0" == document["openapi"]
+    assert {"title", "version"} <= document["info"].keys()
+    assert [{"url": ROOT}] == document["servers"]
+
+
+def test_document_has_every_verb(document) -> None:
+    """Each row stands at its path and method with its id, and nothing else does."""
+    described = {
+        (path, method.upper(), operation["operationId"])
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert {(verb.path, verb.method, verb.id) for verb in ADMIN} == described
+    assert len(ADMIN) == len({verb.id for verb in ADMIN})
+
+
+@pytest.mark.parametrize("verb", ADMIN, ids=lambda verb: verb.id)
+def test_document_describes_the_verb(document, verb) -> None:
+    """A verb's path parameters, body and answer are described as the row has them."""
+    operation = document["paths"][verb.path][verb.method.lower()]
+    names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path" and one["required"]]
+
+    assert re.findall(r"\{(\w+)\}", verb.path) == names
+    assert bool(verb.accepts or verb.accepts_type) == ("requestBody" in operation)
+    assert (verb.returns is not None) <= ("content" in operation["responses"][str(verb.status)])
+    assert all(one["description"] for one in operation["responses"].values())
+
+
+def test_references_lead_somewhere(document) -> None:
+    """Every reference points into the document's own components, and no component is there for nothing."""
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+    assert schemas == set(_references(document))
+
+
+def test_document_speaks_no_swagger(document) -> None:
+    """What OpenAPI 3.1 spells otherwise than Swagger 2.0 is spelled its way."""
+    swagger_only = {"x-nullable", "definitions", "produces", "consumes", "swagger", "nullable"}
+
+    assert set() == swagger_only & set(_words(document))
+
+
+def test_component_names_are_plain(document) -> None:
+    """Names of components have only the characters that OpenAPI allows."""
+    assert [] == [name for name in document["components"]["schemas"] if not re.fullmatch(r"[A-Za-z0-9._-]+", name)]
+
+
+def test_pages_from_elsewhere_are_refused(server, world) -> None:
+    """A web page of another origin cannot reset a sandbox; one that the emulator serves itself could."""
+    answers = [
+        world.admin.post("/reset", headers={"Origin": origin})
+        for origin in ("https://evil.example", "null", server.url)
+    ]
+
+    assert [403, 403, 200] == [one.status_code for one in answers]
+    assert "evil.example" in answers[0].json()["message"]

@@ -1,0 +1,702 @@
+"""Snapshots, exports and imports over HTTP: what comes back, who is told, what is refused, and what a restart keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock, iso_ticks, microseconds
+from outlook_emulator.mailbox.mail import listing
+from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.server.admin.routes import ROOT
+from outlook_emulator.settings import Settings
+from tests.conftest import START, Connection, World
+from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
+from tests.server.admin.test_wait import LONG, begun
+from tests.server.webhooks.test_courier import MAIL, put, running, subjects, subscribe, told, trigger
+
+SQLITE = "application/vnd.sqlite3"
+MAIL_SUBSCRIPTION = "/MailSubscription/$subscriptions"
+
+
+def save(world: World, name: str = "one") -> dict[str, Any]:
+    answer = world.admin.put(f"/snapshots/{name}")
+    assert answer.status_code == 201, answer.text
+    facts: dict[str, Any] = answer.json()
+    return facts
+
+
+def restore(world: World, name: str = "one") -> dict[str, Any]:
+    answer = world.admin.post(f"/snapshots/{name}/restore")
+    assert answer.status_code == 200, answer.text
+    facts: dict[str, Any] = answer.json()
+    return facts
+
+
+def export(world: World) -> bytes:
+    answer = world.admin.get("/export")
+    assert (200, SQLITE) == (answer.status_code, answer.headers["content-type"])
+    return answer.content
+
+
+def bring_in(world: World, file: bytes, **query: Any) -> httpx.Response:
+    return world.admin.post("/import", content=file, params=query, headers={"Content-Type": SQLITE})
+
+
+def names(world: World) -> list[str]:
+    return [one["name"] for one in world.admin.get("/snapshots").json()["value"]]
+
+
+def shown(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.server.http.get(f"{ROOT}/sandboxes/{world.name}").json()
+    return found
+
+
+def everything(world: World) -> dict[str, list[Any]]:
+    """All that a sandbox holds, but for the worlds it has been in."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.deserialize(export(world))
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        found = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
+    found["fact"] = sorted(row for row in found["fact"] if row[0] != "world")
+    return found
+
+
+@pytest.fixture
+def other(server, world) -> Iterator[World]:
+    """A second sandbox."""
+    name = f"{world.name}-other"
+    assert server.http.post(f"{ROOT}/sandboxes", json={"name": name}).status_code == 201
+    with httpx.Client(base_url=f"{server.url}{ROOT}/sandboxes/{name}", verify=False) as admin:
+        made = World(name, server, admin)
+        yield made
+        made.close()
+    server.http.delete(f"{ROOT}/sandboxes/{name}")
+
+
+# Saving and bringing back
+
+
+def test_a_snapshot(world, alice) -> None:
+    """It is told with its name, its size and the sandbox's time, listed by name, and forgotten when it is deleted."""
+    world.advance("1h")
+    second, first = save(world, "two"), save(world, "a.one")
+    listed = world.admin.get("/snapshots").json()
+    gone = world.admin.delete("/snapshots/two")
+
+    now = microseconds(datetime.fromisoformat(world.admin.get("/clock").json()["now"]))
+    assert {"name": "two", "takenAt": iso_ticks(now), "bytes": second["bytes"]} == second
+    assert second["bytes"] > 100_000
+    assert {"value": [first, second]} == listed
+    assert ((204, b""), ["a.one"]) == ((gone.status_code, gone.content), names(world))
+
+
+def test_all_comes_back(world, alice, bob, listener) -> None:
+    """Mails, events, contacts, questions, subscriptions, calls, connections, the outbox, and the clock."""
+    alice.send(f"{bob.address}; out@example.net", "Kept")
+    alice.meet("Review", RequiredAttendees=bob.address)
+    alice.post("/datasets/contacts/tables/Contacts/items", {"GivenName": "Carol", "HomePhones": ["1"]})
+    alice.http.post(
+        "/approvalmail/$subscriptions",
+        json={"NotificationUrl": listener.url, "Message": {"To": bob.address, "Options": "Yes, No"}},
+    )
+    subscribe(bob, listener.url)
+    assert world.admin.post("/clock", json={"freeze": True, "advance": "2h"}).status_code == 200
+    world.advance()
+    (question,) = world.admin.get("/questions").json()["value"]
+    save(world)
+    before = everything(world)
+    facts = shown(world), world.admin.get("/clock").json()
+    world.admin.post(f"/questions/{question['id']}/answer", json={"option": "Yes"})
+    world.admin.post("/clock", json={"freeze": False, "advance": "9h"})
+    world.connect("carol")
+    bob.send(alice.address, "Dropped")
+    alice.meet("Later")
+    mail = bob.mails()[0]["Id"]
+    bob.http.delete(f"/Mail/{mail}")
+    restored = restore(world)
+
+    assert before == everything(world)
+    assert facts == (restored, world.admin.get("/clock").json())
+    assert [None] == [one["answer"] for one in world.admin.get("/questions").json()["value"]]
+    assert 404 == world.admin.get(f"/connections/{world.name}-carol/subscriptions").status_code
+    assert mail == bob.mails()[0]["Id"]
+
+
+def test_ids_after_a_restore(world, alice, bob) -> None:
+    """The same calls give the same ids each time, and none of them is one of before."""
+
+    def handed_out() -> set[str]:
+        alice.send(bob.address)
+        made = world.admin.post("/connections").json()["id"]
+        mail = bob.mails()[0]
+        return {mail["Id"], mail["InternetMessageId"], mail["ConversationId"], alice.meet()["Id"], made}
+
+    before = handed_out()
+    save(world)
+    rounds = [handed_out()]
+    for _ in range(2):
+        restore(world)
+        rounds.append(handed_out())
+
+    assert [rounds[0]] * 3 == rounds
+    assert set() == before & rounds[0]
+
+
+def test_a_reset_after_a_restore(world, alice, bob) -> None:
+    """A reset drops what a restore brought, and leaves the snapshot, which can be restored again."""
+    alice.send(bob.address, "Kept")
+    save(world)
+    before = everything(world)
+    restore(world)
+    assert world.admin.post("/reset").status_code == 200
+    empty = bob.mails()
+    restore(world)
+
+    assert ([], before) == (empty, everything(world))
+
+
+def test_an_unknown_snapshot(world, alice) -> None:
+    """What was not saved is not found, and the refusal names what was; nothing is changed."""
+    before = everything(world)
+    missing = [world.admin.post("/snapshots/x/restore"), world.admin.delete("/snapshots/x")]
+    save(world, "b")
+    save(world, "a")
+    missing += [world.admin.post("/snapshots/x%00%2e%2e/restore"), world.admin.delete("/snapshots/%2e%2e%5cbox")]
+
+    assert [404] * 4 == [one.status_code for one in missing]
+    assert ["There is none."] * 2 + ["There are: a, b."] * 2 == [
+        one.json()["error"]["message"].partition(" exists. ")[2] for one in missing
+    ]
+    assert before == everything(world)
+
+
+@pytest.mark.parametrize("name", ["a b", ".a", "a.", "a..b", "x" * 65, "%C3%A4", "a%00"])
+def test_a_bad_name(world, name: str) -> None:
+    """A name that could not be one of a file is refused with what names look like."""
+    answer = world.admin.put(f"/snapshots/{name}")
+
+    assert (400, []) == (answer.status_code, names(world))
+    assert "A snapshot name has 1 to 64 letters, digits, -_ and inner dots" in answer.json()["message"]
+
+
+# Those who poll
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_polls_over_a_restore(world, alice, path: str) -> None:
+    """What was handed out before a snapshot holds again after its restore; what came from the dropped time does not."""
+    before = Poller(alice, path, **EVERY[path])
+    save(world)
+    fire(alice, path)
+    dropped = Poller(alice, path, **EVERY[path])
+    found = before.ask(first := before.location)
+    since = before.last.headers["location"]
+    restore(world)
+    refused = [alice.http.get(one) for one in (dropped.location, since)]
+    none = before.ask(first)
+    fire(alice, path)
+    again = before.ask(first)
+    fresh = Poller(alice, path, **EVERY[path])
+
+    assert [400, 400] == [one.status_code for one in refused]
+    assert "or to what a reset or a restored snapshot has undone" in refused[0].json()["message"]
+    assert ([], found) == (none, again)
+    assert [] == fresh.ask()
+
+
+def test_polls_that_were_restored_go_on(world, alice) -> None:
+    """A flow that went back with its sandbox goes on from there, poll by poll, and through the next restore."""
+    poller = Poller(alice, NEW)
+    alice.deliver(subject="Kept")
+    assert ["Kept"] == poller.subjects()
+    save(world)
+    kept = poller.location
+    for subject in ("First", "Second"):
+        poller.location = kept
+        alice.deliver(subject=subject)
+        assert [subject] == poller.subjects()
+        alice.deliver(subject="More")
+        assert ["More"] == poller.subjects()
+        restore(world)
+    assert 400 == alice.http.get(poller.location).status_code
+
+
+def test_polls_go_on_while_snapshots_are_taken(world, alice) -> None:
+    """Saving takes nothing from anybody: a state from before it holds on."""
+    poller = Poller(alice, NEW)
+    save(world)
+    alice.deliver(subject="One")
+    save(world)
+    alice.deliver(subject="Two")
+
+    assert ["One", "Two"] == poller.subjects()
+
+
+def test_snapshots_of_several_times(world, alice) -> None:
+    """Going back further, and forward again to a later snapshot, brings back the states of each."""
+    calendar = f"{TABLE}/onnewitems"
+    states = [Poller(alice, calendar).location]
+    save(world, "first")
+    alice.meet("One")
+    states.append(Poller(alice, calendar).location)
+    save(world, "second")
+    alice.meet("Two")
+    states.append(Poller(alice, calendar).location)
+
+    def statuses() -> list[int]:
+        return [alice.http.get(one).status_code for one in states]
+
+    seen = [statuses()]
+    for name in ("first", "second", "first"):
+        restore(world, name)
+        seen.append(statuses())
+
+    assert [[200, 200, 202], [202, 400, 400], [200, 202, 400], [202, 400, 400]] == seen
+
+
+# Those who are called
+
+
+def test_a_subscription_comes_back(world, alice, listener) -> None:
+    """Who was subscribed when the snapshot was taken is poked after the restore, once; who came later is not."""
+    kept = subscribe(alice, f"{listener.url}/kept")
+    alice.deliver()
+    world.advance()
+    save(world)
+    subscribe(alice, f"{listener.url}/dropped")
+    assert 200 == alice.http.delete(f"{MAIL_SUBSCRIPTION}/{kept}", params={"options": options(alice)}).status_code
+    restore(world)
+    world.advance()
+    heard = len(listener.heard)
+    alice.deliver()
+    entries = world.callbacks()
+
+    assert 1 == heard
+    assert ["/kept", "/kept"] == [one.path for one in listener.heard]
+    assert [kept, kept] == [one["reference"] for one in entries]
+
+
+def options(alice: Connection) -> str:
+    """What belongs to a subscription in its address."""
+    answer = alice.post(MAIL, {"NotificationUrl": "http://localhost/x"})
+    return httpx.URL(answer.headers["location"]).params["options"]
+
+
+def test_a_call_that_waited_is_made_again(world, alice, listener) -> None:
+    """A retry that was due later when the snapshot was taken is due then once more, with the tries it had left."""
+    listener.answer_with(500, 200)
+    subscribe(alice, listener.url)
+    alice.deliver()
+    (waiting,) = world.callbacks()
+    save(world)
+    world.advance("1s")
+    (done,) = world.callbacks()
+    restore(world)
+    (again,) = world.callbacks()
+    world.advance("1s")
+    (last,) = world.callbacks()
+
+    assert ("pending", "done", "done") == (waiting["state"], done["state"], last["state"])
+    assert waiting == again
+    assert (done, 3) == (last, len(listener.heard))
+
+
+def test_a_call_under_way_is_not_recorded(world, alice, listener) -> None:
+    """What was on its way when a sandbox went back says nothing about the calls that it has to make then."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+    save(world)
+    put(alice, trigger(listener.url))
+    alice.deliver(subject="Dropped")
+    listener.wait()
+    restore(world)
+    put(alice, trigger(f"{listener.url}/new"))
+    alice.deliver(subject="New")
+    listener.wait(2)
+    release.set()
+    entries = world.callbacks()
+
+    assert [("done", 1, f"{listener.url}/new")] == [told(one, "state", "attempts", "url") for one in entries]
+    assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.heard]
+
+
+def test_a_push_goes_on(world, alice, listener) -> None:
+    """A registered trigger comes back where it stood: what it pushed before is not pushed again, what comes then is."""
+    put(alice, trigger(listener.url))
+    alice.deliver(subject="Before")
+    world.advance()
+    save(world)
+    alice.deliver(subject="Dropped")
+    world.advance()
+    assert 204 == world.admin.delete(f"/connections/{alice.id}/triggerConfigs/news").status_code
+    restore(world)
+    world.advance()
+    alice.deliver(subject="After")
+    world.advance()
+
+    assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.heard]
+
+
+def test_a_restore_wakes_the_courier(world, alice, listener) -> None:
+    """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+    subscribe(alice, listener.url)
+    alice.deliver()
+    listener.wait()
+    save(world)
+    release.set()
+    (done,) = world.callbacks()
+    restore(world)
+    listener.wait(2)
+    (again,) = world.callbacks()
+
+    assert ("done", done) == (again["state"], again)
+
+
+# Those who wait
+
+
+def test_a_wait_over_a_restore(world, alice, bob) -> None:
+    """Who waits goes on waiting: what comes after the restore is told, what was dropped is not."""
+    bob.deliver(subject="Kept")
+    save(world)
+    bob.deliver(subject="Dropped")
+    with begun(world, connection=bob.id, count=3) as waiting:
+        restore(world)
+        bob.deliver(subject="One")
+        bob.deliver(subject="Two")
+        status, answer = waiting.end()
+
+    assert (200, ["Kept", "One", "Two"]) == (status, [one["subject"] for one in answer["value"]])
+
+
+@pytest.mark.parametrize("anchor", ["Kept", "Dropped"])
+def test_a_wait_for_what_is_newer(world, bob, anchor: str) -> None:
+    """Newer than a mail is what comes after it, even where the restore has dropped that mail: nothing older counts."""
+    ids = {"Old": bob.deliver(subject="Old")["Id"], "Kept": bob.deliver(subject="Kept")["Id"]}
+    save(world)
+    for subject in ("Between", "Dropped"):
+        ids[subject] = bob.deliver(subject=subject)["Id"]
+    count = 2 if anchor == "Kept" else 1
+    with begun(world, connection=bob.id, newerThan=ids[anchor], count=count + 1) as waiting:
+        restore(world)
+        for number in range(count + 1):
+            bob.deliver(subject=f"New {number}")
+        status, answer = waiting.end()
+
+    assert (200, [f"New {number}" for number in range(count + 1)]) == (
+        status,
+        [one["subject"] for one in answer["value"]],
+    )
+
+
+def test_a_wait_for_newer_events_and_calls(world, alice, listener) -> None:
+    """The same holds for events and for calls."""
+    alice.meet("Kept")
+    subscribe(alice, listener.url)
+    alice.deliver()
+    world.advance()
+    save(world)
+    event = alice.meet("Dropped")["Id"]
+    alice.deliver()
+    call = world.callbacks()[-1]["id"]
+    with (
+        begun(world, kind="event", newerThan=event) as events,
+        begun(world, kind="poke", newerThan=str(call)) as pokes,
+    ):
+        restore(world)
+        alice.meet("New")
+        alice.deliver()
+        (_, found), (_, poked) = events.end(), pokes.end()
+
+    assert ["New"] == [one["subject"] for one in found["value"]]
+    assert 1 == len(poked["value"])
+
+
+def test_a_wait_over_an_import(world, alice, bob) -> None:
+    """Who waits in a sandbox is told what comes to the one that took its place."""
+    file = export(world)
+    bob.deliver(subject="Dropped")
+    with begun(world, recipient=bob.address, subject="New") as waiting:
+        assert 200 == bring_in(world, file).status_code
+        bob.deliver(subject="New")
+        status, _ = waiting.end()
+
+    assert (200, ["New"]) == (status, [one["Subject"] for one in bob.mails()])
+
+
+def test_a_move_of_the_clock_over_a_restore(world, alice, listener) -> None:
+    """Who is moving the clock hears that it was replaced; the sandbox has the clock of the snapshot, and it moves."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+    assert world.admin.post("/clock", json={"freeze": True}).status_code == 200
+    save(world)
+    before = world.admin.get("/clock").json()
+    subscribe(alice, listener.url)
+    alice.deliver()
+    listener.wait()
+    with closing(HTTPConnection(world.server.url.partition("://")[2], timeout=LONG)) as connection:
+        connection.request("POST", f"{ROOT}/sandboxes/{world.name}/clock", json.dumps({"advance": "5h"}))
+        # Requests are read in the order they come in: once these are answered, the other one is under way.
+        for _ in range(2):
+            with httpx.Client(base_url=world.admin.base_url, verify=False) as later:
+                assert later.get("/clock").json() == before
+        restore(world)
+        release.set()
+        answer = connection.getresponse()
+        refusal = json.loads(answer.read())
+    after = world.admin.get("/clock").json()
+    world.advance("1h")
+
+    assert 409 == answer.status
+    assert "was reset, replaced or deleted while its clock was moved" in refusal["message"]
+    assert before == after
+    hours = [datetime.fromisoformat(one["now"]) for one in (before, world.admin.get("/clock").json())]
+    assert timedelta(hours=1) == hours[1] - hours[0]
+
+
+# Elsewhere
+
+
+def test_an_export_is_one_file(world, alice, tmp_path: Path) -> None:
+    """It is an SQLite database by itself, whole, and opens with any tool."""
+    alice.deliver(subject="Here")
+    path = tmp_path / "sandbox.sqlite"
+    path.write_bytes(export(world))
+    with closing(sqlite3.connect(path)) as db:
+        verdict = db.execute("PRAGMA integrity_check").fetchall()
+        found = db.execute("SELECT subject FROM content").fetchall()
+
+    assert ([("ok",)], [("Here",)]) == (verdict, found)
+
+
+def test_an_import_replaces_everything(world, other, alice, bob) -> None:
+    """A copy beside the original has all it has under other connection ids; what was there before is gone."""
+    alice.send(bob.address, "Carried")
+    save(world)
+    lost = other.connect("lost")
+    lost.deliver(subject="Lost")
+    save(other, "mine")
+    answer = bring_in(other, export(world), connectionPrefix="copy-")
+    copied = f"copy-{bob.id}"
+    url = str(bob.http.base_url).rstrip("/").replace(bob.id, copied)
+    with httpx.Client(base_url=url, headers={"Authorization": "Bearer token"}) as http:
+        found = http.get("/v2/Mail", params={"fetchOnlyUnread": False}).json()["value"]
+
+    assert {"name": other.name, "connections": [f"copy-{alice.id}", copied]} == answer.json()
+    assert bob.mails() == found
+    assert 404 == other.admin.get(f"/connections/{lost.id}/subscriptions").status_code
+    # What was saved of a sandbox stays its own.
+    assert (["one"], ["mine"]) == (names(world), names(other))
+
+
+def test_an_import_of_taken_connections(world, other, alice) -> None:
+    """Connections that another sandbox has are a conflict, which names one, and nothing is changed."""
+    other.connect("zoe")
+    before = everything(other)
+    answer = bring_in(other, export(world))
+
+    assert (409, before) == (answer.status_code, everything(other))
+    assert f"'{alice.id}' belongs to the sandbox '{world.name}'" in answer.json()["message"]
+
+
+def test_an_import_of_ones_own(world, alice, bob) -> None:
+    """An export that comes back brings the sandbox to where it was; states of polls from before are refused."""
+    poller = Poller(alice, NEW)
+    alice.send(bob.address, "Kept")
+    file, before = export(world), everything(world)
+    bob.deliver(subject="Dropped")
+    answer = bring_in(world, file)
+    facts = shown(world)
+
+    assert (200, facts) == (answer.status_code, answer.json())
+    assert [*before, "Kept"] == [*everything(world), bob.mail()["Subject"]]
+    assert 400 == alice.http.get(poller.location).status_code
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda file: b"", "it is no SQLite database"),
+        (lambda file: b'{"name": "x"}', "it is no SQLite database"),
+        (lambda file: file[: len(file) // 2], "no readable SQLite database|it is damaged"),
+        (lambda file: file[:8192] + b"\x07" * 4096 + file[12288:], "no readable SQLite database|it is damaged"),
+        ("PRAGMA user_version = 99", "it has schema version 99, this emulator needs"),
+        ("CREATE TABLE evil (x)", "its table 'evil' is not as this emulator makes them"),
+        ("CREATE VIEW evil AS SELECT 1", "its view 'evil' is not as"),
+        ("CREATE TRIGGER evil AFTER UPDATE ON fact BEGIN DELETE FROM content; END", "its trigger 'evil' is not as"),
+        ("ALTER TABLE contact ADD COLUMN shoe_size TEXT", "its table 'contact' is not as"),
+        ("DROP TABLE push", "the table 'push' is missing"),
+        ("UPDATE content SET body = x'00'", "its table 'content' has a value of the wrong kind"),
+        ("DELETE FROM mailbox", "refers to a mailbox that is not there"),
+        ("UPDATE connection SET id = 'a/b'", "A connection id has"),
+        ("INSERT INTO fact VALUES ('clock', 'noon')", "its clock cannot be read"),
+    ],
+)
+def test_a_refused_import(world, alice, change: Any, reason: str) -> None:
+    """What is no export of this version is refused with the reason, and nothing is changed."""
+    alice.deliver()
+    before = everything(world)
+    file = export(world)
+    if isinstance(change, str):
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+            db.deserialize(file)
+            db.execute(change)
+            file = db.serialize()
+    else:
+        file = change(file)
+    answer = bring_in(world, file)
+
+    assert (400, "ErrorInvalidRequest") == (answer.status_code, answer.json()["error"]["code"])
+    assert any(one in answer.json()["message"] for one in reason.split("|"))
+    assert before == everything(world)
+
+
+@pytest.mark.parametrize("prefix", ["a/", "%", "x" * 128])
+def test_a_refused_prefix(world, alice, prefix: str) -> None:
+    """A prefix that makes no connection ids is refused, and nothing is changed."""
+    before = everything(world)
+    answer = bring_in(world, export(world), connectionPrefix=prefix)
+
+    assert (400, before) == (answer.status_code, everything(world))
+
+
+def ask(app: Any, method: str, path: str, sandbox: str = "default", **more: Any) -> httpx.Response:
+    async def call() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", trust_env=False) as http:
+            return await http.request(method, f"{ROOT}/sandboxes/{sandbox}{path}", **more)
+
+    return asyncio.run(call())
+
+
+def test_an_import_that_is_too_large() -> None:
+    """A file above the largest body is not read to its end."""
+    app = create_app(Settings(max_body_bytes=100_000), VirtualClock(START))
+    file = ask(app, "GET", "/export").content
+    answer = ask(app, "POST", "/import", content=file)
+    app.state.sandboxes.close()
+
+    assert len(file) > 100_000
+    assert (413, "RequestBodyTooLarge") == (answer.status_code, answer.json()["error"]["code"])
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Starlette]:
+    """An app whose default sandbox has a sample mailbox, and another sandbox to bring things into."""
+    app = create_app(Settings(seed="office"), VirtualClock(START))
+    default = app.state.sandboxes.default
+    listing.catch_up(default.mailbox(default.connections()["office"]))
+    app.state.sandboxes.create("target").save("empty")
+    yield app
+    app.state.sandboxes.close()
+
+
+@settings(max_examples=80, derandomize=True, database=None, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.one_of(st.integers(0, 99), st.integers(0, 4095), st.integers(0, 10**6)), st.integers(0, 255)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_a_file_with_some_bytes_changed(office: Starlette, changes: list[tuple[int, int]]) -> None:
+    """An export that was damaged anywhere changes nothing, or what it brings is whole all the same and can be reset."""
+    file, target = bytearray(office.state.sandboxes.default.export()), office.state.sandboxes.named("target")
+    for at, value in changes:
+        file[at % len(file)] = value
+    target.restore("empty")
+    before = target.connections()
+    answer = ask(office, "POST", "/import?connectionPrefix=x-", "target", content=bytes(file))
+    after = target.connections()
+    target.db.check()
+    again = ask(office, "POST", "/reset", "target")
+
+    assert (answer.status_code, after) in [(200, {**after}), (400, before)]
+    assert 200 == again.status_code
+
+
+# Over a restart
+
+
+def test_snapshots_over_a_restart(tmp_path: Path, listener) -> None:
+    """With a data folder a snapshot is there again, and so is all it holds, calls that wait among it."""
+    clock, settings = VirtualClock(START), Settings(data=str(tmp_path))
+    runtime, admin = "/apim/outlook/alice", f"{ROOT}/sandboxes/default"
+    listener.answer_with(500, 200)
+    with running(settings, clock) as http:
+        http.post(f"{runtime}{MAIL}", json={"NotificationUrl": listener.url})
+        http.post(f"{admin}/connections/alice/deliver", json={"from": "x@example.org", "subject": "Kept"})
+        http.post(f"{admin}/clock", json={"advance": "0s"})
+        saved = http.put(f"{admin}/snapshots/one").json()
+        before = http.get(f"{admin}/export").content
+        http.post(f"{admin}/clock", json={"advance": "1h"})
+        http.delete(f"{runtime}/Mail/{http.get(f'{runtime}/v2/Mail').json()['value'][0]['Id']}")
+    with running(settings, clock) as http:
+        listed = http.get(f"{admin}/snapshots").json()["value"]
+        empty = http.get(f"{runtime}/v2/Mail").json()["value"]
+        http.post(f"{admin}/snapshots/one/restore").raise_for_status()
+        after = http.get(f"{admin}/export").content
+    with running(settings, clock) as http:
+        http.post(f"{admin}/clock", json={"advance": "1s"})
+        (call,) = http.get(f"{admin}/callbacks").json()["value"]
+        mails = [one["Subject"] for one in http.get(f"{runtime}/v2/Mail").json()["value"]]
+        sandboxes = [one["name"] for one in http.get(f"{ROOT}/sandboxes").json()["value"]]
+
+    assert ([saved], []) == (listed, empty)
+    assert rows(before) == rows(after)
+    assert (("done", 2), ["Kept"], ["default"]) == (told(call, "state", "attempts"), mails, sandboxes)
+
+
+def rows(image: bytes) -> dict[str, list[Any]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.deserialize(image)
+        return {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in ("content", "message", "callback")}
+
+
+def test_a_damaged_snapshot(tmp_path: Path) -> None:
+    """A snapshot whose file was damaged is listed without a time, and a restore says what is wrong with it."""
+    app = create_app(Settings(data=str(tmp_path)), VirtualClock(START))
+    ask(app, "PUT", "/snapshots/one")
+    (tmp_path / "default.snapshots" / "one.sqlite").write_bytes(b"Dear diary")
+    listed = ask(app, "GET", "/snapshots").json()
+    answer = ask(app, "POST", "/snapshots/one/restore")
+    app.state.sandboxes.close()
+
+    assert {"value": [{"name": "one", "takenAt": None, "bytes": 10}]} == listed
+    assert (409, True) == (answer.status_code, "it is no SQLite database" in json.dumps(answer.json()))
+
+
+def test_the_journal_of_calls_comes_back(world, alice, listener) -> None:
+    """Calls are those of the time of the snapshot, and are numbered on from there."""
+    subscribe(alice, listener.url)
+    alice.deliver()
+    world.callbacks()
+    save(world)
+    before = world.callbacks()
+    alice.deliver()
+    dropped = world.callbacks()
+    restore(world)
+    after = world.callbacks()
+    alice.deliver()
+    again = world.callbacks()
+
+    assert before == after
+    assert [one["id"] for one in dropped] == [one["id"] for one in again]
+    assert {callbacks.DONE} == {one["state"] for one in again}

@@ -1,0 +1,583 @@
+"""What holds for every call to the connector: credentials, connections, the error shape, bodies, defects."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from outlook_emulator import app as composition
+from outlook_emulator.app import create_app
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.errors import AccessDenied
+from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mail.listing import find
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.server.connector.connector import Connector
+from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
+from outlook_emulator.settings import Settings
+
+CREDENTIAL = {"Authorization": "Bearer token"}
+MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
+
+
+def made_up_id(answer: httpx.Response) -> str:
+    """The request id that a refusal was given, which must be a UUID."""
+    found = re.search(r"clientRequestId: ([0-9a-f-]{36})\Z", answer.json()["message"])
+    assert found is not None
+    return str(UUID(found[1]))
+
+
+BROKEN = "The emulator failed on this request; its standard error stream has the details."
+
+
+def ask(app: Any, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+    """One call to an app without a server; `path` starts below `/apim/outlook`."""
+
+    async def call() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            url = f"http://test/apim/outlook{path}"
+            return await client.request(method, url, headers=CREDENTIAL if headers is None else headers, **more)
+
+    return asyncio.run(call())
+
+
+def post_parts(app: Starlette, *messages: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None) -> Any:
+    """The status of a send whose body arrives as these messages, and how many of them were taken."""
+    path = b"/apim/outlook/alice/v2/Mail"
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path.decode(),
+        "raw_path": path,
+        "query_string": b"",
+        "headers": [(b"authorization", b"Bearer token"), *(headers or [])],
+    }
+    waiting, sent = list(messages), []
+
+    async def receive() -> Any:
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], len(messages) - len(waiting)
+
+
+def part(body: bytes, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def state(app: Starlette) -> dict[str, Any]:
+    """Every row of every table of every sandbox."""
+    found: dict[str, Any] = {}
+    for sandbox in app.state.sandboxes.all():
+        for (table,) in sandbox.db.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
+            found[f"{sandbox.name}.{table}"] = sandbox.db.all(f'SELECT * FROM "{table}"', {})
+    return found
+
+
+@pytest.fixture
+def emulator() -> Iterator[Callable[..., Starlette]]:
+    """Makes apps from settings, and closes them after the test."""
+    made = []
+
+    def make(**settings: Any) -> Starlette:
+        made.append(create_app(Settings(**settings), VirtualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.state.sandboxes.close()
+
+
+@pytest.fixture
+def app(emulator: Callable[..., Starlette]) -> Starlette:
+    return emulator()
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[Sandboxes]:
+    made = Sandboxes(Settings())
+    yield made
+    made.close()
+
+
+# --- Credentials ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given", ["Bearer x", "bearer x", "BEARER x", "Key x", "key x", "KEY x", "Bearer   x", "Bearer a b", "Key any"]
+)
+def test_any_credential(app: Starlette, given: str) -> None:
+    """Any Bearer or Key credential opens the door, its scheme in any case."""
+    assert ask(app, "GET", "/alice/testconnection", {"Authorization": given}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, "", " ", "Bearer", "Bearer ", "Key  \t", "Basic eDp5", "Bearerx", "Bearer:x", "x Bearer", "Negotiate x"],
+)
+@pytest.mark.parametrize("path", ["testconnection", "v2/Mail", "Mail/x", "Events/CalendarView"])
+def test_no_credential(emulator, given: str | None, path: str) -> None:
+    """Without a usable credential the answer is 401 in the gateway's shape, and no connection comes to be."""
+    app = emulator()
+    answer = ask(app, "GET", f"/alice/{path}", {} if given is None else {"Authorization": given})
+    text = "The connection does not contain an access token. Please edit the connection and login."
+
+    assert answer.status_code == 401
+    assert list(answer.json().items()) == [
+        ("status", 401),
+        ("message", f"{text}\r\nclientRequestId: {made_up_id(answer)}"),
+        ("source", "outlook-emulator.localhost"),
+    ]
+    assert app.state.sandboxes.connection_ids() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("Bearer secret", 200),
+        ("Key secret", 200),
+        ("Bearer  secret ", 200),
+        ("Bearer Secret", 401),
+        ("Bearer secret2", 401),
+        ("Bearer any", 401),
+        ("Basic secret", 401),
+        ("secret", 401),
+        ("Bearer", 401),
+    ],
+)
+def test_given_credential(emulator, given: str, status: int) -> None:
+    """A setting demands one credential, whatever its scheme, and tells upper from lower case."""
+    app = emulator(authorization="secret")
+
+    assert status == ask(app, "GET", "/alice/testconnection", {"Authorization": given}).status_code
+
+
+@pytest.mark.parametrize("given", [None, "", "Basic eDp5", "Bearer x"])
+def test_no_credential_demanded(emulator, given: str | None) -> None:
+    """A setting lets everyone in."""
+    headers = {} if given is None else {"Authorization": given}
+
+    assert ask(emulator(authorization="none"), "GET", "/alice/testconnection", headers).status_code == 200
+
+
+# --- Connections ----------------------------------------------------------------------------------------------------
+
+
+def test_unknown_connection_is_made(emulator) -> None:
+    """A connection id not seen before opens a mailbox of its own in the default sandbox."""
+    app = emulator(domain="example.org")
+    answer = ask(app, "GET", "/Fresh-1/v2/Mail")
+
+    assert (answer.status_code, answer.json()) == (200, {"value": []})
+    assert app.state.sandboxes.default.connections()["Fresh-1"].address == "fresh-1@example.org"
+
+
+def test_unknown_connection_is_refused(emulator) -> None:
+    """A setting refuses connection ids not seen before."""
+    app = emulator(unknown_connections="refuse")
+    answer = ask(app, "GET", "/fresh/v2/Mail")
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == "No connection 'fresh' exists."
+    assert app.state.sandboxes.connection_ids() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/fresh", 404),
+        ("GET", "/fresh/", 404),
+        ("GET", "/fresh/Mails", 404),
+        ("GET", "/fresh/v4/Mail", 404),
+        ("DELETE", "/fresh/Mail", 405),
+        ("OPTIONS", "/fresh/v2/Mail", 405),
+        ("GET", "/", 404),
+    ],
+)
+def test_meaningless_calls_make_no_connection(emulator, method: str, path: str, status: int) -> None:
+    """A path, a method or an operation that nobody serves leaves nothing behind."""
+    app = emulator()
+    before = state(app)
+
+    assert status == ask(app, method, path).status_code
+    assert before == state(app)
+
+
+@pytest.mark.parametrize("id", ["a%20b", "a%2Fb", "%FF", "%00", "a@b", "a;b", "%C3%A4", "x" * 129, "a%0Ab"])
+def test_bad_connection_ids(emulator, id: str) -> None:
+    """A connection id that no mailbox can have is refused, and leaves nothing behind."""
+    app = emulator()
+    answer = ask(app, "GET", f"/{id}/testconnection")
+
+    assert answer.status_code == 400
+    assert "connection" in answer.json()["error"]["message"]
+    assert app.state.sandboxes.connection_ids() == frozenset()
+
+
+def test_encoded_connection_id(emulator) -> None:
+    """A percent-encoded connection id is the same connection."""
+    app = emulator()
+    ask(app, "GET", "/alice/testconnection")
+    ask(app, "GET", "/%61lice/testconnection")
+
+    assert app.state.sandboxes.connection_ids() == {"alice"}
+
+
+# --- The error shape ------------------------------------------------------------------------------------------------
+
+
+def test_error_shape(app: Starlette) -> None:
+    """A refusal has exactly the recorded members, in the recorded order."""
+    answer = ask(app, "GET", "/alice/Mail/nothing", {**CREDENTIAL, "x-ms-client-request-id": "11111111-2222"})
+    body = answer.json()
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json; charset=utf-8")
+    assert list(body) == ["status", "message", "error", "source"]
+    assert list(body["error"].items()) == [
+        ("message", "Id is malformed."),
+        ("code", "ErrorInvalidIdMalformed"),
+        ("originalMessage", "Id is malformed. (messageId)"),
+    ]
+    assert re.fullmatch(
+        r"Id is malformed\.\r\nclientRequestId: 11111111-2222\r\nserviceRequestId: [0-9a-f-]{36}", body["message"]
+    )
+    assert (body["status"], body["source"]) == (400, "outlook-emulator.localhost")
+
+
+def test_source(emulator) -> None:
+    """A setting says which host error bodies name."""
+    assert ask(emulator(source="here"), "GET", "/alice/Mails").json()["source"] == "here"
+
+
+def test_client_request_id(app: Starlette) -> None:
+    """The caller's own request id comes back; where there is none, each answer has a new one."""
+    given = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "X-Ms-Client-Request-Id": "a"}).json()["message"]
+    made_up = [made_up_id(ask(app, "GET", "/alice/Mails", CREDENTIAL)) for _ in range(2)]
+
+    assert given.endswith("\r\nclientRequestId: a")
+    assert len(set(made_up)) == 2
+
+
+def test_long_client_request_id(app: Starlette) -> None:
+    """A request id as long as a book does not come back whole."""
+    answer = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "x-ms-client-request-id": "x" * 100_000})
+
+    assert len(answer.content) < 1000
+
+
+@pytest.mark.parametrize("path", ["/alice/v2/Mail", "/alice/testconnection", "/alice/Mails", "/alice/Mail/x"])
+def test_headers_of_every_answer(app: Starlette, path: str) -> None:
+    """Successes and refusals alike may not be kept or guessed at by a client."""
+    headers = ask(app, "GET", path).headers
+
+    assert ("no-store, no-cache", "no-cache", "-1") == (headers["cache-control"], headers["pragma"], headers["expires"])
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+# --- What a call may look like --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/testconnection", None, 200),
+        ("POST", "/v2/Mail", MAIL, 200),
+        ("POST", "/Mail", MAIL, 200),
+        ("POST", "/Mail/Flag/{id}", None, 200),
+        ("POST", "/Mail/MarkAsRead/{id}", None, 200),
+        ("POST", "/v3/Mail/ReplyTo/{id}", {"Body": "Yes"}, 200),
+        ("POST", "/codeless/api/v2.0/me/messages/{id}/forward", {"ToRecipients": "c@d.e"}, 202),
+        ("DELETE", "/Mail/{id}", None, 200),
+    ],
+)
+def test_empty_success(emulator, method: str, path: str, body: Any, status: int) -> None:
+    """A success without a body says so: a length of zero and no content type."""
+    app = emulator()
+    ask(app, "POST", "/bob/v2/Mail", json=MAIL)
+    (mail,) = ask(app, "GET", "/bob/v2/Mail").json()["value"]
+    answer = ask(app, method, "/bob" + path.format(id=mail["Id"]), json=body)
+
+    assert (status, b"") == (answer.status_code, answer.content)
+    assert ("0", None) == (answer.headers["content-length"], answer.headers.get("content-type"))
+
+
+@pytest.mark.parametrize("accepted", ["application/json", "application/xml", "image/png", "*/*;q=0", "", "nonsense"])
+@pytest.mark.parametrize("path", ["/v2/Mail", "/testconnection", "/Mail/{id}/Attachments/{file}"])
+def test_accept(emulator, accepted: str, path: str) -> None:
+    """What a client says it accepts is never held against it, not even for the bytes of a file."""
+    app = emulator()
+    ask(app, "POST", "/bob/v2/Mail", json={**MAIL, "Attachments": [{"Name": "a.txt", "ContentBytes": "YQ=="}]})
+    (mail,) = ask(app, "GET", "/bob/v2/Mail").json()["value"]
+    path = path.format(id=mail["Id"], file=mail["Attachments"][0]["Id"])
+
+    assert ask(app, "GET", f"/bob{path}", {**CREDENTIAL, "Accept": accepted}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/xml", "", "nonsense"])
+def test_content_type(app: Starlette, kind: str) -> None:
+    """A JSON body is read whatever its content type says, and a GET may carry one."""
+    headers = {**CREDENTIAL, "Content-Type": kind}
+
+    assert ask(app, "POST", "/alice/v2/Mail", headers, content=b'{"To":"a@b.c","Subject":"s"}').status_code == 200
+    assert ask(app, "GET", "/alice/v2/Mail", headers, content=b"{").status_code == 200
+
+
+@pytest.mark.parametrize("content", [b"", b" ", b"\r\n\t"])
+def test_required_body(app: Starlette, content: bytes) -> None:
+    """A body that is required is asked for by its published name."""
+    answer = ask(app, "POST", "/alice/v2/Mail", {**CREDENTIAL, "Content-Type": "application/json"}, content=content)
+
+    assert (400, "The request body 'emailMessage' is required.") == (
+        answer.status_code,
+        answer.json()["error"]["message"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("HEAD", "/alice/v2/Mail", "GET, POST"),
+        ("OPTIONS", "/alice/v2/Mail", "GET, POST"),
+        ("PUT", "/alice/Mail/x", "DELETE, GET"),
+        ("GET", "/alice/Mail/Flag/x", "POST"),
+        ("TRACE", "/alice/testconnection", "GET"),
+        ("NONSENSE", "/alice/testconnection", "GET"),
+        ("get", "/alice/Mail/Flag/x", "POST"),
+    ],
+)
+def test_wrong_method(app: Starlette, method: str, path: str, allow: str) -> None:
+    """A method the path does not have is told which ones it has, with or without a credential."""
+    answers = [ask(app, method, path), ask(app, method, path, {})]
+
+    assert [405, 405] == [one.status_code for one in answers]
+    assert [allow, allow] == [one.headers["allow"] for one in answers]
+
+
+# --- Large and broken bodies ----------------------------------------------------------------------------------------
+
+
+def test_oversized_body(emulator) -> None:
+    """A body above the limit is refused with 413 in the connector's shape, and the limit is named."""
+    app = emulator(max_body_bytes=100)
+    answer = ask(app, "POST", "/alice/v2/Mail", json={**MAIL, "Body": "x" * 100})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "RequestBodyTooLarge")
+    assert answer.json()["error"]["message"] == "The request body is larger than 100 bytes."
+
+
+@pytest.mark.parametrize(
+    ("messages", "headers", "taken"),
+    [
+        ([part(b"x" * 101, more=False)], [(b"content-length", b"101")], 0),
+        ([part(b"x" * 101, more=False)], [(b"content-length", b"9" * 5000)], 0),
+        ([part(b"x" * 60), part(b"x" * 60), part(b"x" * 60)], [(b"transfer-encoding", b"chunked")], 2),
+        ([part(b"x" * 101, more=False)], [(b"transfer-encoding", b"chunked")], 1),
+        ([part(b"x" * 101, more=False)], [(b"content-length", b"5")], 1),
+    ],
+)
+def test_oversized_body_in_parts(emulator, messages: list[Any], headers: list[tuple[bytes, bytes]], taken: int) -> None:
+    """An oversized body is refused as early as it can be known, chunked ones included, with state untouched."""
+    app = emulator(max_body_bytes=100)
+    ask(app, "GET", "/alice/testconnection")
+    before = state(app)
+
+    assert (413, taken) == post_parts(app, *messages, headers=headers)
+    assert before == state(app)
+
+
+def test_body_in_parts(app: Starlette) -> None:
+    """A body may arrive in any number of parts."""
+    content = b'{"To":"a@b.c","Subject":"s"}'
+    messages = [part(content[place : place + 1]) for place in range(len(content))]
+
+    assert post_parts(app, *messages, part(b"", more=False)) == (200, len(content) + 1)
+
+
+@pytest.mark.parametrize("arrived", [b"", b'{"To":"a@b.c",', b'{"To":"a@b.c","Subject":"s"}'])
+def test_hanging_up(emulator, arrived: bytes) -> None:
+    """A client that hangs up before the end of its body has changed nothing, however much has arrived."""
+    app = emulator()
+    ask(app, "GET", "/alice/testconnection")
+    before = state(app)
+
+    assert post_parts(app, part(arrived), {"type": "http.disconnect"}) == (400, 2)
+    assert post_parts(app, {"type": "http.disconnect"}) == (400, 1)
+    assert before == state(app)
+
+
+@pytest.mark.parametrize("length", [b"\xb2", b"-1", b"ten"])
+def test_unreadable_length(app: Starlette, length: bytes) -> None:
+    """A length that is no number is refused by the header's name."""
+    assert post_parts(app, part(b"{}", more=False), headers=[(b"content-length", length)]) == (400, 0)
+
+
+# --- Defects --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch) -> Starlette:
+    """An app whose connection test fails with words that nobody should read."""
+
+    def probe(mailbox: Any) -> None:
+        raise RuntimeError("secret words")
+
+    rows = tuple(replace(one, run=probe) if one.id == "TestConnection" else one for one in OPERATIONS)
+    monkeypatch.setattr(composition, "OPERATIONS", rows)
+    return emulator()
+
+
+def test_defect(broken: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
+    """A defect answers 500 in the connector's shape; its traceback is for whoever runs the server."""
+    answer = ask(broken, "GET", "/alice/testconnection")
+
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "status": 500,
+        "message": f"{BROKEN}\r\nclientRequestId: {made_up_id(answer)}",
+        "error": {"message": BROKEN, "code": "InternalServerError", "originalMessage": BROKEN},
+        "source": "outlook-emulator.localhost",
+    }
+    assert "RuntimeError: secret words" in capsys.readouterr().err
+
+
+def test_life_after_a_defect(broken: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
+    """A defect in one operation leaves the others as they were."""
+    ask(broken, "GET", "/alice/testconnection")
+
+    assert ask(broken, "GET", "/alice/v2/Mail").status_code == 200
+    assert capsys.readouterr().err.count("Traceback") == 1
+
+
+def test_defect_in_a_transaction(emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A send that fails after its first copy was written leaves no copy at all, and the next one goes through."""
+    app = emulator()
+    ask(app, "GET", "/bob/testconnection")
+    ask(app, "GET", "/alice/testconnection")
+    before = state(app)
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "_distribute", lambda *arguments: 1 // 0)
+
+        assert ask(app, "POST", "/alice/v2/Mail", json=MAIL).status_code == 500
+    assert before == state(app)
+    assert ask(app, "POST", "/alice/v2/Mail", json=MAIL).status_code == 200
+    assert len(ask(app, "GET", "/bob/v2/Mail").json()["value"]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+# --- How it is put together -----------------------------------------------------------------------------------------
+
+
+def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
+    """Only the connector's own URL space is its business, and only over HTTP."""
+    seen = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"] + scope.get("path", ""))
+
+    connector = Connector(inner, OPERATIONS, sandboxes, Settings())
+    for path in ("/", "/apim", "/apim/outlook", "/apim/outlook365/c/Mail", "/x/apim/outlook/c/Mail"):
+        asyncio.run(connector({"type": "http", "path": path, "raw_path": path.encode()}, None, None))
+    asyncio.run(connector({"type": "websocket", "raw_path": b"/apim/outlook/c/Mail"}, None, None))
+
+    assert seen == [
+        "http/",
+        "http/apim",
+        "http/apim/outlook",
+        "http/apim/outlook365/c/Mail",
+        "http/x/apim/outlook/c/Mail",
+        "websocket",
+    ]
+
+
+def test_wrappers(sandboxes: Sandboxes) -> None:
+    """Wrappers are put around the handler, the first outermost, and see which operation is called on which mailbox."""
+    seen = []
+
+    def named(name: str) -> Any:
+        def wrap(inner: Handler) -> Handler:
+            async def handler(exchange: Exchange) -> Answer:
+                seen.append((name, exchange.operation.id, exchange.connection_id))
+                answer = await inner(exchange)
+                seen.append((name, answer.status, exchange.owner.address))
+                return answer
+
+            return handler
+
+        return wrap
+
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), [named("outer"), named("inner")])
+    ask(app, "GET", "/alice/testconnection")
+    facts, result = ("TestConnection", "alice"), (200, "alice@outlook.com")
+
+    assert seen == [("outer", *facts), ("inner", *facts), ("inner", *result), ("outer", *result)]
+
+
+def test_a_wrapper_may_refuse(sandboxes: Sandboxes) -> None:
+    """What a wrapper raises is rendered like any refusal."""
+
+    def refuse(inner: Handler) -> Handler:
+        async def handler(exchange: Exchange) -> Answer:
+            raise AccessDenied("Not today.")
+
+        return handler
+
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), [refuse])
+    answer = ask(app, "GET", "/alice/testconnection")
+
+    assert (403, "Not today.") == (answer.status_code, answer.json()["error"]["message"])
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    """An app that is never asked."""
+
+
+@pytest.mark.parametrize("verb", ["reset", "delete"])
+def test_a_sandbox_changes_while_a_body_arrives(verb: str) -> None:
+    """A call that was half sent when its sandbox was reset or deleted works on what is there when it runs."""
+    sandboxes = Sandboxes(Settings())
+    other = sandboxes.create("other")
+    sandboxes.seed(other, "empty", "quiet")
+    sandboxes.connect(other, "me", "me@example.com")
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings())
+    order = b'{"To": "me@example.com", "Subject": "Late", "Body": "Late"}'
+    parts = [order[:10], order[10:]]
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        if len(parts) == 1:
+            getattr(sandboxes, verb)("other")
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    path = b"/apim/outlook/me/v2/Mail"
+    headers = [(b"authorization", b"Key k")]
+    scope = {"type": "http", "method": "POST", "raw_path": path, "query_string": b"", "headers": headers}
+    asyncio.run(app(scope, receive, send))
+    sandbox, owner = sandboxes.find("me")
+    mailbox = sandbox.mailbox(owner)
+
+    assert [200] == statuses
+    assert ["Late"] == [one.message.subject for one in find(mailbox, folder_path="Sent Items", fetch_only_unread=False)]
+
+
+def test_a_refused_call_makes_no_connection(app: Starlette) -> None:
+    """A first call that cannot be read leaves no connection behind."""
+    answer = ask(app, "POST", "/never-seen/v2/Mail", content=b"{")
+
+    assert answer.status_code == 400
+    assert "never-seen" not in app.state.sandboxes.connection_ids()

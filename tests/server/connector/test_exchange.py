@@ -1,0 +1,140 @@
+"""The two ends of the wire: a request's headers and body, and an answer's bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from outlook_emulator.errors import BodyTooLarge, InvalidRequest
+from outlook_emulator.server.connector.exchange import Answer, Request, read_body, send_answer
+
+GONE = {"type": "http.disconnect"}
+
+
+class Wire:
+    """The messages of a request, one a call; `left` are those nobody asked for."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        self.left = list(messages)
+
+    async def receive(self) -> dict[str, Any]:
+        return self.left.pop(0)
+
+
+def part(body: bytes, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def body_of(wire: Wire, limit: int = 10, **headers: bytes) -> bytes:
+    raw = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+    return asyncio.run(Request({"type": "http", "headers": raw}, wire.receive).body(limit))
+
+
+def test_header() -> None:
+    """A header is found by its lower-case name, as Latin-1 text; one that is not there is None."""
+    exchange = Request({"headers": [(b"x-name", b"caf\xe9"), (b"x-empty", b"")]}, Wire().receive)
+
+    assert ("café", "", None) == tuple(map(exchange.header, ("x-name", "x-empty", "x-other")))
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [part(b"abcde", more=False)],
+        [part(b"ab"), part(b""), part(b"cde", more=False)],
+        [part(b"abcde"), part(b"", more=False)],
+        [part(b"abcde"), {"type": "http.request"}],
+        [{"type": "http.request", "body": b"abcde"}],
+    ],
+)
+def test_body(messages: list[dict[str, Any]]) -> None:
+    """A body is put together from its parts, and nothing is asked for beyond its end."""
+    wire = Wire(*messages, GONE)
+
+    assert (b"abcde", [GONE]) == (body_of(wire), wire.left)
+
+
+def test_no_body() -> None:
+    """A request without a body has an empty one."""
+    assert body_of(Wire({"type": "http.request"}), content_length=b"0") == b""
+
+
+def test_full_body() -> None:
+    """A body of exactly the limit is read."""
+    assert body_of(Wire(part(b"x" * 6), part(b"x" * 4, more=False)), content_length=b"10") == b"x" * 10
+
+
+@pytest.mark.parametrize("announced", [b"11", b"0000000000000000000011", b"9" * 5000])
+def test_announced_too_large(announced: bytes) -> None:
+    """A body that says it is too large is refused before any of it is read."""
+    wire = Wire(part(b"x"))
+
+    with pytest.raises(BodyTooLarge, match="larger than 10 bytes"):
+        body_of(wire, content_length=announced)
+    assert len(wire.left) == 1
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [part(b"x" * 11, more=False)],
+        [part(b"x" * 11), GONE],
+        [part(b"x" * 6), part(b"x" * 5), GONE],
+        [part(b"x" * 6), part(b"x" * 5, more=False)],
+    ],
+)
+def test_turns_out_too_large(messages: list[dict[str, Any]]) -> None:
+    """A body that does not say how large it is, or lies, is refused as soon as it is too large."""
+    for headers in ({}, {"content_length": b"3"}):
+        wire = Wire(*messages)
+        with pytest.raises(BodyTooLarge):
+            body_of(wire, **headers)
+        assert wire.left in ([], [GONE])
+
+
+@pytest.mark.parametrize("announced", [b"-1", b"+1", b" 1", b"1.0", b"x", b"\xb2", b"1,1", b"0x1"])
+def test_no_number(announced: bytes) -> None:
+    """A Content-Length that is no number is refused by its name."""
+    with pytest.raises(InvalidRequest, match="Content-Length must be a number"):
+        body_of(Wire(part(b"x", more=False)), content_length=announced)
+
+
+@pytest.mark.parametrize("messages", [[GONE], [part(b"ab"), GONE], [part(b""), part(b"ab"), GONE]])
+def test_hanging_up(messages: list[dict[str, Any]]) -> None:
+    """A caller who hangs up has sent no body, whatever arrived of it."""
+    with pytest.raises(InvalidRequest, match="ended early"):
+        asyncio.run(read_body(Wire(*messages).receive, 10))
+
+
+def test_answer() -> None:
+    """An answer has the headers of every answer, its own, and always its length."""
+    sent: list[Any] = []
+    asyncio.run(send_answer(_into(sent), Answer(201, b"body", [(b"x-own", b"1")]), [(b"x-common", b"2")]))
+
+    assert sent == [
+        {
+            "type": "http.response.start",
+            "status": 201,
+            "headers": [(b"x-common", b"2"), (b"content-length", b"4"), (b"x-own", b"1")],
+        },
+        {"type": "http.response.body", "body": b"body"},
+    ]
+
+
+def test_empty_answer() -> None:
+    """An answer without a body says that its length is zero."""
+    sent: list[Any] = []
+    asyncio.run(send_answer(_into(sent), Answer(202), []))
+
+    assert [(b"content-length", b"0")] == sent[0]["headers"]
+    assert sent[1]["body"] == b""
+
+
+def _into(sent: list[Any]) -> Callable[[Any], Any]:
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    return send

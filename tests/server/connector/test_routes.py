@@ -1,0 +1,262 @@
+"""Which row a method and a path mean, however a client spells the path."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from outlook_emulator.app import create_app
+from outlook_emulator.errors import InvalidRequest, NoSuchOperation
+from outlook_emulator.operations import OPERATIONS, Operation, Scope
+from outlook_emulator.server.connector.routes import MAX_SEGMENT, Routes, decode_path_value
+from outlook_emulator.settings import Settings
+
+ROUTES = Routes(OPERATIONS)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+NOT_SERVED = [one for one in OPERATIONS if not one.served]
+
+
+def match(method: str, path: str) -> tuple[str, list[str]]:
+    """The id of the row that a path below `/apim/outlook` leads to, and the raw values in the path."""
+    operation, values = ROUTES.match(method, path.strip("/").split("/"))
+    return operation.id, values
+
+
+def filled(path: str, value: str = "~") -> str:
+    """A template with every placeholder filled in; `~` is no fixed word anywhere."""
+    return re.sub(r"{\w+}", value, path)
+
+
+def ask(app: Starlette, method: str, path: str, **headers: str) -> httpx.Response:
+    """One call to an app without a server; `path` starts below `/apim/outlook`."""
+
+    async def call() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers) as client:
+            return await client.request(method, f"http://test/apim/outlook{path}")
+
+    return asyncio.run(call())
+
+
+def allowed() -> dict[str, set[str]]:
+    """The methods of every path, whatever its placeholders are called."""
+    found = defaultdict(set)
+    for one in OPERATIONS:
+        found[filled(one.full_path)].add(one.method)
+    return found
+
+
+@pytest.fixture
+def app() -> Iterator[Starlette]:
+    made = create_app(Settings())
+    yield made
+    made.state.sandboxes.close()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_every_row_is_found(operation: Operation) -> None:
+    """A path made from a row's template leads to that row, with its values in order."""
+    values = operation.full_path.count("{")
+
+    assert (operation.id, ["~"] * values) == match(operation.method, filled(operation.full_path))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_fixed_words_in_any_case(operation: Operation) -> None:
+    """Fixed words match in upper and in lower case."""
+    path = filled(operation.full_path)
+
+    assert match(operation.method, path.upper())[0] == operation.id
+    assert match(operation.method, path.lower())[0] == operation.id
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_fixed_words_percent_encoded(operation: Operation) -> None:
+    """Fixed words match when a client percent-encodes every character of them, and values come out untouched."""
+    whole = "".join(one if one in "/~" else f"%{ord(one):02X}" for one in filled(operation.full_path))
+
+    assert match(operation.method, filled(operation.full_path)) == match(operation.method, whole)
+
+
+def test_values_keep_their_case() -> None:
+    """Ids are told apart by case even where they stand between fixed words."""
+    assert match("GET", "/Conn/MAIL/aQ=") == ("GetEmail", ["Conn", "aQ="])
+    assert match("GET", "/C/DataSets(Calendars)/TABLES(aQ=)/onnewitems")[1] == ["C", "Calendars", "aQ="]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/c/Mail/OnNewEmail", "OnNewEmail"),
+        ("GET", "/c/Mail/onnewemail", "OnNewEmail"),
+        ("GET", "/c/Mail/OnNewEmailX", "GetEmail"),
+        ("GET", "/c/Mail/OnFlaggedEmail", "OnFlaggedEmail"),
+        ("GET", "/c/Mail/OnNewMentionMeEmail", "OnNewMentionMeEmail"),
+        ("GET", "/c/Mail/Move", "GetEmail"),
+        ("DELETE", "/c/Mail/Flag", "DeleteEmail"),
+        ("POST", "/c/Mail/Move/Flag", "Move"),
+        ("GET", "/c/Mail/Move/Attachments/Flag", "GetAttachment"),
+        ("GET", "/c/datasets/calendars/v2/tables/items/calendarview", "GetEventsCalendarViewV2"),
+        ("GET", "/c/datasets/calendars/v2/tables/items/items", "V2CalendarGetItems"),
+        ("GET", "/c/datasets/calendars/v2/tables/items/items/calendarview", "V2CalendarGetItem"),
+        ("POST", "/c/MailSubscriptionPoke/$subscriptions", "CreateOnNewEmailPokeSubscription"),
+        ("POST", "/c/Calendar/EventSubscriptionPoke/$subscriptions", "CreateOnChangedEventPokeSubscription"),
+        ("POST", "/MailSubscriptionReceive", "ReceiveMailFromSubscription"),
+        ("POST", "/RecordResponse/MailSubscriptionReceive", "ReceiveMailFromSubscriptionV2"),
+        ("GET", "/RecordResponse", "ReceiveResponseGet"),
+        ("GET", "/RecordResponse/Mail", "GetEmails"),
+    ],
+)
+def test_fixed_words_before_ids(method: str, path: str, expected: str) -> None:
+    """A segment that could be a fixed word or an id is the word, unless no row goes on from there."""
+    assert expected == match(method, path)[0]
+
+
+@pytest.mark.parametrize(
+    ("segments", "values"),
+    [
+        ("datasets(calendars)/tables(x)", ["calendars", "x"]),
+        ("DATASETS(calendars)/Tables(AQ=)", ["calendars", "AQ="]),
+        ("datasets%28calendars%29/tables%28AQ%3D%29", ["calendars", "AQ="]),
+        ("datasets%28calendars)/tables(AQ%253D%29", ["calendars", "AQ%3D"]),
+        ("datasets(calendars)/tables(AQ%253D)", ["calendars", "AQ%253D"]),
+        ("datasets((a))/tables(')')", ["(a)", "')'"]),
+    ],
+)
+def test_values_between_parentheses(segments: str, values: list[str]) -> None:
+    """The OData spelling of a table gives the text between its parentheses, encoded ones included."""
+    assert match("GET", f"/c/{segments}/onnewitems") == ("ODataStyleGetOnNewItems", ["c", *values])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/c",
+        "/c/Mails",
+        "/c/v2",
+        "/c/v9/Mail",
+        "/c/Mail/AQ/x",
+        "/c/Mail/AQ=/Attachments",
+        "/c/Mail/AQ=/Attachments/a/b",
+        "/c/Mail%2FFlag/x",
+        "/c/datasets()/tables(x)/onnewitems",
+        "/c/datasets(calendars/tables(x)/onnewitems",
+        "/c/datasets(calendars)",
+        "/c/testconnection/x",
+        "/c/%FF/%FF",
+        "/c/" + "Mail/" * 2000,
+    ],
+)
+def test_unknown_paths(path: str) -> None:
+    """A path that no row has is refused, and not repeated in full when it is long."""
+    with pytest.raises(NoSuchOperation, match="Resource not found: '/") as refusal:
+        match("GET", path)
+
+    assert len(refusal.value.message) < 300
+
+
+@pytest.mark.parametrize(("path", "methods"), allowed().items(), ids=lambda one: one if isinstance(one, str) else None)
+def test_wrong_method(app: Starlette, path: str, methods: set[str]) -> None:
+    """A known path answers every method it does not have with 405 and exactly those it has."""
+    answers = [ask(app, one, path) for one in METHODS if one not in methods]
+
+    assert {405} == {one.status_code for one in answers}
+    assert {", ".join(sorted(methods))} == {one.headers["allow"] for one in answers}
+    assert {"MethodNotAllowed"} == {one.json()["error"]["code"] for one in answers if one.request.method != "HEAD"}
+
+
+def test_wrong_method_of_a_fixed_word() -> None:
+    """What is no method of a fixed word is not tried on an id of that name."""
+    with pytest.raises(Exception, match=r"The method DELETE is not allowed here\. Allowed: GET\."):
+        match("DELETE", "/c/Mail/OnNewEmail")
+
+
+@pytest.mark.parametrize("operation", NOT_SERVED, ids=lambda one: one.id)
+def test_not_served_yet(app: Starlette, operation: Operation) -> None:
+    """A row that is not served says so by its id, needs neither query nor body, and leaves no connection behind."""
+    headers = {"Authorization": "Key k"} if operation.scope is Scope.CONNECTION else {}
+    answer = ask(app, operation.method, filled(operation.full_path), **headers)
+    text = f"The operation '{operation.id}' is not served by this emulator yet."
+
+    assert answer.status_code == 501
+    assert list(answer.json()) == ["status", "message", "error", "source"]
+    assert answer.json()["error"] == {"message": text, "code": "NotImplemented", "originalMessage": text}
+    assert app.state.sandboxes.connection_ids() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("AQMk=", "AQMk="),
+        ("AQMk%3D", "AQMk="),
+        ("AQMk%3d", "AQMk="),
+        ("AQMk%253D", "AQMk="),
+        ("AQMk%25253D", "AQMk%3D"),
+        ("a+b", "a+b"),
+        ("a%2Bb", "a+b"),
+        ("a%20b", "a b"),
+        ("a%2Fb", "a/b"),
+        ("a%252Fb", "a/b"),
+        ("100%", "100%"),
+        ("%zz", "%zz"),
+        ("%C3%A4", "ä"),
+        ("%25C3%25A4", "ä"),
+        ("x" * MAX_SEGMENT, "x" * MAX_SEGMENT),
+    ],
+)
+def test_path_value(raw: str, expected: str) -> None:
+    """A value is decoded while an escape is left, at most twice, and `+` is never a blank."""
+    assert expected == decode_path_value(raw, "id")
+
+
+@pytest.mark.parametrize("raw", ["%FF", "%25FF", "%ED%A0%80", "%00", "a%2500", "x" * (MAX_SEGMENT + 1)])
+def test_unreadable_path_value(raw: str) -> None:
+    """What is no text, or far too long to be an id, is refused by the parameter's name."""
+    with pytest.raises(InvalidRequest, match="'messageId'"):
+        decode_path_value(raw, "messageId")
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_ids_over_http(alice, times: int) -> None:
+    """An id finds its mail raw, percent-encoded once, and percent-encoded twice."""
+    id = spelled = alice.deliver(subject="Hello", attachments=[{"Name": "a.txt", "ContentBytes": "YQ=="}])["Id"]
+    for _ in range(times):
+        spelled = quote(spelled, safe="")
+    file = alice.get(f"/Mail/{spelled}")["Attachments"][0]["Id"]
+    for _ in range(times):
+        file = quote(file, safe="")
+
+    assert id.endswith("=")
+    assert alice.get(f"/Mail/{spelled}")["Id"] == id
+    assert alice.http.get(f"/Mail/{spelled}/Attachments/{file}").content == b"a"
+
+
+@pytest.mark.parametrize(("id", "status"), [("AQ/Mk=", 404), ("AQ%2FMk=", 400), ("AQ%252FMk%253D", 400)])
+def test_slash_in_an_id(alice, id: str, status: int) -> None:
+    """A raw slash leads to a path that is none, as on the real connector; an encoded one to an id that is none."""
+    answer = alice.http.get(f"/Mail/{id}")
+
+    assert status == answer.status_code
+    assert status == answer.json()["status"]
+
+
+@pytest.mark.parametrize("path", ["/v2/Mail", "//v2/Mail", "/v2/Mail/", "//v2//Mail//", "/V2/MAIL", "/v%32/Mai%6C"])
+def test_slashes_and_case_over_http(alice, path: str) -> None:
+    """A runtime URL that ends in a slash, and paths in any spelling, lead to the same list."""
+    alice.deliver(subject="Hello")
+    answer = alice.http.get(alice.url + path)
+
+    assert [one["Subject"] for one in answer.json()["value"]] == ["Hello"]
+
+
+@pytest.mark.parametrize("word", ["$metadata.json", "%24metadata.json", "$METADATA.JSON"])
+def test_dollar_over_http(alice, word: str) -> None:
+    """A dollar sign may be percent-encoded."""
+    assert alice.get(f"/{word}/datasets")["tabular"]["urlEncoding"] == "double"

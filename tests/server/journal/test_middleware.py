@@ -1,0 +1,398 @@
+"""What the journal notes of an exchange: who asked what, what came back and why, and nothing that is secret."""
+
+from __future__ import annotations
+
+import json
+import socket
+from base64 import b64encode
+from contextlib import closing
+from datetime import datetime
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from outlook_emulator.traffic.journal import redacted
+from tests.conftest import Connection, World
+
+MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
+SECRET = "s3cr3t-s1gnature"
+POKE = "/MailSubscriptionPoke/$subscriptions"
+
+
+def entries(world: World, **query: Any) -> list[dict[str, Any]]:
+    """What the journal has, oldest first."""
+    answer = world.admin.post("/journal/query", json=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["value"]
+    return found
+
+
+def only(world: World, **query: Any) -> dict[str, Any]:
+    (one,) = entries(world, **query)
+    return one
+
+
+def arm(world: World, **rule: Any) -> None:
+    answer = world.admin.post("/faults", json={"faults": [rule]})
+    assert answer.status_code == 201, answer.text
+
+
+def cap(world: World, **caps: int) -> None:
+    assert world.admin.patch("/journal", json=caps).status_code == 200
+
+
+def test_an_exchange(world, alice) -> None:
+    """It is told with the sandbox's time, connection, operation, path below the connection, request and answer."""
+    world.advance("1h")
+    answer = alice.http.post("/v2/Mail?a=1&b=%20", json=MAIL, headers={"User-Agent": "me", "X-Own": "1"})
+    entry = only(world)
+    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    request, response = entry.pop("request"), entry.pop("response")
+
+    assert now == datetime.fromisoformat(entry.pop("at"))
+    assert datetime.fromisoformat(entry.pop("realAt")).utcoffset() is not None
+    assert entry.pop("tookMilliseconds") > 0
+    assert {
+        "id": 1,
+        "kind": "exchange",
+        "connection": alice.id,
+        "operation": "SendEmailV2",
+        "family": "SendEmail",
+        "method": "POST",
+        "path": "/v2/Mail",
+        "query": "a=1&b=%20",
+        "status": 200,
+        "outcome": "answered",
+        "effected": True,
+        "causes": [],
+        "workflow": {"name": None, "runId": None, "operation": None, "clientRequestId": None},
+    } == entry
+    assert ("me", "1") == (request["headers"]["user-agent"], request["headers"]["x-own"])
+    assert (MAIL, len(answer.request.content), False) == tuple(request[one] for one in ("body", "size", "truncated"))
+    assert (None, 0, False) == tuple(response[one] for one in ("body", "size", "truncated"))
+
+
+def test_an_answer(world, alice) -> None:
+    """What was answered is told as JSON, with the headers that are the answer's own."""
+    alice.deliver(subject="Hello")
+    answer = alice.http.get("/v2/Mail")
+    response = only(world)["response"]
+
+    assert (answer.json(), len(answer.content)) == (response["body"], response["size"])
+    assert "application/json; charset=utf-8" == response["headers"]["content-type"]
+
+
+def test_who_the_workflow_is(world, alice) -> None:
+    """The headers by which a workflow engine names workflow, run, action and request stand by themselves."""
+    names = {
+        "x-ms-workflow-name": "orders",
+        "x-ms-workflow-run-id": "0858CU21",
+        "x-ms-workflow-operation-name": "Send_an_email",
+        "x-ms-client-request-id": "c-1",
+    }
+    alice.http.post("/v2/Mail", json=MAIL, headers=names)
+
+    wanted = {"name": "orders", "runId": "0858CU21", "operation": "Send_an_email", "clientRequestId": "c-1"}
+    assert wanted == only(world)["workflow"]
+
+
+# What is done, and why
+
+
+def test_refusals_are_causes(world, alice) -> None:
+    """What the connector refuses has its reason as a cause, and no effect."""
+    alice.http.delete("/Mail/none")
+    alice.http.post("/v2/Mail", json={"To": "nobody at all"})
+    malformed, unreadable = entries(world)
+
+    assert [("refusal", "InvalidId", "Id is malformed.")] == [tuple(one.values()) for one in malformed["causes"]]
+    assert [("refusal", "InvalidRequest")] == [(one["kind"], one["name"]) for one in unreadable["causes"]]
+    assert [(400, False)] * 2 == [(one["status"], one["effected"]) for one in (malformed, unreadable)]
+
+
+def test_faults_are_causes(world, alice) -> None:
+    """A rule that acted is told by its name and its fault; what was done all the same has its effect."""
+    arm(world, name="lost", effect="timeout-504-after", when={"nth": 1})
+    arm(world, name="gone", effect="timeout-504-before", when={"nth": 1})
+    for _ in range(3):
+        alice.http.post("/v2/Mail", json=MAIL)
+    found = entries(world)
+
+    assert [(504, True), (504, False), (200, True)] == [(one["status"], one["effected"]) for one in found]
+    assert [
+        [{"kind": "fault", "name": "lost", "reason": "timeout-504-after"}],
+        [{"kind": "fault", "name": "gone", "reason": "timeout-504-before"}],
+        [],
+    ] == [one["causes"] for one in found]
+    assert 2 == len(world.outbox())
+
+
+def test_reading_has_no_effect(world, alice) -> None:
+    """A GET changes nothing, however well it went."""
+    alice.get("/v2/Mail")
+
+    assert (200, False) == (only(world)["status"], only(world)["effected"])
+
+
+@pytest.mark.parametrize("how", ["reset", "cut"])
+def test_how_an_answer_left(world, alice, how: str) -> None:
+    """A connection that was broken is told as its outcome, beside what would have been the answer."""
+    arm(world, effect={"break": how, "phase": "after"})
+    with pytest.raises(httpx.TransportError):
+        alice.http.post("/v2/Mail", json=MAIL)
+    entry = only(world)
+
+    assert (200, how, True) == (entry["status"], entry["outcome"], entry["effected"])
+
+
+def test_what_is_under_way(world, alice) -> None:
+    """A call that has no answer yet is seen without one; it counts once it has."""
+    arm(world, effect={"delay": "1h", "delayBy": "clock"})
+    url = urlsplit(alice.url)
+    with closing(HTTPConnection(url.hostname or "", url.port, timeout=30)) as waiting:
+        waiting.request("GET", f"{url.path}/testconnection", headers={"Authorization": "Key k"})
+        while not (found := entries(world)):
+            pass
+        before = world.admin.get("/journal/counts").json()["exchanges"]
+        world.advance("1h")
+        status = waiting.getresponse().status
+    (entry,) = found
+
+    assert (None, "under way", "TestConnection") == (entry["status"], entry["outcome"], entry["operation"])
+    assert (0, 200, 1) == (before, status, world.admin.get("/journal/counts").json()["exchanges"])
+    assert (200, "answered") == (only(world)["status"], only(world)["outcome"])
+
+
+def test_what_no_operation_answers(server) -> None:
+    """A path that is none is journaled in the default sandbox, with all of it and without a connection."""
+    admin = f"{server.url}/_emulator/api/sandboxes/default/journal"
+    server.http.get(f"{server.url}/apim/outlook/c/no/such%20path")
+    entry = server.http.post(f"{admin}/query", json={"path": "/c/no/such path"}).json()["value"][-1]
+
+    assert (None, None, None) == (entry["connection"], entry["operation"], entry["family"])
+    assert (404, "/c/no/such path") == (entry["status"], entry["path"])
+
+
+def test_no_credential(world, alice) -> None:
+    """A call without a credential is journaled under the connection it was for."""
+    httpx.get(f"{alice.url}/testconnection")
+    entry = only(world)
+
+    assert (alice.id, "TestConnection", 401) == (entry["connection"], entry["operation"], entry["status"])
+
+
+def test_another_door(world, alice) -> None:
+    """A call by way of Power Apps is the operation it leads to."""
+    headers = {"x-ms-request-method": "POST", "x-ms-request-url": f"/apim/outlook/{alice.id}/v2/Mail"}
+    world.server.http.post("/invoke", json=MAIL, headers={"Authorization": "Bearer token", **headers})
+    entry = only(world)
+
+    assert ("SendEmailV2", "/v2/Mail", MAIL) == (entry["operation"], entry["path"], entry["request"]["body"])
+
+
+# What is left out
+
+
+def test_credentials_are_left_out(world, alice) -> None:
+    """No header that would let a reader act as the caller is shown, by no way of asking."""
+    secret = dict.fromkeys(("Authorization", "Cookie", "X-Api-Key", "Ocp-Apim-Subscription-Key"), SECRET)
+    alice.http.get("/testconnection", headers=secret | {"Authorization": f"Bearer {SECRET}"})
+    headers = only(world)["request"]["headers"]
+
+    assert {"(redacted)"} == {headers[name.lower()] for name in secret}
+    assert SECRET not in world.admin.get("/journal").text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"NotificationUrl": "http://127.0.0.1:9/?a=b&sig=%s&c=d"}',
+        '{"NotificationUrl": "http:\\/\\/127.0.0.1:9\\/?a=b\\u0026sig=%s"}',
+        '{"NotificationUrl": "http://127.0.0.1:9/?code=%s", "x": "?to=y&sig=%s"}',
+        '{"NotificationUrl": "http://127.0.0.1:9/?next=http%%3A%%2F%%2Fh%%3Fa%%3Db%%26sig%%3D%s%%26z%%3D1"}',
+        '{"NotificationUrl": "ftp://127.0.0.1:9/?sig=%s"}',
+    ],
+)
+def test_signatures_are_left_out(world, alice, written: str) -> None:
+    """A signature in an address is shown nowhere: not in a body, a query, a header or the text of a refusal."""
+    body = written.replace("%s", SECRET).replace("%%", "%")
+    headers = {"Content-Type": "application/json", "Referer": f"http://h/?sig={SECRET}"}
+    alice.http.post(f"{POKE}?sig={SECRET}", content=body, headers=headers)
+    entry = only(world)
+
+    assert "://127.0.0.1:9/?" in entry["request"]["body"]["NotificationUrl"]
+    assert ("sig=(redacted)", "http://h/?sig=(redacted)") == (entry["query"], entry["request"]["headers"]["referer"])
+    assert SECRET not in world.admin.get("/journal").text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://h/?sig=a%2Bb&c=d", "http://h/?sig=(redacted)&c=d"),
+        ('"?sig=a\\u002Bb\\/c\\u0026d=e"', '"?sig=(redacted)\\u0026d=e"'),
+        ('"?sig=a\\"', '"?sig=(redacted)\\"'),
+        ("?x=h%3Fsig%3Da%26b%3Dc", "?x=h%3Fsig%3D(redacted)%26b%3Dc"),
+        ("?design=x&resig=y", "?design=x&resig=y"),
+    ],
+)
+def test_only_the_signature_goes(text: str, shown: str) -> None:
+    """What surrounds a signature stays, so that an address can be told from another, and JSON stays JSON."""
+    assert shown == redacted(text.encode()).decode()
+
+
+# Bodies
+
+
+def echoed(world: World, alice: Connection, content: bytes, kind: str = "application/json") -> dict[str, Any]:
+    """What the journal has of a request with a body, however it was answered."""
+    alice.http.post("/v2/Mail", content=content, headers={"Content-Type": kind})
+    request: dict[str, Any] = entries(world)[-1]["request"]
+    return request
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        (b'{"a": [1, "\xc3\xa4"]}', {"a": [1, "ä"]}),
+        (b'{"a": 1', '{"a": 1'),
+        (b"plain \xc3\xa4", "plain ä"),
+        (b"\xff\x00", {"$content-type": "application/json", "$content": b64encode(b"\xff\x00").decode()}),
+        (b"", None),
+    ],
+)
+def test_bodies(world, alice, content: bytes, body: Any) -> None:
+    """JSON is shown as JSON, text as text, and other bytes in base64 with their type."""
+    assert (body, len(content), False) == tuple(echoed(world, alice, content)[one] for one in BODY)
+
+
+BODY = ("body", "size", "truncated")
+
+
+def test_a_body_that_is_deep(world, alice) -> None:
+    """A body nested so deep that not everybody can write it is shown as it came."""
+    deep = b"[" * 900 + b"]" * 900
+    request = alice.http.post("/v2/Mail", content=deep)
+
+    assert 400 == request.status_code
+    assert deep in world.admin.get("/journal").content
+
+
+@pytest.mark.parametrize(
+    ("kept", "body"),
+    [
+        (0, None),
+        (8, '{"To": "'),
+        (9, '{"To": "'),
+        (10, '{"To": "ä'),
+    ],
+)
+def test_long_bodies_are_cut(world, alice, kept: int, body: Any) -> None:
+    """What is above the cap is left out, between letters, and its size is told all the same."""
+    cap(world, bodyBytes=kept)
+    content = '{"To": "ä@b.c"}'.encode()
+
+    assert (body, len(content), True) == tuple(echoed(world, alice, content)[one] for one in BODY)
+
+
+def test_a_whole_body(world, alice) -> None:
+    """A body that is just as long as the cap is whole."""
+    content = json.dumps(MAIL).encode()
+    cap(world, bodyBytes=len(content))
+
+    assert (MAIL, len(content), False) == tuple(echoed(world, alice, content)[one] for one in BODY)
+
+
+def test_old_entries_make_room(world, alice) -> None:
+    """With as many entries as are kept, the oldest goes for each new one; with 0 nothing is noted."""
+    cap(world, cap=2)
+    for _ in range(3):
+        alice.http.get("/testconnection")
+    kept = world.admin.get("/journal").json()
+    cap(world, cap=0)
+    alice.http.get("/testconnection")
+    cap(world, cap=5)
+    nothing = world.admin.get("/journal").json()
+    alice.http.get("/testconnection")
+
+    assert ([2, 3], 3, 1) == ([one["id"] for one in kept["value"]], kept["total"], kept["dropped"])
+    assert ([], 3, 3) == (nothing["value"], nothing["total"], nothing["dropped"])
+    assert [4] == [one["id"] for one in entries(world)]
+
+
+def test_a_reset_forgets(world, alice) -> None:
+    """A reset clears the journal, and what it keeps is again what the server's settings say."""
+    cap(world, cap=1, bodyBytes=1)
+    alice.http.post("/v2/Mail", json=MAIL)
+    world.admin.post("/reset")
+    empty = world.admin.get("/journal").json()
+
+    assert {"value": [], "total": 0, "dropped": 0} == empty
+    assert {"cap": 2000, "bodyBytes": 65536} == world.admin.patch("/journal", json={}).json()
+
+
+# Calls to others
+
+
+def test_deliveries(world, alice, listener) -> None:
+    """Each attempt to call somebody is an entry, with how it ended and without the signature of its address."""
+    listener.answer_with(500, 202)
+    alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook?sig={SECRET}"})
+    alice.deliver()
+    world.advance()
+    world.advance("1s")
+    first, second = entries(world, kind="delivery")
+    (callback,) = world.callbacks()
+    times = [datetime.fromisoformat(one.pop("at")) for one in (first, second)]
+    for one in (first, second):
+        one.pop("realAt")
+
+    common = {
+        "kind": "delivery",
+        "callback": callback["id"],
+        "purpose": "poke",
+        "reference": callback["reference"],
+        "url": f"{listener.url}/hook?sig=(redacted)",
+        "body": None,
+        "error": None,
+    }
+    assert {**common, "id": first["id"], "number": 1, "status": 500} == first
+    assert {**common, "id": first["id"] + 1, "number": 2, "status": 202} == second
+    assert 1 == (times[1] - times[0]).total_seconds()
+    assert 2 == world.admin.get("/journal/counts").json()["deliveries"]
+
+
+def test_nobody_there(world, alice) -> None:
+    """A call that found nobody has an error in place of a status."""
+    alice.post(POKE, {"NotificationUrl": "http://127.0.0.1:9/"})
+    alice.deliver()
+    world.advance()
+    entry = entries(world, kind="delivery")[0]
+
+    assert (None, True) == (entry["status"], entry["error"].startswith("ConnectError"))
+
+
+def test_deliveries_are_not_kept_where_nothing_is(world, alice, listener) -> None:
+    """A journal that keeps nothing counts no deliveries either."""
+    cap(world, cap=0)
+    alice.post(POKE, {"NotificationUrl": listener.url})
+    alice.deliver()
+    world.advance()
+
+    assert 1 == len(listener.wait())
+    assert 0 == world.admin.get("/journal/counts").json()["deliveries"]
+    assert 0 == world.admin.get("/journal").json()["total"]
+
+
+def test_a_body_that_does_not_come(world, alice) -> None:
+    """A call that a fault refuses is answered, though the rest of its body stays away."""
+    assert world.admin.post("/faults", json={"faults": [{"effect": "throttled"}]}).is_success
+    url = httpx.URL(f"{alice.url}/v2/Mail")
+    head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 0), timeout=30) as caller:
+        caller.sendall(head.encode() + b"{")
+        answer = caller.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 429 ")

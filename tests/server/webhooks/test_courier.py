@@ -1,0 +1,613 @@
+"""Calls to others: delivered once, retried by the sandbox's clock, journaled, kept over a restart, in nobody's way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
+
+from outlook_emulator import serving
+from outlook_emulator.clock import SystemClock, VirtualClock
+from outlook_emulator.mailbox.triggers import callbacks, event_triggers
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.server.webhooks import push_trigger
+from outlook_emulator.server.webhooks.courier import Courier, Webhooks
+from outlook_emulator.settings import Settings
+
+MAIL = "/MailSubscriptionPoke/$subscriptions"
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+AUTHORIZED = {"Authorization": "Bearer token"}
+
+
+def subscribe(connection, url: str) -> str:
+    return connection.post(MAIL, {"NotificationUrl": url}).json()["id"]
+
+
+def told(entry: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(entry[name] for name in names)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(settings: Settings, clock: VirtualClock | SystemClock) -> Iterator[httpx.Client]:
+    """A server of a test's own; its default sandbox is `/_emulator/api/sandboxes/default`."""
+    with (
+        serving.running(settings, clock) as served,
+        httpx.Client(base_url=served.url, headers=AUTHORIZED, timeout=30) as http,
+    ):
+        yield http
+
+
+SANDBOX = "/_emulator/api/sandboxes/default"
+
+
+def journal(http: httpx.Client, advance: str = "0s") -> list[dict[str, Any]]:
+    assert http.post(f"{SANDBOX}/clock", json={"advance": advance}).status_code == 200
+    return http.get(f"{SANDBOX}/callbacks").json()["value"]
+
+
+# Trying again
+
+
+def test_a_failure_is_tried_again(world, alice, listener) -> None:
+    """A 500 is followed by another attempt a second later by the sandbox's clock, which then is the last."""
+    listener.answer_with(500, 200)
+    subscribe(alice, f"{listener.url}/x")
+    alice.deliver()
+    (failed,) = world.callbacks()
+    (still,) = world.callbacks()
+    world.advance("1s")
+    (done,) = world.callbacks()
+    world.advance("1h")
+
+    assert ("pending", 1, 500) == told(failed, "state", "attempts", "lastStatus")
+    assert failed == still
+    assert ("done", 2, 200, None) == told(done, "state", "attempts", "lastStatus", "dueAt")
+    assert 2 == len(listener.heard)
+    # It is the same call both times.
+    assert 1 == len({one.headers["x-ms-client-request-id"] for one in listener.heard})
+
+
+@pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
+def test_a_call_is_given_up(world, alice, listener, status) -> None:
+    """Six attempts, each wait twice as long as the one before."""
+    listener.answer_with(status)
+    subscribe(alice, listener.url)
+    alice.deliver()
+    seen = [len(listener.wait())]
+    for wait in (1, 2, 4, 8, 16):
+        world.advance(f"{wait - 0.001}s")
+        seen.append(len(listener.heard))
+        world.advance("0.001s")
+        seen.append(len(listener.heard))
+    world.advance("1h")
+    (entry,) = world.callbacks()
+
+    assert [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6] == seen
+    assert ("failed", 6, status, None) == told(entry, "state", "attempts", "lastStatus", "dueAt")
+    assert 6 == len(listener.heard)
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
+def test_a_refusal_is_final(world, alice, listener, status) -> None:
+    """Who answers 4xx will not like it better later; a redirect is followed nowhere."""
+    listener.answer_with(status)
+    subscribe(alice, listener.url)
+    alice.deliver()
+    world.advance("1h")
+    (entry,) = world.callbacks()
+
+    assert ("failed", 1, status) == told(entry, "state", "attempts", "lastStatus")
+    assert ["/"] == [one.path for one in listener.heard]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_success_will_do(world, alice, listener, status) -> None:
+    """2xx is success."""
+    listener.answer_with(status)
+    subscribe(alice, listener.url)
+    alice.deliver()
+
+    assert [("done", status)] == [told(one, "state", "lastStatus") for one in world.callbacks()]
+
+
+def test_nobody_listens(world, alice) -> None:
+    """A refused connection is an error in words, and tried again."""
+    subscribe(alice, f"http://127.0.0.1:{free_port()}")
+    alice.deliver()
+    (first,) = world.callbacks()
+    world.advance("1m")
+    (last,) = world.callbacks()
+
+    assert ("pending", 1, None) == told(first, "state", "attempts", "lastStatus")
+    assert "ConnectError" in first["lastError"]
+    assert ("failed", 6) == told(last, "state", "attempts")
+
+
+def test_calls_to_one_url_stay_in_order(world, alice, listener) -> None:
+    """What waits for a retry holds back what comes after it at the same URL, and nothing else."""
+    listener.respond = lambda heard: (
+        500 if heard.path == "/bad" and len(listener.heard) < 4 else 200,
+        "text/plain",
+        b"",
+    )
+    bad, good = subscribe(alice, f"{listener.url}/bad"), subscribe(alice, f"{listener.url}/good")
+    alice.deliver()
+    alice.deliver()
+    waiting = world.callbacks()
+    heard = [one.path for one in listener.heard]
+    world.advance("10s")
+
+    assert ["/bad", "/good", "/good"] == sorted(heard)
+    assert [(bad, 1), (bad, 0)] == [told(one, "reference", "attempts") for one in waiting if one["state"] == "pending"]
+    assert {"done"} == {one["state"] for one in world.callbacks()}
+    assert good in {one["reference"] for one in world.callbacks()}
+
+
+# In nobody's way
+
+
+def test_a_hanging_callback_delays_nobody(listener) -> None:
+    """Whoever causes a call has the answer while the call still hangs; in the end it has failed for lack of time."""
+    release = threading.Event()
+
+    def hang(heard: Any) -> tuple[int, str, bytes]:
+        release.wait(10)
+        return 200, "text/plain", b""
+
+    listener.respond = hang
+    with running(Settings(callback_timeout=1), SystemClock()) as http:
+        runtime = "/apim/outlook/alice"
+        made = http.post(f"{runtime}{MAIL}", json={"NotificationUrl": listener.url})
+        http.post(f"{SANDBOX}/clock", json={"freeze": True})
+        mail = {"To": "alice@outlook.com", "Subject": "x", "Body": "x"}
+        sent = http.post(f"{runtime}/v2/Mail", json=mail)
+        listener.wait()
+        read = http.get(f"{runtime}/v2/Mail")
+        again = http.post(f"{runtime}/v2/Mail", json=mail)
+        early = http.get(f"{SANDBOX}/callbacks").json()["value"]
+        late = journal(http)
+        release.set()
+
+    assert (201, 200, 200, 200) == (made.status_code, sent.status_code, read.status_code, again.status_code)
+    assert [("pending", 0), ("pending", 0)] == [told(one, "state", "attempts") for one in early]
+    assert ("pending", 1, "no answer within 1 s") == told(late[0], "state", "attempts", "lastError")
+
+
+def test_a_hanging_callback_delays_no_other(world, alice, listener) -> None:
+    """Other URLs are called while one hangs; a move of the clock waits for all of them."""
+    release = threading.Event()
+
+    def hang(heard: Any) -> tuple[int, str, bytes]:
+        if heard.path == "/hangs":
+            release.wait(10)
+        return 200, "text/plain", b""
+
+    listener.respond = hang
+    for path in ("hangs", *"abc"):
+        subscribe(alice, f"{listener.url}/{path}")
+    alice.deliver()
+    heard = sorted(one.path for one in listener.wait(4))
+    alice.deliver()
+    again = sorted(one.path for one in listener.wait(7))
+    release.set()
+    entries = world.callbacks()
+
+    assert ["/a", "/b", "/c", "/hangs"] == heard
+    assert ["/a", "/a", "/b", "/b", "/c", "/c", "/hangs"] == again
+    # The poke under way may have been answered with what was there before: the second one is made.
+    assert 8 == len(listener.heard) == len([one for one in entries if one["state"] == "done"])
+
+
+def test_not_too_many_at_once(world, alice, listener) -> None:
+    """Ten URLs are called at a time, and the others after them."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+    for number in range(12):
+        subscribe(alice, f"{listener.url}/{number}")
+    alice.deliver()
+    listener.wait(10)
+    alice.mails()
+    most = len(listener.heard)
+    release.set()
+
+    assert ["done"] * 12 == [one["state"] for one in world.callbacks()]
+    assert (10, 12) == (most, len(listener.heard))
+
+
+@pytest.mark.parametrize("ends", ["deleted", "closed"])
+def test_who_has_ended_calls_nobody(listener, ends) -> None:
+    """With a sandbox, or with the server, its calls end, those under way and those about to be looked for."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+
+    async def story() -> tuple[int, int, int]:
+        sandboxes = Sandboxes(Settings(), VirtualClock(START))
+        sandbox = sandboxes.create("brief")
+        mailbox = sandbox.mailbox(sandboxes.connect(sandbox, "carol", "carol@example.com"))
+        webhooks = Webhooks(sandboxes)
+        callbacks.enqueue(mailbox, f"{listener.url}/one", b"", kind="poke")
+        webhooks.wake(sandbox)
+        await asyncio.to_thread(listener.wait)
+        under_way = len(asyncio.all_tasks())
+        callbacks.enqueue(mailbox, f"{listener.url}/two", b"", kind="poke")
+        webhooks.wake(sandbox)
+        if ends == "deleted":
+            sandboxes.delete("brief")
+            webhooks.wake(sandbox)
+        else:
+            await webhooks.close()
+        await asyncio.sleep(0.05)
+        left, due = len(asyncio.all_tasks()), sum(isinstance(one, Courier) for one in sandbox.due)
+        await webhooks.close()
+        sandboxes.close()
+        return under_way, left, due
+
+    found = asyncio.run(story())
+    release.set()
+
+    assert (2, 1, 0) == found
+    assert ["/one"] == [one.path for one in listener.heard]
+
+
+def test_the_journal_forgets(world, alice, listener, monkeypatch) -> None:
+    """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
+    monkeypatch.setattr(callbacks, "KEPT", 3)
+    listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
+    subscribe(alice, f"{listener.url}/bad")
+    bad = alice.deliver() and world.callbacks()
+    subscribe(alice, listener.url)
+    for _ in range(6):
+        alice.deliver()
+        world.advance()
+    entries = world.callbacks()
+
+    assert bad[0]["id"] == entries[0]["id"]
+    assert ["pending", "done", "done", "done"] == [
+        one["state"] for one in entries if one["id"] == bad[0]["id"] or one["state"] == "done"
+    ]
+    assert sorted(one["id"] for one in entries) == [one["id"] for one in entries]
+
+
+def test_a_running_clock_retries_by_itself(listener) -> None:
+    """With a clock that follows the machine's, nobody has to move it for a second attempt."""
+    listener.answer_with(500, 200)
+    with running(Settings(), SystemClock()) as http:
+        http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": listener.url})
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        listener.wait(2)
+        (entry,) = journal(http)
+
+    assert ("done", 2) == told(entry, "state", "attempts")
+
+
+def test_a_reset_forgets_calls(world, alice, listener) -> None:
+    """What was on its way when a sandbox started over is not recorded in the new one."""
+    release = threading.Event()
+    listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
+    subscribe(alice, listener.url)
+    alice.deliver()
+    listener.wait()
+    assert world.admin.post("/reset").status_code == 200
+    release.set()
+
+    assert [] == world.callbacks()
+    assert 200 == alice.http.get("/v2/Mail").status_code
+
+
+# Over a restart
+
+
+def test_a_restart_goes_on(tmp_path: Path, listener) -> None:
+    """Calls that wait when a server stops are made by the next one."""
+    clock = VirtualClock(START)
+    settings = Settings(data=str(tmp_path))
+    with running(settings, clock) as http:
+        http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://127.0.0.1:{free_port()}/gone"})
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        (before,) = journal(http)
+    redirect(tmp_path, listener.url)
+    with running(settings, clock) as http:
+        (after,) = journal(http, "1s")
+
+    assert ("pending", 1) == told(before, "state", "attempts")
+    assert (before["id"], "done", 2) == told(after, "id", "state", "attempts")
+
+
+def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
+    """A call that waits for a host which is no longer allowed is not made, and says why."""
+    clock = VirtualClock(START)
+    with running(Settings(data=str(tmp_path), callback_hosts="example.org"), clock) as http:
+        http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://127.0.0.1:{free_port()}/gone"})
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        journal(http)
+    redirect(tmp_path, "https://example.org/x")
+    with running(Settings(data=str(tmp_path)), clock) as http:
+        (entry,) = journal(http, "1s")
+
+    assert ("failed", 1, None) == told(entry, "state", "attempts", "lastStatus")
+    assert "'example.org'" in entry["lastError"]
+    assert "callback_hosts" in entry["lastError"]
+
+
+def redirect(folder: Path, url: str) -> None:
+    """Let the one call of a stopped server lead somewhere else."""
+    connection = sqlite3.connect(folder / "default.sqlite")
+    with connection:
+        connection.execute("UPDATE callback SET url = ?", (url,))
+    connection.close()
+
+
+# Validation
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (lambda token: (200, "text/plain", token), True),
+        (lambda token: (200, "text/plain; charset=utf-8", token), True),
+        (lambda token: (202, "text/plain", token), False),
+        (lambda token: (200, "application/json", token), False),
+        (lambda token: (200, "text/plain", b""), False),
+        (lambda token: (200, "text/plain", token + b"\n"), False),
+        (lambda token: (302, "text/plain", token), False),
+        (lambda token: (500, "text/plain", token), False),
+    ],
+)
+def test_validation(listener, answer, accepted) -> None:
+    """Where it is switched on, only who echoes the token as plain text is subscribed."""
+
+    def respond(heard: Any) -> tuple[int, str, bytes]:
+        token = httpx.URL(f"http://x{heard.path}").params.get("validationToken")
+        return (200, "text/plain", b"") if token is None else answer(token.encode())
+
+    listener.respond = respond
+    with running(Settings(validate_callbacks="yes"), VirtualClock(START)) as http:
+        made = http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"{listener.url}/x?sig=1"})
+        http.post("/_emulator/api/sandboxes/default/connections", json={"id": "other"})
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        poked = journal(http)
+
+    assert listener.heard[0].path.startswith("/x?sig=1&validationToken=")
+    assert accepted == (made.status_code == 201) == (len(poked) == 1)
+    assert accepted or (made.status_code == 400 and "NotificationUrl" in made.json()["message"])
+
+
+def test_validation_refuses_before_it_calls(listener) -> None:
+    """A bad body or URL is refused as ever, and nobody is called."""
+    with running(Settings(validate_callbacks="yes"), VirtualClock(START)) as http:
+        bodies = [b"", b"{}", b"[", b'{"NotificationUrl": "https://example.org"}']
+        answers = [http.post(f"/apim/outlook/alice{MAIL}", content=one) for one in bodies]
+        nobody = http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://localhost:{free_port()}"})
+
+    assert [400] * 5 == [one.status_code for one in (*answers, nobody)]
+    assert [] == listener.heard
+
+
+def test_more_hosts(alice) -> None:
+    """A setting lets callbacks leave this machine."""
+    for hosts, expected in (("", 400), ("example.org", 201), ("a.test, EXAMPLE.org", 201), ("org", 400), ("*", 201)):
+        with running(Settings(callback_hosts=hosts), VirtualClock(START)) as http:
+            body = {"NotificationUrl": "https://Example.org/x"}
+            assert expected == http.post(f"/apim/outlook/alice{MAIL}", json=body).status_code, hosts
+
+
+# Push
+
+
+def trigger(url: str, operation: str = "OnNewEmailV2", **more: Any) -> dict[str, Any]:
+    properties = {
+        "operationName": operation,
+        "connectionDetails": {"connectorName": "outlook"},
+        "notificationDetails": {"callbackUrl": url, "httpMethod": "Post"},
+        "parameters": [{"name": name, "value": value} for name, value in more.pop("parameters", {}).items()],
+    }
+    return {"properties": properties | more}
+
+
+def put(alice, body: Any, name: str = "news") -> httpx.Response:
+    return alice.admin.put(f"/connections/{alice.id}/triggerConfigs/{name}", json=body)
+
+
+def subjects(heard: Any) -> list[str]:
+    """The subjects in a call, as Microsoft's own class reads it."""
+    return [one["Subject"] for one in TriggerCallbackPayload.from_dict(json.loads(heard.body)).body.value]
+
+
+def test_push(world, alice, listener) -> None:
+    """What a trigger finds is posted at once, in an envelope and with the headers that a receiver demands."""
+    alice.deliver(subject="Before")
+    assert 201 == put(alice, trigger(f"{listener.url}/runtime/webhooks/connector?code=k")).status_code
+    alice.deliver(subject="One")
+    alice.deliver(subject="Two")
+    alice.meet()
+    entries = world.callbacks()
+    bodies = [json.loads(one.body) for one in listener.heard]
+
+    assert [["One"], ["Two"]] == [subjects(one) for one in listener.heard]
+    assert [["One"], ["Two"]] == [[item["Subject"] for item in one["body"]["value"]] for one in bodies]
+    assert {("application/json", "news")} == {
+        (one.headers["content-type"], one.headers["x-ms-trigger-name"]) for one in listener.heard
+    }
+    assert all(one.headers["x-ms-gateway-resource-name"] for one in listener.heard)
+    assert [("push", f"{alice.id}/news", "done")] * 2 == [told(one, "kind", "reference", "state") for one in entries]
+    assert alice.mails()[0].keys() >= bodies[0]["body"]["value"][0].keys() - {"Importance"}
+
+
+def test_push_one_by_one(world, alice, bob, listener) -> None:
+    """With splitOn each item has a call of its own."""
+    put(alice, trigger(listener.url, splitOn=True))
+    alice.send("alice@example.com; alice@example.com", subject="Mine")
+    bob.send("alice@example.com", subject="His")
+    world.advance()
+
+    assert [["Mine"], ["His"]] == [subjects(one) for one in listener.heard]
+    assert ["Mine", "His"] == [json.loads(one.body)["body"]["Subject"] for one in listener.heard]
+
+
+def test_push_of_events(world, alice, listener) -> None:
+    """Calendar triggers take their calendar among the parameters."""
+    put(alice, trigger(listener.url, "CalendarGetOnNewItemsV2", parameters={"table": "Calendar"}))
+    alice.meet("Planning")
+    world.advance()
+
+    (heard,) = listener.heard
+    assert ["Planning"] == [one["Subject"] for one in json.loads(heard.body)["body"]["value"]]
+
+
+def test_push_waits_for_time(world, alice, listener) -> None:
+    """Upcoming events are pushed as the clock comes near them, though nothing was written."""
+    put(
+        alice,
+        trigger(listener.url, "OnUpcomingEventsV2", parameters={"table": "Calendar", "lookAheadTimeInMinutes": "15"}),
+    )
+    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    alice.meet("Daily", start=(now + timedelta(hours=1)).isoformat(), Recurrence="Daily", NumberOfOccurrences=3)
+    world.advance()
+    early = list(listener.heard)
+    instants: list[str] = []
+
+    def respond(heard: Any) -> tuple[int, str, bytes]:
+        instants.append(world.admin.get("/clock").json()["now"])
+        return 200, "text/plain", b""
+
+    listener.respond = respond
+    assert world.admin.post("/clock", json={"advance": "P3D"}).status_code == 200
+
+    assert [] == early
+    starts = [json.loads(one.body)["body"]["value"][0]["Start"] for one in listener.heard]
+    for minutes, seen in ((60, starts), (45, instants)):
+        expected = [(now + timedelta(days=day, minutes=minutes)).isoformat()[:19] for day in range(3)]
+        assert expected == [one[:19] for one in seen]
+
+
+def test_push_of_the_first_poll(world, alice, listener) -> None:
+    """What a trigger is told to begin with is pushed as it is registered."""
+    message = alice.deliver(subject="First")
+    parameters = {"messageIdToFireOnFirstTriggerRun": message["Id"]}
+    made = put(alice, trigger(listener.url, "OnNewMentionMeEmail", parameters=parameters))
+    assert 201 == made.status_code, made.text
+    world.advance()
+    world.advance("1h")
+
+    assert [["First"]] == [subjects(one) for one in listener.heard]
+
+
+def test_a_push_that_breaks(world, alice, bob, listener, monkeypatch, capfd) -> None:
+    """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
+    put(alice, trigger(f"{listener.url}/alice"))
+    put(bob, trigger(f"{listener.url}/bob"))
+    parameters = {"table": "Calendar", "lookAheadTimeInMinutes": "15"}
+    put(alice, trigger(listener.url, "OnUpcomingEventsV2", parameters=parameters), "soon")
+    polled = push_trigger.poll
+
+    def poll(mailbox: Any, *rest: Any) -> Any:
+        if mailbox.owner.address == alice.address:
+            raise RuntimeError("broken poll")
+        return polled(mailbox, *rest)
+
+    def look(*rest: Any, **more: Any) -> Any:
+        raise RuntimeError("broken look")
+
+    monkeypatch.setattr(push_trigger, "poll", poll)
+    monkeypatch.setattr(event_triggers, "next_upcoming", look)
+    subscribe(alice, f"{listener.url}/poke")
+    for one in (alice, bob):
+        one.deliver(subject="News")
+    world.advance("1h")
+    heard = sorted(one.path for one in listener.heard)
+    monkeypatch.undo()
+    world.advance("1h")
+
+    assert ["/bob", "/poke"] == heard
+    assert "/alice" in [one.path for one in listener.wait(3)]
+    printed = capfd.readouterr().err
+    assert "broken poll" in printed
+    assert "broken look" in printed
+
+
+def test_a_deleted_trigger_is_not_tried_again(world, alice, bob, listener) -> None:
+    """What waits is cancelled with a registration, or by one that takes its name; another connection's goes on."""
+    listener.answer_with(500)
+    for one in (alice, bob):
+        put(one, trigger(f"{listener.url}/{one.address}"))
+        one.deliver()
+    world.advance()
+    alice.admin.delete(f"/connections/{alice.id}/triggerConfigs/news")
+    world.advance("1s")
+    first = [told(one, "state", "attempts") for one in world.callbacks()]
+    put(bob, trigger(f"{listener.url}/new"))
+    world.advance("1m")
+
+    assert [("cancelled", 1), ("pending", 2)] == first
+    assert [("cancelled", 1), ("cancelled", 2)] == [told(one, "state", "attempts") for one in world.callbacks()]
+    assert 3 == len(listener.heard)
+
+
+def test_trigger_configs(world, alice, bob, listener) -> None:
+    """A registration is shown as it was asked for, replaced by name, and silent once it is deleted."""
+    made = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
+    root = f"/connections/{alice.id}/triggerConfigs"
+    shown = alice.admin.get(f"{root}/news")
+    listed = alice.admin.get(root).json()["value"]
+    changed = put(alice, trigger(f"{listener.url}/new"))
+    ended = alice.admin.delete(f"{root}/news")
+    alice.deliver()
+
+    assert made.json() == shown.json() == listed[0]
+    assert "news" == made.json()["name"]
+    expected = trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"})["properties"]
+    expected["connectionDetails"]["connectionName"] = alice.id
+    assert expected | {"splitOn": False} == made.json()["properties"]
+    assert f"{listener.url}/new" == changed.json()["properties"]["notificationDetails"]["callbackUrl"]
+    assert (204, 404, 404) == (
+        ended.status_code,
+        alice.admin.get(f"{root}/news").status_code,
+        alice.admin.delete(f"{root}/news").status_code,
+    )
+    assert [] == alice.admin.get(f"/connections/{bob.id}/triggerConfigs").json()["value"]
+    assert [] == world.callbacks()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"operationName": "SendEmailV2"}, "operationName"),
+        ({"operationName": "Nothing"}, "operationName"),
+        ({"notificationDetails": {"callbackUrl": "https://example.org"}}, "callbackUrl"),
+        ({"notificationDetails": {"httpMethod": "Post"}}, "callbackUrl"),
+        ({"notificationDetails": {"callbackUrl": "http://localhost", "httpMethod": "Get"}}, "httpMethod"),
+        ({"connectionDetails": {"connectionName": "other"}}, "connectionName"),
+        ({"operationName": "CalendarGetOnNewItemsV2"}, "table"),
+        ({"operationName": "OnUpcomingEventsV2"}, "table"),
+        ({"parameters": [{"name": "x-ms-operation-context", "value": "simulate"}]}, "x-ms-operation-context"),
+        ({"parameters": [{"name": "folder", "value": "Inbox"}]}, "folder"),
+        ({"parameters": [{"name": "importance", "value": "Huge"}]}, "importance"),
+        ({"parameters": [{"name": "folderPath", "value": "Nowhere"}]}, "Nowhere"),
+    ],
+)
+def test_bad_trigger(alice, change, named) -> None:
+    """A registration that could never push is refused by name, and leaves nothing behind."""
+    body = trigger("http://localhost")
+    body["properties"] |= change
+    answer = put(alice, body)
+
+    assert answer.status_code in (400, 404)
+    assert named in answer.json()["message"]
+    assert [] == alice.admin.get(f"/connections/{alice.id}/triggerConfigs").json()["value"]

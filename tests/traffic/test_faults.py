@@ -1,0 +1,505 @@
+"""Fault rules: which calls they act on, in which order, and what the ledger says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, count, islice, repeat
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outlook_emulator.errors import Conflict, NotFound
+from outlook_emulator.traffic.call_facts import Match, Seen
+from outlook_emulator.traffic.faults import ARMED, MOST_RULES, OVER, USED_UP, WORK, Effect, Rule, Rulebook, Struck, When
+
+FIXED = settings(derandomize=True, database=None, deadline=None)
+SECOND = 1_000_000
+NOW = 1_772_442_000 * SECOND
+HOUR = 3_600 * SECOND
+FIRST, NEXT, THIRD = Effect(fault="first"), Effect(fault="second"), Effect(fault="third")
+LATE = Effect(fault="trigger-delayed", holds=HOUR)
+PLAN = "t-17"
+
+
+def seen(operation: str = "SendEmailV2", **more: Any) -> Seen:
+    usual: dict[str, Any] = {"connection": "c1", "family": "", "method": "POST", "path": "/", "query": b"", "body": b""}
+    return Seen(operation=operation, **{**usual, **more})
+
+
+def rule(*steps: Effect, seed: int = 1, **more: Any) -> Callable[[str], Rule]:
+    """What makes a rule by its name: about every call, always, unless something else is given."""
+    match, header = more.pop("match", Match()), more.pop("header", None)
+    make = partial(
+        Rule,
+        match=match,
+        when=When(**more),
+        steps=steps or (FIRST,),
+        once_each=len(steps) > 1,
+        given={},
+        chance=Random(seed),
+        header=header,
+    )
+    return lambda name: make(name=name)
+
+
+def armed(*rules: Callable[[str], Rule]) -> Rulebook:
+    """A rulebook with those rules, whose names are counted."""
+    book = Rulebook()
+    book.arm(rules, [None] * len(rules))
+    return book
+
+
+def struck(book: Rulebook, operation: str = "SendEmailV2", header: str | None = None, now: int = NOW) -> str | None:
+    """The fault that happens to a call, None where it is let alone."""
+    found = book.strike(seen(operation), header, now)
+    return None if found is None else found.effect.fault
+
+
+def ledger(book: Rulebook, now: int = NOW) -> list[tuple[str, int, int, str]]:
+    return [(one.name, one.matched, one.used, one.state(now)) for one in book.rules()]
+
+
+def test_no_rules() -> None:
+    """Without rules nothing happens to anybody, and nobody has to look."""
+    book = Rulebook()
+
+    assert (None, None, False) == (
+        book.strike(seen(), None, NOW),
+        book.hold(seen(), None, NOW),
+        book.hold_poll(seen(), None, "poll", NOW),
+    )
+    assert (False, False, False) == (book.has_any, book.has_holding, book.reads_bodies)
+
+
+@pytest.mark.parametrize(
+    ("when", "acts"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6]),
+        ({"nth": frozenset({2})}, [2]),
+        ({"nth": frozenset({1, 4, 5})}, [1, 4, 5]),
+        ({"after": 4}, [5, 6]),
+        ({"times": 2}, [1, 2]),
+        ({"after": 2, "times": 3}, [3, 4, 5]),
+        ({"after": 6}, []),
+        ({"probability": 0.0}, []),
+    ],
+)
+def test_when(when: dict[str, Any], acts: list[int]) -> None:
+    """Calls are counted from 1, and a rule acts on those that it says."""
+    book = armed(rule(**when))
+
+    assert acts == [number for number in range(1, 7) if struck(book) is not None]
+
+
+def test_only_matching_calls_count() -> None:
+    """A call of another operation neither uses a rule nor counts for it."""
+    book = armed(rule(match=Match(operations=frozenset({"sendemailv2"})), nth=frozenset({2})))
+
+    called = ("GetEmails", "SendEmailV2", "GetEmails", "SendEmailV2")
+    assert [None, None, None, "first"] == [struck(book, one) for one in called]
+    assert [("fault-1", 2, 1, USED_UP)] == ledger(book)
+
+
+def test_window() -> None:
+    """A rule acts from its first instant on and no more at its last, and calls outside of them do not count."""
+    book = armed(rule(since=NOW + 1, until=NOW + 3))
+
+    assert [None, "first", "first", None] == [struck(book, now=NOW + step) for step in range(4)]
+    assert [("fault-1", 2, 2, OVER)] == ledger(book, NOW + 3)
+
+
+def test_sequence() -> None:
+    """Each step of a sequence happens once and in order; then calls are let alone and count no more."""
+    book = armed(rule(FIRST, NEXT, WORK, THIRD))
+
+    struck_by = [book.strike(seen(), None, NOW) for _ in range(6)]
+    assert [FIRST, NEXT, WORK, THIRD, None, None] == [one and one.effect for one in struck_by]
+    assert [("fault-1", 4, 4, USED_UP)] == ledger(book)
+
+
+def test_chance_is_repeated_by_its_seed() -> None:
+    """The same seed strikes the same calls, another one others, and one rule's chance leaves another's alone."""
+    sends, reads = Match(operations=frozenset({"sendemailv2"})), Match(operations=frozenset({"getemails"}))
+    once, again, other = (armed(rule(probability=0.5, seed=seed)) for seed in (7, 7, 8))
+    both = armed(rule(probability=0.5, match=reads), rule(probability=0.5, seed=7, match=sends))
+    own = [struck(once) for _ in range(64)]
+
+    assert own == [struck(again) for _ in range(64)]
+    assert own != [struck(other) for _ in range(64)]
+    assert own == [[struck(both, one) for one in ("GetEmails", "SendEmailV2")][1] for _ in range(64)]
+    assert {None, "first"} == set(own)
+
+
+@pytest.mark.parametrize(
+    ("when", "calls", "now", "state"),
+    [
+        ({}, 0, NOW, ARMED),
+        ({}, 9, NOW, ARMED),
+        ({"times": 2}, 1, NOW, ARMED),
+        ({"times": 2}, 2, NOW, USED_UP),
+        ({"nth": frozenset({2, 3})}, 2, NOW, ARMED),
+        ({"nth": frozenset({2, 3})}, 3, NOW, USED_UP),
+        ({"nth": frozenset({2}), "probability": 0.0}, 2, NOW, OVER),
+        ({"after": 3}, 3, NOW, ARMED),
+        ({"since": NOW + 1}, 1, NOW, ARMED),
+        ({"until": NOW + 1}, 0, NOW, ARMED),
+        ({"until": NOW + 1}, 0, NOW + 1, OVER),
+        ({"until": NOW + 1}, 1, NOW + 1, OVER),
+        ({"until": NOW + 1, "times": 1}, 1, NOW + 1, USED_UP),
+    ],
+)
+def test_state(when: dict[str, Any], calls: int, now: int, state: str) -> None:
+    """A rule is armed while it may act, used up when it has done all it was to, and over when it cannot any more."""
+    book = armed(rule(**when))
+    for _ in range(calls):
+        struck(book)
+
+    assert state == book.rules()[0].state(now)
+
+
+def test_first_rule_that_acts() -> None:
+    """Of the rules that would act the first does; later ones do not count the call, earlier ones that wait do."""
+    book = armed(rule(FIRST, after=1, times=1), rule(NEXT, times=1), rule(THIRD))
+
+    assert ["second", "first", "third"] == [struck(book) for _ in range(3)]
+    assert [("fault-1", 2, 1, USED_UP), ("fault-2", 1, 1, USED_UP), ("fault-3", 1, 1, ARMED)] == ledger(book)
+
+
+def test_struck_names_the_rule() -> None:
+    """Whoever is struck learns by which rule."""
+    book = armed(rule(after=9), rule())
+
+    assert Struck(book.named("fault-2"), FIRST) == book.strike(seen(), None, NOW)
+
+
+@pytest.mark.parametrize(("header", "expected"), [(PLAN, "first"), (None, None), ("", None), ("T-17", None)])
+def test_rule_bound_to_a_header(header: str | None, expected: str | None) -> None:
+    """A rule with a header acts on calls that carry exactly this text, and counts no others."""
+    book = armed(rule(header=PLAN))
+
+    assert expected == struck(book, header=header)
+    assert int(expected is not None) == book.rules()[0].matched
+
+
+def test_header_of_no_rule() -> None:
+    """A rule without a header acts on calls whatever they carry."""
+    assert "first" == struck(armed(rule()), header=PLAN)
+
+
+def test_names() -> None:
+    """Rules that have no name are given numbers, past those that are taken, and stand in the order they came."""
+    book = Rulebook()
+    made = book.arm([rule(), rule(), rule(), rule()], [None, "own", "fault-3", None])
+    more = book.arm([rule(), rule()], [None, None])
+
+    names = ["fault-1", "own", "fault-3", "fault-2", "fault-4", "fault-5"]
+    assert names == [one.name for one in [*made, *more]] == [one.name for one in book.rules()]
+    assert made[1] is book.named("own")
+
+
+@pytest.mark.parametrize("names", [["new", "taken"], ["new", "new"], [None, "fault-1"]])
+def test_name_that_is_taken(names: list[str | None]) -> None:
+    """A rule whose name there is already is refused, and with it all that were to be armed beside it."""
+    book = Rulebook()
+    book.arm([rule()], ["taken"])
+
+    with pytest.raises(Conflict, match=f"A fault rule '{names[1]}' exists already"):
+        book.arm([rule(), rule()], names)
+    assert ["taken"] == [one.name for one in book.rules()]
+
+
+def test_refused_names_are_given_again() -> None:
+    """Numbers that a refused plan would have used are free for the next one."""
+    book = Rulebook()
+    with pytest.raises(Conflict):
+        book.arm([rule(), rule(), rule()], [None, "one", "one"])
+
+    assert ["fault-1"] == [one.name for one in book.arm([rule()], [None])]
+
+
+def test_rule_that_cannot_be_made() -> None:
+    """When making one rule fails, none is armed."""
+
+    def broken(name: str) -> Rule:
+        raise ValueError(name)
+
+    book = Rulebook()
+    with pytest.raises(ValueError, match="fault-2"):
+        book.arm([rule(), broken], [None, None])
+    assert ([], False) == (book.rules(), book.has_any)
+
+
+def test_most_rules() -> None:
+    """A sandbox takes so many rules and no more; a plan that would go beyond is refused whole."""
+    book = armed(*[rule()] * (MOST_RULES - 1))
+
+    with pytest.raises(Conflict, match="at most 1000 fault rules"):
+        book.arm([rule(), rule()], [None, None])
+    assert MOST_RULES - 1 == len(book.rules())
+    book.arm([rule()], [None])
+    assert MOST_RULES == len(book.rules())
+
+
+def test_remove() -> None:
+    """A rule that is taken away does nothing any more, and the others keep what they have counted."""
+    book = armed(rule(FIRST), rule(NEXT))
+    struck(book)
+    book.remove("fault-1")
+
+    assert "second" == struck(book)
+    assert [("fault-2", 1, 1, ARMED)] == ledger(book)
+    assert ["fault-3"] == [one.name for one in book.arm([rule()], [None])]
+
+
+@pytest.mark.parametrize("act", [Rulebook.named, Rulebook.remove])
+def test_unknown_rule(act: Callable[[Rulebook, str], object]) -> None:
+    """A rule that there is none of is refused with those that there are, and nothing is taken away."""
+    book = armed(rule(), rule())
+
+    with pytest.raises(NotFound, match=r"No fault rule 'other' exists\. There are: fault-1, fault-2\."):
+        act(book, "other")
+    with pytest.raises(NotFound, match=r"There are: none\."):
+        act(Rulebook(), "other")
+    assert 2 == len(book.rules())
+
+
+def test_clear() -> None:
+    """Without its rules a rulebook is as a new one, and begins to number at 1."""
+    book = armed(rule(), rule(LATE), rule(match=Match(body={"To": "*"})))
+    book.clear()
+
+    assert (None, [], False, False, False) == (
+        struck(book),
+        book.rules(),
+        book.has_any,
+        book.has_holding,
+        book.reads_bodies,
+    )
+    assert ["fault-1"] == [one.name for one in book.arm([rule()], [None])]
+
+
+def test_what_there_is_to_ask_for() -> None:
+    """A rulebook knows whether any rule acts on calls, on what triggers find, or looks into bodies."""
+    book = Rulebook()
+    found = []
+    for name, one in (("calls", rule()), ("finds", rule(LATE)), ("bodies", rule(match=Match(body={"To": "*"})))):
+        book.arm([one], [name])
+        found.append((book.has_any, book.has_holding, book.reads_bodies))
+        book.remove(name)
+
+    assert [(True, False, False), (False, True, False), (True, False, True)] == found
+    assert (False, False, False) == (book.has_any, book.has_holding, book.reads_bodies)
+
+
+def test_finds_and_calls_are_apart() -> None:
+    """A rule about what triggers find strikes no call, and one about calls holds nothing back."""
+    book = armed(rule(FIRST, times=1), rule(LATE, times=1))
+
+    assert (FIRST, None) == tuple(one and one.effect for one in (book.strike(seen(), None, NOW) for _ in range(2)))
+    assert (LATE, None) == tuple(one and one.effect for one in (book.hold(seen(), None, NOW) for _ in range(2)))
+    assert [("fault-1", 1, 1, USED_UP), ("fault-2", 1, 1, USED_UP)] == ledger(book)
+
+
+def test_poll_is_held_back() -> None:
+    """What a poll found is held until the rule's time is over; then it is let go, and is not held again."""
+    book = armed(rule(LATE))
+
+    assert Struck(book.named("fault-1"), LATE) == book.hold_poll(seen(), None, "poll", NOW)
+    instants = (NOW, NOW + HOUR - 1, NOW + HOUR, NOW + 9 * HOUR)
+    assert [True, True, False, False] == [book.hold_poll(seen(), None, "poll", now) for now in instants]
+    assert [("fault-1", 1, 1, ARMED)] == ledger(book)
+
+
+def test_polls_are_held_apart() -> None:
+    """Another poll is a find of its own: the rule counts it, and lets it go once it is used up."""
+    book = armed(rule(LATE, times=1))
+
+    first, other = (book.hold_poll(seen(), None, state, NOW) for state in ("poll", "other"))
+    assert (True, False) == (bool(first), other)
+    assert book.hold_poll(seen(), None, "poll", NOW + 1) is True
+
+
+def test_poll_that_is_not_meant() -> None:
+    """A poll of another connection, or one without the plan's header, is not held."""
+    book = armed(rule(LATE, match=Match(connection="c1"), header=PLAN))
+
+    assert book.hold_poll(seen(), None, "poll", NOW) is False
+    assert book.hold_poll(seen(connection="c2"), PLAN, "poll", NOW) is False
+    assert isinstance(book.hold_poll(seen(), PLAN, "poll", NOW), Struck)
+
+
+@pytest.mark.parametrize("away", [Rulebook.clear, partial(Rulebook.remove, name="late")])
+def test_rule_that_goes_lets_go(away: Callable[[Rulebook], None]) -> None:
+    """What a rule holds is let go with it, and a new one of its name asks anew."""
+    book = Rulebook()
+    book.arm([rule(LATE)], ["late"])
+    book.hold_poll(seen(), None, "poll", NOW)
+    away(book)
+
+    assert book.hold_poll(seen(), None, "poll", NOW) is False
+    book.arm([rule(LATE)], ["late"])
+    assert isinstance(book.hold_poll(seen(), None, "poll", NOW), Struck)
+
+
+def test_other_rules_go_on_holding() -> None:
+    """Taking one rule away, or adding one, changes nothing of what another holds."""
+    book = armed(rule(LATE, times=1), rule(LATE, times=1))
+    book.hold_poll(seen(), None, "poll", NOW)
+    book.hold_poll(seen(), None, "other", NOW)
+    book.remove("fault-2")
+    book.arm([rule()], [None])
+
+    assert [True, False] == [book.hold_poll(seen(), None, state, NOW) for state in ("poll", "other")]
+
+
+def test_most_polls_are_remembered() -> None:
+    """Of too many polls that are held the first is forgotten, and asked for anew."""
+    book = armed(rule(LATE))
+    for number in range(MOST_RULES + 1):
+        book.hold_poll(seen(), None, f"poll-{number}", NOW)
+
+    assert book.hold_poll(seen(), None, "poll-1", NOW) is True
+    assert isinstance(book.hold_poll(seen(), None, "poll-0", NOW), Struck)
+
+
+@dataclass
+class Asked:
+    """A rule in short: the operations and header it is about, when it acts, and how."""
+
+    operations: frozenset[str]
+    header: str | None
+    when: When
+    steps: tuple[Effect, ...]
+    once_each: bool
+    seed: int
+
+    def make(self, name: str) -> Rule:
+        return Rule(
+            name=name,
+            match=Match(operations=self.operations),
+            when=self.when,
+            steps=self.steps,
+            once_each=self.once_each,
+            given={},
+            chance=Random(self.seed),
+            header=self.header,
+        )
+
+
+@dataclass
+class Reference:
+    """What a rule is to do, as two endless stories: whether it is a call's turn, and which effect is the next."""
+
+    asked: Asked
+    counted: int = 0
+    done: list[Effect] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._turns = self._all_turns()
+        effects = self.asked.steps if self.asked.once_each else chain(self.asked.steps, repeat(self.asked.steps[-1]))
+        self._effects = islice(effects, self.asked.when.times)
+        self._next = next(self._effects, None)
+
+    def _all_turns(self) -> Iterator[bool]:
+        when, chance = self.asked.when, Random(self.asked.seed)
+        for number in count(1):
+            is_turn = number > when.after and (not when.nth or number in when.nth)
+            yield is_turn and chance.random() < when.probability
+
+    def ask(self, operation: str, header: str | None, now: int) -> Effect | None:
+        asked, when = self.asked, self.asked.when
+        is_meant = operation.lower() in asked.operations and asked.header in (None, header)
+        is_time = (when.since is None or when.since <= now) and (when.until is None or now < when.until)
+        if not (is_meant and is_time and self._next):
+            return None
+        self.counted += 1
+        if not next(self._turns):
+            return None
+        effect, self._next = self._next, next(self._effects, None)
+        self.done.append(effect)
+        return effect
+
+    def state(self, now: int) -> str:
+        when = self.asked.when
+        if self._next is None:
+            return USED_UP
+        if when.until is not None and when.until <= now:
+            return OVER
+        if when.nth and not any(self.counted < nth for nth in when.nth):
+            return USED_UP if self.done else OVER
+        return ARMED
+
+
+INSTANTS = st.none() | st.integers(NOW, NOW + 10)
+WHENS = st.builds(
+    When,
+    nth=st.frozensets(st.integers(1, 6), max_size=3),
+    after=st.integers(0, 3),
+    times=st.none() | st.integers(1, 4),
+    probability=st.sampled_from([1.0, 0.7, 0.3]),
+    since=INSTANTS,
+    until=INSTANTS,
+)
+RULES = st.builds(
+    Asked,
+    operations=st.sampled_from([frozenset({"a"}), frozenset({"b"}), frozenset({"a", "b"})]),
+    header=st.sampled_from([None, PLAN]),
+    when=WHENS | st.builds(When),
+    steps=st.lists(st.sampled_from([FIRST, NEXT, WORK]), min_size=1, max_size=3).map(tuple),
+    once_each=st.booleans(),
+    seed=st.integers(0, 99),
+)
+CALLS = st.tuples(st.sampled_from("AB"), st.sampled_from([None, PLAN]), st.sampled_from([0, 0, 1, 3]))
+
+
+@given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
+@settings(FIXED, max_examples=400)
+def test_any_rules_and_calls(rules: list[Asked], calls: list[tuple[str, str | None, int]]) -> None:
+    """Whatever rules are armed and whoever calls: each call gets what the first rule whose turn it is says, and each
+    rule says truly how many calls it counted, how often it acted and whether it still may.
+    """
+    book, references, now = armed(*[one.make for one in rules]), [Reference(one) for one in rules], NOW
+    for operation, header, step in calls:
+        now += step
+        effects = (one.ask(operation, header, now) for one in references)
+        expected = next((effect for effect in effects if effect is not None), None)
+        found = book.strike(seen(operation), header, now)
+
+        assert expected == (found and found.effect)
+        facts = [(one.counted, len(one.done), one.state(now)) for one in references]
+        assert facts == [(one.matched, one.used, one.state(now)) for one in book.rules()]
+
+
+@given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
+@FIXED
+def test_finds_are_counted_as_calls_are(rules: list[Asked], calls: list[tuple[str, str | None, int]]) -> None:
+    """The same rules about what triggers find act on the same ones."""
+    late = [replace(one, steps=tuple(replace(step, holds=HOUR) for step in one.steps)) for one in rules]
+    struck_by, held_by = armed(*[one.make for one in rules]), armed(*[one.make for one in late])
+    for operation, header, step in calls:
+        strike = struck_by.strike(seen(operation), header, NOW + step)
+        hold = held_by.hold(seen(operation), header, NOW + step)
+
+        assert (strike and (strike.rule.name, strike.effect.fault)) == (hold and (hold.rule.name, hold.effect.fault))
+    assert ledger(struck_by) == ledger(held_by)
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "fault-1", "fault-2", "fault-3"])), max_size=6))
+@FIXED
+def test_all_or_none(names: list[str | None]) -> None:
+    """A plan is armed whole, every rule under a name of its own, or leaves everything as it was."""
+    book = armed(rule(), rule())
+    before = book.rules()
+    try:
+        made = book.arm([rule()] * len(names), names)
+    except Conflict:
+        assert before == book.rules()
+    else:
+        assert [*before, *made] == book.rules()
+        assert all(name in (None, one.name) for name, one in zip(names, made, strict=True))
+        assert len(book.rules()) == len({one.name for one in book.rules()})

@@ -1,0 +1,382 @@
+"""What a sandbox remembers of its callers: which entries are kept, what is counted, and what no reader may learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from outlook_emulator.traffic.journal import (
+    ANSWERED,
+    REDACTED,
+    UNDER_WAY,
+    About,
+    Cause,
+    Delivered,
+    Exchanged,
+    Journal,
+    redacted,
+)
+
+FIXED = settings(derandomize=True, database=None, deadline=None)
+NOW, REAL = 1_772_442_000_000_000, 1_800_000_000_000_000
+THROTTLED = Cause("limit", "CallsExceeded", "Rate limit is exceeded.")
+BROKEN = Cause("fault", "fault-1", "timeout-504-after")
+
+
+def exchange(journal: Journal, operation: str = "SendEmailV2", status: int = 200, *causes: Cause) -> Exchanged:
+    """A whole exchange: opened, told of and closed."""
+    entry = journal.open(NOW, REAL)
+    entry.about, entry.status = About(operation), status
+    for cause in causes:
+        entry.add_cause(*cause)
+    journal.close(entry, 7, ANSWERED)
+    return entry
+
+
+def deliver(journal: Journal, **more: Any) -> None:
+    """A call to a subscriber that was taken."""
+    usual: dict[str, Any] = {"callback": 3, "purpose": "poke", "reference": "s1", "url": "http://hook/", "number": 1}
+    journal.deliver(NOW, REAL, **{**usual, "body": b"", "status": 202, "error": None, **more})
+
+
+def ids(journal: Journal) -> list[int]:
+    return [one.id for one in journal.entries()]
+
+
+def test_new_journal() -> None:
+    """A journal begins with nothing in it and nothing counted."""
+    journal = Journal(cap=3, body_bytes=10)
+
+    assert (3, 10, [], 0, 0, 0) == (
+        journal.cap,
+        journal.body_bytes,
+        ids(journal),
+        journal.total,
+        journal.dropped,
+        journal.deliveries,
+    )
+    assert ({}, {}, {}) == (journal.operations, journal.statuses, journal.causes)
+
+
+def test_entry_under_way() -> None:
+    """An entry is seen as soon as it is opened, and counts once it is closed."""
+    journal = Journal(cap=3, body_bytes=10)
+    entry = journal.open(NOW, REAL)
+
+    assert [entry] == list(journal.entries())
+    assert (1, NOW, REAL, UNDER_WAY, None, "exchange") == (
+        entry.id,
+        entry.at,
+        entry.real,
+        entry.outcome,
+        entry.status,
+        entry.kind,
+    )
+    assert (1, {}) == (journal.total, journal.statuses)
+
+
+def test_closed_entry() -> None:
+    """An entry that is closed says how long it took and how its answer left."""
+    entry = exchange(Journal(cap=3, body_bytes=10))
+
+    assert (7, ANSWERED) == (entry.took, entry.outcome)
+
+
+def test_counts() -> None:
+    """Exchanges are counted by operation, by status and by each cause of theirs."""
+    journal = Journal(cap=10, body_bytes=10)
+    exchange(journal)
+    exchange(journal, "SendEmailV2", 429, THROTTLED)
+    exchange(journal, "GetEmailsV3", 504, BROKEN, THROTTLED)
+
+    assert {"SendEmailV2": 2, "GetEmailsV3": 1} == journal.operations
+    assert {200: 1, 429: 1, 504: 1} == journal.statuses
+    assert {("limit", "CallsExceeded"): 2, ("fault", "fault-1"): 1} == journal.causes
+
+
+@pytest.mark.parametrize("outcome", ["reset", "cut", "stall", "lost"])
+def test_answer_that_did_not_arrive(outcome: str) -> None:
+    """An answer that was kept from arriving counts as what became of it, whatever its status was to be."""
+    journal = Journal(cap=3, body_bytes=10)
+    entry = journal.open(NOW, REAL)
+    entry.status = 200
+    journal.close(entry, 7, outcome)
+
+    assert {outcome: 1} == journal.statuses
+
+
+def test_delivery() -> None:
+    """An attempt to call somebody is an entry among the exchanges, and is counted apart from them."""
+    journal = Journal(cap=3, body_bytes=10)
+    exchange(journal)
+    deliver(journal, body=b"{}", status=None, error="no answer within 10 s")
+
+    expected = Delivered(2, NOW, REAL, 3, "poke", "s1", "http://hook/", 1, b"{}", None, "no answer within 10 s")
+    assert expected == list(journal.entries())[1]
+    assert "delivery" == expected.kind
+    assert [1] == [one.id for one in journal.exchanges()]
+    assert (2, 1, {200: 1}) == (journal.total, journal.deliveries, journal.statuses)
+
+
+def test_full_journal() -> None:
+    """The oldest entries make room, and counts go on as if they were there."""
+    journal = Journal(cap=2, body_bytes=10)
+    for _ in range(3):
+        exchange(journal)
+    deliver(journal)
+
+    assert [3, 4] == ids(journal)
+    assert (4, 2, 1, {200: 3}) == (journal.total, journal.dropped, journal.deliveries, journal.statuses)
+
+
+def test_entry_that_made_room_under_way() -> None:
+    """An entry that made room before it was closed is counted all the same."""
+    journal = Journal(cap=1, body_bytes=10)
+    entry = journal.open(NOW, REAL)
+    exchange(journal)
+    entry.status = 503
+    journal.close(entry, 7, ANSWERED)
+
+    assert ([2], {200: 1, 503: 1}) == (ids(journal), journal.statuses)
+
+
+def test_journal_of_nothing() -> None:
+    """With a cap of 0 nothing is kept; what is written all the same counts as dropped."""
+    journal = Journal(cap=0, body_bytes=10)
+    deliver(journal)
+
+    assert (0, [], 1, 1, 1) == (journal.cap, ids(journal), journal.total, journal.dropped, journal.deliveries)
+
+
+@pytest.mark.parametrize(("cap", "kept"), [(9, [2, 3, 4]), (3, [2, 3, 4]), (2, [3, 4]), (0, [])])
+def test_other_cap(cap: int, kept: list[int]) -> None:
+    """A new cap keeps the newest of what is there; what had to go before does not come back."""
+    journal = Journal(cap=3, body_bytes=10)
+    for _ in range(4):
+        exchange(journal)
+    journal.keep(cap)
+
+    assert (cap, kept) == (journal.cap, ids(journal))
+    assert (4, 4 - len(kept)) == (journal.total, journal.dropped)
+
+
+def test_clear() -> None:
+    """A journal that is cleared has nothing in it and nothing counted, and gives no number a second time."""
+    journal = Journal(cap=2, body_bytes=10)
+    for _ in range(3):
+        exchange(journal, "SendEmailV2", 429, THROTTLED)
+    deliver(journal)
+    journal.clear()
+
+    assert (2, [], 0, 0, 0) == (journal.cap, ids(journal), journal.total, journal.dropped, journal.deliveries)
+    assert ({}, {}, {}) == (journal.operations, journal.statuses, journal.causes)
+    assert (5, 1) == (exchange(journal).id, journal.total)
+
+
+def test_clear_while_an_entry_is_open() -> None:
+    """What was under way when the journal was cleared neither comes back into it nor counts."""
+    journal = Journal(cap=2, body_bytes=10)
+    before = journal.open(NOW, REAL)
+    journal.clear()
+    after = journal.open(NOW, REAL)
+    before.status = after.status = 200
+    journal.close(before, 7, ANSWERED)
+    journal.close(after, 7, ANSWERED)
+
+    assert ([after.id], {200: 1}, 1) == (ids(journal), journal.statuses, journal.total)
+
+
+def test_reader_sees_one_moment() -> None:
+    """Whoever reads the entries is not disturbed by those that are written meanwhile."""
+    journal = Journal(cap=1, body_bytes=10)
+    exchange(journal)
+    reader = journal.entries()
+    exchange(journal)
+
+    assert [1] == [one.id for one in reader]
+
+
+@pytest.mark.parametrize(("size", "kept"), [(3, 3), (4, 4), (5, 4), (900, 4)])
+def test_bodies_of_deliveries_are_cut(size: int, kept: int) -> None:
+    """Of a body as much is kept as the journal keeps of each."""
+    journal = Journal(cap=1, body_bytes=4)
+    deliver(journal, body=b"x" * size)
+
+    (found,) = journal.entries()
+    assert b"x" * kept == (found.body if isinstance(found, Delivered) else None)
+
+
+def test_headers_of_an_exchange() -> None:
+    """Headers are found by their names in lower case, as Latin-1 text; of a repeated one the first."""
+    entry = Exchanged(1, NOW, REAL)
+    entry.raw_request_headers = [(b"x-name", b"caf\xe9"), (b"x-name", b"tea")]
+    entry.raw_response_headers = [(b"retry-after", b"5")]
+
+    assert ("café", None) == (entry.header(b"x-name"), entry.header(b"retry-after"))
+    assert ("5", None) == (entry.answer_header(b"retry-after"), entry.answer_header(b"x-name"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"authorization",
+        b"proxy-authorization",
+        b"x-ms-authorization-auxiliary",
+        b"cookie",
+        b"set-cookie",
+        b"x-api-key",
+        b"apikey",
+        b"x-functions-key",
+        b"ocp-apim-subscription-key",
+        b"x-ms-token-aad-access-token",
+        b"x-auth-token",
+    ],
+)
+def test_credentials_in_headers(name: bytes) -> None:
+    """A header that lets its bearer in is told without what it says, and the others stay beside it."""
+    entry = Exchanged(1, NOW, REAL)
+    entry.raw_request_headers = [(b"accept", b"*/*"), (name, b"Bearer secret"), (b"x-ms-workflow-run-id", b"r1")]
+    entry.raw_response_headers = [(name, b"Bearer secret")]
+
+    expected = [(b"accept", b"*/*"), (name, REDACTED), (b"x-ms-workflow-run-id", b"r1")]
+    assert (expected, [(name, REDACTED)]) == (entry.request_headers, entry.response_headers)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"http://user:pw@host/x", b"http://user:(redacted)@host/x"),
+        (
+            b"client_secret=s&password=p&refresh_token=r",
+            b"client_secret=(redacted)&password=(redacted)&refresh_token=(redacted)",
+        ),
+        (b'{"sig": "a\\"b", "To": "x"}', b'{"sig": "(redacted)", "To": "x"}'),
+        (
+            b'{"access_token":"t","code":"ErrorItemNotFound"}',
+            b'{"access_token":"(redacted)","code":"ErrorItemNotFound"}',
+        ),
+        (b"", b""),
+        (b"sig=abc", b"sig=(redacted)"),
+        (b"a=1&sig=a%2Bb%3D&b=2", b"a=1&sig=(redacted)&b=2"),
+        (b"http://hook/?code=abc", b"http://hook/?code=(redacted)"),
+        (b"http://hook/?sv=1.0&SIG=abc==&sp=x", b"http://hook/?sv=1.0&SIG=(redacted)&sp=x"),
+        (b"access_token=abc&token=def", b"access_token=(redacted)&token=(redacted)"),
+        (b"validationToken=abc", b"validationToken=(redacted)"),
+        (b'{"url":"http://hook/?sig=abc","a":1}', b'{"url":"http://hook/?sig=(redacted)","a":1}'),
+        (
+            b"<a href='http://hook/?a=1&amp;code=abc'>code</a>",
+            b"<a href='http://hook/?a=1&amp;code=(redacted)'>code</a>",
+        ),
+        (b'{"url":"http://hook/?a=1\\u0026sig=abc"}', b'{"url":"http://hook/?a=1\\u0026sig=(redacted)"}'),
+        (b'{"url":"http://hook/?sig=abc\\u0026a=1"}', b'{"url":"http://hook/?sig=(redacted)\\u0026a=1"}'),
+        (b'"{\\"url\\":\\"http://hook/?sig=abc\\"}"', b'"{\\"url\\":\\"http://hook/?sig=(redacted)\\"}"'),
+        (
+            b"http://a/?to=http%3A%2F%2Fhook%2F%3Fa%3D1%26sig%3Dabc%26b&c",
+            b"http://a/?to=http%3A%2F%2Fhook%2F%3Fa%3D1%26sig%3D(redacted)%26b&c",
+        ),
+        (b"http://a/?to=http%3A%2F%2Fhook%2F%3Fcode%3Dabc", b"http://a/?to=http%3A%2F%2Fhook%2F%3Fcode%3D(redacted)"),
+        (b"signature=abc&zipcode=123&tokens=1&sig=", b"signature=abc&zipcode=123&tokens=1&sig="),
+        (b"the code is 7", b"the code is 7"),
+        (b"\xff\xfesig=\xff&\x00", b"\xff\xfesig=(redacted)&\x00"),
+    ],
+)
+def test_signatures_in_addresses(text: bytes, expected: bytes) -> None:
+    """Whatever signs an address is taken out of it, wherever the address stands and however it is written there."""
+    assert expected == redacted(text)
+
+
+@given(st.sampled_from(["sig", "code", "token", "Sig"]), st.text("xyz%2F.=-_~", min_size=1), st.booleans())
+@FIXED
+def test_no_secret_is_left(name: str, secret: str, more: bool) -> None:
+    """Nothing of a signature is left over, and a text that was redacted once stays as it is."""
+    text = f"https://hook/?api=1&{name}={secret}{'&b=2' if more else ''}".encode()
+
+    expected = f"https://hook/?api=1&{name}=(redacted){'&b=2' if more else ''}".encode()
+    assert expected == redacted(text) == redacted(redacted(text))
+
+
+def test_delivery_hides_what_signs_its_address() -> None:
+    """The address of who is called is noted without its signature, and with all that tells it from others."""
+    journal = Journal(cap=1, body_bytes=4)
+    deliver(journal, url="https://hook/wörk/run?api-version=1&sig=secret")
+
+    (found,) = journal.entries()
+    expected = "https://hook/wörk/run?api-version=1&sig=(redacted)"
+    assert expected == (found.url if isinstance(found, Delivered) else None)
+
+
+@dataclass
+class Written:
+    """What a model knows of a journal: the ids since it was cleared, those that are kept, and the counts."""
+
+    since_cleared: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    statuses: dict[Any, int] = field(default_factory=dict)
+    deliveries: int = 0
+
+
+class Readers(RuleBasedStateMachine):
+    """Exchanges that begin and end in any order, deliveries among them, while somebody clears and caps the journal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cap, self.last = 3, 0
+        self.journal = Journal(self.cap, 10)
+        self.known = Written()
+        self.under_way: list[Exchanged] = []
+
+    def note(self) -> None:
+        self.last += 1
+        self.known.since_cleared.append(self.last)
+        self.known.kept = [*self.known.kept, self.last][-self.cap :] if self.cap else []
+
+    @rule()
+    def open(self) -> None:
+        self.under_way.append(self.journal.open(NOW, REAL))
+        self.note()
+
+    @rule(pick=st.integers(0, 9), status=st.sampled_from([200, 429, 504]), outcome=st.sampled_from([ANSWERED, "cut"]))
+    def close(self, pick: int, status: int, outcome: str) -> None:
+        if not self.under_way:
+            return
+        entry = self.under_way.pop(pick % len(self.under_way))
+        entry.status = status
+        self.journal.close(entry, 7, outcome)
+        if entry.id in self.known.since_cleared:
+            key = status if outcome == ANSWERED else outcome
+            self.known.statuses[key] = self.known.statuses.get(key, 0) + 1
+
+    @rule()
+    def deliver(self) -> None:
+        deliver(self.journal)
+        self.note()
+        self.known.deliveries += 1
+
+    @rule(cap=st.integers(0, 4))
+    def keep(self, cap: int) -> None:
+        self.cap = cap
+        self.journal.keep(cap)
+        self.known.kept = self.known.kept[-cap:] if cap else []
+
+    @rule()
+    def clear(self) -> None:
+        self.journal.clear()
+        self.known = Written()
+
+    @invariant()
+    def tells_what_is_known(self) -> None:
+        journal, known = self.journal, self.known
+        total = len(known.since_cleared)
+        assert (known.kept, self.cap) == (ids(journal), journal.cap)
+        assert (total, total - len(known.kept)) == (journal.total, journal.dropped)
+        assert (known.statuses, known.deliveries) == (journal.statuses, journal.deliveries)
+
+
+def test_any_history() -> None:
+    """Whatever is written, closed, capped and cleared in which order: entries and counts add up."""
+    run_state_machine_as_test(Readers, settings=settings(FIXED, max_examples=100, stateful_step_count=30))

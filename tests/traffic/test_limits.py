@@ -1,0 +1,356 @@
+"""How much a connection may ask: windows of calls, requests at a time and bytes in flight, all by the clock given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from outlook_emulator.errors import CallsExceeded, TooManyAtOnce
+from outlook_emulator.settings import Settings
+from outlook_emulator.traffic.limits import Lease, Limiter, Limits, limits_of
+
+FIXED = settings(derandomize=True, database=None, deadline=None)
+SECOND = 1_000_000
+NOW = 1_772_442_000 * SECOND
+ONE, OTHER = "one", "other"
+
+
+def limiter_of(calls: int = 0, period: int = 60, requests: int = 0, size: int = 0, warn_at: int = 0) -> Limiter:
+    """A limiter with those limits that are given, and none else."""
+    return Limiter(
+        Limits(calls=calls, period=period, concurrent_requests=requests, bytes_in_flight=size, warn_at=warn_at)
+    )
+
+
+def call(limiter: Limiter, now: int, connection: str = ONE) -> int | None:
+    """Make a call that ends at once; the seconds that a caller has to wait instead, None when it was let in."""
+    try:
+        limiter.enter(connection, now).release()
+    except CallsExceeded as error:
+        return error.retry_after
+    return None
+
+
+def in_use(limiter: Limiter, connection: str = ONE) -> tuple[int, int]:
+    """Requests and bytes that a connection has under way."""
+    use = limiter.uses()[connection]
+    return use.requests, use.bytes
+
+
+def test_settings_say_the_limits() -> None:
+    """Each limit has its setting, and the defaults of both are the same."""
+    own = Settings(max_calls=1, calls_period=2, max_concurrent=3, max_bytes_in_flight=4, warn_at=5)
+
+    assert Limits(calls=1, period=2, concurrent_requests=3, bytes_in_flight=4, warn_at=5) == limits_of(own)
+    assert Limits() == limits_of(Settings())
+
+
+def test_a_whole_window_of_calls() -> None:
+    """As many calls as allowed are let in at one instant, and the next has to wait for the whole period."""
+    limiter = limiter_of(calls=3, period=60)
+
+    assert [None, None, None, 60] == [call(limiter, NOW) for _ in range(4)]
+
+
+def test_window_begins_with_its_first_call() -> None:
+    """A window ends a period after its first call, to the microsecond, however late the others come."""
+    limiter = limiter_of(calls=2, period=60)
+    end = NOW + 60 * SECOND
+
+    instants = (NOW, end - 2, end - 1, end, end + 60 * SECOND - 1, end + 60 * SECOND - 1, end + 60 * SECOND)
+    assert [None, None, 1, None, None, 1, None] == [call(limiter, now) for now in instants]
+
+
+@pytest.mark.parametrize(
+    ("gone", "seconds"),
+    [(0, 60), (1, 60), (SECOND - 1, 60), (SECOND, 59), (59 * SECOND, 1), (59 * SECOND + 1, 1), (60 * SECOND - 1, 1)],
+)
+def test_retry_after_is_rounded_up(gone: int, seconds: int) -> None:
+    """The wait is in whole seconds, never too short, and a second at least."""
+    limiter = limiter_of(calls=1, period=60)
+    call(limiter, NOW)
+
+    assert seconds == call(limiter, NOW + gone)
+    assert call(limiter, NOW + gone + seconds * SECOND) is None
+
+
+def test_call_inside_the_wait_is_refused_again() -> None:
+    """Whoever comes back early is refused for the rest of the window only, however often that is done."""
+    limiter = limiter_of(calls=1, period=10)
+    call(limiter, NOW)
+
+    assert [10, 9, 5, 1, None] == [call(limiter, NOW + seconds * SECOND) for seconds in (0, 1, 5, 9, 10)]
+
+
+def test_connections_are_counted_apart() -> None:
+    """One connection that has used up its calls takes nothing from another."""
+    limiter = limiter_of(calls=1, period=10)
+
+    assert [None, 10, None] == [call(limiter, NOW, connection) for connection in (ONE, ONE, OTHER)]
+
+
+def test_requests_at_a_time() -> None:
+    """A request above the limit is refused, until one that is being processed has its answer."""
+    limiter = limiter_of(requests=2)
+    first = limiter.enter(ONE, NOW)
+    limiter.enter(ONE, NOW)
+
+    with pytest.raises(TooManyAtOnce, match="2 requests are being processed; at most 2 are allowed"):
+        limiter.enter(ONE, NOW)
+    first.release()
+    limiter.enter(ONE, NOW)
+    assert (2, 0) == in_use(limiter)
+
+
+def test_refused_for_its_calls_first() -> None:
+    """Where both limits are reached, the caller hears of the one with a longer wait."""
+    limiter = limiter_of(calls=1, requests=1)
+    limiter.enter(ONE, NOW)
+
+    with pytest.raises(CallsExceeded):
+        limiter.enter(ONE, NOW)
+
+
+def test_call_refused_for_others_does_not_count() -> None:
+    """A call that found too many others under way is none of the calls of its window."""
+    limiter = limiter_of(calls=2, requests=1)
+    under_way = limiter.enter(ONE, NOW)
+    with pytest.raises(TooManyAtOnce):
+        limiter.enter(ONE, NOW)
+    under_way.release()
+
+    assert [None, 60] == [call(limiter, NOW) for _ in range(2)]
+
+
+def test_call_refused_for_others_begins_no_window() -> None:
+    """A window begins with the first call that is let in, not with one that found too many others under way."""
+    limiter = limiter_of(calls=1, period=10, requests=1)
+    under_way = limiter.enter(ONE, NOW)
+    with pytest.raises(TooManyAtOnce):
+        limiter.enter(ONE, NOW + 10 * SECOND)
+    under_way.release()
+
+    assert call(limiter, NOW + 19 * SECOND) is None
+    assert 9 == call(limiter, NOW + 20 * SECOND)
+
+
+def test_bytes_in_flight() -> None:
+    """Bodies count until their request has its answer; what does not fit beside them is refused."""
+    limiter = limiter_of(size=10)
+    first, second = limiter.enter(ONE, NOW), limiter.enter(ONE, NOW)
+    first.carry(4)
+    second.carry(6)
+
+    with pytest.raises(TooManyAtOnce, match="11 bytes are being transferred; at most 10 are allowed"):
+        second.carry(1)
+    assert (2, 10) == in_use(limiter)
+    first.release()
+    second.carry(4)
+    assert (1, 10) == in_use(limiter)
+
+
+def test_empty_body_is_carried() -> None:
+    """An empty body is never refused, not even where a limit was lowered below what is under way."""
+    limiter = limiter_of(size=10)
+    limiter.enter(ONE, NOW).carry(8)
+    limiter.limits = Limits(bytes_in_flight=5)
+
+    later = limiter.enter(ONE, NOW)
+    later.carry(0)
+    with pytest.raises(TooManyAtOnce):
+        later.carry(1)
+
+
+def test_limits_that_are_off() -> None:
+    """A limit of 0 lets anything in, and still says what is in use."""
+    limiter = limiter_of(warn_at=1)
+    leases = [limiter.enter(ONE, NOW) for _ in range(400)]
+    for lease in leases:
+        lease.carry(10**9)
+
+    assert (400, 400 * 10**9) == in_use(limiter)
+    assert 400 == limiter.uses()[ONE].calls_at(NOW)
+    assert {None} == {lease.warning(NOW) for lease in leases}
+
+
+def test_calls_that_count() -> None:
+    """What a connection has used of its calls is nothing again once its window has ended."""
+    limiter = limiter_of(calls=5, period=10)
+    call(limiter, NOW)
+    call(limiter, NOW + 1)
+
+    use = limiter.uses()[ONE]
+    assert (2, 0) == (use.calls_at(NOW + 10 * SECOND - 1), use.calls_at(NOW + 10 * SECOND))
+
+
+@pytest.mark.parametrize(
+    ("before", "warning"),
+    [(0, None), (7, None), (8, "9 of 10 calls"), (9, "10 of 10 calls")],
+)
+def test_warning_before_the_calls_run_out(before: int, warning: str | None) -> None:
+    """From the given part of the limit on, the caller is told how many calls are used, its own among them."""
+    limiter = limiter_of(calls=10, warn_at=90)
+    for _ in range(before):
+        call(limiter, NOW)
+
+    assert warning == limiter.enter(ONE, NOW).warning(NOW)
+
+
+def test_warning_names_every_limit_that_is_near() -> None:
+    """Requests and bytes under way are warned of as calls are, all in one line."""
+    limiter = limiter_of(calls=2, requests=2, size=100, warn_at=50)
+    lease = limiter.enter(ONE, NOW)
+    lease.carry(50)
+
+    assert "1 of 2 calls, 1 of 2 concurrent requests, 50 of 100 bytes in flight" == lease.warning(NOW)
+    assert "1 of 2 concurrent requests, 50 of 100 bytes in flight" == lease.warning(NOW + 60 * SECOND)
+
+
+def test_warnings_that_are_off() -> None:
+    """Nobody is warned where the part of the limit is 0."""
+    assert limiter_of(calls=1, requests=1, warn_at=0).enter(ONE, NOW).warning(NOW) is None
+
+
+def test_limits_that_change_under_way() -> None:
+    """New limits hold for the next call; those used under the old ones count."""
+    limiter = limiter_of(calls=3)
+    call(limiter, NOW)
+    call(limiter, NOW)
+
+    limiter.limits = Limits(calls=2)
+    assert 60 == call(limiter, NOW)
+    limiter.limits = Limits(calls=3)
+    assert call(limiter, NOW) is None
+
+
+def test_forgotten() -> None:
+    """A limiter that starts over has counted nothing, and a call from before ends without a trace."""
+    limiter = limiter_of(calls=1, requests=1, size=10)
+    before = limiter.enter(ONE, NOW)
+    before.carry(10)
+
+    limiter.forget()
+    assert {} == limiter.uses()
+    after = limiter.enter(ONE, NOW - 1)
+    after.carry(10)
+    before.release()
+    assert (1, 10) == in_use(limiter)
+
+
+@dataclass
+class Known:
+    """What a model knows of one connection: the instants of its calls, and the bytes of those under way."""
+
+    begun: list[int] = field(default_factory=list)
+    under_way: list[tuple[Lease, int]] = field(default_factory=list)
+
+
+class Callers(RuleBasedStateMachine):
+    """Two connections that call, carry bodies and end their calls as they like, while time passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.known = {ONE: Known(), OTHER: Known()}
+        self.limiter = limiter_of()
+
+    @initialize(
+        calls=st.integers(0, 4), period=st.integers(1, 3), requests=st.integers(0, 3), size=st.sampled_from([0, 10])
+    )
+    def begin(self, calls: int, period: int, requests: int, size: int) -> None:
+        self.limiter = limiter_of(calls, period, requests, size)
+
+    @rule(microseconds=st.sampled_from([1, SECOND // 2, SECOND - 1, SECOND, 2 * SECOND]))
+    def advance(self, microseconds: int) -> None:
+        self.now += microseconds
+
+    @rule()
+    @precondition(lambda self: self.ends(ONE) is not None)
+    def advance_to_the_end(self) -> None:
+        self.now = max(self.now, self.ends(ONE) or 0)
+
+    @rule()
+    @precondition(lambda self: self.ends(ONE) is not None)
+    def advance_almost_to_the_end(self) -> None:
+        self.now = max(self.now, (self.ends(ONE) or 0) - 1)
+
+    @rule(connection=st.sampled_from([ONE, OTHER]))
+    def enter(self, connection: str) -> None:
+        known, limits = self.known[connection], self.limiter.limits
+        if limits.calls and len(known.begun) >= limits.calls and self.is_open(connection):
+            with pytest.raises(CallsExceeded) as refused:
+                self.limiter.enter(connection, self.now)
+            self.check_wait(connection, refused.value.retry_after)
+        elif limits.concurrent_requests and len(known.under_way) >= limits.concurrent_requests:
+            with pytest.raises(TooManyAtOnce):
+                self.limiter.enter(connection, self.now)
+        else:
+            known.begun = [*(known.begun if self.is_open(connection) else ()), self.now]
+            known.under_way.append((self.limiter.enter(connection, self.now), 0))
+
+    @rule(connection=st.sampled_from([ONE, OTHER]), pick=st.integers(0, 9), size=st.integers(0, 12))
+    def carry(self, connection: str, pick: int, size: int) -> None:
+        under_way = self.known[connection].under_way
+        if not under_way:
+            return
+        at = pick % len(under_way)
+        lease, before = under_way[at]
+        limit = self.limiter.limits.bytes_in_flight
+        if limit and size and sum(size for _, size in under_way) + size > limit:
+            with pytest.raises(TooManyAtOnce):
+                lease.carry(size)
+        else:
+            lease.carry(size)
+            under_way[at] = (lease, before + size)
+
+    @rule(connection=st.sampled_from([ONE, OTHER]), pick=st.integers(0, 9))
+    def release(self, connection: str, pick: int) -> None:
+        under_way = self.known[connection].under_way
+        if under_way:
+            under_way.pop(pick % len(under_way))[0].release()
+
+    @invariant()
+    def counts_are_what_is_known(self) -> None:
+        for connection, known in self.known.items():
+            if (use := self.limiter.uses().get(connection)) is not None:
+                bytes_known = sum(size for _, size in known.under_way)
+                calls = len(known.begun) if self.is_open(connection) else 0
+                assert (calls, len(known.under_way), bytes_known) == (use.calls_at(self.now), use.requests, use.bytes)
+
+    def teardown(self) -> None:
+        for known in self.known.values():
+            for lease, _ in known.under_way:
+                lease.release()
+        for use in self.limiter.uses().values():
+            assert (0, 0) == (use.requests, use.bytes)
+
+    def ends(self, connection: str) -> int | None:
+        begun = self.known[connection].begun
+        return begun[0] + self.limiter.limits.period * SECOND if begun else None
+
+    def is_open(self, connection: str) -> bool:
+        return (end := self.ends(connection)) is not None and self.now < end
+
+    def check_wait(self, connection: str, seconds: int) -> None:
+        """The wait is over as soon as whole seconds can say, and then calls are let in."""
+        end = self.ends(connection)
+        assert end is not None
+        assert self.now + (seconds - 1) * SECOND < end <= self.now + seconds * SECOND
+
+
+def test_any_calls() -> None:
+    """Whatever is asked when: a window never has more calls than allowed, waits are true, refused calls leave no trace,
+    and what is under way comes back to nothing.
+    """
+    run_state_machine_as_test(Callers, settings=settings(FIXED, max_examples=150, stateful_step_count=40))

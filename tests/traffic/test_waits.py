@@ -1,0 +1,400 @@
+"""Calls that wait for an instant of the sandbox's clock: they pass when it comes, and are told when it never will.
+
+The event loop of these tests never sleeps: where it would, its own time jumps ahead instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outlook_emulator.clock import LATEST, Clock, VirtualClock, microseconds, moment
+from outlook_emulator.errors import StartedOver
+from outlook_emulator.traffic.waits import Waits
+
+FIXED = settings(derandomize=True, database=None, deadline=None)
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+NOW = microseconds(START)
+SECOND = 1_000_000
+HOUR = 3_600 * SECOND
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Looks whether anything has come, and takes the time as passed that it was to wait for it."""
+
+    seconds = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        found = super().select(0)
+        if not found:
+            assert timeout is not None, "everybody waits for something that never comes"
+            self.seconds += timeout
+        return found
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop by whose clock time passes at once."""
+
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.seconds
+
+
+class LoopClock:
+    """A sandbox's clock that runs by itself, as fast as the loop's."""
+
+    def now(self) -> int:
+        return NOW + round(asyncio.get_running_loop().time() * SECOND)
+
+
+def play(story: Callable[[], Coroutine[Any, Any, None]]) -> float:
+    """Run a story; how many seconds passed by the loop's clock."""
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(story())
+        return runner.get_loop().time()
+
+
+async def sleep(waits: Waits, seconds: float) -> None:
+    """Wait in real time, as a call does that a fault delays so."""
+    with waits.until(LATEST) as wait:
+        wait.settle()
+        await wait.pass_seconds(seconds)
+
+
+async def steps() -> None:
+    """Let everybody go on who can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Caller:
+    """A call that waits for an instant, and takes a note of when it was let go on or told not to."""
+
+    def __init__(self, waits: Waits, clock: Clock, until: int) -> None:
+        self.passed: int | None = None
+        self.was_told = False
+        self._waits, self._clock, self._until = waits, clock, until
+        self.task = asyncio.ensure_future(self._call())
+
+    async def _call(self) -> None:
+        try:
+            with self._waits.until(self._until) as wait:
+                await wait.pass_until(self._clock)
+                self.passed = self._clock.now()
+        except StartedOver:
+            self.was_told = True
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(START)
+
+
+def test_nobody_waits(waits: Waits, clock: VirtualClock) -> None:
+    """Where nobody waits there is no instant to stop at, and nothing to do at any."""
+
+    async def story() -> None:
+        await waits.run(None, NOW)
+        waits.end()
+        assert waits.next_at(None) is None
+
+    assert 0 == play(story)
+
+
+@pytest.mark.parametrize("late", [0, 1, HOUR])
+def test_instant_that_has_come(waits: Waits, clock: VirtualClock, late: int) -> None:
+    """A wait for an instant that has come already is none."""
+
+    async def story() -> None:
+        with waits.until(NOW - late) as wait:
+            await wait.pass_until(clock)
+
+    assert 0 == play(story)
+
+
+def test_wait_passes_when_the_clock_is_moved(waits: Waits, clock: VirtualClock) -> None:
+    """A call goes on when the clock stops at its instant, and not a microsecond before."""
+
+    async def story() -> None:
+        caller = Caller(waits, clock, NOW + HOUR)
+        await steps()
+        clock.set(moment(NOW + HOUR - 1))
+        await waits.run(None, clock.now())
+        assert caller.passed is None
+        clock.set(moment(NOW + HOUR))
+        await waits.run(None, clock.now())
+        assert NOW + HOUR == caller.passed
+
+    assert 0 == play(story)
+
+
+@pytest.mark.parametrize("after", [1, 4_999, SECOND, 2 * SECOND + 1, 60 * SECOND])
+def test_wait_passes_when_the_clock_runs(waits: Waits, after: int) -> None:
+    """Where the clock runs by itself a call goes on at its instant, or milliseconds later at most."""
+
+    async def story() -> None:
+        caller = Caller(waits, LoopClock(), NOW + after)
+        await caller.task
+        assert NOW + after <= (caller.passed or 0) <= NOW + after + 5_000
+
+    play(story)
+
+
+def test_clock_that_somebody_else_moves(waits: Waits, clock: VirtualClock) -> None:
+    """A call finds out within a second that the clock was moved by somebody who told nobody."""
+
+    async def story() -> None:
+        caller = Caller(waits, clock, NOW + HOUR)
+        await steps()
+        clock.set(moment(NOW + HOUR))
+        await caller.task
+        assert NOW + HOUR == caller.passed
+
+    assert 1 >= play(story)
+
+
+def test_move_waits_for_what_is_done_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
+    """Whoever moves the clock goes on when the calls that it let go have done all they do then."""
+
+    async def story() -> None:
+        done: list[str] = []
+
+        async def call() -> None:
+            with waits.until(NOW + 1) as wait:
+                await wait.pass_until(clock)
+                await asyncio.sleep(0.5)
+                done.append("call")
+
+        task = asyncio.ensure_future(call())
+        await steps()
+        clock.set(moment(NOW + 1))
+        await waits.run(None, NOW + 1)
+        done.append("move")
+        await task
+        assert ["call", "move"] == done
+
+    assert 0.5 == play(story)
+
+
+def test_move_does_not_wait_for_ever(waits: Waits, clock: VirtualClock) -> None:
+    """A call that takes long over what it does keeps a move of the clock for a second only, and is not cut short."""
+
+    async def story() -> None:
+        async def call() -> None:
+            with waits.until(NOW + 1) as wait:
+                await wait.pass_until(clock)
+                await asyncio.sleep(30)
+
+        task = asyncio.ensure_future(call())
+        await steps()
+        clock.set(moment(NOW + 1))
+        await waits.run(None, NOW + 1)
+        assert 1 == asyncio.get_running_loop().time()
+        assert not task.done()
+        await task
+
+    assert 30 == play(story)
+
+
+def test_settled_early(waits: Waits, clock: VirtualClock) -> None:
+    """Nobody who moves the clock waits for a call that has said that it needs no time at its instant."""
+
+    async def story() -> None:
+        async def call() -> None:
+            with waits.until(NOW + 1) as wait:
+                wait.settle()
+                await wait.pass_until(clock)
+                await asyncio.sleep(30)
+
+        task = asyncio.ensure_future(call())
+        await steps()
+        await waits.run(None, NOW + 1)
+        assert 0 == asyncio.get_running_loop().time()
+        await task
+
+    play(story)
+
+
+def test_next_at(waits: Waits, clock: VirtualClock) -> None:
+    """The clock stops at the first instant that anybody waits for, and no more at those that are over."""
+
+    async def story() -> None:
+        later, sooner = Caller(waits, clock, NOW + 2), Caller(waits, clock, NOW + 1)
+        await steps()
+        assert NOW + 1 == waits.next_at(None)
+        clock.set(moment(NOW + 1))
+        await waits.run(None, NOW + 1)
+        assert (NOW + 1, None, NOW + 2) == (sooner.passed, later.passed, waits.next_at(None))
+        clock.set(moment(NOW + 2))
+        await waits.run(None, NOW + 2)
+        assert (NOW + 2, None) == (later.passed, waits.next_at(None))
+
+    play(story)
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError])
+def test_wait_ends_with_its_block(waits: Waits, error: type[Exception] | None) -> None:
+    """A wait that is left, in whatever way, is no instant to stop at any more."""
+
+    async def story() -> None:
+        try:
+            with waits.until(NOW + 1):
+                assert NOW + 1 == waits.next_at(None)
+                if error is not None:
+                    raise error()
+        except RuntimeError:
+            pass
+        assert waits.next_at(None) is None
+
+    assert 0 == play(story)
+
+
+def test_caller_that_hangs_up(waits: Waits, clock: VirtualClock) -> None:
+    """A call that is cancelled waits no more, and keeps nobody who moves the clock."""
+
+    async def story() -> None:
+        caller = Caller(waits, clock, NOW + 1)
+        await steps()
+        caller.task.cancel()
+        await waits.run(None, NOW + 1)
+        assert (None, False, None) == (caller.passed, caller.was_told, waits.next_at(None))
+        assert caller.task.cancelled()
+
+    assert 0 == play(story)
+
+
+def test_end(waits: Waits, clock: VirtualClock) -> None:
+    """When the sandbox starts over, every call that waits is told so at once; later ones wait as before."""
+
+    async def story() -> None:
+        before = [Caller(waits, clock, NOW + step) for step in (1, HOUR)]
+        await steps()
+        waits.end()
+        assert waits.next_at(None) is None
+        await steps()
+        assert [(None, True), (None, True)] == [(one.passed, one.was_told) for one in before]
+        after = Caller(waits, clock, NOW + 2)
+        await steps()
+        assert (NOW + 2, False) == (waits.next_at(None), after.was_told)
+        clock.set(moment(NOW + 2))
+        await waits.run(None, NOW + 2)
+        assert NOW + 2 == after.passed
+
+    assert 0 == play(story)
+
+
+def test_end_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
+    """A call whose instant has come is let go on, even if the sandbox starts over before it gets to."""
+
+    async def story() -> None:
+        caller = Caller(waits, clock, NOW + 1)
+        await steps()
+        clock.set(moment(NOW + 1))
+        moving = asyncio.ensure_future(waits.run(None, NOW + 1))
+        await asyncio.sleep(0)
+        waits.end()
+        await moving
+        assert (NOW + 1, False) == (caller.passed, caller.was_told)
+
+    assert 0 == play(story)
+
+
+def test_started_over_says_so() -> None:
+    """What a call is told is a conflict that says what became of its sandbox."""
+    error = StartedOver()
+
+    assert 409 == error.status
+    assert "The sandbox was reset or deleted while this call waited." == error.message
+
+
+@pytest.mark.parametrize("seconds", [0, 0.25, 30, 600])
+def test_sleep(waits: Waits, seconds: float) -> None:
+    """A wait in real time ends when so much of it has passed."""
+
+    async def story() -> None:
+        await sleep(waits, seconds)
+
+    assert seconds == play(story)
+
+
+def test_sleep_is_not_the_clocks(waits: Waits, clock: VirtualClock) -> None:
+    """Moving the sandbox's clock neither ends a wait in real time nor waits for it."""
+
+    async def story() -> None:
+        sleeping = asyncio.ensure_future(sleep(waits, 30))
+        await steps()
+        assert LATEST == waits.next_at(None)
+        clock.advance(timedelta(days=365))
+        await waits.run(None, clock.now())
+        assert (0, False) == (asyncio.get_running_loop().time(), sleeping.done())
+        await sleeping
+
+    assert 30 == play(story)
+
+
+def test_sleep_that_is_ended(waits: Waits) -> None:
+    """When the sandbox starts over, nobody sleeps on."""
+
+    async def story() -> None:
+        sleeping = asyncio.ensure_future(sleep(waits, 30))
+        await steps()
+        waits.end()
+        with pytest.raises(StartedOver):
+            await sleeping
+        assert waits.next_at(None) is None
+
+    assert 0 == play(story)
+
+
+ACTS = st.one_of(
+    st.tuples(st.just("wait"), st.integers(0, 8)),
+    st.tuples(st.just("move"), st.integers(0, 5)),
+    st.tuples(st.just("end"), st.just(0)),
+)
+
+
+@given(st.lists(ACTS, max_size=15))
+@FIXED
+def test_any_waits(acts: list[tuple[str, int]]) -> None:
+    """Whoever waits for whatever: each passes at the first move of the clock that reaches its instant, or is told that
+    the sandbox started over before, and the clock always knows the next instant that is waited for.
+    """
+
+    async def story() -> None:
+        waits, clock = Waits(), VirtualClock(START)
+        waiting: list[tuple[int, Caller]] = []
+        for act, number in acts:
+            if act == "wait":
+                waiting.append((clock.now() + number, Caller(waits, clock, clock.now() + number)))
+                await steps()
+            elif act == "move":
+                clock.set(moment(clock.now() + number))
+                await waits.run(None, clock.now())
+            else:
+                waits.end()
+                await steps()
+                assert {(None, True)} >= {(one.passed, one.was_told) for _, one in waiting}
+                waiting = []
+            assert {(clock.now(), False)} >= {(one.passed, one.was_told) for at, one in waiting if at <= clock.now()}
+            waiting = [(at, one) for at, one in waiting if at > clock.now()]
+            assert {(None, False)} >= {(one.passed, one.was_told) for _, one in waiting}
+            assert min((at for at, _ in waiting), default=None) == waits.next_at(None)
+        waits.end()
+        await steps()
+
+    assert 0 == play(story)
