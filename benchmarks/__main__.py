@@ -15,10 +15,10 @@ import orjson
 
 from benchmarks.calls import BELOW, LIST, MAIL, SEND
 from benchmarks.client import Call, ask, connect, fetch, rate
-from benchmarks.conduct import conduct
 from benchmarks.layers import layers
 from benchmarks.plugin import plugin
 from benchmarks.running import Running, on_second_core, running
+from benchmarks.traffic import traffic
 
 SMALL, LARGE = 100, 100_000
 ROUNDS, SECONDS = 5, 1.0
@@ -174,7 +174,7 @@ def main() -> None:
         polls(small, large)
         fresh_sandbox(small)
     items()
-    conduct()
+    traffic()
     plugin()
     start_up()
     layers()

@@ -29,7 +29,7 @@ The clock on the wall would count whoever else wants the processor as well.
 """
 
 
-def conduct() -> None:
+def traffic() -> None:
     """Print what a request costs with limits and a journal, against one without either."""
     print("A request with limits and journal, against one without, by the time the processor works for it")
     print(f"(median of {ROUNDS} rounds; goal: at most {ALLOWED}), over HTTP:")
@@ -77,4 +77,4 @@ def _compare(name: str, watched: Measure, other: Measure) -> None:
 
 if __name__ == "__main__":
     on_second_core()
-    conduct()
+    traffic()

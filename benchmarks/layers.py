@@ -33,8 +33,8 @@ def layers() -> None:
     routes, by_id = Routes(OPERATIONS), {row.id: row for row in OPERATIONS}
     query, body = QueryReader(by_id["GetEmailsV2"].parameters), reader_of(ClientSendHtmlMessage)
     values = query.read(_QUERY, lambda name: None)
-    letters = listing.find(mailbox, **values)
-    shown = mail_convert.batch(letters)
+    message_views = listing.find(mailbox, **values)
+    shown = mail_convert.batch(message_views)
     where = {"folder_id": owner.inbox_id, "since": -listing.EVER, "until": listing.EVER, "top": 10, "skip": 0}
     statement = sql.LIST_MESSAGES["unread"]
     draft = mail_convert.draft_from_html(body.read(SEND.body))
@@ -45,7 +45,7 @@ def layers() -> None:
     rows = sandbox.db.all(statement, where)
     _show("list: rows to records", lambda: [Message._make(row) for row in rows])
     _show("list: the whole function", lambda: listing.find(mailbox, **values))
-    _show("list: records to shapes", lambda: mail_convert.batch(letters))
+    _show("list: records to shapes", lambda: mail_convert.batch(message_views))
     _show("list: shapes to JSON", lambda: orjson.dumps(shown))
     _show("list: the whole app", straight(app, LIST, _BATCH), _BATCH)
     _show("send: read the body", lambda: mail_convert.draft_from_html(body.read(SEND.body)))

@@ -22,7 +22,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.clock import microseconds
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.event import Details, Series
+from outlook_emulator.mailbox.event import EventFields, Series
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.sandbox.samples import Seed, SeedMail
 from outlook_emulator.serving import config_of
@@ -64,7 +64,7 @@ def emulator(count: int, **more: Any) -> ASGIApp:
     """The emulator with two mailboxes: `bench` holds `count` mails, `other` none; `more` are settings."""
     app = create_app(Settings(**{"max_top": 100_000, "max_calls": MANY_CALLS, **more}))
     sandboxes = app.state.sandboxes
-    sandboxes.default.plant(
+    sandboxes.default.load_sample(
         Seed(address="bench@example.com", display_name="Bench", folders=(), mails=mails(count)), "bench"
     )
     sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
@@ -99,9 +99,9 @@ def events(count: int, live_series: int) -> Iterator[Series]:
         yield Series(replace(_event(f"Series {index}", start), rule=rule))
 
 
-def _event(subject: str, start: datetime) -> Details:
+def _event(subject: str, start: datetime) -> EventFields:
     begin = microseconds(start)
-    return Details(subject=subject, start=begin, end=begin + 1_800_000_000, body="<p>Agenda</p>", location="Room 1")
+    return EventFields(subject=subject, start=begin, end=begin + 1_800_000_000, body="<p>Agenda</p>", location="Room 1")
 
 
 def cards(count: int) -> Iterator[Card]:
@@ -126,7 +126,7 @@ def items(count: int, live_series: int = SERIES_IN_WEEK) -> ASGIApp:
         calendars={"Calendar": list(events(count, live_series))},
         contacts={"Contacts": list(cards(count))},
     )
-    sandboxes.default.plant(seed, "bench")
+    sandboxes.default.load_sample(seed, "bench")
     sandboxes.refresh(sandboxes.default)
     return app
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 
-class Asked(NamedTuple):
+class EventChanges(NamedTuple):
     """A request that came in; header names are in lower case, the path is as it was sent, query included."""
 
     method: str
@@ -34,7 +34,7 @@ class Stub:
     """What was asked so far, and what is answered: a status, JSON or bytes, and headers on top."""
 
     url: str
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[EventChanges] = field(default_factory=list)
     status: int = 200
     answer: Any = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Stub:
             return self.answer or b""
         return json.dumps(self.answer).encode()
 
-    def last(self) -> Asked:
+    def last(self) -> EventChanges:
         return self.asked[-1]
 
 
@@ -57,7 +57,7 @@ def stubbed(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
         def do_GET(self) -> None:
             named = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(named.get("content-length", "0")))
-            made.asked.append(Asked(self.command, self.path, named, body))
+            made.asked.append(EventChanges(self.command, self.path, named, body))
             self.send_response(made.status)
             for name, value in made.headers.items():
                 self.send_header(name, value)

@@ -48,10 +48,10 @@ PLAN: list[dict[str, Any]] = [
     },
     {"name": "never", "match": {"operation": "DeleteEmail"}, "effect": "object-not-found"},
 ]
-Seen = Counter[tuple[str, int]]
+CallFacts = Counter[tuple[str, int]]
 
 
-async def client(port: int, number: int, seen: Seen) -> None:
+async def client(port: int, number: int, seen: CallFacts) -> None:
     """One client on one socket, which asks for the next answer once it has read the one before."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for turn in range(OWN + SHARED):
@@ -69,13 +69,13 @@ async def client(port: int, number: int, seen: Seen) -> None:
     writer.close()
 
 
-async def clients(port: int) -> Seen:
-    seen: Seen = Counter()
+async def clients(port: int) -> CallFacts:
+    seen: CallFacts = Counter()
     await asyncio.gather(*(client(port, number, seen) for number in range(CLIENTS)))
     return seen
 
 
-def run() -> tuple[Seen, dict[str, tuple[int, int, str]], dict[str, Any], int]:
+def run() -> tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]:
     """What the clients saw, the ledger, the counts of the journal, and how many mails left."""
     clock = VirtualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
     with running(Settings(journal_entries=100), clock) as server, httpx.Client(base_url=server.url) as http:
@@ -91,14 +91,14 @@ def run() -> tuple[Seen, dict[str, tuple[int, int, str]], dict[str, Any], int]:
 
 
 @pytest.fixture(scope="module")
-def first() -> tuple[Seen, dict[str, tuple[int, int, str]], dict[str, Any], int]:
+def first() -> tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]:
     return run()
 
 
 def hits(seed: str, probability: float, draws: int) -> int:
     """How often chance strikes."""
-    chance = Random(seed)
-    return sum(chance.random() < probability for _ in range(draws))
+    rng = Random(seed)
+    return sum(rng.random() < probability for _ in range(draws))
 
 
 def test_everything_adds_up(first) -> None:

@@ -14,7 +14,7 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.routes import admin_routes
-from outlook_emulator.server.connector.alternate_routes import Doors
+from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.faults.middleware import faulting
 from outlook_emulator.server.faults.plans import arm_file
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     app = Starlette(
         routes=admin_routes(sandboxes, webhooks, gate),
         middleware=[
-            Middleware(Doors, sandboxes=sandboxes),
+            Middleware(AlternateRoutes, sandboxes=sandboxes),
             Middleware(
                 Connector,
                 operations=OPERATIONS,

@@ -162,7 +162,7 @@ class _Server(uvicorn.Server):
         # Calls that wait for a clock nobody will move any more would be waited for.
         sandboxes: Sandboxes | None = getattr(getattr(self.config.app, "state", None), "sandboxes", None)
         for sandbox in sandboxes.all() if sandboxes is not None else ():
-            sandbox.conduct.waits.end()
+            sandbox.traffic.waits.end()
         await super().shutdown(sockets)
 
 

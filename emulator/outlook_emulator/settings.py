@@ -38,7 +38,7 @@ class Settings:
         "create", "what a connection id not seen before leads to: a new mailbox, or 404", ("create", "refuse")
     )
     domain: str = _setting("outlook.com", "domain of the addresses that new mailboxes are given")
-    chance: int = _setting(4365, "seed of the generator behind ids, so that a run repeats")
+    random_seed: int = _setting(4365, "seed of the generator behind ids, so that a run repeats")
     source: str = _setting("outlook-emulator.localhost", "host that error bodies name as their source")
     max_calls: int = _setting(300, "most calls of a connection in one period; 0 for any number")
     calls_period: int = _setting(60, "length of that period, in seconds of the sandbox's clock")

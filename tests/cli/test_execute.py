@@ -152,7 +152,7 @@ def test_tls_and_token() -> None:
     [
         (["--seed", "nothing"], "There is no sample mailbox 'nothing'"),
         (["--port", "many"], "OUTLOOK_EMULATOR_PORT must be a number"),
-        (["--chance", "-1"], "OUTLOOK_EMULATOR_CHANCE must not be negative"),
+        (["--random-seed", "-1"], "OUTLOOK_EMULATOR_RANDOM_SEED must not be negative"),
     ],
 )
 def test_emulator_that_does_not_start(tmp_path: Path, options: list[str], expected: str) -> None:

@@ -48,8 +48,8 @@ def send(sandbox: Sandbox, owner: Owner, *to: str, subject: str = "Hello") -> No
 
 
 def messages(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[Message]:
-    letters = listing.find(sandbox.mailbox(owner), folder_path=folder, fetch_only_unread=False, top=1000)
-    return [one.message for one in letters]
+    message_views = listing.find(sandbox.mailbox(owner), folder_path=folder, fetch_only_unread=False, top=1000)
+    return [one.message for one in message_views]
 
 
 def subjects(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[str]:
@@ -218,7 +218,7 @@ def test_other_seed_gives_other_ids(other: dict[str, Any]) -> None:
     """Another seed, or another sandbox of the same server, has Message-IDs of its own."""
     found = []
     for given in ({}, other):
-        sandboxes = start(chance=given.get("chance", 4365))
+        sandboxes = start(random_seed=given.get("chance", 4365))
         found.append({one for one in journey(sandboxes.create(given.get("name", "one"))) if one.startswith("<")})
         sandboxes.close()
 

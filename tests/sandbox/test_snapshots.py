@@ -22,11 +22,11 @@ from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import epochs, item_folders
 from outlook_emulator.mailbox.approvals import questions
-from outlook_emulator.mailbox.approvals.approval_mail import Inquiry
+from outlook_emulator.mailbox.approvals.approval_mail import ApprovalRequest
 from outlook_emulator.mailbox.calendar import events
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.contacts import contacts
-from outlook_emulator.mailbox.event import Attendee, Details, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.mail import delivery, folders, listing, reading
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
@@ -108,9 +108,11 @@ def watch(mailbox: Mailbox) -> str:
     return subscriptions.watch_mail(mailbox, URL, watched=subscriptions.MAIL, **asked).id
 
 
-def details(number: int) -> Details:
+def details(number: int) -> EventFields:
     begin = NINE + number * HOUR
-    return Details(subject=f"Review {number}", start=begin, end=begin + HOUR, attendees=(Attendee("bob@example.com"),))
+    return EventFields(
+        subject=f"Review {number}", start=begin, end=begin + HOUR, attendees=(Attendee("bob@example.com"),)
+    )
 
 
 # What comes back
@@ -288,7 +290,7 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     restored = held(sandbox.export())
     sandboxes.close()
     sandboxes = start(tmp_path)
-    kept = held(sandboxes.named("one").export(), facts.CHANCE), subjects(sandboxes.named("one"), "alice")
+    kept = held(sandboxes.named("one").export(), facts.RNG), subjects(sandboxes.named("one"), "alice")
     others = sandboxes.default.snapshots()
     sandboxes.close()
 
@@ -296,7 +298,7 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     assert ["default", "later", "with.dots"] == [one.name for one in found]
     assert listed == found
     assert before == restored
-    assert {**before, "fact": [row for row in before["fact"] if row[0] != facts.CHANCE]} == kept[0]
+    assert {**before, "fact": [row for row in before["fact"] if row[0] != facts.RNG]} == kept[0]
     assert ["Kept"] == kept[1]
 
 
@@ -377,7 +379,7 @@ def test_an_export_is_the_same_elsewhere(sandboxes: Sandboxes, box: Sandbox) -> 
     box.clock.freeze()
     handed_out(box, "dave")
     file = box.export()
-    elsewhere = start(chance=99)
+    elsewhere = start(random_seed=99)
     elsewhere.default.connect("gone", "gone@example.com")
     elsewhere.refresh(elsewhere.default)
     elsewhere.bring_in(DEFAULT, file)
@@ -548,13 +550,13 @@ def test_cursors_of_an_import(sandboxes: Sandboxes, box: Sandbox) -> None:
 
 def test_where_chance_stands(box: Sandbox) -> None:
     """A generator that was written down draws what the other one draws."""
-    chance = Random(5)
-    chance.random()
-    box.db.execute(sql.SET_FACT, {"key": facts.CHANCE, "value": facts.text_of(chance)})
-    copy = facts.chance(box.db)
+    rng = Random(5)
+    rng.random()
+    box.db.execute(sql.SET_FACT, {"key": facts.RNG, "value": facts.text_of(rng)})
+    copy = facts.rng(box.db)
 
     assert copy is not None
-    assert [chance.getrandbits(128) for _ in range(500)] == [copy.getrandbits(128) for _ in range(500)]
+    assert [rng.getrandbits(128) for _ in range(500)] == [copy.getrandbits(128) for _ in range(500)]
 
 
 # Whatever happens
@@ -595,9 +597,11 @@ class Lives(RuleBasedStateMachine):
     def deliver(self) -> None:
         file = Attachment(name="a.txt", content_type="text/plain", content=b"x" * 3000)
         sender, subject = Address("x@example.org"), f"Mail {next(self.numbers)}"
-        letter = Mail(sender=sender, to=(Address("bob@example.com"),), subject=subject, body="x", attachments=(file,))
+        message_view = Mail(
+            sender=sender, to=(Address("bob@example.com"),), subject=subject, body="x", attachments=(file,)
+        )
         with self.box.db.transaction():
-            delivery.deliver(self.mailbox("bob"), letter, is_flagged=True)
+            delivery.deliver(self.mailbox("bob"), message_view, is_flagged=True)
 
     @rule(name=st.sampled_from(("alice", "bob")), what=st.sampled_from(("flag", "mark_as_read", "delete", "move")))
     def touch(self, name: str, what: str) -> None:
@@ -622,8 +626,8 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def ask(self) -> None:
         question = Mail(to=(Address("bob@example.com"),), subject="Budget")
-        inquiry = Inquiry(kind=questions.APPROVAL, mail=question, options=("Yes", "No"), callback_url=URL)
-        questions.choose(self.mailbox("alice"), questions.ask(self.mailbox("alice"), inquiry), "Yes")
+        request = ApprovalRequest(kind=questions.APPROVAL, mail=question, options=("Yes", "No"), callback_url=URL)
+        questions.choose(self.mailbox("alice"), questions.ask(self.mailbox("alice"), request), "Yes")
 
     @rule()
     def subscribe(self) -> None:

@@ -26,7 +26,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.operations import OPERATIONS, Operation
 from outlook_emulator.server.admin.openapi import openapi
-from outlook_emulator.server.admin.request import Verb
+from outlook_emulator.server.admin.request import AdminOperation
 from outlook_emulator.server.admin.routes import ADMIN, ROOT
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.settings import Settings
@@ -296,7 +296,7 @@ def test_described_requests(fresh: Starlette, operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda one: one.id)
-def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
+def test_described_admin_requests(app: Starlette, verb: AdminOperation) -> None:
     """Whatever fits the OpenAPI document, or nearly does, is served or refused, and a success has its shape."""
     seen = set()
 
@@ -306,7 +306,7 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
         _hasten(case)
         seen.add(answered(app, case, ROOT))
         # What was armed must not strike the calls that come next.
-        app.state.sandboxes.default.conduct.faults.clear()
+        app.state.sandboxes.default.traffic.faults.clear()
         _lift_limits(app, case)
         there = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
         there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
@@ -318,7 +318,7 @@ def test_described_admin_requests(app: Starlette, verb: Verb) -> None:
             there["fault"] = fault(app)
         _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
-        app.state.sandboxes.default.conduct.faults.clear()
+        app.state.sandboxes.default.traffic.faults.clear()
         _lift_limits(app, case)
 
     check()

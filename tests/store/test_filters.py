@@ -55,8 +55,8 @@ def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
     for member in collections_of(vocabulary):
         for one in orjson.loads(row[member]):
             item = Item(one) if isinstance(one, str) else Item(*one[:4])
-            element = {"kind": vocabulary.kind, "owner_id": owner, "member": member, **item._asdict()}
-            db.insert(sql.INSERT_ELEMENT, element)
+            list_entry = {"kind": vocabulary.kind, "owner_id": owner, "member": member, **item._asdict()}
+            db.insert(sql.INSERT_ELEMENT, list_entry)
     return owner
 
 

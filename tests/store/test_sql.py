@@ -10,7 +10,7 @@ import pytest
 
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import AttachmentFacts, Change, Departed, Folder, Message, Owner, StoredMail
+from outlook_emulator.store.records import AttachmentFacts, Change, Folder, Message, OutboxMail, Owner, StoredMail
 from outlook_emulator.store.schema.compile import TARGET, source
 from outlook_emulator.store.schema.tables import FACETS
 
@@ -35,7 +35,7 @@ RECORDS = {
     "MESSAGE": Message,
     "MESSAGE_ANYWHERE": Message,
     "MESSAGE_BY_MESSAGE_ID": Message,
-    "DEPARTURES": Departed,
+    "DEPARTURES": OutboxMail,
     "CHANGES": Change,
 }
 

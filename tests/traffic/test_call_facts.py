@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outlook_emulator.traffic.call_facts import Match, Seen, folded, like, meet, path_below
+from outlook_emulator.traffic.call_facts import CallFacts, Match, folded, like, meet, path_below
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
 LETTERS = "ab"
-TEXTS = ["".join(letters) for size in range(7) for letters in product(LETTERS, repeat=size)]
+TEXTS = ["".join(message_views) for size in range(7) for message_views in product(LETTERS, repeat=size)]
 PATTERNS = st.text("ab*", max_size=6)
 
 
-def seen(query: bytes = b"", body: bytes = b"", **more: str) -> Seen:
+def seen(query: bytes = b"", body: bytes = b"", **more: str) -> CallFacts:
     """A call to send a mail, but for what is given."""
     usual = {
         "connection": "c1",
@@ -27,7 +27,7 @@ def seen(query: bytes = b"", body: bytes = b"", **more: str) -> Seen:
         "method": "POST",
         "path": "/v2/Mail",
     }
-    return Seen(**{**usual, **more}, query=query, body=body)
+    return CallFacts(**{**usual, **more}, query=query, body=body)
 
 
 def fits_by_hand(pattern: str, text: str) -> bool:

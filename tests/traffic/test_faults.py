@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlook_emulator.errors import Conflict, NotFound
-from outlook_emulator.traffic.call_facts import Match, Seen
-from outlook_emulator.traffic.faults import ARMED, MOST_RULES, OVER, USED_UP, WORK, Effect, Rule, Rulebook, Struck, When
+from outlook_emulator.traffic.call_facts import CallFacts, Match
+from outlook_emulator.traffic.faults import ARMED, MOST_RULES, OVER, USED_UP, WORK, Effect, Hit, Rule, Rulebook, When
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
 SECOND = 1_000_000
@@ -26,9 +26,9 @@ LATE = Effect(fault="trigger-delayed", holds=HOUR)
 PLAN = "t-17"
 
 
-def seen(operation: str = "SendEmailV2", **more: Any) -> Seen:
+def seen(operation: str = "SendEmailV2", **more: Any) -> CallFacts:
     usual: dict[str, Any] = {"connection": "c1", "family": "", "method": "POST", "path": "/", "query": b"", "body": b""}
-    return Seen(operation=operation, **{**usual, **more})
+    return CallFacts(operation=operation, **{**usual, **more})
 
 
 def rule(*steps: Effect, seed: int = 1, **more: Any) -> Callable[[str], Rule]:
@@ -41,7 +41,7 @@ def rule(*steps: Effect, seed: int = 1, **more: Any) -> Callable[[str], Rule]:
         steps=steps or (FIRST,),
         once_each=len(steps) > 1,
         given={},
-        chance=Random(seed),
+        rng=Random(seed),
         header=header,
     )
     return lambda name: make(name=name)
@@ -54,7 +54,7 @@ def armed(*rules: Callable[[str], Rule]) -> Rulebook:
     return book
 
 
-def struck(book: Rulebook, operation: str = "SendEmailV2", header: str | None = None, now: int = NOW) -> str | None:
+def hit(book: Rulebook, operation: str = "SendEmailV2", header: str | None = None, now: int = NOW) -> str | None:
     """The fault that happens to a call, None where it is let alone."""
     found = book.strike(seen(operation), header, now)
     return None if found is None else found.effect.fault
@@ -93,7 +93,7 @@ def test_when(when: dict[str, Any], acts: list[int]) -> None:
     """Calls are counted from 1, and a rule acts on those that it says."""
     book = armed(rule(**when))
 
-    assert acts == [number for number in range(1, 7) if struck(book) is not None]
+    assert acts == [number for number in range(1, 7) if hit(book) is not None]
 
 
 def test_only_matching_calls_count() -> None:
@@ -101,7 +101,7 @@ def test_only_matching_calls_count() -> None:
     book = armed(rule(match=Match(operations=frozenset({"sendemailv2"})), nth=frozenset({2})))
 
     called = ("GetEmails", "SendEmailV2", "GetEmails", "SendEmailV2")
-    assert [None, None, None, "first"] == [struck(book, one) for one in called]
+    assert [None, None, None, "first"] == [hit(book, one) for one in called]
     assert [("fault-1", 2, 1, USED_UP)] == ledger(book)
 
 
@@ -109,7 +109,7 @@ def test_window() -> None:
     """A rule acts from its first instant on and no more at its last, and calls outside of them do not count."""
     book = armed(rule(since=NOW + 1, until=NOW + 3))
 
-    assert [None, "first", "first", None] == [struck(book, now=NOW + step) for step in range(4)]
+    assert [None, "first", "first", None] == [hit(book, now=NOW + step) for step in range(4)]
     assert [("fault-1", 2, 2, OVER)] == ledger(book, NOW + 3)
 
 
@@ -127,11 +127,11 @@ def test_chance_is_repeated_by_its_seed() -> None:
     sends, reads = Match(operations=frozenset({"sendemailv2"})), Match(operations=frozenset({"getemails"}))
     once, again, other = (armed(rule(probability=0.5, seed=seed)) for seed in (7, 7, 8))
     both = armed(rule(probability=0.5, match=reads), rule(probability=0.5, seed=7, match=sends))
-    own = [struck(once) for _ in range(64)]
+    own = [hit(once) for _ in range(64)]
 
-    assert own == [struck(again) for _ in range(64)]
-    assert own != [struck(other) for _ in range(64)]
-    assert own == [[struck(both, one) for one in ("GetEmails", "SendEmailV2")][1] for _ in range(64)]
+    assert own == [hit(again) for _ in range(64)]
+    assert own != [hit(other) for _ in range(64)]
+    assert own == [[hit(both, one) for one in ("GetEmails", "SendEmailV2")][1] for _ in range(64)]
     assert {None, "first"} == set(own)
 
 
@@ -157,7 +157,7 @@ def test_state(when: dict[str, Any], calls: int, now: int, state: str) -> None:
     """A rule is armed while it may act, used up when it has done all it was to, and over when it cannot any more."""
     book = armed(rule(**when))
     for _ in range(calls):
-        struck(book)
+        hit(book)
 
     assert state == book.rules()[0].state(now)
 
@@ -166,7 +166,7 @@ def test_first_rule_that_acts() -> None:
     """Of the rules that would act the first does; later ones do not count the call, earlier ones that wait do."""
     book = armed(rule(FIRST, after=1, times=1), rule(NEXT, times=1), rule(THIRD))
 
-    assert ["second", "first", "third"] == [struck(book) for _ in range(3)]
+    assert ["second", "first", "third"] == [hit(book) for _ in range(3)]
     assert [("fault-1", 2, 1, USED_UP), ("fault-2", 1, 1, USED_UP), ("fault-3", 1, 1, ARMED)] == ledger(book)
 
 
@@ -174,7 +174,7 @@ def test_struck_names_the_rule() -> None:
     """Whoever is struck learns by which rule."""
     book = armed(rule(after=9), rule())
 
-    assert Struck(book.named("fault-2"), FIRST) == book.strike(seen(), None, NOW)
+    assert Hit(book.named("fault-2"), FIRST) == book.strike(seen(), None, NOW)
 
 
 @pytest.mark.parametrize(("header", "expected"), [(PLAN, "first"), (None, None), ("", None), ("T-17", None)])
@@ -182,13 +182,13 @@ def test_rule_bound_to_a_header(header: str | None, expected: str | None) -> Non
     """A rule with a header acts on calls that carry exactly this text, and counts no others."""
     book = armed(rule(header=PLAN))
 
-    assert expected == struck(book, header=header)
+    assert expected == hit(book, header=header)
     assert int(expected is not None) == book.rules()[0].matched
 
 
 def test_header_of_no_rule() -> None:
     """A rule without a header acts on calls whatever they carry."""
-    assert "first" == struck(armed(rule()), header=PLAN)
+    assert "first" == hit(armed(rule()), header=PLAN)
 
 
 def test_names() -> None:
@@ -248,10 +248,10 @@ def test_most_rules() -> None:
 def test_remove() -> None:
     """A rule that is taken away does nothing any more, and the others keep what they have counted."""
     book = armed(rule(FIRST), rule(NEXT))
-    struck(book)
+    hit(book)
     book.remove("fault-1")
 
-    assert "second" == struck(book)
+    assert "second" == hit(book)
     assert [("fault-2", 1, 1, ARMED)] == ledger(book)
     assert ["fault-3"] == [one.name for one in book.arm([rule()], [None])]
 
@@ -274,7 +274,7 @@ def test_clear() -> None:
     book.clear()
 
     assert (None, [], False, False, False) == (
-        struck(book),
+        hit(book),
         book.rules(),
         book.has_any,
         book.has_holding,
@@ -309,7 +309,7 @@ def test_poll_is_held_back() -> None:
     """What a poll found is held until the rule's time is over; then it is let go, and is not held again."""
     book = armed(rule(LATE))
 
-    assert Struck(book.named("fault-1"), LATE) == book.hold_poll(seen(), None, "poll", NOW)
+    assert Hit(book.named("fault-1"), LATE) == book.hold_poll(seen(), None, "poll", NOW)
     instants = (NOW, NOW + HOUR - 1, NOW + HOUR, NOW + 9 * HOUR)
     assert [True, True, False, False] == [book.hold_poll(seen(), None, "poll", now) for now in instants]
     assert [("fault-1", 1, 1, ARMED)] == ledger(book)
@@ -330,7 +330,7 @@ def test_poll_that_is_not_meant() -> None:
 
     assert book.hold_poll(seen(), None, "poll", NOW) is False
     assert book.hold_poll(seen(connection="c2"), PLAN, "poll", NOW) is False
-    assert isinstance(book.hold_poll(seen(), PLAN, "poll", NOW), Struck)
+    assert isinstance(book.hold_poll(seen(), PLAN, "poll", NOW), Hit)
 
 
 @pytest.mark.parametrize("away", [Rulebook.clear, partial(Rulebook.remove, name="late")])
@@ -343,7 +343,7 @@ def test_rule_that_goes_lets_go(away: Callable[[Rulebook], None]) -> None:
 
     assert book.hold_poll(seen(), None, "poll", NOW) is False
     book.arm([rule(LATE)], ["late"])
-    assert isinstance(book.hold_poll(seen(), None, "poll", NOW), Struck)
+    assert isinstance(book.hold_poll(seen(), None, "poll", NOW), Hit)
 
 
 def test_other_rules_go_on_holding() -> None:
@@ -364,11 +364,11 @@ def test_most_polls_are_remembered() -> None:
         book.hold_poll(seen(), None, f"poll-{number}", NOW)
 
     assert book.hold_poll(seen(), None, "poll-1", NOW) is True
-    assert isinstance(book.hold_poll(seen(), None, "poll-0", NOW), Struck)
+    assert isinstance(book.hold_poll(seen(), None, "poll-0", NOW), Hit)
 
 
 @dataclass
-class Asked:
+class EventChanges:
     """A rule in short: the operations and header it is about, when it acts, and how."""
 
     operations: frozenset[str]
@@ -386,7 +386,7 @@ class Asked:
             steps=self.steps,
             once_each=self.once_each,
             given={},
-            chance=Random(self.seed),
+            rng=Random(self.seed),
             header=self.header,
         )
 
@@ -395,7 +395,7 @@ class Asked:
 class Reference:
     """What a rule is to do, as two endless stories: whether it is a call's turn, and which effect is the next."""
 
-    asked: Asked
+    asked: EventChanges
     counted: int = 0
     done: list[Effect] = field(default_factory=list)
 
@@ -406,10 +406,10 @@ class Reference:
         self._next = next(self._effects, None)
 
     def _all_turns(self) -> Iterator[bool]:
-        when, chance = self.asked.when, Random(self.asked.seed)
+        when, rng = self.asked.when, Random(self.asked.seed)
         for number in count(1):
             is_turn = number > when.after and (not when.nth or number in when.nth)
-            yield is_turn and chance.random() < when.probability
+            yield is_turn and rng.random() < when.probability
 
     def ask(self, operation: str, header: str | None, now: int) -> Effect | None:
         asked, when = self.asked, self.asked.when
@@ -446,7 +446,7 @@ WHENS = st.builds(
     until=INSTANTS,
 )
 RULES = st.builds(
-    Asked,
+    EventChanges,
     operations=st.sampled_from([frozenset({"a"}), frozenset({"b"}), frozenset({"a", "b"})]),
     header=st.sampled_from([None, PLAN]),
     when=WHENS | st.builds(When),
@@ -459,7 +459,7 @@ CALLS = st.tuples(st.sampled_from("AB"), st.sampled_from([None, PLAN]), st.sampl
 
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @settings(FIXED, max_examples=400)
-def test_any_rules_and_calls(rules: list[Asked], calls: list[tuple[str, str | None, int]]) -> None:
+def test_any_rules_and_calls(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:
     """Whatever rules are armed and whoever calls: each call gets what the first rule whose turn it is says, and each
     rule says truly how many calls it counted, how often it acted and whether it still may.
     """
@@ -477,7 +477,7 @@ def test_any_rules_and_calls(rules: list[Asked], calls: list[tuple[str, str | No
 
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @FIXED
-def test_finds_are_counted_as_calls_are(rules: list[Asked], calls: list[tuple[str, str | None, int]]) -> None:
+def test_finds_are_counted_as_calls_are(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:
     """The same rules about what triggers find act on the same ones."""
     late = [replace(one, steps=tuple(replace(step, holds=HOUR) for step in one.steps)) for one in rules]
     struck_by, held_by = armed(*[one.make for one in rules]), armed(*[one.make for one in late])

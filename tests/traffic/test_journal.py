@@ -16,8 +16,8 @@ from outlook_emulator.traffic.journal import (
     UNDER_WAY,
     About,
     Cause,
-    Delivered,
-    Exchanged,
+    DeliveryEntry,
+    ExchangeEntry,
     Journal,
     redacted,
 )
@@ -28,7 +28,7 @@ THROTTLED = Cause("limit", "CallsExceeded", "Rate limit is exceeded.")
 BROKEN = Cause("fault", "fault-1", "timeout-504-after")
 
 
-def exchange(journal: Journal, operation: str = "SendEmailV2", status: int = 200, *causes: Cause) -> Exchanged:
+def exchange(journal: Journal, operation: str = "SendEmailV2", status: int = 200, *causes: Cause) -> ExchangeEntry:
     """A whole exchange: opened, told of and closed."""
     entry = journal.open(NOW, REAL)
     entry.about, entry.status = About(operation), status
@@ -116,7 +116,7 @@ def test_delivery() -> None:
     exchange(journal)
     deliver(journal, body=b"{}", status=None, error="no answer within 10 s")
 
-    expected = Delivered(2, NOW, REAL, 3, "poke", "s1", "http://hook/", 1, b"{}", None, "no answer within 10 s")
+    expected = DeliveryEntry(2, NOW, REAL, 3, "poke", "s1", "http://hook/", 1, b"{}", None, "no answer within 10 s")
     assert expected == list(journal.entries())[1]
     assert "delivery" == expected.kind
     assert [1] == [one.id for one in journal.exchanges()]
@@ -208,12 +208,12 @@ def test_bodies_of_deliveries_are_cut(size: int, kept: int) -> None:
     deliver(journal, body=b"x" * size)
 
     (found,) = journal.entries()
-    assert b"x" * kept == (found.body if isinstance(found, Delivered) else None)
+    assert b"x" * kept == (found.body if isinstance(found, DeliveryEntry) else None)
 
 
 def test_headers_of_an_exchange() -> None:
     """Headers are found by their names in lower case, as Latin-1 text; of a repeated one the first."""
-    entry = Exchanged(1, NOW, REAL)
+    entry = ExchangeEntry(1, NOW, REAL)
     entry.raw_request_headers = [(b"x-name", b"caf\xe9"), (b"x-name", b"tea")]
     entry.raw_response_headers = [(b"retry-after", b"5")]
 
@@ -239,7 +239,7 @@ def test_headers_of_an_exchange() -> None:
 )
 def test_credentials_in_headers(name: bytes) -> None:
     """A header that lets its bearer in is told without what it says, and the others stay beside it."""
-    entry = Exchanged(1, NOW, REAL)
+    entry = ExchangeEntry(1, NOW, REAL)
     entry.raw_request_headers = [(b"accept", b"*/*"), (name, b"Bearer secret"), (b"x-ms-workflow-run-id", b"r1")]
     entry.raw_response_headers = [(name, b"Bearer secret")]
 
@@ -307,7 +307,7 @@ def test_delivery_hides_what_signs_its_address() -> None:
 
     (found,) = journal.entries()
     expected = "https://hook/wörk/run?api-version=1&sig=(redacted)"
-    assert expected == (found.url if isinstance(found, Delivered) else None)
+    assert expected == (found.url if isinstance(found, DeliveryEntry) else None)
 
 
 @dataclass
@@ -328,7 +328,7 @@ class Readers(RuleBasedStateMachine):
         self.cap, self.last = 3, 0
         self.journal = Journal(self.cap, 10)
         self.known = Written()
-        self.under_way: list[Exchanged] = []
+        self.under_way: list[ExchangeEntry] = []
 
     def note(self) -> None:
         self.last += 1

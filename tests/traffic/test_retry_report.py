@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, About, Exchanged, Journal
+from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, About, ExchangeEntry, Journal
 from outlook_emulator.traffic.retry_report import Retried, has_failed, report
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
@@ -23,7 +23,7 @@ class Calls:
     """Entries as the journal writes them, one after the other; `at` and `real` are in seconds since the first."""
 
     def __init__(self) -> None:
-        self.entries: list[Exchanged] = []
+        self.entries: list[ExchangeEntry] = []
         self._numbers = count(1)
 
     def add(
@@ -36,9 +36,9 @@ class Calls:
         run: str | None = None,
         creates: bool = True,
         **more: Any,
-    ) -> Exchanged:
+    ) -> ExchangeEntry:
         """A mail that is sent, which works if its status is a good one."""
-        entry = Exchanged(next(self._numbers), NOW + round(at * SECOND), REAL + round(real * SECOND))
+        entry = ExchangeEntry(next(self._numbers), NOW + round(at * SECOND), REAL + round(real * SECOND))
         entry.status, entry.outcome = status, ANSWERED
         entry.connection, entry.method, entry.raw_path = "c1", "POST", b"/v2/Mail"
         entry.about, entry.effected = About("SendEmailV2", "SendEmail", creates=creates), status == 200
@@ -312,7 +312,7 @@ ATTEMPTS = st.lists(
 )
 
 
-def told_alone(entries: Iterable[Exchanged]) -> list[Retried]:
+def told_alone(entries: Iterable[ExchangeEntry]) -> list[Retried]:
     """The report on each client's calls by themselves, put together."""
     kept = list(entries)
     agents = dict.fromkeys(one.header(b"user-agent") for one in kept)

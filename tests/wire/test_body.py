@@ -22,7 +22,7 @@ class File(TypedDict, total=False):
     ContentBytes: Required[Annotated[str, Schema(format="byte")]]
 
 
-class Letter(TypedDict, total=False):
+class MessageView(TypedDict, total=False):
     To: Required[str]
     Body: Required[Annotated[str, Schema(lenient=True)]]
     ReplyAll: bool
@@ -45,7 +45,7 @@ _JSON = st.recursive(
 )
 
 
-def read(body: Any, shape: Any = Letter) -> Any:
+def read(body: Any, shape: Any = MessageView) -> Any:
     """A body, given as JSON text or as what the text stands for."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return reader_of(shape).read(data)
@@ -294,7 +294,7 @@ def test_reply_keeps_what_was_not_given() -> None:
 
 def test_readers_are_kept() -> None:
     """The reader of a shape is made once."""
-    assert reader_of(Letter) is reader_of(Letter)
+    assert reader_of(MessageView) is reader_of(MessageView)
 
 
 @FIXED

@@ -55,10 +55,10 @@ def deliver_file(given: argparse.Namespace) -> int:
     }
     path = asking.within(given, "connections", given.connection, "deliver") + asking.query(how)
     answer = asking.ask(given, "POST", path, asking.read(given.file), content_type=_MIME)
-    return asking.tell(given, answer, lambda made: _letter(made["message"]))
+    return asking.tell(given, answer, lambda made: _message_view(made["message"]))
 
 
-def _letter(mail: Any) -> Iterator[str]:
+def _message_view(mail: Any) -> Iterator[str]:
     yield f"delivered {text.cell(mail['Subject'])} to {text.cell(mail['To'])} as {mail['Id']}"
 
 

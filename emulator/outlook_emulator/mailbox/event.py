@@ -47,7 +47,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class EventFields:
     """Everything an event says, in no calendar yet.
 
     `start` and `end` are microseconds since 1970. Zones are Windows ids, or IANA names where Windows has none. An
@@ -91,7 +91,7 @@ class Series(NamedTuple):
     `sequence`.
     """
 
-    event: Details
-    changed: Mapping[int, Details] = {}
+    event: EventFields
+    changed: Mapping[int, EventFields] = {}
     original: int | None = None
     sequence: int = 0

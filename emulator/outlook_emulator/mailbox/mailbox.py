@@ -54,21 +54,21 @@ class Mailbox:
     Lives as long as the request. `now` is in microseconds since 1970 and was read once.
     """
 
-    __slots__ = ("caller", "chance", "db", "now", "owner", "rules")
+    __slots__ = ("caller", "db", "now", "owner", "rng", "rules")
 
     def __init__(
-        self, db: Database, owner: Owner, now: int, chance: Random, rules: Rules, caller: Caller = NOBODY
+        self, db: Database, owner: Owner, now: int, rng: Random, rules: Rules, caller: Caller = NOBODY
     ) -> None:
         self.db = db
         self.owner = owner
         self.now = now
-        self.chance = chance
+        self.rng = rng
         self.rules = rules
         self.caller = caller
 
     def beside(self, owner: Owner) -> Mailbox:
         """Another owner's mailbox in the same sandbox, in the same request."""
-        return Mailbox(self.db, owner, self.now, self.chance, self.rules, self.caller)
+        return Mailbox(self.db, owner, self.now, self.rng, self.rules, self.caller)
 
     def id_of(self, kind: IdKind, key: int) -> str:
         """The wire id of something in this mailbox."""

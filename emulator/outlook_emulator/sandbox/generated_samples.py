@@ -72,7 +72,7 @@ class _Year:
 
     def __init__(self, owner: Address, seed: int) -> None:
         self.owner = owner
-        self.chance = Random(seed)
+        self.rng = Random(seed)
         self.faker = Faker("en_US")
         self.faker.seed_instance(seed)
         self.people = [self._person() for _ in range(_CORRESPONDENTS)]
@@ -86,9 +86,9 @@ class _Year:
     def mails(self, count: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
         if count < 1:
             return
-        folders = self.chance.choices(list(weights), weights=list(weights.values()), k=count)
+        folders = self.rng.choices(list(weights), weights=list(weights.values()), k=count)
         for number, folder in enumerate(folders):
-            received = _START + _YEAR * number // count + self.chance.randrange(_YEAR // count)
+            received = _START + _YEAR * number // count + self.rng.randrange(_YEAR // count)
             is_sent = folder == SENT
             # A Date header holds whole seconds.
             sent = received // 1_000_000 * 1_000_000
@@ -96,23 +96,23 @@ class _Year:
                 mail=self._mail(number, sent, is_sent),
                 folder=folder,
                 received=received,
-                is_read=is_sent or self.chance.random() < 0.8,
-                is_flagged=not is_sent and self.chance.random() < 0.05,
+                is_read=is_sent or self.rng.random() < 0.8,
+                is_flagged=not is_sent and self.rng.random() < 0.05,
             )
 
     def _mail(self, number: int, sent: int, is_sent: bool) -> Mail:
-        before = self.chance.choice(self.threads) if self.threads and self.chance.random() < 0.35 else None
-        partner = self._partner(before) if before else self.chance.choice(self.people)
+        before = self.rng.choice(self.threads) if self.threads and self.rng.random() < 0.35 else None
+        partner = self._partner(before) if before else self.rng.choice(self.people)
         sender, recipient = (self.owner, partner) if is_sent else (partner, self.owner)
-        is_html = self.chance.random() < 0.6
+        is_html = self.rng.random() < 0.6
         mail = Mail(
             sender=sender,
             to=(recipient,),
-            cc=(self.chance.choice(self.people),) if self.chance.random() < 0.1 else (),
+            cc=(self.rng.choice(self.people),) if self.rng.random() < 0.1 else (),
             subject=_answer(before.subject) if before else self._subject(),
             body=self._body(sender, recipient, is_html),
             is_html=is_html,
-            importance=self.chance.choice(_IMPORTANCES),
+            importance=self.rng.choice(_IMPORTANCES),
             sent=sent,
             message_id=f"<{number:06}.2025@example.org>",
             in_reply_to=before.message_id if before else None,
@@ -132,31 +132,31 @@ class _Year:
         del self.threads[:-_OPEN_THREADS]
 
     def _subject(self) -> str:
-        subject = self._filled(self.chance.choice(_SUBJECTS))
+        subject = self._filled(self.rng.choice(_SUBJECTS))
         return subject[0].upper() + subject[1:]
 
     def _filled(self, template: str) -> str:
         return template.format(
-            topic=self.chance.choice(_TOPICS),
-            day=self.chance.choice(_DAYS),
-            person=self.chance.choice(self.people).name,
-            company=self.chance.choice(self.companies),
-            number=self.chance.randint(2, 480),
+            topic=self.rng.choice(_TOPICS),
+            day=self.rng.choice(_DAYS),
+            person=self.rng.choice(self.people).name,
+            company=self.rng.choice(self.companies),
+            number=self.rng.randint(2, 480),
             pitch=self.faker.bs(),
         )
 
     def _body(self, sender: Address, recipient: Address, is_html: bool) -> str:
-        greeting = self.chance.choice(_GREETINGS).format(name=recipient.name.split()[0])
-        sentences = [self._filled(template) for template in self.chance.sample(_SENTENCES, k=self.chance.randint(2, 5))]
-        closing = [self.chance.choice(_CLOSINGS), sender.name]
+        greeting = self.rng.choice(_GREETINGS).format(name=recipient.name.split()[0])
+        sentences = [self._filled(template) for template in self.rng.sample(_SENTENCES, k=self.rng.randint(2, 5))]
+        closing = [self.rng.choice(_CLOSINGS), sender.name]
         if not is_html:
             return "\r\n\r\n".join([greeting, " ".join(sentences), "\r\n".join(closing)]) + "\r\n"
         paragraphs = [escape(greeting), *map(escape, sentences), "<br>".join(map(escape, closing))]
         return f"<html><body>{''.join(f'<p>{paragraph}</p>' for paragraph in paragraphs)}</body></html>"
 
     def _attachments(self) -> tuple[Attachment, ...]:
-        count = self.chance.choices([0, 1, 2], weights=[85, 12, 3])[0]
-        return tuple(self.chance.sample(_FILES, k=count))
+        count = self.rng.choices([0, 1, 2], weights=[85, 12, 3])[0]
+        return tuple(self.rng.sample(_FILES, k=count))
 
 
 def _answer(subject: str) -> str:

@@ -88,7 +88,7 @@ class Sandboxes:
             sandbox = self._by_connection[connection_id][0]
         return self.clock if sandbox is None else sandbox.clock
 
-    def world_of(self, connection_id: str) -> Sandbox:
+    def sandbox_of(self, connection_id: str) -> Sandbox:
         """The sandbox that a connection id belongs to; the default one for an id that nobody has."""
         found = self._by_connection.get(connection_id)
         return self.default if found is None else found[0]

@@ -21,9 +21,9 @@ from outlook_emulator.sandbox import state as facts
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import Departed, Owner
+from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, SnapshotsInFolder, SnapshotsInMemory
-from outlook_emulator.traffic import Conduct
+from outlook_emulator.traffic import Traffic
 
 if TYPE_CHECKING:
     from outlook_emulator.sandbox.samples import Seed
@@ -56,19 +56,19 @@ class Sandbox:
         self.db = db
         self.clock = SandboxClock(clock, partial(facts.keep_clock, db))
         self.clock.restore(facts.clock(db))
-        self.conduct = Conduct(settings)
-        self.due: list[Due] = [self.conduct.waits]
+        self.traffic = Traffic(settings)
+        self.due: list[Due] = [self.traffic.waits]
         self._move: object | None = None
         self._snapshots: Snapshots = (
             SnapshotsInFolder(db.path.with_suffix(".snapshots")) if db.path else SnapshotsInMemory()
         )
         self.settings = settings
         self.rules = _rules(name, settings)
-        self._start_chance()
+        self._start_rng()
 
     def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
         """An owner's mailbox for the length of one request, which sees the single instant `now`."""
-        return Mailbox(self.db, owner, self.clock.now() if now is None else now, self.chance, self.rules, caller)
+        return Mailbox(self.db, owner, self.clock.now() if now is None else now, self.rng, self.rules, caller)
 
     def connections(self) -> dict[str, Owner]:
         """Every connection id of this sandbox and the mailbox it opens."""
@@ -95,11 +95,11 @@ class Sandbox:
         """The addresses an owner may send as, besides the own one."""
         return [row[0] for row in self.db.all(sql.GRANTS, {"mailbox_id": owner.id})]
 
-    def outbox(self) -> list[Departed]:
+    def outbox(self) -> list[OutboxMail]:
         """The mails that left the sandbox, oldest first."""
-        return [Departed._make(row) for row in self.db.all(sql.DEPARTURES, {})]
+        return [OutboxMail._make(row) for row in self.db.all(sql.DEPARTURES, {})]
 
-    def plant(self, seed: Seed, connection_id: str) -> Owner:
+    def load_sample(self, seed: Seed, connection_id: str) -> Owner:
         """Make a sample mailbox and everything in it, all at once."""
         with self.db.transaction():
             owner = self.connect(connection_id, seed.address, seed.display_name)
@@ -143,19 +143,19 @@ class Sandbox:
             epochs.begin(self.db, beyond=world)
             self._move = None
             self.clock.restore(ClockState())
-            self._start_chance()
+            self._start_rng()
             for id, (name, seed) in seeds.items():
-                self._plant(name, seed, id)
+                self._load_sample(name, seed, id)
             for id, owner, granted in kept:
                 self.connect(id, owner.address, owner.display_name, granted)
         self.rules = _rules(self.name, self.settings)
-        self.conduct.start_over()
+        self.traffic.start_over()
 
     def seed(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
         from outlook_emulator.sandbox.samples import load
 
-        return self._plant(name, load(name), connection_id)
+        return self._load_sample(name, load(name), connection_id)
 
     def save(self, name: str) -> Snapshot:
         """Keep all there is under a name, in place of what had it. Raises InvalidRequest for a name that cannot be."""
@@ -244,11 +244,11 @@ class Sandbox:
 
     def close(self) -> None:
         self._move = None
-        self.conduct.waits.end()
+        self.traffic.waits.end()
         self.db.close()
 
-    def _plant(self, name: str, seed: Seed, connection_id: str) -> Owner:
-        owner = self.plant(seed, connection_id)
+    def _load_sample(self, name: str, seed: Seed, connection_id: str) -> Owner:
+        owner = self.load_sample(seed, connection_id)
         facts.keep_samples(self.db, [*facts.samples(self.db), (connection_id, name)])
         return owner
 
@@ -258,28 +258,28 @@ class Sandbox:
             raise NotFound(f"No snapshot '{name[:100]}' of the sandbox '{self.name}' exists. {there}")
 
     def _image(self, told: Mapping[str, str]) -> bytes:
-        return self.db.image({facts.CHANCE: facts.text_of(self.chance), **told})
+        return self.db.image({facts.RNG: facts.text_of(self.rng), **told})
 
     def _replace(self, other: Database, allow: Allow) -> None:
         """Hold what another database holds. Raises ValueError for unreadable facts, and what `allow` raises."""
         allow([row[0] for row in other.all(sql.CONNECTIONS, {})])
-        clock, chance = facts.clock(other), facts.chance(other)
-        for fact in (facts.CHANCE, TAKEN):
+        clock, rng = facts.clock(other), facts.rng(other)
+        for fact in (facts.RNG, TAKEN):
             other.execute(sql.DELETE_FACT, {"named": fact})
         self.db.take_over(other)
-        self.conduct.leave_world()
+        self.traffic.leave_epoch()
         self._move = None
         self.clock.restore(clock)
-        if chance is None:
-            self._start_chance()
+        if rng is None:
+            self._start_rng()
         else:
-            self.chance = chance
+            self.rng = rng
 
     def _owner(self, address: str, display_name: str) -> Owner:
         row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
         if row is None:
             # Drawn, not counted: ids carry it, and those of one sandbox shall not fit another's mails.
-            while self.db.one(sql.MAILBOX, {"id": (number := self.chance.getrandbits(31))}):
+            while self.db.one(sql.MAILBOX, {"id": (number := self.rng.getrandbits(31))}):
                 pass
             values = {"id": number, "address": address, "display_name": display_name or address.partition("@")[0]}
             folders.create_well_known(self.db, self.db.insert(sql.INSERT_MAILBOX, values))
@@ -292,9 +292,9 @@ class Sandbox:
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
         return Owner._make(row)
 
-    def _start_chance(self) -> None:
+    def _start_rng(self) -> None:
         # The feed's position joins the seed: a restarted sandbox must not hand out the same ids again.
-        self.chance = Random(f"{self.settings.chance} {self.name} {changes.last(self.db)}")
+        self.rng = Random(f"{self.settings.random_seed} {self.name} {changes.last(self.db)}")
 
 
 def _single(address: str, member: str) -> str:

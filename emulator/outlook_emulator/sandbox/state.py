@@ -11,7 +11,7 @@ from outlook_emulator.clock import ClockState
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 
-CHANCE = "chance"
+RNG = "chance"
 """Where a generator of ids stands; of snapshots and exports only."""
 _CLOCK = "clock"
 _SAMPLES = "seeds"
@@ -39,15 +39,15 @@ def keep_samples(db: Database, loaded: Iterable[tuple[str, str]]) -> None:
     db.execute(sql.SET_FACT, {"key": _SAMPLES, "value": text})
 
 
-def text_of(chance: Random) -> str:
+def text_of(rng: Random) -> str:
     """Where a generator stands, as a text."""
-    version, numbers, _ = chance.getstate()
+    version, numbers, _ = rng.getstate()
     return orjson.dumps([version, *numbers]).decode()
 
 
-def chance(db: Database) -> Random | None:
+def rng(db: Database) -> Random | None:
     """The generator that stands where the text says, None where there is none. Raises ValueError."""
-    row = db.one(sql.FACT, {"key": CHANCE})
+    row = db.one(sql.FACT, {"key": RNG})
     if row is None:
         return None
     made = Random()

@@ -52,7 +52,7 @@ class Message(NamedTuple):
     body: str
 
 
-class Shelf(NamedTuple):
+class ItemFolder(NamedTuple):
     """A calendar or a contact folder."""
 
     id: int
@@ -197,7 +197,7 @@ class StoredMail(NamedTuple):
     raw: bytes | None
 
 
-class Departed(NamedTuple):
+class OutboxMail(NamedTuple):
     """An entry of the outbox; `recipients` are joined by `;`."""
 
     id: int

@@ -82,7 +82,7 @@ class Sandbox:
         """
         if seed is not None:
             _check_seed(address=address, display_name=display_name, send_as=send_as, mails=mails)
-            return self._plant(seed, name or seed)
+            return self._load_sample(seed, name or seed)
         order = connection_order(self.name, name or "me", address, display_name, send_as, mails)
         self.admin.ask("POST", "/connections", json=order)
         return self.connection(order)
@@ -143,7 +143,7 @@ class Sandbox:
                 if error.status != 404:
                     raise
 
-    def _plant(self, seed: str, name: str) -> Connection:
+    def _load_sample(self, seed: str, name: str) -> Connection:
         facts = self.admin.ask("POST", "/seed", json={"name": seed, "connection": f"{self.name}-{name}"})
         return self.connection(facts)
 

@@ -100,7 +100,7 @@ class Server:
     ) -> Connection:
         """A mailbox in a new sandbox of its own; see `sandbox`, and `Sandbox.connect` for what a mailbox may be."""
         if seed is not None:
-            return self._planted(self.sandbox(label, clock=clock), name, address, seed, mailbox)
+            return self._loaded(self.sandbox(label, clock=clock), name, address, seed, mailbox)
         # One call instead of two, since most tests begin like this.
         world = _name(label)
         order = connection_order(world, name or "me", address, **mailbox)
@@ -125,7 +125,7 @@ class Server:
         self._sandboxes.close()
         self.wire.close()
 
-    def _planted(
+    def _loaded(
         self, sandbox: Sandbox, name: str | None, address: str | None, seed: str, mailbox: dict[str, Any]
     ) -> Connection:
         try:

@@ -9,7 +9,7 @@ from outlook_emulator.traffic.limits import Limiter, limits_of
 from outlook_emulator.traffic.waits import Waits
 
 
-class Conduct:
+class Traffic:
     """What a sandbox keeps of its callers, and for them. Lives as long as the sandbox; a reset has it start over."""
 
     def __init__(self, settings: Settings) -> None:
@@ -31,7 +31,7 @@ class Conduct:
         self.faults.clear()
         self.waits.let_go(rules)
 
-    def leave_world(self) -> None:
+    def leave_epoch(self) -> None:
         """Another world takes this one's place: its time may be an earlier one, and nothing under way belongs to it."""
         self.limiter.forget()
         self.waits.end()
@@ -39,7 +39,7 @@ class Conduct:
     def start_over(self) -> None:
         """Be as a new sandbox's: no rules, nothing counted, nothing remembered, nobody waiting."""
         settings = self._settings
-        self.leave_world()
+        self.leave_epoch()
         self.faults.clear()
         self.limiter.limits = limits_of(settings)
         self.journal.clear()

@@ -18,7 +18,7 @@ _WORD = "\0"
 """Stands for a text without a slash; no pattern can hold it, since no path does."""
 
 
-class Seen:
+class CallFacts:
     """A call as a match looks at it; query and body are only read when something asks for them.
 
     `operation` and `family` are empty for a call that no operation of the connector answers.
@@ -66,7 +66,7 @@ class Match:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
 
-    def differs(self, call: Seen) -> Iterator[str]:
+    def differs(self, call: CallFacts) -> Iterator[str]:
         """The names of the members that do not fit a call, cheap ones first."""
         if self.connection is not None and self.connection != call.connection:
             yield "connection"
@@ -85,7 +85,7 @@ class Match:
             if not any(like(pattern, one) for one in _members(call.body, name)):
                 yield f"body.{name}"
 
-    def fits(self, call: Seen) -> bool:
+    def fits(self, call: CallFacts) -> bool:
         return next(self.differs(call), None) is None
 
 
@@ -126,15 +126,15 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 def _meet(one: str, other: str) -> bool:
     """By the reachable places in the second pattern, kept while the first is walked through."""
     places = _onward(other, {0})
-    for letter in one:
-        if letter == _WORD:
+    for message_view in one:
+        if message_view == _WORD:
             places = {at for place in places for at in _within_word(other, place)}
             continue
-        if letter == "*":
+        if message_view == "*":
             places = set(range(min(places, default=len(other) + 1), len(other) + 1))
             continue
         stays = {at for at in places if at < len(other) and other[at] == "*"}
-        steps = {at + 1 for at in places if at < len(other) and other[at] == letter}
+        steps = {at + 1 for at in places if at < len(other) and other[at] == message_view}
         places = _onward(other, stays | steps)
     return len(other) in places
 

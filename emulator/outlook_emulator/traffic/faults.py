@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from outlook_emulator.errors import Conflict, ConnectorError, NotFound
-from outlook_emulator.traffic.call_facts import Match, Seen
+from outlook_emulator.traffic.call_facts import CallFacts, Match
 
 ARMED, USED_UP, OVER = "armed", "used up", "over"
 MOST_RULES = 1000
@@ -19,7 +19,7 @@ MOST_RULES = 1000
 RESET, CUT, STALL, MALFORMED = "reset", "cut", "stall", "malformed"
 
 
-class Given(NamedTuple):
+class CannedResponse(NamedTuple):
     """An answer that a rule writes out itself."""
 
     status: int
@@ -39,7 +39,7 @@ class Effect:
     """
 
     fault: str | None = None
-    answer: ConnectorError | Given | None = None
+    answer: ConnectorError | CannedResponse | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
     after: bool = False
@@ -85,7 +85,7 @@ class Rule:
         steps: tuple[Effect, ...],
         once_each: bool,
         given: Mapping[str, Any],
-        chance: Random,
+        rng: Random,
         header: str | None = None,
         optional: bool = False,
     ) -> None:
@@ -97,7 +97,7 @@ class Rule:
         self.matched = self.used = 0
         self._when = when
         self._steps = steps
-        self._chance = chance
+        self._rng = rng
         self._most = _least(when.times, len(steps) if once_each else None)
 
     @property
@@ -115,7 +115,7 @@ class Rule:
             return USED_UP if self.used and not is_past else OVER
         return ARMED
 
-    def is_meant(self, call: Seen, header: str | None, now: int) -> bool:
+    def is_meant(self, call: CallFacts, header: str | None, now: int) -> bool:
         """Whether a call counts for this rule."""
         when = self._when
         if self.header is not None and self.header != header:
@@ -130,13 +130,13 @@ class Rule:
         self.matched += 1
         if self.matched <= when.after or (when.nth and self.matched not in when.nth):
             return None
-        if when.probability < 1 and self._chance.random() >= when.probability:
+        if when.probability < 1 and self._rng.random() >= when.probability:
             return None
         self.used += 1
         return self._steps[min(self.used, len(self._steps)) - 1]
 
 
-class Struck(NamedTuple):
+class Hit(NamedTuple):
     """What a rule does to a call."""
 
     rule: Rule
@@ -193,33 +193,33 @@ class Rulebook:
         self._made = 0
         self._take({})
 
-    def strike(self, call: Seen, header: str | None, now: int) -> Struck | None:
+    def strike(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """What happens to a call, None where it is let alone."""
         return self._ask((one for one in self._rules.values() if not one.holds), call, header, now)
 
-    def hold(self, call: Seen, header: str | None, now: int) -> Struck | None:
+    def hold(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """Whether something that a trigger found comes late, and how."""
         return self._ask((one for one in self._rules.values() if one.holds), call, header, now)
 
-    def hold_poll(self, call: Seen, header: str | None, state: str, now: int) -> Struck | bool:
+    def hold_poll(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:
         """Whether what a poll found is held back: by a rule that acts now, or still by one that did.
 
         `state` names the poll: as long as the same is asked, the same is held, and once it is let go it stays so.
         """
         if state in self._held:
             return now < self._held[state][1]
-        struck = self.hold(call, header, now)
-        if struck is None:
+        hit = self.hold(call, header, now)
+        if hit is None:
             return False
         if len(self._held) >= MOST_RULES:
             del self._held[next(iter(self._held))]
-        self._held[state] = (struck.rule, now + struck.effect.holds)
-        return struck
+        self._held[state] = (hit.rule, now + hit.effect.holds)
+        return hit
 
-    def _ask(self, rules: Iterable[Rule], call: Seen, header: str | None, now: int) -> Struck | None:
+    def _ask(self, rules: Iterable[Rule], call: CallFacts, header: str | None, now: int) -> Hit | None:
         for rule in rules:
             if rule.is_meant(call, header, now) and (effect := rule.act()) is not None:
-                return Struck(rule, effect)
+                return Hit(rule, effect)
         return None
 
     def _take(self, rules: dict[str, Rule]) -> None:

@@ -54,7 +54,7 @@ class About(NamedTuple):
 NOTHING_KNOWN = About()
 
 
-class Exchanged:
+class ExchangeEntry:
     """One exchange. Instants are in microseconds since 1970, by the sandbox's clock (`at`) and the machine's (`real`).
 
     `took` is in nanoseconds; `left` is when the answer of a call that failed had gone out, by the sandbox's clock.
@@ -109,7 +109,7 @@ class Exchanged:
         return next((value.decode("latin-1") for key, value in self.response_headers if key == name), None)
 
 
-class Delivered(NamedTuple):
+class DeliveryEntry(NamedTuple):
     """One attempt to call somebody else, and how it ended: with a `status`, or with an `error`.
 
     `number` counts the attempts of one callback, which `callback` names in the sandbox's list of them.
@@ -132,7 +132,7 @@ class Delivered(NamedTuple):
         return "delivery"
 
 
-Entry = Exchanged | Delivered
+Entry = ExchangeEntry | DeliveryEntry
 
 
 class Journal:
@@ -155,13 +155,13 @@ class Journal:
         """How many entries had to make room."""
         return self.total - len(self._entries)
 
-    def open(self, at: int, real: int) -> Exchanged:
+    def open(self, at: int, real: int) -> ExchangeEntry:
         """Begin an entry; what is told of it until it is closed may be seen before."""
-        entry = Exchanged(self._next(), at, real)
+        entry = ExchangeEntry(self._next(), at, real)
         self._entries.append(entry)
         return entry
 
-    def close(self, entry: Exchanged, took: int, outcome: str) -> None:
+    def close(self, entry: ExchangeEntry, took: int, outcome: str) -> None:
         """End an entry and count it, unless the journal was cleared since it was opened."""
         entry.took, entry.outcome = took, outcome
         if entry.id <= self._cleared:
@@ -188,7 +188,7 @@ class Journal:
         shown = redacted(url.encode()).decode()
         kept = body[: self.body_bytes]
         self._entries.append(
-            Delivered(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
+            DeliveryEntry(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
         )
         self.deliveries += 1
 
@@ -211,8 +211,8 @@ class Journal:
     def entries(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 
-    def exchanges(self) -> Iterator[Exchanged]:
-        return (one for one in self.entries() if isinstance(one, Exchanged))
+    def exchanges(self) -> Iterator[ExchangeEntry]:
+        return (one for one in self.entries() if isinstance(one, ExchangeEntry))
 
     def keep(self, cap: int) -> None:
         """Keep so many entries from now on, of those that are there the newest."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, Exchanged
+from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, ExchangeEntry
 
 _SECOND = 1_000_000
 _CLIENT = (b"user-agent", b"x-ms-workflow-run-id")
@@ -20,8 +20,8 @@ class Retried(NamedTuple):
     `effects` is how often the whole chain of attempts did its work, and `duplicated` that it made something twice.
     """
 
-    failed: Exchanged
-    back: Exchanged | None
+    failed: ExchangeEntry
+    back: ExchangeEntry | None
     waited: float | None
     real_wait: float | None
     asked: int | None
@@ -37,10 +37,10 @@ class Retried(NamedTuple):
         return self.waited >= self.asked
 
 
-def report(entries: Iterable[Exchanged]) -> list[Retried]:
+def report(entries: Iterable[ExchangeEntry]) -> list[Retried]:
     """Every failed call, oldest first, with what became of it."""
-    open_chains: defaultdict[tuple[object, ...], list[list[Exchanged]]] = defaultdict(list)
-    found: list[list[Exchanged]] = []
+    open_chains: defaultdict[tuple[object, ...], list[list[ExchangeEntry]]] = defaultdict(list)
+    found: list[list[ExchangeEntry]] = []
     for entry in entries:
         chains = open_chains[_client_and_wish(entry)]
         # One that began before the failed one had ended is no answer to it, but made by somebody else meanwhile.
@@ -59,12 +59,12 @@ def report(entries: Iterable[Exchanged]) -> list[Retried]:
     return sorted(rows, key=lambda row: row.failed.id)
 
 
-def _ended(entry: Exchanged) -> float:
+def _ended(entry: ExchangeEntry) -> float:
     """When the answer had left, by the machine's clock."""
     return entry.real + entry.took / 1000
 
 
-def has_failed(entry: Exchanged) -> bool:
+def has_failed(entry: ExchangeEntry) -> bool:
     """Whether a client would try again: throttled, a server's error, or no whole answer."""
     if entry.outcome not in (ANSWERED, UNDER_WAY):
         return True
@@ -76,11 +76,11 @@ def is_tried_again(status: int) -> bool:
     return status >= 500 or status in (408, 429)
 
 
-def _rows(chain: list[Exchanged]) -> list[Retried]:
+def _rows(chain: list[ExchangeEntry]) -> list[Retried]:
     effects = sum(entry.effected for entry in chain)
     duplicated = sum(entry.effected and entry.about.creates for entry in chain) > 1
     ids = tuple(entry.id for entry in chain)
-    following: list[Exchanged | None] = [*chain[1:], None]
+    following: list[ExchangeEntry | None] = [*chain[1:], None]
     return [
         _row(entry, back, effects, duplicated, ids)
         for entry, back in zip(chain, following, strict=True)
@@ -88,7 +88,9 @@ def _rows(chain: list[Exchanged]) -> list[Retried]:
     ]
 
 
-def _row(failed: Exchanged, back: Exchanged | None, effects: int, duplicated: bool, chain: tuple[int, ...]) -> Retried:
+def _row(
+    failed: ExchangeEntry, back: ExchangeEntry | None, effects: int, duplicated: bool, chain: tuple[int, ...]
+) -> Retried:
     asked = failed.answer_header(b"retry-after")
     waited = real = None
     if back is not None:
@@ -99,6 +101,6 @@ def _row(failed: Exchanged, back: Exchanged | None, effects: int, duplicated: bo
     return Retried(failed, back, waited, real, seconds, effects, duplicated, chain)
 
 
-def _client_and_wish(entry: Exchanged) -> tuple[object, ...]:
+def _client_and_wish(entry: ExchangeEntry) -> tuple[object, ...]:
     client = (entry.header(name) for name in _CLIENT)
     return (entry.connection, entry.method, entry.raw_path, entry.query, entry.request_digest, *client)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from outlook_emulator.mailbox.approvals.approval_mail import Inquiry, split_options
-from outlook_emulator.mailbox.approvals.questions import APPROVAL, OPTIONS, Click, Outcome
+from outlook_emulator.mailbox.approvals.approval_mail import ApprovalRequest, split_options
+from outlook_emulator.mailbox.approvals.questions import APPROVAL, OPTIONS, ApprovalAnswer, Outcome
 from outlook_emulator.store.records import Question
 from outlook_emulator.wire.approvals import (
     ApprovalEmailSubscription,
@@ -29,12 +29,12 @@ _PAGE = {
 }
 
 
-def approval(shape: ApprovalEmailSubscription) -> Inquiry:
+def approval(shape: ApprovalEmailSubscription) -> ApprovalRequest:
     """What an approval mail asks."""
     return _inquiry(APPROVAL, shape["NotificationUrl"], shape["Message"])
 
 
-def mail_with_options(shape: OptionsEmailSubscription) -> Inquiry:
+def mail_with_options(shape: OptionsEmailSubscription) -> ApprovalRequest:
     """What a mail with options asks."""
     return _inquiry(OPTIONS, shape["NotificationUrl"], shape["Message"])
 
@@ -51,7 +51,7 @@ def subscription(question: Question) -> Reply[SubscriptionResponse]:
     return Reply(body, {"Location": f"{path}/{question.token}"})
 
 
-def page(click: Click) -> Reply[str]:
+def page(click: ApprovalAnswer) -> Reply[str]:
     """What whoever clicked sees; the texts are inferred, as is that a click that came too late is no error.
 
     A card is told in a header too, as Outlook's documents on actionable messages say.
@@ -66,7 +66,7 @@ def page(click: Click) -> Reply[str]:
     return Reply(html, _PAGE | ({"CARD-ACTION-STATUS": _line(text)} if click.by_card else {}))
 
 
-def _inquiry(kind: str, callback_url: str, message: ApprovalMessage | MessageWithOptions) -> Inquiry:
+def _inquiry(kind: str, callback_url: str, message: ApprovalMessage | MessageWithOptions) -> ApprovalRequest:
     mail = draft_from_html(
         {
             "To": message["To"],
@@ -76,7 +76,7 @@ def _inquiry(kind: str, callback_url: str, message: ApprovalMessage | MessageWit
             "Attachments": message.get("Attachments", []),
         }
     )
-    return Inquiry(
+    return ApprovalRequest(
         kind=kind,
         mail=mail,
         options=split_options(message["Options"]),
@@ -89,7 +89,7 @@ def _inquiry(kind: str, callback_url: str, message: ApprovalMessage | MessageWit
     )
 
 
-def _text(click: Click) -> str:
+def _text(click: ApprovalAnswer) -> str:
     if click.outcome is Outcome.ASKS:
         return f"You chose: {click.option}. Submit this answer?"
     if click.outcome is Outcome.RECORDED:

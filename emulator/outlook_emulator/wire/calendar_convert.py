@@ -14,7 +14,7 @@ from outlook_emulator.clock import iso_ticks, moment
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.ids import change_key
 from outlook_emulator.mailbox import addresses
-from outlook_emulator.mailbox.calendar.event_input import Asked, read_day
+from outlook_emulator.mailbox.calendar.event_input import EventChanges, read_day
 from outlook_emulator.mailbox.calendar.event_rows import attendees_of, rule_of
 from outlook_emulator.mailbox.calendar.occurrences import master_wire_id, wire_id
 from outlook_emulator.mailbox.calendar.responses import Reply
@@ -40,7 +40,7 @@ _ADDRESS = ("Street", "City", "State", "CountryOrRegion", "PostalCode")
 _COORDINATES = ("Altitude", "Latitude", "Longitude", "Accuracy", "AltitudeAccuracy")
 
 
-def from_client(shape: shapes.CalendarEventClient) -> Asked:
+def from_client(shape: shapes.CalendarEventClient) -> EventChanges:
     """What a second-version body asks: its text is plain unless it says otherwise."""
     asked = _from_flat(shape)
     if "Body" in shape or "IsHtml" in shape:
@@ -48,7 +48,7 @@ def from_client(shape: shapes.CalendarEventClient) -> Asked:
     return asked
 
 
-def from_html_client(shape: shapes.CalendarEventHtmlClient) -> Asked:
+def from_html_client(shape: shapes.CalendarEventHtmlClient) -> EventChanges:
     """What a third-version body asks: its text is HTML."""
     asked = _from_flat(shape)
     if "Body" in shape:
@@ -56,7 +56,7 @@ def from_html_client(shape: shapes.CalendarEventHtmlClient) -> Asked:
     return asked
 
 
-def from_backend(shape: shapes.CalendarEventBackend) -> Asked:
+def from_backend(shape: shapes.CalendarEventBackend) -> EventChanges:
     """What a first-version body asks; members that only the service writes are passed over."""
     given = cast(dict[str, Any], shape)
     asked = _common(given)
@@ -232,7 +232,7 @@ def _flat(event: Event, spelled: Any) -> dict[str, Any]:
     }
 
 
-def _common(given: dict[str, Any]) -> Asked:
+def _common(given: dict[str, Any]) -> EventChanges:
     """What all versions spell alike."""
     asked: dict[str, Any] = {}
     if "Subject" in given:
@@ -244,10 +244,10 @@ def _common(given: dict[str, Any]) -> Asked:
         asked["importance"] = enums.Importance[given["Importance"]]
     if "ShowAs" in given:
         asked["show_as"] = enums.ShowAs[given["ShowAs"]]
-    return cast(Asked, asked)
+    return cast(EventChanges, asked)
 
 
-def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClient) -> Asked:
+def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClient) -> EventChanges:
     given = cast(dict[str, Any], shape)
     asked = cast(dict[str, Any], _common(given))
     copied = {"TimeZone": "zone", "Location": "location", "Body": "body", "RecurrenceEnd": "repeats_until"}
@@ -260,7 +260,7 @@ def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClien
         asked["resources"] = tuple(_resource(part) for part in given["ResourceAttendees"].split(";") if part.strip())
     if "Recurrence" in given:
         asked["repeats"] = int(enums.Recurrence[given["Recurrence"]])
-    return cast(Asked, asked)
+    return cast(EventChanges, asked)
 
 
 def _resource(text: str) -> Address:

@@ -13,7 +13,7 @@ from outlook_emulator.enums import Importance
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import addresses
-from outlook_emulator.mailbox.mail.reading import AttachedFile, File, Letter
+from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageView
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.store.records import Owner
@@ -99,19 +99,19 @@ def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
     )
 
 
-def batch(letters: Sequence[Letter]) -> BatchResponse[ClientReceiveMessage]:
+def batch(message_views: Sequence[MessageView]) -> BatchResponse[ClientReceiveMessage]:
     """Mails in the envelope of the second version."""
-    return {"value": [received(one) for one in letters]}
+    return {"value": [received(one) for one in message_views]}
 
 
-def first_generation(letters: Sequence[Letter]) -> list[ClientReceiveMessageStringEnums]:
+def first_generation(message_views: Sequence[MessageView]) -> list[ClientReceiveMessageStringEnums]:
     """Mails as the bare array of the first version."""
-    return [received_in_words(one) for one in letters]
+    return [received_in_words(one) for one in message_views]
 
 
-def received(letter: Letter) -> ClientReceiveMessage:
+def received(message_view: MessageView) -> ClientReceiveMessage:
     """A mail with its importance as a number; key order as recorded."""
-    one = letter.message
+    one = message_view.message
     return {
         "Id": encode(IdKind.MESSAGE, one.mailbox_id, one.id),
         "DateTimeReceived": iso_seconds(one.received),
@@ -129,13 +129,13 @@ def received(letter: Letter) -> ClientReceiveMessage:
         "Cc": one.recipients_cc,
         "Bcc": one.recipients_bcc,
         "ReplyTo": one.reply_to,
-        "Attachments": _files(letter),
+        "Attachments": _files(message_view),
     }
 
 
-def received_in_words(letter: Letter) -> ClientReceiveMessageStringEnums:
+def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEnums:
     """A mail with its importance as text; key order as recorded."""
-    one = letter.message
+    one = message_view.message
     return {
         "From": one.sender,
         "To": one.recipients_to,
@@ -152,7 +152,7 @@ def received_in_words(letter: Letter) -> ClientReceiveMessageStringEnums:
         "ConversationId": encode(IdKind.CONVERSATION, one.mailbox_id, one.conversation_id),
         "DateTimeReceived": iso_seconds(one.received),
         "IsRead": one.is_read == 1,
-        "Attachments": _files(letter),
+        "Attachments": _files(message_view),
         "IsHtml": one.is_html == 1,
     }
 
@@ -238,8 +238,8 @@ def _decoded(text: str, where: str) -> bytes:
         raise InvalidRequest(f"The property '{where}.ContentBytes' is no valid base64.") from None
 
 
-def _files(letter: Letter) -> list[ClientReceiveFileAttachment]:
-    return [_file(letter.message.mailbox_id, one) for one in letter.attachments]
+def _files(message_view: MessageView) -> list[ClientReceiveFileAttachment]:
+    return [_file(message_view.message.mailbox_id, one) for one in message_view.attachments]
 
 
 def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachment:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from outlook_emulator.enums import ActionType
-from outlook_emulator.mailbox.mail.reading import Letter
+from outlook_emulator.mailbox.mail.reading import MessageView
 from outlook_emulator.mailbox.triggers.event_triggers import Changed
 from outlook_emulator.store.records import Event
 from outlook_emulator.wire import calendar as shapes
@@ -15,9 +15,9 @@ from outlook_emulator.wire.mail import ClientReceiveMessage, TriggerBatchRespons
 from outlook_emulator.wire.mail_convert import received
 
 
-def mails(letters: Sequence[Letter]) -> TriggerBatchResponse[ClientReceiveMessage]:
+def mails(message_views: Sequence[MessageView]) -> TriggerBatchResponse[ClientReceiveMessage]:
     """Mails a trigger fires for; their importance is a number in every version (recorded)."""
-    return {"value": [received(one) for one in letters]}
+    return {"value": [received(one) for one in message_views]}
 
 
 def backend_events(events: Sequence[Event]) -> shapes.CalendarEventList:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from outlook_emulator.mailbox.approvals.approval_mail import Inquiry, card_of, compose, split_options
+from outlook_emulator.mailbox.approvals.approval_mail import ApprovalRequest, card_of, compose, split_options
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
 
@@ -43,8 +43,8 @@ class Parsed(HTMLParser):
             self.scripts.append((attributes.get("type"), data))
 
 
-def inquiry(body: str = "", **given: Any) -> Inquiry:
-    return Inquiry(
+def request(body: str = "", **given: Any) -> ApprovalRequest:
+    return ApprovalRequest(
         **{"kind": "approval", "options": tuple(LINKS), "callback_url": "http://x/", **given}, mail=Mail(body=body)
     )
 
@@ -70,7 +70,7 @@ def test_options(text: str, options: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("confirms", [False, True])
 def test_links(confirms: bool) -> None:
     """There is a link for each option, in order, which says whether a page is to ask first."""
-    links = Parsed(compose(inquiry(confirms=confirms), LINKS)).links
+    links = Parsed(compose(request(confirms=confirms), LINKS)).links
 
     assert {option: f"{address}&showConfirm={confirms}" for option, address in LINKS.items()} == links
     assert list(LINKS) == list(links)
@@ -78,7 +78,7 @@ def test_links(confirms: bool) -> None:
 
 def test_texts_are_in_order() -> None:
     """A reader sees header, body, the heading of the options and the options, line breaks kept."""
-    asked = inquiry("First line\r\nsecond line\nthird", header_text="Trip to Oslo", selection_text="Your choice")
+    asked = request("First line\r\nsecond line\nthird", header_text="Trip to Oslo", selection_text="Your choice")
     lines = plain_text(compose(asked, LINKS)).split("\r\n")
 
     expected = ["Trip to Oslo", "First line", "second line", "third", "Your choice", "Approve", "Reject"]
@@ -87,12 +87,12 @@ def test_texts_are_in_order() -> None:
 
 def test_texts_that_are_not_given_leave_nothing() -> None:
     """Without texts there are the links alone."""
-    assert ["p", "a", "p", "a"] == Parsed(compose(inquiry(links_only=True), LINKS)).tags[4:]
+    assert ["p", "a", "p", "a"] == Parsed(compose(request(links_only=True), LINKS)).tags[4:]
 
 
 def test_hostile_texts_stay_texts() -> None:
     """No text of the caller becomes markup, whether it is read as HTML or as the script element that holds the card."""
-    asked = inquiry(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
+    asked = request(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
     parsed = Parsed(compose(asked, {HOSTILE: "http://x/?state=a&sig=b"}))
     ((kind, script),) = parsed.scripts
 
@@ -106,7 +106,7 @@ def test_hostile_texts_stay_texts() -> None:
 @pytest.mark.parametrize("hides", [False, True])
 def test_card(hides: bool) -> None:
     """The card says the same as the HTML, its buttons post to the links, and it hides the HTML when told to."""
-    asked = inquiry("Details", header_text="Trip", selection_text="Choose", hides_html=hides)
+    asked = request("Details", header_text="Trip", selection_text="Choose", hides_html=hides)
     ((_, script),) = Parsed(compose(asked, LINKS)).scripts
     card = orjson.loads(script)
 
@@ -120,7 +120,7 @@ def test_card(hides: bool) -> None:
 
 def test_links_only_means_no_card() -> None:
     """A mail that shall be HTML only has no card, whatever else is asked of it."""
-    parsed = Parsed(compose(inquiry(links_only=True, hides_html=True), LINKS))
+    parsed = Parsed(compose(request(links_only=True, hides_html=True), LINKS))
 
     assert [] == parsed.scripts
     assert list(LINKS) == list(parsed.links)

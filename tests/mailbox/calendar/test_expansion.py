@@ -18,7 +18,7 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, events, occurrences
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
-from outlook_emulator.mailbox.event import Details, Rule, Series
+from outlook_emulator.mailbox.event import EventFields, Rule, Series
 from outlook_emulator.mailbox.formats import ics
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -60,7 +60,7 @@ def rules(draw: st.DrawFn) -> Rule:
 
 
 @st.composite
-def series(draw: st.DrawFn, zone: str) -> Details:
+def series(draw: st.DrawFn, zone: str) -> EventFields:
     try:
         rule = recurrence.settle(draw(rules()))
     except InvalidRequest:
@@ -71,7 +71,7 @@ def series(draw: st.DrawFn, zone: str) -> Details:
     gap = recurrence.shortest_gap(rule)
     days, minutes = st.integers(1, min(3, gap)), st.integers(0, min(3000, gap * 1440))
     length = timedelta(days=draw(days)) if all_day else timedelta(minutes=draw(minutes))
-    return Details(
+    return EventFields(
         subject="Series",
         start=instant(begin, zone),
         end=instant(begin + length, zone),
@@ -92,7 +92,7 @@ def ours(mailbox: Mailbox, made: Series, since: datetime, until: datetime) -> li
     return sorted((moment(one.start_at), moment(one.end_at)) for one in found)
 
 
-def theirs(raw: bytes, details: Details, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+def theirs(raw: bytes, details: EventFields, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     """The library's occurrences as instants; dates are days in the event's zone."""
 
     def as_instant(value: date | datetime) -> datetime:
@@ -108,7 +108,7 @@ def theirs(raw: bytes, details: Details, since: datetime, until: datetime) -> li
     return sorted(span for span in spans if span[0] < until and (span[1] > since or span[0] >= since))
 
 
-def comparable(spans: list[tuple[datetime, datetime]], details: Details) -> list[tuple[datetime, datetime | None]]:
+def comparable(spans: list[tuple[datetime, datetime]], details: EventFields) -> list[tuple[datetime, datetime | None]]:
     """Spans without the ends of those that start at a time of day which the clocks skip that day.
 
     The library then takes away from the end what the clocks skip, down to nothing; the RFC keeps the length.

@@ -621,12 +621,12 @@ def test_change_feed(app) -> None:
 def test_entries_of_lists(app) -> None:
     """The rows a filter looks lists up in are those of the contact as it is."""
     sandbox, _ = app.state.sandboxes.find("ann")
-    elements = "SELECT kind, member, value, name FROM element ORDER BY id"
+    list_entries = "SELECT kind, member, value, name FROM element ORDER BY id"
 
     made = ask(app, "POST", ITEMS, json=FULL).json()
-    first = sandbox.db.all(elements, {})
+    first = sandbox.db.all(list_entries, {})
     ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann", "Categories": ["Blue"]})
-    second = sandbox.db.all(elements, {})
+    second = sandbox.db.all(list_entries, {})
     ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
 
     assert first == [
@@ -640,4 +640,4 @@ def test_entries_of_lists(app) -> None:
         ("contact", "categories", "Friends", None),
     ]
     assert second == [("contact", "categories", "Blue", None)]
-    assert sandbox.db.all(elements, {}) == []
+    assert sandbox.db.all(list_entries, {}) == []

@@ -16,7 +16,7 @@ from outlook_emulator.clock import microseconds, moment
 from outlook_emulator.enums import AttendeeType, DayOfWeek, Importance, PatternType, ResponseType, ShowAs, WeekIndex
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Attendee, Details, Rule, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, Series
 from outlook_emulator.mailbox.formats import ics_zones
 from outlook_emulator.mailbox.formats.ics import MAX_EVENTS, compose, parse
 from outlook_emulator.mailbox.message import Address
@@ -41,7 +41,7 @@ def vevent(*lines: str) -> list[str]:
     return ["BEGIN:VEVENT", "UID:one", *start, *lines, "END:VEVENT"]
 
 
-def one(*lines: str, head: tuple[str, ...] = ()) -> Details:
+def one(*lines: str, head: tuple[str, ...] = ()) -> EventFields:
     (found,) = parse(calendar(*vevent(*lines), head=head))
     return found.event
 
@@ -372,7 +372,7 @@ def test_several_calendars() -> None:
 def test_what_others_read() -> None:
     """Zones are defined, bodies stand there twice, and times are on the wall of their zone."""
     start = in_zone(LONDON, 2026, 7, 1, 9)
-    event = Details(
+    event = EventFields(
         subject="Tea", start=start, end=start + HOUR, start_zone=LONDON, end_zone=LONDON, body="<p>Milk?</p>"
     )
     written = icalendar.Calendar.from_ical(compose([Series(event)], now=utc(2026, 3, 1)))
@@ -397,7 +397,7 @@ def test_equal_events_give_equal_bytes() -> None:
 @pytest.mark.parametrize("method", ["REQUEST", "CANCEL", "REPLY"])
 def test_messages(method: str) -> None:
     """A message names its organizer, asks everyone invited, and keeps back what is the owner's own."""
-    event = Details(
+    event = EventFields(
         start=0, end=HOUR, attendees=(Attendee("b@example.com"),), response_requested=False, external_id="x"
     )
     raw = compose([Series(event)], now=0, method=method.lower(), organizer=ADA)
@@ -414,20 +414,20 @@ def test_messages(method: str) -> None:
 def test_a_message_needs_an_organizer() -> None:
     """Nobody can be invited by nobody."""
     with pytest.raises(InvalidRequest, match="'Tea' has no organizer"):
-        compose([Series(Details(subject="Tea", start=0, end=0))], now=0, method="REQUEST")
+        compose([Series(EventFields(subject="Tea", start=0, end=0))], now=0, method="REQUEST")
 
 
 def test_the_hour_that_comes_twice() -> None:
     """The second half past one in the night when the clocks go back stays the second."""
     start = utc(2026, 10, 25, 1, 30)
-    series = Series(Details(start=start, end=start + HOUR, start_zone=LONDON, end_zone=LONDON))
+    series = Series(EventFields(start=start, end=start + HOUR, start_zone=LONDON, end_zone=LONDON))
 
     assert again(series) == [series]
 
 
 def test_fractions_of_a_second_are_cut() -> None:
     """ICalendar knows whole seconds only."""
-    (found,) = again(Series(Details(start=1_999_999, end=2_000_001)))
+    (found,) = again(Series(EventFields(start=1_999_999, end=2_000_001)))
 
     assert (found.event.start, found.event.end) == (1_000_000, 2_000_000)
 
@@ -438,7 +438,9 @@ def test_fractions_of_a_second_are_cut() -> None:
 def test_awkward_texts(text: str) -> None:
     """Whatever escapes stand in a text, it comes back as it was."""
     series = Series(
-        Details(subject=text, location=text, body=text, start=0, end=0, attendees=(Attendee("a@example.com", text),))
+        EventFields(
+            subject=text, location=text, body=text, start=0, end=0, attendees=(Attendee("a@example.com", text),)
+        )
     )
 
     assert again(series) == [series]
@@ -446,7 +448,7 @@ def test_awkward_texts(text: str) -> None:
 
 def test_lone_surrogates_are_replaced() -> None:
     """What is no text cannot be written, and does no harm."""
-    (found,) = again(Series(Details(subject="\ud800", organizer=Address("\ud800", "\ud800"), start=0, end=0)))
+    (found,) = again(Series(EventFields(subject="\ud800", organizer=Address("\ud800", "\ud800"), start=0, end=0)))
 
     assert (found.event.subject, found.event.organizer) == ("?", Address("?", "?"))
 
@@ -472,7 +474,7 @@ ATTENDEES = st.builds(Attendee, ADDRESSES, TEXTS, st.sampled_from(AttendeeType),
 
 
 @st.composite
-def details(draw: st.DrawFn, zone_name: str, uid: str | None) -> Details:
+def details(draw: st.DrawFn, zone_name: str, uid: str | None) -> EventFields:
     is_all_day = draw(st.booleans())
     start, length = draw(INSTANTS), draw(st.integers(0, 10**6)) * 10**6
     end = start + length
@@ -480,7 +482,7 @@ def details(draw: st.DrawFn, zone_name: str, uid: str | None) -> Details:
         first = moment(start).astimezone(zone(zone_name)).date()
         start = ics_zones.midnight(first, zone_name)
         end = ics_zones.midnight(first + timedelta(days=1 + length // DAY), zone_name)
-    return Details(
+    return EventFields(
         subject=draw(TEXTS),
         start=start,
         end=end,

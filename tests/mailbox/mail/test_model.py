@@ -36,7 +36,7 @@ def address(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Letter:
+class MessageView:
     """What a mail says; people are named by owner, outsiders by address."""
 
     subject: str
@@ -49,7 +49,7 @@ class Letter:
 class Copy:
     """A letter in a folder. Later copies have a higher `number`; `id` is known once it was listed."""
 
-    letter: Letter
+    message_view: MessageView
     owner: str
     folder: str
     time: int
@@ -60,9 +60,9 @@ class Copy:
 
     @property
     def shown(self) -> Shown:
-        letter = self.letter
-        to, cc = (";".join(map(address, line)) or None for line in (letter.to, letter.cc))
-        return letter.subject, address(letter.sender), to, cc, self.read
+        message_view = self.message_view
+        to, cc = (";".join(map(address, line)) or None for line in (message_view.to, message_view.cc))
+        return message_view.subject, address(message_view.sender), to, cc, self.read
 
 
 @dataclass
@@ -74,17 +74,17 @@ class Model:
     stale: list[tuple[str, str]] = field(default_factory=list)
     _numbers: count[int] = field(default_factory=count)
 
-    def send(self, letter: Letter, now: int) -> None:
+    def send(self, message_view: MessageView, now: int) -> None:
         """One read copy for the sender, one unread for each owner reached, a note for the rest."""
-        self.place(letter, letter.sender, SENT, now, read=True)
-        reached = dict.fromkeys((*letter.to, *letter.cc))
+        self.place(message_view, message_view.sender, SENT, now, read=True)
+        reached = dict.fromkeys((*message_view.to, *message_view.cc))
         for owner in (one for one in reached if one in OWNERS):
-            self.place(letter, owner, INBOX, now)
+            self.place(message_view, owner, INBOX, now)
         if OUTSIDER in reached:
-            self.departures.append(letter.subject)
+            self.departures.append(message_view.subject)
 
-    def place(self, letter: Letter, owner: str, folder: str, time: int, *, read: bool = False) -> None:
-        self.copies.append(Copy(letter, owner, folder, time, next(self._numbers), read))
+    def place(self, message_view: MessageView, owner: str, folder: str, time: int, *, read: bool = False) -> None:
+        self.copies.append(Copy(message_view, owner, folder, time, next(self._numbers), read))
 
     def move(self, copy: Copy, folder: str) -> None:
         """The same mail under a new id; the old one means nothing any more."""
@@ -104,14 +104,14 @@ class Model:
         return sorted(found, key=lambda one: (one.time, one.number), reverse=True)
 
 
-def answered(letter: Letter, by: str, reply_all: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def answered(message_view: MessageView, by: str, reply_all: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Whom an answer goes to: the author, or those one's own mail went to; oneself only where nobody else is."""
-    others = tuple(one for one in letter.to if one != by)
-    author = (others or (by,)) if letter.sender == by else (letter.sender,)
+    others = tuple(one for one in message_view.to if one != by)
+    author = (others or (by,)) if message_view.sender == by else (message_view.sender,)
     if not reply_all:
         return author, ()
-    everyone = tuple(one for one in dict.fromkeys((*author, *letter.to)) if one != by) or author
-    return everyone, tuple(one for one in letter.cc if one != by and one not in everyone)
+    everyone = tuple(one for one in dict.fromkeys((*author, *message_view.to)) if one != by) or author
+    return everyone, tuple(one for one in message_view.cc if one != by and one not in everyone)
 
 
 def request(owner: str, method: str, path: str, **query: Any) -> dict[str, Any]:
@@ -187,10 +187,10 @@ class Mailboxes(RuleBasedStateMachine):
         path=st.sampled_from(("/Mail", "/v2/Mail")),
     )
     def send(self, sender: str, to: list[str], cc: list[str], path: str) -> None:
-        letter = Letter(f"Mail {next(self.subjects)}", sender, tuple(to), tuple(cc))
+        message_view = MessageView(f"Mail {next(self.subjects)}", sender, tuple(to), tuple(cc))
         people = {"To": "; ".join(map(address, to)), "Cc": ";".join(map(address, cc))}
-        self.done(sender, "POST", path, {**people, "Subject": letter.subject, "Body": "Hello"})
-        self.model.send(letter, self.clock.now())
+        self.done(sender, "POST", path, {**people, "Subject": message_view.subject, "Body": "Hello"})
+        self.model.send(message_view, self.clock.now())
 
     @precondition(lambda self: self.model.copies)
     @rule(data=st.data(), reply_all=st.booleans(), version=st.sampled_from((1, 2, 3)))
@@ -201,10 +201,10 @@ class Mailboxes(RuleBasedStateMachine):
         else:
             body = {"Body": "Yes", "ReplyAll": reply_all}
             self.by_id(copy, "POST", f"/v{version}/Mail/ReplyTo/{{}}", body)
-        subject = copy.letter.subject
+        subject = copy.message_view.subject
         prefixed = subject if subject.startswith("RE: ") else f"RE: {subject}"
-        to, cc = answered(copy.letter, copy.owner, reply_all)
-        self.model.send(Letter(prefixed, copy.owner, to, cc), self.clock.now())
+        to, cc = answered(copy.message_view, copy.owner, reply_all)
+        self.model.send(MessageView(prefixed, copy.owner, to, cc), self.clock.now())
 
     @precondition(lambda self: self.model.copies)
     @rule(data=st.data(), to=st.lists(st.sampled_from((*OWNERS, OUTSIDER)), min_size=1, max_size=2, unique=True))
@@ -212,9 +212,9 @@ class Mailboxes(RuleBasedStateMachine):
         copy = self.drawn(data)
         order = {"Comment": "FYI", "ToRecipients": ";".join(map(address, to))}
         self.by_id(copy, "POST", "/codeless/api/v2.0/me/messages/{}/forward", order)
-        subject = copy.letter.subject
+        subject = copy.message_view.subject
         prefixed = subject if subject.startswith("FW: ") else f"FW: {subject}"
-        self.model.send(Letter(prefixed, copy.owner, tuple(to)), self.clock.now())
+        self.model.send(MessageView(prefixed, copy.owner, tuple(to)), self.clock.now())
 
     @precondition(lambda self: self.model.copies)
     @rule(data=st.data(), folder=st.sampled_from(FOLDERS))
@@ -223,7 +223,7 @@ class Mailboxes(RuleBasedStateMachine):
         moved = json.loads(self.by_id(copy, "POST", "/Mail/Move/{}", folderPath=folder))
         self.model.move(copy, folder)
 
-        assert (moved["Subject"], moved["IsRead"]) == (copy.letter.subject, copy.read)
+        assert (moved["Subject"], moved["IsRead"]) == (copy.message_view.subject, copy.read)
         assert moved["Id"] != copy.id
 
     @precondition(lambda self: self.model.copies)

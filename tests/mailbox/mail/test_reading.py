@@ -616,8 +616,8 @@ def test_what_is_deleted_for_good_is_let_go() -> None:
 
     def delete_for_good(mailbox: Mailbox, folder: str) -> tuple[int, int]:
         for place in (folder, "Deleted Items"):
-            (letter,) = find.find(mailbox, folder_path=place, fetch_only_unread=False)
-            delete(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, letter.message.id))
+            (message_view,) = find.find(mailbox, folder_path=place, fetch_only_unread=False)
+            delete(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, message_view.message.id))
         return tuple(sandbox.db.one(f"SELECT count(*) FROM {table}", {})[0] for table in ("content", "attachment"))
 
     assert (1, 1) == delete_for_good(bob, "Inbox")

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from outlook_emulator.app import create_app
 from outlook_emulator.server.admin.openapi import openapi
-from outlook_emulator.server.admin.request import Verb
+from outlook_emulator.server.admin.request import AdminOperation
 from outlook_emulator.server.admin.routes import ADMIN, ROOT
 from outlook_emulator.settings import Settings
 from tests.conftest import Server
@@ -38,7 +38,7 @@ def ask(app: Starlette, method: str, path: str, headers: dict[str, str] | None =
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda verb: verb.id)
-def test_every_verb_needs_the_token(app: Starlette, verb: Verb) -> None:
+def test_every_verb_needs_the_token(app: Starlette, verb: AdminOperation) -> None:
     """No row of the admin API is served without the token, and none is for lack of it with."""
     path = ROOT + verb.path.replace("{sandbox}", "default")
     without, answer = ask(app, verb.method, path), ask(app, verb.method, path, ADMITTED)

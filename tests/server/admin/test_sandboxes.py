@@ -15,7 +15,7 @@ import pytest
 
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.server.admin.request import Verb
+from outlook_emulator.server.admin.request import AdminOperation
 from outlook_emulator.server.admin.routes import ADMIN, ROOT
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.wire.base import members_of
@@ -441,7 +441,7 @@ def test_message_that_is_none(alice, bob, id: str, expected: tuple[int, str]) ->
 
 
 @pytest.mark.parametrize("verb", [one for one in ADMIN if "{sandbox}" in one.path], ids=lambda verb: verb.id)
-def test_unknown_sandbox(server, verb: Verb) -> None:
+def test_unknown_sandbox(server, verb: AdminOperation) -> None:
     """Each verb says that there is no such sandbox."""
     url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
     trigger = {"operationName": "OnNewEmailV2", "notificationDetails": {"callbackUrl": "http://localhost"}}

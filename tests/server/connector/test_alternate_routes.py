@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.connector.alternate_routes import Doors
+from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Server, World
 
@@ -511,7 +511,7 @@ def test_what_is_no_request_passes() -> None:
         seen.append(scope["type"])
 
     sandboxes = Sandboxes(Settings())
-    asyncio.run(Doors(app, sandboxes)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(AlternateRoutes(app, sandboxes)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     sandboxes.close()
 
     assert seen == ["lifespan"]
@@ -530,7 +530,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
         await send({"type": "http.response.body", "body": content[3:]})
 
     sandboxes = Sandboxes(Settings())
-    doors = Doors(app, sandboxes)
+    doors = AlternateRoutes(app, sandboxes)
     order = b'{"request": {"method": "GET", "path": "x"}}'
     scope = {
         "type": "http",

@@ -22,7 +22,7 @@ from outlook_emulator.server.connector.exchange import Answer
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.faults import CUT, MALFORMED, RESET, STALL
-from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, Exchanged
+from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, ExchangeEntry
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MAILS = "/apim/outlook/bob/v2/Mail"
@@ -51,8 +51,8 @@ class Emulator:
         """What a list of mails is where nothing breaks it."""
         return self.http.get(MAILS).raise_for_status().content
 
-    def entries(self) -> list[Exchanged]:
-        return list(self.sandbox.conduct.journal.exchanges())
+    def entries(self) -> list[ExchangeEntry]:
+        return list(self.sandbox.traffic.journal.exchanges())
 
     def client(self) -> httpx.Client:
         """Another client, with a connection of its own."""

@@ -19,7 +19,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from outlook_emulator.traffic.journal import Cause, Exchanged
+from outlook_emulator.traffic.journal import Cause, ExchangeEntry
 from tests.conftest import START, Connection, World
 from tests.server.admin.test_faults import EFFECTS, PLAN, arm, counted, fixed, ledger, status, statuses
 from tests.server.connector.test_alternate_routes import dynamic_invoke, invoke
@@ -61,7 +61,7 @@ async def armed(http: httpx.AsyncClient, *rules: Any) -> None:
 
 async def waiting(app: Starlette) -> None:
     """Return once a call waits for the clock of the default sandbox, or in real time."""
-    waits = app.state.sandboxes.default.conduct.waits
+    waits = app.state.sandboxes.default.traffic.waits
     async with asyncio.timeout(LONG):
         while waits.next_at(None) is None:
             await asyncio.sleep(0)
@@ -249,7 +249,7 @@ def test_after_an_operation_that_was_refused(world, alice) -> None:
         ({"method": "POST", "path": "/v2/*", "body": {"Subject": "Review"}}, []),
     ],
 )
-def test_match(world, alice, bob, match: dict[str, Any], struck: list[str]) -> None:
+def test_match(world, alice, bob, match: dict[str, Any], hit: list[str]) -> None:
     """All that a match says must fit; texts compare without case and by pattern, other values by how JSON has them."""
     if "connection" in match:
         match = {**match, "connection": bob.id}
@@ -265,8 +265,8 @@ def test_match(world, alice, bob, match: dict[str, Any], struck: list[str]) -> N
         "test": alice.http.get("/testconnection"),
     }
 
-    assert struck == [name for name, answer in asked.items() if answer.status_code == 599]
-    assert [("it", "armed", len(struck), len(struck))] == counted(world)
+    assert hit == [name for name, answer in asked.items() if answer.status_code == 599]
+    assert [("it", "armed", len(hit), len(hit))] == counted(world)
 
 
 def test_a_query_that_does_not_match(world, alice) -> None:
@@ -312,13 +312,13 @@ def test_a_body_that_was_compared_arrives_whole(world, alice, bob) -> None:
         ({"after": 1, "times": 3}, [2, 3, 4], "used up"),
     ],
 )
-def test_when(world, alice, when: dict[str, Any], struck: list[int], state: str) -> None:
+def test_when(world, alice, when: dict[str, Any], hit: list[int], state: str) -> None:
     """Calls are counted from one: a rule acts on the nth, after so many, or so many times."""
     arm(world, {"name": "it", "when": when, "effect": {"status": 599}})
     found = statuses(alice, 6)
 
-    assert struck == [number for number, one in enumerate(found, 1) if one == 599]
-    assert (state, len(struck)) == (ledger(world)[0]["state"], ledger(world)[0]["used"])
+    assert hit == [number for number, one in enumerate(found, 1) if one == 599]
+    assert (state, len(hit)) == (ledger(world)[0]["state"], ledger(world)[0]["used"])
 
 
 def test_only_calls_that_match_are_counted(world, alice, bob) -> None:
@@ -351,9 +351,9 @@ def test_chance_without_a_seed(world, alice) -> None:
 
 def test_chance_and_times(world, alice) -> None:
     """A rule of chance may be limited: it acts so often at most, counting those that it struck."""
-    struck = pattern(world, alice, times=3, seed=7)
+    hit = pattern(world, alice, times=3, seed=7)
 
-    assert (3, "used up") == (sum(struck), ledger(world)[0]["state"])
+    assert (3, "used up") == (sum(hit), ledger(world)[0]["state"])
 
 
 def test_certainty(world, alice) -> None:
@@ -658,7 +658,7 @@ def test_the_admin_api_is_let_alone(world, alice) -> None:
     assert [200, 200] == [world.admin.get(path).status_code for path in ("/clock", "/outbox")]
 
 
-def journaled(ask: Callable[[httpx.AsyncClient], Any], *rules: Any) -> list[Exchanged]:
+def journaled(ask: Callable[[httpx.AsyncClient], Any], *rules: Any) -> list[ExchangeEntry]:
     """What the journal has of calls to an emulator where these rules are armed."""
     app = create_app(Settings(max_calls=0), VirtualClock(START))
 
@@ -668,7 +668,7 @@ def journaled(ask: Callable[[httpx.AsyncClient], Any], *rules: Any) -> list[Exch
             await ask(http)
 
     asyncio.run(story())
-    found = list(app.state.sandboxes.default.conduct.journal.exchanges())
+    found = list(app.state.sandboxes.default.traffic.journal.exchanges())
     app.state.sandboxes.close()
     return found
 
@@ -727,13 +727,13 @@ def test_a_fault_behind_invoke(world, alice, bob) -> None:
     match = {"operation": "SendEmailV2", "body": {"Subject": "Hi"}, "path": "/v2/Mail"}
     arm(world, {"name": "it", "match": match, "effect": {"status": 503, "retryAfter": 3}}, header="t-1")
     mail = {**MAIL, "To": bob.address}
-    struck = invoke(alice, "POST", "/v2/Mail", mail, **{PLAN: "t-1"})
+    hit = invoke(alice, "POST", "/v2/Mail", mail, **{PLAN: "t-1"})
     spared = invoke(alice, "POST", "/v2/Mail", mail)
 
     assert (503, "3", (503, "An injected fault.", "InternalServerError")) == (
-        struck.status_code,
-        struck.headers["retry-after"],
-        said(struck.json()),
+        hit.status_code,
+        hit.headers["retry-after"],
+        said(hit.json()),
     )
     assert (200, 1, [("it", "armed", 1, 1)]) == (spared.status_code, len(bob.mails()), counted(world))
 

@@ -19,7 +19,7 @@ _CARD_TYPE = "application/adaptivecard+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class ApprovalRequest:
     """What a caller wants to know, and of whom.
 
     `mail` has the recipients, the subject and the attachments; its body is the caller's text, which is plain.
@@ -43,27 +43,27 @@ def split_options(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for one in text.split(",") if (part := one.strip())))
 
 
-def compose(inquiry: Inquiry, links: Mapping[str, str]) -> str:
+def compose(request: ApprovalRequest, links: Mapping[str, str]) -> str:
     """The HTML of the mail; `links` has the address of each option, its signed query included."""
-    card = "" if inquiry.links_only else _script(card_of(inquiry, links))
+    card = "" if request.links_only else _script(card_of(request, links))
     return (
         f'<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8">{card}</head>'
-        f"<body>{_texts(inquiry)}{''.join(_link(inquiry, *one) for one in links.items())}</body></html>"
+        f"<body>{_texts(request)}{''.join(_link(request, *one) for one in links.items())}</body></html>"
     )
 
 
-def card_of(inquiry: Inquiry, links: Mapping[str, str]) -> dict[str, Any]:
+def card_of(request: ApprovalRequest, links: Mapping[str, str]) -> dict[str, Any]:
     """The same as a card of buttons, each of which posts to its link."""
     texts: tuple[tuple[str, dict[str, str]], ...] = (
-        (inquiry.header_text, {"size": "large", "weight": "bolder"}),
-        (inquiry.mail.body, {}),
-        (inquiry.selection_text, {"weight": "bolder"}),
+        (request.header_text, {"size": "large", "weight": "bolder"}),
+        (request.mail.body, {}),
+        (request.selection_text, {"weight": "bolder"}),
     )
     return {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.0",
-        "hideOriginalBody": inquiry.hides_html,
+        "hideOriginalBody": request.hides_html,
         "body": [{"type": "TextBlock", "text": text, "wrap": True, **look} for text, look in texts if text],
         "actions": [_button(option, address) for option, address in links.items()],
     }
@@ -87,8 +87,8 @@ def _script(card: Mapping[str, Any]) -> str:
     return f'<script type="{_CARD_TYPE}">{text}</script>'
 
 
-def _texts(inquiry: Inquiry) -> str:
-    parts = (("h2", inquiry.header_text), ("p", inquiry.mail.body), ("h3", inquiry.selection_text))
+def _texts(request: ApprovalRequest) -> str:
+    parts = (("h2", request.header_text), ("p", request.mail.body), ("h3", request.selection_text))
     return "".join(f"<{tag}>{_lines(text)}</{tag}>" for tag, text in parts if text)
 
 
@@ -96,6 +96,6 @@ def _lines(text: str) -> str:
     return escape(text).replace("\r\n", "\n").replace("\n", "<br>")
 
 
-def _link(inquiry: Inquiry, option: str, address: str) -> str:
-    target = escape(f"{address}&showConfirm={inquiry.confirms}")
+def _link(request: ApprovalRequest, option: str, address: str) -> str:
+    target = escape(f"{address}&showConfirm={request.confirms}")
     return f'<p><a href="{target}">{escape(option)}</a></p>'

@@ -13,7 +13,7 @@ from outlook_emulator.errors import Conflict, InvalidRecipients, InvalidRequest,
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.approvals import answer_links
 from outlook_emulator.mailbox.approvals.answer_links import State
-from outlook_emulator.mailbox.approvals.approval_mail import Inquiry, compose
+from outlook_emulator.mailbox.approvals.approval_mail import ApprovalRequest, compose
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
@@ -36,7 +36,7 @@ class Outcome(Enum):
     WITHDRAWN = "withdrawn"
 
 
-class Click(NamedTuple):
+class ApprovalAnswer(NamedTuple):
     """An option that somebody chose, and what came of it; `query` is the link's, for a page that asks once more."""
 
     question: Question
@@ -46,29 +46,29 @@ class Click(NamedTuple):
     by_card: bool = False
 
 
-def ask(mailbox: Mailbox, inquiry: Inquiry) -> Question:
+def ask(mailbox: Mailbox, request: ApprovalRequest) -> Question:
     """Send a mail whose recipients are to choose, and wait for the answer.
 
     Raises InvalidRequest for options that are none or too many and for a callback URL that is none or not allowed,
     and what sending raises.
     """
-    _check(mailbox, inquiry)
-    token = str(UUID(int=mailbox.chance.getrandbits(128), version=4))
+    _check(mailbox, request)
+    token = str(UUID(int=mailbox.rng.getrandbits(128), version=4))
     values = {
         "mailbox_id": mailbox.owner.id,
         "token": token,
-        "kind": inquiry.kind,
-        "recipients": addresses.join(inquiry.mail.to),
-        "subject": inquiry.mail.subject,
-        "options": orjson.dumps(inquiry.options).decode(),
-        "callback_url": inquiry.callback_url,
+        "kind": request.kind,
+        "recipients": addresses.join(request.mail.to),
+        "subject": request.mail.subject,
+        "options": orjson.dumps(request.options).decode(),
+        "callback_url": request.callback_url,
         "created": mailbox.now,
     }
     with mailbox.db.transaction():
         mailbox.db.execute(sql.INSERT_QUESTION, values)
-        body = compose(inquiry, _links(mailbox, token, inquiry.options))
-        mail = replace(inquiry.mail, body=body, is_html=True)
-        delivery.post(mailbox, mail, "Send", mailbox.chance.getrandbits(62))
+        body = compose(request, _links(mailbox, token, request.options))
+        mail = replace(request.mail, body=body, is_html=True)
+        delivery.post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
     return find(mailbox.db, token)
 
 
@@ -82,15 +82,15 @@ def withdraw_options(mailbox: Mailbox, *, id: str) -> None:
     _withdraw(mailbox, id, OPTIONS)
 
 
-def follow(mailbox: Mailbox, *, state: str, sig: str | None = None, show_confirm: bool = False) -> Click:
+def follow(mailbox: Mailbox, *, state: str, sig: str | None = None, show_confirm: bool = False) -> ApprovalAnswer:
     """Somebody followed a link: that is the answer, unless a page is to ask first. Raises as `_named` does."""
     question, option = _named(mailbox, state, sig)
     if show_confirm and question.answer is None and not question.withdrawn:
-        return Click(question, option, Outcome.ASKS, f"state={state}&sig={sig}")
+        return ApprovalAnswer(question, option, Outcome.ASKS, f"state={state}&sig={sig}")
     return _chosen(mailbox, question, option)
 
 
-def submit(mailbox: Mailbox, *, state: str, sig: str | None = None, from_confirm: bool = False) -> Click:
+def submit(mailbox: Mailbox, *, state: str, sig: str | None = None, from_confirm: bool = False) -> ApprovalAnswer:
     """Somebody confirmed, or pressed a button of the card. Raises as `_named` does."""
     question, option = _named(mailbox, state, sig)
     return _chosen(mailbox, question, option)._replace(by_card=not from_confirm)
@@ -131,22 +131,22 @@ def options_of(question: Question) -> list[str]:
     return found
 
 
-def _check(mailbox: Mailbox, inquiry: Inquiry) -> None:
-    count, most = len(inquiry.options), mailbox.rules.max_options
+def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
+    count, most = len(request.options), mailbox.rules.max_options
     if not count:
         raise InvalidRequest("The property 'Message.Options' must name at least one option.")
     if most and count > most:
         raise InvalidRequest(f"The property 'Message.Options' names {count} options; at most {most} are allowed.")
-    for option in inquiry.options:
+    for option in request.options:
         if len(option) > _LONGEST_OPTION or not "".join(option.split()).isprintable():
             raise InvalidRequest(
                 f"An option in 'Message.Options' has at most {_LONGEST_OPTION} printable characters, unlike"
                 f" '{option[:50]!r}'."
             )
-    callbacks.check_url(inquiry.callback_url, "NotificationUrl", mailbox.rules.callback_hosts)
-    if not inquiry.mail.to:
+    callbacks.check_url(request.callback_url, "NotificationUrl", mailbox.rules.callback_hosts)
+    if not request.mail.to:
         raise InvalidRecipients("To")
-    delivery.check_size(mailbox, inquiry.mail)
+    delivery.check_size(mailbox, request.mail)
 
 
 def _links(mailbox: Mailbox, token: str, options: tuple[str, ...]) -> dict[str, str]:
@@ -173,7 +173,7 @@ def _key(mailbox: Mailbox) -> bytes | None:
 def _ensure_key(mailbox: Mailbox) -> bytes:
     key = _key(mailbox)
     if key is None:
-        key = mailbox.chance.randbytes(32)
+        key = mailbox.rng.randbytes(32)
         mailbox.db.execute(sql.SET_FACT, {"key": _KEY, "value": key.hex()})
     return key
 
@@ -192,12 +192,12 @@ def _named(mailbox: Mailbox, state: str, sig: str | None) -> tuple[Question, str
     return question, options[named.option]
 
 
-def _chosen(mailbox: Mailbox, question: Question, option: str) -> Click:
+def _chosen(mailbox: Mailbox, question: Question, option: str) -> ApprovalAnswer:
     """Take an option as the answer, if it is the first one, and tell whoever asked."""
     if question.answer is not None:
-        return Click(question, option, Outcome.ANSWERED)
+        return ApprovalAnswer(question, option, Outcome.ANSWERED)
     if question.withdrawn:
-        return Click(question, option, Outcome.WITHDRAWN)
+        return ApprovalAnswer(question, option, Outcome.WITHDRAWN)
     with mailbox.db.transaction():
         values = {"question_id": question.id, "answer": option, "answered": mailbox.now}
         mailbox.db.execute(sql.ANSWER_QUESTION, values)
@@ -209,7 +209,7 @@ def _chosen(mailbox: Mailbox, question: Question, option: str) -> Click:
             headers={"Content-Type": "application/json"},
             reference=question.token,
         )
-    return Click(question._replace(answer=option, answered=mailbox.now), option, Outcome.RECORDED)
+    return ApprovalAnswer(question._replace(answer=option, answered=mailbox.now), option, Outcome.RECORDED)
 
 
 def _withdraw(mailbox: Mailbox, token: str, kind: str) -> None:

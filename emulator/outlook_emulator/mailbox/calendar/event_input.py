@@ -13,7 +13,7 @@ from outlook_emulator.enums import AttendeeType
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
-from outlook_emulator.mailbox.event import Attendee, Details, Rule
+from outlook_emulator.mailbox.event import Attendee, EventFields, Rule
 from outlook_emulator.mailbox.mail.delivery import is_for
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
@@ -31,7 +31,7 @@ _COPIED = (
 )
 
 
-class Asked(TypedDict, total=False):
+class EventChanges(TypedDict, total=False):
     """What a caller gave of an event; what is absent stays as it is, or gets its default.
 
     Times are still texts, since what they mean depends on the zone. `repeats`, `repeats_until` and `repeats_count`
@@ -64,13 +64,13 @@ class Asked(TypedDict, total=False):
     rule: Rule | None
 
 
-def new(mailbox: Mailbox, asked: Asked) -> Details:
+def new(mailbox: Mailbox, asked: EventChanges) -> EventFields:
     """The details of a new event. Raises InvalidRequest, naming the member at fault."""
-    blank = Details(start=0, end=0)
+    blank = EventFields(start=0, end=0)
     return _settled(mailbox, _timed(blank, asked), asked)
 
 
-def changed(mailbox: Mailbox, details: Details, asked: Asked) -> Details:
+def changed(mailbox: Mailbox, details: EventFields, asked: EventChanges) -> EventFields:
     """An event's details with what was asked changed, and nothing else. Raises InvalidRequest."""
     return _settled(mailbox, _timed(details, asked), asked, details)
 
@@ -95,7 +95,7 @@ def read_day(text: str, member: str) -> date:
         raise InvalidRequest(f"'{member}' must be an ISO 8601 date, not '{text[:60]}'.") from None
 
 
-def check_series(details: Details) -> None:
+def check_series(details: EventFields) -> None:
     """Refuse a series whose occurrences last longer than the time until the next one, as Exchange does.
 
     Raises InvalidRequest.
@@ -112,14 +112,14 @@ def clamp(when: int) -> int:
     return max(_FIRST, min(when, _LAST))
 
 
-def cadence(details: Details) -> tuple[object, ...]:
+def cadence(details: EventFields) -> tuple[object, ...]:
     """What decides at which instants a series has occurrences, but for where it ends."""
     rule = details.rule and replace(details.rule, until=None, count=None)
     wall = time() if details.is_all_day else local(details.start, details.start_zone).time()
     return rule, wall, details.start_zone
 
 
-def _timed(details: Details, asked: Asked) -> Details:
+def _timed(details: EventFields, asked: EventChanges) -> EventFields:
     zone = canonical(asked["zone"], "TimeZone") if asked.get("zone") else details.start_zone
     end_zone = details.end_zone
     if asked.get("end_zone") or asked.get("zone"):
@@ -132,7 +132,7 @@ def _timed(details: Details, asked: Asked) -> Details:
     return _whole_days(timed, details, asked) if asked.get("is_all_day", details.is_all_day) else timed
 
 
-def _skipped(asked: Asked) -> int:
+def _skipped(asked: EventChanges) -> int:
     """How long an event is, in microseconds, whose wall-clock start a change of the clocks puts behind its end."""
     walls = [datetime.fromisoformat(asked[name].strip()) for name in ("start", "end") if name in asked]
     if len(walls) == 2 and not any(wall.tzinfo for wall in walls) and walls[0] <= walls[1]:
@@ -140,7 +140,7 @@ def _skipped(asked: Asked) -> int:
     raise InvalidRequest("'End' must not be before 'Start'.")
 
 
-def _whole_days(timed: Details, before: Details, asked: Asked) -> Details:
+def _whole_days(timed: EventFields, before: EventFields, asked: EventChanges) -> EventFields:
     """An all-day event from midnight to midnight, a day at least: on the dates as they are written or were before."""
     zone = timed.start_zone
     first = read_day(asked["start"], "Start") if "start" in asked else _day(before.start, before.start_zone)
@@ -163,7 +163,9 @@ def _last_day(text: str) -> date:
     return end.date() if end.time() == time() else end.date() + _DAY
 
 
-def _settled(mailbox: Mailbox, timed: Details, asked: Asked, before: Details | None = None) -> Details:
+def _settled(
+    mailbox: Mailbox, timed: EventFields, asked: EventChanges, before: EventFields | None = None
+) -> EventFields:
     given: dict[str, Any] = {name: asked[name] for name in _COPIED if name in asked}  # type: ignore[literal-required]
     if given.get("location", timed.location) != timed.location:
         # An address belongs to the place it was given with.
@@ -183,7 +185,7 @@ def _refuse_nul(text: str, member: str) -> None:
         raise InvalidRequest(f"'{member}' must not hold a NUL character.")
 
 
-def _attendees(mailbox: Mailbox, details: Details, asked: Asked) -> tuple[Attendee, ...]:
+def _attendees(mailbox: Mailbox, details: EventFields, asked: EventChanges) -> tuple[Attendee, ...]:
     if "attendees" in asked:
         wanted: Iterable[Attendee] = asked["attendees"]
     elif any(key in asked for key in _KINDS):
@@ -203,7 +205,7 @@ def _attendees(mailbox: Mailbox, details: Details, asked: Asked) -> tuple[Attend
     return tuple(sorted(kept.values(), key=lambda one: one.type))
 
 
-def _of_kinds(present: Iterable[Attendee], asked: Asked) -> list[Attendee]:
+def _of_kinds(present: Iterable[Attendee], asked: EventChanges) -> list[Attendee]:
     """Attendees of which those of each kind that was given are replaced; who is named last counts."""
     replaced = {AttendeeType[kind] for key, kind in _KINDS.items() if key in asked}
     wanted = [one for one in present if one.type not in replaced]
@@ -213,7 +215,7 @@ def _of_kinds(present: Iterable[Attendee], asked: Asked) -> list[Attendee]:
     return wanted
 
 
-def _repeated(details: Details, asked: Asked, before: Details | None) -> Details:
+def _repeated(details: EventFields, asked: EventChanges, before: EventFields | None) -> EventFields:
     first = local(details.start, details.start_zone).date()
     rule = _rule(details, asked, before, first)
     if rule is None:
@@ -230,7 +232,7 @@ def _repeated(details: Details, asked: Asked, before: Details | None) -> Details
     return details
 
 
-def _rule(details: Details, asked: Asked, before: Details | None, first: date) -> Rule | None:
+def _rule(details: EventFields, asked: EventChanges, before: EventFields | None, first: date) -> Rule | None:
     if "rule" in asked:
         rule = asked["rule"]
         return None if rule is None else replace(rule, start=first)
@@ -252,7 +254,7 @@ def _is_plain(rule: Rule, kind: int, start: date) -> bool:
     return replace(rule, start=start, until=None, count=None) == plain
 
 
-def _range(asked: Asked, present: Rule | None) -> tuple[date | None, int | None]:
+def _range(asked: EventChanges, present: Rule | None) -> tuple[date | None, int | None]:
     if "repeats_until" in asked and "repeats_count" in asked:
         raise InvalidRequest("'RecurrenceEnd' and 'NumberOfOccurrences' cannot both be given.")
     if "repeats_until" in asked:
@@ -264,7 +266,7 @@ def _range(asked: Asked, present: Rule | None) -> tuple[date | None, int | None]
     return (None, present.count) if present.count else (present.until, None)
 
 
-def _shifted(details: Details, by: timedelta) -> Details:
+def _shifted(details: EventFields, by: timedelta) -> EventFields:
     zone = details.start_zone
     return replace(
         details,

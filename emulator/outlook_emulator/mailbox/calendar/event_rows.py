@@ -13,7 +13,7 @@ import orjson
 from outlook_emulator.clock import microseconds, moment
 from outlook_emulator.enums import AttendeeType, EventType, ResponseType
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Attendee, Details, Rule
+from outlook_emulator.mailbox.event import Attendee, EventFields, Rule
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.text import preview
@@ -27,7 +27,7 @@ SHORT = 2 * 86_400_000_000
 _ORGANIZER = ResponseType["Organizer"]
 
 
-def columns(mailbox: Mailbox, details: Details) -> dict[str, Any]:
+def columns(mailbox: Mailbox, details: EventFields) -> dict[str, Any]:
     """What an event's details put into its row; ids, times of change and the place in a series come on top."""
     rule = details.rule
     organizer = details.organizer or Address(mailbox.owner.address, mailbox.owner.display_name)
@@ -69,9 +69,9 @@ def columns(mailbox: Mailbox, details: Details) -> dict[str, Any]:
     }
 
 
-def details_of(event: Event) -> Details:
+def fields_of(event: Event) -> EventFields:
     """What a stored event or a computed occurrence says."""
-    return Details(
+    return EventFields(
         subject=event.subject,
         start=event.start_at,
         end=event.end_at,
@@ -100,7 +100,7 @@ def details_of(event: Event) -> Details:
     )
 
 
-def is_own(mailbox: Mailbox, details: Details) -> bool:
+def is_own(mailbox: Mailbox, details: EventFields) -> bool:
     """Whether the mailbox's owner organizes the event."""
     return details.organizer is None or details.organizer.address.lower() == mailbox.owner.address
 
@@ -111,7 +111,7 @@ def attendees_of(event: Event) -> tuple[Attendee, ...]:
     return tuple(Attendee(*one) for one in orjson.loads(event.attendees))
 
 
-def elements(details: Details) -> Iterable[dict[str, Any]]:
+def list_entries(details: EventFields) -> Iterable[dict[str, Any]]:
     """The rows that let a filter find an event by what its lists hold."""
     blank: dict[str, Any] = {"kind": "event", "name": None, "type": None, "response": None}
     for category in details.categories:
@@ -125,7 +125,7 @@ def rule_of(event: Event) -> Rule | None:
     return None if event.rule is None else _rule(event.rule)
 
 
-def type_of(details: Details) -> int:
+def type_of(details: EventFields) -> int:
     """Whether details without a place in a series are a series themselves."""
     return EventType["SeriesMaster" if details.rule else "SingleInstance"]
 
@@ -151,12 +151,12 @@ def wall_length(event: Event) -> timedelta:
     return end.date() - start.date() if event.is_all_day else end - start
 
 
-def _joined(details: Details, kind: str) -> str:
+def _joined(details: EventFields, kind: str) -> str:
     wanted = AttendeeType[kind]
     return ";".join(one.address for one in details.attendees if one.type == wanted)
 
 
-def _span(details: Details) -> dict[str, int]:
+def _span(details: EventFields) -> dict[str, int]:
     if details.rule is None:
         long = details.end - details.start > SHORT
         return {"span_start": details.start, "span_end": details.end, "reach": int(long)}

@@ -10,9 +10,9 @@ import orjson
 
 from outlook_emulator.enums import EventType
 from outlook_emulator.mailbox import changes
-from outlook_emulator.mailbox.calendar.event_rows import columns, details_of, elements, instant, local, type_of
+from outlook_emulator.mailbox.calendar.event_rows import columns, fields_of, instant, list_entries, local, type_of
 from outlook_emulator.mailbox.calendar.occurrences import is_computed, is_start
-from outlook_emulator.mailbox.event import Attendee, Details, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import sql
 from outlook_emulator.store.records import Event
@@ -24,13 +24,13 @@ _INHERITED = (
 )
 
 
-def insert(mailbox: Mailbox, calendar_id: int, details: Details, original_start: int | None = None) -> Event:
+def insert(mailbox: Mailbox, calendar_id: int, details: EventFields, original_start: int | None = None) -> Event:
     """A new event in a calendar; with an original start it is one occurrence of a series that lies elsewhere."""
     place = {"type": type_of(details), "master_id": None, "original_start": original_start}
     return _insert(mailbox, calendar_id, details, place)
 
 
-def insert_exception(mailbox: Mailbox, master: Event, original_start: int, details: Details) -> Event:
+def insert_exception(mailbox: Mailbox, master: Event, original_start: int, details: EventFields) -> Event:
     """An occurrence that from now on is kept by itself."""
     place = {"type": EventType["Exception"], "master_id": master.id, "original_start": original_start}
     exclude(mailbox, master, original_start)
@@ -41,12 +41,12 @@ def exclude(mailbox: Mailbox, master: Event, original_start: int) -> None:
     """Take one start out of a series."""
     # Read again: the series may have changed since the caller looked at it.
     current = _read(mailbox, master.id)
-    details = details_of(current)
+    details = fields_of(current)
     if original_start not in details.excluded:
         _write(mailbox, current, replace(details, excluded=tuple(sorted((*details.excluded, original_start)))))
 
 
-def save(mailbox: Mailbox, event: Event, details: Details) -> Event:
+def save(mailbox: Mailbox, event: Event, details: EventFields) -> Event:
     """Write an event's new details over the old ones.
 
     The occurrences of a series that are kept by themselves take over what changed in the series and was not changed in
@@ -54,13 +54,13 @@ def save(mailbox: Mailbox, event: Event, details: Details) -> Event:
     """
     if event.rule is None:
         return _write(mailbox, event, details)
-    before = details_of(event)
+    before = fields_of(event)
     kept = exceptions(mailbox, event)
     saved = _write(mailbox, event, details)
     for one in kept:
         if one.original_start not in details.excluded or not is_start(saved, one.original_start or 0):
             _delete(mailbox, one)
-        elif (changed := _inherit(before, details, one)) != details_of(one):
+        elif (changed := _inherit(before, details, one)) != fields_of(one):
             _write(mailbox, one, changed)
     still = tuple(start for start in details.excluded if is_start(saved, start))
     return saved if still == details.excluded else _write(mailbox, saved, replace(details, excluded=still))
@@ -80,7 +80,7 @@ def separate(mailbox: Mailbox, event: Event) -> Event:
         return event
     assert event.master_id is not None
     assert event.original_start is not None
-    return insert_exception(mailbox, _read(mailbox, event.master_id), event.original_start, details_of(event))
+    return insert_exception(mailbox, _read(mailbox, event.master_id), event.original_start, fields_of(event))
 
 
 def take_out(mailbox: Mailbox, event: Event) -> None:
@@ -99,9 +99,9 @@ def exceptions(mailbox: Mailbox, master: Event) -> list[Event]:
 
 def as_series(mailbox: Mailbox, event: Event) -> Series:
     """An event with its changed occurrences, whose starts are then no longer left out."""
-    details = details_of(event)
+    details = fields_of(event)
     changed = {
-        one.original_start: details_of(one)
+        one.original_start: fields_of(one)
         for one in (exceptions(mailbox, event) if event.rule is not None else ())
         if one.original_start is not None
     }
@@ -110,9 +110,9 @@ def as_series(mailbox: Mailbox, event: Event) -> Series:
     return Series(replace(details, excluded=kept), changed, original, event.version - 1)
 
 
-def _inherit(before: Details, after: Details, exception: Event) -> Details:
+def _inherit(before: EventFields, after: EventFields, exception: Event) -> EventFields:
     """An exception's details after its series changed."""
-    own = details_of(exception)
+    own = fields_of(exception)
     taken = {
         name: getattr(after, name)
         for name in _INHERITED
@@ -124,7 +124,7 @@ def _inherit(before: Details, after: Details, exception: Event) -> Details:
     return replace(own, **taken, attendees=_inherited_attendees(before, after, own))
 
 
-def _inherited_attendees(before: Details, after: Details, own: Details) -> tuple[Attendee, ...]:
+def _inherited_attendees(before: EventFields, after: EventFields, own: EventFields) -> tuple[Attendee, ...]:
     old, new = ({one.address.lower(): one for one in details.attendees} for details in (before, after))
     kept = {one.address.lower(): one for one in own.attendees}
     for address in old.keys() - new.keys():
@@ -139,11 +139,11 @@ def _read(mailbox: Mailbox, key: int) -> Event:
     return Event._make(mailbox.db.one(sql.EVENT, {"id": key, "mailbox_id": mailbox.owner.id}))
 
 
-def _insert(mailbox: Mailbox, calendar_id: int, details: Details, place: dict[str, Any]) -> Event:
+def _insert(mailbox: Mailbox, calendar_id: int, details: EventFields, place: dict[str, Any]) -> Event:
     values = columns(mailbox, details) | place
     values |= {"mailbox_id": mailbox.owner.id, "calendar_id": calendar_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
-    values["uid"] = details.uid or f"040000008200E00074C5B7101A82E008{mailbox.chance.getrandbits(160):040X}"
+    values["uid"] = details.uid or f"040000008200E00074C5B7101A82E008{mailbox.rng.getrandbits(160):040X}"
     if mailbox.rules.ews_ids and details.external_id is None and place["master_id"] is None:
         values["external_id"] = _ews_id(mailbox)
     key = mailbox.db.insert(sql.INSERT_EVENT, values)
@@ -153,7 +153,7 @@ def _insert(mailbox: Mailbox, calendar_id: int, details: Details, place: dict[st
     return event
 
 
-def _write(mailbox: Mailbox, event: Event, details: Details) -> Event:
+def _write(mailbox: Mailbox, event: Event, details: EventFields) -> Event:
     kind = event.type if event.master_id else type_of(details)
     # Both move with every change, even while the clock stands still.
     marks = {"modified": max(mailbox.now, event.modified + 1), "version": event.version + 1}
@@ -167,8 +167,8 @@ def _write(mailbox: Mailbox, event: Event, details: Details) -> Event:
     return saved
 
 
-def _index(mailbox: Mailbox, key: int, details: Details) -> None:
-    for row in elements(details):
+def _index(mailbox: Mailbox, key: int, details: EventFields) -> None:
+    for row in list_entries(details):
         mailbox.db.execute(sql.INSERT_ELEMENT, row | {"owner_id": key})
 
 
@@ -185,4 +185,4 @@ def _tell(mailbox: Mailbox, event: Event, action: str, before: Event | None = No
 
 def _ews_id(mailbox: Mailbox) -> str:
     """An id as the old mail service gave out: plain base64, with at least one slash and one plus."""
-    return "AAMkADAw" + b64encode(mailbox.chance.randbytes(48) + _EWS_ID).decode()
+    return "AAMkADAw" + b64encode(mailbox.rng.randbytes(48) + _EWS_ID).decode()

@@ -11,14 +11,14 @@ from outlook_emulator.errors import InvalidRequest, NoSuchOperation, NotFound
 from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, invitations, occurrences
-from outlook_emulator.mailbox.calendar.event_input import Asked, changed, check_series, clamp, new, read_time
-from outlook_emulator.mailbox.calendar.event_rows import details_of, is_own, local
-from outlook_emulator.mailbox.event import Details, Series
+from outlook_emulator.mailbox.calendar.event_input import EventChanges, changed, check_series, clamp, new, read_time
+from outlook_emulator.mailbox.calendar.event_rows import fields_of, is_own, local
+from outlook_emulator.mailbox.event import EventFields, Series
 from outlook_emulator.mailbox.filter_properties import EVENTS
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import filters, sql
-from outlook_emulator.store.records import Event, Shelf
+from outlook_emulator.store.records import Event, ItemFolder
 
 _DAY = 86_400_000_000
 
@@ -91,7 +91,7 @@ def get(mailbox: Mailbox, *, table: str, id: str) -> Event:
     return event
 
 
-def create(mailbox: Mailbox, asked: Asked, *, table: str) -> Event:
+def create(mailbox: Mailbox, asked: EventChanges, *, table: str) -> Event:
     """Make an event, and invite its attendees. Raises InvalidRequest."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     details = new(mailbox, asked)
@@ -101,11 +101,11 @@ def create(mailbox: Mailbox, asked: Asked, *, table: str) -> Event:
     return event
 
 
-def change(mailbox: Mailbox, asked: Asked, *, table: str, id: str) -> Event:
+def change(mailbox: Mailbox, asked: EventChanges, *, table: str, id: str) -> Event:
     """Change what is given of an event; a changed occurrence leaves its series as it is. Attendees hear of it."""
     event = get(mailbox, table=table, id=id)
     _check_id(id)
-    before = details_of(event)
+    before = fields_of(event)
     with mailbox.db.transaction():
         if event.master_id is None:
             saved = event_store.save(mailbox, event, changed(mailbox, before, asked))
@@ -135,18 +135,18 @@ def by_id(mailbox: Mailbox, id: str) -> Event:
         return occurrences.occurrence(mailbox, _by_key(mailbox, master), second)
 
 
-def bring_in(mailbox: Mailbox, calendar: Shelf, found: Iterable[Series]) -> list[Event]:
+def bring_in(mailbox: Mailbox, calendar: ItemFolder, found: Iterable[Series]) -> list[Event]:
     """Put events that came from elsewhere into a calendar, as they are: nobody is invited. Inside a transaction."""
     return [_bring_in(mailbox, calendar, one) for one in found]
 
 
-def carry_out(mailbox: Mailbox, calendar: Shelf) -> list[Series]:
+def carry_out(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
     """All a calendar holds, ready to travel."""
     rows = mailbox.db.all(sql.EVENTS, {"calendar_id": calendar.id})
     return [event_store.as_series(mailbox, Event._make(row))._replace(original=None, sequence=0) for row in rows]
 
 
-def _bring_in(mailbox: Mailbox, calendar: Shelf, series: Series) -> Event:
+def _bring_in(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
     event = replace(_owned(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
     if event.rule is None and event.added:
         # Outlook has no series of mere dates: its start is made a rule that gives nothing but itself.
@@ -168,18 +168,18 @@ def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
     return None if taken else id
 
 
-def _owned(mailbox: Mailbox, details: Details) -> Details:
+def _owned(mailbox: Mailbox, details: EventFields) -> EventFields:
     """Details from elsewhere; of what its owner organizes, nobody waits for the owner's answer."""
     is_guest = details.organizer is not None and not is_own(mailbox, details)
     return details if is_guest else replace(details, response=ResponseType["Organizer"])
 
 
-def _change_occurrence(mailbox: Mailbox, event: Event, asked: Asked) -> Event:
+def _change_occurrence(mailbox: Mailbox, event: Event, asked: EventChanges) -> Event:
     # An occurrence has no rule of its own; whole bodies name its series' word all the same.
-    own: Asked = asked.copy()
+    own: EventChanges = asked.copy()
     for name in ("repeats", "repeats_until", "repeats_count", "rule"):
         own.pop(name, None)  # type: ignore[misc]
-    details = changed(mailbox, details_of(event), own)
+    details = changed(mailbox, fields_of(event), own)
     return event_store.save(mailbox, event_store.separate(mailbox, event), details)
 
 

@@ -16,9 +16,9 @@ from outlook_emulator.errors import NotFound
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.calendar import event_store
 from outlook_emulator.mailbox.calendar.event_input import cadence
-from outlook_emulator.mailbox.calendar.event_rows import attendees_of, details_of
+from outlook_emulator.mailbox.calendar.event_rows import attendees_of, fields_of
 from outlook_emulator.mailbox.calendar.occurrences import occurrence
-from outlook_emulator.mailbox.event import Attendee, Details, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -42,12 +42,12 @@ def invite(mailbox: Mailbox, event: Event) -> None:
     _send(mailbox, event, attendees, "REQUEST", event.subject)
 
 
-def update(mailbox: Mailbox, before: Details, event: Event) -> Event:
+def update(mailbox: Mailbox, before: EventFields, event: Event) -> Event:
     """Let attendees know what their organizer changed; who is no longer invited is told that the event is off.
 
     A new time asks everyone again. What concerns only the organizer reaches nobody. Gives the event as it is then.
     """
-    after = details_of(event)
+    after = fields_of(event)
     if not event.is_organizer or _shared(before) == _shared(after):
         return event
     gone = _not_in(mailbox, before.attendees, after.attendees)
@@ -87,7 +87,7 @@ def note_answer(organizer: Mailbox, copy: Event, address: str, response: int) ->
     found = copy_of(organizer, copy)
     if found is None or not found.is_organizer:
         return
-    details = details_of(found)
+    details = fields_of(found)
     answered = with_answer(details.attendees, address, response, organizer.now)
     if answered != details.attendees:
         event_store.save(organizer, event_store.separate(organizer, found), replace(details, attendees=answered))
@@ -105,7 +105,7 @@ def reply(mailbox: Mailbox, event: Event, subject: str, comment: str) -> None:
     """Mail the organizer an attendee's answer."""
     own = [one for one in attendees_of(event) if delivery.is_for(mailbox.owner.address, one.address)]
     attendee = own[0] if own else Attendee(mailbox.owner.address, mailbox.owner.display_name)
-    details = replace(details_of(event), attendees=(attendee._replace(response=event.response),))
+    details = replace(fields_of(event), attendees=(attendee._replace(response=event.response),))
     organizer = Address(event.organizer, event.organizer_name)
     calendar = _composed(mailbox, Series(details, original=event.original_start), "REPLY", organizer)
     mail = Mail(
@@ -116,7 +116,7 @@ def reply(mailbox: Mailbox, event: Event, subject: str, comment: str) -> None:
         importance=event.importance,
         attachments=(calendar,),
     )
-    delivery.post(mailbox, mail, None, mailbox.chance.getrandbits(62))
+    delivery.post(mailbox, mail, None, mailbox.rng.getrandbits(62))
 
 
 def claim(mailbox: Mailbox) -> None:
@@ -166,7 +166,7 @@ def _send(mailbox: Mailbox, event: Event, attendees: Iterable[Attendee], method:
         importance=event.importance,
         attachments=(calendar,),
     )
-    delivery.post(mailbox, mail, None, mailbox.chance.getrandbits(62))
+    delivery.post(mailbox, mail, None, mailbox.rng.getrandbits(62))
 
 
 def _composed(mailbox: Mailbox, series: Series, method: str, organizer: Address) -> Attachment:
@@ -189,7 +189,7 @@ def _place(guest: Mailbox, host: Mailbox, event: Event) -> None:
     if copy_of(guest, event) is not None:
         return
     calendar = item_folders.default(guest, CALENDARS)
-    details = _as_guest(host, details_of(event))
+    details = _as_guest(host, fields_of(event))
     if event.original_start is not None:
         event_store.insert(guest, calendar.id, details, event.original_start)
         return
@@ -200,19 +200,19 @@ def _place(guest: Mailbox, host: Mailbox, event: Event) -> None:
         if not any(delivery.is_for(guest.owner.address, attendee.address) for attendee in attendees_of(one)):
             continue
         assert one.original_start is not None
-        exception = _as_guest(host, details_of(one))
+        exception = _as_guest(host, fields_of(one))
         if (known := alone.get(one.original_start)) is not None:
-            exception = replace(exception, **_taken(details_of(known), _ANSWER))
+            exception = replace(exception, **_taken(fields_of(known), _ANSWER))
         event_store.insert_exception(guest, copy, one.original_start, exception)
     for known in alone.values():
         event_store.remove(guest, known)
 
 
-def _taken(details: Details, names: Iterable[str]) -> dict[str, Any]:
+def _taken(details: EventFields, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(details, name) for name in names}
 
 
-def _as_guest(host: Mailbox, details: Details) -> Details:
+def _as_guest(host: Mailbox, details: EventFields) -> EventFields:
     """An organizer's event as it first looks to a guest."""
     return replace(
         details,
@@ -231,7 +231,7 @@ def _refresh(guest: Mailbox, host: Mailbox, event: Event, moved: bool) -> None:
     if copy is None:
         _place(guest, host, event)
         return
-    old, fresh = details_of(copy), _as_guest(host, details_of(event))
+    old, fresh = fields_of(copy), _as_guest(host, fields_of(event))
     kept = _taken(old, ("categories", "reminder", "external_id"))
     kept["excluded"] = old.excluded if cadence(old) == cadence(fresh) else ()
     if not (moved or old.is_cancelled):
@@ -246,17 +246,17 @@ def _cancel_copy(guest: Mailbox, event: Event) -> None:
     if copy is None or copy.is_cancelled:
         return
     for one in _exceptions(guest, copy):
-        event_store.save(guest, one, _called_off(details_of(one)))
-    event_store.save(guest, event_store.separate(guest, copy), _called_off(details_of(copy)))
+        event_store.save(guest, one, _called_off(fields_of(one)))
+    event_store.save(guest, event_store.separate(guest, copy), _called_off(fields_of(copy)))
 
 
-def _called_off(details: Details) -> Details:
+def _called_off(details: EventFields) -> EventFields:
     subject = CANCELLED_PREFIX + details.subject.removeprefix(CANCELLED_PREFIX)
     return replace(details, subject=subject, is_cancelled=True, show_as=ShowAs["Free"])
 
 
 def _unanswered(mailbox: Mailbox, event: Event) -> Event:
-    details = details_of(event)
+    details = fields_of(event)
     asked = tuple(one._replace(response=ResponseType["None"], responded=None) for one in details.attendees)
     return event if asked == details.attendees else event_store.save(mailbox, event, replace(details, attendees=asked))
 
@@ -272,8 +272,8 @@ def _person(mailbox: Mailbox, attendee: Attendee) -> int | str:
     return attendee.address.lower() if owner is None else owner.id
 
 
-def _shared(details: Details) -> Details:
+def _shared(details: EventFields) -> EventFields:
     """The part of an event that its attendees have in common; answers are no part of it."""
-    blank = Details(start=0, end=0)
+    blank = EventFields(start=0, end=0)
     people = tuple(Attendee(one.address, one.name, one.type) for one in details.attendees)
     return replace(details, **_taken(blank, _PERSONAL), attendees=people)

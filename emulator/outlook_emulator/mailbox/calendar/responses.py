@@ -9,7 +9,7 @@ from typing import NamedTuple
 from outlook_emulator.enums import ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.calendar import event_store, events, invitations
-from outlook_emulator.mailbox.calendar.event_rows import details_of
+from outlook_emulator.mailbox.calendar.event_rows import fields_of
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store.records import Event
@@ -63,7 +63,7 @@ def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> 
 
 def _answer(mailbox: Mailbox, event: Event, name: str) -> Event:
     response = ResponseType[name]
-    details = details_of(event)
+    details = fields_of(event)
     attendees = invitations.with_answer(details.attendees, mailbox.owner.address, response, mailbox.now)
     shown = {"Accepted": _intended(mailbox, event), "Declined": ShowAs["Free"]}.get(name, ShowAs["Tentative"])
     answered = replace(details, response=response, responded=mailbox.now, show_as=shown, attendees=attendees)

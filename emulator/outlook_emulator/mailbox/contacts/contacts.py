@@ -18,7 +18,7 @@ from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.store import filters, sql
-from outlook_emulator.store.records import Contact, Shelf
+from outlook_emulator.store.records import Contact, ItemFolder
 
 _LISTS = ("email_addresses", "im_addresses", "home_phones", "business_phones", "categories")
 
@@ -107,7 +107,7 @@ def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
         _tell(mailbox, contact, changes.DELETED)
 
 
-def cards(mailbox: Mailbox, folder: Shelf) -> list[Card]:
+def cards(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
     """All a contact folder holds, ready to travel."""
     return [_card(Contact._make(row)) for row in mailbox.db.all(sql.CONTACTS, {"folder_id": folder.id})]
 

@@ -15,7 +15,7 @@ from icalendar.parser import unescape_backslash
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.mailbox.event import Attendee, Details, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.formats.ics_compose import (
     BUSY_STATUS,
     BUSY_STATUSES,
@@ -51,10 +51,10 @@ _FOLD = re.compile(r"(?:\r\n|\r|\n)[ \t]")
 class _Entry(NamedTuple):
     """One VEVENT: an event with its changed occurrences, or one of these where `original` says which."""
 
-    details: Details
+    details: EventFields
     uid: str
     original: vDDDTypes | None
-    changed: dict[int, Details]
+    changed: dict[int, EventFields]
 
     @property
     def is_series(self) -> bool:
@@ -143,7 +143,7 @@ def _entry(event: Component, zones: Zones) -> _Entry:
     html = [one for one in all_of(event, HTML) if one.params.get("FMTTYPE", "").lower() == "text/html"]
     place = _text(event, PLACE)
     responded = _text(event, RESPONDED)
-    details = Details(
+    details = EventFields(
         subject=_text(event, "SUMMARY"),
         start=start.instant,
         end=end.instant,

@@ -17,7 +17,7 @@ from outlook_emulator.clock import iso_seconds, moment
 from outlook_emulator.enums import AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Attendee, Details, Rule, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, Series
 from outlook_emulator.mailbox.formats.ics_zones import UTC, ZONE, at, on_the_wall
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.text import plain_text
@@ -109,12 +109,12 @@ def _components(series: Series, number: int, message: _Message) -> Iterator[Even
         yield component
 
 
-def _made_up_uid(event: Details, number: int) -> str:
+def _made_up_uid(event: EventFields, number: int) -> str:
     seed = f"{number} {event.start} {event.end} {event.subject}"
     return sha256(seed.encode("utf-8", "replace")).hexdigest()[:32] + NO_UID
 
 
-def _component(details: Details, uid: str, message: _Message, sequence: int) -> Event:
+def _component(details: EventFields, uid: str, message: _Message, sequence: int) -> Event:
     component = Event()
     component.add("UID", _Text(uid))
     component.add("DTSTAMP", moment(message.now))
@@ -156,7 +156,7 @@ def _moment(instant: int, zone_name: str, is_all_day: bool) -> tuple[date, dict[
     return local.replace(tzinfo=None), params | {"TZID": iana(zone_name)}
 
 
-def _add_texts(component: Event, details: Details) -> None:
+def _add_texts(component: Event, details: EventFields) -> None:
     if details.is_html:
         component.add(HTML, _Text(details.body), parameters={"FMTTYPE": "text/html"})
     plain = plain_text(details.body) if details.is_html else details.body
@@ -171,7 +171,7 @@ def _add_texts(component: Event, details: Details) -> None:
         component.add("CATEGORIES", categories)
 
 
-def _add_status(component: Event, details: Details, message: _Message) -> None:
+def _add_status(component: Event, details: EventFields, message: _Message) -> None:
     component.add("PRIORITY", _PRIORITIES[Importance(details.importance)])
     component.add(IMPORTANCE, _Text(str(int(details.importance))))
     component.add("TRANSP", "TRANSPARENT" if details.show_as == ShowAs["Free"] else "OPAQUE")
@@ -182,7 +182,7 @@ def _add_status(component: Event, details: Details, message: _Message) -> None:
         component.add(RESPONSE_REQUESTED, _Text("FALSE"))
 
 
-def _add_own(component: Event, details: Details) -> None:
+def _add_own(component: Event, details: EventFields) -> None:
     component.add(RESPONSE, _Text(ResponseType(details.response).name))
     if details.responded is not None:
         component.add(RESPONDED, _Text(iso_seconds(details.responded)))
@@ -190,7 +190,7 @@ def _add_own(component: Event, details: Details) -> None:
         component.add(ITEM_ID, _Text(details.external_id))
 
 
-def _add_people(component: Event, details: Details, message: _Message) -> None:
+def _add_people(component: Event, details: EventFields, message: _Message) -> None:
     organizer = details.organizer or (message.organizer if message.method else None)
     if organizer is not None:
         component.add("ORGANIZER", _person(organizer.address, organizer.name))
@@ -226,7 +226,7 @@ def _attendee(attendee: Attendee, is_asked: bool) -> vCalAddress:
     return person
 
 
-def _add_recurrence(component: Event, details: Details) -> None:
+def _add_recurrence(component: Event, details: EventFields) -> None:
     if details.rule is not None:
         component.add("RRULE", vRecur(_parts(details.rule, details)))
     for name, instants in (("EXDATE", details.excluded), ("RDATE", details.added)):
@@ -234,7 +234,7 @@ def _add_recurrence(component: Event, details: Details) -> None:
             _add_moment(component, name, instant, details.start_zone, details.is_all_day)
 
 
-def _parts(rule: Rule, details: Details) -> dict[str, list[Any]]:
+def _parts(rule: Rule, details: EventFields) -> dict[str, list[Any]]:
     parts = recurrence.parts_of(rule)
     if rule.until is None or "COUNT" in parts:
         return parts

@@ -12,7 +12,7 @@ from icalendar import Component, vDDDTypes
 from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Details
+from outlook_emulator.mailbox.event import EventFields
 from outlook_emulator.mailbox.formats.ics_zones import ZONE, When, Zones, at, known, midnight, on_the_wall
 
 _DAY = timedelta(days=1)
@@ -52,7 +52,7 @@ def end_of(event: Component, start: When, zones: Zones) -> When:
     return end
 
 
-def repeated(event: Component, details: Details, zones: Zones) -> Details:
+def repeated(event: Component, details: EventFields, zones: Zones) -> EventFields:
     """The event with its rule, and with the dates that are left out and added."""
     rules = all_of(event, "RRULE")
     if len(rules) > 1 or "EXRULE" in event:
@@ -66,7 +66,7 @@ def repeated(event: Component, details: Details, zones: Zones) -> Details:
     )
 
 
-def _with_rule(details: Details, parts: dict[str, list[Any]]) -> Details:
+def _with_rule(details: EventFields, parts: dict[str, list[Any]]) -> EventFields:
     start = on_the_wall(details.start, details.start_zone)
     until = _until(parts.pop("UNTIL", []), start, details)
     rule = recurrence.settle(recurrence.rule_of(parts, start.date(), until))
@@ -80,7 +80,7 @@ def _with_rule(details: Details, parts: dict[str, list[Any]]) -> Details:
     return replace(details, rule=rule, start=moved, end=end)
 
 
-def _until(values: list[Any], start: datetime, details: Details) -> date | None:
+def _until(values: list[Any], start: datetime, details: EventFields) -> date | None:
     """The last day that a rule allows: not the one on which UNTIL comes before the event's own time of day."""
     until = values[0] if values else None
     if not isinstance(until, datetime):
@@ -90,13 +90,13 @@ def _until(values: list[Any], start: datetime, details: Details) -> date | None:
     return local.date() - _DAY if is_too_early else local.date()
 
 
-def _occurrences(event: Component, name: str, series: Details, zones: Zones) -> Iterator[int]:
+def _occurrences(event: Component, name: str, series: EventFields, zones: Zones) -> Iterator[int]:
     for line in all_of(event, name):
         for one in line.dts:
             yield occurrence(one, line.params, series, zones)
 
 
-def occurrence(value: vDDDTypes, params: Any, series: Details, zones: Zones) -> int:
+def occurrence(value: vDDDTypes, params: Any, series: EventFields, zones: Zones) -> int:
     """When an occurrence starts, as its series has it: at midnight when that lasts all day, else at its own time."""
     # An RDATE may be a period.
     start: Any = value.dt[0] if isinstance(value.dt, tuple) else value.dt

@@ -188,7 +188,7 @@ def decode_text(data: bytes, charset: str | None) -> str:
         except ValueError:
             text = data.decode(name, "replace")
             # A cut or damaged text in an honest charset loses few of its characters; a lying charset loses most.
-            if text.count("\ufffd") * 10 > sum(not letter.isascii() for letter in text):
+            if text.count("\ufffd") * 10 > sum(not message_view.isascii() for message_view in text):
                 continue
         return text.encode("utf-8", "replace").decode()
     return data.decode("latin-1")

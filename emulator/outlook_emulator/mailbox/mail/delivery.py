@@ -16,7 +16,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.text import preview
 from outlook_emulator.store import sql
-from outlook_emulator.store.records import Departed, Owner
+from outlook_emulator.store.records import OutboxMail, Owner
 
 _DATA_URI = re.compile(r"data:[^,<>]{0,200};base64,([\w+/=%\s-]*)", re.IGNORECASE)
 _ITEM_SUFFIXES = (".eml", ".msg", ".ics")
@@ -40,14 +40,14 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     if not (mail.to or mail.cc or mail.bcc):
         raise InvalidRecipients("To")
     check_size(mailbox, mail)
-    post(mailbox, mail, "Send", mailbox.chance.getrandbits(62))
+    post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
 
 def post(mailbox: Mailbox, mail: Mail, verb: str | None, conversation_id: int) -> None:
     """Put a checked mail in every mailbox it belongs to; `verb` is Send, Reply or Forward, None for a meeting's."""
     sender = _sender(mailbox, mail)
-    facts = origin_headers.Stamped(
-        message_id=f"<{mailbox.chance.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
+    facts = origin_headers.OriginHeaders(
+        message_id=f"<{mailbox.rng.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
         headers=(*mail.headers, *(origin_headers.headers(mailbox, verb) if verb else ())),
     )
     with mailbox.db.transaction():
@@ -72,8 +72,8 @@ def deliver(
     answers, where that is known.
     """
     sender = mail.sender or Address("")
-    facts = origin_headers.Stamped(
-        message_id=mail.message_id or f"<{mailbox.chance.getrandbits(128):032x}@outside.invalid>",
+    facts = origin_headers.OriginHeaders(
+        message_id=mail.message_id or f"<{mailbox.rng.getrandbits(128):032x}@outside.invalid>",
         headers=mail.headers,
     )
     stored = store(mailbox, mail, sender, facts, _conversation(mailbox, mail))
@@ -104,7 +104,9 @@ def check_size(mailbox: Mailbox, mail: Mail) -> None:
                 )
 
 
-def store(mailbox: Mailbox, mail: Mail, sender: Address, facts: origin_headers.Stamped, conversation_id: int) -> Stored:
+def store(
+    mailbox: Mailbox, mail: Mail, sender: Address, facts: origin_headers.OriginHeaders, conversation_id: int
+) -> Stored:
     """Write what a mail says, once for all its copies."""
     has_attachments = int(any(not one.is_inline for one in mail.attachments))
     content_id = mailbox.db.insert(
@@ -176,13 +178,13 @@ def claim(mailbox: Mailbox) -> None:
     """
     own = mailbox.owner.address
     for row in mailbox.db.all(sql.DEPARTURES, {}):
-        departed = Departed._make(row)
+        departed = OutboxMail._make(row)
         left = [one for one in addresses.split(departed.recipients) if not is_for(own, one)]
         if len(left) < len(addresses.split(departed.recipients)):
             _claim(mailbox, departed, left)
 
 
-def _claim(mailbox: Mailbox, departed: Departed, left: list[str]) -> None:
+def _claim(mailbox: Mailbox, departed: OutboxMail, left: list[str]) -> None:
     facts = mailbox.db.one(sql.CONTENT_FACTS, {"id": departed.content_id})
     stored = Stored(departed.content_id, *facts)
     place(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=departed.at)
@@ -246,10 +248,10 @@ def _conversation(mailbox: Mailbox, mail: Mail) -> int:
     for ancestor in filter(None, ancestors):
         if row := mailbox.db.one(sql.CONVERSATION_OF, {"message_id": ancestor}):
             return int(row[0])
-    return mailbox.chance.getrandbits(62)
+    return mailbox.rng.getrandbits(62)
 
 
-def _envelope(mail: Mail, sender: Address, facts: origin_headers.Stamped) -> str:
+def _envelope(mail: Mail, sender: Address, facts: origin_headers.OriginHeaders) -> str:
     """The internet headers of a mail, as JSON, with what the columns leave out: names and order."""
     envelope: dict[str, Any] = {
         "sender": tuple(sender) if sender.address else None,

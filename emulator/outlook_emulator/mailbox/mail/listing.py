@@ -10,7 +10,7 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import addresses, changes
 from outlook_emulator.mailbox.access import opened
 from outlook_emulator.mailbox.mail import folders, search
-from outlook_emulator.mailbox.mail.reading import Letter, files_of, letter
+from outlook_emulator.mailbox.mail.reading import MessageView, files_of, message_view
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.store import sql
@@ -43,7 +43,7 @@ def find(
     search_query: str | None = None,
     top: int = 10,
     skip: int = 0,
-) -> list[Letter]:
+) -> list[MessageView]:
     """The newest messages of a folder that pass every filter given.
 
     Address and subject filters look at the newest `filter_window` messages only, as the sibling connector documents
@@ -61,7 +61,7 @@ def find(
         messages = _list(mailbox, folder_id, facets, named.window(mailbox, top), skip)
     if named.any:
         messages = filter(named.matches, messages)
-    return [letter(mailbox, one, include_attachments) for one in islice(messages, top)]
+    return [message_view(mailbox, one, include_attachments) for one in islice(messages, top)]
 
 
 def catch_up(mailbox: Mailbox) -> None:

@@ -11,7 +11,7 @@ POWER_APPS, POWER_AUTOMATE, LOGIC_APPS = "Microsoft Power Apps", "Microsoft Powe
 _ENVIRONMENT_PATH = "/providers/microsoft.powerapps/environments/"
 
 
-class Stamped(NamedTuple):
+class OriginHeaders(NamedTuple):
     """What sending adds to a mail."""
 
     message_id: str
@@ -67,5 +67,5 @@ def _workflow(mailbox: Mailbox, product: str | None) -> str:
     names = ["x-ms-workflow-name", "x-ms-workflow-run-id"] if product != POWER_APPS else []
     parts = [(name, value) for name in names if (value := mailbox.caller.header(name))]
     request = mailbox.caller.header("x-ms-client-request-id")
-    parts.append(("x-ms-client-request-id", request or str(UUID(int=mailbox.chance.getrandbits(128)))))
+    parts.append(("x-ms-client-request-id", request or str(UUID(int=mailbox.rng.getrandbits(128)))))
     return " ".join(f"{name}: {value};" for name, value in parts)

@@ -20,7 +20,7 @@ class AttachedFile(NamedTuple):
     content: bytes | None
 
 
-class Letter(NamedTuple):
+class MessageView(NamedTuple):
     """A message and the attachments the connector shows of it."""
 
     message: Message
@@ -36,7 +36,7 @@ class File(NamedTuple):
 
 def read(
     mailbox: Mailbox, *, message_id: str, include_attachments: bool = False, internet_message_id: str | None = None
-) -> Letter:
+) -> MessageView:
     """One message; `internet_message_id` finds it when its id has changed by a move (inferred). Raises NotFound."""
     try:
         message = message_of(mailbox, message_id)
@@ -44,7 +44,7 @@ def read(
         if not internet_message_id:
             raise
         message = _by_message_id(mailbox, internet_message_id)
-    return letter(mailbox, message, include_attachments)
+    return message_view(mailbox, message, include_attachments)
 
 
 def delete(mailbox: Mailbox, *, message_id: str) -> None:
@@ -58,13 +58,13 @@ def delete(mailbox: Mailbox, *, message_id: str) -> None:
             _move(mailbox, message, mailbox.owner.deleted_id)
 
 
-def move(mailbox: Mailbox, *, message_id: str, folder_path: str) -> Letter:
+def move(mailbox: Mailbox, *, message_id: str, folder_path: str) -> MessageView:
     """Put a message in another folder; it comes back under a new id, and the old one is gone (recorded)."""
     message = message_of(mailbox, message_id)
     folder_id = folders.resolve(mailbox, folder_path)
     with mailbox.db.transaction():
         moved = _move(mailbox, message, folder_id)
-    return letter(mailbox, message._replace(id=moved, folder_id=folder_id), False)
+    return message_view(mailbox, message._replace(id=moved, folder_id=folder_id), False)
 
 
 def flag(mailbox: Mailbox, *, message_id: str) -> None:
@@ -102,14 +102,14 @@ def message_of(mailbox: Mailbox, message_id: str) -> Message:
     return Message._make(row)
 
 
-def letter(mailbox: Mailbox, message: Message, include_attachments: bool) -> Letter:
+def message_view(mailbox: Mailbox, message: Message, include_attachments: bool) -> MessageView:
     """A message with its attachments: facts always, bytes only when asked for (Learn page)."""
     if not message.has_files:
-        return Letter(message, ())
+        return MessageView(message, ())
     files = (
         AttachedFile(one, content_of(mailbox, one) if include_attachments else None) for one in _shown(mailbox, message)
     )
-    return Letter(message, tuple(files))
+    return MessageView(message, tuple(files))
 
 
 def files_of(mailbox: Mailbox, content_id: int) -> list[AttachmentFacts]:

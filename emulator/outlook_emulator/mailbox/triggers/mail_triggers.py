@@ -22,7 +22,7 @@ from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders, listing
-from outlook_emulator.mailbox.mail.reading import files_of, letter, message_of
+from outlook_emulator.mailbox.mail.reading import files_of, message_of, message_view
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import sql
 from outlook_emulator.store.records import Change, Message, StoredMail
@@ -100,7 +100,7 @@ def on_new_mention(
     filters = _filters(mailbox, folder_path, **asked)
     if cursor is None and message_id_to_fire_on_first_trigger_run:
         first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
-        return Poll([letter(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
+        return Poll([message_view(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
     mentions = mention_of(mailbox)
 
     def wanted(entry: Change, message: Message, since: Position) -> bool:
@@ -193,7 +193,7 @@ def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[
     more = len(found) > BATCH
     position = found[BATCH - 1][0].at if more else changes.position(mailbox.db, mailbox.now)
     return Poll(
-        [letter(mailbox, one, filters.include_attachments) for one in messages],
+        [message_view(mailbox, one, filters.include_attachments) for one in messages],
         _text(_moved_on(mailbox, since, messages, position, more)),
         more,
     )

@@ -231,4 +231,4 @@ def _is_flagged(mailbox: Mailbox, message_id: int) -> bool:
 
 
 def _guid(mailbox: Mailbox) -> str:
-    return str(UUID(int=mailbox.chance.getrandbits(128), version=4))
+    return str(UUID(int=mailbox.rng.getrandbits(128), version=4))

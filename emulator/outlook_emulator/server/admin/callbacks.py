@@ -8,7 +8,7 @@ from outlook_emulator.clock import iso_ticks
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.webhooks import push_trigger
 from outlook_emulator.store import sql
 from outlook_emulator.store.records import Callback, Push, Subscription
@@ -130,7 +130,7 @@ _S = "/sandboxes/{sandbox}"
 _T = f"{_S}/connections/{{connection}}/triggerConfigs"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="ListSubscriptions",
         method="GET",
         path=f"{_S}/connections/{{connection}}/subscriptions",
@@ -138,7 +138,7 @@ ROWS = (
         run=list_subscriptions,
         returns=shapes.SubscriptionList,
     ),
-    Verb(
+    AdminOperation(
         id="ListTriggerConfigs",
         method="GET",
         path=_T,
@@ -146,7 +146,7 @@ ROWS = (
         run=list_triggers,
         returns=shapes.TriggerConfigList,
     ),
-    Verb(
+    AdminOperation(
         id="PutTriggerConfig",
         method="PUT",
         path=f"{_T}/{{name}}",
@@ -156,7 +156,7 @@ ROWS = (
         returns=shapes.TriggerConfig,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="GetTriggerConfig",
         method="GET",
         path=f"{_T}/{{name}}",
@@ -164,7 +164,7 @@ ROWS = (
         run=get_trigger,
         returns=shapes.TriggerConfig,
     ),
-    Verb(
+    AdminOperation(
         id="DeleteTriggerConfig",
         method="DELETE",
         path=f"{_T}/{{name}}",
@@ -172,7 +172,7 @@ ROWS = (
         run=delete_trigger,
         status=204,
     ),
-    Verb(
+    AdminOperation(
         id="ListCallbacks",
         method="GET",
         path=f"{_S}/callbacks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from outlook_emulator.clock import SandboxClock, moment
 from outlook_emulator.errors import Conflict, InvalidRequest
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.times import read_duration, read_instant
 
 
@@ -69,7 +69,7 @@ def _facts(clock: SandboxClock) -> shapes.ClockFacts:
 _S = "/sandboxes/{sandbox}"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="GetClock",
         method="GET",
         path=f"{_S}/clock",
@@ -77,7 +77,7 @@ ROWS = (
         run=get_clock,
         returns=shapes.ClockFacts,
     ),
-    Verb(
+    AdminOperation(
         id="ChangeClock",
         method="POST",
         path=f"{_S}/clock",

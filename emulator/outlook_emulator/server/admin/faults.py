@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.faults import plans, shapes
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.traffic.faults import Rule
@@ -25,7 +25,7 @@ def list_names(call: Call) -> shapes.NamedFaultList:
 
 
 def list_faults(call: Call) -> shapes.FaultLedger:
-    return _ledger(call.sandbox, call.sandbox.conduct.faults.rules())
+    return _ledger(call.sandbox, call.sandbox.traffic.faults.rules())
 
 
 def arm_faults(call: Call) -> shapes.FaultLedger:
@@ -33,15 +33,15 @@ def arm_faults(call: Call) -> shapes.FaultLedger:
 
 
 def get_fault(call: Call) -> shapes.FaultFacts:
-    return _facts(call.sandbox, call.sandbox.conduct.faults.named(call.request.path_params["fault"]))
+    return _facts(call.sandbox, call.sandbox.traffic.faults.named(call.request.path_params["fault"]))
 
 
 def remove_fault(call: Call) -> None:
-    call.sandbox.conduct.remove_fault(call.request.path_params["fault"])
+    call.sandbox.traffic.remove_fault(call.request.path_params["fault"])
 
 
 def clear_faults(call: Call) -> None:
-    call.sandbox.conduct.clear_faults()
+    call.sandbox.traffic.clear_faults()
 
 
 def _ledger(sandbox: Sandbox, rules: list[Rule]) -> shapes.FaultLedger:
@@ -64,7 +64,7 @@ def _facts(sandbox: Sandbox, rule: Rule) -> shapes.FaultFacts:
 _FAULTS = "/sandboxes/{sandbox}/faults"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="ListNamedFaults",
         method="GET",
         path="/faults",
@@ -72,7 +72,7 @@ ROWS = (
         run=list_names,
         returns=shapes.NamedFaultList,
     ),
-    Verb(
+    AdminOperation(
         id="ListFaults",
         method="GET",
         path=_FAULTS,
@@ -80,7 +80,7 @@ ROWS = (
         run=list_faults,
         returns=shapes.FaultLedger,
     ),
-    Verb(
+    AdminOperation(
         id="ArmFaults",
         method="POST",
         path=_FAULTS,
@@ -91,7 +91,7 @@ ROWS = (
         status=201,
         strict=True,
     ),
-    Verb(
+    AdminOperation(
         id="ClearFaults",
         method="DELETE",
         path=_FAULTS,
@@ -99,7 +99,7 @@ ROWS = (
         run=clear_faults,
         status=204,
     ),
-    Verb(
+    AdminOperation(
         id="GetFault",
         method="GET",
         path=f"{_FAULTS}/{{fault}}",
@@ -107,7 +107,7 @@ ROWS = (
         run=get_fault,
         returns=shapes.FaultFacts,
     ),
-    Verb(
+    AdminOperation(
         id="RemoveFault",
         method="DELETE",
         path=f"{_FAULTS}/{{fault}}",

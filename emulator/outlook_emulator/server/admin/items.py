@@ -7,10 +7,10 @@ from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.calendar import events
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
 from outlook_emulator.mailbox.contacts import contacts
-from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, Shelves
+from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, ItemFolderKind
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import Call, Verb
-from outlook_emulator.store.records import Shelf
+from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.store.records import ItemFolder
 from outlook_emulator.wire.mail import Binary
 
 ICALENDAR, VCARD = "text/calendar", "text/vcard"
@@ -58,20 +58,20 @@ def export_contacts(call: Call) -> Binary:
     return Binary(vcf.compose(contacts.cards(call.mailbox, folder)), f"{VCARD}; charset=utf-8")
 
 
-def _add(call: Call, kind: Shelves) -> shapes.ShelfFacts:
+def _add(call: Call, kind: ItemFolderKind) -> shapes.ShelfFacts:
     mailbox = call.mailbox
     made = item_folders.ensure(mailbox, kind, call.body["name"])
     return {"id": mailbox.id_of(kind.kind, made.id), "name": made.name}
 
 
-def _shelf(call: Call, kind: Shelves) -> Shelf:
+def _shelf(call: Call, kind: ItemFolderKind) -> ItemFolder:
     return item_folders.resolve(call.mailbox, kind, call.request.path_params["table"])
 
 
 _C = "/sandboxes/{sandbox}/connections/{connection}"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="AddCalendar",
         method="POST",
         path=f"{_C}/calendars",
@@ -81,7 +81,7 @@ ROWS = (
         returns=shapes.ShelfFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="ImportCalendar",
         method="POST",
         path=f"{_C}/calendars/{{table}}/import",
@@ -91,7 +91,7 @@ ROWS = (
         returns=shapes.Imported,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="ExportCalendar",
         method="GET",
         path=f"{_C}/calendars/{{table}}/export",
@@ -100,7 +100,7 @@ ROWS = (
         returns=Binary,
         answers_type=ICALENDAR,
     ),
-    Verb(
+    AdminOperation(
         id="AddContactFolder",
         method="POST",
         path=f"{_C}/contactfolders",
@@ -110,7 +110,7 @@ ROWS = (
         returns=shapes.ShelfFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="ImportContacts",
         method="POST",
         path=f"{_C}/contactfolders/{{table}}/import",
@@ -120,7 +120,7 @@ ROWS = (
         returns=shapes.Imported,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="ExportContacts",
         method="GET",
         path=f"{_C}/contactfolders/{{table}}/export",

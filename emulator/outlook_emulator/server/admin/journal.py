@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import retried, shown
 from outlook_emulator.server.journal.queries import Wanted
@@ -59,13 +59,13 @@ def clear_journal(call: Call) -> None:
 
 
 def _journal(call: Call) -> Journal:
-    return call.sandbox.conduct.journal
+    return call.sandbox.traffic.journal
 
 
 _JOURNAL = "/sandboxes/{sandbox}/journal"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="ListJournal",
         method="GET",
         path=_JOURNAL,
@@ -74,7 +74,7 @@ ROWS = (
         query=shapes.JournalFilter,
         returns=shapes.JournalPage,
     ),
-    Verb(
+    AdminOperation(
         id="CapJournal",
         method="PATCH",
         path=_JOURNAL,
@@ -84,7 +84,7 @@ ROWS = (
         returns=shapes.JournalFacts,
         strict=True,
     ),
-    Verb(
+    AdminOperation(
         id="ClearJournal",
         method="DELETE",
         path=_JOURNAL,
@@ -92,7 +92,7 @@ ROWS = (
         run=clear_journal,
         status=204,
     ),
-    Verb(
+    AdminOperation(
         id="QueryJournal",
         method="POST",
         path=f"{_JOURNAL}/query",
@@ -102,7 +102,7 @@ ROWS = (
         returns=shapes.JournalMatches,
         strict=True,
     ),
-    Verb(
+    AdminOperation(
         id="CountJournal",
         method="GET",
         path=f"{_JOURNAL}/counts",
@@ -110,7 +110,7 @@ ROWS = (
         run=count_entries,
         returns=shapes.JournalCounts,
     ),
-    Verb(
+    AdminOperation(
         id="ReportRetries",
         method="GET",
         path=f"{_JOURNAL}/retries",

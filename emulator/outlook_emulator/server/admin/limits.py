@@ -8,7 +8,7 @@ from typing import Any
 
 from outlook_emulator.clock import LATEST, iso_ticks
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.limits import shapes
 from outlook_emulator.traffic.limits import Limits, Use
 
@@ -29,7 +29,7 @@ def get_limits(call: Call) -> shapes.LimitFacts:
 
 def change_limits(call: Call) -> shapes.LimitFacts:
     sandbox, changes = call.sandbox, call.body
-    limiter = sandbox.conduct.limiter
+    limiter = sandbox.traffic.limiter
     limiter.limits = replace(limiter.limits, **_named(changes, _OF_CONNECTIONS))
     sandbox.rules = replace(sandbox.rules, **_named(changes, _OF_MAILS))
     return _facts(sandbox)
@@ -40,7 +40,7 @@ def _named(changes: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
 
 
 def _facts(sandbox: Sandbox) -> shapes.LimitFacts:
-    limits, rules, now = sandbox.conduct.limiter.limits, sandbox.rules, sandbox.clock.now()
+    limits, rules, now = sandbox.traffic.limiter.limits, sandbox.rules, sandbox.clock.now()
     return {
         "calls": limits.calls,
         "period": limits.period,
@@ -50,7 +50,7 @@ def _facts(sandbox: Sandbox) -> shapes.LimitFacts:
         "mailBytes": rules.max_mail_bytes,
         "inlineImageBytes": rules.max_inline_image_bytes,
         "options": rules.max_options,
-        "connections": [_use(id, one, limits, now) for id, one in sandbox.conduct.limiter.uses().items()],
+        "connections": [_use(id, one, limits, now) for id, one in sandbox.traffic.limiter.uses().items()],
     }
 
 
@@ -69,7 +69,7 @@ def _use(connection: str, use: Use, limits: Limits, now: int) -> shapes.Connecti
 _LIMITS = "/sandboxes/{sandbox}/limits"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="GetLimits",
         method="GET",
         path=_LIMITS,
@@ -77,7 +77,7 @@ ROWS = (
         run=get_limits,
         returns=shapes.LimitFacts,
     ),
-    Verb(
+    AdminOperation(
         id="ChangeLimits",
         method="PATCH",
         path=_LIMITS,

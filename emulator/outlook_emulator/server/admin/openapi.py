@@ -11,7 +11,7 @@ from outlook_emulator.wire.base import parameters_of
 from outlook_emulator.wire.mail import Binary
 
 if TYPE_CHECKING:
-    from outlook_emulator.server.admin.request import Verb
+    from outlook_emulator.server.admin.request import AdminOperation
 
 _ADMIN_TOKEN = {
     "type": "http",
@@ -21,7 +21,7 @@ _ADMIN_TOKEN = {
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def openapi(verbs: Iterable[Verb], root: str) -> dict[str, Any]:
+def openapi(verbs: Iterable[AdminOperation], root: str) -> dict[str, Any]:
     """The document of the admin API below `root`."""
     rows = list(verbs)
     paths: dict[str, Any] = {}
@@ -40,7 +40,7 @@ def openapi(verbs: Iterable[Verb], root: str) -> dict[str, Any]:
     return _modern(document)  # type: ignore[no-any-return]
 
 
-def _operation(verb: Verb) -> dict[str, Any]:
+def _operation(verb: AdminOperation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": verb.id,
         "summary": verb.summary,
@@ -53,7 +53,7 @@ def _operation(verb: Verb) -> dict[str, Any]:
     return described
 
 
-def _parameters(verb: Verb) -> Iterator[dict[str, Any]]:
+def _parameters(verb: AdminOperation) -> Iterator[dict[str, Any]]:
     for name in _PLACEHOLDER.findall(verb.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for one in parameters_of(verb.query) if verb.query else ():
@@ -64,7 +64,7 @@ def _parameters(verb: Verb) -> Iterator[dict[str, Any]]:
         yield {"name": one.name, "in": "query", "description": "For a message/rfc822 body.", "schema": schema}
 
 
-def _content(verb: Verb) -> dict[str, Any]:
+def _content(verb: AdminOperation) -> dict[str, Any]:
     file = {"schema": {"type": "string", "format": "binary"}}
     content: dict[str, Any] = {"application/json": {"schema": describe(verb.accepts)}} if verb.accepts else {}
     if verb.mime_query:
@@ -72,7 +72,7 @@ def _content(verb: Verb) -> dict[str, Any]:
     return content | ({verb.accepts_type: file} if verb.accepts_type else {})
 
 
-def _success(verb: Verb) -> dict[str, Any]:
+def _success(verb: AdminOperation) -> dict[str, Any]:
     if verb.returns is None:
         return {"description": "Done"}
     kind = verb.answers_type if verb.returns is Binary else "application/json"

@@ -7,7 +7,7 @@ from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.approvals import questions
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Question
 
@@ -49,7 +49,7 @@ def _answerer(question: Question) -> str | None:
 _S = "/sandboxes/{sandbox}"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="ListQuestions",
         method="GET",
         path=f"{_S}/questions",
@@ -57,7 +57,7 @@ ROWS = (
         run=list_questions,
         returns=shapes.QuestionList,
     ),
-    Verb(
+    AdminOperation(
         id="AnswerQuestion",
         method="POST",
         path=f"{_S}/questions/{{question}}/answer",

@@ -53,7 +53,7 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verb:
+class AdminOperation:
     """One row of the admin API. `run` gives what it returns, or something to await that does.
 
     `query` declares the parameters of its query. `mime_query` lets the body be a whole mail instead of JSON, and

@@ -32,7 +32,7 @@ from outlook_emulator.server.admin import callbacks, clock, faults, items, journ
 from outlook_emulator.server.admin import sandboxes as verbs
 from outlook_emulator.server.admin import wait as waiting
 from outlook_emulator.server.admin.auth import Gate
-from outlook_emulator.server.admin.request import MIME, Call, Verb
+from outlook_emulator.server.admin.request import MIME, AdminOperation, Call
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
@@ -71,7 +71,7 @@ ADMIN = (
     *faults.ROWS,
     *limits.ROWS,
     *journal.ROWS,
-    Verb(
+    AdminOperation(
         id="ListOperations",
         method="GET",
         path="/operations",
@@ -79,14 +79,14 @@ ADMIN = (
         run=list_operations,
         returns=shapes.Coverage,
     ),
-    Verb(
+    AdminOperation(
         id="GetSwagger",
         method="GET",
         path="/swagger.json",
         summary="Describe the connector (Swagger 2.0)",
         run=swagger_document,
     ),
-    Verb(
+    AdminOperation(
         id="GetOpenApi",
         method="GET",
         path="/openapi.json",
@@ -102,7 +102,7 @@ def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[B
     `webhooks` are told which sandbox a request was about. Everything below the root of the admin API, served or not,
     is behind the gate.
     """
-    by_path: dict[str, dict[str, Verb]] = {}
+    by_path: dict[str, dict[str, AdminOperation]] = {}
     for verb in ADMIN:
         by_path.setdefault(ROOT + verb.path, {})[verb.method] = verb
     by_path[ROOT] = by_path[f"{ROOT}/{{path:path}}"] = {}
@@ -120,11 +120,13 @@ def _alive(call: Call) -> Binary:
     return Binary(b"ok", "text/plain; charset=utf-8")
 
 
-_HEALTH = Verb(id="Health", method="GET", path="", summary="Say that the server answers", run=_alive, returns=Binary)
+_HEALTH = AdminOperation(
+    id="Health", method="GET", path="", summary="Say that the server answers", run=_alive, returns=Binary
+)
 
 
 def _endpoint(
-    sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb], gate: Gate, guarded: bool
+    sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, AdminOperation], gate: Gate, guarded: bool
 ) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         name = request.path_params.get("sandbox", "")
@@ -161,7 +163,9 @@ def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> R
     return Response(orjson.dumps(shown), error.status, headers, "application/json")
 
 
-async def _answer(sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, Verb], request: Request) -> Response:
+async def _answer(
+    sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, AdminOperation], request: Request
+) -> Response:
     verb = rows.get(request.method)
     if verb is None:
         raise MethodNotAllowed(request.method, rows)

@@ -16,10 +16,10 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
-from outlook_emulator.server.admin.request import MIME, Call, Verb
+from outlook_emulator.server.admin.request import MIME, AdminOperation, Call
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.store import sql
-from outlook_emulator.store.records import Departed, Owner
+from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
 
@@ -84,14 +84,14 @@ def deliver_mail(call: Call) -> shapes.DeliveredMail:
         else:
             key = _deliver_parts(mailbox, call.body)
     message = reading.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
-    return {"message": received(reading.letter(mailbox, message, False))}
+    return {"message": received(reading.message_view(mailbox, message, False))}
 
 
 def read_outbox(call: Call) -> shapes.Outbox:
-    return {"value": [_departed(one) for one in call.sandbox.outbox()]}
+    return {"value": [_outbox_mail(one) for one in call.sandbox.outbox()]}
 
 
-def departed_mime(call: Call) -> Binary:
+def outbox_mime(call: Call) -> Binary:
     text: str = call.request.path_params["departure"]
     sandbox = call.sandbox
     row = sandbox.db.one(sql.DEPARTURE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
@@ -122,7 +122,7 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, asked: Mapping[str, Any]) -
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
     taken = sandboxes.connection_ids()
     # A reset starts the generator again, while the connections that it named are still there.
-    while (id := f"{sandbox.chance.getrandbits(128):032x}") in taken:
+    while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
         pass
     return id
 
@@ -150,7 +150,7 @@ def _connection(call: Call, id: str, owner: Owner) -> shapes.ConnectionFacts:
     }
 
 
-def _departed(one: Departed) -> shapes.DepartedMail:
+def _outbox_mail(one: OutboxMail) -> shapes.DepartedMail:
     return {
         "id": one.id,
         "departedAt": iso_seconds(one.at),
@@ -199,7 +199,7 @@ _S = "/sandboxes/{sandbox}"
 _C = "/sandboxes/{sandbox}/connections/{connection}"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="ListSandboxes",
         method="GET",
         path="/sandboxes",
@@ -207,7 +207,7 @@ ROWS = (
         run=list_sandboxes,
         returns=shapes.SandboxList,
     ),
-    Verb(
+    AdminOperation(
         id="CreateSandbox",
         method="POST",
         path="/sandboxes",
@@ -217,7 +217,7 @@ ROWS = (
         returns=shapes.SandboxFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="GetSandbox",
         method="GET",
         path=_S,
@@ -225,7 +225,7 @@ ROWS = (
         run=get_sandbox,
         returns=shapes.SandboxFacts,
     ),
-    Verb(
+    AdminOperation(
         id="DeleteSandbox",
         method="DELETE",
         path=_S,
@@ -233,7 +233,7 @@ ROWS = (
         run=delete_sandbox,
         status=204,
     ),
-    Verb(
+    AdminOperation(
         id="ResetSandbox",
         method="POST",
         path=f"{_S}/reset",
@@ -241,7 +241,7 @@ ROWS = (
         run=reset_sandbox,
         returns=shapes.SandboxFacts,
     ),
-    Verb(
+    AdminOperation(
         id="SeedSandbox",
         method="POST",
         path=f"{_S}/seed",
@@ -251,7 +251,7 @@ ROWS = (
         returns=shapes.ConnectionFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="ListConnections",
         method="GET",
         path=f"{_S}/connections",
@@ -259,7 +259,7 @@ ROWS = (
         run=list_connections,
         returns=shapes.ConnectionList,
     ),
-    Verb(
+    AdminOperation(
         id="AddConnection",
         method="POST",
         path=f"{_S}/connections",
@@ -269,7 +269,7 @@ ROWS = (
         returns=shapes.ConnectionFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="AddFolder",
         method="POST",
         path=f"{_C}/folders",
@@ -279,7 +279,7 @@ ROWS = (
         returns=shapes.FolderFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="DeliverMail",
         method="POST",
         path=f"{_C}/deliver",
@@ -290,7 +290,7 @@ ROWS = (
         status=201,
         mime_query=shapes.ArrivalQuery,
     ),
-    Verb(
+    AdminOperation(
         id="GetMessageMime",
         method="GET",
         path=f"{_C}/messages/{{message}}/mime",
@@ -298,7 +298,7 @@ ROWS = (
         run=message_mime,
         returns=Binary,
     ),
-    Verb(
+    AdminOperation(
         id="ReadOutbox",
         method="GET",
         path=f"{_S}/outbox",
@@ -306,12 +306,12 @@ ROWS = (
         run=read_outbox,
         returns=shapes.Outbox,
     ),
-    Verb(
+    AdminOperation(
         id="GetDepartedMime",
         method="GET",
         path=f"{_S}/outbox/{{departure}}/mime",
         summary="Write out a mail that left as MIME",
-        run=departed_mime,
+        run=outbox_mime,
         returns=Binary,
     ),
 )

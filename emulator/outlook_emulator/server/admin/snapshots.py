@@ -5,7 +5,7 @@ from __future__ import annotations
 from outlook_emulator.clock import LATEST, iso_ticks
 from outlook_emulator.server.admin import shapes as admin_shapes
 from outlook_emulator.server.admin import snapshot_shapes as shapes
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.admin.sandboxes import sandbox_facts
 from outlook_emulator.store.snapshots import Snapshot
 from outlook_emulator.wire.mail import Binary
@@ -51,7 +51,7 @@ _S = "/sandboxes/{sandbox}"
 _N = f"{_S}/snapshots/{{name}}"
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="ListSnapshots",
         method="GET",
         path=f"{_S}/snapshots",
@@ -59,7 +59,7 @@ ROWS = (
         run=list_snapshots,
         returns=shapes.SnapshotList,
     ),
-    Verb(
+    AdminOperation(
         id="SaveSnapshot",
         method="PUT",
         path=_N,
@@ -68,7 +68,7 @@ ROWS = (
         returns=shapes.SnapshotFacts,
         status=201,
     ),
-    Verb(
+    AdminOperation(
         id="DeleteSnapshot",
         method="DELETE",
         path=_N,
@@ -76,7 +76,7 @@ ROWS = (
         run=delete_snapshot,
         status=204,
     ),
-    Verb(
+    AdminOperation(
         id="RestoreSnapshot",
         method="POST",
         path=f"{_N}/restore",
@@ -84,7 +84,7 @@ ROWS = (
         run=restore_snapshot,
         returns=admin_shapes.SandboxFacts,
     ),
-    Verb(
+    AdminOperation(
         id="ExportSandbox",
         method="GET",
         path=f"{_S}/export",
@@ -93,7 +93,7 @@ ROWS = (
         returns=Binary,
         answers_type=SQLITE,
     ),
-    Verb(
+    AdminOperation(
         id="ImportSandbox",
         method="POST",
         path=f"{_S}/import",

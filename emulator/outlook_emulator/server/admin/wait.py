@@ -20,10 +20,10 @@ from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
-from outlook_emulator.server.admin.request import Call, Verb
+from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import Callback, Change, Departed, Event, Folder, Message, Owner, StoredMail
+from outlook_emulator.store.records import Callback, Change, Event, Folder, Message, OutboxMail, Owner, StoredMail
 
 _SLICE = 200
 """How many entries of the change feed are read before others have their turn."""
@@ -180,7 +180,7 @@ class _Watch:
     def _list(self) -> Iterator[_Seen]:
         """What no feed tells of: mails that left, and calls."""
         if self._kind == "mail":
-            yield from map(self._departed, self._sandbox.outbox())
+            yield from map(self._outbox_mail, self._sandbox.outbox())
         elif self._feed_kind is None:
             yield from map(self._call, callbacks.journal(self._db))
 
@@ -194,7 +194,7 @@ class _Watch:
         differs = self._differs(
             recipient=self._is_for(owner),
             connection=self._is_own(owner.id),
-            **self._of_letter(message.subject, message.sender),
+            **self._of_message_view(message.subject, message.sender),
             folder="folder" not in self._order or self._folder(owner) == message.folder_id,
             text=self._says(message.body),
             newerThan=message.content_id > self._after,
@@ -202,19 +202,19 @@ class _Watch:
         # Without its body: what was seen is kept while there is waiting.
         return _Seen((message.content_id, key), differs, partial(self._show_mail, key, owner, connection))
 
-    def _departed(self, one: Departed) -> _Seen:
+    def _outbox_mail(self, one: OutboxMail) -> _Seen:
         body = ""
         if self._text:
             body = StoredMail._make(self._db.one(sql.STORED_MAIL, {"id": one.content_id})).body
         differs = self._differs(
             recipient=not self._recipients.isdisjoint(addresses.split(one.recipients.lower())),
             connection=False,
-            **self._of_letter(one.subject, one.sender),
+            **self._of_message_view(one.subject, one.sender),
             folder=False,
             text=self._says(body),
             newerThan=one.content_id > self._after,
         )
-        return _Seen((one.content_id, 0), differs, partial(_show_departed, one))
+        return _Seen((one.content_id, 0), differs, partial(_show_outbox_mail, one))
 
     def _event(self, key: int) -> _Seen | None:
         row = self._db.one(sql.EVENT_ANYWHERE, {"id": key})
@@ -225,7 +225,7 @@ class _Watch:
         differs = self._differs(
             recipient=self._is_for(owner),
             connection=self._is_own(owner.id),
-            **self._of_letter(event.subject, event.organizer),
+            **self._of_message_view(event.subject, event.organizer),
             text=self._says(event.body),
             newerThan=key > self._after,
         )
@@ -245,7 +245,7 @@ class _Watch:
     def _differs(self, **fits: bool) -> list[str]:
         return [name for name, does in fits.items() if not does and name in self._order]
 
-    def _of_letter(self, subject: str, sender: str | None) -> dict[str, bool]:
+    def _of_message_view(self, subject: str, sender: str | None) -> dict[str, bool]:
         return {
             "subject": self._order.get("subject", "").lower() in subject.lower(),
             "from": (sender or "").lower() in addresses.wanted(self._order.get("from")),
@@ -289,7 +289,7 @@ class _Watch:
         }
 
 
-def _show_departed(one: Departed) -> shapes.Found:
+def _show_outbox_mail(one: OutboxMail) -> shapes.Found:
     return {
         "kind": "mail",
         "id": str(one.id),
@@ -386,7 +386,7 @@ def _decoded(sandbox: Sandbox, kind: IdKind, text: str) -> tuple[int, int]:
 
 
 ROWS = (
-    Verb(
+    AdminOperation(
         id="Wait",
         method="POST",
         path="/sandboxes/{sandbox}/wait",

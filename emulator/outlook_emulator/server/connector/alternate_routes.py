@@ -31,7 +31,7 @@ from outlook_emulator.server.connector.dynamic_invoke import Heard, ordered, rep
 from outlook_emulator.server.connector.error_responses import headers_of, refusal
 from outlook_emulator.server.connector.exchange import JSON, Answer, Request, date_header, send_answer
 from outlook_emulator.server.connector.query import pairs
-from outlook_emulator.server.connector.rewrite import known_method, redirected, without_origin
+from outlook_emulator.server.connector.rewrite import known_method, rewritten, without_origin
 
 _INVOKE = b"/invoke"
 _METHOD, _URL = "x-ms-request-method", "x-ms-request-url"
@@ -43,14 +43,14 @@ _ARM = re.compile(
 _API_VERSION = "api-version"
 
 
-class Doors:
+class AlternateRoutes:
     """ASGI middleware in front of the connector, which is the next app; passes on what comes by none of its doors."""
 
     def __init__(self, app: ASGIApp, sandboxes: Sandboxes) -> None:
         self._app = app
         self._sandboxes = sandboxes
         self._settings = sandboxes.settings
-        self._chance = Random(sandboxes.settings.chance)
+        self._rng = Random(sandboxes.settings.random_seed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["raw_path"] if scope["type"] == "http" else b""
@@ -109,7 +109,7 @@ class Doors:
         await send_answer(send, answer, [*COMMON, date_header(clock.now())])
 
     def _made_up_id(self) -> str:
-        return str(UUID(int=self._chance.getrandbits(128), version=4))
+        return str(UUID(int=self._rng.getrandbits(128), version=4))
 
 
 def _invoked(request: Request) -> Scope:
@@ -124,7 +124,7 @@ def _invoked(request: Request) -> Scope:
         raise ForeignUrl(f"The header '{_URL}'", f"lead below {PREFIX.decode('ascii')}", given)
     own = (_METHOD.encode("ascii"), _URL.encode("ascii"))
     headers = [one for one in scope["headers"] if one[0] not in own]
-    return redirected(scope, method, path.encode("latin-1"), query.encode("latin-1"), headers)
+    return rewritten(scope, method, path.encode("latin-1"), query.encode("latin-1"), headers)
 
 
 def _required(request: Request, name: str, meaning: str) -> str:
@@ -138,7 +138,7 @@ def _proxied(scope: Scope, path: bytes) -> Scope:
     """The same request below a connection, without the version of the management API."""
     parts = scope["query_string"].split(b"&")
     kept = b"&".join(part for part in parts if _name_of(part) != _API_VERSION)
-    return redirected(scope, scope["method"], path, kept, scope["headers"])
+    return rewritten(scope, scope["method"], path, kept, scope["headers"])
 
 
 def _name_of(part: bytes) -> str:

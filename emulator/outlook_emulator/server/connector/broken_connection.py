@@ -92,7 +92,7 @@ async def gone(receive: Receive) -> None:
 
 
 async def _stall(receive: Receive, world: Sandbox) -> None:
-    with world.conduct.waits.until(LATEST) as wait:
+    with world.traffic.waits.until(LATEST) as wait:
         wait.settle()
         ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(world.clock))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

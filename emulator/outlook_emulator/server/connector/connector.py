@@ -87,7 +87,7 @@ class Connector:
             handler = self._rendered_by(wrap(handler))
         self._handler = handler
         # Apart from the sandboxes' own: a refused call must not change the ids that follow.
-        self._chance = Random(settings.chance)
+        self._rng = Random(settings.random_seed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["raw_path"].startswith(PREFIX):
@@ -96,7 +96,7 @@ class Connector:
         raw = scope["raw_path"][len(PREFIX) :].decode("latin-1")
         # A runtime URL may end in a slash, which doubles the one of the path.
         segments = [part for part in raw.split("/") if part]
-        world = self._sandboxes.world_of(segments[0] if segments else "")
+        world = self._sandboxes.sandbox_of(segments[0] if segments else "")
         exchange = Exchange(scope, receive, world, self._refusal)
         how = _LOST
         try:
@@ -150,11 +150,11 @@ class Connector:
             raise NotServed(operation.id)
         if operation.scope is OperationScope.CONNECTION:
             exchange.connection_id = decode_path_value(values[0], "connectionId")
-            exchange.world = self._sandboxes.world_of(exchange.connection_id)
+            exchange.world = self._sandboxes.sandbox_of(exchange.connection_id)
         elif operation.place_of is not None:
-            exchange.world = self._world_behind(operation.place_of, exchange.scope["query_string"])
+            exchange.world = self._sandbox_behind(operation.place_of, exchange.scope["query_string"])
 
-    def _world_behind(self, place_of: Callable[[str], tuple[str, int]], query: bytes) -> Sandbox:
+    def _sandbox_behind(self, place_of: Callable[[str], tuple[str, int]], query: bytes) -> Sandbox:
         """The sandbox that the `state` of a link names; the default one where it names none."""
         try:
             name, _ = place_of(dict(reversed(pairs(query))).get("state", ""))
@@ -201,7 +201,7 @@ class Connector:
         return refusal(error, request_id, self._made_up_id(), self._settings.source)
 
     def _made_up_id(self) -> str:
-        return str(UUID(int=self._chance.getrandbits(128), version=4))
+        return str(UUID(int=self._rng.getrandbits(128), version=4))
 
 
 def authorize(request: Request, wanted: str) -> None:

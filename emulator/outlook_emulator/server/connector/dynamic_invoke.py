@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope
 from typing_extensions import TypedDict
 
 from outlook_emulator.errors import ContentHeader, ForeignUrl, InvalidRequest
-from outlook_emulator.server.connector.rewrite import is_absolute, known_method, redirected
+from outlook_emulator.server.connector.rewrite import is_absolute, known_method, rewritten
 from outlook_emulator.wire.body import reader_of
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -64,7 +64,7 @@ def ordered(scope: Scope, base: bytes, body: bytes) -> tuple[Scope, bytes]:
         headers |= {b"content-type": b"application/json; charset=utf-8", b"content-length": b"%d" % len(content)}
     whole = "&".join(filter(None, (query, *_query(request.get("queries", {})))))
     target = base + b"/" + path.removeprefix("/").encode()
-    return redirected(scope, method, target, whole.encode(), headers.items()), content
+    return rewritten(scope, method, target, whole.encode(), headers.items()), content
 
 
 def replaying(content: bytes, receive: Receive) -> Receive:

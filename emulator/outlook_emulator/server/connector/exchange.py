@@ -14,7 +14,7 @@ from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.store.records import Owner
-from outlook_emulator.traffic.journal import ANSWERED, Exchanged
+from outlook_emulator.traffic.journal import ANSWERED, ExchangeEntry
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 JSON: RawHeaders = [(b"content-type", b"application/json; charset=utf-8")]
@@ -129,7 +129,7 @@ class Exchange(Request):
         self.path_values = []
         self.connection_id = self.sandbox = self.owner = self.now = None
         self.changes: Mapping[str, Any] = {}
-        self.entry: Exchanged | None = None
+        self.entry: ExchangeEntry | None = None
         self.is_done = False
         self.leaving: list[Callable[[str], None]] = []
 

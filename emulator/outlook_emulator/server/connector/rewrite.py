@@ -15,7 +15,7 @@ _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
-def redirected(scope: Scope, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Scope:
+def rewritten(scope: Scope, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Scope:
     """The scope as it would be, had the request come to `path`; what no request line could hold is escaped."""
     raw_path, raw_query = (quote(part, safe=punctuation).encode("ascii") for part in (path, query))
     return {

@@ -14,7 +14,7 @@ from outlook_emulator.server.connector.connector import COMMON
 from outlook_emulator.server.faults.names import NAMED, Named
 from outlook_emulator.server.name_checks import unknown
 from outlook_emulator.server.times import read_duration
-from outlook_emulator.traffic.faults import MALFORMED, RESET, WORK, Effect, Given
+from outlook_emulator.traffic.faults import MALFORMED, RESET, WORK, CannedResponse, Effect
 
 WORKS = "work"
 """What a step of a sequence is called that lets a call through."""
@@ -85,7 +85,7 @@ def _own(given: Mapping[str, Any]) -> Effect:
     after = _phase(given) == "after"
     if breaks == RESET and not after:
         # Nothing is run, and nothing of this answer goes out.
-        answer = Given(200, b"", None)
+        answer = CannedResponse(200, b"", None)
     return Effect(answer=answer, headers=headers, after=after, breaks=breaks, **_delay(given))
 
 
@@ -101,15 +101,15 @@ def _phase(given: Mapping[str, Any]) -> str:
     return phase
 
 
-def _answer(given: Mapping[str, Any]) -> ConnectorError | Given:
+def _answer(given: Mapping[str, Any]) -> ConnectorError | CannedResponse:
     status, shape = given["status"], given.get("shape", "connector")
     if "body" in given:
         body = given["body"]
         if isinstance(body, str):
-            return Given(status, body.encode(), "text/plain; charset=utf-8")
-        return Given(status, orjson.dumps(body), "application/json")
+            return CannedResponse(status, body.encode(), "text/plain; charset=utf-8")
+        return CannedResponse(status, orjson.dumps(body), "application/json")
     if status < 400:
-        return Given(status, b"", None)
+        return CannedResponse(status, b"", None)
     text = given.get("message") or "An injected fault."
     code = given.get("code", _CODES.get(status, "InternalServerError" if status >= 500 else "ErrorInvalidRequest"))
     return Injected(status, Form(shape), text, code)

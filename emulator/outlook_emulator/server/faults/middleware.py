@@ -12,8 +12,8 @@ from outlook_emulator.operations.operation import Kind, Scope
 from outlook_emulator.server.connector.broken_connection import TRANSPORT, gone, malformed
 from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler, Wrapper
 from outlook_emulator.server.connector.polling import nothing_yet
-from outlook_emulator.traffic.call_facts import Seen, path_below
-from outlook_emulator.traffic.faults import MALFORMED, WORK, Effect, Given, Struck
+from outlook_emulator.traffic.call_facts import CallFacts, path_below
+from outlook_emulator.traffic.faults import MALFORMED, WORK, CannedResponse, Effect, Hit
 from outlook_emulator.traffic.waits import Wait
 
 PLAN = "x-outlook-emulator-plan"
@@ -30,16 +30,16 @@ def faulting(longest_body: int) -> Wrapper:
 
     def wrap(handler: Handler) -> Handler:
         async def handle(exchange: Exchange) -> Answer:
-            book = exchange.world.conduct.faults
+            book = exchange.world.traffic.faults
             if exchange.refusal is not None or not (book.has_any or book.has_holding):
                 return await handler(exchange)
             if book.reads_bodies:
                 await exchange.body(longest_body)
             call, plan, now = seen(exchange), exchange.header(PLAN), exchange.world.clock.now()
-            struck = book.strike(call, plan, now)
-            if struck is not None:
-                _note(exchange, struck)
-                return await _suffer(exchange, struck, handler, longest_body)
+            hit = book.strike(call, plan, now)
+            if hit is not None:
+                _note(exchange, hit)
+                return await _suffer(exchange, hit, handler, longest_body)
             answer = await handler(exchange)
             return _held(exchange, call, plan, answer) if book.has_holding else answer
 
@@ -48,11 +48,11 @@ def faulting(longest_body: int) -> Wrapper:
     return wrap
 
 
-def seen(exchange: Exchange) -> Seen:
+def seen(exchange: Exchange) -> CallFacts:
     """A call as rules look at it."""
     scope, operation = exchange.scope, exchange.operation
     has_connection = operation is not None and operation.scope is Scope.CONNECTION
-    return Seen(
+    return CallFacts(
         connection=exchange.connection_id or "",
         operation=operation.id if operation else "",
         family=operation.family if operation else "",
@@ -63,14 +63,14 @@ def seen(exchange: Exchange) -> Seen:
     )
 
 
-async def _suffer(exchange: Exchange, struck: Struck, handler: Handler, longest_body: int) -> Answer:
-    effect = struck.effect
+async def _suffer(exchange: Exchange, hit: Hit, handler: Handler, longest_body: int) -> Answer:
+    effect = hit.effect
     exchange.changes = effect.changes
     if effect.delay:
         # First of all: once the caller has hung up, nobody can read it.
         await exchange.body(longest_body)
     answer = await handler(exchange) if effect.after else None
-    async with _delayed(exchange, struck):
+    async with _delayed(exchange, hit):
         operation = exchange.operation
         spared = effect.families and operation is not None and operation.family not in effect.families
         if effect.answer is not None and not spared:
@@ -81,17 +81,17 @@ async def _suffer(exchange: Exchange, struck: Struck, handler: Handler, longest_
 
 
 @asynccontextmanager
-async def _delayed(exchange: Exchange, struck: Struck) -> AsyncIterator[None]:
+async def _delayed(exchange: Exchange, hit: Hit) -> AsyncIterator[None]:
     """A block that begins once the effect's delay is over, or its rule is gone, or the caller.
 
     Raises StartedOver when the sandbox does meanwhile.
     """
-    effect, clock = struck.effect, exchange.world.clock
+    effect, clock = hit.effect, exchange.world.clock
     if not effect.delay:
         yield
         return
     until = LATEST if effect.in_real_time else clock.now() + effect.delay
-    with exchange.world.conduct.waits.until(until, struck.rule) as wait, _heeding(exchange, wait):
+    with exchange.world.traffic.waits.until(until, hit.rule) as wait, _heeding(exchange, wait):
         if effect.in_real_time:
             wait.settle()
             await wait.pass_seconds(effect.delay / 1_000_000)
@@ -114,7 +114,7 @@ def _heeding(exchange: Exchange, wait: Wait) -> Iterator[None]:
         watch.cancel()
 
 
-def _made(exchange: Exchange, answer: ConnectorError | Given) -> Answer:
+def _made(exchange: Exchange, answer: ConnectorError | CannedResponse) -> Answer:
     if isinstance(answer, ConnectorError):
         return exchange.render(answer)
     kind = [] if answer.content_type is None else [(b"content-type", answer.content_type.encode("latin-1"))]
@@ -131,22 +131,22 @@ def _finished(answer: Answer, effect: Effect) -> Answer:
     return answer._replace(breaks=effect.breaks)
 
 
-def _held(exchange: Exchange, call: Seen, plan: str | None, answer: Answer) -> Answer:
+def _held(exchange: Exchange, call: CallFacts, plan: str | None, answer: Answer) -> Answer:
     """What a poll found, or nothing yet where a rule holds it back."""
     operation = exchange.operation
     if operation is None or operation.kind is not Kind.POLL or answer.status != 200 or exchange.sandbox is None:
         return answer
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
-    held = exchange.world.conduct.faults.hold_poll(call, plan, state, exchange.world.clock.now())
+    held = exchange.world.traffic.faults.hold_poll(call, plan, state, exchange.world.clock.now())
     if not held:
         return answer
-    if isinstance(held, Struck):
+    if isinstance(held, Hit):
         _note(exchange, held)
     return nothing_yet(exchange)
 
 
-def _note(exchange: Exchange, struck: Struck) -> None:
-    effect = struck.effect
+def _note(exchange: Exchange, hit: Hit) -> None:
+    effect = hit.effect
     if exchange.entry is not None:
         what = effect.fault or ("work" if effect is WORK else "custom")
-        exchange.entry.add_cause("fault", struck.rule.name, what)
+        exchange.entry.add_cause("fault", hit.rule.name, what)

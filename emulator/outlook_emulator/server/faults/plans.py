@@ -44,7 +44,7 @@ def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: FaultPlan) -> list[Rule]:
         except ConnectorError as error:
             raise InvalidRequest(f"faults[{index}]: {error.message}") from None
         names.append(given.get("name"))
-    return sandbox.conduct.faults.arm(made, names)
+    return sandbox.traffic.faults.arm(made, names)
 
 
 def arm_file(sandboxes: Sandboxes, file: str) -> None:
@@ -84,8 +84,8 @@ def _made(
         header=header,
         optional=given.get("optional", False),
     )
-    base = sandbox.settings.chance
-    return lambda name: rule(name=name, chance=Random(f"{base} {name}" if seed is None else str(seed)))
+    base = sandbox.settings.random_seed
+    return lambda name: rule(name=name, rng=Random(f"{base} {name}" if seed is None else str(seed)))
 
 
 def _as_given(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from outlook_emulator.clock import iso_ticks
 from outlook_emulator.server.connector.connector import PREFIX
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.traffic.call_facts import path_below
-from outlook_emulator.traffic.journal import Delivered, Entry, Exchanged, RawHeaders, redacted
+from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, RawHeaders, redacted
 from outlook_emulator.traffic.retry_report import Retried
 
 WORKFLOW = {
@@ -27,10 +27,10 @@ _LONGEST_LETTER = 4
 
 def shown(entry: Entry) -> shapes.JournalEntry:
     """An entry as the wire has it."""
-    return _exchange(entry) if isinstance(entry, Exchanged) else _delivery(entry)
+    return _exchange(entry) if isinstance(entry, ExchangeEntry) else _delivery(entry)
 
 
-def path_of(entry: Exchanged) -> str:
+def path_of(entry: ExchangeEntry) -> str:
     """The path of an exchange as a fault rule's match sees it."""
     return path_below(entry.raw_path, PREFIX, entry.about.has_connection)
 
@@ -55,7 +55,7 @@ def retried(row: Retried) -> shapes.RetryFacts:
     }
 
 
-def _exchange(entry: Exchanged) -> shapes.JournalEntry:
+def _exchange(entry: ExchangeEntry) -> shapes.JournalEntry:
     return {
         "id": entry.id,
         "kind": entry.kind,
@@ -83,7 +83,7 @@ def _exchange(entry: Exchanged) -> shapes.JournalEntry:
     }
 
 
-def _delivery(entry: Delivered) -> shapes.JournalEntry:
+def _delivery(entry: DeliveryEntry) -> shapes.JournalEntry:
     return {
         "id": entry.id,
         "kind": entry.kind,

@@ -12,7 +12,7 @@ from outlook_emulator.clock import Clock
 from outlook_emulator.errors import ConnectorError
 from outlook_emulator.operations.operation import Scope
 from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
-from outlook_emulator.traffic.journal import About, Exchanged, Journal
+from outlook_emulator.traffic.journal import About, ExchangeEntry, Journal
 from outlook_emulator.traffic.retry_report import has_failed, is_tried_again
 
 _SECONDS = 0.1
@@ -35,7 +35,7 @@ def journaling(handler: Handler) -> Handler:
     """Wrap the connector's handler: each exchange has an entry in its sandbox's journal."""
 
     async def handle(exchange: Exchange) -> Answer:
-        journal = exchange.world.conduct.journal
+        journal = exchange.world.traffic.journal
         if not journal.cap:
             return await handler(exchange)
         begun = time.perf_counter_ns()
@@ -56,7 +56,7 @@ def journaling(handler: Handler) -> Handler:
     return handle
 
 
-def _end(journal: Journal, clock: Clock, entry: Exchanged, begun: int, how: str) -> None:
+def _end(journal: Journal, clock: Clock, entry: ExchangeEntry, begun: int, how: str) -> None:
     journal.close(entry, time.perf_counter_ns() - begun, how)
     if has_failed(entry):
         entry.left = clock.now()
@@ -69,7 +69,7 @@ async def _read(exchange: Exchange) -> None:
             await exchange.body(exchange.world.settings.max_body_bytes)
 
 
-def _note_request(entry: Exchanged, exchange: Exchange) -> None:
+def _note_request(entry: ExchangeEntry, exchange: Exchange) -> None:
     scope, operation = exchange.scope, exchange.operation
     entry.method = scope["method"]
     entry.raw_path = scope["raw_path"]
@@ -88,7 +88,7 @@ def _about(operation: str, family: str, has_connection: bool) -> About:
     return About(operation, family, family in _CREATES, has_connection)
 
 
-def _note_answer(entry: Exchanged, exchange: Exchange, answer: Answer, kept: int) -> None:
+def _note_answer(entry: ExchangeEntry, exchange: Exchange, answer: Answer, kept: int) -> None:
     body = exchange.body_so_far
     entry.request_size, entry.request_body = len(body), body[:kept]
     entry.request_digest = hash(body)

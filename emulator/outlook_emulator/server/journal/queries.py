@@ -10,8 +10,8 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, path_of
 from outlook_emulator.server.name_checks import check_names
-from outlook_emulator.traffic.call_facts import Match, Seen, like, patterns
-from outlook_emulator.traffic.journal import Entry, Exchanged
+from outlook_emulator.traffic.call_facts import CallFacts, Match, like, patterns
+from outlook_emulator.traffic.journal import Entry, ExchangeEntry
 
 
 class Findings(NamedTuple):
@@ -66,11 +66,11 @@ class Wanted:
         return found
 
 
-def _seen(entry: Entry) -> Seen:
+def _seen(entry: Entry) -> CallFacts:
     """What a match looks at. Of a delivery that is the body alone: it has been asked for nothing else."""
-    if not isinstance(entry, Exchanged):
-        return Seen(connection="", operation="", family="", method="", path="", query=b"", body=entry.body)
-    return Seen(
+    if not isinstance(entry, ExchangeEntry):
+        return CallFacts(connection="", operation="", family="", method="", path="", query=b"", body=entry.body)
+    return CallFacts(
         connection=entry.connection,
         operation=entry.operation,
         family=entry.about.family,

@@ -32,7 +32,7 @@ async def _limited(handler: Handler, exchange: Exchange, longest_body: int) -> A
     if exchange.connection_id is None:
         return await handler(exchange)
     now = exchange.arrived
-    lease = exchange.world.conduct.limiter.enter(exchange.connection_id, now)
+    lease = exchange.world.traffic.limiter.enter(exchange.connection_id, now)
     exchange.leaving.append(lambda how: lease.release())
     # A body that does not say how long it is counts when it is there.
     announced = min(exchange.announced, longest_body) if exchange.refusal is None else 0

@@ -45,7 +45,7 @@ class Webhooks:
         self._sandboxes = sandboxes
         self._couriers: dict[Sandbox, Courier] = {}
         self._bells: dict[Sandbox, set[asyncio.Event]] = {}
-        self._chance = Random(sandboxes.settings.chance)
+        self._rng = Random(sandboxes.settings.random_seed)
 
     def wake(self, sandbox: Sandbox) -> None:
         """Have a look at a sandbox once the running request is answered; nothing where nothing has happened."""
@@ -128,7 +128,7 @@ class Webhooks:
     async def _validate(self, url: str) -> None:
         settings = self._sandboxes.settings
         callbacks.check_url(url, "NotificationUrl", settings.allowed_hosts)
-        token = str(UUID(int=self._chance.getrandbits(128), version=4))
+        token = str(UUID(int=self._rng.getrandbits(128), version=4))
         if not await http_callback.echoes(url, token, settings.callback_timeout):
             raise InvalidRequest("'NotificationUrl' must answer a validationToken with 200, text/plain and the token.")
 
@@ -284,7 +284,7 @@ class Courier:
 
     def _tell(self, callback: Callback, begun: int, outcome: http_callback.Outcome) -> None:
         """Note an attempt in the journal, if the sandbox keeps one."""
-        journal = self._sandbox.conduct.journal
+        journal = self._sandbox.traffic.journal
         if journal.cap:
             journal.deliver(
                 begun,

@@ -14,7 +14,7 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import push_trigger
 from outlook_emulator.store import sql
 from outlook_emulator.store.records import Callback, Push, Subscription
-from outlook_emulator.traffic.call_facts import Seen
+from outlook_emulator.traffic.call_facts import CallFacts
 
 _POKES = {
     subscriptions.MAIL: "CreateOnNewEmailPokeSubscription",
@@ -30,16 +30,16 @@ def late_by(sandbox: Sandbox, callback: Callback) -> int:
 
     To be asked once for each call: the rule's count goes on.
     """
-    faults = sandbox.conduct.faults
+    faults = sandbox.traffic.faults
     if not faults.has_holding:
         return 0
     for call in _finds(sandbox, callback):
-        if (struck := faults.hold(call, None, sandbox.clock.now())) is not None:
-            return struck.effect.holds
+        if (hit := faults.hold(call, None, sandbox.clock.now())) is not None:
+            return hit.effect.holds
     return 0
 
 
-def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[Seen]:
+def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """What a call tells of, as a rule looks at it: once for each connection that it may be told to."""
     if callback.kind == push_trigger.PUSH:
         for one in push_trigger.pushes(sandbox.db):
@@ -52,20 +52,20 @@ def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[Seen]:
                 yield from _poked(sandbox, made)
 
 
-def _pushed(one: Push) -> Seen:
+def _pushed(one: Push) -> CallFacts:
     query = urlencode(orjson.loads(one.parameters)).encode("ascii")
     return _seen(one.connection_id, push_trigger.trigger(one.operation), query)
 
 
-def _poked(sandbox: Sandbox, one: Subscription) -> Iterator[Seen]:
+def _poked(sandbox: Sandbox, one: Subscription) -> Iterator[CallFacts]:
     operation = next(row for row in OPERATIONS if row.id == _POKES[one.watched])
     for connection, owner in sandbox.connections().items():
         if owner.id == one.mailbox_id:
             yield _seen(connection, operation, b"")
 
 
-def _seen(connection: str, operation: Operation, query: bytes) -> Seen:
-    return Seen(
+def _seen(connection: str, operation: Operation, query: bytes) -> CallFacts:
+    return CallFacts(
         connection=connection,
         operation=operation.id,
         family=operation.family,

@@ -176,7 +176,7 @@ class ContactRow(SQLModel, table=True):
     version: int
 
 
-class Element(SQLModel, table=True):
+class ListEntry(SQLModel, table=True):
     """One member of a list that an event or a contact holds, so that a filter over the list needs no scan.
 
     Derived from the item's JSON and written in the same transaction. `kind` is `event` or `contact`, `member` the
@@ -184,6 +184,7 @@ class Element(SQLModel, table=True):
     its `type` and `response` as well.
     """
 
+    __tablename__ = "element"
     __table_args__ = (
         Index("element_value", "member", "kind", "value", "owner_id"),
         Index("element_owner", "kind", "owner_id"),

@@ -30,14 +30,14 @@ from outlook_emulator.store.records import (
     Callback,
     Change,
     Contact,
-    Departed,
     Event,
     Folder,
+    ItemFolder,
     Message,
+    OutboxMail,
     Owner,
     Push,
     Question,
-    Shelf,
     StoredMail,
     Subscription,
     facet_key,
@@ -65,7 +65,7 @@ calendar = _table(item_tables.CalendarRow)
 event = _table(item_tables.EventRow)
 contact_folder = _table(item_tables.ContactFolderRow)
 contact = _table(item_tables.ContactRow)
-element = _table(item_tables.Element)
+list_entry = _table(item_tables.ListEntry)
 callback = _table(callback_tables.CallbackRow)
 subscription = _table(callback_tables.SubscriptionRow)
 push = _table(callback_tables.PushRow)
@@ -120,7 +120,7 @@ def _own(record: Any, source: Table, *keys: str) -> Select[Any]:
 def _shelves(source: Table) -> Executable:
     """The calendars or contact folders of a mailbox, by name."""
     own = source.c.mailbox_id == bindparam("mailbox_id")
-    return select(*_columns(Shelf, source)).where(own).order_by(source.c.name, source.c.id)
+    return select(*_columns(ItemFolder, source)).where(own).order_by(source.c.name, source.c.id)
 
 
 def _update(source: Table, *left_out: str) -> Executable:
@@ -251,17 +251,17 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         event.c.span_end >= bindparam("since"),
         event.c.span_start < bindparam("until"),
     ),
-    "INVITATIONS": select(element.c.owner_id)
+    "INVITATIONS": select(list_entry.c.owner_id)
     .where(
-        element.c.member == literal_column("'attendees'"),
-        element.c.kind == literal_column("'event'"),
-        or_(element.c.value == bindparam("address"), element.c.value.like(bindparam("tagged"), escape="\\")),
+        list_entry.c.member == literal_column("'attendees'"),
+        list_entry.c.kind == literal_column("'event'"),
+        or_(list_entry.c.value == bindparam("address"), list_entry.c.value.like(bindparam("tagged"), escape="\\")),
     )
-    .order_by(element.c.owner_id),
+    .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
-    "INSERT_ELEMENT": _insert(element, "id"),
-    "DELETE_ELEMENTS": delete(element).where(
-        element.c.kind == bindparam("kind"), element.c.owner_id == bindparam("owner_id")
+    "INSERT_ELEMENT": _insert(list_entry, "id"),
+    "DELETE_ELEMENTS": delete(list_entry).where(
+        list_entry.c.kind == bindparam("kind"), list_entry.c.owner_id == bindparam("owner_id")
     ),
     # contacts
     "INSERT_CONTACT_FOLDER": _insert(contact_folder, "id"),
@@ -283,7 +283,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
     # the outside
     "INSERT_DEPARTURE": _insert(departure, "id"),
-    "DEPARTURES": select(*_columns(Departed, departure, content))
+    "DEPARTURES": select(*_columns(OutboxMail, departure, content))
     .join(content, content.c.id == departure.c.content_id)
     .order_by(departure.c.id),
     "SET_DEPARTURE_RECIPIENTS": update(departure)
