@@ -101,7 +101,7 @@ def hits(seed: str, probability: float, draws: int) -> int:
     return sum(rng.random() < probability for _ in range(draws))
 
 
-def test_everything_adds_up(first) -> None:
+def test_everything_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]) -> None:
     """Over 10,000 calls: what each client saw is what the ledger, the journal and the mailbox say, to the last one."""
     seen, ledger, _, mails = first
     each = CLIENTS * OWN // len(CALLS)
@@ -135,7 +135,7 @@ def test_everything_adds_up(first) -> None:
     assert mails == sent
 
 
-def test_the_journal_adds_up(first) -> None:
+def test_the_journal_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]) -> None:
     """The journal counts every exchange, by operation, status and cause, though it keeps the last hundred only."""
     seen, _, counts, _ = first
     statuses: Counter[str] = Counter()
@@ -149,6 +149,8 @@ def test_the_journal_adds_up(first) -> None:
     assert (statuses, operations) == (counts["byStatus"], counts["byOperation"])
 
 
-def test_a_second_run_is_the_same(first) -> None:
+def test_a_second_run_is_the_same(
+    first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int],
+) -> None:
     """The same seed brings the same faults again."""
     assert first[:2] == run()[:2]

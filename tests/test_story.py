@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from azure.connectors.outlook import ClientSendHtmlMessage, DirectForwardMessage, ReplyHtmlMessage
 
+from tests.conftest import Connection, World
 
-def test_the_sdk_sends_reads_answers_forwards_moves_flags_and_deletes(alice, bob, world) -> None:
+
+def test_the_sdk_sends_reads_answers_forwards_moves_flags_and_deletes(
+    alice: Connection, bob: Connection, world: World
+) -> None:
     """A mail from one connection lives its whole life in another, driven by the unchanged SDK."""
     alice.sdk("send_email_async", ClientSendHtmlMessage(to=bob.address, subject="Plans", body="<p>Lunch?</p>"))
 

@@ -69,15 +69,33 @@ class ConnectorError(Exception):
     """Seconds after which the caller is asked to come again."""
     from_store = False
     """Whether the mail service behind the connector refused, rather than the connector: such bodies name two ids."""
+    field: str | None = None
+    """The domain's name of the value that was refused; `rename` puts the caller's name for it into the texts."""
 
     def __init__(self, message: str, original: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.original = original or message
 
+    def rename(self, name: str) -> None:
+        """Call the refused field by the name that the caller knows it by."""
+        if self.field is not None:
+            # Once only: what follows may quote the caller, whose words stay as they are.
+            self.message = self.message.replace(self.field, name, 1)
+            self.original = self.original.replace(self.field, name, 1)
+            self.field = None
+
 
 class InvalidRequest(ConnectorError):
     """The caller sent something that cannot be read; `message` names the member or parameter."""
+
+
+class InvalidField(InvalidRequest):
+    """A value that the domain refuses; `problem` completes the sentence that begins with the name of `field`."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"'{field}' {problem}")
+        self.field = field
 
 
 class InvalidRecipients(InvalidRequest):

@@ -7,6 +7,7 @@ import pytest
 from outlook_emulator.errors import InvalidRecipients
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.message import Address
+from tests.conftest import Connection
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_wanted() -> None:
     assert addresses.wanted(None) == addresses.wanted(" ; ") == frozenset()
 
 
-def test_every_line_of_a_mail_takes_lists_with_blanks_names_and_empty_parts(alice, bob) -> None:
+def test_every_line_of_a_mail_takes_lists_with_blanks_names_and_empty_parts(alice: Connection, bob: Connection) -> None:
     """What a caller writes sloppily arrives as bare addresses, in the caller's order and spelling."""
     alice.send(
         " Bob <BOB@example.com> ; x@example.org;", Cc="; y@example.org", ReplyTo="Alice <a@example.org>; b@example.org"
@@ -100,7 +101,7 @@ def test_every_line_of_a_mail_takes_lists_with_blanks_names_and_empty_parts(alic
 
 
 @pytest.mark.parametrize("member", ["To", "Cc", "Bcc", "ReplyTo", "From"])
-def test_every_line_of_a_mail_is_checked(alice, bob, member: str) -> None:
+def test_every_line_of_a_mail_is_checked(alice: Connection, bob: Connection, member: str) -> None:
     """An address that is none refuses the send, whichever line it stands in."""
     answer = alice.http.post(
         "/v2/Mail", json={"To": bob.address, "Subject": "Hello", "Body": "Hello", member: "nobody"}
@@ -114,7 +115,7 @@ def test_every_line_of_a_mail_is_checked(alice, bob, member: str) -> None:
 
 
 @pytest.mark.parametrize("sender", ["a@example.com;b@example.com", "alice@example.com; x@example.org"])
-def test_from_is_one_address(alice, bob, sender: str) -> None:
+def test_from_is_one_address(alice: Connection, bob: Connection, sender: str) -> None:
     """A mail has one sender: a list in `From` is refused."""
     answer = alice.http.post("/v2/Mail", json={"To": bob.address, "Subject": "Hello", "Body": "Hello", "From": sender})
 

@@ -84,7 +84,7 @@ def test_a_sandbox_ends_with_its_block(place: Server) -> None:
     assert not {one.name, other.name} & names(place)
 
 
-def test_a_server_takes_along_what_is_left(server) -> None:
+def test_a_server_takes_along_what_is_left(server: Server) -> None:
     """Sandboxes that nobody closed go with the object that made them, and no others."""
     with Server(server.url) as mine, Server(server.url) as other:
         left = mine.connect().sandbox.name

@@ -27,7 +27,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.settings import Settings
-from tests.conftest import START
+from tests.conftest import START, Connection, Server, World
 
 CALLBACK = "http://127.0.0.1:9/resume?sig=abc"
 APPROVAL, OPTIONS = "/approvalmail/$subscriptions", "/mailwithoptions/$subscriptions"
@@ -84,17 +84,17 @@ def click(link: str, method: str = "GET") -> httpx.Response:
     return httpx.request(method, link)
 
 
-def questions(world) -> list[dict[str, Any]]:
+def questions(world: World) -> list[dict[str, Any]]:
     return world.admin.get("/questions").json()["value"]
 
 
-def answer(world) -> str | None:
+def answer(world: World) -> str | None:
     """The answer to the only question."""
     (one,) = questions(world)
     return one["answer"]
 
 
-def answer_as_admin(world, option: str) -> httpx.Response:
+def answer_as_admin(world: World, option: str) -> httpx.Response:
     (one,) = questions(world)
     return world.admin.post(f"/questions/{one['id']}/answer", json={"option": option})
 
@@ -243,7 +243,7 @@ def test_option_limit_is_a_setting() -> None:
 
 
 @BOTH
-def test_asking_is_answered_as_a_subscription(alice, bob, path: str) -> None:
+def test_asking_is_answered_as_a_subscription(alice: Connection, bob: Connection, path: str) -> None:
     """The answer is 201, the stored subscription, and where it ends."""
     answer = alice.http.post(path, json={"NotificationUrl": CALLBACK, "Message": {"To": bob.address}})
     made = answer.json()
@@ -262,7 +262,7 @@ def test_asking_is_answered_as_a_subscription(alice, bob, path: str) -> None:
         (OPTIONS, "Your input is required", ["Choice1", "Choice2", "Choice3"]),
     ],
 )
-def test_defaults(alice, bob, path: str, subject: str, options: list[str]) -> None:
+def test_defaults(alice: Connection, bob: Connection, path: str, subject: str, options: list[str]) -> None:
     """Only the recipient has to be named: a mail of normal importance with the documented subject and options."""
     ask(alice, path)
     mail, page = bob.mail(), opened(bob)
@@ -274,7 +274,7 @@ def test_defaults(alice, bob, path: str, subject: str, options: list[str]) -> No
 
 
 @BOTH
-def test_a_mail_like_any_other(world, alice, bob, path: str) -> None:
+def test_a_mail_like_any_other(world: World, alice: Connection, bob: Connection, path: str) -> None:
     """Each recipient gets a copy, the sender keeps one, strangers are in the outbox, and the connector stamps it."""
     carol = world.connect("carol")
     attachment = {"Name": "plan.txt", "ContentBytes": base64.b64encode(b"plan").decode()}
@@ -295,7 +295,7 @@ def test_a_mail_like_any_other(world, alice, bob, path: str) -> None:
     assert b"x-ms-mail-operation-type: Send" in bob.mime(copies[0]["Id"])
 
 
-def test_texts(alice, bob) -> None:
+def test_texts(alice: Connection, bob: Connection) -> None:
     """Header, body and the heading of the options are in the HTML and in the card."""
     ask(alice, HeaderText="Trip to Oslo", Body="Three days", SelectionText="Your choice")
     page = opened(bob)
@@ -304,7 +304,7 @@ def test_texts(alice, bob) -> None:
     assert ["Trip to Oslo", "Three days", "Your choice"] == [one["text"] for one in page.card["body"]]
 
 
-def test_sdk_approval(world, alice, bob) -> None:
+def test_sdk_approval(world: World, alice: Connection, bob: Connection) -> None:
     """Microsoft's client sends snake_case names, words of capitals letter by letter; all of them are understood."""
     message = ApprovalMessage(
         to=bob.address,
@@ -332,7 +332,7 @@ def test_sdk_approval(world, alice, bob) -> None:
     assert all(one.endswith("&showConfirm=True") for one in page.links.values())
 
 
-def test_sdk_mail_with_options(world, alice, bob) -> None:
+def test_sdk_mail_with_options(world: World, alice: Connection, bob: Connection) -> None:
     """The same for a mail with options, whose card may stand in for the HTML."""
     message = MessageWithOptions(to=bob.address, options="Red,Green", hide_h_t_m_l_message=True)
     alice.sdk("send_mail_with_options_async", OptionsEmailSubscription(CALLBACK, message))
@@ -343,7 +343,7 @@ def test_sdk_mail_with_options(world, alice, bob) -> None:
 
 
 @BOTH
-def test_hundred_options(alice, bob, path: str) -> None:
+def test_hundred_options(alice: Connection, bob: Connection, path: str) -> None:
     """A hundred options are the most there may be (Learn page); one that is named twice counts once."""
     names = [f"Option {number}" for number in range(100)]
     ask(alice, path, Options=",".join([*names, "Option 0", "", " "]))
@@ -367,7 +367,9 @@ def test_hundred_options(alice, bob, path: str) -> None:
         ({"UseOnlyHTMLMessage": "perhaps"}, ["UseOnlyHTMLMessage"]),
     ],
 )
-def test_bad_message(world, alice, bob, path: str, message: dict[str, Any], words: list[str]) -> None:
+def test_bad_message(
+    world: World, alice: Connection, bob: Connection, path: str, message: dict[str, Any], words: list[str]
+) -> None:
     """A message that cannot be sent is refused by the name of its member, and nothing happens."""
     body = {"NotificationUrl": CALLBACK, "Message": {"To": bob.address, **message}}
     answer = alice.http.post(path, json=body)
@@ -381,7 +383,7 @@ def test_bad_message(world, alice, bob, path: str, message: dict[str, Any], word
 @pytest.mark.parametrize(
     "url", ["", "resume", "ftp://127.0.0.1/", "http://example.org/resume", "http://u:p@127.0.0.1/"]
 )
-def test_bad_callback(world, alice, bob, path: str, url: str) -> None:
+def test_bad_callback(world: World, alice: Connection, bob: Connection, path: str, url: str) -> None:
     """A callback URL that is none, or leads where callbacks must not go, is refused before anything is sent."""
     answer = alice.http.post(path, json={"NotificationUrl": url, "Message": {"To": bob.address}})
 
@@ -393,7 +395,7 @@ def test_bad_callback(world, alice, bob, path: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("body", "word"), [({"NotificationUrl": CALLBACK}, "Message"), ({"Message": {"To": "a@b.c"}}, "NotificationUrl")]
 )
-def test_missing_member(alice, path: str, body: dict[str, Any], word: str) -> None:
+def test_missing_member(alice: Connection, path: str, body: dict[str, Any], word: str) -> None:
     """Callback and message are both required."""
     answer = alice.http.post(path, json=body)
 
@@ -404,7 +406,7 @@ def test_missing_member(alice, path: str, body: dict[str, Any], word: str) -> No
 
 
 @pytest.mark.parametrize("confirm", [False, True])
-def test_link(world, alice, bob, confirm: bool) -> None:
+def test_link(world: World, alice: Connection, bob: Connection, confirm: bool) -> None:
     """A link answers at once, or only leads to a page that asks; that page's form answers."""
     ask(alice, ShowHTMLConfirmationDialog=confirm)
     link = opened(bob).links["Reject"]
@@ -422,7 +424,7 @@ def test_link(world, alice, bob, confirm: bool) -> None:
     assert Page(click(link).text).forms == []
 
 
-def test_card(world, alice, bob) -> None:
+def test_card(world: World, alice: Connection, bob: Connection) -> None:
     """A button of the card posts, whatever its body; it is told in a header what came of it, in one line of ASCII."""
     ask(alice, Options="Grün\nund gut, Rot")
     first, second = opened(bob).card["actions"]
@@ -436,7 +438,7 @@ def test_card(world, alice, bob) -> None:
     assert answer(world) == "Grün\nund gut"
 
 
-def test_pages_are_safe(alice, bob) -> None:
+def test_pages_are_safe(alice: Connection, bob: Connection) -> None:
     """Pages show hostile options and subjects as they are, load nothing and do not pass on where they are."""
     ask(alice, Options=HOSTILE, Subject=HOSTILE, ShowHTMLConfirmationDialog=True)
     link = opened(bob).links[HOSTILE]
@@ -449,7 +451,7 @@ def test_pages_are_safe(alice, bob) -> None:
         assert "no-store" in shown.headers["cache-control"]
 
 
-def test_looking_is_not_answering(world, alice, bob) -> None:
+def test_looking_is_not_answering(world: World, alice: Connection, bob: Connection) -> None:
     """Only GET and POST count, and a link scanner's HEAD is refused."""
     ask(alice)
     link = opened(bob).links["Approve"]
@@ -493,7 +495,9 @@ def state(*parts: Any) -> str:
         ({"state": "A" * 5000}, 400, "state"),
     ],
 )
-def test_bad_link(world, alice, bob, method: str, query: dict[str, str | None], status: int, word: str) -> None:
+def test_bad_link(
+    world: World, alice: Connection, bob: Connection, method: str, query: dict[str, str | None], status: int, word: str
+) -> None:
     """A link without, or with the wrong, signature is refused and answers nothing."""
     ask(alice)
     refused = click(changed(opened(bob).links["Approve"], **query), method)
@@ -502,7 +506,7 @@ def test_bad_link(world, alice, bob, method: str, query: dict[str, str | None], 
     assert answer(world) is None
 
 
-def test_a_signature_fits_its_own_state_alone(world, alice, bob) -> None:
+def test_a_signature_fits_its_own_state_alone(world: World, alice: Connection, bob: Connection) -> None:
     """A signature is good for one option of one question: not for another option, another question, or shortened."""
     ask(alice)
     approve, reject = opened(bob).links.values()
@@ -519,7 +523,7 @@ def test_a_signature_fits_its_own_state_alone(world, alice, bob) -> None:
     assert answer(world) is None
 
 
-def test_another_sandbox_has_another_key(world, server, alice, bob) -> None:
+def test_another_sandbox_has_another_key(world: World, server: Server, alice: Connection, bob: Connection) -> None:
     """What one sandbox signed, another does not take, though ids may agree."""
     ask(alice)
     link = opened(bob).links["Approve"]
@@ -532,7 +536,7 @@ def test_another_sandbox_has_another_key(world, server, alice, bob) -> None:
     assert (refused.status_code, answer(world)) == (403, None)
 
 
-def test_a_reset_forgets(world, alice, bob) -> None:
+def test_a_reset_forgets(world: World, alice: Connection, bob: Connection) -> None:
     """After a reset no link leads anywhere, and nothing is asked."""
     ask(alice)
     link = opened(bob).links["Approve"]
@@ -542,7 +546,9 @@ def test_a_reset_forgets(world, alice, bob) -> None:
     assert questions(world) == []
 
 
-def test_the_engine_is_called_back(alice, bob, engine) -> None:
+def test_the_engine_is_called_back(
+    alice: Connection, bob: Connection, engine: tuple[str, Queue[tuple[str, str | None, bytes]]]
+) -> None:
     """Whoever waits is told the option, with its callback URL as it was given, query and all; a second click is not."""
     url, calls = engine
     body = {"NotificationUrl": f"{url}/resume?sig=a%2Fb", "Message": {"To": bob.address, "Options": "Ja, Jäin"}}
@@ -564,7 +570,7 @@ def test_the_engine_is_called_back(alice, bob, engine) -> None:
 
 
 @BOTH
-def test_withdraw(world, alice, bob, path: str) -> None:
+def test_withdraw(world: World, alice: Connection, bob: Connection, path: str) -> None:
     """The address from `Location` withdraws a question; a click then says so, and calls nobody."""
     made = ask(alice, path)
     link = next(iter(opened(bob).links.values()))
@@ -576,7 +582,7 @@ def test_withdraw(world, alice, bob, path: str) -> None:
     assert [(None, True)] == [(one["answer"], one["withdrawn"]) for one in questions(world)]
 
 
-def test_withdraw_after_the_answer(world, alice, bob) -> None:
+def test_withdraw_after_the_answer(world: World, alice: Connection, bob: Connection) -> None:
     """An engine withdraws what was answered too; the answer stays."""
     made = ask(alice)
     link = opened(bob).links["Approve"]
@@ -587,7 +593,7 @@ def test_withdraw_after_the_answer(world, alice, bob) -> None:
     assert answer(world) == "Approve"
 
 
-def test_withdraw_what_is_not_there(world, alice, bob) -> None:
+def test_withdraw_what_is_not_there(world: World, alice: Connection, bob: Connection) -> None:
     """An id that is unknown, of the other kind, of another mailbox, or withdrawn before is not found."""
     made = ask(alice)["id"]
     asked = [
@@ -604,7 +610,7 @@ def test_withdraw_what_is_not_there(world, alice, bob) -> None:
 # --- The admin API ---
 
 
-def test_questions(world, alice, bob) -> None:
+def test_questions(world: World, alice: Connection, bob: Connection) -> None:
     """The admin API shows what is asked, of whom, and what came of it."""
     made = ask(alice, OPTIONS, Subject="Lunch", Options="Soup, Salad")
     expected = {
@@ -629,7 +635,7 @@ def test_questions(world, alice, bob) -> None:
     assert before | {"answer": "Salad", "answeredAt": before["askedAt"], "answeredBy": bob.address} == after
 
 
-def test_one_of_many_is_not_known(world, alice) -> None:
+def test_one_of_many_is_not_known(world: World, alice: Connection) -> None:
     """All recipients have the same links, so nobody knows which of them clicked."""
     ask(alice, to="a@example.org;b@example.org")
     answer_as_admin(world, "Approve")
@@ -638,7 +644,7 @@ def test_one_of_many_is_not_known(world, alice) -> None:
     assert ("Approve", None) == (one["answer"], one["answeredBy"])
 
 
-def test_admin_answers_as_a_click(world, alice, bob) -> None:
+def test_admin_answers_as_a_click(world: World, alice: Connection, bob: Connection) -> None:
     """An answer over the admin API is the first one, like a click."""
     ask(alice)
     link = opened(bob).links["Reject"]
@@ -648,7 +654,7 @@ def test_admin_answers_as_a_click(world, alice, bob) -> None:
     assert (409, "Approve") == (answer_as_admin(world, "Reject").status_code, answer(world))
 
 
-def test_admin_refusals(world, alice, bob) -> None:
+def test_admin_refusals(world: World, alice: Connection, bob: Connection) -> None:
     """An option the question does not have, a question that is not there, and one that was withdrawn are refused."""
     made = ask(alice)
     unknown = answer_as_admin(world, "approve")
@@ -661,7 +667,7 @@ def test_admin_refusals(world, alice, bob) -> None:
     assert (409, None) == (answer_as_admin(world, "Approve").status_code, answer(world))
 
 
-def test_sdk_sees_the_refusal(alice, bob) -> None:
+def test_sdk_sees_the_refusal(alice: Connection, bob: Connection) -> None:
     """Microsoft's client raises on a refusal, with its text."""
     message = ApprovalMessage(to=bob.address, options=" , ")
 

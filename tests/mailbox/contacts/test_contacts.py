@@ -20,7 +20,7 @@ from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import sql
-from tests.conftest import START
+from tests.conftest import START, Connection, Server
 
 TABLES = "/datasets/contacts/tables"
 ITEMS = f"{TABLES}/Contacts/items"
@@ -122,7 +122,7 @@ def refusal(answer: Any) -> tuple[int, str]:
 
 
 @pytest.fixture
-def people(alice) -> Any:
+def people(alice: Connection) -> Any:
     """Alice with four contacts."""
     create(alice, "Dora", Surname="Young", CompanyName="Contoso", Categories=["Red"])
     create(alice, "Abel", Surname="Young", EmailAddresses=[{"Address": "abel@example.org", "Name": "Abel"}])
@@ -134,7 +134,7 @@ def people(alice) -> Any:
 # --- Shapes ---
 
 
-def test_unset_members(alice) -> None:
+def test_unset_members(alice: Connection) -> None:
     """Every member is there, in recorded order; a few unset texts are empty and the others null (recorded)."""
     made = create(alice)
 
@@ -142,7 +142,7 @@ def test_unset_members(alice) -> None:
     assert all(isinstance(made[name], str) and made[name] for name in MADE_UP)
 
 
-def test_all_members_round_trip(alice) -> None:
+def test_all_members_round_trip(alice: Connection) -> None:
     """What was sent comes back, at once, alone and in the list."""
     made = create(alice, **FULL)
 
@@ -151,17 +151,17 @@ def test_all_members_round_trip(alice) -> None:
     assert alice.get(ITEMS)["value"] == [made]
 
 
-def test_create_answers_created(alice) -> None:
+def test_create_answers_created(alice: Connection) -> None:
     """The status is 201, though 200 is declared (recorded)."""
     assert alice.post(ITEMS, {"GivenName": "Ann", "HomePhones": []}).status_code == 201
 
 
-def test_list_envelope(alice) -> None:
+def test_list_envelope(alice: Connection) -> None:
     """A list has two links, which are null (recorded)."""
     assert alice.get(ITEMS) == {"value": [], "@odata.nextLink": None, "@odata.deltaLink": None}
 
 
-def test_tables(alice) -> None:
+def test_tables(alice: Connection) -> None:
     """A new mailbox has one contact folder, whose name is its id (recorded)."""
     answer = alice.get(TABLES)
 
@@ -171,7 +171,7 @@ def test_tables(alice) -> None:
     assert create(alice)["ParentFolderId"] == table["Name"]
 
 
-def test_table_metadata(alice) -> None:
+def test_table_metadata(alice: Connection) -> None:
     """The metadata says what a contact is, asks for a given name only and leaves capabilities out (recorded)."""
     (table,) = alice.get(TABLES)["value"]
 
@@ -223,7 +223,7 @@ def test_table_metadata(alice) -> None:
         ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
     ],
 )
-def test_names_are_made_up(alice, given, display_name, file_as) -> None:
+def test_names_are_made_up(alice: Connection, given, display_name, file_as) -> None:
     """Display name and file-as come from the parts of the name where they are not given."""
     made = alice.post(ITEMS, given).json()
 
@@ -241,7 +241,7 @@ def test_names_are_made_up(alice, given, display_name, file_as) -> None:
         ({"DisplayName": "Shown"}, "Shown"),
     ],
 )
-def test_change_without_a_given_name(alice, left, display_name) -> None:
+def test_change_without_a_given_name(alice: Connection, left, display_name) -> None:
     """A contact may lose its given name as long as something is left to call it by."""
     changed = patch(alice, create(alice), left).json()
 
@@ -249,7 +249,7 @@ def test_change_without_a_given_name(alice, left, display_name) -> None:
 
 
 @pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
-def test_change_to_nobody(alice, left) -> None:
+def test_change_to_nobody(alice: Connection, left) -> None:
     """A contact that could not be called anything is refused, and stays as it was."""
     made = create(alice)
 
@@ -263,7 +263,7 @@ def test_change_to_nobody(alice, left) -> None:
 # --- Changing and deleting ---
 
 
-def test_change_replaces(alice) -> None:
+def test_change_replaces(alice: Connection) -> None:
     """What is not sent is cleared (recorded); the id stays."""
     made = create(alice, **FULL)
 
@@ -275,7 +275,7 @@ def test_change_replaces(alice) -> None:
     assert alice.get(f"{ITEMS}/{made['Id']}") == changed
 
 
-def test_every_change_shows(alice, server) -> None:
+def test_every_change_shows(alice: Connection, server: Server) -> None:
     """Change key and time of change move with each change, even while the clock stands still."""
     made = create(alice)
 
@@ -289,7 +289,7 @@ def test_every_change_shows(alice, server) -> None:
     assert patch(alice, made, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
 
 
-def test_members_only_the_connector_sets(alice) -> None:
+def test_members_only_the_connector_sets(alice: Connection) -> None:
     """Ids and times in a body are passed over, as a client may send a whole contact back."""
     made = create(alice, **FULL)
 
@@ -301,7 +301,7 @@ def test_members_only_the_connector_sets(alice) -> None:
     }
 
 
-def test_delete(alice) -> None:
+def test_delete(alice: Connection) -> None:
     """A deleted contact is gone, and deleting it again fails."""
     gone, kept = create(alice, "Ann"), create(alice, "Bert")
 
@@ -314,7 +314,7 @@ def test_delete(alice) -> None:
     assert refusal(patch(alice, gone, {"GivenName": "Ann"})) == (404, "ErrorItemNotFound")
 
 
-def test_empty_entries_are_dropped(alice) -> None:
+def test_empty_entries_are_dropped(alice: Connection) -> None:
     """Lines that were left empty in a designer become nothing."""
     made = create(
         alice, HomePhones=["", "555-1"], Categories=[" "], EmailAddresses=[{"Name": ""}, {"Address": "a@example.org"}]
@@ -324,7 +324,7 @@ def test_empty_entries_are_dropped(alice) -> None:
     assert made["EmailAddresses"] == [{"Name": "", "Address": "a@example.org"}]
 
 
-def test_long_texts(alice) -> None:
+def test_long_texts(alice: Connection) -> None:
     """Texts are not cut."""
     long = "ä" * 65_536
 
@@ -345,7 +345,7 @@ def test_long_texts(alice) -> None:
         (None, None),
     ],
 )
-def test_birthday(alice, birthday, shown) -> None:
+def test_birthday(alice: Connection, birthday, shown) -> None:
     """A date with or without a time, in UTC unless it says otherwise."""
     assert create(alice, Birthday=birthday)["Birthday"] == shown
 
@@ -372,12 +372,12 @@ def test_birthday(alice, birthday, shown) -> None:
         ({"filter": "Birthday eq null", "orderby": "GivenName"}, ["Abel", "bert", "Dora"]),
     ],
 )
-def test_list_query(people, query, expected) -> None:
+def test_list_query(people: Any, query, expected) -> None:
     """What OData asks for, in any case."""
     assert names(people, **query) == expected
 
 
-def test_list_without_top(alice) -> None:
+def test_list_without_top(alice: Connection) -> None:
     """All contacts come at once (recorded)."""
     for number in range(30):
         create(alice, f"Ann {number:02}")
@@ -385,7 +385,7 @@ def test_list_without_top(alice) -> None:
     assert sorted(names(alice)) == [f"Ann {number:02}" for number in range(30)]
 
 
-def test_list_by_id(people) -> None:
+def test_list_by_id(people: Any) -> None:
     """A filter may name ids; one that means nothing here finds nothing."""
     (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
 
@@ -393,7 +393,7 @@ def test_list_by_id(people) -> None:
     assert names(people, filter="Id eq 'nothing'") == []
 
 
-def test_list_follows_changes(people) -> None:
+def test_list_follows_changes(people: Any) -> None:
     """Entries of a list are found as they are now, not as they were."""
     (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
     by_address = "EmailAddresses/any(a: a/Address eq '{}')"
@@ -418,7 +418,7 @@ def test_list_follows_changes(people) -> None:
         ({"$top": "many"}, "$top"),
     ],
 )
-def test_bad_query(alice, query, named) -> None:
+def test_bad_query(alice: Connection, query, named) -> None:
     """A query that cannot be read is refused, and the answer names the place."""
     answer = alice.http.get(ITEMS, params=query)
 
@@ -430,14 +430,14 @@ def test_bad_query(alice, query, named) -> None:
 
 
 @pytest.mark.parametrize("table", ["Contacts", "contacts", "CONTACTS", "%20Contacts", "%43ontacts"])
-def test_folder_by_name(alice, table) -> None:
+def test_folder_by_name(alice: Connection, table) -> None:
     """The word for the default folder works in any case (recorded as written)."""
     create(alice)
 
     assert len(alice.get(f"{TABLES}/{table}/items")["value"]) == 1
 
 
-def test_ids_in_every_encoding(alice) -> None:
+def test_ids_in_every_encoding(alice: Connection) -> None:
     """Ids work as they are, encoded once, and encoded twice as the metadata of the path asks for."""
     made = create(alice)
     table, id = made["ParentFolderId"], made["Id"]
@@ -447,7 +447,7 @@ def test_ids_in_every_encoding(alice) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_unknown_folder(alice, method) -> None:
+def test_unknown_folder(alice: Connection, method) -> None:
     """A folder that is not there is said to be missing."""
     answer = alice.http.request(method, f"{TABLES}/Friends/items", json={"GivenName": "Ann"})
 
@@ -456,7 +456,7 @@ def test_unknown_folder(alice, method) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_contact_of_someone_else(alice, bob, method) -> None:
+def test_contact_of_someone_else(alice: Connection, bob: Connection, method) -> None:
     """Another mailbox's folders and contacts are not found."""
     theirs = create(bob)
 
@@ -467,7 +467,7 @@ def test_contact_of_someone_else(alice, bob, method) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_malformed_id(alice, method) -> None:
+def test_malformed_id(alice: Connection, method) -> None:
     """An id that nobody gave out is malformed, that of something else is not found."""
     made = create(alice)
     body = {"GivenName": "Ann"}
@@ -514,7 +514,7 @@ def test_malformed_id(alice, method) -> None:
         ([], "request body"),
     ],
 )
-def test_bad_body(alice, body, named) -> None:
+def test_bad_body(alice: Connection, body, named) -> None:
     """A contact that cannot be is refused before anything is made, and the answer names the member."""
     answer = alice.http.post(ITEMS, json=body)
 
@@ -523,7 +523,7 @@ def test_bad_body(alice, body, named) -> None:
     assert alice.get(ITEMS)["value"] == []
 
 
-def test_home_phones_may_be_left_out(alice) -> None:
+def test_home_phones_may_be_left_out(alice: Connection) -> None:
     """They are declared as required, and treated as an empty list all the same."""
     for phones in ({}, {"HomePhones": None}):
         assert alice.post(ITEMS, {"GivenName": "Ann", **phones}).json()["HomePhones"] == []
@@ -532,7 +532,7 @@ def test_home_phones_may_be_left_out(alice) -> None:
 # --- Microsoft's own client ---
 
 
-def test_sdk(alice) -> None:
+def test_sdk(alice: Connection) -> None:
     """Every contact method of the published client, with names in its own spelling."""
     card = Contact(
         given_name="Ann",
@@ -583,7 +583,7 @@ def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
     return asyncio.run(call())
 
 
-def test_second_folder(app) -> None:
+def test_second_folder(app: Starlette) -> None:
     """A folder holds its own contacts only, goes by id or name, and a contact is not found through another one."""
     ask(app, "GET", TABLES)
     sandbox, owner = app.state.sandboxes.find("ann")
@@ -603,7 +603,7 @@ def test_second_folder(app) -> None:
     assert ask(app, "GET", "/$metadata.json/datasets/contacts/tables/friends").json()["title"] == "Friends"
 
 
-def test_change_feed(app) -> None:
+def test_change_feed(app: Starlette) -> None:
     """Each mutation is one entry of the feed; a refused one is none."""
     made = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
     ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Bea"})
@@ -618,7 +618,7 @@ def test_change_feed(app) -> None:
     assert {row[1] for row in rows} == {owner.id}
 
 
-def test_entries_of_lists(app) -> None:
+def test_entries_of_lists(app: Starlette) -> None:
     """The rows a filter looks lists up in are those of the contact as it is."""
     sandbox, _ = app.state.sandboxes.find("ann")
     list_entries = "SELECT kind, member, value, name FROM element ORDER BY id"

@@ -23,6 +23,7 @@ from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.message import Address, Mail
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
+from tests.conftest import Connection, World
 from tests.paths import EML
 
 FIRST, SECOND = "/Mail", "/v2/Mail"
@@ -48,7 +49,7 @@ def untouched(*connections: Any) -> bool:
 
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
-def test_a_send_answers_with_nothing(alice, bob, path: str) -> None:
+def test_a_send_answers_with_nothing(alice: Connection, bob: Connection, path: str) -> None:
     """A send is answered with 200 and an empty body, as recorded."""
     answer = alice.http.post(path, json=draft())
 
@@ -57,7 +58,9 @@ def test_a_send_answers_with_nothing(alice, bob, path: str) -> None:
 
 
 @pytest.mark.parametrize(("more", "is_html"), [({}, False), ({"IsHtml": False}, False), ({"IsHtml": True}, True)])
-def test_the_first_version_sends_text_unless_asked(alice, bob, more: dict[str, Any], is_html: bool) -> None:
+def test_the_first_version_sends_text_unless_asked(
+    alice: Connection, bob: Connection, more: dict[str, Any], is_html: bool
+) -> None:
     """A body of the first version is text as it stands, unless `IsHtml` says otherwise."""
     alice.post(FIRST, draft(Body="a <b>c</b>\r\nd", **more))
 
@@ -67,7 +70,7 @@ def test_the_first_version_sends_text_unless_asked(alice, bob, more: dict[str, A
     assert read(bob.mime(mail["Id"])).get_content_type() == ("multipart/alternative" if is_html else "text/plain")
 
 
-def test_the_second_version_is_always_html(alice, bob) -> None:
+def test_the_second_version_is_always_html(alice: Connection, bob: Connection) -> None:
     """A body of the second version is HTML, whatever an `IsHtml` that some callers still send claims."""
     alice.post(SECOND, draft(Body="<p>one</p><p>two</p>", IsHtml=False))
 
@@ -76,7 +79,7 @@ def test_the_second_version_is_always_html(alice, bob) -> None:
     assert mail["BodyPreview"] == "one\r\ntwo"
 
 
-def test_the_sdk_sends_every_member(alice, bob, world) -> None:
+def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, world: World) -> None:
     """What the SDK's own model carries in snake_case arrives member by member, in both copies alike."""
     carol = world.connect("carol")
     alice.sdk(
@@ -116,14 +119,14 @@ def test_the_sdk_sends_every_member(alice, bob, world) -> None:
     ("given", "expected"),
     [(None, 1), ("Low", 0), ("Normal", 1), ("High", 2), ("hIGH", 2), (0, 0), (2, 2), ("2", 2)],
 )
-def test_importance(alice, bob, path: str, given: Any, expected: int) -> None:
+def test_importance(alice: Connection, bob: Connection, path: str, given: Any, expected: int) -> None:
     """Importance is Normal unless given, by name in any case or by number."""
     alice.post(path, draft(Importance=given))
 
     assert bob.mail()["Importance"] == expected
 
 
-def test_members_match_without_case_and_unknown_ones_do_not_matter(alice, bob) -> None:
+def test_members_match_without_case_and_unknown_ones_do_not_matter(alice: Connection, bob: Connection) -> None:
     """Lower-case names as workflow samples send them are read, unknown members are not."""
     alice.post(SECOND, {"to": bob.address, "subject": "Hello", "body": "Hi", "cc": None, "Sensitivity": "Private"})
 
@@ -131,7 +134,7 @@ def test_members_match_without_case_and_unknown_ones_do_not_matter(alice, bob) -
     assert (mail["Subject"], mail["Body"], mail["Cc"]) == ("Hello", "Hi", None)
 
 
-def test_a_mail_may_have_no_body(alice, bob) -> None:
+def test_a_mail_may_have_no_body(alice: Connection, bob: Connection) -> None:
     """Public workflows leave the declared body out; the mail arrives empty."""
     alice.post(SECOND, {"To": bob.address, "Subject": "Hello"})
 
@@ -139,7 +142,7 @@ def test_a_mail_may_have_no_body(alice, bob) -> None:
     assert (mail["Body"], mail["BodyPreview"]) == ("", "")
 
 
-def test_a_subject_is_one_line(alice, bob) -> None:
+def test_a_subject_is_one_line(alice: Connection, bob: Connection) -> None:
     """A subject that ends in a line feed loses it, and one with more cannot add headers of its own."""
     alice.send(bob.address, subject="Hello\r\nX-Evil: yes\n")
 
@@ -151,7 +154,7 @@ def test_a_subject_is_one_line(alice, bob) -> None:
 # --- Who gets what ---
 
 
-def test_bcc_is_for_the_sender_only(alice, bob, world) -> None:
+def test_bcc_is_for_the_sender_only(alice: Connection, bob: Connection, world: World) -> None:
     """Nobody but the sender learns who else got a mail, neither on the wire nor in the MIME export."""
     carol, dave = world.connect("carol"), world.connect("dave")
     alice.send(bob.address, Cc=carol.address, Bcc=f"{dave.address}; eve@example.org")
@@ -170,7 +173,7 @@ def test_bcc_is_for_the_sender_only(alice, bob, world) -> None:
     assert dave.address.encode() not in left
 
 
-def test_bcc_survives_a_move_of_the_sent_mail(alice, bob) -> None:
+def test_bcc_survives_a_move_of_the_sent_mail(alice: Connection, bob: Connection) -> None:
     """The sender's own copy keeps its Bcc when it is filed elsewhere."""
     alice.send("bob@example.com", Bcc="eve@example.org")
     alice.sdk("move_async", alice.mail("Sent Items")["Id"], "Archive")
@@ -178,7 +181,7 @@ def test_bcc_survives_a_move_of_the_sent_mail(alice, bob) -> None:
     assert alice.mail("Archive")["Bcc"] == "eve@example.org"
 
 
-def test_everyone_gets_one_copy(alice, bob, world) -> None:
+def test_everyone_gets_one_copy(alice: Connection, bob: Connection, world: World) -> None:
     """Being listed twice, in any case and on any line, still means one copy."""
     alice.send("bob@example.com; BOB@example.com", Cc="Bob@Example.Com", Bcc="bob+news@example.com")
 
@@ -187,7 +190,7 @@ def test_everyone_gets_one_copy(alice, bob, world) -> None:
     assert world.outbox() == []
 
 
-def test_a_mail_to_oneself_is_sent_and_received(alice) -> None:
+def test_a_mail_to_oneself_is_sent_and_received(alice: Connection) -> None:
     """Who writes to the own address has a read copy in Sent Items and an unread one in the Inbox."""
     alice.send(alice.address)
 
@@ -197,7 +200,7 @@ def test_a_mail_to_oneself_is_sent_and_received(alice) -> None:
     assert sent["ConversationId"] == received["ConversationId"]
 
 
-def test_connection_addresses_match_without_case(world, alice) -> None:
+def test_connection_addresses_match_without_case(world: World, alice: Connection) -> None:
     """An owner's address is kept in lower case, and mail reaches it however it is spelled."""
     bob = world.connect("bob", address="Bob.Stone@Example.COM")
     alice.send("BOB.stone@example.com")
@@ -207,14 +210,14 @@ def test_connection_addresses_match_without_case(world, alice) -> None:
     assert world.outbox() == []
 
 
-def test_plus_addresses_reach_their_owner(alice, bob) -> None:
+def test_plus_addresses_reach_their_owner(alice: Connection, bob: Connection) -> None:
     """`name+tag@` reaches `name@`, and the mail still shows the address it was sent to."""
     alice.send("Bob+Invoices+2026@example.com")
 
     assert bob.mail()["To"] == "Bob+Invoices+2026@example.com"
 
 
-def test_a_mailbox_with_a_plus_comes_first(alice, bob, world) -> None:
+def test_a_mailbox_with_a_plus_comes_first(alice: Connection, bob: Connection, world: World) -> None:
     """Where the whole address has a mailbox of its own, that one gets the mail."""
     tagged = world.connect("tagged", address="bob+news@example.com")
     alice.send("bob+news@example.com")
@@ -222,7 +225,7 @@ def test_a_mailbox_with_a_plus_comes_first(alice, bob, world) -> None:
     assert (len(tagged.mails()), bob.mails()) == (1, [])
 
 
-def test_others_are_noted_in_the_outbox(alice, bob, world) -> None:
+def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, world: World) -> None:
     """Recipients outside the sandbox get one entry in the outbox, with the addresses as they were written."""
     alice.send("bob@example.com; Xena@example.org", subject="Out", Cc="yves@example.net", Bcc="zoe@example.net")
 
@@ -241,7 +244,7 @@ def test_others_are_noted_in_the_outbox(alice, bob, world) -> None:
     assert len(bob.mails()) == 1
 
 
-def test_mail_within_the_sandbox_leaves_no_trace_outside(alice, bob, world) -> None:
+def test_mail_within_the_sandbox_leaves_no_trace_outside(alice: Connection, bob: Connection, world: World) -> None:
     """The outbox stays empty while every recipient has a mailbox."""
     alice.send(bob.address)
 
@@ -249,7 +252,7 @@ def test_mail_within_the_sandbox_leaves_no_trace_outside(alice, bob, world) -> N
 
 
 @pytest.mark.parametrize("written", ["carol@example.com", "Carol@Example.com", "carol+later@example.com"])
-def test_a_mailbox_made_later_claims_its_mail(alice, bob, world, written: str) -> None:
+def test_a_mailbox_made_later_claims_its_mail(alice: Connection, bob: Connection, world: World, written: str) -> None:
     """Who connects after a mail was sent finds it, once and with its time, and it is not counted as gone any more."""
     alice.send(f"{written}; x@example.org", subject="Early", Bcc="carol@example.com")
     sent = alice.mail("Sent Items")
@@ -263,7 +266,7 @@ def test_a_mailbox_made_later_claims_its_mail(alice, bob, world, written: str) -
     assert [one["recipients"] for one in world.outbox()] == [["x@example.org"]]
 
 
-def test_a_mailbox_made_later_empties_the_outbox(alice, world) -> None:
+def test_a_mailbox_made_later_empties_the_outbox(alice: Connection, world: World) -> None:
     """An entry whose every recipient has come in since is gone from the outbox."""
     alice.send("carol@example.com")
     carol = world.connect("carol")
@@ -273,7 +276,7 @@ def test_a_mailbox_made_later_empties_the_outbox(alice, world) -> None:
     assert world.outbox() == []
 
 
-def test_sandboxes_do_not_mail_each_other(alice, world) -> None:
+def test_sandboxes_do_not_mail_each_other(alice: Connection, world: World) -> None:
     """The same address in another sandbox is another mailbox."""
     other = f"{world.name}-other"
     root = f"{world.server.url}/_emulator/api/sandboxes"
@@ -304,7 +307,9 @@ def test_sandboxes_do_not_mail_each_other(alice, world) -> None:
         ({"$content-type": "application/octet-stream", "$content": HELLO}, "application/octet-stream"),
     ],
 )
-def test_the_ways_to_write_content_bytes(alice, bob, path: str, content: Any, content_type: str) -> None:
+def test_the_ways_to_write_content_bytes(
+    alice: Connection, bob: Connection, path: str, content: Any, content_type: str
+) -> None:
     """Base64 text, a data URI and Logic Apps' content object all mean bytes, the last two with their type."""
     alice.post(path, draft(Attachments=[{"Name": "notes.txt", "ContentBytes": content}]))
 
@@ -321,7 +326,7 @@ def test_the_ways_to_write_content_bytes(alice, bob, path: str, content: Any, co
     }
 
 
-def test_the_sdk_sends_attachments_in_order(alice, bob) -> None:
+def test_the_sdk_sends_attachments_in_order(alice: Connection, bob: Connection) -> None:
     """Files in the SDK's own model reach every copy, in their order, an empty one and one of any bytes included."""
     every_byte = bytes(range(256))
     files = {"b.bin": every_byte, "a.pdf": b"%PDF", "empty.docx": b"", "bild ü.png": b"\x89PNG"}
@@ -354,7 +359,7 @@ def test_the_sdk_sends_attachments_in_order(alice, bob) -> None:
 # --- Send as ---
 
 
-def test_sending_as_somebody_else_needs_a_grant(alice, bob, world) -> None:
+def test_sending_as_somebody_else_needs_a_grant(alice: Connection, bob: Connection, world: World) -> None:
     """An address the connection was not granted is refused with 403, and nobody gets anything."""
     answer = alice.http.post(SECOND, json=draft(From="boss@example.com", Cc="x@example.org"))
 
@@ -365,7 +370,9 @@ def test_sending_as_somebody_else_needs_a_grant(alice, bob, world) -> None:
     assert world.outbox() == []
 
 
-def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(alice, bob, world) -> None:
+def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(
+    alice: Connection, bob: Connection, world: World
+) -> None:
     """That an address exists is no right to use it, and the SDK reports the refusal."""
     message = ClientSendHtmlMessage(to="bob@example.com", subject="Hi", body="Hi", from_=bob.address)
     with pytest.raises(ConnectorException, match="ErrorSendAsDenied"):
@@ -374,7 +381,7 @@ def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(alice, bob,
     assert untouched(alice, bob)
 
 
-def test_a_granted_address_is_the_sender(world, bob) -> None:
+def test_a_granted_address_is_the_sender(world: World, bob: Connection) -> None:
     """A granted address stands in From everywhere, while the mail is filed with who really sent it."""
     alice = world.connect("alice", sendAs=["Desk@example.com"])
     desk = world.connect("desk")
@@ -390,7 +397,7 @@ def test_a_granted_address_is_the_sender(world, bob) -> None:
     assert untouched(desk)
 
 
-def test_the_own_address_needs_no_grant(alice, bob) -> None:
+def test_the_own_address_needs_no_grant(alice: Connection, bob: Connection) -> None:
     """Naming oneself in From, in any case, changes nothing."""
     alice.send(bob.address, From="ALICE@example.com")
 
@@ -471,7 +478,7 @@ ENVIRONMENT = "/providers/Microsoft.PowerApps/environments/Env-7"
 )
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 def test_the_headers_the_connector_adds(
-    alice, bob, world, path: str, sent: dict[str, str], expected: dict[str, str]
+    alice: Connection, bob: Connection, world: World, path: str, sent: dict[str, str], expected: dict[str, str]
 ) -> None:
     """Every copy of a mail, the one that leaves included, carries the documented headers for who called, in order."""
     answer = alice.http.post(path, json=draft(Cc="x@example.org"), headers=sent)
@@ -488,7 +495,7 @@ def test_the_headers_the_connector_adds(
         assert [(f"x-ms-mail-{name}", value) for name, value in expected.items()] == stamped
 
 
-def test_each_mail_has_a_request_id_of_its_own(alice, bob) -> None:
+def test_each_mail_has_a_request_id_of_its_own(alice: Connection, bob: Connection) -> None:
     """A caller that names no request gets a made-up id in the header, another one for each mail."""
     for _ in range(2):
         alice.http.post(SECOND, json=draft(), headers={"User-Agent": LOGIC})
@@ -539,7 +546,7 @@ def test_each_mail_has_a_request_id_of_its_own(alice, bob) -> None:
     ],
 )
 def test_a_refused_send_writes_nothing(
-    alice, bob, world, path: str, change: dict[str, Any], code: str, named: str
+    alice: Connection, bob: Connection, world: World, path: str, change: dict[str, Any], code: str, named: str
 ) -> None:
     """A send that cannot be is a 400 that names the member, and no mailbox and no outbox knows of it."""
     answer = alice.http.post(path, json=draft(Cc="x@example.org") | change)
@@ -551,7 +558,7 @@ def test_a_refused_send_writes_nothing(
     assert world.outbox() == []
 
 
-def test_a_whole_megabyte_of_inline_image_is_the_most(alice, bob) -> None:
+def test_a_whole_megabyte_of_inline_image_is_the_most(alice: Connection, bob: Connection) -> None:
     """An image in the body may have 1 MB as base64 text, not a character more; the other images do not count."""
     image = "data:image/png;base64," + "A" * 2**20
     alice.send(bob.address, body=f'<img src="{image}"><img src="{image}">')
@@ -649,7 +656,7 @@ def test_a_text_body_has_no_images(small: Call) -> None:
 # --- From outside ---
 
 
-def test_a_mail_from_outside_goes_to_one_mailbox(alice, bob, world) -> None:
+def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connection, world: World) -> None:
     """A delivered mail lands unread in one Inbox, whoever else it names."""
     shown = alice.deliver(to="alice@example.com; bob@example.com", subject="Offer", text="Buy")
 
@@ -661,7 +668,7 @@ def test_a_mail_from_outside_goes_to_one_mailbox(alice, bob, world) -> None:
     assert world.outbox() == []
 
 
-def test_a_delivery_says_where_and_how(alice) -> None:
+def test_a_delivery_says_where_and_how(alice: Connection) -> None:
     """Folder, time, and flags of a delivered mail are the caller's to choose."""
     alice.deliver(subject="Old", folder="Projects/2026", received="2026-01-05T09:00:07Z", isRead=True, isFlagged=True)
 
@@ -672,7 +679,7 @@ def test_a_delivery_says_where_and_how(alice) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EML.glob("*.eml")), ids=lambda path: path.stem)
-def test_a_delivered_mail_keeps_its_bytes(alice, path: Path) -> None:
+def test_a_delivered_mail_keeps_its_bytes(alice: Connection, path: Path) -> None:
     """A whole mail from outside is written out again byte for byte, before and after a move."""
     raw = path.read_bytes()
     answer = alice.admin.post(
@@ -695,7 +702,7 @@ def test_a_delivered_mail_is_held_to_the_limits(small: Call) -> None:
     assert count(small, "alice", "Inbox") == 0
 
 
-def test_sent_at_is_the_clock(alice, bob, world) -> None:
+def test_sent_at_is_the_clock(alice: Connection, bob: Connection, world: World) -> None:
     """A mail is received at the instant it was sent, which is the sandbox's own."""
     world.server.clock.advance(timedelta(seconds=90))
     now = datetime.fromtimestamp(world.server.clock.now() / 1_000_000, UTC)

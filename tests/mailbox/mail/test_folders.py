@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Connection, World
+
 PICKER = {"operation": "MailFolders"}
 OWN = ["Archive", "Conversation History", "Deleted Items", "Drafts", "Inbox", "Junk Email", "Outbox", "Sent Items"]
 
@@ -32,7 +34,7 @@ def names(folders: list[dict[str, Any]]) -> list[str]:
 # --- The picker ---
 
 
-def test_the_picker_opens_at_the_root(alice) -> None:
+def test_the_picker_opens_at_the_root(alice: Connection) -> None:
     """A new mailbox shows its well-known folders by name, each with id, name and path."""
     found = opened(alice)
 
@@ -42,7 +44,7 @@ def test_the_picker_opens_at_the_root(alice) -> None:
     assert len({one["Id"] for one in found}) == len(OWN)
 
 
-def test_the_picker_browses_into_folders(alice) -> None:
+def test_the_picker_browses_into_folders(alice: Connection) -> None:
     """A folder's children come by name without regard to case, and carry the whole path."""
     for path in ("Projects/beta", "Projects/Alpha/Deep", "Projects/gamma", "Inbox/Alpha"):
         make(alice, path=path)
@@ -69,12 +71,12 @@ def test_the_picker_browses_into_folders(alice) -> None:
         ({"operation": "mailfolders"}, OWN),
     ],
 )
-def test_the_picker_pages(alice, query: dict[str, Any], expected: list[str]) -> None:
+def test_the_picker_pages(alice: Connection, query: dict[str, Any], expected: list[str]) -> None:
     """`top` and `skip` cut a page out of the list; the own address may be named."""
     assert expected == names(opened(alice, **query))
 
 
-def test_the_picker_shows_a_hundred_by_default(alice) -> None:
+def test_the_picker_shows_a_hundred_by_default(alice: Connection) -> None:
     """Without `top` a page has 100 folders, in both operations."""
     for number in range(101):
         make(alice, path=f"Many/{number:03}")
@@ -95,7 +97,9 @@ def test_the_picker_shows_a_hundred_by_default(alice) -> None:
         ({"skip": "-1"}, "'skip'"),
     ],
 )
-def test_the_picker_refuses_what_it_cannot_read(alice, path: str, change: dict[str, Any], named: str) -> None:
+def test_the_picker_refuses_what_it_cannot_read(
+    alice: Connection, path: str, change: dict[str, Any], named: str
+) -> None:
     """An unknown operation or a page that cannot be is a 400 that names the parameter."""
     query = {**PICKER, "id": opened(alice)[0]["Id"], **change}
     answer = alice.http.get(path, params={name: value for name, value in query.items() if value is not None})
@@ -104,7 +108,7 @@ def test_the_picker_refuses_what_it_cannot_read(alice, path: str, change: dict[s
     assert named in answer.json()["message"]
 
 
-def test_the_picker_needs_an_id_to_browse(alice, bob) -> None:
+def test_the_picker_needs_an_id_to_browse(alice: Connection, bob: Connection) -> None:
     """Without an id it is a 400, with one that is none a 400 too, and with somebody else's a 404."""
     answers = [
         alice.http.get("/OnFilePickerBrowse", params=query)
@@ -152,7 +156,7 @@ def test_the_picker_needs_an_id_to_browse(alice, bob) -> None:
         ("Ärger/ÖL", "ärger/öl"),
     ],
 )
-def test_folders_by_name(alice, named: str, lies_in: str) -> None:
+def test_folders_by_name(alice: Connection, named: str, lies_in: str) -> None:
     """Well-known names, with and without their blank, and paths lead to one folder each, in any case."""
     every = [*OWN, "Projects", "Projects/Apollo", "Projects/Apollo/Inbox", "Inbox/Projects", "ärger/öl"]
     for path in every:
@@ -162,7 +166,7 @@ def test_folders_by_name(alice, named: str, lies_in: str) -> None:
     assert [one["Subject"] for one in alice.get("/Mail", folderPath=named)] == [lies_in]
 
 
-def test_making_a_folder_twice_is_making_it_once(alice) -> None:
+def test_making_a_folder_twice_is_making_it_once(alice: Connection) -> None:
     """The same path in another case, or a well-known name, is the folder that is there already."""
     made = [make(alice, path=path)["id"] for path in ("Projects/Apollo", "PROJECTS/apollo", "Inbox", "inbox")]
 
@@ -170,7 +174,7 @@ def test_making_a_folder_twice_is_making_it_once(alice) -> None:
     assert names(opened(alice)) == sorted([*OWN, "Projects"])
 
 
-def test_folders_by_id(alice) -> None:
+def test_folders_by_id(alice: Connection) -> None:
     """The id from the picker works wherever a folder is asked for, for well-known and own folders alike."""
     alice.deliver(subject="deep", folder="Projects/Apollo")
     alice.deliver(subject="in")
@@ -181,7 +185,7 @@ def test_folders_by_id(alice) -> None:
     assert [one["Subject"] for one in alice.mails(ids["Inbox"])] == ["in"]
 
 
-def test_a_slash_in_a_name_is_not_addressable_by_path(alice) -> None:
+def test_a_slash_in_a_name_is_not_addressable_by_path(alice: Connection) -> None:
     """A folder whose own name holds a slash has no path, only an id, as documented."""
     made = make(alice, names=["Clients", "A/B"])
     moved = alice.sdk("move_async", alice.deliver()["Id"], made["id"])
@@ -194,7 +198,7 @@ def test_a_slash_in_a_name_is_not_addressable_by_path(alice) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ErrorFolderNotFound")
 
 
-def test_a_path_and_a_name_with_a_slash_differ(alice) -> None:
+def test_a_path_and_a_name_with_a_slash_differ(alice: Connection) -> None:
     """Where both exist, the path means the nested folder."""
     named, nested = make(alice, names=["A/B"]), make(alice, path="A/B")
     alice.deliver(subject="nested", folder="A/B")
@@ -205,7 +209,7 @@ def test_a_path_and_a_name_with_a_slash_differ(alice) -> None:
 
 
 @pytest.mark.parametrize("folder", ["Nowhere", "Projects/Nowhere", "Nowhere/Apollo", "Apollo", "/", " "])
-def test_a_folder_that_is_not_there(alice, folder: str) -> None:
+def test_a_folder_that_is_not_there(alice: Connection, folder: str) -> None:
     """A path must lead all the way: nothing is looked for elsewhere, and reading makes no folders."""
     make(alice, path="Projects/Apollo")
     answer = alice.http.get("/v2/Mail", params={"folderPath": folder})
@@ -214,7 +218,7 @@ def test_a_folder_that_is_not_there(alice, folder: str) -> None:
     assert names(opened(alice)) == sorted([*OWN, "Projects"])
 
 
-def test_ids_of_other_things_are_no_folders(alice, bob) -> None:
+def test_ids_of_other_things_are_no_folders(alice: Connection, bob: Connection) -> None:
     """A message id, somebody else's folder id and one nobody gave out are all refused."""
     theirs = opened(bob)[0]["Id"]
     message = alice.deliver()["Id"]
@@ -228,7 +232,7 @@ def test_ids_of_other_things_are_no_folders(alice, bob) -> None:
     ]
 
 
-def test_mailboxes_have_folders_of_their_own(alice, bob) -> None:
+def test_mailboxes_have_folders_of_their_own(alice: Connection, bob: Connection) -> None:
     """A folder made in one mailbox is not in the other."""
     make(alice, path="Projects")
 
@@ -237,7 +241,7 @@ def test_mailboxes_have_folders_of_their_own(alice, bob) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "A//B", "A/ ", "x" * 256])
-def test_a_bad_folder_name_makes_nothing(alice, path: str) -> None:
+def test_a_bad_folder_name_makes_nothing(alice: Connection, path: str) -> None:
     """A name that is empty or too long is refused, and none of the path before it is made."""
     answer = alice.admin.post(f"/connections/{alice.id}/folders", json={"path": path})
 
@@ -245,7 +249,7 @@ def test_a_bad_folder_name_makes_nothing(alice, path: str) -> None:
     assert names(opened(alice)) == OWN
 
 
-def test_the_picker_opens_a_granted_mailbox(world, alice) -> None:
+def test_the_picker_opens_a_granted_mailbox(world: World, alice: Connection) -> None:
     """Whoever was granted an address sees that mailbox's folders; others are told that access is denied."""
     make(alice, path="Shared")
     bob = world.connect("bob", sendAs=[alice.address])

@@ -15,6 +15,7 @@ from azure.connectors.sdk.exceptions import ConnectorException
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.settings import Settings
+from tests.conftest import Connection, World
 
 FIRST, SECOND = "/Mail", "/v2/Mail"
 HELLO = [{"Name": "hello.txt", "ContentBytes": "aGVsbG8="}]
@@ -81,7 +82,7 @@ def passes(mail: Mail, wanted: Mail) -> bool:
     return all(checks[name](value) for name, value in wanted.items() if value is not None)
 
 
-def test_every_combination_of_filters(alice) -> None:
+def test_every_combination_of_filters(alice: Connection) -> None:
     """Filters alone and together let exactly those mails through that satisfy each of them, newest first."""
     ids = [alice.deliver(**mail)["Id"] for mail in MAILS]
     newest_first = list(reversed(list(zip(ids, MAILS, strict=True))))
@@ -106,7 +107,7 @@ def test_every_combination_of_filters(alice) -> None:
         *((one, ["high"]) for one in ("High", " high ", "3")),
     ],
 )
-def test_importance_is_a_name_in_any_case_or_a_number(alice, text: str, expected: list[str]) -> None:
+def test_importance_is_a_name_in_any_case_or_a_number(alice: Connection, text: str, expected: list[str]) -> None:
     """Designers send names, one workflow SDK numbers; both mean the same, and 0 is Any."""
     for level in ("low", "normal", "high"):
         alice.deliver(subject=level, importance=level)
@@ -115,7 +116,7 @@ def test_importance_is_a_name_in_any_case_or_a_number(alice, text: str, expected
 
 
 @pytest.mark.parametrize("spelled", ["True", "true", "TRUE", "1"])
-def test_booleans_are_spelled_as_clients_do(alice, spelled: str) -> None:
+def test_booleans_are_spelled_as_clients_do(alice: Connection, spelled: str) -> None:
     """`.NET` writes `True`, Python `true`; both are read."""
     alice.deliver(subject="flagged", isFlagged=True)
     alice.deliver(subject="plain")
@@ -123,7 +124,7 @@ def test_booleans_are_spelled_as_clients_do(alice, spelled: str) -> None:
     assert subjects(alice.mails(fetchOnlyFlagged=spelled)) == ["flagged"]
 
 
-def test_the_sdk_passes_every_filter(alice, bob) -> None:
+def test_the_sdk_passes_every_filter(alice: Connection, bob: Connection) -> None:
     """The SDK's own parameter names arrive as filters, all of them at once."""
     bob.send(alice.address, subject="Budget 2026", Importance="High", Cc="x@example.org", Attachments=HELLO)
     bob.send(alice.address, subject="Budget 2025", Importance="Low", Cc="x@example.org", Attachments=HELLO)
@@ -153,7 +154,9 @@ def test_the_sdk_passes_every_filter(alice, bob) -> None:
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize(("query", "content"), [({}, None), ({"includeAttachments": "True"}, "aGVsbG8=")])
-def test_lists_hold_attachments_content_only_when_asked(alice, path: str, query: dict[str, str], content: Any) -> None:
+def test_lists_hold_attachments_content_only_when_asked(
+    alice: Connection, path: str, query: dict[str, str], content: Any
+) -> None:
     """A list always has the facts of attachments, and their bytes where `includeAttachments` says so."""
     alice.deliver(attachments=HELLO)
     answer = alice.get(path, **query)
@@ -162,14 +165,14 @@ def test_lists_hold_attachments_content_only_when_asked(alice, path: str, query:
     assert ("hello.txt", 5, content) == (file["Name"], file["Size"], file["ContentBytes"])
 
 
-def test_unknown_parameters_do_not_matter_and_names_match_without_case(alice) -> None:
+def test_unknown_parameters_do_not_matter_and_names_match_without_case(alice: Connection) -> None:
     """Public workflows send parameters of other versions, and names in other spellings."""
     alice.deliver(subject="read", isRead=True)
 
     assert subjects(alice.get(SECOND, FETCHONLYUNREAD="false", nonsense="1")["value"]) == ["read"]
 
 
-def test_an_address_filter_that_names_nobody_finds_nothing(alice) -> None:
+def test_an_address_filter_that_names_nobody_finds_nothing(alice: Connection) -> None:
     """What is no address is no error in a filter: it matches nobody."""
     alice.deliver()
 
@@ -179,7 +182,7 @@ def test_an_address_filter_that_names_nobody_finds_nothing(alice) -> None:
 # --- Defaults, paging, order ---
 
 
-def test_defaults_are_ten_unread_of_the_inbox(alice) -> None:
+def test_defaults_are_ten_unread_of_the_inbox(alice: Connection) -> None:
     """Without parameters both versions give the ten newest unread mails of the Inbox, without bytes."""
     for number in range(12):
         alice.deliver(subject=f"unread {number}")
@@ -192,7 +195,7 @@ def test_defaults_are_ten_unread_of_the_inbox(alice) -> None:
     assert expected == subjects(alice.sdk("get_emails_async")["value"])
 
 
-def test_the_first_version_pages_by_skip(alice) -> None:
+def test_the_first_version_pages_by_skip(alice: Connection) -> None:
     """`skip` leaves out the newest, whatever else filters, and past the end there is nothing."""
     for number in range(7):
         alice.deliver(subject=f"word {number}", isRead=number % 2 == 0)
@@ -206,7 +209,7 @@ def test_the_first_version_pages_by_skip(alice) -> None:
     assert subjects(found) == ["word 5", "word 4"]
 
 
-def test_the_second_version_does_not_page(alice) -> None:
+def test_the_second_version_does_not_page(alice: Connection) -> None:
     """`skip` is not declared there, so it counts as unknown."""
     alice.deliver(subject="only")
 
@@ -214,7 +217,7 @@ def test_the_second_version_does_not_page(alice) -> None:
 
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
-def test_newest_come_first(alice, world, path: str) -> None:
+def test_newest_come_first(alice: Connection, world: World, path: str) -> None:
     """Order follows the time of receipt, and of mails of one instant the later arrival comes first."""
     alice.deliver(subject="third", received="2026-01-05T10:00:00Z")
     alice.deliver(subject="last", received="2025-12-31T23:59:59Z")
@@ -227,7 +230,7 @@ def test_newest_come_first(alice, world, path: str) -> None:
         assert subjects(mails) == ["first", "second", "third", "last"]
 
 
-def test_time_passing_orders_sent_mail(alice, bob, world) -> None:
+def test_time_passing_orders_sent_mail(alice: Connection, bob: Connection, world: World) -> None:
     """What is sent later is newer in every copy."""
     for number in range(3):
         alice.send(bob.address, subject=str(number))
@@ -241,7 +244,7 @@ def test_time_passing_orders_sent_mail(alice, bob, world) -> None:
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize("top", ["0", "-1", "1001", "2147483648", "99999999999", "ten", "1.5"])
-def test_top_has_bounds(alice, path: str, top: str) -> None:
+def test_top_has_bounds(alice: Connection, path: str, top: str) -> None:
     """A `top` that is no number from 1 to 1000 is a 400 that names it."""
     status, code, message = refused(alice, path, top=top)
 
@@ -250,7 +253,7 @@ def test_top_has_bounds(alice, path: str, top: str) -> None:
 
 
 @pytest.mark.parametrize("top", [1, 1000])
-def test_the_bounds_of_top_are_included(alice, top: int) -> None:
+def test_the_bounds_of_top_are_included(alice: Connection, top: int) -> None:
     """One mail and a thousand are pages one may ask for."""
     alice.deliver(subject="older")
     alice.deliver(subject="newer")
@@ -268,7 +271,7 @@ def test_the_bounds_of_top_are_included(alice, top: int) -> None:
         ({"searchQuery": '"never closed'}, "searchQuery"),
     ],
 )
-def test_what_cannot_be_read_is_named(alice, query: dict[str, str], named: str) -> None:
+def test_what_cannot_be_read_is_named(alice: Connection, query: dict[str, str], named: str) -> None:
     """A parameter of the wrong kind is a 400 that names it."""
     status, code, message = refused(alice, FIRST, **query)
 
@@ -276,7 +279,7 @@ def test_what_cannot_be_read_is_named(alice, query: dict[str, str], named: str) 
     assert named in message
 
 
-def test_an_importance_that_is_none_is_refused(alice) -> None:
+def test_an_importance_that_is_none_is_refused(alice: Connection) -> None:
     """The refusal lists what there is."""
     status, _, message = refused(alice, SECOND, importance="Urgent")
 
@@ -286,7 +289,7 @@ def test_an_importance_that_is_none_is_refused(alice) -> None:
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize("folder", ["Nowhere", "Inbox/Nowhere", "/", "Nowhere/Inbox"])
-def test_an_unknown_folder_is_a_404(alice, path: str, folder: str) -> None:
+def test_an_unknown_folder_is_a_404(alice: Connection, path: str, folder: str) -> None:
     """A folder that is not there is an error, not an empty list."""
     status, code, message = refused(alice, path, folderPath=folder)
 
@@ -294,7 +297,7 @@ def test_an_unknown_folder_is_a_404(alice, path: str, folder: str) -> None:
     assert folder in message
 
 
-def test_the_sdk_reports_an_unknown_folder(alice) -> None:
+def test_the_sdk_reports_an_unknown_folder(alice: Connection) -> None:
     """The refusal reaches the SDK's caller with its status."""
     with pytest.raises(ConnectorException) as refusal:
         alice.sdk("get_emails_async", folder_path="Nowhere")
@@ -360,14 +363,14 @@ def test_the_window_is_250_mails() -> None:
 
 
 @pytest.mark.parametrize("address", ["alice@example.com", "ALICE@Example.com", " alice@example.com ", ""])
-def test_the_own_mailbox_may_be_named(alice, address: str) -> None:
+def test_the_own_mailbox_may_be_named(alice: Connection, address: str) -> None:
     """Naming the own address, in any case, asks for what one gets anyway."""
     alice.deliver(subject="mine")
 
     assert subjects(alice.get(SECOND, mailboxAddress=address)["value"]) == ["mine"]
 
 
-def test_a_granted_mailbox_can_be_listed(world, bob) -> None:
+def test_a_granted_mailbox_can_be_listed(world: World, bob: Connection) -> None:
     """Who was granted an address may list its mailbox, folders and search included, by any of its folder names."""
     alice = world.connect("alice", sendAs=["bob@example.com"])
     alice.deliver(subject="hers")
@@ -380,7 +383,7 @@ def test_a_granted_mailbox_can_be_listed(world, bob) -> None:
 
 
 @pytest.mark.parametrize("address", ["bob@example.com", "nobody@example.com", "granted@example.com", "no address"])
-def test_other_mailboxes_are_denied(world, bob, address: str) -> None:
+def test_other_mailboxes_are_denied(world: World, bob: Connection, address: str) -> None:
     """An address that was not granted, or that has no mailbox, is a 403 either way: nothing is given away."""
     alice = world.connect("alice", sendAs=["granted@example.com"])
     status, code, message = refused(alice, SECOND, mailboxAddress=address)
@@ -389,7 +392,7 @@ def test_other_mailboxes_are_denied(world, bob, address: str) -> None:
     assert address in message
 
 
-def test_a_grant_goes_one_way(world, bob) -> None:
+def test_a_grant_goes_one_way(world: World, bob: Connection) -> None:
     """Being granted somebody's address does not open the own mailbox to them."""
     alice = world.connect("alice", sendAs=["bob@example.com"])
 
@@ -426,7 +429,7 @@ LETTERS: dict[str, Mail] = {
 
 
 @pytest.fixture
-def library(alice) -> Any:
+def library(alice: Connection) -> Any:
     """A mailbox that holds `LETTERS`; one more mail, which would match, lies in another folder."""
     for mail in LETTERS.values():
         alice.deliver(**mail)
@@ -481,7 +484,7 @@ def keys(mails: list[Mail]) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("path", [FIRST, SECOND])
-def test_search(library, path: str, query: str, expected: list[str]) -> None:
+def test_search(library: Any, path: str, query: str, expected: list[str]) -> None:
     """`searchQuery` speaks Outlook's search language within one folder, newest first, in both versions."""
     answer = library.get(path, searchQuery=query, fetchOnlyUnread=False)
 
@@ -503,7 +506,7 @@ def test_search(library, path: str, query: str, expected: list[str]) -> None:
         ({"searchQuery": "budget", "folderPath": "Archive"}, ["q1"]),
     ],
 )
-def test_search_and_filters_go_together(library, query: dict[str, Any], expected: list[str]) -> None:
+def test_search_and_filters_go_together(library: Any, query: dict[str, Any], expected: list[str]) -> None:
     """A search is narrowed by the other parameters, the unread default among them."""
     assert expected == keys(library.get(SECOND, **query)["value"])
 
@@ -517,7 +520,7 @@ def test_search_and_filters_go_together(library, query: dict[str, Any], expected
         ("2026-01-06T00:00:00Z", ["2026-01-06"]),
     ],
 )
-def test_a_day_is_searched_to_its_last_instant(alice, received: str, days: list[str]) -> None:
+def test_a_day_is_searched_to_its_last_instant(alice: Connection, received: str, days: list[str]) -> None:
     """The first and the last microsecond of a day belong to it and to no other."""
     alice.deliver(received=received)
     every = [f"2026-01-0{day}" for day in (4, 5, 6)]
@@ -525,7 +528,7 @@ def test_a_day_is_searched_to_its_last_instant(alice, received: str, days: list[
     assert days == [day for day in every if alice.mails(searchQuery=f"received:{day}")]
 
 
-def test_search_follows_every_change(alice, bob) -> None:
+def test_search_follows_every_change(alice: Connection, bob: Connection) -> None:
     """What was sent, read, flagged, answered, moved or deleted a moment ago is found as it is now."""
 
     def found(folder: str = "Inbox", **query: Any) -> int:
@@ -554,7 +557,7 @@ def test_search_follows_every_change(alice, bob) -> None:
     assert (found("Deleted Items"), found("Sent Items")) == (0, 1)
 
 
-def test_mailboxes_share_an_index_but_not_its_answers(alice, bob, world) -> None:
+def test_mailboxes_share_an_index_but_not_its_answers(alice: Connection, bob: Connection, world: World) -> None:
     """A search sees the own folder only, and an own Bcc line is searched by nobody else."""
     alice.send(bob.address, body="lighthouse", Bcc="eve@example.org")
 

@@ -22,6 +22,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
+from tests.conftest import Connection, World
 from tests.paths import EML
 
 PNG = bytes.fromhex(
@@ -97,7 +98,7 @@ def refusal(answer: Any) -> tuple[int, str]:
 
 
 @pytest.fixture
-def full(alice, bob) -> dict[str, Any]:
+def full(alice: Connection, bob: Connection) -> dict[str, Any]:
     """The sender's copy of a mail that has something in every member."""
     alice.send(
         bob.address,
@@ -115,7 +116,7 @@ def full(alice, bob) -> dict[str, Any]:
 # --- Shapes ---
 
 
-def test_numbered_shape(alice, full) -> None:
+def test_numbered_shape(alice: Connection, full: dict[str, Any]) -> None:
     """Get email and Get emails V2 write importance as a number, in the recorded order of members."""
     one = alice.sdk("get_email_async", full["Id"])
 
@@ -124,7 +125,7 @@ def test_numbered_shape(alice, full) -> None:
     assert one["Importance"] == 2
 
 
-def test_worded_shape(alice, full) -> None:
+def test_worded_shape(alice: Connection, full: dict[str, Any]) -> None:
     """Get emails of the first version and Move write importance as text, in the recorded order of members."""
     (listed,) = alice.get("/Mail", folderPath="Sent Items", fetchOnlyUnread=False)
     moved = alice.post(f"/Mail/Move/{full['Id']}", folderPath="Archive").json()
@@ -133,7 +134,7 @@ def test_worded_shape(alice, full) -> None:
     assert listed["Importance"] == moved["Importance"] == "High"
 
 
-def test_the_shapes_say_the_same(alice, full) -> None:
+def test_the_shapes_say_the_same(alice: Connection, full: dict[str, Any]) -> None:
     """All four reads agree on everything but how importance is written, and a move changes the id only."""
     (listed,) = alice.get("/Mail", folderPath="Sent Items", fetchOnlyUnread=False)
     moved = alice.sdk("move_async", full["Id"], "Archive")
@@ -144,7 +145,7 @@ def test_the_shapes_say_the_same(alice, full) -> None:
 
 
 @pytest.mark.parametrize(("level", "name"), list(enumerate(["Low", "Normal", "High"])))
-def test_importance_in_both_spellings(alice, level: int, name: str) -> None:
+def test_importance_in_both_spellings(alice: Connection, level: int, name: str) -> None:
     """Every level has its number and its name."""
     alice.deliver(importance=name)
 
@@ -152,7 +153,7 @@ def test_importance_in_both_spellings(alice, level: int, name: str) -> None:
     assert alice.get("/Mail")[0]["Importance"] == name
 
 
-def test_what_is_not_there_is_null(alice) -> None:
+def test_what_is_not_there_is_null(alice: Connection) -> None:
     """Empty address lists are null, no attachments are an empty list, and the other texts are empty."""
     message = deliver(alice, b"Date: Mon, 2 Mar 2026 08:00:00 +0000\r\nMessage-ID: <bare@example.org>\r\n\r\n")
 
@@ -163,7 +164,7 @@ def test_what_is_not_there_is_null(alice) -> None:
     assert {name: worded[name] for name in expected} == expected
 
 
-def test_attachment_shape(alice, full) -> None:
+def test_attachment_shape(alice: Connection, full: dict[str, Any]) -> None:
     """An attachment has its members in the declared order; its content is null until asked for."""
     (without,) = full["Attachments"]
     with_content = alice.sdk("get_email_async", full["Id"], include_attachments=True)
@@ -175,7 +176,7 @@ def test_attachment_shape(alice, full) -> None:
     assert (file["Size"], file["LastModifiedDateTime"]) == (5, full["DateTimeReceived"])
 
 
-def test_inline_attachments(alice) -> None:
+def test_inline_attachments(alice: Connection) -> None:
     """A picture the body shows is inline, has its content id without brackets, and alone is no attachment."""
     message = deliver(alice, (EML / "inline-image.eml").read_bytes())
 
@@ -185,7 +186,7 @@ def test_inline_attachments(alice) -> None:
     assert f"cid:{inline[0]['ContentId']}" in message["Body"]
 
 
-def test_a_preview_has_255_characters(alice) -> None:
+def test_a_preview_has_255_characters(alice: Connection) -> None:
     """Previews hold the start of the visible text, line ends kept."""
     alice.deliver(html=f"<style>p {{}}</style><p>one</p><p>{'x' * 300}</p>")
 
@@ -195,7 +196,7 @@ def test_a_preview_has_255_characters(alice) -> None:
 # --- Get email ---
 
 
-def test_reading_does_not_mark_as_read(alice) -> None:
+def test_reading_does_not_mark_as_read(alice: Connection) -> None:
     """Looking at a mail leaves it unread."""
     id = alice.deliver()["Id"]
 
@@ -204,7 +205,7 @@ def test_reading_does_not_mark_as_read(alice) -> None:
 
 
 @pytest.mark.parametrize("encode", [lambda id: id, quote, lambda id: quote(quote(id))])
-def test_ids_may_be_escaped_none_one_or_two_times(alice, encode: Any) -> None:
+def test_ids_may_be_escaped_none_one_or_two_times(alice: Connection, encode: Any) -> None:
     """Python sends ids as they are, others escape them once, some twice; all mean the same mail."""
     id = alice.deliver()["Id"]
 
@@ -212,7 +213,7 @@ def test_ids_may_be_escaped_none_one_or_two_times(alice, encode: Any) -> None:
     assert alice.http.get(f"/Mail/{encode(id)}").json()["Id"] == id
 
 
-def test_internet_message_id_finds_a_moved_mail(alice) -> None:
+def test_internet_message_id_finds_a_moved_mail(alice: Connection) -> None:
     """An id that a move made stale still leads to the mail when its internet message id comes along."""
     mail = alice.deliver(subject="Found")
     other = alice.deliver(subject="Other")
@@ -224,7 +225,7 @@ def test_internet_message_id_finds_a_moved_mail(alice) -> None:
     assert direct["Subject"] == "Other"
 
 
-def test_internet_message_id_stays_in_the_mailbox(alice, bob) -> None:
+def test_internet_message_id_stays_in_the_mailbox(alice: Connection, bob: Connection) -> None:
     """The same mail in another mailbox is not found by it, and neither is one that nobody has."""
     alice.send(bob.address)
     sent, received = alice.mail("Sent Items"), bob.mail()
@@ -255,7 +256,9 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
-def test_an_id_of_another_mailbox_is_not_found(alice, bob, world, method: str, path: str, body: Any) -> None:
+def test_an_id_of_another_mailbox_is_not_found(
+    alice: Connection, bob: Connection, world: World, method: str, path: str, body: Any
+) -> None:
     """A message that exists, but elsewhere, is a 404 for every operation, and stays as it was."""
     theirs = alice.deliver(attachments=[{"Name": "a", "ContentBytes": "aGk="}])
     answer = bob.http.request(method, path.format(id=theirs["Id"]), json=body)
@@ -267,7 +270,9 @@ def test_an_id_of_another_mailbox_is_not_found(alice, bob, world, method: str, p
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
-def test_an_id_of_a_deleted_mail_is_not_found(alice, world, method: str, path: str, body: Any) -> None:
+def test_an_id_of_a_deleted_mail_is_not_found(
+    alice: Connection, world: World, method: str, path: str, body: Any
+) -> None:
     """A message that is gone for good is a 404 for every operation."""
     gone = alice.deliver(folder="Deleted Items")["Id"]
     alice.sdk("delete_email_async", gone)
@@ -281,7 +286,7 @@ def test_an_id_of_a_deleted_mail_is_not_found(alice, world, method: str, path: s
     "spoil",
     [lambda id: id[:-2] + ("EI"[id[-2] == "E"]) + "=", lambda id: "x", lambda id: id[4:], lambda id: id + "%20"],
 )
-def test_an_id_nobody_gave_out_is_malformed(alice, method: str, path: str, body: Any, spoil: Any) -> None:
+def test_an_id_nobody_gave_out_is_malformed(alice: Connection, method: str, path: str, body: Any, spoil: Any) -> None:
     """What never was an id is a 400 that says so and names the parameter."""
     bad = spoil(alice.deliver()["Id"])
     answer = alice.http.request(method, path.format(id=bad), json=body)
@@ -293,14 +298,14 @@ def test_an_id_nobody_gave_out_is_malformed(alice, method: str, path: str, body:
     )
 
 
-def test_a_folder_id_is_no_message_id(alice) -> None:
+def test_a_folder_id_is_no_message_id(alice: Connection) -> None:
     """An id of another kind of thing names no message."""
     folder = alice.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"]
 
     assert refusal(alice.http.get(f"/Mail/{folder}")) == (404, "ErrorItemNotFound")
 
 
-def test_the_sdk_reports_a_missing_mail(alice) -> None:
+def test_the_sdk_reports_a_missing_mail(alice: Connection) -> None:
     """The SDK's caller learns status and code of a refusal."""
     id = alice.deliver()["Id"]
     alice.sdk("delete_email_async", id)
@@ -324,7 +329,7 @@ def test_the_sdk_reports_a_missing_mail(alice) -> None:
         ("empty.pdf", b"", "application/pdf"),
     ],
 )
-def test_get_attachment(alice, bob, name: str, content: bytes, content_type: str) -> None:
+def test_get_attachment(alice: Connection, bob: Connection, name: str, content: bytes, content_type: str) -> None:
     """The bytes come back as they were sent, under their type, to the SDK as to anyone else."""
     file = ClientSendAttachment(name=name, content_bytes=base64.b64encode(content).decode())
     alice.sdk(
@@ -339,7 +344,7 @@ def test_get_attachment(alice, bob, name: str, content: bytes, content_type: str
     assert answer.headers["content-length"] == str(len(content))
 
 
-def test_an_attachment_follows_its_mail(alice) -> None:
+def test_an_attachment_follows_its_mail(alice: Connection) -> None:
     """After a move the same attachment id works with the new message id, and with the old one it is gone."""
     mail = alice.deliver(attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
     moved = alice.sdk("move_async", mail["Id"], "Archive")
@@ -349,7 +354,7 @@ def test_an_attachment_follows_its_mail(alice) -> None:
     assert refusal(alice.http.get(f"/Mail/{mail['Id']}/Attachments/{id}")) == (404, "ErrorItemNotFound")
 
 
-def test_an_attachment_belongs_to_its_mail(alice) -> None:
+def test_an_attachment_belongs_to_its_mail(alice: Connection) -> None:
     """An attachment is found under its own message only, and a message id is no attachment id."""
     first, second = (alice.deliver(attachments=[{"Name": "a", "ContentBytes": "aGk="}]) for _ in range(2))
     path = f"/Mail/{first['Id']}/Attachments/"
@@ -364,7 +369,7 @@ def test_an_attachment_belongs_to_its_mail(alice) -> None:
 SKIPPED = ["mail.eml", "mail.msg", "invite.ics", "LOUD.ICS"]
 
 
-def test_skipped_attachments_are_kept_but_not_shown(alice, bob) -> None:
+def test_skipped_attachments_are_kept_but_not_shown(alice: Connection, bob: Connection) -> None:
     """EML, MSG and ICS files are in no answer, yet the mail counts as having attachments and keeps them."""
     for name in SKIPPED:
         alice.send(bob.address, subject=name, Attachments=[{"Name": name, "ContentBytes": "aGVsbG8="}])
@@ -378,7 +383,7 @@ def test_skipped_attachments_are_kept_but_not_shown(alice, bob) -> None:
     assert all(one["Attachments"] == [] for one in bob.get("/Mail", includeAttachments=True))
 
 
-def test_others_beside_a_skipped_attachment_are_shown(alice, bob) -> None:
+def test_others_beside_a_skipped_attachment_are_shown(alice: Connection, bob: Connection) -> None:
     """Skipping is for the kinds named, not for the files around them."""
     names = ["a.txt", "mail.eml", "b.pdf", "invite.ics", "eml"]
     alice.send(bob.address, Attachments=[{"Name": name, "ContentBytes": "aGVsbG8="} for name in names])
@@ -387,7 +392,7 @@ def test_others_beside_a_skipped_attachment_are_shown(alice, bob) -> None:
 
 
 @pytest.mark.parametrize("name", ["forwarded-message", "calendar-invite"])
-def test_nested_mails_and_invitations_are_skipped(alice, name: str) -> None:
+def test_nested_mails_and_invitations_are_skipped(alice: Connection, name: str) -> None:
     """What came as a MIME part of those kinds is skipped by its type, whatever it is called."""
     raw = (EML / f"{name}.eml").read_bytes()
     message = deliver(alice, raw)
@@ -398,7 +403,7 @@ def test_nested_mails_and_invitations_are_skipped(alice, name: str) -> None:
     assert raw == alice.mime(message["Id"])
 
 
-def test_a_skipped_attachment_cannot_be_had_by_id(alice) -> None:
+def test_a_skipped_attachment_cannot_be_had_by_id(alice: Connection) -> None:
     """Even under its right id, which lies between those of its neighbours, it is a 404."""
     names = ["a.txt", "mail.eml", "b.txt"]
     mail = alice.deliver(attachments=[{"Name": name, "ContentBytes": "aGVsbG8="} for name in names])
@@ -415,7 +420,7 @@ def test_a_skipped_attachment_cannot_be_had_by_id(alice) -> None:
 # --- Move ---
 
 
-def test_a_move_gives_a_new_id(alice) -> None:
+def test_a_move_gives_a_new_id(alice: Connection) -> None:
     """The moved mail answers under the id that Move returns, and the old one is a 404 for good."""
     mail = alice.deliver(subject="Trip", isFlagged=True, received="2026-01-05T09:00:07Z")
     moved = alice.sdk("move_async", mail["Id"], "Archive")
@@ -428,7 +433,7 @@ def test_a_move_gives_a_new_id(alice) -> None:
     assert len(alice.mails(fetchOnlyFlagged=True)) == 1
 
 
-def test_a_moved_mail_keeps_its_time(alice, world) -> None:
+def test_a_moved_mail_keeps_its_time(alice: Connection, world: World) -> None:
     """Moving is not receiving: the mail takes its old place in the order of its new folder."""
     old = alice.deliver(subject="old")
     world.server.clock.advance(timedelta(minutes=1))
@@ -456,7 +461,7 @@ def test_a_moved_mail_keeps_its_time(alice, world) -> None:
         ("Inbox/Bills", "Inbox/Bills"),
     ],
 )
-def test_where_a_move_goes(alice, named: str, lands_in: str) -> None:
+def test_where_a_move_goes(alice: Connection, named: str, lands_in: str) -> None:
     """A folder is named by well-known name or path, in any case."""
     for path in ("Projects/Apollo", "Inbox/Bills"):
         alice.admin.post(f"/connections/{alice.id}/folders", json={"path": path})
@@ -466,7 +471,7 @@ def test_where_a_move_goes(alice, named: str, lands_in: str) -> None:
     assert alice.mails() == []
 
 
-def test_a_move_by_folder_id(alice) -> None:
+def test_a_move_by_folder_id(alice: Connection) -> None:
     """The id that the picker gives for a folder works as its path does."""
     made = alice.admin.post(f"/connections/{alice.id}/folders", json={"path": "Projects/Apollo"}).json()
     moved = alice.sdk("move_async", alice.deliver()["Id"], made["id"])
@@ -476,7 +481,7 @@ def test_a_move_by_folder_id(alice) -> None:
 
 
 @pytest.mark.parametrize("folder", ["Nowhere", "Archive/Nowhere", "Nowhere/Archive"])
-def test_a_move_to_nowhere_is_refused(alice, folder: str) -> None:
+def test_a_move_to_nowhere_is_refused(alice: Connection, folder: str) -> None:
     """Move makes no folders, and a refused move leaves the mail under its id."""
     mail = alice.deliver()
     answer = alice.http.post(f"/Mail/Move/{mail['Id']}", params={"folderPath": folder})
@@ -485,7 +490,7 @@ def test_a_move_to_nowhere_is_refused(alice, folder: str) -> None:
     assert alice.mail() == mail
 
 
-def test_a_folder_of_another_mailbox_is_refused(alice, bob) -> None:
+def test_a_folder_of_another_mailbox_is_refused(alice: Connection, bob: Connection) -> None:
     """A folder id from somebody else's picker names no folder here."""
     theirs = bob.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"]
     mail = alice.deliver()
@@ -496,7 +501,7 @@ def test_a_folder_of_another_mailbox_is_refused(alice, bob) -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"folderPath": ""}])
-def test_a_move_needs_a_folder(alice, query: dict[str, str]) -> None:
+def test_a_move_needs_a_folder(alice: Connection, query: dict[str, str]) -> None:
     """The folder is required: without it nothing moves."""
     mail = alice.deliver()
     answer = alice.http.post(f"/Mail/Move/{mail['Id']}", params=query)
@@ -509,7 +514,7 @@ def test_a_move_needs_a_folder(alice, query: dict[str, str]) -> None:
 # --- Delete, flag, mark as read ---
 
 
-def test_delete_is_to_deleted_items_and_then_for_good(alice) -> None:
+def test_delete_is_to_deleted_items_and_then_for_good(alice: Connection) -> None:
     """The first delete files a mail under a new id, the second removes it, and a third finds nothing."""
     mail = alice.deliver(isFlagged=True)
     first = alice.http.delete(f"/Mail/{mail['Id']}")
@@ -525,7 +530,7 @@ def test_delete_is_to_deleted_items_and_then_for_good(alice) -> None:
     assert refusal(alice.http.delete(f"/Mail/{binned['Id']}")) == (404, "ErrorItemNotFound")
 
 
-def test_delete_below_deleted_items_is_for_good(alice) -> None:
+def test_delete_below_deleted_items_is_for_good(alice: Connection) -> None:
     """A folder inside Deleted Items counts as Deleted Items."""
     mail = alice.deliver(folder="Deleted Items/Old/Older")
     alice.sdk("delete_email_async", mail["Id"])
@@ -533,7 +538,7 @@ def test_delete_below_deleted_items_is_for_good(alice) -> None:
     assert alice.mails("Deleted Items/Old/Older") == alice.mails("Deleted Items") == []
 
 
-def test_deleting_a_copy_leaves_the_others(alice, bob) -> None:
+def test_deleting_a_copy_leaves_the_others(alice: Connection, bob: Connection) -> None:
     """What one mailbox deletes for good, files included, the others keep."""
     alice.send(bob.address, Attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
     for folder in ("Sent Items", "Deleted Items"):
@@ -546,7 +551,7 @@ def test_deleting_a_copy_leaves_the_others(alice, bob) -> None:
 @pytest.mark.parametrize(
     ("path", "listing"), [("/Mail/Flag/", {"fetchOnlyFlagged": True}), ("/Mail/MarkAsRead/", {"fetchOnlyUnread": True})]
 )
-def test_flag_and_mark_as_read(alice, bob, path: str, listing: dict[str, bool]) -> None:
+def test_flag_and_mark_as_read(alice: Connection, bob: Connection, path: str, listing: dict[str, bool]) -> None:
     """Flagging and reading change the one mail in the one mailbox, answer with nothing, and may be repeated."""
     alice.send(f"{bob.address}; {alice.address}", subject="one")
     alice.send(bob.address, subject="two")
@@ -564,7 +569,7 @@ def test_flag_and_mark_as_read(alice, bob, path: str, listing: dict[str, bool]) 
     assert alice.mails(fetchOnlyFlagged=True) == []
 
 
-def test_flags_survive_what_comes_after(alice) -> None:
+def test_flags_survive_what_comes_after(alice: Connection) -> None:
     """A mail that was read and flagged stays so through moves and into Deleted Items."""
     id = alice.deliver()["Id"]
     alice.sdk("flag_async", id)
@@ -580,14 +585,14 @@ def test_flags_survive_what_comes_after(alice) -> None:
 # --- What designers and connection tests ask ---
 
 
-def test_the_connection_can_be_tested(alice) -> None:
+def test_the_connection_can_be_tested(alice: Connection) -> None:
     """A working connection answers 200 with nothing."""
     answer = alice.http.get("/testconnection")
 
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_datasets(alice) -> None:
+def test_datasets(alice: Connection) -> None:
     """There are two datasets, whose tables are addressed by ids escaped twice, as recorded."""
     assert alice.get("/datasets")["value"] == [
         {"Name": "calendars", "DisplayName": "Calendars"},

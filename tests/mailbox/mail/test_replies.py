@@ -17,6 +17,7 @@ from azure.connectors.outlook import (
 )
 from azure.connectors.sdk.exceptions import ConnectorException
 
+from tests.conftest import Connection, World
 from tests.paths import EML
 
 FORWARD = "/codeless/api/v2.0/me/messages/{}/forward"
@@ -51,12 +52,12 @@ def lines(mail: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 @pytest.fixture
-def carol(world) -> Any:
+def carol(world: World) -> Any:
     return world.connect("carol")
 
 
 @pytest.fixture
-def question(alice, bob) -> dict[str, Any]:
+def question(alice: Connection, bob: Connection) -> dict[str, Any]:
     """Bob's copy of a mail from Alice."""
     alice.send(bob.address, subject="Plans", body="<p>Lunch?</p>")
     return bob.mail()
@@ -66,7 +67,9 @@ def question(alice, bob) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_reply_goes_back_to_the_sender(alice, bob, question, version: int) -> None:
+def test_a_reply_goes_back_to_the_sender(
+    alice: Connection, bob: Connection, question: dict[str, Any], version: int
+) -> None:
     """Each version answers with 200 and nothing, and files an answer with both, read with who wrote it."""
     answer = reply(bob, version, question["Id"])
 
@@ -78,7 +81,9 @@ def test_a_reply_goes_back_to_the_sender(alice, bob, question, version: int) -> 
     assert bob.mail() == question
 
 
-def test_the_sdk_replies_with_every_member(alice, bob, question, world) -> None:
+def test_the_sdk_replies_with_every_member(
+    alice: Connection, bob: Connection, question: dict[str, Any], world: World
+) -> None:
     """What the SDK's own model of a reply carries arrives member by member."""
     bob.sdk(
         "reply_to_async",
@@ -104,7 +109,7 @@ def test_the_sdk_replies_with_every_member(alice, bob, question, world) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_replys_importance_is_low(alice, bob, question, version: int) -> None:
+def test_a_replys_importance_is_low(alice: Connection, bob: Connection, question: dict[str, Any], version: int) -> None:
     """The documented default of a reply is Low, however important the original was."""
     reply(bob, version, question["Id"])
 
@@ -113,7 +118,9 @@ def test_a_replys_importance_is_low(alice, bob, question, version: int) -> None:
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(("name", "level"), [("Low", 0), ("Normal", 1), ("high", 2), (None, 0)])
-def test_a_replys_importance_can_be_given(alice, bob, question, version: int, name: str | None, level: int) -> None:
+def test_a_replys_importance_can_be_given(
+    alice: Connection, bob: Connection, question: dict[str, Any], version: int, name: str | None, level: int
+) -> None:
     """The later versions take an importance of their own."""
     bob.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", {"Body": "Hi", "Importance": name})
 
@@ -130,7 +137,9 @@ def test_a_replys_importance_can_be_given(alice, bob, question, version: int, na
         ("/v3/Mail/ReplyTo/{}", {"IsHtml": False}, True),
     ],
 )
-def test_the_format_of_a_reply(alice, bob, question, path: str, body: dict[str, Any], is_html: bool) -> None:
+def test_the_format_of_a_reply(
+    alice: Connection, bob: Connection, question: dict[str, Any], path: str, body: dict[str, Any], is_html: bool
+) -> None:
     """The second version is HTML unless told otherwise, the third always."""
     bob.post(path.format(question["Id"]), {"Body": "a <b>c</b>", **body})
 
@@ -141,7 +150,7 @@ def test_the_format_of_a_reply(alice, bob, question, path: str, body: dict[str, 
 
 
 @pytest.mark.parametrize("is_html", [True, False])
-def test_a_remark_takes_the_format_of_the_original(alice, bob, is_html: bool) -> None:
+def test_a_remark_takes_the_format_of_the_original(alice: Connection, bob: Connection, is_html: bool) -> None:
     """The first version's plain comment is shown as it was typed, in a mail of the original's format."""
     alice.post("/Mail", {"To": bob.address, "Subject": "Plans", "Body": "Lunch?", "IsHtml": is_html})
     reply(bob, 1, bob.mail()["Id"], text="1 < 2 &\nso on")
@@ -151,7 +160,7 @@ def test_a_remark_takes_the_format_of_the_original(alice, bob, is_html: bool) ->
     assert mail["BodyPreview"].replace("\r\n", "\n").startswith("1 < 2 &\nso on\n")
 
 
-def test_the_first_version_needs_a_comment(alice, bob, question) -> None:
+def test_the_first_version_needs_a_comment(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
     """Without its one required parameter nothing is sent."""
     for path in ("", "?comment="):
         answer = bob.http.post(f"/Mail/ReplyTo/{question['Id']}{path}")
@@ -161,7 +170,7 @@ def test_the_first_version_needs_a_comment(alice, bob, question) -> None:
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_a_reply_may_say_nothing(alice, bob, question, version: int) -> None:
+def test_a_reply_may_say_nothing(alice: Connection, bob: Connection, question: dict[str, Any], version: int) -> None:
     """No member of a reply is required, so an empty one answers with the quoted original alone."""
     bob.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", {})
 
@@ -182,7 +191,9 @@ def test_a_reply_may_say_nothing(alice, bob, question, version: int) -> None:
     ],
 )
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_prefix_of_a_reply_comes_once(alice, bob, version: int, subject: str, expected: str) -> None:
+def test_the_prefix_of_a_reply_comes_once(
+    alice: Connection, bob: Connection, version: int, subject: str, expected: str
+) -> None:
     """A subject is prefixed with `RE: ` unless it has that already, in any case."""
     bob.deliver(**{"from": alice.address, "subject": subject})
     reply(bob, version, bob.mail()["Id"])
@@ -193,7 +204,7 @@ def test_the_prefix_of_a_reply_comes_once(alice, bob, version: int, subject: str
 @pytest.mark.parametrize(
     ("subject", "expected"), [("Plans", "FW: Plans"), ("fw: Plans", "fw: Plans"), ("RE: Plans", "FW: RE: Plans")]
 )
-def test_the_prefix_of_a_forward_comes_once(bob, subject: str, expected: str) -> None:
+def test_the_prefix_of_a_forward_comes_once(bob: Connection, subject: str, expected: str) -> None:
     """A subject is prefixed with `FW: ` unless it has that already; an `RE:` in it stays."""
     bob.deliver(subject=subject)
     bob.post(FORWARD.format(bob.mail()["Id"]), {"ToRecipients": "x@example.org"})
@@ -202,14 +213,16 @@ def test_the_prefix_of_a_forward_comes_once(bob, subject: str, expected: str) ->
 
 
 @pytest.mark.parametrize("given", ["", "  ", None])
-def test_an_empty_subject_is_the_originals(alice, bob, question, given: str | None) -> None:
+def test_an_empty_subject_is_the_originals(
+    alice: Connection, bob: Connection, question: dict[str, Any], given: str | None
+) -> None:
     """A reply whose subject is empty takes the original's, as documented."""
     bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": given})
 
     assert alice.mail()["Subject"] == "RE: Plans"
 
 
-def test_a_given_subject_stays_as_it_is(alice, bob, question) -> None:
+def test_a_given_subject_stays_as_it_is(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
     """A subject of one's own gets no prefix, and the answer stays in its conversation all the same."""
     bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": "Dinner"})
 
@@ -220,7 +233,7 @@ def test_a_given_subject_stays_as_it_is(alice, bob, question) -> None:
 # --- The quoted original ---
 
 
-def test_an_html_reply_quotes_the_original(alice, bob) -> None:
+def test_an_html_reply_quotes_the_original(alice: Connection, bob: Connection) -> None:
     """Below the new text stand the original's sender, time, recipients and subject, escaped, and its body as it was."""
     alice.send(bob.address, subject="1 < 2", body="<p>Lunch &amp; <b>more</b></p>", Cc="x@example.org")
     question = bob.mail()
@@ -233,7 +246,7 @@ def test_an_html_reply_quotes_the_original(alice, bob) -> None:
         assert line in body
 
 
-def test_a_text_reply_quotes_the_original_as_text(alice, bob) -> None:
+def test_a_text_reply_quotes_the_original_as_text(alice: Connection, bob: Connection) -> None:
     """A plain answer to an HTML mail quotes its visible text, not its tags."""
     alice.send(bob.address, subject="Plans", body="<p>Lunch &amp; <b>more</b></p>")
     bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "IsHtml": False})
@@ -246,7 +259,7 @@ def test_a_text_reply_quotes_the_original_as_text(alice, bob) -> None:
     assert "Cc:" not in body
 
 
-def test_an_html_reply_quotes_text_safely(alice, bob) -> None:
+def test_an_html_reply_quotes_text_safely(alice: Connection, bob: Connection) -> None:
     """The text of a plain original cannot become markup of the answer."""
     bob.deliver(**{"from": alice.address, "text": "a <script>\nnext"})
     reply(bob, 3, bob.mail()["Id"])
@@ -258,7 +271,9 @@ def test_an_html_reply_quotes_text_safely(alice, bob) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_reply_all_leaves_out_oneself(alice, bob, carol, world, version: int) -> None:
+def test_reply_all_leaves_out_oneself(
+    alice: Connection, bob: Connection, carol: Any, world: World, version: int
+) -> None:
     """An answer to all goes to the sender and the other recipients, each once, and never back to who writes it."""
     alice.send("BOB@example.com; x@example.org", Cc="carol@example.com; alice@example.com; bob@example.com")
     reply(bob, version, bob.mail()["Id"], reply_all=True)
@@ -270,7 +285,7 @@ def test_reply_all_leaves_out_oneself(alice, bob, carol, world, version: int) ->
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_plain_reply_is_for_the_sender_only(alice, bob, carol, version: int) -> None:
+def test_a_plain_reply_is_for_the_sender_only(alice: Connection, bob: Connection, carol: Any, version: int) -> None:
     """Without asking for all, nobody but the author gets an answer."""
     alice.send(bob.address, Cc=carol.address)
     reply(bob, version, bob.mail()["Id"])
@@ -280,7 +295,7 @@ def test_a_plain_reply_is_for_the_sender_only(alice, bob, carol, version: int) -
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
-def test_reply_to_is_honoured(alice, bob, world, reply_all: bool) -> None:
+def test_reply_to_is_honoured(alice: Connection, bob: Connection, world: World, reply_all: bool) -> None:
     """An answer goes where the mail asks for it, and not to the address it came from."""
     alice.sdk(
         "send_email_async",
@@ -295,7 +310,7 @@ def test_reply_to_is_honoured(alice, bob, world, reply_all: bool) -> None:
     assert alice.mails() == []
 
 
-def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice, bob, carol) -> None:
+def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice: Connection, bob: Connection, carol: Any) -> None:
     """Who got a blind copy answers to all that are seen, and the other blind copies stay unknown."""
     alice.send("x@example.org", Bcc=f"{bob.address};{carol.address}")
     reply(bob, 3, bob.mail()["Id"], reply_all=True)
@@ -314,7 +329,9 @@ def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice, bob, carol) -> Non
         ({"To": "", "Cc": ""}, ("alice@example.com", None, None)),
     ],
 )
-def test_recipients_given_replace_those_suggested(alice, bob, given: dict[str, Any], expected: tuple[Any, ...]) -> None:
+def test_recipients_given_replace_those_suggested(
+    alice: Connection, bob: Connection, given: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
     """A line of recipients given in a reply counts instead of the original's, line by line."""
     alice.send(bob.address, Cc="carol@example.com")
     bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", **given})
@@ -323,7 +340,9 @@ def test_recipients_given_replace_those_suggested(alice, bob, given: dict[str, A
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
-def test_answering_ones_own_sent_mail_goes_to_its_recipients(alice, bob, carol, reply_all: bool) -> None:
+def test_answering_ones_own_sent_mail_goes_to_its_recipients(
+    alice: Connection, bob: Connection, carol: Any, reply_all: bool
+) -> None:
     """Who answers the copy in Sent Items writes to those it went to, not to oneself."""
     alice.send(f"{bob.address}; alice@example.com", Cc=carol.address)
     reply(alice, 3, alice.mail("Sent Items")["Id"], reply_all=reply_all)
@@ -335,7 +354,7 @@ def test_answering_ones_own_sent_mail_goes_to_its_recipients(alice, bob, carol, 
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
-def test_answering_a_mail_to_oneself(alice, reply_all: bool) -> None:
+def test_answering_a_mail_to_oneself(alice: Connection, reply_all: bool) -> None:
     """When nobody but oneself was in the mail, the answer goes to oneself."""
     alice.send(alice.address)
     reply(alice, 3, alice.mail()["Id"], reply_all=reply_all)
@@ -343,7 +362,7 @@ def test_answering_a_mail_to_oneself(alice, reply_all: bool) -> None:
     assert [one["Subject"] for one in alice.mails()] == ["RE: Hello", "Hello"]
 
 
-def test_nobody_to_answer_is_refused(alice) -> None:
+def test_nobody_to_answer_is_refused(alice: Connection) -> None:
     """A mail without a sender has nobody to answer to, unless somebody is named."""
     raw = b"Subject: Who?\r\nMessage-ID: <who@example.org>\r\n\r\nGuess.\r\n"
     answer = alice.admin.post(
@@ -361,7 +380,7 @@ def test_nobody_to_answer_is_refused(alice) -> None:
 # --- Conversations ---
 
 
-def test_a_conversation_of_three(alice, bob, carol, world) -> None:
+def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any, world: World) -> None:
     """Replies and forwards share one conversation in each mailbox, and name all mails before them, oldest first."""
     alice.send(bob.address, subject="Plans")
     world.server.clock.advance(timedelta(minutes=1))
@@ -385,7 +404,7 @@ def test_a_conversation_of_three(alice, bob, carol, world) -> None:
         assert mime["In-Reply-To"] == (ids[position - 1] if position else None)
 
 
-def test_mails_of_their_own_are_conversations_of_their_own(alice, bob) -> None:
+def test_mails_of_their_own_are_conversations_of_their_own(alice: Connection, bob: Connection) -> None:
     """The same subject alone joins nothing."""
     alice.send(bob.address, subject="Plans")
     alice.send(bob.address, subject="RE: Plans")
@@ -393,7 +412,7 @@ def test_mails_of_their_own_are_conversations_of_their_own(alice, bob) -> None:
     assert len({one["ConversationId"] for one in bob.mails()}) == 2
 
 
-def test_delivered_mail_joins_its_conversation(alice) -> None:
+def test_delivered_mail_joins_its_conversation(alice: Connection) -> None:
     """Mails from outside find their conversation by the Message-IDs they name, however old."""
     first = deliver(alice, "thread-1")
     third = deliver(alice, "thread-3")
@@ -404,7 +423,7 @@ def test_delivered_mail_joins_its_conversation(alice) -> None:
     assert other["ConversationId"] != first["ConversationId"]
 
 
-def test_an_answer_from_outside_joins_what_was_sent(alice, bob, world) -> None:
+def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Connection, world: World) -> None:
     """An answer that comes back from outside belongs to the conversation it answers, and so does the next reply."""
     alice.send("x@example.org", subject="Plans")
     sent = alice.mail("Sent Items")
@@ -426,7 +445,9 @@ def test_an_answer_from_outside_joins_what_was_sent(alice, bob, world) -> None:
 # --- Forwarding ---
 
 
-def test_a_forward_is_accepted(alice, bob, question, carol, world) -> None:
+def test_a_forward_is_accepted(
+    alice: Connection, bob: Connection, question: dict[str, Any], carol: Any, world: World
+) -> None:
     """Forwarding answers 202 with nothing, and reaches everyone named; the original stays where it is."""
     order = {"Comment": "FYI", "ToRecipients": f"{carol.address}; x@example.org;"}
     answer = bob.http.post(FORWARD.format(question["Id"]), json=order)
@@ -444,7 +465,7 @@ def test_a_forward_is_accepted(alice, bob, question, carol, world) -> None:
 
 
 @pytest.mark.parametrize("is_html", [True, False])
-def test_a_comment_is_text(alice, bob, is_html: bool) -> None:
+def test_a_comment_is_text(alice: Connection, bob: Connection, is_html: bool) -> None:
     """The comment is shown as typed, in a mail of the original's format, and may be left out."""
     alice.post("/Mail", {"To": bob.address, "Subject": "Plans", "Body": "Lunch?", "IsHtml": is_html})
     id = bob.mail()["Id"]
@@ -458,7 +479,7 @@ def test_a_comment_is_text(alice, bob, is_html: bool) -> None:
 
 
 @pytest.mark.parametrize(("name", "level"), [("Low", 0), ("Normal", 1), ("High", 2)])
-def test_a_forward_is_as_important_as_the_original(alice, bob, name: str, level: int) -> None:
+def test_a_forward_is_as_important_as_the_original(alice: Connection, bob: Connection, name: str, level: int) -> None:
     """What is passed on keeps its importance."""
     alice.send(bob.address, Importance=name)
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), bob.mail()["Id"])
@@ -466,7 +487,7 @@ def test_a_forward_is_as_important_as_the_original(alice, bob, name: str, level:
     assert alice.mail()["Importance"] == level
 
 
-def test_a_forward_takes_all_attachments_along(alice, bob, carol) -> None:
+def test_a_forward_takes_all_attachments_along(alice: Connection, bob: Connection, carol: Any) -> None:
     """Files travel on with their types, the kinds that the connector does not show among them."""
     files = {
         "a.txt": b"hello",
@@ -488,7 +509,7 @@ def test_a_forward_takes_all_attachments_along(alice, bob, carol) -> None:
     assert kept[2].get_payload(decode=True) == b"BEGIN"
 
 
-def test_a_forward_keeps_inline_pictures(alice, bob) -> None:
+def test_a_forward_keeps_inline_pictures(alice: Connection, bob: Connection) -> None:
     """A picture of the body travels along with its content id, so that the body still shows it."""
     message = deliver(bob, "inline-image")
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), message["Id"])
@@ -500,7 +521,7 @@ def test_a_forward_keeps_inline_pictures(alice, bob) -> None:
     assert f"cid:{message['Attachments'][0]['ContentId']}" in mail["Body"]
 
 
-def test_a_reply_leaves_the_originals_files_behind(alice, bob) -> None:
+def test_a_reply_leaves_the_originals_files_behind(alice: Connection, bob: Connection) -> None:
     """An answer carries its own files, not those it was sent."""
     alice.send(bob.address, Attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
     attachments = [{"name": "b.txt", "content_bytes": "aGVsbG8="}]
@@ -520,7 +541,9 @@ def test_a_reply_leaves_the_originals_files_behind(alice, bob) -> None:
         ({"ToRecipients": ["carol@example.com"]}, "ErrorInvalidRequest"),
     ],
 )
-def test_a_refused_forward_sends_nothing(bob, question, carol, order: dict[str, Any], code: str) -> None:
+def test_a_refused_forward_sends_nothing(
+    bob: Connection, question: dict[str, Any], carol: Any, order: dict[str, Any], code: str
+) -> None:
     """A forward to nobody, or to somebody who cannot be, is a 400 and leaves no trace."""
     answer = bob.http.post(FORWARD.format(question["Id"]), json=order)
 
@@ -540,7 +563,9 @@ def test_a_refused_forward_sends_nothing(bob, question, carol, order: dict[str, 
         ("Forward", FORWARD, {"ToRecipients": "alice@example.com"}),
     ],
 )
-def test_the_operation_type_header(alice, bob, question, verb: str, path: str, body: Any) -> None:
+def test_the_operation_type_header(
+    alice: Connection, bob: Connection, question: dict[str, Any], verb: str, path: str, body: Any
+) -> None:
     """Answers and forwards carry the documented headers too, each under its own operation type, once."""
     agent = "azure-logic-apps/1.0 (workflow abc; version 085)"
     headers = {"User-Agent": agent, "x-ms-workflow-run-id": "0858CU21", "x-ms-client-request-id": "r"}
@@ -556,7 +581,7 @@ def test_the_operation_type_header(alice, bob, question, verb: str, path: str, b
 
 @pytest.mark.parametrize("name", ["smime-encrypted", "pgp-encrypted"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_encrypted_mail_cannot_be_answered(alice, world, name: str, version: int) -> None:
+def test_an_encrypted_mail_cannot_be_answered(alice: Connection, world: World, name: str, version: int) -> None:
     """Replying to an encrypted mail fails as documented, in every version, and sends nothing."""
     message = deliver(alice, name)
     answer = reply(alice, version, message["Id"])
@@ -567,7 +592,7 @@ def test_an_encrypted_mail_cannot_be_answered(alice, world, name: str, version: 
     assert alice.mails("Sent Items") == world.outbox() == []
 
 
-def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice) -> None:
+def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice: Connection) -> None:
     """The refusal reaches the SDK's caller."""
     id = deliver(alice, "smime-encrypted")["Id"]
     with pytest.raises(ConnectorException, match="request has failed"):
@@ -576,7 +601,7 @@ def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice) -> Non
     assert alice.mails("Sent Items") == []
 
 
-def test_a_forwarded_encrypted_mail_stays_encrypted(alice, bob) -> None:
+def test_a_forwarded_encrypted_mail_stays_encrypted(alice: Connection, bob: Connection) -> None:
     """Forwarding an encrypted mail is not refused, and the one it reaches cannot answer it either."""
     deliver(alice, "smime-encrypted")
     alice.sdk("forward_email_async", DirectForwardMessage(to_recipients=bob.address), alice.mail()["Id"])
@@ -586,7 +611,7 @@ def test_a_forwarded_encrypted_mail_stays_encrypted(alice, bob) -> None:
     assert bob.mail()["HasAttachment"] is True
 
 
-def test_a_signed_mail_can_be_answered(alice) -> None:
+def test_a_signed_mail_can_be_answered(alice: Connection) -> None:
     """A signature is no encryption."""
     message = deliver(alice, "signed")
 
@@ -604,7 +629,9 @@ def test_a_signed_mail_can_be_answered(alice) -> None:
         ({"Body": 5}, "'Body'"),
     ],
 )
-def test_a_refused_reply_sends_nothing(alice, bob, question, version: int, change: dict[str, Any], named: str) -> None:
+def test_a_refused_reply_sends_nothing(
+    alice: Connection, bob: Connection, question: dict[str, Any], version: int, change: dict[str, Any], named: str
+) -> None:
     """A reply that cannot be is a 400 that names the member and leaves no trace."""
     answer = bob.http.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", json={"Body": "Hi", **change})
 
@@ -614,7 +641,7 @@ def test_a_refused_reply_sends_nothing(alice, bob, question, version: int, chang
 
 
 @pytest.mark.parametrize("path", ["/v2/Mail/ReplyTo/{}", "/v3/Mail/ReplyTo/{}", FORWARD])
-def test_a_missing_body_is_refused(bob, question, path: str) -> None:
+def test_a_missing_body_is_refused(bob: Connection, question: dict[str, Any], path: str) -> None:
     """The body of these is required; zero bytes are none, whatever content type they claim."""
     answer = bob.http.post(path.format(question["Id"]), headers={"Content-Type": "application/json"})
 
@@ -622,7 +649,7 @@ def test_a_missing_body_is_refused(bob, question, path: str) -> None:
     assert bob.mails("Sent Items") == []
 
 
-def test_a_mail_can_be_answered_wherever_it_lies(alice, bob, question) -> None:
+def test_a_mail_can_be_answered_wherever_it_lies(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
     """An answer needs the mail's current id only; moving it changes neither recipients nor conversation."""
     moved = bob.sdk("move_async", question["Id"], "Archive")
     reply(bob, 3, moved["Id"])
@@ -631,7 +658,7 @@ def test_a_mail_can_be_answered_wherever_it_lies(alice, bob, question) -> None:
     assert read(alice, alice.mail())["In-Reply-To"] == question["InternetMessageId"]
 
 
-def test_an_html_reply_keeps_the_pictures_it_quotes(alice, bob) -> None:
+def test_an_html_reply_keeps_the_pictures_it_quotes(alice: Connection, bob: Connection) -> None:
     """What the quoted body shows inline travels with the reply, so that its references still lead somewhere."""
     original = deliver(alice, "inline-image")
     alice.post(f"/v3/Mail/ReplyTo/{original['Id']}", {"To": bob.address, "Body": "<p>Nice</p>"})
@@ -643,7 +670,7 @@ def test_an_html_reply_keeps_the_pictures_it_quotes(alice, bob) -> None:
     assert answer["HasAttachment"] is False
 
 
-def test_reply_all_leaves_out_ones_tagged_address(alice, world) -> None:
+def test_reply_all_leaves_out_ones_tagged_address(alice: Connection, world: World) -> None:
     """An address with a tag reaches its owner too, who does not want the own answer."""
     bob = world.connect("bob")
     alice.send("bob+news@example.com; carol@example.net", subject="All")

@@ -13,6 +13,7 @@ import pytest
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.triggers import callbacks
+from tests.conftest import Connection, Listener, World
 
 MAIL, FLAG, MENTION = (f"/{kind}MailSubscriptionPoke/$subscriptions" for kind in ("", "Flagged", "MentionMe"))
 EVENT = "/Calendar/EventSubscriptionPoke/$subscriptions"
@@ -30,7 +31,7 @@ OPTIONS = {
 }
 
 
-def subscribe(connection, listener, path: str = MAIL, at: str = "", **query: Any) -> str:
+def subscribe(connection, listener: Listener, path: str = MAIL, at: str = "", **query: Any) -> str:
     """Ask to be poked at the listener; the address of the subscription."""
     answer = connection.post(path, {"NotificationUrl": f"{listener.url}/{at}"}, **query)
     assert answer.status_code == 201
@@ -50,7 +51,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def pokes(world, listener) -> list[str]:
+def pokes(world: World, listener: Listener) -> list[str]:
     """The paths that were poked, in order; all that is due is made first."""
     world.advance()
     return [one.path for one in listener.heard]
@@ -59,7 +60,7 @@ def pokes(world, listener) -> list[str]:
 # Made
 
 
-def test_subscribe(alice) -> None:
+def test_subscribe(alice: Connection) -> None:
     """A subscription is answered as recorded, with where it lives in `Location`."""
     answer = alice.post(MAIL, HERE, folderPath="Inbox")
     body = answer.json()
@@ -92,7 +93,7 @@ def test_subscribe(alice) -> None:
         (MENTION, {}, MENTION, {"FolderPath": None, "IsOnNewMentioningMeEmailNotification": True}),
     ],
 )
-def test_options_say_what_was_asked(alice, path, query, resource, changed) -> None:
+def test_options_say_what_was_asked(alice: Connection, path, query, resource, changed) -> None:
     """The address and the resource hold the question, and are the same for the same question."""
     answers = [alice.post(path, HERE, **query) for _ in range(2)]
 
@@ -101,7 +102,7 @@ def test_options_say_what_was_asked(alice, path, query, resource, changed) -> No
     assert answers[0].json()["id"] != answers[1].json()["id"]
 
 
-def test_subscribe_to_a_calendar(alice) -> None:
+def test_subscribe_to_a_calendar(alice: Connection) -> None:
     """A calendar's subscription lives below another path."""
     answer = alice.post(EVENT, HERE, incomingDays=30)
     location = answer.headers["Location"]
@@ -115,7 +116,7 @@ def test_subscribe_to_a_calendar(alice) -> None:
 
 
 @pytest.mark.parametrize("path", [MAIL, EVENT])
-def test_renew_and_end(world, alice, listener, path) -> None:
+def test_renew_and_end(world: World, alice: Connection, listener: Listener, path) -> None:
     """A renewal is answered like the start, moves the callback, and holds for another hour; an end is for good."""
     first = alice.post(path, HERE)
     location = first.headers["Location"]
@@ -134,7 +135,7 @@ def test_renew_and_end(world, alice, listener, path) -> None:
     ]
 
 
-def test_a_subscription_lasts_an_hour(world, alice, listener) -> None:
+def test_a_subscription_lasts_an_hour(world: World, alice: Connection, listener: Listener) -> None:
     """It is there until the hour is over by the sandbox's clock, and then neither renewed nor poked."""
     location = subscribe(alice, listener)
     world.advance("59m59s")
@@ -161,7 +162,7 @@ def test_a_subscription_lasts_an_hour(world, alice, listener) -> None:
         ("/Nowhere/EventSubscriptionPoke/$subscriptions", {}),
     ],
 )
-def test_missing_folder(alice, path, query) -> None:
+def test_missing_folder(alice: Connection, path, query) -> None:
     """There is nothing to hear of a folder or calendar that is not there."""
     assert (404, "ErrorFolderNotFound") == code(alice.http.post(path, json=HERE, params=query))
 
@@ -194,7 +195,7 @@ def test_missing_folder(alice, path, query) -> None:
     ],
 )
 @pytest.mark.parametrize("path", [MAIL, EVENT])
-def test_bad_callback(alice, path, url) -> None:
+def test_bad_callback(alice: Connection, path, url) -> None:
     """A callback is an http(s) URL that leads to this machine; the refusal names the member."""
     answer = alice.http.post(path, json={"NotificationUrl": url})
 
@@ -205,12 +206,12 @@ def test_bad_callback(alice, path, url) -> None:
 @pytest.mark.parametrize(
     "url", ["http://localhost", "https://LOCALHOST:8/x", "http://127.8.9.1/", "http://[::1]:7071/a?b=c#d"]
 )
-def test_good_callback(alice, url) -> None:
+def test_good_callback(alice: Connection, url) -> None:
     """All of loopback is this machine."""
     assert url == alice.post(MAIL, {"NotificationUrl": url}).json()["notificationUrl"]
 
 
-def test_renewal_needs_a_good_callback(alice, listener) -> None:
+def test_renewal_needs_a_good_callback(alice: Connection, listener: Listener) -> None:
     """A renewal without a body, or with a bad callback, changes nothing."""
     location = subscribe(alice, listener)
     answers = [
@@ -223,7 +224,7 @@ def test_renewal_needs_a_good_callback(alice, listener) -> None:
     assert 200 == at(alice, "DELETE", location).status_code
 
 
-def test_wrong_options(alice, bob, listener) -> None:
+def test_wrong_options(alice: Connection, bob: Connection, listener: Listener) -> None:
     """Id and options belong together, to one mailbox, and to one kind of subscription."""
     location = subscribe(alice, listener)
     start, _, token = location.partition("?options=")
@@ -248,7 +249,7 @@ def test_wrong_options(alice, bob, listener) -> None:
 # Pokes
 
 
-def test_poke(world, alice, listener) -> None:
+def test_poke(world: World, alice: Connection, listener: Listener) -> None:
     """A poke is an empty POST to the callback with a request id, and goes into the journal."""
     answer = alice.post(MAIL, {"NotificationUrl": f"{listener.url}/run?sig=a%2Bb"})
     alice.deliver(subject="News")
@@ -263,7 +264,7 @@ def test_poke(world, alice, listener) -> None:
     assert answer.json()["id"] == entry["reference"]
 
 
-def test_one_poke_for_what_a_request_did(world, alice, bob, listener) -> None:
+def test_one_poke_for_what_a_request_did(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """Each change pokes each subscription once, and what somebody else receives pokes nobody here."""
     subscribe(alice, listener, at="one")
     subscribe(alice, listener, at="two")
@@ -276,7 +277,7 @@ def test_one_poke_for_what_a_request_did(world, alice, bob, listener) -> None:
     assert ["/bob", "/one", "/two"] == sorted(pokes(world, listener))
 
 
-def test_only_the_watched_folder_counts(world, alice, listener) -> None:
+def test_only_the_watched_folder_counts(world: World, alice: Connection, listener: Listener) -> None:
     """A subscription to a folder hears of nothing else; one to mentions without a folder hears of all."""
     subscribe(alice, listener, at="archive", folderPath="Archive")
     subscribe(alice, listener, MENTION, at="any")
@@ -288,7 +289,7 @@ def test_only_the_watched_folder_counts(world, alice, listener) -> None:
     assert ["/any", "/any", "/archive"] == sorted(pokes(world, listener))
 
 
-def test_flags(world, alice, listener) -> None:
+def test_flags(world: World, alice: Connection, listener: Listener) -> None:
     """Who watches flags hears of mail that is flagged by now, not of other mail."""
     subscribe(alice, listener, FLAG)
     message = alice.deliver()
@@ -300,7 +301,7 @@ def test_flags(world, alice, listener) -> None:
     assert ([], ["/"], ["/"] * 2) == (before, flagged, pokes(world, listener))
 
 
-def test_calendars(world, alice, listener) -> None:
+def test_calendars(world: World, alice: Connection, listener: Listener) -> None:
     """Every change of a calendar pokes, a deletion too; mail does not."""
     subscribe(alice, listener, EVENT)
     alice.deliver()
@@ -314,7 +315,7 @@ def test_calendars(world, alice, listener) -> None:
     assert ([], ["/"] * 3) == (before, pokes(world, listener))
 
 
-def test_what_was_before_does_not_count(world, alice, listener) -> None:
+def test_what_was_before_does_not_count(world: World, alice: Connection, listener: Listener) -> None:
     """A new subscription starts with what comes; reading pokes nobody."""
     alice.deliver()
     subscribe(alice, listener)
@@ -323,7 +324,7 @@ def test_what_was_before_does_not_count(world, alice, listener) -> None:
     assert [] == pokes(world, listener)
 
 
-def test_a_deleted_mail_is_no_news(world, alice, listener) -> None:
+def test_a_deleted_mail_is_no_news(world: World, alice: Connection, listener: Listener) -> None:
     """What leaves a folder is nothing to fetch there."""
     message = alice.deliver()
     subscribe(alice, listener)
@@ -332,7 +333,7 @@ def test_a_deleted_mail_is_no_news(world, alice, listener) -> None:
     assert [] == pokes(world, listener)
 
 
-def test_an_ended_subscription_is_silent(world, alice, listener) -> None:
+def test_an_ended_subscription_is_silent(world: World, alice: Connection, listener: Listener) -> None:
     """Nobody is poked who has unsubscribed."""
     location = subscribe(alice, listener)
     at(alice, "DELETE", location)
@@ -341,7 +342,7 @@ def test_an_ended_subscription_is_silent(world, alice, listener) -> None:
     assert [] == pokes(world, listener)
 
 
-def test_an_ended_subscription_is_not_tried_again(world, alice, listener) -> None:
+def test_an_ended_subscription_is_not_tried_again(world: World, alice: Connection, listener: Listener) -> None:
     """What had failed and what was waiting behind it is cancelled with the subscription, and stays in the journal."""
     listener.answer_with(500)
     location = subscribe(alice, listener)
@@ -358,7 +359,7 @@ def test_an_ended_subscription_is_not_tried_again(world, alice, listener) -> Non
     ]
 
 
-def test_pokes_that_wait_are_one(world, alice, listener) -> None:
+def test_pokes_that_wait_are_one(world: World, alice: Connection, listener: Listener) -> None:
     """However much happens while a subscriber is down, a single poke waits behind the one that failed."""
     listener.answer_with(500, 200)
     subscribe(alice, listener)
@@ -420,7 +421,7 @@ def test_a_url_that_can_be_called(url) -> None:
 # --- What the mail service's back end reports ---
 
 
-def living(alice) -> dict[str, Any]:
+def living(alice: Connection) -> dict[str, Any]:
     (one,) = alice.admin.get(f"/connections/{alice.id}/subscriptions").json()["value"]
     return one
 
@@ -432,7 +433,7 @@ def living(alice) -> dict[str, Any]:
         ("/Calendar/EventSubscriptionPoke/$subscriptions", "/EventSubscriptionReceive"),
     ],
 )
-def test_a_report_of_the_back_end_pokes(world, alice, listener, made, reported) -> None:
+def test_a_report_of_the_back_end_pokes(world: World, alice: Connection, listener: Listener, made, reported) -> None:
     """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
     alice.post(made, {"NotificationUrl": listener.url})
     state = living(alice)["state"]
@@ -448,7 +449,7 @@ def test_a_report_of_the_back_end_pokes(world, alice, listener, made, reported) 
     assert len(listener.heard) == 2
 
 
-def test_the_back_ends_handshake(alice, listener) -> None:
+def test_the_back_ends_handshake(alice: Connection, listener: Listener) -> None:
     """A token is given back as plain text, and pokes nobody."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
     url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
@@ -459,7 +460,7 @@ def test_the_back_ends_handshake(alice, listener) -> None:
 
 
 @pytest.mark.parametrize("state", ["x", "a:b:c", "nowhere:1:x", ":::", "default:99999999999999999999:x"])
-def test_a_report_about_nothing(alice, state) -> None:
+def test_a_report_about_nothing(alice: Connection, state) -> None:
     """A state that names no living subscription is refused."""
     url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
 

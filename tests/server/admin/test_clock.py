@@ -16,7 +16,7 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from tests.conftest import START
+from tests.conftest import START, Server, World
 
 HOUR = timedelta(hours=1)
 
@@ -32,7 +32,7 @@ class Ticking:
         return self.instant
 
 
-def order(world, **body: Any) -> dict[str, Any]:
+def order(world: World, **body: Any) -> dict[str, Any]:
     """What an order to the clock answers, which must succeed; afterwards the clock shows the same."""
     answer = world.admin.post("/clock", json=body)
     assert answer.status_code == 200, answer.text
@@ -41,11 +41,11 @@ def order(world, **body: Any) -> dict[str, Any]:
     return facts
 
 
-def base(server) -> Any:
+def base(server: Server) -> Any:
     return moment(server.clock.now())
 
 
-def test_show_the_clock(world, server) -> None:
+def test_show_the_clock(world: World, server: Server) -> None:
     """A new sandbox goes with the server's clock."""
     assert {"now": base(server).isoformat(), "mode": "following", "shiftSeconds": 0} == world.admin.get("/clock").json()
 
@@ -68,7 +68,7 @@ def test_show_the_clock(world, server) -> None:
         ("PT0S", 0),
     ],
 )
-def test_advance(world, server, text: Any, seconds: float) -> None:
+def test_advance(world: World, server: Server, text: Any, seconds: float) -> None:
     """Durations are read as ISO 8601 writes them, in short, and as seconds."""
     expected = (base(server) + timedelta(seconds=seconds)).isoformat()
 
@@ -76,7 +76,7 @@ def test_advance(world, server, text: Any, seconds: float) -> None:
     assert {"now": expected, "mode": mode, "shiftSeconds": seconds} == order(world, advance=text)
 
 
-def test_set(world, server) -> None:
+def test_set(world: World, server: Server) -> None:
     """An instant is set with any offset or none; what is sent from then on bears that time."""
     alice = world.connect("alice")
     then = (base(server) + HOUR).replace(tzinfo=None)
@@ -89,7 +89,7 @@ def test_set(world, server) -> None:
     assert facts == again
 
 
-def test_freeze_and_follow(world, server) -> None:
+def test_freeze_and_follow(world: World, server: Server) -> None:
     """Frozen, time passes for others alone; released, it goes on from there."""
     start = base(server)
     frozen = order(world, freeze=True)
@@ -104,7 +104,7 @@ def test_freeze_and_follow(world, server) -> None:
     assert (start + HOUR * 1.5).isoformat() == world.admin.get("/clock").json()["now"]
 
 
-def test_move_and_release_at_once(world, server) -> None:
+def test_move_and_release_at_once(world: World, server: Server) -> None:
     """An order may move the clock and say what it does from there."""
     order(world, freeze=True)
 
@@ -160,7 +160,7 @@ def test_a_sandbox_stands_exactly_where_it_starts() -> None:
         ("2001-01-01", "clock"),
     ],
 )
-def test_refused_start(world, server, start: Any, text: str) -> None:
+def test_refused_start(world: World, server: Server, start: Any, text: str) -> None:
     """A sandbox that cannot start then is not made at all."""
     name = f"{world.name}-start"
     answer = server.http.post(f"{ROOT}/sandboxes", json={"name": name, "clock": start})
@@ -192,7 +192,7 @@ def test_refused_start(world, server, start: Any, text: str) -> None:
         *(({"advance": bad}, 400, "'advance'") for bad in [True, [], {}, "P999999999W", "1" * 5000]),
     ],
 )
-def test_refused_order(world, body: dict[str, Any], status: int, text: str) -> None:
+def test_refused_order(world: World, body: dict[str, Any], status: int, text: str) -> None:
     """What contradicts itself, cannot be read or leads nowhere is refused in the connector's shape, as a whole."""
     before = world.admin.get("/clock").json()
     answer = world.admin.post("/clock", json=body)
@@ -202,7 +202,7 @@ def test_refused_order(world, body: dict[str, Any], status: int, text: str) -> N
     assert before == world.admin.get("/clock").json()
 
 
-def test_date_of_answers(world, server) -> None:
+def test_date_of_answers(world: World, server: Server) -> None:
     """Answers carry the time of the sandbox they are about, refusals too, and the server's where there is none."""
     alice = world.connect("alice")
     order(world, advance="48h")

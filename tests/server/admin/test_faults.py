@@ -88,7 +88,7 @@ def other(world: World) -> Iterator[World]:
 # The catalogue
 
 
-def test_catalogue(world) -> None:
+def test_catalogue(world: World) -> None:
     """Each named fault has a summary, a documentation reference, the families it can happen to and its members."""
     shown = world.server.http.get(f"{ROOT}/faults").json()["value"]
     families = {one.family for one in OPERATIONS}
@@ -99,7 +99,7 @@ def test_catalogue(world) -> None:
     assert families >= {family for one in shown for family in one["families"]}
 
 
-def test_catalogue_leads_to_the_documentation(world) -> None:
+def test_catalogue_leads_to_the_documentation(world: World) -> None:
     """What the connector's page says refers to the part of it that does; the rest to what is known of such errors."""
     shown = world.server.http.get(f"{ROOT}/faults").json()["value"]
     pages = {tuple(one["documentation"].partition("#")[::2]) for one in shown}
@@ -111,7 +111,7 @@ def test_catalogue_leads_to_the_documentation(world) -> None:
     }
 
 
-def test_catalogue_by_family(world) -> None:
+def test_catalogue_by_family(world: World) -> None:
     """A fault that can happen to some operations only says to which, one that happens to all names none."""
     shown = {one["name"]: one for one in world.server.http.get(f"{ROOT}/faults").json()["value"]}
 
@@ -124,7 +124,7 @@ def test_catalogue_by_family(world) -> None:
 # Arming, and the ledger
 
 
-def test_a_rule(world, alice) -> None:
+def test_a_rule(world: World, alice: Connection) -> None:
     """An armed rule is told as it was given, with nothing counted, and the same by its name and in the list."""
     rule = {
         "name": "first",
@@ -149,7 +149,7 @@ def test_a_rule(world, alice) -> None:
     assert made == world.admin.get("/faults/first").json()
 
 
-def test_rules_have_names(world) -> None:
+def test_rules_have_names(world: World) -> None:
     """A rule without a name gets a number, which no other rule has; in the order they were given."""
     arm(world, {"name": "fault-2", "effect": "throttled"})
     made = arm(world, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
@@ -158,7 +158,7 @@ def test_rules_have_names(world) -> None:
     assert ["fault-2", "fault-1", "mine", "fault-3"] == [one["name"] for one in ledger(world)]
 
 
-def test_a_rule_is_shown_in_the_form_it_was_given(world) -> None:
+def test_a_rule_is_shown_in_the_form_it_was_given(world: World) -> None:
     """A named fault may be a text or an object, in a sequence as well; one value may stand for a list of one."""
     (made,) = arm(world, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
     rule = {"match": {"operation": ["SendEmail"]}, "sequence": ["work", "throttled"]}
@@ -166,7 +166,7 @@ def test_a_rule_is_shown_in_the_form_it_was_given(world) -> None:
     assert rule == made["rule"]
 
 
-def test_what_was_used_is_counted(world, alice) -> None:
+def test_what_was_used_is_counted(world: World, alice: Connection) -> None:
     """Calls that match and calls that were struck are counted, and a rule that did all it was to do is used up."""
     arm(world, {"name": "twice", "when": {"after": 1, "times": 2}, "effect": {"status": 503}})
     before = counted(world)
@@ -181,7 +181,7 @@ def test_what_was_used_is_counted(world, alice) -> None:
     assert not ledger(world)[0]["neverReached"]
 
 
-def test_what_can_never_act_is_over(world, alice) -> None:
+def test_what_can_never_act_is_over(world: World, alice: Connection) -> None:
     """A rule whose time has passed is over, whether it acted or not, and so is one whose turn never came."""
     arm(
         world,
@@ -195,7 +195,7 @@ def test_what_can_never_act_is_over(world, alice) -> None:
     assert [True, False] == [one["neverReached"] for one in ledger(world)]
 
 
-def test_plans_add_up(world, alice) -> None:
+def test_plans_add_up(world: World, alice: Connection) -> None:
     """A later plan joins an earlier one; of two rules that would act the earlier one does."""
     arm(world, {"name": "a", "when": {"times": 1}, "effect": {"status": 501}})
     arm(world, {"name": "b", "when": {"times": 1}, "effect": {"status": 502}})
@@ -204,7 +204,7 @@ def test_plans_add_up(world, alice) -> None:
     assert [("a", "used up", 1, 1), ("b", "used up", 1, 1)] == counted(world)
 
 
-def test_remove(world, alice) -> None:
+def test_remove(world: World, alice: Connection) -> None:
     """A rule that is taken away acts no more; the others stay."""
     arm(world, {"name": "a", "effect": {"status": 501}}, {"name": "b", "effect": {"status": 502}})
     first = status(alice)
@@ -214,7 +214,7 @@ def test_remove(world, alice) -> None:
     assert (502, [("b", "armed", 1, 1)]) == (status(alice), counted(world))
 
 
-def test_clear(world, alice) -> None:
+def test_clear(world: World, alice: Connection) -> None:
     """All rules go at once, which is no error where there is none, and their numbers begin anew."""
     arm(world, {"effect": {"status": 501}}, {"effect": {"status": 502}})
     gone = [world.admin.delete("/faults") for _ in range(2)]
@@ -225,7 +225,7 @@ def test_clear(world, alice) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_rule_that_does_not_exist(world, method: str) -> None:
+def test_a_rule_that_does_not_exist(world: World, method: str) -> None:
     """It is not found, and the text says which there are."""
     empty = refusal(world.admin.request(method, "/faults/nothing"))
     arm(world, {"name": "a", "effect": "throttled"}, {"name": "b", "effect": "throttled"})
@@ -240,14 +240,14 @@ def test_a_rule_that_does_not_exist(world, method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/a"), ("DELETE", "/a")]
 )
-def test_a_sandbox_that_does_not_exist(world, method: str, path: str) -> None:
+def test_a_sandbox_that_does_not_exist(world: World, method: str, path: str) -> None:
     """Its faults are not found."""
     answer = world.server.http.request(method, f"{ROOT}/sandboxes/nowhere/faults{path}", json={"faults": []})
 
     assert (404, True) == (answer.status_code, "nowhere" in answer.text)
 
 
-def test_a_name_that_is_taken(world) -> None:
+def test_a_name_that_is_taken(world: World) -> None:
     """A plan with a name that a rule has already, there or in the plan itself, conflicts and arms nothing."""
     (first,) = arm(world, {"name": "a", "effect": "throttled"})
     fresh, taken = {"name": "b", "effect": "bad-gateway"}, {"name": "a", "effect": "bad-gateway"}
@@ -257,7 +257,7 @@ def test_a_name_that_is_taken(world) -> None:
     assert [first] == ledger(world)
 
 
-def test_all_or_none(world, alice) -> None:
+def test_all_or_none(world: World, alice: Connection) -> None:
     """Of two rules of which the second is wrong neither is armed, and the text says which one it was."""
     answer = world.admin.post("/faults", json={"faults": [{"effect": "throttled"}, {"effect": "thrott1ed"}]})
 
@@ -265,7 +265,7 @@ def test_all_or_none(world, alice) -> None:
     assert ([], 200) == (ledger(world), status(alice))
 
 
-def test_most_rules(world) -> None:
+def test_most_rules(world: World) -> None:
     """A sandbox takes a thousand rules, not more, and a plan that goes beyond is not armed in part."""
     arm(world, *[{"effect": "throttled"}] * 999)
     answer = world.admin.post("/faults", json={"faults": [{"effect": "throttled"}] * 2})
@@ -277,7 +277,7 @@ def test_most_rules(world) -> None:
 # Whose calls
 
 
-def test_a_plan_bound_to_a_header(world, alice) -> None:
+def test_a_plan_bound_to_a_header(world: World, alice: Connection) -> None:
     """It acts on requests that carry its header, to the letter, and counts no others."""
     made = arm(world, {"name": "a", "effect": {"status": 503}}, header="t-17")
     found = [status(alice, **headers) for headers in ({}, {PLAN: "t-18"}, {PLAN: "T-17"}, {PLAN: "t-17"})]
@@ -287,7 +287,7 @@ def test_a_plan_bound_to_a_header(world, alice) -> None:
     assert [("a", "armed", 1, 1)] == counted(world)
 
 
-def test_plans_of_two_tests(world, alice) -> None:
+def test_plans_of_two_tests(world: World, alice: Connection) -> None:
     """Each test's plan acts on its own requests, one without a header on all of them."""
     for header in ("t-1", "t-2"):
         arm(world, {"name": header, "when": {"times": 1}, "effect": {"status": int(f"50{header[-1]}")}}, header=header)
@@ -297,7 +297,7 @@ def test_plans_of_two_tests(world, alice) -> None:
 
 
 @pytest.mark.parametrize("way", ["reset", "delete"])
-def test_a_sandbox_that_ends_takes_its_rules_along(world, alice, way: str) -> None:
+def test_a_sandbox_that_ends_takes_its_rules_along(world: World, alice: Connection, way: str) -> None:
     """After a reset, or in a new sandbox of the same name, nothing is armed and nothing goes wrong."""
     root = f"{ROOT}/sandboxes"
     arm(world, {"name": "a", "effect": {"status": 503}})
@@ -313,7 +313,7 @@ def test_a_sandbox_that_ends_takes_its_rules_along(world, alice, way: str) -> No
     assert ["a"] == [one["name"] for one in arm(world, {"name": "a", "effect": {"status": 503}})]
 
 
-def test_sandboxes_do_not_share_rules(world, alice, other) -> None:
+def test_sandboxes_do_not_share_rules(world: World, alice: Connection, other: World) -> None:
     """A rule acts in its own sandbox; another may have one of the same name, and removes only that."""
     stranger = other.connect("alice")
     arm(world, {"name": "a", "effect": {"status": 503}})
@@ -511,7 +511,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("rule", "text"), REFUSED, ids=[json.dumps(rule)[:90] for rule, _ in REFUSED])
-def test_a_rule_that_is_refused(world, rule: dict[str, Any], text: str) -> None:
+def test_a_rule_that_is_refused(world: World, rule: dict[str, Any], text: str) -> None:
     """What is unknown, contradicts itself or can never act is refused with the reason, and nothing is armed."""
     status, said = refusal(world.admin.post("/faults", json={"faults": [{"effect": "throttled"}, rule]}))
 
@@ -539,7 +539,7 @@ def test_a_rule_that_is_refused(world, rule: dict[str, Any], text: str) -> None:
         ({"faults": [{"effect": HTTP}], "header": "x" * 201}, "'header' must be 1 to 200 printable ASCII characters"),
     ],
 )
-def test_a_plan_that_is_refused(world, plan: Any, text: str) -> None:
+def test_a_plan_that_is_refused(world: World, plan: Any, text: str) -> None:
     """A plan that is none, or has a member that no plan has, is refused with the reason."""
     status, said = refusal(world.admin.post("/faults", json=plan))
 
@@ -547,7 +547,7 @@ def test_a_plan_that_is_refused(world, plan: Any, text: str) -> None:
     assert [] == ledger(world)
 
 
-def test_a_connection_of_another_sandbox(world, alice, other) -> None:
+def test_a_connection_of_another_sandbox(world: World, alice: Connection, other: World) -> None:
     """A rule about it could never act, and is refused."""
     answer = other.admin.post("/faults", json={"faults": [match(connection=alice.id)]})
     text = f"The rule can match nothing: the sandbox '{other.name}' has no connection '{alice.id}'."
@@ -666,7 +666,7 @@ PLANS = SOUND | spoiled(SOUND) | VALUES
 
 @fixed(300)
 @given(plan=PLANS)
-def test_any_plan_is_taken_or_refused(world, plan: Any) -> None:
+def test_any_plan_is_taken_or_refused(world: World, plan: Any) -> None:
     """Whatever a plan says, it is armed whole or refused with a reason, and what is refused leaves no trace."""
     world.admin.delete("/faults")
     (kept,) = arm(world, {"name": "kept", "effect": "throttled"})

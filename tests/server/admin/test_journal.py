@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Listener, Server, World
 
 MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 POKE = "/MailSubscriptionPoke/$subscriptions"
@@ -49,7 +49,7 @@ def arm(world: World, *rules: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def story(world, alice, bob, listener) -> World:
+def story(world: World, alice: Connection, bob: Connection, listener: Listener) -> World:
     """Alice subscribes, Bob sends her a mail, she is told; he is refused another, reads his own, and is told 503."""
     arm(world, {"name": "busy", "match": {"operation": "GetEmails"}, "effect": {"status": 503}})
     names = {"x-ms-workflow-name": "orders", "x-ms-workflow-run-id": "run-1", "x-ms-client-request-id": "c-1"}
@@ -82,12 +82,12 @@ def story(world, alice, bob, listener) -> World:
         ({"limit": 1000, "kind": "", "status": ""}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_a_list(story, query: Any, ids: list[int]) -> None:
+def test_a_list(story: World, query: Any, ids: list[int]) -> None:
     """Oldest first: of all that fit the newest, or with `after` those that follow."""
     assert ids == listed(story, **query)
 
 
-def test_a_list_of_a_connection(story, alice, bob) -> None:
+def test_a_list_of_a_connection(story: World, alice: Connection, bob: Connection) -> None:
     """Each connection's own exchanges; a delivery is nobody's."""
     assert [[1], [2, 4, 5, 6], []] == [
         listed(story, connection=one) for one in (alice.id, bob.id, f"{story.name}-nobody")
@@ -108,7 +108,7 @@ def test_a_list_of_a_connection(story, alice, bob) -> None:
         ({"limit": 1001}, "'limit' must be from 1 to 1000, not 1001."),
     ],
 )
-def test_a_refused_list(world, query: Any, reason: str) -> None:
+def test_a_refused_list(world: World, query: Any, reason: str) -> None:
     """A filter that can fit nothing is refused with what it may be."""
     answer = world.admin.get("/journal", params=query)
 
@@ -154,12 +154,12 @@ def test_a_refused_list(world, query: Any, reason: str) -> None:
         ({"connection": None, "operation": None}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_a_query(story, query: Any, ids: list[int]) -> None:
+def test_a_query(story: World, query: Any, ids: list[int]) -> None:
     """Every member that is given must fit; texts are patterns, case does not count, and null asks nothing."""
     assert ids == fitting(story, **query)
 
 
-def test_a_query_shows_some_of_many(story) -> None:
+def test_a_query_shows_some_of_many(story: World) -> None:
     """All that fit are counted, the newest shown; with `after` those that follow."""
     newest, next_ones = asked(story, limit=2), asked(story, after=1, limit=2)
 
@@ -167,7 +167,7 @@ def test_a_query_shows_some_of_many(story) -> None:
     assert (5, [2, 3]) == (next_ones["count"], [one["id"] for one in next_ones["value"]])
 
 
-def test_near_misses(story, alice, bob) -> None:
+def test_near_misses(story: World, alice: Connection, bob: Connection) -> None:
     """What does not fit is told with what differs: the fewest members first, then the newest."""
     found = asked(story, connection=bob.id, operation="SendEmailV2", status=503)
     misses = [(one["id"], one["differs"]) for one in found["nearMisses"]]
@@ -183,7 +183,7 @@ def test_near_misses(story, alice, bob) -> None:
     assert "GetEmails" == found["nearMisses"][0]["operation"]
 
 
-def test_near_misses_name_members(story) -> None:
+def test_near_misses_name_members(story: World) -> None:
     """Of queries and bodies it is the single member that is named; a delivery only differs in what it has."""
     found = asked(story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none")
     (delivery,) = asked(story, url="*/other", status=200)["nearMisses"]
@@ -192,14 +192,14 @@ def test_near_misses_name_members(story) -> None:
     assert (3, ["url"]) == (delivery["id"], delivery["differs"])
 
 
-def test_near_misses_where_something_fits(story) -> None:
+def test_near_misses_where_something_fits(story: World) -> None:
     """They are there as well where something fits, since it may be too little of it; ten at most."""
     found = asked(story, operation="SendEmailV2", status=200)
 
     assert (1, [5, 4, 6, 1]) == (found["count"], [one["id"] for one in found["nearMisses"]])
 
 
-def test_ten_near_misses_at_most(world, alice) -> None:
+def test_ten_near_misses_at_most(world: World, alice: Connection) -> None:
     """Of many that miss by as much the newest ten are told."""
     for _ in range(12):
         alice.http.get("/testconnection")
@@ -231,7 +231,7 @@ def test_ten_near_misses_at_most(world, alice) -> None:
         ({"subject": "s"}, "has no member 'subject'. It may have: kind, connection, operation,"),
     ],
 )
-def test_a_refused_query(world, query: Any, reason: str) -> None:
+def test_a_refused_query(world: World, query: Any, reason: str) -> None:
     """A query that can fit nothing, or asks for what no entry has, is refused with the reason."""
     answer = world.admin.post("/journal/query", json=query)
 
@@ -243,7 +243,7 @@ def test_a_refused_query(world, query: Any, reason: str) -> None:
     ("method", "path"),
     [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/query"), ("GET", "/counts"), ("GET", "/retries")],
 )
-def test_no_such_sandbox(server, method: str, path: str) -> None:
+def test_no_such_sandbox(server: Server, method: str, path: str) -> None:
     """A sandbox that is not there has no journal."""
     answer = server.http.request(method, f"/_emulator/api/sandboxes/nowhere/journal{path}", content=b"{}")
 
@@ -253,7 +253,7 @@ def test_no_such_sandbox(server, method: str, path: str) -> None:
 # Counting, capping and clearing
 
 
-def test_counts(story) -> None:
+def test_counts(story: World) -> None:
     """Exchanges are counted by operation, status and cause, deliveries in all."""
     assert {
         "exchanges": 5,
@@ -264,7 +264,7 @@ def test_counts(story) -> None:
     } == story.admin.get("/journal/counts").json()
 
 
-def test_counts_outlive_entries(world, alice) -> None:
+def test_counts_outlive_entries(world: World, alice: Connection) -> None:
     """What had to make room is still counted, and so are answers that did not arrive and paths that are none."""
     world.admin.patch("/journal", json={"cap": 1})
     arm(world, {"effect": {"break": "cut", "status": 500}, "when": {"nth": 1}})
@@ -287,14 +287,14 @@ def test_counts_outlive_entries(world, alice) -> None:
         ({"cap": None}, {"cap": 2000, "bodyBytes": 65536}),
     ],
 )
-def test_cap(world, caps: Any, facts: Any) -> None:
+def test_cap(world: World, caps: Any, facts: Any) -> None:
     """What is named changes, what is null or left out stays."""
     answer = world.admin.patch("/journal", json=caps)
 
     assert (200, facts) == (answer.status_code, answer.json())
 
 
-def test_a_lower_cap_keeps_the_newest(story) -> None:
+def test_a_lower_cap_keeps_the_newest(story: World) -> None:
     """Entries that there is no room for any more go, the oldest first."""
     story.admin.patch("/journal", json={"cap": 2})
 
@@ -311,7 +311,7 @@ def test_a_lower_cap_keeps_the_newest(story) -> None:
         ({"cap": 5, "bodies": 1}, "has no member 'bodies'. It may have: cap, bodyBytes."),
     ],
 )
-def test_a_refused_cap(world, caps: Any, reason: str) -> None:
+def test_a_refused_cap(world: World, caps: Any, reason: str) -> None:
     """A number that is none or out of bounds is refused, and nothing changes."""
     answer = world.admin.patch("/journal", json=caps)
 
@@ -320,7 +320,7 @@ def test_a_refused_cap(world, caps: Any, reason: str) -> None:
     assert {"cap": 2000, "bodyBytes": 65536} == world.admin.patch("/journal", json={}).json()
 
 
-def test_clear(story, alice) -> None:
+def test_clear(story: World, alice: Connection) -> None:
     """Everything is forgotten, counts too; ids go on, so that none comes twice."""
     answer = story.admin.delete("/journal")
     empty = story.admin.get("/journal").json()
@@ -336,7 +336,7 @@ def test_clear(story, alice) -> None:
 # Retries
 
 
-def test_a_duplicated_send(world, alice) -> None:
+def test_a_duplicated_send(world: World, alice: Connection) -> None:
     """A send that was done and answered 504, and sent again, is told with both attempts as duplicated."""
     arm(world, {"effect": "timeout-504-after", "when": {"nth": 1}})
     send(alice)
@@ -365,7 +365,7 @@ def test_a_duplicated_send(world, alice) -> None:
 
 
 @pytest.mark.parametrize(("waited", "as_asked"), [("59s", False), ("60s", True)])
-def test_whether_a_client_waited(world, alice, waited: str, as_asked: bool) -> None:
+def test_whether_a_client_waited(world: World, alice: Connection, waited: str, as_asked: bool) -> None:
     """Of a throttled call it is told how long its client was asked to wait, and whether it did."""
     arm(world, {"effect": "throttled", "when": {"nth": 1}})
     send(alice)
@@ -378,7 +378,7 @@ def test_whether_a_client_waited(world, alice, waited: str, as_asked: bool) -> N
     assert (1, False, 0) == (row["timesEffected"], row["duplicated"], report["duplicatedSends"])
 
 
-def test_what_was_refused_unread_is_known_again(world, alice) -> None:
+def test_what_was_refused_unread_is_known_again(world: World, alice: Connection) -> None:
     """A call that a limit refused, and one that was reset, are told from others by what they asked for."""
     world.admin.patch("/limits", json={"calls": 1})
     arm(world, {"effect": {"break": "reset"}, "when": {"nth": 1}})
@@ -394,7 +394,7 @@ def test_what_was_refused_unread_is_known_again(world, alice) -> None:
     assert "other" == asked(world, status=429)["value"][0]["request"]["body"]["Subject"]
 
 
-def test_who_does_not_come_back(world, alice) -> None:
+def test_who_does_not_come_back(world: World, alice: Connection) -> None:
     """A call that was given up, and one that another client made, are no retries."""
     arm(world, {"effect": "bad-gateway", "when": {"nth": 1}})
     send(alice, **{"User-Agent": "one"})
@@ -404,7 +404,7 @@ def test_who_does_not_come_back(world, alice) -> None:
     assert (502, False, None, [1]) == (row["status"], row["cameBack"], row["waitedSeconds"], row["entries"])
 
 
-def test_nothing_failed(world, alice) -> None:
+def test_nothing_failed(world: World, alice: Connection) -> None:
     """Where all went well, or was refused for good, there is nothing to tell."""
     send(alice)
     alice.http.delete("/Mail/none")

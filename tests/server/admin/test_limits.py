@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Connection, Server, World
+
 DEFAULTS = {
     "calls": 0,  # As the tests' server is told; the limiter's own tests have one with all limits on.
     "period": 60,
@@ -21,7 +23,7 @@ IMAGE = '<img src="data:image/png;base64,{}">'
 APPROVAL = "/approvalmail/$subscriptions"
 
 
-def change(world, **changes: Any) -> dict[str, Any]:
+def change(world: World, **changes: Any) -> dict[str, Any]:
     """The limits after a change that must succeed."""
     answer = world.admin.patch("/limits", json=changes)
     assert answer.status_code == 200, answer.text
@@ -29,7 +31,7 @@ def change(world, **changes: Any) -> dict[str, Any]:
     return facts
 
 
-def shown(world) -> dict[str, Any]:
+def shown(world: World) -> dict[str, Any]:
     facts: dict[str, Any] = world.admin.get("/limits").json()
     return facts
 
@@ -52,12 +54,12 @@ def sent(connection, body: str) -> int:
     return status
 
 
-def test_the_limits_of_a_new_sandbox(world) -> None:
+def test_the_limits_of_a_new_sandbox(world: World) -> None:
     """They are those of the server's settings, and nobody has used any."""
     assert {**DEFAULTS, "connections": []} == shown(world)
 
 
-def test_change_some(world) -> None:
+def test_change_some(world: World) -> None:
     """What is named changes, what is null or left out stays, and the answer is what is shown from then on."""
     changed = change(world, calls=5, warnAt=0, mailBytes=7, period=None)
 
@@ -65,7 +67,7 @@ def test_change_some(world) -> None:
     assert changed == change(world) == shown(world)
 
 
-def test_names_in_any_spelling(world) -> None:
+def test_names_in_any_spelling(world: World) -> None:
     """Names match without case and underscores, as everywhere."""
     facts = change(world, concurrent_requests=4, INLINEIMAGEBYTES=9)
 
@@ -93,7 +95,7 @@ def test_names_in_any_spelling(world) -> None:
         ([5], "The request body must be a JSON object."),
     ],
 )
-def test_refused(world, changes: Any, reason: str) -> None:
+def test_refused(world: World, changes: Any, reason: str) -> None:
     """A number that is none, or out of bounds, and a name that no limit has are refused; nothing changes then."""
     body = {"warnAt": 50, **changes} if isinstance(changes, dict) else changes
     answer = world.admin.patch("/limits", json=body)
@@ -104,14 +106,14 @@ def test_refused(world, changes: Any, reason: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_no_such_sandbox(server, method: str) -> None:
+def test_no_such_sandbox(server: Server, method: str) -> None:
     """A sandbox that is not there has no limits."""
     answer = server.http.request(method, "/_emulator/api/sandboxes/nowhere/limits", json={})
 
     assert (404, True) == (answer.status_code, "No sandbox 'nowhere' exists." in answer.json()["message"])
 
 
-def test_what_connections_use(world, alice, bob) -> None:
+def test_what_connections_use(world: World, alice: Connection, bob: Connection) -> None:
     """Each connection that called is told with its calls, what is left of them, and when they count no more."""
     change(world, calls=5)
     statuses(alice, 3)
@@ -137,7 +139,7 @@ def test_what_connections_use(world, alice, bob) -> None:
     assert [None, None] == [one["remaining"] for one in change(world, calls=0)["connections"]]
 
 
-def test_a_change_acts_at_once(world, alice) -> None:
+def test_a_change_acts_at_once(world: World, alice: Connection) -> None:
     """Calls that were made count against the new number, in the window that has begun."""
     change(world, calls=2)
     first = statuses(alice, 3)
@@ -150,7 +152,7 @@ def test_a_change_acts_at_once(world, alice) -> None:
     assert [200, 200] == statuses(alice, 2)
 
 
-def test_a_window_keeps_its_end(world, alice) -> None:
+def test_a_window_keeps_its_end(world: World, alice: Connection) -> None:
     """A new period is that of the next window, whatever the one that has begun was to last."""
     change(world, calls=1)
     statuses(alice, 1)
@@ -165,7 +167,7 @@ def test_a_window_keeps_its_end(world, alice) -> None:
     assert [200] == statuses(alice, 1)
 
 
-def test_limits_of_mails(world, alice) -> None:
+def test_limits_of_mails(world: World, alice: Connection) -> None:
     """The size of a mail and of an inline image, and how many options there are, are held to the sandbox's limits."""
     change(world, mailBytes=100, inlineImageBytes=8, options=2)
 
@@ -174,7 +176,7 @@ def test_limits_of_mails(world, alice) -> None:
     assert [201, 400] == [ask(alice, 2), ask(alice, 3)]
 
 
-def test_limits_of_mails_off(world, alice) -> None:
+def test_limits_of_mails_off(world: World, alice: Connection) -> None:
     """0 lets any size and any number of options pass."""
     before = [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
     change(world, mailBytes=0, inlineImageBytes=0, options=0)
@@ -183,7 +185,7 @@ def test_limits_of_mails_off(world, alice) -> None:
     assert [200, 201] == [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
 
 
-def test_large_mails_fire_no_trigger_unless_they_may(world, alice) -> None:
+def test_large_mails_fire_no_trigger_unless_they_may(world: World, alice: Connection) -> None:
     """What a trigger skips for its size it finds where there is no limit."""
     first = alice.http.get("/Mail/OnNewEmail")
     alice.deliver(text="x" * 50)
@@ -195,7 +197,7 @@ def test_large_mails_fire_no_trigger_unless_they_may(world, alice) -> None:
     assert [202, 200, 202, 200] == statuses
 
 
-def test_a_reset_puts_them_back(world, alice) -> None:
+def test_a_reset_puts_them_back(world: World, alice: Connection) -> None:
     """After a reset the server's settings hold again, and nobody has called."""
     change(world, calls=1, period=5, concurrentRequests=2, bytesInFlight=9999, warnAt=1)
     change(world, mailBytes=1, inlineImageBytes=2, options=3)
@@ -205,7 +207,7 @@ def test_a_reset_puts_them_back(world, alice) -> None:
     assert {**DEFAULTS, "connections": []} == shown(world)
 
 
-def test_limits_are_a_sandboxs_own(world, server, alice) -> None:
+def test_limits_are_a_sandboxs_own(world: World, server: Server, alice: Connection) -> None:
     """What is changed in one sandbox leaves the others alone."""
     before = server.http.get("/_emulator/api/sandboxes/default/limits").json()
     change(world, calls=1)

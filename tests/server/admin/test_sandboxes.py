@@ -19,6 +19,7 @@ from outlook_emulator.server.admin.request import AdminOperation
 from outlook_emulator.server.admin.routes import ADMIN, ROOT
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.wire.base import members_of
+from tests.conftest import Connection, Server, World
 from tests.paths import EML
 
 EML = sorted((EML).glob("*.eml"))
@@ -35,7 +36,7 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, body["error"]["code"]
 
 
-def state(world) -> Any:
+def state(world: World) -> Any:
     """What a refused call must leave alone."""
     return world.admin.get("/connections").json(), world.outbox()
 
@@ -43,7 +44,7 @@ def state(world) -> Any:
 # Sandboxes
 
 
-def test_create_and_show_a_sandbox(world, server) -> None:
+def test_create_and_show_a_sandbox(world: World, server: Server) -> None:
     """A new sandbox is answered as it is shown and listed: its name, and no connections."""
     name = f"{world.name}-new"
     made = server.http.post(f"{ROOT}/sandboxes", json={"name": name})
@@ -57,7 +58,7 @@ def test_create_and_show_a_sandbox(world, server) -> None:
     assert "default" in [one["name"] for one in listed]
 
 
-def test_create_a_whole_world_at_once(world, server) -> None:
+def test_create_a_whole_world_at_once(world: World, server: Server) -> None:
     """A sandbox can be made with connections, their mails and sample mailboxes in one call."""
     name = f"{world.name}-whole"
     mails = [
@@ -103,7 +104,7 @@ def test_create_a_whole_world_at_once(world, server) -> None:
         ({"name": "fresh", "connections": [{"mails": "none"}]}, (400, "ErrorInvalidRequest")),
     ],
 )
-def test_refused_sandbox(world, server, order: Any, expected: tuple[int, str]) -> None:
+def test_refused_sandbox(world: World, server: Server, order: Any, expected: tuple[int, str]) -> None:
     """A sandbox that cannot be made as asked is refused with a reason, and nothing of it stays."""
     if isinstance(order, dict) and order.get("name") == "fresh":
         order = order | {"name": f"{world.name}-fresh"}
@@ -114,14 +115,14 @@ def test_refused_sandbox(world, server, order: Any, expected: tuple[int, str]) -
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'"name"', b"null", b'{"name": "\\ud800"}'])
-def test_broken_json(server, body: bytes) -> None:
+def test_broken_json(server: Server, body: bytes) -> None:
     """A body that is no JSON object is refused."""
     answer = server.http.post(f"{ROOT}/sandboxes", content=body, headers={"Content-Type": "application/json"})
 
     assert refusal(answer) == (400, "ErrorInvalidRequest")
 
 
-def test_reset_a_sandbox(world, alice, bob) -> None:
+def test_reset_a_sandbox(world: World, alice: Connection, bob: Connection) -> None:
     """A reset keeps who there is and drops what there is."""
     alice.send(f"{bob.address}; out@example.org")
     bob.deliver(subject="Outside")
@@ -131,7 +132,7 @@ def test_reset_a_sandbox(world, alice, bob) -> None:
     assert ([], [], []) == (alice.mails("Sent Items"), bob.mails(), world.outbox())
 
 
-def test_delete_a_sandbox(world, server, alice) -> None:
+def test_delete_a_sandbox(world: World, server: Server, alice: Connection) -> None:
     """A deleted sandbox answers 204 without a body, and is not found from then on."""
     answer = server.http.delete(f"{ROOT}/sandboxes/{world.name}")
     after = server.http.delete(f"{ROOT}/sandboxes/{world.name}")
@@ -140,12 +141,12 @@ def test_delete_a_sandbox(world, server, alice) -> None:
     assert refusal(after) == (404, "ErrorItemNotFound")
 
 
-def test_default_sandbox_stays(server) -> None:
+def test_default_sandbox_stays(server: Server) -> None:
     """The default sandbox cannot be deleted."""
     assert refusal(server.http.delete(f"{ROOT}/sandboxes/default")) == (409, "Conflict")
 
 
-def test_seed_a_sandbox(world, server) -> None:
+def test_seed_a_sandbox(world: World, server: Server) -> None:
     """A sample mailbox is loaded under the id asked for, and answers there at once."""
     id = f"{world.name}-office"
     answer = world.admin.post("/seed", json={"name": "office", "connection": id})
@@ -172,7 +173,7 @@ def test_seed_a_sandbox(world, server) -> None:
         ({"name": "empty", "connection": "{alice}"}, (409, "Conflict")),
     ],
 )
-def test_refused_seed(world, alice, order: dict[str, str], expected: tuple[int, str]) -> None:
+def test_refused_seed(world: World, alice: Connection, order: dict[str, str], expected: tuple[int, str]) -> None:
     """A sample that there is not, or an id that is none or taken, is refused and changes nothing."""
     before = state(world)
     answer = world.admin.post("/seed", json={key: value.format(alice=alice.id) for key, value in order.items()})
@@ -184,7 +185,7 @@ def test_refused_seed(world, alice, order: dict[str, str], expected: tuple[int, 
 # Connections
 
 
-def test_add_a_connection(world, server) -> None:
+def test_add_a_connection(world: World, server: Server) -> None:
     """A connection is answered as it is listed, with the URL at which the connector answers for it."""
     id = f"{world.name}-c"
     order = {"id": id, "address": "Carol@Example.com", "displayName": "Carol C.", "sendAs": ["Team@example.com"]}
@@ -203,7 +204,7 @@ def test_add_a_connection(world, server) -> None:
     assert httpx.get(f"{runtime}/v2/Mail", headers={"Authorization": "Bearer token"}).json() == {"value": []}
 
 
-def test_connection_without_wishes(world) -> None:
+def test_connection_without_wishes(world: World) -> None:
     """Id and address are made up where they are missing, and never twice, not even after a reset."""
     first = world.admin.post("/connections").json()
     second = world.admin.post("/connections", json={}).json()
@@ -229,7 +230,7 @@ def test_connection_without_wishes(world) -> None:
         ({"id": "{alice}"}, (409, "Conflict")),
     ],
 )
-def test_refused_connection(world, alice, order: dict[str, Any], expected: tuple[int, str]) -> None:
+def test_refused_connection(world: World, alice: Connection, order: dict[str, Any], expected: tuple[int, str]) -> None:
     """A connection that cannot be made as asked is refused and changes nothing."""
     before = state(world)
     given = {key: alice.id if value == "{alice}" else value for key, value in order.items()}
@@ -245,7 +246,7 @@ def test_refused_connection(world, alice, order: dict[str, Any], expected: tuple
     ("order", "expected"),
     [({"path": "Projects/Engine"}, "Projects/Engine"), ({"names": ["R/D", "Notes"]}, None)],
 )
-def test_add_a_folder(alice, order: dict[str, Any], expected: str | None) -> None:
+def test_add_a_folder(alice: Connection, order: dict[str, Any], expected: str | None) -> None:
     """A folder is made with those above it; its id is one that operations take; a second time nothing changes."""
     answers = [alice.admin.post(f"/connections/{alice.id}/folders", json=order) for _ in range(2)]
     folder = answers[0].json()
@@ -256,7 +257,7 @@ def test_add_a_folder(alice, order: dict[str, Any], expected: str | None) -> Non
 
 
 @pytest.mark.parametrize("order", [{}, {"path": ""}, {"path": "A//B"}, {"names": [" "]}, {"path": "x" * 256}])
-def test_refused_folder(alice, order: dict[str, Any]) -> None:
+def test_refused_folder(alice: Connection, order: dict[str, Any]) -> None:
     """A folder needs a name at each step of its path, and none is made when one step is bad."""
     answer = alice.admin.post(f"/connections/{alice.id}/folders", json=order)
     missing = alice.http.get("/v2/Mail", params={"folderPath": "A"})
@@ -265,7 +266,7 @@ def test_refused_folder(alice, order: dict[str, Any]) -> None:
     assert missing.status_code == 404
 
 
-def test_deliver_in_parts(alice, bob, world) -> None:
+def test_deliver_in_parts(alice: Connection, bob: Connection, world: World) -> None:
     """A mail described in JSON lies in the mailbox as described, and nowhere else."""
     content = b64encode(b"a,b").decode()
     order = {
@@ -296,7 +297,7 @@ def test_deliver_in_parts(alice, bob, world) -> None:
     assert ([], [], []) == (alice.mails(), bob.mails(), world.outbox())
 
 
-def test_deliver_by_default(alice) -> None:
+def test_deliver_by_default(alice: Connection) -> None:
     """A mail that says nothing of where and when arrives in the Inbox, now, unread."""
     alice.deliver(subject="Now", text="Hello")
 
@@ -306,7 +307,7 @@ def test_deliver_by_default(alice) -> None:
 
 @pytest.mark.parametrize("file", EML, ids=lambda file: file.stem)
 @pytest.mark.parametrize("how", ["body", "member"])
-def test_deliver_every_sample(alice, file: Path, how: str) -> None:
+def test_deliver_every_sample(alice: Connection, file: Path, how: str) -> None:
     """Every sample mail is accepted whole, read back, found in its folder and written out again."""
     url = f"/connections/{alice.id}/deliver"
     raw = file.read_bytes()
@@ -326,7 +327,7 @@ def test_deliver_every_sample(alice, file: Path, how: str) -> None:
     assert read["InternetMessageId"] == written["Message-ID"]
 
 
-def test_deliver_a_whole_mail_with_wishes(alice) -> None:
+def test_deliver_a_whole_mail_with_wishes(alice: Connection) -> None:
     """Query parameters, in any case, say of a whole mail what members say of one in parts."""
     wishes = {"FOLDER": "Kept", "received": "2026-01-02T03:04:05Z", "isread": "True", "isFlagged": "1"}
     answer = alice.admin.post(
@@ -342,7 +343,7 @@ def test_deliver_a_whole_mail_with_wishes(alice) -> None:
     assert alice.mails("Kept", fetchOnlyFlagged=True) == [mail]
 
 
-def test_delivered_bytes_are_kept(alice) -> None:
+def test_delivered_bytes_are_kept(alice: Connection) -> None:
     """A mail that came whole goes out as it came, byte by byte."""
     headers = {"Content-Type": "message/rfc822"}
     answer = alice.admin.post(f"/connections/{alice.id}/deliver", content=PLAIN, headers=headers)
@@ -366,7 +367,7 @@ def test_delivered_bytes_are_kept(alice) -> None:
         {"attachments": {}},
     ],
 )
-def test_refused_delivery(alice, order: dict[str, Any]) -> None:
+def test_refused_delivery(alice: Connection, order: dict[str, Any]) -> None:
     """A delivery with a member that cannot be is refused, and nothing arrives."""
     answer = alice.admin.post(f"/connections/{alice.id}/deliver", json=order)
 
@@ -376,7 +377,7 @@ def test_refused_delivery(alice, order: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("wish", [{"isRead": "perhaps"}, {"isFlagged": "2"}, {"received": "soon"}, {"folder": "/"}])
-def test_refused_wishes(alice, wish: dict[str, str]) -> None:
+def test_refused_wishes(alice: Connection, wish: dict[str, str]) -> None:
     """A query parameter that cannot be is refused by name, and nothing arrives."""
     headers = {"Content-Type": "message/rfc822"}
     answer = alice.admin.post(f"/connections/{alice.id}/deliver", content=PLAIN, params=wish, headers=headers)
@@ -389,7 +390,7 @@ def test_refused_wishes(alice, wish: dict[str, str]) -> None:
 # The outbox and MIME
 
 
-def test_outbox(world, alice, bob, server) -> None:
+def test_outbox(world: World, alice: Connection, bob: Connection, server: Server) -> None:
     """A mail that left is listed with those outside only, oldest first, and can be had as MIME without Bcc."""
     alice.send(f"{bob.address};x@example.org", subject="First", Cc="y@example.org", Bcc="z@example.org")
     alice.send(bob.address, subject="Inside")
@@ -410,12 +411,12 @@ def test_outbox(world, alice, bob, server) -> None:
 
 
 @pytest.mark.parametrize("departure", ["1", "0", "-1", "x", "1" * 30, "²", "٣"])
-def test_departed_mail_that_is_none(world, departure: str) -> None:
+def test_departed_mail_that_is_none(world: World, departure: str) -> None:
     """A number that nothing in the outbox has, or no number, is not found."""
     assert refusal(world.admin.get(f"/outbox/{departure}/mime")) == (404, "ErrorItemNotFound")
 
 
-def test_message_mime(alice, bob) -> None:
+def test_message_mime(alice: Connection, bob: Connection) -> None:
     """A message is written out as its own mailbox sees it: the sender's copy has the Bcc."""
     alice.send("x@example.org", subject="Written", Bcc=bob.address)
     sent, got = alice.mail("Sent Items"), bob.mail()
@@ -430,7 +431,7 @@ def test_message_mime(alice, bob) -> None:
 @pytest.mark.parametrize(
     ("id", "expected"), [("none", (400, "ErrorInvalidIdMalformed")), ("{bob}", (404, "ErrorItemNotFound"))]
 )
-def test_message_that_is_none(alice, bob, id: str, expected: tuple[int, str]) -> None:
+def test_message_that_is_none(alice: Connection, bob: Connection, id: str, expected: tuple[int, str]) -> None:
     """An id that is none, or another mailbox's, gives no MIME."""
     given = id.format(bob=bob.deliver(subject="Mine")["Id"])
 
@@ -441,7 +442,7 @@ def test_message_that_is_none(alice, bob, id: str, expected: tuple[int, str]) ->
 
 
 @pytest.mark.parametrize("verb", [one for one in ADMIN if "{sandbox}" in one.path], ids=lambda verb: verb.id)
-def test_unknown_sandbox(server, verb: AdminOperation) -> None:
+def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
     """Each verb says that there is no such sandbox."""
     url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
     trigger = {"operationName": "OnNewEmailV2", "notificationDetails": {"callbackUrl": "http://localhost"}}
@@ -455,7 +456,7 @@ def test_unknown_sandbox(server, verb: AdminOperation) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "folders"), ("POST", "deliver"), ("GET", "messages/x/mime")])
-def test_unknown_connection(world, bob, method: str, path: str) -> None:
+def test_unknown_connection(world: World, bob: Connection, method: str, path: str) -> None:
     """The admin API makes no connection by using it: an unknown id is not found, nor is another sandbox's."""
     answer = world.admin.request(method, f"/connections/none/{path}", json={} if method == "POST" else None)
 
@@ -471,7 +472,7 @@ def _wrong_methods() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("method", "path"), list(_wrong_methods()))
-def test_wrong_method(server, method: str, path: str) -> None:
+def test_wrong_method(server: Server, method: str, path: str) -> None:
     """A path with the wrong method answers 405 and names the right ones, whether or not its ids exist."""
     right = {verb.method for verb in ADMIN if verb.path == path}
     url = f"{ROOT}{path}" if right else path
@@ -485,13 +486,13 @@ def test_wrong_method(server, method: str, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/_emulator", ROOT, f"{ROOT}/nothing", f"{ROOT}/sandboxes/", "/favicon.ico"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
-def test_unknown_path(server, method: str, path: str) -> None:
+def test_unknown_path(server: Server, method: str, path: str) -> None:
     """A path that nobody serves is not found, whatever the method."""
     assert refusal(server.http.request(method, path)) == (404, "ResourceNotFound")
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_health(server, path: str) -> None:
+def test_health(server: Server, path: str) -> None:
     """The health checks answer without a credential."""
     answer = server.http.get(path)
 
@@ -503,14 +504,14 @@ def test_health(server, path: str) -> None:
     assert server.http.head(path).status_code == 200
 
 
-def test_refusal_carries_the_request_id(server) -> None:
+def test_refusal_carries_the_request_id(server: Server) -> None:
     """A caller's request id comes back in the text of a refusal."""
     answer = server.http.get(f"{ROOT}/sandboxes/none", headers={"x-ms-client-request-id": "my-id"})
 
     assert answer.json()["message"].endswith("\r\nclientRequestId: my-id")
 
 
-def test_operations(server) -> None:
+def test_operations(server: Server) -> None:
     """The coverage table has a line for each row."""
     table = server.http.get(f"{ROOT}/operations").json()["value"]
 
@@ -519,7 +520,7 @@ def test_operations(server) -> None:
     ]
 
 
-def test_swagger(server) -> None:
+def test_swagger(server: Server) -> None:
     """The connector's document is the one made from the rows."""
     assert json.loads(json.dumps(swagger(OPERATIONS))) == server.http.get(f"{ROOT}/swagger.json").json()
 
@@ -528,7 +529,7 @@ def test_swagger(server) -> None:
 
 
 @pytest.fixture
-def document(server) -> dict[str, Any]:
+def document(server: Server) -> dict[str, Any]:
     described: dict[str, Any] = server.http.get(f"{ROOT}/openapi.json").json()
     return described
 
@@ -553,14 +554,14 @@ def _words(value: Any) -> Iterator[str]:
             yield from _words(part)
 
 
-def test_document_is_openapi(document) -> None:
+def test_document_is_openapi(document: dict[str, Any]) -> None:
     """The document says which version it is in, what it describes, and where that is served."""
     assert "3.1.0" == document["openapi"]
     assert {"title", "version"} <= document["info"].keys()
     assert [{"url": ROOT}] == document["servers"]
 
 
-def test_document_has_every_verb(document) -> None:
+def test_document_has_every_verb(document: dict[str, Any]) -> None:
     """Each row stands at its path and method with its id, and nothing else does."""
     described = {
         (path, method.upper(), operation["operationId"])
@@ -573,7 +574,7 @@ def test_document_has_every_verb(document) -> None:
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda verb: verb.id)
-def test_document_describes_the_verb(document, verb) -> None:
+def test_document_describes_the_verb(document: dict[str, Any], verb) -> None:
     """A verb's path parameters, body and answer are described as the row has them."""
     operation = document["paths"][verb.path][verb.method.lower()]
     names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path" and one["required"]]
@@ -584,26 +585,26 @@ def test_document_describes_the_verb(document, verb) -> None:
     assert all(one["description"] for one in operation["responses"].values())
 
 
-def test_references_lead_somewhere(document) -> None:
+def test_references_lead_somewhere(document: dict[str, Any]) -> None:
     """Every reference points into the document's own components, and no component is there for nothing."""
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
     assert schemas == set(_references(document))
 
 
-def test_document_speaks_no_swagger(document) -> None:
+def test_document_speaks_no_swagger(document: dict[str, Any]) -> None:
     """What OpenAPI 3.1 spells otherwise than Swagger 2.0 is spelled its way."""
     swagger_only = {"x-nullable", "definitions", "produces", "consumes", "swagger", "nullable"}
 
     assert set() == swagger_only & set(_words(document))
 
 
-def test_component_names_are_plain(document) -> None:
+def test_component_names_are_plain(document: dict[str, Any]) -> None:
     """Names of components have only the characters that OpenAPI allows."""
     assert [] == [name for name in document["components"]["schemas"] if not re.fullmatch(r"[A-Za-z0-9._-]+", name)]
 
 
-def test_pages_from_elsewhere_are_refused(server, world) -> None:
+def test_pages_from_elsewhere_are_refused(server: Server, world: World) -> None:
     """A web page of another origin cannot reset a sandbox; one that the emulator serves itself could."""
     answers = [
         world.admin.post("/reset", headers={"Origin": origin})

@@ -25,7 +25,7 @@ from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Connection, World
+from tests.conftest import START, Connection, Listener, Server, World
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
 from tests.server.webhooks.test_courier import MAIL, put, running, subjects, subscribe, told, trigger
@@ -78,7 +78,7 @@ def everything(world: World) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def other(server, world) -> Iterator[World]:
+def other(server: Server, world: World) -> Iterator[World]:
     """A second sandbox."""
     name = f"{world.name}-other"
     assert server.http.post(f"{ROOT}/sandboxes", json={"name": name}).status_code == 201
@@ -92,7 +92,7 @@ def other(server, world) -> Iterator[World]:
 # Saving and bringing back
 
 
-def test_a_snapshot(world, alice) -> None:
+def test_a_snapshot(world: World, alice: Connection) -> None:
     """It is told with its name, its size and the sandbox's time, listed by name, and forgotten when it is deleted."""
     world.advance("1h")
     second, first = save(world, "two"), save(world, "a.one")
@@ -106,7 +106,7 @@ def test_a_snapshot(world, alice) -> None:
     assert ((204, b""), ["a.one"]) == ((gone.status_code, gone.content), names(world))
 
 
-def test_all_comes_back(world, alice, bob, listener) -> None:
+def test_all_comes_back(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """Mails, events, contacts, questions, subscriptions, calls, connections, the outbox, and the clock."""
     alice.send(f"{bob.address}; out@example.net", "Kept")
     alice.meet("Review", RequiredAttendees=bob.address)
@@ -138,7 +138,7 @@ def test_all_comes_back(world, alice, bob, listener) -> None:
     assert mail == bob.mails()[0]["Id"]
 
 
-def test_ids_after_a_restore(world, alice, bob) -> None:
+def test_ids_after_a_restore(world: World, alice: Connection, bob: Connection) -> None:
     """The same calls give the same ids each time, and none of them is one of before."""
 
     def handed_out() -> set[str]:
@@ -158,7 +158,7 @@ def test_ids_after_a_restore(world, alice, bob) -> None:
     assert set() == before & rounds[0]
 
 
-def test_a_reset_after_a_restore(world, alice, bob) -> None:
+def test_a_reset_after_a_restore(world: World, alice: Connection, bob: Connection) -> None:
     """A reset drops what a restore brought, and leaves the snapshot, which can be restored again."""
     alice.send(bob.address, "Kept")
     save(world)
@@ -171,7 +171,7 @@ def test_a_reset_after_a_restore(world, alice, bob) -> None:
     assert ([], before) == (empty, everything(world))
 
 
-def test_an_unknown_snapshot(world, alice) -> None:
+def test_an_unknown_snapshot(world: World, alice: Connection) -> None:
     """What was not saved is not found, and the refusal names what was; nothing is changed."""
     before = everything(world)
     missing = [world.admin.post("/snapshots/x/restore"), world.admin.delete("/snapshots/x")]
@@ -187,7 +187,7 @@ def test_an_unknown_snapshot(world, alice) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", ".a", "a.", "a..b", "x" * 65, "%C3%A4", "a%00"])
-def test_a_bad_name(world, name: str) -> None:
+def test_a_bad_name(world: World, name: str) -> None:
     """A name that could not be one of a file is refused with what names look like."""
     answer = world.admin.put(f"/snapshots/{name}")
 
@@ -199,7 +199,7 @@ def test_a_bad_name(world, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_polls_over_a_restore(world, alice, path: str) -> None:
+def test_polls_over_a_restore(world: World, alice: Connection, path: str) -> None:
     """What was handed out before a snapshot holds again after its restore; what came from the dropped time does not."""
     before = Poller(alice, path, **EVERY[path])
     save(world)
@@ -220,7 +220,7 @@ def test_polls_over_a_restore(world, alice, path: str) -> None:
     assert [] == fresh.ask()
 
 
-def test_polls_that_were_restored_go_on(world, alice) -> None:
+def test_polls_that_were_restored_go_on(world: World, alice: Connection) -> None:
     """A flow that went back with its sandbox goes on from there, poll by poll, and through the next restore."""
     poller = Poller(alice, NEW)
     alice.deliver(subject="Kept")
@@ -237,7 +237,7 @@ def test_polls_that_were_restored_go_on(world, alice) -> None:
     assert 400 == alice.http.get(poller.location).status_code
 
 
-def test_polls_go_on_while_snapshots_are_taken(world, alice) -> None:
+def test_polls_go_on_while_snapshots_are_taken(world: World, alice: Connection) -> None:
     """Saving takes nothing from anybody: a state from before it holds on."""
     poller = Poller(alice, NEW)
     save(world)
@@ -248,7 +248,7 @@ def test_polls_go_on_while_snapshots_are_taken(world, alice) -> None:
     assert ["One", "Two"] == poller.subjects()
 
 
-def test_snapshots_of_several_times(world, alice) -> None:
+def test_snapshots_of_several_times(world: World, alice: Connection) -> None:
     """Going back further, and forward again to a later snapshot, brings back the states of each."""
     calendar = f"{TABLE}/onnewitems"
     states = [Poller(alice, calendar).location]
@@ -273,7 +273,7 @@ def test_snapshots_of_several_times(world, alice) -> None:
 # Those who are called
 
 
-def test_a_subscription_comes_back(world, alice, listener) -> None:
+def test_a_subscription_comes_back(world: World, alice: Connection, listener: Listener) -> None:
     """Who was subscribed when the snapshot was taken is poked after the restore, once; who came later is not."""
     kept = subscribe(alice, f"{listener.url}/kept")
     alice.deliver()
@@ -298,7 +298,7 @@ def options(alice: Connection) -> str:
     return httpx.URL(answer.headers["location"]).params["options"]
 
 
-def test_a_call_that_waited_is_made_again(world, alice, listener) -> None:
+def test_a_call_that_waited_is_made_again(world: World, alice: Connection, listener: Listener) -> None:
     """A retry that was due later when the snapshot was taken is due then once more, with the tries it had left."""
     listener.answer_with(500, 200)
     subscribe(alice, listener.url)
@@ -317,7 +317,7 @@ def test_a_call_that_waited_is_made_again(world, alice, listener) -> None:
     assert (done, 3) == (last, len(listener.heard))
 
 
-def test_a_call_under_way_is_not_recorded(world, alice, listener) -> None:
+def test_a_call_under_way_is_not_recorded(world: World, alice: Connection, listener: Listener) -> None:
     """What was on its way when a sandbox went back says nothing about the calls that it has to make then."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -336,7 +336,7 @@ def test_a_call_under_way_is_not_recorded(world, alice, listener) -> None:
     assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.heard]
 
 
-def test_a_push_goes_on(world, alice, listener) -> None:
+def test_a_push_goes_on(world: World, alice: Connection, listener: Listener) -> None:
     """A registered trigger comes back where it stood: what it pushed before is not pushed again, what comes then is."""
     put(alice, trigger(listener.url))
     alice.deliver(subject="Before")
@@ -353,7 +353,7 @@ def test_a_push_goes_on(world, alice, listener) -> None:
     assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.heard]
 
 
-def test_a_restore_wakes_the_courier(world, alice, listener) -> None:
+def test_a_restore_wakes_the_courier(world: World, alice: Connection, listener: Listener) -> None:
     """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -373,7 +373,7 @@ def test_a_restore_wakes_the_courier(world, alice, listener) -> None:
 # Those who wait
 
 
-def test_a_wait_over_a_restore(world, alice, bob) -> None:
+def test_a_wait_over_a_restore(world: World, alice: Connection, bob: Connection) -> None:
     """Who waits goes on waiting: what comes after the restore is told, what was dropped is not."""
     bob.deliver(subject="Kept")
     save(world)
@@ -388,7 +388,7 @@ def test_a_wait_over_a_restore(world, alice, bob) -> None:
 
 
 @pytest.mark.parametrize("anchor", ["Kept", "Dropped"])
-def test_a_wait_for_what_is_newer(world, bob, anchor: str) -> None:
+def test_a_wait_for_what_is_newer(world: World, bob: Connection, anchor: str) -> None:
     """Newer than a mail is what comes after it, even where the restore has dropped that mail: nothing older counts."""
     ids = {"Old": bob.deliver(subject="Old")["Id"], "Kept": bob.deliver(subject="Kept")["Id"]}
     save(world)
@@ -407,7 +407,7 @@ def test_a_wait_for_what_is_newer(world, bob, anchor: str) -> None:
     )
 
 
-def test_a_wait_for_newer_events_and_calls(world, alice, listener) -> None:
+def test_a_wait_for_newer_events_and_calls(world: World, alice: Connection, listener: Listener) -> None:
     """The same holds for events and for calls."""
     alice.meet("Kept")
     subscribe(alice, listener.url)
@@ -430,7 +430,7 @@ def test_a_wait_for_newer_events_and_calls(world, alice, listener) -> None:
     assert 1 == len(poked["value"])
 
 
-def test_a_wait_over_an_import(world, alice, bob) -> None:
+def test_a_wait_over_an_import(world: World, alice: Connection, bob: Connection) -> None:
     """Who waits in a sandbox is told what comes to the one that took its place."""
     file = export(world)
     bob.deliver(subject="Dropped")
@@ -442,7 +442,7 @@ def test_a_wait_over_an_import(world, alice, bob) -> None:
     assert (200, ["New"]) == (status, [one["Subject"] for one in bob.mails()])
 
 
-def test_a_move_of_the_clock_over_a_restore(world, alice, listener) -> None:
+def test_a_move_of_the_clock_over_a_restore(world: World, alice: Connection, listener: Listener) -> None:
     """Who is moving the clock hears that it was replaced; the sandbox has the clock of the snapshot, and it moves."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -475,7 +475,7 @@ def test_a_move_of_the_clock_over_a_restore(world, alice, listener) -> None:
 # Elsewhere
 
 
-def test_an_export_is_one_file(world, alice, tmp_path: Path) -> None:
+def test_an_export_is_one_file(world: World, alice: Connection, tmp_path: Path) -> None:
     """It is an SQLite database by itself, whole, and opens with any tool."""
     alice.deliver(subject="Here")
     path = tmp_path / "sandbox.sqlite"
@@ -487,7 +487,7 @@ def test_an_export_is_one_file(world, alice, tmp_path: Path) -> None:
     assert ([("ok",)], [("Here",)]) == (verdict, found)
 
 
-def test_an_import_replaces_everything(world, other, alice, bob) -> None:
+def test_an_import_replaces_everything(world: World, other: World, alice: Connection, bob: Connection) -> None:
     """A copy beside the original has all it has under other connection ids; what was there before is gone."""
     alice.send(bob.address, "Carried")
     save(world)
@@ -507,7 +507,7 @@ def test_an_import_replaces_everything(world, other, alice, bob) -> None:
     assert (["one"], ["mine"]) == (names(world), names(other))
 
 
-def test_an_import_of_taken_connections(world, other, alice) -> None:
+def test_an_import_of_taken_connections(world: World, other: World, alice: Connection) -> None:
     """Connections that another sandbox has are a conflict, which names one, and nothing is changed."""
     other.connect("zoe")
     before = everything(other)
@@ -517,7 +517,7 @@ def test_an_import_of_taken_connections(world, other, alice) -> None:
     assert f"'{alice.id}' belongs to the sandbox '{world.name}'" in answer.json()["message"]
 
 
-def test_an_import_of_ones_own(world, alice, bob) -> None:
+def test_an_import_of_ones_own(world: World, alice: Connection, bob: Connection) -> None:
     """An export that comes back brings the sandbox to where it was; states of polls from before are refused."""
     poller = Poller(alice, NEW)
     alice.send(bob.address, "Kept")
@@ -550,7 +550,7 @@ def test_an_import_of_ones_own(world, alice, bob) -> None:
         ("INSERT INTO fact VALUES ('clock', 'noon')", "its clock cannot be read"),
     ],
 )
-def test_a_refused_import(world, alice, change: Any, reason: str) -> None:
+def test_a_refused_import(world: World, alice: Connection, change: Any, reason: str) -> None:
     """What is no export of this version is refused with the reason, and nothing is changed."""
     alice.deliver()
     before = everything(world)
@@ -570,7 +570,7 @@ def test_a_refused_import(world, alice, change: Any, reason: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["a/", "%", "x" * 128])
-def test_a_refused_prefix(world, alice, prefix: str) -> None:
+def test_a_refused_prefix(world: World, alice: Connection, prefix: str) -> None:
     """A prefix that makes no connection ids is refused, and nothing is changed."""
     before = everything(world)
     answer = bring_in(world, export(world), connectionPrefix=prefix)
@@ -635,7 +635,7 @@ def test_a_file_with_some_bytes_changed(office: Starlette, changes: list[tuple[i
 # Over a restart
 
 
-def test_snapshots_over_a_restart(tmp_path: Path, listener) -> None:
+def test_snapshots_over_a_restart(tmp_path: Path, listener: Listener) -> None:
     """With a data folder a snapshot is there again, and so is all it holds, calls that wait among it."""
     clock, settings = VirtualClock(START), Settings(data=str(tmp_path))
     runtime, admin = "/apim/outlook/alice", f"{ROOT}/sandboxes/default"
@@ -683,7 +683,7 @@ def test_a_damaged_snapshot(tmp_path: Path) -> None:
     assert (409, True) == (answer.status_code, "it is no SQLite database" in json.dumps(answer.json()))
 
 
-def test_the_journal_of_calls_comes_back(world, alice, listener) -> None:
+def test_the_journal_of_calls_comes_back(world: World, alice: Connection, listener: Listener) -> None:
     """Calls are those of the time of the snapshot, and are numbered on from there."""
     subscribe(alice, listener.url)
     alice.deliver()

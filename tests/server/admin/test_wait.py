@@ -10,26 +10,28 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import Connection, Listener, Server, World
+
 LONG = 30
 """Seconds to wait for what does come: only a broken test waits so long."""
 
 
-def wait(world, **order: Any) -> dict[str, Any]:
+def wait(world: World, **order: Any) -> dict[str, Any]:
     """What a wait answers that must succeed."""
     answer = world.admin.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def found(world, **order: Any) -> list[dict[str, Any]]:
+def found(world: World, **order: Any) -> list[dict[str, Any]]:
     return wait(world, **order)["value"]
 
 
-def subjects(world, **order: Any) -> list[str]:
+def subjects(world: World, **order: Any) -> list[str]:
     return [one["subject"] for one in found(world, **order)]
 
 
-def missed(world, **order: Any) -> list[dict[str, Any]]:
+def missed(world: World, **order: Any) -> list[dict[str, Any]]:
     """The near misses of a wait that ends at once."""
     answer = world.admin.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 408, answer.text
@@ -48,7 +50,7 @@ class Waiting:
 
 
 @contextmanager
-def begun(world, **order: Any):
+def begun(world: World, **order: Any):
     with closing(HTTPConnection(world.server.url.partition("://")[2], timeout=LONG)) as connection:
         body = json.dumps({"timeoutSeconds": LONG, **order})
         connection.request("POST", f"/_emulator/api/sandboxes/{world.name}/wait", body)
@@ -62,7 +64,7 @@ def begun(world, **order: Any):
 # For what is there
 
 
-def test_a_mail_that_is_there(world, alice, bob) -> None:
+def test_a_mail_that_is_there(world: World, alice: Connection, bob: Connection) -> None:
     """It is told with its id, people, time, folder and connection, and without delay."""
     alice.send(f"{bob.address}; carol@example.net", "Your code", Cc="dan@example.net")
     answer = wait(world, recipient="BOB@example.com", subject="CODE", **{"from": "Alice@Example.com"})
@@ -81,7 +83,7 @@ def test_a_mail_that_is_there(world, alice, bob) -> None:
     assert 0 <= answer["waitedSeconds"] < LONG
 
 
-def test_a_mail_that_left(world, alice) -> None:
+def test_a_mail_that_left(world: World, alice: Connection) -> None:
     """Mail to somebody outside is told with its number in the outbox."""
     alice.send("carol@example.net", "Out", "<p>Far &amp; away</p>")
     (mail,) = found(world, recipient="carol@example.net", text="far & away")
@@ -92,7 +94,7 @@ def test_a_mail_that_left(world, alice) -> None:
     assert missed(world, recipient="carol@example.net", newerThan=departed["id"])[0]["differs"] == ["newerThan"]
 
 
-def test_all_that_match_come_oldest_first(world, alice, bob) -> None:
+def test_all_that_match_come_oldest_first(world: World, alice: Connection, bob: Connection) -> None:
     """An answer has everything that fits, however few were asked for."""
     for subject in ("One", "Two", "Three"):
         bob.deliver(subject=subject)
@@ -115,7 +117,9 @@ def test_all_that_match_come_oldest_first(world, alice, bob) -> None:
         ({"text": "HIDDEN & seen"}, ["Second"]),
     ],
 )
-def test_conditions(world, alice, bob, order: dict[str, Any], expected: list[str]) -> None:
+def test_conditions(
+    world: World, alice: Connection, bob: Connection, order: dict[str, Any], expected: list[str]
+) -> None:
     """Each condition lets through what fits, wherever it lies."""
     alice.deliver(subject="First", folder="Work/New", text="nothing")
     bob.deliver(subject="Second", html="<p>hidden &amp; <b>seen</b></p>")
@@ -125,7 +129,7 @@ def test_conditions(world, alice, bob, order: dict[str, Any], expected: list[str
     assert expected == subjects(world, **order)
 
 
-def test_sent_copies_count_where_they_are_asked_for(world, alice, bob) -> None:
+def test_sent_copies_count_where_they_are_asked_for(world: World, alice: Connection, bob: Connection) -> None:
     """Who waits for mail does not mean the copy that its sender keeps."""
     alice.send(bob.address, "Hello")
 
@@ -133,7 +137,7 @@ def test_sent_copies_count_where_they_are_asked_for(world, alice, bob) -> None:
     assert [alice.id] == [one["connection"] for one in found(world, folder="Sent Items")]
 
 
-def test_newer_than_a_mail(world, alice, bob) -> None:
+def test_newer_than_a_mail(world: World, alice: Connection, bob: Connection) -> None:
     """What came after a mail counts, in other mailboxes too, and wherever the mail has gone since."""
     first = alice.deliver(subject="First")["Id"]
     assert missed(world, newerThan=first)[0]["differs"] == ["newerThan"]
@@ -146,7 +150,7 @@ def test_newer_than_a_mail(world, alice, bob) -> None:
     assert ["Third"] == subjects(world, newerThan=bob.mail()["Id"])
 
 
-def test_events(world, alice, bob) -> None:
+def test_events(world: World, alice: Connection, bob: Connection) -> None:
     """An event is told for each calendar it lies in; one that is changed afterwards is no new one."""
     made = alice.meet("Review", RequiredAttendees=bob.address)
     (event,) = found(world, kind="event", recipient=bob.address, **{"from": alice.address})
@@ -169,7 +173,7 @@ def test_events(world, alice, bob) -> None:
     assert ["Preview", "Preview"] == [one["subject"] for one in misses]
 
 
-def test_pokes_and_callbacks(world, alice, bob, listener) -> None:
+def test_pokes_and_callbacks(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """Calls are found by URL and by what they are about; a poke is a callback as well."""
     url = f"{listener.url}/x"
     subscription = alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": url}).json()["id"]
@@ -186,7 +190,7 @@ def test_pokes_and_callbacks(world, alice, bob, listener) -> None:
 # For what comes
 
 
-def test_a_mail_that_comes(world, alice, bob) -> None:
+def test_a_mail_that_comes(world: World, alice: Connection, bob: Connection) -> None:
     """The answer is there with the mail; others are served meanwhile, and what does not fit ends nothing."""
     with begun(world, connection=bob.id, subject="code") as waiting:
         alice.send(bob.address, "Something else")
@@ -199,7 +203,7 @@ def test_a_mail_that_comes(world, alice, bob) -> None:
     assert 0 < answer["waitedSeconds"] < LONG
 
 
-def test_several_that_come(world, alice) -> None:
+def test_several_that_come(world: World, alice: Connection) -> None:
     """A count is reached by what was there and what comes, delivered and left."""
     alice.deliver(subject="One")
     with begun(world, count=3) as waiting:
@@ -210,7 +214,7 @@ def test_several_that_come(world, alice) -> None:
     assert (200, ["One", "Two", "Three"]) == (status, [one["subject"] for one in answer["value"]])
 
 
-def test_a_mail_that_is_moved_in(world, alice) -> None:
+def test_a_mail_that_is_moved_in(world: World, alice: Connection) -> None:
     """A mail counts once it lies in the folder."""
     id = alice.deliver()["Id"]
     with begun(world, folder="Archive") as waiting:
@@ -220,7 +224,7 @@ def test_a_mail_that_is_moved_in(world, alice) -> None:
     assert (200, "Archive") == (status, answer["value"][0]["folder"])
 
 
-def test_a_connection_that_comes(world) -> None:
+def test_a_connection_that_comes(world: World) -> None:
     """Who is waited for need not be there yet."""
     with begun(world, connection=f"{world.name}-bob") as waiting:
         world.connect("bob").deliver(subject="Welcome")
@@ -229,7 +233,7 @@ def test_a_connection_that_comes(world) -> None:
     assert (200, "Welcome") == (status, answer["value"][0]["subject"])
 
 
-def test_an_event_and_a_poke_that_come(world, alice, bob, listener) -> None:
+def test_an_event_and_a_poke_that_come(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """Events and pokes end a wait of theirs, several at once."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
     with begun(world, kind="event", recipient=bob.address) as event, begun(world, kind="poke") as poke:
@@ -240,7 +244,7 @@ def test_an_event_and_a_poke_that_come(world, alice, bob, listener) -> None:
     assert [(200, "event"), (200, "poke")] == [(status, answer["value"][0]["kind"]) for status, answer in ends]
 
 
-def test_a_reset_meanwhile(world, alice, bob) -> None:
+def test_a_reset_meanwhile(world: World, alice: Connection, bob: Connection) -> None:
     """After a reset the wait goes on: all that comes then is new."""
     old = [bob.deliver(subject=f"Old {number}")["Id"] for number in range(3)]
     with begun(world, connection=bob.id, newerThan=old[-1]) as waiting:
@@ -251,7 +255,7 @@ def test_a_reset_meanwhile(world, alice, bob) -> None:
     assert (200, ["New"]) == (status, [one["subject"] for one in answer["value"]])
 
 
-def test_an_end_meanwhile(world, alice, server) -> None:
+def test_an_end_meanwhile(world: World, alice: Connection, server: Server) -> None:
     """Nothing comes to a sandbox that is deleted: the wait ends there."""
     with begun(world) as waiting:
         assert server.http.delete(f"/_emulator/api/sandboxes/{world.name}").status_code == 204
@@ -264,7 +268,7 @@ def test_an_end_meanwhile(world, alice, server) -> None:
 # In vain
 
 
-def test_near_misses(world, alice, bob) -> None:
+def test_near_misses(world: World, alice: Connection, bob: Connection) -> None:
     """A timeout names what came closest, that which differs least first, of equals the newest."""
     for number in range(4):
         alice.deliver(subject=f"Code {number}")
@@ -283,13 +287,13 @@ def test_near_misses(world, alice, bob) -> None:
     assert ["recipient", "subject"] == missed(world, recipient="x@y.z", subject="?", count=2)[0]["differs"]
 
 
-def test_nothing_at_all(world) -> None:
+def test_nothing_at_all(world: World) -> None:
     """Where nothing is, nothing was near."""
     assert [[], [], [], []] == [missed(world, kind=kind) for kind in ("mail", "event", "callback", "poke")]
     assert [] == missed(world, connection="nobody", recipient="no@body.at", folder="none")
 
 
-def test_gone_mails_are_no_match(world, alice) -> None:
+def test_gone_mails_are_no_match(world: World, alice: Connection) -> None:
     """A mail that was deleted is where deleted mails are, and then nowhere."""
     alice.deliver()
     for folder in ("Inbox", "Deleted Items"):
@@ -326,14 +330,14 @@ def test_gone_mails_are_no_match(world, alice) -> None:
         ({"url": "http://localhost"}, "'url' says nothing about the kind 'mail'"),
     ],
 )
-def test_refused(world, alice, order: dict[str, Any], text: str) -> None:
+def test_refused(world: World, alice: Connection, order: dict[str, Any], text: str) -> None:
     """What cannot be waited for is refused at once, by the name of the member."""
     answer = world.admin.post("/wait", json=order)
 
     assert (400, True) == (answer.status_code, text in answer.json()["message"]), answer.text
 
 
-def test_ids_of_others_are_refused(world, alice) -> None:
+def test_ids_of_others_are_refused(world: World, alice: Connection) -> None:
     """The id of an event is none of a mail, nor the other way round."""
     event, mail = alice.meet()["Id"], alice.deliver()["Id"]
     answers = [

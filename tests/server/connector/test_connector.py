@@ -129,7 +129,7 @@ def test_any_credential(app: Starlette, given: str) -> None:
     [None, "", " ", "Bearer", "Bearer ", "Key  \t", "Basic eDp5", "Bearerx", "Bearer:x", "x Bearer", "Negotiate x"],
 )
 @pytest.mark.parametrize("path", ["testconnection", "v2/Mail", "Mail/x", "Events/CalendarView"])
-def test_no_credential(emulator, given: str | None, path: str) -> None:
+def test_no_credential(emulator: Callable[..., Starlette], given: str | None, path: str) -> None:
     """Without a usable credential the answer is 401 in the gateway's shape, and no connection comes to be."""
     app = emulator()
     answer = ask(app, "GET", f"/alice/{path}", {} if given is None else {"Authorization": given})
@@ -158,7 +158,7 @@ def test_no_credential(emulator, given: str | None, path: str) -> None:
         ("Bearer", 401),
     ],
 )
-def test_given_credential(emulator, given: str, status: int) -> None:
+def test_given_credential(emulator: Callable[..., Starlette], given: str, status: int) -> None:
     """A setting demands one credential, whatever its scheme, and tells upper from lower case."""
     app = emulator(authorization="secret")
 
@@ -166,7 +166,7 @@ def test_given_credential(emulator, given: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("given", [None, "", "Basic eDp5", "Bearer x"])
-def test_no_credential_demanded(emulator, given: str | None) -> None:
+def test_no_credential_demanded(emulator: Callable[..., Starlette], given: str | None) -> None:
     """A setting lets everyone in."""
     headers = {} if given is None else {"Authorization": given}
 
@@ -176,7 +176,7 @@ def test_no_credential_demanded(emulator, given: str | None) -> None:
 # --- Connections ----------------------------------------------------------------------------------------------------
 
 
-def test_unknown_connection_is_made(emulator) -> None:
+def test_unknown_connection_is_made(emulator: Callable[..., Starlette]) -> None:
     """A connection id not seen before opens a mailbox of its own in the default sandbox."""
     app = emulator(domain="example.org")
     answer = ask(app, "GET", "/Fresh-1/v2/Mail")
@@ -185,7 +185,7 @@ def test_unknown_connection_is_made(emulator) -> None:
     assert app.state.sandboxes.default.connections()["Fresh-1"].address == "fresh-1@example.org"
 
 
-def test_unknown_connection_is_refused(emulator) -> None:
+def test_unknown_connection_is_refused(emulator: Callable[..., Starlette]) -> None:
     """A setting refuses connection ids not seen before."""
     app = emulator(unknown_connections="refuse")
     answer = ask(app, "GET", "/fresh/v2/Mail")
@@ -207,7 +207,9 @@ def test_unknown_connection_is_refused(emulator) -> None:
         ("GET", "/", 404),
     ],
 )
-def test_meaningless_calls_make_no_connection(emulator, method: str, path: str, status: int) -> None:
+def test_meaningless_calls_make_no_connection(
+    emulator: Callable[..., Starlette], method: str, path: str, status: int
+) -> None:
     """A path, a method or an operation that nobody serves leaves nothing behind."""
     app = emulator()
     before = state(app)
@@ -217,7 +219,7 @@ def test_meaningless_calls_make_no_connection(emulator, method: str, path: str, 
 
 
 @pytest.mark.parametrize("id", ["a%20b", "a%2Fb", "%FF", "%00", "a@b", "a;b", "%C3%A4", "x" * 129, "a%0Ab"])
-def test_bad_connection_ids(emulator, id: str) -> None:
+def test_bad_connection_ids(emulator: Callable[..., Starlette], id: str) -> None:
     """A connection id that no mailbox can have is refused, and leaves nothing behind."""
     app = emulator()
     answer = ask(app, "GET", f"/{id}/testconnection")
@@ -227,7 +229,7 @@ def test_bad_connection_ids(emulator, id: str) -> None:
     assert app.state.sandboxes.connection_ids() == frozenset()
 
 
-def test_encoded_connection_id(emulator) -> None:
+def test_encoded_connection_id(emulator: Callable[..., Starlette]) -> None:
     """A percent-encoded connection id is the same connection."""
     app = emulator()
     ask(app, "GET", "/alice/testconnection")
@@ -257,7 +259,7 @@ def test_error_shape(app: Starlette) -> None:
     assert (body["status"], body["source"]) == (400, "outlook-emulator.localhost")
 
 
-def test_source(emulator) -> None:
+def test_source(emulator: Callable[..., Starlette]) -> None:
     """A setting says which host error bodies name."""
     assert ask(emulator(source="here"), "GET", "/alice/Mails").json()["source"] == "here"
 
@@ -303,7 +305,7 @@ def test_headers_of_every_answer(app: Starlette, path: str) -> None:
         ("DELETE", "/Mail/{id}", None, 200),
     ],
 )
-def test_empty_success(emulator, method: str, path: str, body: Any, status: int) -> None:
+def test_empty_success(emulator: Callable[..., Starlette], method: str, path: str, body: Any, status: int) -> None:
     """A success without a body says so: a length of zero and no content type."""
     app = emulator()
     ask(app, "POST", "/bob/v2/Mail", json=MAIL)
@@ -316,7 +318,7 @@ def test_empty_success(emulator, method: str, path: str, body: Any, status: int)
 
 @pytest.mark.parametrize("accepted", ["application/json", "application/xml", "image/png", "*/*;q=0", "", "nonsense"])
 @pytest.mark.parametrize("path", ["/v2/Mail", "/testconnection", "/Mail/{id}/Attachments/{file}"])
-def test_accept(emulator, accepted: str, path: str) -> None:
+def test_accept(emulator: Callable[..., Starlette], accepted: str, path: str) -> None:
     """What a client says it accepts is never held against it, not even for the bytes of a file."""
     app = emulator()
     ask(app, "POST", "/bob/v2/Mail", json={**MAIL, "Attachments": [{"Name": "a.txt", "ContentBytes": "YQ=="}]})
@@ -369,7 +371,7 @@ def test_wrong_method(app: Starlette, method: str, path: str, allow: str) -> Non
 # --- Large and broken bodies ----------------------------------------------------------------------------------------
 
 
-def test_oversized_body(emulator) -> None:
+def test_oversized_body(emulator: Callable[..., Starlette]) -> None:
     """A body above the limit is refused with 413 in the connector's shape, and the limit is named."""
     app = emulator(max_body_bytes=100)
     answer = ask(app, "POST", "/alice/v2/Mail", json={**MAIL, "Body": "x" * 100})
@@ -388,7 +390,9 @@ def test_oversized_body(emulator) -> None:
         ([part(b"x" * 101, more=False)], [(b"content-length", b"5")], 1),
     ],
 )
-def test_oversized_body_in_parts(emulator, messages: list[Any], headers: list[tuple[bytes, bytes]], taken: int) -> None:
+def test_oversized_body_in_parts(
+    emulator: Callable[..., Starlette], messages: list[Any], headers: list[tuple[bytes, bytes]], taken: int
+) -> None:
     """An oversized body is refused as early as it can be known, chunked ones included, with state untouched."""
     app = emulator(max_body_bytes=100)
     ask(app, "GET", "/alice/testconnection")
@@ -407,7 +411,7 @@ def test_body_in_parts(app: Starlette) -> None:
 
 
 @pytest.mark.parametrize("arrived", [b"", b'{"To":"a@b.c",', b'{"To":"a@b.c","Subject":"s"}'])
-def test_hanging_up(emulator, arrived: bytes) -> None:
+def test_hanging_up(emulator: Callable[..., Starlette], arrived: bytes) -> None:
     """A client that hangs up before the end of its body has changed nothing, however much has arrived."""
     app = emulator()
     ask(app, "GET", "/alice/testconnection")
@@ -461,7 +465,9 @@ def test_life_after_a_defect(broken: Starlette, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.count("Traceback") == 1
 
 
-def test_defect_in_a_transaction(emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_defect_in_a_transaction(
+    emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A send that fails after its first copy was written leaves no copy at all, and the next one goes through."""
     app = emulator()
     ask(app, "GET", "/bob/testconnection")

@@ -17,6 +17,7 @@ from outlook_emulator.errors import InvalidRequest, NoSuchOperation
 from outlook_emulator.operations import OPERATIONS, Operation, Scope
 from outlook_emulator.server.connector.routes import MAX_SEGMENT, Routes, decode_path_value
 from outlook_emulator.settings import Settings
+from tests.conftest import Connection
 
 ROUTES = Routes(OPERATIONS)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -224,7 +225,7 @@ def test_unreadable_path_value(raw: str) -> None:
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
-def test_ids_over_http(alice, times: int) -> None:
+def test_ids_over_http(alice: Connection, times: int) -> None:
     """An id finds its mail raw, percent-encoded once, and percent-encoded twice."""
     id = spelled = alice.deliver(subject="Hello", attachments=[{"Name": "a.txt", "ContentBytes": "YQ=="}])["Id"]
     for _ in range(times):
@@ -239,7 +240,7 @@ def test_ids_over_http(alice, times: int) -> None:
 
 
 @pytest.mark.parametrize(("id", "status"), [("AQ/Mk=", 404), ("AQ%2FMk=", 400), ("AQ%252FMk%253D", 400)])
-def test_slash_in_an_id(alice, id: str, status: int) -> None:
+def test_slash_in_an_id(alice: Connection, id: str, status: int) -> None:
     """A raw slash leads to a path that is none, as on the real connector; an encoded one to an id that is none."""
     answer = alice.http.get(f"/Mail/{id}")
 
@@ -248,7 +249,7 @@ def test_slash_in_an_id(alice, id: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/Mail", "//v2/Mail", "/v2/Mail/", "//v2//Mail//", "/V2/MAIL", "/v%32/Mai%6C"])
-def test_slashes_and_case_over_http(alice, path: str) -> None:
+def test_slashes_and_case_over_http(alice: Connection, path: str) -> None:
     """A runtime URL that ends in a slash, and paths in any spelling, lead to the same list."""
     alice.deliver(subject="Hello")
     answer = alice.http.get(alice.url + path)
@@ -257,6 +258,6 @@ def test_slashes_and_case_over_http(alice, path: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["$metadata.json", "%24metadata.json", "$METADATA.JSON"])
-def test_dollar_over_http(alice, word: str) -> None:
+def test_dollar_over_http(alice: Connection, word: str) -> None:
     """A dollar sign may be percent-encoded."""
     assert alice.get(f"/{word}/datasets")["tabular"]["urlEncoding"] == "double"

@@ -88,7 +88,9 @@ async def acted(http: httpx.AsyncClient, world: World) -> None:
         ({"status": 503, "shape": "connector"}, "InternalServerError", "An injected fault."),
     ],
 )
-def test_a_status_in_the_connectors_shape(world, alice, given: dict[str, Any], code: str, text: str) -> None:
+def test_a_status_in_the_connectors_shape(
+    world: World, alice: Connection, given: dict[str, Any], code: str, text: str
+) -> None:
     """An error is told as the connector tells its own, unless the rule says otherwise."""
     answer = strike(world, alice, **given)
 
@@ -96,14 +98,14 @@ def test_a_status_in_the_connectors_shape(world, alice, given: dict[str, Any], c
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
 
 
-def test_a_status_in_the_gateways_shape(world, alice) -> None:
+def test_a_status_in_the_gateways_shape(world: World, alice: Connection) -> None:
     """The gateway tells status and text, and no more."""
     answer = strike(world, alice, status=503, shape="gateway", message="Busy")
 
     assert (503, {"statusCode": 503, "message": "Busy"}) == (answer.status_code, answer.json())
 
 
-def test_a_wrapped_status(world, alice) -> None:
+def test_a_wrapped_status(world: World, alice: Connection) -> None:
     """The gateway wraps what the connector said, under the code."""
     answer = strike(world, alice, status=502, shape="wrapped", message="Gone", code="NoResponse")
     error = answer.json()["error"]
@@ -124,7 +126,7 @@ def test_a_wrapped_status(world, alice) -> None:
     ],
 )
 @pytest.mark.parametrize("code", [200, 302, 503])
-def test_a_body_of_ones_own(world, alice, body: Any, kind: str, content: bytes, code: int) -> None:
+def test_a_body_of_ones_own(world: World, alice: Connection, body: Any, kind: str, content: bytes, code: int) -> None:
     """It takes the place of the answer: a text as it is, all else as JSON, with any status."""
     answer = strike(world, alice, status=code, body=body)
 
@@ -132,14 +134,14 @@ def test_a_body_of_ones_own(world, alice, body: Any, kind: str, content: bytes, 
 
 
 @pytest.mark.parametrize("code", [200, 204, 304, 399])
-def test_a_status_that_is_no_error(world, alice, code: int) -> None:
+def test_a_status_that_is_no_error(world: World, alice: Connection, code: int) -> None:
     """It comes without a body, though nothing was done."""
     answer = strike(world, alice, status=code)
 
     assert (code, b"", False) == (answer.status_code, answer.content, "content-type" in answer.headers)
 
 
-def test_headers(world, alice) -> None:
+def test_headers(world: World, alice: Connection) -> None:
     """They come with the answer, in place of those it has; a content type of one's own as well."""
     given = {"Content-Type": "text/html", "X-Ms-Note": "né", "Retry-After": "soon"}
     answer = strike(world, alice, status=503, body="<p>", headers=given)
@@ -148,14 +150,14 @@ def test_headers(world, alice) -> None:
     assert [["text/html"], ["soon"]] == [answer.headers.get_list(one) for one in ("content-type", "retry-after")]
 
 
-def test_retry_after(world, alice) -> None:
+def test_retry_after(world: World, alice: Connection) -> None:
     """It is a header in seconds, and wins over one of that name."""
     answer = strike(world, alice, status=429, shape="gateway", retryAfter=0, headers={"retry-after": "9"})
 
     assert (429, ["0"]) == (answer.status_code, answer.headers.get_list("retry-after"))
 
 
-def test_headers_on_an_answer_that_works(world, alice) -> None:
+def test_headers_on_an_answer_that_works(world: World, alice: Connection) -> None:
     """Headers alone let the operation do its work, and come with its answer."""
     alice.deliver(subject="Here")
     answer = strike(world, alice, headers={"X-Extra": "1"})
@@ -164,7 +166,7 @@ def test_headers_on_an_answer_that_works(world, alice) -> None:
     assert ["Here"] == [one["Subject"] for one in answer.json()["value"]]
 
 
-def test_malformed(world, alice) -> None:
+def test_malformed(world: World, alice: Connection) -> None:
     """JSON that ends in its middle comes with its right length, after the operation has done its work."""
     alice.deliver(subject="Here")
     whole = alice.http.get("/v2/Mail").content
@@ -175,7 +177,7 @@ def test_malformed(world, alice) -> None:
         answer.json()
 
 
-def test_malformed_errors(world, alice) -> None:
+def test_malformed_errors(world: World, alice: Connection) -> None:
     """A status of one's own can be malformed too; and what has no body gets the beginning of one."""
     error = strike(world, alice, status=503, body={"a": "bcdef"}, **{"break": "malformed"})
     arm(world, {"effect": {"break": "malformed"}})
@@ -187,7 +189,7 @@ def test_malformed_errors(world, alice) -> None:
 
 @fixed(150)
 @given(effect=EFFECTS)
-def test_whatever_an_effect_says_it_can_be_answered(world, alice, effect: Any) -> None:
+def test_whatever_an_effect_says_it_can_be_answered(world: World, alice: Connection, effect: Any) -> None:
     """A rule that is taken strikes with an answer that arrives, and never with a failure of the emulator's own."""
     if isinstance(effect, dict):
         effect = {name: value for name, value in effect.items() if name not in ("delay", "delayBy", "break")}
@@ -204,7 +206,7 @@ def test_whatever_an_effect_says_it_can_be_answered(world, alice, effect: Any) -
 
 
 @pytest.mark.parametrize(("phase", "sent"), [("before", 0), ("after", 1), (None, 0)])
-def test_phase(world, alice, bob, phase: str | None, sent: int) -> None:
+def test_phase(world: World, alice: Connection, bob: Connection, phase: str | None, sent: int) -> None:
     """A status comes before the operation unless told otherwise; after it, the mail is there all the same."""
     arm(world, {"effect": {"status": 500, **({} if phase is None else {"phase": phase})}})
     answer = alice.http.post("/v2/Mail", json={**MAIL, "To": bob.address})
@@ -213,7 +215,7 @@ def test_phase(world, alice, bob, phase: str | None, sent: int) -> None:
     assert (500, sent) == (answer.status_code, len(bob.mails()))
 
 
-def test_after_an_operation_that_was_refused(world, alice) -> None:
+def test_after_an_operation_that_was_refused(world: World, alice: Connection) -> None:
     """The status of the rule hides the operation's own."""
     arm(world, {"effect": {"status": 200, "phase": "after"}})
 
@@ -224,7 +226,7 @@ def test_after_an_operation_that_was_refused(world, alice) -> None:
 
 
 @pytest.mark.parametrize(
-    ("match", "struck"),
+    ("match", "hit"),
     [
         ({}, ["read", "send", "bob", "one", "event", "test"]),
         ({"connection": "bob"}, ["bob"]),
@@ -249,7 +251,7 @@ def test_after_an_operation_that_was_refused(world, alice) -> None:
         ({"method": "POST", "path": "/v2/*", "body": {"Subject": "Review"}}, []),
     ],
 )
-def test_match(world, alice, bob, match: dict[str, Any], hit: list[str]) -> None:
+def test_match(world: World, alice: Connection, bob: Connection, match: dict[str, Any], hit: list[str]) -> None:
     """All that a match says must fit; texts compare without case and by pattern, other values by how JSON has them."""
     if "connection" in match:
         match = {**match, "connection": bob.id}
@@ -269,7 +271,7 @@ def test_match(world, alice, bob, match: dict[str, Any], hit: list[str]) -> None
     assert [("it", "armed", len(hit), len(hit))] == counted(world)
 
 
-def test_a_query_that_does_not_match(world, alice) -> None:
+def test_a_query_that_does_not_match(world: World, alice: Connection) -> None:
     """A parameter that is left out matches no pattern, not even the one for anything."""
     arm(world, {"match": {"query": {"top": "*"}}, "effect": {"status": 599}})
 
@@ -277,7 +279,7 @@ def test_a_query_that_does_not_match(world, alice) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff"])
-def test_a_body_that_is_no_object(world, alice, content: bytes) -> None:
+def test_a_body_that_is_no_object(world: World, alice: Connection, content: bytes) -> None:
     """It matches nothing, and is refused as it is without the rule."""
     before = alice.http.post("/v2/Mail", content=content)
     arm(world, {"name": "it", "match": {"body": {"Subject": "*"}}, "effect": {"status": 599}})
@@ -288,7 +290,7 @@ def test_a_body_that_is_no_object(world, alice, content: bytes) -> None:
     assert [("it", "armed", 0, 0)] == counted(world)
 
 
-def test_a_body_that_was_compared_arrives_whole(world, alice, bob) -> None:
+def test_a_body_that_was_compared_arrives_whole(world: World, alice: Connection, bob: Connection) -> None:
     """What a rule has looked at and let alone is sent as it was written."""
     arm(world, {"match": {"body": {"Subject": "Other"}}, "effect": {"status": 599}})
     alice.send(bob.address, "Grüße", "x" * 100_000)
@@ -300,7 +302,7 @@ def test_a_body_that_was_compared_arrives_whole(world, alice, bob) -> None:
 
 
 @pytest.mark.parametrize(
-    ("when", "struck", "state"),
+    ("when", "hit", "state"),
     [
         ({}, [1, 2, 3, 4, 5, 6], "armed"),
         ({"nth": 3}, [3], "used up"),
@@ -312,7 +314,7 @@ def test_a_body_that_was_compared_arrives_whole(world, alice, bob) -> None:
         ({"after": 1, "times": 3}, [2, 3, 4], "used up"),
     ],
 )
-def test_when(world, alice, when: dict[str, Any], hit: list[int], state: str) -> None:
+def test_when(world: World, alice: Connection, when: dict[str, Any], hit: list[int], state: str) -> None:
     """Calls are counted from one: a rule acts on the nth, after so many, or so many times."""
     arm(world, {"name": "it", "when": when, "effect": {"status": 599}})
     found = statuses(alice, 6)
@@ -321,7 +323,7 @@ def test_when(world, alice, when: dict[str, Any], hit: list[int], state: str) ->
     assert (state, len(hit)) == (ledger(world)[0]["state"], ledger(world)[0]["used"])
 
 
-def test_only_calls_that_match_are_counted(world, alice, bob) -> None:
+def test_only_calls_that_match_are_counted(world: World, alice: Connection, bob: Connection) -> None:
     """The nth call is the nth of those that the rule is about."""
     arm(world, {"match": {"connection": bob.id}, "when": {"nth": 2}, "effect": {"status": 599}})
 
@@ -335,7 +337,7 @@ def pattern(world: World, connection: Connection, count: int = 40, **when: Any) 
     return [one == 599 for one in statuses(connection, count)]
 
 
-def test_chance_repeats(world, alice) -> None:
+def test_chance_repeats(world: World, alice: Connection) -> None:
     """The same seed strikes the same calls, another one others, and not all are struck."""
     first, again, other = (pattern(world, alice, seed=seed) for seed in (7, 7, 8))
 
@@ -344,25 +346,25 @@ def test_chance_repeats(world, alice) -> None:
     assert {True, False} == set(first)
 
 
-def test_chance_without_a_seed(world, alice) -> None:
+def test_chance_without_a_seed(world: World, alice: Connection) -> None:
     """The server's own seed and the rule's name say what happens, so that a run can be repeated."""
     assert pattern(world, alice) == pattern(world, alice)
 
 
-def test_chance_and_times(world, alice) -> None:
+def test_chance_and_times(world: World, alice: Connection) -> None:
     """A rule of chance may be limited: it acts so often at most, counting those that it struck."""
     hit = pattern(world, alice, times=3, seed=7)
 
     assert (3, "used up") == (sum(hit), ledger(world)[0]["state"])
 
 
-def test_certainty(world, alice) -> None:
+def test_certainty(world: World, alice: Connection) -> None:
     """A probability of one strikes each call."""
     assert [True] * 10 == pattern(world, alice, 10, probability=1)
 
 
 @pytest.mark.parametrize("instants", [False, True])
-def test_a_window_of_time(world, alice, instants: bool) -> None:
+def test_a_window_of_time(world: World, alice: Connection, instants: bool) -> None:
     """A rule begins at its first instant and is over at its last, by the sandbox's clock; other calls do not count."""
     now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
     window = [(now + timedelta(minutes=one)).isoformat() for one in (10, 20)] if instants else ["PT10M", "20m"]
@@ -379,7 +381,7 @@ def test_a_window_of_time(world, alice, instants: bool) -> None:
 # Sequences
 
 
-def test_a_sequence(world, alice, bob) -> None:
+def test_a_sequence(world: World, alice: Connection, bob: Connection) -> None:
     """One step after the other: a fault by name, a status, a call that works, and then nothing any more."""
     arm(
         world,
@@ -397,14 +399,14 @@ def test_a_sequence(world, alice, bob) -> None:
     assert [("it", "used up", 4, 4)] == counted(world)
 
 
-def test_a_sequence_by_turns(world, alice) -> None:
+def test_a_sequence_by_turns(world: World, alice: Connection) -> None:
     """When the rule does not act, its sequence stays where it is."""
     arm(world, {"when": {"nth": [2, 4]}, "sequence": [{"status": 501}, {"status": 502}]})
 
     assert [200, 501, 200, 502, 200] == statuses(alice, 5)
 
 
-def test_a_sequence_is_atomic(app) -> None:
+def test_a_sequence_is_atomic(app: Starlette) -> None:
     """Of 64 calls at a time each gets another step, and none is left over."""
 
     async def story() -> tuple[list[int], list[int], dict[str, Any]]:
@@ -425,7 +427,7 @@ def test_a_sequence_is_atomic(app) -> None:
     assert ("used up", 64, 64) == (facts["state"], facts["matched"], facts["used"])
 
 
-def test_a_sequence_is_atomic_over_sockets(world) -> None:
+def test_a_sequence_is_atomic_over_sockets(world: World) -> None:
     """The same through a server's own connections."""
     people = [world.connect(f"c{number}") for number in range(4)]
     arm(world, {"name": "it", "sequence": [{"status": 500 + number} for number in range(64)]})
@@ -440,7 +442,7 @@ def test_a_sequence_is_atomic_over_sockets(world) -> None:
     assert [("it", "used up", 64, 64)] == counted(world)
 
 
-def test_counts_add_up_under_parallel_calls(app) -> None:
+def test_counts_add_up_under_parallel_calls(app: Starlette) -> None:
     """With a probability and a limit, what callers saw is what the ledger says."""
 
     async def story() -> tuple[Counter[int], dict[str, Any]]:
@@ -457,7 +459,7 @@ def test_counts_add_up_under_parallel_calls(app) -> None:
 # Delays
 
 
-def test_a_delay_by_the_clock(app) -> None:
+def test_a_delay_by_the_clock(app: Starlette) -> None:
     """The call stays open until the sandbox's time has come; others, of the same connection too, are answered."""
 
     async def story() -> tuple[list[bool], list[int], httpx.Response]:
@@ -484,7 +486,7 @@ def test_a_delay_by_the_clock(app) -> None:
 
 
 @pytest.mark.parametrize(("phase", "early", "late"), [("before", 0, 0), ("after", 1, 1), (None, 0, 1)])
-def test_what_a_delayed_call_has_done(app, phase: str | None, early: int, late: int) -> None:
+def test_what_a_delayed_call_has_done(app: Starlette, phase: str | None, early: int, late: int) -> None:
     """A delay holds back the work as well, unless it is done before; a status before it has nothing done at all."""
     effect = {"delay": "30s", **({} if phase is None else {"status": 503, "phase": phase})}
 
@@ -506,7 +508,7 @@ def test_what_a_delayed_call_has_done(app, phase: str | None, early: int, late: 
     assert [early, 503 if phase else 200, late] == asyncio.run(story())
 
 
-def test_a_delay_by_the_clock_over_sockets(world, alice, bob) -> None:
+def test_a_delay_by_the_clock_over_sockets(world: World, alice: Connection, bob: Connection) -> None:
     """A server's connection waits while others are answered, and is answered once the clock is moved."""
     match = {"connection": alice.id}
     arm(world, {"name": "it", "match": match, "when": {"times": 1}, "effect": {"delay": "1h"}})
@@ -524,7 +526,7 @@ def test_a_delay_by_the_clock_over_sockets(world, alice, bob) -> None:
     assert (False, [200] * 4) == asyncio.run(story())
 
 
-def test_a_delay_after_the_work(world, alice, bob) -> None:
+def test_a_delay_after_the_work(world: World, alice: Connection, bob: Connection) -> None:
     """The mail is there at once, and its answer is not until the clock is moved."""
     arm(world, {"name": "it", "match": {"operation": "SendEmailV2"}, "effect": {"delay": "1h", "phase": "after"}})
 
@@ -541,7 +543,7 @@ def test_a_delay_after_the_work(world, alice, bob) -> None:
 
 
 @pytest.mark.parametrize("path", ["faults", "faults/it"])
-def test_a_rule_that_is_taken_away_has_nobody_wait(world, alice, path: str) -> None:
+def test_a_rule_that_is_taken_away_has_nobody_wait(world: World, alice: Connection, path: str) -> None:
     """The call that waited because of it goes on at once."""
     arm(world, {"name": "it", "effect": {"delay": "1h"}})
 
@@ -557,7 +559,7 @@ def test_a_rule_that_is_taken_away_has_nobody_wait(world, alice, path: str) -> N
 
 @pytest.mark.parametrize("by", ["clock", "real"])
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_who_hangs_up_is_in_nobodys_way(world, alice, bob, by: str, phase: str) -> None:
+def test_who_hangs_up_is_in_nobodys_way(world: World, alice: Connection, bob: Connection, by: str, phase: str) -> None:
     """The work is done, the place is free again, and the report says that the mail came twice."""
     effect = {"delay": "5m", "delayBy": by, "phase": phase}
     arm(world, {"name": "it", "match": {"operation": "SendEmailV2"}, "when": {"nth": 1}, "effect": effect})
@@ -585,7 +587,7 @@ def test_who_hangs_up_is_in_nobodys_way(world, alice, bob, by: str, phase: str) 
     assert 1 == report["duplicatedSends"]
 
 
-def test_a_delay_in_real_time(world, alice) -> None:
+def test_a_delay_in_real_time(world: World, alice: Connection) -> None:
     """It passes while the sandbox's clock stands still."""
     date = alice.http.get("/v2/Mail").headers["date"]
     answer = strike(world, alice, status=503, delay="PT0.001S", delayBy="real")
@@ -595,7 +597,7 @@ def test_a_delay_in_real_time(world, alice) -> None:
 
 @pytest.mark.parametrize("by", ["clock", "real"])
 @pytest.mark.parametrize("effect", [{}, {"status": 503}, {"fault": "throttled"}])
-def test_a_reset_ends_a_call_that_waits(app, by: str, effect: dict[str, Any]) -> None:
+def test_a_reset_ends_a_call_that_waits(app: Starlette, by: str, effect: dict[str, Any]) -> None:
     """The call is told with 409, and nothing was done; the rule is gone."""
 
     async def story() -> tuple[httpx.Response, list[Any]]:
@@ -615,7 +617,7 @@ def test_a_reset_ends_a_call_that_waits(app, by: str, effect: dict[str, Any]) ->
     assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, said(answer.json()), left)
 
 
-def test_deleting_a_sandbox_ends_a_call_that_waits(world, alice) -> None:
+def test_deleting_a_sandbox_ends_a_call_that_waits(world: World, alice: Connection) -> None:
     """The end of the sandbox is the end of the wait."""
     arm(world, {"name": "it", "effect": {"delay": "1h"}})
 
@@ -642,7 +644,7 @@ def test_deleting_a_sandbox_ends_a_call_that_waits(world, alice) -> None:
     ],
 )
 def test_a_call_that_is_refused_anyway(
-    world, alice, method: str, path: str, headers: dict[str, str], expected: int
+    world: World, alice: Connection, method: str, path: str, headers: dict[str, str], expected: int
 ) -> None:
     """Who has no credential, or asks for what is not there, is refused as ever, and is not counted."""
     arm(world, {"name": "it", "effect": {"status": 599}})
@@ -651,7 +653,7 @@ def test_a_call_that_is_refused_anyway(
     assert (expected, [("it", "armed", 0, 0)]) == (answer.status_code, counted(world))
 
 
-def test_the_admin_api_is_let_alone(world, alice) -> None:
+def test_the_admin_api_is_let_alone(world: World, alice: Connection) -> None:
     """Nothing goes wrong with what a test itself asks."""
     arm(world, {"effect": {"status": 599}})
 
@@ -722,7 +724,7 @@ def test_the_journal_names_a_rule_that_holds_a_find_back() -> None:
 # The other doors
 
 
-def test_a_fault_behind_invoke(world, alice, bob) -> None:
+def test_a_fault_behind_invoke(world: World, alice: Connection, bob: Connection) -> None:
     """A call as Power Apps makes it is struck as the straight one, and bound by the same header."""
     match = {"operation": "SendEmailV2", "body": {"Subject": "Hi"}, "path": "/v2/Mail"}
     arm(world, {"name": "it", "match": match, "effect": {"status": 503, "retryAfter": 3}}, header="t-1")
@@ -738,7 +740,7 @@ def test_a_fault_behind_invoke(world, alice, bob) -> None:
     assert (200, 1, [("it", "armed", 1, 1)]) == (spared.status_code, len(bob.mails()), counted(world))
 
 
-def test_a_fault_behind_dynamic_invoke(world, alice, bob) -> None:
+def test_a_fault_behind_dynamic_invoke(world: World, alice: Connection, bob: Connection) -> None:
     """A call through the management API succeeds, and holds the struck answer inside."""
     arm(world, {"name": "it", "match": {"method": "POST"}, "effect": {"status": 503, "retryAfter": 3}})
     inside = dynamic_invoke(alice, "POST", "/v2/Mail", body={**MAIL, "To": bob.address})
@@ -748,7 +750,7 @@ def test_a_fault_behind_dynamic_invoke(world, alice, bob) -> None:
     assert ([], [("it", "armed", 1, 1)]) == (bob.mails(), counted(world))
 
 
-def test_a_named_fault_behind_dynamic_invoke(world, alice, bob) -> None:
+def test_a_named_fault_behind_dynamic_invoke(world: World, alice: Connection, bob: Connection) -> None:
     """The mail arrives while the answer inside says that it timed out."""
     arm(world, {"match": {"method": "POST"}, "effect": "timeout-504-after"})
     inside = dynamic_invoke(alice, "POST", "/v2/Mail", body={**MAIL, "To": bob.address})
@@ -760,7 +762,7 @@ def test_a_named_fault_behind_dynamic_invoke(world, alice, bob) -> None:
     )
 
 
-def test_malformed_behind_dynamic_invoke(world, alice) -> None:
+def test_malformed_behind_dynamic_invoke(world: World, alice: Connection) -> None:
     """JSON that is none any more is passed on as the bytes it is, and the answer around it stays whole."""
     arm(world, {"effect": {"status": 503, "body": {"a": "bcdef"}, "break": "malformed"}})
     inside = dynamic_invoke(alice, "GET", "/v2/Mail")
@@ -771,7 +773,7 @@ def test_malformed_behind_dynamic_invoke(world, alice) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "cut"])
 @pytest.mark.parametrize("door", [invoke, dynamic_invoke])
-def test_a_broken_connection_behind_a_door(world, alice, how: str, door: Callable[..., Any]) -> None:
+def test_a_broken_connection_behind_a_door(world: World, alice: Connection, how: str, door: Callable[..., Any]) -> None:
     """An answer that is not to arrive does not arrive by another door either, and the server goes on."""
     arm(world, {"name": "it", "when": {"times": 1}, "effect": {"break": how}})
     with pytest.raises(httpx.TransportError):

@@ -74,7 +74,7 @@ def test_each_named_fault_has_a_test() -> None:
 # Timeouts
 
 
-def test_timeout_504_before(world, alice, bob) -> None:
+def test_timeout_504_before(world: World, alice: Connection, bob: Connection) -> None:
     """The caller sees 504 as the connector's page words it, and no mail was sent."""
     only(world, "timeout-504-before")
 
@@ -85,7 +85,7 @@ def test_timeout_504_before(world, alice, bob) -> None:
     assert ([], []) == (bob.mails(), alice.mails("Sent Items"))
 
 
-def test_timeout_504_after(world, alice, bob) -> None:
+def test_timeout_504_after(world: World, alice: Connection, bob: Connection) -> None:
     """The caller sees 504 while the mail arrives: whoever asks again sends it twice."""
     arm(world, {"name": "late", "when": {"nth": 1}, "effect": "timeout-504-after"})
 
@@ -96,7 +96,7 @@ def test_timeout_504_after(world, alice, bob) -> None:
     assert ["Hi"] * 2 == [one["Subject"] for one in alice.mails("Sent Items")]
 
 
-def test_timeout_504_after_leads_the_sdk_to_send_twice(world, alice, bob) -> None:
+def test_timeout_504_after_leads_the_sdk_to_send_twice(world: World, alice: Connection, bob: Connection) -> None:
     """Microsoft's client with its own policy of retries is content in the end, and the mail is there twice."""
     match = {"operation": "SendEmailV2"}
     arm(world, {"name": "late", "match": match, "when": {"nth": 1}, "effect": "timeout-504-after"})
@@ -112,7 +112,7 @@ def test_timeout_504_after_leads_the_sdk_to_send_twice(world, alice, bob) -> Non
     assert [("late", "used up", 2, 1)] == counted(world)
 
 
-def test_timeout_504_after_hides_what_was_refused(world, alice) -> None:
+def test_timeout_504_after_hides_what_was_refused(world: World, alice: Connection) -> None:
     """A call that would have been refused is told to have timed out as well, and did nothing."""
     only(world, "timeout-504-after")
 
@@ -120,7 +120,7 @@ def test_timeout_504_after_hides_what_was_refused(world, alice) -> None:
 
 
 @pytest.mark.parametrize("name", ["timeout-504-before", "timeout-504-after", "bad-gateway"])
-def test_retry_after_may_be_said(world, alice, name: str) -> None:
+def test_retry_after_may_be_said(world: World, alice: Connection, name: str) -> None:
     """A fault after which it may help to ask again takes the time to wait."""
     only(world, name, retryAfter=7)
 
@@ -130,7 +130,7 @@ def test_retry_after_may_be_said(world, alice, name: str) -> None:
 # Throttling, the gateway, and credentials
 
 
-def test_throttled(world, alice, bob) -> None:
+def test_throttled(world: World, alice: Connection, bob: Connection) -> None:
     """The gateway refuses with 429 and says when to come again: in a minute, or when the rule says."""
     only(world, "throttled")
     body = {"statusCode": 429, "message": "Rate limit is exceeded. Try again in 60 seconds."}
@@ -149,7 +149,7 @@ def test_throttled(world, alice, bob) -> None:
     assert [] == bob.mails()
 
 
-def test_bad_gateway(world, alice, bob) -> None:
+def test_bad_gateway(world: World, alice: Connection, bob: Connection) -> None:
     """The gateway answers 502 in its own form, which holds the connector's, and nothing was done."""
     only(world, "bad-gateway")
     status, body = refused(alice, "send_email_async", mail_to(bob))
@@ -171,7 +171,7 @@ def test_bad_gateway(world, alice, bob) -> None:
     assert [] == bob.mails()
 
 
-def test_token_expired(world, alice, bob) -> None:
+def test_token_expired(world: World, alice: Connection, bob: Connection) -> None:
     """Consent has run out: 401 for whatever is asked, until somebody signs in again."""
     only(world, "token-expired")
     text = "Error from token exchange: Runtime call was blocked because connection has error status: Enabled| Error"
@@ -183,7 +183,7 @@ def test_token_expired(world, alice, bob) -> None:
     assert [] == bob.mails()
 
 
-def test_connection_unauthenticated(world, alice, bob) -> None:
+def test_connection_unauthenticated(world: World, alice: Connection, bob: Connection) -> None:
     """Nobody has signed in: 401 with the words of a call without a credential, though one came along."""
     only(world, "connection-unauthenticated")
     status, body = refused(alice, "send_email_async", mail_to(bob))
@@ -200,7 +200,7 @@ def test_connection_unauthenticated(world, alice, bob) -> None:
 @pytest.mark.parametrize(
     "name", [name for name, one in NAMED.items() if not one.families and name != "timeout-504-after"]
 )
-def test_a_fault_of_all_operations(world, alice, name: str) -> None:
+def test_a_fault_of_all_operations(world: World, alice: Connection, name: str) -> None:
     """What can happen to any call happens to reading, sending and polling, to subscriptions and to the test of one."""
     only(world, name)
     asked = [
@@ -219,7 +219,7 @@ def test_a_fault_of_all_operations(world, alice, name: str) -> None:
 # What happens to some operations only
 
 
-def test_ews_slash_id(world, alice) -> None:
+def test_ews_slash_id(world: World, alice: Connection) -> None:
     """A new event gets an id with a slash; it can be read, but updating and deleting it go astray."""
     only(world, "ews-slash-id")
     event = CalendarEventHtmlClient(subject="Old", start="2026-03-04T10:00:00Z", end="2026-03-04T11:00:00Z")
@@ -239,7 +239,7 @@ def test_ews_slash_id(world, alice) -> None:
     assert [id] == [one["Id"] for one in alice.events()]
 
 
-def test_ews_slash_id_stays_with_its_event(world, alice) -> None:
+def test_ews_slash_id_stays_with_its_event(world: World, alice: Connection) -> None:
     """Such an event keeps its id and its trouble when the rule is gone; a newer one has neither."""
     only(world, "ews-slash-id")
     old = alice.meet("Old")["Id"]
@@ -255,7 +255,9 @@ def test_ews_slash_id_stays_with_its_event(world, alice) -> None:
 @pytest.mark.parametrize(
     ("names", "kept"), [(None, []), ("*.pdf", ["plan.txt", "call.csv"]), ("PLAN*", ["scan.pdf", "call.csv"])]
 )
-def test_attachment_skipped(world, alice, bob, names: str | None, kept: list[str]) -> None:
+def test_attachment_skipped(
+    world: World, alice: Connection, bob: Connection, names: str | None, kept: list[str]
+) -> None:
     """Mails come without the files that are named, or without any, and are whole again afterwards."""
     alice.send(bob.address, Attachments=FILES)
     id = bob.mail()["Id"]
@@ -270,7 +272,7 @@ def test_attachment_skipped(world, alice, bob, names: str | None, kept: list[str
     assert ["scan.pdf", "plan.txt", "call.csv"] == [file["Name"] for file in bob.mail()["Attachments"]]
 
 
-def test_attachment_skipped_in_what_a_trigger_finds(world, alice, bob) -> None:
+def test_attachment_skipped_in_what_a_trigger_finds(world: World, alice: Connection, bob: Connection) -> None:
     """A trigger's mail comes without them too, and they cannot be had by their ids."""
     poller = Poller(bob, NEW, includeAttachments=True)
     alice.send(bob.address, Attachments=FILES)
@@ -283,7 +285,7 @@ def test_attachment_skipped_in_what_a_trigger_finds(world, alice, bob) -> None:
     assert [("attachment-skipped", "armed", 2, 2)] == counted(world)
 
 
-def test_inline_image_over_1mb(world, alice, bob) -> None:
+def test_inline_image_over_1mb(world: World, alice: Connection, bob: Connection) -> None:
     """Sending, replying and asking are refused as if an image in the body were too large, and nothing goes out."""
     bob.send(alice.address, "Question")
     id = alice.mail()["Id"]
@@ -302,7 +304,7 @@ def test_inline_image_over_1mb(world, alice, bob) -> None:
     assert ([], [("inline-image-over-1mb", "armed", 4, 4)]) == (bob.mails(), counted(world))
 
 
-def test_inline_image_over_1mb_spares_forwarding(world, alice, bob) -> None:
+def test_inline_image_over_1mb_spares_forwarding(world: World, alice: Connection, bob: Connection) -> None:
     """A forward has no body of its own that could hold an image."""
     bob.send(alice.address, "Question")
     id = alice.mail()["Id"]
@@ -313,7 +315,7 @@ def test_inline_image_over_1mb_spares_forwarding(world, alice, bob) -> None:
     spared(world, "inline-image-over-1mb")
 
 
-def test_object_not_found(world, alice, bob) -> None:
+def test_object_not_found(world: World, alice: Connection, bob: Connection) -> None:
     """What is named is not found, though it is there; nothing happens to it."""
     bob.send(alice.address, "Here")
     id = alice.mail()["Id"]
@@ -336,7 +338,7 @@ def test_object_not_found(world, alice, bob) -> None:
     assert (id, []) == (alice.mail()["Id"], bob.mails())
 
 
-def test_object_not_found_spares_what_looks_nothing_up(world, alice, bob) -> None:
+def test_object_not_found_spares_what_looks_nothing_up(world: World, alice: Connection, bob: Connection) -> None:
     """Sending, and listing calendars, name nothing that could be missing."""
     only(world, "object-not-found")
     alice.sdk("send_email_async", mail_to(bob))
@@ -348,7 +350,7 @@ def test_object_not_found_spares_what_looks_nothing_up(world, alice, bob) -> Non
     assert ["Hi"] == [one["Subject"] for one in bob.mails()]
 
 
-def test_encrypted_reply(world, alice, bob) -> None:
+def test_encrypted_reply(world: World, alice: Connection, bob: Connection) -> None:
     """A reply, by whichever version, is refused as one to an encrypted mail is, and is not sent."""
     bob.send(alice.address, "Secret")
     id = alice.mail()["Id"]
@@ -362,7 +364,7 @@ def test_encrypted_reply(world, alice, bob) -> None:
     assert [] == bob.mails()
 
 
-def test_encrypted_reply_spares_all_but_replies(world, alice, bob) -> None:
+def test_encrypted_reply_spares_all_but_replies(world: World, alice: Connection, bob: Connection) -> None:
     """Reading, forwarding and sending go on."""
     bob.send(alice.address, "Secret")
     id = alice.mail()["Id"]
@@ -378,7 +380,7 @@ def test_encrypted_reply_spares_all_but_replies(world, alice, bob) -> None:
 # Late triggers
 
 
-def test_trigger_delayed(world, alice) -> None:
+def test_trigger_delayed(world: World, alice: Connection) -> None:
     """A poll finds nothing until the delay is over, and then what it would have found, once."""
     poller = Poller(alice, NEW)
     only(world, "trigger-delayed", delay="10m")
@@ -396,7 +398,7 @@ def test_trigger_delayed(world, alice) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in EVERY if "OnUpcoming" not in path])
-def test_trigger_delayed_by_an_hour(world, alice, path: str) -> None:
+def test_trigger_delayed_by_an_hour(world: World, alice: Connection, path: str) -> None:
     """Every trigger is as late as it can be unless the rule says otherwise, and finds the same then."""
     poller = Poller(alice, path, **EVERY[path])
     only(world, "trigger-delayed")
@@ -409,7 +411,7 @@ def test_trigger_delayed_by_an_hour(world, alice, path: str) -> None:
     assert ([], [], ["Ping"]) == (early, still, poller.subjects())
 
 
-def test_trigger_delayed_gathers_what_comes_meanwhile(world, alice) -> None:
+def test_trigger_delayed_gathers_what_comes_meanwhile(world: World, alice: Connection) -> None:
     """What arrives while a find is held back is found with it, and what comes later is late in its turn."""
     poller = Poller(alice, NEW)
     only(world, "trigger-delayed", delay="10m")
@@ -427,7 +429,7 @@ def test_trigger_delayed_gathers_what_comes_meanwhile(world, alice) -> None:
     assert (["One", "Two"], [], ["Three"]) == (sorted(both), held, poller.subjects())
 
 
-def test_trigger_delayed_once(world, alice) -> None:
+def test_trigger_delayed_once(world: World, alice: Connection) -> None:
     """A rule for one time holds back one find, however often that is polled for, and lets the next ones come."""
     poller = Poller(alice, NEW)
     arm(world, {"name": "once", "when": {"times": 1}, "effect": {"fault": "trigger-delayed", "delay": "1m"}})
@@ -441,7 +443,7 @@ def test_trigger_delayed_once(world, alice) -> None:
     assert [("once", "used up", 1, 1)] == counted(world)
 
 
-def test_trigger_delayed_ends_with_its_rule(world, alice) -> None:
+def test_trigger_delayed_ends_with_its_rule(world: World, alice: Connection) -> None:
     """What a rule holds back is found as soon as the rule is taken away."""
     poller = Poller(alice, NEW)
     only(world, "trigger-delayed")
@@ -452,7 +454,7 @@ def test_trigger_delayed_ends_with_its_rule(world, alice) -> None:
     assert ([], ["Ping"]) == (held, poller.subjects())
 
 
-def test_trigger_delayed_spares_others(world, alice, bob) -> None:
+def test_trigger_delayed_spares_others(world: World, alice: Connection, bob: Connection) -> None:
     """A rule about one trigger holds back no other, no other's connection, and no mail that is simply read."""
     late, events, others = Poller(alice, NEW), Poller(alice, f"{TABLE}/onnewitems"), Poller(bob, NEW)
     match = {"connection": alice.id, "family": "OnNewEmail"}
@@ -466,7 +468,7 @@ def test_trigger_delayed_spares_others(world, alice, bob) -> None:
 
 
 @pytest.mark.parametrize("delay", ["1h0.000001s", "PT61M", "2h", "0s"])
-def test_trigger_delayed_is_refused_beyond_an_hour(world, delay: str) -> None:
+def test_trigger_delayed_is_refused_beyond_an_hour(world: World, delay: str) -> None:
     """More than the connector's page admits, or nothing at all, is no delay of a trigger."""
     rule = {"effect": {"fault": "trigger-delayed", "delay": delay}}
     text = "faults[0]: 'delay' of 'trigger-delayed' must be above zero, and an hour at most."
@@ -479,7 +481,7 @@ def test_trigger_delayed_is_refused_beyond_an_hour(world, delay: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, one in NAMED.items() if one.families])
-def test_a_fault_of_some_operations_spares_all_others(world, name: str) -> None:
+def test_a_fault_of_some_operations_spares_all_others(world: World, name: str) -> None:
     """A rule that names an operation to which its fault cannot happen is refused, with the name of both."""
     untouched = [one.id for one in OPERATIONS if not NAMED[name].applies(one)]
     answers = [

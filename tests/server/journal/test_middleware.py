@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from outlook_emulator.traffic.journal import redacted
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Listener, Server, World
 
 MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 SECRET = "s3cr3t-s1gnature"
@@ -44,7 +44,7 @@ def cap(world: World, **caps: int) -> None:
     assert world.admin.patch("/journal", json=caps).status_code == 200
 
 
-def test_an_exchange(world, alice) -> None:
+def test_an_exchange(world: World, alice: Connection) -> None:
     """It is told with the sandbox's time, connection, operation, path below the connection, request and answer."""
     world.advance("1h")
     answer = alice.http.post("/v2/Mail?a=1&b=%20", json=MAIL, headers={"User-Agent": "me", "X-Own": "1"})
@@ -75,7 +75,7 @@ def test_an_exchange(world, alice) -> None:
     assert (None, 0, False) == tuple(response[one] for one in ("body", "size", "truncated"))
 
 
-def test_an_answer(world, alice) -> None:
+def test_an_answer(world: World, alice: Connection) -> None:
     """What was answered is told as JSON, with the headers that are the answer's own."""
     alice.deliver(subject="Hello")
     answer = alice.http.get("/v2/Mail")
@@ -85,7 +85,7 @@ def test_an_answer(world, alice) -> None:
     assert "application/json; charset=utf-8" == response["headers"]["content-type"]
 
 
-def test_who_the_workflow_is(world, alice) -> None:
+def test_who_the_workflow_is(world: World, alice: Connection) -> None:
     """The headers by which a workflow engine names workflow, run, action and request stand by themselves."""
     names = {
         "x-ms-workflow-name": "orders",
@@ -102,7 +102,7 @@ def test_who_the_workflow_is(world, alice) -> None:
 # What is done, and why
 
 
-def test_refusals_are_causes(world, alice) -> None:
+def test_refusals_are_causes(world: World, alice: Connection) -> None:
     """What the connector refuses has its reason as a cause, and no effect."""
     alice.http.delete("/Mail/none")
     alice.http.post("/v2/Mail", json={"To": "nobody at all"})
@@ -113,7 +113,7 @@ def test_refusals_are_causes(world, alice) -> None:
     assert [(400, False)] * 2 == [(one["status"], one["effected"]) for one in (malformed, unreadable)]
 
 
-def test_faults_are_causes(world, alice) -> None:
+def test_faults_are_causes(world: World, alice: Connection) -> None:
     """A rule that acted is told by its name and its fault; what was done all the same has its effect."""
     arm(world, name="lost", effect="timeout-504-after", when={"nth": 1})
     arm(world, name="gone", effect="timeout-504-before", when={"nth": 1})
@@ -130,7 +130,7 @@ def test_faults_are_causes(world, alice) -> None:
     assert 2 == len(world.outbox())
 
 
-def test_reading_has_no_effect(world, alice) -> None:
+def test_reading_has_no_effect(world: World, alice: Connection) -> None:
     """A GET changes nothing, however well it went."""
     alice.get("/v2/Mail")
 
@@ -138,7 +138,7 @@ def test_reading_has_no_effect(world, alice) -> None:
 
 
 @pytest.mark.parametrize("how", ["reset", "cut"])
-def test_how_an_answer_left(world, alice, how: str) -> None:
+def test_how_an_answer_left(world: World, alice: Connection, how: str) -> None:
     """A connection that was broken is told as its outcome, beside what would have been the answer."""
     arm(world, effect={"break": how, "phase": "after"})
     with pytest.raises(httpx.TransportError):
@@ -148,7 +148,7 @@ def test_how_an_answer_left(world, alice, how: str) -> None:
     assert (200, how, True) == (entry["status"], entry["outcome"], entry["effected"])
 
 
-def test_what_is_under_way(world, alice) -> None:
+def test_what_is_under_way(world: World, alice: Connection) -> None:
     """A call that has no answer yet is seen without one; it counts once it has."""
     arm(world, effect={"delay": "1h", "delayBy": "clock"})
     url = urlsplit(alice.url)
@@ -166,7 +166,7 @@ def test_what_is_under_way(world, alice) -> None:
     assert (200, "answered") == (only(world)["status"], only(world)["outcome"])
 
 
-def test_what_no_operation_answers(server) -> None:
+def test_what_no_operation_answers(server: Server) -> None:
     """A path that is none is journaled in the default sandbox, with all of it and without a connection."""
     admin = f"{server.url}/_emulator/api/sandboxes/default/journal"
     server.http.get(f"{server.url}/apim/outlook/c/no/such%20path")
@@ -176,7 +176,7 @@ def test_what_no_operation_answers(server) -> None:
     assert (404, "/c/no/such path") == (entry["status"], entry["path"])
 
 
-def test_no_credential(world, alice) -> None:
+def test_no_credential(world: World, alice: Connection) -> None:
     """A call without a credential is journaled under the connection it was for."""
     httpx.get(f"{alice.url}/testconnection")
     entry = only(world)
@@ -184,7 +184,7 @@ def test_no_credential(world, alice) -> None:
     assert (alice.id, "TestConnection", 401) == (entry["connection"], entry["operation"], entry["status"])
 
 
-def test_another_door(world, alice) -> None:
+def test_another_door(world: World, alice: Connection) -> None:
     """A call by way of Power Apps is the operation it leads to."""
     headers = {"x-ms-request-method": "POST", "x-ms-request-url": f"/apim/outlook/{alice.id}/v2/Mail"}
     world.server.http.post("/invoke", json=MAIL, headers={"Authorization": "Bearer token", **headers})
@@ -196,7 +196,7 @@ def test_another_door(world, alice) -> None:
 # What is left out
 
 
-def test_credentials_are_left_out(world, alice) -> None:
+def test_credentials_are_left_out(world: World, alice: Connection) -> None:
     """No header that would let a reader act as the caller is shown, by no way of asking."""
     secret = dict.fromkeys(("Authorization", "Cookie", "X-Api-Key", "Ocp-Apim-Subscription-Key"), SECRET)
     alice.http.get("/testconnection", headers=secret | {"Authorization": f"Bearer {SECRET}"})
@@ -216,7 +216,7 @@ def test_credentials_are_left_out(world, alice) -> None:
         '{"NotificationUrl": "ftp://127.0.0.1:9/?sig=%s"}',
     ],
 )
-def test_signatures_are_left_out(world, alice, written: str) -> None:
+def test_signatures_are_left_out(world: World, alice: Connection, written: str) -> None:
     """A signature in an address is shown nowhere: not in a body, a query, a header or the text of a refusal."""
     body = written.replace("%s", SECRET).replace("%%", "%")
     headers = {"Content-Type": "application/json", "Referer": f"http://h/?sig={SECRET}"}
@@ -263,7 +263,7 @@ def echoed(world: World, alice: Connection, content: bytes, kind: str = "applica
         (b"", None),
     ],
 )
-def test_bodies(world, alice, content: bytes, body: Any) -> None:
+def test_bodies(world: World, alice: Connection, content: bytes, body: Any) -> None:
     """JSON is shown as JSON, text as text, and other bytes in base64 with their type."""
     assert (body, len(content), False) == tuple(echoed(world, alice, content)[one] for one in BODY)
 
@@ -271,7 +271,7 @@ def test_bodies(world, alice, content: bytes, body: Any) -> None:
 BODY = ("body", "size", "truncated")
 
 
-def test_a_body_that_is_deep(world, alice) -> None:
+def test_a_body_that_is_deep(world: World, alice: Connection) -> None:
     """A body nested so deep that not everybody can write it is shown as it came."""
     deep = b"[" * 900 + b"]" * 900
     request = alice.http.post("/v2/Mail", content=deep)
@@ -289,7 +289,7 @@ def test_a_body_that_is_deep(world, alice) -> None:
         (10, '{"To": "ä'),
     ],
 )
-def test_long_bodies_are_cut(world, alice, kept: int, body: Any) -> None:
+def test_long_bodies_are_cut(world: World, alice: Connection, kept: int, body: Any) -> None:
     """What is above the cap is left out, between letters, and its size is told all the same."""
     cap(world, bodyBytes=kept)
     content = '{"To": "ä@b.c"}'.encode()
@@ -297,7 +297,7 @@ def test_long_bodies_are_cut(world, alice, kept: int, body: Any) -> None:
     assert (body, len(content), True) == tuple(echoed(world, alice, content)[one] for one in BODY)
 
 
-def test_a_whole_body(world, alice) -> None:
+def test_a_whole_body(world: World, alice: Connection) -> None:
     """A body that is just as long as the cap is whole."""
     content = json.dumps(MAIL).encode()
     cap(world, bodyBytes=len(content))
@@ -305,7 +305,7 @@ def test_a_whole_body(world, alice) -> None:
     assert (MAIL, len(content), False) == tuple(echoed(world, alice, content)[one] for one in BODY)
 
 
-def test_old_entries_make_room(world, alice) -> None:
+def test_old_entries_make_room(world: World, alice: Connection) -> None:
     """With as many entries as are kept, the oldest goes for each new one; with 0 nothing is noted."""
     cap(world, cap=2)
     for _ in range(3):
@@ -322,7 +322,7 @@ def test_old_entries_make_room(world, alice) -> None:
     assert [4] == [one["id"] for one in entries(world)]
 
 
-def test_a_reset_forgets(world, alice) -> None:
+def test_a_reset_forgets(world: World, alice: Connection) -> None:
     """A reset clears the journal, and what it keeps is again what the server's settings say."""
     cap(world, cap=1, bodyBytes=1)
     alice.http.post("/v2/Mail", json=MAIL)
@@ -336,7 +336,7 @@ def test_a_reset_forgets(world, alice) -> None:
 # Calls to others
 
 
-def test_deliveries(world, alice, listener) -> None:
+def test_deliveries(world: World, alice: Connection, listener: Listener) -> None:
     """Each attempt to call somebody is an entry, with how it ended and without the signature of its address."""
     listener.answer_with(500, 202)
     alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook?sig={SECRET}"})
@@ -364,7 +364,7 @@ def test_deliveries(world, alice, listener) -> None:
     assert 2 == world.admin.get("/journal/counts").json()["deliveries"]
 
 
-def test_nobody_there(world, alice) -> None:
+def test_nobody_there(world: World, alice: Connection) -> None:
     """A call that found nobody has an error in place of a status."""
     alice.post(POKE, {"NotificationUrl": "http://127.0.0.1:9/"})
     alice.deliver()
@@ -374,7 +374,7 @@ def test_nobody_there(world, alice) -> None:
     assert (None, True) == (entry["status"], entry["error"].startswith("ConnectError"))
 
 
-def test_deliveries_are_not_kept_where_nothing_is(world, alice, listener) -> None:
+def test_deliveries_are_not_kept_where_nothing_is(world: World, alice: Connection, listener: Listener) -> None:
     """A journal that keeps nothing counts no deliveries either."""
     cap(world, cap=0)
     alice.post(POKE, {"NotificationUrl": listener.url})
@@ -386,7 +386,7 @@ def test_deliveries_are_not_kept_where_nothing_is(world, alice, listener) -> Non
     assert 0 == world.admin.get("/journal").json()["total"]
 
 
-def test_a_body_that_does_not_come(world, alice) -> None:
+def test_a_body_that_does_not_come(world: World, alice: Connection) -> None:
     """A call that a fault refuses is answered, though the rest of its body stays away."""
     assert world.admin.post("/faults", json={"faults": [{"effect": "throttled"}]}).is_success
     url = httpx.URL(f"{alice.url}/v2/Mail")

@@ -95,7 +95,7 @@ def held(world: World, connection: Connection, calls: int, body: bytes = b"") ->
 # Calls in a window
 
 
-def test_calls(limited) -> None:
+def test_calls(limited: Limited) -> None:
     """300 calls of a connection in 60 seconds are let in; then the gateway refuses until the time is over."""
     path, other = limited.connection(), limited.connection()
     let_in = limited.calls(path, 300)
@@ -117,7 +117,7 @@ def test_calls(limited) -> None:
     assert [429] == [one.status_code for one in limited.calls(path, 1)]
 
 
-def test_a_warning_comes_first(limited) -> None:
+def test_a_warning_comes_first(limited: Limited) -> None:
     """From 90 percent of the calls on each answer says how many there were; a refusal says so itself."""
     answers = limited.calls(limited.connection(), 301)
     warned = [one.headers[WARNING] for one in answers[269:300]]
@@ -126,7 +126,7 @@ def test_a_warning_comes_first(limited) -> None:
     assert [f"{number} of 300 calls" for number in range(270, 301)] == warned
 
 
-def test_all_limits_are_on(limited) -> None:
+def test_all_limits_are_on(limited: Limited) -> None:
     """Without a word a server has the numbers of the connector's documentation."""
     facts = limited.http.get(f"{SANDBOX}/limits").json()
     megabyte = 1024 * 1024
@@ -136,7 +136,7 @@ def test_all_limits_are_on(limited) -> None:
     assert (megabyte, 100) == (facts["inlineImageBytes"], facts["options"])
 
 
-def test_time_is_the_sandboxs(world, alice) -> None:
+def test_time_is_the_sandboxs(world: World, alice: Connection) -> None:
     """The wait ends when the sandbox's clock was moved on, whatever the server's shows."""
     limits(world, calls=1)
     before = [alice.http.get("/testconnection").status_code for _ in range(2)]
@@ -145,7 +145,7 @@ def test_time_is_the_sandboxs(world, alice) -> None:
     assert ([200, 429], 200) == (before, alice.http.get("/testconnection").status_code)
 
 
-def test_a_refused_call_does_nothing(world, alice) -> None:
+def test_a_refused_call_does_nothing(world: World, alice: Connection) -> None:
     """What is refused is not done, and the journal says why."""
     limits(world, calls=1)
     mail = {"To": "a@example.net", "Subject": "s", "Body": "b"}
@@ -155,7 +155,7 @@ def test_a_refused_call_does_nothing(world, alice) -> None:
     assert [[("limit", "CallsExceeded")]] == causes(world, status=429, effected=False)
 
 
-def test_warnings_are_causes(world, alice) -> None:
+def test_warnings_are_causes(world: World, alice: Connection) -> None:
     """An answer with a warning has it as a cause; with `warnAt` 0 there is none."""
     limits(world, calls=4, warnAt=75)
     warned = [alice.http.get("/testconnection").headers.get(WARNING) for _ in range(3)]
@@ -166,7 +166,7 @@ def test_warnings_are_causes(world, alice) -> None:
     assert [[], [], [("limit", "warning")], []] == causes(world)
 
 
-def test_who_is_not_let_in_does_not_count(world, alice) -> None:
+def test_who_is_not_let_in_does_not_count(world: World, alice: Connection) -> None:
     """A call without a credential is nobody's, and uses nothing up."""
     limits(world, calls=1)
     refused = httpx.get(f"{alice.url}/testconnection").status_code
@@ -174,7 +174,7 @@ def test_who_is_not_let_in_does_not_count(world, alice) -> None:
     assert (401, []) == (refused, limits(world)["connections"])
 
 
-def test_calls_that_fail_count(world, alice) -> None:
+def test_calls_that_fail_count(world: World, alice: Connection) -> None:
     """What the connector refuses, and what faults answer, is a call as well."""
     limits(world, calls=2)
     world.admin.post("/faults", json={"faults": [{"when": {"nth": 2}, "effect": "bad-gateway"}]})
@@ -186,7 +186,7 @@ def test_calls_that_fail_count(world, alice) -> None:
 # At a time
 
 
-def test_concurrent_requests(world, alice, bob) -> None:
+def test_concurrent_requests(world: World, alice: Connection, bob: Connection) -> None:
     """30 requests of a connection are let in at a time; one more is refused until one of them has its answer."""
     with held(world, alice, 30) as waiting:
         refused = alice.http.get("/testconnection")
@@ -202,7 +202,7 @@ def test_concurrent_requests(world, alice, bob) -> None:
     assert {0} == {one["concurrentRequests"] for one in limits(world)["connections"]}
 
 
-def test_a_warning_of_concurrent_requests(world, alice) -> None:
+def test_a_warning_of_concurrent_requests(world: World, alice: Connection) -> None:
     """Whoever comes as one of the last that are let in is warned."""
     limits(world, concurrentRequests=10)
     with held(world, alice, 8):
@@ -212,7 +212,7 @@ def test_a_warning_of_concurrent_requests(world, alice) -> None:
     assert "9 of 10 concurrent requests" == answer.headers[WARNING]
 
 
-def test_bytes_in_flight(world, alice, bob) -> None:
+def test_bytes_in_flight(world: World, alice: Connection, bob: Connection) -> None:
     """Bodies that are under way count together; one that would be too much is refused, and taken when they are done."""
     limits(world, bytesInFlight=3000)
     body = b'{"To": "a@example.net", "Subject": "s", "Body": "%s"}'
@@ -234,7 +234,7 @@ def test_bytes_in_flight(world, alice, bob) -> None:
     assert [[("limit", "TooManyAtOnce")]] == causes(world, status=429, effected=False)
 
 
-def test_answers_are_in_flight_too(world, alice) -> None:
+def test_answers_are_in_flight_too(world: World, alice: Connection) -> None:
     """An answer that is too much is not sent; one near the limit comes with a warning."""
     alice.deliver(text="x" * 3000)
     size = len(alice.http.get("/v2/Mail").content)
@@ -247,7 +247,7 @@ def test_answers_are_in_flight_too(world, alice) -> None:
     assert {0} == {one["bytesInFlight"] for one in limits(world)["connections"]}
 
 
-def test_off(world, alice) -> None:
+def test_off(world: World, alice: Connection) -> None:
     """Switched off, no limit refuses or warns."""
     limits(world, calls=0, concurrentRequests=0, bytesInFlight=0)
     with held(world, alice, 40) as waiting:
@@ -258,7 +258,7 @@ def test_off(world, alice) -> None:
     assert ({200}, 200, False) == (statuses, answer.status_code, WARNING in answer.headers)
 
 
-def test_a_reset_forgets_what_was_used(world, alice) -> None:
+def test_a_reset_forgets_what_was_used(world: World, alice: Connection) -> None:
     """After a reset a connection begins anew."""
     limits(world, calls=1)
     before = [alice.http.get("/testconnection").status_code for _ in range(2)]

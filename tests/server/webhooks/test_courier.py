@@ -24,6 +24,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.webhooks import push_trigger
 from outlook_emulator.server.webhooks.courier import Courier, Webhooks
 from outlook_emulator.settings import Settings
+from tests.conftest import Connection, Listener, World
 
 MAIL = "/MailSubscriptionPoke/$subscriptions"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -65,7 +66,7 @@ def journal(http: httpx.Client, advance: str = "0s") -> list[dict[str, Any]]:
 # Trying again
 
 
-def test_a_failure_is_tried_again(world, alice, listener) -> None:
+def test_a_failure_is_tried_again(world: World, alice: Connection, listener: Listener) -> None:
     """A 500 is followed by another attempt a second later by the sandbox's clock, which then is the last."""
     listener.answer_with(500, 200)
     subscribe(alice, f"{listener.url}/x")
@@ -85,7 +86,7 @@ def test_a_failure_is_tried_again(world, alice, listener) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
-def test_a_call_is_given_up(world, alice, listener, status) -> None:
+def test_a_call_is_given_up(world: World, alice: Connection, listener: Listener, status) -> None:
     """Six attempts, each wait twice as long as the one before."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -105,7 +106,7 @@ def test_a_call_is_given_up(world, alice, listener, status) -> None:
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
-def test_a_refusal_is_final(world, alice, listener, status) -> None:
+def test_a_refusal_is_final(world: World, alice: Connection, listener: Listener, status) -> None:
     """Who answers 4xx will not like it better later; a redirect is followed nowhere."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -118,7 +119,7 @@ def test_a_refusal_is_final(world, alice, listener, status) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_any_success_will_do(world, alice, listener, status) -> None:
+def test_any_success_will_do(world: World, alice: Connection, listener: Listener, status) -> None:
     """2xx is success."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -127,7 +128,7 @@ def test_any_success_will_do(world, alice, listener, status) -> None:
     assert [("done", status)] == [told(one, "state", "lastStatus") for one in world.callbacks()]
 
 
-def test_nobody_listens(world, alice) -> None:
+def test_nobody_listens(world: World, alice: Connection) -> None:
     """A refused connection is an error in words, and tried again."""
     subscribe(alice, f"http://127.0.0.1:{free_port()}")
     alice.deliver()
@@ -140,7 +141,7 @@ def test_nobody_listens(world, alice) -> None:
     assert ("failed", 6) == told(last, "state", "attempts")
 
 
-def test_calls_to_one_url_stay_in_order(world, alice, listener) -> None:
+def test_calls_to_one_url_stay_in_order(world: World, alice: Connection, listener: Listener) -> None:
     """What waits for a retry holds back what comes after it at the same URL, and nothing else."""
     listener.respond = lambda heard: (
         500 if heard.path == "/bad" and len(listener.heard) < 4 else 200,
@@ -163,7 +164,7 @@ def test_calls_to_one_url_stay_in_order(world, alice, listener) -> None:
 # In nobody's way
 
 
-def test_a_hanging_callback_delays_nobody(listener) -> None:
+def test_a_hanging_callback_delays_nobody(listener: Listener) -> None:
     """Whoever causes a call has the answer while the call still hangs; in the end it has failed for lack of time."""
     release = threading.Event()
 
@@ -190,7 +191,7 @@ def test_a_hanging_callback_delays_nobody(listener) -> None:
     assert ("pending", 1, "no answer within 1 s") == told(late[0], "state", "attempts", "lastError")
 
 
-def test_a_hanging_callback_delays_no_other(world, alice, listener) -> None:
+def test_a_hanging_callback_delays_no_other(world: World, alice: Connection, listener: Listener) -> None:
     """Other URLs are called while one hangs; a move of the clock waits for all of them."""
     release = threading.Event()
 
@@ -215,7 +216,7 @@ def test_a_hanging_callback_delays_no_other(world, alice, listener) -> None:
     assert 8 == len(listener.heard) == len([one for one in entries if one["state"] == "done"])
 
 
-def test_not_too_many_at_once(world, alice, listener) -> None:
+def test_not_too_many_at_once(world: World, alice: Connection, listener: Listener) -> None:
     """Ten URLs are called at a time, and the others after them."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -232,7 +233,7 @@ def test_not_too_many_at_once(world, alice, listener) -> None:
 
 
 @pytest.mark.parametrize("ends", ["deleted", "closed"])
-def test_who_has_ended_calls_nobody(listener, ends) -> None:
+def test_who_has_ended_calls_nobody(listener: Listener, ends) -> None:
     """With a sandbox, or with the server, its calls end, those under way and those about to be looked for."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -266,7 +267,7 @@ def test_who_has_ended_calls_nobody(listener, ends) -> None:
     assert ["/one"] == [one.path for one in listener.heard]
 
 
-def test_the_journal_forgets(world, alice, listener, monkeypatch) -> None:
+def test_the_journal_forgets(world: World, alice: Connection, listener: Listener, monkeypatch) -> None:
     """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
     monkeypatch.setattr(callbacks, "KEPT", 3)
     listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
@@ -285,7 +286,7 @@ def test_the_journal_forgets(world, alice, listener, monkeypatch) -> None:
     assert sorted(one["id"] for one in entries) == [one["id"] for one in entries]
 
 
-def test_a_running_clock_retries_by_itself(listener) -> None:
+def test_a_running_clock_retries_by_itself(listener: Listener) -> None:
     """With a clock that follows the machine's, nobody has to move it for a second attempt."""
     listener.answer_with(500, 200)
     with running(Settings(), SystemClock()) as http:
@@ -297,7 +298,7 @@ def test_a_running_clock_retries_by_itself(listener) -> None:
     assert ("done", 2) == told(entry, "state", "attempts")
 
 
-def test_a_reset_forgets_calls(world, alice, listener) -> None:
+def test_a_reset_forgets_calls(world: World, alice: Connection, listener: Listener) -> None:
     """What was on its way when a sandbox started over is not recorded in the new one."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -314,7 +315,7 @@ def test_a_reset_forgets_calls(world, alice, listener) -> None:
 # Over a restart
 
 
-def test_a_restart_goes_on(tmp_path: Path, listener) -> None:
+def test_a_restart_goes_on(tmp_path: Path, listener: Listener) -> None:
     """Calls that wait when a server stops are made by the next one."""
     clock = VirtualClock(START)
     settings = Settings(data=str(tmp_path))
@@ -370,7 +371,7 @@ def redirect(folder: Path, url: str) -> None:
         (lambda token: (500, "text/plain", token), False),
     ],
 )
-def test_validation(listener, answer, accepted) -> None:
+def test_validation(listener: Listener, answer, accepted) -> None:
     """Where it is switched on, only who echoes the token as plain text is subscribed."""
 
     def respond(heard: Any) -> tuple[int, str, bytes]:
@@ -389,7 +390,7 @@ def test_validation(listener, answer, accepted) -> None:
     assert accepted or (made.status_code == 400 and "NotificationUrl" in made.json()["message"])
 
 
-def test_validation_refuses_before_it_calls(listener) -> None:
+def test_validation_refuses_before_it_calls(listener: Listener) -> None:
     """A bad body or URL is refused as ever, and nobody is called."""
     with running(Settings(validate_callbacks="yes"), VirtualClock(START)) as http:
         bodies = [b"", b"{}", b"[", b'{"NotificationUrl": "https://example.org"}']
@@ -400,7 +401,7 @@ def test_validation_refuses_before_it_calls(listener) -> None:
     assert [] == listener.heard
 
 
-def test_more_hosts(alice) -> None:
+def test_more_hosts(alice: Connection) -> None:
     """A setting lets callbacks leave this machine."""
     for hosts, expected in (("", 400), ("example.org", 201), ("a.test, EXAMPLE.org", 201), ("org", 400), ("*", 201)):
         with running(Settings(callback_hosts=hosts), VirtualClock(START)) as http:
@@ -421,7 +422,7 @@ def trigger(url: str, operation: str = "OnNewEmailV2", **more: Any) -> dict[str,
     return {"properties": properties | more}
 
 
-def put(alice, body: Any, name: str = "news") -> httpx.Response:
+def put(alice: Connection, body: Any, name: str = "news") -> httpx.Response:
     return alice.admin.put(f"/connections/{alice.id}/triggerConfigs/{name}", json=body)
 
 
@@ -430,7 +431,7 @@ def subjects(heard: Any) -> list[str]:
     return [one["Subject"] for one in TriggerCallbackPayload.from_dict(json.loads(heard.body)).body.value]
 
 
-def test_push(world, alice, listener) -> None:
+def test_push(world: World, alice: Connection, listener: Listener) -> None:
     """What a trigger finds is posted at once, in an envelope and with the headers that a receiver demands."""
     alice.deliver(subject="Before")
     assert 201 == put(alice, trigger(f"{listener.url}/runtime/webhooks/connector?code=k")).status_code
@@ -450,7 +451,7 @@ def test_push(world, alice, listener) -> None:
     assert alice.mails()[0].keys() >= bodies[0]["body"]["value"][0].keys() - {"Importance"}
 
 
-def test_push_one_by_one(world, alice, bob, listener) -> None:
+def test_push_one_by_one(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """With splitOn each item has a call of its own."""
     put(alice, trigger(listener.url, splitOn=True))
     alice.send("alice@example.com; alice@example.com", subject="Mine")
@@ -461,7 +462,7 @@ def test_push_one_by_one(world, alice, bob, listener) -> None:
     assert ["Mine", "His"] == [json.loads(one.body)["body"]["Subject"] for one in listener.heard]
 
 
-def test_push_of_events(world, alice, listener) -> None:
+def test_push_of_events(world: World, alice: Connection, listener: Listener) -> None:
     """Calendar triggers take their calendar among the parameters."""
     put(alice, trigger(listener.url, "CalendarGetOnNewItemsV2", parameters={"table": "Calendar"}))
     alice.meet("Planning")
@@ -471,7 +472,7 @@ def test_push_of_events(world, alice, listener) -> None:
     assert ["Planning"] == [one["Subject"] for one in json.loads(heard.body)["body"]["value"]]
 
 
-def test_push_waits_for_time(world, alice, listener) -> None:
+def test_push_waits_for_time(world: World, alice: Connection, listener: Listener) -> None:
     """Upcoming events are pushed as the clock comes near them, though nothing was written."""
     put(
         alice,
@@ -497,7 +498,7 @@ def test_push_waits_for_time(world, alice, listener) -> None:
         assert expected == [one[:19] for one in seen]
 
 
-def test_push_of_the_first_poll(world, alice, listener) -> None:
+def test_push_of_the_first_poll(world: World, alice: Connection, listener: Listener) -> None:
     """What a trigger is told to begin with is pushed as it is registered."""
     message = alice.deliver(subject="First")
     parameters = {"messageIdToFireOnFirstTriggerRun": message["Id"]}
@@ -509,7 +510,9 @@ def test_push_of_the_first_poll(world, alice, listener) -> None:
     assert [["First"]] == [subjects(one) for one in listener.heard]
 
 
-def test_a_push_that_breaks(world, alice, bob, listener, monkeypatch, capfd) -> None:
+def test_a_push_that_breaks(
+    world: World, alice: Connection, bob: Connection, listener: Listener, monkeypatch, capfd
+) -> None:
     """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
     put(alice, trigger(f"{listener.url}/alice"))
     put(bob, trigger(f"{listener.url}/bob"))
@@ -542,7 +545,9 @@ def test_a_push_that_breaks(world, alice, bob, listener, monkeypatch, capfd) -> 
     assert "broken look" in printed
 
 
-def test_a_deleted_trigger_is_not_tried_again(world, alice, bob, listener) -> None:
+def test_a_deleted_trigger_is_not_tried_again(
+    world: World, alice: Connection, bob: Connection, listener: Listener
+) -> None:
     """What waits is cancelled with a registration, or by one that takes its name; another connection's goes on."""
     listener.answer_with(500)
     for one in (alice, bob):
@@ -560,7 +565,7 @@ def test_a_deleted_trigger_is_not_tried_again(world, alice, bob, listener) -> No
     assert 3 == len(listener.heard)
 
 
-def test_trigger_configs(world, alice, bob, listener) -> None:
+def test_trigger_configs(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """A registration is shown as it was asked for, replaced by name, and silent once it is deleted."""
     made = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
     root = f"/connections/{alice.id}/triggerConfigs"
@@ -602,7 +607,7 @@ def test_trigger_configs(world, alice, bob, listener) -> None:
         ({"parameters": [{"name": "folderPath", "value": "Nowhere"}]}, "Nowhere"),
     ],
 )
-def test_bad_trigger(alice, change, named) -> None:
+def test_bad_trigger(alice: Connection, change, named) -> None:
     """A registration that could never push is refused by name, and leaves nothing behind."""
     body = trigger("http://localhost")
     body["properties"] |= change

@@ -6,22 +6,24 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Connection, Listener, World
+
 MAIL = "/MailSubscriptionPoke/$subscriptions"
 
 
-def delay(world, by: str | None = None, **match: Any) -> None:
+def delay(world: World, by: str | None = None, **match: Any) -> None:
     effect = "trigger-delayed" if by is None else {"fault": "trigger-delayed", "delay": by}
     rule = {"name": "late", "effect": effect, "match": match} if match else {"name": "late", "effect": effect}
     answer = world.admin.post("/faults", json={"faults": [rule]})
     assert answer.status_code == 201, answer.text
 
 
-def used(world) -> tuple[int, int]:
+def used(world: World) -> tuple[int, int]:
     facts = world.admin.get("/faults/late").json()
     return facts["matched"], facts["used"]
 
 
-def push(world, connection, url: str, operation: str = "OnNewEmailV2") -> None:
+def push(world: World, connection, url: str, operation: str = "OnNewEmailV2") -> None:
     properties = {"operationName": operation, "notificationDetails": {"callbackUrl": url}}
     path = f"/connections/{connection.id}/triggerConfigs/watch"
     answer = world.admin.put(path, json={"properties": properties})
@@ -29,7 +31,7 @@ def push(world, connection, url: str, operation: str = "OnNewEmailV2") -> None:
 
 
 @pytest.mark.parametrize(("by", "early", "rest"), [(None, "3599.999s", "0.001s"), ("90s", "89s", "1s")])
-def test_a_poke_comes_late(world, alice, listener, by, early, rest) -> None:
+def test_a_poke_comes_late(world: World, alice: Connection, listener: Listener, by, early, rest) -> None:
     """Nobody is poked before the delay is over, an hour unless it is said; then once, and the rule was used once."""
     assert alice.post(MAIL, {"NotificationUrl": listener.url}).status_code == 201
     delay(world, by)
@@ -45,7 +47,7 @@ def test_a_poke_comes_late(world, alice, listener, by, early, rest) -> None:
     assert (1, 1) == used(world)
 
 
-def test_what_is_pushed_comes_late(world, alice, listener) -> None:
+def test_what_is_pushed_comes_late(world: World, alice: Connection, listener: Listener) -> None:
     """The items of a pushed trigger arrive after the delay, as they were found."""
     push(world, alice, listener.url)
     delay(world, "PT10M", operation="OnNewEmailV2")
@@ -59,7 +61,7 @@ def test_what_is_pushed_comes_late(world, alice, listener) -> None:
     assert (1, 1) == used(world)
 
 
-def test_others_are_told_at_once(world, alice, bob, listener) -> None:
+def test_others_are_told_at_once(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
     """A rule about one connection, or one trigger, holds back nothing of another's."""
     delay(world, connection=alice.id)
     for one in (alice, bob):
@@ -71,7 +73,7 @@ def test_others_are_told_at_once(world, alice, bob, listener) -> None:
     assert (1, 1) == used(world)
 
 
-def test_a_rule_that_is_gone(world, alice, listener) -> None:
+def test_a_rule_that_is_gone(world: World, alice: Connection, listener: Listener) -> None:
     """What was held back stays so when its rule is taken away; what comes later does not."""
     alice.post(MAIL, {"NotificationUrl": f"{listener.url}/x"})
     delay(world, "10s")
