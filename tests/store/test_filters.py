@@ -56,7 +56,7 @@ def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
         for one in orjson.loads(row[member]):
             item = Item(one) if isinstance(one, str) else Item(*one[:4])
             list_entry = {"kind": vocabulary.kind, "owner_id": owner, "member": member, **item._asdict()}
-            db.insert(sql.INSERT_ELEMENT, list_entry)
+            db.insert(sql.INSERT_LIST_ENTRY, list_entry)
     return owner
 
 
@@ -177,7 +177,7 @@ PLANS = [
     (CONTACTS, "CompanyName in ('x','y')", None, "contact_company_name (folder_id=? AND company_name=?)"),
     (CONTACTS, "startswith(DisplayName,'A')", None, "display_name>? AND display_name<?"),
     (CONTACTS, "startswith(FileAs,'a_b')", None, "file_as>? AND file_as<?"),
-    (CONTACTS, "EmailAddresses/any(e: e/Address eq 'x')", None, "element_value (member=? AND kind=? AND value=?)"),
+    (CONTACTS, "EmailAddresses/any(e: e/Address eq 'x')", None, "list_entry_value (member=? AND kind=? AND value=?)"),
     (
         CONTACTS,
         "EmailAddresses/any(e:startswith(e/Address,'x'))",

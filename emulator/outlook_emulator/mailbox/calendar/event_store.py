@@ -160,7 +160,7 @@ def _write(mailbox: Mailbox, event: Event, details: EventFields) -> Event:
     values = columns(mailbox, details) | marks | {"type": int(kind), "calendar_id": event.calendar_id}
     values["uid"] = event.uid
     mailbox.db.execute(sql.UPDATE_EVENT, values | {"key": event.id})
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
+    mailbox.db.execute(sql.DELETE_LIST_ENTRIES, {"kind": "event", "owner_id": event.id})
     _index(mailbox, event.id, details)
     saved = event._replace(**values)
     _tell(mailbox, saved, changes.UPDATED, event)
@@ -169,11 +169,11 @@ def _write(mailbox: Mailbox, event: Event, details: EventFields) -> Event:
 
 def _index(mailbox: Mailbox, key: int, details: EventFields) -> None:
     for row in list_entries(details):
-        mailbox.db.execute(sql.INSERT_ELEMENT, row | {"owner_id": key})
+        mailbox.db.execute(sql.INSERT_LIST_ENTRY, row | {"owner_id": key})
 
 
 def _delete(mailbox: Mailbox, event: Event) -> None:
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
+    mailbox.db.execute(sql.DELETE_LIST_ENTRIES, {"kind": "event", "owner_id": event.id})
     mailbox.db.execute(sql.DELETE_EVENT, {"id": event.id})
     _tell(mailbox, event, changes.DELETED, event)
 

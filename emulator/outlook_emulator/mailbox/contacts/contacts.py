@@ -154,7 +154,7 @@ def _plain(entry: Any) -> Any:
 def _index(mailbox: Mailbox, key: int, card: Card) -> None:
     for member, value, name in _entries(card):
         row = {"kind": changes.CONTACT, "owner_id": key, "member": member, "value": value, "name": name}
-        mailbox.db.execute(sql.INSERT_ELEMENT, row | {"type": None, "response": None})
+        mailbox.db.execute(sql.INSERT_LIST_ENTRY, row | {"type": None, "response": None})
 
 
 def _entries(card: Card) -> Iterator[tuple[str, str, str | None]]:
@@ -165,7 +165,7 @@ def _entries(card: Card) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _forget(mailbox: Mailbox, key: int) -> None:
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": changes.CONTACT, "owner_id": key})
+    mailbox.db.execute(sql.DELETE_LIST_ENTRIES, {"kind": changes.CONTACT, "owner_id": key})
 
 
 def _tell(mailbox: Mailbox, contact: Contact, action: str) -> None:
