@@ -36,7 +36,7 @@ from outlook_emulator.store.records import (
     Message,
     OutboxMail,
     Owner,
-    Push,
+    PushTrigger,
     Question,
     StoredMail,
     Subscription,
@@ -65,7 +65,7 @@ calendar = _table(item_tables.CalendarRow)
 event = _table(item_tables.EventRow)
 contact_folder = _table(item_tables.ContactFolderRow)
 contact = _table(item_tables.ContactRow)
-list_entry = _table(item_tables.ListEntry)
+list_entry = _table(item_tables.ListEntryRow)
 callback = _table(callback_tables.CallbackRow)
 subscription = _table(callback_tables.SubscriptionRow)
 push = _table(callback_tables.PushRow)
@@ -355,9 +355,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "DELETE_SUBSCRIPTION": delete(subscription).where(subscription.c.id == bindparam("id")),
     "DELETE_EXPIRED_SUBSCRIPTIONS": delete(subscription).where(subscription.c.expires <= bindparam("now")),
     "SET_PUSH": insert(push).prefix_with("OR REPLACE").values({c.name: bindparam(c.name) for c in push.c}),
-    "PUSH": _own(Push, push, "connection_id", "name"),
-    "PUSHES_OF": _own(Push, push, "connection_id").order_by(push.c.name),
-    "PUSHES": select(*_columns(Push, push)).order_by(push.c.connection_id, push.c.name),
+    "PUSH": _own(PushTrigger, push, "connection_id", "name"),
+    "PUSHES_OF": _own(PushTrigger, push, "connection_id").order_by(push.c.name),
+    "PUSHES": select(*_columns(PushTrigger, push)).order_by(push.c.connection_id, push.c.name),
     "MOVE_PUSH": update(push)
     .where(push.c.connection_id == bindparam("of"), push.c.name == bindparam("named"))
     .values(cursor=bindparam("cursor")),
