@@ -29,7 +29,7 @@ def put_trigger(call: Call) -> shapes.TriggerConfig:
     connection, owner = call.connection
     asked: shapes.TriggerProperties = call.body["properties"]
     mailbox = call.mailbox
-    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
     _check(connection, _name(call), asked)
     operation = push_trigger.trigger(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}

@@ -68,7 +68,7 @@ def _throttled(given: Mapping[str, Any]) -> Effect:
 
 
 def _slashed(given: Mapping[str, Any]) -> Effect:
-    return Effect(changes={"ews_ids": True}, answer=NoSuchOperation("an id with a slash"), families=_CHANGING_EVENTS)
+    return Effect(changes={"event_ids": "ews"}, answer=NoSuchOperation("an id with a slash"), families=_CHANGING_EVENTS)
 
 
 def _skipped(given: Mapping[str, Any]) -> Effect:
