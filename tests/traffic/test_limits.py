@@ -289,6 +289,7 @@ class Callers(RuleBasedStateMachine):
         if limits.max_calls and len(known.begun) >= limits.max_calls and self.is_open(connection):
             with pytest.raises(CallsExceeded) as refused:
                 self.limiter.enter(connection, self.now)
+            assert refused.value.retry_after is not None
             self.check_wait(connection, refused.value.retry_after)
         elif limits.max_concurrent and len(known.under_way) >= limits.max_concurrent:
             with pytest.raises(TooManyAtOnce):
