@@ -97,7 +97,7 @@ def test_settings_cannot_be_changed() -> None:
 def test_a_number_above_its_bound(option: Setting) -> None:
     """A number above its upper bound raises ValueError with the bounds."""
     with pytest.raises(ValueError, match=rf"^{option.variable} must be from \d+ to {option.most}, not "):
-        option.read(str(option.most + 1))
+        option.read(f"{option.most}0")
 
 
 def test_limits_are_settings() -> None:
