@@ -104,7 +104,7 @@ def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
 
 
 def watch(mailbox: Mailbox) -> str:
-    asked = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
+    asked: dict[str, Any] = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
     return subscriptions.watch_mail(mailbox, URL, watched=subscriptions.MAIL, **asked).id
 
 

@@ -29,7 +29,7 @@ def put(db: Database, key: str, value: str = "x") -> None:
 
 def fact(db: Database, key: str) -> str | None:
     row = db.one(sql.FACT, {"key": key})
-    return row and row[0]
+    return row[0] if row else None
 
 
 def departure(db: Database) -> int:

@@ -337,7 +337,7 @@ class Asker:
 
     def _list(self, members: Paths, variables: str) -> str:
         path = self.pick(*self._lists)
-        variable, *rest = variables
+        variable, rest = variables[0], variables[1:]
         items = self._lists[path].items.items()
         own = {f"{variable}/{name}".rstrip("/"): member for name, member in items}
         said = self.pick("any", "all", "some")
