@@ -10,8 +10,8 @@ from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.webhooks import push_trigger
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Callback, Push, Subscription
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 
 _LONGEST_NAME = 128
 
@@ -33,7 +33,7 @@ def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
     _check(connection, _name(request), asked)
     operation = push_trigger.trigger(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
-    wanted = Push(
+    wanted = PushTrigger(
         connection_id=connection,
         name=_name(request),
         mailbox_id=owner.id,
@@ -52,19 +52,19 @@ def get_trigger(request: AdminRequest) -> shapes.TriggerConfig:
 
 
 def list_triggers(request: AdminRequest) -> shapes.TriggerConfigList:
-    rows = request.sandbox.db.all(sql.PUSHES_OF, {"connection_id": request.connection[0]})
-    return {"value": [_trigger(Push._make(row)) for row in rows]}
+    triggers = trigger_store.push_triggers(request.sandbox.db, request.connection[0])
+    return {"value": [_trigger(one) for one in triggers]}
 
 
 def delete_trigger(request: AdminRequest) -> None:
     push_trigger.end(request.sandbox.db, _found(request))
 
 
-def _found(request: AdminRequest) -> Push:
-    row = request.sandbox.db.one(sql.PUSH, {"connection_id": request.connection[0], "name": _name(request)})
-    if row is None:
+def _found(request: AdminRequest) -> PushTrigger:
+    trigger = trigger_store.push_trigger(request.sandbox.db, request.connection[0], _name(request))
+    if trigger is None:
         raise NotFound(f"No trigger '{_name(request)[:100]}' is registered for this connection.")
-    return Push._make(row)
+    return trigger
 
 
 def _name(request: AdminRequest) -> str:
@@ -83,7 +83,7 @@ def _check(connection: str, name: str, asked: shapes.TriggerProperties) -> None:
         raise InvalidRequest(f"'connectionName' must be '{connection}' as in the path, not '{named[:130]}'.")
 
 
-def _trigger(one: Push) -> shapes.TriggerConfig:
+def _trigger(one: PushTrigger) -> shapes.TriggerConfig:
     parameters: dict[str, str] = orjson.loads(one.parameters)
     return {
         "name": one.name,

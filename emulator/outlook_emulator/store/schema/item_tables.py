@@ -176,7 +176,7 @@ class ContactRow(SQLModel, table=True):
     version: int
 
 
-class ListEntry(SQLModel, table=True):
+class ListEntryRow(SQLModel, table=True):
     """One member of a list that an event or a contact holds, so that a filter over the list needs no scan.
 
     Derived from the item's JSON and written in the same transaction. `kind` is `event` or `contact`, `member` the

@@ -36,7 +36,7 @@ from outlook_emulator.store.records import (
     Message,
     OutboxMail,
     Owner,
-    Push,
+    PushTrigger,
     Question,
     StoredMail,
     Subscription,
@@ -65,7 +65,7 @@ calendar = _table(item_tables.CalendarRow)
 event = _table(item_tables.EventRow)
 contact_folder = _table(item_tables.ContactFolderRow)
 contact = _table(item_tables.ContactRow)
-list_entry = _table(item_tables.ListEntry)
+list_entry = _table(item_tables.ListEntryRow)
 callback = _table(callback_tables.CallbackRow)
 subscription = _table(callback_tables.SubscriptionRow)
 push = _table(callback_tables.PushRow)
@@ -259,8 +259,8 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     )
     .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
-    "INSERT_ELEMENT": _insert(list_entry, "id"),
-    "DELETE_ELEMENTS": delete(list_entry).where(
+    "INSERT_LIST_ENTRY": _insert(list_entry, "id"),
+    "DELETE_LIST_ENTRIES": delete(list_entry).where(
         list_entry.c.kind == bindparam("kind"), list_entry.c.owner_id == bindparam("owner_id")
     ),
     # contacts
@@ -353,9 +353,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "DELETE_SUBSCRIPTION": delete(subscription).where(subscription.c.id == bindparam("id")),
     "DELETE_EXPIRED_SUBSCRIPTIONS": delete(subscription).where(subscription.c.expires <= bindparam("now")),
     "SET_PUSH": insert(push).prefix_with("OR REPLACE").values({c.name: bindparam(c.name) for c in push.c}),
-    "PUSH": _own(Push, push, "connection_id", "name"),
-    "PUSHES_OF": _own(Push, push, "connection_id").order_by(push.c.name),
-    "PUSHES": select(*_columns(Push, push)).order_by(push.c.connection_id, push.c.name),
+    "PUSH": _own(PushTrigger, push, "connection_id", "name"),
+    "PUSHES_OF": _own(PushTrigger, push, "connection_id").order_by(push.c.name),
+    "PUSHES": select(*_columns(PushTrigger, push)).order_by(push.c.connection_id, push.c.name),
     "MOVE_PUSH": update(push)
     .where(push.c.connection_id == bindparam("of"), push.c.name == bindparam("named"))
     .values(cursor=bindparam("cursor")),
