@@ -94,7 +94,7 @@ def read_outbox(request: AdminRequest) -> shapes.Outbox:
 def outbox_mime(request: AdminRequest) -> Binary:
     text: str = request.path["departure"]
     sandbox = request.sandbox
-    row = sandbox.db.one(sql.DEPARTURE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
+    row = sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
     if row is None:
         raise NotFound(f"No mail '{text[:50]}' is in the outbox.")
     content_id, mailbox_id = row
