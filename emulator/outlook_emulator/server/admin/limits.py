@@ -8,20 +8,20 @@ from typing import Any
 
 from outlook_emulator.clock import LATEST, iso_ticks
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.limits import shapes
 from outlook_emulator.settings import Limits, limits
 from outlook_emulator.traffic.limits import Use
 
 
-def get_limits(call: Call) -> Mapping[str, Any]:
-    return _limits(call.sandbox)
+def get_limits(request: AdminRequest) -> Mapping[str, Any]:
+    return _limits(request.sandbox)
 
 
-def change_limits(call: Call) -> Mapping[str, Any]:
-    changes = {one.name: call.body[one.limit] for one in limits() if one.limit in call.body}
-    call.sandbox.use(replace(call.sandbox.settings, **changes))
-    return _limits(call.sandbox)
+def change_limits(request: AdminRequest) -> Mapping[str, Any]:
+    changes = {one.name: request.body[one.limit] for one in limits() if one.limit in request.body}
+    request.sandbox.use(replace(request.sandbox.settings, **changes))
+    return _limits(request.sandbox)
 
 
 def _limits(sandbox: Sandbox) -> Mapping[str, Any]:
@@ -53,7 +53,7 @@ ROWS = (
         method="GET",
         path=_LIMITS,
         summary="Show the limits of a sandbox, and what its connections use of them",
-        run=get_limits,
+        handler=get_limits,
         returns=shapes.LimitFacts,
     ),
     AdminOperation(
@@ -61,7 +61,7 @@ ROWS = (
         method="PATCH",
         path=_LIMITS,
         summary="Change limits of a sandbox from now on; 0 switches one off",
-        run=change_limits,
+        handler=change_limits,
         accepts=shapes.LimitChanges,
         returns=shapes.LimitFacts,
         strict=True,
