@@ -65,7 +65,7 @@ def emulator(count: int, **more: Any) -> ASGIApp:
     app = create_app(Settings(**{"max_top": 100_000, "max_calls": MANY_CALLS, **more}))
     sandboxes = app.state.sandboxes
     sandboxes.default.load_sample(
-        Seed(address="bench@example.com", display_name="Bench", folders=(), mails=mails(count)), "bench"
+        Seed(address="bench@example.com", display_name="Bench", folders=(), mails=tuple(mails(count))), "bench"
     )
     sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
     sandboxes.refresh(sandboxes.default)

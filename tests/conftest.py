@@ -77,7 +77,9 @@ class Connection:
 
     def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
         """The mails of a folder, read ones included, newest first."""
-        return self.get("/v2/Mail", **{"folderPath": folder, "fetchOnlyUnread": False, "top": 100, **query})["value"]
+        query = {"folderPath": folder, "fetchOnlyUnread": False, "top": 100, **query}
+        mails: list[dict[str, Any]] = self.get("/v2/Mail", **query)["value"]
+        return mails
 
     def mail(self, folder: str = "Inbox") -> dict[str, Any]:
         """The only mail of a folder."""
@@ -88,7 +90,8 @@ class Connection:
         """A mail from the outside world; the message it became."""
         answer = self.admin.post(f"/connections/{self.id}/deliver", json={"from": "stranger@example.org", **mail})
         assert answer.status_code == 201, answer.text
-        return answer.json()["message"]
+        message: dict[str, Any] = answer.json()["message"]
+        return message
 
     def meet(self, subject: str = "Review", start: str = "2026-03-04T10:00:00Z", **more: Any) -> dict[str, Any]:
         """A new event in the default calendar, half an hour long unless `End` says otherwise."""
@@ -106,16 +109,20 @@ class Connection:
         return changed
 
     def event(self, event_id: str) -> dict[str, Any]:
-        return self.get(f"/datasets/calendars/v2/tables/Calendar/items/{event_id}")
+        event: dict[str, Any] = self.get(f"/datasets/calendars/v2/tables/Calendar/items/{event_id}")
+        return event
 
     def events(self, **query: Any) -> list[dict[str, Any]]:
         """The events of the default calendar, series as one, enumerations as numbers."""
-        return self.get("/datasets/calendars/v3/tables/Calendar/items", **query)["value"]
+        events: list[dict[str, Any]] = self.get("/datasets/calendars/v3/tables/Calendar/items", **query)["value"]
+        return events
 
     def view(self, since: str = "2026-03-01", until: str = "2026-04-01", **query: Any) -> list[dict[str, Any]]:
         """What the default calendar shows between two instants."""
         window = {"calendarId": "Calendar", "startDateTimeOffset": since, "endDateTimeOffset": until}
-        return self.get("/datasets/calendars/v2/tables/items/calendarview", **window, **query)["value"]
+        path = "/datasets/calendars/v2/tables/items/calendarview"
+        events: list[dict[str, Any]] = self.get(path, **window, **query)["value"]
+        return events
 
     def respond(self, event_id: str, response: str, **body: Any) -> None:
         answer = self.post(f"/codeless/api/v2.0/me/events/{event_id}/{response}", body)
@@ -149,7 +156,8 @@ class World:
         return Connection(facts["id"], facts["address"], facts["runtimeUrl"], http, self.admin)
 
     def outbox(self) -> list[dict[str, Any]]:
-        return self.admin.get("/outbox").json()["value"]
+        mails: list[dict[str, Any]] = self.admin.get("/outbox").json()["value"]
+        return mails
 
     def advance(self, by: str = "0s") -> None:
         """Move the sandbox's clock on; what is due by then, calls to others included, is done when this returns."""

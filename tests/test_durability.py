@@ -42,7 +42,7 @@ class Running:
         """All mails of a folder."""
         found: list[dict[str, Any]] = []
         while True:
-            query = {"folderPath": folder, "fetchOnlyUnread": False, "top": PAGE, "skip": len(found)}
+            query: dict[str, Any] = {"folderPath": folder, "fetchOnlyUnread": False, "top": PAGE, "skip": len(found)}
             page = self.http.get(f"/apim/outlook/{connection}/Mail", params=query).json()
             found += page
             if len(page) < PAGE:

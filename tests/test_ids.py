@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -128,7 +129,7 @@ def test_made_up(text: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", [lambda id: id.replace("=", ""), lambda id: id + "\n", lambda id: f" {id}"])
-def test_other_spellings(spelling) -> None:
+def test_other_spellings(spelling: Callable[[str], str]) -> None:
     """An id has one spelling: what base64 would read just the same is malformed."""
     id = encode(IdKind.MESSAGE, 1, 7)
 

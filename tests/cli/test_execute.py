@@ -216,7 +216,8 @@ def test_the_emulator_does_not_outlive_whom_it_serves() -> None:
 
 def test_signal_before_the_command() -> None:
     """A signal that comes while nothing is there to take it is passed on as soon as something is, and once."""
-    signals, heard = run_with._Signals(), []
+    signals = run_with._Signals()
+    heard: list[int] = []
     with signals.caught():
         signal.raise_signal(signal.SIGTERM)
         signals.lead_to(heard.append)

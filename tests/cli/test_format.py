@@ -11,7 +11,7 @@ from outlook_emulator.cli import format as text
 
 def test_table() -> None:
     """Columns are as wide as what they hold, headings included; nothing trails."""
-    rows = [{"a": "long one", "b": 1}, {"a": "x"}]
+    rows: list[dict[str, Any]] = [{"a": "long one", "b": 1}, {"a": "x"}]
     lines = list(text.table(rows, {"A": "a", "TWICE": lambda row: row.get("b", 0) * 2, "B": "b"}))
 
     assert ["A         TWICE  B", "long one  2      1", "x         0      -"] == lines

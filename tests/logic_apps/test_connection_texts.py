@@ -193,9 +193,7 @@ def check(project: list[Any], before: Any, files: Files) -> None:
     old = [plain(content) for content in files.contents]
     for name, entry in project[0]["managedApiConnections"].items():
         was = meant(old, before[name]["connectionRuntimeUrl"])
-        assert was.replace(re.match("https?://old.test:1", was)[0], URL) == meant(
-            project, entry["connectionRuntimeUrl"]
-        )
+        assert re.sub("^https?://old.test:1", lambda _: URL, was) == meant(project, entry["connectionRuntimeUrl"])
         authentication = meant(project, entry["authentication"])
         assert authentication["type"] in ("Raw", "ActiveDirectoryOAuth")
         if authentication["type"] == "Raw":

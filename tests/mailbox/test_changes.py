@@ -66,7 +66,8 @@ class Office:
         """A mail from outside; its id."""
         answer = self.call("POST", f"{ADMIN}/connections/{name}/deliver", json={"from": "x@example.org", **mail})
         assert answer.status_code == 201, answer.text
-        return answer.json()["message"]["Id"]
+        id: str = answer.json()["message"]["Id"]
+        return id
 
     def ids(self, name: str, folder: str) -> list[str]:
         query = {"folderPath": folder, "fetchOnlyUnread": False}

@@ -253,13 +253,15 @@ def running() -> Iterator[Starlette]:
 def requests(schema: Any, path: str, method: str) -> st.SearchStrategy[Any]:
     """Requests to one operation, some as its document asks for them, some not."""
     operation = schema[path][method]
-    return operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+    fitting: st.SearchStrategy[Any] = operation.as_strategy()
+    broken: st.SearchStrategy[Any] = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+    return fitting | broken
 
 
 def answered(app: Starlette, case: Any, base_path: str) -> int:
     """The status of a request that was made from a document; what comes back is held to the document."""
     asked = case.as_transport_kwargs(f"http://test{base_path}", {"Authorization": "Bearer token"})
-    request = Request(**asked).prepare()
+    request: Any = Request(**asked).prepare()
     url = urlsplit(request.url)
     headers = [(name.lower().encode("latin-1"), _bytes(value)) for name, value in request.headers.items()]
     reply = send(app, request.method, url.path.encode(), url.query.encode(), headers, _bytes(request.body or b""))
@@ -411,8 +413,9 @@ _calls = _own | st.tuples(_METHODS, st.tuples(_prefixes, _mixed).map(b"".join))
 def test_noise(app: Starlette, call: Any, query: bytes, headers: Any, body: bytes, known: int) -> None:
     """Arbitrary paths, queries, headers and bodies are served or refused in the connector's shape, and never fail."""
     credential = [(b"authorization", b"Key k")] if known else []
+    method, path = call
 
-    assert is_clean(send(app, *call, query, [*headers, *credential], body))
+    assert is_clean(send(app, method, path, query, [*headers, *credential], body))
 
 
 @fixed(100)

@@ -106,7 +106,8 @@ def by_session(app: Hosted, method: str, path: str, **what: Any) -> tuple[int, s
 
 def test_a_request_arrives_as_it_is(app: Hosted) -> None:
     """Method, path as it was escaped, query, headers and body reach the app, and its answer the client."""
-    path, what = "/a%2Fb/ü?x=%20", {"content": "größer", "headers": {"X-Own": "1"}}
+    path = "/a%2Fb/ü?x=%20"
+    what: dict[str, Any] = {"content": "größer", "headers": {"X-Own": "1"}}
     with client(app) as http:
         answers = [http.put(path, **what), in_loop(app, "PUT", path, **what)]
 

@@ -291,6 +291,7 @@ class Callers(RuleBasedStateMachine):
         if limits.calls and len(known.begun) >= limits.calls and self.is_open(connection):
             with pytest.raises(CallsExceeded) as refused:
                 self.limiter.enter(connection, self.now)
+            assert refused.value.retry_after is not None
             self.check_wait(connection, refused.value.retry_after)
         elif limits.concurrent_requests and len(known.under_way) >= limits.concurrent_requests:
             with pytest.raises(TooManyAtOnce):

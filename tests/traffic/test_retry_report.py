@@ -338,7 +338,7 @@ def test_any_attempts(attempts: list[Attempt]) -> None:
     for row in rows:
         chain = [entries[number] for number in row.chain]
         place = chain.index(row.failed)
-        assert [row.back] == (chain[place + 1 : place + 2] or [None])
+        assert row.back == (chain[place + 1] if chain[place + 1 :] else None)
         assert all(has_failed(one) for one in chain[:-1])
         assert row.effects == sum(one.effected for one in chain)
         assert row.duplicated is (row.effects > 1)

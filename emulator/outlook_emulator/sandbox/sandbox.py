@@ -97,7 +97,7 @@ class Sandbox:
 
     def outbox(self) -> list[OutboxMail]:
         """The mails that left the sandbox, oldest first."""
-        return [OutboxMail._make(row) for row in self.db.all(sql.DEPARTURES, {})]
+        return [OutboxMail._make(row) for row in self.db.all(sql.OUTBOX_MAILS, {})]
 
     def load_sample(self, seed: Seed, connection_id: str) -> Owner:
         """Make a sample mailbox and everything in it, all at once."""
@@ -265,7 +265,7 @@ class Sandbox:
         allow([row[0] for row in other.all(sql.CONNECTIONS, {})])
         clock, rng = facts.clock(other), facts.rng(other)
         for fact in (facts.RNG, TAKEN):
-            other.execute(sql.DELETE_FACT, {"named": fact})
+            other.execute(sql.DELETE_STATE, {"named": fact})
         self.db.take_over(other)
         self.traffic.leave_epoch()
         self._move = None

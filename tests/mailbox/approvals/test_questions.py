@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import Any
@@ -67,14 +68,15 @@ class Page(HTMLParser):
             self.text += data
 
 
-def ask(connection, path: str = APPROVAL, to: str = "bob@example.com", **message: Any) -> dict[str, Any]:
+def ask(connection: Connection, path: str = APPROVAL, to: str = "bob@example.com", **message: Any) -> dict[str, Any]:
     """Send a mail that asks; the answer's body."""
     answer = connection.post(path, {"NotificationUrl": CALLBACK, "Message": {"To": to, **message}})
     assert answer.status_code == 201
-    return answer.json()
+    question: dict[str, Any] = answer.json()
+    return question
 
 
-def opened(connection) -> Page:
+def opened(connection: Connection) -> Page:
     """The only mail of somebody's Inbox."""
     return Page(connection.mail()["Body"])
 
@@ -85,13 +87,15 @@ def click(link: str, method: str = "GET") -> httpx.Response:
 
 
 def questions(world: World) -> list[dict[str, Any]]:
-    return world.admin.get("/questions").json()["value"]
+    found: list[dict[str, Any]] = world.admin.get("/questions").json()["value"]
+    return found
 
 
 def answer(world: World) -> str | None:
     """The answer to the only question."""
-    (one,) = questions(world)
-    return one["answer"]
+    (question,) = questions(world)
+    option: str | None = question["answer"]
+    return option
 
 
 def answer_as_admin(world: World, option: str) -> httpx.Response:
@@ -199,7 +203,7 @@ def test_two_runs_make_the_same_links() -> None:
     assert runs[0] == runs[1]
 
 
-def test_links_survive_a_restart(tmp_path) -> None:
+def test_links_survive_a_restart(tmp_path: Path) -> None:
     """A link that was sent before a restart is good after it, and a question answered before stays answered."""
     office = Office(data=str(tmp_path))
     office.ask()

@@ -245,7 +245,7 @@ class TestReading:
         assert numbers["Id"] == backend["Id"] == made["Id"]
 
     def test_envelopes_are_as_recorded(self, alice: Connection) -> None:
-        links = {"value": [], "@odata.nextLink": None, "@odata.deltaLink": None}
+        links: dict[str, Any] = {"value": [], "@odata.nextLink": None, "@odata.deltaLink": None}
         window = {"calendarId": "Calendar", "startDateTimeOffset": "2026-01-01", "endDateTimeOffset": "2026-02-01"}
 
         assert alice.get(V1) == links
@@ -366,7 +366,8 @@ class TestView:
     def test_it_is_filtered_and_paged_as_a_list_is(self, alice: Connection) -> None:
         alice.meet("Daily", Recurrence="Daily", ShowAs="Busy")
 
-        assert len(alice.view(**{"$filter": "ShowAs eq 'Busy'", "$top": 5, "$skip": 2})) == 5
+        busy: dict[str, Any] = {"$filter": "ShowAs eq 'Busy'", "$top": 5, "$skip": 2}
+        assert len(alice.view(**busy)) == 5
         late = alice.view(**{"$filter": "Start ge 2026-03-30", "$orderby": "Start desc"})
         assert [one["Start"][:10] for one in late] == ["2026-03-31", "2026-03-30"]
 

@@ -26,7 +26,7 @@ TABLES = "/datasets/contacts/tables"
 ITEMS = f"{TABLES}/Contacts/items"
 NOW = "2026-03-02T09:00:00+00:00"
 NOWHERE = {"Street": None, "City": None, "State": None, "CountryOrRegion": None, "PostalCode": None}
-UNSET = {
+UNSET: dict[str, Any] = {
     "CreatedDateTime": NOW,
     "LastModifiedDateTime": NOW,
     "Id": None,
@@ -67,7 +67,7 @@ UNSET = {
 }
 """A contact with nothing but a given name, in recorded order; None also stands for what is made up."""
 MADE_UP = ("Id", "ParentFolderId", "ChangeKey")
-FULL = {
+FULL: dict[str, Any] = {
     "Birthday": "1980-05-04T00:00:00+00:00",
     "FileAs": "Filed",
     "DisplayName": "Shown",
@@ -101,13 +101,14 @@ FULL = {
 }
 
 
-def create(connection: Any, given_name: str = "Ann", **more: Any) -> dict[str, Any]:
+def create(connection: Connection, given_name: str = "Ann", **more: Any) -> dict[str, Any]:
     """A new contact in the default folder."""
     body = {"GivenName": given_name, "HomePhones": [], **more}
-    return connection.post(ITEMS, body).json()
+    contact: dict[str, Any] = connection.post(ITEMS, body).json()
+    return contact
 
 
-def patch(connection: Any, contact: dict[str, Any], body: dict[str, Any]) -> httpx.Response:
+def patch(connection: Connection, contact: dict[str, Any], body: dict[str, Any]) -> httpx.Response:
     return connection.http.patch(f"{ITEMS}/{contact['Id']}", json=body)
 
 
@@ -223,7 +224,7 @@ def test_table_metadata(alice: Connection) -> None:
         ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
     ],
 )
-def test_names_are_made_up(alice: Connection, given, display_name, file_as) -> None:
+def test_names_are_made_up(alice: Connection, given: dict[str, Any], display_name: str, file_as: str) -> None:
     """Display name and file-as come from the parts of the name where they are not given."""
     made = alice.post(ITEMS, given).json()
 
@@ -241,7 +242,7 @@ def test_names_are_made_up(alice: Connection, given, display_name, file_as) -> N
         ({"DisplayName": "Shown"}, "Shown"),
     ],
 )
-def test_change_without_a_given_name(alice: Connection, left, display_name) -> None:
+def test_change_without_a_given_name(alice: Connection, left: dict[str, Any], display_name: str) -> None:
     """A contact may lose its given name as long as something is left to call it by."""
     changed = patch(alice, create(alice), left).json()
 
@@ -249,7 +250,7 @@ def test_change_without_a_given_name(alice: Connection, left, display_name) -> N
 
 
 @pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
-def test_change_to_nobody(alice: Connection, left) -> None:
+def test_change_to_nobody(alice: Connection, left: dict[str, Any]) -> None:
     """A contact that could not be called anything is refused, and stays as it was."""
     made = create(alice)
 
@@ -345,7 +346,7 @@ def test_long_texts(alice: Connection) -> None:
         (None, None),
     ],
 )
-def test_birthday(alice: Connection, birthday, shown) -> None:
+def test_birthday(alice: Connection, birthday: str | None, shown: str | None) -> None:
     """A date with or without a time, in UTC unless it says otherwise."""
     assert create(alice, Birthday=birthday)["Birthday"] == shown
 
@@ -372,7 +373,7 @@ def test_birthday(alice: Connection, birthday, shown) -> None:
         ({"filter": "Birthday eq null", "orderby": "GivenName"}, ["Abel", "bert", "Dora"]),
     ],
 )
-def test_list_query(people: Any, query, expected) -> None:
+def test_list_query(people: Any, query: dict[str, Any], expected: list[str]) -> None:
     """What OData asks for, in any case."""
     assert names(people, **query) == expected
 
@@ -418,7 +419,7 @@ def test_list_follows_changes(people: Any) -> None:
         ({"$top": "many"}, "$top"),
     ],
 )
-def test_bad_query(alice: Connection, query, named) -> None:
+def test_bad_query(alice: Connection, query: dict[str, Any], named: str) -> None:
     """A query that cannot be read is refused, and the answer names the place."""
     answer = alice.http.get(ITEMS, params=query)
 
@@ -430,7 +431,7 @@ def test_bad_query(alice: Connection, query, named) -> None:
 
 
 @pytest.mark.parametrize("table", ["Contacts", "contacts", "CONTACTS", "%20Contacts", "%43ontacts"])
-def test_folder_by_name(alice: Connection, table) -> None:
+def test_folder_by_name(alice: Connection, table: str) -> None:
     """The word for the default folder works in any case (recorded as written)."""
     create(alice)
 
@@ -447,7 +448,7 @@ def test_ids_in_every_encoding(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_unknown_folder(alice: Connection, method) -> None:
+def test_unknown_folder(alice: Connection, method: str) -> None:
     """A folder that is not there is said to be missing."""
     answer = alice.http.request(method, f"{TABLES}/Friends/items", json={"GivenName": "Ann"})
 
@@ -456,7 +457,7 @@ def test_unknown_folder(alice: Connection, method) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_contact_of_someone_else(alice: Connection, bob: Connection, method) -> None:
+def test_contact_of_someone_else(alice: Connection, bob: Connection, method: str) -> None:
     """Another mailbox's folders and contacts are not found."""
     theirs = create(bob)
 
@@ -467,7 +468,7 @@ def test_contact_of_someone_else(alice: Connection, bob: Connection, method) -> 
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_malformed_id(alice: Connection, method) -> None:
+def test_malformed_id(alice: Connection, method: str) -> None:
     """An id that nobody gave out is malformed, that of something else is not found."""
     made = create(alice)
     body = {"GivenName": "Ann"}
@@ -514,7 +515,7 @@ def test_malformed_id(alice: Connection, method) -> None:
         ([], "request body"),
     ],
 )
-def test_bad_body(alice: Connection, body, named) -> None:
+def test_bad_body(alice: Connection, body: Any, named: str) -> None:
     """A contact that cannot be is refused before anything is made, and the answer names the member."""
     answer = alice.http.post(ITEMS, json=body)
 
@@ -621,7 +622,7 @@ def test_change_feed(app: Starlette) -> None:
 def test_entries_of_lists(app: Starlette) -> None:
     """The rows a filter looks lists up in are those of the contact as it is."""
     sandbox, _ = app.state.sandboxes.find("ann")
-    list_entries = "SELECT kind, member, value, name FROM element ORDER BY id"
+    list_entries = "SELECT kind, member, value, name FROM list_entry ORDER BY id"
 
     made = ask(app, "POST", ITEMS, json=FULL).json()
     first = sandbox.db.all(list_entries, {})

@@ -380,9 +380,10 @@ def test_what_others_read() -> None:
 
     assert [definition.tz_name for definition in written.timezones] == ["Europe/London"]
     assert str(found["DTSTART"].params["TZID"]) == "Europe/London"
+    assert isinstance(found.start, datetime)
     assert (found.start.hour, found.start.utcoffset()) == (9, timedelta(hours=1))
     assert found["DESCRIPTION"] == "Milk?"
-    assert found["DTSTAMP"].dt == datetime(2026, 3, 1, tzinfo=UTC)
+    assert found.stamp == datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_equal_events_give_equal_bytes() -> None:

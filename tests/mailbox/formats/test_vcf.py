@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import vobject
@@ -199,7 +200,7 @@ LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")
 TEXTS = st.lists(st.text(LETTERS, min_size=1, max_size=40), min_size=1, max_size=2).map("\r\n".join)
 BIRTHDAYS = st.integers(utc(1000, 1, 1) // 10**6, utc(2100, 1, 1) // 10**6).map(lambda second: second * 10**6)
 ADDRESSES = st.builds(Address, st.text(LETTERS, min_size=1, max_size=30), st.text(LETTERS, max_size=30))
-STRATEGIES = {
+STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "str | None": st.none() | TEXTS,
     "int | None": st.none() | BIRTHDAYS,
     "tuple[str, ...]": st.lists(TEXTS, max_size=3).map(tuple),

@@ -94,7 +94,7 @@ def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, world: W
         ),
     )
 
-    expected = {
+    expected: dict[str, Any] = {
         "Subject": "Plans",
         "Body": "<p>Lunch?</p>",
         "From": alice.address,

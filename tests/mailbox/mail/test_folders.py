@@ -12,19 +12,22 @@ PICKER = {"operation": "MailFolders"}
 OWN = ["Archive", "Conversation History", "Deleted Items", "Drafts", "Inbox", "Junk Email", "Outbox", "Sent Items"]
 
 
-def make(connection: Any, **folder: Any) -> dict[str, Any]:
+def make(connection: Connection, **folder: Any) -> dict[str, Any]:
     """A folder by `path` or, name by name, by `names`."""
     answer = connection.admin.post(f"/connections/{connection.id}/folders", json=folder)
     assert answer.status_code == 201, answer.text
-    return answer.json()
+    created: dict[str, Any] = answer.json()
+    return created
 
 
-def opened(connection: Any, **query: Any) -> list[dict[str, Any]]:
-    return connection.get("/OnFilePickerOpen", **{**PICKER, **query})["value"]
+def opened(connection: Connection, **query: Any) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = connection.get("/OnFilePickerOpen", **{**PICKER, **query})["value"]
+    return entries
 
 
-def browsed(connection: Any, id: str, **query: Any) -> list[dict[str, Any]]:
-    return connection.get("/OnFilePickerBrowse", **{**PICKER, "id": id, **query})["value"]
+def browsed(connection: Connection, id: str, **query: Any) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = connection.get("/OnFilePickerBrowse", **{**PICKER, "id": id, **query})["value"]
+    return entries
 
 
 def names(folders: list[dict[str, Any]]) -> list[str]:

@@ -68,7 +68,7 @@ def names(*lines: str) -> set[str]:
 
 def passes(mail: Mail, wanted: Mail) -> bool:
     """What the filters mean, read off their documentation."""
-    checks = {
+    checks: dict[str, Callable[[Any], object]] = {
         "to": lambda text: names(mail["to"]) & names(text),
         "cc": lambda text: names(mail["cc"]) & names(text),
         "toOrCc": lambda text: names(mail["to"], mail["cc"]) & names(text),

@@ -311,7 +311,8 @@ class Mailboxes(RuleBasedStateMachine):
     def listed(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         status, answer = self.loop.run_until_complete(exchange(self.app, scope))
         assert status == 200, answer
-        return json.loads(answer)["value"]
+        mails: list[dict[str, Any]] = json.loads(answer)["value"]
+        return mails
 
 
 def test_three_mailboxes_live_like_the_model() -> None:

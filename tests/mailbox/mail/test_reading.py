@@ -90,7 +90,8 @@ def deliver(connection: Any, raw: bytes) -> dict[str, Any]:
         f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
     )
     assert answer.status_code == 201, answer.text
-    return answer.json()["message"]
+    message: dict[str, Any] = answer.json()["message"]
+    return message
 
 
 def refusal(answer: Any) -> tuple[int, str]:
@@ -551,7 +552,7 @@ def test_deleting_a_copy_leaves_the_others(alice: Connection, bob: Connection) -
 @pytest.mark.parametrize(
     ("path", "listing"), [("/Mail/Flag/", {"fetchOnlyFlagged": True}), ("/Mail/MarkAsRead/", {"fetchOnlyUnread": True})]
 )
-def test_flag_and_mark_as_read(alice: Connection, bob: Connection, path: str, listing: dict[str, bool]) -> None:
+def test_flag_and_mark_as_read(alice: Connection, bob: Connection, path: str, listing: dict[str, Any]) -> None:
     """Flagging and reading change the one mail in the one mailbox, answer with nothing, and may be repeated."""
     alice.send(f"{bob.address}; {alice.address}", subject="one")
     alice.send(bob.address, subject="two")

@@ -44,7 +44,8 @@ def deliver(connection: Any, name: str) -> dict[str, Any]:
         f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
     )
     assert answer.status_code == 201, answer.text
-    return answer.json()["message"]
+    message: dict[str, Any] = answer.json()["message"]
+    return message
 
 
 def lines(mail: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -31,18 +31,19 @@ OPTIONS = {
 }
 
 
-def subscribe(connection, listener: Listener, path: str = MAIL, at: str = "", **query: Any) -> str:
+def subscribe(connection: Connection, listener: Listener, path: str = MAIL, at: str = "", **query: Any) -> str:
     """Ask to be poked at the listener; the address of the subscription."""
     answer = connection.post(path, {"NotificationUrl": f"{listener.url}/{at}"}, **query)
     assert answer.status_code == 201
-    return answer.headers["Location"]
+    location: str = answer.headers["Location"]
+    return location
 
 
 def options_of(location: str) -> Any:
     return json.loads(b64decode(parse_qs(urlsplit(location).query)["options"][0]))
 
 
-def at(connection, method: str, location: str, body: Any = None) -> httpx.Response:
+def at(connection: Connection, method: str, location: str, body: Any = None) -> httpx.Response:
     """Call the very address that an answer gave."""
     return connection.http.request(method, location, **({} if body is None else {"json": body}))
 
@@ -93,7 +94,9 @@ def test_subscribe(alice: Connection) -> None:
         (MENTION, {}, MENTION, {"FolderPath": None, "IsOnNewMentioningMeEmailNotification": True}),
     ],
 )
-def test_options_say_what_was_asked(alice: Connection, path, query, resource, changed) -> None:
+def test_options_say_what_was_asked(
+    alice: Connection, path: str, query: dict[str, str], resource: str, changed: dict[str, Any]
+) -> None:
     """The address and the resource hold the question, and are the same for the same question."""
     answers = [alice.post(path, HERE, **query) for _ in range(2)]
 
@@ -116,7 +119,7 @@ def test_subscribe_to_a_calendar(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("path", [MAIL, EVENT])
-def test_renew_and_end(world: World, alice: Connection, listener: Listener, path) -> None:
+def test_renew_and_end(world: World, alice: Connection, listener: Listener, path: str) -> None:
     """A renewal is answered like the start, moves the callback, and holds for another hour; an end is for good."""
     first = alice.post(path, HERE)
     location = first.headers["Location"]
@@ -162,7 +165,7 @@ def test_a_subscription_lasts_an_hour(world: World, alice: Connection, listener:
         ("/Nowhere/EventSubscriptionPoke/$subscriptions", {}),
     ],
 )
-def test_missing_folder(alice: Connection, path, query) -> None:
+def test_missing_folder(alice: Connection, path: str, query: dict[str, str]) -> None:
     """There is nothing to hear of a folder or calendar that is not there."""
     assert (404, "ErrorFolderNotFound") == code(alice.http.post(path, json=HERE, params=query))
 
@@ -195,7 +198,7 @@ def test_missing_folder(alice: Connection, path, query) -> None:
     ],
 )
 @pytest.mark.parametrize("path", [MAIL, EVENT])
-def test_bad_callback(alice: Connection, path, url) -> None:
+def test_bad_callback(alice: Connection, path: str, url: str) -> None:
     """A callback is an http(s) URL that leads to this machine; the refusal names the member."""
     answer = alice.http.post(path, json={"NotificationUrl": url})
 
@@ -206,7 +209,7 @@ def test_bad_callback(alice: Connection, path, url) -> None:
 @pytest.mark.parametrize(
     "url", ["http://localhost", "https://LOCALHOST:8/x", "http://127.8.9.1/", "http://[::1]:7071/a?b=c#d"]
 )
-def test_good_callback(alice: Connection, url) -> None:
+def test_good_callback(alice: Connection, url: str) -> None:
     """All of loopback is this machine."""
     assert url == alice.post(MAIL, {"NotificationUrl": url}).json()["notificationUrl"]
 
@@ -393,7 +396,7 @@ def test_pokes_that_wait_are_one(world: World, alice: Connection, listener: List
         "http://:80/",
     ],
 )
-def test_a_url_that_cannot_be_called(url) -> None:
+def test_a_url_that_cannot_be_called(url: str) -> None:
     """What cannot be called, or might be read as another host than was checked, is refused at once."""
     with pytest.raises(InvalidRequest, match="absolute"):
         callbacks.check_url(url, "NotificationUrl", frozenset("*"))
@@ -411,7 +414,7 @@ def test_a_url_that_cannot_be_called(url) -> None:
         "http://127.0.0.1:65535?x",
     ],
 )
-def test_a_url_that_can_be_called(url) -> None:
+def test_a_url_that_can_be_called(url: str) -> None:
     """Whatever is accepted, the library that makes the calls reads as the same host."""
     callbacks.check_url(url, "NotificationUrl", frozenset("*"))
 
@@ -422,8 +425,9 @@ def test_a_url_that_can_be_called(url) -> None:
 
 
 def living(alice: Connection) -> dict[str, Any]:
-    (one,) = alice.admin.get(f"/connections/{alice.id}/subscriptions").json()["value"]
-    return one
+    subscription: dict[str, Any]
+    (subscription,) = alice.admin.get(f"/connections/{alice.id}/subscriptions").json()["value"]
+    return subscription
 
 
 @pytest.mark.parametrize(
@@ -433,7 +437,9 @@ def living(alice: Connection) -> dict[str, Any]:
         ("/Calendar/EventSubscriptionPoke/$subscriptions", "/EventSubscriptionReceive"),
     ],
 )
-def test_a_report_of_the_back_end_pokes(world: World, alice: Connection, listener: Listener, made, reported) -> None:
+def test_a_report_of_the_back_end_pokes(
+    world: World, alice: Connection, listener: Listener, made: str, reported: str
+) -> None:
     """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
     alice.post(made, {"NotificationUrl": listener.url})
     state = living(alice)["state"]
@@ -460,7 +466,7 @@ def test_the_back_ends_handshake(alice: Connection, listener: Listener) -> None:
 
 
 @pytest.mark.parametrize("state", ["x", "a:b:c", "nowhere:1:x", ":::", "default:99999999999999999999:x"])
-def test_a_report_about_nothing(alice: Connection, state) -> None:
+def test_a_report_about_nothing(alice: Connection, state: str) -> None:
     """A state that names no living subscription is refused."""
     url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
 

@@ -36,11 +36,11 @@ def shown(world: World) -> dict[str, Any]:
     return facts
 
 
-def statuses(connection, count: int) -> list[int]:
+def statuses(connection: Connection, count: int) -> list[int]:
     return [connection.http.get("/testconnection").status_code for _ in range(count)]
 
 
-def ask(connection, count: int) -> int:
+def ask(connection: Connection, count: int) -> int:
     """The status of asking for an approval with so many options."""
     options = ",".join(f"o{number}" for number in range(count))
     body = {"NotificationUrl": "http://127.0.0.1:9/", "Message": {"To": "a@example.net", "Options": options}}
@@ -48,7 +48,7 @@ def ask(connection, count: int) -> int:
     return status
 
 
-def sent(connection, body: str) -> int:
+def sent(connection: Connection, body: str) -> int:
     mail = {"To": "a@example.net", "Subject": "s", "Body": body}
     status: int = connection.http.post("/v2/Mail", json=mail).status_code
     return status

@@ -22,7 +22,7 @@ from outlook_emulator.wire.base import members_of
 from tests.conftest import Connection, Server, World
 from tests.paths import EML
 
-EML = sorted((EML).glob("*.eml"))
+EML_FILES = sorted(EML.glob("*.eml"))
 PLAIN = b"From: Ann <ann@example.org>\r\nTo: alice@example.com\r\nSubject: Plain\r\n\r\nHello\r\n"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE")
 PATHS = sorted({verb.path for verb in ADMIN})
@@ -305,7 +305,7 @@ def test_deliver_by_default(alice: Connection) -> None:
     assert ("Now", False, alice.address) == (mail["Subject"], mail["IsRead"], mail["To"])
 
 
-@pytest.mark.parametrize("file", EML, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", EML_FILES, ids=lambda file: file.stem)
 @pytest.mark.parametrize("how", ["body", "member"])
 def test_deliver_every_sample(alice: Connection, file: Path, how: str) -> None:
     """Every sample mail is accepted whole, read back, found in its folder and written out again."""
@@ -574,7 +574,7 @@ def test_document_has_every_verb(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda verb: verb.id)
-def test_document_describes_the_verb(document: dict[str, Any], verb) -> None:
+def test_document_describes_the_verb(document: dict[str, Any], verb: AdminOperation) -> None:
     """A verb's path parameters, body and answer are described as the row has them."""
     operation = document["paths"][verb.path][verb.method.lower()]
     names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path" and one["required"]]

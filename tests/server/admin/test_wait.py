@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from typing import Any
@@ -20,11 +21,13 @@ def wait(world: World, **order: Any) -> dict[str, Any]:
     """What a wait answers that must succeed."""
     answer = world.admin.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    result: dict[str, Any] = answer.json()
+    return result
 
 
 def found(world: World, **order: Any) -> list[dict[str, Any]]:
-    return wait(world, **order)["value"]
+    matches: list[dict[str, Any]] = wait(world, **order)["value"]
+    return matches
 
 
 def subjects(world: World, **order: Any) -> list[str]:
@@ -35,7 +38,8 @@ def missed(world: World, **order: Any) -> list[dict[str, Any]]:
     """The near misses of a wait that ends at once."""
     answer = world.admin.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 408, answer.text
-    return answer.json()["nearMisses"]
+    misses: list[dict[str, Any]] = answer.json()["nearMisses"]
+    return misses
 
 
 class Waiting:
@@ -50,7 +54,7 @@ class Waiting:
 
 
 @contextmanager
-def begun(world: World, **order: Any):
+def begun(world: World, **order: Any) -> Iterator[Waiting]:
     with closing(HTTPConnection(world.server.url.partition("://")[2], timeout=LONG)) as connection:
         body = json.dumps({"timeoutSeconds": LONG, **order})
         connection.request("POST", f"/_emulator/api/sandboxes/{world.name}/wait", body)

@@ -111,7 +111,7 @@ def test_reset_after_the_effect() -> None:
         one.breaks(RESET, phase="after")
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
             one.http.post(MAILS, json=MAIL)
-        query = {"folderPath": "SentItems", "fetchOnlyUnread": False}
+        query: dict[str, Any] = {"folderPath": "SentItems", "fetchOnlyUnread": False}
         assert ["Hello"] == [mail["Subject"] for mail in one.http.get(MAILS, params=query).json()["value"]]
 
     assert (RESET, True) == (one.entries()[0].outcome, one.entries()[0].effected)

@@ -493,7 +493,7 @@ def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
     async def inner(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["type"] + scope.get("path", ""))
 
-    connector = Connector(inner, OPERATIONS, sandboxes, Settings())
+    connector: Any = Connector(inner, OPERATIONS, sandboxes, Settings())
     for path in ("/", "/apim", "/apim/outlook", "/apim/outlook365/c/Mail", "/x/apim/outlook/c/Mail"):
         asyncio.run(connector({"type": "http", "path": path, "raw_path": path.encode()}, None, None))
     asyncio.run(connector({"type": "websocket", "raw_path": b"/apim/outlook/c/Mail"}, None, None))
@@ -510,13 +510,15 @@ def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
 
 def test_wrappers(sandboxes: Sandboxes) -> None:
     """Wrappers are put around the handler, the first outermost, and see which operation is called on which mailbox."""
-    seen = []
+    seen: list[tuple[object, ...]] = []
 
     def named(name: str) -> Any:
         def wrap(inner: Handler) -> Handler:
             async def handler(exchange: Exchange) -> Answer:
+                assert exchange.operation
                 seen.append((name, exchange.operation.id, exchange.connection_id))
                 answer = await inner(exchange)
+                assert exchange.owner
                 seen.append((name, answer.status, exchange.owner.address))
                 return answer
 

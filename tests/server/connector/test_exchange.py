@@ -88,7 +88,8 @@ def test_announced_too_large(announced: bytes) -> None:
 )
 def test_turns_out_too_large(messages: list[dict[str, Any]]) -> None:
     """A body that does not say how large it is, or lies, is refused as soon as it is too large."""
-    for headers in ({}, {"content_length": b"3"}):
+    without: dict[str, Any] = {}
+    for headers in (without, {"content_length": b"3"}):
         wire = Wire(*messages)
         with pytest.raises(BodyTooLarge):
             body_of(wire, **headers)

@@ -413,8 +413,7 @@ def test_a_sequence_is_atomic(app: Starlette) -> None:
         async with asking(app) as http:
             steps = [{"status": 500 + number} for number in range(64)]
             await armed(http, {"name": "it", "sequence": steps})
-            body = {"json": MAIL}
-            asked = [http.post(f"/apim/outlook/c{number % 5}/v2/Mail", **body) for number in range(64)]
+            asked = [http.post(f"/apim/outlook/c{number % 5}/v2/Mail", json=MAIL) for number in range(64)]
             answers = await asyncio.gather(*asked)
             later = await asyncio.gather(*(http.get("/apim/outlook/c0/v2/Mail") for _ in range(8)))
             facts = (await http.get(f"{DEFAULT}/faults/it")).json()

@@ -7,7 +7,7 @@ import json
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,8 +31,9 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AUTHORIZED = {"Authorization": "Bearer token"}
 
 
-def subscribe(connection, url: str) -> str:
-    return connection.post(MAIL, {"NotificationUrl": url}).json()["id"]
+def subscribe(connection: Connection, url: str) -> str:
+    id: str = connection.post(MAIL, {"NotificationUrl": url}).json()["id"]
+    return id
 
 
 def told(entry: dict[str, Any], *names: str) -> tuple[Any, ...]:
@@ -42,7 +43,8 @@ def told(entry: dict[str, Any], *names: str) -> tuple[Any, ...]:
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager
@@ -60,7 +62,8 @@ SANDBOX = "/_emulator/api/sandboxes/default"
 
 def journal(http: httpx.Client, advance: str = "0s") -> list[dict[str, Any]]:
     assert http.post(f"{SANDBOX}/clock", json={"advance": advance}).status_code == 200
-    return http.get(f"{SANDBOX}/callbacks").json()["value"]
+    callbacks: list[dict[str, Any]] = http.get(f"{SANDBOX}/callbacks").json()["value"]
+    return callbacks
 
 
 # Trying again
@@ -86,7 +89,7 @@ def test_a_failure_is_tried_again(world: World, alice: Connection, listener: Lis
 
 
 @pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
-def test_a_call_is_given_up(world: World, alice: Connection, listener: Listener, status) -> None:
+def test_a_call_is_given_up(world: World, alice: Connection, listener: Listener, status: int) -> None:
     """Six attempts, each wait twice as long as the one before."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -106,7 +109,7 @@ def test_a_call_is_given_up(world: World, alice: Connection, listener: Listener,
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
-def test_a_refusal_is_final(world: World, alice: Connection, listener: Listener, status) -> None:
+def test_a_refusal_is_final(world: World, alice: Connection, listener: Listener, status: int) -> None:
     """Who answers 4xx will not like it better later; a redirect is followed nowhere."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -119,7 +122,7 @@ def test_a_refusal_is_final(world: World, alice: Connection, listener: Listener,
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_any_success_will_do(world: World, alice: Connection, listener: Listener, status) -> None:
+def test_any_success_will_do(world: World, alice: Connection, listener: Listener, status: int) -> None:
     """2xx is success."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -233,7 +236,7 @@ def test_not_too_many_at_once(world: World, alice: Connection, listener: Listene
 
 
 @pytest.mark.parametrize("ends", ["deleted", "closed"])
-def test_who_has_ended_calls_nobody(listener: Listener, ends) -> None:
+def test_who_has_ended_calls_nobody(listener: Listener, ends: str) -> None:
     """With a sandbox, or with the server, its calls end, those under way and those about to be looked for."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -267,12 +270,15 @@ def test_who_has_ended_calls_nobody(listener: Listener, ends) -> None:
     assert ["/one"] == [one.path for one in listener.heard]
 
 
-def test_the_journal_forgets(world: World, alice: Connection, listener: Listener, monkeypatch) -> None:
+def test_the_journal_forgets(
+    world: World, alice: Connection, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
     monkeypatch.setattr(callbacks, "KEPT", 3)
     listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
     subscribe(alice, f"{listener.url}/bad")
-    bad = alice.deliver() and world.callbacks()
+    alice.deliver()
+    bad = world.callbacks()
     subscribe(alice, listener.url)
     for _ in range(6):
         alice.deliver()
@@ -371,7 +377,7 @@ def redirect(folder: Path, url: str) -> None:
         (lambda token: (500, "text/plain", token), False),
     ],
 )
-def test_validation(listener: Listener, answer, accepted) -> None:
+def test_validation(listener: Listener, answer: Callable[[bytes], tuple[int, str, bytes]], accepted: bool) -> None:
     """Where it is switched on, only who echoes the token as plain text is subscribed."""
 
     def respond(heard: Any) -> tuple[int, str, bytes]:
@@ -428,7 +434,8 @@ def put(alice: Connection, body: Any, name: str = "news") -> httpx.Response:
 
 def subjects(heard: Any) -> list[str]:
     """The subjects in a call, as Microsoft's own class reads it."""
-    return [one["Subject"] for one in TriggerCallbackPayload.from_dict(json.loads(heard.body)).body.value]
+    payload: Any = TriggerCallbackPayload.from_dict(json.loads(heard.body))
+    return [mail["Subject"] for mail in payload.body.value]
 
 
 def test_push(world: World, alice: Connection, listener: Listener) -> None:
@@ -511,7 +518,12 @@ def test_push_of_the_first_poll(world: World, alice: Connection, listener: Liste
 
 
 def test_a_push_that_breaks(
-    world: World, alice: Connection, bob: Connection, listener: Listener, monkeypatch, capfd
+    world: World,
+    alice: Connection,
+    bob: Connection,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
     put(alice, trigger(f"{listener.url}/alice"))
@@ -607,7 +619,7 @@ def test_trigger_configs(world: World, alice: Connection, bob: Connection, liste
         ({"parameters": [{"name": "folderPath", "value": "Nowhere"}]}, "Nowhere"),
     ],
 )
-def test_bad_trigger(alice: Connection, change, named) -> None:
+def test_bad_trigger(alice: Connection, change: dict[str, Any], named: str) -> None:
     """A registration that could never push is refused by name, and leaves nothing behind."""
     body = trigger("http://localhost")
     body["properties"] |= change

@@ -23,7 +23,7 @@ def used(world: World) -> tuple[int, int]:
     return facts["matched"], facts["used"]
 
 
-def push(world: World, connection, url: str, operation: str = "OnNewEmailV2") -> None:
+def push(world: World, connection: Connection, url: str, operation: str = "OnNewEmailV2") -> None:
     properties = {"operationName": operation, "notificationDetails": {"callbackUrl": url}}
     path = f"/connections/{connection.id}/triggerConfigs/watch"
     answer = world.admin.put(path, json={"properties": properties})
@@ -31,7 +31,9 @@ def push(world: World, connection, url: str, operation: str = "OnNewEmailV2") ->
 
 
 @pytest.mark.parametrize(("by", "early", "rest"), [(None, "3599.999s", "0.001s"), ("90s", "89s", "1s")])
-def test_a_poke_comes_late(world: World, alice: Connection, listener: Listener, by, early, rest) -> None:
+def test_a_poke_comes_late(
+    world: World, alice: Connection, listener: Listener, by: str | None, early: str, rest: str
+) -> None:
     """Nobody is poked before the delay is over, an hour unless it is said; then once, and the rule was used once."""
     assert alice.post(MAIL, {"NotificationUrl": listener.url}).status_code == 201
     delay(world, by)

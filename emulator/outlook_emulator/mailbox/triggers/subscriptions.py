@@ -20,6 +20,7 @@ from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.store import sql
+from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Message, Subscription
 
@@ -119,8 +120,7 @@ def receive(
 
     Raises NotFound when no such subscription lives.
     """
-    row = mailbox.db.one(sql.SUBSCRIPTION, {"id": state.rpartition(":")[2], "mailbox_id": mailbox.owner.id})
-    found = None if row is None else Subscription._make(row)
+    found = trigger_store.subscription(mailbox.db, mailbox.owner.id, state.rpartition(":")[2])
     if found is None or found.expires <= mailbox.now:
         raise NotFound(f"No subscription '{state[:100]}' exists.")
     if changed and validationtoken is None:
@@ -131,8 +131,8 @@ def receive(
 
 def living(mailbox: Mailbox) -> list[Subscription]:
     """The subscriptions of a mailbox that have not run out."""
-    rows = mailbox.db.all(sql.LIVE_SUBSCRIPTIONS, {"now": mailbox.now})
-    return [one for one in map(Subscription._make, rows) if one.mailbox_id == mailbox.owner.id]
+    subscriptions = trigger_store.live_subscriptions(mailbox.db, mailbox.now)
+    return [one for one in subscriptions if one.mailbox_id == mailbox.owner.id]
 
 
 def token(subscription: Subscription) -> str:
@@ -146,8 +146,7 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
     One that still waits to be made is enough, whatever has happened since. `opened` gives the mailbox with a key.
     """
     newest = changes.newest(db)
-    rows = db.all(sql.LIVE_SUBSCRIPTIONS, {"now": now})
-    behind = [one for one in map(Subscription._make, rows) if one.seen < newest]
+    behind = [one for one in trigger_store.live_subscriptions(db, now) if one.seen < newest]
     if not behind:
         return
     with db.transaction():
@@ -155,7 +154,7 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
             mailbox = opened(one.mailbox_id)
             if _has_news(mailbox, one):
                 _enqueue(mailbox, one)
-        db.execute(sql.SUBSCRIPTIONS_SEEN, {"now": now, "position": newest})
+        trigger_store.set_subscriptions_seen(db, now, newest)
 
 
 def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
@@ -167,7 +166,7 @@ def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
 
 def _drop(mailbox: Mailbox, found: Subscription) -> None:
     with mailbox.db.transaction():
-        mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": found.id})
+        trigger_store.delete_subscription(mailbox.db, found.id)
         callbacks.cancel(mailbox.db, POKE, found.id)
 
 
@@ -180,15 +179,14 @@ def _subscribe(
         _guid(mailbox), mailbox.owner.id, watched, folder_id, url, text, expires, changes.newest(mailbox.db)
     )
     with mailbox.db.transaction():
-        mailbox.db.execute(sql.DELETE_EXPIRED_SUBSCRIPTIONS, {"now": mailbox.now})
-        mailbox.db.execute(sql.INSERT_SUBSCRIPTION, made._asdict())
+        trigger_store.delete_expired_subscriptions(mailbox.db, mailbox.now)
+        trigger_store.insert_subscription(mailbox.db, made)
     return made
 
 
 def _found(mailbox: Mailbox, id: str, options: str, of_events: bool) -> Subscription:
     wanted = _read(options)
-    row = mailbox.db.one(sql.SUBSCRIPTION, {"id": id, "mailbox_id": mailbox.owner.id})
-    found = None if row is None else Subscription._make(row)
+    found = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
     if found is None or found.expires <= mailbox.now or (found.watched == EVENT) != of_events:
         raise NotFound(f"No subscription '{id[:100]}' exists.")
     if wanted != orjson.loads(found.options):
@@ -209,7 +207,7 @@ def _read(options: str) -> Any:
 def _renew(mailbox: Mailbox, url: str, found: Subscription) -> Subscription:
     callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
     expires = mailbox.now + LIFETIME
-    mailbox.db.execute(sql.RENEW_SUBSCRIPTION, {"key": found.id, "url": url, "expires": expires})
+    trigger_store.renew_subscription(mailbox.db, found.id, url, expires)
     return found._replace(url=url, expires=expires)
 
 

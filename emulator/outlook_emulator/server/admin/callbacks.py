@@ -10,8 +10,8 @@ from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.request import AdminOperation, Call
 from outlook_emulator.server.webhooks import push_trigger
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Callback, Push, Subscription
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 
 _LONGEST_NAME = 128
 
@@ -33,7 +33,7 @@ def put_trigger(call: Call) -> shapes.TriggerConfig:
     _check(connection, _name(call), asked)
     operation = push_trigger.trigger(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
-    wanted = Push(
+    wanted = PushTrigger(
         connection_id=connection,
         name=_name(call),
         mailbox_id=owner.id,
@@ -52,19 +52,19 @@ def get_trigger(call: Call) -> shapes.TriggerConfig:
 
 
 def list_triggers(call: Call) -> shapes.TriggerConfigList:
-    rows = call.sandbox.db.all(sql.PUSHES_OF, {"connection_id": call.connection[0]})
-    return {"value": [_trigger(Push._make(row)) for row in rows]}
+    triggers = trigger_store.push_triggers(call.sandbox.db, call.connection[0])
+    return {"value": [_trigger(one) for one in triggers]}
 
 
 def delete_trigger(call: Call) -> None:
     push_trigger.end(call.sandbox.db, _found(call))
 
 
-def _found(call: Call) -> Push:
-    row = call.sandbox.db.one(sql.PUSH, {"connection_id": call.connection[0], "name": _name(call)})
-    if row is None:
+def _found(call: Call) -> PushTrigger:
+    trigger = trigger_store.push_trigger(call.sandbox.db, call.connection[0], _name(call))
+    if trigger is None:
         raise NotFound(f"No trigger '{_name(call)[:100]}' is registered for this connection.")
-    return Push._make(row)
+    return trigger
 
 
 def _name(call: Call) -> str:
@@ -83,7 +83,7 @@ def _check(connection: str, name: str, asked: shapes.TriggerProperties) -> None:
         raise InvalidRequest(f"'connectionName' must be '{connection}' as in the path, not '{named[:130]}'.")
 
 
-def _trigger(one: Push) -> shapes.TriggerConfig:
+def _trigger(one: PushTrigger) -> shapes.TriggerConfig:
     parameters: dict[str, str] = orjson.loads(one.parameters)
     return {
         "name": one.name,

@@ -94,7 +94,7 @@ def read_outbox(call: Call) -> shapes.Outbox:
 def outbox_mime(call: Call) -> Binary:
     text: str = call.request.path_params["departure"]
     sandbox = call.sandbox
-    row = sandbox.db.one(sql.DEPARTURE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
+    row = sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
     if row is None:
         raise NotFound(f"No mail '{text[:50]}' is in the outbox.")
     content_id, mailbox_id = row

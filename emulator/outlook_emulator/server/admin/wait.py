@@ -347,7 +347,7 @@ def _position(sandbox: Sandbox, kind: str, text: str) -> int:
     if kind == "event":
         return _event_key(sandbox, text)
     if kind == "mail":
-        found = _content_of(sandbox, text) if number is None else sandbox.db.one(sql.DEPARTURE, {"id": number})
+        found = _content_of(sandbox, text) if number is None else sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": number})
         number = found and found[0]
     if number is None:
         raise InvalidRequest(f"'newerThan' names no {kind} of this sandbox: '{text[:200]}'.")

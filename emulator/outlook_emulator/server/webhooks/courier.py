@@ -17,6 +17,7 @@ from random import Random
 from uuid import UUID
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.operations.operation import Kind
@@ -24,8 +25,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
 from outlook_emulator.server.webhooks import http_callback, push_trigger, trigger_delay
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Callback, Owner
+from outlook_emulator.store.records import Callback
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
 
@@ -300,5 +300,4 @@ class Courier:
             )
 
     def _opened(self, mailbox_id: int) -> Mailbox:
-        row = self._sandbox.db.one(sql.MAILBOX, {"id": mailbox_id})
-        return self._sandbox.mailbox(Owner._make(row))
+        return self._sandbox.mailbox(owner_of(self._sandbox.db, mailbox_id))

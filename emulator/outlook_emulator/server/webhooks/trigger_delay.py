@@ -12,8 +12,8 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import push_trigger
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Callback, Push, Subscription
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 from outlook_emulator.traffic.call_facts import CallFacts
 
 _POKES = {
@@ -42,17 +42,16 @@ def late_by(sandbox: Sandbox, callback: Callback) -> int:
 def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """What a call tells of, as a rule looks at it: once for each connection that it may be told to."""
     if callback.kind == push_trigger.PUSH:
-        for one in push_trigger.pushes(sandbox.db):
+        for one in trigger_store.push_triggers(sandbox.db):
             if push_trigger.reference_of(one) == callback.reference:
                 yield _pushed(one)
     elif callback.kind == subscriptions.POKE:
-        rows = sandbox.db.all(sql.LIVE_SUBSCRIPTIONS, {"now": sandbox.clock.now()})
-        for made in map(Subscription._make, rows):
+        for made in trigger_store.live_subscriptions(sandbox.db, sandbox.clock.now()):
             if made.id == callback.reference:
                 yield from _poked(sandbox, made)
 
 
-def _pushed(one: Push) -> CallFacts:
+def _pushed(one: PushTrigger) -> CallFacts:
     query = urlencode(orjson.loads(one.parameters)).encode("ascii")
     return _seen(one.connection_id, push_trigger.trigger(one.operation), query)
 

@@ -1,6 +1,6 @@
 """What limits and the journal add to a request that no limit refuses, over HTTP and in process.
 
-Run alone with `python -m benchmarks.conduct`.
+Run alone with `python -m benchmarks.traffic`.
 """
 
 from __future__ import annotations
