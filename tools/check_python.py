@@ -10,7 +10,7 @@ NEWEST = (3, 14)
 
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
     sys.exit(
-        "This project needs Python %d.%d to %d.%d, but %s is Python %d.%d.\n"
+        "This project needs Python %s.%s to %s.%s, but %s is Python %s.%s.\n"
         "Choose another Python, for example: make PYTHON=python3.13"
         % (OLDEST + NEWEST + (sys.executable,) + tuple(sys.version_info[:2]))
     )

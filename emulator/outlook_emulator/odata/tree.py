@@ -101,7 +101,7 @@ class Node(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A property of the record (`depth` 0) or of the item of the lambda at that depth; `path` is as the caller wrote."""
+    """A property of the record (`depth` 0) or of the item of the lambda at that depth, with its path as written."""
 
     member: Member
     depth: int
