@@ -44,7 +44,7 @@ OUTSIDE = {
     "azure": {"testing"},
     "pydantic": {"wire"},
     "faker": {"sandbox"},
-    "odata_query": {"odata"},
+    "lark": {"odata"},
     "tzlocal": {"timezones"},
     "dateutil": {"mailbox"},
     "icalendar": {"mailbox"},
