@@ -15,12 +15,12 @@ def add(commands: Any) -> None:
     swagger.set_defaults(run=show_swagger)
 
 
-def show_operations(given: argparse.Namespace) -> int:
+def show_operations(arguments: argparse.Namespace) -> int:
     from outlook_emulator.operations import OPERATIONS
     from outlook_emulator.operations.coverage import coverage
 
     rows = coverage(OPERATIONS)
-    if given.json:
+    if arguments.json:
         print(json.dumps(rows, indent=1))
         return 0
     width = max(len(row["id"]) for row in rows)
@@ -31,7 +31,7 @@ def show_operations(given: argparse.Namespace) -> int:
     return 0
 
 
-def show_swagger(given: argparse.Namespace) -> int:
+def show_swagger(arguments: argparse.Namespace) -> int:
     from outlook_emulator.operations import OPERATIONS
     from outlook_emulator.server.connector.swagger import swagger
 
