@@ -72,7 +72,7 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
         for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
             # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
             if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
-                sandboxes.seed(sandboxes.default, seed, connection_id)
+                sandboxes.load_sample(sandboxes.default, seed, connection_id)
         if settings.faults:
             arm_file(sandboxes, settings.faults)
         undo.pop_all()

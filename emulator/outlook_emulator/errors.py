@@ -250,9 +250,17 @@ class SendAsDenied(AccessDenied):
 
 
 class BadSignature(AccessDenied):
-    """A link that this emulator did not sign, or that was changed since."""
+    """A signed link that this sandbox did not sign, or that was changed."""
 
     from_store = False
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"'{field}' {problem}")
+        self.field = field
+        self.problem = problem
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = f"The {place} '{name}' {self.problem}"
 
 
 class NotFound(ConnectorError):

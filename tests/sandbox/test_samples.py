@@ -11,7 +11,7 @@ from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import Importance
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.message import Address, Attachment
-from outlook_emulator.sandbox.samples import Seed, load, names
+from outlook_emulator.sandbox.samples import Sample, load, names
 from tests.paths import EML
 
 OWN_FOLDERS = {"Inbox", "Sent Items", "Drafts", "Deleted Items", "Junk Email", "Archive"}
@@ -20,16 +20,16 @@ MAIL = HEAD + '[[mail]]\nfolder = "Inbox"\nreceived = 2026-03-01T10:00:00Z\n'
 
 
 @pytest.fixture(scope="module")
-def archive() -> Seed:
+def archive() -> Sample:
     return load("archive")
 
 
 @pytest.fixture(scope="module")
-def office() -> Seed:
+def office() -> Sample:
     return load("office")
 
 
-def described(directory: Path, text: str) -> Seed:
+def described(directory: Path, text: str) -> Sample:
     (directory / "mailbox.toml").write_text(text, encoding="utf-8")
     return load(str(directory))
 
@@ -88,10 +88,10 @@ def test_mails_arrive_in_order(name: str) -> None:
 
 def test_empty() -> None:
     """The empty mailbox is empty."""
-    assert Seed(address="quiet@example.com", display_name="Quiet Quill") == load("empty")
+    assert Sample(address="quiet@example.com", display_name="Quiet Quill") == load("empty")
 
 
-def test_office_has_something_of_everything(office: Seed) -> None:
+def test_office_has_something_of_everything(office: Sample) -> None:
     """The office holds read and unread, flagged, encrypted, inline and nested, in a folder with a slash too."""
     mails = office.mails
 
@@ -113,7 +113,7 @@ def test_answers_follow_what_they_answer(name: str) -> None:
         seen.add(one.mail.message_id)
 
 
-def test_archive_is_large_and_mixed(archive: Seed) -> None:
+def test_archive_is_large_and_mixed(archive: Sample) -> None:
     """The archive has its 2,000 mails in all shares, with answers, attachments and importance among them."""
     mails = archive.mails
     first, last = mails[0].received, mails[-1].received
@@ -130,7 +130,7 @@ def test_archive_is_large_and_mixed(archive: Seed) -> None:
     assert microseconds(datetime(2025, 12, 31, tzinfo=UTC)) <= last < microseconds(datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def test_archive_is_the_same_every_time(archive: Seed) -> None:
+def test_archive_is_the_same_every_time(archive: Sample) -> None:
     """Made-up mail comes from the fixed seed alone."""
     assert archive == load("archive")
 

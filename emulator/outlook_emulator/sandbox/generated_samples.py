@@ -11,7 +11,7 @@ from faker import Faker
 from outlook_emulator.enums import Importance
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
-from outlook_emulator.sandbox.samples import SeedMail
+from outlook_emulator.sandbox.samples import SampleMail
 
 SENT = ("Sent Items",)
 
@@ -57,7 +57,7 @@ _FILES = [
 ]
 
 
-def generate(owner: Address, count: int, seed: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
+def generate(owner: Address, count: int, seed: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SampleMail]:
     """`count` mails of the year 2025, oldest first, shared out over folders by weight; equal arguments, equal mails.
 
     What lies in Sent Items is from the owner, everything else is to the owner. Raises InvalidRequest without a folder.
@@ -83,7 +83,7 @@ class _Year:
         first, last = self.faker.first_name(), self.faker.last_name()
         return Address(f"{first}.{last}@example.org".lower(), f"{first} {last}")
 
-    def mails(self, count: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
+    def mails(self, count: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SampleMail]:
         if count < 1:
             return
         folders = self.rng.choices(list(weights), weights=list(weights.values()), k=count)
@@ -92,7 +92,7 @@ class _Year:
             is_sent = folder == SENT
             # A Date header holds whole seconds.
             sent = received // 1_000_000 * 1_000_000
-            yield SeedMail(
+            yield SampleMail(
                 mail=self._mail(number, sent, is_sent),
                 folder=folder,
                 received=received,

@@ -31,7 +31,7 @@ _TYPES = {"csv": "text/csv", "txt": "text/plain", "ics": "text/calendar", "pdf":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeedMail:
+class SampleMail:
     """A mail and where it lies in the sample mailbox. `received` is in microseconds since 1970."""
 
     mail: Mail
@@ -42,7 +42,7 @@ class SeedMail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seed:
+class Sample:
     """A sample mailbox. `folders` are paths from the top; mails bring along the further folders they lie in.
 
     `calendars` and `contacts` hold what lies in each calendar and contact folder, by its name.
@@ -51,7 +51,7 @@ class Seed:
     address: str
     display_name: str
     folders: tuple[tuple[str, ...], ...] = ()
-    mails: tuple[SeedMail, ...] = ()
+    mails: tuple[SampleMail, ...] = ()
     calendars: Mapping[str, Sequence[Series]] = field(default_factory=dict)
     contacts: Mapping[str, Sequence[Card]] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in _fixtures().glob(f"*/{_FILE}")))
 
 
-def load(name: str) -> Seed:
+def load(name: str) -> Sample:
     """The sample mailbox of that name, or the one described by `mailbox.toml` in the directory `name`.
 
     Equal calls give equal seeds. Raises InvalidRequest when there is none, or when the file does not say what it must.
@@ -136,13 +136,13 @@ class _Table:
         return value
 
 
-def _seed(table: _Table, directory: Path) -> Seed:
+def _seed(table: _Table, directory: Path) -> Sample:
     owner = Address(table.text("address"), table.text("display_name"))
     mails = [_mail(values, directory, owner) for values in _mail_tables(table)]
     if "generate" in table.values:
         mails.extend(_generated(table, owner))
     folders = tuple(table.folder(path) for path in table.items("folders"))
-    return Seed(
+    return Sample(
         address=owner.address,
         display_name=owner.name,
         folders=folders,
@@ -180,9 +180,9 @@ def _mail_tables(table: _Table) -> Iterator[_Table]:
         yield _Table(values, f"{table.place}, mail {number}", _PLACE_KEYS | {"file"} if is_file else _MAIL_KEYS)
 
 
-def _mail(table: _Table, directory: Path, owner: Address) -> SeedMail:
+def _mail(table: _Table, directory: Path, owner: Address) -> SampleMail:
     received = table.instant("received")
-    return SeedMail(
+    return SampleMail(
         mail=_from_file(table, directory) if "file" in table.values else _written_here(table, owner, received),
         folder=table.folder(table.values.get("folder")),
         received=received,
@@ -244,7 +244,7 @@ def _attachment(table: _Table) -> Attachment:
     return Attachment(name, content, table.text("type", guessed), content_id is not None, content_id)
 
 
-def _generated(table: _Table, owner: Address) -> Iterator[SeedMail]:
+def _generated(table: _Table, owner: Address) -> Iterator[SampleMail]:
     from outlook_emulator.sandbox.generated_samples import generate
 
     wanted = _Table(table.values["generate"], f"{table.place}, generate", _GENERATE_KEYS)

@@ -23,7 +23,9 @@ EVER = 2**63 - 1
 # --- Folders ---
 
 
-def insert_folder(db: Database, mailbox_id: int, parent_id: int | None, name: str, well_known: str | None = None) -> int:
+def insert_folder(
+    db: Database, mailbox_id: int, parent_id: int | None, name: str, well_known: str | None = None
+) -> int:
     """Add a folder and return its key; without a parent it is at the root."""
     values = {"mailbox_id": mailbox_id, "parent_id": parent_id, "name": name, "well_known": well_known}
     return db.insert(sql.INSERT_FOLDER, values)
@@ -71,6 +73,12 @@ def conversation_of(db: Database, message_id: str) -> int | None:
     """The conversation of the mail with that Message-ID."""
     row = db.one(sql.CONVERSATION_OF, {"message_id": message_id})
     return None if row is None else int(row[0])
+
+
+def newest_content(db: Database) -> int:
+    """The greatest key of a content, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["content"], {})
+    return int(key)
 
 
 def delete_unused_content(db: Database, content_id: int) -> None:

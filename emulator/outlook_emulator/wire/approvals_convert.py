@@ -56,7 +56,7 @@ def page(click: ApprovalAnswer) -> Reply[str]:
     A card is told in a header too, as Outlook's documents on actionable messages say.
     """
     text = _text(click)
-    form = _form(click.query) if click.outcome is Outcome.ASKS else ""
+    form = _form(click.query) if click.outcome is Outcome.CONFIRM else ""
     title = escape(click.question.subject)
     html = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
@@ -89,7 +89,7 @@ def _inquiry(kind: str, callback_url: str, message: ApprovalMessage | MessageWit
 
 
 def _text(click: ApprovalAnswer) -> str:
-    if click.outcome is Outcome.ASKS:
+    if click.outcome is Outcome.CONFIRM:
         return f"You chose: {click.option}. Submit this answer?"
     if click.outcome is Outcome.RECORDED:
         return f"Your answer was recorded: {click.option}."

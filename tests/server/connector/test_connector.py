@@ -557,7 +557,7 @@ def test_a_sandbox_changes_while_a_body_arrives(verb: str) -> None:
     """A call that was half sent when its sandbox was reset or deleted works on what is there when it runs."""
     sandboxes = Sandboxes(Settings())
     other = sandboxes.create("other")
-    sandboxes.seed(other, "empty", "quiet")
+    sandboxes.load_sample(other, "empty", "quiet")
     sandboxes.connect(other, "me", "me@example.com")
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings())
     order = b'{"To": "me@example.com", "Subject": "Late", "Body": "Late"}'

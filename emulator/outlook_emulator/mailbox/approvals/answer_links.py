@@ -47,7 +47,7 @@ def read(text: str) -> LinkState:
 def check(key: bytes | None, text: str, signature: str | None) -> None:
     """Raise BadSignature unless the signature fits `state`; without a key, nothing was signed yet."""
     if key is None or not signature or not hmac.compare_digest(_signature(key, text).encode(), signature.encode()):
-        raise BadSignature("The signature of the link is wrong: the link was changed, or it is from another sandbox.")
+        raise BadSignature("sig", "is not the signature of the link: the link was changed, or is from another sandbox.")
 
 
 def place_of(text: str) -> tuple[str, int]:

@@ -191,7 +191,7 @@ class Connector:
             sandbox = self._sandboxes.named(name)
             return sandbox, owner_of(sandbox.db, mailbox_id)
         except NotFound:
-            raise BadSignature("The query parameter 'state' leads to no mailbox that is here.") from None
+            raise BadSignature("state", "names a mailbox that does not exist.") from None
 
     def _refusal(self, exchange: Exchange, error: ConnectorError) -> Answer:
         request_id = (exchange.header("x-ms-client-request-id") or self._made_up_id())[:200]
