@@ -59,7 +59,7 @@ def ready() -> Iterator[str]:
     """What the server that `make run` starts, on a port of its own, says first."""
     seeds = re.search(r"serve (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert seeds is not None
-    command = [sys.executable, "-m", "outlook_emulator.cli", "serve", "--port", "0", *seeds[1].split()]
+    command = [sys.executable, "-m", "outlook_emulator", "serve", "--port", "0", *seeds[1].split()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -99,7 +99,7 @@ def curl(line: str, url: str) -> str:
 
 def emulator(line: str, url: str) -> str:
     """What a command of the emulator's own prints, asked of the server at `url`."""
-    command = [sys.executable, "-m", "outlook_emulator.cli", *shlex.split(line)[1:], "--url", url]
+    command = [sys.executable, "-m", "outlook_emulator", *shlex.split(line)[1:], "--url", url]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
 
 

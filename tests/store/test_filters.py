@@ -17,14 +17,14 @@ from outlook_emulator.odata import Collection, Kind, Member, Query, Vocabulary, 
 from outlook_emulator.odata.tree import Item, Key, folded
 from outlook_emulator.store import filters, records, sql
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.filters import rows, statement
+from outlook_emulator.store.filters import find, statement
 
 Row = dict[str, Any]
 
-SHELF, OTHER_SHELF = 1, 2
+FOLDER, OTHER_FOLDER = 1, 2
 RECORDS: dict[str, Any] = {"event": records.Event, "contact": records.Contact}
 INSERTS = {"event": sql.INSERT_EVENT, "contact": sql.INSERT_CONTACT}
-SHELVES = {"event": "calendar_id", "contact": "folder_id"}
+FOLDER_COLUMNS = {"event": "calendar_id", "contact": "folder_id"}
 USUAL_ORDER = {
     "event": lambda one: (one.start_at, one.id),
     "contact": lambda one: (folded(one.display_name), one.id),
@@ -46,7 +46,7 @@ def plain(vocabulary: Vocabulary, **values: Any) -> Row:
     row = {name: None if "None" in str(hint) else (0 if "int" in str(hint) else "") for name, hint in hints.items()}
     del row["id"]
     row |= dict.fromkeys(collections_of(vocabulary), "[]")
-    return {**row, "mailbox_id": 1, SHELVES[vocabulary.kind]: SHELF, **values}
+    return {**row, "mailbox_id": 1, FOLDER_COLUMNS[vocabulary.kind]: FOLDER, **values}
 
 
 def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
@@ -56,12 +56,12 @@ def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
         for one in orjson.loads(row[member]):
             item = Item(one) if isinstance(one, str) else Item(*one[:4])
             list_entry = {"kind": vocabulary.kind, "owner_id": owner, "member": member, **item._asdict()}
-            db.insert(sql.INSERT_ELEMENT, list_entry)
+            db.insert(sql.INSERT_LIST_ENTRY, list_entry)
     return owner
 
 
 def ids(db: Database, vocabulary: Vocabulary, **question: Any) -> list[int]:
-    return [row[0] for row in rows(db, vocabulary, SHELF, read(vocabulary, **question), key_of)]
+    return [row[0] for row in find(db, vocabulary, FOLDER, read(vocabulary, **question), key_of)]
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_rows_are_records(db: Database) -> None:
     row = plain(CONTACTS, display_name="Ada", surname="Lovelace", birthday=-5)
     owner = insert(db, CONTACTS, row)
 
-    (found,) = rows(db, CONTACTS, SHELF, read(CONTACTS, filter="startswith(surname,'love')"), key_of)
+    (found,) = find(db, CONTACTS, FOLDER, read(CONTACTS, filter="startswith(surname,'love')"), key_of)
 
     assert {**row, "id": owner} == records.Contact._make(found)._asdict()
 
@@ -88,7 +88,7 @@ def test_only_the_shelf_is_searched(db: Database) -> None:
     """Other calendars are left out, and so are the exceptions of a series."""
     master = insert(db, EVENTS, plain(EVENTS, subject="x"))
     insert(db, EVENTS, plain(EVENTS, subject="x", master_id=master, original_start=1))
-    insert(db, EVENTS, plain(EVENTS, subject="x", calendar_id=OTHER_SHELF))
+    insert(db, EVENTS, plain(EVENTS, subject="x", calendar_id=OTHER_FOLDER))
 
     assert [master] == ids(db, EVENTS) == ids(db, EVENTS, filter="Subject eq 'X'", top=9)
 
@@ -177,7 +177,7 @@ PLANS = [
     (CONTACTS, "CompanyName in ('x','y')", None, "contact_company_name (folder_id=? AND company_name=?)"),
     (CONTACTS, "startswith(DisplayName,'A')", None, "display_name>? AND display_name<?"),
     (CONTACTS, "startswith(FileAs,'a_b')", None, "file_as>? AND file_as<?"),
-    (CONTACTS, "EmailAddresses/any(e: e/Address eq 'x')", None, "element_value (member=? AND kind=? AND value=?)"),
+    (CONTACTS, "EmailAddresses/any(e: e/Address eq 'x')", None, "list_entry_value (member=? AND kind=? AND value=?)"),
     (
         CONTACTS,
         "EmailAddresses/any(e:startswith(e/Address,'x'))",
@@ -206,7 +206,7 @@ def test_index_is_used(
     query = read(vocabulary, filter=filter, orderby=orderby)
     text, values = statement(vocabulary.kind, query.where, query.order, paged)
     bound = {name: 1 if isinstance(one, Key) else one for name, one in values.items()}
-    plan = db.all(f"EXPLAIN QUERY PLAN {text}", {**bound, "shelf": SHELF, "top": 1, "skip": 0})
+    plan = db.all(f"EXPLAIN QUERY PLAN {text}", {**bound, "folder": FOLDER, "top": 1, "skip": 0})
     steps = [step for *_, step in plan]
 
     assert [step for step in steps if expected in step]
@@ -215,12 +215,12 @@ def test_index_is_used(
 
 @pytest.mark.parametrize("kind", ["event", "contact"])
 def test_indexed_columns_are_indexed(db: Database, kind: str) -> None:
-    """The columns that lookups count on come right after the shelf in an index."""
-    shelf = filters._SHELVES[kind]
+    """The columns that lookups count on come right after the folder in an index."""
+    folder = filters._FOLDERS[kind]
     indexes = [name for _, name, _, _, partial in db.all(f"PRAGMA index_list({kind})", {}) if not partial]
     leading = {tuple(name for _, _, name in db.all(f"PRAGMA index_info({one})", {}))[:2] for one in indexes}
 
-    assert shelf.indexed == {column for first, column in leading if first == shelf.column}
+    assert folder.indexed == {column for first, column in leading if first == folder.column}
 
 
 # --- Vocabularies ---
@@ -278,7 +278,9 @@ LISTS = st.lists(ITEMS, max_size=3).map(lambda items: orjson.dumps(items).decode
 
 def stored(vocabulary: Vocabulary) -> st.SearchStrategy[Row]:
     """Rows with anything that the vocabulary can ask for."""
-    values: dict[str, st.SearchStrategy[Any]] = {SHELVES[vocabulary.kind]: st.sampled_from([SHELF] * 4 + [OTHER_SHELF])}
+    values: dict[str, st.SearchStrategy[Any]] = {
+        FOLDER_COLUMNS[vocabulary.kind]: st.sampled_from([FOLDER] * 4 + [OTHER_FOLDER])
+    }
     ranges = {Kind.TEXT: TEXTS, Kind.NUMBER: NUMBERS, Kind.FLAG: st.integers(0, 1), Kind.INSTANT: INSTANTS}
     hints = RECORDS[vocabulary.kind].__annotations__
     for member in vocabulary.members.values():
@@ -430,16 +432,16 @@ def test_sql_and_python_agree(vocabulary: Vocabulary, data: st.DataObject) -> No
     for question in data.draw(st.lists(questions(vocabulary), min_size=1, max_size=12)):
         query = read(vocabulary, **question)
         expected = [tuple(one) for one in apply(query, everything, key_of)]
-        assert expected == rows(db, vocabulary, SHELF, query, key_of)
+        assert expected == find(db, vocabulary, FOLDER, query, key_of)
     db.close()
 
 
 def standing(db: Database, vocabulary: Vocabulary) -> list[Any]:
-    """All that stands on the shelf, in the usual order."""
+    """The records of the folder, in the usual order."""
     record = RECORDS[vocabulary.kind]
     found = map(record._make, db.all(f"SELECT {', '.join(record._fields)} FROM {vocabulary.kind}", {}))
-    shelf = [one for one in found if getattr(one, SHELVES[vocabulary.kind]) == SHELF]
-    return sorted(shelf, key=USUAL_ORDER[vocabulary.kind])
+    in_folder = [one for one in found if getattr(one, FOLDER_COLUMNS[vocabulary.kind]) == FOLDER]
+    return sorted(in_folder, key=USUAL_ORDER[vocabulary.kind])
 
 
 FRAGMENTS: Mapping[str, list[str]] = {
@@ -483,7 +485,7 @@ EMPTY = Database()
 
 
 def check_runs(query: Query) -> None:
-    assert [] == rows(EMPTY, EVENTS, SHELF, query, key_of)
+    assert [] == find(EMPTY, EVENTS, FOLDER, query, key_of)
     sample = records.Event(id=1, **plain(EVENTS, attendees='[["a@example.com"]]', categories='["x"]'))
     assert apply(query, [sample], key_of) in ([], [sample])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from outlook_emulator.errors import FolderNotFound, InvalidRequest
 from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import sql
+from outlook_emulator.store import calendar as calendar_store
+from outlook_emulator.store import contacts as contact_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import ItemFolder
 
@@ -15,16 +17,16 @@ MAX_NAME = 255
 
 
 class ItemFolderKind(NamedTuple):
-    """One of the two kinds: its ids, its default's name, and where it is stored."""
+    """Calendars or contact folders: the kind of their ids, the name of the default one, and their store functions."""
 
     kind: IdKind
     default: str
-    select: str
-    insert: str
+    all: Callable[[Database, int], list[ItemFolder]]
+    insert: Callable[[Database, int, str, bool], ItemFolder]
 
 
-CALENDARS = ItemFolderKind(IdKind.CALENDAR, "Calendar", sql.CALENDARS, sql.INSERT_CALENDAR)
-CONTACT_FOLDERS = ItemFolderKind(IdKind.CONTACT_FOLDER, "Contacts", sql.CONTACT_FOLDERS, sql.INSERT_CONTACT_FOLDER)
+CALENDARS = ItemFolderKind(IdKind.CALENDAR, "Calendar", calendar_store.calendars, calendar_store.insert_calendar)
+CONTACT_FOLDERS = ItemFolderKind(IdKind.CONTACT_FOLDER, "Contacts", contact_store.folders, contact_store.insert_folder)
 
 
 class Listed(NamedTuple):
@@ -37,61 +39,58 @@ class Listed(NamedTuple):
 
 
 def create_defaults(db: Database, mailbox_id: int) -> None:
-    """Give a new mailbox the calendar and the contact folder every mailbox has."""
-    for shelves in (CALENDARS, CONTACT_FOLDERS):
-        db.execute(shelves.insert, {"mailbox_id": mailbox_id, "name": shelves.default, "is_default": 1})
+    """Give a new mailbox the calendar and the contact folder that every mailbox has."""
+    for kind in (CALENDARS, CONTACT_FOLDERS):
+        kind.insert(db, mailbox_id, kind.default, True)
 
 
-def tables(mailbox: Mailbox, shelves: ItemFolderKind) -> list[Listed]:
+def tables(mailbox: Mailbox, kind: ItemFolderKind) -> list[Listed]:
     """All calendars or contact folders, by name."""
-    found = sorted(_all(mailbox, shelves), key=lambda one: (one.name.casefold(), one.id))
-    return [_listed(mailbox, shelves, one) for one in found]
+    folders = sorted(kind.all(mailbox.db, mailbox.owner.id), key=lambda folder: (folder.name.casefold(), folder.id))
+    return [_listed(mailbox, kind, folder) for folder in folders]
 
 
-def table(mailbox: Mailbox, shelves: ItemFolderKind, table: str) -> Listed:
+def table(mailbox: Mailbox, kind: ItemFolderKind, table: str) -> Listed:
     """One calendar or contact folder, by id or name. Raises InvalidId, FolderNotFound."""
-    return _listed(mailbox, shelves, resolve(mailbox, shelves, table))
+    return _listed(mailbox, kind, resolve(mailbox, kind, table))
 
 
-def resolve(mailbox: Mailbox, shelves: ItemFolderKind, table: str) -> ItemFolder:
-    """The calendar or contact folder with that id or name; the default's own English name always works (recorded).
+def resolve(mailbox: Mailbox, kind: ItemFolderKind, table: str) -> ItemFolder:
+    """The calendar or contact folder with an id or name; the default folder's English name always works (recorded).
 
     Raises InvalidId, FolderNotFound.
     """
-    found = _all(mailbox, shelves)
+    folders = kind.all(mailbox.db, mailbox.owner.id)
     if looks_like_id(table):
-        key = mailbox.key_of(shelves.kind, table, "table")
-        match = [one for one in found if one.id == key]
+        key = mailbox.key_of(kind.kind, table, "table")
+        matches = [folder for folder in folders if folder.id == key]
     else:
-        wanted = table.strip().casefold()
-        match = [one for one in found if one.name.casefold() == wanted]
-        if not match and wanted == shelves.default.casefold():
-            match = [one for one in found if one.is_default]
-    if not match:
+        name = table.strip().casefold()
+        matches = [folder for folder in folders if folder.name.casefold() == name]
+        if not matches and name == kind.default.casefold():
+            matches = [folder for folder in folders if folder.is_default]
+    if not matches:
         raise FolderNotFound(table)
-    return match[0]
+    return matches[0]
 
 
-def default(mailbox: Mailbox, shelves: ItemFolderKind) -> ItemFolder:
-    """The calendar that invitations go to, or the folder of new contacts."""
-    return next(one for one in _all(mailbox, shelves) if one.is_default)
+def default(mailbox: Mailbox, kind: ItemFolderKind) -> ItemFolder:
+    """The calendar for invitations, or the folder for new contacts."""
+    return next(folder for folder in kind.all(mailbox.db, mailbox.owner.id) if folder.is_default)
 
 
-def ensure(mailbox: Mailbox, shelves: ItemFolderKind, name: str) -> ItemFolder:
-    """The calendar or contact folder of that name, made where it is missing. Raises InvalidRequest."""
+def ensure(mailbox: Mailbox, kind: ItemFolderKind, name: str) -> ItemFolder:
+    """The calendar or contact folder with a name, created if missing. Raises InvalidRequest."""
     if not name.strip() or len(name) > MAX_NAME or "\x00" in name or looks_like_id(name):
-        raise InvalidRequest(f"A name of a calendar or contact folder has 1 to {MAX_NAME} characters, and is no id.")
+        raise InvalidRequest(
+            f"The name of a calendar or contact folder must have 1 to {MAX_NAME} characters, and must not be an id."
+        )
     try:
-        return resolve(mailbox, shelves, name)
+        return resolve(mailbox, kind, name)
     except FolderNotFound:
-        values = {"mailbox_id": mailbox.owner.id, "name": name.strip(), "is_default": 0}
-        return ItemFolder(mailbox.db.insert(shelves.insert, values), name.strip(), 0)
+        return kind.insert(mailbox.db, mailbox.owner.id, name.strip(), False)
 
 
-def _listed(mailbox: Mailbox, shelves: ItemFolderKind, one: ItemFolder) -> Listed:
+def _listed(mailbox: Mailbox, kind: ItemFolderKind, folder: ItemFolder) -> Listed:
     owner = mailbox.owner
-    return Listed(mailbox.id_of(shelves.kind, one.id), one.name, owner.display_name, owner.address)
-
-
-def _all(mailbox: Mailbox, shelves: ItemFolderKind) -> list[ItemFolder]:
-    return [ItemFolder._make(row) for row in mailbox.db.all(shelves.select, {"mailbox_id": mailbox.owner.id})]
+    return Listed(mailbox.id_of(kind.kind, folder.id), folder.name, owner.display_name, owner.address)

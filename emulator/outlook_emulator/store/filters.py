@@ -34,7 +34,7 @@ _FUNCTIONS = {
 }
 
 
-class _Shelf(NamedTuple):
+class _Folders(NamedTuple):
     """Where the records of one kind stand: the table's rows, which of them count, their order and indexes."""
 
     record: Any
@@ -44,15 +44,15 @@ class _Shelf(NamedTuple):
     indexed: frozenset[str]
 
 
-_SHELVES = {
-    "event": _Shelf(
+_FOLDERS = {
+    "event": _Folders(
         records.Event,
         "calendar_id",
         "event.master_id IS NULL",
         ((Member("start_at", Kind.INSTANT), False), (_ID, False)),
         frozenset(("start_at", "subject")),
     ),
-    "contact": _Shelf(
+    "contact": _Folders(
         records.Contact,
         "folder_id",
         "",
@@ -69,40 +69,41 @@ class _Statement(NamedTuple):
     values: dict[str, Any]
 
 
-def rows(db: Database, vocabulary: Vocabulary, shelf_id: int, query: Query, key_of: KeyOf) -> list[tuple[Any, ...]]:
-    """The events of a calendar, or the contacts of a folder, that a query asks for, as their records' columns.
+def find(db: Database, vocabulary: Vocabulary, folder_id: int, query: Query, key_of: KeyOf) -> list[Any]:
+    """The events of a calendar, or the contacts of a folder, that match a query, as `Event` or `Contact` records.
 
-    Exceptions of a series are left out. What the query does not order is ordered by start or by display name, then by
-    the store's key.
+    Exceptions of a series are left out. The order of the query is completed by start or display name, then by the
+    store's key.
     """
     text, values = statement(vocabulary.kind, query.where, query.order, query.top is not None or query.skip > 0)
-    found = {name: key(one.text, key_of) if isinstance(one, Key) else one for name, one in values.items()}
+    bound = {name: key(value.text, key_of) if isinstance(value, Key) else value for name, value in values.items()}
     top = -1 if query.top is None else min(query.top, _MOST)
-    return db.all(text, {**found, "shelf": shelf_id, "top": top, "skip": min(query.skip, _MOST)})
+    rows = db.all(text, {**bound, "folder": folder_id, "top": top, "skip": min(query.skip, _MOST)})
+    return list(map(_FOLDERS[vocabulary.kind].record._make, rows))
 
 
 @lru_cache(maxsize=512)
 def statement(kind: str, where: Node | None, order: Order, paged: bool) -> _Statement:
-    """The statement that selects a kind of record; it takes `shelf` too, and `top` and `skip` when `paged`."""
-    shelf = _SHELVES[kind]
+    """The statement that selects a kind of record; it takes `folder` too, and `top` and `skip` when `paged`."""
+    folder = _FOLDERS[kind]
     writer = _Writer(kind)
     parts = where.parts if isinstance(where, Junction) and where.every else (where,)
-    # SQLite would rather walk a shelf in order than look up a few rows and sort them. A plus takes an index away.
+    # SQLite would rather walk a folder in order than look up a few rows and sort them. A plus takes an index away.
     by_element = any(isinstance(one, Lambda) and not one.every and not one.correlated for one in parts)
-    sort = by_element or any(_is_lookup(one, shelf.indexed) for one in parts)
+    sort = by_element or any(_is_lookup(one, folder.indexed) for one in parts)
     conditions = [
-        f"{'+' * by_element}{kind}.{shelf.column} = :shelf",
-        shelf.condition,
+        f"{'+' * by_element}{kind}.{folder.column} = :folder",
+        folder.condition,
         writer.condition(where) if where else "",
     ]
     wanted = " AND ".join(filter(None, conditions))
-    ordered = _ordered(kind, order + shelf.order)
+    ordered = _ordered(kind, order + folder.order)
     ending = f"ORDER BY {'+' * sort}{ordered}"
     if paged:
         # Found by id first: what is skipped is not sorted with everything it says.
         wanted = f"{kind}.id IN (SELECT {kind}.id FROM {kind} WHERE {wanted} {ending} LIMIT :top OFFSET :skip)"
         ending = f"ORDER BY +{ordered}"
-    columns = ", ".join(f"{kind}.{name}" for name in shelf.record._fields)
+    columns = ", ".join(f"{kind}.{name}" for name in folder.record._fields)
     return _Statement(f"SELECT {columns} FROM {kind} WHERE {wanted} {ending}", writer.values)
 
 
@@ -158,7 +159,7 @@ class _Writer:
         return f"{written} COLLATE NOCASE" if node.kind is Kind.TEXT else written
 
     def _alias(self, depth: int) -> str:
-        return f"element{depth}" if depth else self._table
+        return f"entry{depth}" if depth else self._table
 
     def _bound(self, value: Any) -> str:
         name = f"v{len(self.values)}"
@@ -197,8 +198,8 @@ class _Writer:
         negation = "NOT " * node.every
         if node.correlated:
             owned = f"{alias}.owner_id = {self._table}.id"
-            return f"{negation}EXISTS (SELECT 1 FROM element AS {alias} WHERE {owned} AND {where})"
-        return f"{self._table}.id {negation}IN (SELECT {alias}.owner_id FROM element AS {alias} WHERE {where})"
+            return f"{negation}EXISTS (SELECT 1 FROM list_entry AS {alias} WHERE {owned} AND {where})"
+        return f"{self._table}.id {negation}IN (SELECT {alias}.owner_id FROM list_entry AS {alias} WHERE {where})"
 
 
 def _balanced(parts: list[str], word: str) -> str:

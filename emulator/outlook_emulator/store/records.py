@@ -168,6 +168,20 @@ class Contact(NamedTuple):
     version: int
 
 
+class ListEntry(NamedTuple):
+    """One entry of a list that an event or a contact holds; `member` is the column that holds the list.
+
+    An entry of a list of texts has only a `value`. An address is in `value` with its `name`; an attendee has `type` and
+    `response` too.
+    """
+
+    member: str
+    value: str
+    name: str | None = None
+    type: int | None = None
+    response: int | None = None
+
+
 class AttachmentFacts(NamedTuple):
     """All of an attachment but its bytes; `size` is in bytes."""
 
@@ -270,7 +284,7 @@ class Subscription(NamedTuple):
     seen: int
 
 
-class Push(NamedTuple):
+class PushTrigger(NamedTuple):
     """A trigger whose items are pushed; `parameters` is a JSON object of texts."""
 
     connection_id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -17,7 +17,7 @@ from outlook_emulator.mailbox.event import Attendee, EventFields, Rule
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.text import preview
-from outlook_emulator.store.records import Event
+from outlook_emulator.store.records import Event, ListEntry
 from outlook_emulator.timezones import zone
 
 FOREVER = 2**62
@@ -111,14 +111,12 @@ def attendees_of(event: Event) -> tuple[Attendee, ...]:
     return tuple(Attendee(*one) for one in orjson.loads(event.attendees))
 
 
-def list_entries(details: EventFields) -> Iterable[dict[str, Any]]:
-    """The rows that let a filter find an event by what its lists hold."""
-    blank: dict[str, Any] = {"kind": "event", "name": None, "type": None, "response": None}
+def list_entries(details: EventFields) -> Iterator[ListEntry]:
+    """The entries by which a filter finds an event by its categories and attendees."""
     for category in details.categories:
-        yield blank | {"member": "categories", "value": category}
-    for one in details.attendees:
-        facts = {"value": one.address, "name": one.name, "type": int(one.type), "response": int(one.response)}
-        yield blank | {"member": "attendees", **facts}
+        yield ListEntry("categories", category)
+    for attendee in details.attendees:
+        yield ListEntry("attendees", attendee.address, attendee.name, int(attendee.type), int(attendee.response))
 
 
 def rule_of(event: Event) -> Rule | None:

@@ -14,7 +14,7 @@ from outlook_emulator.mailbox.calendar.event_rows import columns, fields_of, ins
 from outlook_emulator.mailbox.calendar.occurrences import is_computed, is_start
 from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import sql
+from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
 _EWS_ID = b"\x00\x00\xff\xfb\xef\xbe"
@@ -94,7 +94,7 @@ def take_out(mailbox: Mailbox, event: Event) -> None:
 
 def exceptions(mailbox: Mailbox, master: Event) -> list[Event]:
     """The occurrences of a series that are kept by themselves, in order of their original start."""
-    return [Event._make(row) for row in mailbox.db.all(sql.EXCEPTIONS, {"master_id": master.id})]
+    return calendar_store.exceptions(mailbox.db, master.id)
 
 
 def as_series(mailbox: Mailbox, event: Event) -> Series:
@@ -136,7 +136,9 @@ def _inherited_attendees(before: EventFields, after: EventFields, own: EventFiel
 
 
 def _read(mailbox: Mailbox, key: int) -> Event:
-    return Event._make(mailbox.db.one(sql.EVENT, {"id": key, "mailbox_id": mailbox.owner.id}))
+    event = calendar_store.event(mailbox.db, mailbox.owner.id, key)
+    assert event is not None
+    return event
 
 
 def _insert(mailbox: Mailbox, calendar_id: int, details: EventFields, place: dict[str, Any]) -> Event:
@@ -144,11 +146,9 @@ def _insert(mailbox: Mailbox, calendar_id: int, details: EventFields, place: dic
     values |= {"mailbox_id": mailbox.owner.id, "calendar_id": calendar_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
     values["uid"] = details.uid or f"040000008200E00074C5B7101A82E008{mailbox.rng.getrandbits(160):040X}"
-    if mailbox.rules.ews_ids and details.external_id is None and place["master_id"] is None:
+    if mailbox.rules.event_ids == "ews" and details.external_id is None and place["master_id"] is None:
         values["external_id"] = _ews_id(mailbox)
-    key = mailbox.db.insert(sql.INSERT_EVENT, values)
-    _index(mailbox, key, details)
-    event = Event(id=key, **values)
+    event = calendar_store.insert_event(mailbox.db, values, list_entries(details))
     _tell(mailbox, event, changes.CREATED)
     return event
 
@@ -159,22 +159,13 @@ def _write(mailbox: Mailbox, event: Event, details: EventFields) -> Event:
     marks = {"modified": max(mailbox.now, event.modified + 1), "version": event.version + 1}
     values = columns(mailbox, details) | marks | {"type": int(kind), "calendar_id": event.calendar_id}
     values["uid"] = event.uid
-    mailbox.db.execute(sql.UPDATE_EVENT, values | {"key": event.id})
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
-    _index(mailbox, event.id, details)
-    saved = event._replace(**values)
+    saved = calendar_store.update_event(mailbox.db, event, values, list_entries(details))
     _tell(mailbox, saved, changes.UPDATED, event)
     return saved
 
 
-def _index(mailbox: Mailbox, key: int, details: EventFields) -> None:
-    for row in list_entries(details):
-        mailbox.db.execute(sql.INSERT_ELEMENT, row | {"owner_id": key})
-
-
 def _delete(mailbox: Mailbox, event: Event) -> None:
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": "event", "owner_id": event.id})
-    mailbox.db.execute(sql.DELETE_EVENT, {"id": event.id})
+    calendar_store.delete_event(mailbox.db, event.id)
     _tell(mailbox, event, changes.DELETED, event)
 
 

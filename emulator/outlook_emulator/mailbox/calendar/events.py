@@ -17,7 +17,8 @@ from outlook_emulator.mailbox.event import EventFields, Series
 from outlook_emulator.mailbox.filter_properties import EVENTS
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import filters, sql
+from outlook_emulator.store import calendar as calendar_store
+from outlook_emulator.store import filters
 from outlook_emulator.store.records import Event, ItemFolder
 
 _DAY = 86_400_000_000
@@ -45,8 +46,7 @@ def find(
     """The events of a calendar, a series as one (recorded); all of them unless `top` says otherwise."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
-    rows = filters.rows(mailbox.db, EVENTS, calendar.id, query, lambda text: key_in_filter(mailbox, text))
-    return [Event._make(row) for row in rows]
+    return filters.find(mailbox.db, EVENTS, calendar.id, query, lambda text: key_in_filter(mailbox, text))
 
 
 def view(
@@ -125,9 +125,9 @@ def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
 
 def by_id(mailbox: Mailbox, id: str) -> Event:
     """The event or occurrence with that wire id. Raises InvalidId, NotFound."""
-    row = mailbox.db.one(sql.EVENT_BY_EXTERNAL_ID, {"mailbox_id": mailbox.owner.id, "external_id": id})
-    if row is not None:
-        return Event._make(row)
+    event = calendar_store.event_by_external_id(mailbox.db, mailbox.owner.id, id)
+    if event is not None:
+        return event
     try:
         return _by_key(mailbox, mailbox.key_of(IdKind.EVENT, id, "id"))
     except NotFound:
@@ -142,8 +142,8 @@ def bring_in(mailbox: Mailbox, calendar: ItemFolder, found: Iterable[Series]) ->
 
 def carry_out(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
     """All a calendar holds, ready to travel."""
-    rows = mailbox.db.all(sql.EVENTS, {"calendar_id": calendar.id})
-    return [event_store.as_series(mailbox, Event._make(row))._replace(original=None, sequence=0) for row in rows]
+    events = calendar_store.events(mailbox.db, calendar.id)
+    return [event_store.as_series(mailbox, event)._replace(original=None, sequence=0) for event in events]
 
 
 def _bring_in(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
@@ -164,8 +164,7 @@ def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
     """An old id that an event may go by: none that looks like ours, or that another event has."""
     if id is None or looks_like_id(id):
         return None
-    taken = mailbox.db.one(sql.EVENT_BY_EXTERNAL_ID, {"mailbox_id": mailbox.owner.id, "external_id": id})
-    return None if taken else id
+    return None if calendar_store.event_by_external_id(mailbox.db, mailbox.owner.id, id) else id
 
 
 def _owned(mailbox: Mailbox, details: EventFields) -> EventFields:
@@ -184,9 +183,9 @@ def _change_occurrence(mailbox: Mailbox, event: Event, asked: EventChanges) -> E
 
 
 def _by_key(mailbox: Mailbox, key: int) -> Event:
-    row = mailbox.db.one(sql.EVENT, {"id": key, "mailbox_id": mailbox.owner.id})
-    # Exceptions go by the id of the occurrence they stand for.
-    if row is None or (event := Event._make(row)).master_id is not None:
+    event = calendar_store.event(mailbox.db, mailbox.owner.id, key)
+    # An exception has the id of the occurrence that it replaces.
+    if event is None or event.master_id is not None:
         raise NotFound()
     return event
 

@@ -14,6 +14,7 @@ from typing import Any
 from outlook_emulator.enums import ResponseType, ShowAs
 from outlook_emulator.errors import NotFound
 from outlook_emulator.mailbox import item_folders
+from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import event_store
 from outlook_emulator.mailbox.calendar.event_input import cadence
 from outlook_emulator.mailbox.calendar.event_rows import attendees_of, fields_of
@@ -23,8 +24,8 @@ from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Event, Owner
+from outlook_emulator.store import calendar as calendar_store
+from outlook_emulator.store.records import Event
 
 CANCELLED_PREFIX = "Canceled: "
 _PERSONAL = ("categories", "reminder", "show_as", "response", "responded", "excluded", "added", "external_id")
@@ -121,21 +122,14 @@ def reply(mailbox: Mailbox, event: Event, subject: str, comment: str) -> None:
 
 def claim(mailbox: Mailbox) -> None:
     """Bring in the meetings that the owner's address was invited to before it had a mailbox."""
-    local, _, domain = mailbox.owner.address.rpartition("@")
-    for character in "\\%_":
-        local, domain = (part.replace(character, f"\\{character}") for part in (local, domain))
-    addresses = {"address": mailbox.owner.address, "tagged": f"{local}+%@{domain}"}
-    for (key,) in mailbox.db.all(sql.INVITATIONS, addresses):
-        event = Event._make(mailbox.db.one(sql.EVENT_ANYWHERE, {"id": key}))
+    for event in calendar_store.events_with_attendee(mailbox.db, mailbox.owner.address):
         if event.is_organizer and not event.is_cancelled:
-            owner = Owner._make(mailbox.db.one(sql.MAILBOX, {"id": event.mailbox_id}))
-            _place(mailbox, mailbox.beside(owner), event)
+            _place(mailbox, mailbox.beside(owner_of(mailbox.db, event.mailbox_id)), event)
 
 
 def copy_of(mailbox: Mailbox, event: Event) -> Event | None:
     """The event of another mailbox, or the same occurrence of it, in this one; None where there is none."""
-    rows = mailbox.db.all(sql.EVENTS_BY_UID, {"mailbox_id": mailbox.owner.id, "uid": event.uid})
-    found = [Event._make(row) for row in rows]
+    found = calendar_store.events_by_uid(mailbox.db, mailbox.owner.id, event.uid)
     if event.original_start is None:
         return next((one for one in found if one.original_start is None), None)
     for series in found:
@@ -193,8 +187,8 @@ def _place(guest: Mailbox, host: Mailbox, event: Event) -> None:
     if event.original_start is not None:
         event_store.insert(guest, calendar.id, details, event.original_start)
         return
-    rows = guest.db.all(sql.EVENTS_BY_UID, {"mailbox_id": guest.owner.id, "uid": event.uid})
-    alone = {one.original_start: one for one in map(Event._make, rows)}
+    copies = calendar_store.events_by_uid(guest.db, guest.owner.id, event.uid)
+    alone = {one.original_start: one for one in copies}
     copy = event_store.insert(guest, calendar.id, details)
     for one in _exceptions(host, event):
         if not any(delivery.is_for(guest.owner.address, attendee.address) for attendee in attendees_of(one)):

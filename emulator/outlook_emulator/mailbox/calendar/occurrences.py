@@ -13,7 +13,7 @@ from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import SHORT, instant, local, rule_of, wall_length, wall_time
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import sql
+from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
 # An occurrence's id holds its series and its original start in seconds since the year 1, which fit these bits.
@@ -49,17 +49,14 @@ def split_key(key: int) -> tuple[int, int]:
 
 def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[Event]:
     """All that touches the time from `since` to before `until`, series taken apart, in order of start."""
-    window = {"calendar_id": calendar_id, "since": since, "until": until, "earliest": since - SHORT}
-    found: list[Event] = []
-    for statement in (sql.SHORT_EVENTS, sql.LONG_EVENTS):
-        for row in mailbox.db.all(statement, window):
-            event = Event._make(row)
-            if event.rule is not None:
-                found.extend(expand(event, since, until))
-            elif touches(event, since, until):
-                found.append(event)
-    found.sort(key=lambda one: (one.start_at, one.id, one.original_start or 0))
-    return found
+    events: list[Event] = []
+    for event in calendar_store.events_between(mailbox.db, calendar_id, since, until, SHORT):
+        if event.rule is not None:
+            events.extend(expand(event, since, until))
+        elif touches(event, since, until):
+            events.append(event)
+    events.sort(key=lambda event: (event.start_at, event.id, event.original_start or 0))
+    return events
 
 
 def expand(master: Event, since: int, until: int) -> Iterator[Event]:
@@ -77,9 +74,9 @@ def expand(master: Event, since: int, until: int) -> Iterator[Event]:
 def occurrence(mailbox: Mailbox, master: Event, start_second: int) -> Event:
     """The occurrence that was to start in that second: as it was changed, or as its series has it. Raises NotFound."""
     start = _known_start(master, start_second)
-    row = mailbox.db.one(sql.EXCEPTION, {"master_id": master.id, "original_start": start})
-    if row is not None:
-        return Event._make(row)
+    exception = calendar_store.exception(mailbox.db, master.id, start)
+    if exception is not None:
+        return exception
     if start in orjson.loads(master.excluded):
         raise NotFound()
     return _occurrence(master, start, wall_length(master))

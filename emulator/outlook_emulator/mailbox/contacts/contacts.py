@@ -17,8 +17,9 @@ from outlook_emulator.mailbox.filter_properties import CONTACTS
 from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
-from outlook_emulator.store import filters, sql
-from outlook_emulator.store.records import Contact, ItemFolder
+from outlook_emulator.store import contacts as contact_store
+from outlook_emulator.store import filters
+from outlook_emulator.store.records import Contact, ItemFolder, ListEntry
 
 _LISTS = ("email_addresses", "im_addresses", "home_phones", "business_phones", "categories")
 
@@ -45,16 +46,15 @@ def find(
     """The contacts of a folder; all of them unless `top` says otherwise (recorded)."""
     folder_id = _folder_id(mailbox, table)
     query = odata.read(CONTACTS, filter=filter, orderby=orderby, top=top, skip=skip)
-    rows = filters.rows(mailbox.db, CONTACTS, folder_id, query, lambda text: _key(mailbox, text))
-    return [Contact._make(row) for row in rows]
+    return filters.find(mailbox.db, CONTACTS, folder_id, query, lambda text: _key(mailbox, text))
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
     """One contact; in another folder than its own it is not found (inferred). Raises InvalidId, NotFound."""
     folder_id = _folder_id(mailbox, table)
     key = mailbox.key_of(IdKind.CONTACT, id, "id")
-    row = mailbox.db.one(sql.CONTACT, {"id": key, "mailbox_id": mailbox.owner.id})
-    if row is None or (contact := Contact._make(row)).folder_id != folder_id:
+    contact = contact_store.contact(mailbox.db, mailbox.owner.id, key)
+    if contact is None or contact.folder_id != folder_id:
         raise NotFound()
     return contact
 
@@ -73,8 +73,7 @@ def insert(mailbox: Mailbox, folder_id: int, card: Card) -> Contact:
     card = filled(card)
     values = _columns(card) | {"mailbox_id": mailbox.owner.id, "folder_id": folder_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
-    contact = Contact(id=mailbox.db.insert(sql.INSERT_CONTACT, values), **values)
-    _index(mailbox, contact.id, card)
+    contact = contact_store.insert_contact(mailbox.db, values, _entries(card))
     _tell(mailbox, contact, changes.CREATED)
     return contact
 
@@ -91,25 +90,22 @@ def change(mailbox: Mailbox, card: Card, *, table: str, id: str) -> Contact:
     # Both move with every change, even while the clock stands still.
     values = _columns(card) | {"modified": max(mailbox.now, contact.modified + 1), "version": contact.version + 1}
     with mailbox.db.transaction():
-        mailbox.db.execute(sql.UPDATE_CONTACT, values | {"key": contact.id})
-        _forget(mailbox, contact.id)
-        _index(mailbox, contact.id, card)
-        _tell(mailbox, contact, changes.UPDATED)
-    return contact._replace(**values)
+        saved = contact_store.update_contact(mailbox.db, contact, values, _entries(card))
+        _tell(mailbox, saved, changes.UPDATED)
+    return saved
 
 
 def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
     """Delete a contact for good."""
     contact = get(mailbox, table=table, id=id)
     with mailbox.db.transaction():
-        _forget(mailbox, contact.id)
-        mailbox.db.execute(sql.DELETE_CONTACT, {"id": contact.id})
+        contact_store.delete_contact(mailbox.db, contact.id)
         _tell(mailbox, contact, changes.DELETED)
 
 
 def cards(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
     """All a contact folder holds, ready to travel."""
-    return [_card(Contact._make(row)) for row in mailbox.db.all(sql.CONTACTS, {"folder_id": folder.id})]
+    return [_card(contact) for contact in contact_store.contacts(mailbox.db, folder.id)]
 
 
 def filled(card: Card) -> Card:
@@ -151,21 +147,11 @@ def _plain(entry: Any) -> Any:
     return entry if isinstance(entry, str) else list(entry)
 
 
-def _index(mailbox: Mailbox, key: int, card: Card) -> None:
-    for member, value, name in _entries(card):
-        row = {"kind": changes.CONTACT, "owner_id": key, "member": member, "value": value, "name": name}
-        mailbox.db.execute(sql.INSERT_ELEMENT, row | {"type": None, "response": None})
-
-
-def _entries(card: Card) -> Iterator[tuple[str, str, str | None]]:
-    """Every entry of a card's lists: its column, its text or address, and the name of an address."""
+def _entries(card: Card) -> Iterator[ListEntry]:
+    """Every entry of a card's lists."""
     for member in _LISTS:
-        for one in getattr(card, member):
-            yield (member, one, None) if isinstance(one, str) else (member, *one)
-
-
-def _forget(mailbox: Mailbox, key: int) -> None:
-    mailbox.db.execute(sql.DELETE_ELEMENTS, {"kind": changes.CONTACT, "owner_id": key})
+        for entry in getattr(card, member):
+            yield ListEntry(member, entry) if isinstance(entry, str) else ListEntry(member, *entry)
 
 
 def _tell(mailbox: Mailbox, contact: Contact, action: str) -> None:

@@ -11,7 +11,7 @@ import orjson
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import sql
+from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback
 
@@ -63,19 +63,19 @@ def enqueue(
         "due": mailbox.now,
         "created": mailbox.now,
     }
-    made = mailbox.db.insert(sql.INSERT_CALLBACK, values)
-    mailbox.db.execute(sql.TRIM_CALLBACKS, {"below": made - KEPT})
-    return made
+    key = trigger_store.insert_callback(mailbox.db, values)
+    trigger_store.delete_finished_callbacks(mailbox.db, key - KEPT)
+    return key
 
 
 def is_waiting(db: Database, url: str, kind: str, reference: str) -> bool:
     """Whether a call of that kind to a URL has yet to be begun: one more would say nothing new."""
-    return db.one(sql.WAITING_CALLBACK, {"url": url, "kind": kind, "reference": reference}) is not None
+    return trigger_store.has_unattempted_callback(db, url, kind, reference)
 
 
 def is_anyone_called(db: Database) -> bool:
     """Whether anybody wants to be called, or waits for it."""
-    return db.one(sql.ANYONE_CALLED, {}) is not None
+    return trigger_store.has_callback_work(db)
 
 
 def cancel(db: Database, kind: str, reference: str) -> None:
@@ -83,7 +83,7 @@ def cancel(db: Database, kind: str, reference: str) -> None:
 
     One that is under way is not taken back, but stays cancelled however it ends.
     """
-    db.execute(sql.CANCEL_CALLBACKS, {"of": kind, "named": reference})
+    trigger_store.cancel_callbacks(db, kind, reference)
 
 
 def headers_of(callback: Callback) -> dict[str, str]:
@@ -94,18 +94,17 @@ def headers_of(callback: Callback) -> dict[str, str]:
 
 def journal(db: Database) -> list[Callback]:
     """Every call that is to be made, and the last ones that were, oldest first."""
-    return [Callback._make(row) for row in db.all(sql.CALLBACKS, {})]
+    return trigger_store.callbacks(db)
 
 
 def due_at(db: Database) -> dict[str, int]:
     """The URLs that calls wait for, and the instant at which the first one of each is due."""
-    return dict(db.all(sql.CALLBACKS_DUE, {}))
+    return trigger_store.first_callbacks_due(db)
 
 
 def first(db: Database, url: str) -> Callback | None:
     """The call to a URL that is to be made next, whenever it is due: calls to one URL are made in order."""
-    row = db.one(sql.FIRST_CALLBACK, {"url": url})
-    return None if row is None else Callback._make(row)
+    return trigger_store.first_pending_callback(db, url)
 
 
 def is_new(callback: Callback) -> bool:
@@ -115,17 +114,26 @@ def is_new(callback: Callback) -> bool:
 
 def postpone(db: Database, callback: Callback, until: int) -> None:
     """Make a call no sooner than an instant; those to the same URL that came after it wait for it."""
-    db.execute(sql.POSTPONE_CALLBACK, {"key": callback.id, "until": until})
+    trigger_store.postpone_callback(db, callback.id, until)
 
 
 def begin(db: Database, callback: Callback, now: int) -> None:
     """Note that an attempt is under way: whoever is called may have looked already, so news is told by another call."""
-    db.execute(sql.BEGIN_ATTEMPT, {"key": callback.id, "attempted": now})
+    trigger_store.begin_attempt(db, callback.id, now)
 
 
 def refuse(db: Database, callback: Callback, reason: str) -> None:
     """Give a call up that must not be made any more."""
-    _note(db, callback, FAILED, callback.attempts, callback.due, callback.attempted, callback.last_status, reason)
+    trigger_store.record_attempt(
+        db,
+        callback.id,
+        state=FAILED,
+        attempts=callback.attempts,
+        due=callback.due,
+        attempted=callback.attempted,
+        status=callback.last_status,
+        error=reason,
+    )
 
 
 def record(db: Database, callback: Callback, now: int, status: int | None, error: str | None) -> None:
@@ -135,30 +143,16 @@ def record(db: Database, callback: Callback, now: int, status: int | None, error
     any other answer fails at once.
     """
     attempts = callback.attempts + 1
-    due = now + (_FIRST_WAIT << callback.attempts)
-    _note(db, callback, _state(status, attempts), attempts, due, now, status, error)
-
-
-def _note(
-    db: Database,
-    callback: Callback,
-    state: str,
-    attempts: int,
-    due: int,
-    attempted: int | None,
-    status: int | None,
-    error: str | None,
-) -> None:
-    values = {
-        "key": callback.id,
-        "state": state,
-        "attempts": attempts,
-        "due": due,
-        "attempted": attempted,
-        "last_status": status,
-        "last_error": error,
-    }
-    db.execute(sql.RECORD_ATTEMPT, values)
+    trigger_store.record_attempt(
+        db,
+        callback.id,
+        state=_state(status, attempts),
+        attempts=attempts,
+        due=now + (_FIRST_WAIT << callback.attempts),
+        attempted=now,
+        status=status,
+        error=error,
+    )
 
 
 def _state(status: int | None, attempts: int) -> str:

@@ -25,7 +25,7 @@ from outlook_emulator.mailbox.filter_properties import EVENTS
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_instant, newest
-from outlook_emulator.store import sql
+from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Change, Event
 
 _DAY, _MINUTE = 86_400_000_000, 60_000_000
@@ -216,9 +216,7 @@ def _only_made_room(mailbox: Mailbox, was: Event | None, event: Event) -> bool:
     if was is None or event.rule is None or _content(was) != _content(event)._replace(excluded=was.excluded):
         return False
     made = set(orjson.loads(event.excluded)) - set(orjson.loads(was.excluded))
-    return bool(made) and all(
-        mailbox.db.one(sql.EXCEPTION, {"master_id": event.id, "original_start": start}) for start in made
-    )
+    return bool(made) and all(calendar_store.exception(mailbox.db, event.id, start) is not None for start in made)
 
 
 def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:
@@ -227,8 +225,7 @@ def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:
 
 
 def _current(mailbox: Mailbox, entry: Change) -> Event | None:
-    row = mailbox.db.one(sql.EVENT, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
-    return None if row is None else Event._make(row)
+    return calendar_store.event(mailbox.db, mailbox.owner.id, entry.item_id)
 
 
 def _was(entry: Change) -> Event | None:

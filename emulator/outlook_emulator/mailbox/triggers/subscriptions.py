@@ -13,17 +13,17 @@ from uuid import UUID
 
 import orjson
 
-from outlook_emulator.enums import ImportanceFilter
+from outlook_emulator.enums import ImportanceFilter, Watched
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.store import sql
+from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Message, Subscription
 
-MAIL, FLAG, MENTION, EVENT = "mail", "flag", "mention", "event"
 LIFETIME = 3_600_000_000
 """How long a subscription lives unless it is renewed, in microseconds."""
 POKE = "poke"
@@ -36,7 +36,7 @@ def watch_mail(
     mailbox: Mailbox,
     url: str,
     *,
-    watched: str,
+    watched: Watched,
     folder_path: str | None,
     importance: str,
     fetch_only_with_attachment: bool,
@@ -46,8 +46,8 @@ def watch_mail(
         "FolderPath": folder_path,
         "Importance": ImportanceFilter[importance].value,
         "HasAttachment": int(fetch_only_with_attachment),
-        "IsOnNewMentioningMeEmailNotification": watched == MENTION,
-        "IsOnFlaggedEmailNotification": watched == FLAG,
+        "IsOnNewMentioningMeEmailNotification": watched == Watched.MENTION,
+        "IsOnFlaggedEmailNotification": watched == Watched.FLAG,
         "IsPokeNotification": True,
         "IsGraphApi": True,
         "OutlookApiVersion": 1,
@@ -70,7 +70,7 @@ def watch_events(mailbox: Mailbox, url: str, *, table: str, incoming_days: int, 
         "GraphApiVersion": 1,
     }
     calendar = item_folders.resolve(mailbox, item_folders.CALENDARS, table)
-    return _subscribe(mailbox, url, EVENT, calendar.id, options)
+    return _subscribe(mailbox, url, Watched.EVENT, calendar.id, options)
 
 
 def renew_mail(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscription:
@@ -119,8 +119,7 @@ def receive(
 
     Raises NotFound when no such subscription lives.
     """
-    row = mailbox.db.one(sql.SUBSCRIPTION, {"id": state.rpartition(":")[2], "mailbox_id": mailbox.owner.id})
-    found = None if row is None else Subscription._make(row)
+    found = trigger_store.subscription(mailbox.db, mailbox.owner.id, state.rpartition(":")[2])
     if found is None or found.expires <= mailbox.now:
         raise NotFound(f"No subscription '{state[:100]}' exists.")
     if changed and validationtoken is None:
@@ -131,8 +130,8 @@ def receive(
 
 def living(mailbox: Mailbox) -> list[Subscription]:
     """The subscriptions of a mailbox that have not run out."""
-    rows = mailbox.db.all(sql.LIVE_SUBSCRIPTIONS, {"now": mailbox.now})
-    return [one for one in map(Subscription._make, rows) if one.mailbox_id == mailbox.owner.id]
+    subscriptions = trigger_store.live_subscriptions(mailbox.db, mailbox.now)
+    return [one for one in subscriptions if one.mailbox_id == mailbox.owner.id]
 
 
 def token(subscription: Subscription) -> str:
@@ -146,8 +145,7 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
     One that still waits to be made is enough, whatever has happened since. `opened` gives the mailbox with a key.
     """
     newest = changes.newest(db)
-    rows = db.all(sql.LIVE_SUBSCRIPTIONS, {"now": now})
-    behind = [one for one in map(Subscription._make, rows) if one.seen < newest]
+    behind = [one for one in trigger_store.live_subscriptions(db, now) if one.seen < newest]
     if not behind:
         return
     with db.transaction():
@@ -155,7 +153,7 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
             mailbox = opened(one.mailbox_id)
             if _has_news(mailbox, one):
                 _enqueue(mailbox, one)
-        db.execute(sql.SUBSCRIPTIONS_SEEN, {"now": now, "position": newest})
+        trigger_store.set_subscriptions_seen(db, now, newest)
 
 
 def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
@@ -167,29 +165,28 @@ def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
 
 def _drop(mailbox: Mailbox, found: Subscription) -> None:
     with mailbox.db.transaction():
-        mailbox.db.execute(sql.DELETE_SUBSCRIPTION, {"id": found.id})
+        trigger_store.delete_subscription(mailbox.db, found.id)
         callbacks.cancel(mailbox.db, POKE, found.id)
 
 
 def _subscribe(
-    mailbox: Mailbox, url: str, watched: str, folder_id: int | None, options: dict[str, Any]
+    mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: dict[str, Any]
 ) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
     text, expires = orjson.dumps(options).decode(), mailbox.now + LIFETIME
     made = Subscription(
         _guid(mailbox), mailbox.owner.id, watched, folder_id, url, text, expires, changes.newest(mailbox.db)
     )
     with mailbox.db.transaction():
-        mailbox.db.execute(sql.DELETE_EXPIRED_SUBSCRIPTIONS, {"now": mailbox.now})
-        mailbox.db.execute(sql.INSERT_SUBSCRIPTION, made._asdict())
+        trigger_store.delete_expired_subscriptions(mailbox.db, mailbox.now)
+        trigger_store.insert_subscription(mailbox.db, made)
     return made
 
 
 def _found(mailbox: Mailbox, id: str, options: str, of_events: bool) -> Subscription:
     wanted = _read(options)
-    row = mailbox.db.one(sql.SUBSCRIPTION, {"id": id, "mailbox_id": mailbox.owner.id})
-    found = None if row is None else Subscription._make(row)
-    if found is None or found.expires <= mailbox.now or (found.watched == EVENT) != of_events:
+    found = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
+    if found is None or found.expires <= mailbox.now or (found.watched == Watched.EVENT) != of_events:
         raise NotFound(f"No subscription '{id[:100]}' exists.")
     if wanted != orjson.loads(found.options):
         raise InvalidRequest("The query parameter 'options' does not belong to this subscription.")
@@ -207,20 +204,20 @@ def _read(options: str) -> Any:
 
 
 def _renew(mailbox: Mailbox, url: str, found: Subscription) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
     expires = mailbox.now + LIFETIME
-    mailbox.db.execute(sql.RENEW_SUBSCRIPTION, {"key": found.id, "url": url, "expires": expires})
+    trigger_store.renew_subscription(mailbox.db, found.id, url, expires)
     return found._replace(url=url, expires=expires)
 
 
 def _has_news(mailbox: Mailbox, one: Subscription) -> bool:
-    kind = changes.EVENT if one.watched == EVENT else changes.MESSAGE
+    kind = changes.EVENT if one.watched == Watched.EVENT else changes.MESSAGE
     for entry in changes.of(mailbox.db, one.mailbox_id, kind, one.seen):
         if one.folder_id not in (None, entry.folder_id):
             continue
-        if one.watched == EVENT:
+        if one.watched == Watched.EVENT:
             return True
-        if entry.action != changes.DELETED and (one.watched != FLAG or _is_flagged(mailbox, entry.item_id)):
+        if entry.action != changes.DELETED and (one.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)):
             return True
     return False
 

@@ -13,14 +13,14 @@ import orjson
 
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.triggers import callbacks, event_triggers
+from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.server.connector.query import QueryReader
-from outlook_emulator.store import sql
+from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import Push
+from outlook_emulator.store.records import PushTrigger
 from outlook_emulator.wire.base import snake_case
 
 GATEWAY = "outlook-emulator"
@@ -60,12 +60,11 @@ def values_of(operation: Operation, parameters: Mapping[str, str]) -> dict[str, 
 
 def poll(mailbox: Mailbox, operation: Operation, values: Mapping[str, Any], cursor: str | None) -> Poll:
     """Ask a trigger what is new since a cursor; without one, where it begins."""
-    assert operation.run is not None
     found: Poll = operation.run(mailbox, **values, cursor=cursor)
     return found
 
 
-def register(mailbox: Mailbox, made: Push) -> Push:
+def register(mailbox: Mailbox, made: PushTrigger) -> PushTrigger:
     """Push from now on what a trigger finds, and at once what its first poll gives; whatever had its name has ended.
 
     Raises InvalidRequest, naming the parameter, and what the trigger raises.
@@ -75,27 +74,22 @@ def register(mailbox: Mailbox, made: Push) -> Push:
     made = made._replace(operation=operation.id, cursor=begin.cursor)
     with mailbox.db.transaction():
         callbacks.cancel(mailbox.db, PUSH, reference_of(made))
-        mailbox.db.execute(sql.SET_PUSH, made._asdict())
+        trigger_store.set_push_trigger(mailbox.db, made)
         if begin.items:
-            _enqueue(mailbox, made, operation.returns(begin.items))
+            _enqueue(mailbox, made, operation.render(begin.items))
     return made
 
 
-def end(db: Database, found: Push) -> None:
+def end(db: Database, found: PushTrigger) -> None:
     """Push nothing more for a registration, not even what is waiting to be."""
     with db.transaction():
-        db.execute(sql.DELETE_PUSH, {"connection_id": found.connection_id, "name": found.name})
+        trigger_store.delete_push_trigger(db, found)
         callbacks.cancel(db, PUSH, reference_of(found))
 
 
-def reference_of(one: Push) -> str:
+def reference_of(one: PushTrigger) -> str:
     """What names a registration in the journal: names are unique within their connection only."""
     return f"{one.connection_id}/{one.name}"
-
-
-def pushes(db: Database) -> list[Push]:
-    """Every registered trigger of a sandbox."""
-    return [Push._make(row) for row in db.all(sql.PUSHES, {})]
 
 
 def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
@@ -103,7 +97,7 @@ def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
 
     One that breaks is reported on stderr and keeps nothing from the others. `opened` gives the mailbox with a key.
     """
-    found = pushes(db)
+    found = trigger_store.push_triggers(db)
     for one in found:
         try:
             _push(opened(one.mailbox_id), one)
@@ -115,12 +109,12 @@ def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
 def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
     """The instant at which time alone gives a registered trigger something to push, None for none."""
     waiting = []
-    for one in pushes(db):
+    for one in trigger_store.push_triggers(db):
         try:
             operation = trigger(one.operation)
-            if operation.run is event_triggers.on_upcoming_events:
+            if operation.next_at is not None:
                 values = values_of(operation, orjson.loads(one.parameters))
-                waiting.append(event_triggers.next_upcoming(opened(one.mailbox_id), **values, cursor=one.cursor))
+                waiting.append(operation.next_at(opened(one.mailbox_id), **values, cursor=one.cursor))
         except ConnectorError:
             # Its calendar has gone.
             continue
@@ -129,7 +123,7 @@ def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
     return min((at for at in waiting if at is not None), default=None)
 
 
-def _push(mailbox: Mailbox, one: Push) -> None:
+def _push(mailbox: Mailbox, one: PushTrigger) -> None:
     operation = trigger(one.operation)
     cursor, more = one.cursor, True
     with mailbox.db.transaction():
@@ -140,13 +134,13 @@ def _push(mailbox: Mailbox, one: Push) -> None:
                 # Its folder or calendar has gone; the registration waits for another.
                 break
             if found.items:
-                _enqueue(mailbox, one, operation.returns(found.items))
+                _enqueue(mailbox, one, operation.render(found.items))
             cursor, more = found.cursor, found.more
         if cursor != one.cursor:
-            mailbox.db.execute(sql.MOVE_PUSH, {"of": one.connection_id, "named": one.name, "cursor": cursor})
+            trigger_store.move_push_trigger(mailbox.db, one, cursor)
 
 
-def _enqueue(mailbox: Mailbox, one: Push, batch: Mapping[str, Any]) -> None:
+def _enqueue(mailbox: Mailbox, one: PushTrigger, batch: Mapping[str, Any]) -> None:
     headers = {
         "Content-Type": "application/json",
         "x-ms-trigger-name": one.name,
@@ -159,4 +153,4 @@ def _enqueue(mailbox: Mailbox, one: Push, batch: Mapping[str, Any]) -> None:
 
 @cache
 def _triggers() -> dict[str, Operation]:
-    return {one.id.lower(): one for one in OPERATIONS if one.kind is Kind.POLL and one.served}
+    return {one.id.lower(): one for one in OPERATIONS if one.kind is Kind.POLL}

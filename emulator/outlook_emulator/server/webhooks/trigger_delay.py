@@ -7,22 +7,18 @@ from urllib.parse import urlencode
 
 import orjson
 
+from outlook_emulator.enums import Watched
 from outlook_emulator.mailbox.triggers import subscriptions
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import push_trigger
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Callback, Push, Subscription
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 from outlook_emulator.traffic.call_facts import CallFacts
 
-_POKES = {
-    subscriptions.MAIL: "CreateOnNewEmailPokeSubscription",
-    subscriptions.FLAG: "CreateOnFlaggedEmailPokeSubscription",
-    subscriptions.MENTION: "CreateOnNewMentionMeEmailPokeSubscription",
-    subscriptions.EVENT: "CreateOnChangedEventPokeSubscription",
-}
-"""The operation by which each kind of subscription was made: a rule about it is about its pokes."""
+_SUBSCRIBING = {row.watches: row for row in OPERATIONS if row.watches is not None}
+"""The operation that makes each kind of subscription. A rule about it is about its pokes."""
 
 
 def late_by(sandbox: Sandbox, callback: Callback) -> int:
@@ -42,23 +38,22 @@ def late_by(sandbox: Sandbox, callback: Callback) -> int:
 def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """What a call tells of, as a rule looks at it: once for each connection that it may be told to."""
     if callback.kind == push_trigger.PUSH:
-        for one in push_trigger.pushes(sandbox.db):
+        for one in trigger_store.push_triggers(sandbox.db):
             if push_trigger.reference_of(one) == callback.reference:
                 yield _pushed(one)
     elif callback.kind == subscriptions.POKE:
-        rows = sandbox.db.all(sql.LIVE_SUBSCRIPTIONS, {"now": sandbox.clock.now()})
-        for made in map(Subscription._make, rows):
+        for made in trigger_store.live_subscriptions(sandbox.db, sandbox.clock.now()):
             if made.id == callback.reference:
                 yield from _poked(sandbox, made)
 
 
-def _pushed(one: Push) -> CallFacts:
+def _pushed(one: PushTrigger) -> CallFacts:
     query = urlencode(orjson.loads(one.parameters)).encode("ascii")
     return _seen(one.connection_id, push_trigger.trigger(one.operation), query)
 
 
 def _poked(sandbox: Sandbox, one: Subscription) -> Iterator[CallFacts]:
-    operation = next(row for row in OPERATIONS if row.id == _POKES[one.watched])
+    operation = _SUBSCRIBING[Watched(one.watched)]
     for connection, owner in sandbox.connections().items():
         if owner.id == one.mailbox_id:
             yield _seen(connection, operation, b"")

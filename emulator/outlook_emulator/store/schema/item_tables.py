@@ -176,7 +176,7 @@ class ContactRow(SQLModel, table=True):
     version: int
 
 
-class ListEntry(SQLModel, table=True):
+class ListEntryRow(SQLModel, table=True):
     """One member of a list that an event or a contact holds, so that a filter over the list needs no scan.
 
     Derived from the item's JSON and written in the same transaction. `kind` is `event` or `contact`, `member` the
@@ -184,10 +184,10 @@ class ListEntry(SQLModel, table=True):
     its `type` and `response` as well.
     """
 
-    __tablename__ = "element"
+    __tablename__ = "list_entry"
     __table_args__ = (
-        Index("element_value", "member", "kind", "value", "owner_id"),
-        Index("element_owner", "kind", "owner_id"),
+        Index("list_entry_value", "member", "kind", "value", "owner_id"),
+        Index("list_entry_owner", "kind", "owner_id"),
     )
 
     id: int = Field(sa_column=key())

@@ -1,0 +1,94 @@
+"""Calendars and events in the database: every function runs one or two statements and returns records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from outlook_emulator.store import list_entries, sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import Event, ItemFolder, ListEntry
+
+
+def calendars(db: Database, mailbox_id: int) -> list[ItemFolder]:
+    """The calendars of a mailbox, ordered by name."""
+    return [ItemFolder._make(row) for row in db.all(sql.CALENDARS, {"mailbox_id": mailbox_id})]
+
+
+def insert_calendar(db: Database, mailbox_id: int, name: str, is_default: bool) -> ItemFolder:
+    """Add a calendar to a mailbox."""
+    values = {"mailbox_id": mailbox_id, "name": name, "is_default": int(is_default)}
+    return ItemFolder(db.insert(sql.INSERT_CALENDAR, values), name, int(is_default))
+
+
+def event(db: Database, mailbox_id: int, key: int) -> Event | None:
+    """The event with a key in a mailbox; exceptions of a series are events of their own here."""
+    row = db.one(sql.EVENT, {"id": key, "mailbox_id": mailbox_id})
+    return None if row is None else Event._make(row)
+
+
+def event_by_external_id(db: Database, mailbox_id: int, external_id: str) -> Event | None:
+    """The event or series with an id of another service."""
+    row = db.one(sql.EVENT_BY_EXTERNAL_ID, {"mailbox_id": mailbox_id, "external_id": external_id})
+    return None if row is None else Event._make(row)
+
+
+def events_by_uid(db: Database, mailbox_id: int, uid: str) -> list[Event]:
+    """The copies of a meeting in one mailbox: the event or series, or single occurrences without their series."""
+    return [Event._make(row) for row in db.all(sql.EVENTS_BY_UID, {"mailbox_id": mailbox_id, "uid": uid})]
+
+
+def events(db: Database, calendar_id: int) -> list[Event]:
+    """The events and series of a calendar, ordered by start; exceptions are left out."""
+    return [Event._make(row) for row in db.all(sql.EVENTS, {"calendar_id": calendar_id})]
+
+
+def events_between(db: Database, calendar_id: int, since: int, until: int, longest: int) -> list[Event]:
+    """The events of a calendar that may take place from `since` to before `until`, and the series that may occur then.
+
+    Short events last `longest` microseconds at most; they are found by their start alone. Not ordered.
+    """
+    window = {"calendar_id": calendar_id, "since": since, "until": until, "earliest": since - longest}
+    rows = db.all(sql.SHORT_EVENTS, window) + db.all(sql.LONG_EVENTS, window)
+    return [Event._make(row) for row in rows]
+
+
+def exceptions(db: Database, master_id: int) -> list[Event]:
+    """The stored exceptions of a series, ordered by original start."""
+    return [Event._make(row) for row in db.all(sql.EXCEPTIONS, {"master_id": master_id})]
+
+
+def exception(db: Database, master_id: int, original_start: int) -> Event | None:
+    """The exception that replaces the occurrence of a series with an original start."""
+    row = db.one(sql.EXCEPTION, {"master_id": master_id, "original_start": original_start})
+    return None if row is None else Event._make(row)
+
+
+def events_with_attendee(db: Database, address: str) -> list[Event]:
+    """The events of any mailbox that list an address as an attendee, with or without a `+tag` after its local part."""
+    local, _, domain = address.rpartition("@")
+    for character in "\\%_":
+        local, domain = (part.replace(character, f"\\{character}") for part in (local, domain))
+    keys = db.all(sql.INVITATIONS, {"address": address, "tagged": f"{local}+%@{domain}"})
+    return [Event._make(db.one(sql.EVENT_ANYWHERE, {"id": key})) for (key,) in keys]
+
+
+def insert_event(db: Database, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:
+    """Add an event with a value for each column but its id, and the entries of its lists."""
+    key = db.insert(sql.INSERT_EVENT, values)
+    list_entries.insert(db, "event", key, entries)
+    return Event(id=key, **values)
+
+
+def update_event(db: Database, event: Event, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:
+    """Write new values over the columns of an event, and replace the entries of its lists."""
+    db.execute(sql.UPDATE_EVENT, {**values, "key": event.id})
+    list_entries.delete(db, "event", event.id)
+    list_entries.insert(db, "event", event.id, entries)
+    return event._replace(**values)
+
+
+def delete_event(db: Database, key: int) -> None:
+    """Delete an event and the entries of its lists."""
+    list_entries.delete(db, "event", key)
+    db.execute(sql.DELETE_EVENT, {"id": key})
