@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench sql clean
+.PHONY: run test lint bench sql docs docs-tables clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## the emulator on localhost, with the sample mailboxes
@@ -21,6 +21,12 @@ bench: .venv/dev.stamp ## the speed figures, as ratios to bare Starlette
 
 sql: .venv/dev.stamp ## compile store/tables.py and store/statements.py to store/sql.py
 	$(BIN)/python -m outlook_emulator.store.schema.compile
+
+docs: .venv/dev.stamp ## build the documents as a static site in docs/_build; broken links fail
+	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build
+
+docs-tables: .venv/dev.stamp ## write the generated tables in docs/
+	$(BIN)/python -m docs.tables
 
 clean:
 	rm -rf .venv
