@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-
-from sphinx.application import Sphinx
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import tables  # noqa: E402
+from docs import tables
 
 project = "Outlook Connector Emulator"
 copyright = "Outlook Connector Emulator contributors"
@@ -22,10 +21,10 @@ html_show_sphinx = False
 html_copy_source = False
 
 
-def setup(app: Sphinx) -> None:
-    """Add the tables that only the site has."""
+def setup(app: Any) -> None:
+    """Add the tables that only the site has. Sphinx calls this with its application."""
 
-    def fill_in(app: Sphinx, name: str, source: list[str]) -> None:
+    def fill_in(app: Any, name: str, source: list[str]) -> None:
         source[0] = tables.built(source[0])
 
     app.connect("source-read", fill_in)

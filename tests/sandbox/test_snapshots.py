@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from outlook_emulator.clock import VirtualClock, microseconds
+from outlook_emulator.enums import Watched
 from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import epochs, item_folders
@@ -105,7 +106,7 @@ def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
 
 def watch(mailbox: Mailbox) -> str:
     asked: dict[str, Any] = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
-    return subscriptions.watch_mail(mailbox, URL, watched=subscriptions.MAIL, **asked).id
+    return subscriptions.watch_mail(mailbox, URL, watched=Watched.MAIL, **asked).id
 
 
 def details(number: int) -> EventFields:

@@ -8,7 +8,7 @@ from typing import Any
 
 from outlook_emulator.clock import LATEST, iso_ticks
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.limits import shapes
 from outlook_emulator.traffic.limits import Limits, Use
 
@@ -23,12 +23,12 @@ _OF_MAILS = {"mailBytes": "max_mail_bytes", "inlineImageBytes": "max_inline_imag
 """The members of a change, and what they are called in the limits of connections and in the rules of mailboxes."""
 
 
-def get_limits(call: Call) -> shapes.LimitFacts:
-    return _facts(call.sandbox)
+def get_limits(request: AdminRequest) -> shapes.LimitFacts:
+    return _facts(request.sandbox)
 
 
-def change_limits(call: Call) -> shapes.LimitFacts:
-    sandbox, changes = call.sandbox, call.body
+def change_limits(request: AdminRequest) -> shapes.LimitFacts:
+    sandbox, changes = request.sandbox, request.body
     limiter = sandbox.traffic.limiter
     limiter.limits = replace(limiter.limits, **_named(changes, _OF_CONNECTIONS))
     sandbox.rules = replace(sandbox.rules, **_named(changes, _OF_MAILS))
@@ -74,7 +74,7 @@ ROWS = (
         method="GET",
         path=_LIMITS,
         summary="Show the limits of a sandbox, and what its connections use of them",
-        run=get_limits,
+        handler=get_limits,
         returns=shapes.LimitFacts,
     ),
     AdminOperation(
@@ -82,7 +82,7 @@ ROWS = (
         method="PATCH",
         path=_LIMITS,
         summary="Change limits of a sandbox from now on; 0 switches one off",
-        run=change_limits,
+        handler=change_limits,
         accepts=shapes.LimitChanges,
         returns=shapes.LimitFacts,
         strict=True,
