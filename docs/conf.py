@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import tables
+from tools import docs_tables
 
 project = "Outlook Connector Emulator"
 copyright = "Outlook Connector Emulator contributors"
@@ -25,6 +25,6 @@ def setup(app: Any) -> None:
     """Add the tables that only the site has. Sphinx calls this with its application."""
 
     def fill_in(app: Any, name: str, source: list[str]) -> None:
-        source[0] = tables.built(source[0])
+        source[0] = docs_tables.built(source[0])
 
     app.connect("source-read", fill_in)

@@ -17,7 +17,6 @@ import pytest
 from starlette.applications import Starlette
 from typing_extensions import TypedDict
 
-from docs import tables
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.registry import Sandboxes
@@ -30,6 +29,7 @@ from outlook_emulator.wire.base import Int32
 from tests.docs import shell
 from tests.docs.pages import DOCS, PAGES, Page, matches, pages
 from tests.paths import ROOT
+from tools import docs_tables as tables
 
 README = Page.read(ROOT / "README.md")
 READY = "outlook-emulator ready url=http://127.0.0.1:4365 store=memory"

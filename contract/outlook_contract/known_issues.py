@@ -1,6 +1,7 @@
 """Each limit and known issue of the connector's documentation: how to bring it about, and the tests that show it.
 
-`python -m docs.tables` writes them into `docs/known-issues.md`. Tests check the settings, faults and tests named here.
+`python -m tools.docs_tables` writes them into `docs/known-issues.md`. Tests check that the settings, faults and tests
+named here exist.
 """
 
 from __future__ import annotations

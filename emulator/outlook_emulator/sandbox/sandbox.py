@@ -23,7 +23,7 @@ from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, SnapshotsInFolder, SnapshotsInMemory
-from outlook_emulator.traffic import Traffic
+from outlook_emulator.traffic.traffic import Traffic
 
 if TYPE_CHECKING:
     from outlook_emulator.sandbox.samples import Seed
@@ -62,9 +62,15 @@ class Sandbox:
         self._snapshots: Snapshots = (
             SnapshotsInFolder(db.path.with_suffix(".snapshots")) if db.path else SnapshotsInMemory()
         )
-        self.settings = settings
-        self.rules = _rules(name, settings)
+        self._settings_at_start = settings
+        self.use(settings)
         self._start_rng()
+
+    def use(self, settings: Settings) -> None:
+        """Apply other limits from the next request on, until a reset."""
+        self.settings = settings
+        self.rules = Rules.of(settings, self.name)
+        self.traffic.limiter.limits = settings
 
     def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
         """An owner's mailbox for the length of one request, which sees the single instant `now`."""
@@ -148,7 +154,7 @@ class Sandbox:
                 self._load_sample(name, seed, id)
             for id, owner, granted in kept:
                 self.connect(id, owner.address, owner.display_name, granted)
-        self.rules = _rules(self.name, self.settings)
+        self.use(self._settings_at_start)
         self.traffic.start_over()
 
     def seed(self, name: str, connection_id: str) -> Owner:
@@ -302,19 +308,3 @@ def _single(address: str, member: str) -> str:
     if len(found) != 1:
         raise InvalidRequest(f"'{member}' must be one mail address, not '{address[:200]}'.")
     return found[0].address
-
-
-def _rules(name: str, settings: Settings) -> Rules:
-    return Rules(
-        max_mail_bytes=settings.max_mail_bytes,
-        max_inline_image_bytes=settings.max_inline_image_bytes,
-        max_top=settings.max_top,
-        filter_window=settings.filter_window,
-        max_view_days=settings.max_view_days,
-        keep_declined=settings.declined == "keep",
-        ews_ids=settings.event_ids == "ews",
-        max_options=settings.max_options,
-        public_url=settings.public_url,
-        sandbox=name,
-        callback_hosts=settings.allowed_hosts,
-    )

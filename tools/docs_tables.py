@@ -1,8 +1,8 @@
 """Writes the tables in the documents that the code decides: settings, commands, faults, known issues and more.
 
-`python -m docs.tables` (or `make docs-tables`) brings every page up to date. A page marks the place of a table with two
-comments, `<!-- table: NAME -->` and `<!-- /table -->`. The table of operations is written only when the site is built,
-at `<!-- built table: operations -->`, so that a new operation needs no change in the documents.
+`python -m tools.docs_tables` (or `make docs-tables`) brings every page up to date. A page marks the place of a table
+with two comments, `<!-- table: NAME -->` and `<!-- /table -->`. The table of operations is written only when the site is
+built, at `<!-- built table: operations -->`, so that a new operation needs no change in the documents.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import options
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 _BUILT_PLACE = re.compile(r"<!-- built table: ([\w-]+) -->")
 _FROM_SETTINGS = ("serve", "exec")
