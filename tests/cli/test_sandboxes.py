@@ -44,7 +44,7 @@ def test_seed_defaults(url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["seed", "nothing"], "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (["seed", "nothing"], "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
         (["seed", "office", "--sandbox", "none"], "No sandbox 'none' exists."),
         (["reset", "--sandbox", "none"], "No sandbox 'none' exists."),
         (["reset", "--sandbox", "no such one"], "No sandbox 'no such one' exists."),
