@@ -30,14 +30,14 @@ def import_calendar(call: Call) -> shapes.Imported:
     mailbox, found = call.mailbox, ics.parse(call.raw)
     place = _shelf(call, CALENDARS)
     with mailbox.db.transaction():
-        return {"ids": [wire_id(one) for one in events.bring_in(mailbox, place, found)]}
+        return {"ids": [wire_id(one) for one in events.import_events(mailbox, place, found)]}
 
 
 def export_calendar(call: Call) -> Binary:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox = call.mailbox
-    found = events.carry_out(mailbox, _shelf(call, CALENDARS))
+    found = events.export_events(mailbox, _shelf(call, CALENDARS))
     return Binary(ics.compose(found, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
 
 
