@@ -155,7 +155,7 @@ def start_up() -> None:
     times, memory = [], []
     for _ in range(7):
         start = time.perf_counter()
-        command = [sys.executable, "-m", "outlook_emulator.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "outlook_emulator", "serve", "--port", "0"]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()

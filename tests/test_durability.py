@@ -60,7 +60,7 @@ class Running:
 @contextmanager
 def serving(data: Path) -> Iterator[Running]:
     """A server on that folder, ready to answer; it is made to go at the end, if it has not gone by then."""
-    command = [sys.executable, "-m", "outlook_emulator.cli", "serve", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "outlook_emulator", "serve", "--port", "0", "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ready = process.stdout.readline()

@@ -15,7 +15,10 @@ from outlook_emulator.errors import (
     ConnectorError,
     Form,
     Injected,
+    InvalidField,
+    InvalidId,
     InvalidRecipients,
+    InvalidRequest,
     MethodNotAllowed,
     TimedOut,
 )
@@ -25,6 +28,7 @@ _LINE = re.compile(r"(?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?P<status>\d
 TREE = [one for one in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if one]
 CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ConnectorError)]
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "InvalidField": ("anything", "must not be 'ä\0'."),
     "EncryptedReply": (),
     "Unauthorized": (),
     "NotFound": (),
@@ -91,8 +95,8 @@ def test_every_class_renders(kind: type[ConnectorError]) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
-    """A refusal is the caller's fault, but for a defect, for what is not served and for what faults play."""
-    assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "NotServed", "BadGateway", "TimedOut")
+    """An error is the client's, except a defect and the outages that faults simulate."""
+    assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "BadGateway", "TimedOut")
 
 
 def test_only_the_gateway_has_no_code() -> None:
@@ -123,6 +127,43 @@ def test_long_names_are_cut(name: str) -> None:
     error = kind("x" * 100_000, ["GET"]) if kind is MethodNotAllowed else kind("x" * 100_000)
 
     assert len(error.message) < 300
+
+
+def test_renaming_a_field() -> None:
+    """An error about a field of the domain reads as the client knows the field, and quotes the client unchanged."""
+    error = InvalidField("top", "must not be 'top'.")
+
+    error.rename("query parameter", "$top")
+
+    assert error.message == error.original == "The query parameter '$top' must not be 'top'."
+
+
+def test_renaming_without_a_field() -> None:
+    """An error that names no field of the domain keeps its text."""
+    error = InvalidRequest("No 'top'.")
+
+    error.rename("query parameter", "$top")
+
+    assert error.message == "No 'top'."
+
+
+def test_renaming_an_id() -> None:
+    """A malformed id is named as the client named it."""
+    error = InvalidId("message_id")
+
+    error.rename("path parameter", "messageId")
+
+    assert (error.message, error.original) == ("Id is malformed.", "Id is malformed. (messageId)")
+
+
+@pytest.mark.parametrize("address", ["to@to", None])
+def test_renaming_recipients(address: str | None) -> None:
+    """A list of recipients is named as the client named it, and the address stays as it was sent."""
+    error, expected = InvalidRecipients("to", address), InvalidRecipients("To", address)
+
+    error.rename("property", "To")
+
+    assert (error.message, error.original) == (expected.message, expected.original)
 
 
 def test_allow() -> None:

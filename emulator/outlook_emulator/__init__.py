@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from outlook_emulator.serving import running
     from outlook_emulator.settings import Settings
 
-__all__ = ["Sandbox", "Settings", "VirtualClock", "create_app", "running"]
+    __version__: str
 
-_HOMES = {
+__all__ = ["Sandbox", "Settings", "VirtualClock", "__version__", "create_app", "running"]
+
+_DISTRIBUTION = "outlook-connector-emulator"
+_MODULES = {
     "create_app": "outlook_emulator.app",
     "running": "outlook_emulator.serving",
     "Sandbox": "outlook_emulator.sandbox.sandbox",
@@ -24,7 +27,19 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that `outlook-emulator --help` and `health` do not pay for the server.
-    if name not in _HOMES:
-        raise AttributeError(f"module 'emulator' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    # Lazy, so that `outlook-emulator --help`, `health` and the pytest plugin do not import the server.
+    if name == "__version__":
+        return _version()
+    if name not in _MODULES:
+        raise AttributeError(f"module 'outlook_emulator' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        # The package runs from its source folder, without having been installed.
+        return "unknown"

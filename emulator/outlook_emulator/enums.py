@@ -5,7 +5,7 @@ Enumerations that never travel as integers keep their position as value; only th
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 Importance = IntEnum("Importance", {"Low": 0, "Normal": 1, "High": 2})
 ImportanceFilter = IntEnum("ImportanceFilter", {"Any": 0, "Low": 1, "Normal": 2, "High": 3})
@@ -35,3 +35,12 @@ DayOfWeek = IntEnum("DayOfWeek", ["Sunday", "Monday", "Tuesday", "Wednesday", "T
 WeekIndex = IntEnum("WeekIndex", ["First", "Second", "Third", "Fourth", "Last"])
 RangeType = IntEnum("RangeType", ["EndDate", "NoEnd", "Numbered"])
 ServerPagingOption = IntEnum("ServerPagingOption", ["top", "skiptoken"])
+
+
+class Watched(StrEnum):
+    """What a subscription watches; the values are stored."""
+
+    MAIL = "mail"
+    FLAG = "flag"
+    MENTION = "mention"
+    EVENT = "event"

@@ -2,6 +2,7 @@
 
 ConnectorError                400
 ├── InvalidRequest            400  ErrorInvalidRequest
+│   ├── InvalidField          400  ErrorInvalidRequest
 │   ├── InvalidRecipients     400  ErrorInvalidRecipients
 │   ├── InvalidId             400  ErrorInvalidIdMalformed
 │   ├── MessageTooLarge       400  ErrorMessageSizeExceeded
@@ -29,7 +30,6 @@ ConnectorError                400
 │   ├── CallsExceeded         429
 │   └── TooManyAtOnce         429
 ├── InternalError             500  InternalServerError
-├── NotServed                 501  NotImplemented
 ├── BadGateway                502  BadGateway
 ├── TimedOut                  504
 ├── TokenExpired              401
@@ -70,20 +70,15 @@ class ConnectorError(Exception):
     from_store = False
     """Whether the mail service behind the connector refused, rather than the connector: such bodies name two ids."""
     field: str | None = None
-    """The domain's name of the value that was refused; `rename` puts the caller's name for it into the texts."""
+    """The domain's name of the refused value, None where the error is about no single one; see `rename`."""
 
     def __init__(self, message: str, original: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.original = original or message
 
-    def rename(self, name: str) -> None:
-        """Call the refused field by the name that the caller knows it by."""
-        if self.field is not None:
-            # Once only: what follows may quote the caller, whose words stay as they are.
-            self.message = self.message.replace(self.field, name, 1)
-            self.original = self.original.replace(self.field, name, 1)
-            self.field = None
+    def rename(self, place: str, name: str) -> None:
+        """Call the refused field by the client's `name`; `place` says where it was sent, such as "query parameter"."""
 
 
 class InvalidRequest(ConnectorError):
@@ -91,40 +86,57 @@ class InvalidRequest(ConnectorError):
 
 
 class InvalidField(InvalidRequest):
-    """A value that the domain refuses; `problem` completes the sentence that begins with the name of `field`."""
+    """A value that the domain refuses. `problem` continues a sentence that begins with the name of `field`.
+
+    `InvalidField("top", "must not be negative.")` reads "'top' must not be negative.", and once renamed "The query
+    parameter 'top' must not be negative."
+    """
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"'{field}' {problem}")
         self.field = field
+        self.problem = problem
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = f"The {place} '{name}' {self.problem}"
 
 
 class InvalidRecipients(InvalidRequest):
-    """A recipient that is no mail address."""
+    """A recipient that is not a mail address; without an `address`, a list of recipients without any."""
 
     code = "ErrorInvalidRecipients"
     from_store = True
 
-    def __init__(self, member: str, address: str | None = None) -> None:
-        super().__init__(
-            f"One or more recipients are invalid. ({member})",
-            "At least one recipient is not valid."
-            + (
-                f", Recipient '{address}' is not resolved. All recipients must be resolved before a message can be"
-                " submitted."
-                if address is not None
-                else f" {member} names no recipient."
-            ),
-        )
+    def __init__(self, field: str, address: str | None = None) -> None:
+        super().__init__(f"One or more recipients are invalid. ({field})", _unresolved(field, address))
+        self.field, self.address = field, address
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = f"One or more recipients are invalid. ({name})"
+        self.original = _unresolved(name, self.address)
+
+
+def _unresolved(name: str, address: str | None) -> str:
+    if address is None:
+        return f"At least one recipient is not valid. {name} names no recipient."
+    problem = (
+        f"Recipient '{address}' is not resolved. All recipients must be resolved before a message can be submitted."
+    )
+    return f"At least one recipient is not valid., {problem}"
 
 
 class InvalidId(InvalidRequest):
-    """An id that no mailbox could have given out."""
+    """An id that no mailbox could have issued."""
 
     code = "ErrorInvalidIdMalformed"
     from_store = True
 
-    def __init__(self, name: str) -> None:
-        super().__init__("Id is malformed.", f"Id is malformed. ({name})")
+    def __init__(self, field: str) -> None:
+        super().__init__("Id is malformed.", f"Id is malformed. ({field})")
+        self.field = field
+
+    def rename(self, place: str, name: str) -> None:
+        self.original = f"Id is malformed. ({name})"
 
 
 class MessageTooLarge(InvalidRequest):
@@ -327,16 +339,6 @@ class InternalError(ConnectorError):
 
     def __init__(self) -> None:
         super().__init__("The emulator failed on this request; its standard error stream has the details.")
-
-
-class NotServed(ConnectorError):
-    """An operation of the connector that the emulator does not serve yet."""
-
-    status = 501
-    code = "NotImplemented"
-
-    def __init__(self, operation_id: str) -> None:
-        super().__init__(f"The operation '{operation_id}' is not served by this emulator yet.")
 
 
 class TooManyRequests(ConnectorError):

@@ -16,7 +16,7 @@ CLEAN = {name: value for name, value in os.environ.items() if not name.startswit
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "outlook_emulator.cli", *arguments]
+    return [sys.executable, "-m", "outlook_emulator", *arguments]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

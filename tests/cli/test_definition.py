@@ -1,4 +1,4 @@
-"""The commands `operations` and `swagger`: what the connector has, and what of it is served."""
+"""The commands `operations` and `swagger`: what the connector has."""
 
 from __future__ import annotations
 
@@ -6,29 +6,21 @@ import json
 import re
 from typing import Any
 
-from outlook_emulator.operations import OPERATIONS, mail
+from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.swagger import swagger
 from tests.cli.commands import run
 
-CHOSEN = {
-    *("SendEmail", "SendEmailV2", "GetEmails", "GetEmailsV2", "GetEmail", "DeleteEmail", "Move", "Flag", "MarkAsRead"),
-    *("ReplyTo", "ReplyToV2", "ReplyToV3", "ForwardEmail", "GetAttachment"),
-    *("CalendarGetTables", "V3CalendarPostItem", "GetEventsCalendarViewV2", "RespondToEvent", "ContactPatchItem"),
-    *("TestConnection", "OnFilePickerOpen", "OnFilePickerBrowse", "GetDataSets", "GetDataSetsMetadata"),
-}
-"""Some of what this version serves: every mail operation, what clients lean on, and of calendars and contacts a few."""
-
 
 def test_operations_as_a_table() -> None:
-    """There is a line for each operation, with its id, method, path and whether it is served, and a sum."""
+    """There is a line for each operation, with its id, method and path, and a total."""
     done = run("operations")
     *lines, total = done.stdout.splitlines()
-    expected = [(row.id, row.method, "served" if row.served else "not served", row.full_path) for row in OPERATIONS]
-    found = [re.fullmatch(r"(\w+) +([A-Z]+) +(?:V\d,?)+ +(served|not served) +(/\S+)", line) for line in lines]
+    expected = [(row.id, row.method, row.full_path) for row in OPERATIONS]
+    matches = [re.fullmatch(r"(\w+) +([A-Z]+) +(?:V\d,?)+ +(/\S+)", line) for line in lines]
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert expected == [one.groups() for one in found if one]
-    assert f"{sum(row.served for row in OPERATIONS)} of {len(OPERATIONS)} operations served" == total
+    assert expected == [match.groups() for match in matches if match]
+    assert total == f"{len(OPERATIONS)} operations"
 
 
 def test_operations_as_json() -> None:
@@ -38,17 +30,8 @@ def test_operations_as_json() -> None:
     versions = {line["id"]: line["versions"] for line in table}
 
     assert 0 == done.returncode
-    assert [(row.id, row.served) for row in OPERATIONS] == [(line["id"], line["served"]) for line in table]
+    assert [row.id for row in OPERATIONS] == [line["id"] for line in table]
     assert ([1, 2, 3], [1, 2]) == (versions["ReplyToV2"], versions["SendEmail"])
-
-
-def test_every_mail_operation_is_served() -> None:
-    """All mail rows are served, deprecated ones included, and what clients lean on."""
-    table = {row.id: row.served for row in OPERATIONS}
-
-    assert table.keys() >= CHOSEN
-    assert [] == [id for id in sorted(CHOSEN) if not table[id]]
-    assert [] == [row.id for row in mail.OPERATIONS if not row.served]
 
 
 def test_swagger() -> None:

@@ -270,7 +270,7 @@ def test_folder_with_a_package_of_that_name(tmp_path: Path) -> None:
     """A folder called `emulator` where the command is run does not stand in for the emulator."""
     (tmp_path / "emulator").mkdir()
     (tmp_path / "emulator" / "__init__.py").write_text("raise ImportError('not this one')")
-    whole = [sys.executable, "-P", "-m", "outlook_emulator.cli", "exec", "--", sys.executable, "-c", URL]
+    whole = [sys.executable, "-P", "-m", "outlook_emulator", "exec", "--", sys.executable, "-c", URL]
     done = subprocess.run(whole, env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=60)
 
     assert (0, "") == (done.returncode, done.stderr)

@@ -177,7 +177,7 @@ def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path:
     """A plan that is not there is named, and nothing is asked."""
     done = say("fault", "add", "--file", str(tmp_path / "none"), "--url", stub.url)
 
-    assert (1, "", f"outlook-emulator: {tmp_path / 'none'} cannot be read: No such file or directory\n") == done
+    assert (1, "", f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == done
     assert [] == stub.asked
 
 

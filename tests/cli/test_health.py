@@ -27,20 +27,20 @@ def test_nobody_answers(closed_port: int, arguments: list[str]) -> None:
     """Without a server the command fails with 1 and says whom it asked."""
     asked = f"http://127.0.0.1:{closed_port}"
 
-    assert failure(run(*arguments, "--url", asked)).startswith(f"{asked} does not answer: ")
+    assert failure(run(*arguments, "--url", asked)).startswith(f"no response from {asked}: ")
 
 
 def test_somebody_else_answers(babbler: str) -> None:
     """What speaks no HTTP is not healthy, and is no reason for a traceback."""
-    assert failure(run("health", "--url", babbler)).startswith(f"{babbler} does not answer: ")
+    assert failure(run("health", "--url", babbler)).startswith(f"no response from {babbler}: ")
 
 
 @pytest.mark.parametrize("asked", ["localhost", "http://", "http://a b", "nothing://x", "http://[::"])
 def test_url_that_is_none(asked: str) -> None:
     """A URL that is none fails with 1 and one line."""
-    assert failure(run("health", "--url", asked)).startswith(f"{asked} does not answer: ")
+    assert failure(run("health", "--url", asked)).startswith(f"no response from {asked}: ")
 
 
 def test_health_of_another_server(url: str) -> None:
     """A server that has no such health check is not healthy."""
-    assert "does not answer" in failure(run("health", "--url", f"{url}/elsewhere"))
+    assert f"{url}/elsewhere responded with status 404" == failure(run("health", "--url", f"{url}/elsewhere"))

@@ -50,7 +50,7 @@ def test_deliver_in_vain(world: World, alice: Connection, say: Callable[..., Any
     missing = say("mail", "deliver", str(tmp_path), "--connection", alice.id, *asked)
     nobody = say("mail", "deliver", str(EML), "--connection", "nobody", *asked)
 
-    assert (1, "", f"outlook-emulator: {tmp_path} cannot be read: Is a directory\n") == missing
+    assert (1, "", f"outlook-emulator: cannot read {tmp_path}: Is a directory\n") == missing
     assert (1, "", "outlook-emulator: No connection 'nobody' exists in this sandbox.\n") == nobody
 
 

@@ -117,7 +117,7 @@ print(*sys.modules)
 
 def test_output_may_be_cut_short() -> None:
     """A reader that has seen enough, such as `head`, causes no traceback."""
-    command = [sys.executable, "-u", "-m", "outlook_emulator.cli", "swagger"]
+    command = [sys.executable, "-u", "-m", "outlook_emulator", "swagger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -44,7 +44,7 @@ def test_seed_defaults(url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["seed", "nothing"], "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (["seed", "nothing"], "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
         (["seed", "office", "--sandbox", "none"], "No sandbox 'none' exists."),
         (["reset", "--sandbox", "none"], "No sandbox 'none' exists."),
         (["reset", "--sandbox", "no such one"], "No sandbox 'no such one' exists."),
@@ -124,7 +124,7 @@ def test_export_in_vain(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> 
     stub.status, stub.answer = 404, {"status": 404, "message": "No sandbox 'x' exists.\r\nclientRequestId: 1"}
     refused = say("sandbox", "export", str(tmp_path / "x"), "--sandbox", "x", "--url", stub.url)
 
-    assert (1, "", f"outlook-emulator: {file} cannot be written: No such file or directory\n") == lost
+    assert (1, "", f"outlook-emulator: cannot write {file}: No such file or directory\n") == lost
     assert (1, "", "outlook-emulator: No sandbox 'x' exists.\n") == refused
     assert [] == list(tmp_path.iterdir())
 
@@ -151,7 +151,7 @@ def test_import_from_standard_input(
     missing = say("sandbox", "import", str(tmp_path / "none"), "--url", stub.url)
 
     assert [b"bytes"] == [one.body for one in stub.asked]
-    assert (1, f"outlook-emulator: {tmp_path / 'none'} cannot be read: No such file or directory\n") == missing[::2]
+    assert (1, f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == missing[::2]
 
 
 def test_a_copy_beside_the_original(server: Server, say: Callable[..., Any], tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def save(db: Database) -> list[int]:
 
 def restore(db: Database, saved: list[int]) -> None:
     beyond = epochs.present(db)
-    db.execute(sql.SET_FACT, {"key": epochs.FACT, "value": epochs.text_of(saved)})
+    db.execute(sql.SET_STATE, {"key": epochs.FACT, "value": epochs.text_of(saved)})
     epochs.begin(db, after=saved, beyond=beyond)
 
 

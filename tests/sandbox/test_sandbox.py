@@ -24,7 +24,7 @@ from outlook_emulator.store import sql
 from outlook_emulator.store.records import Message, Owner
 
 NOW = moment(1_772_442_000_000_000)
-TABLES = ("mailbox", "connection", "send_as", "folder", "content", "attachment", "message", "change", "departure")
+TABLES = ("mailbox", "connection", "send_as", "folder", "content", "attachment", "message", "change", "outbox_mail")
 
 
 def start(**settings: Any) -> Sandboxes:
@@ -578,7 +578,7 @@ def test_reset_puts_the_clock_back(sandboxes: Sandboxes, default: Sandbox) -> No
     sandboxes.reset(DEFAULT)
 
     assert (NINE, ClockState()) == (default.clock.now(), default.clock.state)
-    assert default.db.one(sql.FACT, {"key": "clock"}) is None
+    assert default.db.one(sql.STATE, {"key": "clock"}) is None
 
 
 @pytest.mark.parametrize("frozen", [False, True])

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from outlook_emulator.clock import VirtualClock, microseconds
+from outlook_emulator.enums import Watched
 from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import epochs, item_folders
@@ -72,7 +73,7 @@ def held(image: bytes, *without: str) -> Rows:
         db.deserialize(image)
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         rows = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
-    rows["fact"] = sorted(row for row in rows["fact"] if row[0] not in (epochs.FACT, *without))
+    rows["sandbox_state"] = sorted(row for row in rows["sandbox_state"] if row[0] not in (epochs.FACT, *without))
     return rows
 
 
@@ -105,7 +106,7 @@ def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
 
 def watch(mailbox: Mailbox) -> str:
     asked: dict[str, Any] = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
-    return subscriptions.watch_mail(mailbox, URL, watched=subscriptions.MAIL, **asked).id
+    return subscriptions.watch_mail(mailbox, URL, watched=Watched.MAIL, **asked).id
 
 
 def details(number: int) -> EventFields:
@@ -298,7 +299,7 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     assert ["default", "later", "with.dots"] == [one.name for one in found]
     assert listed == found
     assert before == restored
-    assert {**before, "fact": [row for row in before["fact"] if row[0] != facts.RNG]} == kept[0]
+    assert {**before, "sandbox_state": [row for row in before["sandbox_state"] if row[0] != facts.RNG]} == kept[0]
     assert ["Kept"] == kept[1]
 
 
@@ -458,9 +459,9 @@ def told(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
     """An export in which facts say something else, or nothing."""
     with closing(Database(image=box.export())) as other:
         for key, value in rows:
-            other.execute(sql.DELETE_FACT, {"named": key})
+            other.execute(sql.DELETE_STATE, {"named": key})
             if value is not None:
-                other.execute(sql.SET_FACT, {"key": key, "value": value})
+                other.execute(sql.SET_STATE, {"key": key, "value": value})
         return other.image()
 
 
@@ -552,7 +553,7 @@ def test_where_chance_stands(box: Sandbox) -> None:
     """A generator that was written down draws what the other one draws."""
     rng = Random(5)
     rng.random()
-    box.db.execute(sql.SET_FACT, {"key": facts.RNG, "value": facts.text_of(rng)})
+    box.db.execute(sql.SET_STATE, {"key": facts.RNG, "value": facts.text_of(rng)})
     copy = facts.rng(box.db)
 
     assert copy is not None

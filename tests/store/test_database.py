@@ -24,17 +24,17 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 
 def put(db: Database, key: str, value: str = "x") -> None:
-    db.execute(sql.SET_FACT, {"key": key, "value": value})
+    db.execute(sql.SET_STATE, {"key": key, "value": value})
 
 
 def fact(db: Database, key: str) -> str | None:
-    row = db.one(sql.FACT, {"key": key})
+    row = db.one(sql.STATE, {"key": key})
     return row[0] if row else None
 
 
 def departure(db: Database) -> int:
     values: dict[str, Any] = {"mailbox_id": 1, "content_id": 1, "recipients": "a@example.com", "at": 0}
-    return db.insert(sql.INSERT_DEPARTURE, values)
+    return db.insert(sql.INSERT_OUTBOX_MAIL, values)
 
 
 def pragma(db: Database, name: str) -> Any:
@@ -126,7 +126,7 @@ def test_clear_empties(db: Database) -> None:
     with db.transaction():
         db.clear()
 
-    assert ([], None) == (db.all(sql.DEPARTURES, {}), fact(db, "key"))
+    assert ([], None) == (db.all(sql.OUTBOX_MAILS, {}), fact(db, "key"))
     assert first == departure(db)
     assert pragma(db, "user_version") == SCHEMA_VERSION
 
@@ -135,7 +135,7 @@ def test_ids_are_never_reused(db: Database) -> None:
     """The id of a row that was deleted, even of the newest, names nothing that comes later."""
     keys = [departure(db)]
     for _ in range(3):
-        db.execute(sql.DELETE_DEPARTURE, {"departure_id": keys[-1]})
+        db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": keys[-1]})
         keys.append(departure(db))
 
     assert sorted(set(keys)) == keys
@@ -155,7 +155,7 @@ def test_file_keeps_what_was_committed(tmp_path: Path) -> None:
     with closing(Database(path)) as db:
         put(db, "key", "kept")
         first = departure(db)
-        db.execute(sql.DELETE_DEPARTURE, {"departure_id": first})
+        db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": first})
     with closing(Database(path)) as db:
         again = fact(db, "key"), departure(db)
 

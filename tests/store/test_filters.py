@@ -177,7 +177,7 @@ PLANS = [
     (CONTACTS, "CompanyName in ('x','y')", None, "contact_company_name (folder_id=? AND company_name=?)"),
     (CONTACTS, "startswith(DisplayName,'A')", None, "display_name>? AND display_name<?"),
     (CONTACTS, "startswith(FileAs,'a_b')", None, "file_as>? AND file_as<?"),
-    (CONTACTS, "EmailAddresses/any(e: e/Address eq 'x')", None, "element_value (member=? AND kind=? AND value=?)"),
+    (CONTACTS, "EmailAddresses/any(e: e/Address eq 'x')", None, "list_entry_value (member=? AND kind=? AND value=?)"),
     (
         CONTACTS,
         "EmailAddresses/any(e:startswith(e/Address,'x'))",

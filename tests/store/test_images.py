@@ -22,16 +22,16 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 
 def put(db: Database, key: str, value: str = "x") -> None:
-    db.execute(sql.SET_FACT, {"key": key, "value": value})
+    db.execute(sql.SET_STATE, {"key": key, "value": value})
 
 
 def facts(db: Database) -> dict[str, str]:
-    return dict(db.all("SELECT key, value FROM fact", {}))
+    return dict(db.all("SELECT key, value FROM sandbox_state", {}))
 
 
 def departure(db: Database) -> int:
     values: dict[str, Any] = {"mailbox_id": 1, "content_id": 1, "recipients": "a@example.com", "at": 0}
-    return db.insert(sql.INSERT_DEPARTURE, values)
+    return db.insert(sql.INSERT_OUTBOX_MAIL, values)
 
 
 def index(db: Database, rowid: int, subject: str) -> None:
@@ -79,7 +79,7 @@ def test_an_image_is_a_file_by_itself(db: Database, tmp_path: Path) -> None:
     path = tmp_path / "copy.sqlite"
     path.write_bytes(db.image())
     with closing(sqlite3.connect(path)) as other:
-        found = other.execute("SELECT key, value FROM fact").fetchall()
+        found = other.execute("SELECT key, value FROM sandbox_state").fetchall()
         mode = other.execute("PRAGMA journal_mode").fetchone()
         verdict = other.execute("PRAGMA integrity_check").fetchone()
 
@@ -115,7 +115,7 @@ def test_taking_over(db: Database) -> None:
     """All that was there is gone for all that was in the other, down to the ids that come next and the text index."""
     index(db, 1, "engine")
     first = departure(db)
-    db.execute(sql.DELETE_DEPARTURE, {"departure_id": first})
+    db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": first})
     put(db, "a")
     image = db.image()
     index(db, 2, "loom")
@@ -126,7 +126,7 @@ def test_taking_over(db: Database) -> None:
 
     assert {"a": "x"} == facts(db)
     assert ([1], []) == (search(db, "engine"), search(db, "loom"))
-    assert ([], first + 1) == (db.all(sql.DEPARTURES, {}), departure(db))
+    assert ([], first + 1) == (db.all(sql.OUTBOX_MAILS, {}), departure(db))
     index(db, 2, "loom")
     assert [2] == search(db, "loom")
 
@@ -208,10 +208,13 @@ NONE = [
     (foreign("CREATE TABLE cat (name TEXT)"), "its table 'cat' is not as"),
     (changed("CREATE TABLE cat (name TEXT)"), "its table 'cat' is not as"),
     (changed("CREATE TABLE cat AS SELECT 1 AS one"), "its table 'cat' is not as"),
-    (changed("CREATE TRIGGER evil AFTER INSERT ON fact BEGIN DELETE FROM mailbox; END"), "its trigger 'evil' is not"),
+    (
+        changed("CREATE TRIGGER evil AFTER INSERT ON sandbox_state BEGIN DELETE FROM mailbox; END"),
+        "its trigger 'evil' is not",
+    ),
     (changed("CREATE VIEW evil AS SELECT load_extension('evil')"), "its view 'evil' is not as"),
     (changed("CREATE VIRTUAL TABLE evil USING fts5(x)"), "its table 'evil"),
-    (changed("CREATE INDEX evil ON fact (value)"), "its index 'evil' is not as"),
+    (changed("CREATE INDEX evil ON sandbox_state (value)"), "its index 'evil' is not as"),
     (changed("DROP TABLE question"), "the table 'question' is missing"),
     (changed("DROP INDEX message_folder"), "the index 'message_folder' is missing"),
     (changed("ALTER TABLE question ADD COLUMN mood TEXT"), "its table 'question' is not as"),
@@ -265,12 +268,12 @@ def test_no_image(image: bytes, reason: str) -> None:
 
 
 OTHER_ROOT = "(SELECT rootpage FROM sqlite_schema WHERE name = 'connection')"
-ONE_ROOT = f"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = {OTHER_ROOT} WHERE name = 'fact'"
+ONE_ROOT = f"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = {OTHER_ROOT} WHERE name = 'sandbox_state'"
 INDEX_ROW = "INSERT INTO message_search (rowid, subject) VALUES (1, 'engine')"
 BROKEN = [
     ("INSERT INTO connection VALUES ('a', 7)", "its table 'connection' refers to a mailbox that is not there"),
-    ("INSERT INTO fact VALUES ('a', x'00')", "its table 'fact' has a value of the wrong kind"),
-    ("INSERT INTO fact VALUES ('a', CAST(x'ff' AS TEXT))", "it is damaged: Could not decode to UTF-8"),
+    ("INSERT INTO sandbox_state VALUES ('a', x'00')", "its table 'sandbox_state' has a value of the wrong kind"),
+    ("INSERT INTO sandbox_state VALUES ('a', CAST(x'ff' AS TEXT))", "it is damaged: Could not decode to UTF-8"),
     ("INSERT INTO mailbox VALUES (1, 'a', 'b', 'inbox', 2, 3)", "its table 'mailbox' has a value of the wrong kind"),
     (f"{INDEX_ROW}; DELETE FROM message_search_data WHERE id > 10", "it is damaged"),
     (f"{INDEX_ROW}; UPDATE message_search_content SET c1 = 'loom'", "it is damaged"),

@@ -15,7 +15,7 @@ from outlook_emulator.store.schema.compile import TARGET, source
 from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
-    {"CONNECTIONS", "DEPARTURES", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
+    {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
 )
 """The statements that answer with every row of a table, or change it."""
 
@@ -35,7 +35,7 @@ RECORDS = {
     "MESSAGE": Message,
     "MESSAGE_ANYWHERE": Message,
     "MESSAGE_BY_MESSAGE_ID": Message,
-    "DEPARTURES": OutboxMail,
+    "OUTBOX_MAILS": OutboxMail,
     "CHANGES": Change,
 }
 

@@ -1,4 +1,4 @@
-"""The command `outlook-emulator`. A file for each group of commands; each imports what it needs when it runs."""
+"""The command `outlook-emulator`: a module for each group of commands, which imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from outlook_emulator.cli import (
     callbacks,
@@ -14,8 +15,8 @@ from outlook_emulator.cli import (
     definition,
     execute,
     faults,
-    files,
     health,
+    items,
     journal,
     limits,
     mail,
@@ -27,34 +28,48 @@ from outlook_emulator.cli import (
 
 _GROUPS = (
     *(serve, execute, definition, health),
-    *(sandboxes, connections, files, mail, questions, callbacks, clock),
+    *(sandboxes, connections, items, mail, questions, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0 done, 1 failed, 2 misused."""
-    whole = parser()
+    """Run one command; returns the exit code: 0 for success, 1 for a failure, 2 for a usage error."""
+    root = parser()
     own, command = execute.split(list(sys.argv[1:] if arguments is None else arguments))
-    given = whole.parse_args(own, argparse.Namespace(command=command))
-    run: Callable[[argparse.Namespace], int] | None = getattr(given, "run", None)
+    parsed = root.parse_args(own, argparse.Namespace(command=command))
+    run: Callable[[argparse.Namespace], int] | None = getattr(parsed, "run", None)
     if run is None:
-        whole.print_help()
+        root.print_help()
         return 2
     try:
-        return run(given)
+        return run(parsed)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; what is still buffered must not fail again at exit.
+        # The reader of the output is gone. The interpreter flushes what is left at exit, and must not fail then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line; what is parsed has a `run`, a function that takes it and gives the exit code."""
-    made = argparse.ArgumentParser(
+    """The parser of the whole command line; its result has a `run`, a function that returns the exit code."""
+    root = argparse.ArgumentParser(
         prog="outlook-emulator", description="A local double of Microsoft's Outlook.com connector."
     )
-    commands = made.add_subparsers(title="commands", metavar="COMMAND")
+    root.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND")
     for group in _GROUPS:
         group.add(commands)
-    return made
+    return root
+
+
+class _Version(argparse.Action):
+    """Prints the version. Unlike argparse's own action, it looks the version up only when it is used."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
+        import outlook_emulator
+
+        print(f"{parser.prog} {outlook_emulator.__version__}")
+        parser.exit()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from outlook_emulator.cli import client as asking
-from outlook_emulator.cli import format as text
+from outlook_emulator.cli import output, parsers, request
 
 _COLUMNS: dict[str, Any] = {
     "ID": "id",
@@ -20,9 +19,9 @@ _COLUMNS: dict[str, Any] = {
 
 
 def add(commands: Any) -> None:
-    asking.action(commands, "callbacks", "list the calls that a sandbox made or has to make", list_all)
+    parsers.add_command(commands, "callbacks", "list the calls that a sandbox made or has to make", list_all)
 
 
-def list_all(given: argparse.Namespace) -> int:
-    answer = asking.ask(given, "GET", asking.within(given, "callbacks"))
-    return asking.tell(given, answer, lambda all: text.table(all["value"], _COLUMNS))
+def list_all(arguments: argparse.Namespace) -> int:
+    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "callbacks"))
+    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _COLUMNS))

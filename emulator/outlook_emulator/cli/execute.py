@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser("exec", help=about, description=f"{about}. Its URL is in ${client.URL}.", usage=usage)
     serve.setting_options(command)
     command.add_argument("stray", nargs="*", help=argparse.SUPPRESS)
-    command.set_defaults(run=run, misused=command.error)
+    command.set_defaults(run=run, usage_error=command.error)
 
 
 def split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -28,9 +28,9 @@ def split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     return words[:at], words[at + 1 :]
 
 
-def run(given: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     from outlook_emulator.cli import run_with
 
-    if given.stray or not given.command:
-        given.misused("the command to run comes after --, as in: outlook-emulator exec -- pytest")
-    return run_with.run(given)
+    if arguments.stray or not arguments.command:
+        arguments.usage_error("the command to run comes after --, as in: outlook-emulator exec -- pytest")
+    return run_with.run(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from outlook_emulator.cli import client as asking
+from outlook_emulator.cli import request
 
 _MATCH = {
     "connection": "only calls of this connection",
@@ -102,28 +102,28 @@ def _effect(group: Any) -> None:
     group.add_argument("--names", metavar="PATTERN", help="which files `attachment-skipped` is about, as *.pdf")
 
 
-def plan_of(given: argparse.Namespace) -> dict[str, Any] | None:
+def plan_of(arguments: argparse.Namespace) -> dict[str, Any] | None:
     """The plan that the options spell, None where a file holds it. Raises ValueError for options that contradict."""
-    rule = asking.given_members(
+    rule = request.without_none(
         {
-            "name": given.name,
-            "optional": given.optional,
-            "match": _match_of(given) or None,
-            "when": _when_of(given) or None,
-            **_outcome_of(given),
+            "name": arguments.name,
+            "optional": arguments.optional,
+            "match": _match_of(arguments) or None,
+            "when": _when_of(arguments) or None,
+            **_outcome_of(arguments),
         }
     )
-    if given.file is not None:
-        if rule or given.header is not None:
+    if arguments.file is not None:
+        if rule or arguments.header is not None:
             raise ValueError("--file goes alone: the plan in it says everything")
         return None
     if not rule.keys() & {"effect", "sequence"}:
         raise ValueError("say what happens: a fault's name, --sequence, an effect such as --status 503, or --file")
-    return asking.given_members({"header": given.header, "faults": [rule]})
+    return request.without_none({"header": arguments.header, "faults": [rule]})
 
 
-def _match_of(given: argparse.Namespace) -> dict[str, Any]:
-    found = asking.given_members({name: getattr(given, f"match_{name}") for name in _MATCH})
+def _match_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    found = request.without_none({name: getattr(arguments, f"match_{name}") for name in _MATCH})
     for name in _PAIRS:
         if name in found:
             found[name] = dict(_pair(f"--{name}", one) for one in found[name])
@@ -132,24 +132,24 @@ def _match_of(given: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _when_of(given: argparse.Namespace) -> dict[str, Any]:
-    found = {name: getattr(given, option) for option, name in _WHEN.items()}
-    nth = given.nth[0] if given.nth and len(given.nth) == 1 else given.nth
-    return asking.given_members({"nth": nth, **found})
+def _when_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    found = {name: getattr(arguments, option) for option, name in _WHEN.items()}
+    nth = arguments.nth[0] if arguments.nth and len(arguments.nth) == 1 else arguments.nth
+    return request.without_none({"nth": nth, **found})
 
 
-def _outcome_of(given: argparse.Namespace) -> dict[str, Any]:
-    """The rule's `effect` or `sequence`, nothing where neither is given."""
-    effect = asking.given_members({name: getattr(given, option) for option, name in _EFFECT.items()})
-    if given.answer_header:
-        effect["headers"] = dict(_pair("--answer-header", one) for one in given.answer_header)
-    if given.sequence is not None:
-        if effect or given.fault is not None:
+def _outcome_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The rule's `effect` or `sequence`, nothing where neither is arguments."""
+    effect = request.without_none({name: getattr(arguments, option) for option, name in _EFFECT.items()})
+    if arguments.answer_header:
+        effect["headers"] = dict(_pair("--answer-header", one) for one in arguments.answer_header)
+    if arguments.sequence is not None:
+        if effect or arguments.fault is not None:
             raise ValueError("--sequence says all that happens; other effects are for a plan given by --file")
-        return {"sequence": [_step(one) for one in given.sequence.split(",")]}
-    if given.fault is not None and effect:
-        return {"effect": {"fault": given.fault, **effect}}
-    return {"effect": given.fault or effect} if given.fault is not None or effect else {}
+        return {"sequence": [_step(one) for one in arguments.sequence.split(",")]}
+    if arguments.fault is not None and effect:
+        return {"effect": {"fault": arguments.fault, **effect}}
+    return {"effect": arguments.fault or effect} if arguments.fault is not None or effect else {}
 
 
 def _step(word: str) -> Any:

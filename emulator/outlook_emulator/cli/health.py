@@ -6,17 +6,19 @@ import argparse
 from typing import Any
 
 from outlook_emulator import client
-from outlook_emulator.cli import client as asking
+from outlook_emulator.cli import output, parsers, request
 
 
 def add(commands: Any) -> None:
     command = commands.add_parser("health", help="tell whether a running emulator answers")
-    asking.options(command, sandbox=False)
+    parsers.add_server_options(command, sandbox=False)
     command.set_defaults(run=check)
 
 
-def check(given: argparse.Namespace) -> int:
-    status, content = asking.ask(given, "GET", "/readyz", patience=client.PATIENCE)
+def check(arguments: argparse.Namespace) -> int:
+    status, content = request.send(arguments, "GET", "/readyz", timeout=client.PATIENCE)
     if status == 200:
         return 0
-    return asking.fail(f"{given.url} does not answer: {content.decode(errors='replace')}")
+    if status:
+        return output.fail(f"{arguments.url} responded with status {status}")
+    return output.print_error(arguments, (status, content))

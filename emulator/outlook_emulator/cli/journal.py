@@ -6,17 +6,16 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from outlook_emulator.cli import client as asking
-from outlook_emulator.cli import format as text
+from outlook_emulator.cli import output, parsers, request
 
 _FILTERS = ("connection", "operation", "status", "kind", "after", "limit")
 
 
-def _operation(entry: text.Row) -> Any:
+def _operation(entry: output.Row) -> Any:
     return entry.get("operation") or f"{entry.get('method') or ''} {entry.get('path') or entry.get('url') or ''}"
 
 
-def _causes(entry: text.Row) -> Any:
+def _causes(entry: output.Row) -> Any:
     """Why an answer is what it is: one cause, or several."""
     causes = entry.get("causes", entry.get("cause"))
     return [f"{one['kind']} {one['name']}" for one in causes] if isinstance(causes, list) else causes
@@ -47,7 +46,7 @@ _RETRIES: dict[str, Any] = {
 
 def add(commands: Any) -> None:
     about = "what was asked and answered: list, count, retries (who came back when), clear, cap (how much is kept)"
-    journal = asking.action(commands, "journal", about, run)
+    journal = parsers.add_command(commands, "journal", about, run)
     journal.add_argument("action", nargs="?", default="list", choices=sorted(_ACTIONS), help="default: list")
     journal.add_argument("value", nargs="?", metavar="N", help="to cap: how many entries are kept")
     journal.add_argument("--connection", metavar="ID", help="list only what one connection was asked")
@@ -59,72 +58,76 @@ def add(commands: Any) -> None:
     journal.add_argument("--body-bytes", type=int, metavar="N", help="to cap: how much of a body is kept")
 
 
-def run(given: argparse.Namespace) -> int:
-    filters = [name for name in _FILTERS if getattr(given, name) is not None]
-    if filters and given.action != "list":
-        given.misused(f"--{filters[0]} goes with list, not with {given.action}")
-    if given.action != "cap" and (given.value is not None or given.body_bytes is not None):
-        given.misused(f"{given.action} takes no number")
-    return _ACTIONS[given.action](given)
+def run(arguments: argparse.Namespace) -> int:
+    filters = [name for name in _FILTERS if getattr(arguments, name) is not None]
+    if filters and arguments.action != "list":
+        arguments.usage_error(f"--{filters[0]} goes with list, not with {arguments.action}")
+    if arguments.action != "cap" and (arguments.value is not None or arguments.body_bytes is not None):
+        arguments.usage_error(f"{arguments.action} takes no number")
+    return _ACTIONS[arguments.action](arguments)
 
 
-def list_entries(given: argparse.Namespace) -> int:
-    wanted = {name: getattr(given, name) for name in _FILTERS}
-    answer = asking.ask(given, "GET", asking.within(given, "journal") + asking.query(wanted))
-    return asking.tell(given, answer, _entries)
+def list_entries(arguments: argparse.Namespace) -> int:
+    wanted = {name: getattr(arguments, name) for name in _FILTERS}
+    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(wanted))
+    return output.print_response(arguments, answer, _entries)
 
 
 def _entries(journal: Any) -> Iterator[str]:
     shown = journal["value"]
-    yield from text.table(shown, _COLUMNS)
+    yield from output.table(shown, _COLUMNS)
     dropped = f", {journal['dropped']} older ones dropped" if journal.get("dropped") else ""
     yield f"{len(shown)} of {journal.get('total', len(shown))} entries{dropped}"
 
 
-def count(given: argparse.Namespace) -> int:
-    return asking.tell(given, asking.ask(given, "GET", asking.within(given, "journal", "counts")), _counts)
+def count(arguments: argparse.Namespace) -> int:
+    return output.print_response(
+        arguments, request.send(arguments, "GET", request.sandbox_path(arguments, "journal", "counts")), _counts
+    )
 
 
 def _counts(counts: Any) -> Iterator[str]:
     flat: dict[str, Any] = {}
     for name, value in counts.items():
         flat |= {f"{name} {one}": number for one, number in value.items()} if isinstance(value, dict) else {name: value}
-    return text.facts(flat)
+    return output.fields(flat)
 
 
-def report_retries(given: argparse.Namespace) -> int:
-    return asking.tell(given, asking.ask(given, "GET", asking.within(given, "journal", "retries")), _retries)
+def report_retries(arguments: argparse.Namespace) -> int:
+    return output.print_response(
+        arguments, request.send(arguments, "GET", request.sandbox_path(arguments, "journal", "retries")), _retries
+    )
 
 
 def _retries(report: Any) -> Iterator[str]:
-    yield from text.table(report["value"], _RETRIES)
-    yield text.count(report["duplicatedSends"], "duplicated send")
+    yield from output.table(report["value"], _RETRIES)
+    yield output.count(report["duplicatedSends"], "duplicated send")
 
 
-def clear(given: argparse.Namespace) -> int:
-    answer = asking.ask(given, "DELETE", asking.within(given, "journal"))
-    return asking.tell(given, answer, lambda nothing: ["cleared the journal"])
+def clear(arguments: argparse.Namespace) -> int:
+    answer = request.send(arguments, "DELETE", request.sandbox_path(arguments, "journal"))
+    return output.print_response(arguments, answer, lambda nothing: ["cleared the journal"])
 
 
-def cap(given: argparse.Namespace) -> int:
-    entries = None if given.value is None else _number(given)
-    order = asking.given_members({"cap": entries, "bodyBytes": given.body_bytes})
+def cap(arguments: argparse.Namespace) -> int:
+    entries = None if arguments.value is None else _number(arguments)
+    order = request.without_none({"cap": entries, "bodyBytes": arguments.body_bytes})
     if not order:
-        given.misused("cap takes the number of entries that are kept, or --body-bytes")
-    answer = asking.ask(given, "PATCH", asking.within(given, "journal"), order)
+        arguments.usage_error("cap takes the number of entries that are kept, or --body-bytes")
+    answer = request.send(arguments, "PATCH", request.sandbox_path(arguments, "journal"), order)
     kept = " and ".join(
         f"{number} {'entries' if name == 'cap' else 'bytes of a body'}" for name, number in order.items()
     )
-    return asking.tell(given, answer, lambda facts: [f"the journal keeps {kept}"])
+    return output.print_response(arguments, answer, lambda facts: [f"the journal keeps {kept}"])
 
 
-def _number(given: argparse.Namespace) -> int:
-    if not (given.value.isascii() and given.value.isdigit()):
-        given.misused(f"cap takes a whole number, not '{given.value}'")
-    return int(given.value)
+def _number(arguments: argparse.Namespace) -> int:
+    if not (arguments.value.isascii() and arguments.value.isdigit()):
+        arguments.usage_error(f"cap takes a whole number, not '{arguments.value}'")
+    return int(arguments.value)
 
 
-_ACTIONS: dict[str, asking.Run] = {
+_ACTIONS: dict[str, parsers.Run] = {
     "list": list_entries,
     "count": count,
     "retries": report_retries,

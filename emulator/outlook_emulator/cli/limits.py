@@ -6,29 +6,32 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from outlook_emulator.cli import client as asking
-from outlook_emulator.cli import format as text
+from outlook_emulator.cli import output, parsers, request
 
 
 def add(commands: Any) -> None:
-    actions = asking.group(commands, "limits", "show and set how much connections may ask")
-    asking.action(actions, "show", "show the limits, and what connections use of them", show)
-    change_some = asking.action(actions, "set", "set limits of a sandbox", change)
+    actions = parsers.add_group(commands, "limits", "show and set how much connections may ask")
+    parsers.add_command(actions, "show", "show the limits, and what connections use of them", show)
+    change_some = parsers.add_command(actions, "set", "set limits of a sandbox", change)
     change_some.add_argument(
         "limits", nargs="+", metavar="NAME=VALUE", help="a limit by its name in `limits show`; 0 lifts it"
     )
 
 
-def show(given: argparse.Namespace) -> int:
-    return asking.tell(given, asking.ask(given, "GET", asking.within(given, "limits")), _facts)
+def show(arguments: argparse.Namespace) -> int:
+    return output.print_response(
+        arguments, request.send(arguments, "GET", request.sandbox_path(arguments, "limits")), _facts
+    )
 
 
-def change(given: argparse.Namespace) -> int:
+def change(arguments: argparse.Namespace) -> int:
     try:
-        order = dict(_limit(one) for one in given.limits)
+        order = dict(_limit(one) for one in arguments.limits)
     except ValueError as error:
-        given.misused(str(error))
-    return asking.tell(given, asking.ask(given, "PATCH", asking.within(given, "limits"), order), _facts)
+        arguments.usage_error(str(error))
+    return output.print_response(
+        arguments, request.send(arguments, "PATCH", request.sandbox_path(arguments, "limits"), order), _facts
+    )
 
 
 def _limit(word: str) -> tuple[str, int]:
@@ -41,7 +44,7 @@ def _limit(word: str) -> tuple[str, int]:
 
 def _facts(limits: Any) -> Iterator[str]:
     connections = limits.get("connections", [])
-    yield from text.facts({name: value for name, value in limits.items() if name != "connections"})
+    yield from output.fields({name: value for name, value in limits.items() if name != "connections"})
     if connections:
         yield ""
-        yield from text.table(connections, {name.upper(): name for name in connections[0]})
+        yield from output.table(connections, {name.upper(): name for name in connections[0]})

@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from outlook_emulator.cli import client as asking
-from outlook_emulator.cli import format as text
+from outlook_emulator.cli import files, output, parsers, request
 
 _MIME = "message/rfc822"
 _DEPARTED: dict[str, Any] = {
@@ -20,8 +19,8 @@ _DEPARTED: dict[str, Any] = {
 
 
 def add(commands: Any) -> None:
-    actions = asking.group(commands, "mail", "deliver a mail, or wait for one")
-    deliver = asking.action(actions, "deliver", "deliver a mail from the outside world", deliver_file)
+    actions = parsers.add_group(commands, "mail", "deliver a mail, or wait for one")
+    deliver = parsers.add_command(actions, "deliver", "deliver a mail from the outside world", deliver_file)
     deliver.add_argument("file", help="the mail as MIME (.eml), - for standard input")
     deliver.add_argument("--connection", required=True, help="connection id of the mailbox")
     deliver.add_argument("--folder", help="path of the folder it lands in, made where it is missing (default: Inbox)")
@@ -29,12 +28,12 @@ def add(commands: Any) -> None:
     deliver.add_argument("--read", action="store_true", help="it has been read")
     deliver.add_argument("--flagged", action="store_true", help="it is flagged")
     _wait(actions)
-    asking.action(commands, "outbox", "list the mails that left a sandbox", list_outbox)
+    parsers.add_command(commands, "outbox", "list the mails that left a sandbox", list_outbox)
 
 
 def _wait(actions: Any) -> None:
     about = "print a mail as soon as it is there, the newest where there are several"
-    wait = asking.action(actions, "wait", about, wait_for_mail)
+    wait = parsers.add_command(actions, "wait", about, wait_for_mail)
     wait.add_argument("--connection", required=True, help="connection id of the mailbox")
     wait.add_argument("--subject", help="what its subject holds")
     wait.add_argument("--from", dest="sender", metavar="ADDRESS", help="its sender's address")
@@ -46,44 +45,46 @@ def _wait(actions: Any) -> None:
     wait.add_argument("--timeout", type=float, default=10, help="seconds to wait, 60 at most (default: 10)")
 
 
-def deliver_file(given: argparse.Namespace) -> int:
+def deliver_file(arguments: argparse.Namespace) -> int:
     how = {
-        "folder": given.folder,
-        "received": given.received,
-        "isRead": "true" if given.read else None,
-        "isFlagged": "true" if given.flagged else None,
+        "folder": arguments.folder,
+        "received": arguments.received,
+        "isRead": "true" if arguments.read else None,
+        "isFlagged": "true" if arguments.flagged else None,
     }
-    path = asking.within(given, "connections", given.connection, "deliver") + asking.query(how)
-    answer = asking.ask(given, "POST", path, asking.read(given.file), content_type=_MIME)
-    return asking.tell(given, answer, lambda made: _message_view(made["message"]))
+    path = request.sandbox_path(arguments, "connections", arguments.connection, "deliver") + request.query(how)
+    answer = request.send(arguments, "POST", path, files.read(arguments.file), content_type=_MIME)
+    return output.print_response(arguments, answer, lambda made: _message_view(made["message"]))
 
 
 def _message_view(mail: Any) -> Iterator[str]:
-    yield f"delivered {text.cell(mail['Subject'])} to {text.cell(mail['To'])} as {mail['Id']}"
+    yield f"delivered {output.cell(mail['Subject'])} to {output.cell(mail['To'])} as {mail['Id']}"
 
 
-def wait_for_mail(given: argparse.Namespace) -> int:
+def wait_for_mail(arguments: argparse.Namespace) -> int:
     wanted = {
-        "connection": given.connection,
-        "subject": given.subject,
-        "from": given.sender,
-        "recipient": given.recipient,
-        "folder": given.folder,
-        "text": given.text,
-        "newerThan": given.newer_than,
-        "count": given.count,
-        "timeoutSeconds": given.timeout,
+        "connection": arguments.connection,
+        "subject": arguments.subject,
+        "from": arguments.sender,
+        "recipient": arguments.recipient,
+        "folder": arguments.folder,
+        "text": arguments.text,
+        "newerThan": arguments.newer_than,
+        "count": arguments.count,
+        "timeoutSeconds": arguments.timeout,
     }
-    order = asking.given_members(wanted)
-    return asking.tell(given, asking.ask(given, "POST", asking.within(given, "wait"), order), _newest)
+    order = request.without_none(wanted)
+    return output.print_response(
+        arguments, request.send(arguments, "POST", request.sandbox_path(arguments, "wait"), order), _newest
+    )
 
 
 def _newest(waited: Any) -> Iterator[str]:
     mail = waited["value"][-1]
     members = ("from", "recipients", "subject", "receivedAt", "folder", "id")
-    return text.facts({name: mail.get(name) for name in members})
+    return output.fields({name: mail.get(name) for name in members})
 
 
-def list_outbox(given: argparse.Namespace) -> int:
-    answer = asking.ask(given, "GET", asking.within(given, "outbox"))
-    return asking.tell(given, answer, lambda all: text.table(all["value"], _DEPARTED))
+def list_outbox(arguments: argparse.Namespace) -> int:
+    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "outbox"))
+    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _DEPARTED))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import outlook_emulator
 from outlook_emulator import client
-from outlook_emulator.cli.client import fail
+from outlook_emulator.cli import output
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, options
 
 _READY = "outlook-emulator ready "
@@ -27,10 +27,10 @@ _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 """Exit codes as shells give them; to the last one the number of a signal is added."""
 
 
-def run(given: argparse.Namespace) -> int:
-    """Run `given.command` with an emulator set up as `given` says; the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Run `arguments.command` with an emulator set up as `given` says; the exit code."""
     signals = _Signals()
-    with signals.caught(), _started(given) as server:
+    with signals.caught(), _started(arguments) as server:
         signals.lead_to(lambda number: server.terminate())
         ready = _ready(server)
         signals.lead_to(None)
@@ -38,21 +38,21 @@ def run(given: argparse.Namespace) -> int:
             return _SIGNALLED + signals.last
         if ready is None:
             return 1
-        status = _run_beside(given.command, environment(given, ready), signals)
+        status = _run_beside(arguments.command, environment(arguments, ready), signals)
         if server.poll() is not None:
-            fail(f"the emulator ended before the command did, with exit code {server.returncode}")
+            output.fail(f"the emulator ended before the command did, with exit code {server.returncode}")
         return status
 
 
-def environment(given: argparse.Namespace, ready: str) -> dict[str, str]:
+def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
     """What the command finds in its environment, by the line that the server said it is ready with."""
     facts = dict(_FACT.findall(ready))
     found = {**os.environ, client.URL: facts["url"]}
     if "ca" in facts:
         found |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}
-    if token := getattr(given, "admin_token", None):
+    if token := getattr(arguments, "admin_token", None):
         found[client.TOKEN] = token
-    if authorization := getattr(given, "authorization", None):
+    if authorization := getattr(arguments, "authorization", None):
         # The setting's variable: the pytest plugin shows by it what the server wants to see.
         found[f"{ENVIRONMENT_PREFIX}AUTHORIZATION"] = authorization
     return found
@@ -94,9 +94,9 @@ class _Signals:
 
 
 @contextmanager
-def _started(given: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
+def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
     """A server that is on its way up; it is gone when the block ends."""
-    chosen = {option.flag: getattr(given, option.name) for option in options()}
+    chosen = {option.flag: getattr(arguments, option.name) for option in options()}
     flags = [f"{flag}={value}" for flag, value in chosen.items() if value is not None]
     # The child is to find this very package, whatever lies in the folder that the command is run in.
     path = [str(Path(outlook_emulator.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -137,10 +137,10 @@ def _run_beside(command: Sequence[str], environment: dict[str, str], signals: _S
             status = process.wait()
             signals.lead_to(None)
     except FileNotFoundError:
-        fail(f"{command[0]}: command not found")
+        output.fail(f"{command[0]}: command not found")
         return _NOT_FOUND
     except OSError as error:
-        fail(f"{command[0]} cannot be run: {error.strerror}")
+        output.fail(f"{command[0]} cannot be run: {error.strerror}")
         return _NOT_EXECUTABLE
     return status if status >= 0 else _SIGNALLED - status
 

@@ -6,16 +6,15 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from outlook_emulator.cli import client as asking
-from outlook_emulator.cli import format as text
+from outlook_emulator.cli import files, output, parsers, request
 
 _FILE_TYPE = "application/vnd.sqlite3"
 
 
 def add(commands: Any) -> None:
-    actions = asking.group(commands, "sandbox", "list, make, show, end and carry sandboxes")
-    asking.action(actions, "list", "list the sandboxes", list_all, sandbox=False)
-    create = asking.action(actions, "create", "make a sandbox", make, sandbox=False)
+    actions = parsers.add_group(commands, "sandbox", "list, make, show, end and carry sandboxes")
+    parsers.add_command(actions, "list", "list the sandboxes", list_all, sandbox=False)
+    create = parsers.add_command(actions, "create", "make a sandbox", make, sandbox=False)
     create.add_argument("name", help="its name")
     create.add_argument(
         "--connection", action="append", default=[], metavar="ID[=ADDRESS]", help="a connection to begin with"
@@ -25,35 +24,39 @@ def add(commands: Any) -> None:
     )
     create.add_argument("--at", metavar="INSTANT", help="what its clock shows first (default: the server's time)")
     create.add_argument("--freeze", action="store_true", default=None, help="its clock stands still")
-    show = asking.action(actions, "show", "show a sandbox", show_one, sandbox=False)
+    show = parsers.add_command(actions, "show", "show a sandbox", show_one, sandbox=False)
     show.add_argument("sandbox", nargs="?", default="default", metavar="name", help="its name (default: default)")
-    delete = asking.action(actions, "delete", "delete a sandbox and all it holds", end, sandbox=False)
+    delete = parsers.add_command(actions, "delete", "delete a sandbox and all it holds", end, sandbox=False)
     delete.add_argument("sandbox", metavar="name", help="its name")
-    export = asking.action(actions, "export", "write a sandbox to one file", carry_out)
+    export = parsers.add_command(actions, "export", "write a sandbox to one file", carry_out)
     export.add_argument("file", help="the file to write, - for standard output")
-    bring = asking.action(actions, "import", "make a sandbox be what a file holds", bring_in)
+    bring = parsers.add_command(actions, "import", "make a sandbox be what a file holds", bring_in)
     bring.add_argument("file", help="a file that export wrote, - for standard input")
     about = "what its connection ids begin with from now on, so that they are free here"
     bring.add_argument("--connection-prefix", metavar="TEXT", help=about)
-    seed = asking.action(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
+    seed = parsers.add_command(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
     seed.add_argument("name", help="a sample's name")
     seed.add_argument("--connection", default="", help="connection id to load it under (default: its name)")
     about = "start a sandbox over: keep connections, reload samples, drop the rest"
-    asking.action(commands, "reset", about, start_over)
+    parsers.add_command(commands, "reset", about, start_over)
 
 
-def list_all(given: argparse.Namespace) -> int:
-    answer = asking.ask(given, "GET", asking.path("sandboxes"))
-    return asking.tell(
-        given, answer, lambda all: text.table(all["value"], {"NAME": "name", "CONNECTIONS": "connections"})
+def list_all(arguments: argparse.Namespace) -> int:
+    answer = request.send(arguments, "GET", request.path("sandboxes"))
+    return output.print_response(
+        arguments, answer, lambda all: output.table(all["value"], {"NAME": "name", "CONNECTIONS": "connections"})
     )
 
 
-def make(given: argparse.Namespace) -> int:
-    order = {"name": given.name, "connections": [_connection(one) for one in given.connection], "seeds": given.seed}
-    if clock := asking.given_members({"set": given.at, "freeze": given.freeze}):
+def make(arguments: argparse.Namespace) -> int:
+    order = {
+        "name": arguments.name,
+        "connections": [_connection(one) for one in arguments.connection],
+        "seeds": arguments.seed,
+    }
+    if clock := request.without_none({"set": arguments.at, "freeze": arguments.freeze}):
         order["clock"] = clock
-    return asking.tell(given, asking.ask(given, "POST", asking.path("sandboxes"), order), facts)
+    return output.print_response(arguments, request.send(arguments, "POST", request.path("sandboxes"), order), facts)
 
 
 def _connection(word: str) -> dict[str, str]:
@@ -61,44 +64,48 @@ def _connection(word: str) -> dict[str, str]:
     return {"id": id, "address": address} if separator else {"id": id}
 
 
-def show_one(given: argparse.Namespace) -> int:
-    return asking.tell(given, asking.ask(given, "GET", asking.within(given)), facts)
+def show_one(arguments: argparse.Namespace) -> int:
+    return output.print_response(arguments, request.send(arguments, "GET", request.sandbox_path(arguments)), facts)
 
 
-def end(given: argparse.Namespace) -> int:
-    answer = asking.ask(given, "DELETE", asking.within(given))
-    return asking.tell(given, answer, lambda nothing: [f"deleted sandbox {given.sandbox}"])
+def end(arguments: argparse.Namespace) -> int:
+    answer = request.send(arguments, "DELETE", request.sandbox_path(arguments))
+    return output.print_response(arguments, answer, lambda nothing: [f"deleted sandbox {arguments.sandbox}"])
 
 
-def carry_out(given: argparse.Namespace) -> int:
-    status, content = asking.ask(given, "GET", asking.within(given, "export"))
+def carry_out(arguments: argparse.Namespace) -> int:
+    status, content = request.send(arguments, "GET", request.sandbox_path(arguments, "export"))
     if status != 200:
-        return asking.refused(given, (status, content))
-    asking.write(given.file, content)
-    if given.file != "-" and not given.json:
-        print(f"wrote sandbox {given.sandbox} to {given.file} ({text.count(len(content), 'byte')})")
+        return output.print_error(arguments, (status, content))
+    files.write(arguments.file, content)
+    if arguments.file != "-" and not arguments.json:
+        print(f"wrote sandbox {arguments.sandbox} to {arguments.file} ({output.count(len(content), 'byte')})")
     return 0
 
 
-def bring_in(given: argparse.Namespace) -> int:
-    content = asking.read(given.file)
-    path = asking.within(given, "import") + asking.query({"connectionPrefix": given.connection_prefix})
-    return asking.tell(given, asking.ask(given, "POST", path, content, content_type=_FILE_TYPE), facts)
+def bring_in(arguments: argparse.Namespace) -> int:
+    content = files.read(arguments.file)
+    path = request.sandbox_path(arguments, "import") + request.query({"connectionPrefix": arguments.connection_prefix})
+    return output.print_response(
+        arguments, request.send(arguments, "POST", path, content, content_type=_FILE_TYPE), facts
+    )
 
 
-def load_sample(given: argparse.Namespace) -> int:
-    order = {"name": given.name, "connection": given.connection or None}
-    return asking.tell(
-        given,
-        asking.ask(given, "POST", asking.within(given, "seed"), order),
+def load_sample(arguments: argparse.Namespace) -> int:
+    order = {"name": arguments.name, "connection": arguments.connection or None}
+    return output.print_response(
+        arguments,
+        request.send(arguments, "POST", request.sandbox_path(arguments, "seed"), order),
         lambda made: [f"{made['id']}  {made['address']}  {made['runtimeUrl']}"],
     )
 
 
-def start_over(given: argparse.Namespace) -> int:
-    return asking.tell(given, asking.ask(given, "POST", asking.within(given, "reset")), facts)
+def start_over(arguments: argparse.Namespace) -> int:
+    return output.print_response(
+        arguments, request.send(arguments, "POST", request.sandbox_path(arguments, "reset")), facts
+    )
 
 
 def facts(sandbox: Any) -> Iterator[str]:
     """One line about a sandbox."""
-    yield f"sandbox {text.cell(sandbox['name'])} with connections: {text.cell(sandbox['connections'])}"
+    yield f"sandbox {output.cell(sandbox['name'])} with connections: {output.cell(sandbox['connections'])}"

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from outlook_emulator.cli.client import fail
+from outlook_emulator.cli import output
 from outlook_emulator.settings import Settings, options
 
 
@@ -29,14 +29,14 @@ def setting_options(command: argparse.ArgumentParser) -> None:
         )
 
 
-def serve(given: argparse.Namespace) -> int:
+def serve(arguments: argparse.Namespace) -> int:
     from outlook_emulator import serving
 
     try:
         base = asdict(Settings.from_environment())
         for option in options():
-            if (text := getattr(given, option.name)) is not None:
+            if (text := getattr(arguments, option.name)) is not None:
                 base[option.name] = option.read(text)
         return serving.serve(Settings(**base))
     except (ValueError, OSError) as error:
-        return fail(str(error))
+        return output.fail(str(error))

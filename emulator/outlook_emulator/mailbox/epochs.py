@@ -19,20 +19,20 @@ _KEPT = 1000
 
 def living(db: Database) -> list[int]:
     """The worlds whose cursors hold, oldest first; the last one is the present one."""
-    row = db.one(sql.FACT, {"key": FACT})
+    row = db.one(sql.STATE, {"key": FACT})
     return [int(one) for one in row[0].split()] if row else [0]
 
 
 def present(db: Database) -> int:
     """The world that a sandbox is in."""
-    row = db.one(sql.FACT, {"key": FACT})
+    row = db.one(sql.STATE, {"key": FACT})
     return int(row[0].rpartition(" ")[2]) if row else 0
 
 
 def begin(db: Database, after: Sequence[int] = (), beyond: int = 0) -> None:
     """Begin a world, in which those `after` which it comes hold good, with a number `beyond` which none was given."""
     number = max(beyond, present(db), *after[-1:]) + 1
-    db.execute(sql.SET_FACT, {"key": FACT, "value": text_of([*after, number][-_KEPT:])})
+    db.execute(sql.SET_STATE, {"key": FACT, "value": text_of([*after, number][-_KEPT:])})
 
 
 def text_of(worlds: Sequence[int]) -> str:

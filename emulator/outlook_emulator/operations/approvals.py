@@ -2,57 +2,69 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from outlook_emulator.mailbox.approvals import answer_links, questions
-from outlook_emulator.operations.operation import Kind, Operation, Scope
-from outlook_emulator.wire import approvals_convert as values
+from outlook_emulator.operations.operation import MAIL_ERRORS, Kind, Operation, Scope
+from outlook_emulator.wire import approvals_convert as wire
 from outlook_emulator.wire.approvals import ApprovalEmailResponse, FormAnswerQuery, LinkAnswerQuery
+
+_APPROVALS, _OPTIONS = "/approvalmail/$subscriptions", "/mailwithoptions/$subscriptions"
 
 OPERATIONS = (
     Operation(
         id="SendApprovalMail",
         method="POST",
-        path="/approvalmail/$subscriptions",
+        path=_APPROVALS,
         summary="Send approval email",
         family="SendApprovalMail",
         kind=Kind.SUBSCRIBE,
         run=questions.ask,
-        accepts=values.approval,
+        creates=True,
+        carries_images=True,
+        accepts=wire.approval,
         body_name="approvalEmailSubscription",
-        returns=values.subscription,
+        returns=partial(wire.subscription, path=_APPROVALS),
         status=201,
+        errors=MAIL_ERRORS,
         visibility="important",
         extensions={"x-ms-notification-content": {"schema": ApprovalEmailResponse}},
     ),
     Operation(
         id="SendMailWithOptions",
         method="POST",
-        path="/mailwithoptions/$subscriptions",
+        path=_OPTIONS,
         summary="Send email with options",
         family="SendMailWithOptions",
         kind=Kind.SUBSCRIBE,
         run=questions.ask,
-        accepts=values.mail_with_options,
+        creates=True,
+        carries_images=True,
+        accepts=wire.mail_with_options,
         body_name="optionsEmailSubscription",
-        returns=values.subscription,
+        returns=partial(wire.subscription, path=_OPTIONS),
         status=201,
+        errors=MAIL_ERRORS,
         extensions={"x-ms-notification-content": {"schema": ApprovalEmailResponse}},
     ),
     Operation(
         id="DeleteApprovalMailSubscription",
         method="DELETE",
-        path="/approvalmail/$subscriptions/{id}",
+        path=f"{_APPROVALS}/{{id}}",
         summary="Withdraw an approval mail",
         family="DeleteApprovalMailSubscription",
         run=questions.withdraw_approval,
+        errors=MAIL_ERRORS,
         visibility="internal",
     ),
     Operation(
         id="DeleteOptionsMailSubscription",
         method="DELETE",
-        path="/mailwithoptions/$subscriptions/{id}",
+        path=f"{_OPTIONS}/{{id}}",
         summary="Withdraw a mail with options",
         family="DeleteOptionsMailSubscription",
         run=questions.withdraw_options,
+        errors=MAIL_ERRORS,
         visibility="internal",
     ),
     Operation(
@@ -63,8 +75,7 @@ OPERATIONS = (
         family="ReceiveResponseGet",
         run=questions.follow,
         query=LinkAnswerQuery,
-        returns=values.page,
-        errors=(),
+        returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
         visibility="internal",
@@ -77,8 +88,7 @@ OPERATIONS = (
         family="ReceiveResponsePost",
         run=questions.submit,
         query=FormAnswerQuery,
-        returns=values.page,
-        errors=(),
+        returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
         visibility="internal",

@@ -20,7 +20,6 @@ OPERATIONS = (
         family="ContactGetTables",
         run=contacts.tables,
         returns=wire.tables,
-        errors=(),
     ),
     Operation(
         id="ContactGetItems",
@@ -32,7 +31,6 @@ OPERATIONS = (
         query=EntityQuery,
         path_schemas=_CONTACT_FOLDER,
         returns=wire.contacts,
-        errors=(),
     ),
     Operation(
         id="ContactGetItem",
@@ -43,7 +41,6 @@ OPERATIONS = (
         run=contacts.get,
         path_schemas=_CONTACT,
         returns=wire.contact,
-        errors=(),
     ),
     Operation(
         id="ContactPostItem",
@@ -52,12 +49,12 @@ OPERATIONS = (
         summary="Create contact",
         family="ContactPostItem",
         run=contacts.create,
+        creates=True,
         path_schemas=_CONTACT_FOLDER,
         accepts=wire.card,
         body_name="item",
         returns=wire.contact,
         recorded_status=201,
-        errors=(),
         visibility="important",
     ),
     Operation(
@@ -72,7 +69,6 @@ OPERATIONS = (
         body_name="item",
         partial=True,
         returns=wire.contact,
-        errors=(),
     ),
     Operation(
         id="ContactDeleteItem",
@@ -82,6 +78,5 @@ OPERATIONS = (
         family="ContactDeleteItem",
         run=contacts.delete,
         path_schemas=_CONTACT,
-        errors=(),
     ),
 )

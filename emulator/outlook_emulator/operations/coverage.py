@@ -1,4 +1,4 @@
-"""The coverage table: which operations of the connector there are, and which are served."""
+"""The coverage table: the operations of the connector that the emulator serves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Covered(TypedDict):
     method: str
     path: str
     versions: list[int]
-    served: bool
 
 
 def coverage(operations: Iterable[Operation]) -> list[Covered]:
@@ -32,7 +31,6 @@ def coverage(operations: Iterable[Operation]) -> list[Covered]:
             "method": row.method,
             "path": row.full_path,
             "versions": sorted(versions[row.family]),
-            "served": row.served,
         }
         for row in rows
     ]

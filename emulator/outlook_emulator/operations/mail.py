@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outlook_emulator.mailbox.mail import delivery, listing, reading, replies
-from outlook_emulator.operations.operation import Operation
+from outlook_emulator.operations.operation import MAIL_ERRORS, Operation
 from outlook_emulator.wire import mail_convert as wire
 from outlook_emulator.wire.mail import EmailQuery, EmailsQuery, FirstEmailsQuery, MoveQuery, ReplyQuery
 
@@ -15,8 +15,11 @@ OPERATIONS = (
         summary="Send an email [DEPRECATED]",
         family="SendEmail",
         run=delivery.send,
+        creates=True,
+        carries_images=True,
         accepts=wire.draft_from_text,
         body_name="emailMessage",
+        errors=MAIL_ERRORS,
         deprecated=True,
         visibility="important",
     ),
@@ -28,8 +31,11 @@ OPERATIONS = (
         family="SendEmail",
         version=2,
         run=delivery.send,
+        creates=True,
+        carries_images=True,
         accepts=wire.draft_from_html,
         body_name="emailMessage",
+        errors=MAIL_ERRORS,
         visibility="important",
     ),
     Operation(
@@ -39,8 +45,10 @@ OPERATIONS = (
         summary="Get emails [DEPRECATED]",
         family="GetEmails",
         run=listing.find,
+        reads_mail=True,
         query=FirstEmailsQuery,
         returns=wire.first_generation,
+        errors=MAIL_ERRORS,
         deprecated=True,
     ),
     Operation(
@@ -51,8 +59,10 @@ OPERATIONS = (
         family="GetEmails",
         version=2,
         run=listing.find,
+        reads_mail=True,
         query=EmailsQuery,
         returns=wire.batch,
+        errors=MAIL_ERRORS,
     ),
     Operation(
         id="GetEmail",
@@ -61,8 +71,10 @@ OPERATIONS = (
         summary="Get email",
         family="GetEmail",
         run=reading.read,
+        reads_mail=True,
         query=EmailQuery,
         returns=wire.received,
+        errors=MAIL_ERRORS,
     ),
     Operation(
         id="DeleteEmail",
@@ -71,6 +83,7 @@ OPERATIONS = (
         summary="Delete email",
         family="DeleteEmail",
         run=reading.delete,
+        errors=MAIL_ERRORS,
     ),
     Operation(
         id="Move",
@@ -81,6 +94,7 @@ OPERATIONS = (
         run=reading.move,
         query=MoveQuery,
         returns=wire.received_in_words,
+        errors=MAIL_ERRORS,
     ),
     Operation(
         id="Flag",
@@ -89,6 +103,7 @@ OPERATIONS = (
         summary="Flag email",
         family="Flag",
         run=reading.flag,
+        errors=MAIL_ERRORS,
     ),
     Operation(
         id="MarkAsRead",
@@ -97,6 +112,7 @@ OPERATIONS = (
         summary="Mark as read",
         family="MarkAsRead",
         run=reading.mark_as_read,
+        errors=MAIL_ERRORS,
     ),
     Operation(
         id="ReplyTo",
@@ -105,7 +121,11 @@ OPERATIONS = (
         summary="Reply to email [DEPRECATED]",
         family="ReplyTo",
         run=replies.comment,
+        creates=True,
+        carries_images=True,
+        is_reply=True,
         query=ReplyQuery,
+        errors=MAIL_ERRORS,
         deprecated=True,
         visibility="normal",
     ),
@@ -117,8 +137,12 @@ OPERATIONS = (
         family="ReplyTo",
         version=2,
         run=replies.reply,
+        creates=True,
+        carries_images=True,
+        is_reply=True,
         accepts=wire.answer_from_message,
         body_name="replyParameters",
+        errors=MAIL_ERRORS,
         deprecated=True,
         visibility="normal",
     ),
@@ -130,8 +154,12 @@ OPERATIONS = (
         family="ReplyTo",
         version=3,
         run=replies.reply,
+        creates=True,
+        carries_images=True,
+        is_reply=True,
         accepts=wire.answer_from_html,
         body_name="replyParameters",
+        errors=MAIL_ERRORS,
         visibility="normal",
     ),
     Operation(
@@ -141,9 +169,9 @@ OPERATIONS = (
         summary="Forward an email",
         family="ForwardEmail",
         run=replies.forward,
+        creates=True,
         accepts=wire.forwarded,
         status=202,
-        errors=(),
     ),
     Operation(
         id="GetAttachment",
@@ -152,6 +180,8 @@ OPERATIONS = (
         summary="Get attachment",
         family="GetAttachment",
         run=reading.attachment,
+        reads_mail=True,
         returns=wire.raw_bytes,
+        errors=MAIL_ERRORS,
     ),
 )

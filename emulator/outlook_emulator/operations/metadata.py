@@ -23,7 +23,6 @@ OPERATIONS = (
         summary="Probe the connection",
         family="TestConnection",
         run=datasets.probe,
-        errors=(),
         visibility="internal",
     ),
     Operation(
@@ -34,7 +33,6 @@ OPERATIONS = (
         family="GetDataSets",
         run=datasets.datasets,
         returns=wire.datasets,
-        errors=(),
         visibility="internal",
     ),
     Operation(
@@ -45,7 +43,6 @@ OPERATIONS = (
         family="GetDataSetsMetadata",
         run=datasets.datasets,
         returns=wire.datasets_metadata,
-        errors=(),
         visibility="internal",
     ),
     Operation(
@@ -57,7 +54,6 @@ OPERATIONS = (
         run=events.table,
         path_schemas=_CALENDAR,
         returns=calendar_convert.calendar_metadata,
-        errors=(),
         visibility="internal",
     ),
     Operation(
@@ -69,7 +65,6 @@ OPERATIONS = (
         run=contacts.table,
         path_schemas=_CONTACT_FOLDER,
         returns=contacts_convert.table,
-        errors=(),
         visibility="internal",
     ),
     Operation(
@@ -81,7 +76,6 @@ OPERATIONS = (
         run=folders.picker_root,
         query=PickerRootQuery,
         returns=wire.picked,
-        errors=(),
         visibility="internal",
     ),
     Operation(
@@ -93,7 +87,6 @@ OPERATIONS = (
         run=folders.picker_children,
         query=PickerFolderQuery,
         returns=wire.picked,
-        errors=(),
         visibility="internal",
     ),
 )

@@ -6,18 +6,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
-from inspect import isroutine, signature
-from typing import Any, get_args, get_origin, get_type_hints
+from functools import cached_property, partial
+from inspect import signature
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from outlook_emulator.wire.base import Parameter, Reply, Schema, parameters_of
+from outlook_emulator.enums import Watched
+from outlook_emulator.wire.base import Parameter, Reply, Schema, is_shape, members_of, parameters_of, snake_case, unwrap
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_MAIL_ERRORS = (400, 401, 403, 500)
+MAIL_ERRORS = (400, 401, 403, 500)
+"""The error statuses that the connector's description declares for mail operations; it declares none for others."""
 
 
 class Kind(Enum):
-    """How an operation is called: once, again and again with a cursor, or with a URL to be called back on."""
+    """How a client uses an operation: once, repeatedly with a cursor, or to register a callback URL."""
 
     ACTION = "action"
     POLL = "poll"
@@ -25,25 +27,36 @@ class Kind(Enum):
 
 
 class Scope(Enum):
-    """Where a path starts: below a connection id, with authorisation, or at the connector's root, without."""
+    """Where a path starts: below a connection id, with authorization, or at the connector's root, without."""
 
     CONNECTION = "connection"
     API = "api"
 
 
+class WireName(NamedTuple):
+    """A client's name for a value, and where the client sends it: a query parameter, a path parameter or a property."""
+
+    place: str
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One row of the published surface; routing, binding, the Swagger document and the coverage table read it.
+    """One row of the published surface. Routing, binding, the Swagger document and the coverage table read it.
 
-    `run` is a mailbox function, called as `run(mailbox, body?, **path_and_query)` with snake_case names; None marks
-    an operation that is not served yet. `query` is a class whose annotations declare the query (and header)
-    parameters. `accepts` turns the checked body into what `run` takes, `returns` makes the answer from what `run`
-    gives back; both carry their wire shape in their annotations, and either may be a bare shape on rows that are not
-    served. A `partial` body says what changes, so nothing in it is required. `status` is the declared success, `also`
-    are further ones; where recordings show another, `recorded_status` is what is answered. `cursor` is the query
-    parameter that brings a poll's state back to `run`. `path_schemas` says of a path parameter what is more than plain
-    text. `place_of` tells a row without a connection from the query's `state`
-    which sandbox and which mailbox in it are meant.
+    `run` is a mailbox function, called as `run(mailbox, body?, **path_and_query)` with snake_case names. `query` is a
+    class whose annotations declare the query and header parameters. `accepts` converts the checked body into what `run`
+    takes, `returns` renders what `run` returns; their annotations declare the wire shapes. A `partial` body is a patch,
+    so none of its members is required. `status` is the declared success status, `also` lists further ones;
+    `recorded_status` is sent instead where recordings show another. `cursor` is the query parameter that carries a
+    poll's state. `path_schemas` describes path parameters that are more than plain text. `place_of` maps the `state`
+    parameter of a row without a connection to a sandbox name and a mailbox key.
+
+    The remaining fields are facts that the journal, the faults and the webhooks use. `creates`: each success makes
+    something new, so a repeated request duplicates it. `reads_mail`: the response carries mails or attachments.
+    `carries_images`: the body may embed images. `writes_event`: it creates, changes or deletes an event. `is_reply`: it
+    replies to a mail. `watches`: a subscription's subject. `next_at`: the instant at which time alone gives a poll
+    something new, called as `run` is.
     """
 
     id: str
@@ -51,34 +64,37 @@ class Operation:
     path: str
     summary: str
     family: str
+    run: Callable[..., Any]
     version: int = 1
     kind: Kind = Kind.ACTION
     cursor: str | None = None
-    run: Callable[..., Any] | None = None
     query: type | None = None
     path_schemas: Mapping[str, Schema] = field(default_factory=dict)
-    accepts: Any = None
+    accepts: Callable[[Any], Any] | None = None
     body_name: str = "body"
     body_required: bool = True
     partial: bool = False
-    returns: Any = None
+    returns: Callable[[Any], Any] | None = None
     status: int = 200
     recorded_status: int | None = None
     also: tuple[int, ...] = ()
-    errors: tuple[int, ...] = _MAIL_ERRORS
+    errors: tuple[int, ...] = ()
     scope: Scope = Scope.CONNECTION
     place_of: Callable[[str], tuple[str, int]] | None = None
     deprecated: bool = False
     visibility: str = "advanced"
     extensions: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def served(self) -> bool:
-        return self.run is not None
+    creates: bool = False
+    reads_mail: bool = False
+    carries_images: bool = False
+    writes_event: bool = False
+    is_reply: bool = False
+    watches: Watched | None = None
+    next_at: Callable[..., int | None] | None = None
 
     @property
     def success(self) -> int:
-        """The status a success is answered with."""
+        """The status of a successful response."""
         return self.recorded_status or self.status
 
     @property
@@ -98,19 +114,20 @@ class Operation:
     @cached_property
     def body_shape(self) -> Any:
         """The wire shape of the request body, None without one."""
-        if not isroutine(self.accepts):
-            return self.accepts
+        if self.accepts is None:
+            return None
         first = next(iter(signature(self.accepts).parameters))
         return get_type_hints(self.accepts, include_extras=True)[first]
 
     @cached_property
-    def answer_shape(self) -> Any:
-        """The wire shape of a success, None where it has no body."""
-        if not isroutine(self.returns):
-            return self.returns
-        shape = get_type_hints(self.returns, include_extras=True)["return"]
+    def response_shape(self) -> Any:
+        """The wire shape of a successful response, None where it has no body."""
+        if self.returns is None:
+            return None
+        render = self.returns.func if isinstance(self.returns, partial) else self.returns
+        shape = get_type_hints(render, include_extras=True)["return"]
         if get_origin(shape) is Reply:
-            # A body of any shape is one that is not declared.
+            # `Reply[Any]` stands for a body that the connector's description does not declare.
             (body,) = get_args(shape)
             return None if body is Any else body
         return shape
@@ -119,3 +136,28 @@ class Operation:
     def parameters(self) -> tuple[Parameter, ...]:
         """The declared query and header parameters."""
         return parameters_of(self.query) if self.query else ()
+
+    def render(self, result: Any) -> Any:
+        """The response body, or the `Reply`, that shows what `run` returned; None for no body."""
+        return None if self.returns is None else self.returns(result)
+
+    def wire_name(self, field: str) -> WireName | None:
+        """A client's name for what `run` knows as `field`, in snake_case; None for what no client sends.
+
+        A member inside another object has its path: `Message.Options`.
+        """
+        return self._wire_names.get(field)
+
+    @cached_property
+    def _wire_names(self) -> Mapping[str, WireName]:
+        names = {snake_case(name.rpartition(".")[2]): WireName("property", name) for name in _paths(self.body_shape)}
+        names |= {snake_case(name): WireName("path parameter", name) for name in self.path_parameters}
+        names |= {one.keyword.rstrip("_"): WireName("query parameter", one.name) for one in self.parameters}
+        return names | ({"cursor": WireName("query parameter", self.cursor)} if self.cursor else {})
+
+
+def _paths(shape: Any) -> list[str]:
+    """The dotted path of every member of a body, inner ones first, so that a map by name ends with the outer ones."""
+    members = {name: unwrap(hint)[0] for name, hint in members_of(shape).items()} if is_shape(shape) else {}
+    inner = [f"{name}.{path}" for name, hint in members.items() for path in _paths(hint)]
+    return [*inner, *members]

@@ -19,24 +19,24 @@ _SAMPLES = "seeds"
 
 def clock(db: Database) -> ClockState:
     """What the sandbox's clock goes on from."""
-    row = db.one(sql.FACT, {"key": _CLOCK})
+    row = db.one(sql.STATE, {"key": _CLOCK})
     return ClockState(**orjson.loads(row[0])) if row else ClockState()
 
 
 def keep_clock(db: Database, state: ClockState) -> None:
-    db.execute(sql.SET_FACT, {"key": _CLOCK, "value": orjson.dumps(state._asdict()).decode()})
+    db.execute(sql.SET_STATE, {"key": _CLOCK, "value": orjson.dumps(state._asdict()).decode()})
 
 
 def samples(db: Database) -> list[tuple[str, str]]:
     """The connections whose mailboxes were loaded as samples, and the samples' names, in order."""
-    row = db.one(sql.FACT, {"key": _SAMPLES})
+    row = db.one(sql.STATE, {"key": _SAMPLES})
     lines = row[0].splitlines() if row else ()
     return [(id, name) for id, _, name in (line.partition(" ") for line in lines)]
 
 
 def keep_samples(db: Database, loaded: Iterable[tuple[str, str]]) -> None:
     text = "\n".join(f"{id} {name}" for id, name in loaded)
-    db.execute(sql.SET_FACT, {"key": _SAMPLES, "value": text})
+    db.execute(sql.SET_STATE, {"key": _SAMPLES, "value": text})
 
 
 def text_of(rng: Random) -> str:
@@ -47,7 +47,7 @@ def text_of(rng: Random) -> str:
 
 def rng(db: Database) -> Random | None:
     """The generator that stands where the text says, None where there is none. Raises ValueError."""
-    row = db.one(sql.FACT, {"key": RNG})
+    row = db.one(sql.STATE, {"key": RNG})
     if row is None:
         return None
     made = Random()

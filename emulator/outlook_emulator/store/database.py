@@ -13,7 +13,7 @@ from weakref import finalize
 
 from outlook_emulator.store import images, sql
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Stored in each file; a file of another version is refused rather than misread."""
 
 
@@ -111,7 +111,7 @@ class Database:
         self.execute("BEGIN IMMEDIATE")
         try:
             for key, value in facts.items():
-                self.execute(sql.SET_FACT, {"key": key, "value": value})
+                self.execute(sql.SET_STATE, {"key": key, "value": value})
             return images.alone(self._connection.serialize())
         finally:
             self.execute("ROLLBACK")
@@ -120,7 +120,7 @@ class Database:
         """Look through everything. Raises ValueError, saying what is damaged or contradicts itself."""
         # In the place of one that was in use: SQLite finds some things out on first use, and then holds on to them.
         with closing(Database()) as trial:
-            trial.one(sql.FACT, {"key": ""})
+            trial.one(sql.STATE, {"key": ""})
             trial.take_over(self)
             images.check(trial._connection)
 

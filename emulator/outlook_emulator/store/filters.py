@@ -159,7 +159,7 @@ class _Writer:
         return f"{written} COLLATE NOCASE" if node.kind is Kind.TEXT else written
 
     def _alias(self, depth: int) -> str:
-        return f"element{depth}" if depth else self._table
+        return f"entry{depth}" if depth else self._table
 
     def _bound(self, value: Any) -> str:
         name = f"v{len(self.values)}"
@@ -198,8 +198,8 @@ class _Writer:
         negation = "NOT " * node.every
         if node.correlated:
             owned = f"{alias}.owner_id = {self._table}.id"
-            return f"{negation}EXISTS (SELECT 1 FROM element AS {alias} WHERE {owned} AND {where})"
-        return f"{self._table}.id {negation}IN (SELECT {alias}.owner_id FROM element AS {alias} WHERE {where})"
+            return f"{negation}EXISTS (SELECT 1 FROM list_entry AS {alias} WHERE {owned} AND {where})"
+        return f"{self._table}.id {negation}IN (SELECT {alias}.owner_id FROM list_entry AS {alias} WHERE {where})"
 
 
 def _balanced(parts: list[str], word: str) -> str:

@@ -111,6 +111,6 @@ def _taken(file: Path) -> int | None:
     where = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(where, uri=True)) as connection:
-            return int(connection.execute(sql.FACT, {"key": TAKEN}).fetchone()[0])
+            return int(connection.execute(sql.STATE, {"key": TAKEN}).fetchone()[0])
     except (sqlite3.Error, TypeError, ValueError):
         return None

@@ -10,13 +10,13 @@ SCHEMA = (
     "CREATE INDEX change_mailbox ON change (mailbox_id, kind, at)",
     "CREATE TABLE content ( id INTEGER NOT NULL, message_id TEXT NOT NULL, conversation_id INTEGER NOT NULL, sent BIGINT NOT NULL, sender TEXT, recipients_to TEXT, recipients_cc TEXT, reply_to TEXT, subject TEXT NOT NULL, is_html INTEGER DEFAULT 0 NOT NULL, importance INTEGER NOT NULL, has_attachments INTEGER DEFAULT 0 NOT NULL, has_files INTEGER DEFAULT 0 NOT NULL, is_encrypted INTEGER DEFAULT 0 NOT NULL, preview TEXT NOT NULL, body TEXT NOT NULL, headers TEXT NOT NULL, raw BLOB, PRIMARY KEY (id) )",
     "CREATE INDEX content_message_id ON content (message_id)",
-    "CREATE TABLE element ( id INTEGER NOT NULL, kind TEXT NOT NULL, owner_id INTEGER NOT NULL, member TEXT NOT NULL, value TEXT COLLATE \"NOCASE\" NOT NULL, name TEXT COLLATE \"NOCASE\", type INTEGER, response INTEGER, PRIMARY KEY (id) )",
-    "CREATE INDEX element_owner ON element (kind, owner_id)",
-    "CREATE INDEX element_value ON element (member, kind, value, owner_id)",
-    "CREATE TABLE fact ( \"key\" TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (\"key\") )",
-    "CREATE TABLE \"indexed\" ( message_id INTEGER NOT NULL, rowid_ BIGINT NOT NULL, PRIMARY KEY (message_id) )",
+    "CREATE TABLE list_entry ( id INTEGER NOT NULL, kind TEXT NOT NULL, owner_id INTEGER NOT NULL, member TEXT NOT NULL, value TEXT COLLATE \"NOCASE\" NOT NULL, name TEXT COLLATE \"NOCASE\", type INTEGER, response INTEGER, PRIMARY KEY (id) )",
+    "CREATE INDEX list_entry_owner ON list_entry (kind, owner_id)",
+    "CREATE INDEX list_entry_value ON list_entry (member, kind, value, owner_id)",
     "CREATE TABLE mailbox ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, display_name TEXT NOT NULL, inbox_id INTEGER, sent_id INTEGER, deleted_id INTEGER )",
     "CREATE UNIQUE INDEX mailbox_address ON mailbox (address)",
+    "CREATE TABLE sandbox_state ( \"key\" TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (\"key\") )",
+    "CREATE TABLE search_entry ( message_id INTEGER NOT NULL, rowid_ BIGINT NOT NULL, PRIMARY KEY (message_id) )",
     "CREATE TABLE attachment ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, content_id INTEGER NOT NULL, name TEXT NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL, is_inline INTEGER DEFAULT 0 NOT NULL, skipped INTEGER DEFAULT 0 NOT NULL, cid TEXT, modified BIGINT NOT NULL, content BLOB NOT NULL, FOREIGN KEY(content_id) REFERENCES content (id) )",
     "CREATE INDEX attachment_content ON attachment (content_id)",
     "CREATE TABLE calendar ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, name TEXT COLLATE \"NOCASE\" NOT NULL, is_default INTEGER DEFAULT 0 NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
@@ -24,11 +24,11 @@ SCHEMA = (
     "CREATE TABLE connection ( id TEXT NOT NULL, mailbox_id INTEGER NOT NULL, PRIMARY KEY (id), FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE TABLE contact_folder ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, name TEXT COLLATE \"NOCASE\" NOT NULL, is_default INTEGER DEFAULT 0 NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE INDEX contact_folder_name ON contact_folder (mailbox_id, name)",
-    "CREATE TABLE departure ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, content_id INTEGER NOT NULL, recipients TEXT NOT NULL, at BIGINT NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id), FOREIGN KEY(content_id) REFERENCES content (id) )",
-    "CREATE INDEX departure_content ON departure (content_id)",
     "CREATE TABLE folder ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, parent_id INTEGER, name TEXT NOT NULL, well_known TEXT, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE INDEX folder_parent ON folder (mailbox_id, parent_id, name)",
     "CREATE INDEX folder_well_known ON folder (mailbox_id, well_known)",
+    "CREATE TABLE outbox_mail ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, content_id INTEGER NOT NULL, recipients TEXT NOT NULL, at BIGINT NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id), FOREIGN KEY(content_id) REFERENCES content (id) )",
+    "CREATE INDEX outbox_mail_content ON outbox_mail (content_id)",
     "CREATE TABLE push ( connection_id TEXT NOT NULL, name TEXT NOT NULL, mailbox_id INTEGER NOT NULL, operation TEXT NOT NULL, url TEXT NOT NULL, parameters TEXT NOT NULL, split_on INTEGER DEFAULT 0 NOT NULL, cursor TEXT NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (connection_id, name), FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE TABLE question ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, token TEXT NOT NULL, kind TEXT NOT NULL, recipients TEXT NOT NULL, subject TEXT NOT NULL, options TEXT NOT NULL, callback_url TEXT NOT NULL, created BIGINT NOT NULL, answer TEXT, answered BIGINT, withdrawn INTEGER DEFAULT 0 NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE UNIQUE INDEX question_token ON question (token)",
@@ -59,8 +59,8 @@ SCHEMA = (
     "CREATE INDEX message_low ON message (folder_id, received, id) WHERE importance = 0",
     "CREATE VIRTUAL TABLE message_search USING fts5( message_id UNINDEXED, subject, body, sender, recipients_to, recipients_cc, recipients_bcc, attachments, tags, tokenize = 'unicode61 remove_diacritics 2' )",
 )
-FACT = "SELECT fact.value FROM fact WHERE fact.\"key\" = :key"
-SET_FACT = "INSERT OR REPLACE INTO fact (\"key\", value) VALUES (:key, :value)"
+STATE = "SELECT sandbox_state.value FROM sandbox_state WHERE sandbox_state.\"key\" = :key"
+SET_STATE = "INSERT OR REPLACE INTO sandbox_state (\"key\", value) VALUES (:key, :value)"
 INSERT_MAILBOX = "INSERT INTO mailbox (id, address, display_name) VALUES (:id, :address, :display_name)"
 SET_MAILBOX_FOLDERS = "UPDATE mailbox SET inbox_id=:inbox_id, sent_id=:sent_id, deleted_id=:deleted_id WHERE mailbox.id = :mailbox_id"
 RENAME_OWNER = "UPDATE mailbox SET display_name=:display_name WHERE mailbox.id = :mailbox_id"
@@ -82,7 +82,7 @@ CONVERSATION_OF = "SELECT content.conversation_id FROM content WHERE content.mes
 INSERT_ATTACHMENT = "INSERT INTO attachment (content_id, name, content_type, size, is_inline, skipped, cid, modified, content) VALUES (:content_id, :name, :content_type, :size, :is_inline, :skipped, :cid, :modified, :content)"
 ATTACHMENTS = "SELECT attachment.id, attachment.content_id, attachment.name, attachment.content_type, attachment.size, attachment.is_inline, attachment.skipped, attachment.cid, attachment.modified FROM attachment WHERE attachment.content_id = :content_id ORDER BY attachment.id"
 ATTACHMENT_CONTENT = "SELECT attachment.content FROM attachment WHERE attachment.id = :id"
-CONTENT_USERS = "SELECT message.id FROM message WHERE message.content_id = :content_id UNION ALL SELECT departure.id FROM departure WHERE departure.content_id = :content_id"
+CONTENT_USERS = "SELECT message.id FROM message WHERE message.content_id = :content_id UNION ALL SELECT outbox_mail.id FROM outbox_mail WHERE outbox_mail.content_id = :content_id"
 DELETE_ATTACHMENTS = "DELETE FROM attachment WHERE attachment.content_id = :content_id"
 DELETE_CONTENT = "DELETE FROM content WHERE content.id = :content_id"
 STORED_MAIL = "SELECT content.id, content.message_id, content.sent, content.subject, content.is_html, content.importance, content.is_encrypted, content.body, content.headers, content.raw FROM content WHERE content.id = :id"
@@ -128,9 +128,9 @@ LIST_MESSAGES = {
     "unread+flagged+attachment+normal": "SELECT message.id, message.mailbox_id, message.folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.recipients_bcc, content.message_id, content.conversation_id, content.sender, content.recipients_to, content.recipients_cc, content.reply_to, content.subject, content.is_html, message.importance, message.has_attachments, content.has_files, content.is_encrypted, content.preview, content.body FROM message JOIN content ON content.id = message.content_id WHERE message.folder_id = :folder_id AND message.received >= :since AND message.received < :until AND message.is_read = 0 AND message.is_flagged = 1 AND message.has_attachments = 1 AND message.importance = 1 ORDER BY message.received DESC, message.id DESC LIMIT :top OFFSET :skip",
     "unread+flagged+attachment+high": "SELECT message.id, message.mailbox_id, message.folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.recipients_bcc, content.message_id, content.conversation_id, content.sender, content.recipients_to, content.recipients_cc, content.reply_to, content.subject, content.is_html, message.importance, message.has_attachments, content.has_files, content.is_encrypted, content.preview, content.body FROM message JOIN content ON content.id = message.content_id WHERE message.folder_id = :folder_id AND message.received >= :since AND message.received < :until AND message.is_read = 0 AND message.is_flagged = 1 AND message.has_attachments = 1 AND message.importance = 2 ORDER BY message.received DESC, message.id DESC LIMIT :top OFFSET :skip",
 }
-INDEXED = "SELECT \"indexed\".rowid_ FROM \"indexed\" WHERE \"indexed\".message_id = :message_id"
-SET_INDEXED = "INSERT OR REPLACE INTO \"indexed\" (message_id, rowid_) VALUES (:message_id, :rowid)"
-DELETE_INDEXED = "DELETE FROM \"indexed\" WHERE \"indexed\".message_id = :message_id"
+SEARCH_ENTRY = "SELECT search_entry.rowid_ FROM search_entry WHERE search_entry.message_id = :message_id"
+SET_SEARCH_ENTRY = "INSERT OR REPLACE INTO search_entry (message_id, rowid_) VALUES (:message_id, :rowid)"
+DELETE_SEARCH_ENTRY = "DELETE FROM search_entry WHERE search_entry.message_id = :message_id"
 CHANGED_MESSAGES = "SELECT change.item_id FROM change WHERE change.seq > :seq AND change.kind = 'message' GROUP BY change.item_id ORDER BY change.item_id"
 MESSAGE_ANYWHERE = "SELECT message.id, message.mailbox_id, message.folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.recipients_bcc, content.message_id, content.conversation_id, content.sender, content.recipients_to, content.recipients_cc, content.reply_to, content.subject, content.is_html, message.importance, message.has_attachments, content.has_files, content.is_encrypted, content.preview, content.body FROM message JOIN content ON content.id = message.content_id WHERE message.id = :id"
 INSERT_CALENDAR = "INSERT INTO calendar (mailbox_id, name, is_default) VALUES (:mailbox_id, :name, :is_default)"
@@ -146,10 +146,10 @@ EXCEPTION = "SELECT event.id, event.mailbox_id, event.calendar_id, event.type, e
 EVENTS = "SELECT event.id, event.mailbox_id, event.calendar_id, event.type, event.master_id, event.original_start, event.uid, event.external_id, event.subject, event.body, event.is_html, event.preview, event.start_at, event.end_at, event.start_zone, event.end_zone, event.is_all_day, event.location, event.place, event.importance, event.show_as, event.reminder, event.response_requested, event.categories, event.organizer, event.organizer_name, event.is_organizer, event.is_cancelled, event.response, event.responded, event.attendees, event.required, event.optional, event.resources, event.recurrence, event.recurrence_end, event.occurrences, event.rule, event.excluded, event.added, event.span_start, event.span_end, event.reach, event.created, event.modified, event.version FROM event WHERE event.calendar_id = :calendar_id AND event.master_id IS NULL ORDER BY event.start_at, event.id"
 SHORT_EVENTS = "SELECT event.id, event.mailbox_id, event.calendar_id, event.type, event.master_id, event.original_start, event.uid, event.external_id, event.subject, event.body, event.is_html, event.preview, event.start_at, event.end_at, event.start_zone, event.end_zone, event.is_all_day, event.location, event.place, event.importance, event.show_as, event.reminder, event.response_requested, event.categories, event.organizer, event.organizer_name, event.is_organizer, event.is_cancelled, event.response, event.responded, event.attendees, event.required, event.optional, event.resources, event.recurrence, event.recurrence_end, event.occurrences, event.rule, event.excluded, event.added, event.span_start, event.span_end, event.reach, event.created, event.modified, event.version FROM event WHERE event.calendar_id = :calendar_id AND event.reach = 0 AND event.start_at >= :earliest AND event.start_at < :until"
 LONG_EVENTS = "SELECT event.id, event.mailbox_id, event.calendar_id, event.type, event.master_id, event.original_start, event.uid, event.external_id, event.subject, event.body, event.is_html, event.preview, event.start_at, event.end_at, event.start_zone, event.end_zone, event.is_all_day, event.location, event.place, event.importance, event.show_as, event.reminder, event.response_requested, event.categories, event.organizer, event.organizer_name, event.is_organizer, event.is_cancelled, event.response, event.responded, event.attendees, event.required, event.optional, event.resources, event.recurrence, event.recurrence_end, event.occurrences, event.rule, event.excluded, event.added, event.span_start, event.span_end, event.reach, event.created, event.modified, event.version FROM event WHERE event.calendar_id = :calendar_id AND event.reach > 0 AND event.span_end >= :since AND event.span_start < :until"
-INVITATIONS = "SELECT element.owner_id FROM element WHERE element.member = 'attendees' AND element.kind = 'event' AND (element.value = :address OR element.value LIKE :tagged ESCAPE '\\') ORDER BY element.owner_id"
+INVITATIONS = "SELECT list_entry.owner_id FROM list_entry WHERE list_entry.member = 'attendees' AND list_entry.kind = 'event' AND (list_entry.value = :address OR list_entry.value LIKE :tagged ESCAPE '\\') ORDER BY list_entry.owner_id"
 EVENT_ANYWHERE = "SELECT event.id, event.mailbox_id, event.calendar_id, event.type, event.master_id, event.original_start, event.uid, event.external_id, event.subject, event.body, event.is_html, event.preview, event.start_at, event.end_at, event.start_zone, event.end_zone, event.is_all_day, event.location, event.place, event.importance, event.show_as, event.reminder, event.response_requested, event.categories, event.organizer, event.organizer_name, event.is_organizer, event.is_cancelled, event.response, event.responded, event.attendees, event.required, event.optional, event.resources, event.recurrence, event.recurrence_end, event.occurrences, event.rule, event.excluded, event.added, event.span_start, event.span_end, event.reach, event.created, event.modified, event.version FROM event WHERE event.id = :id"
-INSERT_LIST_ENTRY = "INSERT INTO element (kind, owner_id, member, value, name, type, response) VALUES (:kind, :owner_id, :member, :value, :name, :type, :response)"
-DELETE_LIST_ENTRIES = "DELETE FROM element WHERE element.kind = :kind AND element.owner_id = :owner_id"
+INSERT_LIST_ENTRY = "INSERT INTO list_entry (kind, owner_id, member, value, name, type, response) VALUES (:kind, :owner_id, :member, :value, :name, :type, :response)"
+DELETE_LIST_ENTRIES = "DELETE FROM list_entry WHERE list_entry.kind = :kind AND list_entry.owner_id = :owner_id"
 INSERT_CONTACT_FOLDER = "INSERT INTO contact_folder (mailbox_id, name, is_default) VALUES (:mailbox_id, :name, :is_default)"
 CONTACT_FOLDERS = "SELECT contact_folder.id, contact_folder.name, contact_folder.is_default FROM contact_folder WHERE contact_folder.mailbox_id = :mailbox_id ORDER BY contact_folder.name, contact_folder.id"
 INSERT_CONTACT = "INSERT INTO contact (mailbox_id, folder_id, birthday, file_as, display_name, given_name, initials, middle_name, nick_name, surname, title, generation, email_addresses, im_addresses, job_title, company_name, department, office_location, profession, business_home_page, assistant_name, manager, home_phones, business_phones, mobile_phone1, home_street, home_city, home_state, home_country_or_region, home_postal_code, business_street, business_city, business_state, business_country_or_region, business_postal_code, other_street, other_city, other_state, other_country_or_region, other_postal_code, yomi_company_name, yomi_given_name, yomi_surname, categories, created, modified, version) VALUES (:mailbox_id, :folder_id, :birthday, :file_as, :display_name, :given_name, :initials, :middle_name, :nick_name, :surname, :title, :generation, :email_addresses, :im_addresses, :job_title, :company_name, :department, :office_location, :profession, :business_home_page, :assistant_name, :manager, :home_phones, :business_phones, :mobile_phone1, :home_street, :home_city, :home_state, :home_country_or_region, :home_postal_code, :business_street, :business_city, :business_state, :business_country_or_region, :business_postal_code, :other_street, :other_city, :other_state, :other_country_or_region, :other_postal_code, :yomi_company_name, :yomi_given_name, :yomi_surname, :categories, :created, :modified, :version)"
@@ -162,12 +162,12 @@ QUESTION = "SELECT question.id, question.mailbox_id, question.token, question.ki
 QUESTIONS = "SELECT question.id, question.mailbox_id, question.token, question.kind, question.recipients, question.subject, question.options, question.callback_url, question.created, question.answer, question.answered, question.withdrawn FROM question ORDER BY question.id"
 ANSWER_QUESTION = "UPDATE question SET answer=:answer, answered=:answered WHERE question.id = :question_id"
 WITHDRAW_QUESTION = "UPDATE question SET withdrawn=1 WHERE question.id = :question_id"
-INSERT_DEPARTURE = "INSERT INTO departure (mailbox_id, content_id, recipients, at) VALUES (:mailbox_id, :content_id, :recipients, :at)"
-DEPARTURES = "SELECT departure.id, departure.content_id, departure.recipients, departure.at, content.sender, content.subject, content.message_id FROM departure JOIN content ON content.id = departure.content_id ORDER BY departure.id"
-SET_DEPARTURE_RECIPIENTS = "UPDATE departure SET recipients=:left WHERE departure.id = :departure_id"
-DELETE_DEPARTURE = "DELETE FROM departure WHERE departure.id = :departure_id"
-CONTENT_FACTS = "SELECT content.importance, content.has_attachments FROM content WHERE content.id = :id"
-DEPARTURE = "SELECT departure.content_id, departure.mailbox_id FROM departure WHERE departure.id = :id"
+INSERT_OUTBOX_MAIL = "INSERT INTO outbox_mail (mailbox_id, content_id, recipients, at) VALUES (:mailbox_id, :content_id, :recipients, :at)"
+OUTBOX_MAILS = "SELECT outbox_mail.id, outbox_mail.content_id, outbox_mail.recipients, outbox_mail.at, content.sender, content.subject, content.message_id FROM outbox_mail JOIN content ON content.id = outbox_mail.content_id ORDER BY outbox_mail.id"
+SET_OUTBOX_RECIPIENTS = "UPDATE outbox_mail SET recipients=:left WHERE outbox_mail.id = :outbox_id"
+DELETE_OUTBOX_MAIL = "DELETE FROM outbox_mail WHERE outbox_mail.id = :outbox_id"
+CONTENT_FLAGS = "SELECT content.importance, content.has_attachments FROM content WHERE content.id = :id"
+OUTBOX_MAIL_SOURCE = "SELECT outbox_mail.content_id, outbox_mail.mailbox_id FROM outbox_mail WHERE outbox_mail.id = :id"
 APPEND_CHANGE = "INSERT INTO change (mailbox_id, kind, action, item_id, folder_id, at, \"before\") VALUES (:mailbox_id, :kind, :action, :item_id, :folder_id, :at, :before)"
 LAST_CHANGE = "SELECT coalesce(max(change.seq), 0) AS coalesce_1 FROM change"
 LAST_CHANGE_AT = "SELECT coalesce(max(change.at), 0) AS coalesce_1 FROM change"
@@ -195,7 +195,7 @@ PUSHES_OF = "SELECT push.connection_id, push.name, push.mailbox_id, push.operati
 PUSHES = "SELECT push.connection_id, push.name, push.mailbox_id, push.operation, push.url, push.parameters, push.split_on, push.cursor, push.created FROM push ORDER BY push.connection_id, push.name"
 MOVE_PUSH = "UPDATE push SET cursor=:cursor WHERE push.connection_id = :of AND push.name = :named"
 DELETE_PUSH = "DELETE FROM push WHERE push.connection_id = :connection_id AND push.name = :name"
-DELETE_FACT = "DELETE FROM fact WHERE fact.\"key\" = :named"
+DELETE_STATE = "DELETE FROM sandbox_state WHERE sandbox_state.\"key\" = :named"
 RENAME_CONNECTION = "UPDATE connection SET id=:to WHERE connection.id = :of"
 RENAME_PUSHES = "UPDATE push SET connection_id=:to WHERE push.connection_id = :of"
 RENAME_REFERENCES = "UPDATE callback SET reference=(:prefix || callback.reference) WHERE callback.kind = :of"

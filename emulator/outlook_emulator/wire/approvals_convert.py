@@ -18,7 +18,6 @@ from outlook_emulator.wire.base import ROOT, Reply
 from outlook_emulator.wire.mail_convert import draft_from_html
 from outlook_emulator.wire.subscriptions import SubscriptionResponse
 
-_PATHS = {APPROVAL: "/approvalmail/$subscriptions", OPTIONS: "/mailwithoptions/$subscriptions"}
 # Nothing is loaded and nothing runs; the only thing a page can do is post its form back to where it came from.
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _LONGEST_LINE = 200
@@ -39,16 +38,16 @@ def mail_with_options(shape: OptionsEmailSubscription) -> ApprovalRequest:
     return _inquiry(OPTIONS, shape["NotificationUrl"], shape["Message"])
 
 
-def subscription(question: Question) -> Reply[SubscriptionResponse]:
-    """A question that was asked, and where its asker withdraws it."""
-    path = ROOT + _PATHS[question.kind]
+def subscription(question: Question, path: str) -> Reply[SubscriptionResponse]:
+    """A question that was sent from `path`, and where its sender withdraws it."""
+    resource = ROOT + path
     body: SubscriptionResponse = {
         "id": question.token,
-        "resource": path,
+        "resource": resource,
         "notificationType": "webhook",
         "notificationUrl": question.callback_url,
     }
-    return Reply(body, {"Location": f"{path}/{question.token}"})
+    return Reply(body, {"Location": f"{resource}/{question.token}"})
 
 
 def page(click: ApprovalAnswer) -> Reply[str]:

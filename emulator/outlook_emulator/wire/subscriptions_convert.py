@@ -1,14 +1,15 @@
-"""Subscriptions as they are asked for and answered."""
+"""Converts subscription bodies into values, and subscriptions into responses."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from outlook_emulator.enums import ImportanceFilter
-from outlook_emulator.mailbox.triggers.subscriptions import EVENT, FLAG, MAIL, MENTION, token
+from outlook_emulator.enums import ImportanceFilter, Watched
+from outlook_emulator.mailbox.triggers.subscriptions import token
 from outlook_emulator.store.records import Subscription
 from outlook_emulator.wire.base import ROOT, Reply
 from outlook_emulator.wire.subscriptions import (
@@ -20,62 +21,64 @@ from outlook_emulator.wire.subscriptions import (
     SubscriptionResponse,
 )
 
-_POKED = {MAIL: "MailSubscriptionPoke", FLAG: "FlaggedMailSubscriptionPoke", MENTION: "MentionMeMailSubscriptionPoke"}
+Paths = Mapping[Watched, str]
+"""Where each kind of subscription is made, below the connection."""
 
 
-def notification_url(asked: ClientSubscription) -> str:
-    """Where the subscriber wants to be called."""
-    return asked["NotificationUrl"]
+def notification_url(subscription: ClientSubscription) -> str:
+    """The URL at which the subscriber wants to be called."""
+    return subscription["NotificationUrl"]
 
 
 def reported_mails(payload: SubscriptionPayload[OutlookReceiveMessage]) -> int:
-    """How many changes of mail the back end reports."""
+    """How many changed mails the back end reports."""
     return len(payload.get("value", ()))
 
 
 def reported_events(payload: SubscriptionPayload[SubscriptionEvent]) -> int:
-    """How many changes of events the back end reports."""
+    """How many changed events the back end reports."""
     return len(payload.get("value", ()))
 
 
 def echo(text: str) -> Reply[Any]:
-    """The token of a handshake as plain text, or nothing."""
+    """The token of a handshake as plain text; no body without a token."""
     return Reply(text, {"content-type": "text/plain; charset=utf-8"}) if text else Reply(None)
 
 
-def created(made: Subscription) -> Reply[SubscriptionResponse]:
-    """A new subscription; `Location` is where it is renewed and deleted, which is not where it was made (recorded)."""
-    family = "EventSubscription" if made.watched == EVENT else "MailSubscription"
+def created(subscription: Subscription, paths: Paths, renewal_path: str) -> Reply[SubscriptionResponse]:
+    """A new subscription. `Location` is where it is renewed and deleted, which is not where it was made (recorded)."""
     # Escapes are in lower case, as in recorded addresses.
-    options = quote(token(made), safe="").replace("%3D", "%3d").replace("%2B", "%2b").replace("%2F", "%2f")
-    return Reply(_shown(made), {"Location": f"{ROOT}/{family}/$subscriptions/{made.id}?options={options}"})
+    options = quote(token(subscription), safe="").replace("%3D", "%3d").replace("%2B", "%2b").replace("%2F", "%2f")
+    location = f"{ROOT}{renewal_path.format(id=subscription.id)}?options={options}"
+    return Reply(_shape(subscription, paths), {"Location": location})
 
 
-def renewed(found: Subscription) -> Reply[Any]:
-    """A subscription that lives on: answered like a new one (recorded), though no body is declared."""
-    return Reply(_shown(found))
+def renewed(subscription: Subscription, paths: Paths) -> Reply[Any]:
+    """A renewed subscription. It is answered like a new one (recorded), though no body is declared."""
+    return Reply(_shape(subscription, paths))
 
 
-def _shown(one: Subscription) -> RenewableSubscription:
+def _shape(subscription: Subscription, paths: Paths) -> RenewableSubscription:
     return {
-        "id": one.id,
+        "id": subscription.id,
         "notificationType": "webhook",
-        "notificationUrl": one.url,
+        "notificationUrl": subscription.url,
         "renewInterval": "PT1H",
-        "resource": f"{ROOT}/{_resource(one)}",
+        "resource": ROOT + _resource(subscription, paths),
     }
 
 
-def _resource(one: Subscription) -> str:
-    """The address a subscription was made at, below its connection, with the query that matters (inferred)."""
-    options = orjson.loads(one.options)
-    if one.watched == EVENT:
+def _resource(subscription: Subscription, paths: Paths) -> str:
+    """The path at which a subscription was made, with the query that matters (inferred)."""
+    options = orjson.loads(subscription.options)
+    path = paths[Watched(subscription.watched)]
+    if subscription.watched == Watched.EVENT:
         days = {"incomingDays": options["IncomingDays"], "pastDays": options["PastDays"]}
-        return f"{quote(options['Table'], safe='')}/EventSubscriptionPoke/$subscriptions?{urlencode(days)}"
+        return f"{path.format(table=quote(options['Table'], safe=''))}?{urlencode(days)}"
     query = {
         "folderPath": options["FolderPath"],
         "importance": ImportanceFilter(options["Importance"]).name if options["Importance"] else None,
         "fetchOnlyWithAttachment": "True" if options["HasAttachment"] else None,
     }
-    given = urlencode({name: value for name, value in query.items() if value is not None}, quote_via=quote)
-    return f"{_POKED[one.watched]}/$subscriptions" + (f"?{given}" if given else "")
+    parameters = urlencode({name: value for name, value in query.items() if value is not None}, quote_via=quote)
+    return path + (f"?{parameters}" if parameters else "")

@@ -622,7 +622,7 @@ def test_change_feed(app: Starlette) -> None:
 def test_entries_of_lists(app: Starlette) -> None:
     """The rows a filter looks lists up in are those of the contact as it is."""
     sandbox, _ = app.state.sandboxes.find("ann")
-    list_entries = "SELECT kind, member, value, name FROM element ORDER BY id"
+    list_entries = "SELECT kind, member, value, name FROM list_entry ORDER BY id"
 
     made = ask(app, "POST", ITEMS, json=FULL).json()
     first = sandbox.db.all(list_entries, {})

@@ -515,9 +515,7 @@ def test_operations(server: Server) -> None:
     """The coverage table has a line for each row."""
     table = server.http.get(f"{ROOT}/operations").json()["value"]
 
-    assert [(row.id, row.method, row.served) for row in OPERATIONS] == [
-        (line["id"], line["method"], line["served"]) for line in table
-    ]
+    assert [(row.id, row.method) for row in OPERATIONS] == [(line["id"], line["method"]) for line in table]
 
 
 def test_swagger(server: Server) -> None:

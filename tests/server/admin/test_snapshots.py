@@ -73,7 +73,7 @@ def everything(world: World) -> dict[str, list[Any]]:
         db.deserialize(export(world))
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         found = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
-    found["fact"] = sorted(row for row in found["fact"] if row[0] != "world")
+    found["sandbox_state"] = sorted(row for row in found["sandbox_state"] if row[0] != "world")
     return found
 
 
@@ -541,13 +541,16 @@ def test_an_import_of_ones_own(world: World, alice: Connection, bob: Connection)
         ("PRAGMA user_version = 99", "it has schema version 99, this emulator needs"),
         ("CREATE TABLE evil (x)", "its table 'evil' is not as this emulator makes them"),
         ("CREATE VIEW evil AS SELECT 1", "its view 'evil' is not as"),
-        ("CREATE TRIGGER evil AFTER UPDATE ON fact BEGIN DELETE FROM content; END", "its trigger 'evil' is not as"),
+        (
+            "CREATE TRIGGER evil AFTER UPDATE ON sandbox_state BEGIN DELETE FROM content; END",
+            "its trigger 'evil' is not as",
+        ),
         ("ALTER TABLE contact ADD COLUMN shoe_size TEXT", "its table 'contact' is not as"),
         ("DROP TABLE push", "the table 'push' is missing"),
         ("UPDATE content SET body = x'00'", "its table 'content' has a value of the wrong kind"),
         ("DELETE FROM mailbox", "refers to a mailbox that is not there"),
         ("UPDATE connection SET id = 'a/b'", "A connection id has"),
-        ("INSERT INTO fact VALUES ('clock', 'noon')", "its clock cannot be read"),
+        ("INSERT INTO sandbox_state VALUES ('clock', 'noon')", "its clock cannot be read"),
     ],
 )
 def test_a_refused_import(world: World, alice: Connection, change: Any, reason: str) -> None:

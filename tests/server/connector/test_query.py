@@ -42,7 +42,7 @@ ROWS = {one.id: one for one in OPERATIONS}
 
 def reader(query: type) -> QueryReader:
     return QueryReader(
-        Operation(id="Any", method="GET", path="/Any", summary="Any", family="Any", query=query).parameters
+        Operation(id="Any", method="GET", path="/Any", summary="Any", family="Any", run=print, query=query).parameters
     )
 
 

@@ -14,14 +14,13 @@ from starlette.applications import Starlette
 
 from outlook_emulator.app import create_app
 from outlook_emulator.errors import InvalidRequest, NoSuchOperation
-from outlook_emulator.operations import OPERATIONS, Operation, Scope
+from outlook_emulator.operations import OPERATIONS, Operation
 from outlook_emulator.server.connector.routes import MAX_SEGMENT, Routes, decode_path_value
 from outlook_emulator.settings import Settings
 from tests.conftest import Connection
 
 ROUTES = Routes(OPERATIONS)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-NOT_SERVED = [one for one in OPERATIONS if not one.served]
 
 
 def match(method: str, path: str) -> tuple[str, list[str]]:
@@ -177,19 +176,6 @@ def test_wrong_method_of_a_fixed_word() -> None:
     """What is no method of a fixed word is not tried on an id of that name."""
     with pytest.raises(Exception, match=r"The method DELETE is not allowed here\. Allowed: GET\."):
         match("DELETE", "/c/Mail/OnNewEmail")
-
-
-@pytest.mark.parametrize("operation", NOT_SERVED, ids=lambda one: one.id)
-def test_not_served_yet(app: Starlette, operation: Operation) -> None:
-    """A row that is not served says so by its id, needs neither query nor body, and leaves no connection behind."""
-    headers = {"Authorization": "Key k"} if operation.scope is Scope.CONNECTION else {}
-    answer = ask(app, operation.method, filled(operation.full_path), **headers)
-    text = f"The operation '{operation.id}' is not served by this emulator yet."
-
-    assert answer.status_code == 501
-    assert list(answer.json()) == ["status", "message", "error", "source"]
-    assert answer.json()["error"] == {"message": text, "code": "NotImplemented", "originalMessage": text}
-    assert app.state.sandboxes.connection_ids() == frozenset()
 
 
 @pytest.mark.parametrize(

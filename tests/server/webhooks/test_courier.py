@@ -19,7 +19,7 @@ from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 
 from outlook_emulator import serving
 from outlook_emulator.clock import SystemClock, VirtualClock
-from outlook_emulator.mailbox.triggers import callbacks, event_triggers
+from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.webhooks import push_trigger
 from outlook_emulator.server.webhooks.courier import Courier, Webhooks
@@ -541,7 +541,7 @@ def test_a_push_that_breaks(
         raise RuntimeError("broken look")
 
     monkeypatch.setattr(push_trigger, "poll", poll)
-    monkeypatch.setattr(event_triggers, "next_upcoming", look)
+    monkeypatch.setitem(vars(push_trigger.trigger("OnUpcomingEventsV2")), "next_at", look)
     subscribe(alice, f"{listener.url}/poke")
     for one in (alice, bob):
         one.deliver(subject="News")

@@ -143,7 +143,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
                 f"An option in 'Message.Options' has at most {_LONGEST_OPTION} printable characters, unlike"
                 f" '{option[:50]!r}'."
             )
-    callbacks.check_url(request.callback_url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(request.callback_url, "NotificationUrl", mailbox.rules.allowed_hosts)
     if not request.mail.to:
         raise InvalidRecipients("To")
     delivery.check_size(mailbox, request.mail)
@@ -166,7 +166,7 @@ def _origin(mailbox: Mailbox) -> str:
 
 
 def _key(mailbox: Mailbox) -> bytes | None:
-    row = mailbox.db.one(sql.FACT, {"key": _KEY})
+    row = mailbox.db.one(sql.STATE, {"key": _KEY})
     return bytes.fromhex(row[0]) if row else None
 
 
@@ -174,7 +174,7 @@ def _ensure_key(mailbox: Mailbox) -> bytes:
     key = _key(mailbox)
     if key is None:
         key = mailbox.rng.randbytes(32)
-        mailbox.db.execute(sql.SET_FACT, {"key": _KEY, "value": key.hex()})
+        mailbox.db.execute(sql.SET_STATE, {"key": _KEY, "value": key.hex()})
     return key
 
 

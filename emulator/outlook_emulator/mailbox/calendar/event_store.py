@@ -148,7 +148,7 @@ def _insert(mailbox: Mailbox, calendar_id: int, event: EventFields, position: di
     values |= {"mailbox_id": mailbox.owner.id, "calendar_id": calendar_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
     values["uid"] = event.uid or f"040000008200E00074C5B7101A82E008{mailbox.rng.getrandbits(160):040X}"
-    if mailbox.rules.ews_ids and event.external_id is None and position["master_id"] is None:
+    if mailbox.rules.event_ids == "ews" and event.external_id is None and position["master_id"] is None:
         values["external_id"] = _ews_id(mailbox)
     stored = calendar_store.insert_event(mailbox.db, values, list_entries(event))
     _append_change(mailbox, stored, changes.CREATED)

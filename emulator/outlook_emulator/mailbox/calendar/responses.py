@@ -57,7 +57,7 @@ def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> 
             invitations.record_response(mailbox.beside(host), answered, address, ResponseType[name])
         if reply.send and event.response_requested and "@" in event.organizer:
             invitations.mail_response(mailbox, answered, _SUBJECT_PREFIXES[name] + event.subject, reply.comment)
-        if name == "Declined" and not mailbox.rules.keep_declined:
+        if name == "Declined" and mailbox.rules.declined == "remove":
             event_store.take_out(mailbox, answered)
 
 

@@ -177,7 +177,7 @@ def claim(mailbox: Mailbox) -> None:
     Connections are made on first use, so a sender may come first; such mail has not left the sandbox after all.
     """
     own = mailbox.owner.address
-    for row in mailbox.db.all(sql.DEPARTURES, {}):
+    for row in mailbox.db.all(sql.OUTBOX_MAILS, {}):
         departed = OutboxMail._make(row)
         left = [one for one in addresses.split(departed.recipients) if not is_for(own, one)]
         if len(left) < len(addresses.split(departed.recipients)):
@@ -185,14 +185,14 @@ def claim(mailbox: Mailbox) -> None:
 
 
 def _claim(mailbox: Mailbox, departed: OutboxMail, left: list[str]) -> None:
-    facts = mailbox.db.one(sql.CONTENT_FACTS, {"id": departed.content_id})
+    facts = mailbox.db.one(sql.CONTENT_FLAGS, {"id": departed.content_id})
     stored = Stored(departed.content_id, *facts)
     place(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=departed.at)
     if left:
-        values = {"departure_id": departed.id, "left": ";".join(left)}
-        mailbox.db.execute(sql.SET_DEPARTURE_RECIPIENTS, values)
+        values = {"outbox_id": departed.id, "left": ";".join(left)}
+        mailbox.db.execute(sql.SET_OUTBOX_RECIPIENTS, values)
     else:
-        mailbox.db.execute(sql.DELETE_DEPARTURE, {"departure_id": departed.id})
+        mailbox.db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": departed.id})
 
 
 def _distribute(mailbox: Mailbox, mail: Mail, stored: Stored) -> None:
@@ -207,7 +207,7 @@ def _distribute(mailbox: Mailbox, mail: Mail, stored: Stored) -> None:
             place(mailbox, owner.id, owner.inbox_id, stored)
     if outside:
         values = {"mailbox_id": mailbox.owner.id, "content_id": stored.content_id, "at": mailbox.now}
-        mailbox.db.execute(sql.INSERT_DEPARTURE, values | {"recipients": ";".join(outside)})
+        mailbox.db.execute(sql.INSERT_OUTBOX_MAIL, values | {"recipients": ";".join(outside)})
 
 
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:

@@ -69,7 +69,7 @@ def catch_up(mailbox: Mailbox) -> None:
 
     The index is written when someone searches, so that sending does not pay for it.
     """
-    row = mailbox.db.one(sql.FACT, {"key": _INDEXED_SEQ})
+    row = mailbox.db.one(sql.STATE, {"key": _INDEXED_SEQ})
     done = int(row[0]) if row else 0
     newest = changes.last(mailbox.db)
     if done == newest:
@@ -81,7 +81,7 @@ def catch_up(mailbox: Mailbox) -> None:
         if len(changed) > _MANY:
             # Many small pieces slow every later search down; one piece does not.
             mailbox.db.execute(sql.MERGE_INDEX, {})
-        mailbox.db.execute(sql.SET_FACT, {"key": _INDEXED_SEQ, "value": str(newest)})
+        mailbox.db.execute(sql.SET_STATE, {"key": _INDEXED_SEQ, "value": str(newest)})
 
 
 class Named:
@@ -159,16 +159,16 @@ def _search_values(one: search.Alternative, folder_id: int, facets: _Facets, top
 
 
 def _index(mailbox: Mailbox, message_id: int) -> None:
-    if old := mailbox.db.one(sql.INDEXED, {"message_id": message_id}):
+    if old := mailbox.db.one(sql.SEARCH_ENTRY, {"message_id": message_id}):
         mailbox.db.execute(sql.FORGET_MESSAGE, {"rowid": old[0]})
-        mailbox.db.execute(sql.DELETE_INDEXED, {"message_id": message_id})
+        mailbox.db.execute(sql.DELETE_SEARCH_ENTRY, {"message_id": message_id})
     row = mailbox.db.one(sql.MESSAGE_ANYWHERE, {"id": message_id})
     if row is None:
         return
     message = Message._make(row)
     rowid = _rowid(message.received, message_id)
     mailbox.db.execute(sql.INDEX_MESSAGE, {"rowid": rowid, **_entry(mailbox, message)})
-    mailbox.db.execute(sql.SET_INDEXED, {"message_id": message_id, "rowid": rowid})
+    mailbox.db.execute(sql.SET_SEARCH_ENTRY, {"message_id": message_id, "rowid": rowid})
 
 
 def _rowid(received: int, message_id: int) -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from outlook_emulator.enums import ImportanceFilter
+from outlook_emulator.enums import ImportanceFilter, Watched
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.mail import folders
@@ -24,7 +24,6 @@ from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Message, Subscription
 
-MAIL, FLAG, MENTION, EVENT = "mail", "flag", "mention", "event"
 LIFETIME = 3_600_000_000
 """How long a subscription lives unless it is renewed, in microseconds."""
 POKE = "poke"
@@ -37,7 +36,7 @@ def watch_mail(
     mailbox: Mailbox,
     url: str,
     *,
-    watched: str,
+    watched: Watched,
     folder_path: str | None,
     importance: str,
     fetch_only_with_attachment: bool,
@@ -47,8 +46,8 @@ def watch_mail(
         "FolderPath": folder_path,
         "Importance": ImportanceFilter[importance].value,
         "HasAttachment": int(fetch_only_with_attachment),
-        "IsOnNewMentioningMeEmailNotification": watched == MENTION,
-        "IsOnFlaggedEmailNotification": watched == FLAG,
+        "IsOnNewMentioningMeEmailNotification": watched == Watched.MENTION,
+        "IsOnFlaggedEmailNotification": watched == Watched.FLAG,
         "IsPokeNotification": True,
         "IsGraphApi": True,
         "OutlookApiVersion": 1,
@@ -71,7 +70,7 @@ def watch_events(mailbox: Mailbox, url: str, *, table: str, incoming_days: int, 
         "GraphApiVersion": 1,
     }
     calendar = item_folders.resolve(mailbox, item_folders.CALENDARS, table)
-    return _subscribe(mailbox, url, EVENT, calendar.id, options)
+    return _subscribe(mailbox, url, Watched.EVENT, calendar.id, options)
 
 
 def renew_mail(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscription:
@@ -171,9 +170,9 @@ def _drop(mailbox: Mailbox, found: Subscription) -> None:
 
 
 def _subscribe(
-    mailbox: Mailbox, url: str, watched: str, folder_id: int | None, options: dict[str, Any]
+    mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: dict[str, Any]
 ) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
     text, expires = orjson.dumps(options).decode(), mailbox.now + LIFETIME
     made = Subscription(
         _guid(mailbox), mailbox.owner.id, watched, folder_id, url, text, expires, changes.newest(mailbox.db)
@@ -187,7 +186,7 @@ def _subscribe(
 def _found(mailbox: Mailbox, id: str, options: str, of_events: bool) -> Subscription:
     wanted = _read(options)
     found = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
-    if found is None or found.expires <= mailbox.now or (found.watched == EVENT) != of_events:
+    if found is None or found.expires <= mailbox.now or (found.watched == Watched.EVENT) != of_events:
         raise NotFound(f"No subscription '{id[:100]}' exists.")
     if wanted != orjson.loads(found.options):
         raise InvalidRequest("The query parameter 'options' does not belong to this subscription.")
@@ -205,20 +204,20 @@ def _read(options: str) -> Any:
 
 
 def _renew(mailbox: Mailbox, url: str, found: Subscription) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
     expires = mailbox.now + LIFETIME
     trigger_store.renew_subscription(mailbox.db, found.id, url, expires)
     return found._replace(url=url, expires=expires)
 
 
 def _has_news(mailbox: Mailbox, one: Subscription) -> bool:
-    kind = changes.EVENT if one.watched == EVENT else changes.MESSAGE
+    kind = changes.EVENT if one.watched == Watched.EVENT else changes.MESSAGE
     for entry in changes.of(mailbox.db, one.mailbox_id, kind, one.seen):
         if one.folder_id not in (None, entry.folder_id):
             continue
-        if one.watched == EVENT:
+        if one.watched == Watched.EVENT:
             return True
-        if entry.action != changes.DELETED and (one.watched != FLAG or _is_flagged(mailbox, entry.item_id)):
+        if entry.action != changes.DELETED and (one.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)):
             return True
     return False
 

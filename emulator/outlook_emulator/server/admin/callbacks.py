@@ -8,7 +8,7 @@ from outlook_emulator.clock import iso_ticks
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.webhooks import push_trigger
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, PushTrigger, Subscription
@@ -16,26 +16,26 @@ from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 _LONGEST_NAME = 128
 
 
-def list_callbacks(call: Call) -> shapes.CallbackJournal:
-    return {"value": [_callback(one) for one in callbacks.journal(call.sandbox.db)]}
+def list_callbacks(request: AdminRequest) -> shapes.CallbackJournal:
+    return {"value": [_callback(one) for one in callbacks.journal(request.sandbox.db)]}
 
 
-def list_subscriptions(call: Call) -> shapes.SubscriptionList:
-    name = call.sandbox.name
-    return {"value": [_subscription(name, one) for one in subscriptions.living(call.mailbox)]}
+def list_subscriptions(request: AdminRequest) -> shapes.SubscriptionList:
+    name = request.sandbox.name
+    return {"value": [_subscription(name, one) for one in subscriptions.living(request.mailbox)]}
 
 
-def put_trigger(call: Call) -> shapes.TriggerConfig:
-    connection, owner = call.connection
-    asked: shapes.TriggerProperties = call.body["properties"]
-    mailbox = call.mailbox
-    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.callback_hosts)
-    _check(connection, _name(call), asked)
+def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
+    connection, owner = request.connection
+    asked: shapes.TriggerProperties = request.body["properties"]
+    mailbox = request.mailbox
+    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
+    _check(connection, _name(request), asked)
     operation = push_trigger.trigger(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
     wanted = PushTrigger(
         connection_id=connection,
-        name=_name(call),
+        name=_name(request),
         mailbox_id=owner.id,
         operation=operation.id,
         url=asked["notificationDetails"]["callbackUrl"],
@@ -47,28 +47,28 @@ def put_trigger(call: Call) -> shapes.TriggerConfig:
     return _trigger(push_trigger.register(mailbox, wanted))
 
 
-def get_trigger(call: Call) -> shapes.TriggerConfig:
-    return _trigger(_found(call))
+def get_trigger(request: AdminRequest) -> shapes.TriggerConfig:
+    return _trigger(_found(request))
 
 
-def list_triggers(call: Call) -> shapes.TriggerConfigList:
-    triggers = trigger_store.push_triggers(call.sandbox.db, call.connection[0])
+def list_triggers(request: AdminRequest) -> shapes.TriggerConfigList:
+    triggers = trigger_store.push_triggers(request.sandbox.db, request.connection[0])
     return {"value": [_trigger(one) for one in triggers]}
 
 
-def delete_trigger(call: Call) -> None:
-    push_trigger.end(call.sandbox.db, _found(call))
+def delete_trigger(request: AdminRequest) -> None:
+    push_trigger.end(request.sandbox.db, _found(request))
 
 
-def _found(call: Call) -> PushTrigger:
-    trigger = trigger_store.push_trigger(call.sandbox.db, call.connection[0], _name(call))
+def _found(request: AdminRequest) -> PushTrigger:
+    trigger = trigger_store.push_trigger(request.sandbox.db, request.connection[0], _name(request))
     if trigger is None:
-        raise NotFound(f"No trigger '{_name(call)[:100]}' is registered for this connection.")
+        raise NotFound(f"No trigger '{_name(request)[:100]}' is registered for this connection.")
     return trigger
 
 
-def _name(call: Call) -> str:
-    name: str = call.request.path_params["name"]
+def _name(request: AdminRequest) -> str:
+    name: str = request.path["name"]
     return name
 
 
@@ -135,7 +135,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/connections/{{connection}}/subscriptions",
         summary="List the living subscriptions of a connection",
-        run=list_subscriptions,
+        handler=list_subscriptions,
         returns=shapes.SubscriptionList,
     ),
     AdminOperation(
@@ -143,7 +143,7 @@ ROWS = (
         method="GET",
         path=_T,
         summary="List the triggers whose items are pushed",
-        run=list_triggers,
+        handler=list_triggers,
         returns=shapes.TriggerConfigList,
     ),
     AdminOperation(
@@ -151,7 +151,7 @@ ROWS = (
         method="PUT",
         path=f"{_T}/{{name}}",
         summary="Register a trigger whose items are pushed, or register it anew from now on",
-        run=put_trigger,
+        handler=put_trigger,
         accepts=shapes.NewTriggerConfig,
         returns=shapes.TriggerConfig,
         status=201,
@@ -161,7 +161,7 @@ ROWS = (
         method="GET",
         path=f"{_T}/{{name}}",
         summary="Show a trigger whose items are pushed",
-        run=get_trigger,
+        handler=get_trigger,
         returns=shapes.TriggerConfig,
     ),
     AdminOperation(
@@ -169,7 +169,7 @@ ROWS = (
         method="DELETE",
         path=f"{_T}/{{name}}",
         summary="Stop pushing the items of a trigger",
-        run=delete_trigger,
+        handler=delete_trigger,
         status=204,
     ),
     AdminOperation(
@@ -177,7 +177,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/callbacks",
         summary="List the calls that a sandbox made, or has to make",
-        run=list_callbacks,
+        handler=list_callbacks,
         returns=shapes.CallbackJournal,
     ),
 )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from outlook_emulator.clock import SandboxClock, moment
 from outlook_emulator.errors import Conflict, InvalidRequest
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_duration, read_instant
 
 
-def get_clock(call: Call) -> shapes.ClockFacts:
-    return _facts(call.sandbox.clock)
+def get_clock(request: AdminRequest) -> shapes.ClockFacts:
+    return _facts(request.sandbox.clock)
 
 
-async def change_clock(call: Call) -> shapes.ClockFacts:
-    order: shapes.ClockOrder = call.body
-    sandbox = call.sandbox
+async def change_clock(request: AdminRequest) -> shapes.ClockFacts:
+    order: shapes.ClockOrder = request.body
+    sandbox = request.sandbox
     clock = sandbox.clock
     if not order:
         raise InvalidRequest("Nothing is asked of the clock: give 'freeze', 'set' or 'advance'.")
@@ -74,7 +74,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/clock",
         summary="Show what time it is in a sandbox",
-        run=get_clock,
+        handler=get_clock,
         returns=shapes.ClockFacts,
     ),
     AdminOperation(
@@ -82,7 +82,7 @@ ROWS = (
         method="POST",
         path=f"{_S}/clock",
         summary="Move, freeze or release the clock of a sandbox; what falls due on the way happens at its time",
-        run=change_clock,
+        handler=change_clock,
         accepts=shapes.ClockOrder,
         returns=shapes.ClockFacts,
     ),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.faults import plans, shapes
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.traffic.faults import Rule
 
 
-def list_names(call: Call) -> shapes.NamedFaultList:
+def list_names(request: AdminRequest) -> shapes.NamedFaultList:
     return {
         "value": [
             {
@@ -24,24 +24,24 @@ def list_names(call: Call) -> shapes.NamedFaultList:
     }
 
 
-def list_faults(call: Call) -> shapes.FaultLedger:
-    return _ledger(call.sandbox, call.sandbox.traffic.faults.rules())
+def list_faults(request: AdminRequest) -> shapes.FaultLedger:
+    return _ledger(request.sandbox, request.sandbox.traffic.faults.rules())
 
 
-def arm_faults(call: Call) -> shapes.FaultLedger:
-    return _ledger(call.sandbox, plans.arm(call.sandboxes, call.sandbox, call.body))
+def arm_faults(request: AdminRequest) -> shapes.FaultLedger:
+    return _ledger(request.sandbox, plans.arm(request.sandboxes, request.sandbox, request.body))
 
 
-def get_fault(call: Call) -> shapes.FaultFacts:
-    return _facts(call.sandbox, call.sandbox.traffic.faults.named(call.request.path_params["fault"]))
+def get_fault(request: AdminRequest) -> shapes.FaultFacts:
+    return _facts(request.sandbox, request.sandbox.traffic.faults.named(request.path["fault"]))
 
 
-def remove_fault(call: Call) -> None:
-    call.sandbox.traffic.remove_fault(call.request.path_params["fault"])
+def remove_fault(request: AdminRequest) -> None:
+    request.sandbox.traffic.remove_fault(request.path["fault"])
 
 
-def clear_faults(call: Call) -> None:
-    call.sandbox.traffic.clear_faults()
+def clear_faults(request: AdminRequest) -> None:
+    request.sandbox.traffic.clear_faults()
 
 
 def _ledger(sandbox: Sandbox, rules: list[Rule]) -> shapes.FaultLedger:
@@ -69,7 +69,7 @@ ROWS = (
         method="GET",
         path="/faults",
         summary="List the connector's own troubles that can be had by name",
-        run=list_names,
+        handler=list_names,
         returns=shapes.NamedFaultList,
     ),
     AdminOperation(
@@ -77,7 +77,7 @@ ROWS = (
         method="GET",
         path=_FAULTS,
         summary="List the fault rules of a sandbox, and how often each has acted",
-        run=list_faults,
+        handler=list_faults,
         returns=shapes.FaultLedger,
     ),
     AdminOperation(
@@ -85,7 +85,7 @@ ROWS = (
         method="POST",
         path=_FAULTS,
         summary="Arm a plan of fault rules, all of them or none",
-        run=arm_faults,
+        handler=arm_faults,
         accepts=shapes.FaultPlan,
         returns=shapes.FaultLedger,
         status=201,
@@ -96,7 +96,7 @@ ROWS = (
         method="DELETE",
         path=_FAULTS,
         summary="Take all fault rules of a sandbox away",
-        run=clear_faults,
+        handler=clear_faults,
         status=204,
     ),
     AdminOperation(
@@ -104,7 +104,7 @@ ROWS = (
         method="GET",
         path=f"{_FAULTS}/{{fault}}",
         summary="Show one fault rule",
-        run=get_fault,
+        handler=get_fault,
         returns=shapes.FaultFacts,
     ),
     AdminOperation(
@@ -112,7 +112,7 @@ ROWS = (
         method="DELETE",
         path=f"{_FAULTS}/{{fault}}",
         summary="Take one fault rule away",
-        run=remove_fault,
+        handler=remove_fault,
         status=204,
     ),
 )

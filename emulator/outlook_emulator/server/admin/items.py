@@ -9,63 +9,63 @@ from outlook_emulator.mailbox.calendar.occurrences import wire_id
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, ItemFolderKind
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.store.records import ItemFolder
 from outlook_emulator.wire.mail import Binary
 
 ICALENDAR, VCARD = "text/calendar", "text/vcard"
 
 
-def add_calendar(call: Call) -> shapes.ShelfFacts:
-    return _add(call, CALENDARS)
+def add_calendar(request: AdminRequest) -> shapes.ShelfFacts:
+    return _add(request, CALENDARS)
 
 
-def add_contact_folder(call: Call) -> shapes.ShelfFacts:
-    return _add(call, CONTACT_FOLDERS)
+def add_contact_folder(request: AdminRequest) -> shapes.ShelfFacts:
+    return _add(request, CONTACT_FOLDERS)
 
 
-def import_calendar(call: Call) -> shapes.Imported:
+def import_calendar(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox, found = call.mailbox, ics.parse(call.raw)
-    place = _shelf(call, CALENDARS)
+    mailbox, found = request.mailbox, ics.parse(request.content)
+    place = _shelf(request, CALENDARS)
     with mailbox.db.transaction():
         return {"ids": [wire_id(one) for one in events.import_events(mailbox, place, found)]}
 
 
-def export_calendar(call: Call) -> Binary:
+def export_calendar(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox = call.mailbox
-    found = events.export_events(mailbox, _shelf(call, CALENDARS))
+    mailbox = request.mailbox
+    found = events.export_events(mailbox, _shelf(request, CALENDARS))
     return Binary(ics.compose(found, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
 
 
-def import_contacts(call: Call) -> shapes.Imported:
+def import_contacts(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import vcf
 
-    mailbox, cards = call.mailbox, vcf.parse(call.raw)
-    folder = _shelf(call, CONTACT_FOLDERS)
+    mailbox, cards = request.mailbox, vcf.parse(request.content)
+    folder = _shelf(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
         made = [contacts.insert(mailbox, folder.id, card) for card in cards]
     return {"ids": [mailbox.id_of(IdKind.CONTACT, one.id) for one in made]}
 
 
-def export_contacts(call: Call) -> Binary:
+def export_contacts(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import vcf
 
-    folder = _shelf(call, CONTACT_FOLDERS)
-    return Binary(vcf.compose(contacts.cards(call.mailbox, folder)), f"{VCARD}; charset=utf-8")
+    folder = _shelf(request, CONTACT_FOLDERS)
+    return Binary(vcf.compose(contacts.cards(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
 
 
-def _add(call: Call, kind: ItemFolderKind) -> shapes.ShelfFacts:
-    mailbox = call.mailbox
-    made = item_folders.ensure(mailbox, kind, call.body["name"])
+def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ShelfFacts:
+    mailbox = request.mailbox
+    made = item_folders.ensure(mailbox, kind, request.body["name"])
     return {"id": mailbox.id_of(kind.kind, made.id), "name": made.name}
 
 
-def _shelf(call: Call, kind: ItemFolderKind) -> ItemFolder:
-    return item_folders.resolve(call.mailbox, kind, call.request.path_params["table"])
+def _shelf(request: AdminRequest, kind: ItemFolderKind) -> ItemFolder:
+    return item_folders.resolve(request.mailbox, kind, request.path["table"])
 
 
 _C = "/sandboxes/{sandbox}/connections/{connection}"
@@ -76,7 +76,7 @@ ROWS = (
         method="POST",
         path=f"{_C}/calendars",
         summary="Make a calendar",
-        run=add_calendar,
+        handler=add_calendar,
         accepts=shapes.NewShelf,
         returns=shapes.ShelfFacts,
         status=201,
@@ -86,7 +86,7 @@ ROWS = (
         method="POST",
         path=f"{_C}/calendars/{{table}}/import",
         summary="Bring the events of an iCalendar file into a calendar",
-        run=import_calendar,
+        handler=import_calendar,
         accepts_type=ICALENDAR,
         returns=shapes.Imported,
         status=201,
@@ -96,16 +96,16 @@ ROWS = (
         method="GET",
         path=f"{_C}/calendars/{{table}}/export",
         summary="Write a calendar out as an iCalendar file",
-        run=export_calendar,
+        handler=export_calendar,
         returns=Binary,
-        answers_type=ICALENDAR,
+        returns_type=ICALENDAR,
     ),
     AdminOperation(
         id="AddContactFolder",
         method="POST",
         path=f"{_C}/contactfolders",
         summary="Make a contact folder",
-        run=add_contact_folder,
+        handler=add_contact_folder,
         accepts=shapes.NewShelf,
         returns=shapes.ShelfFacts,
         status=201,
@@ -115,7 +115,7 @@ ROWS = (
         method="POST",
         path=f"{_C}/contactfolders/{{table}}/import",
         summary="Bring the cards of a vCard file into a contact folder",
-        run=import_contacts,
+        handler=import_contacts,
         accepts_type=VCARD,
         returns=shapes.Imported,
         status=201,
@@ -125,8 +125,8 @@ ROWS = (
         method="GET",
         path=f"{_C}/contactfolders/{{table}}/export",
         summary="Write a contact folder out as a vCard file",
-        run=export_contacts,
+        handler=export_contacts,
         returns=Binary,
-        answers_type=VCARD,
+        returns_type=VCARD,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import retried, shown
 from outlook_emulator.server.journal.queries import Wanted
@@ -13,15 +13,15 @@ _LISTS = ("operation", "status")
 """What a filter names one of, and a query several."""
 
 
-def list_entries(call: Call) -> shapes.JournalPage:
-    journal = _journal(call)
-    asked = {name: value for name, value in call.query.items() if value is not None}
+def list_entries(request: AdminRequest) -> shapes.JournalPage:
+    journal = _journal(request)
+    asked = {name: value for name, value in request.query.items() if value is not None}
     found = Wanted(asked | {name: [asked[name]] for name in _LISTS if name in asked}).find(journal.entries())
     return {"value": [shown(one) for one in found.entries], "total": journal.total, "dropped": journal.dropped}
 
 
-def query_journal(call: Call) -> shapes.JournalMatches:
-    found = Wanted(call.body).find(_journal(call).entries())
+def query_journal(request: AdminRequest) -> shapes.JournalMatches:
+    found = Wanted(request.body).find(_journal(request).entries())
     return {
         "value": [shown(one) for one in found.entries],
         "count": found.total,
@@ -29,8 +29,8 @@ def query_journal(call: Call) -> shapes.JournalMatches:
     }
 
 
-def count_entries(call: Call) -> shapes.JournalCounts:
-    journal = _journal(call)
+def count_entries(request: AdminRequest) -> shapes.JournalCounts:
+    journal = _journal(request)
     return {
         "exchanges": journal.operations.total(),
         "deliveries": journal.deliveries,
@@ -40,26 +40,26 @@ def count_entries(call: Call) -> shapes.JournalCounts:
     }
 
 
-def report_retries(call: Call) -> shapes.RetryReport:
-    rows = retry_report.report(_journal(call).exchanges())
+def report_retries(request: AdminRequest) -> shapes.RetryReport:
+    rows = retry_report.report(_journal(request).exchanges())
     duplicated = {row.chain for row in rows if row.duplicated}
     return {"value": [retried(row) for row in rows], "duplicatedSends": len(duplicated)}
 
 
-def cap_journal(call: Call) -> shapes.JournalFacts:
-    journal, caps = _journal(call), call.body
+def cap_journal(request: AdminRequest) -> shapes.JournalFacts:
+    journal, caps = _journal(request), request.body
     if "cap" in caps:
         journal.keep(caps["cap"])
     journal.body_bytes = caps.get("bodyBytes", journal.body_bytes)
     return {"cap": journal.cap, "bodyBytes": journal.body_bytes}
 
 
-def clear_journal(call: Call) -> None:
-    _journal(call).clear()
+def clear_journal(request: AdminRequest) -> None:
+    _journal(request).clear()
 
 
-def _journal(call: Call) -> Journal:
-    return call.sandbox.traffic.journal
+def _journal(request: AdminRequest) -> Journal:
+    return request.sandbox.traffic.journal
 
 
 _JOURNAL = "/sandboxes/{sandbox}/journal"
@@ -70,7 +70,7 @@ ROWS = (
         method="GET",
         path=_JOURNAL,
         summary="List what was asked of a sandbox, and whom it called",
-        run=list_entries,
+        handler=list_entries,
         query=shapes.JournalFilter,
         returns=shapes.JournalPage,
     ),
@@ -79,7 +79,7 @@ ROWS = (
         method="PATCH",
         path=_JOURNAL,
         summary="Say how much the journal keeps",
-        run=cap_journal,
+        handler=cap_journal,
         accepts=shapes.JournalCaps,
         returns=shapes.JournalFacts,
         strict=True,
@@ -89,7 +89,7 @@ ROWS = (
         method="DELETE",
         path=_JOURNAL,
         summary="Forget what was asked so far",
-        run=clear_journal,
+        handler=clear_journal,
         status=204,
     ),
     AdminOperation(
@@ -97,7 +97,7 @@ ROWS = (
         method="POST",
         path=f"{_JOURNAL}/query",
         summary="Find entries by any of their parts, count them, and tell what nearly fits",
-        run=query_journal,
+        handler=query_journal,
         accepts=shapes.JournalQuery,
         returns=shapes.JournalMatches,
         strict=True,
@@ -107,7 +107,7 @@ ROWS = (
         method="GET",
         path=f"{_JOURNAL}/counts",
         summary="Count exchanges and deliveries, by operation, status and cause",
-        run=count_entries,
+        handler=count_entries,
         returns=shapes.JournalCounts,
     ),
     AdminOperation(
@@ -115,7 +115,7 @@ ROWS = (
         method="GET",
         path=f"{_JOURNAL}/retries",
         summary="Tell of each failed call when its client came back, and whether something was made twice",
-        run=report_retries,
+        handler=report_retries,
         returns=shapes.RetryReport,
     ),
 )

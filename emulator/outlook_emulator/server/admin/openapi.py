@@ -75,7 +75,7 @@ def _content(verb: AdminOperation) -> dict[str, Any]:
 def _success(verb: AdminOperation) -> dict[str, Any]:
     if verb.returns is None:
         return {"description": "Done"}
-    kind = verb.answers_type if verb.returns is Binary else "application/json"
+    kind = verb.returns_type if verb.returns is Binary else "application/json"
     return {"description": "Done", "content": {kind: {"schema": describe(verb.returns)}}}
 
 

@@ -7,21 +7,21 @@ from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.approvals import questions
 from outlook_emulator.server.admin import shapes
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Question
 
 
-def list_questions(call: Call) -> shapes.QuestionList:
-    db = call.sandbox.db
+def list_questions(request: AdminRequest) -> shapes.QuestionList:
+    db = request.sandbox.db
     return {"value": [_facts(db, one) for one in questions.every(db)]}
 
 
-def answer_question(call: Call) -> shapes.QuestionFacts:
-    sandbox = call.sandbox
-    question = questions.find(sandbox.db, call.request.path_params["question"])
+def answer_question(request: AdminRequest) -> shapes.QuestionFacts:
+    sandbox = request.sandbox
+    question = questions.find(sandbox.db, request.path["question"])
     mailbox = sandbox.mailbox(owner_of(sandbox.db, question.mailbox_id))
-    return _facts(sandbox.db, questions.choose(mailbox, question, call.body["option"]))
+    return _facts(sandbox.db, questions.choose(mailbox, question, request.body["option"]))
 
 
 def _facts(db: Database, question: Question) -> shapes.QuestionFacts:
@@ -54,7 +54,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/questions",
         summary="List the mails that wait, or waited, for an answer",
-        run=list_questions,
+        handler=list_questions,
         returns=shapes.QuestionList,
     ),
     AdminOperation(
@@ -62,7 +62,7 @@ ROWS = (
         method="POST",
         path=f"{_S}/questions/{{question}}/answer",
         summary="Answer a mail that waits, as a click on one of its links does",
-        run=answer_question,
+        handler=answer_question,
         accepts=shapes.GivenAnswer,
         returns=shapes.QuestionFacts,
     ),

@@ -1,9 +1,10 @@
-"""One request to the admin API, and the record that declares one of its verbs."""
+"""The record that declares an operation of the admin API, and the request that its handler gets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -20,28 +21,35 @@ if TYPE_CHECKING:
 MIME = "message/rfc822"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the admin API.
+@dataclass(frozen=True)
+class AdminRequest:
+    """A request to the admin API, read and checked against the declaration of its operation.
 
-    `body` is read against the row's shape, None where there is none or a whole mail came instead; `query` holds the
-    row's parameters, or those that came with such a mail. `webhooks` know when something is written.
+    `content` is the body as it was sent. `body` is the JSON object in it, None if the operation accepts none or the
+    body is a MIME message. `query` holds the parameters of the query string by their Python names.
     """
 
+    http: Request
     sandboxes: Sandboxes
-    request: Request
-    raw: bytes
+    webhooks: Webhooks
+    content: bytes
     body: Any
     query: dict[str, Any]
-    webhooks: Webhooks
 
     @property
+    def path(self) -> Mapping[str, str]:
+        """The parameters of the path."""
+        return self.http.path_params
+
+    @cached_property
     def sandbox(self) -> Sandbox:
-        return self.sandboxes.named(self.request.path_params["sandbox"])
+        """The sandbox that the path names. Raises SandboxNotFound."""
+        return self.sandboxes.named(self.path["sandbox"])
 
     @property
     def connection(self) -> tuple[str, Owner]:
-        id: str = self.request.path_params["connection"]
+        """The id of the connection that the path names, and the owner of its mailbox. Raises NotFound."""
+        id = self.path["connection"]
         owner = self.sandbox.connections().get(id)
         if owner is None:
             raise NotFound(f"No connection '{id[:130]}' exists in this sandbox.")
@@ -49,28 +57,30 @@ class Call:
 
     @property
     def mailbox(self) -> Mailbox:
+        """The mailbox of the connection that the path names. Raises NotFound."""
         return self.sandbox.mailbox(self.connection[1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdminOperation:
-    """One row of the admin API. `run` gives what it returns, or something to await that does.
+    """One operation of the admin API.
 
-    `query` declares the parameters of its query. `mime_query` lets the body be a whole mail instead of JSON, and
-    declares the parameters that go with one; `accepts_type` is the media type of a body that is a file, `answers_type`
-    that of an answer that is one. A `strict` row refuses members that the shape of its body does not have.
+    `handler` takes the request and returns, or returns an awaitable of, what `returns` declares; None is an empty body.
+    `query` declares the parameters of the query string, `accepts` the JSON of the body. A body may instead be a file of
+    the media type `accepts_type`, or a MIME message if `mime_query` declares the parameters that go with one. A file
+    in the response has the media type `returns_type`. A `strict` operation rejects unknown members in its body.
     """
 
     id: str
     method: str
     path: str
     summary: str
-    run: Callable[[Call], Any]
+    handler: Callable[[AdminRequest], Any]
     query: type | None = None
     accepts: Any = None
-    returns: Any = None
-    status: int = 200
-    mime_query: type | None = None
     accepts_type: str | None = None
-    answers_type: str = MIME
+    mime_query: type | None = None
+    returns: Any = None
+    returns_type: str = MIME
+    status: int = 200
     strict: bool = False

@@ -1,13 +1,10 @@
-"""The admin API under `/_emulator/api`: what a test or a person does to the world behind the connector.
-
-Its verbs are rows of `ADMIN`, as the connector's are of `OPERATIONS`; routes and the OpenAPI document read them.
-"""
+"""The routes of the admin API under `/_emulator/api`, of the health checks, and of every path that is not served."""
 
 from __future__ import annotations
 
-import sys
-import traceback
-from collections.abc import Callable
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 from uuid import uuid4
@@ -25,14 +22,22 @@ from outlook_emulator.errors import (
     NoSuchOperation,
     NothingCame,
 )
-from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.operations.coverage import coverage
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.admin import callbacks, clock, faults, items, journal, limits, questions, shapes, snapshots
-from outlook_emulator.server.admin import sandboxes as verbs
-from outlook_emulator.server.admin import wait as waiting
+from outlook_emulator.server.admin import (
+    callbacks,
+    clock,
+    definition,
+    faults,
+    items,
+    journal,
+    limits,
+    questions,
+    sandboxes,
+    snapshots,
+    wait,
+)
 from outlook_emulator.server.admin.auth import Gate
-from outlook_emulator.server.admin.request import MIME, AdminOperation, Call
+from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
@@ -42,146 +47,124 @@ from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
+_logger = logging.getLogger(__name__)
 
-
-def list_operations(call: Call) -> shapes.Coverage:
-    return {"value": coverage(OPERATIONS)}
-
-
-def swagger_document(call: Call) -> Any:
-    from outlook_emulator.server.connector.swagger import swagger
-
-    return swagger(OPERATIONS)
-
-
-def openapi_document(call: Call) -> Any:
-    from outlook_emulator.server.admin.openapi import openapi
-
-    return openapi(ADMIN, ROOT)
-
-
-ADMIN = (
-    *verbs.ROWS,
+_FAMILIES = (
+    *sandboxes.ROWS,
     *items.ROWS,
     *questions.ROWS,
     *callbacks.ROWS,
-    *waiting.ROWS,
+    *wait.ROWS,
     *clock.ROWS,
     *snapshots.ROWS,
     *faults.ROWS,
     *limits.ROWS,
     *journal.ROWS,
-    AdminOperation(
-        id="ListOperations",
-        method="GET",
-        path="/operations",
-        summary="Show which operations of the connector are served",
-        run=list_operations,
-        returns=shapes.Coverage,
-    ),
-    AdminOperation(
-        id="GetSwagger",
-        method="GET",
-        path="/swagger.json",
-        summary="Describe the connector (Swagger 2.0)",
-        run=swagger_document,
-    ),
-    AdminOperation(
-        id="GetOpenApi",
-        method="GET",
-        path="/openapi.json",
-        summary="Describe this API (OpenAPI 3.1)",
-        run=openapi_document,
-    ),
 )
+ADMIN = (*_FAMILIES, *definition.rows(_FAMILIES, ROOT))
+"""The operations of the admin API; the routes and the OpenAPI document come from them."""
 
 
-def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[BaseRoute]:
-    """The routes of the admin API, of the two health checks, and of everything nobody serves.
-
-    `webhooks` are told which sandbox a request was about. Everything below the root of the admin API, served or not,
-    is behind the gate.
-    """
-    by_path: dict[str, dict[str, AdminOperation]] = {}
-    for verb in ADMIN:
-        by_path.setdefault(ROOT + verb.path, {})[verb.method] = verb
-    by_path[ROOT] = by_path[f"{ROOT}/{{path:path}}"] = {}
-    for path in ("/livez", "/readyz"):
-        by_path[path] = {"GET": _HEALTH, "HEAD": _HEALTH}
-    by_path["/{path:path}"] = {}
-    # No methods means all of them: what a path does not have is refused by the endpoint, in the connector's shape.
-    return [
-        Route(path, _endpoint(sandboxes, webhooks, rows, gate, path.startswith(ROOT)), methods=[])
-        for path, rows in by_path.items()
-    ]
-
-
-def _alive(call: Call) -> Binary:
+def check_health(request: AdminRequest) -> Binary:
     return Binary(b"ok", "text/plain; charset=utf-8")
 
 
 _HEALTH = AdminOperation(
-    id="Health", method="GET", path="", summary="Say that the server answers", run=_alive, returns=Binary
+    id="Health", method="GET", path="", summary="Check that the server responds", handler=check_health, returns=Binary
 )
 
 
-def _endpoint(
-    sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, AdminOperation], gate: Gate, guarded: bool
-) -> Callable[[Request], Any]:
-    async def endpoint(request: Request) -> Response:
-        name = request.path_params.get("sandbox", "")
-        before = sandboxes.get(name)
+def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[BaseRoute]:
+    """The routes for everything that the connector does not serve itself.
+
+    `gate` guards every path below the root of the admin API, served or not. A request about a sandbox wakes the
+    sandbox's `webhooks`.
+    """
+    by_path: dict[str, dict[str, AdminOperation]] = {}
+    for operation in ADMIN:
+        by_path.setdefault(ROOT + operation.path, {})[operation.method] = operation
+    by_path[ROOT] = by_path[f"{ROOT}/{{path:path}}"] = {}
+    for path in ("/livez", "/readyz"):
+        by_path[path] = {"GET": _HEALTH, "HEAD": _HEALTH}
+    by_path["/{path:path}"] = {}
+    # Without methods, Starlette passes all of them on, so that a 405 has the connector's shape too.
+    return [
+        Route(path, _Endpoint(sandboxes, webhooks, gate, operations, path.startswith(ROOT)).respond, methods=[])
+        for path, operations in by_path.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """The operations of one path, by method."""
+
+    sandboxes: Sandboxes
+    webhooks: Webhooks
+    gate: Gate
+    operations: Mapping[str, AdminOperation]
+    guarded: bool
+
+    async def respond(self, http: Request) -> Response:
+        """Handle one request, start to finish."""
+        name = http.path_params.get("sandbox", "")
+        before = self.sandboxes.get(name)
         try:
-            if guarded:
-                gate.check_token(request)
-            if not rows:
-                raise NoSuchOperation(request.scope["path"])
-            gate.check_origin(request)
-            answer = await _answer(sandboxes, webhooks, rows, request)
+            operation = self._authorized(http)
+            response = _render(operation, await self._handle(operation, http))
         except ConnectorError as error:
-            answer = _refusal(sandboxes, request, error)
+            response = self._error(http, error)
         except Exception:
-            traceback.print_exc(file=sys.stderr)
-            answer = _refusal(sandboxes, request, InternalError())
-        # Who waits for something in a sandbox is to hear of its end as well.
-        if (sandbox := sandboxes.get(name) or before) is not None:
-            webhooks.wake(sandbox)
-        answer.raw_headers.append(date_header(sandboxes.clock_of(name).now()))
-        return answer
+            _logger.exception("The admin API failed at %s %s", http.method, http.scope["path"])
+            response = self._error(http, InternalError())
+        # A request that waits for something in a sandbox must also hear that the sandbox is gone.
+        if (sandbox := self.sandboxes.get(name) or before) is not None:
+            self.webhooks.wake(sandbox)
+        response.raw_headers.append(date_header(self.sandboxes.clock_of(name).now()))
+        return response
 
-    return endpoint
+    def _authorized(self, http: Request) -> AdminOperation:
+        """The operation that the caller asks for and may use. Raises ConnectorError."""
+        if self.guarded:
+            self.gate.check_token(http)
+        if not self.operations:
+            raise NoSuchOperation(http.scope["path"])
+        self.gate.check_origin(http)
+        operation = self.operations.get(http.method)
+        if operation is None:
+            raise MethodNotAllowed(http.method, self.operations)
+        return operation
+
+    async def _handle(self, operation: AdminOperation, http: Request) -> Any:
+        has_body = operation.accepts or operation.accepts_type
+        limit = self.sandboxes.settings.max_body_bytes
+        content = await read_body(http.receive, limit) if has_body else b""
+        body, declared = None, operation.query
+        if operation.mime_query and http.headers.get("content-type", "").lower().startswith(MIME):
+            declared = operation.mime_query
+        elif operation.accepts:
+            body = reader_of(operation.accepts, strict=operation.strict).read(content or b"{}")
+        query = _read_query(declared, http) if declared else {}
+        result = operation.handler(AdminRequest(http, self.sandboxes, self.webhooks, content, body, query))
+        return await result if isawaitable(result) else result
+
+    def _error(self, http: Request, error: ConnectorError) -> Response:
+        headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
+        if isinstance(error, AdminTokenRequired):
+            headers["www-authenticate"] = "Bearer"
+        request_id = http.headers.get("x-ms-client-request-id") or str(uuid4())
+        body = error_body(error, request_id, "", self.sandboxes.settings.source)
+        if isinstance(error, NothingCame):
+            body["nearMisses"] = list(error.near_misses)
+        return Response(orjson.dumps(body), error.status, headers, "application/json")
 
 
-def _refusal(sandboxes: Sandboxes, request: Request, error: ConnectorError) -> Response:
-    headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
-    if isinstance(error, AdminTokenRequired):
-        headers["www-authenticate"] = "Bearer"
-    request_id = request.headers.get("x-ms-client-request-id") or str(uuid4())
-    shown = error_body(error, request_id, "", sandboxes.settings.source)
-    if isinstance(error, NothingCame):
-        shown["nearMisses"] = list(error.near_misses)
-    return Response(orjson.dumps(shown), error.status, headers, "application/json")
+def _read_query(declared: type, http: Request) -> dict[str, Any]:
+    return QueryReader(parameters_of(declared)).read(http.scope["query_string"], http.headers.get)
 
 
-async def _answer(
-    sandboxes: Sandboxes, webhooks: Webhooks, rows: dict[str, AdminOperation], request: Request
-) -> Response:
-    verb = rows.get(request.method)
-    if verb is None:
-        raise MethodNotAllowed(request.method, rows)
-    has_body = verb.accepts or verb.accepts_type
-    raw = await read_body(request.receive, sandboxes.settings.max_body_bytes) if has_body else b""
-    body, asked = None, verb.query
-    if verb.mime_query and request.headers.get("content-type", "").lower().startswith(MIME):
-        asked = verb.mime_query
-    elif verb.accepts:
-        body = reader_of(verb.accepts, strict=verb.strict).read(raw or b"{}")
-    query = QueryReader(parameters_of(asked)).read(request.scope["query_string"], request.headers.get) if asked else {}
-    result = verb.run(Call(sandboxes, request, raw, body, query, webhooks))
-    if isawaitable(result):
-        result = await result
+def _render(operation: AdminOperation, result: Any) -> Response:
     if isinstance(result, Binary):
-        return Response(result.content, verb.status, media_type=result.content_type)
+        return Response(result.content, operation.status, media_type=result.content_type)
     if result is None:
-        return Response(status_code=verb.status)
-    return Response(orjson.dumps(result), verb.status, media_type="application/json")
+        return Response(status_code=operation.status)
+    return Response(orjson.dumps(result), operation.status, media_type="application/json")

@@ -16,7 +16,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
-from outlook_emulator.server.admin.request import MIME, AdminOperation, Call
+from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.store import sql
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -24,77 +24,77 @@ from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
 
 
-def list_sandboxes(call: Call) -> shapes.SandboxList:
-    return {"value": [sandbox_facts(one) for one in call.sandboxes.all()]}
+def list_sandboxes(request: AdminRequest) -> shapes.SandboxList:
+    return {"value": [sandbox_facts(one) for one in request.sandboxes.all()]}
 
 
-def create_sandbox(call: Call) -> shapes.SandboxFacts:
-    sandbox = call.sandboxes.create(call.body["name"])
+def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
+    sandbox = request.sandboxes.create(request.body["name"])
     try:
-        start_clock(sandbox.clock, call.body.get("clock", {}))
-        for asked in call.body.get("connections", ()):
-            _connect(call.sandboxes, sandbox, asked)
-        for name in call.body.get("seeds", ()):
-            call.sandboxes.seed(sandbox, _shipped(name), f"{sandbox.name}-{name}")
+        start_clock(sandbox.clock, request.body.get("clock", {}))
+        for asked in request.body.get("connections", ()):
+            _connect(request.sandboxes, sandbox, asked)
+        for name in request.body.get("seeds", ()):
+            request.sandboxes.seed(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     except ConnectorError:
-        call.sandboxes.delete(sandbox.name)
+        request.sandboxes.delete(sandbox.name)
         raise
     return sandbox_facts(sandbox)
 
 
-def get_sandbox(call: Call) -> shapes.SandboxFacts:
-    return sandbox_facts(call.sandbox)
+def get_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
+    return sandbox_facts(request.sandbox)
 
 
-def reset_sandbox(call: Call) -> shapes.SandboxFacts:
-    return sandbox_facts(call.sandboxes.reset(call.sandbox.name))
+def reset_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
+    return sandbox_facts(request.sandboxes.reset(request.sandbox.name))
 
 
-def delete_sandbox(call: Call) -> None:
-    call.sandboxes.delete(call.sandbox.name)
+def delete_sandbox(request: AdminRequest) -> None:
+    request.sandboxes.delete(request.sandbox.name)
 
 
-def seed_sandbox(call: Call) -> shapes.ConnectionFacts:
-    id = call.body.get("connection") or call.body["name"]
-    return _connection(call, id, call.sandboxes.seed(call.sandbox, _shipped(call.body["name"]), id))
+def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
+    id = request.body.get("connection") or request.body["name"]
+    return _connection(request, id, request.sandboxes.seed(request.sandbox, _shipped(request.body["name"]), id))
 
 
-def list_connections(call: Call) -> shapes.ConnectionList:
-    return {"value": [_connection(call, id, owner) for id, owner in call.sandbox.connections().items()]}
+def list_connections(request: AdminRequest) -> shapes.ConnectionList:
+    return {"value": [_connection(request, id, owner) for id, owner in request.sandbox.connections().items()]}
 
 
-def add_connection(call: Call) -> shapes.ConnectionFacts:
-    return _connection(call, *_connect(call.sandboxes, call.sandbox, call.body))
+def add_connection(request: AdminRequest) -> shapes.ConnectionFacts:
+    return _connection(request, *_connect(request.sandboxes, request.sandbox, request.body))
 
 
-def add_folder(call: Call) -> shapes.FolderFacts:
-    names = call.body.get("names") or call.body.get("path", "").split("/")
-    mailbox = call.mailbox
+def add_folder(request: AdminRequest) -> shapes.FolderFacts:
+    names = request.body.get("names") or request.body.get("path", "").split("/")
+    mailbox = request.mailbox
     with mailbox.db.transaction():
         key = folders.ensure(mailbox, tuple(names))
     has_path = not any("/" in name for name in names)
     return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names) if has_path else None}
 
 
-def deliver_mail(call: Call) -> shapes.DeliveredMail:
-    mailbox = call.mailbox
+def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
+    mailbox = request.mailbox
     with mailbox.db.transaction():
-        if call.body is None:
-            key = _deliver(mailbox, _parsed(call.raw), **call.query)
+        if request.body is None:
+            key = _deliver(mailbox, _parsed(request.content), **request.query)
         else:
-            key = _deliver_parts(mailbox, call.body)
+            key = _deliver_parts(mailbox, request.body)
     message = reading.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
     return {"message": received(reading.message_view(mailbox, message, False))}
 
 
-def read_outbox(call: Call) -> shapes.Outbox:
-    return {"value": [_outbox_mail(one) for one in call.sandbox.outbox()]}
+def read_outbox(request: AdminRequest) -> shapes.Outbox:
+    return {"value": [_outbox_mail(one) for one in request.sandbox.outbox()]}
 
 
-def outbox_mime(call: Call) -> Binary:
-    text: str = call.request.path_params["departure"]
-    sandbox = call.sandbox
-    row = sandbox.db.one(sql.DEPARTURE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
+def outbox_mime(request: AdminRequest) -> Binary:
+    text: str = request.path["departure"]
+    sandbox = request.sandbox
+    row = sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
     if row is None:
         raise NotFound(f"No mail '{text[:50]}' is in the outbox.")
     content_id, mailbox_id = row
@@ -102,9 +102,9 @@ def outbox_mime(call: Call) -> Binary:
     return Binary(mime_of(sandbox.mailbox(owner), content_id), MIME)
 
 
-def message_mime(call: Call) -> Binary:
-    mailbox = call.mailbox
-    message = reading.message_of(mailbox, call.request.path_params["message"])
+def message_mime(request: AdminRequest) -> Binary:
+    mailbox = request.mailbox
+    message = reading.message_of(mailbox, request.path["message"])
     return Binary(mime_of(mailbox, message.content_id, message.recipients_bcc), MIME)
 
 
@@ -132,7 +132,7 @@ def _shipped(name: str) -> str:
     from outlook_emulator.sandbox.samples import names
 
     if name not in names():
-        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Known are: {', '.join(names())}.")
+        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Available: {', '.join(names())}.")
     return name
 
 
@@ -140,13 +140,13 @@ def sandbox_facts(sandbox: Sandbox) -> shapes.SandboxFacts:
     return {"name": sandbox.name, "connections": list(sandbox.connections())}
 
 
-def _connection(call: Call, id: str, owner: Owner) -> shapes.ConnectionFacts:
+def _connection(request: AdminRequest, id: str, owner: Owner) -> shapes.ConnectionFacts:
     return {
         "id": id,
         "address": owner.address,
         "displayName": owner.display_name,
-        "sendAs": call.sandbox.grants(owner),
-        "runtimeUrl": f"{str(call.request.base_url).rstrip('/')}/apim/outlook/{id}",
+        "sendAs": request.sandbox.grants(owner),
+        "runtimeUrl": f"{str(request.http.base_url).rstrip('/')}/apim/outlook/{id}",
     }
 
 
@@ -204,7 +204,7 @@ ROWS = (
         method="GET",
         path="/sandboxes",
         summary="List the sandboxes",
-        run=list_sandboxes,
+        handler=list_sandboxes,
         returns=shapes.SandboxList,
     ),
     AdminOperation(
@@ -212,7 +212,7 @@ ROWS = (
         method="POST",
         path="/sandboxes",
         summary="Create a sandbox",
-        run=create_sandbox,
+        handler=create_sandbox,
         accepts=shapes.NewSandbox,
         returns=shapes.SandboxFacts,
         status=201,
@@ -222,7 +222,7 @@ ROWS = (
         method="GET",
         path=_S,
         summary="Show a sandbox",
-        run=get_sandbox,
+        handler=get_sandbox,
         returns=shapes.SandboxFacts,
     ),
     AdminOperation(
@@ -230,7 +230,7 @@ ROWS = (
         method="DELETE",
         path=_S,
         summary="Delete a sandbox and all it holds",
-        run=delete_sandbox,
+        handler=delete_sandbox,
         status=204,
     ),
     AdminOperation(
@@ -238,7 +238,7 @@ ROWS = (
         method="POST",
         path=f"{_S}/reset",
         summary="Start a sandbox over: keep connections, reload sample mailboxes, drop the rest",
-        run=reset_sandbox,
+        handler=reset_sandbox,
         returns=shapes.SandboxFacts,
     ),
     AdminOperation(
@@ -246,7 +246,7 @@ ROWS = (
         method="POST",
         path=f"{_S}/seed",
         summary="Load a sample mailbox",
-        run=seed_sandbox,
+        handler=seed_sandbox,
         accepts=shapes.SeedOrder,
         returns=shapes.ConnectionFacts,
         status=201,
@@ -256,7 +256,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/connections",
         summary="List the connections of a sandbox",
-        run=list_connections,
+        handler=list_connections,
         returns=shapes.ConnectionList,
     ),
     AdminOperation(
@@ -264,7 +264,7 @@ ROWS = (
         method="POST",
         path=f"{_S}/connections",
         summary="Add a connection, and its mailbox where the address has none",
-        run=add_connection,
+        handler=add_connection,
         accepts=shapes.NewConnection,
         returns=shapes.ConnectionFacts,
         status=201,
@@ -274,7 +274,7 @@ ROWS = (
         method="POST",
         path=f"{_C}/folders",
         summary="Make a mail folder",
-        run=add_folder,
+        handler=add_folder,
         accepts=shapes.NewFolder,
         returns=shapes.FolderFacts,
         status=201,
@@ -284,7 +284,7 @@ ROWS = (
         method="POST",
         path=f"{_C}/deliver",
         summary="Deliver a mail from the outside world",
-        run=deliver_mail,
+        handler=deliver_mail,
         accepts=shapes.IncomingMail,
         returns=shapes.DeliveredMail,
         status=201,
@@ -295,7 +295,7 @@ ROWS = (
         method="GET",
         path=f"{_C}/messages/{{message}}/mime",
         summary="Write out a message as MIME",
-        run=message_mime,
+        handler=message_mime,
         returns=Binary,
     ),
     AdminOperation(
@@ -303,7 +303,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/outbox",
         summary="List the mails that left a sandbox",
-        run=read_outbox,
+        handler=read_outbox,
         returns=shapes.Outbox,
     ),
     AdminOperation(
@@ -311,7 +311,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/outbox/{{departure}}/mime",
         summary="Write out a mail that left as MIME",
-        run=outbox_mime,
+        handler=outbox_mime,
         returns=Binary,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from outlook_emulator.clock import LATEST, iso_ticks
 from outlook_emulator.server.admin import shapes as admin_shapes
 from outlook_emulator.server.admin import snapshot_shapes as shapes
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.admin.sandboxes import sandbox_facts
 from outlook_emulator.store.snapshots import Snapshot
 from outlook_emulator.wire.mail import Binary
@@ -13,32 +13,34 @@ from outlook_emulator.wire.mail import Binary
 SQLITE = "application/vnd.sqlite3"
 
 
-def list_snapshots(call: Call) -> shapes.SnapshotList:
-    return {"value": [_facts(one) for one in call.sandbox.snapshots()]}
+def list_snapshots(request: AdminRequest) -> shapes.SnapshotList:
+    return {"value": [_facts(one) for one in request.sandbox.snapshots()]}
 
 
-def save_snapshot(call: Call) -> shapes.SnapshotFacts:
-    return _facts(call.sandbox.save(_name(call)))
+def save_snapshot(request: AdminRequest) -> shapes.SnapshotFacts:
+    return _facts(request.sandbox.save(_name(request)))
 
 
-def restore_snapshot(call: Call) -> admin_shapes.SandboxFacts:
-    return sandbox_facts(call.sandboxes.restore(call.sandbox.name, _name(call)))
+def restore_snapshot(request: AdminRequest) -> admin_shapes.SandboxFacts:
+    return sandbox_facts(request.sandboxes.restore(request.sandbox.name, _name(request)))
 
 
-def delete_snapshot(call: Call) -> None:
-    call.sandbox.drop_snapshot(_name(call))
+def delete_snapshot(request: AdminRequest) -> None:
+    request.sandbox.drop_snapshot(_name(request))
 
 
-def export_sandbox(call: Call) -> Binary:
-    return Binary(call.sandbox.export(), SQLITE)
+def export_sandbox(request: AdminRequest) -> Binary:
+    return Binary(request.sandbox.export(), SQLITE)
 
 
-def import_sandbox(call: Call) -> admin_shapes.SandboxFacts:
-    return sandbox_facts(call.sandboxes.bring_in(call.sandbox.name, call.raw, call.query["connection_prefix"]))
+def import_sandbox(request: AdminRequest) -> admin_shapes.SandboxFacts:
+    return sandbox_facts(
+        request.sandboxes.bring_in(request.sandbox.name, request.content, request.query["connection_prefix"])
+    )
 
 
-def _name(call: Call) -> str:
-    name: str = call.request.path_params["name"]
+def _name(request: AdminRequest) -> str:
+    name: str = request.path["name"]
     return name
 
 
@@ -56,7 +58,7 @@ ROWS = (
         method="GET",
         path=f"{_S}/snapshots",
         summary="List the snapshots of a sandbox",
-        run=list_snapshots,
+        handler=list_snapshots,
         returns=shapes.SnapshotList,
     ),
     AdminOperation(
@@ -64,7 +66,7 @@ ROWS = (
         method="PUT",
         path=_N,
         summary="Save a sandbox under a name, in place of what was saved under it",
-        run=save_snapshot,
+        handler=save_snapshot,
         returns=shapes.SnapshotFacts,
         status=201,
     ),
@@ -73,7 +75,7 @@ ROWS = (
         method="DELETE",
         path=_N,
         summary="Forget a snapshot",
-        run=delete_snapshot,
+        handler=delete_snapshot,
         status=204,
     ),
     AdminOperation(
@@ -81,7 +83,7 @@ ROWS = (
         method="POST",
         path=f"{_N}/restore",
         summary="Take a sandbox back to a snapshot: mailboxes, connections, clock, calls that wait, ids to come",
-        run=restore_snapshot,
+        handler=restore_snapshot,
         returns=admin_shapes.SandboxFacts,
     ),
     AdminOperation(
@@ -89,16 +91,16 @@ ROWS = (
         method="GET",
         path=f"{_S}/export",
         summary="Write a sandbox out as one SQLite file",
-        run=export_sandbox,
+        handler=export_sandbox,
         returns=Binary,
-        answers_type=SQLITE,
+        returns_type=SQLITE,
     ),
     AdminOperation(
         id="ImportSandbox",
         method="POST",
         path=f"{_S}/import",
         summary="Replace all that a sandbox holds by an exported one",
-        run=import_sandbox,
+        handler=import_sandbox,
         query=shapes.ImportQuery,
         accepts_type=SQLITE,
         returns=admin_shapes.SandboxFacts,

@@ -20,7 +20,7 @@ from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
-from outlook_emulator.server.admin.request import AdminOperation, Call
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback, Change, Event, Folder, Message, OutboxMail, Owner, StoredMail
@@ -33,13 +33,13 @@ _NUMBERED = {"mail": "content", "event": "event"}
 """What the numbers of `newerThan` count; for calls it is the calls."""
 
 
-async def wait(call: Call) -> shapes.Waited:
-    sandbox, order = call.sandbox, call.body
+async def wait(request: AdminRequest) -> shapes.Waited:
+    sandbox, order = request.sandbox, request.body
     seconds = _check(order)
     clock = asyncio.get_running_loop().time
     begun = clock()
     deadline = begun + seconds
-    with call.webhooks.listening(sandbox) as bell:
+    with request.webhooks.listening(sandbox) as bell:
         watch = _Watch(sandbox, order)
         while True:
             bell.clear()
@@ -347,7 +347,7 @@ def _position(sandbox: Sandbox, kind: str, text: str) -> int:
     if kind == "event":
         return _event_key(sandbox, text)
     if kind == "mail":
-        found = _content_of(sandbox, text) if number is None else sandbox.db.one(sql.DEPARTURE, {"id": number})
+        found = _content_of(sandbox, text) if number is None else sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": number})
         number = found and found[0]
     if number is None:
         raise InvalidRequest(f"'newerThan' names no {kind} of this sandbox: '{text[:200]}'.")
@@ -391,7 +391,7 @@ ROWS = (
         method="POST",
         path="/sandboxes/{sandbox}/wait",
         summary="Wait for a mail, an event, a callback or a poke; 408 tells what nearly was it",
-        run=wait,
+        handler=wait,
         accepts=shapes.WaitOrder,
         returns=shapes.Waited,
     ),

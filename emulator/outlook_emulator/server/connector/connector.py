@@ -19,7 +19,6 @@ from outlook_emulator.errors import (
     InternalError,
     InvalidRequest,
     NotFound,
-    NotServed,
     TooManyRequests,
     Unauthorized,
 )
@@ -48,7 +47,7 @@ from outlook_emulator.server.connector.routes import Routes, decode_path_value
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
 from outlook_emulator.wire.base import ROOT, Reply, snake_case
-from outlook_emulator.wire.body import BodyReader, reader_of
+from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
 PREFIX = b"/apim/outlook/"
@@ -146,8 +145,6 @@ class Connector:
         exchange.operation, exchange.path_values = operation, values
         if operation.scope is OperationScope.CONNECTION:
             authorize(exchange, self._settings.authorization)
-        if not operation.served:
-            raise NotServed(operation.id)
         if operation.scope is OperationScope.CONNECTION:
             exchange.connection_id = decode_path_value(values[0], "connectionId")
             exchange.world = self._sandboxes.sandbox_of(exchange.connection_id)
@@ -218,15 +215,12 @@ class _Endpoint:
     """A row made ready to run: its readers and its renderer."""
 
     def __init__(self, operation: Operation) -> None:
-        if operation.run is None:
-            raise NotServed(operation.id)
         self._operation = operation
         self._function = operation.run
         self._query = QueryReader(operation.parameters)
         self._keywords = [(name, snake_case(name)) for name in operation.path_parameters]
-        self._convert: Callable[[Any], Any] = operation.accepts
-        shape, partial = operation.body_shape, operation.partial
-        self._body: BodyReader | None = reader_of(shape, partial) if operation.accepts else None
+        self._convert = operation.accepts
+        self._body = reader_of(operation.body_shape, operation.partial) if operation.accepts else None
         self.has_body = self._body is not None
         # Of a path below a connection the first value is the connection's id. What the back end calls may be empty.
         self._first = int(operation.scope is OperationScope.CONNECTION)
@@ -247,7 +241,7 @@ class _Endpoint:
         return found
 
     def _arguments(self, body: bytes) -> tuple[Any, ...]:
-        if self._body is None:
+        if self._body is None or self._convert is None:
             return ()
         if not body.strip():
             if self._demands:
@@ -268,6 +262,9 @@ class _Endpoint:
 
 
 def _refused(exchange: Exchange, error: ConnectorError) -> Answer:
+    operation = exchange.operation
+    if operation is not None and error.field is not None and (wire := operation.wire_name(error.field)) is not None:
+        error.rename(*wire)
     if exchange.entry is not None and not isinstance(error, TooManyRequests):
         exchange.entry.add_cause("refusal", type(error).__name__, error.message)
     return exchange.render(error)

@@ -45,7 +45,7 @@ def polled(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Pol
     ]
     if not poll.items:
         return Answer(202, b"", headers)
-    body = orjson.dumps(operation.returns(poll.items))
+    body = orjson.dumps(operation.render(poll.items))
     return Answer(200, body, [(b"content-type", b"application/json; charset=utf-8"), *headers])
 
 

@@ -108,9 +108,9 @@ _REFUSALS = {400: "Bad request", 401: "Unauthorized", 403: "Forbidden", 500: "Se
 
 
 def _success(operation: Operation) -> dict[str, Any]:
-    if operation.answer_shape is None:
+    if operation.response_shape is None:
         return {"description": "Done, without content"}
-    return {"description": "Done", "schema": describe(operation.answer_shape)}
+    return {"description": "Done", "schema": describe(operation.response_shape)}
 
 
 def _rendered(value: Any) -> Any:
@@ -121,5 +121,5 @@ def _rendered(value: Any) -> Any:
 
 
 def _definitions(operations: Iterable[Operation]) -> dict[str, Any]:
-    rows = ((row.body_shape, row.answer_shape, row.extensions) for row in operations)
+    rows = ((row.body_shape, row.response_shape, row.extensions) for row in operations)
     return describe_all([*(root for row in rows for root in row), *_UNREFERENCED])

@@ -25,7 +25,6 @@ from outlook_emulator.operations.operation import Kind, Operation, Scope
 from outlook_emulator.server.times import read_duration
 from outlook_emulator.traffic.call_facts import like
 from outlook_emulator.traffic.faults import Effect
-from outlook_emulator.wire.subscriptions import ClientSubscription
 
 _LEARN = "https://learn.microsoft.com/connectors/outlook/"
 _GENERAL = f"{_LEARN}#general-known-issues-and-limitations"
@@ -35,11 +34,7 @@ _THROTTLING = f"{_LEARN}#throttling-limits"
 _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"
 """What the connector's page leaves out is known from public reports; how to cope with it is described here."""
 
-_READING_MAIL = frozenset(
-    {"GetEmails", "GetEmail", "GetAttachment", "OnNewEmail", "OnFlaggedEmail", "OnNewMentionMeEmail"}
-)
-_WITH_IMAGES = frozenset({"SendEmail", "ReplyTo", "SendApprovalMail", "SendMailWithOptions"})
-_CHANGING_EVENTS = frozenset({"CalendarPatchItem", "CalendarDeleteItem"})
+_EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event and not row.creates)
 _LATEST = 60 * 60 * 1_000_000
 """How late a trigger fires at most, in microseconds (documented)."""
 _WINDOW = 60
@@ -68,7 +63,7 @@ def _throttled(given: Mapping[str, Any]) -> Effect:
 
 
 def _slashed(given: Mapping[str, Any]) -> Effect:
-    return Effect(changes={"ews_ids": True}, answer=NoSuchOperation("an id with a slash"), families=_CHANGING_EVENTS)
+    return Effect(changes={"event_ids": "ews"}, answer=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES)
 
 
 def _skipped(given: Mapping[str, Any]) -> Effect:
@@ -90,8 +85,7 @@ def _delayed(given: Mapping[str, Any]) -> Effect:
 
 def _fires(operation: Operation) -> bool:
     """Whether something arrives by an operation that can be late: a poll's find, or a poke."""
-    subscribes = operation.kind is Kind.SUBSCRIBE and operation.body_shape is ClientSubscription
-    return operation.kind is Kind.POLL or subscribes
+    return operation.kind is Kind.POLL or operation.watches is not None
 
 
 def _looks_something_up(operation: Operation) -> bool:
@@ -126,14 +120,14 @@ _ROWS = (
         summary="new events get ids with slashes, as the old mail service made them; updates and deletions go astray",
         documentation=_ACTIONS,
         make=_slashed,
-        applies=lambda one: one.family == "CalendarPostItem" or one.family in _CHANGING_EVENTS,
+        applies=lambda operation: operation.writes_event,
     ),
     Named(
         name="attachment-skipped",
         summary="mails come without some of their attachments, `names` says which, as if they were EML, MSG or ICS",
         documentation=_GENERAL,
         make=_skipped,
-        applies=lambda one: one.family in _READING_MAIL,
+        applies=lambda operation: operation.reads_mail,
         takes=frozenset({"names"}),
     ),
     Named(
@@ -141,7 +135,7 @@ _ROWS = (
         summary="a mail is refused as if an image in its body were larger than 1 MB",
         documentation=_GENERAL,
         make=_image,
-        applies=lambda one: one.family in _WITH_IMAGES,
+        applies=lambda operation: operation.carries_images,
     ),
     Named(
         name="object-not-found",
@@ -155,7 +149,7 @@ _ROWS = (
         summary="a reply is refused as if the mail were encrypted",
         documentation=_ACTIONS,
         make=lambda given: Effect(answer=EncryptedReply()),
-        applies=lambda one: one.family == "ReplyTo",
+        applies=lambda operation: operation.is_reply,
     ),
     Named(
         name="trigger-delayed",

@@ -5,30 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from urllib.parse import unquote
 
 from outlook_emulator.clock import Clock
 from outlook_emulator.errors import ConnectorError
-from outlook_emulator.operations.operation import Scope
+from outlook_emulator.operations.operation import Operation, Scope
 from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
 from outlook_emulator.traffic.journal import About, ExchangeEntry, Journal
 from outlook_emulator.traffic.retry_report import has_failed, is_tried_again
 
 _SECONDS = 0.1
 """How long a call that failed waits for the rest of its body: as a rule all of it is there."""
-_CREATES = frozenset(
-    {
-        "SendEmail",
-        "ReplyTo",
-        "ForwardEmail",
-        "SendApprovalMail",
-        "SendMailWithOptions",
-        "CalendarPostItem",
-        "ContactPostItem",
-    }
-)
-"""The families of operations that make something new each time they work, so that a repeated call doubles it."""
 
 
 def journaling(handler: Handler) -> Handler:
@@ -78,14 +66,13 @@ def _note_request(entry: ExchangeEntry, exchange: Exchange) -> None:
     entry.connection = exchange.connection_id or ""
     if operation is None:
         return
-    entry.about = _about(operation.id, operation.family, operation.scope is Scope.CONNECTION)
+    entry.about = _about(operation)
     if not entry.connection and entry.about.has_connection:
         entry.connection = unquote(exchange.path_values[0])
 
 
-@cache
-def _about(operation: str, family: str, has_connection: bool) -> About:
-    return About(operation, family, family in _CREATES, has_connection)
+def _about(operation: Operation) -> About:
+    return About(operation.id, operation.family, operation.creates, operation.scope is Scope.CONNECTION)
 
 
 def _note_answer(entry: ExchangeEntry, exchange: Exchange, answer: Answer, kept: int) -> None:

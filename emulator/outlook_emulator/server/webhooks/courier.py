@@ -20,7 +20,6 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
-from outlook_emulator.operations.operation import Kind
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
@@ -105,9 +104,9 @@ class Webhooks:
 
         async def handle(exchange: Exchange) -> Answer:
             operation = exchange.operation
-            if exchange.refusal is None and operation is not None and operation.kind is Kind.SUBSCRIBE:
+            if exchange.refusal is None and operation is not None and operation.watches is not None:
                 body = await exchange.body(settings.max_body_bytes)
-                if operation.body_shape is ClientSubscription and body.strip():
+                if body.strip():
                     await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
             return await handler(exchange)
 
@@ -267,7 +266,7 @@ class Courier:
         sandbox, generation = self._sandbox, self._sandbox.db.generation
         try:
             # Once more: since it was noted, the server may have been started with other settings.
-            callbacks.check_url(callback.url, "url", sandbox.rules.callback_hosts)
+            callbacks.check_url(callback.url, "url", sandbox.rules.allowed_hosts)
         except InvalidRequest as error:
             callbacks.refuse(sandbox.db, callback, error.message)
         else:

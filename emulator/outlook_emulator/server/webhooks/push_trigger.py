@@ -13,7 +13,7 @@ import orjson
 
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.triggers import callbacks, event_triggers
+from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
@@ -60,7 +60,6 @@ def values_of(operation: Operation, parameters: Mapping[str, str]) -> dict[str, 
 
 def poll(mailbox: Mailbox, operation: Operation, values: Mapping[str, Any], cursor: str | None) -> Poll:
     """Ask a trigger what is new since a cursor; without one, where it begins."""
-    assert operation.run is not None
     found: Poll = operation.run(mailbox, **values, cursor=cursor)
     return found
 
@@ -77,7 +76,7 @@ def register(mailbox: Mailbox, made: PushTrigger) -> PushTrigger:
         callbacks.cancel(mailbox.db, PUSH, reference_of(made))
         trigger_store.set_push_trigger(mailbox.db, made)
         if begin.items:
-            _enqueue(mailbox, made, operation.returns(begin.items))
+            _enqueue(mailbox, made, operation.render(begin.items))
     return made
 
 
@@ -113,9 +112,9 @@ def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
     for one in trigger_store.push_triggers(db):
         try:
             operation = trigger(one.operation)
-            if operation.run is event_triggers.on_upcoming_events:
+            if operation.next_at is not None:
                 values = values_of(operation, orjson.loads(one.parameters))
-                waiting.append(event_triggers.next_upcoming(opened(one.mailbox_id), **values, cursor=one.cursor))
+                waiting.append(operation.next_at(opened(one.mailbox_id), **values, cursor=one.cursor))
         except ConnectorError:
             # Its calendar has gone.
             continue
@@ -135,7 +134,7 @@ def _push(mailbox: Mailbox, one: PushTrigger) -> None:
                 # Its folder or calendar has gone; the registration waits for another.
                 break
             if found.items:
-                _enqueue(mailbox, one, operation.returns(found.items))
+                _enqueue(mailbox, one, operation.render(found.items))
             cursor, more = found.cursor, found.more
         if cursor != one.cursor:
             trigger_store.move_push_trigger(mailbox.db, one, cursor)
@@ -154,4 +153,4 @@ def _enqueue(mailbox: Mailbox, one: PushTrigger, batch: Mapping[str, Any]) -> No
 
 @cache
 def _triggers() -> dict[str, Operation]:
-    return {one.id.lower(): one for one in OPERATIONS if one.kind is Kind.POLL and one.served}
+    return {one.id.lower(): one for one in OPERATIONS if one.kind is Kind.POLL}

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from outlook_emulator.enums import Watched
 from outlook_emulator.mailbox.triggers import subscriptions
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Operation
@@ -16,13 +17,8 @@ from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 from outlook_emulator.traffic.call_facts import CallFacts
 
-_POKES = {
-    subscriptions.MAIL: "CreateOnNewEmailPokeSubscription",
-    subscriptions.FLAG: "CreateOnFlaggedEmailPokeSubscription",
-    subscriptions.MENTION: "CreateOnNewMentionMeEmailPokeSubscription",
-    subscriptions.EVENT: "CreateOnChangedEventPokeSubscription",
-}
-"""The operation by which each kind of subscription was made: a rule about it is about its pokes."""
+_SUBSCRIBING = {row.watches: row for row in OPERATIONS if row.watches is not None}
+"""The operation that makes each kind of subscription. A rule about it is about its pokes."""
 
 
 def late_by(sandbox: Sandbox, callback: Callback) -> int:
@@ -57,7 +53,7 @@ def _pushed(one: PushTrigger) -> CallFacts:
 
 
 def _poked(sandbox: Sandbox, one: Subscription) -> Iterator[CallFacts]:
-    operation = next(row for row in OPERATIONS if row.id == _POKES[one.watched])
+    operation = _SUBSCRIBING[Watched(one.watched)]
     for connection, owner in sandbox.connections().items():
         if owner.id == one.mailbox_id:
             yield _seen(connection, operation, b"")

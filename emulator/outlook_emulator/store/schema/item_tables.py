@@ -184,10 +184,10 @@ class ListEntryRow(SQLModel, table=True):
     its `type` and `response` as well.
     """
 
-    __tablename__ = "element"
+    __tablename__ = "list_entry"
     __table_args__ = (
-        Index("element_value", "member", "kind", "value", "owner_id"),
-        Index("element_owner", "kind", "owner_id"),
+        Index("list_entry_value", "member", "kind", "value", "owner_id"),
+        Index("list_entry_owner", "kind", "owner_id"),
     )
 
     id: int = Field(sa_column=key())

@@ -14,7 +14,7 @@ def _table(model: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
-fact = _table(tables.Fact)
+sandbox_state = _table(tables.SandboxState)
 connection = _table(tables.ConnectionRow)
 push = _table(callback_tables.PushRow)
 callback = _table(callback_tables.CallbackRow)
@@ -22,7 +22,7 @@ content = _table(tables.Content)
 event = _table(item_tables.EventRow)
 
 SNAPSHOT_STATEMENTS: dict[str, Any] = {
-    "DELETE_FACT": delete(fact).where(fact.c.key == bindparam("named")),
+    "DELETE_STATE": delete(sandbox_state).where(sandbox_state.c.key == bindparam("named")),
     "RENAME_CONNECTION": update(connection).where(connection.c.id == bindparam("of")).values(id=bindparam("to")),
     "RENAME_PUSHES": update(push).where(push.c.connection_id == bindparam("of")).values(connection_id=bindparam("to")),
     "RENAME_REFERENCES": update(callback)

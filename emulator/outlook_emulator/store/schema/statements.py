@@ -50,7 +50,7 @@ def _table(model: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
-fact = _table(tables.Fact)
+sandbox_state = _table(tables.SandboxState)
 mailbox = _table(tables.MailboxRow)
 connection = _table(tables.ConnectionRow)
 grant = _table(tables.Grant)
@@ -59,8 +59,8 @@ content = _table(tables.Content)
 attachment = _table(tables.AttachmentRow)
 message = _table(tables.MessageRow)
 change = _table(tables.ChangeRow)
-departure = _table(tables.Departure)
-indexed = _table(tables.Indexed)
+outbox_mail = _table(tables.OutboxMailRow)
+search_entry = _table(tables.SearchEntry)
 calendar = _table(item_tables.CalendarRow)
 event = _table(item_tables.EventRow)
 contact_folder = _table(item_tables.ContactFolderRow)
@@ -135,8 +135,8 @@ _IN_CALENDAR = event.c.calendar_id == bindparam("calendar_id")
 
 STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     # the sandbox
-    "FACT": select(fact.c.value).where(fact.c.key == bindparam("key")),
-    "SET_FACT": insert(fact).prefix_with("OR REPLACE").values(key=bindparam("key"), value=bindparam("value")),
+    "STATE": select(sandbox_state.c.value).where(sandbox_state.c.key == bindparam("key")),
+    "SET_STATE": insert(sandbox_state).prefix_with("OR REPLACE").values(key=bindparam("key"), value=bindparam("value")),
     "INSERT_MAILBOX": _insert(mailbox, "inbox_id", "sent_id", "deleted_id"),
     "SET_MAILBOX_FOLDERS": update(mailbox)
     .where(mailbox.c.id == bindparam("mailbox_id"))
@@ -179,7 +179,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
     "CONTENT_USERS": union_all(
         select(message.c.id).where(message.c.content_id == bindparam("content_id")),
-        select(departure.c.id).where(departure.c.content_id == bindparam("content_id")),
+        select(outbox_mail.c.id).where(outbox_mail.c.content_id == bindparam("content_id")),
     ),
     "DELETE_ATTACHMENTS": delete(attachment).where(attachment.c.content_id == bindparam("content_id")),
     "DELETE_CONTENT": delete(content).where(content.c.id == bindparam("content_id")),
@@ -208,11 +208,11 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .offset(_ZERO),
     "LIST_MESSAGES": _lists(),
     # search
-    "INDEXED": select(indexed.c.rowid_).where(indexed.c.message_id == bindparam("message_id")),
-    "SET_INDEXED": insert(indexed)
+    "SEARCH_ENTRY": select(search_entry.c.rowid_).where(search_entry.c.message_id == bindparam("message_id")),
+    "SET_SEARCH_ENTRY": insert(search_entry)
     .prefix_with("OR REPLACE")
     .values(message_id=bindparam("message_id"), rowid_=bindparam("rowid")),
-    "DELETE_INDEXED": delete(indexed).where(indexed.c.message_id == bindparam("message_id")),
+    "DELETE_SEARCH_ENTRY": delete(search_entry).where(search_entry.c.message_id == bindparam("message_id")),
     "CHANGED_MESSAGES": select(change.c.item_id)
     .where(change.c.seq > bindparam("seq"), change.c.kind == literal_column("'message'"))
     .group_by(change.c.item_id)
@@ -282,16 +282,18 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .values(answer=bindparam("answer"), answered=bindparam("answered")),
     "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
     # the outside
-    "INSERT_DEPARTURE": _insert(departure, "id"),
-    "DEPARTURES": select(*_columns(OutboxMail, departure, content))
-    .join(content, content.c.id == departure.c.content_id)
-    .order_by(departure.c.id),
-    "SET_DEPARTURE_RECIPIENTS": update(departure)
-    .where(departure.c.id == bindparam("departure_id"))
+    "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
+    "OUTBOX_MAILS": select(*_columns(OutboxMail, outbox_mail, content))
+    .join(content, content.c.id == outbox_mail.c.content_id)
+    .order_by(outbox_mail.c.id),
+    "SET_OUTBOX_RECIPIENTS": update(outbox_mail)
+    .where(outbox_mail.c.id == bindparam("outbox_id"))
     .values(recipients=bindparam("left")),
-    "DELETE_DEPARTURE": delete(departure).where(departure.c.id == bindparam("departure_id")),
-    "CONTENT_FACTS": select(content.c.importance, content.c.has_attachments).where(content.c.id == bindparam("id")),
-    "DEPARTURE": select(departure.c.content_id, departure.c.mailbox_id).where(departure.c.id == bindparam("id")),
+    "DELETE_OUTBOX_MAIL": delete(outbox_mail).where(outbox_mail.c.id == bindparam("outbox_id")),
+    "CONTENT_FLAGS": select(content.c.importance, content.c.has_attachments).where(content.c.id == bindparam("id")),
+    "OUTBOX_MAIL_SOURCE": select(outbox_mail.c.content_id, outbox_mail.c.mailbox_id).where(
+        outbox_mail.c.id == bindparam("id")
+    ),
     # the change feed
     "APPEND_CHANGE": _insert(change, "seq"),
     "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),

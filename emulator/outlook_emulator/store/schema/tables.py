@@ -27,8 +27,10 @@ def flag() -> Column[int]:
     return Column(Integer, nullable=False, server_default=text("0"))
 
 
-class Fact(SQLModel, table=True):
-    """A fact about the sandbox itself, such as how far the search index has read the change feed."""
+class SandboxState(SQLModel, table=True):
+    """A named value of the sandbox itself, such as how far the search index has read the change feed."""
+
+    __tablename__ = "sandbox_state"
 
     key: str = Field(primary_key=True, sa_type=Text)
     value: str = Field(sa_type=Text)
@@ -189,11 +191,12 @@ class ChangeRow(SQLModel, table=True):
     before: str | None = Field(default=None, sa_type=Text)
 
 
-class Departure(SQLModel, table=True):
-    """A mail that left the sandbox, and to whom: the outbox."""
+class OutboxMailRow(SQLModel, table=True):
+    """A mail to recipients outside the sandbox; `recipients` are joined by `;`."""
 
+    __tablename__ = "outbox_mail"
     __table_args__ = (
-        Index("departure_content", "content_id"),
+        Index("outbox_mail_content", "content_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -204,8 +207,10 @@ class Departure(SQLModel, table=True):
     at: int = Field(sa_column=instant())
 
 
-class Indexed(SQLModel, table=True):
-    """Where a message stands in the search index."""
+class SearchEntry(SQLModel, table=True):
+    """The row of the search index that holds a message."""
+
+    __tablename__ = "search_entry"
 
     message_id: int = Field(sa_column=Column(Integer, primary_key=True))
     rowid_: int = Field(sa_column=instant())

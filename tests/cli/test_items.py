@@ -34,7 +34,7 @@ def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
     broken.write_text("hello")
     for arguments, expected in (
         (["mail.eml", "--connection", "x"], "mail.eml ends neither in .ics nor in .vcf"),
-        (["none.ics", "--connection", "x"], "none.ics cannot be read: No such file or directory"),
+        (["none.ics", "--connection", "x"], "cannot read none.ics: No such file or directory"),
         ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
     ):
         assert failure(run("import", *arguments, "--url", url)) == expected

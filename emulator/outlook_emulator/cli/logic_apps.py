@@ -7,8 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from outlook_emulator import client
-from outlook_emulator.cli import format as text
-from outlook_emulator.cli.client import fail
+from outlook_emulator.cli import output
 
 if TYPE_CHECKING:
     from outlook_emulator.logic_apps.connections import Patch
@@ -31,48 +30,52 @@ def add(actions: Any) -> None:
         one.add_argument("--json", action="store_true", help="print what changed as JSON")
 
 
-def point(given: argparse.Namespace) -> int:
+def point(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from outlook_emulator.logic_apps import connections, file_backup
 
-    settings = None if given.settings is None else Path(given.settings)
+    settings = None if arguments.settings is None else Path(arguments.settings)
     try:
         patch = connections.patch(
-            Path(given.file), given.url, connection=given.connection, settings=settings, force=given.force
+            Path(arguments.file),
+            arguments.url,
+            connection=arguments.connection,
+            settings=settings,
+            force=arguments.force,
         )
-        if not given.dry_run:
+        if not arguments.dry_run:
             file_backup.write(patch.writes)
     except file_backup.Refused as error:
-        return fail(str(error))
-    _tell(given, patch)
+        return output.fail(str(error))
+    _tell(arguments, patch)
     return 0
 
 
-def _tell(given: argparse.Namespace, patch: Patch) -> None:
-    if given.json:
-        print(json.dumps({"dryRun": given.dry_run, "value": [one._asdict() for one in patch.edits]}, indent=1))
+def _tell(arguments: argparse.Namespace, patch: Patch) -> None:
+    if arguments.json:
+        print(json.dumps({"dryRun": arguments.dry_run, "value": [one._asdict() for one in patch.edits]}, indent=1))
         return
     for one in patch.edits:
-        print(text.cell(f"{one.file}: {one.what}: {one.before} -> {one.after}"))
+        print(output.cell(f"{one.file}: {one.what}: {one.before} -> {one.after}"))
     if not patch.edits:
-        print(f"{given.file} leads to {given.url} already")
-    elif given.dry_run:
+        print(f"{arguments.file} leads to {arguments.url} already")
+    elif arguments.dry_run:
         print("nothing was changed")
     else:
-        print(f"`outlook-emulator connections restore {given.file}` puts it back")
+        print(f"`outlook-emulator connections restore {arguments.file}` puts it back")
 
 
-def put_back(given: argparse.Namespace) -> int:
+def put_back(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from outlook_emulator.logic_apps import connections, file_backup
 
     try:
-        files = [str(one) for one in connections.restore(Path(given.file), force=given.force)]
+        files = [str(one) for one in connections.restore(Path(arguments.file), force=arguments.force)]
     except file_backup.Refused as error:
-        return fail(str(error))
-    if given.json:
+        return output.fail(str(error))
+    if arguments.json:
         print(json.dumps({"value": files}, indent=1))
         return 0
     for one in files:

@@ -80,7 +80,7 @@ def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> Non
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"", "URL answers 500"),
+        (b"", "URL responded with status 500"),
         (b"a\x1b[31m\r\nred", "a [31m red"),
         (b"<html>", "<html>"),
         ([1], "[1]"),
@@ -99,9 +99,9 @@ def test_answer_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any
     """An answer that a command cannot read is no reason for a traceback, and --json still prints it."""
     stub.answer = answer
     asked = ("question", "list", "--url", stub.url)
-    reason = "answers in a form that this command does not know; --json prints it"
+    reason = "has an unknown format; --json prints it"
 
-    assert (1, "", f"outlook-emulator: {stub.url} {reason}\n") == say(*asked)
+    assert (1, "", f"outlook-emulator: the response of {stub.url} {reason}\n") == say(*asked)
     assert 0 == say(*asked, "--json")[0]
 
 

@@ -1,4 +1,4 @@
-"""Answers as text for people: tables, lists of facts, single cells."""
+"""The text output of the commands: tables, fields and single values."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from outlook_emulator.cli import format as text
+from outlook_emulator.cli import output
 
 
 def test_table() -> None:
     """Columns are as wide as what they hold, headings included; nothing trails."""
     rows: list[dict[str, Any]] = [{"a": "long one", "b": 1}, {"a": "x"}]
-    lines = list(text.table(rows, {"A": "a", "TWICE": lambda row: row.get("b", 0) * 2, "B": "b"}))
+    lines = list(output.table(rows, {"A": "a", "TWICE": lambda row: row.get("b", 0) * 2, "B": "b"}))
 
     assert ["A         TWICE  B", "long one  2      1", "x         0      -"] == lines
 
 
-def test_facts() -> None:
-    """Names are aligned; without facts there is nothing."""
-    assert ["a   1", "bc  -"] == list(text.facts({"a": 1, "bc": None}))
-    assert [] == list(text.facts({}))
+def test_fields() -> None:
+    """Names are aligned, and no fields give no lines."""
+    assert ["a   1", "bc  -"] == list(output.fields({"a": 1, "bc": None}))
+    assert [] == list(output.fields({}))
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_facts() -> None:
 )
 def test_cell(value: Any, expected: str) -> None:
     """A value is one line without anything that could steer a terminal."""
-    assert expected == text.cell(value)
+    assert expected == output.cell(value)
 
 
 def test_count() -> None:
     """One thing is not several."""
-    assert ["0 mails", "1 mail", "2 mails"] == [text.count(number, "mail") for number in range(3)]
+    assert ["0 mails", "1 mail", "2 mails"] == [output.count(number, "mail") for number in range(3)]

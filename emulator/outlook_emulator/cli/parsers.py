@@ -1,0 +1,37 @@
+"""The parts that the parsers of the commands have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from outlook_emulator import client
+
+Run = Callable[[argparse.Namespace], int]
+"""Runs a command with its parsed arguments; returns the exit code."""
+
+
+def add_group(commands: Any, name: str, help: str) -> Any:
+    """Add a command that has actions; `add_command` adds each of them to the result."""
+    return commands.add_parser(name, help=help, description=help).add_subparsers(
+        title="actions", metavar="ACTION", required=True
+    )
+
+
+def add_command(commands: Any, name: str, help: str, run: Run, *, sandbox: bool = True) -> argparse.ArgumentParser:
+    """Add a command, or an action of one, that sends a request to a running emulator."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    add_server_options(command, sandbox=sandbox)
+    command.add_argument("--json", action="store_true", help="print the response body as JSON, if there is one")
+    command.set_defaults(run=run, usage_error=command.error)
+    return command
+
+
+def add_server_options(command: argparse.ArgumentParser, *, sandbox: bool = True) -> None:
+    """Add the options that select an emulator and, unless `sandbox` is false, one of its sandboxes."""
+    if sandbox:
+        command.add_argument("--sandbox", default="default", help="name of the sandbox (default: default)")
+    command.add_argument("--url", default=client.server_url(), help=f"URL of a running emulator (${client.URL})")
+    command.add_argument("--token", help=f"admin token of the emulator (${client.TOKEN})")
+    command.add_argument("--ca-file", metavar="PEM", help=f"CA certificates to trust for https (${client.CA_FILE})")
