@@ -74,6 +74,7 @@ def test_scripts(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             exec(compile(script.replace(shell.URL, server.url), page.name, "exec", dont_inherit=True), {})
 
 
+@pytest.mark.slow
 def test_tests(tmp_path: Path) -> None:
     """The tests that the pages show pass, in a project that has the package installed."""
     expected = 0

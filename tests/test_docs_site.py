@@ -15,6 +15,7 @@ from tests.paths import ROOT
 
 pytest.importorskip("sphinx")
 pytest.importorskip("furo")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

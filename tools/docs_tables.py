@@ -1,8 +1,8 @@
 """Writes the tables in the documents that the code decides: settings, commands, faults, known issues and more.
 
 `python -m tools.docs_tables` (or `make docs-tables`) brings every page up to date. A page marks the place of a table
-with two comments, `<!-- table: NAME -->` and `<!-- /table -->`. The table of operations is written only when the site is
-built, at `<!-- built table: operations -->`, so that a new operation needs no change in the documents.
+with two comments, `<!-- table: NAME -->` and `<!-- /table -->`. The table of operations is written only when the site
+is built, at `<!-- built table: operations -->`, so that a new operation needs no change in the documents.
 """
 
 from __future__ import annotations
