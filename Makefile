@@ -1,36 +1,61 @@
-# Everything a fresh machine needs is Python (3.11 to 3.13), make and pip.
+# A fresh machine needs Python 3.11 to 3.14 and make. For another Python than python3: make PYTHON=python3.13 run
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate $(UPGRADE)
 
-.PHONY: run test lint bench sql clean
+.PHONY: run test test-fast lint bench sql samples docs docs-tables lock check-python clean
 .DEFAULT_GOAL := run
 
-run: .venv/run.stamp ## the emulator on localhost, with the sample mailboxes
+run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
 	@$(BIN)/outlook-emulator serve --seed empty,office,archive
 
-test: .venv/dev.stamp ## the whole test suite
+test: .venv/dev.stamp ## run all tests
 	$(BIN)/python -m pytest -n auto
 
-lint: .venv/dev.stamp ## ruff and mypy
+test-fast: .venv/dev.stamp ## run the tests that are not marked as slow
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+lint: .venv/dev.stamp ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/dev.stamp ## the speed figures, as ratios to bare Starlette
+bench: .venv/dev.stamp ## measure speed, as ratios to bare Starlette
 	$(BIN)/python -m benchmarks
 
-sql: .venv/dev.stamp ## compile store/tables.py and store/statements.py to store/sql.py
+sql: .venv/dev.stamp ## compile the tables and statements of store/schema to store/sql.py
 	$(BIN)/python -m outlook_emulator.store.schema.compile
 
-clean:
+samples: .venv/dev.stamp ## generate the mails of the sample mailbox 'archive'
+	$(BIN)/python -m tools.archive_sample
+
+docs: .venv/dev.stamp ## build the documents as a static site in docs/_build; broken links fail
+	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build
+
+docs-tables: .venv/dev.stamp ## write the generated tables in docs/
+	$(BIN)/python -m tools.docs_tables
+
+lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrade moves to newer versions
+	@$(PIP) 'uv>=0.9,<1'
+	$(LOCK) --output-file requirements/run.txt
+	$(LOCK) --extra dev --output-file requirements/dev.txt
+
+clean: ## remove the virtual environment
 	rm -rf .venv
 
-.venv/run.stamp: pyproject.toml
+check-python:
+	@test -x $(BIN)/python || $(PYTHON) tools/check_python.py
+
+.venv/run.stamp: pyproject.toml requirements/run.txt | check-python
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PIP) --require-hashes --requirement requirements/run.txt
+	@$(PIP) --no-deps --editable .
 	@touch $@
 
-.venv/dev.stamp: pyproject.toml
+.venv/dev.stamp: pyproject.toml requirements/dev.txt | check-python
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@$(PIP) --no-deps --editable .
 	@touch .venv/run.stamp $@

@@ -17,7 +17,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 LAYERS = (
-    {"clock", "enums", "errors", "ids", "odata", "settings", "timezones"},
+    {"clock", "enums", "errors", "ids", "odata", "options", "settings", "timezones"},
     {"store"},
     {"mailbox"},
     {"wire"},
@@ -43,8 +43,7 @@ OUTSIDE = {
     "aiohttp": {"testing"},
     "azure": {"testing"},
     "pydantic": {"wire"},
-    "faker": {"sandbox"},
-    "odata_query": {"odata"},
+    "lark": {"odata"},
     "tzlocal": {"timezones"},
     "dateutil": {"mailbox"},
     "icalendar": {"mailbox"},

@@ -1,18 +1,21 @@
-"""OData in Python: what a filter finds among a few records, how it orders and pages them, and what it refuses."""
+"""OData in Python: filters, order and pages over a few records, error messages, and the grammar."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import AttendeeType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.odata import Collection, Kind, Member, Query, Vocabulary, apply, read
+from outlook_emulator.odata.grammar import SyntaxProblem, parse
 from outlook_emulator.odata.reader import MAX_DEPTH, MAX_LENGTH
 
 VOCABULARY = Vocabulary(
@@ -44,7 +47,7 @@ VOCABULARY = Vocabulary(
 
 
 class Thing(NamedTuple):
-    """A record in miniature."""
+    """A small record."""
 
     id: int
     subject: str
@@ -95,14 +98,14 @@ def key_of(text: str) -> int | None:
     return int(text.removeprefix("AQ")) if text.startswith("AQ") else None
 
 
-def found(filter: str | None = None, **more: object) -> list[str]:
+def matches(filter: str | None = None, **more: object) -> list[str]:
     query = read(VOCABULARY, filter=filter, **more)  # type: ignore[arg-type]
     names = {thing: name for name, thing in THINGS.items()}
     return [names[thing] for thing in apply(query, THINGS.values(), key_of)]
 
 
-FOUND = [
-    # Texts: without case for ASCII, by code points, quotes doubled, wildcards are plain.
+MATCHES = [
+    # Texts ignore the case of ASCII letters and sort by code point. Quotes are doubled, wildcards have no meaning.
     ("Subject eq 'plan'", "plan"),
     ("  SUBJECT   eq  'PLAN'  ", "plan"),
     ("subject eq 'O''Brien'", "obrien"),
@@ -167,7 +170,7 @@ FOUND = [
     ("Start in (2026-02-01, datetimeoffset'2026-03-01T08:00:00Z')", "obrien team"),
     ("Start lt End", "plan obrien old team"),
     ("Start eq End", "cafe"),
-    # Ids are looked up; what nobody gave out is nothing's.
+    # Ids are looked up; an unknown id matches nothing.
     ("Id eq 'AQ3'", "cafe"),
     ("Id ne 'AQ3'", "plan obrien old team"),
     ("Id in ('AQ1','nonsense','AQ5')", "plan team"),
@@ -209,10 +212,10 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("filter", "names"), FOUND)
-def test_filter_finds(filter: str | None, names: str) -> None:
-    """A filter finds exactly the records that it describes, in the order they came."""
-    assert names.split() == found(filter)
+@pytest.mark.parametrize(("filter", "names"), MATCHES)
+def test_filter_matches(filter: str | None, names: str) -> None:
+    """A filter returns exactly the records that match, in their original order."""
+    assert names.split() == matches(filter)
 
 
 ORDERED = [
@@ -229,8 +232,8 @@ ORDERED = [
 
 @pytest.mark.parametrize(("orderby", "names"), ORDERED)
 def test_order(orderby: str, names: str) -> None:
-    """Null comes first and texts go by folded code points; what is not ordered stays as it came."""
-    assert names.split() == found(orderby=orderby)
+    """Null sorts first, texts sort by folded code points, and the sort is stable."""
+    assert names.split() == matches(orderby=orderby)
 
 
 @pytest.mark.parametrize(
@@ -244,17 +247,17 @@ def test_order(orderby: str, names: str) -> None:
     ],
 )
 def test_page(top: int | None, skip: int | None, names: str) -> None:
-    """A page is cut after ordering, and may lie beyond the end."""
-    assert names.split() == found(top=top, skip=skip)
+    """A page is taken after ordering, and may lie beyond the end."""
+    assert names.split() == matches(top=top, skip=skip)
 
 
-def test_page_is_of_what_was_found() -> None:
-    """Filter first, then order, then page."""
-    assert ["plan"] == found("startswith(Subject,'plan')", orderby="Subject desc", top=1, skip=1)
+def test_page_follows_filter_and_order() -> None:
+    """The filter applies first, then the order, then the page."""
+    assert ["plan"] == matches("startswith(Subject,'plan')", orderby="Subject desc", top=1, skip=1)
 
 
-REFUSED = [
-    # Syntax, with the place.
+REJECTED = [
+    # Syntax, with the position.
     ("(", "at position 2: it ends too early"),
     ("Subject eq", "at position 9: 'eq' is not expected"),
     ("Subject eq 'x", "at position 12: ''x' is not expected"),
@@ -262,34 +265,34 @@ REFUSED = [
     ("  Subject xor 'a'", "at position 11: 'xor 'a'' is not expected"),
     ("$it eq 1", "at position 1: "),
     ("Subject eq datetime'2026' or", "at position 27: 'or'"),
-    ("f(x=1,y=2,z=3)", "malformed"),
-    ("a/b/c/any(x: x eq 1)", "malformed"),
-    ("a/" * 3000 + "a eq 1", "malformed"),
+    ("f(x=1,y=2,z=3)", "at position 4: '=1,y=2,z=3)' is not expected"),
+    ("a/b/c/any(x: x eq 1)", "any or all on 'a/b/c'"),
+    ("a/" * 3000 + "a eq 1", "names 'a/a/a/"),
     ("x" * (MAX_LENGTH + 1), f"longer than {MAX_LENGTH} characters"),
     ("not " * (MAX_DEPTH + 1) + "IsAllDay", f"deeper than {MAX_DEPTH}"),
-    ("Subject eq '\ud800'", "no text can have"),
-    ("Subject eq '\0'", "no text can have"),
+    ("Subject eq '\ud800'", "not allowed in text"),
+    ("Subject eq '\0'", "not allowed in text"),
     # Members.
     ("Colour eq 'x'", "names 'Colour'"),
     ("People/any(p: p/Colour eq 'x')", "names 'p/Colour'"),
     ("p/Name eq 'x'", "names 'p/Name'"),
     ("Tags eq 'x'", "the list 'Tags' as a single value"),
-    ("Subject/any(s: s eq 'x')", "any or all of 'Subject'"),
+    ("Subject/any(s: s eq 'x')", "any or all on 'Subject'"),
     # Kinds.
-    ("Subject", "needs a condition where it has 'Subject' (a text)"),
-    ("Tags/any(t: t)", "needs a condition where it has 't' (a text)"),
-    ("null", "needs a condition where it has null"),
-    ("5 and IsAllDay", "needs a condition where it has a number"),
+    ("Subject", "needs a condition, but has 'Subject' (a text)"),
+    ("Tags/any(t: t)", "needs a condition, but has 't' (a text)"),
+    ("null", "needs a condition, but has null"),
+    ("5 and IsAllDay", "needs a condition, but has a number"),
     ("Subject eq 1", "compares 'Subject' (a text) with a number"),
     ("Size eq 'x'", "compares 'Size' (a number) with the text 'x'"),
     ("IsAllDay eq 1", "compares 'IsAllDay' (true or false) with a number"),
     ("Size eq ShowAs", "compares 'Size' (a number) with 'ShowAs' (a number)"),
     ("Start lt Subject", "compares 'Start' (a date and time) with 'Subject' (a text)"),
-    ("Start ge 'soon'", "'soon', which is no date"),
-    ("Start ge '2026-02-30'", "'2026-02-30', which is no date"),
-    ("Start ge '9999-12-31T23:59:59-14:00'", "which is no date"),
+    ("Start ge 'soon'", "'soon', which is not a date"),
+    ("Start ge '2026-02-30'", "'2026-02-30', which is not a date"),
+    ("Start ge '9999-12-31T23:59:59-14:00'", "which is not a date"),
     ("Start ge 5", "compares 'Start' (a date and time) with a number"),
-    ("ShowAs eq 'Sleeping'", "compares 'ShowAs' (a number) with 'Sleeping'; it is one of Unknown, Free,"),
+    ("ShowAs eq 'Sleeping'", "compares 'ShowAs' (a number) with 'Sleeping'; expected one of Unknown, Free,"),
     ("Id gt 'AQ1'", "compares 'Id' (an id) by 'gt'"),
     ("Id eq 1", "compares 'Id' (an id) with a number"),
     ("Subject in (Place)", "'Place' (a text) in a list"),
@@ -303,21 +306,21 @@ REFUSED = [
     ("contains(Subject)", "the function 'contains' with 1 arguments"),
     ("contains(Size,'x')", "the function 'contains' with 'Size' (a number), not with a text"),
     ("contains(Subject,1)", "the function 'contains' with a number, not with a text"),
-    ("substring(Subject,-1) eq 'x'", "the function 'substring' with a place"),
-    ("substring(Subject,Size) eq 'x'", "the function 'substring' with a place"),
+    ("substring(Subject,-1) eq 'x'", "the function 'substring' with a position"),
+    ("substring(Subject,Size) eq 'x'", "the function 'substring' with a position"),
     ("Size add 1 eq 2", "the operator add, which isn't supported"),
     ("- 5 eq Size", "negates a number"),
 ]
 
 
-@pytest.mark.parametrize(("filter", "problem"), REFUSED, ids=[problem for _, problem in REFUSED])
-def test_filter_is_refused(filter: str, problem: str) -> None:
-    """What cannot be understood is refused with the parameter's name, and the member or the place."""
-    with pytest.raises(InvalidRequest) as caught:
+@pytest.mark.parametrize(("filter", "problem"), REJECTED, ids=[problem for _, problem in REJECTED])
+def test_filter_is_rejected(filter: str, problem: str) -> None:
+    """An invalid filter is rejected with the parameter's name, and the property or the position."""
+    with pytest.raises(InvalidRequest) as error:
         read(VOCABULARY, filter=filter)
 
-    assert caught.value.message.startswith("The query parameter '$filter' ")
-    assert problem in caught.value.message
+    assert error.value.message.startswith("The query parameter '$filter' ")
+    assert problem in error.value.message
 
 
 @pytest.mark.parametrize(
@@ -331,29 +334,29 @@ def test_filter_is_refused(filter: str, problem: str) -> None:
         ("Subject," * 2000, f"longer than {MAX_LENGTH}"),
     ],
 )
-def test_orderby_is_refused(orderby: str, problem: str) -> None:
-    """So is an order."""
-    with pytest.raises(InvalidRequest) as caught:
+def test_orderby_is_rejected(orderby: str, problem: str) -> None:
+    """An invalid order is rejected in the same way."""
+    with pytest.raises(InvalidRequest) as error:
         read(VOCABULARY, orderby=orderby)
 
-    assert caught.value.message.startswith("The query parameter '$orderby' ")
-    assert problem in caught.value.message
+    assert error.value.message.startswith("The query parameter '$orderby' ")
+    assert problem in error.value.message
 
 
 @pytest.mark.parametrize("name", ["top", "skip"])
-def test_page_is_refused(name: str) -> None:
-    """A page has no negative size and no negative beginning."""
+def test_negative_page_is_rejected(name: str) -> None:
+    """A page's size and start must not be negative."""
     with pytest.raises(InvalidRequest, match=rf"'\${name}' must not be negative, but is -1"):
         read(VOCABULARY, **{name: -1})  # type: ignore[arg-type]
 
 
-def test_nothing_asked() -> None:
-    """Without parameters, a query asks for everything."""
+def test_empty_query() -> None:
+    """A query without parameters matches everything."""
     assert Query(None, (), None, 0) == read(VOCABULARY)
 
 
 def test_read_once() -> None:
-    """The same text over the same vocabulary is read once."""
+    """The same text with the same vocabulary is parsed once."""
     first, second = (read(VOCABULARY, filter="Subject eq 'x'", orderby="Subject", top=3) for _ in range(2))
 
     assert first == second
@@ -362,14 +365,120 @@ def test_read_once() -> None:
 
 @pytest.mark.parametrize("joint", [" or ", " and "])
 def test_long_chain(joint: str) -> None:
-    """A chain is no nesting, however long, and neither are parentheses."""
+    """Neither a long chain nor parentheses count as nesting."""
     chain = joint.join(["true"] * 800)
 
-    assert list(THINGS) == found("(" * 200 + chain + ")" * 200)
+    assert list(THINGS) == matches("(" * 200 + chain + ")" * 200)
 
 
 def test_parser_is_imported_when_needed() -> None:
-    """The grammar costs more to import than the rest of a start-up."""
-    program = "import sys, outlook_emulator.odata; sys.exit('odata_query' in sys.modules)"
+    """lark is imported with the first filter, since it is slow to import."""
+    program = "import sys, outlook_emulator.odata; sys.exit('lark' in sys.modules)"
 
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
+
+
+# --- The grammar ---
+
+LEVELS: dict[str, int] = {
+    "or": 1,
+    "and": 2,
+    "eq": 3,
+    "ne": 3,
+    "gt": 4,
+    "ge": 4,
+    "lt": 4,
+    "le": 4,
+    "add": 5,
+    "sub": 5,
+    "mul": 6,
+    "div": 6,
+    "mod": 6,
+    "not": 7,
+}
+"""How tightly each operator binds, as the OData standard orders them."""
+
+OPERANDS = ["Subject", "Place/DisplayName", "5", "-1.5e3", "'it''s'", "null", "true", "2026-01-01", "year(Start)"]
+
+
+def expressions() -> st.SearchStrategy[Any]:
+    """Operands, `("not", x)` and `(operator, left, right)`."""
+    binary = st.sampled_from([operator for operator in LEVELS if operator != "not"])
+    return st.recursive(
+        st.sampled_from(OPERANDS),
+        lambda inner: st.one_of(st.tuples(st.just("not"), inner), st.tuples(binary, inner, inner)),
+        max_leaves=12,
+    )
+
+
+def written(expression: Any, level: int = 0) -> str:
+    """The expression as OData text, with parentheses only where an operator needs them."""
+    if isinstance(expression, str):
+        return expression
+    operator, *operands = expression
+    own = LEVELS[operator]
+    if operator == "not":
+        text = f"not {written(operands[0], own)}"
+    else:
+        # Operators are left-associative: an equal level on the right needs parentheses.
+        text = f"{written(operands[0], own)} {operator} {written(operands[1], own + 1)}"
+    return f"({text})" if own < level else text
+
+
+def structure(source: Any) -> Any:
+    """A syntax tree as an expression."""
+    if isinstance(source, str):
+        return str(source)
+    parts = source.children
+    match str(source.data):
+        case "path":
+            return "/".join(parts)
+        case "call":
+            return f"{parts[0]}({structure(parts[1])})"
+        case "not":
+            return ("not", structure(parts[0]))
+        case "and" | "or" as operator:
+            first, *rest = map(structure, parts)
+            for operand in rest:
+                first = (operator, first, operand)
+            return first
+    left, operator, right = parts
+    return (operator.strip(), structure(left), structure(right))
+
+
+@settings(deadline=None)
+@given(expression=expressions())
+def test_operators_bind_as_the_standard_says(expression: Any) -> None:
+    """An expression written with the fewest parentheses is parsed to the same expression."""
+    assert expression == structure(parse(written(expression)))
+
+
+@settings(deadline=None)
+@given(expression=expressions(), spaces=st.sampled_from([" ", "  ", "\t"]))
+def test_spaces_case_and_parentheses_do_not_matter(expression: Any, spaces: str) -> None:
+    """More parentheses, more white space and keywords in capitals do not change what is parsed."""
+
+    def spread(expression: Any) -> str:
+        if isinstance(expression, str):
+            return expression
+        operator, *operands = expression
+        texts = [f"({spaces}{spread(operand)}{spaces})" for operand in operands]
+        return f"{spaces}{operator.upper()}{spaces}".join(texts if len(texts) == 2 else ["", *texts]).lstrip()
+
+    def folded(expression: Any) -> Any:
+        return expression if isinstance(expression, str) else (expression[0].lower(), *map(folded, expression[1:]))
+
+    assert expression == folded(structure(parse(spread(expression))))
+
+
+@settings(deadline=None)
+@given(text=st.text("ab/()'= eqndotr,:-5.", max_size=30))
+def test_any_other_text_is_a_syntax_problem(text: str) -> None:
+    """Every text is either parsed or rejected with a position inside it."""
+    position = 0
+    try:
+        parse(text)
+    except SyntaxProblem as problem:
+        position = problem.position
+
+    assert 0 <= position <= len(text)

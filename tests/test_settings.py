@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from outlook_emulator.settings import ENVIRONMENT_PREFIX, Option, Settings, options
+from outlook_emulator.settings import ENVIRONMENT_PREFIX, Setting, Settings, limits, options
 
 TABLE = list(options())
 NUMBERS = [one for one in TABLE if isinstance(one.default, int)]
@@ -14,7 +14,7 @@ TEXTS = [one for one in TABLE if isinstance(one.default, str) and not one.choice
 CHOICES = [one for one in TABLE if one.choices]
 
 
-def name(option: Option) -> str:
+def name(option: Setting) -> str:
     return option.name
 
 
@@ -24,7 +24,7 @@ def test_the_table_is_the_settings() -> None:
 
 
 @pytest.mark.parametrize("option", TABLE, ids=name)
-def test_option_is_described(option: Option) -> None:
+def test_option_is_described(option: Setting) -> None:
     """Every option has a help text, and the flag and variable that its name makes."""
     words = option.name.split("_")
 
@@ -42,7 +42,7 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize("option", NUMBERS, ids=name)
-def test_variable_sets_a_number(option: Option) -> None:
+def test_variable_sets_a_number(option: Setting) -> None:
     """A variable with a whole number sets its setting, and that alone."""
     settings = Settings.from_environment({option.variable: "17"})
 
@@ -50,7 +50,7 @@ def test_variable_sets_a_number(option: Option) -> None:
 
 
 @pytest.mark.parametrize("option", TEXTS, ids=name)
-def test_variable_sets_a_text(option: Option) -> None:
+def test_variable_sets_a_text(option: Setting) -> None:
     """A variable with a text sets its setting as it is, and that alone."""
     settings = Settings.from_environment({option.variable: " Some=text "})
 
@@ -58,7 +58,7 @@ def test_variable_sets_a_text(option: Option) -> None:
 
 
 @pytest.mark.parametrize("option", CHOICES, ids=name)
-def test_variable_makes_a_choice(option: Option) -> None:
+def test_variable_makes_a_choice(option: Setting) -> None:
     """Each listed choice is taken; the default is one of them."""
     chosen = [getattr(Settings.from_environment({option.variable: one}), option.name) for one in option.choices]
 
@@ -68,14 +68,14 @@ def test_variable_makes_a_choice(option: Option) -> None:
 
 @pytest.mark.parametrize("text", ["", "many", "1.5", "0x10", "-1"])
 @pytest.mark.parametrize("option", NUMBERS, ids=name)
-def test_bad_number_names_the_variable(option: Option, text: str) -> None:
+def test_bad_number_names_the_variable(option: Setting, text: str) -> None:
     """What is no number from zero up is refused by the variable's name, with what was given."""
     with pytest.raises(ValueError, match=f"^{option.variable} must .*{text}"):
         Settings.from_environment({option.variable: text})
 
 
 @pytest.mark.parametrize("option", CHOICES, ids=name)
-def test_bad_choice_names_the_variable(option: Option) -> None:
+def test_bad_choice_names_the_variable(option: Setting) -> None:
     """What is not among the choices is refused by the variable's name, with the choices."""
     with pytest.raises(ValueError, match=f"^{option.variable} must be one of {', '.join(option.choices)}"):
         Settings.from_environment({option.variable: "perhaps"})
@@ -91,3 +91,17 @@ def test_settings_cannot_be_changed() -> None:
     assert all(one.kw_only for one in fields(Settings))
     with pytest.raises(AttributeError):
         Settings().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("option", [one for one in NUMBERS if one.most is not None], ids=name)
+def test_a_number_above_its_bound(option: Setting) -> None:
+    """A number above its upper bound raises ValueError with the bounds."""
+    with pytest.raises(ValueError, match=rf"^{option.variable} must be from \d+ to {option.most}, not "):
+        option.read(f"{option.most}0")
+
+
+def test_limits_are_settings() -> None:
+    """Each limit that the admin API changes is a number among the settings, with both bounds."""
+    assert limits()
+    assert {one.name for one in limits()} <= {one.name for one in NUMBERS}
+    assert all(one.least is not None and one.most is not None for one in limits())

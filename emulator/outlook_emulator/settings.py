@@ -1,128 +1,190 @@
-"""One table of settings: flags, environment variables and the README's table all come from it."""
+"""The settings of a server: `serve` flags, environment variables and the documentation's table derive from them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from outlook_emulator.options import Option, option, options_of
 
 ENVIRONMENT_PREFIX = "OUTLOOK_EMULATOR_"
+YesNo = Literal["no", "yes"]
+_YEAR = 366 * 24 * 60 * 60
+_MOST_REQUESTS = 1_000_000_000
+_MOST_BYTES = 1 << 40
 
 
-def _setting(default: Any, help: str, choices: tuple[str, ...] = (), secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"help": help, "choices": choices})
+@dataclass(frozen=True, kw_only=True)
+class _ServerSettings:
+    """Where and for whom the server listens, and what it starts with."""
+
+    host: str = option("127.0.0.1", "address to listen on")
+    port: int = option(4365, "port to listen on; 0 picks a free port", least=0)
+    tls: YesNo = option("no", "serve https, with a certificate made at start")
+    tls_ca_file: str = option(
+        "", "file for the certificate that clients must trust; empty: a temporary file, removed at exit"
+    )
+    data: str = option("", "folder with one SQLite file per sandbox; empty: keep everything in memory")
+    seed: str = option("", "sample mailboxes to load at start, by name or folder, separated by commas")
+    authorization: str = option(
+        "any", "required credential: `any` Bearer or Key, `none`, or the exact text after the scheme"
+    )
+    admin_token: str = option(
+        "", "bearer token that the admin API requires; mandatory when listening beyond this machine", secret=True
+    )
+    unknown_connections: Literal["create", "refuse"] = option(
+        "create", "response to an unknown connection id: `create` a mailbox, or `refuse` with 404"
+    )
+    domain: str = option("outlook.com", "domain of the addresses of new mailboxes")
+    random_seed: int = option(4365, "seed of the random generator for ids, so that a run can be repeated", least=0)
+    source: str = option("outlook-emulator.localhost", "host that error bodies name as their source")
+    max_body_bytes: int = option(100 * 1024 * 1024, "largest request body", least=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a server behaves; lives as long as its app. Sizes are in bytes."""
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much one connection may request. 0 switches a limit off.
 
-    host: str = _setting("127.0.0.1", "address to listen on")
-    port: int = _setting(4365, "port to listen on; 0 picks a free one")
-    tls: str = _setting("no", "whether to serve https, with a certificate made at start", ("no", "yes"))
-    tls_ca_file: str = _setting(
-        "", "file to write the certificate to that clients have to trust; empty: a temporary one, removed at stop"
+    The period begins with the first request in it.
+    """
+
+    max_calls: int = option(
+        300, "requests per connection and period; 0: unlimited", least=0, most=_MOST_REQUESTS, limit="calls"
     )
-    data: str = _setting("", "folder for one SQLite file a sandbox; empty keeps everything in memory")
-    seed: str = _setting("", "sample mailboxes to load at start, by name or folder, split by commas")
-    authorization: str = _setting(
-        "any", "credential to demand: `any` Bearer or Key, `none`, or the exact text after the scheme"
+    calls_period: int = option(
+        60, "length of the period, in seconds of the sandbox's clock", least=1, most=_YEAR, limit="period"
     )
-    admin_token: str = _setting(
-        "",
-        "bearer token that the admin API demands; must be set to listen beyond this machine",
-        secret=True,
+    max_concurrent: int = option(
+        30,
+        "concurrent requests per connection; 0: unlimited",
+        least=0,
+        most=_MOST_REQUESTS,
+        limit="concurrentRequests",
     )
-    unknown_connections: str = _setting(
-        "create", "what a connection id not seen before leads to: a new mailbox, or 404", ("create", "refuse")
+    max_bytes_in_flight: int = option(
+        300 * 1024 * 1024,
+        "bytes of request and response bodies in transfer per connection; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
+        limit="bytesInFlight",
     )
-    domain: str = _setting("outlook.com", "domain of the addresses that new mailboxes are given")
-    random_seed: int = _setting(4365, "seed of the generator behind ids, so that a run repeats")
-    source: str = _setting("outlook-emulator.localhost", "host that error bodies name as their source")
-    max_calls: int = _setting(300, "most calls of a connection in one period; 0 for any number")
-    calls_period: int = _setting(60, "length of that period, in seconds of the sandbox's clock")
-    max_concurrent: int = _setting(30, "most requests of a connection at a time; 0 for any number")
-    max_bytes_in_flight: int = _setting(
-        300 * 1024 * 1024, "most bytes of requests and answers that a connection transfers at a time; 0 for any number"
+    warn_at: int = option(
+        90, "percentage of a limit from which responses carry a warning; 0: never", least=0, most=100, limit="warnAt"
     )
-    warn_at: int = _setting(90, "percent of these limits from which on answers carry a warning; 0 for never")
-    max_mail_bytes: int = _setting(50 * 1024 * 1024, "largest mail content, attachments included; 0 for any")
-    max_inline_image_bytes: int = _setting(1024 * 1024, "largest inline image, as base64 text; 0 for any")
-    max_body_bytes: int = _setting(100 * 1024 * 1024, "largest request body that is read")
-    max_top: int = _setting(1000, "largest page of mails")
-    filter_window: int = _setting(250, "how many of the newest mails address and subject filters look at")
-    max_view_days: int = _setting(1825, "longest calendar view, in days")
-    max_options: int = _setting(100, "most options of an approval mail or a mail with options; 0 for any number")
-    faults: str = _setting("", "file of fault rules to begin with, in the default sandbox")
-    journal_entries: int = _setting(2000, "how many exchanges and deliveries a sandbox remembers; 0 for none")
-    journal_body_bytes: int = _setting(64 * 1024, "how much of each body the journal keeps")
-    public_url: str = _setting("", "where links in mails lead, such as `https://mail.test`; empty: the caller's host")
-    callback_hosts: str = _setting(
-        "", "hosts, split by commas, that callbacks may go to besides this machine; `*` for any"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TrafficSettings(Limits):
+    """How a sandbox treats and records requests."""
+
+    faults: str = option("", "file of fault rules to arm in the default sandbox at start")
+    journal_entries: int = option(2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0)
+    journal_body_bytes: int = option(64 * 1024, "bytes of each body that the journal keeps", least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailboxSettings:
+    """The limits of a mailbox, and behaviour of the mail service that differs between installations."""
+
+    max_mail_bytes: int = option(
+        50 * 1024 * 1024,
+        "largest mail, attachments included; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
+        limit="mailBytes",
     )
-    callback_timeout: int = _setting(10, "how long a callback may take, in seconds")
-    validate_callbacks: str = _setting(
-        "no", "whether a subscriber must first echo a `validationToken` sent to its callback", ("no", "yes")
+    max_inline_image_bytes: int = option(
+        1024 * 1024,
+        "largest inline image, as base64 text; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
+        limit="inlineImageBytes",
     )
-    declined: str = _setting("keep", "what becomes of a meeting its attendee declines", ("keep", "remove"))
-    event_ids: str = _setting(
-        "new", "ids that events get: `new` ones, or `ews` ones as the old mail service made them", ("new", "ews")
+    max_top: int = option(1000, "largest page of mails", least=0)
+    filter_window: int = option(250, "number of newest mails that address and subject filters look at", least=0)
+    max_view_days: int = option(1825, "longest calendar view, in days", least=0)
+    max_options: int = option(
+        100,
+        "options of an approval mail or a mail with options; 0: unlimited",
+        least=0,
+        most=_MOST_REQUESTS,
+        limit="options",
+    )
+    public_url: str = option("", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host")
+    callback_hosts: str = option(
+        "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
+    )
+    declined: Literal["keep", "remove"] = option("keep", "what happens to a meeting that its attendee declines")
+    event_ids: Literal["new", "ews"] = option(
+        "new", "ids of new events: `new`, or `ews` for the ids of the old mail service"
     )
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
         """The hosts of `callback_hosts`."""
-        return frozenset(filter(None, (one.strip().lower() for one in self.callback_hosts.split(","))))
+        return frozenset(filter(None, (host.strip().lower() for host in self.callback_hosts.split(","))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
+    """The settings of a server. They live as long as its app. Sizes are in bytes."""
+
+    callback_timeout: int = option(10, "longest duration of a callback, in seconds", least=0)
+    validate_callbacks: YesNo = option(
+        "no", "a subscriber must first echo a `validationToken` that is sent to its callback"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """The settings that `OUTLOOK_EMULATOR_…` variables ask for. Raises ValueError, naming the variable."""
-        given = {}
-        for option in options():
-            if (text := environment.get(option.variable)) is not None:
-                given[option.name] = option.read(text)
-        return cls(**given)
+        """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming the variable."""
+        values = {}
+        for setting in options():
+            if (text := environment.get(setting.variable)) is not None:
+                values[setting.name] = setting.read(text)
+        return cls(**values)
 
 
-class Option(NamedTuple):
-    """One setting as the outside names it."""
+class Setting:
+    """One setting with its flag and its environment variable."""
 
-    name: str
-    default: Any
-    help: str
-    choices: tuple[str, ...]
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        return ENVIRONMENT_PREFIX + self.name.upper()
+    def __init__(self, declared: Option) -> None:
+        self.name = declared.name
+        self.default: Any = declared.default
+        self.help = declared.help
+        self.choices = declared.choices
+        self.most = declared.most
+        self.flag = declared.flag
+        self.variable = ENVIRONMENT_PREFIX + declared.name.upper()
+        self._declared = declared
 
     @property
     def is_switch(self) -> bool:
-        """Whether its flag may stand alone, and then means yes."""
+        """Whether the flag alone means yes."""
         return self.choices == ("no", "yes")
 
     def read(self, text: str) -> Any:
-        """The value that `text` stands for. Raises ValueError."""
-        if self.choices and text not in self.choices:
-            raise ValueError(f"{self.variable} must be one of {', '.join(self.choices)}, not '{text}'")
-        if not isinstance(self.default, int):
-            return text
-        try:
-            number = int(text)
-        except ValueError:
-            raise ValueError(f"{self.variable} must be a number, not '{text}'") from None
-        if number < 0:
-            raise ValueError(f"{self.variable} must not be negative, but is {number}")
-        return number
+        """The value in `text`. Raises ValueError, naming the variable."""
+        value: Any = text
+        if self._declared.type is int:
+            try:
+                value = int(text)
+            except ValueError:
+                raise ValueError(f"{self.variable} must be a number, not '{text}'") from None
+        if problem := self._declared.problem(value):
+            raise ValueError(f"{self.variable} {problem}")
+        return value
 
 
-def options() -> Iterator[Option]:
-    """Every setting, in the order of the table."""
-    for one in fields(Settings):
-        assert one.default is not MISSING
-        yield Option(one.name, one.default, one.metadata["help"], one.metadata["choices"])
+@cache
+def options() -> tuple[Setting, ...]:
+    """Every setting, in the order of the documentation's table."""
+    return tuple(map(Setting, options_of(Settings)))
+
+
+@cache
+def limits() -> tuple[Option, ...]:
+    """The settings that the admin API changes for a sandbox while the server runs."""
+    return tuple(declared for declared in options_of(Settings) if declared.limit)

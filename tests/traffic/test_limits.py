@@ -17,8 +17,8 @@ from hypothesis.stateful import (
 )
 
 from outlook_emulator.errors import CallsExceeded, TooManyAtOnce
-from outlook_emulator.settings import Settings
-from outlook_emulator.traffic.limits import Lease, Limiter, Limits, limits_of
+from outlook_emulator.settings import Limits
+from outlook_emulator.traffic.limits import Lease, Limiter
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
 SECOND = 1_000_000
@@ -29,7 +29,13 @@ ONE, OTHER = "one", "other"
 def limiter_of(calls: int = 0, period: int = 60, requests: int = 0, size: int = 0, warn_at: int = 0) -> Limiter:
     """A limiter with those limits that are given, and none else."""
     return Limiter(
-        Limits(calls=calls, period=period, concurrent_requests=requests, bytes_in_flight=size, warn_at=warn_at)
+        Limits(
+            max_calls=calls,
+            calls_period=period,
+            max_concurrent=requests,
+            max_bytes_in_flight=size,
+            warn_at=warn_at,
+        )
     )
 
 
@@ -46,14 +52,6 @@ def in_use(limiter: Limiter, connection: str = ONE) -> tuple[int, int]:
     """Requests and bytes that a connection has under way."""
     use = limiter.uses()[connection]
     return use.requests, use.bytes
-
-
-def test_settings_say_the_limits() -> None:
-    """Each limit has its setting, and the defaults of both are the same."""
-    own = Settings(max_calls=1, calls_period=2, max_concurrent=3, max_bytes_in_flight=4, warn_at=5)
-
-    assert Limits(calls=1, period=2, concurrent_requests=3, bytes_in_flight=4, warn_at=5) == limits_of(own)
-    assert Limits() == limits_of(Settings())
 
 
 def test_a_whole_window_of_calls() -> None:
@@ -164,7 +162,7 @@ def test_empty_body_is_carried() -> None:
     """An empty body is never refused, not even where a limit was lowered below what is under way."""
     limiter = limiter_of(size=10)
     limiter.enter(ONE, NOW).carry(8)
-    limiter.limits = Limits(bytes_in_flight=5)
+    limiter.limits = Limits(max_bytes_in_flight=5)
 
     later = limiter.enter(ONE, NOW)
     later.carry(0)
@@ -228,9 +226,9 @@ def test_limits_that_change_under_way() -> None:
     call(limiter, NOW)
     call(limiter, NOW)
 
-    limiter.limits = Limits(calls=2)
+    limiter.limits = Limits(max_calls=2)
     assert 60 == call(limiter, NOW)
-    limiter.limits = Limits(calls=3)
+    limiter.limits = Limits(max_calls=3)
     assert call(limiter, NOW) is None
 
 
@@ -288,12 +286,12 @@ class Callers(RuleBasedStateMachine):
     @rule(connection=st.sampled_from([ONE, OTHER]))
     def enter(self, connection: str) -> None:
         known, limits = self.known[connection], self.limiter.limits
-        if limits.calls and len(known.begun) >= limits.calls and self.is_open(connection):
+        if limits.max_calls and len(known.begun) >= limits.max_calls and self.is_open(connection):
             with pytest.raises(CallsExceeded) as refused:
                 self.limiter.enter(connection, self.now)
             assert refused.value.retry_after is not None
             self.check_wait(connection, refused.value.retry_after)
-        elif limits.concurrent_requests and len(known.under_way) >= limits.concurrent_requests:
+        elif limits.max_concurrent and len(known.under_way) >= limits.max_concurrent:
             with pytest.raises(TooManyAtOnce):
                 self.limiter.enter(connection, self.now)
         else:
@@ -307,7 +305,7 @@ class Callers(RuleBasedStateMachine):
             return
         at = pick % len(under_way)
         lease, before = under_way[at]
-        limit = self.limiter.limits.bytes_in_flight
+        limit = self.limiter.limits.max_bytes_in_flight
         if limit and size and sum(size for _, size in under_way) + size > limit:
             with pytest.raises(TooManyAtOnce):
                 lease.carry(size)
@@ -338,7 +336,7 @@ class Callers(RuleBasedStateMachine):
 
     def ends(self, connection: str) -> int | None:
         begun = self.known[connection].begun
-        return begun[0] + self.limiter.limits.period * SECOND if begun else None
+        return begun[0] + self.limiter.limits.calls_period * SECOND if begun else None
 
     def is_open(self, connection: str) -> bool:
         return (end := self.ends(connection)) is not None and self.now < end

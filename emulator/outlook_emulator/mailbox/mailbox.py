@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from random import Random
 
 from outlook_emulator.ids import IdKind, decode, encode
+from outlook_emulator.settings import MailboxSettings
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The limits a mailbox lives under, and habits of the service that differ from place to place; sizes are in bytes.
+@dataclass(frozen=True, kw_only=True)
+class Rules(MailboxSettings):
+    """The settings of a mailbox, and what differs by sandbox or request.
 
-    Of bytes and options 0 allows any number. `keep_declined` leaves declined meetings in the calendar, `ews_ids` gives
-    new events ids of the old style. Links in mails need `sandbox`, the name of the world, and `public_url`, where
-    others reach it; empty: where the caller does.
-    `hides` tells by its name which attachment is not shown.
+    Links in mails need `sandbox`, the name of the sandbox. `hides` decides by name whether an attachment is hidden.
     """
 
-    max_mail_bytes: int = 50 * 1024 * 1024
-    max_inline_image_bytes: int = 1024 * 1024
-    max_top: int = 1000
-    filter_window: int = 250
-    max_view_days: int = 1825
-    max_options: int = 100
-    keep_declined: bool = True
-    ews_ids: bool = False
     sandbox: str = "default"
-    public_url: str = ""
-    callback_hosts: frozenset[str] = frozenset()
     hides: Callable[[str], bool] | None = None
+
+    @classmethod
+    def of(cls, settings: MailboxSettings, sandbox: str) -> Rules:
+        """The rules for the mailboxes of a sandbox."""
+        values = {field.name: getattr(settings, field.name) for field in fields(MailboxSettings)}
+        return cls(**values, sandbox=sandbox)
 
 
 class Caller:

@@ -1,8 +1,9 @@
 """OData's `$filter`, `$orderby`, `$top` and `$skip`, with the same meaning in SQL and in Python.
 
-Texts compare without case for ASCII and in code point order, as SQLite's NOCASE does. Logic is two-valued: a comparison
-with null is false, except that null equals null and differs from all else. Null comes first. What a caller may name is
-a `Vocabulary`; `apply` runs a query over records, `store/filters.py` over the tables.
+Texts compare in code point order and ignore the case of ASCII letters, as SQLite's NOCASE does. Logic is two-valued: a
+comparison with null is false, except that null equals null and differs from everything else. Null sorts first. A
+`Vocabulary` lists the properties that a caller may name. `apply` runs a query over records, `store/filters.py` over the
+tables.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ __all__ = ["Collection", "Kind", "KeyOf", "Member", "Order", "Query", "Vocabular
 R = TypeVar("R")
 
 Order = tuple[tuple[Member, bool], ...]
-"""Members to order by, most important first, and whether they descend."""
+"""The members to order by, most important first, each with whether it descends."""
 
 _ORDERBY = "The query parameter '$orderby'"
 _TERM = re.compile(r"\s*([\w/.]+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
 
 
 class Query(NamedTuple):
-    """A question that was understood: None is no condition, and no limit."""
+    """A query that was read. None means no condition, or no limit."""
 
     where: Node | None = None
     order: Order = ()
@@ -44,9 +45,9 @@ def read(
     top: int | None = None,
     skip: int | None = None,
 ) -> Query:
-    """The query that OData's parameters state; blank ones count as not given.
+    """The query that OData's parameters state; a blank parameter counts as absent.
 
-    Raises InvalidRequest that names the parameter and the member or the place in its text.
+    Raises InvalidRequest that names the parameter, and the property or the position in its text.
     """
     for name, number in (("$top", top), ("$skip", skip)):
         if number is not None and number < 0:
@@ -56,12 +57,12 @@ def read(
 
 
 def apply(query: Query, records: Iterable[R], key_of: KeyOf) -> list[R]:
-    """The records that a query asks for; those that it does not order stay as they came."""
+    """The records that match a query. The sort is stable."""
     where = query.where
-    found = [one for one in records if where is None or where.of(Scope((one,), key_of))]
+    matches = [record for record in records if where is None or where.of(Scope((record,), key_of))]
     for member, descending in reversed(query.order):
-        found.sort(key=lambda one, member=member: _rank(value_of(member, one)), reverse=descending)  # type: ignore[misc]
-    return found[query.skip : None if query.top is None else query.skip + query.top]
+        matches.sort(key=lambda record, member=member: _rank(value_of(member, record)), reverse=descending)  # type: ignore[misc]
+    return matches[query.skip : None if query.top is None else query.skip + query.top]
 
 
 def _rank(value: str | int | None) -> tuple[bool, str | int]:
@@ -76,8 +77,8 @@ def _order(vocabulary: Vocabulary, text: str) -> Order:
     for term in text.split(","):
         match = _TERM.fullmatch(term)
         if match is None:
-            raise InvalidRequest(f"{_ORDERBY} cannot be read at position {place}: '{term[:50]}' is no order.")
-        # Said twice, only the first can matter.
+            raise InvalidRequest(f"{_ORDERBY} cannot be read at position {place}: '{term[:50]}' is not an order.")
+        # Where a property is repeated, only the first mention has an effect.
         order.setdefault(_ordered(vocabulary, match[1]), (match[2] or "").lower() == "desc")
         place += len(term) + 1
     return tuple(order.items())
@@ -86,7 +87,7 @@ def _order(vocabulary: Vocabulary, text: str) -> Order:
 def _ordered(vocabulary: Vocabulary, path: str) -> Member:
     member = vocabulary.members.get(path.lower())
     if member is None:
-        raise InvalidRequest(f"{_ORDERBY} names '{path[:100]}', which is no member to order by.")
+        raise InvalidRequest(f"{_ORDERBY} names '{path[:100]}', which is not a sortable property.")
     if isinstance(member, Collection):
-        raise InvalidRequest(f"{_ORDERBY} names '{path}', which is a list: it has no order.")
+        raise InvalidRequest(f"{_ORDERBY} names '{path}', which is a list and cannot be ordered by.")
     return member

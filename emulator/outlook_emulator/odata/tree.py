@@ -1,7 +1,7 @@
-"""What a filter is once it is read: a tree of typed nodes, and the vocabulary its members come from.
+"""A filter as a tree of typed nodes, and the vocabulary that defines the properties it may name.
 
-`of` gives a node's value for one record in Python; `store/filters.py` writes the same tree as SQL. Texts are folded
-throughout (ASCII letters to lower case), since no comparison knows case. Nodes are equal only to themselves.
+`of` evaluates a node for one record in Python; `store/filters.py` writes the same tree as SQL. All texts are folded
+(ASCII letters to lower case), since comparisons ignore case. Nodes compare by identity.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import orjson
 from outlook_emulator.clock import moment
 
 KeyOf = Callable[[str], int | None]
-"""What a wire id stands for in the store; None when nothing has that id."""
+"""Looks up the store's key of a wire id; None when nothing has that id."""
 
 NO_KEY = -1
-"""The key of what does not exist: no row has it, and it is not null either."""
+"""The key for an unknown id: no row has it, and it is not null."""
 
 _UPPER_TO_LOWER = {ord("A") + n: ord("a") + n for n in range(26)}
 
 
 class Kind(Enum):
-    """What a value is; the text names it in refusals."""
+    """The type of a value; the text describes it in error messages."""
 
     TEXT = "a text"
     NUMBER = "a number"
@@ -37,10 +37,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """Something to filter and order by: `field` is the record's field and the table's column.
+    """A property to filter and order by: `field` is the record's field and the table's column.
 
     Instants are microseconds since 1970, flags 0 or 1, ids the store's keys. With `names`, the kind is NUMBER: an
-    enumeration stored as its integer, that callers name in any case or give as the integer.
+    enumeration stored as its integer. Callers write the name, in any case, or the integer.
     """
 
     field: str
@@ -50,7 +50,7 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """A list to say any or all of: JSON text in the record's `field`, rows of Element with that `member`.
+    """A list for `any` and `all`: JSON text in the record's `field`, rows of Element with that `member`.
 
     `items` maps a folded path behind the lambda's variable to one of Element's columns; "" is the variable itself.
     """
@@ -61,7 +61,7 @@ class Collection:
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """What can be said of one kind of record: `kind` names the table and `Element.kind`, members have folded paths."""
+    """The filterable properties of one kind of record, by folded path. `kind` names the table and `Element.kind`."""
 
     kind: str
     members: Mapping[str, Member | Collection]
@@ -77,7 +77,7 @@ class Item(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """Where a tree is evaluated: the record, then the element of each lambda around; and how ids are looked up."""
+    """The context of an evaluation: the record, then the item of each enclosing lambda; and how to look up ids."""
 
     rows: tuple[Any, ...]
     key_of: KeyOf
@@ -89,7 +89,7 @@ def folded(text: str) -> str:
 
 
 class Node(Protocol):
-    """A part of the tree. `kind` is that of its value; a condition is a FLAG whose value is never null."""
+    """A part of the tree. `kind` is the kind of its value; a condition is a FLAG and never null."""
 
     @property
     def kind(self) -> Kind: ...
@@ -101,7 +101,7 @@ class Node(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A member of the record (`depth` 0) or of the element of the lambda at that depth, by the path a caller wrote."""
+    """A property of the record (`depth` 0) or of the item of the lambda at that depth, with its path as written."""
 
     member: Member
     depth: int
@@ -117,7 +117,7 @@ class Field:
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A literal, in the form the store keeps."""
+    """A literal, in the form that the store keeps."""
 
     value: str | int | float | None
     kind: Kind
@@ -139,7 +139,7 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """What a function takes and gives, the last `optional` arguments left out or not, and how Python works it out."""
+    """A function: its argument kinds, of which the last `optional` may be omitted, its result kind and its code."""
 
     takes: tuple[Kind, ...]
     kind: Kind
@@ -149,7 +149,7 @@ class Function:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A function's value; null when an argument is null, or false where it is a condition."""
+    """A function call. If an argument is null, the result is null, or false for a condition."""
 
     name: str
     arguments: tuple[Node, ...]
@@ -159,7 +159,7 @@ class Call:
         return FUNCTIONS[self.name].kind
 
     def of(self, scope: Scope) -> Any:
-        values = [one.of(scope) for one in self.arguments]
+        values = [argument.of(scope) for argument in self.arguments]
         if None in values:
             return False if self.kind is Kind.FLAG else None
         return FUNCTIONS[self.name].run(*values)
@@ -167,7 +167,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Compare:
-    """Two values of one kind, compared; a lone literal stands on the right."""
+    """A comparison of two values of one kind; a single literal is on the right."""
 
     operator: str
     left: Node
@@ -183,31 +183,31 @@ class Compare:
 
 @dataclass(frozen=True, eq=False)
 class Within:
-    """Whether a value is one of a list."""
+    """Whether a list contains a value."""
 
     left: Node
     values: tuple[Value | Key, ...]
     kind: Kind = Kind.FLAG
 
     def of(self, scope: Scope) -> bool:
-        return self.left.of(scope) in [one.of(scope) for one in self.values]
+        return self.left.of(scope) in [value.of(scope) for value in self.values]
 
 
 @dataclass(frozen=True, eq=False)
 class Junction:
-    """Conditions joined by `and` (`every`) or `or`."""
+    """Conditions joined by `and` (if `every`) or by `or`."""
 
     every: bool
     parts: tuple[Node, ...]
     kind: Kind = Kind.FLAG
 
     def of(self, scope: Scope) -> bool:
-        return (all if self.every else any)(one.of(scope) for one in self.parts)
+        return (all if self.every else any)(part.of(scope) for part in self.parts)
 
 
 @dataclass(frozen=True, eq=False)
 class Not:
-    """The opposite of a condition."""
+    """The negation of a condition."""
 
     part: Node
     kind: Kind = Kind.FLAG
@@ -218,9 +218,10 @@ class Not:
 
 @dataclass(frozen=True, eq=False)
 class Lambda:
-    """Whether a condition holds for every or for any element of a collection; without one, whether there are any.
+    """Whether a condition holds for all or any items of a list; without a condition, whether the list has items.
 
-    `depth` is where the element stands in the scope. `correlated` says that the condition looks further out.
+    `depth` is the item's index in the scope. With `correlated`, the condition also refers to the record or to an outer
+    lambda.
     """
 
     collection: Collection
@@ -240,19 +241,21 @@ class Lambda:
 
 
 def value_of(member: Member, row: Any) -> Any:
-    """What a record or an element has for a member, texts folded."""
+    """The value of a record's or an item's property; a text is folded."""
     value = getattr(row, member.field)
     return folded(value) if isinstance(value, str) else value
 
 
 def key(text: str, key_of: KeyOf) -> int:
-    """The store's key for a wire id; `NO_KEY` when there is none."""
-    found = key_of(text)
-    return NO_KEY if found is None else found
+    """The store's key for a wire id; `NO_KEY` for an unknown id."""
+    row_key = key_of(text)
+    return NO_KEY if row_key is None else row_key
 
 
 def _items(text: str) -> list[Item]:
-    return [Item(one) if isinstance(one, str) else Item(*one[: len(Item._fields)]) for one in orjson.loads(text)]
+    return [
+        Item(value) if isinstance(value, str) else Item(*value[: len(Item._fields)]) for value in orjson.loads(text)
+    ]
 
 
 def _part(name: str) -> Function:
@@ -260,7 +263,7 @@ def _part(name: str) -> Function:
 
 
 EQUALITIES = ("eq", "ne")
-"""The comparisons that know null, and the only ones for ids."""
+"""The comparisons that accept null, and the only ones for ids."""
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     name: getattr(operator, name) for name in ("eq", "ne", "gt", "ge", "lt", "le")
@@ -283,4 +286,4 @@ FUNCTIONS: Mapping[str, Function] = {
     **{name: Function((Kind.TEXT,), Kind.TEXT, folded) for name in ("tolower", "toupper")},
     **{name: _part(name) for name in ("year", "month", "day", "hour", "minute", "second")},
 }
-"""The functions by their folded names; the reader drops `tolower` and `toupper`, as no comparison knows case."""
+"""The functions by folded name. The reader drops `tolower` and `toupper`, since comparisons ignore case."""

@@ -1,18 +1,25 @@
-"""Schemas that the JSON of limits, journal, faults and the admin API share."""
+"""JSON shapes of limits, journal and faults: derived from declared options, and read back into them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from typing import Annotated, Any, TypeVar
 
 import orjson
+from typing_extensions import TypedDict
 
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.options import Option, options_of
 from outlook_emulator.wire.base import Schema
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Whole(Schema):
-    """A schema of whole numbers between two bounds, written as such: no texts, no booleans, no fractions."""
+    """A whole number between two bounds, written as a JSON number: no text, no boolean, no fraction."""
 
     format: str | None = "int64"
     least: int = 0
@@ -28,3 +35,53 @@ class Whole(Schema):
             shown = orjson.dumps(value).decode()[:50] if is_plain else f"a {type(value).__name__}"
             raise ValueError(f"must be a whole number from {self.least} to {self.most}, not {shown}")
         return value
+
+
+def shape(name: str, members: Mapping[str, Any], doc: str | None, *, total: bool = False) -> Any:
+    """A TypedDict made of members that are only known at run time."""
+    # mypy only knows literal declarations.
+    make: Any = TypedDict
+    declared = make(name, dict(members), total=total)
+    declared.__doc__ = doc
+    return declared
+
+
+@cache
+def shape_of(declaration: type) -> Any:
+    """The JSON shape of a dataclass of options; nested dataclasses become shapes of their own."""
+    members = {one.member: _hint(one) for one in options_of(declaration)}
+    return shape(declaration.__name__, members, declaration.__doc__)
+
+
+def parse(declaration: type[T], members: Mapping[str, Any]) -> T:
+    """The options in members that were read against `shape_of`; absent options keep their defaults.
+
+    Raises InvalidRequest for a value that is not among the choices or outside of the bounds.
+    """
+    # A type is hashable, which mypy doubts.
+    declared: Any = declaration
+    present = (one for one in options_of(declared) if one.member in members)
+    return declaration(**{one.name: _value(one, members[one.member]) for one in present})
+
+
+def _hint(option: Option) -> Any:
+    item: Any = option.item or option.type
+    is_nested = is_dataclass(item)
+    plain: Any = dict[str, Any] if option.is_mapping else item
+    if is_nested:
+        nested: Any = item
+        plain = shape_of(nested)
+    if option.is_list:
+        plain = list[plain]
+    one_or_many = option.is_list and not is_nested
+    return Annotated[plain, Schema(choices=option.choices, shorthand=option.shorthand, one_or_many=one_or_many)]
+
+
+def _value(option: Option, value: Any) -> Any:
+    item = option.item or option.type
+    if is_dataclass(item):
+        assert isinstance(item, type)
+        return tuple(parse(item, one) for one in value) if option.is_list else parse(item, value)
+    if problem := option.problem(value):
+        raise InvalidRequest(f"'{option.member}' {problem}.")
+    return tuple(value) if option.is_list else value

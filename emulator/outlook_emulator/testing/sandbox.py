@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -51,7 +51,7 @@ class Sandbox:
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} at {self.server.url}>"
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -78,8 +78,7 @@ class Sandbox:
             _check_sample_options(address=address, display_name=display_name, send_as=send_as, mails=mails)
             return self._load_sample(seed, name or seed)
         body = new_connection(self.name, name or "me", address, display_name, send_as, mails)
-        self.admin.request("POST", "/connections", json=body)
-        return self.connection(body)
+        return self.connection(self.admin.request("POST", "/connections", json=body))
 
     def connection(self, state: dict[str, Any]) -> Connection:
         """The connection with the `id` and `address` of a JSON object of the admin API."""

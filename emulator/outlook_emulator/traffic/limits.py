@@ -1,49 +1,20 @@
-"""The connector's own limits on how much may be asked at once, counted for each connection by the sandbox's clock.
+"""The connector's limits on requests, counted per connection by the sandbox's clock.
 
-The numbers are documented for a connection (calls) and for the connector (requests, megabytes). The connector is shared
-by all the world, so that the latter are counted for a connection as well, and so is which answer says that they are
-reached: inferred.
+The number of calls is documented per connection, the concurrent requests and the megabytes for the whole connector. The
+whole connector is shared by all its customers, so the emulator counts those per connection too (inferred). Which error
+reports them is inferred as well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from outlook_emulator.errors import CallsExceeded, TooManyAtOnce
-from outlook_emulator.settings import Settings
+from outlook_emulator.settings import Limits
 
 _SECOND = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much a connection may ask; 0 means as much as it likes.
-
-    `calls` in a window of `period` seconds, which begins with the first of them; `concurrent_requests` and
-    `bytes_in_flight` (bodies of requests and answers) at a time. From `warn_at` percent of a limit on, answers carry a
-    warning; 0 for none.
-    """
-
-    calls: int = 300
-    period: int = 60
-    concurrent_requests: int = 30
-    bytes_in_flight: int = 300 * 1024 * 1024
-    warn_at: int = 90
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The limits that a server's settings say."""
-    return Limits(
-        calls=settings.max_calls,
-        period=settings.calls_period,
-        concurrent_requests=settings.max_concurrent,
-        bytes_in_flight=settings.max_bytes_in_flight,
-        warn_at=settings.warn_at,
-    )
-
-
 class Use:
-    """What one connection uses of its limits. Lives as long as its sandbox, or until that is reset."""
+    """What one connection uses of its limits. Lives as long as its sandbox, or until the sandbox is reset."""
 
     __slots__ = ("bytes", "calls", "ends", "requests")
 
@@ -51,12 +22,12 @@ class Use:
         self.calls = self.ends = self.requests = self.bytes = 0
 
     def calls_at(self, now: int) -> int:
-        """How many calls count at an instant."""
+        """The number of calls in the period that contains `now`."""
         return self.calls if now < self.ends else 0
 
 
 class Lease:
-    """One request's share in what its connection uses; `release` it when the answer is out."""
+    """The share of one request in what its connection uses. `release` it after the response is sent."""
 
     __slots__ = ("_limits", "_size", "_use")
 
@@ -65,22 +36,22 @@ class Lease:
         use.requests += 1
 
     def carry(self, size: int) -> None:
-        """Count a body that is being transferred. Raises TooManyAtOnce, and counts nothing then."""
-        limit = self._limits.bytes_in_flight
+        """Count a body in transfer. Raises TooManyAtOnce without counting it."""
+        limit = self._limits.max_bytes_in_flight
         if limit and size and self._use.bytes + size > limit:
             raise TooManyAtOnce(f"{self._use.bytes + size} bytes are being transferred; at most {limit} are allowed.")
         self._use.bytes += size
         self._size += size
 
     def warning(self, now: int) -> str | None:
-        """What the caller is to be told before a limit is reached, None where it is far off."""
+        """The limits that are nearly reached, as text for the caller; None when all are far off."""
         use, limits = self._use, self._limits
         if not limits.warn_at:
             return None
         shares = (
-            (use.calls_at(now), limits.calls, "calls"),
-            (use.requests, limits.concurrent_requests, "concurrent requests"),
-            (use.bytes, limits.bytes_in_flight, "bytes in flight"),
+            (use.calls_at(now), limits.max_calls, "calls"),
+            (use.requests, limits.max_concurrent, "concurrent requests"),
+            (use.bytes, limits.max_bytes_in_flight, "bytes in flight"),
         )
         near = [
             f"{used} of {limit} {what}"
@@ -96,36 +67,36 @@ class Lease:
 
 
 class Limiter:
-    """Counts what the connections of a sandbox use. Lives as long as the sandbox; a reset makes it forget."""
+    """Counts what the connections of a sandbox use. Lives as long as the sandbox; a reset clears the counts."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._uses: dict[str, Use] = {}
 
     def enter(self, connection_id: str, now: int) -> Lease:
-        """Count one call and let it in. Raises CallsExceeded and TooManyAtOnce.
+        """Count one request and admit it. Raises CallsExceeded and TooManyAtOnce.
 
-        Refused calls do not count: whoever waits as long as `Retry-After` says gets a whole window (inferred).
+        Rejected requests do not count: a caller that waits for `Retry-After` gets a whole period (inferred).
         """
         limits = self.limits
         use = self._uses.get(connection_id)
         if use is None:
             use = self._uses[connection_id] = Use()
-        if limits.calls and use.calls_at(now) >= limits.calls:
+        if limits.max_calls and use.calls_at(now) >= limits.max_calls:
             raise CallsExceeded(-(-(use.ends - now) // _SECOND))
-        if limits.concurrent_requests and use.requests >= limits.concurrent_requests:
+        if limits.max_concurrent and use.requests >= limits.max_concurrent:
             raise TooManyAtOnce(
-                f"{use.requests} requests are being processed; at most {limits.concurrent_requests} are allowed."
+                f"{use.requests} requests are being processed; at most {limits.max_concurrent} are allowed."
             )
         if now >= use.ends:
-            use.calls, use.ends = 0, now + limits.period * _SECOND
+            use.calls, use.ends = 0, now + limits.calls_period * _SECOND
         use.calls += 1
         return Lease(use, limits)
 
     def uses(self) -> dict[str, Use]:
-        """What each connection uses that has called since the sandbox began."""
+        """The use of each connection that has sent a request since the counts were cleared."""
         return dict(self._uses)
 
     def forget(self) -> None:
-        """Start over; calls under way end their share in what was before."""
+        """Clear the counts. Requests in progress still release their old counts."""
         self._uses = {}

@@ -86,7 +86,7 @@ class Waits:
                 for one in due:
                     await one.settled()
 
-    def let_go(self, causes: Iterable[object]) -> None:
+    def release(self, causes: Iterable[object]) -> None:
         """Let the calls go on at once that wait because of what is gone."""
         gone = set(causes)
         for one in self._waiting:

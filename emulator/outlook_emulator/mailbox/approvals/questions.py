@@ -143,7 +143,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
                 f"An option in 'Message.Options' has at most {_LONGEST_OPTION} printable characters, unlike"
                 f" '{option[:50]!r}'."
             )
-    callbacks.check_url(request.callback_url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(request.callback_url, "NotificationUrl", mailbox.rules.allowed_hosts)
     if not request.mail.to:
         raise InvalidRecipients("To")
     delivery.check_size(mailbox, request.mail)

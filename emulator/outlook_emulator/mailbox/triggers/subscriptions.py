@@ -172,7 +172,7 @@ def _drop(mailbox: Mailbox, found: Subscription) -> None:
 def _subscribe(
     mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: dict[str, Any]
 ) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
     text, expires = orjson.dumps(options).decode(), mailbox.now + LIFETIME
     made = Subscription(
         _guid(mailbox), mailbox.owner.id, watched, folder_id, url, text, expires, changes.newest(mailbox.db)
@@ -204,7 +204,7 @@ def _read(options: str) -> Any:
 
 
 def _renew(mailbox: Mailbox, url: str, found: Subscription) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
     expires = mailbox.now + LIFETIME
     trigger_store.renew_subscription(mailbox.db, found.id, url, expires)
     return found._replace(url=url, expires=expires)

@@ -29,7 +29,7 @@ def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
     connection, owner = request.connection
     asked: shapes.TriggerProperties = request.body["properties"]
     mailbox = request.mailbox
-    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.callback_hosts)
+    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
     _check(connection, _name(request), asked)
     operation = push_trigger.trigger(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}

@@ -63,7 +63,7 @@ def _throttled(given: Mapping[str, Any]) -> Effect:
 
 
 def _slashed(given: Mapping[str, Any]) -> Effect:
-    return Effect(changes={"ews_ids": True}, answer=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES)
+    return Effect(changes={"event_ids": "ews"}, answer=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES)
 
 
 def _skipped(given: Mapping[str, Any]) -> Effect:

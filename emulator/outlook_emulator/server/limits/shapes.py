@@ -1,4 +1,4 @@
-"""What the admin API reads and answers about limits."""
+"""JSON shapes of limits; the limits themselves are declared among the settings."""
 
 from __future__ import annotations
 
@@ -6,42 +6,31 @@ from typing import Annotated
 
 from typing_extensions import TypedDict
 
-from outlook_emulator.server.schemas import Whole
+from outlook_emulator.server.schemas import Whole, shape
+from outlook_emulator.settings import limits
 from outlook_emulator.wire.base import DateTime, Int64
 
-YEAR = 366 * 24 * 60 * 60
-_MOST_CALLS = 1_000_000_000
-_MOST_BYTES = 1 << 40
+
+def _whole(least: int | None, most: int | None) -> Whole:
+    assert most is not None
+    return Whole(least=least or 0, most=most)
 
 
-_Calls = Annotated[int, Whole(most=_MOST_CALLS)]
-_Bytes = Annotated[int, Whole(most=_MOST_BYTES)]
+LimitChanges = shape(
+    "LimitChanges",
+    {one.limit: Annotated[int, _whole(one.least, one.most)] for one in limits()},
+    """The limits of a sandbox to change, from the next request on; members that are left out or null stay.
 
-
-class LimitChanges(TypedDict, total=False):
-    """How a sandbox's limits change, from the next call on; what is left out or null stays.
-
-    For a connection: `calls` in a window of `period` seconds by the sandbox's clock, `concurrentRequests` and
-    `bytesInFlight` at a time. For a mail: `mailBytes` of content, `inlineImageBytes` of an image as base64 text,
-    `options` to choose from. 0 switches a limit off. From `warnAt` percent of a connection's limit on, answers carry
-    a warning; 0 for never. A window that has begun keeps its end.
-    """
-
-    calls: _Calls
-    period: Annotated[int, Whole(least=1, most=YEAR)]
-    concurrentRequests: _Calls
-    bytesInFlight: _Bytes
-    warnAt: Annotated[int, Whole(most=100)]
-    mailBytes: _Bytes
-    inlineImageBytes: _Bytes
-    options: _Calls
+    A period that has begun keeps its end.
+    """,
+)
 
 
 class ConnectionUse(TypedDict):
-    """What a connection uses of its limits: calls in its window, requests under way, bytes being transferred.
+    """What a connection uses of its limits: calls in its period, requests in progress, bytes in transfer.
 
-    `remaining` is how many calls the window has left, null where they are not limited; `resetsAt` is when it ends, null
-    where the next call begins another.
+    `remaining` is the number of calls left in the period, null without a limit. `resetsAt` is the end of the period,
+    null when the next call begins a new one.
     """
 
     connection: str
@@ -52,18 +41,12 @@ class ConnectionUse(TypedDict):
     bytesInFlight: Int64
 
 
-class LimitFacts(TypedDict):
-    """The limits of a sandbox, and what the connections use of them that have called.
+LimitFacts = shape(
+    "LimitFacts",
+    {**{one.limit: Int64 for one in limits()}, "connections": list[ConnectionUse]},
+    """The limits of a sandbox, and what each connection uses of them that has sent a request.
 
-    A reset puts the limits back that the server's settings say.
-    """
-
-    calls: Int64
-    period: Int64
-    concurrentRequests: Int64
-    bytesInFlight: Int64
-    warnAt: Int64
-    mailBytes: Int64
-    inlineImageBytes: Int64
-    options: Int64
-    connections: list[ConnectionUse]
+    A reset restores the limits in the server's settings.
+    """,
+    total=True,
+)

@@ -266,7 +266,7 @@ class Courier:
         sandbox, generation = self._sandbox, self._sandbox.db.generation
         try:
             # Once more: since it was noted, the server may have been started with other settings.
-            callbacks.check_url(callback.url, "url", sandbox.rules.callback_hosts)
+            callbacks.check_url(callback.url, "url", sandbox.rules.allowed_hosts)
         except InvalidRequest as error:
             callbacks.refuse(sandbox.db, callback, error.message)
         else:

@@ -1,0 +1,157 @@
+"""Options declared once, as dataclass fields with help.
+
+Settings, limits and the options of fault rules are declared this way. Command-line flags, environment variables, JSON
+members, keywords in tests and the tables of the documentation are derived from the declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One option, as its declaration describes it.
+
+    `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag.
+    `type` is the plain type: without `None`, and `str` for a choice. `item` is the type of a list's items, else None.
+    `least` and `most` bound a number or each number of a list. `shorthand` names the member of an object that a text
+    stands for. `limit` is the name by which the admin API changes a setting while the server runs, else empty.
+    """
+
+    name: str
+    type: Any
+    item: Any
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+    least: int | None
+    most: int | None
+    metavar: str
+    member: str
+    flag: str
+    shorthand: str | None
+    limit: str
+
+    @property
+    def is_list(self) -> bool:
+        return self.item is not None
+
+    @property
+    def is_mapping(self) -> bool:
+        return self.type is dict
+
+    @property
+    def range(self) -> str:
+        """The bounds in words, empty without bounds."""
+        if self.most is not None:
+            return f"from {self.least or 0} to {self.most}"
+        return "" if self.least is None else f"{self.least} or more"
+
+    def problem(self, value: Any) -> str | None:
+        """What is wrong with a value of the right type, None for a valid value."""
+        if self.choices and value not in self.choices:
+            return f"must be one of {', '.join(self.choices)}, not '{str(value)[:50]}'"
+        for number in value if self.is_list else [value]:
+            if isinstance(number, int | float) and not self._is_in_range(number):
+                return f"must be {self.range}, not {number}"
+        return None
+
+    def _is_in_range(self, number: float) -> bool:
+        return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    least: int | None = None,
+    most: int | None = None,
+    metavar: str = "",
+    flag: str | None = None,
+    shorthand: str | None = None,
+    limit: str = "",
+    secret: bool = False,
+) -> Any:
+    """A dataclass field that declares an option. A `secret` value is left out of the `repr`."""
+    declared = {
+        "help": help,
+        "least": least,
+        "most": most,
+        "metavar": metavar,
+        "flag": flag,
+        "shorthand": shorthand,
+        "limit": limit,
+    }
+    return field(default=default, repr=not secret, metadata=declared)
+
+
+@cache
+def options_of(declaration: type) -> tuple[Option, ...]:
+    """The options that a dataclass declares, in order."""
+    hints = get_type_hints(declaration)
+    return tuple(_option(one.name, hints[one.name], one.default, one.metadata) for one in fields(declaration))
+
+
+def camel(name: str) -> str:
+    """`retry_after` as JSON has it: `retryAfter`. The trailing underscore of `from_` goes."""
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def table(declaration: type) -> str:
+    """The options of a declaration as a Markdown table, for the documentation."""
+    rows = [
+        f"| `{one.member}` | `{one.name}` | `{one.flag}` | {sentence(one)} |"
+        for one in options_of(declaration)
+        if not is_dataclass(one.item or one.type)
+    ]
+    return "\n".join(["| JSON member | Test keyword | Flag of `fault add` | Meaning |", "|---|---|---|---|", *rows])
+
+
+def sentence(option: Option) -> str:
+    """The help of an option with its choices and bounds."""
+    choices = ", ".join(f"`{one}`" for one in option.choices)
+    return "; ".join(filter(None, (option.help, choices and f"one of {choices}", option.range)))
+
+
+def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> Option:
+    assert default is not MISSING
+    plain = _without_none(hint)
+    item, choices = None, _choices(plain)
+    if get_origin(plain) in (tuple, list):
+        item, plain = get_args(plain)[0], list
+    elif choices:
+        plain = str
+    elif get_origin(plain) is not None:
+        plain = dict
+    flag = declared["flag"] or name.rstrip("_").replace("_", "-")
+    return Option(
+        name=name,
+        type=plain,
+        item=item,
+        default=default,
+        help=declared["help"],
+        choices=choices,
+        least=declared["least"],
+        most=declared["most"],
+        metavar=declared["metavar"] or flag.replace("-", "_").upper(),
+        member=camel(name),
+        flag=f"--{flag}",
+        shorthand=declared["shorthand"],
+        limit=declared["limit"],
+    )
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    return hint
+
+
+def _choices(plain: Any) -> tuple[str, ...]:
+    return get_args(plain) if get_origin(plain) is Literal else ()

@@ -1,0 +1,47 @@
+"""The traffic of a sandbox: its limits, fault rules, journal and waiting requests."""
+
+from __future__ import annotations
+
+from outlook_emulator.settings import Settings
+from outlook_emulator.traffic.faults import Rulebook
+from outlook_emulator.traffic.journal import Journal
+from outlook_emulator.traffic.limits import Limiter
+from outlook_emulator.traffic.waits import Waits
+
+
+class Traffic:
+    """What a sandbox keeps about its callers. Lives as long as the sandbox; a reset starts it over."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.faults = Rulebook()
+        self.limiter = Limiter(settings)
+        self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
+        self.waits = Waits()
+
+    def remove_fault(self, name: str) -> None:
+        """Remove one rule and release the requests that it delays. Raises NotFound."""
+        rule = self.faults.named(name)
+        self.faults.remove(name)
+        self.waits.release([rule])
+
+    def clear_faults(self) -> None:
+        """Remove all rules and release the requests that they delay."""
+        rules = self.faults.rules()
+        self.faults.clear()
+        self.waits.release(rules)
+
+    def leave_epoch(self) -> None:
+        """End the requests in progress: the sandbox's data is replaced, and its clock may go back."""
+        self.limiter.forget()
+        self.waits.end()
+
+    def start_over(self) -> None:
+        """Return to the state of a new sandbox: no rules, no counts, no journal entries, no waiting requests."""
+        settings = self._settings
+        self.leave_epoch()
+        self.faults.clear()
+        self.limiter.limits = settings
+        self.journal.clear()
+        self.journal.keep(settings.journal_entries)
+        self.journal.body_bytes = settings.journal_body_bytes
