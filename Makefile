@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast lint bench sql samples lock check-python clean
+.PHONY: run test test-fast lint bench sql samples docs docs-tables lock check-python clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
@@ -30,6 +30,12 @@ sql: .venv/dev.stamp ## compile the tables and statements of store/schema to sto
 
 samples: .venv/dev.stamp ## generate the mails of the sample mailbox 'archive'
 	$(BIN)/python -m tools.archive_sample
+
+docs: .venv/dev.stamp ## build the documents as a static site in docs/_build; broken links fail
+	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build
+
+docs-tables: .venv/dev.stamp ## write the generated tables in docs/
+	$(BIN)/python -m tools.docs_tables
 
 lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrade moves to newer versions
 	@$(PIP) 'uv>=0.9,<1'

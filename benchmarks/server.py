@@ -24,7 +24,7 @@ from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.event import EventFields, Series
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
-from outlook_emulator.sandbox.samples import Seed, SeedMail
+from outlook_emulator.sandbox.samples import Sample, SampleMail
 from outlook_emulator.serving import config_of
 from outlook_emulator.settings import Settings
 
@@ -32,12 +32,12 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 PARAGRAPH = "The quarterly figures are in, and the short version is that nobody needs to worry about the budget. "
 
 
-def mails(count: int) -> Iterator[SeedMail]:
+def mails(count: int) -> Iterator[SampleMail]:
     """Mails of about a kilobyte; what a filter finds stands at the same places near the top in every size."""
     for index in range(count):
         newest = count - 1 - index
         rare = newest in (3, 17, 42)
-        yield SeedMail(
+        yield SampleMail(
             mail=Mail(
                 sender=Address(f"person{newest % 23}@example.com", f"Person {newest % 23}"),
                 to=(Address("bench@example.com", "Bench"),),
@@ -65,7 +65,7 @@ def emulator(count: int, **more: Any) -> ASGIApp:
     app = create_app(Settings(**{"max_top": 100_000, "max_calls": MANY_CALLS, **more}))
     sandboxes = app.state.sandboxes
     sandboxes.default.load_sample(
-        Seed(address="bench@example.com", display_name="Bench", folders=(), mails=tuple(mails(count))), "bench"
+        Sample(address="bench@example.com", display_name="Bench", folders=(), mails=tuple(mails(count))), "bench"
     )
     sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
     sandboxes.refresh(sandboxes.default)
@@ -95,7 +95,7 @@ def events(count: int, live_series: int) -> Iterator[Series]:
         else:
             start = WEEK - timedelta(days=400 + index)
             until = (start + timedelta(days=300)).date()
-        rule = recurrence.settle(recurrence.simple(enums.Recurrence["Weekly"], start.date(), until))
+        rule = recurrence.normalize(recurrence.simple(enums.Recurrence["Weekly"], start.date(), until))
         yield Series(replace(_event(f"Series {index}", start), rule=rule))
 
 
@@ -120,7 +120,7 @@ def items(count: int, live_series: int = SERIES_IN_WEEK) -> ASGIApp:
     """The emulator with one mailbox of `count` events and as many contacts."""
     app = create_app(Settings(max_calls=MANY_CALLS))
     sandboxes = app.state.sandboxes
-    seed = Seed(
+    seed = Sample(
         address="bench@example.com",
         display_name="Bench",
         calendars={"Calendar": list(events(count, live_series))},

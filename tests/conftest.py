@@ -1,11 +1,10 @@
-"""One real server a test run, and a fresh sandbox on it for each test that asks for one."""
+"""The server that all tests share, and a fresh sandbox on it for each test that asks for one."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -13,10 +12,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from azure.connectors.outlook import OutlookClient
-from azure.connectors.sdk.authentication import ConnectionStringTokenProvider
-from azure.connectors.sdk.options import ConnectorClientOptions
 
+from outlook_emulator import testing
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
@@ -31,148 +28,130 @@ def half_an_hour_after(start: str) -> str:
     return end.replace("+00:00", "Z") if start.endswith("Z") else end
 
 
-@dataclass
-class Server:
-    """A running emulator: its URL, and the clock that all its sandboxes follow."""
+class Server(testing.Server):
+    """A running emulator. All its sandboxes follow `clock`; `http` starts at its URL and returns errors as they are."""
 
-    url: str
-    clock: VirtualClock
-    http: httpx.Client
+    def __init__(self, url: str, clock: VirtualClock) -> None:
+        super().__init__(url)
+        self.clock = clock
+        self.http = httpx.Client(base_url=self.url, transport=self.transport(), trust_env=False)
+
+    def close(self) -> None:
+        self.http.close()
+        super().close()
 
 
-@dataclass
-class Connection:
-    """A connection as a client sees it. `http` starts at the runtime URL and carries a credential."""
+class Sandbox(testing.Sandbox):
+    """A sandbox of one test. `api` starts at its admin URL and returns errors as they are."""
 
-    id: str
-    address: str
-    url: str
-    http: httpx.Client
-    admin: httpx.Client
+    server: Server
+
+    @property
+    def api(self) -> httpx.Client:
+        return self.admin.http
+
+    def connect(self, name: str | None = None, address: str | None = None, **mailbox: Any) -> Connection:
+        if name and "seed" not in mailbox:
+            mailbox = {"display_name": name.title(), **mailbox}
+        connection = super().connect(name, address, **mailbox)
+        return Connection(self, connection.id, connection.address)
+
+    def advance(self, by: str = "0s") -> None:
+        """Move the clock on; all work due by then, callbacks included, is done when this returns."""
+        self.clock.advance(by)
+
+    def callbacks(self) -> list[dict[str, Any]]:
+        """The callbacks of the sandbox, those that are due delivered."""
+        self.advance()
+        callbacks: list[dict[str, Any]] = self.admin.ask("GET", "/callbacks")["value"]
+        return callbacks
+
+
+class Connection(testing.Connection):
+    """A connection with short forms of the calls that tests make most; each fails unless the response is a success."""
+
+    sandbox: Sandbox
+
+    @property
+    def api(self) -> httpx.Client:
+        return self.sandbox.api
 
     def sdk(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Call one method of Microsoft's own client, unchanged and without retries."""
 
         async def call() -> Any:
-            options = ConnectorClientOptions(max_retry_attempts=1)
-            async with OutlookClient(self.url, ConnectionStringTokenProvider("token"), options) as client:
+            async with self.client(max_retry_attempts=1) as client:
                 return await getattr(client, method)(*arguments, **keywords)
 
         return asyncio.run(call())
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON of a GET that must succeed."""
-        answer = self.http.get(path, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        """The JSON of a GET."""
+        response = self.http.get(path, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def post(self, path: str, body: Any = None, **query: Any) -> httpx.Response:
-        """A POST that must succeed; without `body` nothing is sent, not even a content type."""
-        answer = self.http.post(path, params=query, **({} if body is None else {"json": body}))
-        assert answer.is_success, answer.text
-        return answer
+        """A POST; without `body` nothing is sent, not even a content type."""
+        response = self.http.post(path, params=query, **({} if body is None else {"json": body}))
+        assert response.is_success, response.text
+        return response
 
     def send(self, to: str, subject: str = "Hello", body: str = "<p>Hello</p>", **more: Any) -> None:
         self.post("/v2/Mail", {"To": to, "Subject": subject, "Body": body, **more})
 
-    def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
-        """The mails of a folder, read ones included, newest first."""
-        query = {"folderPath": folder, "fetchOnlyUnread": False, "top": 100, **query}
-        mails: list[dict[str, Any]] = self.get("/v2/Mail", **query)["value"]
-        return mails
-
     def mail(self, folder: str = "Inbox") -> dict[str, Any]:
         """The only mail of a folder."""
-        (one,) = self.mails(folder)
-        return one
-
-    def deliver(self, **mail: Any) -> dict[str, Any]:
-        """A mail from the outside world; the message it became."""
-        answer = self.admin.post(f"/connections/{self.id}/deliver", json={"from": "stranger@example.org", **mail})
-        assert answer.status_code == 201, answer.text
-        message: dict[str, Any] = answer.json()["message"]
-        return message
+        (mail,) = self.mails(folder)
+        return mail
 
     def meet(self, subject: str = "Review", start: str = "2026-03-04T10:00:00Z", **more: Any) -> dict[str, Any]:
         """A new event in the default calendar, half an hour long unless `End` says otherwise."""
         body = {"Subject": subject, "Start": start, "End": half_an_hour_after(start), **more}
-        answer = self.post("/datasets/calendars/v3/tables/Calendar/items", body)
-        assert answer.status_code == 201
-        made: dict[str, Any] = answer.json()
-        return made
+        response = self.post("/datasets/calendars/v3/tables/Calendar/items", body)
+        assert response.status_code == 201
+        event: dict[str, Any] = response.json()
+        return event
 
-    def change(self, event_id: str, **more: Any) -> dict[str, Any]:
-        """Change what is given of an event in the default calendar."""
-        answer = self.http.patch(f"/datasets/calendars/v3/tables/Calendar/items/{event_id}", json=more)
-        assert answer.status_code == 200, answer.text
-        changed: dict[str, Any] = answer.json()
-        return changed
+    def change(self, event_id: str, **changes: Any) -> dict[str, Any]:
+        """Change an event of the default calendar."""
+        response = self.http.patch(f"/datasets/calendars/v3/tables/Calendar/items/{event_id}", json=changes)
+        assert response.status_code == 200, response.text
+        event: dict[str, Any] = response.json()
+        return event
 
     def event(self, event_id: str) -> dict[str, Any]:
         event: dict[str, Any] = self.get(f"/datasets/calendars/v2/tables/Calendar/items/{event_id}")
         return event
 
     def events(self, **query: Any) -> list[dict[str, Any]]:
-        """The events of the default calendar, series as one, enumerations as numbers."""
+        """The events of the default calendar, a series as one event, enumerations as numbers."""
         events: list[dict[str, Any]] = self.get("/datasets/calendars/v3/tables/Calendar/items", **query)["value"]
         return events
 
     def view(self, since: str = "2026-03-01", until: str = "2026-04-01", **query: Any) -> list[dict[str, Any]]:
-        """What the default calendar shows between two instants."""
+        """The events and occurrences of the default calendar between two instants."""
         window = {"calendarId": "Calendar", "startDateTimeOffset": since, "endDateTimeOffset": until}
         path = "/datasets/calendars/v2/tables/items/calendarview"
         events: list[dict[str, Any]] = self.get(path, **window, **query)["value"]
         return events
 
     def respond(self, event_id: str, response: str, **body: Any) -> None:
+        """Accept, decline or tentatively accept an invitation."""
         answer = self.post(f"/codeless/api/v2.0/me/events/{event_id}/{response}", body)
         assert answer.status_code == 202
         assert answer.content == b""
 
     def mime(self, message_id: str) -> bytes:
-        """A message written out as `.eml`."""
-        answer = self.admin.get(f"/connections/{self.id}/messages/{message_id}/mime")
-        assert answer.status_code == 200, answer.text
-        return answer.content
+        """A message as `.eml`."""
+        return self.sandbox.admin.send("GET", f"/connections/{self.id}/messages/{message_id}/mime").content
 
 
-@dataclass
-class World:
-    """A sandbox of a test's own; `admin` starts at its admin URL."""
-
-    name: str
-    server: Server
-    admin: httpx.Client
-    _clients: list[httpx.Client] = field(default_factory=list)
-
-    def connect(self, name: str, **more: Any) -> Connection:
-        """Add a connection whose owner is `NAME@example.com`."""
-        order = {"id": f"{self.name}-{name}", "address": f"{name}@example.com", "displayName": name.title(), **more}
-        answer = self.admin.post("/connections", json=order)
-        assert answer.status_code == 201, answer.text
-        facts = answer.json()
-        http = httpx.Client(base_url=facts["runtimeUrl"], headers={"Authorization": "Bearer token"}, verify=False)
-        self._clients.append(http)
-        return Connection(facts["id"], facts["address"], facts["runtimeUrl"], http, self.admin)
-
-    def outbox(self) -> list[dict[str, Any]]:
-        mails: list[dict[str, Any]] = self.admin.get("/outbox").json()["value"]
-        return mails
-
-    def advance(self, by: str = "0s") -> None:
-        """Move the sandbox's clock on; what is due by then, calls to others included, is done when this returns."""
-        answer = self.admin.post("/clock", json={"advance": by})
-        assert answer.status_code == 200, answer.text
-
-    def callbacks(self) -> list[dict[str, Any]]:
-        """The journal of calls, all that are due made."""
-        self.advance()
-        found: list[dict[str, Any]] = self.admin.get("/callbacks").json()["value"]
-        return found
-
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
+def new_sandbox(server: Server) -> Sandbox:
+    """A fresh sandbox; `close` deletes it."""
+    sandbox = Sandbox(server, f"t{next(_NUMBERS)}")
+    server.http.post("/_emulator/api/sandboxes", json={"name": sandbox.name}).raise_for_status()
+    return sandbox
 
 
 class Heard(NamedTuple):
@@ -212,33 +191,27 @@ class Listener:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A server in a thread, on a port of its own, with a clock that only moves when told to."""
+    """A server in a thread, on a port of its own. Its clock stands still until a test moves it."""
     clock = VirtualClock(START)
-    with running(Settings(max_calls=0), clock) as served, httpx.Client(base_url=served.url, verify=False) as http:
-        yield Server(served.url, clock, http)
+    with running(Settings(max_calls=0), clock) as running_server, Server(running_server.url, clock) as server:
+        yield server
 
 
 @pytest.fixture
-def world(server: Server) -> Iterator[World]:
-    """A fresh sandbox; gone after the test."""
-    name = f"t{next(_NUMBERS)}"
-    root = f"{server.url}/_emulator/api/sandboxes"
-    assert server.http.post(root, json={"name": name}).status_code == 201
-    with httpx.Client(base_url=f"{root}/{name}", verify=False) as admin:
-        made = World(name, server, admin)
-        yield made
-        made.close()
-    server.http.delete(f"{root}/{name}")
+def sandbox(server: Server) -> Iterator[Sandbox]:
+    """A fresh sandbox; deleted after the test."""
+    with new_sandbox(server) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def alice(world: World) -> Connection:
-    return world.connect("alice")
+def alice(sandbox: Sandbox) -> Connection:
+    return sandbox.connect("alice")
 
 
 @pytest.fixture
-def bob(world: World) -> Connection:
-    return world.connect("bob")
+def bob(sandbox: Sandbox) -> Connection:
+    return sandbox.connect("bob")
 
 
 @pytest.fixture

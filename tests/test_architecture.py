@@ -43,7 +43,6 @@ OUTSIDE = {
     "aiohttp": {"testing"},
     "azure": {"testing"},
     "pydantic": {"wire"},
-    "faker": {"sandbox"},
     "lark": {"odata"},
     "tzlocal": {"timezones"},
     "dateutil": {"mailbox"},

@@ -1,13 +1,14 @@
-"""The documents stay true: the README's lines give what it says, its tables are the code's, the guide's steps work."""
+"""The documents stay true: their commands print what they show, their code runs, their tables are the code's."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,127 +23,137 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.server.faults import plans
-from outlook_emulator.settings import Settings, options
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
 from outlook_emulator.wire.base import Int32
+from tests.docs import shell
+from tests.docs.pages import DOCS, PAGES, Page, matches, pages
 from tests.paths import ROOT
-from tests.test_pytest_plugin import passed, run
+from tools import docs_tables as tables
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def settings_table() -> str:
-    """The README's table of settings, as the code has it."""
-    rows = [
-        f"| `{one.flag}` | `{one.variable}` | {one.default if one.default != '' else '(empty)'} | {one.help} |"
-        for one in options()
-    ]
-    return "\n".join(["| Flag | Variable | Default | Meaning |", "|---|---|---|---|", *rows])
+README = Page.read(ROOT / "README.md")
+READY = "outlook-emulator ready url=http://127.0.0.1:4365 store=memory"
+WITH_COMMANDS = [page for page in pages() if any(shell.is_run(command.line) for command in page.commands)]
+WITH_SCRIPTS = [page for page in pages() if page.scripts]
 
 
-def commands() -> list[tuple[str, str]]:
-    """Every command of the README's console blocks and the output printed below it."""
-    found: list[tuple[str, str]] = []
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output.strip()))
-    return found
+def named(page: Page) -> str:
+    return page.name
 
 
-def matches(expected: str, actual: str) -> bool:
-    """Whether an output is the expected one; `…` stands for anything."""
-    return re.fullmatch(".*".join(map(re.escape, expected.split("…"))), actual, re.DOTALL) is not None
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
+def test_commands(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in order against a fresh server, a page's commands print what the page shows below them."""
+    serve, *more = [command for command in page.commands if shell.serve_settings(command.line) is not None]
+    settings = shell.serve_settings(serve.line)
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    assert (READY, []) == (serve.output, more)
+    with running(settings) as server:
+        monkeypatch.setenv("OUTLOOK_EMULATOR_URL", server.url)
+        for line, expected in page.commands:
+            if shell.is_run(line):
+                output = shell.run(line, server.url, tmp_path)
+                assert matches(expected, output), f"{line}\n{output}"
 
 
-@pytest.fixture
-def ready() -> Iterator[str]:
-    """What the server that `make run` starts, on a port of its own, says first."""
-    seeds = re.search(r"serve (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
+def test_commands_are_known(page: Page) -> None:
+    """A page's commands are those that the tests run, and a few that install something or start a server."""
+    assert [] == [command.line for command in page.commands if not shell.is_known(command.line)]
+
+
+@pytest.mark.parametrize("page", WITH_SCRIPTS, ids=named)
+def test_scripts(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page's Python scripts run to their end, against a server with the sample mailboxes `office` and `empty`."""
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with running(Settings(seed="office,empty")) as server:
+        for script in page.scripts:
+            exec(compile(script.replace(shell.URL, server.url), page.name, "exec", dont_inherit=True), {})
+
+
+@pytest.mark.slow
+def test_tests(tmp_path: Path) -> None:
+    """The tests that the pages show pass, in a project that has the package installed."""
+    expected = 0
+    for page in pages():
+        for number, code in enumerate(page.tests):
+            name = f"test_{Path(page.name).stem.replace('-', '_').lower()}_{number}.py"
+            (tmp_path / name).write_text(code, encoding="utf-8")
+            expected += code.count("def test_")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "outlook_emulator.pytest_plugin", "--strict-markers"]
+    # Without the plugins of others, whose start takes longer than these tests.
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert expected > 0
+    assert f"{expected} passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_json(page: Page) -> None:
+    """A page's JSON blocks are JSON, and its fault plans can be armed."""
+    for block in page.blocks:
+        if block.language == "json" and "faults" in json.loads(block.text):
+            sandboxes = Sandboxes(Settings())
+            plans.arm(sandboxes, sandboxes.default, plans.read(block.text.encode()))
+
+
+def test_make_run_serves_the_samples() -> None:
+    """`make run` serves every sample mailbox that the README names."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    seeds = re.search(r"serve --seed (\S+)", makefile)
+
     assert seeds is not None
-    command = [sys.executable, "-m", "outlook_emulator", "serve", "--port", "0", *seeds[1].split()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    assert {"office", "empty", "archive"} == set(seeds[1].split(","))
 
 
-@pytest.fixture
-def url(ready: str) -> str:
-    """Where that server answers."""
-    return ready.split("url=")[1].split()[0]
+def test_the_readme_is_short() -> None:
+    """Everything but the start is in `docs/`."""
+    assert len(README.text.splitlines()) <= 130
 
 
-def curl(line: str, url: str) -> str:
-    """What a curl command of the README prints, asked of `url` instead."""
-    words = iter(shlex.split(line.replace("http://127.0.0.1:4365", url))[1:])
-    method, headers, data, write, target = "GET", {}, None, "", ""
-    query = httpx.QueryParams()
-    for word in words:
-        if word == "-H":
-            name, _, value = next(words).partition(": ")
-            headers[name] = value
-        elif word in ("-d", "--data-binary"):
-            given = next(words)
-            data = (ROOT / given[1:]).read_bytes() if given.startswith("@") else given.encode()
-            method = "POST" if method == "GET" else method
-        elif word == "--data-urlencode":
-            query = query.add(*next(words).split("=", 1))
-        elif word == "-X":
-            method = next(words)
-        elif word == "-w":
-            write = next(words)
-        elif word not in ("-s", "-G"):
-            target = word
-    answer = httpx.request(method, httpx.URL(target).copy_merge_params(query), headers=headers, content=data)
-    return answer.text + write.replace("%{http_code}", str(answer.status_code)).replace("\\n", "")
+@pytest.mark.parametrize("page", [page for page in PAGES.values() if page.parent == DOCS], ids=lambda path: path.name)
+def test_tables(page: Path) -> None:
+    """The generated tables are up to date; `make docs-tables` writes them."""
+    text = page.read_text(encoding="utf-8")
+
+    assert tables.updated(text) == text
 
 
-def emulator(line: str, url: str) -> str:
-    """What a command of the emulator's own prints, asked of the server at `url`."""
-    command = [sys.executable, "-m", "outlook_emulator", *shlex.split(line)[1:], "--url", url]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
+def test_every_table_is_shown_once() -> None:
+    """Each generated table stands on one page."""
+    places = [name for page in pages() for name in re.findall(r"<!-- (?:built )?table: ([\w-]+) -->", page.text)]
+
+    assert Counter([*tables.TABLES, *tables.BUILT_TABLES]) == Counter(places)
 
 
-def test_the_readme_gives_what_it_says(url: str) -> None:
-    """Pasted one after the other against a fresh server, the README's lines print what stands below them."""
-    ours = ("curl", ".venv/bin/outlook-emulator")
-    lines = [(command, output) for command, output in commands() if command.startswith(ours)]
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md"])
+def test_links(name: str) -> None:
+    """Links from the documents outside of `docs/` lead to files; the site's own build checks those inside."""
+    page = Page.read(ROOT / name)
 
-    assert len(lines) >= 14
-    for command, output in lines:
-        actual = curl(command, url) if command.startswith("curl") else emulator(command, url)
-        assert matches(output, actual), f"{command}\n{actual}"
+    assert [] == [link for link in page.links if not (ROOT / link).exists()]
 
 
-def test_make_run_prints_the_ready_line(ready: str) -> None:
-    """The README's first output is the line that the server prints, but for the port."""
-    ((_, output),) = [pair for pair in commands() if pair[0] == "make run"]
+def test_the_index_leads_to_every_page() -> None:
+    """Every page of the site is in its table of contents, and the README links to the index."""
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    missing = [path.stem for path in PAGES.values() if path.parent == DOCS and path.stem not in index]
 
-    assert output == re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:4365", ready)
-
-
-def test_the_readmes_test_passes(tmp_path: Path) -> None:
-    """The test that the README shows, put into a file of somebody's own, passes: the mail was sent twice."""
-    (code,) = re.findall(r"```python\n(import asyncio\n.*?)```", README, re.DOTALL)
-
-    assert passed(run(tmp_path, code), 1)
+    assert [] == [stem for stem in missing if stem != "index"]
+    assert "docs/index.md" in README.links
 
 
-def test_the_readmes_plan_can_be_armed() -> None:
-    """The plan of faults that the README shows is one."""
-    (plan,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
-    sandboxes = Sandboxes(Settings())
-    armed = plans.arm(sandboxes, sandboxes.default, plans.read(plan.encode()))
-
-    assert ["busy", "fault-1", "fault-2"] == [one.name for one in armed]
-
-
-def test_the_settings_table_is_the_codes() -> None:
-    """Every setting stands in the README with its flag, variable, default and help."""
-    shown = re.search(r"<!-- settings:.*?-->\n(.*?)\n?<!-- /settings -->", README, re.DOTALL)
-
-    assert shown is not None
-    assert settings_table() == shown[1]
+def write_files(page: Page, folder: Path) -> None:
+    """Put the files that a page shows into a folder."""
+    for name, text in page.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def guide() -> dict[str, str]:
@@ -178,11 +189,11 @@ def test_the_guides_operation_works() -> None:
 def test_the_architecture_page_names_every_room() -> None:
     """Every package and top-level module of the emulator stands on the page, which stays one page."""
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    rooms = {
+    parts = {
         path.stem
         for path in (ROOT / "emulator" / "outlook_emulator").iterdir()
         if path.suffix == ".py" or path.is_dir()
     }
 
-    assert set() == {room for room in rooms - {"__init__", "__pycache__", "fixtures"} if room not in page}
+    assert set() == {part for part in parts - {"__init__", "__pycache__", "fixtures"} if part not in page}
     assert len(page.splitlines()) < 80

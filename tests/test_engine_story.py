@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.conftest import Connection, Listener, World
+from tests.conftest import Connection, Listener, Sandbox
 
 MENTION = '<a href="mailto:alice@example.com">@Alice</a> please look'
 
@@ -24,13 +24,13 @@ class Described(NamedTuple):
 
 
 def in_ten_minutes(alice: Connection) -> str:
-    now = datetime.fromisoformat(alice.admin.get("/clock").json()["now"])
+    now = datetime.fromisoformat(alice.api.get("/clock").json()["now"])
     return (now + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:00Z")
 
 
 def arrives(alice: Connection, subject: str) -> str:
     """A mail, for which all mail triggers fire alike; its id."""
-    id: str = alice.deliver(subject=subject, html=MENTION, isFlagged=True)["Id"]
+    id: str = alice.deliver(subject=subject, html=MENTION, is_flagged=True)["Id"]
     return id
 
 
@@ -117,9 +117,9 @@ class Engine:
         return found
 
 
-def heard(world: World, listener: Listener) -> int:
+def heard(sandbox: Sandbox, listener: Listener) -> int:
     """How many pokes have come; all that are due are made first, and none holds anything."""
-    world.advance()
+    sandbox.advance()
     assert {one.body for one in listener.heard} <= {b""}
     return len(listener.heard)
 
@@ -149,7 +149,7 @@ def test_a_trigger_that_is_polled(alice: Connection, described: dict[str, Descri
 
 @pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is not None])
 def test_a_trigger_that_is_poked(
-    world: World, alice: Connection, listener: Listener, described: dict[str, Described], id: str
+    sandbox: Sandbox, alice: Connection, listener: Listener, described: dict[str, Described], id: str
 ) -> None:
     """An engine subscribes, fetches whenever it is poked, renews before the hour is over, and unsubscribes."""
     cause, _ = TRIGGERS[id]
@@ -162,7 +162,7 @@ def test_a_trigger_that_is_poked(
 
     assert made.status_code == 201, made.text
     assert made.json()["renewInterval"] == "PT1H"
-    assert heard(world, listener) == 0
+    assert heard(sandbox, listener) == 0
     address = made.headers["Location"]
 
     first = cause(alice, "Ping")
@@ -171,18 +171,18 @@ def test_a_trigger_that_is_poked(
     assert engine.poll() == [(first, "Ping")]
     assert engine.poll() == []
 
-    world.advance("59m")
+    sandbox.advance("59m")
     renewed = alice.http.patch(address, json=order)
     assert (renewed.status_code, renewed.json()["id"]) == (200, made.json()["id"])
-    world.advance("59m")
-    before = heard(world, listener)
+    sandbox.advance("59m")
+    before = heard(sandbox, listener)
     second = cause(alice, "Pong")
     listener.wait(before + 1)
     assert engine.poll() == [(second, "Pong")]
 
     ended: httpx.Response = alice.http.delete(address)
     assert (ended.status_code, ended.content) == (200, b"")
-    before = heard(world, listener)
+    before = heard(sandbox, listener)
     third = cause(alice, "Unheard")
-    assert heard(world, listener) == before
+    assert heard(sandbox, listener) == before
     assert engine.poll() == [(third, "Unheard")]

@@ -1,12 +1,11 @@
-"""The README's table of limits and known issues: generated, and true in each of its cells."""
+"""The list of limits and known issues names only settings, faults and tests that exist."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 
-from outlook_contract.known_issues import KNOWN_ISSUES, table
+from outlook_contract.known_issues import KNOWN_ISSUES
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import options
 from tests.paths import ROOT
@@ -16,15 +15,6 @@ def functions(file: str) -> set[str]:
     """The names of the tests in a file, those in classes too."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
-
-
-def test_the_table_is_in_the_readme() -> None:
-    """What the README shows is what `python -m outlook_contract.known_issues` prints."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"<!-- known issues:.*?-->\n(.*?)\n<!-- /known issues -->", readme, re.DOTALL)
-
-    assert shown is not None
-    assert table() == shown[1]
 
 
 def test_its_settings_exist() -> None:

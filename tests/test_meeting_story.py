@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 
 
 def shown(connection: Connection) -> list[tuple[str, str, str]]:
@@ -16,8 +16,8 @@ def answers(connection: Connection, event_id: str) -> list[tuple[str, str]]:
     return [(one["EmailAddress"]["Address"].partition("@")[0], one["Status"]["Response"]) for one in attendees]
 
 
-def test_the_life_of_a_meeting(world: World, alice: Connection, bob: Connection) -> None:
-    carol = world.connect("carol")
+def test_the_life_of_a_meeting(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    carol = sandbox.connect("carol")
     everyone = (alice, bob, carol)
 
     # Alice invites the two to a stand-up on three days, at nine in London.

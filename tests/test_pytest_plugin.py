@@ -12,7 +12,7 @@ import pytest
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection, Listener, Server, World
+from tests.conftest import Connection, Listener, Sandbox, Server
 
 ANSWER = """
 def test_answer(outlook_answer):
@@ -270,7 +270,7 @@ def test_the_fixtures_on_a_server_that_is_up(tmp_path: Path, server: Server) -> 
     assert before == names(server)
 
 
-def test_many_on_a_shared_server(tmp_path: Path, server: Server, world: World, alice: Connection) -> None:
+def test_many_on_a_shared_server(tmp_path: Path, server: Server, sandbox: Sandbox, alice: Connection) -> None:
     """Four workers share a server that others use too; nobody meets, and nothing of others is touched."""
     alice.deliver(subject="Mine")
     before = names(server)
@@ -358,14 +358,14 @@ def test_a_url_and_no_socket(tmp_path: Path) -> None:
 
 
 def test_a_waiting_mail_is_answered(
-    tmp_path: Path, world: World, alice: Connection, bob: Connection, listener: Listener
+    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
 ) -> None:
     """`outlook_answer` answers in a sandbox of the server that the environment names."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-    source = ANSWER.format(option="Yes", sandbox=world.name)
+    source = ANSWER.format(option="Yes", sandbox=sandbox.name)
 
-    assert passed(run(tmp_path, source, OUTLOOK_EMULATOR_URL=world.server.url), 1)
+    assert passed(run(tmp_path, source, OUTLOOK_EMULATOR_URL=sandbox.server.url), 1)
     assert listener.wait()[0].body == b'{"SelectedOption":"Yes"}'
 
 
@@ -373,13 +373,13 @@ def test_a_waiting_mail_is_answered(
     ("subject", "said"), [("The Budget", "The emulator answered 400"), ("Other", "No open question")]
 )
 def test_what_cannot_be_answered_fails_the_test(
-    tmp_path: Path, world: World, alice: Connection, bob: Connection, listener: Listener, subject: str, said: str
+    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener, subject: str, said: str
 ) -> None:
     """An option that there is not and a question that nobody asked are mistakes, and nobody is called."""
     message = {"To": bob.address, "Subject": subject, "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-    source = ANSWER.format(option="Perhaps", sandbox=world.name)
-    done = run(tmp_path, source, OUTLOOK_EMULATOR_URL=world.server.url)
+    source = ANSWER.format(option="Perhaps", sandbox=sandbox.name)
+    done = run(tmp_path, source, OUTLOOK_EMULATOR_URL=sandbox.server.url)
 
     assert done.returncode == 1
     assert said in done.stdout

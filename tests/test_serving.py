@@ -270,7 +270,7 @@ def test_a_busy_port() -> None:
     ("settings", "expected"),
     [
         (Settings(port=65536), "65535"),
-        (Settings(seed="nothing"), "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (Settings(seed="nothing"), "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
     ],
 )
 def test_settings_that_cannot_be(settings: Settings, expected: str) -> None:

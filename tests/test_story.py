@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from azure.connectors.outlook import ClientSendHtmlMessage, DirectForwardMessage, ReplyHtmlMessage
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 
 
 def test_the_sdk_sends_reads_answers_forwards_moves_flags_and_deletes(
-    alice: Connection, bob: Connection, world: World
+    alice: Connection, bob: Connection, sandbox: Sandbox
 ) -> None:
     """A mail from one connection lives its whole life in another, driven by the unchanged SDK."""
     alice.sdk("send_email_async", ClientSendHtmlMessage(to=bob.address, subject="Plans", body="<p>Lunch?</p>"))
@@ -22,7 +22,7 @@ def test_the_sdk_sends_reads_answers_forwards_moves_flags_and_deletes(
     bob.sdk("forward_email_async", DirectForwardMessage(comment="FYI", to_recipients="carol@example.net"), mail["Id"])
 
     assert alice.mail()["Subject"] == "RE: Plans"
-    assert world.outbox()[0]["recipients"] == ["carol@example.net"]
+    assert sandbox.outbox.mails()[0]["recipients"] == ["carol@example.net"]
 
     moved = bob.sdk("move_async", mail["Id"], "Archive")
     bob.sdk("delete_email_async", moved["Id"])

@@ -31,11 +31,12 @@ _OPERATION_MARKS = (
 @cache
 def load() -> Mapping[str, Any]:
     """The definition both the emulator and the real connector are held to; callers must not change it."""
-    document: dict[str, Any] = json.loads(_file().read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
     return document
 
 
-def _file() -> Path:
+def file() -> Path:
+    """The file of the definition."""
     name = "outlook.swagger.json"
     installed = Path(__file__).with_name(name)
     # In a checkout it lies beside the package.

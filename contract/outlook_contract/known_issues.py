@@ -1,7 +1,7 @@
-"""Each limit and known issue of the connector's documentation: what brings it about here, and the test that shows it.
+"""Each limit and known issue of the connector's documentation: how to bring it about, and the tests that show it.
 
-`python -m outlook_contract.known_issues` prints the README's table. Tests check the table, the settings, the faults
-and the tests that it names.
+`python -m tools.docs_tables` writes them into `docs/known-issues.md`. Tests check that the settings, faults and tests
+named here exist.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LEARN = "https://learn.microsoft.com/connectors/outlook/"
-_ALWAYS = "always so"
 _FAULTS = "tests/server/faults/test_names.py::test_"
 _LIMITS = "tests/server/limits/test_middleware.py::"
 _MAILBOX = "tests/mailbox/"
 
 
 class KnownIssue(NamedTuple):
-    """One row: `settings` by attribute, `faults` by name, `tests` by node id, parameters left out.
+    """One row: `settings` by attribute, `faults` by name, `tests` by node id without parameters.
 
-    Without a setting and without a fault the emulator always behaves so.
+    With neither a setting nor a fault, the emulator always behaves like this.
     """
 
     section: str
@@ -26,12 +25,6 @@ class KnownIssue(NamedTuple):
     settings: tuple[str, ...]
     faults: tuple[str, ...]
     tests: tuple[str, ...]
-
-    @property
-    def means(self) -> str:
-        """What brings it about, as the table has it."""
-        flags = [f"`--{one.replace('_', '-')}`" for one in self.settings]
-        return ", ".join([*flags, *(f"fault `{one}`" for one in self.faults)]) or _ALWAYS
 
 
 def _fault(
@@ -154,18 +147,3 @@ KNOWN_ISSUES = (
     _fault(_GATEWAY, "a connection whose consent has run out (from public reports)", "token-expired"),
     _fault(_GATEWAY, "a connection nobody has signed in to (from public reports)", "connection-unauthenticated"),
 )
-
-
-def table() -> str:
-    """The README's table."""
-    rows = [f"| {one.section} | {one.what} | {one.means} | {' '.join(map(_link, one.tests))} |" for one in KNOWN_ISSUES]
-    return "\n".join(["| Documented as | What | Brought about by | Shown by |", "|---|---|---|---|", *rows])
-
-
-def _link(test: str) -> str:
-    file, _, name = test.rpartition("::")
-    return f"[`{name}`]({file})"
-
-
-if __name__ == "__main__":
-    print(table())

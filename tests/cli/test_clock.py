@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cli.commands import failure, run
-from tests.conftest import World
+from tests.conftest import Sandbox
 
 
 def test_clock(url: str) -> None:
@@ -26,9 +26,9 @@ def test_clock(url: str) -> None:
     assert failure(late).startswith("The clock stays where it is: a clock cannot go backwards")
 
 
-def test_clock_as_text(say: Callable[..., Any], world: World) -> None:
+def test_clock_as_text(say: Callable[..., Any], sandbox: Sandbox) -> None:
     """For people it is one line: what time it is, whether time passes, and how far ahead it is."""
-    asked = ("--sandbox", world.name, "--url", world.server.url)
+    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
 
     assert (0, "2026-03-02T09:00:00+00:00 following\n", "") == say("clock", *asked)
     assert (0, "2026-03-02T10:30:00+00:00 shifted, 5400 s ahead\n", "") == say("clock", "advance", "1h30m", *asked)

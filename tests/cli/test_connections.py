@@ -6,16 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.conftest import World
+from tests.conftest import Sandbox
 from tests.stub import Stub
 
 
-def test_connections(world: World, say: Callable[..., Any]) -> None:
+def test_connections(sandbox: Sandbox, say: Callable[..., Any]) -> None:
     """A connection is added with what is said about its owner, and listed."""
-    asked = ("--sandbox", world.name, "--url", world.server.url)
-    id = f"{world.name}-zoe"
+    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
+    id = f"{sandbox.name}-zoe"
     who = ("--address", "zoe@example.com", "--display-name", "Zoe Z", "--send-as", "team@example.com")
-    runtime = f"{world.server.url}/apim/outlook/{id}"
+    runtime = f"{sandbox.server.url}/apim/outlook/{id}"
 
     assert (0, f"{id}  zoe@example.com  {runtime}\n", "") == say("connections", "add", id, *who, *asked)
     lines = say("connections", "list", *asked)[1].splitlines()
@@ -35,10 +35,10 @@ def test_add_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> Non
     assert ("POST /_emulator/api/sandboxes/default/connections", {}) == (stub.last().line, stub.last().json)
 
 
-def test_add_twice(world: World, say: Callable[..., Any]) -> None:
+def test_add_twice(sandbox: Sandbox, say: Callable[..., Any]) -> None:
     """A connection that exists already is refused with the server's reason."""
-    order = ("connections", "add", f"{world.name}-a", "--sandbox", world.name, "--url", world.server.url)
+    order = ("connections", "add", f"{sandbox.name}-a", "--sandbox", sandbox.name, "--url", sandbox.server.url)
     first, second = say(*order), say(*order)
 
     assert (0, 1) == (first[0], second[0])
-    assert f"outlook-emulator: The connection '{world.name}-a' exists already.\n" == second[2]
+    assert f"outlook-emulator: The connection '{sandbox.name}-a' exists already.\n" == second[2]

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 from tests.stub import Stub
 
 EML = EML / "inline-image.eml"
 
 
-def test_deliver(world: World, alice: Connection, say: Callable[..., Any]) -> None:
+def test_deliver(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
     """A file becomes a mail in the folder that is named, as old and as read as is said."""
-    asked = ("--connection", alice.id, "--sandbox", world.name, "--url", world.server.url)
+    asked = ("--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url)
     how = ("--folder", "Inbox/Old", "--received", "2026-01-02T03:04:05Z", "--read", "--flagged")
     status, out, errors = say("mail", "deliver", str(EML), *how, *asked)
-    folder = world.admin.post(f"/connections/{alice.id}/folders", json={"path": "Inbox/Old"}).json()["id"]
+    folder = sandbox.api.post(f"/connections/{alice.id}/folders", json={"path": "Inbox/Old"}).json()["id"]
     (mail,) = alice.mails(folder)
 
     assert (0, "") == (status, errors)
@@ -33,20 +33,20 @@ def test_deliver(world: World, alice: Connection, say: Callable[..., Any]) -> No
 
 
 def test_deliver_from_standard_input(
-    world: World, alice: Connection, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, alice: Connection, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dash stands for standard input, and --json prints what the server made of the mail."""
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"Subject: piped\r\n\r\nHello")))
-    asked = ("--connection", alice.id, "--sandbox", world.name, "--url", world.server.url)
+    asked = ("--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url)
     status, out, _ = say("mail", "deliver", "-", "--json", *asked)
 
     assert (0, "piped") == (status, json.loads(out)["message"]["Subject"])
     assert ["piped"] == [one["Subject"] for one in alice.mails()]
 
 
-def test_deliver_in_vain(world: World, alice: Connection, say: Callable[..., Any], tmp_path: Path) -> None:
+def test_deliver_in_vain(sandbox: Sandbox, alice: Connection, say: Callable[..., Any], tmp_path: Path) -> None:
     """A file that is not there, and a mailbox that is not, fail with 1 and the reason."""
-    asked = ("--sandbox", world.name, "--url", world.server.url)
+    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
     missing = say("mail", "deliver", str(tmp_path), "--connection", alice.id, *asked)
     nobody = say("mail", "deliver", str(EML), "--connection", "nobody", *asked)
 
@@ -54,11 +54,11 @@ def test_deliver_in_vain(world: World, alice: Connection, say: Callable[..., Any
     assert (1, "", "outlook-emulator: No connection 'nobody' exists in this sandbox.\n") == nobody
 
 
-def test_wait(world: World, alice: Connection, say: Callable[..., Any]) -> None:
+def test_wait(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
     """The newest mail that fits is shown, a line for each fact; the command fails with 1 where none comes."""
     for subject in ("Code 1", "Code 2", "Nothing"):
         alice.deliver(subject=subject)
-    order = ["mail", "wait", "--connection", alice.id, "--sandbox", world.name, "--url", world.server.url]
+    order = ["mail", "wait", "--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url]
     found = say(*order, "--subject", "code", "--from", "stranger@example.org")
     failed = say(*order, "--subject", "password", "--timeout", "0")
     facts = dict(line.split(maxsplit=1) for line in found[1].splitlines())
@@ -94,10 +94,10 @@ def test_wait_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> No
     } == stub.last().json
 
 
-def test_outbox(world: World, alice: Connection, say: Callable[..., Any]) -> None:
+def test_outbox(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
     """Each mail that left is a line."""
     alice.send("carol@example.net", "Out\x1b[31m there")
-    lines = say("outbox", "--sandbox", world.name, "--url", world.server.url)[1].splitlines()
+    lines = say("outbox", "--sandbox", sandbox.name, "--url", sandbox.server.url)[1].splitlines()
 
     assert ["ID", "DEPARTED", "FROM", "TO", "SUBJECT"] == lines[0].split()
     assert lines[1].endswith("  alice@example.com  carol@example.net  Out [31m there")

@@ -6,21 +6,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.conftest import Connection, Listener, World
+from tests.conftest import Connection, Listener, Sandbox
 
 
 def test_questions(
-    world: World, alice: Connection, bob: Connection, listener: Listener, say: Callable[..., Any]
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener, say: Callable[..., Any]
 ) -> None:
     """A mail that waits is listed with its options, answered once, and the call that tells of it is listed."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-    asked = ("--sandbox", world.name, "--url", world.server.url)
+    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
     (question,) = json.loads(say("question", "list", "--json", *asked)[1])["value"]
     listed = say("question", "list", *asked)[1].splitlines()
     answered = say("question", "answer", question["id"], "Yes", *asked)
     listener.wait()
-    world.advance()
+    sandbox.advance()
     called = say("callbacks", *asked)[1].splitlines()
 
     assert ["ID", "KIND", "FROM", "TO", "SUBJECT", "OPTIONS", "STATE"] == listed[0].split()
@@ -32,12 +32,12 @@ def test_questions(
 
 
 def test_answer_that_is_refused(
-    world: World, alice: Connection, bob: Connection, listener: Listener, say: Callable[..., Any]
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener, say: Callable[..., Any]
 ) -> None:
     """An option that there is not, and a question that there is not, fail with 1 and the server's reason."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-    asked = ("--sandbox", world.name, "--url", world.server.url)
+    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
     (question,) = json.loads(say("question", "list", "--json", *asked)[1])["value"]
     perhaps, nowhere = (say("question", "answer", id, "Perhaps", *asked) for id in (question["id"], "a/b"))
 

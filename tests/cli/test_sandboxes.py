@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.cli.commands import failure, run
-from tests.conftest import Connection, Server, World
+from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 
 FACTS = {"name": "t 1", "connections": ["a", "b"]}
@@ -44,7 +44,7 @@ def test_seed_defaults(url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["seed", "nothing"], "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (["seed", "nothing"], "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
         (["seed", "office", "--sandbox", "none"], "No sandbox 'none' exists."),
         (["reset", "--sandbox", "none"], "No sandbox 'none' exists."),
         (["reset", "--sandbox", "no such one"], "No sandbox 'no such one' exists."),
@@ -85,10 +85,10 @@ def test_show_is_about_the_default_sandbox(server: Server, say: Callable[..., An
     assert [2, 2] == [say("sandbox", one, "--url", server.url)[0] for one in ("delete", "create")]
 
 
-def test_json_is_the_apis(server: Server, world: World, alice: Connection, say: Callable[..., Any]) -> None:
+def test_json_is_the_apis(server: Server, sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
     """With --json the answer is printed as it came, and nothing where there is none."""
-    shown = say("sandbox", "show", world.name, "--json", "--url", server.url)
-    expected = server.http.get(f"/_emulator/api/sandboxes/{world.name}").text
+    shown = say("sandbox", "show", sandbox.name, "--json", "--url", server.url)
+    expected = server.http.get(f"/_emulator/api/sandboxes/{sandbox.name}").text
     say("sandbox", "create", "brief", "--url", server.url)
 
     assert (0, f"{expected}\n", "") == shown

@@ -86,7 +86,7 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
         (["--unknown-connections", "maybe"], {}, "OUTLOOK_EMULATOR_UNKNOWN_CONNECTIONS must be one of create, refuse"),
         ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
-        (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Known are: archive, empty, office."),
+        (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
         (["--tls", "maybe"], {}, "OUTLOOK_EMULATOR_TLS must be one of no, yes, not 'maybe'"),
         (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
         (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),

@@ -114,13 +114,6 @@ def test_ids_are_unique() -> None:
     assert len(OPERATIONS) == len({(one.method, one.full_path) for one in OPERATIONS})
 
 
-def test_count() -> None:
-    """The connector publishes 77 operations, 16 of them polled and 6 that subscribe."""
-    kinds = [one.kind for one in OPERATIONS]
-
-    assert (len(kinds), kinds.count(Kind.POLL), kinds.count(Kind.SUBSCRIBE)) == (77, 16, 6)
-
-
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
 def test_marks_fit_the_row(operation: Operation) -> None:
     """Marks of path parameters name one of the path, notifications a row that subscribes, and triggers are polled."""

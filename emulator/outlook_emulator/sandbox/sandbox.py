@@ -26,7 +26,7 @@ from outlook_emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, S
 from outlook_emulator.traffic.traffic import Traffic
 
 if TYPE_CHECKING:
-    from outlook_emulator.sandbox.samples import Seed
+    from outlook_emulator.sandbox.samples import Sample
 
 Allow = Callable[[Collection[str]], object]
 """Asked before a sandbox gets other connections; raises what keeps it from having those ids."""
@@ -105,15 +105,15 @@ class Sandbox:
         """The mails that left the sandbox, oldest first."""
         return [OutboxMail._make(row) for row in self.db.all(sql.OUTBOX_MAILS, {})]
 
-    def load_sample(self, seed: Seed, connection_id: str) -> Owner:
+    def load_sample(self, sample: Sample, connection_id: str) -> Owner:
         """Make a sample mailbox and everything in it, all at once."""
         with self.db.transaction():
-            owner = self.connect(connection_id, seed.address, seed.display_name)
+            owner = self.connect(connection_id, sample.address, sample.display_name)
             mailbox = self.mailbox(owner)
-            for names in seed.folders:
+            for names in sample.folders:
                 folders.ensure(mailbox, names)
             keys: dict[tuple[str, ...], int] = {}
-            for one in seed.mails:
+            for one in sample.mails:
                 if one.folder not in keys:
                     keys[one.folder] = folders.ensure(mailbox, one.folder)
                 delivery.deliver(
@@ -124,9 +124,9 @@ class Sandbox:
                     is_read=one.is_read,
                     is_flagged=one.is_flagged,
                 )
-            for name, series in seed.calendars.items():
-                events.bring_in(mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, name), series)
-            for name, cards in seed.contacts.items():
+            for name, series in sample.calendars.items():
+                events.import_events(mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, name), series)
+            for name, cards in sample.contacts.items():
                 folder = item_folders.ensure(mailbox, item_folders.CONTACT_FOLDERS, name)
                 for card in cards:
                     contacts.insert(mailbox, folder.id, card)
@@ -141,8 +141,8 @@ class Sandbox:
         from outlook_emulator.sandbox.samples import load
 
         # Loaded before anything is dropped: a sample's folder may be gone by now.
-        seeds = {id: (name, load(name)) for id, name in facts.samples(self.db)}
-        kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in seeds]
+        samples = {id: (name, load(name)) for id, name in facts.samples(self.db)}
+        kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in samples]
         with self.db.transaction():
             world = epochs.present(self.db)
             self.db.clear()
@@ -150,8 +150,8 @@ class Sandbox:
             self._move = None
             self.clock.restore(ClockState())
             self._start_rng()
-            for id, (name, seed) in seeds.items():
-                self._load_sample(name, seed, id)
+            for id, (name, sample) in samples.items():
+                self._load_sample(name, sample, id)
             for id, owner, granted in kept:
                 self.connect(id, owner.address, owner.display_name, granted)
         self.use(self._settings_at_start)
@@ -253,8 +253,8 @@ class Sandbox:
         self.traffic.waits.end()
         self.db.close()
 
-    def _load_sample(self, name: str, seed: Seed, connection_id: str) -> Owner:
-        owner = self.load_sample(seed, connection_id)
+    def _load_sample(self, name: str, sample: Sample, connection_id: str) -> Owner:
+        owner = self.load_sample(sample, connection_id)
         facts.keep_samples(self.db, [*facts.samples(self.db), (connection_id, name)])
         return owner
 
@@ -292,7 +292,7 @@ class Sandbox:
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
             mailbox = self.mailbox(Owner._make(row))
             delivery.claim(mailbox)
-            invitations.claim(mailbox)
+            invitations.deliver_waiting_invitations(mailbox)
         elif display_name and display_name != row[2]:
             self.db.execute(sql.RENAME_OWNER, {"mailbox_id": row[0], "display_name": display_name})
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from outlook_emulator.testing.admin import Refused, below, given
 from outlook_emulator.testing.clock import Clock
@@ -57,7 +57,7 @@ class Sandbox:
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} at {self.server.url}>"
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -84,8 +84,7 @@ class Sandbox:
             _check_seed(address=address, display_name=display_name, send_as=send_as, mails=mails)
             return self._load_sample(seed, name or seed)
         order = connection_order(self.name, name or "me", address, display_name, send_as, mails)
-        self.admin.ask("POST", "/connections", json=order)
-        return self.connection(order)
+        return self.connection(self.admin.ask("POST", "/connections", json=order))
 
     def connection(self, order: dict[str, Any]) -> Connection:
         """The connection that an order has made."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from secrets import token_hex
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -65,7 +65,7 @@ class Server:
     def __repr__(self) -> str:
         return f"<Server {self.url}>"
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

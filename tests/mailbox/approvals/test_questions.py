@@ -28,7 +28,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Connection, Server, World
+from tests.conftest import START, Connection, Sandbox, Server
 
 CALLBACK = "http://127.0.0.1:9/resume?sig=abc"
 APPROVAL, OPTIONS = "/approvalmail/$subscriptions", "/mailwithoptions/$subscriptions"
@@ -86,21 +86,21 @@ def click(link: str, method: str = "GET") -> httpx.Response:
     return httpx.request(method, link)
 
 
-def questions(world: World) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.admin.get("/questions").json()["value"]
+def questions(sandbox: Sandbox) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sandbox.api.get("/questions").json()["value"]
     return found
 
 
-def answer(world: World) -> str | None:
+def answer(sandbox: Sandbox) -> str | None:
     """The answer to the only question."""
-    (question,) = questions(world)
+    (question,) = questions(sandbox)
     option: str | None = question["answer"]
     return option
 
 
-def answer_as_admin(world: World, option: str) -> httpx.Response:
-    (one,) = questions(world)
-    return world.admin.post(f"/questions/{one['id']}/answer", json={"option": option})
+def answer_as_admin(sandbox: Sandbox, option: str) -> httpx.Response:
+    (one,) = questions(sandbox)
+    return sandbox.api.post(f"/questions/{one['id']}/answer", json={"option": option})
 
 
 @pytest.fixture
@@ -278,9 +278,9 @@ def test_defaults(alice: Connection, bob: Connection, path: str, subject: str, o
 
 
 @BOTH
-def test_a_mail_like_any_other(world: World, alice: Connection, bob: Connection, path: str) -> None:
+def test_a_mail_like_any_other(sandbox: Sandbox, alice: Connection, bob: Connection, path: str) -> None:
     """Each recipient gets a copy, the sender keeps one, strangers are in the outbox, and the connector stamps it."""
-    carol = world.connect("carol")
+    carol = sandbox.connect("carol")
     attachment = {"Name": "plan.txt", "ContentBytes": base64.b64encode(b"plan").decode()}
     more = {"Subject": "Trip\n", "Importance": "High", "Attachments": [attachment], "HeaderText": "Oslo"}
     ask(alice, path, f"{bob.address}; {carol.address};zoe@example.org", **more)
@@ -295,7 +295,7 @@ def test_a_mail_like_any_other(world: World, alice: Connection, bob: Connection,
         )
     assert len({one["Body"] for one in copies}) == 1
     assert copies[0]["BodyPreview"].startswith("Oslo\r\n")
-    assert [["zoe@example.org"]] == [one["recipients"] for one in world.outbox()]
+    assert [["zoe@example.org"]] == [one["recipients"] for one in sandbox.outbox.mails()]
     assert b"x-ms-mail-operation-type: Send" in bob.mime(copies[0]["Id"])
 
 
@@ -308,7 +308,7 @@ def test_texts(alice: Connection, bob: Connection) -> None:
     assert ["Trip to Oslo", "Three days", "Your choice"] == [one["text"] for one in page.card["body"]]
 
 
-def test_sdk_approval(world: World, alice: Connection, bob: Connection) -> None:
+def test_sdk_approval(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Microsoft's client sends snake_case names, words of capitals letter by letter; all of them are understood."""
     message = ApprovalMessage(
         to=bob.address,
@@ -327,8 +327,8 @@ def test_sdk_approval(world: World, alice: Connection, bob: Connection) -> None:
 
     assert (CALLBACK, "approval", made["id"]) == (
         made["notificationUrl"],
-        questions(world)[0]["kind"],
-        questions(world)[0]["id"],
+        questions(sandbox)[0]["kind"],
+        questions(sandbox)[0]["id"],
     )
     assert ("Trip", 0) == (mail["Subject"], mail["Importance"])
     assert page.text == "OsloDetailsChooseYesNo"
@@ -336,13 +336,13 @@ def test_sdk_approval(world: World, alice: Connection, bob: Connection) -> None:
     assert all(one.endswith("&showConfirm=True") for one in page.links.values())
 
 
-def test_sdk_mail_with_options(world: World, alice: Connection, bob: Connection) -> None:
+def test_sdk_mail_with_options(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The same for a mail with options, whose card may stand in for the HTML."""
     message = MessageWithOptions(to=bob.address, options="Red,Green", hide_h_t_m_l_message=True)
     alice.sdk("send_mail_with_options_async", OptionsEmailSubscription(CALLBACK, message))
     page = opened(bob)
 
-    assert questions(world)[0]["kind"] == "options"
+    assert questions(sandbox)[0]["kind"] == "options"
     assert (["Red", "Green"], True) == (list(page.links), page.card["hideOriginalBody"])
 
 
@@ -372,7 +372,7 @@ def test_hundred_options(alice: Connection, bob: Connection, path: str) -> None:
     ],
 )
 def test_bad_message(
-    world: World, alice: Connection, bob: Connection, path: str, message: dict[str, Any], words: list[str]
+    sandbox: Sandbox, alice: Connection, bob: Connection, path: str, message: dict[str, Any], words: list[str]
 ) -> None:
     """A message that cannot be sent is refused by the name of its member, and nothing happens."""
     body = {"NotificationUrl": CALLBACK, "Message": {"To": bob.address, **message}}
@@ -380,19 +380,19 @@ def test_bad_message(
 
     assert answer.status_code == 400
     assert all(word in answer.text for word in words), answer.text
-    assert (bob.mails(), alice.mails("Sent Items"), questions(world)) == ([], [], [])
+    assert (bob.mails(), alice.mails("Sent Items"), questions(sandbox)) == ([], [], [])
 
 
 @BOTH
 @pytest.mark.parametrize(
     "url", ["", "resume", "ftp://127.0.0.1/", "http://example.org/resume", "http://u:p@127.0.0.1/"]
 )
-def test_bad_callback(world: World, alice: Connection, bob: Connection, path: str, url: str) -> None:
+def test_bad_callback(sandbox: Sandbox, alice: Connection, bob: Connection, path: str, url: str) -> None:
     """A callback URL that is none, or leads where callbacks must not go, is refused before anything is sent."""
     answer = alice.http.post(path, json={"NotificationUrl": url, "Message": {"To": bob.address}})
 
     assert (answer.status_code, "NotificationUrl" in answer.text) == (400, True)
-    assert (bob.mails(), questions(world)) == ([], [])
+    assert (bob.mails(), questions(sandbox)) == ([], [])
 
 
 @BOTH
@@ -410,12 +410,12 @@ def test_missing_member(alice: Connection, path: str, body: dict[str, Any], word
 
 
 @pytest.mark.parametrize("confirm", [False, True])
-def test_link(world: World, alice: Connection, bob: Connection, confirm: bool) -> None:
+def test_link(sandbox: Sandbox, alice: Connection, bob: Connection, confirm: bool) -> None:
     """A link answers at once, or only leads to a page that asks; that page's form answers."""
     ask(alice, ShowHTMLConfirmationDialog=confirm)
     link = opened(bob).links["Reject"]
     shown = click(link)
-    assert (answer(world) is None) == confirm
+    assert (answer(sandbox) is None) == confirm
     page = Page(shown.text)
     assert len(page.forms) == confirm
     for form in page.forms:
@@ -423,12 +423,12 @@ def test_link(world: World, alice: Connection, bob: Connection, confirm: bool) -
         assert (form["method"], parse_qs(urlsplit(target).query)["fromConfirm"]) == ("post", ["True"])
         assert "Your answer was recorded: Reject." in Page(click(target, "POST").text).text
 
-    assert answer(world) == "Reject"
+    assert answer(sandbox) == "Reject"
     assert "answered already: Reject" in click(link).text
     assert Page(click(link).text).forms == []
 
 
-def test_card(world: World, alice: Connection, bob: Connection) -> None:
+def test_card(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A button of the card posts, whatever its body; it is told in a header what came of it, in one line of ASCII."""
     ask(alice, Options="Grün\nund gut, Rot")
     first, second = opened(bob).card["actions"]
@@ -439,7 +439,7 @@ def test_card(world: World, alice: Connection, bob: Connection) -> None:
 
     assert "Your answer was recorded: Gr?n und gut." == done.headers["card-action-status"]
     assert "This was answered already: Gr?n und gut." == late.headers["card-action-status"]
-    assert answer(world) == "Grün\nund gut"
+    assert answer(sandbox) == "Grün\nund gut"
 
 
 def test_pages_are_safe(alice: Connection, bob: Connection) -> None:
@@ -455,13 +455,13 @@ def test_pages_are_safe(alice: Connection, bob: Connection) -> None:
         assert "no-store" in shown.headers["cache-control"]
 
 
-def test_looking_is_not_answering(world: World, alice: Connection, bob: Connection) -> None:
+def test_looking_is_not_answering(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Only GET and POST count, and a link scanner's HEAD is refused."""
     ask(alice)
     link = opened(bob).links["Approve"]
 
     assert [405] * 3 == [click(link, method).status_code for method in ("HEAD", "PUT", "DELETE")]
-    assert answer(world) is None
+    assert answer(sandbox) is None
 
 
 def changed(link: str, **query: str | None) -> str:
@@ -500,17 +500,23 @@ def state(*parts: Any) -> str:
     ],
 )
 def test_bad_link(
-    world: World, alice: Connection, bob: Connection, method: str, query: dict[str, str | None], status: int, word: str
+    sandbox: Sandbox,
+    alice: Connection,
+    bob: Connection,
+    method: str,
+    query: dict[str, str | None],
+    status: int,
+    word: str,
 ) -> None:
     """A link without, or with the wrong, signature is refused and answers nothing."""
     ask(alice)
     refused = click(changed(opened(bob).links["Approve"], **query), method)
 
     assert (refused.status_code, f"'{word}'" in refused.json()["message"]) == (status, True), refused.text
-    assert answer(world) is None
+    assert answer(sandbox) is None
 
 
-def test_a_signature_fits_its_own_state_alone(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_signature_fits_its_own_state_alone(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A signature is good for one option of one question: not for another option, another question, or shortened."""
     ask(alice)
     approve, reject = opened(bob).links.values()
@@ -524,30 +530,30 @@ def test_a_signature_fits_its_own_state_alone(world: World, alice: Connection, b
     ]
 
     assert [403] * 4 == [click(one).status_code for one in tries]
-    assert answer(world) is None
+    assert answer(sandbox) is None
 
 
-def test_another_sandbox_has_another_key(world: World, server: Server, alice: Connection, bob: Connection) -> None:
+def test_another_sandbox_has_another_key(sandbox: Sandbox, server: Server, alice: Connection, bob: Connection) -> None:
     """What one sandbox signed, another does not take, though ids may agree."""
     ask(alice)
     link = opened(bob).links["Approve"]
     named = json.loads(base64.urlsafe_b64decode(parse_qs(urlsplit(link).query)["state"][0] + "=="))
-    other = f"{world.name}-other"
+    other = f"{sandbox.name}-other"
     server.http.post("/_emulator/api/sandboxes", json={"name": other, "connections": [{"address": "a@example.com"}]})
     refused = click(changed(link, state=state(other, *named[1:])))
     server.http.delete(f"/_emulator/api/sandboxes/{other}")
 
-    assert (refused.status_code, answer(world)) == (403, None)
+    assert (refused.status_code, answer(sandbox)) == (403, None)
 
 
-def test_a_reset_forgets(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_reset_forgets(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """After a reset no link leads anywhere, and nothing is asked."""
     ask(alice)
     link = opened(bob).links["Approve"]
-    world.admin.post("/reset")
+    sandbox.api.post("/reset")
 
     assert click(link).status_code == 403
-    assert questions(world) == []
+    assert questions(sandbox) == []
 
 
 def test_the_engine_is_called_back(
@@ -574,7 +580,7 @@ def test_the_engine_is_called_back(
 
 
 @BOTH
-def test_withdraw(world: World, alice: Connection, bob: Connection, path: str) -> None:
+def test_withdraw(sandbox: Sandbox, alice: Connection, bob: Connection, path: str) -> None:
     """The address from `Location` withdraws a question; a click then says so, and calls nobody."""
     made = ask(alice, path)
     link = next(iter(opened(bob).links.values()))
@@ -583,10 +589,10 @@ def test_withdraw(world: World, alice: Connection, bob: Connection, path: str) -
 
     assert (gone.status_code, gone.content) == (200, b"")
     assert (late.status_code, "withdrawn" in Page(late.text).text) == (200, True)
-    assert [(None, True)] == [(one["answer"], one["withdrawn"]) for one in questions(world)]
+    assert [(None, True)] == [(one["answer"], one["withdrawn"]) for one in questions(sandbox)]
 
 
-def test_withdraw_after_the_answer(world: World, alice: Connection, bob: Connection) -> None:
+def test_withdraw_after_the_answer(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An engine withdraws what was answered too; the answer stays."""
     made = ask(alice)
     link = opened(bob).links["Approve"]
@@ -594,10 +600,10 @@ def test_withdraw_after_the_answer(world: World, alice: Connection, bob: Connect
 
     assert alice.http.delete(f"{APPROVAL}/{made['id']}").status_code == 200
     assert "answered already: Approve" in click(link).text
-    assert answer(world) == "Approve"
+    assert answer(sandbox) == "Approve"
 
 
-def test_withdraw_what_is_not_there(world: World, alice: Connection, bob: Connection) -> None:
+def test_withdraw_what_is_not_there(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An id that is unknown, of the other kind, of another mailbox, or withdrawn before is not found."""
     made = ask(alice)["id"]
     asked = [
@@ -606,7 +612,7 @@ def test_withdraw_what_is_not_there(world: World, alice: Connection, bob: Connec
         bob.http.delete(f"{APPROVAL}/{made}"),
     ]
     assert [404] * 3 == [one.status_code for one in asked]
-    assert questions(world)[0]["withdrawn"] is False
+    assert questions(sandbox)[0]["withdrawn"] is False
 
     assert [200, 404] == [alice.http.delete(f"{APPROVAL}/{made}").status_code for _ in range(2)]
 
@@ -614,7 +620,7 @@ def test_withdraw_what_is_not_there(world: World, alice: Connection, bob: Connec
 # --- The admin API ---
 
 
-def test_questions(world: World, alice: Connection, bob: Connection) -> None:
+def test_questions(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The admin API shows what is asked, of whom, and what came of it."""
     made = ask(alice, OPTIONS, Subject="Lunch", Options="Soup, Salad")
     expected = {
@@ -630,45 +636,45 @@ def test_questions(world: World, alice: Connection, bob: Connection) -> None:
         "answeredBy": None,
         "withdrawn": False,
     }
-    (before,) = questions(world)
+    (before,) = questions(sandbox)
     assert expected | {"askedAt": before["askedAt"]} == before
-    answered = answer_as_admin(world, "Salad")
-    (after,) = questions(world)
+    answered = answer_as_admin(sandbox, "Salad")
+    (after,) = questions(sandbox)
 
     assert (200, after) == (answered.status_code, answered.json())
     assert before | {"answer": "Salad", "answeredAt": before["askedAt"], "answeredBy": bob.address} == after
 
 
-def test_one_of_many_is_not_known(world: World, alice: Connection) -> None:
+def test_one_of_many_is_not_known(sandbox: Sandbox, alice: Connection) -> None:
     """All recipients have the same links, so nobody knows which of them clicked."""
     ask(alice, to="a@example.org;b@example.org")
-    answer_as_admin(world, "Approve")
+    answer_as_admin(sandbox, "Approve")
 
-    (one,) = questions(world)
+    (one,) = questions(sandbox)
     assert ("Approve", None) == (one["answer"], one["answeredBy"])
 
 
-def test_admin_answers_as_a_click(world: World, alice: Connection, bob: Connection) -> None:
+def test_admin_answers_as_a_click(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An answer over the admin API is the first one, like a click."""
     ask(alice)
     link = opened(bob).links["Reject"]
-    answer_as_admin(world, "Approve")
+    answer_as_admin(sandbox, "Approve")
 
     assert "answered already: Approve" in click(link).text
-    assert (409, "Approve") == (answer_as_admin(world, "Reject").status_code, answer(world))
+    assert (409, "Approve") == (answer_as_admin(sandbox, "Reject").status_code, answer(sandbox))
 
 
-def test_admin_refusals(world: World, alice: Connection, bob: Connection) -> None:
+def test_admin_refusals(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An option the question does not have, a question that is not there, and one that was withdrawn are refused."""
     made = ask(alice)
-    unknown = answer_as_admin(world, "approve")
-    missing = world.admin.post("/questions/nothing/answer", json={"option": "Approve"})
-    empty = world.admin.post(f"/questions/{made['id']}/answer", json={})
+    unknown = answer_as_admin(sandbox, "approve")
+    missing = sandbox.api.post("/questions/nothing/answer", json={"option": "Approve"})
+    empty = sandbox.api.post(f"/questions/{made['id']}/answer", json={})
     alice.http.delete(f"{APPROVAL}/{made['id']}")
 
     assert [400, 404, 400] == [one.status_code for one in (unknown, missing, empty)]
     assert "Approve, Reject" in unknown.text
-    assert (409, None) == (answer_as_admin(world, "Approve").status_code, answer(world))
+    assert (409, None) == (answer_as_admin(sandbox, "Approve").status_code, answer(sandbox))
 
 
 def test_sdk_sees_the_refusal(alice: Connection, bob: Connection) -> None:

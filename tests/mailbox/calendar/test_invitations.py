@@ -10,7 +10,7 @@ import icalendar
 import pytest
 from azure.connectors.outlook import ResponseToEventInvite
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 
 V1 = "/datasets/calendars/tables/Calendar/items"
 
@@ -65,10 +65,10 @@ class TestInviting:
         roles = {str(one).lower(): one.params["ROLE"] for one in event["ATTENDEE"]}
         assert roles == {"mailto:bob@example.com": "REQ-PARTICIPANT", "mailto:dan@example.org": "OPT-PARTICIPANT"}
 
-    def test_those_outside_are_mailed_too(self, world: World, alice: Connection) -> None:
+    def test_those_outside_are_mailed_too(self, sandbox: Sandbox, alice: Connection) -> None:
         alice.meet("Review", RequiredAttendees="eve@example.org", ResourceAttendees="Room 5")
 
-        (departed,) = world.outbox()
+        (departed,) = sandbox.outbox.mails()
         assert departed["recipients"] == ["eve@example.org"]
 
     @pytest.mark.parametrize("kind", ["Required", "Optional", "Resource"])
@@ -89,11 +89,11 @@ class TestInviting:
         assert len(alice.events()) == 1
         assert alice.mails() == []
 
-    def test_a_mailbox_made_later_finds_what_it_was_invited_to(self, world: World, alice: Connection) -> None:
+    def test_a_mailbox_made_later_finds_what_it_was_invited_to(self, sandbox: Sandbox, alice: Connection) -> None:
         alice.meet("Early", RequiredAttendees="late@example.com")
         alice.meet("Off", RequiredAttendees="other@example.com")
 
-        late = world.connect("late")
+        late = sandbox.connect("late")
 
         assert [(one["Subject"], one["ResponseType"]) for one in late.events()] == [("Early", 5)]
         assert late.mail()["Subject"] == "Early"
@@ -224,8 +224,8 @@ class TestUpdating:
         assert alice.event(made["Id"])["Subject"] == "Review"
         assert alice.mails() == []
 
-    def test_guests_come_and_go(self, world: World, alice: Connection, bob: Connection) -> None:
-        carol = world.connect("carol")
+    def test_guests_come_and_go(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+        carol = sandbox.connect("carol")
         made = alice.meet("Review", RequiredAttendees="bob@example.com")
 
         alice.change(made["Id"], RequiredAttendees="carol@example.com")
@@ -235,8 +235,10 @@ class TestUpdating:
         assert [one["Subject"] for one in carol.events()] == ["Review"]
         assert [one["Subject"] for one in carol.mails()] == ["Review"]
 
-    def test_a_new_guest_does_not_bother_the_old_one(self, world: World, alice: Connection, bob: Connection) -> None:
-        carol = world.connect("carol")
+    def test_a_new_guest_does_not_bother_the_old_one(
+        self, sandbox: Sandbox, alice: Connection, bob: Connection
+    ) -> None:
+        carol = sandbox.connect("carol")
         made = alice.meet("Review", RequiredAttendees="bob@example.com")
 
         alice.change(made["Id"], OptionalAttendees="carol@example.com")
@@ -317,9 +319,9 @@ class TestSingleOccurrences:
         assert only_event(calendar)["RECURRENCE-ID"].dt.day == 11
 
     def test_a_guest_of_two_occurrences_has_these(
-        self, world: World, alice: Connection, weekly: dict[str, Any]
+        self, sandbox: Sandbox, alice: Connection, weekly: dict[str, Any]
     ) -> None:
-        carol = world.connect("carol")
+        carol = sandbox.connect("carol")
         second, third = alice.view()[1:3]
         for one in (second, third):
             alice.change(one["Id"], OptionalAttendees="carol@example.com")
@@ -333,9 +335,9 @@ class TestSingleOccurrences:
         assert [one["Subject"] for one in carol.view()] == ["Canceled: Weekly", "Canceled: Weekly"]
 
     def test_who_is_then_invited_to_all_has_the_series(
-        self, world: World, alice: Connection, weekly: dict[str, Any]
+        self, sandbox: Sandbox, alice: Connection, weekly: dict[str, Any]
     ) -> None:
-        carol = world.connect("carol")
+        carol = sandbox.connect("carol")
         second = alice.view()[1]
         alice.change(second["Id"], OptionalAttendees="carol@example.com", Subject="Special")
         carol.respond(carol.view()[0]["Id"], "Accept")
@@ -352,9 +354,9 @@ class TestSingleOccurrences:
         assert len(carol.events()) == 1
 
     def test_guests_of_a_series_come_and_go_in_its_exceptions(
-        self, world: World, alice: Connection, bob: Connection, weekly: dict[str, Any]
+        self, sandbox: Sandbox, alice: Connection, bob: Connection, weekly: dict[str, Any]
     ) -> None:
-        carol = world.connect("carol")
+        carol = sandbox.connect("carol")
         second = alice.view()[1]
         alice.change(second["Id"], Subject="Special")
 
@@ -399,7 +401,7 @@ class TestSingleOccurrences:
 
 
 class TestAddresses:
-    def test_a_tagged_guest_is_the_same_guest(self, world: World, alice: Connection, bob: Connection) -> None:
+    def test_a_tagged_guest_is_the_same_guest(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
         made = alice.meet("Review", RequiredAttendees="bob+work@example.com;alice+me@example.com")
         assert alice.event(made["Id"])["RequiredAttendees"] == "bob+work@example.com"
 
@@ -409,7 +411,7 @@ class TestAddresses:
         alice.change(made["Id"], RequiredAttendees="bob@example.com")
         assert bob.events()[0]["Subject"] == "Review"
         alice.meet("Late", RequiredAttendees="zed+x@example.com")
-        assert [one["Subject"] for one in world.connect("zed").events()] == ["Late"]
+        assert [one["Subject"] for one in sandbox.connect("zed").events()] == ["Late"]
 
     def test_a_guests_own_change_leaves_the_guest_on_the_list(self, alice: Connection, bob: Connection) -> None:
         alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org")

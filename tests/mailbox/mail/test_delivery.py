@@ -23,7 +23,7 @@ from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.message import Address, Mail
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 
 FIRST, SECOND = "/Mail", "/v2/Mail"
@@ -79,9 +79,9 @@ def test_the_second_version_is_always_html(alice: Connection, bob: Connection) -
     assert mail["BodyPreview"] == "one\r\ntwo"
 
 
-def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, world: World) -> None:
+def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """What the SDK's own model carries in snake_case arrives member by member, in both copies alike."""
-    carol = world.connect("carol")
+    carol = sandbox.connect("carol")
     alice.sdk(
         "send_email_async",
         ClientSendHtmlMessage(
@@ -154,9 +154,9 @@ def test_a_subject_is_one_line(alice: Connection, bob: Connection) -> None:
 # --- Who gets what ---
 
 
-def test_bcc_is_for_the_sender_only(alice: Connection, bob: Connection, world: World) -> None:
+def test_bcc_is_for_the_sender_only(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """Nobody but the sender learns who else got a mail, neither on the wire nor in the MIME export."""
-    carol, dave = world.connect("carol"), world.connect("dave")
+    carol, dave = sandbox.connect("carol"), sandbox.connect("dave")
     alice.send(bob.address, Cc=carol.address, Bcc=f"{dave.address}; eve@example.org")
 
     for one in (bob, carol, dave):
@@ -167,8 +167,8 @@ def test_bcc_is_for_the_sender_only(alice: Connection, bob: Connection, world: W
     sent = alice.mail("Sent Items")
     assert sent["Bcc"] == "dave@example.com;eve@example.org"
     assert read(alice.mime(sent["Id"]))["Bcc"] == "dave@example.com, eve@example.org"
-    (departed,) = world.outbox()
-    left = world.admin.get(f"/outbox/{departed['id']}/mime").content
+    (departed,) = sandbox.outbox.mails()
+    left = sandbox.api.get(f"/outbox/{departed['id']}/mime").content
     assert b"Bcc" not in left
     assert dave.address.encode() not in left
 
@@ -181,13 +181,13 @@ def test_bcc_survives_a_move_of_the_sent_mail(alice: Connection, bob: Connection
     assert alice.mail("Archive")["Bcc"] == "eve@example.org"
 
 
-def test_everyone_gets_one_copy(alice: Connection, bob: Connection, world: World) -> None:
+def test_everyone_gets_one_copy(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """Being listed twice, in any case and on any line, still means one copy."""
     alice.send("bob@example.com; BOB@example.com", Cc="Bob@Example.Com", Bcc="bob+news@example.com")
 
     assert len(bob.mails()) == 1
     assert len(alice.mails("Sent Items")) == 1
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 def test_a_mail_to_oneself_is_sent_and_received(alice: Connection) -> None:
@@ -200,14 +200,14 @@ def test_a_mail_to_oneself_is_sent_and_received(alice: Connection) -> None:
     assert sent["ConversationId"] == received["ConversationId"]
 
 
-def test_connection_addresses_match_without_case(world: World, alice: Connection) -> None:
+def test_connection_addresses_match_without_case(sandbox: Sandbox, alice: Connection) -> None:
     """An owner's address is kept in lower case, and mail reaches it however it is spelled."""
-    bob = world.connect("bob", address="Bob.Stone@Example.COM")
+    bob = sandbox.connect("bob", address="Bob.Stone@Example.COM")
     alice.send("BOB.stone@example.com")
 
     assert bob.address == "bob.stone@example.com"
     assert bob.mail()["To"] == "BOB.stone@example.com"
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 def test_plus_addresses_reach_their_owner(alice: Connection, bob: Connection) -> None:
@@ -217,19 +217,19 @@ def test_plus_addresses_reach_their_owner(alice: Connection, bob: Connection) ->
     assert bob.mail()["To"] == "Bob+Invoices+2026@example.com"
 
 
-def test_a_mailbox_with_a_plus_comes_first(alice: Connection, bob: Connection, world: World) -> None:
+def test_a_mailbox_with_a_plus_comes_first(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """Where the whole address has a mailbox of its own, that one gets the mail."""
-    tagged = world.connect("tagged", address="bob+news@example.com")
+    tagged = sandbox.connect("tagged", address="bob+news@example.com")
     alice.send("bob+news@example.com")
 
     assert (len(tagged.mails()), bob.mails()) == (1, [])
 
 
-def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, world: World) -> None:
+def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """Recipients outside the sandbox get one entry in the outbox, with the addresses as they were written."""
     alice.send("bob@example.com; Xena@example.org", subject="Out", Cc="yves@example.net", Bcc="zoe@example.net")
 
-    (departed,) = world.outbox()
+    (departed,) = sandbox.outbox.mails()
     sent = alice.mail("Sent Items")
     assert departed == {
         "id": departed["id"],
@@ -239,55 +239,57 @@ def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, worl
         "subject": "Out",
         "internetMessageId": sent["InternetMessageId"],
     }
-    left = read(world.admin.get(f"/outbox/{departed['id']}/mime").content)
+    left = read(sandbox.api.get(f"/outbox/{departed['id']}/mime").content)
     assert (left["To"], left["Cc"]) == ("bob@example.com, Xena@example.org", "yves@example.net")
     assert len(bob.mails()) == 1
 
 
-def test_mail_within_the_sandbox_leaves_no_trace_outside(alice: Connection, bob: Connection, world: World) -> None:
+def test_mail_within_the_sandbox_leaves_no_trace_outside(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """The outbox stays empty while every recipient has a mailbox."""
     alice.send(bob.address)
 
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 @pytest.mark.parametrize("written", ["carol@example.com", "Carol@Example.com", "carol+later@example.com"])
-def test_a_mailbox_made_later_claims_its_mail(alice: Connection, bob: Connection, world: World, written: str) -> None:
+def test_a_mailbox_made_later_claims_its_mail(
+    alice: Connection, bob: Connection, sandbox: Sandbox, written: str
+) -> None:
     """Who connects after a mail was sent finds it, once and with its time, and it is not counted as gone any more."""
     alice.send(f"{written}; x@example.org", subject="Early", Bcc="carol@example.com")
     sent = alice.mail("Sent Items")
-    world.server.clock.advance(timedelta(minutes=5))
-    carol = world.connect("carol")
+    sandbox.server.clock.advance(timedelta(minutes=5))
+    carol = sandbox.connect("carol")
 
     mail = carol.mail()
     assert ("Early", sent["DateTimeReceived"], False) == (mail["Subject"], mail["DateTimeReceived"], mail["IsRead"])
     assert mail["InternetMessageId"] == sent["InternetMessageId"]
     assert mail["Bcc"] is None
-    assert [one["recipients"] for one in world.outbox()] == [["x@example.org"]]
+    assert [one["recipients"] for one in sandbox.outbox.mails()] == [["x@example.org"]]
 
 
-def test_a_mailbox_made_later_empties_the_outbox(alice: Connection, world: World) -> None:
+def test_a_mailbox_made_later_empties_the_outbox(alice: Connection, sandbox: Sandbox) -> None:
     """An entry whose every recipient has come in since is gone from the outbox."""
     alice.send("carol@example.com")
-    carol = world.connect("carol")
-    world.connect("carol2", address="carol@example.com")
+    carol = sandbox.connect("carol")
+    sandbox.connect("carol2", address="carol@example.com")
 
     assert len(carol.mails()) == 1
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
-def test_sandboxes_do_not_mail_each_other(alice: Connection, world: World) -> None:
+def test_sandboxes_do_not_mail_each_other(alice: Connection, sandbox: Sandbox) -> None:
     """The same address in another sandbox is another mailbox."""
-    other = f"{world.name}-other"
-    root = f"{world.server.url}/_emulator/api/sandboxes"
-    world.server.http.post(root, json={"name": other})
-    world.server.http.post(f"{root}/{other}/connections", json={"id": f"{other}-bob", "address": "bob@example.com"})
+    other = f"{sandbox.name}-other"
+    root = f"{sandbox.server.url}/_emulator/api/sandboxes"
+    sandbox.server.http.post(root, json={"name": other})
+    sandbox.server.http.post(f"{root}/{other}/connections", json={"id": f"{other}-bob", "address": "bob@example.com"})
     alice.send("bob@example.com")
-    stranger = f"{world.server.url}/apim/outlook/{other}-bob/v2/Mail"
+    stranger = f"{sandbox.server.url}/apim/outlook/{other}-bob/v2/Mail"
 
-    assert world.server.http.get(stranger, headers={"Authorization": "Key k"}).json() == {"value": []}
-    assert len(world.outbox()) == 1
-    world.server.http.delete(f"{root}/{other}")
+    assert sandbox.server.http.get(stranger, headers={"Authorization": "Key k"}).json() == {"value": []}
+    assert len(sandbox.outbox.mails()) == 1
+    sandbox.server.http.delete(f"{root}/{other}")
 
 
 # --- Attachments ---
@@ -359,7 +361,7 @@ def test_the_sdk_sends_attachments_in_order(alice: Connection, bob: Connection) 
 # --- Send as ---
 
 
-def test_sending_as_somebody_else_needs_a_grant(alice: Connection, bob: Connection, world: World) -> None:
+def test_sending_as_somebody_else_needs_a_grant(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """An address the connection was not granted is refused with 403, and nobody gets anything."""
     answer = alice.http.post(SECOND, json=draft(From="boss@example.com", Cc="x@example.org"))
 
@@ -367,11 +369,11 @@ def test_sending_as_somebody_else_needs_a_grant(alice: Connection, bob: Connecti
     assert answer.json()["error"]["code"] == "ErrorSendAsDenied"
     assert "boss@example.com" in answer.json()["message"]
     assert untouched(alice, bob)
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(
-    alice: Connection, bob: Connection, world: World
+    alice: Connection, bob: Connection, sandbox: Sandbox
 ) -> None:
     """That an address exists is no right to use it, and the SDK reports the refusal."""
     message = ClientSendHtmlMessage(to="bob@example.com", subject="Hi", body="Hi", from_=bob.address)
@@ -381,10 +383,10 @@ def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(
     assert untouched(alice, bob)
 
 
-def test_a_granted_address_is_the_sender(world: World, bob: Connection) -> None:
+def test_a_granted_address_is_the_sender(sandbox: Sandbox, bob: Connection) -> None:
     """A granted address stands in From everywhere, while the mail is filed with who really sent it."""
-    alice = world.connect("alice", sendAs=["Desk@example.com"])
-    desk = world.connect("desk")
+    alice = sandbox.connect("alice", send_as=["Desk@example.com"])
+    desk = sandbox.connect("desk")
     alice.sdk(
         "send_email_async",
         ClientSendHtmlMessage(to=bob.address, subject="Hi", body="Hi", from_="Help Desk <desk@EXAMPLE.com>"),
@@ -478,17 +480,17 @@ ENVIRONMENT = "/providers/Microsoft.PowerApps/environments/Env-7"
 )
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 def test_the_headers_the_connector_adds(
-    alice: Connection, bob: Connection, world: World, path: str, sent: dict[str, str], expected: dict[str, str]
+    alice: Connection, bob: Connection, sandbox: Sandbox, path: str, sent: dict[str, str], expected: dict[str, str]
 ) -> None:
     """Every copy of a mail, the one that leaves included, carries the documented headers for who called, in order."""
     answer = alice.http.post(path, json=draft(Cc="x@example.org"), headers=sent)
 
     assert answer.status_code == 200
-    (departed,) = world.outbox()
+    (departed,) = sandbox.outbox.mails()
     copies = [
         alice.mime(alice.mail("Sent Items")["Id"]),
         bob.mime(bob.mail()["Id"]),
-        world.admin.get(f"/outbox/{departed['id']}/mime").content,
+        sandbox.api.get(f"/outbox/{departed['id']}/mime").content,
     ]
     for copy in copies:
         stamped = [(name, value) for name, value in read(copy).items() if name.startswith("x-ms-mail-")]
@@ -546,7 +548,7 @@ def test_each_mail_has_a_request_id_of_its_own(alice: Connection, bob: Connectio
     ],
 )
 def test_a_refused_send_writes_nothing(
-    alice: Connection, bob: Connection, world: World, path: str, change: dict[str, Any], code: str, named: str
+    alice: Connection, bob: Connection, sandbox: Sandbox, path: str, change: dict[str, Any], code: str, named: str
 ) -> None:
     """A send that cannot be is a 400 that names the member, and no mailbox and no outbox knows of it."""
     answer = alice.http.post(path, json=draft(Cc="x@example.org") | change)
@@ -555,7 +557,7 @@ def test_a_refused_send_writes_nothing(
     assert answer.json()["error"]["code"] == code
     assert named in answer.json()["message"]
     assert untouched(alice, bob)
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 def test_a_whole_megabyte_of_inline_image_is_the_most(alice: Connection, bob: Connection) -> None:
@@ -656,7 +658,7 @@ def test_a_text_body_has_no_images(small: Call) -> None:
 # --- From outside ---
 
 
-def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connection, world: World) -> None:
+def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """A delivered mail lands unread in one Inbox, whoever else it names."""
     shown = alice.deliver(to="alice@example.com; bob@example.com", subject="Offer", text="Buy")
 
@@ -665,12 +667,12 @@ def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connect
     assert (shown["Body"], shown["IsHtml"], shown["IsRead"]) == ("Buy", False, False)
     assert untouched(bob)
     assert alice.mails("Sent Items") == []
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 def test_a_delivery_says_where_and_how(alice: Connection) -> None:
     """Folder, time, and flags of a delivered mail are the caller's to choose."""
-    alice.deliver(subject="Old", folder="Projects/2026", received="2026-01-05T09:00:07Z", isRead=True, isFlagged=True)
+    alice.deliver(subject="Old", folder="Projects/2026", received="2026-01-05T09:00:07Z", is_read=True, is_flagged=True)
 
     mail = alice.mail("Projects/2026")
     assert (mail["DateTimeReceived"], mail["IsRead"]) == ("2026-01-05T09:00:07+00:00", True)
@@ -682,9 +684,7 @@ def test_a_delivery_says_where_and_how(alice: Connection) -> None:
 def test_a_delivered_mail_keeps_its_bytes(alice: Connection, path: Path) -> None:
     """A whole mail from outside is written out again byte for byte, before and after a move."""
     raw = path.read_bytes()
-    answer = alice.admin.post(
-        f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
-    )
+    answer = alice.api.post(f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"})
     assert answer.status_code == 201, answer.text
     moved = alice.sdk("move_async", answer.json()["message"]["Id"], "Archive")
 
@@ -702,10 +702,10 @@ def test_a_delivered_mail_is_held_to_the_limits(small: Call) -> None:
     assert count(small, "alice", "Inbox") == 0
 
 
-def test_sent_at_is_the_clock(alice: Connection, bob: Connection, world: World) -> None:
+def test_sent_at_is_the_clock(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """A mail is received at the instant it was sent, which is the sandbox's own."""
-    world.server.clock.advance(timedelta(seconds=90))
-    now = datetime.fromtimestamp(world.server.clock.now() / 1_000_000, UTC)
+    sandbox.server.clock.advance(timedelta(seconds=90))
+    now = datetime.fromtimestamp(sandbox.server.clock.now() / 1_000_000, UTC)
     alice.send(bob.address)
 
     mail = bob.mail()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 
 PICKER = {"operation": "MailFolders"}
 OWN = ["Archive", "Conversation History", "Deleted Items", "Drafts", "Inbox", "Junk Email", "Outbox", "Sent Items"]
@@ -14,7 +14,7 @@ OWN = ["Archive", "Conversation History", "Deleted Items", "Drafts", "Inbox", "J
 
 def make(connection: Connection, **folder: Any) -> dict[str, Any]:
     """A folder by `path` or, name by name, by `names`."""
-    answer = connection.admin.post(f"/connections/{connection.id}/folders", json=folder)
+    answer = connection.api.post(f"/connections/{connection.id}/folders", json=folder)
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     return created
@@ -246,16 +246,16 @@ def test_mailboxes_have_folders_of_their_own(alice: Connection, bob: Connection)
 @pytest.mark.parametrize("path", ["", "A//B", "A/ ", "x" * 256])
 def test_a_bad_folder_name_makes_nothing(alice: Connection, path: str) -> None:
     """A name that is empty or too long is refused, and none of the path before it is made."""
-    answer = alice.admin.post(f"/connections/{alice.id}/folders", json={"path": path})
+    answer = alice.api.post(f"/connections/{alice.id}/folders", json={"path": path})
 
     assert answer.status_code == 400
     assert names(opened(alice)) == OWN
 
 
-def test_the_picker_opens_a_granted_mailbox(world: World, alice: Connection) -> None:
+def test_the_picker_opens_a_granted_mailbox(sandbox: Sandbox, alice: Connection) -> None:
     """Whoever was granted an address sees that mailbox's folders; others are told that access is denied."""
     make(alice, path="Shared")
-    bob = world.connect("bob", sendAs=[alice.address])
+    bob = sandbox.connect("bob", send_as=[alice.address])
     denied = alice.http.get("/OnFilePickerOpen", params={"operation": "MailFolders", "mailboxAddress": bob.address})
 
     assert "Shared" in names(opened(bob, mailboxAddress=alice.address))

@@ -15,7 +15,7 @@ from azure.connectors.sdk.exceptions import ConnectorException
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 
 FIRST, SECOND = "/Mail", "/v2/Mail"
 HELLO = [{"Name": "hello.txt", "ContentBytes": "aGVsbG8="}]
@@ -38,14 +38,14 @@ def refused(connection: Any, path: str, **query: Any) -> tuple[int, str, str]:
 # Coprime periods, so that every pair of traits occurs together and apart.
 MAILS: list[Mail] = [
     {
-        "from": ("ann@example.org", "Ben@Example.org")[number % 2],
+        "sender": ("ann@example.org", "Ben@Example.org")[number % 2],
         "to": ("alice@example.com", "alice@example.com; team@example.org", "team@example.org")[number % 3],
         "cc": ("", "team@example.org", "lead@example.org", "Lead@example.org;team@example.org", "")[number % 5],
         "subject": ("Budget", "re: BUDGET 2026", "Lunch", "News", "budgets", "", "Plan")[number % 7],
         "importance": ("Low", "Normal", "High")[number // 2 % 3],
         "attachments": HELLO if number % 4 == 0 else [],
-        "isRead": number % 5 > 1,
-        "isFlagged": number % 3 == 0,
+        "is_read": number % 5 > 1,
+        "is_flagged": number % 3 == 0,
     }
     for number in range(30)
 ]
@@ -72,12 +72,12 @@ def passes(mail: Mail, wanted: Mail) -> bool:
         "to": lambda text: names(mail["to"]) & names(text),
         "cc": lambda text: names(mail["cc"]) & names(text),
         "toOrCc": lambda text: names(mail["to"], mail["cc"]) & names(text),
-        "from": lambda text: mail["from"].lower() in names(text),
+        "from": lambda text: mail["sender"].lower() in names(text),
         "importance": lambda text: text in ("Any", mail["importance"]),
         "fetchOnlyWithAttachment": lambda only: not only or mail["attachments"],
         "subjectFilter": lambda text: text.lower() in mail["subject"].lower(),
-        "fetchOnlyUnread": lambda only: not only or not mail["isRead"],
-        "fetchOnlyFlagged": lambda only: not only or mail["isFlagged"],
+        "fetchOnlyUnread": lambda only: not only or not mail["is_read"],
+        "fetchOnlyFlagged": lambda only: not only or mail["is_flagged"],
     }
     return all(checks[name](value) for name, value in wanted.items() if value is not None)
 
@@ -118,7 +118,7 @@ def test_importance_is_a_name_in_any_case_or_a_number(alice: Connection, text: s
 @pytest.mark.parametrize("spelled", ["True", "true", "TRUE", "1"])
 def test_booleans_are_spelled_as_clients_do(alice: Connection, spelled: str) -> None:
     """`.NET` writes `True`, Python `true`; both are read."""
-    alice.deliver(subject="flagged", isFlagged=True)
+    alice.deliver(subject="flagged", is_flagged=True)
     alice.deliver(subject="plain")
 
     assert subjects(alice.mails(fetchOnlyFlagged=spelled)) == ["flagged"]
@@ -167,7 +167,7 @@ def test_lists_hold_attachments_content_only_when_asked(
 
 def test_unknown_parameters_do_not_matter_and_names_match_without_case(alice: Connection) -> None:
     """Public workflows send parameters of other versions, and names in other spellings."""
-    alice.deliver(subject="read", isRead=True)
+    alice.deliver(subject="read", is_read=True)
 
     assert subjects(alice.get(SECOND, FETCHONLYUNREAD="false", nonsense="1")["value"]) == ["read"]
 
@@ -186,7 +186,7 @@ def test_defaults_are_ten_unread_of_the_inbox(alice: Connection) -> None:
     """Without parameters both versions give the ten newest unread mails of the Inbox, without bytes."""
     for number in range(12):
         alice.deliver(subject=f"unread {number}")
-        alice.deliver(subject=f"read {number}", isRead=True)
+        alice.deliver(subject=f"read {number}", is_read=True)
     alice.deliver(subject="elsewhere", folder="Archive")
     expected = [f"unread {number}" for number in range(11, 1, -1)]
 
@@ -198,7 +198,7 @@ def test_defaults_are_ten_unread_of_the_inbox(alice: Connection) -> None:
 def test_the_first_version_pages_by_skip(alice: Connection) -> None:
     """`skip` leaves out the newest, whatever else filters, and past the end there is nothing."""
     for number in range(7):
-        alice.deliver(subject=f"word {number}", isRead=number % 2 == 0)
+        alice.deliver(subject=f"word {number}", is_read=number % 2 == 0)
     pages = [alice.get(FIRST, top=3, skip=skip, fetchOnlyUnread=False) for skip in (0, 3, 6, 9)]
     found = alice.get(FIRST, top=2, skip=1, fetchOnlyUnread=False, searchQuery="word")
 
@@ -217,7 +217,7 @@ def test_the_second_version_does_not_page(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
-def test_newest_come_first(alice: Connection, world: World, path: str) -> None:
+def test_newest_come_first(alice: Connection, sandbox: Sandbox, path: str) -> None:
     """Order follows the time of receipt, and of mails of one instant the later arrival comes first."""
     alice.deliver(subject="third", received="2026-01-05T10:00:00Z")
     alice.deliver(subject="last", received="2025-12-31T23:59:59Z")
@@ -230,11 +230,11 @@ def test_newest_come_first(alice: Connection, world: World, path: str) -> None:
         assert subjects(mails) == ["first", "second", "third", "last"]
 
 
-def test_time_passing_orders_sent_mail(alice: Connection, bob: Connection, world: World) -> None:
+def test_time_passing_orders_sent_mail(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """What is sent later is newer in every copy."""
     for number in range(3):
         alice.send(bob.address, subject=str(number))
-        world.server.clock.advance(timedelta(seconds=1))
+        sandbox.server.clock.advance(timedelta(seconds=1))
 
     assert subjects(bob.mails()) == subjects(alice.mails("Sent Items")) == ["2", "1", "0"]
     times = [one["DateTimeReceived"] for one in bob.mails()]
@@ -370,9 +370,9 @@ def test_the_own_mailbox_may_be_named(alice: Connection, address: str) -> None:
     assert subjects(alice.get(SECOND, mailboxAddress=address)["value"]) == ["mine"]
 
 
-def test_a_granted_mailbox_can_be_listed(world: World, bob: Connection) -> None:
+def test_a_granted_mailbox_can_be_listed(sandbox: Sandbox, bob: Connection) -> None:
     """Who was granted an address may list its mailbox, folders and search included, by any of its folder names."""
-    alice = world.connect("alice", sendAs=["bob@example.com"])
+    alice = sandbox.connect("alice", send_as=["bob@example.com"])
     alice.deliver(subject="hers")
     bob.deliver(subject="his")
     bob.deliver(subject="filed", folder="Cases/Open")
@@ -383,18 +383,18 @@ def test_a_granted_mailbox_can_be_listed(world: World, bob: Connection) -> None:
 
 
 @pytest.mark.parametrize("address", ["bob@example.com", "nobody@example.com", "granted@example.com", "no address"])
-def test_other_mailboxes_are_denied(world: World, bob: Connection, address: str) -> None:
+def test_other_mailboxes_are_denied(sandbox: Sandbox, bob: Connection, address: str) -> None:
     """An address that was not granted, or that has no mailbox, is a 403 either way: nothing is given away."""
-    alice = world.connect("alice", sendAs=["granted@example.com"])
+    alice = sandbox.connect("alice", send_as=["granted@example.com"])
     status, code, message = refused(alice, SECOND, mailboxAddress=address)
 
     assert (403, "ErrorAccessDenied") == (status, code)
     assert address in message
 
 
-def test_a_grant_goes_one_way(world: World, bob: Connection) -> None:
+def test_a_grant_goes_one_way(sandbox: Sandbox, bob: Connection) -> None:
     """Being granted somebody's address does not open the own mailbox to them."""
-    alice = world.connect("alice", sendAs=["bob@example.com"])
+    alice = sandbox.connect("alice", send_as=["bob@example.com"])
 
     assert refused(bob, SECOND, mailboxAddress=alice.address)[0] == 403
 
@@ -403,28 +403,28 @@ def test_a_grant_goes_one_way(world: World, bob: Connection) -> None:
 
 LETTERS: dict[str, Mail] = {
     "q1": {
-        "from": "Ada <ada@example.org>",
+        "sender": "Ada <ada@example.org>",
         "subject": "Quarterly report",
         "text": "The budget is attached.",
         "attachments": [{"Name": "forecast.xlsx", "ContentBytes": "aGk="}],
         "received": "2026-01-05T08:00:00Z",
     },
     "lunch": {
-        "from": "ben@contoso.com",
+        "sender": "ben@contoso.com",
         "subject": "Lunch?",
         "html": "<p>Pizza <b>at</b> noon &amp; a caf&eacute;</p>",
         "cc": "team@example.org",
         "received": "2026-01-06T00:00:00Z",
     },
     "re": {
-        "from": "ben@contoso.com",
+        "sender": "ben@contoso.com",
         "subject": "RE: report",
         "text": "I agree with the budget plan",
         "importance": "High",
-        "isRead": True,
+        "is_read": True,
         "received": "2026-02-01T12:00:00Z",
     },
-    "now": {"from": "ops@example.org", "subject": "Alert", "text": "disk full at noon", "isFlagged": True},
+    "now": {"sender": "ops@example.org", "subject": "Alert", "text": "disk full at noon", "is_flagged": True},
 }
 
 
@@ -557,7 +557,7 @@ def test_search_follows_every_change(alice: Connection, bob: Connection) -> None
     assert (found("Deleted Items"), found("Sent Items")) == (0, 1)
 
 
-def test_mailboxes_share_an_index_but_not_its_answers(alice: Connection, bob: Connection, world: World) -> None:
+def test_mailboxes_share_an_index_but_not_its_answers(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """A search sees the own folder only, and an own Bcc line is searched by nobody else."""
     alice.send(bob.address, body="lighthouse", Bcc="eve@example.org")
 

@@ -22,7 +22,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 
 PNG = bytes.fromhex(
@@ -86,7 +86,7 @@ def shape(value: dict[str, Any]) -> list[tuple[str, type]]:
 
 def deliver(connection: Any, raw: bytes) -> dict[str, Any]:
     """A whole mail from outside; the message it became."""
-    answer = connection.admin.post(
+    answer = connection.api.post(
         f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
     )
     assert answer.status_code == 201, answer.text
@@ -258,7 +258,7 @@ ACTIONS = [
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
 def test_an_id_of_another_mailbox_is_not_found(
-    alice: Connection, bob: Connection, world: World, method: str, path: str, body: Any
+    alice: Connection, bob: Connection, sandbox: Sandbox, method: str, path: str, body: Any
 ) -> None:
     """A message that exists, but elsewhere, is a 404 for every operation, and stays as it was."""
     theirs = alice.deliver(attachments=[{"Name": "a", "ContentBytes": "aGk="}])
@@ -267,19 +267,19 @@ def test_an_id_of_another_mailbox_is_not_found(
     assert refusal(answer) == (404, "ErrorItemNotFound")
     assert answer.json()["error"]["message"] == "The specified object was not found in the store."
     assert alice.mail() == theirs
-    assert bob.mails("Sent Items") == world.outbox() == []
+    assert bob.mails("Sent Items") == sandbox.outbox.mails() == []
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
 def test_an_id_of_a_deleted_mail_is_not_found(
-    alice: Connection, world: World, method: str, path: str, body: Any
+    alice: Connection, sandbox: Sandbox, method: str, path: str, body: Any
 ) -> None:
     """A message that is gone for good is a 404 for every operation."""
     gone = alice.deliver(folder="Deleted Items")["Id"]
     alice.sdk("delete_email_async", gone)
 
     assert refusal(alice.http.request(method, path.format(id=gone), json=body)) == (404, "ErrorItemNotFound")
-    assert world.outbox() == []
+    assert sandbox.outbox.mails() == []
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
@@ -423,7 +423,7 @@ def test_a_skipped_attachment_cannot_be_had_by_id(alice: Connection) -> None:
 
 def test_a_move_gives_a_new_id(alice: Connection) -> None:
     """The moved mail answers under the id that Move returns, and the old one is a 404 for good."""
-    mail = alice.deliver(subject="Trip", isFlagged=True, received="2026-01-05T09:00:07Z")
+    mail = alice.deliver(subject="Trip", is_flagged=True, received="2026-01-05T09:00:07Z")
     moved = alice.sdk("move_async", mail["Id"], "Archive")
     back = alice.sdk("move_async", moved["Id"], "Inbox")
 
@@ -434,12 +434,12 @@ def test_a_move_gives_a_new_id(alice: Connection) -> None:
     assert len(alice.mails(fetchOnlyFlagged=True)) == 1
 
 
-def test_a_moved_mail_keeps_its_time(alice: Connection, world: World) -> None:
+def test_a_moved_mail_keeps_its_time(alice: Connection, sandbox: Sandbox) -> None:
     """Moving is not receiving: the mail takes its old place in the order of its new folder."""
     old = alice.deliver(subject="old")
-    world.server.clock.advance(timedelta(minutes=1))
+    sandbox.server.clock.advance(timedelta(minutes=1))
     alice.deliver(subject="new", folder="Archive")
-    world.server.clock.advance(timedelta(minutes=1))
+    sandbox.server.clock.advance(timedelta(minutes=1))
     moved = alice.sdk("move_async", old["Id"], "Archive")
 
     assert moved["DateTimeReceived"] == old["DateTimeReceived"]
@@ -465,7 +465,7 @@ def test_a_moved_mail_keeps_its_time(alice: Connection, world: World) -> None:
 def test_where_a_move_goes(alice: Connection, named: str, lands_in: str) -> None:
     """A folder is named by well-known name or path, in any case."""
     for path in ("Projects/Apollo", "Inbox/Bills"):
-        alice.admin.post(f"/connections/{alice.id}/folders", json={"path": path})
+        alice.api.post(f"/connections/{alice.id}/folders", json={"path": path})
     moved = alice.sdk("move_async", alice.deliver()["Id"], named)
 
     assert alice.mail(lands_in)["Id"] == moved["Id"]
@@ -474,7 +474,7 @@ def test_where_a_move_goes(alice: Connection, named: str, lands_in: str) -> None
 
 def test_a_move_by_folder_id(alice: Connection) -> None:
     """The id that the picker gives for a folder works as its path does."""
-    made = alice.admin.post(f"/connections/{alice.id}/folders", json={"path": "Projects/Apollo"}).json()
+    made = alice.api.post(f"/connections/{alice.id}/folders", json={"path": "Projects/Apollo"}).json()
     moved = alice.sdk("move_async", alice.deliver()["Id"], made["id"])
 
     assert alice.mails("Projects/Apollo") == alice.mails(made["id"])
@@ -517,7 +517,7 @@ def test_a_move_needs_a_folder(alice: Connection, query: dict[str, str]) -> None
 
 def test_delete_is_to_deleted_items_and_then_for_good(alice: Connection) -> None:
     """The first delete files a mail under a new id, the second removes it, and a third finds nothing."""
-    mail = alice.deliver(isFlagged=True)
+    mail = alice.deliver(is_flagged=True)
     first = alice.http.delete(f"/Mail/{mail['Id']}")
     binned = alice.mail("Deleted Items")
 

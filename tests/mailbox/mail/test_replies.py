@@ -17,7 +17,7 @@ from azure.connectors.outlook import (
 )
 from azure.connectors.sdk.exceptions import ConnectorException
 
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 
 FORWARD = "/codeless/api/v2.0/me/messages/{}/forward"
@@ -40,7 +40,7 @@ def read(connection: Any, mail: dict[str, Any]) -> EmailMessage:
 def deliver(connection: Any, name: str) -> dict[str, Any]:
     """One of the sample mails from outside; the message it became."""
     raw = (EML / f"{name}.eml").read_bytes()
-    answer = connection.admin.post(
+    answer = connection.api.post(
         f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
     )
     assert answer.status_code == 201, answer.text
@@ -53,8 +53,8 @@ def lines(mail: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 @pytest.fixture
-def carol(world: World) -> Any:
-    return world.connect("carol")
+def carol(sandbox: Sandbox) -> Any:
+    return sandbox.connect("carol")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_reply_goes_back_to_the_sender(
 
 
 def test_the_sdk_replies_with_every_member(
-    alice: Connection, bob: Connection, question: dict[str, Any], world: World
+    alice: Connection, bob: Connection, question: dict[str, Any], sandbox: Sandbox
 ) -> None:
     """What the SDK's own model of a reply carries arrives member by member."""
     bob.sdk(
@@ -105,7 +105,7 @@ def test_the_sdk_replies_with_every_member(
     assert lines(mail) == ("carol@example.org", "dave@example.org", "eve@example.org")
     assert (mail["Subject"], mail["Importance"], mail["IsHtml"]) == ("Another subject", 2, True)
     assert [one["Name"] for one in mail["Attachments"]] == ["map.txt"]
-    assert world.outbox()[0]["recipients"] == ["carol@example.org", "dave@example.org", "eve@example.org"]
+    assert sandbox.outbox.mails()[0]["recipients"] == ["carol@example.org", "dave@example.org", "eve@example.org"]
     assert alice.mails() == []
 
 
@@ -196,7 +196,7 @@ def test_the_prefix_of_a_reply_comes_once(
     alice: Connection, bob: Connection, version: int, subject: str, expected: str
 ) -> None:
     """A subject is prefixed with `RE: ` unless it has that already, in any case."""
-    bob.deliver(**{"from": alice.address, "subject": subject})
+    bob.deliver(sender=alice.address, subject=subject)
     reply(bob, version, bob.mail()["Id"])
 
     assert bob.mail("Sent Items")["Subject"] == expected
@@ -262,7 +262,7 @@ def test_a_text_reply_quotes_the_original_as_text(alice: Connection, bob: Connec
 
 def test_an_html_reply_quotes_text_safely(alice: Connection, bob: Connection) -> None:
     """The text of a plain original cannot become markup of the answer."""
-    bob.deliver(**{"from": alice.address, "text": "a <script>\nnext"})
+    bob.deliver(sender=alice.address, text="a <script>\nnext")
     reply(bob, 3, bob.mail()["Id"])
 
     assert "a &lt;script&gt;<br>next" in alice.mail()["Body"]
@@ -273,7 +273,7 @@ def test_an_html_reply_quotes_text_safely(alice: Connection, bob: Connection) ->
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_reply_all_leaves_out_oneself(
-    alice: Connection, bob: Connection, carol: Any, world: World, version: int
+    alice: Connection, bob: Connection, carol: Any, sandbox: Sandbox, version: int
 ) -> None:
     """An answer to all goes to the sender and the other recipients, each once, and never back to who writes it."""
     alice.send("BOB@example.com; x@example.org", Cc="carol@example.com; alice@example.com; bob@example.com")
@@ -282,7 +282,7 @@ def test_reply_all_leaves_out_oneself(
     assert lines(bob.mail("Sent Items")) == ("alice@example.com;x@example.org", "carol@example.com", None)
     assert len(bob.mails()) == 1
     assert [one["Subject"] for one in carol.mails()] == ["RE: Hello", "Hello"]
-    assert [one["recipients"] for one in world.outbox()] == [["x@example.org"], ["x@example.org"]]
+    assert [one["recipients"] for one in sandbox.outbox.mails()] == [["x@example.org"], ["x@example.org"]]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -296,7 +296,7 @@ def test_a_plain_reply_is_for_the_sender_only(alice: Connection, bob: Connection
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
-def test_reply_to_is_honoured(alice: Connection, bob: Connection, world: World, reply_all: bool) -> None:
+def test_reply_to_is_honoured(alice: Connection, bob: Connection, sandbox: Sandbox, reply_all: bool) -> None:
     """An answer goes where the mail asks for it, and not to the address it came from."""
     alice.sdk(
         "send_email_async",
@@ -366,9 +366,7 @@ def test_answering_a_mail_to_oneself(alice: Connection, reply_all: bool) -> None
 def test_nobody_to_answer_is_refused(alice: Connection) -> None:
     """A mail without a sender has nobody to answer to, unless somebody is named."""
     raw = b"Subject: Who?\r\nMessage-ID: <who@example.org>\r\n\r\nGuess.\r\n"
-    answer = alice.admin.post(
-        f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
-    )
+    answer = alice.api.post(f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"})
     id = answer.json()["message"]["Id"]
     refused = reply(alice, 3, id)
 
@@ -381,14 +379,14 @@ def test_nobody_to_answer_is_refused(alice: Connection) -> None:
 # --- Conversations ---
 
 
-def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any, world: World) -> None:
+def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any, sandbox: Sandbox) -> None:
     """Replies and forwards share one conversation in each mailbox, and name all mails before them, oldest first."""
     alice.send(bob.address, subject="Plans")
-    world.server.clock.advance(timedelta(minutes=1))
+    sandbox.server.clock.advance(timedelta(minutes=1))
     reply(bob, 3, bob.mail()["Id"])
-    world.server.clock.advance(timedelta(minutes=1))
+    sandbox.server.clock.advance(timedelta(minutes=1))
     alice.sdk("forward_email_async", DirectForwardMessage(to_recipients=carol.address), alice.mail()["Id"])
-    world.server.clock.advance(timedelta(minutes=1))
+    sandbox.server.clock.advance(timedelta(minutes=1))
     reply(carol, 3, carol.mail()["Id"])
 
     last = alice.mails()[0]
@@ -424,7 +422,7 @@ def test_delivered_mail_joins_its_conversation(alice: Connection) -> None:
     assert other["ConversationId"] != first["ConversationId"]
 
 
-def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Connection, world: World) -> None:
+def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """An answer that comes back from outside belongs to the conversation it answers, and so does the next reply."""
     alice.send("x@example.org", subject="Plans")
     sent = alice.mail("Sent Items")
@@ -432,7 +430,7 @@ def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Conn
         "From: X <x@example.org>\r\nTo: alice@example.com\r\nSubject: AW: Plans\r\nMessage-ID: <x-1@example.org>\r\n"
         f"In-Reply-To: {sent['InternetMessageId']}\r\n\r\nFine.\r\n"
     )
-    shown = alice.deliver(eml=raw)
+    shown = alice.deliver(raw.encode())
     reply(alice, 3, shown["Id"])
 
     assert shown["ConversationId"] == sent["ConversationId"]
@@ -447,7 +445,7 @@ def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Conn
 
 
 def test_a_forward_is_accepted(
-    alice: Connection, bob: Connection, question: dict[str, Any], carol: Any, world: World
+    alice: Connection, bob: Connection, question: dict[str, Any], carol: Any, sandbox: Sandbox
 ) -> None:
     """Forwarding answers 202 with nothing, and reaches everyone named; the original stays where it is."""
     order = {"Comment": "FYI", "ToRecipients": f"{carol.address}; x@example.org;"}
@@ -460,7 +458,7 @@ def test_a_forward_is_accepted(
     assert lines(mail) == ("carol@example.com;x@example.org", None, None)
     assert mail["BodyPreview"].split()[:3] == ["FYI", "From:", "alice@example.com"]
     assert mail["Body"].endswith("<div><p>Lunch?</p></div>")
-    assert world.outbox()[0]["recipients"] == ["x@example.org"]
+    assert sandbox.outbox.mails()[0]["recipients"] == ["x@example.org"]
     assert bob.mail() == question
     assert alice.mails() == []
 
@@ -582,7 +580,7 @@ def test_the_operation_type_header(
 
 @pytest.mark.parametrize("name", ["smime-encrypted", "pgp-encrypted"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_encrypted_mail_cannot_be_answered(alice: Connection, world: World, name: str, version: int) -> None:
+def test_an_encrypted_mail_cannot_be_answered(alice: Connection, sandbox: Sandbox, name: str, version: int) -> None:
     """Replying to an encrypted mail fails as documented, in every version, and sends nothing."""
     message = deliver(alice, name)
     answer = reply(alice, version, message["Id"])
@@ -590,7 +588,7 @@ def test_an_encrypted_mail_cannot_be_answered(alice: Connection, world: World, n
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "ErrorInvalidOperation"
     assert "The request has failed" in answer.json()["message"]
-    assert alice.mails("Sent Items") == world.outbox() == []
+    assert alice.mails("Sent Items") == sandbox.outbox.mails() == []
 
 
 def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice: Connection) -> None:
@@ -671,9 +669,9 @@ def test_an_html_reply_keeps_the_pictures_it_quotes(alice: Connection, bob: Conn
     assert answer["HasAttachment"] is False
 
 
-def test_reply_all_leaves_out_ones_tagged_address(alice: Connection, world: World) -> None:
+def test_reply_all_leaves_out_ones_tagged_address(alice: Connection, sandbox: Sandbox) -> None:
     """An address with a tag reaches its owner too, who does not want the own answer."""
-    bob = world.connect("bob")
+    bob = sandbox.connect("bob")
     alice.send("bob+news@example.com; carol@example.net", subject="All")
     bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "ReplyAll": True})
 

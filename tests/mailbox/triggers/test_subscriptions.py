@@ -13,7 +13,7 @@ import pytest
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.triggers import callbacks
-from tests.conftest import Connection, Listener, World
+from tests.conftest import Connection, Listener, Sandbox
 
 MAIL, FLAG, MENTION = (f"/{kind}MailSubscriptionPoke/$subscriptions" for kind in ("", "Flagged", "MentionMe"))
 EVENT = "/Calendar/EventSubscriptionPoke/$subscriptions"
@@ -52,9 +52,9 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def pokes(world: World, listener: Listener) -> list[str]:
+def pokes(sandbox: Sandbox, listener: Listener) -> list[str]:
     """The paths that were poked, in order; all that is due is made first."""
-    world.advance()
+    sandbox.advance()
     return [one.path for one in listener.heard]
 
 
@@ -119,13 +119,13 @@ def test_subscribe_to_a_calendar(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("path", [MAIL, EVENT])
-def test_renew_and_end(world: World, alice: Connection, listener: Listener, path: str) -> None:
+def test_renew_and_end(sandbox: Sandbox, alice: Connection, listener: Listener, path: str) -> None:
     """A renewal is answered like the start, moves the callback, and holds for another hour; an end is for good."""
     first = alice.post(path, HERE)
     location = first.headers["Location"]
-    world.advance("59m")
+    sandbox.advance("59m")
     renewed = at(alice, "PATCH", location, {"NotificationUrl": f"{listener.url}/new"})
-    world.advance("59m")
+    sandbox.advance("59m")
     again = at(alice, "PATCH", location, HERE)
     ended = at(alice, "DELETE", location)
 
@@ -138,16 +138,16 @@ def test_renew_and_end(world: World, alice: Connection, listener: Listener, path
     ]
 
 
-def test_a_subscription_lasts_an_hour(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_subscription_lasts_an_hour(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """It is there until the hour is over by the sandbox's clock, and then neither renewed nor poked."""
     location = subscribe(alice, listener)
-    world.advance("59m59s")
+    sandbox.advance("59m59s")
     alice.deliver(subject="In time")
-    heard = pokes(world, listener)
-    world.advance("1s")
+    heard = pokes(sandbox, listener)
+    sandbox.advance("1s")
     alice.deliver(subject="Late")
 
-    assert (["/"], ["/"]) == (heard, pokes(world, listener))
+    assert (["/"], ["/"]) == (heard, pokes(sandbox, listener))
     assert [(404, "ErrorItemNotFound")] * 2 == [
         code(at(alice, "PATCH", location, HERE)),
         code(at(alice, "DELETE", location)),
@@ -252,11 +252,11 @@ def test_wrong_options(alice: Connection, bob: Connection, listener: Listener) -
 # Pokes
 
 
-def test_poke(world: World, alice: Connection, listener: Listener) -> None:
+def test_poke(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A poke is an empty POST to the callback with a request id, and goes into the journal."""
     answer = alice.post(MAIL, {"NotificationUrl": f"{listener.url}/run?sig=a%2Bb"})
     alice.deliver(subject="News")
-    (entry,) = world.callbacks()
+    (entry,) = sandbox.callbacks()
     (heard,) = listener.heard
 
     assert ("/run?sig=a%2Bb", b"", "0") == (heard.path, heard.body, heard.headers["content-length"])
@@ -267,115 +267,117 @@ def test_poke(world: World, alice: Connection, listener: Listener) -> None:
     assert answer.json()["id"] == entry["reference"]
 
 
-def test_one_poke_for_what_a_request_did(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_one_poke_for_what_a_request_did(
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
+) -> None:
     """Each change pokes each subscription once, and what somebody else receives pokes nobody here."""
     subscribe(alice, listener, at="one")
     subscribe(alice, listener, at="two")
     subscribe(bob, listener, at="bob")
     alice.send("bob@example.com")
-    first = pokes(world, listener)
+    first = pokes(sandbox, listener)
     bob.send("alice@example.com")
 
     assert ["/bob"] == first
-    assert ["/bob", "/one", "/two"] == sorted(pokes(world, listener))
+    assert ["/bob", "/one", "/two"] == sorted(pokes(sandbox, listener))
 
 
-def test_only_the_watched_folder_counts(world: World, alice: Connection, listener: Listener) -> None:
+def test_only_the_watched_folder_counts(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A subscription to a folder hears of nothing else; one to mentions without a folder hears of all."""
     subscribe(alice, listener, at="archive", folderPath="Archive")
     subscribe(alice, listener, MENTION, at="any")
     message = alice.deliver()
-    before = pokes(world, listener)
+    before = pokes(sandbox, listener)
     alice.post(f"/Mail/Move/{message['Id']}", folderPath="Archive")
 
     assert ["/any"] == before
-    assert ["/any", "/any", "/archive"] == sorted(pokes(world, listener))
+    assert ["/any", "/any", "/archive"] == sorted(pokes(sandbox, listener))
 
 
-def test_flags(world: World, alice: Connection, listener: Listener) -> None:
+def test_flags(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Who watches flags hears of mail that is flagged by now, not of other mail."""
     subscribe(alice, listener, FLAG)
     message = alice.deliver()
-    before = pokes(world, listener)
+    before = pokes(sandbox, listener)
     alice.post(f"/Mail/Flag/{message['Id']}")
-    flagged = pokes(world, listener)
-    alice.deliver(isFlagged=True)
+    flagged = pokes(sandbox, listener)
+    alice.deliver(is_flagged=True)
 
-    assert ([], ["/"], ["/"] * 2) == (before, flagged, pokes(world, listener))
+    assert ([], ["/"], ["/"] * 2) == (before, flagged, pokes(sandbox, listener))
 
 
-def test_calendars(world: World, alice: Connection, listener: Listener) -> None:
+def test_calendars(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Every change of a calendar pokes, a deletion too; mail does not."""
     subscribe(alice, listener, EVENT)
     alice.deliver()
-    before = pokes(world, listener)
+    before = pokes(sandbox, listener)
     event = alice.meet()
-    world.advance()
+    sandbox.advance()
     alice.change(event["Id"], Subject="Changed")
-    world.advance()
+    sandbox.advance()
     alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}").raise_for_status()
 
-    assert ([], ["/"] * 3) == (before, pokes(world, listener))
+    assert ([], ["/"] * 3) == (before, pokes(sandbox, listener))
 
 
-def test_what_was_before_does_not_count(world: World, alice: Connection, listener: Listener) -> None:
+def test_what_was_before_does_not_count(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A new subscription starts with what comes; reading pokes nobody."""
     alice.deliver()
     subscribe(alice, listener)
     assert 1 == len(alice.mails())
 
-    assert [] == pokes(world, listener)
+    assert [] == pokes(sandbox, listener)
 
 
-def test_a_deleted_mail_is_no_news(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_deleted_mail_is_no_news(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What leaves a folder is nothing to fetch there."""
     message = alice.deliver()
     subscribe(alice, listener)
     alice.post(f"/Mail/Move/{message['Id']}", folderPath="Archive")
 
-    assert [] == pokes(world, listener)
+    assert [] == pokes(sandbox, listener)
 
 
-def test_an_ended_subscription_is_silent(world: World, alice: Connection, listener: Listener) -> None:
+def test_an_ended_subscription_is_silent(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Nobody is poked who has unsubscribed."""
     location = subscribe(alice, listener)
     at(alice, "DELETE", location)
     alice.deliver()
 
-    assert [] == pokes(world, listener)
+    assert [] == pokes(sandbox, listener)
 
 
-def test_an_ended_subscription_is_not_tried_again(world: World, alice: Connection, listener: Listener) -> None:
+def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What had failed and what was waiting behind it is cancelled with the subscription, and stays in the journal."""
     listener.answer_with(500)
     location = subscribe(alice, listener)
     alice.deliver()
-    before = pokes(world, listener)
+    before = pokes(sandbox, listener)
     alice.deliver()
     at(alice, "DELETE", location)
-    world.advance("1m")
-    entries = world.callbacks()
+    sandbox.advance("1m")
+    entries = sandbox.callbacks()
 
-    assert ["/"] == before == pokes(world, listener)
+    assert ["/"] == before == pokes(sandbox, listener)
     assert [("cancelled", 1, None), ("cancelled", 0, None)] == [
         (one["state"], one["attempts"], one["dueAt"]) for one in entries
     ]
 
 
-def test_pokes_that_wait_are_one(world: World, alice: Connection, listener: Listener) -> None:
+def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """However much happens while a subscriber is down, a single poke waits behind the one that failed."""
     listener.answer_with(500, 200)
     subscribe(alice, listener)
     for _ in range(5):
         alice.deliver()
-        world.advance()
-    waiting = [one["attempts"] for one in world.callbacks()]
-    world.advance("1m")
+        sandbox.advance()
+    waiting = [one["attempts"] for one in sandbox.callbacks()]
+    sandbox.advance("1m")
 
     assert [1, 0] == waiting
-    assert 3 == len(pokes(world, listener))
+    assert 3 == len(pokes(sandbox, listener))
     alice.deliver()
-    assert 4 == len(pokes(world, listener))
+    assert 4 == len(pokes(sandbox, listener))
 
 
 @pytest.mark.parametrize(
@@ -426,7 +428,7 @@ def test_a_url_that_can_be_called(url: str) -> None:
 
 def living(alice: Connection) -> dict[str, Any]:
     subscription: dict[str, Any]
-    (subscription,) = alice.admin.get(f"/connections/{alice.id}/subscriptions").json()["value"]
+    (subscription,) = alice.api.get(f"/connections/{alice.id}/subscriptions").json()["value"]
     return subscription
 
 
@@ -438,7 +440,7 @@ def living(alice: Connection) -> dict[str, Any]:
     ],
 )
 def test_a_report_of_the_back_end_pokes(
-    world: World, alice: Connection, listener: Listener, made: str, reported: str
+    sandbox: Sandbox, alice: Connection, listener: Listener, made: str, reported: str
 ) -> None:
     """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
     alice.post(made, {"NotificationUrl": listener.url})
@@ -449,7 +451,7 @@ def test_a_report_of_the_back_end_pokes(
     for path in (reported, f"/{alice.id}{reported}"):
         answer = httpx.post(root + path, params={"state": state}, json=payload)
         assert (answer.status_code, answer.content) == (200, b"")
-        world.advance()
+        sandbox.advance()
 
     assert [one.body for one in listener.wait(2)] == [b"", b""]
     assert len(listener.heard) == 2

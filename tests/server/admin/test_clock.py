@@ -12,11 +12,11 @@ import pytest
 
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock, iso_seconds, moment
-from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.sandbox.sandbox import Sandbox as ServerSandbox
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Server, World
+from tests.conftest import START, Sandbox, Server
 
 HOUR = timedelta(hours=1)
 
@@ -32,12 +32,12 @@ class Ticking:
         return self.instant
 
 
-def order(world: World, **body: Any) -> dict[str, Any]:
+def order(sandbox: Sandbox, **body: Any) -> dict[str, Any]:
     """What an order to the clock answers, which must succeed; afterwards the clock shows the same."""
-    answer = world.admin.post("/clock", json=body)
+    answer = sandbox.api.post("/clock", json=body)
     assert answer.status_code == 200, answer.text
     facts: dict[str, Any] = answer.json()
-    assert facts == world.admin.get("/clock").json()
+    assert facts == sandbox.api.get("/clock").json()
     return facts
 
 
@@ -45,9 +45,9 @@ def base(server: Server) -> Any:
     return moment(server.clock.now())
 
 
-def test_show_the_clock(world: World, server: Server) -> None:
+def test_show_the_clock(sandbox: Sandbox, server: Server) -> None:
     """A new sandbox goes with the server's clock."""
-    assert {"now": base(server).isoformat(), "mode": "following", "shiftSeconds": 0} == world.admin.get("/clock").json()
+    assert {"now": base(server).isoformat(), "mode": "following", "shiftSeconds": 0} == sandbox.api.get("/clock").json()
 
 
 @pytest.mark.parametrize(
@@ -68,48 +68,48 @@ def test_show_the_clock(world: World, server: Server) -> None:
         ("PT0S", 0),
     ],
 )
-def test_advance(world: World, server: Server, text: Any, seconds: float) -> None:
+def test_advance(sandbox: Sandbox, server: Server, text: Any, seconds: float) -> None:
     """Durations are read as ISO 8601 writes them, in short, and as seconds."""
     expected = (base(server) + timedelta(seconds=seconds)).isoformat()
 
     mode = "shifted" if seconds else "following"
-    assert {"now": expected, "mode": mode, "shiftSeconds": seconds} == order(world, advance=text)
+    assert {"now": expected, "mode": mode, "shiftSeconds": seconds} == order(sandbox, advance=text)
 
 
-def test_set(world: World, server: Server) -> None:
+def test_set(sandbox: Sandbox, server: Server) -> None:
     """An instant is set with any offset or none; what is sent from then on bears that time."""
-    alice = world.connect("alice")
+    alice = sandbox.connect("alice")
     then = (base(server) + HOUR).replace(tzinfo=None)
-    facts = order(world, set=then.isoformat())
+    facts = order(sandbox, set=then.isoformat())
     alice.send(alice.address)
-    again = order(world, set=f"{(then + 2 * HOUR).isoformat()}+02:00")
+    again = order(sandbox, set=f"{(then + 2 * HOUR).isoformat()}+02:00")
 
     assert (f"{then.isoformat()}+00:00", "shifted", 3600) == tuple(facts.values())
     assert f"{then.isoformat(timespec='seconds')}+00:00" == alice.mail()["DateTimeReceived"]
     assert facts == again
 
 
-def test_freeze_and_follow(world: World, server: Server) -> None:
+def test_freeze_and_follow(sandbox: Sandbox, server: Server) -> None:
     """Frozen, time passes for others alone; released, it goes on from there."""
     start = base(server)
-    frozen = order(world, freeze=True)
+    frozen = order(sandbox, freeze=True)
     server.clock.advance(HOUR)
-    stands = order(world, freeze=True, advance="30m")
-    runs = order(world, freeze=False)
+    stands = order(sandbox, freeze=True, advance="30m")
+    runs = order(sandbox, freeze=False)
     server.clock.advance(HOUR)
 
     assert (start.isoformat(), "frozen", 0) == tuple(frozen.values())
     assert ((start + HOUR / 2).isoformat(), "frozen", -1800) == tuple(stands.values())
     assert (stands["now"], "shifted", -1800) == tuple(runs.values())
-    assert (start + HOUR * 1.5).isoformat() == world.admin.get("/clock").json()["now"]
+    assert (start + HOUR * 1.5).isoformat() == sandbox.api.get("/clock").json()["now"]
 
 
-def test_move_and_release_at_once(world: World, server: Server) -> None:
+def test_move_and_release_at_once(sandbox: Sandbox, server: Server) -> None:
     """An order may move the clock and say what it does from there."""
-    order(world, freeze=True)
+    order(sandbox, freeze=True)
 
     assert ((base(server) + HOUR).isoformat(), "shifted", 3600) == tuple(
-        order(world, freeze=False, advance=3600).values()
+        order(sandbox, freeze=False, advance=3600).values()
     )
 
 
@@ -160,9 +160,9 @@ def test_a_sandbox_stands_exactly_where_it_starts() -> None:
         ("2001-01-01", "clock"),
     ],
 )
-def test_refused_start(world: World, server: Server, start: Any, text: str) -> None:
+def test_refused_start(sandbox: Sandbox, server: Server, start: Any, text: str) -> None:
     """A sandbox that cannot start then is not made at all."""
-    name = f"{world.name}-start"
+    name = f"{sandbox.name}-start"
     answer = server.http.post(f"{ROOT}/sandboxes", json={"name": name, "clock": start})
 
     assert answer.status_code == 400
@@ -192,26 +192,26 @@ def test_refused_start(world: World, server: Server, start: Any, text: str) -> N
         *(({"advance": bad}, 400, "'advance'") for bad in [True, [], {}, "P999999999W", "1" * 5000]),
     ],
 )
-def test_refused_order(world: World, body: dict[str, Any], status: int, text: str) -> None:
+def test_refused_order(sandbox: Sandbox, body: dict[str, Any], status: int, text: str) -> None:
     """What contradicts itself, cannot be read or leads nowhere is refused in the connector's shape, as a whole."""
-    before = world.admin.get("/clock").json()
-    answer = world.admin.post("/clock", json=body)
+    before = sandbox.api.get("/clock").json()
+    answer = sandbox.api.post("/clock", json=body)
 
     assert (status, status) == (answer.status_code, answer.json()["status"])
     assert text in answer.json()["message"]
-    assert before == world.admin.get("/clock").json()
+    assert before == sandbox.api.get("/clock").json()
 
 
-def test_date_of_answers(world: World, server: Server) -> None:
+def test_date_of_answers(sandbox: Sandbox, server: Server) -> None:
     """Answers carry the time of the sandbox they are about, refusals too, and the server's where there is none."""
-    alice = world.connect("alice")
-    order(world, advance="48h")
+    alice = sandbox.connect("alice")
+    order(sandbox, advance="48h")
     own = [
         alice.http.get("/testconnection"),
         alice.http.get("/Mail", params={"top": "many"}),
         alice.http.get("/Mail/none"),
-        world.admin.get("/clock"),
-        world.admin.get("/outbox/5/mime"),
+        sandbox.api.get("/clock"),
+        sandbox.api.get("/outbox/5/mime"),
     ]
     servers = [
         server.http.get("/readyz"),
@@ -232,10 +232,10 @@ def test_a_move_waits_for_what_is_due() -> None:
     seen: list[str] = []
 
     class Delivery:
-        def next_at(self, sandbox: Sandbox) -> int | None:
+        def next_at(self, sandbox: ServerSandbox) -> int | None:
             return None if seen else sandbox.clock.now() + 60_000_000
 
-        async def run(self, sandbox: Sandbox, now: int) -> None:
+        async def run(self, sandbox: ServerSandbox, now: int) -> None:
             await asyncio.sleep(0)
             seen.append(iso_seconds(now))
 

@@ -24,7 +24,7 @@ from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultPlan, FaultRule, FaultWhen
 from tests.cli.commands import failure, run
-from tests.conftest import START, Connection, World
+from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 
 Ask = Callable[..., httpx.Response]
 
@@ -38,24 +38,24 @@ SECTIONS = {
 """What of the connector's page a named fault may be about."""
 
 
-def arm(world: World, *rules: Any, **plan: Any) -> list[dict[str, Any]]:
+def arm(sandbox: Sandbox, *rules: Any, **plan: Any) -> list[dict[str, Any]]:
     """Arm rules, which must succeed; what the ledger says of them."""
-    answer = world.admin.post("/faults", json={**plan, "faults": rules})
+    answer = sandbox.api.post("/faults", json={**plan, "faults": rules})
     assert answer.status_code == 201, answer.text
     made: list[dict[str, Any]] = answer.json()["value"]
     return made
 
 
-def ledger(world: World) -> list[dict[str, Any]]:
-    answer = world.admin.get("/faults")
+def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
+    answer = sandbox.api.get("/faults")
     assert answer.status_code == 200, answer.text
     rules: list[dict[str, Any]] = answer.json()["value"]
     return rules
 
 
-def counted(world: World) -> list[tuple[str, str, int, int]]:
+def counted(sandbox: Sandbox) -> list[tuple[str, str, int, int]]:
     """Name, state, how many calls matched and on how many it acted, of each rule."""
-    return [(one["name"], one["state"], one["matched"], one["used"]) for one in ledger(world)]
+    return [(one["name"], one["state"], one["matched"], one["used"]) for one in ledger(sandbox)]
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -74,23 +74,18 @@ def statuses(connection: Connection, count: int, path: str = "/v2/Mail") -> list
 
 
 @pytest.fixture
-def other(world: World) -> Iterator[World]:
+def other(server: Server) -> Iterator[Sandbox]:
     """A second sandbox."""
-    server, name = world.server, f"{world.name}-other"
-    assert server.http.post(f"{ROOT}/sandboxes", json={"name": name}).status_code == 201
-    with httpx.Client(base_url=f"{server.url}{ROOT}/sandboxes/{name}", verify=False) as admin:
-        made = World(name, server, admin)
-        yield made
-        made.close()
-    server.http.delete(f"{ROOT}/sandboxes/{name}")
+    with new_sandbox(server) as sandbox:
+        yield sandbox
 
 
 # The catalogue
 
 
-def test_catalogue(world: World) -> None:
+def test_catalogue(sandbox: Sandbox) -> None:
     """Each named fault has a summary, a documentation reference, the families it can happen to and its members."""
-    shown = world.server.http.get(f"{ROOT}/faults").json()["value"]
+    shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
     families = {one.family for one in OPERATIONS}
 
     assert list(NAMED) == [one["name"] for one in shown]
@@ -99,9 +94,9 @@ def test_catalogue(world: World) -> None:
     assert families >= {family for one in shown for family in one["families"]}
 
 
-def test_catalogue_leads_to_the_documentation(world: World) -> None:
+def test_catalogue_leads_to_the_documentation(sandbox: Sandbox) -> None:
     """What the connector's page says refers to the part of it that does; the rest to what is known of such errors."""
-    shown = world.server.http.get(f"{ROOT}/faults").json()["value"]
+    shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
     pages = {tuple(one["documentation"].partition("#")[::2]) for one in shown}
     learn = "https://learn.microsoft.com/connectors/outlook/"
 
@@ -111,9 +106,9 @@ def test_catalogue_leads_to_the_documentation(world: World) -> None:
     }
 
 
-def test_catalogue_by_family(world: World) -> None:
+def test_catalogue_by_family(sandbox: Sandbox) -> None:
     """A fault that can happen to some operations only says to which, one that happens to all names none."""
-    shown = {one["name"]: one for one in world.server.http.get(f"{ROOT}/faults").json()["value"]}
+    shown = {one["name"]: one for one in sandbox.server.http.get(f"{ROOT}/faults").json()["value"]}
 
     assert ([], ["retryAfter"]) == (shown["throttled"]["families"], shown["throttled"]["takes"])
     assert (["ReplyTo"], []) == (shown["encrypted-reply"]["families"], shown["encrypted-reply"]["takes"])
@@ -124,7 +119,7 @@ def test_catalogue_by_family(world: World) -> None:
 # Arming, and the ledger
 
 
-def test_a_rule(world: World, alice: Connection) -> None:
+def test_a_rule(sandbox: Sandbox, alice: Connection) -> None:
     """An armed rule is told as it was given, with nothing counted, and the same by its name and in the list."""
     rule = {
         "name": "first",
@@ -133,7 +128,7 @@ def test_a_rule(world: World, alice: Connection) -> None:
         "when": {"nth": [1, 3], "from": "0s", "until": "2999-12-31T00:00:00Z"},
         "effect": {"status": 503, "shape": "gateway", "headers": {"X-A": "b"}, "retryAfter": 4},
     }
-    (made,) = arm(world, rule)
+    (made,) = arm(sandbox, rule)
 
     assert {
         "name": "first",
@@ -145,182 +140,184 @@ def test_a_rule(world: World, alice: Connection) -> None:
         "header": None,
         "rule": rule,
     } == made
-    assert [made] == ledger(world)
-    assert made == world.admin.get("/faults/first").json()
+    assert [made] == ledger(sandbox)
+    assert made == sandbox.api.get("/faults/first").json()
 
 
-def test_rules_have_names(world: World) -> None:
+def test_rules_have_names(sandbox: Sandbox) -> None:
     """A rule without a name gets a number, which no other rule has; in the order they were given."""
-    arm(world, {"name": "fault-2", "effect": "throttled"})
-    made = arm(world, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
+    arm(sandbox, {"name": "fault-2", "effect": "throttled"})
+    made = arm(sandbox, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
 
     assert ["fault-1", "mine", "fault-3"] == [one["name"] for one in made]
-    assert ["fault-2", "fault-1", "mine", "fault-3"] == [one["name"] for one in ledger(world)]
+    assert ["fault-2", "fault-1", "mine", "fault-3"] == [one["name"] for one in ledger(sandbox)]
 
 
-def test_a_rule_is_shown_in_the_form_it_was_given(world: World) -> None:
+def test_a_rule_is_shown_in_the_form_it_was_given(sandbox: Sandbox) -> None:
     """A named fault may be a text or an object, in a sequence as well; one value may stand for a list of one."""
-    (made,) = arm(world, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
+    (made,) = arm(sandbox, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
     rule = {"match": {"operation": ["SendEmail"]}, "sequence": ["work", "throttled"]}
 
     assert rule == made["rule"]
 
 
-def test_what_was_used_is_counted(world: World, alice: Connection) -> None:
+def test_what_was_used_is_counted(sandbox: Sandbox, alice: Connection) -> None:
     """Calls that match and calls that were struck are counted, and a rule that did all it was to do is used up."""
-    arm(world, {"name": "twice", "when": {"after": 1, "times": 2}, "effect": {"status": 503}})
-    before = counted(world)
+    arm(sandbox, {"name": "twice", "when": {"after": 1, "times": 2}, "effect": {"status": 503}})
+    before = counted(sandbox)
     found = statuses(alice, 2)
-    during = counted(world)
+    during = counted(sandbox)
     found += statuses(alice, 2)
 
     assert [200, 503, 503, 200] == found
     assert [("twice", "armed", 0, 0)] == before
     assert [("twice", "armed", 2, 1)] == during
-    assert [("twice", "used up", 3, 2)] == counted(world)
-    assert not ledger(world)[0]["neverReached"]
+    assert [("twice", "used up", 3, 2)] == counted(sandbox)
+    assert not ledger(sandbox)[0]["neverReached"]
 
 
-def test_what_can_never_act_is_over(world: World, alice: Connection) -> None:
+def test_what_can_never_act_is_over(sandbox: Sandbox, alice: Connection) -> None:
     """A rule whose time has passed is over, whether it acted or not, and so is one whose turn never came."""
     arm(
-        world,
+        sandbox,
         {"name": "past", "match": {"operation": "SendEmail"}, "when": {"until": "1m"}, "effect": "throttled"},
         {"name": "acted", "match": {"method": "POST"}, "when": {"until": "1m"}, "effect": "throttled"},
     )
     assert 429 == alice.http.post("/v2/Mail", json={}).status_code
-    world.advance("1m")
+    sandbox.advance("1m")
 
-    assert [("past", "over", 0, 0), ("acted", "over", 1, 1)] == counted(world)
-    assert [True, False] == [one["neverReached"] for one in ledger(world)]
+    assert [("past", "over", 0, 0), ("acted", "over", 1, 1)] == counted(sandbox)
+    assert [True, False] == [one["neverReached"] for one in ledger(sandbox)]
 
 
-def test_plans_add_up(world: World, alice: Connection) -> None:
+def test_plans_add_up(sandbox: Sandbox, alice: Connection) -> None:
     """A later plan joins an earlier one; of two rules that would act the earlier one does."""
-    arm(world, {"name": "a", "when": {"times": 1}, "effect": {"status": 501}})
-    arm(world, {"name": "b", "when": {"times": 1}, "effect": {"status": 502}})
+    arm(sandbox, {"name": "a", "when": {"times": 1}, "effect": {"status": 501}})
+    arm(sandbox, {"name": "b", "when": {"times": 1}, "effect": {"status": 502}})
 
     assert [501, 502, 200] == statuses(alice, 3)
-    assert [("a", "used up", 1, 1), ("b", "used up", 1, 1)] == counted(world)
+    assert [("a", "used up", 1, 1), ("b", "used up", 1, 1)] == counted(sandbox)
 
 
-def test_remove(world: World, alice: Connection) -> None:
+def test_remove(sandbox: Sandbox, alice: Connection) -> None:
     """A rule that is taken away acts no more; the others stay."""
-    arm(world, {"name": "a", "effect": {"status": 501}}, {"name": "b", "effect": {"status": 502}})
+    arm(sandbox, {"name": "a", "effect": {"status": 501}}, {"name": "b", "effect": {"status": 502}})
     first = status(alice)
-    gone = world.admin.delete("/faults/a")
+    gone = sandbox.api.delete("/faults/a")
 
     assert (501, 204, b"") == (first, gone.status_code, gone.content)
-    assert (502, [("b", "armed", 1, 1)]) == (status(alice), counted(world))
+    assert (502, [("b", "armed", 1, 1)]) == (status(alice), counted(sandbox))
 
 
-def test_clear(world: World, alice: Connection) -> None:
+def test_clear(sandbox: Sandbox, alice: Connection) -> None:
     """All rules go at once, which is no error where there is none, and their numbers begin anew."""
-    arm(world, {"effect": {"status": 501}}, {"effect": {"status": 502}})
-    gone = [world.admin.delete("/faults") for _ in range(2)]
+    arm(sandbox, {"effect": {"status": 501}}, {"effect": {"status": 502}})
+    gone = [sandbox.api.delete("/faults") for _ in range(2)]
 
     assert [(204, b"")] * 2 == [(one.status_code, one.content) for one in gone]
-    assert ([], 200) == (ledger(world), status(alice))
-    assert ["fault-1"] == [one["name"] for one in arm(world, {"effect": "throttled"})]
+    assert ([], 200) == (ledger(sandbox), status(alice))
+    assert ["fault-1"] == [one["name"] for one in arm(sandbox, {"effect": "throttled"})]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_rule_that_does_not_exist(world: World, method: str) -> None:
+def test_a_rule_that_does_not_exist(sandbox: Sandbox, method: str) -> None:
     """It is not found, and the text says which there are."""
-    empty = refusal(world.admin.request(method, "/faults/nothing"))
-    arm(world, {"name": "a", "effect": "throttled"}, {"name": "b", "effect": "throttled"})
+    empty = refusal(sandbox.api.request(method, "/faults/nothing"))
+    arm(sandbox, {"name": "a", "effect": "throttled"}, {"name": "b", "effect": "throttled"})
 
     assert (404, "No fault rule 'nothing' exists. There are: none.") == empty
     assert (404, "No fault rule 'nothing' exists. There are: a, b.") == refusal(
-        world.admin.request(method, "/faults/nothing")
+        sandbox.api.request(method, "/faults/nothing")
     )
-    assert ["a", "b"] == [one["name"] for one in ledger(world)]
+    assert ["a", "b"] == [one["name"] for one in ledger(sandbox)]
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/a"), ("DELETE", "/a")]
 )
-def test_a_sandbox_that_does_not_exist(world: World, method: str, path: str) -> None:
+def test_a_sandbox_that_does_not_exist(sandbox: Sandbox, method: str, path: str) -> None:
     """Its faults are not found."""
-    answer = world.server.http.request(method, f"{ROOT}/sandboxes/nowhere/faults{path}", json={"faults": []})
+    answer = sandbox.server.http.request(method, f"{ROOT}/sandboxes/nowhere/faults{path}", json={"faults": []})
 
     assert (404, True) == (answer.status_code, "nowhere" in answer.text)
 
 
-def test_a_name_that_is_taken(world: World) -> None:
+def test_a_name_that_is_taken(sandbox: Sandbox) -> None:
     """A plan with a name that a rule has already, there or in the plan itself, conflicts and arms nothing."""
-    (first,) = arm(world, {"name": "a", "effect": "throttled"})
+    (first,) = arm(sandbox, {"name": "a", "effect": "throttled"})
     fresh, taken = {"name": "b", "effect": "bad-gateway"}, {"name": "a", "effect": "bad-gateway"}
-    answers = [world.admin.post("/faults", json={"faults": rules}) for rules in ([fresh, taken], [fresh, fresh])]
+    answers = [sandbox.api.post("/faults", json={"faults": rules}) for rules in ([fresh, taken], [fresh, fresh])]
 
     assert [(409, f"A fault rule '{name}' exists already.") for name in "ab"] == [refusal(one) for one in answers]
-    assert [first] == ledger(world)
+    assert [first] == ledger(sandbox)
 
 
-def test_all_or_none(world: World, alice: Connection) -> None:
+def test_all_or_none(sandbox: Sandbox, alice: Connection) -> None:
     """Of two rules of which the second is wrong neither is armed, and the text says which one it was."""
-    answer = world.admin.post("/faults", json={"faults": [{"effect": "throttled"}, {"effect": "thrott1ed"}]})
+    answer = sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}, {"effect": "thrott1ed"}]})
 
     assert (400, "faults[1]: There is no fault 'thrott1ed'. Did you mean throttled?") == refusal(answer)
-    assert ([], 200) == (ledger(world), status(alice))
+    assert ([], 200) == (ledger(sandbox), status(alice))
 
 
-def test_most_rules(world: World) -> None:
+def test_most_rules(sandbox: Sandbox) -> None:
     """A sandbox takes a thousand rules, not more, and a plan that goes beyond is not armed in part."""
-    arm(world, *[{"effect": "throttled"}] * 999)
-    answer = world.admin.post("/faults", json={"faults": [{"effect": "throttled"}] * 2})
+    arm(sandbox, *[{"effect": "throttled"}] * 999)
+    answer = sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}] * 2})
 
     assert (409, "A sandbox has at most 1000 fault rules.") == refusal(answer)
-    assert 999 == len(ledger(world))
+    assert 999 == len(ledger(sandbox))
 
 
 # Whose calls
 
 
-def test_a_plan_bound_to_a_header(world: World, alice: Connection) -> None:
+def test_a_plan_bound_to_a_header(sandbox: Sandbox, alice: Connection) -> None:
     """It acts on requests that carry its header, to the letter, and counts no others."""
-    made = arm(world, {"name": "a", "effect": {"status": 503}}, header="t-17")
+    made = arm(sandbox, {"name": "a", "effect": {"status": 503}}, header="t-17")
     found = [status(alice, **headers) for headers in ({}, {PLAN: "t-18"}, {PLAN: "T-17"}, {PLAN: "t-17"})]
 
     assert ["t-17"] == [one["header"] for one in made]
     assert [200, 200, 200, 503] == found
-    assert [("a", "armed", 1, 1)] == counted(world)
+    assert [("a", "armed", 1, 1)] == counted(sandbox)
 
 
-def test_plans_of_two_tests(world: World, alice: Connection) -> None:
+def test_plans_of_two_tests(sandbox: Sandbox, alice: Connection) -> None:
     """Each test's plan acts on its own requests, one without a header on all of them."""
     for header in ("t-1", "t-2"):
-        arm(world, {"name": header, "when": {"times": 1}, "effect": {"status": int(f"50{header[-1]}")}}, header=header)
-    arm(world, {"name": "all", "effect": {"status": 509}})
+        arm(
+            sandbox, {"name": header, "when": {"times": 1}, "effect": {"status": int(f"50{header[-1]}")}}, header=header
+        )
+    arm(sandbox, {"name": "all", "effect": {"status": 509}})
 
     assert [502, 501, 509, 509] == [status(alice, **{PLAN: one}) for one in ("t-2", "t-1", "t-1", "t-3")]
 
 
 @pytest.mark.parametrize("way", ["reset", "delete"])
-def test_a_sandbox_that_ends_takes_its_rules_along(world: World, alice: Connection, way: str) -> None:
+def test_a_sandbox_that_ends_takes_its_rules_along(sandbox: Sandbox, alice: Connection, way: str) -> None:
     """After a reset, or in a new sandbox of the same name, nothing is armed and nothing goes wrong."""
     root = f"{ROOT}/sandboxes"
-    arm(world, {"name": "a", "effect": {"status": 503}})
+    arm(sandbox, {"name": "a", "effect": {"status": 503}})
     assert 503 == status(alice)
     if way == "reset":
-        assert world.server.http.post(f"{root}/{world.name}/reset").is_success
+        assert sandbox.server.http.post(f"{root}/{sandbox.name}/reset").is_success
     else:
-        assert world.server.http.delete(f"{root}/{world.name}").is_success
-        assert world.server.http.post(root, json={"name": world.name}).is_success
-        alice = world.connect("alice")
+        assert sandbox.server.http.delete(f"{root}/{sandbox.name}").is_success
+        assert sandbox.server.http.post(root, json={"name": sandbox.name}).is_success
+        alice = sandbox.connect("alice")
 
-    assert ([], 200) == (ledger(world), status(alice))
-    assert ["a"] == [one["name"] for one in arm(world, {"name": "a", "effect": {"status": 503}})]
+    assert ([], 200) == (ledger(sandbox), status(alice))
+    assert ["a"] == [one["name"] for one in arm(sandbox, {"name": "a", "effect": {"status": 503}})]
 
 
-def test_sandboxes_do_not_share_rules(world: World, alice: Connection, other: World) -> None:
+def test_sandboxes_do_not_share_rules(sandbox: Sandbox, alice: Connection, other: Sandbox) -> None:
     """A rule acts in its own sandbox; another may have one of the same name, and removes only that."""
     stranger = other.connect("alice")
-    arm(world, {"name": "a", "effect": {"status": 503}})
+    arm(sandbox, {"name": "a", "effect": {"status": 503}})
     alone = (status(alice), status(stranger), ledger(other))
     arm(other, {"name": "a", "effect": {"status": 504}})
     both = (status(alice), status(stranger))
-    assert other.admin.delete("/faults").is_success
+    assert other.api.delete("/faults").is_success
 
     assert (503, 200, []) == alone
     assert (503, 504) == both
@@ -511,12 +508,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("rule", "text"), REFUSED, ids=[json.dumps(rule)[:90] for rule, _ in REFUSED])
-def test_a_rule_that_is_refused(world: World, rule: dict[str, Any], text: str) -> None:
+def test_a_rule_that_is_refused(sandbox: Sandbox, rule: dict[str, Any], text: str) -> None:
     """What is unknown, contradicts itself or can never act is refused with the reason, and nothing is armed."""
-    status, said = refusal(world.admin.post("/faults", json={"faults": [{"effect": "throttled"}, rule]}))
+    status, said = refusal(sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}, rule]}))
 
     assert (400, "faults[1]: ", True) == (status, said[:11], text in said), said
-    assert [] == ledger(world)
+    assert [] == ledger(sandbox)
 
 
 @pytest.mark.parametrize(
@@ -539,17 +536,17 @@ def test_a_rule_that_is_refused(world: World, rule: dict[str, Any], text: str) -
         ({"faults": [{"effect": HTTP}], "header": "x" * 201}, "'header' must be 1 to 200 printable ASCII characters"),
     ],
 )
-def test_a_plan_that_is_refused(world: World, plan: Any, text: str) -> None:
+def test_a_plan_that_is_refused(sandbox: Sandbox, plan: Any, text: str) -> None:
     """A plan that is none, or has a member that no plan has, is refused with the reason."""
-    status, said = refusal(world.admin.post("/faults", json=plan))
+    status, said = refusal(sandbox.api.post("/faults", json=plan))
 
     assert (400, True) == (status, text in said), said
-    assert [] == ledger(world)
+    assert [] == ledger(sandbox)
 
 
-def test_a_connection_of_another_sandbox(world: World, alice: Connection, other: World) -> None:
+def test_a_connection_of_another_sandbox(sandbox: Sandbox, alice: Connection, other: Sandbox) -> None:
     """A rule about it could never act, and is refused."""
-    answer = other.admin.post("/faults", json={"faults": [match(connection=alice.id)]})
+    answer = other.api.post("/faults", json={"faults": [match(connection=alice.id)]})
     text = f"The rule can match nothing: the sandbox '{other.name}' has no connection '{alice.id}'."
 
     assert (400, f"faults[0]: {text}") == refusal(answer)
@@ -666,15 +663,15 @@ PLANS = SOUND | spoiled(SOUND) | VALUES
 
 @fixed(300)
 @given(plan=PLANS)
-def test_any_plan_is_taken_or_refused(world: World, plan: Any) -> None:
+def test_any_plan_is_taken_or_refused(sandbox: Sandbox, plan: Any) -> None:
     """Whatever a plan says, it is armed whole or refused with a reason, and what is refused leaves no trace."""
-    world.admin.delete("/faults")
-    (kept,) = arm(world, {"name": "kept", "effect": "throttled"})
-    answer = world.admin.post("/faults", content=json.dumps(plan))
+    sandbox.api.delete("/faults")
+    (kept,) = arm(sandbox, {"name": "kept", "effect": "throttled"})
+    answer = sandbox.api.post("/faults", content=json.dumps(plan))
 
     assert answer.status_code in (201, 400, 404, 409), answer.text
     made = answer.json()["value"] if answer.status_code == 201 else []
-    assert [kept, *made] == ledger(world)
+    assert [kept, *made] == ledger(sandbox)
 
 
 # Armed at start

@@ -16,7 +16,7 @@ VCF = sorted((FIXTURES / "vcf").glob("*.vcf"))
 
 
 def admin(alice: Connection, method: str, path: str, **more: Any) -> httpx.Response:
-    return alice.admin.request(method, f"/connections/{alice.id}/{path}", **more)
+    return alice.api.request(method, f"/connections/{alice.id}/{path}", **more)
 
 
 def carried(alice: Connection, shelf: str) -> str:

@@ -7,35 +7,35 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Connection, Listener, Server, World
+from tests.conftest import Connection, Listener, Sandbox, Server
 
 MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 POKE = "/MailSubscriptionPoke/$subscriptions"
 
 
-def listed(world: World, **query: Any) -> list[int]:
+def listed(sandbox: Sandbox, **query: Any) -> list[int]:
     """The ids that a list has."""
-    answer = world.admin.get("/journal", params=query)
+    answer = sandbox.api.get("/journal", params=query)
     assert answer.status_code == 200, answer.text
     return [one["id"] for one in answer.json()["value"]]
 
 
-def asked(world: World, **query: Any) -> dict[str, Any]:
-    answer = world.admin.post("/journal/query", json=query)
+def asked(sandbox: Sandbox, **query: Any) -> dict[str, Any]:
+    answer = sandbox.api.post("/journal/query", json=query)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-def fitting(world: World, **query: Any) -> list[int]:
+def fitting(sandbox: Sandbox, **query: Any) -> list[int]:
     """The ids of the entries that fit a query."""
-    found = asked(world, **query)
+    found = asked(sandbox, **query)
     assert found["count"] == len(found["value"])
     return [one["id"] for one in found["value"]]
 
 
-def retries(world: World) -> dict[str, Any]:
-    report: dict[str, Any] = world.admin.get("/journal/retries").json()
+def retries(sandbox: Sandbox) -> dict[str, Any]:
+    report: dict[str, Any] = sandbox.api.get("/journal/retries").json()
     return report
 
 
@@ -44,22 +44,22 @@ def send(connection: Connection, **headers: str) -> int:
     return status
 
 
-def arm(world: World, *rules: dict[str, Any]) -> None:
-    assert world.admin.post("/faults", json={"faults": [*rules]}).status_code == 201
+def arm(sandbox: Sandbox, *rules: dict[str, Any]) -> None:
+    assert sandbox.api.post("/faults", json={"faults": [*rules]}).status_code == 201
 
 
 @pytest.fixture
-def story(world: World, alice: Connection, bob: Connection, listener: Listener) -> World:
+def story(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> Sandbox:
     """Alice subscribes, Bob sends her a mail, she is told; he is refused another, reads his own, and is told 503."""
-    arm(world, {"name": "busy", "match": {"operation": "GetEmails"}, "effect": {"status": 503}})
+    arm(sandbox, {"name": "busy", "match": {"operation": "GetEmails"}, "effect": {"status": 503}})
     names = {"x-ms-workflow-name": "orders", "x-ms-workflow-run-id": "run-1", "x-ms-client-request-id": "c-1"}
     alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook"})
     bob.post("/v2/Mail", {**MAIL, "To": alice.address, "Attachments": [{"Name": "a.txt", "ContentBytes": "YQ=="}]})
-    world.advance()
+    sandbox.advance()
     bob.http.post("/v2/Mail", json={**MAIL, "To": ""}, headers=names)
     bob.http.get("/v2/Mail", params={"top": 5, "folderPath": "Inbox"})
     bob.http.get("/Mail")
-    return world
+    return sandbox
 
 
 # Listing
@@ -82,12 +82,12 @@ def story(world: World, alice: Connection, bob: Connection, listener: Listener) 
         ({"limit": 1000, "kind": "", "status": ""}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_a_list(story: World, query: Any, ids: list[int]) -> None:
+def test_a_list(story: Sandbox, query: Any, ids: list[int]) -> None:
     """Oldest first: of all that fit the newest, or with `after` those that follow."""
     assert ids == listed(story, **query)
 
 
-def test_a_list_of_a_connection(story: World, alice: Connection, bob: Connection) -> None:
+def test_a_list_of_a_connection(story: Sandbox, alice: Connection, bob: Connection) -> None:
     """Each connection's own exchanges; a delivery is nobody's."""
     assert [[1], [2, 4, 5, 6], []] == [
         listed(story, connection=one) for one in (alice.id, bob.id, f"{story.name}-nobody")
@@ -108,9 +108,9 @@ def test_a_list_of_a_connection(story: World, alice: Connection, bob: Connection
         ({"limit": 1001}, "'limit' must be from 1 to 1000, not 1001."),
     ],
 )
-def test_a_refused_list(world: World, query: Any, reason: str) -> None:
+def test_a_refused_list(sandbox: Sandbox, query: Any, reason: str) -> None:
     """A filter that can fit nothing is refused with what it may be."""
-    answer = world.admin.get("/journal", params=query)
+    answer = sandbox.api.get("/journal", params=query)
 
     assert 400 == answer.status_code
     assert reason in answer.json()["message"]
@@ -154,12 +154,12 @@ def test_a_refused_list(world: World, query: Any, reason: str) -> None:
         ({"connection": None, "operation": None}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_a_query(story: World, query: Any, ids: list[int]) -> None:
+def test_a_query(story: Sandbox, query: Any, ids: list[int]) -> None:
     """Every member that is given must fit; texts are patterns, case does not count, and null asks nothing."""
     assert ids == fitting(story, **query)
 
 
-def test_a_query_shows_some_of_many(story: World) -> None:
+def test_a_query_shows_some_of_many(story: Sandbox) -> None:
     """All that fit are counted, the newest shown; with `after` those that follow."""
     newest, next_ones = asked(story, limit=2), asked(story, after=1, limit=2)
 
@@ -167,7 +167,7 @@ def test_a_query_shows_some_of_many(story: World) -> None:
     assert (5, [2, 3]) == (next_ones["count"], [one["id"] for one in next_ones["value"]])
 
 
-def test_near_misses(story: World, alice: Connection, bob: Connection) -> None:
+def test_near_misses(story: Sandbox, alice: Connection, bob: Connection) -> None:
     """What does not fit is told with what differs: the fewest members first, then the newest."""
     found = asked(story, connection=bob.id, operation="SendEmailV2", status=503)
     misses = [(one["id"], one["differs"]) for one in found["nearMisses"]]
@@ -183,7 +183,7 @@ def test_near_misses(story: World, alice: Connection, bob: Connection) -> None:
     assert "GetEmails" == found["nearMisses"][0]["operation"]
 
 
-def test_near_misses_name_members(story: World) -> None:
+def test_near_misses_name_members(story: Sandbox) -> None:
     """Of queries and bodies it is the single member that is named; a delivery only differs in what it has."""
     found = asked(story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none")
     (delivery,) = asked(story, url="*/other", status=200)["nearMisses"]
@@ -192,19 +192,19 @@ def test_near_misses_name_members(story: World) -> None:
     assert (3, ["url"]) == (delivery["id"], delivery["differs"])
 
 
-def test_near_misses_where_something_fits(story: World) -> None:
+def test_near_misses_where_something_fits(story: Sandbox) -> None:
     """They are there as well where something fits, since it may be too little of it; ten at most."""
     found = asked(story, operation="SendEmailV2", status=200)
 
     assert (1, [5, 4, 6, 1]) == (found["count"], [one["id"] for one in found["nearMisses"]])
 
 
-def test_ten_near_misses_at_most(world: World, alice: Connection) -> None:
+def test_ten_near_misses_at_most(sandbox: Sandbox, alice: Connection) -> None:
     """Of many that miss by as much the newest ten are told."""
     for _ in range(12):
         alice.http.get("/testconnection")
 
-    misses = asked(world, status=404)["nearMisses"]
+    misses = asked(sandbox, status=404)["nearMisses"]
     assert [*range(12, 2, -1)] == [one["id"] for one in misses]
 
 
@@ -231,9 +231,9 @@ def test_ten_near_misses_at_most(world: World, alice: Connection) -> None:
         ({"subject": "s"}, "has no member 'subject'. It may have: kind, connection, operation,"),
     ],
 )
-def test_a_refused_query(world: World, query: Any, reason: str) -> None:
+def test_a_refused_query(sandbox: Sandbox, query: Any, reason: str) -> None:
     """A query that can fit nothing, or asks for what no entry has, is refused with the reason."""
-    answer = world.admin.post("/journal/query", json=query)
+    answer = sandbox.api.post("/journal/query", json=query)
 
     assert 400 == answer.status_code
     assert reason in answer.json()["message"]
@@ -253,7 +253,7 @@ def test_no_such_sandbox(server: Server, method: str, path: str) -> None:
 # Counting, capping and clearing
 
 
-def test_counts(story: World) -> None:
+def test_counts(story: Sandbox) -> None:
     """Exchanges are counted by operation, status and cause, deliveries in all."""
     assert {
         "exchanges": 5,
@@ -261,21 +261,21 @@ def test_counts(story: World) -> None:
         "byOperation": {"CreateOnNewEmailPokeSubscription": 1, "SendEmailV2": 2, "GetEmailsV2": 1, "GetEmails": 1},
         "byStatus": {"201": 1, "200": 2, "400": 1, "503": 1},
         "byCause": {"refusal InvalidRecipients": 1, "fault busy": 1},
-    } == story.admin.get("/journal/counts").json()
+    } == story.api.get("/journal/counts").json()
 
 
-def test_counts_outlive_entries(world: World, alice: Connection) -> None:
+def test_counts_outlive_entries(sandbox: Sandbox, alice: Connection) -> None:
     """What had to make room is still counted, and so are answers that did not arrive and paths that are none."""
-    world.admin.patch("/journal", json={"cap": 1})
-    arm(world, {"effect": {"break": "cut", "status": 500}, "when": {"nth": 1}})
+    sandbox.api.patch("/journal", json={"cap": 1})
+    arm(sandbox, {"effect": {"break": "cut", "status": 500}, "when": {"nth": 1}})
     with pytest.raises(Exception, match="closed connection"):
         alice.http.get("/testconnection")
     for _ in range(2):
         alice.http.get("/testconnection")
-    counts = world.admin.get("/journal/counts").json()
+    counts = sandbox.api.get("/journal/counts").json()
 
     assert (3, {"TestConnection": 3}) == (counts["exchanges"], counts["byOperation"])
-    assert ({"cut": 1, "200": 2}, [3]) == (counts["byStatus"], listed(world))
+    assert ({"cut": 1, "200": 2}, [3]) == (counts["byStatus"], listed(sandbox))
 
 
 @pytest.mark.parametrize(
@@ -287,16 +287,16 @@ def test_counts_outlive_entries(world: World, alice: Connection) -> None:
         ({"cap": None}, {"cap": 2000, "bodyBytes": 65536}),
     ],
 )
-def test_cap(world: World, caps: Any, facts: Any) -> None:
+def test_cap(sandbox: Sandbox, caps: Any, facts: Any) -> None:
     """What is named changes, what is null or left out stays."""
-    answer = world.admin.patch("/journal", json=caps)
+    answer = sandbox.api.patch("/journal", json=caps)
 
     assert (200, facts) == (answer.status_code, answer.json())
 
 
-def test_a_lower_cap_keeps_the_newest(story: World) -> None:
+def test_a_lower_cap_keeps_the_newest(story: Sandbox) -> None:
     """Entries that there is no room for any more go, the oldest first."""
-    story.admin.patch("/journal", json={"cap": 2})
+    story.api.patch("/journal", json={"cap": 2})
 
     assert [5, 6] == listed(story)
 
@@ -311,20 +311,20 @@ def test_a_lower_cap_keeps_the_newest(story: World) -> None:
         ({"cap": 5, "bodies": 1}, "has no member 'bodies'. It may have: cap, bodyBytes."),
     ],
 )
-def test_a_refused_cap(world: World, caps: Any, reason: str) -> None:
+def test_a_refused_cap(sandbox: Sandbox, caps: Any, reason: str) -> None:
     """A number that is none or out of bounds is refused, and nothing changes."""
-    answer = world.admin.patch("/journal", json=caps)
+    answer = sandbox.api.patch("/journal", json=caps)
 
     assert 400 == answer.status_code
     assert reason in answer.json()["message"]
-    assert {"cap": 2000, "bodyBytes": 65536} == world.admin.patch("/journal", json={}).json()
+    assert {"cap": 2000, "bodyBytes": 65536} == sandbox.api.patch("/journal", json={}).json()
 
 
-def test_clear(story: World, alice: Connection) -> None:
+def test_clear(story: Sandbox, alice: Connection) -> None:
     """Everything is forgotten, counts too; ids go on, so that none comes twice."""
-    answer = story.admin.delete("/journal")
-    empty = story.admin.get("/journal").json()
-    counts = story.admin.get("/journal/counts").json()
+    answer = story.api.delete("/journal")
+    empty = story.api.get("/journal").json()
+    counts = story.api.get("/journal/counts").json()
     alice.http.get("/testconnection")
 
     assert (204, b"") == (answer.status_code, answer.content)
@@ -336,15 +336,15 @@ def test_clear(story: World, alice: Connection) -> None:
 # Retries
 
 
-def test_a_duplicated_send(world: World, alice: Connection) -> None:
+def test_a_duplicated_send(sandbox: Sandbox, alice: Connection) -> None:
     """A send that was done and answered 504, and sent again, is told with both attempts as duplicated."""
-    arm(world, {"effect": "timeout-504-after", "when": {"nth": 1}})
+    arm(sandbox, {"effect": "timeout-504-after", "when": {"nth": 1}})
     send(alice)
-    world.advance("2.5s")
+    sandbox.advance("2.5s")
     send(alice)
-    report = retries(world)
+    report = retries(sandbox)
     (row,) = report["value"]
-    failed = asked(world, status=504)["value"][0]
+    failed = asked(sandbox, status=504)["value"][0]
 
     assert 1 == report["duplicatedSends"]
     assert row.pop("realWaitedSeconds") >= 0
@@ -365,48 +365,48 @@ def test_a_duplicated_send(world: World, alice: Connection) -> None:
 
 
 @pytest.mark.parametrize(("waited", "as_asked"), [("59s", False), ("60s", True)])
-def test_whether_a_client_waited(world: World, alice: Connection, waited: str, as_asked: bool) -> None:
+def test_whether_a_client_waited(sandbox: Sandbox, alice: Connection, waited: str, as_asked: bool) -> None:
     """Of a throttled call it is told how long its client was asked to wait, and whether it did."""
-    arm(world, {"effect": "throttled", "when": {"nth": 1}})
+    arm(sandbox, {"effect": "throttled", "when": {"nth": 1}})
     send(alice)
-    world.advance(waited)
+    sandbox.advance(waited)
     send(alice)
-    report = retries(world)
+    report = retries(sandbox)
     (row,) = report["value"]
 
     assert (429, 60, as_asked) == (row["status"], row["askedSeconds"], row["waitedAsAsked"])
     assert (1, False, 0) == (row["timesEffected"], row["duplicated"], report["duplicatedSends"])
 
 
-def test_what_was_refused_unread_is_known_again(world: World, alice: Connection) -> None:
+def test_what_was_refused_unread_is_known_again(sandbox: Sandbox, alice: Connection) -> None:
     """A call that a limit refused, and one that was reset, are told from others by what they asked for."""
-    world.admin.patch("/limits", json={"calls": 1})
-    arm(world, {"effect": {"break": "reset"}, "when": {"nth": 1}})
+    sandbox.api.patch("/limits", json={"calls": 1})
+    arm(sandbox, {"effect": {"break": "reset"}, "when": {"nth": 1}})
     with pytest.raises(httpx.TransportError):
         send(alice)
     other = alice.http.post("/v2/Mail", json={**MAIL, "Subject": "other"}).status_code
-    world.advance("60s")
+    sandbox.advance("60s")
     again = send(alice)
-    rows = retries(world)["value"]
+    rows = retries(sandbox)["value"]
 
     assert (429, 200) == (other, again)
     assert [("reset", [1, 3]), ("answered", [2])] == [(one["outcome"], one["entries"]) for one in rows]
-    assert "other" == asked(world, status=429)["value"][0]["request"]["body"]["Subject"]
+    assert "other" == asked(sandbox, status=429)["value"][0]["request"]["body"]["Subject"]
 
 
-def test_who_does_not_come_back(world: World, alice: Connection) -> None:
+def test_who_does_not_come_back(sandbox: Sandbox, alice: Connection) -> None:
     """A call that was given up, and one that another client made, are no retries."""
-    arm(world, {"effect": "bad-gateway", "when": {"nth": 1}})
+    arm(sandbox, {"effect": "bad-gateway", "when": {"nth": 1}})
     send(alice, **{"User-Agent": "one"})
     send(alice, **{"User-Agent": "another"})
-    (row,) = retries(world)["value"]
+    (row,) = retries(sandbox)["value"]
 
     assert (502, False, None, [1]) == (row["status"], row["cameBack"], row["waitedSeconds"], row["entries"])
 
 
-def test_nothing_failed(world: World, alice: Connection) -> None:
+def test_nothing_failed(sandbox: Sandbox, alice: Connection) -> None:
     """Where all went well, or was refused for good, there is nothing to tell."""
     send(alice)
     alice.http.delete("/Mail/none")
 
-    assert {"value": [], "duplicatedSends": 0} == retries(world)
+    assert {"value": [], "duplicatedSends": 0} == retries(sandbox)

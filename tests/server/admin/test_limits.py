@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Connection, Server, World
+from tests.conftest import Connection, Sandbox, Server
 
 DEFAULTS = {
     "calls": 0,  # As the tests' server is told; the limiter's own tests have one with all limits on.
@@ -23,16 +23,16 @@ IMAGE = '<img src="data:image/png;base64,{}">'
 APPROVAL = "/approvalmail/$subscriptions"
 
 
-def change(world: World, **changes: Any) -> dict[str, Any]:
+def change(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
     """The limits after a change that must succeed."""
-    answer = world.admin.patch("/limits", json=changes)
+    answer = sandbox.api.patch("/limits", json=changes)
     assert answer.status_code == 200, answer.text
     facts: dict[str, Any] = answer.json()
     return facts
 
 
-def shown(world: World) -> dict[str, Any]:
-    facts: dict[str, Any] = world.admin.get("/limits").json()
+def shown(sandbox: Sandbox) -> dict[str, Any]:
+    facts: dict[str, Any] = sandbox.api.get("/limits").json()
     return facts
 
 
@@ -54,22 +54,22 @@ def sent(connection: Connection, body: str) -> int:
     return status
 
 
-def test_the_limits_of_a_new_sandbox(world: World) -> None:
+def test_the_limits_of_a_new_sandbox(sandbox: Sandbox) -> None:
     """They are those of the server's settings, and nobody has used any."""
-    assert {**DEFAULTS, "connections": []} == shown(world)
+    assert {**DEFAULTS, "connections": []} == shown(sandbox)
 
 
-def test_change_some(world: World) -> None:
+def test_change_some(sandbox: Sandbox) -> None:
     """What is named changes, what is null or left out stays, and the answer is what is shown from then on."""
-    changed = change(world, calls=5, warnAt=0, mailBytes=7, period=None)
+    changed = change(sandbox, calls=5, warnAt=0, mailBytes=7, period=None)
 
     assert {**DEFAULTS, "calls": 5, "warnAt": 0, "mailBytes": 7, "connections": []} == changed
-    assert changed == change(world) == shown(world)
+    assert changed == change(sandbox) == shown(sandbox)
 
 
-def test_names_in_any_spelling(world: World) -> None:
+def test_names_in_any_spelling(sandbox: Sandbox) -> None:
     """Names match without case and underscores, as everywhere."""
-    facts = change(world, concurrent_requests=4, INLINEIMAGEBYTES=9)
+    facts = change(sandbox, concurrent_requests=4, INLINEIMAGEBYTES=9)
 
     assert (4, 9) == (facts["concurrentRequests"], facts["inlineImageBytes"])
 
@@ -95,14 +95,14 @@ def test_names_in_any_spelling(world: World) -> None:
         ([5], "The request body must be a JSON object."),
     ],
 )
-def test_refused(world: World, changes: Any, reason: str) -> None:
+def test_refused(sandbox: Sandbox, changes: Any, reason: str) -> None:
     """A number that is none, or out of bounds, and a name that no limit has are refused; nothing changes then."""
     body = {"warnAt": 50, **changes} if isinstance(changes, dict) else changes
-    answer = world.admin.patch("/limits", json=body)
+    answer = sandbox.api.patch("/limits", json=body)
 
     assert 400 == answer.status_code
     assert reason in answer.json()["message"]
-    assert {**DEFAULTS, "connections": []} == shown(world)
+    assert {**DEFAULTS, "connections": []} == shown(sandbox)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
@@ -113,17 +113,17 @@ def test_no_such_sandbox(server: Server, method: str) -> None:
     assert (404, True) == (answer.status_code, "No sandbox 'nowhere' exists." in answer.json()["message"])
 
 
-def test_what_connections_use(world: World, alice: Connection, bob: Connection) -> None:
+def test_what_connections_use(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Each connection that called is told with its calls, what is left of them, and when they count no more."""
-    change(world, calls=5)
+    change(sandbox, calls=5)
     statuses(alice, 3)
-    world.advance("10s")
+    sandbox.advance("10s")
     statuses(bob, 1)
-    alices, bobs = shown(world)["connections"]
-    world.advance("50s")
-    later = shown(world)["connections"]
+    alices, bobs = shown(sandbox)["connections"]
+    sandbox.advance("50s")
+    later = shown(sandbox)["connections"]
 
-    end = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    end = datetime.fromisoformat(sandbox.api.get("/clock").json()["now"])
     assert {
         "connection": alice.id,
         "calls": 3,
@@ -136,81 +136,81 @@ def test_what_connections_use(world: World, alice: Connection, bob: Connection) 
     assert [end, end + timedelta(seconds=10)] == [datetime.fromisoformat(one["resetsAt"]) for one in (alices, bobs)]
     assert {**alices, "calls": 0, "remaining": 5, "resetsAt": None} == later[0]
     assert bobs == later[1]
-    assert [None, None] == [one["remaining"] for one in change(world, calls=0)["connections"]]
+    assert [None, None] == [one["remaining"] for one in change(sandbox, calls=0)["connections"]]
 
 
-def test_a_change_acts_at_once(world: World, alice: Connection) -> None:
+def test_a_change_acts_at_once(sandbox: Sandbox, alice: Connection) -> None:
     """Calls that were made count against the new number, in the window that has begun."""
-    change(world, calls=2)
+    change(sandbox, calls=2)
     first = statuses(alice, 3)
-    change(world, calls=3)
+    change(sandbox, calls=3)
     second = statuses(alice, 2)
-    remaining = change(world, calls=1)["connections"][0]["remaining"]
-    change(world, calls=0)
+    remaining = change(sandbox, calls=1)["connections"][0]["remaining"]
+    change(sandbox, calls=0)
 
     assert ([200, 200, 429], [200, 429], 0) == (first, second, remaining)
     assert [200, 200] == statuses(alice, 2)
 
 
-def test_a_window_keeps_its_end(world: World, alice: Connection) -> None:
+def test_a_window_keeps_its_end(sandbox: Sandbox, alice: Connection) -> None:
     """A new period is that of the next window, whatever the one that has begun was to last."""
-    change(world, calls=1)
+    change(sandbox, calls=1)
     statuses(alice, 1)
-    change(world, period=10)
-    world.advance("59s")
+    change(sandbox, period=10)
+    sandbox.advance("59s")
     before = statuses(alice, 1)
-    world.advance("1s")
+    sandbox.advance("1s")
     after = statuses(alice, 2)
-    world.advance("10s")
+    sandbox.advance("10s")
 
     assert ([429], [200, 429]) == (before, after)
     assert [200] == statuses(alice, 1)
 
 
-def test_limits_of_mails(world: World, alice: Connection) -> None:
+def test_limits_of_mails(sandbox: Sandbox, alice: Connection) -> None:
     """The size of a mail and of an inline image, and how many options there are, are held to the sandbox's limits."""
-    change(world, mailBytes=100, inlineImageBytes=8, options=2)
+    change(sandbox, mailBytes=100, inlineImageBytes=8, options=2)
 
     assert [200, 400] == [sent(alice, "x" * 100), sent(alice, "x" * 101)]
     assert [200, 400] == [sent(alice, IMAGE.format("QUJD" * 2)), sent(alice, IMAGE.format("QUJD" * 3))]
     assert [201, 400] == [ask(alice, 2), ask(alice, 3)]
 
 
-def test_limits_of_mails_off(world: World, alice: Connection) -> None:
+def test_limits_of_mails_off(sandbox: Sandbox, alice: Connection) -> None:
     """0 lets any size and any number of options pass."""
     before = [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
-    change(world, mailBytes=0, inlineImageBytes=0, options=0)
+    change(sandbox, mailBytes=0, inlineImageBytes=0, options=0)
 
     assert [400, 400] == before
     assert [200, 201] == [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
 
 
-def test_large_mails_fire_no_trigger_unless_they_may(world: World, alice: Connection) -> None:
+def test_large_mails_fire_no_trigger_unless_they_may(sandbox: Sandbox, alice: Connection) -> None:
     """What a trigger skips for its size it finds where there is no limit."""
     first = alice.http.get("/Mail/OnNewEmail")
     alice.deliver(text="x" * 50)
     statuses = []
     for most in (10, 50, 49, 0):
-        change(world, mailBytes=most)
+        change(sandbox, mailBytes=most)
         statuses.append(alice.http.get(first.headers["location"]).status_code)
 
     assert [202, 200, 202, 200] == statuses
 
 
-def test_a_reset_puts_them_back(world: World, alice: Connection) -> None:
+def test_a_reset_puts_them_back(sandbox: Sandbox, alice: Connection) -> None:
     """After a reset the server's settings hold again, and nobody has called."""
-    change(world, calls=1, period=5, concurrentRequests=2, bytesInFlight=9999, warnAt=1)
-    change(world, mailBytes=1, inlineImageBytes=2, options=3)
+    change(sandbox, calls=1, period=5, concurrentRequests=2, bytesInFlight=9999, warnAt=1)
+    change(sandbox, mailBytes=1, inlineImageBytes=2, options=3)
     statuses(alice, 2)
-    world.admin.post("/reset")
+    sandbox.api.post("/reset")
 
-    assert {**DEFAULTS, "connections": []} == shown(world)
+    assert {**DEFAULTS, "connections": []} == shown(sandbox)
 
 
-def test_limits_are_a_sandboxs_own(world: World, server: Server, alice: Connection) -> None:
+def test_limits_are_a_sandboxs_own(sandbox: Sandbox, server: Server, alice: Connection) -> None:
     """What is changed in one sandbox leaves the others alone."""
     before = server.http.get("/_emulator/api/sandboxes/default/limits").json()
-    change(world, calls=1)
+    change(sandbox, calls=1)
     refused = statuses(alice, 2)
 
     assert [200, 429] == refused

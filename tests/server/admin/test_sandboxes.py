@@ -19,7 +19,7 @@ from outlook_emulator.server.admin.request import AdminOperation
 from outlook_emulator.server.admin.routes import ADMIN, ROOT
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.wire.base import members_of
-from tests.conftest import Connection, Server, World
+from tests.conftest import Connection, Sandbox, Server
 from tests.paths import EML
 
 EML_FILES = sorted(EML.glob("*.eml"))
@@ -36,17 +36,17 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, body["error"]["code"]
 
 
-def state(world: World) -> Any:
+def state(sandbox: Sandbox) -> Any:
     """What a refused call must leave alone."""
-    return world.admin.get("/connections").json(), world.outbox()
+    return sandbox.api.get("/connections").json(), sandbox.outbox.mails()
 
 
 # Sandboxes
 
 
-def test_create_and_show_a_sandbox(world: World, server: Server) -> None:
+def test_create_and_show_a_sandbox(sandbox: Sandbox, server: Server) -> None:
     """A new sandbox is answered as it is shown and listed: its name, and no connections."""
-    name = f"{world.name}-new"
+    name = f"{sandbox.name}-new"
     made = server.http.post(f"{ROOT}/sandboxes", json={"name": name})
     shown = server.http.get(f"{ROOT}/sandboxes/{name}")
     listed = server.http.get(f"{ROOT}/sandboxes").json()["value"]
@@ -58,9 +58,9 @@ def test_create_and_show_a_sandbox(world: World, server: Server) -> None:
     assert "default" in [one["name"] for one in listed]
 
 
-def test_create_a_whole_world_at_once(world: World, server: Server) -> None:
+def test_create_a_whole_world_at_once(sandbox: Sandbox, server: Server) -> None:
     """A sandbox can be made with connections, their mails and sample mailboxes in one call."""
-    name = f"{world.name}-whole"
+    name = f"{sandbox.name}-whole"
     mails = [
         {"from": "x@example.org", "subject": "One", "text": "1"},
         {"eml": PLAIN.decode(), "folder": "Archive", "isRead": True},
@@ -104,14 +104,14 @@ def test_create_a_whole_world_at_once(world: World, server: Server) -> None:
         ({"name": "fresh", "connections": [{"mails": "none"}]}, (400, "ErrorInvalidRequest")),
     ],
 )
-def test_refused_sandbox(world: World, server: Server, order: Any, expected: tuple[int, str]) -> None:
+def test_refused_sandbox(sandbox: Sandbox, server: Server, order: Any, expected: tuple[int, str]) -> None:
     """A sandbox that cannot be made as asked is refused with a reason, and nothing of it stays."""
     if isinstance(order, dict) and order.get("name") == "fresh":
-        order = order | {"name": f"{world.name}-fresh"}
+        order = order | {"name": f"{sandbox.name}-fresh"}
     answer = server.http.post(f"{ROOT}/sandboxes", json=order)
 
     assert expected == refusal(answer)
-    assert server.http.get(f"{ROOT}/sandboxes/{world.name}-fresh").status_code == 404
+    assert server.http.get(f"{ROOT}/sandboxes/{sandbox.name}-fresh").status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'"name"', b"null", b'{"name": "\\ud800"}'])
@@ -122,20 +122,20 @@ def test_broken_json(server: Server, body: bytes) -> None:
     assert refusal(answer) == (400, "ErrorInvalidRequest")
 
 
-def test_reset_a_sandbox(world: World, alice: Connection, bob: Connection) -> None:
+def test_reset_a_sandbox(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A reset keeps who there is and drops what there is."""
     alice.send(f"{bob.address}; out@example.org")
     bob.deliver(subject="Outside")
-    answer = world.admin.post("/reset")
+    answer = sandbox.api.post("/reset")
 
-    assert (200, {"name": world.name, "connections": [alice.id, bob.id]}) == (answer.status_code, answer.json())
-    assert ([], [], []) == (alice.mails("Sent Items"), bob.mails(), world.outbox())
+    assert (200, {"name": sandbox.name, "connections": [alice.id, bob.id]}) == (answer.status_code, answer.json())
+    assert ([], [], []) == (alice.mails("Sent Items"), bob.mails(), sandbox.outbox.mails())
 
 
-def test_delete_a_sandbox(world: World, server: Server, alice: Connection) -> None:
+def test_delete_a_sandbox(sandbox: Sandbox, server: Server, alice: Connection) -> None:
     """A deleted sandbox answers 204 without a body, and is not found from then on."""
-    answer = server.http.delete(f"{ROOT}/sandboxes/{world.name}")
-    after = server.http.delete(f"{ROOT}/sandboxes/{world.name}")
+    answer = server.http.delete(f"{ROOT}/sandboxes/{sandbox.name}")
+    after = server.http.delete(f"{ROOT}/sandboxes/{sandbox.name}")
 
     assert (204, b"") == (answer.status_code, answer.content)
     assert refusal(after) == (404, "ErrorItemNotFound")
@@ -146,10 +146,10 @@ def test_default_sandbox_stays(server: Server) -> None:
     assert refusal(server.http.delete(f"{ROOT}/sandboxes/default")) == (409, "Conflict")
 
 
-def test_seed_a_sandbox(world: World, server: Server) -> None:
+def test_seed_a_sandbox(sandbox: Sandbox, server: Server) -> None:
     """A sample mailbox is loaded under the id asked for, and answers there at once."""
-    id = f"{world.name}-office"
-    answer = world.admin.post("/seed", json={"name": "office", "connection": id})
+    id = f"{sandbox.name}-office"
+    answer = sandbox.api.post("/seed", json={"name": "office", "connection": id})
     facts = answer.json()
     mails = httpx.get(f"{facts['runtimeUrl']}/v2/Mail", headers={"Authorization": "Bearer token"}).json()["value"]
 
@@ -173,23 +173,23 @@ def test_seed_a_sandbox(world: World, server: Server) -> None:
         ({"name": "empty", "connection": "{alice}"}, (409, "Conflict")),
     ],
 )
-def test_refused_seed(world: World, alice: Connection, order: dict[str, str], expected: tuple[int, str]) -> None:
+def test_refused_seed(sandbox: Sandbox, alice: Connection, order: dict[str, str], expected: tuple[int, str]) -> None:
     """A sample that there is not, or an id that is none or taken, is refused and changes nothing."""
-    before = state(world)
-    answer = world.admin.post("/seed", json={key: value.format(alice=alice.id) for key, value in order.items()})
+    before = state(sandbox)
+    answer = sandbox.api.post("/seed", json={key: value.format(alice=alice.id) for key, value in order.items()})
 
     assert expected == refusal(answer)
-    assert before == state(world)
+    assert before == state(sandbox)
 
 
 # Connections
 
 
-def test_add_a_connection(world: World, server: Server) -> None:
+def test_add_a_connection(sandbox: Sandbox, server: Server) -> None:
     """A connection is answered as it is listed, with the URL at which the connector answers for it."""
-    id = f"{world.name}-c"
+    id = f"{sandbox.name}-c"
     order = {"id": id, "address": "Carol@Example.com", "displayName": "Carol C.", "sendAs": ["Team@example.com"]}
-    answer = world.admin.post("/connections", json=order)
+    answer = sandbox.api.post("/connections", json=order)
     runtime = f"{server.url}/apim/outlook/{id}"
     expected = {
         "id": id,
@@ -200,16 +200,16 @@ def test_add_a_connection(world: World, server: Server) -> None:
     }
 
     assert (201, expected) == (answer.status_code, answer.json())
-    assert [expected] == world.admin.get("/connections").json()["value"]
+    assert [expected] == sandbox.api.get("/connections").json()["value"]
     assert httpx.get(f"{runtime}/v2/Mail", headers={"Authorization": "Bearer token"}).json() == {"value": []}
 
 
-def test_connection_without_wishes(world: World) -> None:
+def test_connection_without_wishes(sandbox: Sandbox) -> None:
     """Id and address are made up where they are missing, and never twice, not even after a reset."""
-    first = world.admin.post("/connections").json()
-    second = world.admin.post("/connections", json={}).json()
-    world.admin.post("/reset")
-    third = world.admin.post("/connections", json={"displayName": "Third"}).json()
+    first = sandbox.api.post("/connections").json()
+    second = sandbox.api.post("/connections", json={}).json()
+    sandbox.api.post("/reset")
+    third = sandbox.api.post("/connections", json={"displayName": "Third"}).json()
 
     assert len({first["id"], second["id"], third["id"]}) == 3
     assert re.fullmatch("[0-9a-f]{32}", first["id"])
@@ -230,13 +230,15 @@ def test_connection_without_wishes(world: World) -> None:
         ({"id": "{alice}"}, (409, "Conflict")),
     ],
 )
-def test_refused_connection(world: World, alice: Connection, order: dict[str, Any], expected: tuple[int, str]) -> None:
+def test_refused_connection(
+    sandbox: Sandbox, alice: Connection, order: dict[str, Any], expected: tuple[int, str]
+) -> None:
     """A connection that cannot be made as asked is refused and changes nothing."""
-    before = state(world)
+    before = state(sandbox)
     given = {key: alice.id if value == "{alice}" else value for key, value in order.items()}
 
-    assert expected == refusal(world.admin.post("/connections", json=given))
-    assert before == state(world)
+    assert expected == refusal(sandbox.api.post("/connections", json=given))
+    assert before == state(sandbox)
 
 
 # Folders and deliveries
@@ -248,7 +250,7 @@ def test_refused_connection(world: World, alice: Connection, order: dict[str, An
 )
 def test_add_a_folder(alice: Connection, order: dict[str, Any], expected: str | None) -> None:
     """A folder is made with those above it; its id is one that operations take; a second time nothing changes."""
-    answers = [alice.admin.post(f"/connections/{alice.id}/folders", json=order) for _ in range(2)]
+    answers = [alice.api.post(f"/connections/{alice.id}/folders", json=order) for _ in range(2)]
     folder = answers[0].json()
 
     assert [201, 201] == [one.status_code for one in answers]
@@ -259,18 +261,18 @@ def test_add_a_folder(alice: Connection, order: dict[str, Any], expected: str | 
 @pytest.mark.parametrize("order", [{}, {"path": ""}, {"path": "A//B"}, {"names": [" "]}, {"path": "x" * 256}])
 def test_refused_folder(alice: Connection, order: dict[str, Any]) -> None:
     """A folder needs a name at each step of its path, and none is made when one step is bad."""
-    answer = alice.admin.post(f"/connections/{alice.id}/folders", json=order)
+    answer = alice.api.post(f"/connections/{alice.id}/folders", json=order)
     missing = alice.http.get("/v2/Mail", params={"folderPath": "A"})
 
     assert refusal(answer) == (400, "ErrorInvalidRequest")
     assert missing.status_code == 404
 
 
-def test_deliver_in_parts(alice: Connection, bob: Connection, world: World) -> None:
+def test_deliver_in_parts(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """A mail described in JSON lies in the mailbox as described, and nowhere else."""
     content = b64encode(b"a,b").decode()
-    order = {
-        "from": "Zoe Z. <zoe@example.org>",
+    order: dict[str, Any] = {
+        "sender": "Zoe Z. <zoe@example.org>",
         "to": f"{alice.address}; {bob.address}",
         "cc": "carol@example.org",
         "subject": "Parts",
@@ -279,8 +281,8 @@ def test_deliver_in_parts(alice: Connection, bob: Connection, world: World) -> N
         "attachments": [{"Name": "t.csv", "ContentBytes": content}],
         "folder": "Projects/Engine",
         "received": "2026-01-02T03:04:05+01:00",
-        "isRead": True,
-        "isFlagged": True,
+        "is_read": True,
+        "is_flagged": True,
     }
     message = alice.deliver(**order)
     mail = alice.mail("Projects/Engine")
@@ -294,7 +296,7 @@ def test_deliver_in_parts(alice: Connection, bob: Connection, world: World) -> N
     assert ("Parts", True, True) == (mail["Subject"], mail["IsRead"], mail["HasAttachment"])
     assert mail["DateTimeReceived"] == "2026-01-02T02:04:05+00:00"
     assert alice.mails("Projects/Engine", fetchOnlyFlagged=True, importance="High") == [mail]
-    assert ([], [], []) == (alice.mails(), bob.mails(), world.outbox())
+    assert ([], [], []) == (alice.mails(), bob.mails(), sandbox.outbox.mails())
 
 
 def test_deliver_by_default(alice: Connection) -> None:
@@ -312,11 +314,11 @@ def test_deliver_every_sample(alice: Connection, file: Path, how: str) -> None:
     url = f"/connections/{alice.id}/deliver"
     raw = file.read_bytes()
     if how == "body":
-        answer = alice.admin.post(
+        answer = alice.api.post(
             url, content=raw, params={"folder": "Samples"}, headers={"Content-Type": "message/rfc822"}
         )
     else:
-        answer = alice.admin.post(url, json={"eml": raw.decode("utf-8", "replace"), "folder": "Samples"})
+        answer = alice.api.post(url, json={"eml": raw.decode("utf-8", "replace"), "folder": "Samples"})
     assert answer.status_code == 201, answer.text
     message = answer.json()["message"]
     read = alice.get(f"/Mail/{message['Id']}", includeAttachments=True)
@@ -330,7 +332,7 @@ def test_deliver_every_sample(alice: Connection, file: Path, how: str) -> None:
 def test_deliver_a_whole_mail_with_wishes(alice: Connection) -> None:
     """Query parameters, in any case, say of a whole mail what members say of one in parts."""
     wishes = {"FOLDER": "Kept", "received": "2026-01-02T03:04:05Z", "isread": "True", "isFlagged": "1"}
-    answer = alice.admin.post(
+    answer = alice.api.post(
         f"/connections/{alice.id}/deliver",
         content=PLAIN,
         params=wishes,
@@ -346,7 +348,7 @@ def test_deliver_a_whole_mail_with_wishes(alice: Connection) -> None:
 def test_delivered_bytes_are_kept(alice: Connection) -> None:
     """A mail that came whole goes out as it came, byte by byte."""
     headers = {"Content-Type": "message/rfc822"}
-    answer = alice.admin.post(f"/connections/{alice.id}/deliver", content=PLAIN, headers=headers)
+    answer = alice.api.post(f"/connections/{alice.id}/deliver", content=PLAIN, headers=headers)
 
     assert PLAIN.strip() in alice.mime(answer.json()["message"]["Id"])
 
@@ -369,7 +371,7 @@ def test_delivered_bytes_are_kept(alice: Connection) -> None:
 )
 def test_refused_delivery(alice: Connection, order: dict[str, Any]) -> None:
     """A delivery with a member that cannot be is refused, and nothing arrives."""
-    answer = alice.admin.post(f"/connections/{alice.id}/deliver", json=order)
+    answer = alice.api.post(f"/connections/{alice.id}/deliver", json=order)
 
     assert refusal(answer)[0] == 400
     assert alice.mails() == []
@@ -380,7 +382,7 @@ def test_refused_delivery(alice: Connection, order: dict[str, Any]) -> None:
 def test_refused_wishes(alice: Connection, wish: dict[str, str]) -> None:
     """A query parameter that cannot be is refused by name, and nothing arrives."""
     headers = {"Content-Type": "message/rfc822"}
-    answer = alice.admin.post(f"/connections/{alice.id}/deliver", content=PLAIN, params=wish, headers=headers)
+    answer = alice.api.post(f"/connections/{alice.id}/deliver", content=PLAIN, params=wish, headers=headers)
 
     assert refusal(answer) == (400, "ErrorInvalidRequest")
     assert next(iter(wish)) in answer.json()["message"]
@@ -390,13 +392,13 @@ def test_refused_wishes(alice: Connection, wish: dict[str, str]) -> None:
 # The outbox and MIME
 
 
-def test_outbox(world: World, alice: Connection, bob: Connection, server: Server) -> None:
+def test_outbox(sandbox: Sandbox, alice: Connection, bob: Connection, server: Server) -> None:
     """A mail that left is listed with those outside only, oldest first, and can be had as MIME without Bcc."""
     alice.send(f"{bob.address};x@example.org", subject="First", Cc="y@example.org", Bcc="z@example.org")
     alice.send(bob.address, subject="Inside")
     alice.send("x@example.org", subject="Last")
-    first, last = world.outbox()
-    answer = world.admin.get(f"/outbox/{first['id']}/mime")
+    first, last = sandbox.outbox.mails()
+    answer = sandbox.api.get(f"/outbox/{first['id']}/mime")
     written = message_from_bytes(answer.content, policy=policy.default)
 
     assert (["x@example.org", "y@example.org", "z@example.org"], ["x@example.org"]) == (
@@ -411,16 +413,16 @@ def test_outbox(world: World, alice: Connection, bob: Connection, server: Server
 
 
 @pytest.mark.parametrize("departure", ["1", "0", "-1", "x", "1" * 30, "²", "٣"])
-def test_departed_mail_that_is_none(world: World, departure: str) -> None:
+def test_departed_mail_that_is_none(sandbox: Sandbox, departure: str) -> None:
     """A number that nothing in the outbox has, or no number, is not found."""
-    assert refusal(world.admin.get(f"/outbox/{departure}/mime")) == (404, "ErrorItemNotFound")
+    assert refusal(sandbox.api.get(f"/outbox/{departure}/mime")) == (404, "ErrorItemNotFound")
 
 
 def test_message_mime(alice: Connection, bob: Connection) -> None:
     """A message is written out as its own mailbox sees it: the sender's copy has the Bcc."""
     alice.send("x@example.org", subject="Written", Bcc=bob.address)
     sent, got = alice.mail("Sent Items"), bob.mail()
-    answer = alice.admin.get(f"/connections/{alice.id}/messages/{sent['Id']}/mime")
+    answer = alice.api.get(f"/connections/{alice.id}/messages/{sent['Id']}/mime")
     own, theirs = (message_from_bytes(one, policy=policy.default) for one in (answer.content, bob.mime(got["Id"])))
 
     assert (200, "message/rfc822") == (answer.status_code, answer.headers["content-type"])
@@ -435,7 +437,7 @@ def test_message_that_is_none(alice: Connection, bob: Connection, id: str, expec
     """An id that is none, or another mailbox's, gives no MIME."""
     given = id.format(bob=bob.deliver(subject="Mine")["Id"])
 
-    assert expected == refusal(alice.admin.get(f"/connections/{alice.id}/messages/{given}/mime"))
+    assert expected == refusal(alice.api.get(f"/connections/{alice.id}/messages/{given}/mime"))
 
 
 # Everything else
@@ -456,13 +458,13 @@ def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "folders"), ("POST", "deliver"), ("GET", "messages/x/mime")])
-def test_unknown_connection(world: World, bob: Connection, method: str, path: str) -> None:
+def test_unknown_connection(sandbox: Sandbox, bob: Connection, method: str, path: str) -> None:
     """The admin API makes no connection by using it: an unknown id is not found, nor is another sandbox's."""
-    answer = world.admin.request(method, f"/connections/none/{path}", json={} if method == "POST" else None)
+    answer = sandbox.api.request(method, f"/connections/none/{path}", json={} if method == "POST" else None)
 
     assert refusal(answer) == (404, "ErrorItemNotFound")
     assert "No connection 'none' exists in this sandbox" in answer.json()["message"]
-    assert [bob.id] == [one["id"] for one in world.admin.get("/connections").json()["value"]]
+    assert [bob.id] == [one["id"] for one in sandbox.api.get("/connections").json()["value"]]
 
 
 def _wrong_methods() -> Iterator[tuple[str, str]]:
@@ -602,10 +604,10 @@ def test_component_names_are_plain(document: dict[str, Any]) -> None:
     assert [] == [name for name in document["components"]["schemas"] if not re.fullmatch(r"[A-Za-z0-9._-]+", name)]
 
 
-def test_pages_from_elsewhere_are_refused(server: Server, world: World) -> None:
+def test_pages_from_elsewhere_are_refused(server: Server, sandbox: Sandbox) -> None:
     """A web page of another origin cannot reset a sandbox; one that the emulator serves itself could."""
     answers = [
-        world.admin.post("/reset", headers={"Origin": origin})
+        sandbox.api.post("/reset", headers={"Origin": origin})
         for origin in ("https://evil.example", "null", server.url)
     ]
 

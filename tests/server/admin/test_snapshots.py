@@ -25,7 +25,7 @@ from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Connection, Listener, Server, World
+from tests.conftest import START, Connection, Listener, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
 from tests.server.webhooks.test_courier import MAIL, put, running, subjects, subscribe, told, trigger
@@ -34,43 +34,43 @@ SQLITE = "application/vnd.sqlite3"
 MAIL_SUBSCRIPTION = "/MailSubscription/$subscriptions"
 
 
-def save(world: World, name: str = "one") -> dict[str, Any]:
-    answer = world.admin.put(f"/snapshots/{name}")
+def save(sandbox: Sandbox, name: str = "one") -> dict[str, Any]:
+    answer = sandbox.api.put(f"/snapshots/{name}")
     assert answer.status_code == 201, answer.text
     facts: dict[str, Any] = answer.json()
     return facts
 
 
-def restore(world: World, name: str = "one") -> dict[str, Any]:
-    answer = world.admin.post(f"/snapshots/{name}/restore")
+def restore(sandbox: Sandbox, name: str = "one") -> dict[str, Any]:
+    answer = sandbox.api.post(f"/snapshots/{name}/restore")
     assert answer.status_code == 200, answer.text
     facts: dict[str, Any] = answer.json()
     return facts
 
 
-def export(world: World) -> bytes:
-    answer = world.admin.get("/export")
+def export(sandbox: Sandbox) -> bytes:
+    answer = sandbox.api.get("/export")
     assert (200, SQLITE) == (answer.status_code, answer.headers["content-type"])
     return answer.content
 
 
-def bring_in(world: World, file: bytes, **query: Any) -> httpx.Response:
-    return world.admin.post("/import", content=file, params=query, headers={"Content-Type": SQLITE})
+def bring_in(sandbox: Sandbox, file: bytes, **query: Any) -> httpx.Response:
+    return sandbox.api.post("/import", content=file, params=query, headers={"Content-Type": SQLITE})
 
 
-def names(world: World) -> list[str]:
-    return [one["name"] for one in world.admin.get("/snapshots").json()["value"]]
+def names(sandbox: Sandbox) -> list[str]:
+    return [one["name"] for one in sandbox.api.get("/snapshots").json()["value"]]
 
 
-def shown(world: World) -> dict[str, Any]:
-    found: dict[str, Any] = world.server.http.get(f"{ROOT}/sandboxes/{world.name}").json()
+def shown(sandbox: Sandbox) -> dict[str, Any]:
+    found: dict[str, Any] = sandbox.server.http.get(f"{ROOT}/sandboxes/{sandbox.name}").json()
     return found
 
 
-def everything(world: World) -> dict[str, list[Any]]:
+def everything(sandbox: Sandbox) -> dict[str, list[Any]]:
     """All that a sandbox holds, but for the worlds it has been in."""
     with closing(sqlite3.connect(":memory:")) as db:
-        db.deserialize(export(world))
+        db.deserialize(export(sandbox))
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         found = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
     found["sandbox_state"] = sorted(row for row in found["sandbox_state"] if row[0] != "world")
@@ -78,35 +78,30 @@ def everything(world: World) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def other(server: Server, world: World) -> Iterator[World]:
+def other(server: Server) -> Iterator[Sandbox]:
     """A second sandbox."""
-    name = f"{world.name}-other"
-    assert server.http.post(f"{ROOT}/sandboxes", json={"name": name}).status_code == 201
-    with httpx.Client(base_url=f"{server.url}{ROOT}/sandboxes/{name}", verify=False) as admin:
-        made = World(name, server, admin)
-        yield made
-        made.close()
-    server.http.delete(f"{ROOT}/sandboxes/{name}")
+    with new_sandbox(server) as sandbox:
+        yield sandbox
 
 
 # Saving and bringing back
 
 
-def test_a_snapshot(world: World, alice: Connection) -> None:
+def test_a_snapshot(sandbox: Sandbox, alice: Connection) -> None:
     """It is told with its name, its size and the sandbox's time, listed by name, and forgotten when it is deleted."""
-    world.advance("1h")
-    second, first = save(world, "two"), save(world, "a.one")
-    listed = world.admin.get("/snapshots").json()
-    gone = world.admin.delete("/snapshots/two")
+    sandbox.advance("1h")
+    second, first = save(sandbox, "two"), save(sandbox, "a.one")
+    listed = sandbox.api.get("/snapshots").json()
+    gone = sandbox.api.delete("/snapshots/two")
 
-    now = microseconds(datetime.fromisoformat(world.admin.get("/clock").json()["now"]))
+    now = microseconds(datetime.fromisoformat(sandbox.api.get("/clock").json()["now"]))
     assert {"name": "two", "takenAt": iso_ticks(now), "bytes": second["bytes"]} == second
     assert second["bytes"] > 100_000
     assert {"value": [first, second]} == listed
-    assert ((204, b""), ["a.one"]) == ((gone.status_code, gone.content), names(world))
+    assert ((204, b""), ["a.one"]) == ((gone.status_code, gone.content), names(sandbox))
 
 
-def test_all_comes_back(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_all_comes_back(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
     """Mails, events, contacts, questions, subscriptions, calls, connections, the outbox, and the clock."""
     alice.send(f"{bob.address}; out@example.net", "Kept")
     alice.meet("Review", RequiredAttendees=bob.address)
@@ -116,82 +111,82 @@ def test_all_comes_back(world: World, alice: Connection, bob: Connection, listen
         json={"NotificationUrl": listener.url, "Message": {"To": bob.address, "Options": "Yes, No"}},
     )
     subscribe(bob, listener.url)
-    assert world.admin.post("/clock", json={"freeze": True, "advance": "2h"}).status_code == 200
-    world.advance()
-    (question,) = world.admin.get("/questions").json()["value"]
-    save(world)
-    before = everything(world)
-    facts = shown(world), world.admin.get("/clock").json()
-    world.admin.post(f"/questions/{question['id']}/answer", json={"option": "Yes"})
-    world.admin.post("/clock", json={"freeze": False, "advance": "9h"})
-    world.connect("carol")
+    assert sandbox.api.post("/clock", json={"freeze": True, "advance": "2h"}).status_code == 200
+    sandbox.advance()
+    (question,) = sandbox.api.get("/questions").json()["value"]
+    save(sandbox)
+    before = everything(sandbox)
+    facts = shown(sandbox), sandbox.api.get("/clock").json()
+    sandbox.api.post(f"/questions/{question['id']}/answer", json={"option": "Yes"})
+    sandbox.api.post("/clock", json={"freeze": False, "advance": "9h"})
+    sandbox.connect("carol")
     bob.send(alice.address, "Dropped")
     alice.meet("Later")
     mail = bob.mails()[0]["Id"]
     bob.http.delete(f"/Mail/{mail}")
-    restored = restore(world)
+    restored = restore(sandbox)
 
-    assert before == everything(world)
-    assert facts == (restored, world.admin.get("/clock").json())
-    assert [None] == [one["answer"] for one in world.admin.get("/questions").json()["value"]]
-    assert 404 == world.admin.get(f"/connections/{world.name}-carol/subscriptions").status_code
+    assert before == everything(sandbox)
+    assert facts == (restored, sandbox.api.get("/clock").json())
+    assert [None] == [one["answer"] for one in sandbox.api.get("/questions").json()["value"]]
+    assert 404 == sandbox.api.get(f"/connections/{sandbox.name}-carol/subscriptions").status_code
     assert mail == bob.mails()[0]["Id"]
 
 
-def test_ids_after_a_restore(world: World, alice: Connection, bob: Connection) -> None:
+def test_ids_after_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The same calls give the same ids each time, and none of them is one of before."""
 
     def handed_out() -> set[str]:
         alice.send(bob.address)
-        made = world.admin.post("/connections").json()["id"]
+        made = sandbox.api.post("/connections").json()["id"]
         mail = bob.mails()[0]
         return {mail["Id"], mail["InternetMessageId"], mail["ConversationId"], alice.meet()["Id"], made}
 
     before = handed_out()
-    save(world)
+    save(sandbox)
     rounds = [handed_out()]
     for _ in range(2):
-        restore(world)
+        restore(sandbox)
         rounds.append(handed_out())
 
     assert [rounds[0]] * 3 == rounds
     assert set() == before & rounds[0]
 
 
-def test_a_reset_after_a_restore(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_reset_after_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A reset drops what a restore brought, and leaves the snapshot, which can be restored again."""
     alice.send(bob.address, "Kept")
-    save(world)
-    before = everything(world)
-    restore(world)
-    assert world.admin.post("/reset").status_code == 200
+    save(sandbox)
+    before = everything(sandbox)
+    restore(sandbox)
+    assert sandbox.api.post("/reset").status_code == 200
     empty = bob.mails()
-    restore(world)
+    restore(sandbox)
 
-    assert ([], before) == (empty, everything(world))
+    assert ([], before) == (empty, everything(sandbox))
 
 
-def test_an_unknown_snapshot(world: World, alice: Connection) -> None:
+def test_an_unknown_snapshot(sandbox: Sandbox, alice: Connection) -> None:
     """What was not saved is not found, and the refusal names what was; nothing is changed."""
-    before = everything(world)
-    missing = [world.admin.post("/snapshots/x/restore"), world.admin.delete("/snapshots/x")]
-    save(world, "b")
-    save(world, "a")
-    missing += [world.admin.post("/snapshots/x%00%2e%2e/restore"), world.admin.delete("/snapshots/%2e%2e%5cbox")]
+    before = everything(sandbox)
+    missing = [sandbox.api.post("/snapshots/x/restore"), sandbox.api.delete("/snapshots/x")]
+    save(sandbox, "b")
+    save(sandbox, "a")
+    missing += [sandbox.api.post("/snapshots/x%00%2e%2e/restore"), sandbox.api.delete("/snapshots/%2e%2e%5cbox")]
 
     assert [404] * 4 == [one.status_code for one in missing]
     assert ["There is none."] * 2 + ["There are: a, b."] * 2 == [
         one.json()["error"]["message"].partition(" exists. ")[2] for one in missing
     ]
-    assert before == everything(world)
+    assert before == everything(sandbox)
 
 
 @pytest.mark.parametrize("name", ["a b", ".a", "a.", "a..b", "x" * 65, "%C3%A4", "a%00"])
-def test_a_bad_name(world: World, name: str) -> None:
+def test_a_bad_name(sandbox: Sandbox, name: str) -> None:
     """A name that could not be one of a file is refused with what names look like."""
-    answer = world.admin.put(f"/snapshots/{name}")
+    answer = sandbox.api.put(f"/snapshots/{name}")
 
-    assert (400, []) == (answer.status_code, names(world))
+    assert (400, []) == (answer.status_code, names(sandbox))
     assert "A snapshot name has 1 to 64 letters, digits, -_ and inner dots" in answer.json()["message"]
 
 
@@ -199,15 +194,15 @@ def test_a_bad_name(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_polls_over_a_restore(world: World, alice: Connection, path: str) -> None:
+def test_polls_over_a_restore(sandbox: Sandbox, alice: Connection, path: str) -> None:
     """What was handed out before a snapshot holds again after its restore; what came from the dropped time does not."""
     before = Poller(alice, path, **EVERY[path])
-    save(world)
+    save(sandbox)
     fire(alice, path)
     dropped = Poller(alice, path, **EVERY[path])
     found = before.ask(first := before.location)
     since = before.last.headers["location"]
-    restore(world)
+    restore(sandbox)
     refused = [alice.http.get(one) for one in (dropped.location, since)]
     none = before.ask(first)
     fire(alice, path)
@@ -220,12 +215,12 @@ def test_polls_over_a_restore(world: World, alice: Connection, path: str) -> Non
     assert [] == fresh.ask()
 
 
-def test_polls_that_were_restored_go_on(world: World, alice: Connection) -> None:
+def test_polls_that_were_restored_go_on(sandbox: Sandbox, alice: Connection) -> None:
     """A flow that went back with its sandbox goes on from there, poll by poll, and through the next restore."""
     poller = Poller(alice, NEW)
     alice.deliver(subject="Kept")
     assert ["Kept"] == poller.subjects()
-    save(world)
+    save(sandbox)
     kept = poller.location
     for subject in ("First", "Second"):
         poller.location = kept
@@ -233,29 +228,29 @@ def test_polls_that_were_restored_go_on(world: World, alice: Connection) -> None
         assert [subject] == poller.subjects()
         alice.deliver(subject="More")
         assert ["More"] == poller.subjects()
-        restore(world)
+        restore(sandbox)
     assert 400 == alice.http.get(poller.location).status_code
 
 
-def test_polls_go_on_while_snapshots_are_taken(world: World, alice: Connection) -> None:
+def test_polls_go_on_while_snapshots_are_taken(sandbox: Sandbox, alice: Connection) -> None:
     """Saving takes nothing from anybody: a state from before it holds on."""
     poller = Poller(alice, NEW)
-    save(world)
+    save(sandbox)
     alice.deliver(subject="One")
-    save(world)
+    save(sandbox)
     alice.deliver(subject="Two")
 
     assert ["One", "Two"] == poller.subjects()
 
 
-def test_snapshots_of_several_times(world: World, alice: Connection) -> None:
+def test_snapshots_of_several_times(sandbox: Sandbox, alice: Connection) -> None:
     """Going back further, and forward again to a later snapshot, brings back the states of each."""
     calendar = f"{TABLE}/onnewitems"
     states = [Poller(alice, calendar).location]
-    save(world, "first")
+    save(sandbox, "first")
     alice.meet("One")
     states.append(Poller(alice, calendar).location)
-    save(world, "second")
+    save(sandbox, "second")
     alice.meet("Two")
     states.append(Poller(alice, calendar).location)
 
@@ -264,7 +259,7 @@ def test_snapshots_of_several_times(world: World, alice: Connection) -> None:
 
     seen = [statuses()]
     for name in ("first", "second", "first"):
-        restore(world, name)
+        restore(sandbox, name)
         seen.append(statuses())
 
     assert [[200, 200, 202], [202, 400, 400], [200, 202, 400], [202, 400, 400]] == seen
@@ -273,19 +268,19 @@ def test_snapshots_of_several_times(world: World, alice: Connection) -> None:
 # Those who are called
 
 
-def test_a_subscription_comes_back(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Who was subscribed when the snapshot was taken is poked after the restore, once; who came later is not."""
     kept = subscribe(alice, f"{listener.url}/kept")
     alice.deliver()
-    world.advance()
-    save(world)
+    sandbox.advance()
+    save(sandbox)
     subscribe(alice, f"{listener.url}/dropped")
     assert 200 == alice.http.delete(f"{MAIL_SUBSCRIPTION}/{kept}", params={"options": options(alice)}).status_code
-    restore(world)
-    world.advance()
+    restore(sandbox)
+    sandbox.advance()
     heard = len(listener.heard)
     alice.deliver()
-    entries = world.callbacks()
+    entries = sandbox.callbacks()
 
     assert 1 == heard
     assert ["/kept", "/kept"] == [one.path for one in listener.heard]
@@ -298,74 +293,74 @@ def options(alice: Connection) -> str:
     return httpx.URL(answer.headers["location"]).params["options"]
 
 
-def test_a_call_that_waited_is_made_again(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_call_that_waited_is_made_again(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A retry that was due later when the snapshot was taken is due then once more, with the tries it had left."""
     listener.answer_with(500, 200)
     subscribe(alice, listener.url)
     alice.deliver()
-    (waiting,) = world.callbacks()
-    save(world)
-    world.advance("1s")
-    (done,) = world.callbacks()
-    restore(world)
-    (again,) = world.callbacks()
-    world.advance("1s")
-    (last,) = world.callbacks()
+    (waiting,) = sandbox.callbacks()
+    save(sandbox)
+    sandbox.advance("1s")
+    (done,) = sandbox.callbacks()
+    restore(sandbox)
+    (again,) = sandbox.callbacks()
+    sandbox.advance("1s")
+    (last,) = sandbox.callbacks()
 
     assert ("pending", "done", "done") == (waiting["state"], done["state"], last["state"])
     assert waiting == again
     assert (done, 3) == (last, len(listener.heard))
 
 
-def test_a_call_under_way_is_not_recorded(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What was on its way when a sandbox went back says nothing about the calls that it has to make then."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
-    save(world)
+    save(sandbox)
     put(alice, trigger(listener.url))
     alice.deliver(subject="Dropped")
     listener.wait()
-    restore(world)
+    restore(sandbox)
     put(alice, trigger(f"{listener.url}/new"))
     alice.deliver(subject="New")
     listener.wait(2)
     release.set()
-    entries = world.callbacks()
+    entries = sandbox.callbacks()
 
     assert [("done", 1, f"{listener.url}/new")] == [told(one, "state", "attempts", "url") for one in entries]
     assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.heard]
 
 
-def test_a_push_goes_on(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A registered trigger comes back where it stood: what it pushed before is not pushed again, what comes then is."""
     put(alice, trigger(listener.url))
     alice.deliver(subject="Before")
-    world.advance()
-    save(world)
+    sandbox.advance()
+    save(sandbox)
     alice.deliver(subject="Dropped")
-    world.advance()
-    assert 204 == world.admin.delete(f"/connections/{alice.id}/triggerConfigs/news").status_code
-    restore(world)
-    world.advance()
+    sandbox.advance()
+    assert 204 == sandbox.api.delete(f"/connections/{alice.id}/triggerConfigs/news").status_code
+    restore(sandbox)
+    sandbox.advance()
     alice.deliver(subject="After")
-    world.advance()
+    sandbox.advance()
 
     assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.heard]
 
 
-def test_a_restore_wakes_the_courier(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_restore_wakes_the_courier(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     subscribe(alice, listener.url)
     alice.deliver()
     listener.wait()
-    save(world)
+    save(sandbox)
     release.set()
-    (done,) = world.callbacks()
-    restore(world)
+    (done,) = sandbox.callbacks()
+    restore(sandbox)
     listener.wait(2)
-    (again,) = world.callbacks()
+    (again,) = sandbox.callbacks()
 
     assert ("done", done) == (again["state"], again)
 
@@ -373,13 +368,13 @@ def test_a_restore_wakes_the_courier(world: World, alice: Connection, listener: 
 # Those who wait
 
 
-def test_a_wait_over_a_restore(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_wait_over_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Who waits goes on waiting: what comes after the restore is told, what was dropped is not."""
     bob.deliver(subject="Kept")
-    save(world)
+    save(sandbox)
     bob.deliver(subject="Dropped")
-    with begun(world, connection=bob.id, count=3) as waiting:
-        restore(world)
+    with begun(sandbox, connection=bob.id, count=3) as waiting:
+        restore(sandbox)
         bob.deliver(subject="One")
         bob.deliver(subject="Two")
         status, answer = waiting.end()
@@ -388,15 +383,15 @@ def test_a_wait_over_a_restore(world: World, alice: Connection, bob: Connection)
 
 
 @pytest.mark.parametrize("anchor", ["Kept", "Dropped"])
-def test_a_wait_for_what_is_newer(world: World, bob: Connection, anchor: str) -> None:
+def test_a_wait_for_what_is_newer(sandbox: Sandbox, bob: Connection, anchor: str) -> None:
     """Newer than a mail is what comes after it, even where the restore has dropped that mail: nothing older counts."""
     ids = {"Old": bob.deliver(subject="Old")["Id"], "Kept": bob.deliver(subject="Kept")["Id"]}
-    save(world)
+    save(sandbox)
     for subject in ("Between", "Dropped"):
         ids[subject] = bob.deliver(subject=subject)["Id"]
     count = 2 if anchor == "Kept" else 1
-    with begun(world, connection=bob.id, newerThan=ids[anchor], count=count + 1) as waiting:
-        restore(world)
+    with begun(sandbox, connection=bob.id, newerThan=ids[anchor], count=count + 1) as waiting:
+        restore(sandbox)
         for number in range(count + 1):
             bob.deliver(subject=f"New {number}")
         status, answer = waiting.end()
@@ -407,21 +402,21 @@ def test_a_wait_for_what_is_newer(world: World, bob: Connection, anchor: str) ->
     )
 
 
-def test_a_wait_for_newer_events_and_calls(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_wait_for_newer_events_and_calls(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """The same holds for events and for calls."""
     alice.meet("Kept")
     subscribe(alice, listener.url)
     alice.deliver()
-    world.advance()
-    save(world)
+    sandbox.advance()
+    save(sandbox)
     event = alice.meet("Dropped")["Id"]
     alice.deliver()
-    call = world.callbacks()[-1]["id"]
+    call = sandbox.callbacks()[-1]["id"]
     with (
-        begun(world, kind="event", newerThan=event) as events,
-        begun(world, kind="poke", newerThan=str(call)) as pokes,
+        begun(sandbox, kind="event", newerThan=event) as events,
+        begun(sandbox, kind="poke", newerThan=str(call)) as pokes,
     ):
-        restore(world)
+        restore(sandbox)
         alice.meet("New")
         alice.deliver()
         (_, found), (_, poked) = events.end(), pokes.end()
@@ -430,56 +425,56 @@ def test_a_wait_for_newer_events_and_calls(world: World, alice: Connection, list
     assert 1 == len(poked["value"])
 
 
-def test_a_wait_over_an_import(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_wait_over_an_import(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Who waits in a sandbox is told what comes to the one that took its place."""
-    file = export(world)
+    file = export(sandbox)
     bob.deliver(subject="Dropped")
-    with begun(world, recipient=bob.address, subject="New") as waiting:
-        assert 200 == bring_in(world, file).status_code
+    with begun(sandbox, recipient=bob.address, subject="New") as waiting:
+        assert 200 == bring_in(sandbox, file).status_code
         bob.deliver(subject="New")
         status, _ = waiting.end()
 
     assert (200, ["New"]) == (status, [one["Subject"] for one in bob.mails()])
 
 
-def test_a_move_of_the_clock_over_a_restore(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Who is moving the clock hears that it was replaced; the sandbox has the clock of the snapshot, and it moves."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
-    assert world.admin.post("/clock", json={"freeze": True}).status_code == 200
-    save(world)
-    before = world.admin.get("/clock").json()
+    assert sandbox.api.post("/clock", json={"freeze": True}).status_code == 200
+    save(sandbox)
+    before = sandbox.api.get("/clock").json()
     subscribe(alice, listener.url)
     alice.deliver()
     listener.wait()
-    with closing(HTTPConnection(world.server.url.partition("://")[2], timeout=LONG)) as connection:
-        connection.request("POST", f"{ROOT}/sandboxes/{world.name}/clock", json.dumps({"advance": "5h"}))
+    with closing(HTTPConnection(sandbox.server.url.partition("://")[2], timeout=LONG)) as connection:
+        connection.request("POST", f"{ROOT}/sandboxes/{sandbox.name}/clock", json.dumps({"advance": "5h"}))
         # Requests are read in the order they come in: once these are answered, the other one is under way.
         for _ in range(2):
-            with httpx.Client(base_url=world.admin.base_url, verify=False) as later:
+            with httpx.Client(base_url=sandbox.api.base_url, verify=False) as later:
                 assert later.get("/clock").json() == before
-        restore(world)
+        restore(sandbox)
         release.set()
         answer = connection.getresponse()
         refusal = json.loads(answer.read())
-    after = world.admin.get("/clock").json()
-    world.advance("1h")
+    after = sandbox.api.get("/clock").json()
+    sandbox.advance("1h")
 
     assert 409 == answer.status
     assert "was reset, replaced or deleted while its clock was moved" in refusal["message"]
     assert before == after
-    hours = [datetime.fromisoformat(one["now"]) for one in (before, world.admin.get("/clock").json())]
+    hours = [datetime.fromisoformat(one["now"]) for one in (before, sandbox.api.get("/clock").json())]
     assert timedelta(hours=1) == hours[1] - hours[0]
 
 
 # Elsewhere
 
 
-def test_an_export_is_one_file(world: World, alice: Connection, tmp_path: Path) -> None:
+def test_an_export_is_one_file(sandbox: Sandbox, alice: Connection, tmp_path: Path) -> None:
     """It is an SQLite database by itself, whole, and opens with any tool."""
     alice.deliver(subject="Here")
     path = tmp_path / "sandbox.sqlite"
-    path.write_bytes(export(world))
+    path.write_bytes(export(sandbox))
     with closing(sqlite3.connect(path)) as db:
         verdict = db.execute("PRAGMA integrity_check").fetchall()
         found = db.execute("SELECT subject FROM content").fetchall()
@@ -487,14 +482,14 @@ def test_an_export_is_one_file(world: World, alice: Connection, tmp_path: Path) 
     assert ([("ok",)], [("Here",)]) == (verdict, found)
 
 
-def test_an_import_replaces_everything(world: World, other: World, alice: Connection, bob: Connection) -> None:
+def test_an_import_replaces_everything(sandbox: Sandbox, other: Sandbox, alice: Connection, bob: Connection) -> None:
     """A copy beside the original has all it has under other connection ids; what was there before is gone."""
     alice.send(bob.address, "Carried")
-    save(world)
+    save(sandbox)
     lost = other.connect("lost")
     lost.deliver(subject="Lost")
     save(other, "mine")
-    answer = bring_in(other, export(world), connectionPrefix="copy-")
+    answer = bring_in(other, export(sandbox), connectionPrefix="copy-")
     copied = f"copy-{bob.id}"
     url = str(bob.http.base_url).rstrip("/").replace(bob.id, copied)
     with httpx.Client(base_url=url, headers={"Authorization": "Bearer token"}) as http:
@@ -502,32 +497,32 @@ def test_an_import_replaces_everything(world: World, other: World, alice: Connec
 
     assert {"name": other.name, "connections": [f"copy-{alice.id}", copied]} == answer.json()
     assert bob.mails() == found
-    assert 404 == other.admin.get(f"/connections/{lost.id}/subscriptions").status_code
+    assert 404 == other.api.get(f"/connections/{lost.id}/subscriptions").status_code
     # What was saved of a sandbox stays its own.
-    assert (["one"], ["mine"]) == (names(world), names(other))
+    assert (["one"], ["mine"]) == (names(sandbox), names(other))
 
 
-def test_an_import_of_taken_connections(world: World, other: World, alice: Connection) -> None:
+def test_an_import_of_taken_connections(sandbox: Sandbox, other: Sandbox, alice: Connection) -> None:
     """Connections that another sandbox has are a conflict, which names one, and nothing is changed."""
     other.connect("zoe")
     before = everything(other)
-    answer = bring_in(other, export(world))
+    answer = bring_in(other, export(sandbox))
 
     assert (409, before) == (answer.status_code, everything(other))
-    assert f"'{alice.id}' belongs to the sandbox '{world.name}'" in answer.json()["message"]
+    assert f"'{alice.id}' belongs to the sandbox '{sandbox.name}'" in answer.json()["message"]
 
 
-def test_an_import_of_ones_own(world: World, alice: Connection, bob: Connection) -> None:
+def test_an_import_of_ones_own(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An export that comes back brings the sandbox to where it was; states of polls from before are refused."""
     poller = Poller(alice, NEW)
     alice.send(bob.address, "Kept")
-    file, before = export(world), everything(world)
+    file, before = export(sandbox), everything(sandbox)
     bob.deliver(subject="Dropped")
-    answer = bring_in(world, file)
-    facts = shown(world)
+    answer = bring_in(sandbox, file)
+    facts = shown(sandbox)
 
     assert (200, facts) == (answer.status_code, answer.json())
-    assert [*before, "Kept"] == [*everything(world), bob.mail()["Subject"]]
+    assert [*before, "Kept"] == [*everything(sandbox), bob.mail()["Subject"]]
     assert 400 == alice.http.get(poller.location).status_code
 
 
@@ -553,11 +548,11 @@ def test_an_import_of_ones_own(world: World, alice: Connection, bob: Connection)
         ("INSERT INTO sandbox_state VALUES ('clock', 'noon')", "its clock cannot be read"),
     ],
 )
-def test_a_refused_import(world: World, alice: Connection, change: Any, reason: str) -> None:
+def test_a_refused_import(sandbox: Sandbox, alice: Connection, change: Any, reason: str) -> None:
     """What is no export of this version is refused with the reason, and nothing is changed."""
     alice.deliver()
-    before = everything(world)
-    file = export(world)
+    before = everything(sandbox)
+    file = export(sandbox)
     if isinstance(change, str):
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
             db.deserialize(file)
@@ -565,20 +560,20 @@ def test_a_refused_import(world: World, alice: Connection, change: Any, reason: 
             file = db.serialize()
     else:
         file = change(file)
-    answer = bring_in(world, file)
+    answer = bring_in(sandbox, file)
 
     assert (400, "ErrorInvalidRequest") == (answer.status_code, answer.json()["error"]["code"])
     assert any(one in answer.json()["message"] for one in reason.split("|"))
-    assert before == everything(world)
+    assert before == everything(sandbox)
 
 
 @pytest.mark.parametrize("prefix", ["a/", "%", "x" * 128])
-def test_a_refused_prefix(world: World, alice: Connection, prefix: str) -> None:
+def test_a_refused_prefix(sandbox: Sandbox, alice: Connection, prefix: str) -> None:
     """A prefix that makes no connection ids is refused, and nothing is changed."""
-    before = everything(world)
-    answer = bring_in(world, export(world), connectionPrefix=prefix)
+    before = everything(sandbox)
+    answer = bring_in(sandbox, export(sandbox), connectionPrefix=prefix)
 
-    assert (400, before) == (answer.status_code, everything(world))
+    assert (400, before) == (answer.status_code, everything(sandbox))
 
 
 def ask(app: Any, method: str, path: str, sandbox: str = "default", **more: Any) -> httpx.Response:
@@ -686,19 +681,19 @@ def test_a_damaged_snapshot(tmp_path: Path) -> None:
     assert (409, True) == (answer.status_code, "it is no SQLite database" in json.dumps(answer.json()))
 
 
-def test_the_journal_of_calls_comes_back(world: World, alice: Connection, listener: Listener) -> None:
+def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Calls are those of the time of the snapshot, and are numbered on from there."""
     subscribe(alice, listener.url)
     alice.deliver()
-    world.callbacks()
-    save(world)
-    before = world.callbacks()
+    sandbox.callbacks()
+    save(sandbox)
+    before = sandbox.callbacks()
     alice.deliver()
-    dropped = world.callbacks()
-    restore(world)
-    after = world.callbacks()
+    dropped = sandbox.callbacks()
+    restore(sandbox)
+    after = sandbox.callbacks()
     alice.deliver()
-    again = world.callbacks()
+    again = sandbox.callbacks()
 
     assert before == after
     assert [one["id"] for one in dropped] == [one["id"] for one in again]

@@ -11,32 +11,32 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Connection, Listener, Server, World
+from tests.conftest import Connection, Listener, Sandbox, Server
 
 LONG = 30
 """Seconds to wait for what does come: only a broken test waits so long."""
 
 
-def wait(world: World, **order: Any) -> dict[str, Any]:
+def wait(sandbox: Sandbox, **order: Any) -> dict[str, Any]:
     """What a wait answers that must succeed."""
-    answer = world.admin.post("/wait", json={"timeoutSeconds": 0, **order})
+    answer = sandbox.api.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 200, answer.text
     result: dict[str, Any] = answer.json()
     return result
 
 
-def found(world: World, **order: Any) -> list[dict[str, Any]]:
-    matches: list[dict[str, Any]] = wait(world, **order)["value"]
+def found(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
+    matches: list[dict[str, Any]] = wait(sandbox, **order)["value"]
     return matches
 
 
-def subjects(world: World, **order: Any) -> list[str]:
-    return [one["subject"] for one in found(world, **order)]
+def subjects(sandbox: Sandbox, **order: Any) -> list[str]:
+    return [one["subject"] for one in found(sandbox, **order)]
 
 
-def missed(world: World, **order: Any) -> list[dict[str, Any]]:
+def missed(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
     """The near misses of a wait that ends at once."""
-    answer = world.admin.post("/wait", json={"timeoutSeconds": 0, **order})
+    answer = sandbox.api.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 408, answer.text
     misses: list[dict[str, Any]] = answer.json()["nearMisses"]
     return misses
@@ -54,13 +54,13 @@ class Waiting:
 
 
 @contextmanager
-def begun(world: World, **order: Any) -> Iterator[Waiting]:
-    with closing(HTTPConnection(world.server.url.partition("://")[2], timeout=LONG)) as connection:
+def begun(sandbox: Sandbox, **order: Any) -> Iterator[Waiting]:
+    with closing(HTTPConnection(sandbox.server.url.partition("://")[2], timeout=LONG)) as connection:
         body = json.dumps({"timeoutSeconds": LONG, **order})
-        connection.request("POST", f"/_emulator/api/sandboxes/{world.name}/wait", body)
+        connection.request("POST", f"/_emulator/api/sandboxes/{sandbox.name}/wait", body)
         # Requests are read in the order they come in: once these are answered, the other one has been looked at.
         for _ in range(2):
-            with httpx.Client(base_url=world.admin.base_url, verify=False) as later:
+            with httpx.Client(base_url=sandbox.api.base_url, verify=False) as later:
                 assert later.get("/clock").status_code == 200
         yield Waiting(connection)
 
@@ -68,10 +68,10 @@ def begun(world: World, **order: Any) -> Iterator[Waiting]:
 # For what is there
 
 
-def test_a_mail_that_is_there(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_mail_that_is_there(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """It is told with its id, people, time, folder and connection, and without delay."""
     alice.send(f"{bob.address}; carol@example.net", "Your code", Cc="dan@example.net")
-    answer = wait(world, recipient="BOB@example.com", subject="CODE", **{"from": "Alice@Example.com"})
+    answer = wait(sandbox, recipient="BOB@example.com", subject="CODE", **{"from": "Alice@Example.com"})
     (mail,) = answer["value"]
 
     assert {
@@ -87,26 +87,26 @@ def test_a_mail_that_is_there(world: World, alice: Connection, bob: Connection) 
     assert 0 <= answer["waitedSeconds"] < LONG
 
 
-def test_a_mail_that_left(world: World, alice: Connection) -> None:
+def test_a_mail_that_left(sandbox: Sandbox, alice: Connection) -> None:
     """Mail to somebody outside is told with its number in the outbox."""
     alice.send("carol@example.net", "Out", "<p>Far &amp; away</p>")
-    (mail,) = found(world, recipient="carol@example.net", text="far & away")
-    departed = world.outbox()[0]
+    (mail,) = found(sandbox, recipient="carol@example.net", text="far & away")
+    departed = sandbox.outbox.mails()[0]
 
     assert (str(departed["id"]), "Out", None) == (mail["id"], mail["subject"], mail["connection"])
     assert departed["departedAt"] == mail["receivedAt"]
-    assert missed(world, recipient="carol@example.net", newerThan=departed["id"])[0]["differs"] == ["newerThan"]
+    assert missed(sandbox, recipient="carol@example.net", newerThan=departed["id"])[0]["differs"] == ["newerThan"]
 
 
-def test_all_that_match_come_oldest_first(world: World, alice: Connection, bob: Connection) -> None:
+def test_all_that_match_come_oldest_first(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An answer has everything that fits, however few were asked for."""
     for subject in ("One", "Two", "Three"):
         bob.deliver(subject=subject)
 
-    assert ["One", "Two", "Three"] == subjects(world)
-    assert ["Two", "Three"] == subjects(world, subject="t", count=2)
-    assert [] == subjects(world, connection=bob.id, count=3)[3:]
-    assert missed(world, count=4) == []
+    assert ["One", "Two", "Three"] == subjects(sandbox)
+    assert ["Two", "Three"] == subjects(sandbox, subject="t", count=2)
+    assert [] == subjects(sandbox, connection=bob.id, count=3)[3:]
+    assert missed(sandbox, count=4) == []
 
 
 @pytest.mark.parametrize(
@@ -122,42 +122,42 @@ def test_all_that_match_come_oldest_first(world: World, alice: Connection, bob: 
     ],
 )
 def test_conditions(
-    world: World, alice: Connection, bob: Connection, order: dict[str, Any], expected: list[str]
+    sandbox: Sandbox, alice: Connection, bob: Connection, order: dict[str, Any], expected: list[str]
 ) -> None:
     """Each condition lets through what fits, wherever it lies."""
     alice.deliver(subject="First", folder="Work/New", text="nothing")
     bob.deliver(subject="Second", html="<p>hidden &amp; <b>seen</b></p>")
     if "connection" in order:
-        order = {"connection": f"{world.name}-{order['connection']}"}
+        order = {"connection": f"{sandbox.name}-{order['connection']}"}
 
-    assert expected == subjects(world, **order)
+    assert expected == subjects(sandbox, **order)
 
 
-def test_sent_copies_count_where_they_are_asked_for(world: World, alice: Connection, bob: Connection) -> None:
+def test_sent_copies_count_where_they_are_asked_for(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Who waits for mail does not mean the copy that its sender keeps."""
     alice.send(bob.address, "Hello")
 
-    assert [bob.id] == [one["connection"] for one in found(world)]
-    assert [alice.id] == [one["connection"] for one in found(world, folder="Sent Items")]
+    assert [bob.id] == [one["connection"] for one in found(sandbox)]
+    assert [alice.id] == [one["connection"] for one in found(sandbox, folder="Sent Items")]
 
 
-def test_newer_than_a_mail(world: World, alice: Connection, bob: Connection) -> None:
+def test_newer_than_a_mail(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """What came after a mail counts, in other mailboxes too, and wherever the mail has gone since."""
     first = alice.deliver(subject="First")["Id"]
-    assert missed(world, newerThan=first)[0]["differs"] == ["newerThan"]
+    assert missed(sandbox, newerThan=first)[0]["differs"] == ["newerThan"]
     bob.deliver(subject="Second")
     alice.send("carol@example.net", "Third")
-    before = subjects(world, newerThan=first)
+    before = subjects(sandbox, newerThan=first)
     alice.post(f"/Mail/Move/{first}", folderPath="Archive")
 
-    assert ["Second", "Third"] == before == subjects(world, newerThan=first)
-    assert ["Third"] == subjects(world, newerThan=bob.mail()["Id"])
+    assert ["Second", "Third"] == before == subjects(sandbox, newerThan=first)
+    assert ["Third"] == subjects(sandbox, newerThan=bob.mail()["Id"])
 
 
-def test_events(world: World, alice: Connection, bob: Connection) -> None:
+def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An event is told for each calendar it lies in; one that is changed afterwards is no new one."""
     made = alice.meet("Review", RequiredAttendees=bob.address)
-    (event,) = found(world, kind="event", recipient=bob.address, **{"from": alice.address})
+    (event,) = found(sandbox, kind="event", recipient=bob.address, **{"from": alice.address})
 
     assert {
         "kind": "event",
@@ -168,35 +168,35 @@ def test_events(world: World, alice: Connection, bob: Connection) -> None:
         "start": "2026-03-04T10:00:00.0000000+00:00",
         "connection": bob.id,
     } == event
-    assert [alice.id, bob.id] == [one["connection"] for one in found(world, kind="event", count=2)]
+    assert [alice.id, bob.id] == [one["connection"] for one in found(sandbox, kind="event", count=2)]
     alice.change(made["Id"], Subject="Preview", Start=made["Start"], End=made["End"])
-    misses = missed(world, kind="event", connection=alice.id, newerThan=made["Id"])
+    misses = missed(sandbox, kind="event", connection=alice.id, newerThan=made["Id"])
     assert [(bob.id, ["connection"]), (alice.id, ["newerThan"])] == [
         (one["connection"], one["differs"]) for one in misses
     ]
     assert ["Preview", "Preview"] == [one["subject"] for one in misses]
 
 
-def test_pokes_and_callbacks(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
     """Calls are found by URL and by what they are about; a poke is a callback as well."""
     url = f"{listener.url}/x"
     subscription = alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": url}).json()["id"]
     alice.deliver()
-    (entry,) = world.callbacks()
-    (poke,) = found(world, kind="poke", url=url, reference=subscription)
+    (entry,) = sandbox.callbacks()
+    (poke,) = found(sandbox, kind="poke", url=url, reference=subscription)
 
     assert (str(entry["id"]), "poke", url, "done") == (poke["id"], poke["kind"], poke["url"], poke["state"])
-    assert [poke] == found(world, kind="callback")
-    assert missed(world, kind="poke", newerThan=entry["id"])[0]["differs"] == ["newerThan"]
-    assert missed(world, kind="poke", url="http://localhost/y", text="z")[0]["differs"] == ["text", "url"]
+    assert [poke] == found(sandbox, kind="callback")
+    assert missed(sandbox, kind="poke", newerThan=entry["id"])[0]["differs"] == ["newerThan"]
+    assert missed(sandbox, kind="poke", url="http://localhost/y", text="z")[0]["differs"] == ["text", "url"]
 
 
 # For what comes
 
 
-def test_a_mail_that_comes(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_mail_that_comes(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The answer is there with the mail; others are served meanwhile, and what does not fit ends nothing."""
-    with begun(world, connection=bob.id, subject="code") as waiting:
+    with begun(sandbox, connection=bob.id, subject="code") as waiting:
         alice.send(bob.address, "Something else")
         alice.send(alice.address, "Code")
         assert ["Something else"] == [one["Subject"] for one in bob.mails()]
@@ -207,10 +207,10 @@ def test_a_mail_that_comes(world: World, alice: Connection, bob: Connection) -> 
     assert 0 < answer["waitedSeconds"] < LONG
 
 
-def test_several_that_come(world: World, alice: Connection) -> None:
+def test_several_that_come(sandbox: Sandbox, alice: Connection) -> None:
     """A count is reached by what was there and what comes, delivered and left."""
     alice.deliver(subject="One")
-    with begun(world, count=3) as waiting:
+    with begun(sandbox, count=3) as waiting:
         alice.deliver(subject="Two")
         alice.send("carol@example.net", "Three")
         status, answer = waiting.end()
@@ -218,29 +218,31 @@ def test_several_that_come(world: World, alice: Connection) -> None:
     assert (200, ["One", "Two", "Three"]) == (status, [one["subject"] for one in answer["value"]])
 
 
-def test_a_mail_that_is_moved_in(world: World, alice: Connection) -> None:
+def test_a_mail_that_is_moved_in(sandbox: Sandbox, alice: Connection) -> None:
     """A mail counts once it lies in the folder."""
     id = alice.deliver()["Id"]
-    with begun(world, folder="Archive") as waiting:
+    with begun(sandbox, folder="Archive") as waiting:
         alice.post(f"/Mail/Move/{id}", folderPath="Archive")
         status, answer = waiting.end()
 
     assert (200, "Archive") == (status, answer["value"][0]["folder"])
 
 
-def test_a_connection_that_comes(world: World) -> None:
+def test_a_connection_that_comes(sandbox: Sandbox) -> None:
     """Who is waited for need not be there yet."""
-    with begun(world, connection=f"{world.name}-bob") as waiting:
-        world.connect("bob").deliver(subject="Welcome")
+    with begun(sandbox, connection=f"{sandbox.name}-bob") as waiting:
+        sandbox.connect("bob").deliver(subject="Welcome")
         status, answer = waiting.end()
 
     assert (200, "Welcome") == (status, answer["value"][0]["subject"])
 
 
-def test_an_event_and_a_poke_that_come(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_an_event_and_a_poke_that_come(
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
+) -> None:
     """Events and pokes end a wait of theirs, several at once."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
-    with begun(world, kind="event", recipient=bob.address) as event, begun(world, kind="poke") as poke:
+    with begun(sandbox, kind="event", recipient=bob.address) as event, begun(sandbox, kind="poke") as poke:
         alice.meet("Review", RequiredAttendees=bob.address)
         alice.deliver()
         ends = [event.end(), poke.end()]
@@ -248,37 +250,37 @@ def test_an_event_and_a_poke_that_come(world: World, alice: Connection, bob: Con
     assert [(200, "event"), (200, "poke")] == [(status, answer["value"][0]["kind"]) for status, answer in ends]
 
 
-def test_a_reset_meanwhile(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_reset_meanwhile(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """After a reset the wait goes on: all that comes then is new."""
     old = [bob.deliver(subject=f"Old {number}")["Id"] for number in range(3)]
-    with begun(world, connection=bob.id, newerThan=old[-1]) as waiting:
-        assert world.admin.post("/reset").status_code == 200
+    with begun(sandbox, connection=bob.id, newerThan=old[-1]) as waiting:
+        assert sandbox.api.post("/reset").status_code == 200
         bob.deliver(subject="New")
         status, answer = waiting.end()
 
     assert (200, ["New"]) == (status, [one["subject"] for one in answer["value"]])
 
 
-def test_an_end_meanwhile(world: World, alice: Connection, server: Server) -> None:
+def test_an_end_meanwhile(sandbox: Sandbox, alice: Connection, server: Server) -> None:
     """Nothing comes to a sandbox that is deleted: the wait ends there."""
-    with begun(world) as waiting:
-        assert server.http.delete(f"/_emulator/api/sandboxes/{world.name}").status_code == 204
+    with begun(sandbox) as waiting:
+        assert server.http.delete(f"/_emulator/api/sandboxes/{sandbox.name}").status_code == 204
         status, answer = waiting.end()
 
     assert (404, "ErrorItemNotFound") == (status, answer["error"]["code"])
-    assert f"The sandbox '{world.name}' was deleted." == answer["error"]["message"]
+    assert f"The sandbox '{sandbox.name}' was deleted." == answer["error"]["message"]
 
 
 # In vain
 
 
-def test_near_misses(world: World, alice: Connection, bob: Connection) -> None:
+def test_near_misses(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A timeout names what came closest, that which differs least first, of equals the newest."""
     for number in range(4):
         alice.deliver(subject=f"Code {number}")
     bob.deliver(subject="Password")
     alice.send("carol@example.net", "Cod")
-    answer = world.admin.post("/wait", json={"recipient": bob.address, "subject": "code", "timeoutSeconds": 0.01})
+    answer = sandbox.api.post("/wait", json={"recipient": bob.address, "subject": "code", "timeoutSeconds": 0.01})
     body = answer.json()
 
     assert (408, ["status", "message", "error", "source", "nearMisses"]) == (answer.status_code, list(body))
@@ -288,25 +290,25 @@ def test_near_misses(world: World, alice: Connection, bob: Connection) -> None:
         ("Password", ["subject"]),
         *((f"Code {number}", ["recipient"]) for number in (3, 2, 1, 0)),
     ] == [(one["subject"], one["differs"]) for one in body["nearMisses"]]
-    assert ["recipient", "subject"] == missed(world, recipient="x@y.z", subject="?", count=2)[0]["differs"]
+    assert ["recipient", "subject"] == missed(sandbox, recipient="x@y.z", subject="?", count=2)[0]["differs"]
 
 
-def test_nothing_at_all(world: World) -> None:
+def test_nothing_at_all(sandbox: Sandbox) -> None:
     """Where nothing is, nothing was near."""
-    assert [[], [], [], []] == [missed(world, kind=kind) for kind in ("mail", "event", "callback", "poke")]
-    assert [] == missed(world, connection="nobody", recipient="no@body.at", folder="none")
+    assert [[], [], [], []] == [missed(sandbox, kind=kind) for kind in ("mail", "event", "callback", "poke")]
+    assert [] == missed(sandbox, connection="nobody", recipient="no@body.at", folder="none")
 
 
-def test_gone_mails_are_no_match(world: World, alice: Connection) -> None:
+def test_gone_mails_are_no_match(sandbox: Sandbox, alice: Connection) -> None:
     """A mail that was deleted is where deleted mails are, and then nowhere."""
     alice.deliver()
     for folder in ("Inbox", "Deleted Items"):
-        (mail,) = found(world)
+        (mail,) = found(sandbox)
         assert folder == mail["folder"]
         assert alice.http.delete(f"/Mail/{mail['id']}").status_code == 200
 
-    assert [] == missed(world)
-    answer = world.admin.post("/wait", json={"newerThan": mail["id"]})
+    assert [] == missed(sandbox)
+    answer = sandbox.api.post("/wait", json={"newerThan": mail["id"]})
     assert (400, True) == (answer.status_code, "'newerThan' names no mail" in answer.text)
 
 
@@ -334,18 +336,18 @@ def test_gone_mails_are_no_match(world: World, alice: Connection) -> None:
         ({"url": "http://localhost"}, "'url' says nothing about the kind 'mail'"),
     ],
 )
-def test_refused(world: World, alice: Connection, order: dict[str, Any], text: str) -> None:
+def test_refused(sandbox: Sandbox, alice: Connection, order: dict[str, Any], text: str) -> None:
     """What cannot be waited for is refused at once, by the name of the member."""
-    answer = world.admin.post("/wait", json=order)
+    answer = sandbox.api.post("/wait", json=order)
 
     assert (400, True) == (answer.status_code, text in answer.json()["message"]), answer.text
 
 
-def test_ids_of_others_are_refused(world: World, alice: Connection) -> None:
+def test_ids_of_others_are_refused(sandbox: Sandbox, alice: Connection) -> None:
     """The id of an event is none of a mail, nor the other way round."""
     event, mail = alice.meet()["Id"], alice.deliver()["Id"]
     answers = [
-        world.admin.post("/wait", json={"kind": kind, "newerThan": id})
+        sandbox.api.post("/wait", json={"kind": kind, "newerThan": id})
         for kind, id in (("mail", event), ("event", mail))
     ]
 

@@ -14,7 +14,7 @@ from outlook_emulator.clock import VirtualClock
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Connection, Server, World
+from tests.conftest import START, Connection, Sandbox, Server
 
 CREDENTIAL = {"Authorization": "Bearer token"}
 ARM = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.Web/connections"
@@ -112,7 +112,7 @@ def test_the_address_may_be_absolute(alice: Connection) -> None:
 
 def test_what_a_request_line_could_not_hold_is_escaped(alice: Connection) -> None:
     """Blanks and letters beyond ASCII in the header are read as they were meant."""
-    made = alice.admin.post(f"/connections/{alice.id}/folders", json={"path": "Grüße an alle"})
+    made = alice.api.post(f"/connections/{alice.id}/folders", json={"path": "Grüße an alle"})
     assert made.is_success, made.text
     alice.deliver(subject="Here", folder="Grüße an alle")
     url = f"/apim/outlook/{alice.id}/v2/Mail?folderPath=Grüße an alle"
@@ -302,7 +302,7 @@ def test_bytes_inside(alice: Connection) -> None:
         b"--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=b.csv\r\n\r\n1;2\r\n--b--\r\n"
     )
     kind = {"Content-Type": "message/rfc822"}
-    delivered = alice.admin.post(f"/connections/{alice.id}/deliver", content=eml, headers=kind).json()["message"]
+    delivered = alice.api.post(f"/connections/{alice.id}/deliver", content=eml, headers=kind).json()["message"]
     mail = alice.get(f"/Mail/{delivered['Id']}", includeAttachments=True)
     paths = [f"/Mail/{mail['Id']}/Attachments/{one['Id']}" for one in mail["Attachments"]]
     bodies = [dynamic_invoke(alice, "GET", path)["body"] for path in paths]
@@ -464,9 +464,9 @@ def test_the_demanded_credential(credential: str) -> None:
     assert ("OK", 200) == (invoked.json()["response"]["statusCode"], proxied.status_code)
 
 
-def test_the_time_of_an_answer(world: World, alice: Connection) -> None:
+def test_the_time_of_an_answer(sandbox: Sandbox, alice: Connection) -> None:
     """What comes by the management API is dated by the connection's sandbox, whoever answers."""
-    world.advance("1h")
+    sandbox.advance("1h")
     straight = alice.http.get("/testconnection").headers["date"]
     order = {"request": {"method": "GET", "path": "testconnection"}}
     answered = httpx.post(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)

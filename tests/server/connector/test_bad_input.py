@@ -1,4 +1,4 @@
-"""Bad input to every mail operation: a clear refusal that names what is wrong, and a world left as it was."""
+"""Bad input to every mail operation: a clear refusal that names what is wrong, and a prepared left as it was."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ITEM, FOLDER, DENIED = "ErrorItemNotFound", "ErrorFolderNotFound", "ErrorAccessD
 SIZE = "ErrorMessageSizeExceeded"
 
 
-class World(NamedTuple):
+class Prepared(NamedTuple):
     """An app in which Alice has mail, and the ids that bad requests are made of."""
 
     app: Starlette
@@ -59,7 +59,7 @@ def inbox(app: Starlette, connection: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def prepared() -> Iterator[Prepared]:
     """Alice has two mails with a file each, and one that is gone; Bob has one. Nothing below changes any of it."""
     app = create_app(LIMITS, VirtualClock(START))
     file = [{"Name": "a.txt", "ContentBytes": "YQ=="}, {"Name": "b.eml", "ContentBytes": "YQ=="}]
@@ -75,7 +75,7 @@ def world() -> Iterator[World]:
         for one in ("alice", "bob")
     ]
     owner = app.state.sandboxes.find("alice")[1].id
-    yield World(
+    yield Prepared(
         app,
         {
             "mail": mail["Id"],
@@ -102,11 +102,11 @@ def world() -> Iterator[World]:
 IDS = re.compile(r"[0-9a-f-]{36}(\r\nserviceRequestId: [0-9a-f-]{36})?\Z")
 
 
-def refused(world: World, call: str, status: int, code: str, named: str, **more: Any) -> None:
-    """Hold a call to its refusal, in full shape, and the world to what it was."""
-    before = snapshot(world.app)
-    method, _, path = call.format(**world.ids).partition(" ")
-    answer = ask(world.app, method, f"/apim/outlook/alice{path}", **more)
+def refused(prepared: Prepared, call: str, status: int, code: str, named: str, **more: Any) -> None:
+    """Hold a call to its refusal, in full shape, and the state to what it was."""
+    before = snapshot(prepared.app)
+    method, _, path = call.format(**prepared.ids).partition(" ")
+    answer = ask(prepared.app, method, f"/apim/outlook/alice{path}", **more)
     body = answer.json()
     error = body["error"]
 
@@ -117,7 +117,7 @@ def refused(world: World, call: str, status: int, code: str, named: str, **more:
     assert (status, f"{error['message']}\r\nclientRequestId: ") == (body["status"], IDS.sub("", body["message"]))
     assert named in error["message"] + error["originalMessage"]
     assert len(answer.content) < 2000
-    assert before == snapshot(world.app)
+    assert before == snapshot(prepared.app)
 
 
 # --- Ids ------------------------------------------------------------------------------------------------------------
@@ -157,11 +157,11 @@ BAD_IDS = {
 
 @pytest.mark.parametrize("id", BAD_IDS, ids=lambda id: id[:20])
 @pytest.mark.parametrize("operation", ON_A_MAIL)
-def test_ids(world: World, operation: str, id: str) -> None:
+def test_ids(prepared: Prepared, operation: str, id: str) -> None:
     """An id that is malformed, unknown, gone, of another kind or of another mailbox is refused everywhere alike."""
     call, body = ON_A_MAIL[operation]
 
-    refused(world, call.format(id=id).replace("{{", "{").replace("}}", "}"), *BAD_IDS[id], json=body)
+    refused(prepared, call.format(id=id).replace("{{", "{").replace("}}", "}"), *BAD_IDS[id], json=body)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_ids(world: World, operation: str, id: str) -> None:
         ("{their_file}", 404, ITEM, ""),
     ],
 )
-def test_attachment_ids(world: World, file: str, status: int, code: str, named: str) -> None:
+def test_attachment_ids(prepared: Prepared, file: str, status: int, code: str, named: str) -> None:
     """A file of another mail is not to be had, and a malformed id is told by its own name."""
-    refused(world, f"GET /Mail/{{mail}}/Attachments/{file}", status, code, named)
+    refused(prepared, f"GET /Mail/{{mail}}/Attachments/{file}", status, code, named)
 
 
 # --- Queries --------------------------------------------------------------------------------------------------------
@@ -227,9 +227,9 @@ LISTS = [
     [(path, *rest) for paths, *rest in LISTS for path in paths],
     ids=lambda one: str(one)[:30],
 )
-def test_lists(world: World, path: str, query: str, status: int, code: str, named: str) -> None:
+def test_lists(prepared: Prepared, path: str, query: str, status: int, code: str, named: str) -> None:
     """A list asked for by a value that cannot be is refused by the parameter's name, or the folder's."""
-    refused(world, f"GET {path}?{query}", status, code, named)
+    refused(prepared, f"GET {path}?{query}", status, code, named)
 
 
 @pytest.mark.parametrize(
@@ -263,9 +263,9 @@ def test_lists(world: World, path: str, query: str, status: int, code: str, name
         ("GET /OnFilePickerBrowse?operation=Calendars&id={folder}", 400, INVALID, "'operation'"),
     ],
 )
-def test_queries(world: World, call: str, status: int, code: str, named: str) -> None:
+def test_queries(prepared: Prepared, call: str, status: int, code: str, named: str) -> None:
     """A parameter that is missing, empty or unreadable is named; so is a folder that is not there."""
-    refused(world, call, status, code, named)
+    refused(prepared, call, status, code, named)
 
 
 # --- Bodies ---------------------------------------------------------------------------------------------------------
@@ -293,25 +293,25 @@ NO_BODIES = [
 
 @pytest.mark.parametrize(("content", "named"), NO_BODIES, ids=lambda one: str(one)[:30])
 @pytest.mark.parametrize("operation", WITH_A_BODY)
-def test_no_json(world: World, operation: str, content: bytes, named: str) -> None:
+def test_no_json(prepared: Prepared, operation: str, content: bytes, named: str) -> None:
     """What is no JSON object is refused as such by every operation that reads one."""
-    refused(world, WITH_A_BODY[operation][0], 400, INVALID, named, content=content)
+    refused(prepared, WITH_A_BODY[operation][0], 400, INVALID, named, content=content)
 
 
 @pytest.mark.parametrize("operation", WITH_A_BODY)
-def test_no_body(world: World, operation: str) -> None:
+def test_no_body(prepared: Prepared, operation: str) -> None:
     """A body that is not there is asked for by its published name."""
     call, name, _ = WITH_A_BODY[operation]
 
-    refused(world, call, 400, INVALID, f"'{name}'")
+    refused(prepared, call, 400, INVALID, f"'{name}'")
 
 
 @pytest.mark.parametrize("operation", WITH_A_BODY)
-def test_oversized(world: World, operation: str) -> None:
+def test_oversized(prepared: Prepared, operation: str) -> None:
     """A body larger than the server reads is refused, whatever is in it."""
     call, _, body = WITH_A_BODY[operation]
 
-    refused(world, call, 413, "RequestBodyTooLarge", "20000", json={**body, "Ignored": "x" * 20_000})
+    refused(prepared, call, 413, "RequestBodyTooLarge", "20000", json={**body, "Ignored": "x" * 20_000})
 
 
 def a_file(**changes: Any) -> dict[str, Any]:
@@ -409,19 +409,19 @@ BODIES = [
     [(operation, *rest) for operations, *rest in BODIES for operation in operations],
     ids=lambda one: str(one)[:40],
 )
-def test_bodies(world: World, operation: str, changes: Any, code: str, named: str) -> None:
+def test_bodies(prepared: Prepared, operation: str, changes: Any, code: str, named: str) -> None:
     """A body with one thing wrong is refused by the path of that thing, and nobody gets a mail."""
     call, _, body = WITH_A_BODY[operation]
 
-    refused(world, call, 400, code, named, json={**body, **changes})
+    refused(prepared, call, 400, code, named, json={**body, **changes})
 
 
 @pytest.mark.parametrize("address", ["bob@outlook.com", "stranger@example.org"])
-def test_sending_as_someone_else(world: World, address: str) -> None:
+def test_sending_as_someone_else(prepared: Prepared, address: str) -> None:
     """An address that the connection was not granted cannot be sent from."""
     body = {"To": "b@c.d", "Subject": "s", "Body": "b", "From": address}
 
-    refused(world, "POST /v2/Mail", 403, "ErrorSendAsDenied", f"(From: {address})", json=body)
+    refused(prepared, "POST /v2/Mail", 403, "ErrorSendAsDenied", f"(From: {address})", json=body)
 
 
 def test_the_unchanged_requests_pass() -> None:

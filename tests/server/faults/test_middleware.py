@@ -20,7 +20,7 @@ from outlook_emulator.clock import VirtualClock
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.journal import Cause, ExchangeEntry
-from tests.conftest import START, Connection, World
+from tests.conftest import START, Connection, Sandbox
 from tests.server.admin.test_faults import EFFECTS, PLAN, arm, counted, fixed, ledger, status, statuses
 from tests.server.connector.test_alternate_routes import dynamic_invoke, invoke
 from tests.server.faults.test_names import SOURCE, said
@@ -31,11 +31,11 @@ DEFAULT = f"{ROOT}/sandboxes/default"
 MAIL = {"To": "bob@example.com", "Subject": "Hi", "Body": "<p>Hi</p>"}
 
 
-def strike(world: World, connection: Connection, **effect: Any) -> httpx.Response:
+def strike(sandbox: Sandbox, connection: Connection, **effect: Any) -> httpx.Response:
     """What a call is answered to which an effect happens."""
-    arm(world, {"name": "it", "effect": effect})
+    arm(sandbox, {"name": "it", "effect": effect})
     answer = connection.http.get("/v2/Mail")
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     return answer
 
 
@@ -67,10 +67,10 @@ async def waiting(app: Starlette) -> None:
             await asyncio.sleep(0)
 
 
-async def acted(http: httpx.AsyncClient, world: World) -> None:
+async def acted(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
     """Return once the rule `it` has acted on a call that is still under way."""
     async with asyncio.timeout(LONG):
-        while not (await http.get(f"{world.admin.base_url}faults/it")).json()["used"]:
+        while not (await http.get(f"{sandbox.api.base_url}faults/it")).json()["used"]:
             pass
 
 
@@ -89,25 +89,25 @@ async def acted(http: httpx.AsyncClient, world: World) -> None:
     ],
 )
 def test_a_status_in_the_connectors_shape(
-    world: World, alice: Connection, given: dict[str, Any], code: str, text: str
+    sandbox: Sandbox, alice: Connection, given: dict[str, Any], code: str, text: str
 ) -> None:
     """An error is told as the connector tells its own, unless the rule says otherwise."""
-    answer = strike(world, alice, **given)
+    answer = strike(sandbox, alice, **given)
 
     assert (given["status"], (given["status"], text, code)) == (answer.status_code, said(answer.json()))
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
 
 
-def test_a_status_in_the_gateways_shape(world: World, alice: Connection) -> None:
+def test_a_status_in_the_gateways_shape(sandbox: Sandbox, alice: Connection) -> None:
     """The gateway tells status and text, and no more."""
-    answer = strike(world, alice, status=503, shape="gateway", message="Busy")
+    answer = strike(sandbox, alice, status=503, shape="gateway", message="Busy")
 
     assert (503, {"statusCode": 503, "message": "Busy"}) == (answer.status_code, answer.json())
 
 
-def test_a_wrapped_status(world: World, alice: Connection) -> None:
+def test_a_wrapped_status(sandbox: Sandbox, alice: Connection) -> None:
     """The gateway wraps what the connector said, under the code."""
-    answer = strike(world, alice, status=502, shape="wrapped", message="Gone", code="NoResponse")
+    answer = strike(sandbox, alice, status=502, shape="wrapped", message="Gone", code="NoResponse")
     error = answer.json()["error"]
 
     assert (502, 502, "NoResponse", SOURCE) == (answer.status_code, error["code"], error["message"], error["source"])
@@ -126,61 +126,63 @@ def test_a_wrapped_status(world: World, alice: Connection) -> None:
     ],
 )
 @pytest.mark.parametrize("code", [200, 302, 503])
-def test_a_body_of_ones_own(world: World, alice: Connection, body: Any, kind: str, content: bytes, code: int) -> None:
+def test_a_body_of_ones_own(
+    sandbox: Sandbox, alice: Connection, body: Any, kind: str, content: bytes, code: int
+) -> None:
     """It takes the place of the answer: a text as it is, all else as JSON, with any status."""
-    answer = strike(world, alice, status=code, body=body)
+    answer = strike(sandbox, alice, status=code, body=body)
 
     assert (code, kind, content) == (answer.status_code, answer.headers["content-type"], answer.content)
 
 
 @pytest.mark.parametrize("code", [200, 204, 304, 399])
-def test_a_status_that_is_no_error(world: World, alice: Connection, code: int) -> None:
+def test_a_status_that_is_no_error(sandbox: Sandbox, alice: Connection, code: int) -> None:
     """It comes without a body, though nothing was done."""
-    answer = strike(world, alice, status=code)
+    answer = strike(sandbox, alice, status=code)
 
     assert (code, b"", False) == (answer.status_code, answer.content, "content-type" in answer.headers)
 
 
-def test_headers(world: World, alice: Connection) -> None:
+def test_headers(sandbox: Sandbox, alice: Connection) -> None:
     """They come with the answer, in place of those it has; a content type of one's own as well."""
     given = {"Content-Type": "text/html", "X-Ms-Note": "né", "Retry-After": "soon"}
-    answer = strike(world, alice, status=503, body="<p>", headers=given)
+    answer = strike(sandbox, alice, status=503, body="<p>", headers=given)
 
     assert ["text/html", "né", "soon"] == [answer.headers[name] for name in given]
     assert [["text/html"], ["soon"]] == [answer.headers.get_list(one) for one in ("content-type", "retry-after")]
 
 
-def test_retry_after(world: World, alice: Connection) -> None:
+def test_retry_after(sandbox: Sandbox, alice: Connection) -> None:
     """It is a header in seconds, and wins over one of that name."""
-    answer = strike(world, alice, status=429, shape="gateway", retryAfter=0, headers={"retry-after": "9"})
+    answer = strike(sandbox, alice, status=429, shape="gateway", retryAfter=0, headers={"retry-after": "9"})
 
     assert (429, ["0"]) == (answer.status_code, answer.headers.get_list("retry-after"))
 
 
-def test_headers_on_an_answer_that_works(world: World, alice: Connection) -> None:
+def test_headers_on_an_answer_that_works(sandbox: Sandbox, alice: Connection) -> None:
     """Headers alone let the operation do its work, and come with its answer."""
     alice.deliver(subject="Here")
-    answer = strike(world, alice, headers={"X-Extra": "1"})
+    answer = strike(sandbox, alice, headers={"X-Extra": "1"})
 
     assert (200, "1") == (answer.status_code, answer.headers["x-extra"])
     assert ["Here"] == [one["Subject"] for one in answer.json()["value"]]
 
 
-def test_malformed(world: World, alice: Connection) -> None:
+def test_malformed(sandbox: Sandbox, alice: Connection) -> None:
     """JSON that ends in its middle comes with its right length, after the operation has done its work."""
     alice.deliver(subject="Here")
     whole = alice.http.get("/v2/Mail").content
-    answer = strike(world, alice, **{"break": "malformed"})
+    answer = strike(sandbox, alice, **{"break": "malformed"})
 
     assert (200, whole[: len(whole) // 2]) == (answer.status_code, answer.content)
     with pytest.raises(ValueError, match=r"Unterminated string|Expecting"):
         answer.json()
 
 
-def test_malformed_errors(world: World, alice: Connection) -> None:
+def test_malformed_errors(sandbox: Sandbox, alice: Connection) -> None:
     """A status of one's own can be malformed too; and what has no body gets the beginning of one."""
-    error = strike(world, alice, status=503, body={"a": "bcdef"}, **{"break": "malformed"})
-    arm(world, {"effect": {"break": "malformed"}})
+    error = strike(sandbox, alice, status=503, body={"a": "bcdef"}, **{"break": "malformed"})
+    arm(sandbox, {"effect": {"break": "malformed"}})
     sent = alice.http.post("/v2/Mail", json=MAIL)
 
     assert (503, b'{"a":"') == (error.status_code, error.content)
@@ -189,12 +191,12 @@ def test_malformed_errors(world: World, alice: Connection) -> None:
 
 @fixed(150)
 @given(effect=EFFECTS)
-def test_whatever_an_effect_says_it_can_be_answered(world: World, alice: Connection, effect: Any) -> None:
+def test_whatever_an_effect_says_it_can_be_answered(sandbox: Sandbox, alice: Connection, effect: Any) -> None:
     """A rule that is taken strikes with an answer that arrives, and never with a failure of the emulator's own."""
     if isinstance(effect, dict):
         effect = {name: value for name, value in effect.items() if name not in ("delay", "delayBy", "break")}
-    assert world.admin.delete("/faults").is_success
-    made = world.admin.post("/faults", content=json.dumps({"faults": [{"effect": effect}]}))
+    assert sandbox.api.delete("/faults").is_success
+    made = sandbox.api.post("/faults", content=json.dumps({"faults": [{"effect": effect}]}))
     answers = [alice.http.get("/v2/Mail"), alice.http.post("/v2/Mail", json=MAIL)]
 
     assert made.status_code in (201, 400), made.text
@@ -206,18 +208,18 @@ def test_whatever_an_effect_says_it_can_be_answered(world: World, alice: Connect
 
 
 @pytest.mark.parametrize(("phase", "sent"), [("before", 0), ("after", 1), (None, 0)])
-def test_phase(world: World, alice: Connection, bob: Connection, phase: str | None, sent: int) -> None:
+def test_phase(sandbox: Sandbox, alice: Connection, bob: Connection, phase: str | None, sent: int) -> None:
     """A status comes before the operation unless told otherwise; after it, the mail is there all the same."""
-    arm(world, {"effect": {"status": 500, **({} if phase is None else {"phase": phase})}})
+    arm(sandbox, {"effect": {"status": 500, **({} if phase is None else {"phase": phase})}})
     answer = alice.http.post("/v2/Mail", json={**MAIL, "To": bob.address})
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
 
     assert (500, sent) == (answer.status_code, len(bob.mails()))
 
 
-def test_after_an_operation_that_was_refused(world: World, alice: Connection) -> None:
+def test_after_an_operation_that_was_refused(sandbox: Sandbox, alice: Connection) -> None:
     """The status of the rule hides the operation's own."""
-    arm(world, {"effect": {"status": 200, "phase": "after"}})
+    arm(sandbox, {"effect": {"status": 200, "phase": "after"}})
 
     assert [200, 200] == [alice.http.request(method, "/Mail/nonsense").status_code for method in ("GET", "DELETE")]
 
@@ -251,11 +253,11 @@ def test_after_an_operation_that_was_refused(world: World, alice: Connection) ->
         ({"method": "POST", "path": "/v2/*", "body": {"Subject": "Review"}}, []),
     ],
 )
-def test_match(world: World, alice: Connection, bob: Connection, match: dict[str, Any], hit: list[str]) -> None:
+def test_match(sandbox: Sandbox, alice: Connection, bob: Connection, match: dict[str, Any], hit: list[str]) -> None:
     """All that a match says must fit; texts compare without case and by pattern, other values by how JSON has them."""
     if "connection" in match:
         match = {**match, "connection": bob.id}
-    arm(world, {"name": "it", "match": match, "effect": {"status": 599}})
+    arm(sandbox, {"name": "it", "match": match, "effect": {"status": 599}})
     mail = {**MAIL, "Attachments": [{"Name": name, "ContentBytes": "YQ=="} for name in ("a.txt", "b.txt")]}
     event = {"Subject": "Review", "Start": "2026-03-04T10:00:00Z", "End": "2026-03-04T11:00:00Z", "IsAllDay": True}
     asked = {
@@ -268,31 +270,31 @@ def test_match(world: World, alice: Connection, bob: Connection, match: dict[str
     }
 
     assert hit == [name for name, answer in asked.items() if answer.status_code == 599]
-    assert [("it", "armed", len(hit), len(hit))] == counted(world)
+    assert [("it", "armed", len(hit), len(hit))] == counted(sandbox)
 
 
-def test_a_query_that_does_not_match(world: World, alice: Connection) -> None:
+def test_a_query_that_does_not_match(sandbox: Sandbox, alice: Connection) -> None:
     """A parameter that is left out matches no pattern, not even the one for anything."""
-    arm(world, {"match": {"query": {"top": "*"}}, "effect": {"status": 599}})
+    arm(sandbox, {"match": {"query": {"top": "*"}}, "effect": {"status": 599}})
 
     assert [200, 599] == [status(alice), status(alice, "/v2/Mail?top=1")]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff"])
-def test_a_body_that_is_no_object(world: World, alice: Connection, content: bytes) -> None:
+def test_a_body_that_is_no_object(sandbox: Sandbox, alice: Connection, content: bytes) -> None:
     """It matches nothing, and is refused as it is without the rule."""
     before = alice.http.post("/v2/Mail", content=content)
-    arm(world, {"name": "it", "match": {"body": {"Subject": "*"}}, "effect": {"status": 599}})
+    arm(sandbox, {"name": "it", "match": {"body": {"Subject": "*"}}, "effect": {"status": 599}})
     after = alice.http.post("/v2/Mail", content=content)
 
     assert (400, 400) == (before.status_code, after.status_code)
     assert said(before.json()) == said(after.json())
-    assert [("it", "armed", 0, 0)] == counted(world)
+    assert [("it", "armed", 0, 0)] == counted(sandbox)
 
 
-def test_a_body_that_was_compared_arrives_whole(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_body_that_was_compared_arrives_whole(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """What a rule has looked at and let alone is sent as it was written."""
-    arm(world, {"match": {"body": {"Subject": "Other"}}, "effect": {"status": 599}})
+    arm(sandbox, {"match": {"body": {"Subject": "Other"}}, "effect": {"status": 599}})
     alice.send(bob.address, "Grüße", "x" * 100_000)
 
     assert ("Grüße", "x" * 100_000) == (bob.mail()["Subject"], bob.mail()["Body"])
@@ -314,77 +316,77 @@ def test_a_body_that_was_compared_arrives_whole(world: World, alice: Connection,
         ({"after": 1, "times": 3}, [2, 3, 4], "used up"),
     ],
 )
-def test_when(world: World, alice: Connection, when: dict[str, Any], hit: list[int], state: str) -> None:
+def test_when(sandbox: Sandbox, alice: Connection, when: dict[str, Any], hit: list[int], state: str) -> None:
     """Calls are counted from one: a rule acts on the nth, after so many, or so many times."""
-    arm(world, {"name": "it", "when": when, "effect": {"status": 599}})
+    arm(sandbox, {"name": "it", "when": when, "effect": {"status": 599}})
     found = statuses(alice, 6)
 
     assert hit == [number for number, one in enumerate(found, 1) if one == 599]
-    assert (state, len(hit)) == (ledger(world)[0]["state"], ledger(world)[0]["used"])
+    assert (state, len(hit)) == (ledger(sandbox)[0]["state"], ledger(sandbox)[0]["used"])
 
 
-def test_only_calls_that_match_are_counted(world: World, alice: Connection, bob: Connection) -> None:
+def test_only_calls_that_match_are_counted(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The nth call is the nth of those that the rule is about."""
-    arm(world, {"match": {"connection": bob.id}, "when": {"nth": 2}, "effect": {"status": 599}})
+    arm(sandbox, {"match": {"connection": bob.id}, "when": {"nth": 2}, "effect": {"status": 599}})
 
     assert [200, 200, 200, 599] == [status(one) for one in (bob, alice, alice, bob)]
 
 
-def pattern(world: World, connection: Connection, count: int = 40, **when: Any) -> list[bool]:
+def pattern(sandbox: Sandbox, connection: Connection, count: int = 40, **when: Any) -> list[bool]:
     """Which of so many calls a rule acts on that is left to chance."""
-    assert world.admin.delete("/faults").is_success
-    arm(world, {"name": "it", "when": {"probability": 0.5, **when}, "effect": {"status": 599}})
+    assert sandbox.api.delete("/faults").is_success
+    arm(sandbox, {"name": "it", "when": {"probability": 0.5, **when}, "effect": {"status": 599}})
     return [one == 599 for one in statuses(connection, count)]
 
 
-def test_chance_repeats(world: World, alice: Connection) -> None:
+def test_chance_repeats(sandbox: Sandbox, alice: Connection) -> None:
     """The same seed strikes the same calls, another one others, and not all are struck."""
-    first, again, other = (pattern(world, alice, seed=seed) for seed in (7, 7, 8))
+    first, again, other = (pattern(sandbox, alice, seed=seed) for seed in (7, 7, 8))
 
     assert first == again
     assert first != other
     assert {True, False} == set(first)
 
 
-def test_chance_without_a_seed(world: World, alice: Connection) -> None:
+def test_chance_without_a_seed(sandbox: Sandbox, alice: Connection) -> None:
     """The server's own seed and the rule's name say what happens, so that a run can be repeated."""
-    assert pattern(world, alice) == pattern(world, alice)
+    assert pattern(sandbox, alice) == pattern(sandbox, alice)
 
 
-def test_chance_and_times(world: World, alice: Connection) -> None:
+def test_chance_and_times(sandbox: Sandbox, alice: Connection) -> None:
     """A rule of chance may be limited: it acts so often at most, counting those that it struck."""
-    hit = pattern(world, alice, times=3, seed=7)
+    hit = pattern(sandbox, alice, times=3, seed=7)
 
-    assert (3, "used up") == (sum(hit), ledger(world)[0]["state"])
+    assert (3, "used up") == (sum(hit), ledger(sandbox)[0]["state"])
 
 
-def test_certainty(world: World, alice: Connection) -> None:
+def test_certainty(sandbox: Sandbox, alice: Connection) -> None:
     """A probability of one strikes each call."""
-    assert [True] * 10 == pattern(world, alice, 10, probability=1)
+    assert [True] * 10 == pattern(sandbox, alice, 10, probability=1)
 
 
 @pytest.mark.parametrize("instants", [False, True])
-def test_a_window_of_time(world: World, alice: Connection, instants: bool) -> None:
+def test_a_window_of_time(sandbox: Sandbox, alice: Connection, instants: bool) -> None:
     """A rule begins at its first instant and is over at its last, by the sandbox's clock; other calls do not count."""
-    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    now = datetime.fromisoformat(sandbox.api.get("/clock").json()["now"])
     window = [(now + timedelta(minutes=one)).isoformat() for one in (10, 20)] if instants else ["PT10M", "20m"]
-    arm(world, {"name": "it", "when": dict(zip(("from", "until"), window, strict=True)), "effect": {"status": 599}})
+    arm(sandbox, {"name": "it", "when": dict(zip(("from", "until"), window, strict=True)), "effect": {"status": 599}})
     found = [status(alice)]
     for step in ("9m59s", "1s", "9m59s", "1s"):
-        world.advance(step)
+        sandbox.advance(step)
         found.append(status(alice))
 
     assert [200, 200, 599, 599, 200] == found
-    assert [("it", "over", 2, 2)] == counted(world)
+    assert [("it", "over", 2, 2)] == counted(sandbox)
 
 
 # Sequences
 
 
-def test_a_sequence(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_sequence(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """One step after the other: a fault by name, a status, a call that works, and then nothing any more."""
     arm(
-        world,
+        sandbox,
         {
             "name": "it",
             "match": {"operation": "SendEmailV2"},
@@ -396,12 +398,12 @@ def test_a_sequence(world: World, alice: Connection, bob: Connection) -> None:
     assert [504, 503, 200, 429, 200] == [one.status_code for one in answers]
     assert [None, "1", None, "60", None] == [one.headers.get("retry-after") for one in answers]
     assert 3 == len(bob.mails())
-    assert [("it", "used up", 4, 4)] == counted(world)
+    assert [("it", "used up", 4, 4)] == counted(sandbox)
 
 
-def test_a_sequence_by_turns(world: World, alice: Connection) -> None:
+def test_a_sequence_by_turns(sandbox: Sandbox, alice: Connection) -> None:
     """When the rule does not act, its sequence stays where it is."""
-    arm(world, {"when": {"nth": [2, 4]}, "sequence": [{"status": 501}, {"status": 502}]})
+    arm(sandbox, {"when": {"nth": [2, 4]}, "sequence": [{"status": 501}, {"status": 502}]})
 
     assert [200, 501, 200, 502, 200] == statuses(alice, 5)
 
@@ -426,10 +428,10 @@ def test_a_sequence_is_atomic(app: Starlette) -> None:
     assert ("used up", 64, 64) == (facts["state"], facts["matched"], facts["used"])
 
 
-def test_a_sequence_is_atomic_over_sockets(world: World) -> None:
+def test_a_sequence_is_atomic_over_sockets(sandbox: Sandbox) -> None:
     """The same through a server's own connections."""
-    people = [world.connect(f"c{number}") for number in range(4)]
-    arm(world, {"name": "it", "sequence": [{"status": 500 + number} for number in range(64)]})
+    people = [sandbox.connect(f"c{number}") for number in range(4)]
+    arm(sandbox, {"name": "it", "sequence": [{"status": 500 + number} for number in range(64)]})
 
     async def story() -> list[int]:
         headers = {"Authorization": "Bearer token"}
@@ -438,7 +440,7 @@ def test_a_sequence_is_atomic_over_sockets(world: World) -> None:
             return [one.status_code for one in await asyncio.gather(*asked)]
 
     assert [500 + number for number in range(64)] == sorted(asyncio.run(story()))
-    assert [("it", "used up", 64, 64)] == counted(world)
+    assert [("it", "used up", 64, 64)] == counted(sandbox)
 
 
 def test_counts_add_up_under_parallel_calls(app: Starlette) -> None:
@@ -507,50 +509,50 @@ def test_what_a_delayed_call_has_done(app: Starlette, phase: str | None, early: 
     assert [early, 503 if phase else 200, late] == asyncio.run(story())
 
 
-def test_a_delay_by_the_clock_over_sockets(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_delay_by_the_clock_over_sockets(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A server's connection waits while others are answered, and is answered once the clock is moved."""
     match = {"connection": alice.id}
-    arm(world, {"name": "it", "match": match, "when": {"times": 1}, "effect": {"delay": "1h"}})
+    arm(sandbox, {"name": "it", "match": match, "when": {"times": 1}, "effect": {"delay": "1h"}})
 
     async def story() -> tuple[bool, list[int]]:
         headers = {"Authorization": "Bearer token"}
         async with httpx.AsyncClient(headers=headers, verify=False, timeout=LONG) as http:
             call = asyncio.create_task(http.get(f"{alice.url}/v2/Mail"))
-            await acted(http, world)
+            await acted(http, sandbox)
             others = [await http.get(f"{one.url}/v2/Mail") for one in (alice, bob)]
             done = call.done()
-            others.append(await http.post(f"{world.admin.base_url}clock", json={"advance": "1h"}))
+            others.append(await http.post(f"{sandbox.api.base_url}clock", json={"advance": "1h"}))
             return done, [one.status_code for one in [*others, await call]]
 
     assert (False, [200] * 4) == asyncio.run(story())
 
 
-def test_a_delay_after_the_work(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_delay_after_the_work(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The mail is there at once, and its answer is not until the clock is moved."""
-    arm(world, {"name": "it", "match": {"operation": "SendEmailV2"}, "effect": {"delay": "1h", "phase": "after"}})
+    arm(sandbox, {"name": "it", "match": {"operation": "SendEmailV2"}, "effect": {"delay": "1h", "phase": "after"}})
 
     async def story() -> tuple[bool, int]:
         async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
             call = asyncio.create_task(http.post(f"{alice.url}/v2/Mail", json={**MAIL, "To": bob.address}))
-            await acted(http, world)
+            await acted(http, sandbox)
             found = len((await http.get(f"{bob.url}/v2/Mail")).json()["value"])
             assert not call.done()
-            await http.post(f"{world.admin.base_url}clock", json={"advance": "1h"})
+            await http.post(f"{sandbox.api.base_url}clock", json={"advance": "1h"})
             return found == 1, (await call).status_code
 
     assert (True, 200) == asyncio.run(story())
 
 
 @pytest.mark.parametrize("path", ["faults", "faults/it"])
-def test_a_rule_that_is_taken_away_has_nobody_wait(world: World, alice: Connection, path: str) -> None:
+def test_a_rule_that_is_taken_away_has_nobody_wait(sandbox: Sandbox, alice: Connection, path: str) -> None:
     """The call that waited because of it goes on at once."""
-    arm(world, {"name": "it", "effect": {"delay": "1h"}})
+    arm(sandbox, {"name": "it", "effect": {"delay": "1h"}})
 
     async def story() -> int:
         async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
             call = asyncio.create_task(http.get(f"{alice.url}/v2/Mail"))
-            await acted(http, world)
-            assert (await http.delete(f"{world.admin.base_url}{path}")).status_code == 204
+            await acted(http, sandbox)
+            assert (await http.delete(f"{sandbox.api.base_url}{path}")).status_code == 204
             return (await call).status_code
 
     assert 200 == asyncio.run(story())
@@ -558,17 +560,19 @@ def test_a_rule_that_is_taken_away_has_nobody_wait(world: World, alice: Connecti
 
 @pytest.mark.parametrize("by", ["clock", "real"])
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_who_hangs_up_is_in_nobodys_way(world: World, alice: Connection, bob: Connection, by: str, phase: str) -> None:
+def test_who_hangs_up_is_in_nobodys_way(
+    sandbox: Sandbox, alice: Connection, bob: Connection, by: str, phase: str
+) -> None:
     """The work is done, the place is free again, and the report says that the mail came twice."""
     effect = {"delay": "5m", "delayBy": by, "phase": phase}
-    arm(world, {"name": "it", "match": {"operation": "SendEmailV2"}, "when": {"nth": 1}, "effect": effect})
-    assert world.admin.patch("/limits", json={"concurrentRequests": 1}).is_success
+    arm(sandbox, {"name": "it", "match": {"operation": "SendEmailV2"}, "when": {"nth": 1}, "effect": effect})
+    assert sandbox.api.patch("/limits", json={"concurrentRequests": 1}).is_success
 
     async def story() -> int:
         async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
             url, mail = f"{alice.url}/v2/Mail", {**MAIL, "To": bob.address}
             call = asyncio.create_task(http.post(url, json=mail))
-            await acted(http, world)
+            await acted(http, sandbox)
             call.cancel()
             await asyncio.wait([call])
             while (answer := await http.post(url, json=mail)).status_code == 429:
@@ -576,8 +580,8 @@ def test_who_hangs_up_is_in_nobodys_way(world: World, alice: Connection, bob: Co
             return answer.status_code
 
     status = asyncio.run(story())
-    report = world.admin.get("/journal/retries").json()
-    entries = world.admin.get("/journal?operation=SendEmailV2").json()["value"]
+    report = sandbox.api.get("/journal/retries").json()
+    entries = sandbox.api.get("/journal?operation=SendEmailV2").json()["value"]
 
     assert (200, 2) == (status, len(bob.mails()))
     assert [("lost", True), ("answered", True)] == [
@@ -586,10 +590,10 @@ def test_who_hangs_up_is_in_nobodys_way(world: World, alice: Connection, bob: Co
     assert 1 == report["duplicatedSends"]
 
 
-def test_a_delay_in_real_time(world: World, alice: Connection) -> None:
+def test_a_delay_in_real_time(sandbox: Sandbox, alice: Connection) -> None:
     """It passes while the sandbox's clock stands still."""
     date = alice.http.get("/v2/Mail").headers["date"]
-    answer = strike(world, alice, status=503, delay="PT0.001S", delayBy="real")
+    answer = strike(sandbox, alice, status=503, delay="PT0.001S", delayBy="real")
 
     assert (503, date) == (answer.status_code, answer.headers["date"])
 
@@ -616,15 +620,15 @@ def test_a_reset_ends_a_call_that_waits(app: Starlette, by: str, effect: dict[st
     assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, said(answer.json()), left)
 
 
-def test_deleting_a_sandbox_ends_a_call_that_waits(world: World, alice: Connection) -> None:
+def test_deleting_a_sandbox_ends_a_call_that_waits(sandbox: Sandbox, alice: Connection) -> None:
     """The end of the sandbox is the end of the wait."""
-    arm(world, {"name": "it", "effect": {"delay": "1h"}})
+    arm(sandbox, {"name": "it", "effect": {"delay": "1h"}})
 
     async def story() -> httpx.Response:
         async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
             call = asyncio.create_task(http.get(f"{alice.url}/v2/Mail"))
-            await acted(http, world)
-            assert (await http.delete(str(world.admin.base_url).rstrip("/"))).is_success
+            await acted(http, sandbox)
+            assert (await http.delete(str(sandbox.api.base_url).rstrip("/"))).is_success
             return await call
 
     assert 409 == asyncio.run(story()).status_code
@@ -643,20 +647,20 @@ def test_deleting_a_sandbox_ends_a_call_that_waits(world: World, alice: Connecti
     ],
 )
 def test_a_call_that_is_refused_anyway(
-    world: World, alice: Connection, method: str, path: str, headers: dict[str, str], expected: int
+    sandbox: Sandbox, alice: Connection, method: str, path: str, headers: dict[str, str], expected: int
 ) -> None:
     """Who has no credential, or asks for what is not there, is refused as ever, and is not counted."""
-    arm(world, {"name": "it", "effect": {"status": 599}})
+    arm(sandbox, {"name": "it", "effect": {"status": 599}})
     answer = alice.http.request(method, path, headers=headers)
 
-    assert (expected, [("it", "armed", 0, 0)]) == (answer.status_code, counted(world))
+    assert (expected, [("it", "armed", 0, 0)]) == (answer.status_code, counted(sandbox))
 
 
-def test_the_admin_api_is_let_alone(world: World, alice: Connection) -> None:
+def test_the_admin_api_is_let_alone(sandbox: Sandbox, alice: Connection) -> None:
     """Nothing goes wrong with what a test itself asks."""
-    arm(world, {"effect": {"status": 599}})
+    arm(sandbox, {"effect": {"status": 599}})
 
-    assert [200, 200] == [world.admin.get(path).status_code for path in ("/clock", "/outbox")]
+    assert [200, 200] == [sandbox.api.get(path).status_code for path in ("/clock", "/outbox")]
 
 
 def journaled(ask: Callable[[httpx.AsyncClient], Any], *rules: Any) -> list[ExchangeEntry]:
@@ -723,10 +727,10 @@ def test_the_journal_names_a_rule_that_holds_a_find_back() -> None:
 # The other doors
 
 
-def test_a_fault_behind_invoke(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_fault_behind_invoke(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A call as Power Apps makes it is struck as the straight one, and bound by the same header."""
     match = {"operation": "SendEmailV2", "body": {"Subject": "Hi"}, "path": "/v2/Mail"}
-    arm(world, {"name": "it", "match": match, "effect": {"status": 503, "retryAfter": 3}}, header="t-1")
+    arm(sandbox, {"name": "it", "match": match, "effect": {"status": 503, "retryAfter": 3}}, header="t-1")
     mail = {**MAIL, "To": bob.address}
     hit = invoke(alice, "POST", "/v2/Mail", mail, **{PLAN: "t-1"})
     spared = invoke(alice, "POST", "/v2/Mail", mail)
@@ -736,22 +740,22 @@ def test_a_fault_behind_invoke(world: World, alice: Connection, bob: Connection)
         hit.headers["retry-after"],
         said(hit.json()),
     )
-    assert (200, 1, [("it", "armed", 1, 1)]) == (spared.status_code, len(bob.mails()), counted(world))
+    assert (200, 1, [("it", "armed", 1, 1)]) == (spared.status_code, len(bob.mails()), counted(sandbox))
 
 
-def test_a_fault_behind_dynamic_invoke(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_fault_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A call through the management API succeeds, and holds the struck answer inside."""
-    arm(world, {"name": "it", "match": {"method": "POST"}, "effect": {"status": 503, "retryAfter": 3}})
+    arm(sandbox, {"name": "it", "match": {"method": "POST"}, "effect": {"status": 503, "retryAfter": 3}})
     inside = dynamic_invoke(alice, "POST", "/v2/Mail", body={**MAIL, "To": bob.address})
 
     assert ("ServiceUnavailable", "3") == (inside["statusCode"], inside["headers"]["Retry-After"])
     assert (503, "An injected fault.", "InternalServerError") == said(inside["body"])
-    assert ([], [("it", "armed", 1, 1)]) == (bob.mails(), counted(world))
+    assert ([], [("it", "armed", 1, 1)]) == (bob.mails(), counted(sandbox))
 
 
-def test_a_named_fault_behind_dynamic_invoke(world: World, alice: Connection, bob: Connection) -> None:
+def test_a_named_fault_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The mail arrives while the answer inside says that it timed out."""
-    arm(world, {"match": {"method": "POST"}, "effect": "timeout-504-after"})
+    arm(sandbox, {"match": {"method": "POST"}, "effect": "timeout-504-after"})
     inside = dynamic_invoke(alice, "POST", "/v2/Mail", body={**MAIL, "To": bob.address})
 
     assert ("GatewayTimeout", {"status": 504, "message": "Request failed. Try again later"}, 1) == (
@@ -761,9 +765,9 @@ def test_a_named_fault_behind_dynamic_invoke(world: World, alice: Connection, bo
     )
 
 
-def test_malformed_behind_dynamic_invoke(world: World, alice: Connection) -> None:
+def test_malformed_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection) -> None:
     """JSON that is none any more is passed on as the bytes it is, and the answer around it stays whole."""
-    arm(world, {"effect": {"status": 503, "body": {"a": "bcdef"}, "break": "malformed"}})
+    arm(sandbox, {"effect": {"status": 503, "body": {"a": "bcdef"}, "break": "malformed"}})
     inside = dynamic_invoke(alice, "GET", "/v2/Mail")
 
     assert "ServiceUnavailable" == inside["statusCode"]
@@ -772,10 +776,12 @@ def test_malformed_behind_dynamic_invoke(world: World, alice: Connection) -> Non
 
 @pytest.mark.parametrize("how", ["reset", "cut"])
 @pytest.mark.parametrize("door", [invoke, dynamic_invoke])
-def test_a_broken_connection_behind_a_door(world: World, alice: Connection, how: str, door: Callable[..., Any]) -> None:
+def test_a_broken_connection_behind_a_door(
+    sandbox: Sandbox, alice: Connection, how: str, door: Callable[..., Any]
+) -> None:
     """An answer that is not to arrive does not arrive by another door either, and the server goes on."""
-    arm(world, {"name": "it", "when": {"times": 1}, "effect": {"break": how}})
+    arm(sandbox, {"name": "it", "when": {"times": 1}, "effect": {"break": how}})
     with pytest.raises(httpx.TransportError):
         door(alice, "GET", "/v2/Mail")
 
-    assert ([("it", "used up", 1, 1)], 200) == (counted(world), status(alice))
+    assert ([("it", "used up", 1, 1)], 200) == (counted(sandbox), status(alice))

@@ -25,7 +25,7 @@ from azure.connectors.sdk.options import ConnectorClientOptions
 
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.faults.names import NAMED
-from tests.conftest import Connection, World
+from tests.conftest import Connection, Sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_faults import arm, counted, ledger, refusal
 
@@ -56,14 +56,14 @@ def said(body: dict[str, Any]) -> tuple[Any, ...]:
     return body["status"], text, error.get("code")
 
 
-def spared(world: World, name: str) -> None:
+def spared(sandbox: Sandbox, name: str) -> None:
     """Hold that the only rule, of that fault, has met no call."""
-    assert [(name, "armed", 0, 0)] == counted(world)
+    assert [(name, "armed", 0, 0)] == counted(sandbox)
 
 
-def only(world: World, name: str, **members: Any) -> None:
+def only(sandbox: Sandbox, name: str, **members: Any) -> None:
     """Arm a fault under its own name, for good."""
-    arm(world, {"name": name, "effect": {"fault": name, **members}})
+    arm(sandbox, {"name": name, "effect": {"fault": name, **members}})
 
 
 def test_each_named_fault_has_a_test() -> None:
@@ -74,20 +74,20 @@ def test_each_named_fault_has_a_test() -> None:
 # Timeouts
 
 
-def test_timeout_504_before(world: World, alice: Connection, bob: Connection) -> None:
+def test_timeout_504_before(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The caller sees 504 as the connector's page words it, and no mail was sent."""
-    only(world, "timeout-504-before")
+    only(sandbox, "timeout-504-before")
 
     assert (504, TIMED_OUT) == refused(alice, "send_email_async", mail_to(bob))
     answer = alice.http.post("/v2/Mail", json={"To": bob.address, "Subject": "Hi", "Body": "Hi"})
     assert (504, TIMED_OUT, False) == (answer.status_code, answer.json(), "retry-after" in answer.headers)
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     assert ([], []) == (bob.mails(), alice.mails("Sent Items"))
 
 
-def test_timeout_504_after(world: World, alice: Connection, bob: Connection) -> None:
+def test_timeout_504_after(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The caller sees 504 while the mail arrives: whoever asks again sends it twice."""
-    arm(world, {"name": "late", "when": {"nth": 1}, "effect": "timeout-504-after"})
+    arm(sandbox, {"name": "late", "when": {"nth": 1}, "effect": "timeout-504-after"})
 
     assert (504, TIMED_OUT) == refused(alice, "send_email_async", mail_to(bob))
     assert ["Hi"] == [one["Subject"] for one in bob.mails()]
@@ -96,10 +96,10 @@ def test_timeout_504_after(world: World, alice: Connection, bob: Connection) -> 
     assert ["Hi"] * 2 == [one["Subject"] for one in alice.mails("Sent Items")]
 
 
-def test_timeout_504_after_leads_the_sdk_to_send_twice(world: World, alice: Connection, bob: Connection) -> None:
+def test_timeout_504_after_leads_the_sdk_to_send_twice(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Microsoft's client with its own policy of retries is content in the end, and the mail is there twice."""
     match = {"operation": "SendEmailV2"}
-    arm(world, {"name": "late", "match": match, "when": {"nth": 1}, "effect": "timeout-504-after"})
+    arm(sandbox, {"name": "late", "match": match, "when": {"nth": 1}, "effect": "timeout-504-after"})
 
     async def send() -> None:
         options = ConnectorClientOptions(initial_retry_delay_seconds=0)
@@ -109,20 +109,20 @@ def test_timeout_504_after_leads_the_sdk_to_send_twice(world: World, alice: Conn
     asyncio.run(send())
 
     assert ["Hi"] * 2 == [one["Subject"] for one in bob.mails()]
-    assert [("late", "used up", 2, 1)] == counted(world)
+    assert [("late", "used up", 2, 1)] == counted(sandbox)
 
 
-def test_timeout_504_after_hides_what_was_refused(world: World, alice: Connection) -> None:
+def test_timeout_504_after_hides_what_was_refused(sandbox: Sandbox, alice: Connection) -> None:
     """A call that would have been refused is told to have timed out as well, and did nothing."""
-    only(world, "timeout-504-after")
+    only(sandbox, "timeout-504-after")
 
     assert (504, TIMED_OUT) == refused(alice, "delete_email_async", "nonsense")
 
 
 @pytest.mark.parametrize("name", ["timeout-504-before", "timeout-504-after", "bad-gateway"])
-def test_retry_after_may_be_said(world: World, alice: Connection, name: str) -> None:
+def test_retry_after_may_be_said(sandbox: Sandbox, alice: Connection, name: str) -> None:
     """A fault after which it may help to ask again takes the time to wait."""
-    only(world, name, retryAfter=7)
+    only(sandbox, name, retryAfter=7)
 
     assert "7" == alice.http.get("/v2/Mail").headers["retry-after"]
 
@@ -130,28 +130,28 @@ def test_retry_after_may_be_said(world: World, alice: Connection, name: str) -> 
 # Throttling, the gateway, and credentials
 
 
-def test_throttled(world: World, alice: Connection, bob: Connection) -> None:
+def test_throttled(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The gateway refuses with 429 and says when to come again: in a minute, or when the rule says."""
-    only(world, "throttled")
+    only(sandbox, "throttled")
     body = {"statusCode": 429, "message": "Rate limit is exceeded. Try again in 60 seconds."}
 
     assert (429, body) == refused(alice, "send_email_async", mail_to(bob))
     answer = alice.http.get("/v2/Mail")
     assert (429, body, "60") == (answer.status_code, answer.json(), answer.headers["retry-after"])
-    assert world.admin.delete("/faults").is_success
-    only(world, "throttled", retryAfter=5)
+    assert sandbox.api.delete("/faults").is_success
+    only(sandbox, "throttled", retryAfter=5)
     answer = alice.http.get("/v2/Mail")
     assert ("5", "Rate limit is exceeded. Try again in 5 seconds.") == (
         answer.headers["retry-after"],
         answer.json()["message"],
     )
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     assert [] == bob.mails()
 
 
-def test_bad_gateway(world: World, alice: Connection, bob: Connection) -> None:
+def test_bad_gateway(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The gateway answers 502 in its own form, which holds the connector's, and nothing was done."""
-    only(world, "bad-gateway")
+    only(sandbox, "bad-gateway")
     status, body = refused(alice, "send_email_async", mail_to(bob))
     request_id = body["error"]["clientRequestId"]
 
@@ -167,27 +167,27 @@ def test_bad_gateway(world: World, alice: Connection, bob: Connection) -> None:
             "source": SOURCE,
         },
     } == body["error"]
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     assert [] == bob.mails()
 
 
-def test_token_expired(world: World, alice: Connection, bob: Connection) -> None:
+def test_token_expired(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Consent has run out: 401 for whatever is asked, until somebody signs in again."""
-    only(world, "token-expired")
+    only(sandbox, "token-expired")
     text = "Error from token exchange: Runtime call was blocked because connection has error status: Enabled| Error"
     status, body = refused(alice, "send_email_async", mail_to(bob))
 
     assert (401, (401, text, None)) == (status, said(body))
     assert 401 == alice.http.get("/testconnection").status_code
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     assert [] == bob.mails()
 
 
-def test_connection_unauthenticated(world: World, alice: Connection, bob: Connection) -> None:
+def test_connection_unauthenticated(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Nobody has signed in: 401 with the words of a call without a credential, though one came along."""
-    only(world, "connection-unauthenticated")
+    only(sandbox, "connection-unauthenticated")
     status, body = refused(alice, "send_email_async", mail_to(bob))
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     bare = alice.http.get("/v2/Mail", headers={"Authorization": ""})
 
     assert (401, said(bare.json())) == (status, said(body))
@@ -200,9 +200,9 @@ def test_connection_unauthenticated(world: World, alice: Connection, bob: Connec
 @pytest.mark.parametrize(
     "name", [name for name, one in NAMED.items() if not one.families and name != "timeout-504-after"]
 )
-def test_a_fault_of_all_operations(world: World, alice: Connection, name: str) -> None:
+def test_a_fault_of_all_operations(sandbox: Sandbox, alice: Connection, name: str) -> None:
     """What can happen to any call happens to reading, sending and polling, to subscriptions and to the test of one."""
-    only(world, name)
+    only(sandbox, name)
     asked = [
         ("GET", "/v2/Mail"),
         ("POST", "/v2/Mail"),
@@ -213,15 +213,15 @@ def test_a_fault_of_all_operations(world: World, alice: Connection, name: str) -
     ]
 
     assert 1 == len({alice.http.request(*one).status_code for one in asked})
-    assert [(name, "armed", len(asked), len(asked))] == counted(world)
+    assert [(name, "armed", len(asked), len(asked))] == counted(sandbox)
 
 
 # What happens to some operations only
 
 
-def test_ews_slash_id(world: World, alice: Connection) -> None:
+def test_ews_slash_id(sandbox: Sandbox, alice: Connection) -> None:
     """A new event gets an id with a slash; it can be read, but updating and deleting it go astray."""
-    only(world, "ews-slash-id")
+    only(sandbox, "ews-slash-id")
     event = CalendarEventHtmlClient(subject="Old", start="2026-03-04T10:00:00Z", end="2026-03-04T11:00:00Z")
     id = alice.sdk("calendar_post_item_async", event, "Calendar")["Id"]
     escaped = quote(id, safe="")
@@ -239,11 +239,11 @@ def test_ews_slash_id(world: World, alice: Connection) -> None:
     assert [id] == [one["Id"] for one in alice.events()]
 
 
-def test_ews_slash_id_stays_with_its_event(world: World, alice: Connection) -> None:
+def test_ews_slash_id_stays_with_its_event(sandbox: Sandbox, alice: Connection) -> None:
     """Such an event keeps its id and its trouble when the rule is gone; a newer one has neither."""
-    only(world, "ews-slash-id")
+    only(sandbox, "ews-slash-id")
     old = alice.meet("Old")["Id"]
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     new = alice.meet("New")["Id"]
 
     assert (True, False) == ("/" in old, "/" in new)
@@ -256,40 +256,40 @@ def test_ews_slash_id_stays_with_its_event(world: World, alice: Connection) -> N
     ("names", "kept"), [(None, []), ("*.pdf", ["plan.txt", "call.csv"]), ("PLAN*", ["scan.pdf", "call.csv"])]
 )
 def test_attachment_skipped(
-    world: World, alice: Connection, bob: Connection, names: str | None, kept: list[str]
+    sandbox: Sandbox, alice: Connection, bob: Connection, names: str | None, kept: list[str]
 ) -> None:
     """Mails come without the files that are named, or without any, and are whole again afterwards."""
     alice.send(bob.address, Attachments=FILES)
     id = bob.mail()["Id"]
-    only(world, "attachment-skipped", **({} if names is None else {"names": names}))
+    only(sandbox, "attachment-skipped", **({} if names is None else {"names": names}))
     listed = bob.sdk("get_emails_async", include_attachments=True, fetch_only_unread=False)["value"][0]
     single = bob.sdk("get_email_async", id, True)
     other = bob.http.get(f"/Mail/{id}").json()
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
 
     assert [kept] * 3 == [[file["Name"] for file in one["Attachments"]] for one in (listed, single, other)]
     assert listed["HasAttachment"]
     assert ["scan.pdf", "plan.txt", "call.csv"] == [file["Name"] for file in bob.mail()["Attachments"]]
 
 
-def test_attachment_skipped_in_what_a_trigger_finds(world: World, alice: Connection, bob: Connection) -> None:
+def test_attachment_skipped_in_what_a_trigger_finds(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A trigger's mail comes without them too, and they cannot be had by their ids."""
     poller = Poller(bob, NEW, includeAttachments=True)
     alice.send(bob.address, Attachments=FILES)
     id, file = bob.mail()["Id"], bob.mail()["Attachments"][0]["Id"]
-    only(world, "attachment-skipped", names="*.pdf")
+    only(sandbox, "attachment-skipped", names="*.pdf")
 
     assert [["plan.txt", "call.csv"]] == [[file["Name"] for file in one["Attachments"]] for one in poller.ask()]
-    assert [("attachment-skipped", "armed", 1, 1)] == counted(world)
+    assert [("attachment-skipped", "armed", 1, 1)] == counted(sandbox)
     assert 404 == refused(bob, "get_attachment_async", id, file)[0]
-    assert [("attachment-skipped", "armed", 2, 2)] == counted(world)
+    assert [("attachment-skipped", "armed", 2, 2)] == counted(sandbox)
 
 
-def test_inline_image_over_1mb(world: World, alice: Connection, bob: Connection) -> None:
+def test_inline_image_over_1mb(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Sending, replying and asking are refused as if an image in the body were too large, and nothing goes out."""
     bob.send(alice.address, "Question")
     id = alice.mail()["Id"]
-    only(world, "inline-image-over-1mb")
+    only(sandbox, "inline-image-over-1mb")
     approval = ApprovalEmailSubscription(CALLBACK, ApprovalMessage(to=bob.address, options="Yes,No"))
     options = OptionsEmailSubscription(CALLBACK, MessageWithOptions(to=bob.address, options="Red,Green"))
     asked = [
@@ -301,25 +301,25 @@ def test_inline_image_over_1mb(world: World, alice: Connection, bob: Connection)
     text = "An inline image in 'Body' has 1048577 bytes after base64 encoding; at most 1048576 are allowed."
 
     assert [(400, (400, text, "ErrorMessageSizeExceeded"))] * 4 == [(status, said(body)) for status, body in asked]
-    assert ([], [("inline-image-over-1mb", "armed", 4, 4)]) == (bob.mails(), counted(world))
+    assert ([], [("inline-image-over-1mb", "armed", 4, 4)]) == (bob.mails(), counted(sandbox))
 
 
-def test_inline_image_over_1mb_spares_forwarding(world: World, alice: Connection, bob: Connection) -> None:
+def test_inline_image_over_1mb_spares_forwarding(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A forward has no body of its own that could hold an image."""
     bob.send(alice.address, "Question")
     id = alice.mail()["Id"]
-    only(world, "inline-image-over-1mb")
+    only(sandbox, "inline-image-over-1mb")
     alice.sdk("forward_email_async", DirectForwardMessage(comment="FYI", to_recipients=bob.address), id)
 
     assert ["FW: Question"] == [one["Subject"] for one in bob.mails()]
-    spared(world, "inline-image-over-1mb")
+    spared(sandbox, "inline-image-over-1mb")
 
 
-def test_object_not_found(world: World, alice: Connection, bob: Connection) -> None:
+def test_object_not_found(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """What is named is not found, though it is there; nothing happens to it."""
     bob.send(alice.address, "Here")
     id = alice.mail()["Id"]
-    only(world, "object-not-found")
+    only(sandbox, "object-not-found")
     asked = [
         refused(alice, method, *arguments)
         for method, *arguments in (
@@ -334,27 +334,27 @@ def test_object_not_found(world: World, alice: Connection, bob: Connection) -> N
     text = "The specified object was not found in the store."
 
     assert [(404, (404, text, "ErrorItemNotFound"))] * 6 == [(status, said(body)) for status, body in asked]
-    assert world.admin.delete("/faults").is_success
+    assert sandbox.api.delete("/faults").is_success
     assert (id, []) == (alice.mail()["Id"], bob.mails())
 
 
-def test_object_not_found_spares_what_looks_nothing_up(world: World, alice: Connection, bob: Connection) -> None:
+def test_object_not_found_spares_what_looks_nothing_up(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Sending, and listing calendars, name nothing that could be missing."""
-    only(world, "object-not-found")
+    only(sandbox, "object-not-found")
     alice.sdk("send_email_async", mail_to(bob))
     calendars = alice.sdk("calendar_get_tables_async")["value"]
 
     assert ["Calendar"] == [one["DisplayName"] for one in calendars]
-    spared(world, "object-not-found")
-    assert world.admin.delete("/faults").is_success
+    spared(sandbox, "object-not-found")
+    assert sandbox.api.delete("/faults").is_success
     assert ["Hi"] == [one["Subject"] for one in bob.mails()]
 
 
-def test_encrypted_reply(world: World, alice: Connection, bob: Connection) -> None:
+def test_encrypted_reply(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A reply, by whichever version, is refused as one to an encrypted mail is, and is not sent."""
     bob.send(alice.address, "Secret")
     id = alice.mail()["Id"]
-    only(world, "encrypted-reply")
+    only(sandbox, "encrypted-reply")
     status, body = refused(alice, "reply_to_async", ReplyHtmlMessage(body="<p>Yes</p>"), id)
     others = [alice.http.post(f"{version}/Mail/ReplyTo/{id}", params={"comment": "Yes"}) for version in ("", "/v2")]
     text = "The request has failed. Replying to an encrypted message isn't supported."
@@ -364,101 +364,101 @@ def test_encrypted_reply(world: World, alice: Connection, bob: Connection) -> No
     assert [] == bob.mails()
 
 
-def test_encrypted_reply_spares_all_but_replies(world: World, alice: Connection, bob: Connection) -> None:
+def test_encrypted_reply_spares_all_but_replies(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Reading, forwarding and sending go on."""
     bob.send(alice.address, "Secret")
     id = alice.mail()["Id"]
-    only(world, "encrypted-reply")
+    only(sandbox, "encrypted-reply")
     alice.sdk("get_email_async", id)
     alice.sdk("forward_email_async", DirectForwardMessage(comment="FYI", to_recipients=bob.address), id)
     alice.sdk("send_email_async", mail_to(bob))
 
     assert ["Hi", "FW: Secret"] == [one["Subject"] for one in bob.mails()]
-    spared(world, "encrypted-reply")
+    spared(sandbox, "encrypted-reply")
 
 
 # Late triggers
 
 
-def test_trigger_delayed(world: World, alice: Connection) -> None:
+def test_trigger_delayed(sandbox: Sandbox, alice: Connection) -> None:
     """A poll finds nothing until the delay is over, and then what it would have found, once."""
     poller = Poller(alice, NEW)
-    only(world, "trigger-delayed", delay="10m")
+    only(sandbox, "trigger-delayed", delay="10m")
     alice.deliver(subject="Ping")
     early = poller.subjects()
     waiting = poller.last
-    world.advance("9m59s")
+    sandbox.advance("9m59s")
     still = poller.subjects()
-    world.advance("1s")
+    sandbox.advance("1s")
     found = poller.subjects()
 
     assert (202, b"", "15") == (waiting.status_code, waiting.content, waiting.headers["retry-after"])
     assert ([], [], ["Ping"], []) == (early, still, found, poller.subjects())
-    assert [("trigger-delayed", "armed", 1, 1)] == counted(world)
+    assert [("trigger-delayed", "armed", 1, 1)] == counted(sandbox)
 
 
 @pytest.mark.parametrize("path", [path for path in EVERY if "OnUpcoming" not in path])
-def test_trigger_delayed_by_an_hour(world: World, alice: Connection, path: str) -> None:
+def test_trigger_delayed_by_an_hour(sandbox: Sandbox, alice: Connection, path: str) -> None:
     """Every trigger is as late as it can be unless the rule says otherwise, and finds the same then."""
     poller = Poller(alice, path, **EVERY[path])
-    only(world, "trigger-delayed")
+    only(sandbox, "trigger-delayed")
     fire(alice, path)
     early = poller.subjects()
-    world.advance("59m59s")
+    sandbox.advance("59m59s")
     still = poller.subjects()
-    world.advance("1s")
+    sandbox.advance("1s")
 
     assert ([], [], ["Ping"]) == (early, still, poller.subjects())
 
 
-def test_trigger_delayed_gathers_what_comes_meanwhile(world: World, alice: Connection) -> None:
+def test_trigger_delayed_gathers_what_comes_meanwhile(sandbox: Sandbox, alice: Connection) -> None:
     """What arrives while a find is held back is found with it, and what comes later is late in its turn."""
     poller = Poller(alice, NEW)
-    only(world, "trigger-delayed", delay="10m")
+    only(sandbox, "trigger-delayed", delay="10m")
     alice.deliver(subject="One")
     assert [] == poller.subjects()
-    world.advance("5m")
+    sandbox.advance("5m")
     alice.deliver(subject="Two")
     assert [] == poller.subjects()
-    world.advance("5m")
+    sandbox.advance("5m")
     both = [*poller.subjects(), *poller.subjects()]
     alice.deliver(subject="Three")
     held = poller.subjects()
-    world.advance("10m")
+    sandbox.advance("10m")
 
     assert (["One", "Two"], [], ["Three"]) == (sorted(both), held, poller.subjects())
 
 
-def test_trigger_delayed_once(world: World, alice: Connection) -> None:
+def test_trigger_delayed_once(sandbox: Sandbox, alice: Connection) -> None:
     """A rule for one time holds back one find, however often that is polled for, and lets the next ones come."""
     poller = Poller(alice, NEW)
-    arm(world, {"name": "once", "when": {"times": 1}, "effect": {"fault": "trigger-delayed", "delay": "1m"}})
+    arm(sandbox, {"name": "once", "when": {"times": 1}, "effect": {"fault": "trigger-delayed", "delay": "1m"}})
     alice.deliver(subject="One")
     held = [poller.subjects() for _ in range(3)]
-    world.advance("1m")
+    sandbox.advance("1m")
     found = poller.subjects()
     alice.deliver(subject="Two")
 
     assert ([[]] * 3, ["One"], ["Two"]) == (held, found, poller.subjects())
-    assert [("once", "used up", 1, 1)] == counted(world)
+    assert [("once", "used up", 1, 1)] == counted(sandbox)
 
 
-def test_trigger_delayed_ends_with_its_rule(world: World, alice: Connection) -> None:
+def test_trigger_delayed_ends_with_its_rule(sandbox: Sandbox, alice: Connection) -> None:
     """What a rule holds back is found as soon as the rule is taken away."""
     poller = Poller(alice, NEW)
-    only(world, "trigger-delayed")
+    only(sandbox, "trigger-delayed")
     alice.deliver(subject="Ping")
     held = poller.subjects()
-    assert world.admin.delete("/faults/trigger-delayed").is_success
+    assert sandbox.api.delete("/faults/trigger-delayed").is_success
 
     assert ([], ["Ping"]) == (held, poller.subjects())
 
 
-def test_trigger_delayed_spares_others(world: World, alice: Connection, bob: Connection) -> None:
+def test_trigger_delayed_spares_others(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """A rule about one trigger holds back no other, no other's connection, and no mail that is simply read."""
     late, events, others = Poller(alice, NEW), Poller(alice, f"{TABLE}/onnewitems"), Poller(bob, NEW)
     match = {"connection": alice.id, "family": "OnNewEmail"}
-    arm(world, {"name": "late", "match": match, "effect": "trigger-delayed"})
+    arm(sandbox, {"name": "late", "match": match, "effect": "trigger-delayed"})
     alice.deliver(subject="Ping")
     bob.deliver(subject="Pong")
     alice.meet("Review")
@@ -468,24 +468,24 @@ def test_trigger_delayed_spares_others(world: World, alice: Connection, bob: Con
 
 
 @pytest.mark.parametrize("delay", ["1h0.000001s", "PT61M", "2h", "0s"])
-def test_trigger_delayed_is_refused_beyond_an_hour(world: World, delay: str) -> None:
+def test_trigger_delayed_is_refused_beyond_an_hour(sandbox: Sandbox, delay: str) -> None:
     """More than the connector's page admits, or nothing at all, is no delay of a trigger."""
     rule = {"effect": {"fault": "trigger-delayed", "delay": delay}}
     text = "faults[0]: 'delay' of 'trigger-delayed' must be above zero and at most one hour."
 
-    assert (400, text) == refusal(world.admin.post("/faults", json={"faults": [rule]}))
-    assert [] == ledger(world)
+    assert (400, text) == refusal(sandbox.api.post("/faults", json={"faults": [rule]}))
+    assert [] == ledger(sandbox)
 
 
 # Who is spared
 
 
 @pytest.mark.parametrize("name", [name for name, one in NAMED.items() if one.families])
-def test_a_fault_of_some_operations_spares_all_others(world: World, name: str) -> None:
+def test_a_fault_of_some_operations_spares_all_others(sandbox: Sandbox, name: str) -> None:
     """A rule that names an operation to which its fault cannot happen is refused, with the name of both."""
     untouched = [one.id for one in OPERATIONS if not NAMED[name].applies(one)]
     answers = [
-        world.admin.post("/faults", json={"faults": [{"match": {"operation": one}, "effect": name}]})
+        sandbox.api.post("/faults", json={"faults": [{"match": {"operation": one}, "effect": name}]})
         for one in untouched
     ]
 
@@ -494,4 +494,4 @@ def test_a_fault_of_some_operations_spares_all_others(world: World, name: str) -
         for one in untouched
     ] == [refusal(one) for one in answers]
     assert untouched
-    assert [] == ledger(world)
+    assert [] == ledger(sandbox)

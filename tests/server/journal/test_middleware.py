@@ -15,41 +15,41 @@ import httpx
 import pytest
 
 from outlook_emulator.traffic.journal import redacted
-from tests.conftest import Connection, Listener, Server, World
+from tests.conftest import Connection, Listener, Sandbox, Server
 
 MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 SECRET = "s3cr3t-s1gnature"
 POKE = "/MailSubscriptionPoke/$subscriptions"
 
 
-def entries(world: World, **query: Any) -> list[dict[str, Any]]:
+def entries(sandbox: Sandbox, **query: Any) -> list[dict[str, Any]]:
     """What the journal has, oldest first."""
-    answer = world.admin.post("/journal/query", json=query)
+    answer = sandbox.api.post("/journal/query", json=query)
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["value"]
     return found
 
 
-def only(world: World, **query: Any) -> dict[str, Any]:
-    (one,) = entries(world, **query)
+def only(sandbox: Sandbox, **query: Any) -> dict[str, Any]:
+    (one,) = entries(sandbox, **query)
     return one
 
 
-def arm(world: World, **rule: Any) -> None:
-    answer = world.admin.post("/faults", json={"faults": [rule]})
+def arm(sandbox: Sandbox, **rule: Any) -> None:
+    answer = sandbox.api.post("/faults", json={"faults": [rule]})
     assert answer.status_code == 201, answer.text
 
 
-def cap(world: World, **caps: int) -> None:
-    assert world.admin.patch("/journal", json=caps).status_code == 200
+def cap(sandbox: Sandbox, **caps: int) -> None:
+    assert sandbox.api.patch("/journal", json=caps).status_code == 200
 
 
-def test_an_exchange(world: World, alice: Connection) -> None:
+def test_an_exchange(sandbox: Sandbox, alice: Connection) -> None:
     """It is told with the sandbox's time, connection, operation, path below the connection, request and answer."""
-    world.advance("1h")
+    sandbox.advance("1h")
     answer = alice.http.post("/v2/Mail?a=1&b=%20", json=MAIL, headers={"User-Agent": "me", "X-Own": "1"})
-    entry = only(world)
-    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    entry = only(sandbox)
+    now = datetime.fromisoformat(sandbox.api.get("/clock").json()["now"])
     request, response = entry.pop("request"), entry.pop("response")
 
     assert now == datetime.fromisoformat(entry.pop("at"))
@@ -75,17 +75,17 @@ def test_an_exchange(world: World, alice: Connection) -> None:
     assert (None, 0, False) == tuple(response[one] for one in ("body", "size", "truncated"))
 
 
-def test_an_answer(world: World, alice: Connection) -> None:
+def test_an_answer(sandbox: Sandbox, alice: Connection) -> None:
     """What was answered is told as JSON, with the headers that are the answer's own."""
     alice.deliver(subject="Hello")
     answer = alice.http.get("/v2/Mail")
-    response = only(world)["response"]
+    response = only(sandbox)["response"]
 
     assert (answer.json(), len(answer.content)) == (response["body"], response["size"])
     assert "application/json; charset=utf-8" == response["headers"]["content-type"]
 
 
-def test_who_the_workflow_is(world: World, alice: Connection) -> None:
+def test_who_the_workflow_is(sandbox: Sandbox, alice: Connection) -> None:
     """The headers by which a workflow engine names workflow, run, action and request stand by themselves."""
     names = {
         "x-ms-workflow-name": "orders",
@@ -96,30 +96,30 @@ def test_who_the_workflow_is(world: World, alice: Connection) -> None:
     alice.http.post("/v2/Mail", json=MAIL, headers=names)
 
     wanted = {"name": "orders", "runId": "0858CU21", "operation": "Send_an_email", "clientRequestId": "c-1"}
-    assert wanted == only(world)["workflow"]
+    assert wanted == only(sandbox)["workflow"]
 
 
 # What is done, and why
 
 
-def test_refusals_are_causes(world: World, alice: Connection) -> None:
+def test_refusals_are_causes(sandbox: Sandbox, alice: Connection) -> None:
     """What the connector refuses has its reason as a cause, and no effect."""
     alice.http.delete("/Mail/none")
     alice.http.post("/v2/Mail", json={"To": "nobody at all"})
-    malformed, unreadable = entries(world)
+    malformed, unreadable = entries(sandbox)
 
     assert [("refusal", "InvalidId", "Id is malformed.")] == [tuple(one.values()) for one in malformed["causes"]]
     assert [("refusal", "InvalidRequest")] == [(one["kind"], one["name"]) for one in unreadable["causes"]]
     assert [(400, False)] * 2 == [(one["status"], one["effected"]) for one in (malformed, unreadable)]
 
 
-def test_faults_are_causes(world: World, alice: Connection) -> None:
+def test_faults_are_causes(sandbox: Sandbox, alice: Connection) -> None:
     """A rule that acted is told by its name and its fault; what was done all the same has its effect."""
-    arm(world, name="lost", effect="timeout-504-after", when={"nth": 1})
-    arm(world, name="gone", effect="timeout-504-before", when={"nth": 1})
+    arm(sandbox, name="lost", effect="timeout-504-after", when={"nth": 1})
+    arm(sandbox, name="gone", effect="timeout-504-before", when={"nth": 1})
     for _ in range(3):
         alice.http.post("/v2/Mail", json=MAIL)
-    found = entries(world)
+    found = entries(sandbox)
 
     assert [(504, True), (504, False), (200, True)] == [(one["status"], one["effected"]) for one in found]
     assert [
@@ -127,43 +127,43 @@ def test_faults_are_causes(world: World, alice: Connection) -> None:
         [{"kind": "fault", "name": "gone", "reason": "timeout-504-before"}],
         [],
     ] == [one["causes"] for one in found]
-    assert 2 == len(world.outbox())
+    assert 2 == len(sandbox.outbox.mails())
 
 
-def test_reading_has_no_effect(world: World, alice: Connection) -> None:
+def test_reading_has_no_effect(sandbox: Sandbox, alice: Connection) -> None:
     """A GET changes nothing, however well it went."""
     alice.get("/v2/Mail")
 
-    assert (200, False) == (only(world)["status"], only(world)["effected"])
+    assert (200, False) == (only(sandbox)["status"], only(sandbox)["effected"])
 
 
 @pytest.mark.parametrize("how", ["reset", "cut"])
-def test_how_an_answer_left(world: World, alice: Connection, how: str) -> None:
+def test_how_an_answer_left(sandbox: Sandbox, alice: Connection, how: str) -> None:
     """A connection that was broken is told as its outcome, beside what would have been the answer."""
-    arm(world, effect={"break": how, "phase": "after"})
+    arm(sandbox, effect={"break": how, "phase": "after"})
     with pytest.raises(httpx.TransportError):
         alice.http.post("/v2/Mail", json=MAIL)
-    entry = only(world)
+    entry = only(sandbox)
 
     assert (200, how, True) == (entry["status"], entry["outcome"], entry["effected"])
 
 
-def test_what_is_under_way(world: World, alice: Connection) -> None:
+def test_what_is_under_way(sandbox: Sandbox, alice: Connection) -> None:
     """A call that has no answer yet is seen without one; it counts once it has."""
-    arm(world, effect={"delay": "1h", "delayBy": "clock"})
+    arm(sandbox, effect={"delay": "1h", "delayBy": "clock"})
     url = urlsplit(alice.url)
     with closing(HTTPConnection(url.hostname or "", url.port, timeout=30)) as waiting:
         waiting.request("GET", f"{url.path}/testconnection", headers={"Authorization": "Key k"})
-        while not (found := entries(world)):
+        while not (found := entries(sandbox)):
             pass
-        before = world.admin.get("/journal/counts").json()["exchanges"]
-        world.advance("1h")
+        before = sandbox.api.get("/journal/counts").json()["exchanges"]
+        sandbox.advance("1h")
         status = waiting.getresponse().status
     (entry,) = found
 
     assert (None, "under way", "TestConnection") == (entry["status"], entry["outcome"], entry["operation"])
-    assert (0, 200, 1) == (before, status, world.admin.get("/journal/counts").json()["exchanges"])
-    assert (200, "answered") == (only(world)["status"], only(world)["outcome"])
+    assert (0, 200, 1) == (before, status, sandbox.api.get("/journal/counts").json()["exchanges"])
+    assert (200, "answered") == (only(sandbox)["status"], only(sandbox)["outcome"])
 
 
 def test_what_no_operation_answers(server: Server) -> None:
@@ -176,19 +176,19 @@ def test_what_no_operation_answers(server: Server) -> None:
     assert (404, "/c/no/such path") == (entry["status"], entry["path"])
 
 
-def test_no_credential(world: World, alice: Connection) -> None:
+def test_no_credential(sandbox: Sandbox, alice: Connection) -> None:
     """A call without a credential is journaled under the connection it was for."""
     httpx.get(f"{alice.url}/testconnection")
-    entry = only(world)
+    entry = only(sandbox)
 
     assert (alice.id, "TestConnection", 401) == (entry["connection"], entry["operation"], entry["status"])
 
 
-def test_another_door(world: World, alice: Connection) -> None:
+def test_another_door(sandbox: Sandbox, alice: Connection) -> None:
     """A call by way of Power Apps is the operation it leads to."""
     headers = {"x-ms-request-method": "POST", "x-ms-request-url": f"/apim/outlook/{alice.id}/v2/Mail"}
-    world.server.http.post("/invoke", json=MAIL, headers={"Authorization": "Bearer token", **headers})
-    entry = only(world)
+    sandbox.server.http.post("/invoke", json=MAIL, headers={"Authorization": "Bearer token", **headers})
+    entry = only(sandbox)
 
     assert ("SendEmailV2", "/v2/Mail", MAIL) == (entry["operation"], entry["path"], entry["request"]["body"])
 
@@ -196,14 +196,14 @@ def test_another_door(world: World, alice: Connection) -> None:
 # What is left out
 
 
-def test_credentials_are_left_out(world: World, alice: Connection) -> None:
+def test_credentials_are_left_out(sandbox: Sandbox, alice: Connection) -> None:
     """No header that would let a reader act as the caller is shown, by no way of asking."""
     secret = dict.fromkeys(("Authorization", "Cookie", "X-Api-Key", "Ocp-Apim-Subscription-Key"), SECRET)
     alice.http.get("/testconnection", headers=secret | {"Authorization": f"Bearer {SECRET}"})
-    headers = only(world)["request"]["headers"]
+    headers = only(sandbox)["request"]["headers"]
 
     assert {"(redacted)"} == {headers[name.lower()] for name in secret}
-    assert SECRET not in world.admin.get("/journal").text
+    assert SECRET not in sandbox.api.get("/journal").text
 
 
 @pytest.mark.parametrize(
@@ -216,16 +216,16 @@ def test_credentials_are_left_out(world: World, alice: Connection) -> None:
         '{"NotificationUrl": "ftp://127.0.0.1:9/?sig=%s"}',
     ],
 )
-def test_signatures_are_left_out(world: World, alice: Connection, written: str) -> None:
+def test_signatures_are_left_out(sandbox: Sandbox, alice: Connection, written: str) -> None:
     """A signature in an address is shown nowhere: not in a body, a query, a header or the text of a refusal."""
     body = written.replace("%s", SECRET).replace("%%", "%")
     headers = {"Content-Type": "application/json", "Referer": f"http://h/?sig={SECRET}"}
     alice.http.post(f"{POKE}?sig={SECRET}", content=body, headers=headers)
-    entry = only(world)
+    entry = only(sandbox)
 
     assert "://127.0.0.1:9/?" in entry["request"]["body"]["NotificationUrl"]
     assert ("sig=(redacted)", "http://h/?sig=(redacted)") == (entry["query"], entry["request"]["headers"]["referer"])
-    assert SECRET not in world.admin.get("/journal").text
+    assert SECRET not in sandbox.api.get("/journal").text
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ def test_only_the_signature_goes(text: str, shown: str) -> None:
 # Bodies
 
 
-def echoed(world: World, alice: Connection, content: bytes, kind: str = "application/json") -> dict[str, Any]:
+def echoed(sandbox: Sandbox, alice: Connection, content: bytes, kind: str = "application/json") -> dict[str, Any]:
     """What the journal has of a request with a body, however it was answered."""
     alice.http.post("/v2/Mail", content=content, headers={"Content-Type": kind})
-    request: dict[str, Any] = entries(world)[-1]["request"]
+    request: dict[str, Any] = entries(sandbox)[-1]["request"]
     return request
 
 
@@ -263,21 +263,21 @@ def echoed(world: World, alice: Connection, content: bytes, kind: str = "applica
         (b"", None),
     ],
 )
-def test_bodies(world: World, alice: Connection, content: bytes, body: Any) -> None:
+def test_bodies(sandbox: Sandbox, alice: Connection, content: bytes, body: Any) -> None:
     """JSON is shown as JSON, text as text, and other bytes in base64 with their type."""
-    assert (body, len(content), False) == tuple(echoed(world, alice, content)[one] for one in BODY)
+    assert (body, len(content), False) == tuple(echoed(sandbox, alice, content)[one] for one in BODY)
 
 
 BODY = ("body", "size", "truncated")
 
 
-def test_a_body_that_is_deep(world: World, alice: Connection) -> None:
+def test_a_body_that_is_deep(sandbox: Sandbox, alice: Connection) -> None:
     """A body nested so deep that not everybody can write it is shown as it came."""
     deep = b"[" * 900 + b"]" * 900
     request = alice.http.post("/v2/Mail", content=deep)
 
     assert 400 == request.status_code
-    assert deep in world.admin.get("/journal").content
+    assert deep in sandbox.api.get("/journal").content
 
 
 @pytest.mark.parametrize(
@@ -289,62 +289,62 @@ def test_a_body_that_is_deep(world: World, alice: Connection) -> None:
         (10, '{"To": "ä'),
     ],
 )
-def test_long_bodies_are_cut(world: World, alice: Connection, kept: int, body: Any) -> None:
+def test_long_bodies_are_cut(sandbox: Sandbox, alice: Connection, kept: int, body: Any) -> None:
     """What is above the cap is left out, between letters, and its size is told all the same."""
-    cap(world, bodyBytes=kept)
+    cap(sandbox, bodyBytes=kept)
     content = '{"To": "ä@b.c"}'.encode()
 
-    assert (body, len(content), True) == tuple(echoed(world, alice, content)[one] for one in BODY)
+    assert (body, len(content), True) == tuple(echoed(sandbox, alice, content)[one] for one in BODY)
 
 
-def test_a_whole_body(world: World, alice: Connection) -> None:
+def test_a_whole_body(sandbox: Sandbox, alice: Connection) -> None:
     """A body that is just as long as the cap is whole."""
     content = json.dumps(MAIL).encode()
-    cap(world, bodyBytes=len(content))
+    cap(sandbox, bodyBytes=len(content))
 
-    assert (MAIL, len(content), False) == tuple(echoed(world, alice, content)[one] for one in BODY)
+    assert (MAIL, len(content), False) == tuple(echoed(sandbox, alice, content)[one] for one in BODY)
 
 
-def test_old_entries_make_room(world: World, alice: Connection) -> None:
+def test_old_entries_make_room(sandbox: Sandbox, alice: Connection) -> None:
     """With as many entries as are kept, the oldest goes for each new one; with 0 nothing is noted."""
-    cap(world, cap=2)
+    cap(sandbox, cap=2)
     for _ in range(3):
         alice.http.get("/testconnection")
-    kept = world.admin.get("/journal").json()
-    cap(world, cap=0)
+    kept = sandbox.api.get("/journal").json()
+    cap(sandbox, cap=0)
     alice.http.get("/testconnection")
-    cap(world, cap=5)
-    nothing = world.admin.get("/journal").json()
+    cap(sandbox, cap=5)
+    nothing = sandbox.api.get("/journal").json()
     alice.http.get("/testconnection")
 
     assert ([2, 3], 3, 1) == ([one["id"] for one in kept["value"]], kept["total"], kept["dropped"])
     assert ([], 3, 3) == (nothing["value"], nothing["total"], nothing["dropped"])
-    assert [4] == [one["id"] for one in entries(world)]
+    assert [4] == [one["id"] for one in entries(sandbox)]
 
 
-def test_a_reset_forgets(world: World, alice: Connection) -> None:
+def test_a_reset_forgets(sandbox: Sandbox, alice: Connection) -> None:
     """A reset clears the journal, and what it keeps is again what the server's settings say."""
-    cap(world, cap=1, bodyBytes=1)
+    cap(sandbox, cap=1, bodyBytes=1)
     alice.http.post("/v2/Mail", json=MAIL)
-    world.admin.post("/reset")
-    empty = world.admin.get("/journal").json()
+    sandbox.api.post("/reset")
+    empty = sandbox.api.get("/journal").json()
 
     assert {"value": [], "total": 0, "dropped": 0} == empty
-    assert {"cap": 2000, "bodyBytes": 65536} == world.admin.patch("/journal", json={}).json()
+    assert {"cap": 2000, "bodyBytes": 65536} == sandbox.api.patch("/journal", json={}).json()
 
 
 # Calls to others
 
 
-def test_deliveries(world: World, alice: Connection, listener: Listener) -> None:
+def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Each attempt to call somebody is an entry, with how it ended and without the signature of its address."""
     listener.answer_with(500, 202)
     alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook?sig={SECRET}"})
     alice.deliver()
-    world.advance()
-    world.advance("1s")
-    first, second = entries(world, kind="delivery")
-    (callback,) = world.callbacks()
+    sandbox.advance()
+    sandbox.advance("1s")
+    first, second = entries(sandbox, kind="delivery")
+    (callback,) = sandbox.callbacks()
     times = [datetime.fromisoformat(one.pop("at")) for one in (first, second)]
     for one in (first, second):
         one.pop("realAt")
@@ -361,34 +361,34 @@ def test_deliveries(world: World, alice: Connection, listener: Listener) -> None
     assert {**common, "id": first["id"], "number": 1, "status": 500} == first
     assert {**common, "id": first["id"] + 1, "number": 2, "status": 202} == second
     assert 1 == (times[1] - times[0]).total_seconds()
-    assert 2 == world.admin.get("/journal/counts").json()["deliveries"]
+    assert 2 == sandbox.api.get("/journal/counts").json()["deliveries"]
 
 
-def test_nobody_there(world: World, alice: Connection) -> None:
+def test_nobody_there(sandbox: Sandbox, alice: Connection) -> None:
     """A call that found nobody has an error in place of a status."""
     alice.post(POKE, {"NotificationUrl": "http://127.0.0.1:9/"})
     alice.deliver()
-    world.advance()
-    entry = entries(world, kind="delivery")[0]
+    sandbox.advance()
+    entry = entries(sandbox, kind="delivery")[0]
 
     assert (None, True) == (entry["status"], entry["error"].startswith("ConnectError"))
 
 
-def test_deliveries_are_not_kept_where_nothing_is(world: World, alice: Connection, listener: Listener) -> None:
+def test_deliveries_are_not_kept_where_nothing_is(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A journal that keeps nothing counts no deliveries either."""
-    cap(world, cap=0)
+    cap(sandbox, cap=0)
     alice.post(POKE, {"NotificationUrl": listener.url})
     alice.deliver()
-    world.advance()
+    sandbox.advance()
 
     assert 1 == len(listener.wait())
-    assert 0 == world.admin.get("/journal/counts").json()["deliveries"]
-    assert 0 == world.admin.get("/journal").json()["total"]
+    assert 0 == sandbox.api.get("/journal/counts").json()["deliveries"]
+    assert 0 == sandbox.api.get("/journal").json()["total"]
 
 
-def test_a_body_that_does_not_come(world: World, alice: Connection) -> None:
+def test_a_body_that_does_not_come(sandbox: Sandbox, alice: Connection) -> None:
     """A call that a fault refuses is answered, though the rest of its body stays away."""
-    assert world.admin.post("/faults", json={"faults": [{"effect": "throttled"}]}).is_success
+    assert sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}]}).is_success
     url = httpx.URL(f"{alice.url}/v2/Mail")
     head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n"
     with socket.create_connection((url.host, url.port or 0), timeout=30) as caller:

@@ -16,7 +16,7 @@ import pytest
 from outlook_emulator import running
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Connection, World
+from tests.conftest import START, Connection, Sandbox
 
 WARNING = "x-outlook-emulator-warning"
 SANDBOX = "/_emulator/api/sandboxes/default"
@@ -50,16 +50,16 @@ def limited() -> Iterator[Limited]:
         yield Limited(http, clock)
 
 
-def limits(world: World, **changes: Any) -> dict[str, Any]:
-    answer = world.admin.patch("/limits", json=changes)
+def limits(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
+    answer = sandbox.api.patch("/limits", json=changes)
     assert answer.status_code == 200, answer.text
     facts: dict[str, Any] = answer.json()
     return facts
 
 
-def causes(world: World, **query: Any) -> list[Any]:
+def causes(sandbox: Sandbox, **query: Any) -> list[Any]:
     """The kinds and names of what shaped the answers that are meant."""
-    found = world.admin.post("/journal/query", json=query).json()["value"]
+    found = sandbox.api.post("/journal/query", json=query).json()["value"]
     return [[(one["kind"], one["name"]) for one in entry["causes"]] for entry in found]
 
 
@@ -68,14 +68,14 @@ def refusal(answer: httpx.Response) -> tuple[int, str, Any]:
 
 
 @contextmanager
-def held(world: World, connection: Connection, calls: int, body: bytes = b"") -> Iterator[list[HTTPConnection]]:
+def held(sandbox: Sandbox, connection: Connection, calls: int, body: bytes = b"") -> Iterator[list[HTTPConnection]]:
     """So many calls of a connection that wait for the sandbox's clock to move on by an hour."""
     rule = {
         "match": {"connection": connection.id},
         "when": {"times": calls},
         "effect": {"delay": "1h", "delayBy": "clock"},
     }
-    assert world.admin.post("/faults", json={"faults": [rule]}).status_code == 201
+    assert sandbox.api.post("/faults", json={"faults": [rule]}).status_code == 201
     url = urlsplit(connection.url)
     with ExitStack() as open_ones:
         sockets = [HTTPConnection(url.hostname or "", url.port, timeout=LONG) for _ in range(calls)]
@@ -84,7 +84,7 @@ def held(world: World, connection: Connection, calls: int, body: bytes = b"") ->
             method, path = ("POST", "/v2/Mail") if body else ("GET", "/testconnection")
             one.request(method, f"{url.path}{path}", body or None, CREDENTIAL)
         for _ in range(10_000):
-            (use,) = [one for one in limits(world)["connections"] if one["connection"] == connection.id] or [None]
+            (use,) = [one for one in limits(sandbox)["connections"] if one["connection"] == connection.id] or [None]
             if use and use["concurrentRequests"] == calls:
                 break
         else:
@@ -136,48 +136,48 @@ def test_all_limits_are_on(limited: Limited) -> None:
     assert (megabyte, 100) == (facts["inlineImageBytes"], facts["options"])
 
 
-def test_time_is_the_sandboxs(world: World, alice: Connection) -> None:
+def test_time_is_the_sandboxs(sandbox: Sandbox, alice: Connection) -> None:
     """The wait ends when the sandbox's clock was moved on, whatever the server's shows."""
-    limits(world, calls=1)
+    limits(sandbox, calls=1)
     before = [alice.http.get("/testconnection").status_code for _ in range(2)]
-    world.advance("60s")
+    sandbox.advance("60s")
 
     assert ([200, 429], 200) == (before, alice.http.get("/testconnection").status_code)
 
 
-def test_a_refused_call_does_nothing(world: World, alice: Connection) -> None:
+def test_a_refused_call_does_nothing(sandbox: Sandbox, alice: Connection) -> None:
     """What is refused is not done, and the journal says why."""
-    limits(world, calls=1)
+    limits(sandbox, calls=1)
     mail = {"To": "a@example.net", "Subject": "s", "Body": "b"}
     statuses = [alice.http.post("/v2/Mail", json=mail).status_code for _ in range(2)]
 
-    assert ([200, 429], 1) == (statuses, len(world.outbox()))
-    assert [[("limit", "CallsExceeded")]] == causes(world, status=429, effected=False)
+    assert ([200, 429], 1) == (statuses, len(sandbox.outbox.mails()))
+    assert [[("limit", "CallsExceeded")]] == causes(sandbox, status=429, effected=False)
 
 
-def test_warnings_are_causes(world: World, alice: Connection) -> None:
+def test_warnings_are_causes(sandbox: Sandbox, alice: Connection) -> None:
     """An answer with a warning has it as a cause; with `warnAt` 0 there is none."""
-    limits(world, calls=4, warnAt=75)
+    limits(sandbox, calls=4, warnAt=75)
     warned = [alice.http.get("/testconnection").headers.get(WARNING) for _ in range(3)]
-    limits(world, warnAt=0)
+    limits(sandbox, warnAt=0)
 
     assert [None, None, "3 of 4 calls"] == warned
     assert WARNING not in alice.http.get("/testconnection").headers
-    assert [[], [], [("limit", "warning")], []] == causes(world)
+    assert [[], [], [("limit", "warning")], []] == causes(sandbox)
 
 
-def test_who_is_not_let_in_does_not_count(world: World, alice: Connection) -> None:
+def test_who_is_not_let_in_does_not_count(sandbox: Sandbox, alice: Connection) -> None:
     """A call without a credential is nobody's, and uses nothing up."""
-    limits(world, calls=1)
+    limits(sandbox, calls=1)
     refused = httpx.get(f"{alice.url}/testconnection").status_code
 
-    assert (401, []) == (refused, limits(world)["connections"])
+    assert (401, []) == (refused, limits(sandbox)["connections"])
 
 
-def test_calls_that_fail_count(world: World, alice: Connection) -> None:
+def test_calls_that_fail_count(sandbox: Sandbox, alice: Connection) -> None:
     """What the connector refuses, and what faults answer, is a call as well."""
-    limits(world, calls=2)
-    world.admin.post("/faults", json={"faults": [{"when": {"nth": 2}, "effect": "bad-gateway"}]})
+    limits(sandbox, calls=2)
+    sandbox.api.post("/faults", json={"faults": [{"when": {"nth": 2}, "effect": "bad-gateway"}]})
     statuses = [alice.http.delete("/Mail/none").status_code for _ in range(3)]
 
     assert [400, 502, 429] == statuses
@@ -186,42 +186,42 @@ def test_calls_that_fail_count(world: World, alice: Connection) -> None:
 # At a time
 
 
-def test_concurrent_requests(world: World, alice: Connection, bob: Connection) -> None:
+def test_concurrent_requests(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """30 requests of a connection are let in at a time; one more is refused until one of them has its answer."""
-    with held(world, alice, 30) as waiting:
+    with held(sandbox, alice, 30) as waiting:
         refused = alice.http.get("/testconnection")
         others = bob.http.get("/testconnection")
-        world.advance("1h")
+        sandbox.advance("1h")
         statuses = [one.getresponse().status for one in waiting]
 
     text = "30 requests are being processed; at most 30 are allowed."
     assert (429, "1", {"statusCode": 429, "message": text}) == refusal(refused)
     assert ({200}, 200) == ({*statuses}, others.status_code)
     assert 200 == alice.http.get("/testconnection").status_code
-    assert [[("limit", "TooManyAtOnce")]] == causes(world, status=429)
-    assert {0} == {one["concurrentRequests"] for one in limits(world)["connections"]}
+    assert [[("limit", "TooManyAtOnce")]] == causes(sandbox, status=429)
+    assert {0} == {one["concurrentRequests"] for one in limits(sandbox)["connections"]}
 
 
-def test_a_warning_of_concurrent_requests(world: World, alice: Connection) -> None:
+def test_a_warning_of_concurrent_requests(sandbox: Sandbox, alice: Connection) -> None:
     """Whoever comes as one of the last that are let in is warned."""
-    limits(world, concurrentRequests=10)
-    with held(world, alice, 8):
+    limits(sandbox, concurrentRequests=10)
+    with held(sandbox, alice, 8):
         answer = alice.http.get("/testconnection")
-        world.advance("1h")
+        sandbox.advance("1h")
 
     assert "9 of 10 concurrent requests" == answer.headers[WARNING]
 
 
-def test_bytes_in_flight(world: World, alice: Connection, bob: Connection) -> None:
+def test_bytes_in_flight(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """Bodies that are under way count together; one that would be too much is refused, and taken when they are done."""
-    limits(world, bytesInFlight=3000)
+    limits(sandbox, bytesInFlight=3000)
     body = b'{"To": "a@example.net", "Subject": "s", "Body": "%s"}'
     first, second = body % (b"x" * 2000), body % (b"y" * 1000)
-    with held(world, alice, 1, first) as (waiting,):
-        in_flight = limits(world)["connections"][0]["bytesInFlight"]
+    with held(sandbox, alice, 1, first) as (waiting,):
+        in_flight = limits(sandbox)["connections"][0]["bytesInFlight"]
         refused = alice.http.post("/v2/Mail", content=second)
         others = bob.http.post("/v2/Mail", content=second)
-        world.advance("1h")
+        sandbox.advance("1h")
         status = waiting.getresponse().status
     again = alice.http.post("/v2/Mail", content=second)
 
@@ -230,39 +230,39 @@ def test_bytes_in_flight(world: World, alice: Connection, bob: Connection) -> No
     assert len(first) == in_flight
     assert (429, "1", {"statusCode": 429, "message": text}) == refusal(refused)
     assert (200, 200, 200) == (others.status_code, status, again.status_code)
-    assert 3 == len(world.outbox())
-    assert [[("limit", "TooManyAtOnce")]] == causes(world, status=429, effected=False)
+    assert 3 == len(sandbox.outbox.mails())
+    assert [[("limit", "TooManyAtOnce")]] == causes(sandbox, status=429, effected=False)
 
 
-def test_answers_are_in_flight_too(world: World, alice: Connection) -> None:
+def test_answers_are_in_flight_too(sandbox: Sandbox, alice: Connection) -> None:
     """An answer that is too much is not sent; one near the limit comes with a warning."""
     alice.deliver(text="x" * 3000)
     size = len(alice.http.get("/v2/Mail").content)
-    limits(world, bytesInFlight=size)
+    limits(sandbox, bytesInFlight=size)
     near = alice.http.get("/v2/Mail")
-    limits(world, bytesInFlight=size - 1)
+    limits(sandbox, bytesInFlight=size - 1)
 
     assert (200, f"{size} of {size} bytes in flight") == (near.status_code, near.headers[WARNING])
     assert 429 == alice.http.get("/v2/Mail").status_code
-    assert {0} == {one["bytesInFlight"] for one in limits(world)["connections"]}
+    assert {0} == {one["bytesInFlight"] for one in limits(sandbox)["connections"]}
 
 
-def test_off(world: World, alice: Connection) -> None:
+def test_off(sandbox: Sandbox, alice: Connection) -> None:
     """Switched off, no limit refuses or warns."""
-    limits(world, calls=0, concurrentRequests=0, bytesInFlight=0)
-    with held(world, alice, 40) as waiting:
+    limits(sandbox, calls=0, concurrentRequests=0, bytesInFlight=0)
+    with held(sandbox, alice, 40) as waiting:
         answer = alice.http.get("/testconnection")
-        world.advance("1h")
+        sandbox.advance("1h")
         statuses = {one.getresponse().status for one in waiting}
 
     assert ({200}, 200, False) == (statuses, answer.status_code, WARNING in answer.headers)
 
 
-def test_a_reset_forgets_what_was_used(world: World, alice: Connection) -> None:
+def test_a_reset_forgets_what_was_used(sandbox: Sandbox, alice: Connection) -> None:
     """After a reset a connection begins anew."""
-    limits(world, calls=1)
+    limits(sandbox, calls=1)
     before = [alice.http.get("/testconnection").status_code for _ in range(2)]
-    world.admin.post("/reset")
-    limits(world, calls=1)
+    sandbox.api.post("/reset")
+    limits(sandbox, calls=1)
 
     assert ([200, 429], 200) == (before, alice.http.get("/testconnection").status_code)

@@ -24,7 +24,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.webhooks import push_trigger
 from outlook_emulator.server.webhooks.courier import Courier, Webhooks
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection, Listener, World
+from tests.conftest import Connection, Listener, Sandbox
 
 MAIL = "/MailSubscriptionPoke/$subscriptions"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -69,16 +69,16 @@ def journal(http: httpx.Client, advance: str = "0s") -> list[dict[str, Any]]:
 # Trying again
 
 
-def test_a_failure_is_tried_again(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A 500 is followed by another attempt a second later by the sandbox's clock, which then is the last."""
     listener.answer_with(500, 200)
     subscribe(alice, f"{listener.url}/x")
     alice.deliver()
-    (failed,) = world.callbacks()
-    (still,) = world.callbacks()
-    world.advance("1s")
-    (done,) = world.callbacks()
-    world.advance("1h")
+    (failed,) = sandbox.callbacks()
+    (still,) = sandbox.callbacks()
+    sandbox.advance("1s")
+    (done,) = sandbox.callbacks()
+    sandbox.advance("1h")
 
     assert ("pending", 1, 500) == told(failed, "state", "attempts", "lastStatus")
     assert failed == still
@@ -89,19 +89,19 @@ def test_a_failure_is_tried_again(world: World, alice: Connection, listener: Lis
 
 
 @pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
-def test_a_call_is_given_up(world: World, alice: Connection, listener: Listener, status: int) -> None:
+def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Listener, status: int) -> None:
     """Six attempts, each wait twice as long as the one before."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
     seen = [len(listener.wait())]
     for wait in (1, 2, 4, 8, 16):
-        world.advance(f"{wait - 0.001}s")
+        sandbox.advance(f"{wait - 0.001}s")
         seen.append(len(listener.heard))
-        world.advance("0.001s")
+        sandbox.advance("0.001s")
         seen.append(len(listener.heard))
-    world.advance("1h")
-    (entry,) = world.callbacks()
+    sandbox.advance("1h")
+    (entry,) = sandbox.callbacks()
 
     assert [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6] == seen
     assert ("failed", 6, status, None) == told(entry, "state", "attempts", "lastStatus", "dueAt")
@@ -109,42 +109,42 @@ def test_a_call_is_given_up(world: World, alice: Connection, listener: Listener,
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
-def test_a_refusal_is_final(world: World, alice: Connection, listener: Listener, status: int) -> None:
+def test_a_refusal_is_final(sandbox: Sandbox, alice: Connection, listener: Listener, status: int) -> None:
     """Who answers 4xx will not like it better later; a redirect is followed nowhere."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
-    world.advance("1h")
-    (entry,) = world.callbacks()
+    sandbox.advance("1h")
+    (entry,) = sandbox.callbacks()
 
     assert ("failed", 1, status) == told(entry, "state", "attempts", "lastStatus")
     assert ["/"] == [one.path for one in listener.heard]
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_any_success_will_do(world: World, alice: Connection, listener: Listener, status: int) -> None:
+def test_any_success_will_do(sandbox: Sandbox, alice: Connection, listener: Listener, status: int) -> None:
     """2xx is success."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
 
-    assert [("done", status)] == [told(one, "state", "lastStatus") for one in world.callbacks()]
+    assert [("done", status)] == [told(one, "state", "lastStatus") for one in sandbox.callbacks()]
 
 
-def test_nobody_listens(world: World, alice: Connection) -> None:
+def test_nobody_listens(sandbox: Sandbox, alice: Connection) -> None:
     """A refused connection is an error in words, and tried again."""
     subscribe(alice, f"http://127.0.0.1:{free_port()}")
     alice.deliver()
-    (first,) = world.callbacks()
-    world.advance("1m")
-    (last,) = world.callbacks()
+    (first,) = sandbox.callbacks()
+    sandbox.advance("1m")
+    (last,) = sandbox.callbacks()
 
     assert ("pending", 1, None) == told(first, "state", "attempts", "lastStatus")
     assert "ConnectError" in first["lastError"]
     assert ("failed", 6) == told(last, "state", "attempts")
 
 
-def test_calls_to_one_url_stay_in_order(world: World, alice: Connection, listener: Listener) -> None:
+def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What waits for a retry holds back what comes after it at the same URL, and nothing else."""
     listener.respond = lambda heard: (
         500 if heard.path == "/bad" and len(listener.heard) < 4 else 200,
@@ -154,14 +154,14 @@ def test_calls_to_one_url_stay_in_order(world: World, alice: Connection, listene
     bad, good = subscribe(alice, f"{listener.url}/bad"), subscribe(alice, f"{listener.url}/good")
     alice.deliver()
     alice.deliver()
-    waiting = world.callbacks()
+    waiting = sandbox.callbacks()
     heard = [one.path for one in listener.heard]
-    world.advance("10s")
+    sandbox.advance("10s")
 
     assert ["/bad", "/good", "/good"] == sorted(heard)
     assert [(bad, 1), (bad, 0)] == [told(one, "reference", "attempts") for one in waiting if one["state"] == "pending"]
-    assert {"done"} == {one["state"] for one in world.callbacks()}
-    assert good in {one["reference"] for one in world.callbacks()}
+    assert {"done"} == {one["state"] for one in sandbox.callbacks()}
+    assert good in {one["reference"] for one in sandbox.callbacks()}
 
 
 # In nobody's way
@@ -194,7 +194,7 @@ def test_a_hanging_callback_delays_nobody(listener: Listener) -> None:
     assert ("pending", 1, "no answer within 1 s") == told(late[0], "state", "attempts", "lastError")
 
 
-def test_a_hanging_callback_delays_no_other(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Other URLs are called while one hangs; a move of the clock waits for all of them."""
     release = threading.Event()
 
@@ -211,7 +211,7 @@ def test_a_hanging_callback_delays_no_other(world: World, alice: Connection, lis
     alice.deliver()
     again = sorted(one.path for one in listener.wait(7))
     release.set()
-    entries = world.callbacks()
+    entries = sandbox.callbacks()
 
     assert ["/a", "/b", "/c", "/hangs"] == heard
     assert ["/a", "/a", "/b", "/b", "/c", "/c", "/hangs"] == again
@@ -219,7 +219,7 @@ def test_a_hanging_callback_delays_no_other(world: World, alice: Connection, lis
     assert 8 == len(listener.heard) == len([one for one in entries if one["state"] == "done"])
 
 
-def test_not_too_many_at_once(world: World, alice: Connection, listener: Listener) -> None:
+def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Ten URLs are called at a time, and the others after them."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -231,7 +231,7 @@ def test_not_too_many_at_once(world: World, alice: Connection, listener: Listene
     most = len(listener.heard)
     release.set()
 
-    assert ["done"] * 12 == [one["state"] for one in world.callbacks()]
+    assert ["done"] * 12 == [one["state"] for one in sandbox.callbacks()]
     assert (10, 12) == (most, len(listener.heard))
 
 
@@ -271,19 +271,19 @@ def test_who_has_ended_calls_nobody(listener: Listener, ends: str) -> None:
 
 
 def test_the_journal_forgets(
-    world: World, alice: Connection, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, alice: Connection, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
     monkeypatch.setattr(callbacks, "KEPT", 3)
     listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
     subscribe(alice, f"{listener.url}/bad")
     alice.deliver()
-    bad = world.callbacks()
+    bad = sandbox.callbacks()
     subscribe(alice, listener.url)
     for _ in range(6):
         alice.deliver()
-        world.advance()
-    entries = world.callbacks()
+        sandbox.advance()
+    entries = sandbox.callbacks()
 
     assert bad[0]["id"] == entries[0]["id"]
     assert ["pending", "done", "done", "done"] == [
@@ -304,17 +304,17 @@ def test_a_running_clock_retries_by_itself(listener: Listener) -> None:
     assert ("done", 2) == told(entry, "state", "attempts")
 
 
-def test_a_reset_forgets_calls(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What was on its way when a sandbox started over is not recorded in the new one."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     subscribe(alice, listener.url)
     alice.deliver()
     listener.wait()
-    assert world.admin.post("/reset").status_code == 200
+    assert sandbox.api.post("/reset").status_code == 200
     release.set()
 
-    assert [] == world.callbacks()
+    assert [] == sandbox.callbacks()
     assert 200 == alice.http.get("/v2/Mail").status_code
 
 
@@ -429,7 +429,7 @@ def trigger(url: str, operation: str = "OnNewEmailV2", **more: Any) -> dict[str,
 
 
 def put(alice: Connection, body: Any, name: str = "news") -> httpx.Response:
-    return alice.admin.put(f"/connections/{alice.id}/triggerConfigs/{name}", json=body)
+    return alice.api.put(f"/connections/{alice.id}/triggerConfigs/{name}", json=body)
 
 
 def subjects(heard: Any) -> list[str]:
@@ -438,14 +438,14 @@ def subjects(heard: Any) -> list[str]:
     return [mail["Subject"] for mail in payload.body.value]
 
 
-def test_push(world: World, alice: Connection, listener: Listener) -> None:
+def test_push(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What a trigger finds is posted at once, in an envelope and with the headers that a receiver demands."""
     alice.deliver(subject="Before")
     assert 201 == put(alice, trigger(f"{listener.url}/runtime/webhooks/connector?code=k")).status_code
     alice.deliver(subject="One")
     alice.deliver(subject="Two")
     alice.meet()
-    entries = world.callbacks()
+    entries = sandbox.callbacks()
     bodies = [json.loads(one.body) for one in listener.heard]
 
     assert [["One"], ["Two"]] == [subjects(one) for one in listener.heard]
@@ -458,45 +458,45 @@ def test_push(world: World, alice: Connection, listener: Listener) -> None:
     assert alice.mails()[0].keys() >= bodies[0]["body"]["value"][0].keys() - {"Importance"}
 
 
-def test_push_one_by_one(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_push_one_by_one(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
     """With splitOn each item has a call of its own."""
     put(alice, trigger(listener.url, splitOn=True))
     alice.send("alice@example.com; alice@example.com", subject="Mine")
     bob.send("alice@example.com", subject="His")
-    world.advance()
+    sandbox.advance()
 
     assert [["Mine"], ["His"]] == [subjects(one) for one in listener.heard]
     assert ["Mine", "His"] == [json.loads(one.body)["body"]["Subject"] for one in listener.heard]
 
 
-def test_push_of_events(world: World, alice: Connection, listener: Listener) -> None:
+def test_push_of_events(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Calendar triggers take their calendar among the parameters."""
     put(alice, trigger(listener.url, "CalendarGetOnNewItemsV2", parameters={"table": "Calendar"}))
     alice.meet("Planning")
-    world.advance()
+    sandbox.advance()
 
     (heard,) = listener.heard
     assert ["Planning"] == [one["Subject"] for one in json.loads(heard.body)["body"]["value"]]
 
 
-def test_push_waits_for_time(world: World, alice: Connection, listener: Listener) -> None:
+def test_push_waits_for_time(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """Upcoming events are pushed as the clock comes near them, though nothing was written."""
     put(
         alice,
         trigger(listener.url, "OnUpcomingEventsV2", parameters={"table": "Calendar", "lookAheadTimeInMinutes": "15"}),
     )
-    now = datetime.fromisoformat(world.admin.get("/clock").json()["now"])
+    now = datetime.fromisoformat(sandbox.api.get("/clock").json()["now"])
     alice.meet("Daily", start=(now + timedelta(hours=1)).isoformat(), Recurrence="Daily", NumberOfOccurrences=3)
-    world.advance()
+    sandbox.advance()
     early = list(listener.heard)
     instants: list[str] = []
 
     def respond(heard: Any) -> tuple[int, str, bytes]:
-        instants.append(world.admin.get("/clock").json()["now"])
+        instants.append(sandbox.api.get("/clock").json()["now"])
         return 200, "text/plain", b""
 
     listener.respond = respond
-    assert world.admin.post("/clock", json={"advance": "P3D"}).status_code == 200
+    assert sandbox.api.post("/clock", json={"advance": "P3D"}).status_code == 200
 
     assert [] == early
     starts = [json.loads(one.body)["body"]["value"][0]["Start"] for one in listener.heard]
@@ -505,20 +505,20 @@ def test_push_waits_for_time(world: World, alice: Connection, listener: Listener
         assert expected == [one[:19] for one in seen]
 
 
-def test_push_of_the_first_poll(world: World, alice: Connection, listener: Listener) -> None:
+def test_push_of_the_first_poll(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What a trigger is told to begin with is pushed as it is registered."""
     message = alice.deliver(subject="First")
     parameters = {"messageIdToFireOnFirstTriggerRun": message["Id"]}
     made = put(alice, trigger(listener.url, "OnNewMentionMeEmail", parameters=parameters))
     assert 201 == made.status_code, made.text
-    world.advance()
-    world.advance("1h")
+    sandbox.advance()
+    sandbox.advance("1h")
 
     assert [["First"]] == [subjects(one) for one in listener.heard]
 
 
 def test_a_push_that_breaks(
-    world: World,
+    sandbox: Sandbox,
     alice: Connection,
     bob: Connection,
     listener: Listener,
@@ -545,10 +545,10 @@ def test_a_push_that_breaks(
     subscribe(alice, f"{listener.url}/poke")
     for one in (alice, bob):
         one.deliver(subject="News")
-    world.advance("1h")
+    sandbox.advance("1h")
     heard = sorted(one.path for one in listener.heard)
     monkeypatch.undo()
-    world.advance("1h")
+    sandbox.advance("1h")
 
     assert ["/bob", "/poke"] == heard
     assert "/alice" in [one.path for one in listener.wait(3)]
@@ -558,33 +558,33 @@ def test_a_push_that_breaks(
 
 
 def test_a_deleted_trigger_is_not_tried_again(
-    world: World, alice: Connection, bob: Connection, listener: Listener
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
 ) -> None:
     """What waits is cancelled with a registration, or by one that takes its name; another connection's goes on."""
     listener.answer_with(500)
     for one in (alice, bob):
         put(one, trigger(f"{listener.url}/{one.address}"))
         one.deliver()
-    world.advance()
-    alice.admin.delete(f"/connections/{alice.id}/triggerConfigs/news")
-    world.advance("1s")
-    first = [told(one, "state", "attempts") for one in world.callbacks()]
+    sandbox.advance()
+    alice.api.delete(f"/connections/{alice.id}/triggerConfigs/news")
+    sandbox.advance("1s")
+    first = [told(one, "state", "attempts") for one in sandbox.callbacks()]
     put(bob, trigger(f"{listener.url}/new"))
-    world.advance("1m")
+    sandbox.advance("1m")
 
     assert [("cancelled", 1), ("pending", 2)] == first
-    assert [("cancelled", 1), ("cancelled", 2)] == [told(one, "state", "attempts") for one in world.callbacks()]
+    assert [("cancelled", 1), ("cancelled", 2)] == [told(one, "state", "attempts") for one in sandbox.callbacks()]
     assert 3 == len(listener.heard)
 
 
-def test_trigger_configs(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
     """A registration is shown as it was asked for, replaced by name, and silent once it is deleted."""
     made = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
     root = f"/connections/{alice.id}/triggerConfigs"
-    shown = alice.admin.get(f"{root}/news")
-    listed = alice.admin.get(root).json()["value"]
+    shown = alice.api.get(f"{root}/news")
+    listed = alice.api.get(root).json()["value"]
     changed = put(alice, trigger(f"{listener.url}/new"))
-    ended = alice.admin.delete(f"{root}/news")
+    ended = alice.api.delete(f"{root}/news")
     alice.deliver()
 
     assert made.json() == shown.json() == listed[0]
@@ -595,11 +595,11 @@ def test_trigger_configs(world: World, alice: Connection, bob: Connection, liste
     assert f"{listener.url}/new" == changed.json()["properties"]["notificationDetails"]["callbackUrl"]
     assert (204, 404, 404) == (
         ended.status_code,
-        alice.admin.get(f"{root}/news").status_code,
-        alice.admin.delete(f"{root}/news").status_code,
+        alice.api.get(f"{root}/news").status_code,
+        alice.api.delete(f"{root}/news").status_code,
     )
-    assert [] == alice.admin.get(f"/connections/{bob.id}/triggerConfigs").json()["value"]
-    assert [] == world.callbacks()
+    assert [] == alice.api.get(f"/connections/{bob.id}/triggerConfigs").json()["value"]
+    assert [] == sandbox.callbacks()
 
 
 @pytest.mark.parametrize(
@@ -627,4 +627,4 @@ def test_bad_trigger(alice: Connection, change: dict[str, Any], named: str) -> N
 
     assert answer.status_code in (400, 404)
     assert named in answer.json()["message"]
-    assert [] == alice.admin.get(f"/connections/{alice.id}/triggerConfigs").json()["value"]
+    assert [] == alice.api.get(f"/connections/{alice.id}/triggerConfigs").json()["value"]

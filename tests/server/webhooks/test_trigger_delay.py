@@ -6,88 +6,88 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Connection, Listener, World
+from tests.conftest import Connection, Listener, Sandbox
 
 MAIL = "/MailSubscriptionPoke/$subscriptions"
 
 
-def delay(world: World, by: str | None = None, **match: Any) -> None:
+def delay(sandbox: Sandbox, by: str | None = None, **match: Any) -> None:
     effect = "trigger-delayed" if by is None else {"fault": "trigger-delayed", "delay": by}
     rule = {"name": "late", "effect": effect, "match": match} if match else {"name": "late", "effect": effect}
-    answer = world.admin.post("/faults", json={"faults": [rule]})
+    answer = sandbox.api.post("/faults", json={"faults": [rule]})
     assert answer.status_code == 201, answer.text
 
 
-def used(world: World) -> tuple[int, int]:
-    facts = world.admin.get("/faults/late").json()
+def used(sandbox: Sandbox) -> tuple[int, int]:
+    facts = sandbox.api.get("/faults/late").json()
     return facts["matched"], facts["used"]
 
 
-def push(world: World, connection: Connection, url: str, operation: str = "OnNewEmailV2") -> None:
+def push(sandbox: Sandbox, connection: Connection, url: str, operation: str = "OnNewEmailV2") -> None:
     properties = {"operationName": operation, "notificationDetails": {"callbackUrl": url}}
     path = f"/connections/{connection.id}/triggerConfigs/watch"
-    answer = world.admin.put(path, json={"properties": properties})
+    answer = sandbox.api.put(path, json={"properties": properties})
     assert answer.status_code == 201, answer.text
 
 
 @pytest.mark.parametrize(("by", "early", "rest"), [(None, "3599.999s", "0.001s"), ("90s", "89s", "1s")])
 def test_a_poke_comes_late(
-    world: World, alice: Connection, listener: Listener, by: str | None, early: str, rest: str
+    sandbox: Sandbox, alice: Connection, listener: Listener, by: str | None, early: str, rest: str
 ) -> None:
     """Nobody is poked before the delay is over, an hour unless it is said; then once, and the rule was used once."""
     assert alice.post(MAIL, {"NotificationUrl": listener.url}).status_code == 201
-    delay(world, by)
+    delay(sandbox, by)
     alice.deliver()
-    world.advance(early)
+    sandbox.advance(early)
     before = len(listener.heard)
-    (waiting,) = world.callbacks()
-    world.advance(rest)
-    (done,) = world.callbacks()
+    (waiting,) = sandbox.callbacks()
+    sandbox.advance(rest)
+    (done,) = sandbox.callbacks()
 
     assert (0, "pending", 0) == (before, waiting["state"], waiting["attempts"])
     assert (1, "done", 1) == (len(listener.heard), done["state"], done["attempts"])
-    assert (1, 1) == used(world)
+    assert (1, 1) == used(sandbox)
 
 
-def test_what_is_pushed_comes_late(world: World, alice: Connection, listener: Listener) -> None:
+def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """The items of a pushed trigger arrive after the delay, as they were found."""
-    push(world, alice, listener.url)
-    delay(world, "PT10M", operation="OnNewEmailV2")
+    push(sandbox, alice, listener.url)
+    delay(sandbox, "PT10M", operation="OnNewEmailV2")
     alice.deliver(subject="Late")
-    world.advance("599s")
+    sandbox.advance("599s")
     before = len(listener.heard)
-    world.advance("1s")
+    sandbox.advance("1s")
 
     assert (0, 1) == (before, len(listener.heard))
     assert b"Late" in listener.heard[0].body
-    assert (1, 1) == used(world)
+    assert (1, 1) == used(sandbox)
 
 
-def test_others_are_told_at_once(world: World, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
     """A rule about one connection, or one trigger, holds back nothing of another's."""
-    delay(world, connection=alice.id)
+    delay(sandbox, connection=alice.id)
     for one in (alice, bob):
         one.post(MAIL, {"NotificationUrl": f"{listener.url}/{one.id}"})
         one.deliver()
-    world.advance("1s")
+    sandbox.advance("1s")
 
     assert [f"/{bob.id}"] == [one.path for one in listener.heard]
-    assert (1, 1) == used(world)
+    assert (1, 1) == used(sandbox)
 
 
-def test_a_rule_that_is_gone(world: World, alice: Connection, listener: Listener) -> None:
+def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """What was held back stays so when its rule is taken away; what comes later does not."""
     alice.post(MAIL, {"NotificationUrl": f"{listener.url}/x"})
-    delay(world, "10s")
+    delay(sandbox, "10s")
     alice.deliver()
-    world.advance("1s")
-    world.admin.delete("/faults")
-    bob = world.connect("carl")
+    sandbox.advance("1s")
+    sandbox.api.delete("/faults")
+    bob = sandbox.connect("carl")
     bob.post(MAIL, {"NotificationUrl": f"{listener.url}/y"})
     bob.deliver()
-    world.advance("1s")
+    sandbox.advance("1s")
     first = [one.path for one in listener.heard]
-    world.advance("8s")
+    sandbox.advance("8s")
 
     assert ["/y"] == first
     assert ["/y", "/x"] == [one.path for one in listener.heard]

@@ -132,7 +132,7 @@ def _shipped(name: str) -> str:
     from outlook_emulator.sandbox.samples import names
 
     if name not in names():
-        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Known are: {', '.join(names())}.")
+        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Available: {', '.join(names())}.")
     return name
 
 

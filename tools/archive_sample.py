@@ -1,19 +1,46 @@
-"""Large sample mailboxes, made up mail by mail from a fixed seed."""
+"""Generate the mails of the sample mailbox `archive`: fictional mail of the year 2025, from a fixed random seed.
+
+`make samples` writes them to `fixtures/archive/mails.jsonl`; a test fails when that file is out of date. The same
+version of Faker generates the same mails.
+"""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import formataddr
 from html import escape
+from pathlib import Path
 from random import Random
+from typing import Any
 
+import orjson
 from faker import Faker
 
 from outlook_emulator.enums import Importance
-from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
-from outlook_emulator.sandbox.samples import SeedMail
+from outlook_emulator.sandbox.samples import SampleMail
 
-SENT = ("Sent Items",)
+TARGET = Path(__file__).parents[1] / "fixtures" / "archive" / "mails.jsonl"
+
+_OWNER = Address("mary@example.com", "Mary Somerville")
+_COUNT = 2000
+_SEED = 4365
+_FOLDERS: Mapping[tuple[str, ...], int] = {
+    ("Inbox",): 40,
+    ("Sent Items",): 20,
+    ("Archive", "2025"): 15,
+    ("Projects", "Tides"): 8,
+    ("Projects", "Translation"): 6,
+    ("Receipts",): 4,
+    ("Newsletters",): 4,
+    ("Deleted Items",): 2,
+    ("Junk Email",): 1,
+}
+"""The share of each folder."""
+
+_SENT = ("Sent Items",)
 
 _START = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
 _YEAR = 365 * 24 * 3600 * 1_000_000
@@ -57,18 +84,57 @@ _FILES = [
 ]
 
 
-def generate(owner: Address, count: int, seed: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
-    """`count` mails of the year 2025, oldest first, shared out over folders by weight; equal arguments, equal mails.
+def source() -> bytes:
+    """The content of `mails.jsonl`: one JSON object a line, with the keys of `[[mail]]` in a `mailbox.toml`."""
+    return b"".join(orjson.dumps(_row(mail)) + b"\n" for mail in generate(_OWNER, _COUNT, _SEED, _FOLDERS))
 
-    What lies in Sent Items is from the owner, everything else is to the owner. Raises InvalidRequest without a folder.
+
+def generate(owner: Address, count: int, seed: int, shares: Mapping[tuple[str, ...], int]) -> Iterator[SampleMail]:
+    """`count` mails of 2025, oldest first, spread over folders by their shares. Equal arguments give equal mails.
+
+    Mails in Sent Items are from the owner, all others are to the owner.
     """
-    if count > 0 and not weights:
-        raise InvalidRequest("Generated mails need a folder to lie in.")
-    return _Year(owner, seed).mails(count, weights)
+    return _Year(owner, seed).mails(count, shares)
+
+
+def _row(sample: SampleMail) -> dict[str, Any]:
+    mail = sample.mail
+    values = {
+        "folder": "/".join(sample.folder),
+        "received": _time(sample.received),
+        "sent": _time(mail.sent or 0),
+        "read": sample.is_read,
+        "flagged": sample.is_flagged,
+        "from": _addresses(mail.sender),
+        "to": _addresses(*mail.to),
+        "cc": _addresses(*mail.cc),
+        "subject": mail.subject,
+        "importance": Importance(mail.importance).name if mail.importance != Importance["Normal"] else "",
+        "message_id": mail.message_id,
+        "in_reply_to": mail.in_reply_to,
+        "references": mail.references,
+        "html" if mail.is_html else "text": mail.body.replace("\r\n", "\n"),
+        "attachments": [_file(attachment) for attachment in mail.attachments],
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _file(attachment: Attachment) -> dict[str, str]:
+    content = b64encode(attachment.content).decode()
+    return {"name": attachment.name, "type": attachment.content_type, "base64": content}
+
+
+def _addresses(*addresses: Address | None) -> str:
+    return ", ".join(formataddr((entry.name, entry.address)) for entry in addresses if entry is not None)
+
+
+def _time(instant: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 class _Year:
-    # One run: its chance, its people, and the threads that may still get an answer.
+    # One run, with its random numbers, its people, and the threads that may still get a reply.
 
     def __init__(self, owner: Address, seed: int) -> None:
         self.owner = owner
@@ -83,16 +149,14 @@ class _Year:
         first, last = self.faker.first_name(), self.faker.last_name()
         return Address(f"{first}.{last}@example.org".lower(), f"{first} {last}")
 
-    def mails(self, count: int, weights: Mapping[tuple[str, ...], int]) -> Iterator[SeedMail]:
-        if count < 1:
-            return
-        folders = self.rng.choices(list(weights), weights=list(weights.values()), k=count)
+    def mails(self, count: int, shares: Mapping[tuple[str, ...], int]) -> Iterator[SampleMail]:
+        folders = self.rng.choices(list(shares), weights=list(shares.values()), k=count)
         for number, folder in enumerate(folders):
             received = _START + _YEAR * number // count + self.rng.randrange(_YEAR // count)
-            is_sent = folder == SENT
-            # A Date header holds whole seconds.
+            is_sent = folder == _SENT
+            # A Date header has whole seconds.
             sent = received // 1_000_000 * 1_000_000
-            yield SeedMail(
+            yield SampleMail(
                 mail=self._mail(number, sent, is_sent),
                 folder=folder,
                 received=received,
@@ -109,7 +173,7 @@ class _Year:
             sender=sender,
             to=(recipient,),
             cc=(self.rng.choice(self.people),) if self.rng.random() < 0.1 else (),
-            subject=_answer(before.subject) if before else self._subject(),
+            subject=_reply_subject(before.subject) if before else self._subject(),
             body=self._body(sender, recipient, is_html),
             is_html=is_html,
             importance=self.rng.choice(_IMPORTANCES),
@@ -159,5 +223,9 @@ class _Year:
         return tuple(self.rng.sample(_FILES, k=count))
 
 
-def _answer(subject: str) -> str:
+def _reply_subject(subject: str) -> str:
     return subject if subject.startswith("RE: ") else f"RE: {subject}"
+
+
+if __name__ == "__main__":
+    TARGET.write_bytes(source())

@@ -1,0 +1,58 @@
+"""What a server imports, and how the package behaves in another project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import outlook_contract
+import outlook_emulator
+
+DEVELOPMENT_ONLY = ("faker", "sqlalchemy", "sqlmodel", "trustme", "hypothesis", "schemathesis")
+
+IMPORT_EVERYTHING = f"""
+import importlib, pkgutil, sys
+
+for name in {DEVELOPMENT_ONLY}:
+    sys.modules[name] = None  # An import of it fails.
+for package in ("outlook_emulator", "outlook_contract"):
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + ".", onerror=print):
+        if not module.name.startswith("outlook_emulator.store.schema") and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
+
+
+def test_no_module_needs_a_development_dependency() -> None:
+    """Every module that ships can be imported without the development dependencies and the extras."""
+    path = [str(Path(package.__file__ or "").parents[1]) for package in (outlook_emulator, outlook_contract)]
+    program = f"import sys; sys.path[:0] = {path}\n{IMPORT_EVERYTHING}"
+
+    assert "" == subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
+
+
+def test_tls_names_the_extra_that_it_needs() -> None:
+    """`serve --tls` without trustme exits with an error that contains the command to install it."""
+    program = """
+import sys
+
+sys.modules["trustme"] = None
+from outlook_emulator.cli import main
+
+sys.exit(main(["serve", "--tls", "--port", "0"]))
+"""
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert 1 == process.returncode
+    assert "pip install 'outlook-connector-emulator[tls]'" in process.stderr
+
+
+def test_plugin_works_beside_a_folder_called_emulator(tmp_path: Path) -> None:
+    """A project may have a folder `emulator`; pytest starts there and the fixtures of the plugin work."""
+    (tmp_path / "emulator").mkdir()
+    (tmp_path / "emulator" / "__init__.py").write_text("raise RuntimeError('not this one')")
+    (tmp_path / "test_mail.py").write_text("def test_send(outlook):\n    assert outlook.url.startswith('http')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mail.py"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    assert "1 passed" in process.stdout
