@@ -11,7 +11,7 @@ import orjson
 
 from outlook_emulator.errors import ConnectorError, Form, Injected, InvalidRequest
 from outlook_emulator.options import camel, values_of
-from outlook_emulator.server.connector.connector import COMMON
+from outlook_emulator.server.connector.exchange import COMMON
 from outlook_emulator.server.faults.names import NAMED, NamedFault
 from outlook_emulator.server.name_checks import unknown
 from outlook_emulator.server.times import read_duration
