@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from outlook_emulator.testing import Faults, Journal, Refused
+from outlook_emulator.testing import AdminError, Faults, Journal
 from outlook_emulator.testing.admin import Admin
 
 Answers = dict[str, tuple[int, Any]]
@@ -106,7 +106,7 @@ def test_a_plan_of_one_test(arm: Callable[..., Any]) -> None:
     ("rules", "keywords", "said"),
     [
         (("throttled",), {"nht": 2}, "no rule has 'nht'; known are after, break_, code"),
-        (("throttled",), {"body": {}}, r"say match=\{'body': …\} or effect=\{'body': …\}"),
+        (("throttled",), {"body": {}}, r"use match=\{'body': …\} or effect=\{'body': …\}"),
         (("throttled",), {"match": "all"}, "no rule has 'match'"),
         (("throttled", "bad-gateway"), {"nth": 2}, "keywords describe one rule"),
         ((RULE,), {"nth": 2}, "keywords describe one rule"),
@@ -122,7 +122,7 @@ def test_what_is_armed(line: Line) -> None:
     """Once a rule was armed there is something to look for; a refused one changes nothing."""
     faults = Faults(line.admin)
     line.answers["POST /faults"] = (400, {"message": "There is no fault 'none'.\r\nclientRequestId: 1"})
-    with pytest.raises(Refused, match=r"400 to POST /sandboxes/t1/faults: There is no fault 'none'\.$"):
+    with pytest.raises(AdminError, match=r"400 to POST /sandboxes/t1/faults: There is no fault 'none'\.$"):
         faults.add("none")
     before = faults.armed
     line.answers["POST /faults"] = (201, {"value": [{"name": "fault-1"}]})

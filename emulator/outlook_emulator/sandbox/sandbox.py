@@ -125,7 +125,7 @@ class Sandbox:
                     is_flagged=item.is_flagged,
                 )
             for name, series in sample.calendars.items():
-                events.bring_in(mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, name), series)
+                events.import_events(mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, name), series)
             for name, cards in sample.contacts.items():
                 folder = item_folders.ensure(mailbox, item_folders.CONTACT_FOLDERS, name)
                 for card in cards:
@@ -297,7 +297,7 @@ class Sandbox:
         owner = owner_of(self.db, key)
         mailbox = self.mailbox(owner)
         delivery.deliver_waiting_mail(mailbox)
-        invitations.claim(mailbox)
+        invitations.deliver_waiting_invitations(mailbox)
         return owner
 
     def _start_rng(self) -> None:

@@ -159,11 +159,7 @@ def _links(mailbox: Mailbox, token: str, options: tuple[str, ...]) -> dict[str, 
 
 def _origin(mailbox: Mailbox) -> str:
     """The base URL for recipients: the setting or, without one, the URL that the caller used."""
-    if mailbox.rules.public_url:
-        return mailbox.rules.public_url.rstrip("/")
-    header = mailbox.caller.header
-    forwarded = (header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
-    return f"{'https' if forwarded == 'https' else 'http'}://{header('host') or 'localhost'}"
+    return mailbox.rules.public_url.rstrip("/") or mailbox.caller.base_url
 
 
 def _key(mailbox: Mailbox) -> bytes | None:

@@ -44,15 +44,17 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
 
-def post(mailbox: Mailbox, mail: Mail, operation: str | None, conversation_id: int) -> None:
+def post(
+    mailbox: Mailbox, mail: Mail, operation_type: origin_headers.OperationType | None, conversation_id: int
+) -> None:
     """Write a checked mail to Sent Items, and distribute it to its recipients.
 
-    `operation` is Send, Reply or Forward, None for the mail of a meeting, which has no origin headers.
+    The mail of a meeting has no `operation_type` and no origin headers.
     """
     sender = _sender(mailbox, mail)
     additions = origin_headers.OriginHeaders(
         message_id=f"<{mailbox.rng.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
-        headers=(*mail.headers, *(origin_headers.headers(mailbox, operation) if operation else ())),
+        headers=(*mail.headers, *(origin_headers.headers(mailbox, operation_type) if operation_type else ())),
     )
     with mailbox.db.transaction():
         stored = write_content(mailbox, mail, sender, additions, conversation_id)

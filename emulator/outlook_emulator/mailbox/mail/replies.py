@@ -14,6 +14,7 @@ from outlook_emulator.clock import moment
 from outlook_emulator.enums import Importance
 from outlook_emulator.errors import EncryptedReply, InvalidRecipients
 from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mail.origin_headers import OperationType
 from outlook_emulator.mailbox.mail.reading import load_files, message_of, update
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
@@ -85,9 +86,9 @@ def prefixed(prefix: str, subject: str) -> str:
     return prefix + subject
 
 
-def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation: str) -> None:
+def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: OperationType) -> None:
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("to_recipients" if operation == "Forward" else "to")
+        raise InvalidRecipients("to_recipients" if operation_type == "Forward" else "to")
     answer = replace(
         mail,
         body=_quote(original, mail),
@@ -96,9 +97,9 @@ def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation: str) -> 
     )
     delivery.check_size(mailbox, answer)
     with mailbox.db.transaction():
-        delivery.post(mailbox, answer, operation, original.conversation_id)
+        delivery.post(mailbox, answer, operation_type, original.conversation_id)
         # The trigger for flagged mail fires when a flagged mail is answered, so the original changes.
-        update(mailbox, original, partial(mail_store.set_last_verb, verb=operation))
+        update(mailbox, original, partial(mail_store.set_last_verb, verb=operation_type))
 
 
 def _ancestors(mailbox: Mailbox, original: Message) -> Iterable[str]:

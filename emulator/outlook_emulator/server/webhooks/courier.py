@@ -7,9 +7,8 @@ retry falls due; a call that waits when the server stops is made by the next one
 from __future__ import annotations
 
 import asyncio
-import sys
+import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,12 +21,13 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
+from outlook_emulator.server.connector.exchange import Exchange
 from outlook_emulator.server.webhooks import http_callback, push_trigger, trigger_delay
 from outlook_emulator.store.records import Callback
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
 
+_log = logging.getLogger("outlook_emulator")
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
 """How often pushed triggers are polled though nothing was written, since some wait for time (documented)."""
@@ -85,32 +85,13 @@ class Webhooks:
         if ending:
             await asyncio.wait(ending)
 
-    def waking(self, handler: Handler) -> Handler:
-        """Wrap the connector's handler: whatever a request did may have to be told."""
-
-        async def handle(exchange: Exchange) -> Answer:
-            answer = await handler(exchange)
-            if exchange.sandbox is not None:
-                self.wake(exchange.sandbox)
-            return answer
-
-        return handle
-
-    def validating(self, handler: Handler) -> Handler:
-        """Wrap the connector's handler: a subscriber must echo a token before it is subscribed, where that is asked."""
+    async def validate(self, exchange: Exchange) -> None:
+        """Ask a new subscriber to echo a token, if the settings say so. Raises InvalidRequest where it does not."""
         settings = self._sandboxes.settings
-        if settings.validate_callbacks != "yes":
-            return handler
-
-        async def handle(exchange: Exchange) -> Answer:
-            operation = exchange.operation
-            if exchange.refusal is None and operation is not None and operation.watches is not None:
-                body = await exchange.body(settings.max_body_bytes)
-                if body.strip():
-                    await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
-            return await handler(exchange)
-
-        return handle
+        if settings.validate_callbacks != "yes" or exchange.row.watches is None:
+            return
+        if (body := await exchange.body(settings.max_body_bytes)).strip():
+            await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
 
     def _dismiss(self, sandbox: Sandbox) -> list[asyncio.Task[None]]:
         """Make no more calls for a sandbox; the tasks that are ending because of it."""
@@ -203,7 +184,7 @@ class Courier:
                 step()
             except Exception:
                 # What was noted before is to be delivered all the same.
-                traceback.print_exc(file=sys.stderr)
+                _log.exception("Looking for callbacks of the sandbox %s failed.", self._sandbox.name)
 
     def _notice(self) -> None:
         """Find out who is to be called because of what happened."""
@@ -255,7 +236,7 @@ class Courier:
         if line.cancelled():
             return
         if (error := line.exception()) is not None:
-            traceback.print_exception(error, file=sys.stderr)
+            _log.error("Calling back for the sandbox %s failed.", self._sandbox.name, exc_info=error)
             # Not again at once: what broke it is still there.
             if not self._is_over:
                 self._wait(self._sandbox.clock.now())
