@@ -20,7 +20,7 @@ from outlook_emulator.server.connector.broken_connection import HungUp
 from outlook_emulator.testing import Server
 from outlook_emulator.testing.in_process import URL, Hosted
 from outlook_emulator.testing.sdk import AppSession
-from tests.conftest import Listener
+from tests.stub import Stub
 
 BROKEN: dict[str, tuple[type[Exception], type[Exception]]] = {
     "reset": (httpx.ReadError, aiohttp.ClientOSError),
@@ -242,7 +242,7 @@ def test_an_app_that_is_stopped_half_way(app: Hosted) -> None:
         http.get("/x")
 
 
-def test_couriers_work_meanwhile(listener: Listener) -> None:
+def test_couriers_work_meanwhile(listener: Stub) -> None:
     """Who subscribed is called though the test does nothing more than wait for it."""
     with Server.in_process() as server:
         ann = server.connect("ann")
