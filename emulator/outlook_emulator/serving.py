@@ -213,12 +213,17 @@ def _url(listener: socket.socket, tls: Certified | None) -> str:
 
 @contextmanager
 def _certified(settings: Settings) -> Iterator[Certified | None]:
-    """What TLS needs where the settings ask for it, made anew; raises OSError where its file cannot be written."""
+    """A new certificate if the settings ask for TLS.
+
+    Raises OSError if its file cannot be written, and ValueError if the extra `tls` is not installed.
+    """
     if settings.tls != "yes":
         yield None
         return
-    # Here alone: it brings a whole library of cryptography along.
-    import trustme
+    try:
+        import trustme
+    except ImportError as error:
+        raise ValueError("TLS needs an extra: pip install 'outlook-connector-emulator[tls]'") from error
 
     authority = trustme.CA(organization_name=_ORGANIZATION)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

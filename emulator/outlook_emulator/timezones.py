@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import InvalidField
 
 WINDOWS_IDS = {
     "(UTC-12:00) International Date Line West": "Dateline Standard Time",
@@ -160,16 +160,16 @@ MACHINE = frozenset({"localtime", "posixrules"})
 """Files in a system's zone directory that are no zones of the IANA database but whatever the machine is set to."""
 
 
-def canonical(name: str, member: str) -> str:
+def canonical(name: str, field: str) -> str:
     """The name the store keeps for a zone: its Windows id, or its IANA name where Windows has none.
 
     Takes a name of any of the three kinds, in any case and with blanks around it. It is only ever looked up in a
-    table, so a hostile name reaches no file. Raises InvalidRequest, naming `member`, for a zone nobody knows.
+    table, so a hostile name reaches no file. Raises InvalidField for an unknown zone.
     """
     key = name.strip().casefold()
     found = _usual_names().get(key) or _remaining_names().get(key)
     if found is None:
-        raise InvalidRequest(f"The property '{member}' is invalid: '{name[:100]}' is no known time zone.")
+        raise InvalidField(field, f"must be a known time zone, not '{name[:100]}'.")
     return found
 
 

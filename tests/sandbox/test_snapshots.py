@@ -96,7 +96,7 @@ def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
     mailbox = opened(sandbox, "bob")
     message = listing.find(mailbox, fetch_only_unread=False)[0].message
     watched = watch(mailbox)
-    (event,) = events.bring_in(
+    (event,) = events.import_events(
         mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, "Work"), [Series(details(1))]
     )
     owner = sandbox.connect(name, f"{name}@example.com")
@@ -620,7 +620,7 @@ class Lives(RuleBasedStateMachine):
         with self.box.db.transaction():
             folders.ensure(mailbox, (f"Folder {number}", "Deep"))
             shelf = item_folders.ensure(mailbox, item_folders.CALENDARS, f"Calendar {number}")
-            events.bring_in(mailbox, shelf, [Series(details(number))])
+            events.import_events(mailbox, shelf, [Series(details(number))])
             card = Card(given_name=f"Carol {number}", home_phones=("1",), categories=("Red",))
             contacts.create(mailbox, card, table="Contacts")
 

@@ -1,11 +1,23 @@
-"""The values events are made of: who is invited, how it repeats, and all that an event says."""
+"""Events as values: attendees, recurrence rules, the fields of an event, and changes to them.
+
+A plain text field needs five edits; everything else follows from them:
+
+1. `store/records.py`: a field of `Event`, which declares the column too; then `make sql`.
+2. `store/database.py`: a new `SCHEMA_VERSION`, since older data files lack the column.
+3. Here: a field of `EventFields`, and one of `EventChanges` if clients may set it.
+4. `wire/calendar.py`: a member of each shape that shows it; requests are read by its name in snake_case.
+5. `wire/calendar_convert.py`: where responses show it.
+
+Storage, comparison, inheritance by exceptions, invitations, filters, the change feed, and iCalendar files (as a
+property of our own) need no edit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from outlook_emulator.enums import AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
 from outlook_emulator.mailbox.message import Address
@@ -15,7 +27,7 @@ DEFAULT_REMINDER = 15
 
 
 class Attendee(NamedTuple):
-    """Someone invited; `responded` is in microseconds since 1970, None when there was no answer yet."""
+    """An invited person or resource; `responded` is in microseconds since 1970, None before any answer."""
 
     address: str
     name: str = ""
@@ -26,12 +38,12 @@ class Attendee(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a series repeats, in the event's own zone and in the connector's first-version words.
+    """How a series repeats, in the event's own zone and in the terms of the connector's first version.
 
-    `pattern`, `days_of_week`, `first_day_of_week` and `index` hold values of PatternType, DayOfWeek and WeekIndex;
-    what a pattern does not use keeps its default. `start` is the local date of the first occurrence, `until` that of
-    the last one that may be (None: no end), `count` the number of occurrences where that was given; a rule with a
-    count that was settled has `until` as well.
+    `pattern`, `days_of_week`, `first_day_of_week` and `index` hold values of PatternType, DayOfWeek and WeekIndex.
+    Fields that the pattern does not use keep their defaults. `start` is the local date of the first occurrence. `until`
+    is the last possible date, None without an end. `count` is the number of occurrences, None where it was not given;
+    a normalized rule with a count has `until` as well.
     """
 
     pattern: int
@@ -48,13 +60,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFields:
-    """Everything an event says, in no calendar yet.
+    """The content of an event, independent of any calendar.
 
     `start` and `end` are microseconds since 1970. Zones are Windows ids, or IANA names where Windows has none. An
     all-day event starts and ends at midnight in `start_zone`. `reminder` is in minutes before the start, None for no
     reminder. `place` is the structured location of the first version (address and coordinates), as JSON-ready data.
-    `excluded` and `added` hold starts that a series leaves out or has on top of its rule. Without an `organizer` the
-    event is its owner's own.
+    `excluded` and `added` hold starts that a series omits, or has in addition to its rule. Without an `organizer` the
+    mailbox's owner organizes the event. `external_id` is the id that the event had in another service.
     """
 
     subject: str = ""
@@ -84,11 +96,46 @@ class EventFields:
     external_id: str | None = None
 
 
-class Series(NamedTuple):
-    """An event as it travels in an iCalendar file: itself, and its changed occurrences by their original start.
+class EventChanges(TypedDict, total=False):
+    """The fields of an event that a caller sets. Missing ones keep their value, or get their default in a new event.
 
-    With an `original` start it is one occurrence that travels alone. A message about it supersedes those of a lower
-    `sequence`.
+    Times are still texts, since their meaning depends on the zone. `time_zone` is for the start and, without an
+    `end_time_zone`, for the end. `recurrence`, `recurrence_end` and `number_of_occurrences` describe a series in the
+    flat form; `rule` does in the first version's, and its `start` is ignored. A `rule` of None ends a series.
+    `required_attendees`, `optional_attendees` and `resource_attendees` each replace the attendees of one type,
+    `attendees` replaces all.
+    """
+
+    subject: str
+    body: str
+    is_html: bool
+    start: str
+    end: str
+    time_zone: str
+    end_time_zone: str
+    is_all_day: bool
+    location: str
+    place: Mapping[str, Any] | None
+    importance: int
+    show_as: int
+    reminder: int
+    response_requested: bool
+    categories: tuple[str, ...]
+    required_attendees: tuple[Address, ...]
+    optional_attendees: tuple[Address, ...]
+    resource_attendees: tuple[Address, ...]
+    attendees: tuple[Attendee, ...]
+    recurrence: int
+    recurrence_end: str
+    number_of_occurrences: int
+    rule: Rule | None
+
+
+class Series(NamedTuple):
+    """An event for an iCalendar file, with its changed occurrences by their original start.
+
+    With an `original` start it is a single occurrence without its series. A message about the event supersedes messages
+    with a lower `sequence`.
     """
 
     event: EventFields

@@ -125,7 +125,7 @@ class Sandbox:
                     is_flagged=one.is_flagged,
                 )
             for name, series in sample.calendars.items():
-                events.bring_in(mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, name), series)
+                events.import_events(mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, name), series)
             for name, cards in sample.contacts.items():
                 folder = item_folders.ensure(mailbox, item_folders.CONTACT_FOLDERS, name)
                 for card in cards:
@@ -292,7 +292,7 @@ class Sandbox:
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
             mailbox = self.mailbox(Owner._make(row))
             delivery.claim(mailbox)
-            invitations.claim(mailbox)
+            invitations.deliver_waiting_invitations(mailbox)
         elif display_name and display_name != row[2]:
             self.db.execute(sql.RENAME_OWNER, {"mailbox_id": row[0], "display_name": display_name})
             row = self.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})

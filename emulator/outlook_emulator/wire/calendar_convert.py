@@ -1,10 +1,11 @@
-"""Event shapes made into what a caller asks, and events made into event shapes."""
+"""Converts request bodies to changes of an event, and events to response bodies."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -14,15 +15,17 @@ from outlook_emulator.clock import iso_ticks, moment
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.ids import change_key
 from outlook_emulator.mailbox import addresses
-from outlook_emulator.mailbox.calendar.event_input import EventChanges, read_day
+from outlook_emulator.mailbox.calendar.event_input import read_day
 from outlook_emulator.mailbox.calendar.event_rows import attendees_of, rule_of
 from outlook_emulator.mailbox.calendar.occurrences import master_wire_id, wire_id
 from outlook_emulator.mailbox.calendar.responses import Reply
-from outlook_emulator.mailbox.event import Attendee, Rule
+from outlook_emulator.mailbox.event import Attendee, EventChanges, Rule
 from outlook_emulator.mailbox.item_folders import Listed
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.store.records import Event
+from outlook_emulator.timezones import canonical
 from outlook_emulator.wire import calendar as shapes
+from outlook_emulator.wire.base import snake_case
 from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
 
@@ -41,52 +44,47 @@ _COORDINATES = ("Altitude", "Latitude", "Longitude", "Accuracy", "AltitudeAccura
 
 
 def from_client(shape: shapes.CalendarEventClient) -> EventChanges:
-    """What a second-version body asks: its text is plain unless it says otherwise."""
-    asked = _from_flat(shape)
+    """The changes in a second-version body, whose text is plain unless it says otherwise."""
+    changes = _from_flat(shape)
     if "Body" in shape or "IsHtml" in shape:
-        asked["is_html"] = shape.get("IsHtml", False)
-    return asked
+        changes["is_html"] = shape.get("IsHtml", False)
+    return changes
 
 
 def from_html_client(shape: shapes.CalendarEventHtmlClient) -> EventChanges:
-    """What a third-version body asks: its text is HTML."""
-    asked = _from_flat(shape)
+    """The changes in a third-version body, whose text is HTML."""
+    changes = _from_flat(shape)
     if "Body" in shape:
-        asked["is_html"] = True
-    return asked
+        changes["is_html"] = True
+    return changes
 
 
 def from_backend(shape: shapes.CalendarEventBackend) -> EventChanges:
-    """What a first-version body asks; members that only the service writes are passed over."""
-    given = cast(dict[str, Any], shape)
-    asked = _common(given)
-    if "StartTimeZone" in given:
-        asked["zone"] = given["StartTimeZone"]
-    if "EndTimeZone" in given:
-        asked["end_zone"] = given["EndTimeZone"]
-    if "Body" in given:
-        asked["body"] = given["Body"].get("Content", "")
-        asked["is_html"] = given["Body"].get("ContentType", "HTML") == "HTML"
-    if "Location" in given:
-        location = given["Location"]
-        asked["location"] = location.get("DisplayName", "")
-        asked["place"] = {key: location[key] for key in ("Address", "Coordinates") if location.get(key)} or None
-    if "Categories" in given:
-        asked["categories"] = tuple(given["Categories"])
-    if "Attendees" in given:
-        asked["attendees"] = tuple(_attendee(one, index) for index, one in enumerate(given["Attendees"]))
-    if "Recurrence" in given:
-        asked["rule"] = _rule(given["Recurrence"])
-    return asked
+    """The changes in a first-version body; read-only members are ignored."""
+    members = cast(dict[str, Any], shape)
+    changes = _changes(members, _NESTED_CONVERTERS)
+    if members.get("StartTimeZone"):
+        changes["time_zone"] = canonical(members["StartTimeZone"], "start_time_zone")
+    if "Body" in members:
+        changes["body"] = members["Body"].get("Content", "")
+        changes["is_html"] = members["Body"].get("ContentType", "HTML") == "HTML"
+    if "Location" in members:
+        location = members["Location"]
+        changes["location"] = location.get("DisplayName", "")
+        changes["place"] = {key: location[key] for key in ("Address", "Coordinates") if location.get(key)} or None
+    if "Recurrence" in members:
+        changes.pop("recurrence")
+        changes["rule"] = _rule(members["Recurrence"])
+    return changes
 
 
 def reply(shape: shapes.ResponseToEventInvite) -> Reply:
-    """The words that go with an answer; the organizer hears of it unless the body says no."""
+    """The comment of a response, and whether to mail the organizer, which is the default."""
     return Reply(shape.get("Comment", ""), shape.get("SendResponse", True))
 
 
-def calendars(found: Sequence[Listed]) -> EntityListResponse[Table]:
-    """Calendars, each under its id and with its owner; key order as recorded."""
+def calendars(calendars: Sequence[Listed]) -> EntityListResponse[Table]:
+    """A list of calendars, each named by its id and with its owner; key order as recorded."""
     return listed(
         [
             {
@@ -95,18 +93,18 @@ def calendars(found: Sequence[Listed]) -> EntityListResponse[Table]:
                 "DynamicProperties": {"Owner": {"Name": one.owner_name, "Address": one.owner_address}},
                 "items": [],
             }
-            for one in found
+            for one in calendars
         ]
     )
 
 
 def calendar_metadata(calendar: Listed) -> TableMetadata:
-    """How the events of a calendar look to a low-code client; what must be given is recorded."""
+    """The metadata of a calendar's events for low-code clients; the required members are recorded."""
     return table_metadata(calendar.id, calendar.name, shapes.CalendarEventBackend, ("Subject", "Start"))
 
 
 def backend(event: Event) -> shapes.CalendarEventBackend:
-    """An event as the mail service has it; key order as recorded."""
+    """An event in the first version's shape; key order as recorded."""
     return {
         "Id": wire_id(event),
         "Attendees": [_attendee_shape(one) for one in attendees_of(event)],
@@ -168,14 +166,14 @@ def numbers(event: Event) -> dict[str, Any]:
 
 
 def view(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventClientReceiveStringEnums]:
-    """A calendar view, the only flat answer that tells UID and link (recorded)."""
+    """A calendar view, the only flat response with UID and link (recorded)."""
     return listed([_viewed(one) for one in events])
 
 
 def first_view(
     events: Sequence[Event],
 ) -> shapes.PaginatedListResponse[shapes.CalendarEventClientReceiveStringEnums]:
-    """The first version's calendar view, in an envelope of its own (recorded)."""
+    """The first version's calendar view, which has its own envelope (recorded)."""
     shown: Any = {"Values": [_viewed(one) for one in events], "NextLink": None}
     return cast(shapes.PaginatedListResponse[shapes.CalendarEventClientReceiveStringEnums], shown)
 
@@ -198,7 +196,7 @@ def _numbers(event: Event) -> tuple[Any, ...]:
 
 
 def _flat(event: Event, spelled: Any) -> dict[str, Any]:
-    """The members of a flat event, in the order they were recorded in."""
+    """The members of a flat event; key order as recorded."""
     show_as, recurrence, response, importance = spelled(event)
     return {
         "Subject": event.subject,
@@ -232,55 +230,62 @@ def _flat(event: Event, spelled: Any) -> dict[str, Any]:
     }
 
 
-def _common(given: dict[str, Any]) -> EventChanges:
-    """What all versions spell alike."""
-    asked: dict[str, Any] = {}
-    if "Subject" in given:
-        asked["subject"] = _LINE_ENDS.sub(" ", given["Subject"].rstrip("\r\n"))
-    copied = {"Start": "start", "End": "end", "IsAllDay": "is_all_day", "Reminder": "reminder"}
-    copied |= {"ResponseRequested": "response_requested"}
-    asked |= {name: given[member] for member, name in copied.items() if member in given}
-    if "Importance" in given:
-        asked["importance"] = enums.Importance[given["Importance"]]
-    if "ShowAs" in given:
-        asked["show_as"] = enums.ShowAs[given["ShowAs"]]
-    return cast(EventChanges, asked)
+def _changes(members: dict[str, Any], converters: Mapping[str, Callable[[Any], Any]]) -> EventChanges:
+    """The members that set a field of an event, under its name; those without a converter are taken as they are."""
+    fields = {snake_case(member): value for member, value in members.items() if snake_case(member) in _FIELDS}
+    converted = {name: converters[name](value) for name, value in fields.items() if name in converters}
+    return cast(EventChanges, fields | converted)
 
 
 def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClient) -> EventChanges:
-    given = cast(dict[str, Any], shape)
-    asked = cast(dict[str, Any], _common(given))
-    copied = {"TimeZone": "zone", "Location": "location", "Body": "body", "RecurrenceEnd": "repeats_until"}
-    copied |= {"NumberOfOccurrences": "repeats_count"}
-    asked |= {name: given[member] for member, name in copied.items() if member in given}
-    for kind in ("Required", "Optional"):
-        if f"{kind}Attendees" in given:
-            asked[kind.lower()] = addresses.parse(f"{kind}Attendees", given[f"{kind}Attendees"])
-    if "ResourceAttendees" in given:
-        asked["resources"] = tuple(_resource(part) for part in given["ResourceAttendees"].split(";") if part.strip())
-    if "Recurrence" in given:
-        asked["repeats"] = int(enums.Recurrence[given["Recurrence"]])
-    return cast(EventChanges, asked)
+    return _changes(cast(dict[str, Any], shape), _FLAT_CONVERTERS)
+
+
+def _one_line(text: str) -> str:
+    return _LINE_ENDS.sub(" ", text.rstrip("\r\n"))
+
+
+def _resources(text: str) -> tuple[Address, ...]:
+    return tuple(_resource(part) for part in text.split(";") if part.strip())
 
 
 def _resource(text: str) -> Address:
-    # Declared as names, so a room need not have an address.
-    return addresses.parse("ResourceAttendees", text)[0] if "@" in text else Address(text.strip(), text.strip())
+    # The connector declares names here, so a room may lack an address.
+    return addresses.parse("resource_attendees", text)[0] if "@" in text else Address(text.strip(), text.strip())
+
+
+def _attendees(members: list[dict[str, Any]]) -> tuple[Attendee, ...]:
+    return tuple(_attendee(shape, index) for index, shape in enumerate(members))
 
 
 def _attendee(shape: dict[str, Any], index: int) -> Attendee:
-    given = shape.get("EmailAddress", {})
+    person = shape.get("EmailAddress", {})
     kind = enums.AttendeeType[shape.get("Type", "Required")]
-    address = given.get("Address", "")
-    if kind == enums.AttendeeType["Resource"] and "@" not in address and (address or given.get("Name")):
-        name = address or given["Name"]
-        return Attendee(name, given.get("Name", name), kind)
-    found = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)
-    if len(found) != 1:
+    address = person.get("Address", "")
+    if kind == enums.AttendeeType["Resource"] and "@" not in address and (address or person.get("Name")):
+        name = address or person["Name"]
+        return Attendee(name, person.get("Name", name), kind)
+    parsed = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)
+    if len(parsed) != 1:
         raise InvalidRequest(f"The property 'Attendees[{index}].EmailAddress.Address' must be one mail address.")
-    # An address is shown where there is no name, and comes back with the rest of an event.
-    name = given.get("Name", "")
-    return Attendee(found[0].address, "" if name == found[0].address else name, kind)
+    # Responses show the address where there is no name, and clients send whole events back.
+    name = person.get("Name", "")
+    return Attendee(parsed[0].address, "" if name == parsed[0].address else name, kind)
+
+
+_FIELDS = EventChanges.__annotations__.keys()
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "subject": _one_line,
+    "importance": enums.Importance.__getitem__,
+    "show_as": enums.ShowAs.__getitem__,
+}
+_FLAT_CONVERTERS = _CONVERTERS | {
+    "required_attendees": partial(addresses.parse, "required_attendees"),
+    "optional_attendees": partial(addresses.parse, "optional_attendees"),
+    "resource_attendees": _resources,
+    "recurrence": lambda name: int(enums.Recurrence[name]),
+}
+_NESTED_CONVERTERS = _CONVERTERS | {"categories": tuple, "attendees": _attendees}
 
 
 def _attendee_shape(one: Attendee) -> shapes.Attendee:
@@ -292,7 +297,7 @@ def _attendee_shape(one: Attendee) -> shapes.Attendee:
 
 
 def _rule(shape: dict[str, Any] | None) -> Rule | None:
-    """A first-version recurrence, None to end a series; the type of its range says which of end and count is meant."""
+    """A first-version recurrence as a rule, None to end a series; the type of its range selects end or count."""
     if shape is None:
         return None
     pattern, span = shape.get("Pattern", {}), shape.get("Range", {})
@@ -315,12 +320,12 @@ def _rule(shape: dict[str, Any] | None) -> Rule | None:
 
 def _end(span: dict[str, Any]) -> tuple[date | None, int | None]:
     end = span.get("EndDate", "")
-    until = read_day(end, "Recurrence.Range.EndDate") if end and not end.startswith(_NO_DATE) else None
+    until = read_day(end, "end_date") if end and not end.startswith(_NO_DATE) else None
     count = span.get("NumberOfOccurrences") or None
     kind = span.get("Type")
     if kind is None:
         if until and count:
-            raise InvalidRequest("'EndDate' and 'NumberOfOccurrences' cannot both be given in 'Recurrence.Range'.")
+            raise InvalidRequest("'Recurrence.Range' must not have both 'EndDate' and 'NumberOfOccurrences'.")
         return until, count
     if kind == "EndDate" and until is None:
         raise InvalidRequest("The property 'Recurrence.Range.EndDate' is required.")

@@ -618,7 +618,7 @@ class TestRefusals:
             ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "Numbered"}}, "NumberOfOccurrences"),
             ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "EndDate"}}, "EndDate"),
             ({"Pattern": {"Type": "Daily"}, "Range": {"EndDate": "2026-05-01", "NumberOfOccurrences": 2}}, "EndDate"),
-            ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "EndDate", "EndDate": "2026-01-01"}}, "End"),
+            ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "EndDate", "EndDate": "2026-01-01"}}, "recurrence_end"),
         ],
     )
     def test_a_recurrence_that_makes_no_series_is_too(

@@ -62,7 +62,7 @@ def rules(draw: st.DrawFn) -> Rule:
 @st.composite
 def series(draw: st.DrawFn, zone: str) -> EventFields:
     try:
-        rule = recurrence.settle(draw(rules()))
+        rule = recurrence.normalize(draw(rules()))
     except InvalidRequest:
         assume(False)
     all_day = draw(st.booleans())
@@ -85,7 +85,7 @@ def series(draw: st.DrawFn, zone: str) -> EventFields:
 def ours(mailbox: Mailbox, made: Series, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     with mailbox.db.transaction():
         home = item_folders.default(mailbox, CALENDARS)
-        (event,) = events.bring_in(mailbox, home, [made])
+        (event,) = events.import_events(mailbox, home, [made])
     found = occurrences.within(mailbox, home.id, microseconds(since), microseconds(until))
     with mailbox.db.transaction():
         event_store.remove(mailbox, event)

@@ -522,9 +522,9 @@ def rules(draw: st.DrawFn, start: date) -> Rule:
         draw(st.sampled_from(WeekIndex)),
     )
     end = draw(st.sampled_from(["none", "until", "count"]))
-    first = recurrence.settle(rule).start
+    first = recurrence.normalize(rule).start
     until = first + timedelta(days=draw(st.integers(0, 5000)))
-    return recurrence.settle(
+    return recurrence.normalize(
         replace(
             rule, until=until if end == "until" else None, count=draw(st.integers(1, 30)) if end == "count" else None
         )
@@ -585,7 +585,7 @@ def test_round_trips(events: list[Series]) -> None:
         (calendar(*vevent("RRULE:FREQ=NEVER")), "event 'one' cannot be read: .*RRULE"),
         (calendar(*vevent("RRULE:FREQ=DAILY", "RRULE:FREQ=WEEKLY")), "more than one RRULE"),
         (calendar(*vevent("RRULE:FREQ=DAILY", "EXRULE:FREQ=WEEKLY")), "EXRULE"),
-        (calendar(*vevent("RRULE:FREQ=DAILY;UNTIL=20200101T000000Z")), "EndDate"),
+        (calendar(*vevent("RRULE:FREQ=DAILY;UNTIL=20200101T000000Z")), "recurrence_end"),
         (calendar(*vevent("X-OUTLOOK-PLACE:[]")), "X-OUTLOOK-PLACE holds no JSON object"),
         (calendar(*vevent("X-OUTLOOK-RESPONDED:soon")), "event 'one' cannot be read"),
         (calendar("no line at all", *vevent()), "no line at all"),

@@ -1,150 +1,122 @@
-"""What a caller asks of an event, made into its details: times and zones, who is invited, how it repeats."""
+"""Applies a caller's changes to the fields of an event: times and zones, attendees, and how it repeats."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import AttendeeType
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
-from outlook_emulator.mailbox.event import Attendee, EventFields, Rule
+from outlook_emulator.mailbox.event import Attendee, EventChanges, EventFields, Rule
 from outlook_emulator.mailbox.mail.delivery import is_for
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.timezones import canonical
 
 _FIRST, _LAST = microseconds(datetime(1601, 1, 1)), microseconds(datetime(4500, 1, 1))
-"""The years an event may lie in; Exchange knows no others."""
+"""The years in which Exchange allows events."""
 _DAY = timedelta(days=1)
 # A `+` that was not escaped in a query arrives as a blank.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
-_KINDS = {"required": "Required", "optional": "Optional", "resources": "Resource"}
-_COPIED = (
-    *("subject", "body", "is_html", "location", "place", "importance", "show_as", "reminder"),
-    *("response_requested", "categories", "is_all_day"),
+_ATTENDEE_FIELDS = {
+    "required_attendees": AttendeeType["Required"],
+    "optional_attendees": AttendeeType["Optional"],
+    "resource_attendees": AttendeeType["Resource"],
+}
+_CONVERTED = ("start", "end", "attendees", "rule")
+_COPIED = tuple(
+    field.name
+    for field in fields(EventFields)
+    if field.name in EventChanges.__annotations__ and field.name not in _CONVERTED
 )
+_TEXTS = tuple(field.name for field in fields(EventFields) if field.name in _COPIED and field.type == "str")
 
 
-class EventChanges(TypedDict, total=False):
-    """What a caller gave of an event; what is absent stays as it is, or gets its default.
-
-    Times are still texts, since what they mean depends on the zone. `repeats`, `repeats_until` and `repeats_count`
-    are the flat words for a series, `rule` is the first version's, whose `start` is not looked at; None ends a
-    series. `required`, `optional` and `resources` each replace the attendees of one kind, `attendees` all.
-    """
-
-    subject: str
-    body: str
-    is_html: bool
-    start: str
-    end: str
-    zone: str
-    end_zone: str
-    is_all_day: bool
-    location: str
-    place: Mapping[str, Any] | None
-    importance: int
-    show_as: int
-    reminder: int
-    response_requested: bool
-    categories: tuple[str, ...]
-    required: tuple[Address, ...]
-    optional: tuple[Address, ...]
-    resources: tuple[Address, ...]
-    attendees: tuple[Attendee, ...]
-    repeats: int
-    repeats_until: str
-    repeats_count: int
-    rule: Rule | None
-
-
-def new(mailbox: Mailbox, asked: EventChanges) -> EventFields:
-    """The details of a new event. Raises InvalidRequest, naming the member at fault."""
+def new(mailbox: Mailbox, changes: EventChanges) -> EventFields:
+    """The fields of a new event. Raises InvalidRequest."""
     blank = EventFields(start=0, end=0)
-    return _settled(mailbox, _timed(blank, asked), asked)
+    return _with_changes(mailbox, _with_times(blank, changes), changes)
 
 
-def changed(mailbox: Mailbox, details: EventFields, asked: EventChanges) -> EventFields:
-    """An event's details with what was asked changed, and nothing else. Raises InvalidRequest."""
-    return _settled(mailbox, _timed(details, asked), asked, details)
+def changed(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> EventFields:
+    """The fields of an event after changes. Raises InvalidRequest."""
+    return _with_changes(mailbox, _with_times(event, changes), changes, event)
 
 
-def read_time(text: str, zone_name: str, member: str) -> int:
-    """The instant that a text means: by its own offset, or as wall-clock time in a zone. Raises InvalidRequest."""
+def read_time(text: str, zone_name: str, field: str) -> int:
+    """The instant of an ISO 8601 time; one without an offset is in the zone. Raises InvalidField."""
     try:
         when = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
-        found = microseconds(when) if when.tzinfo else instant(when, zone_name)
+        result = microseconds(when) if when.tzinfo else instant(when, zone_name)
     except (ValueError, OverflowError):
-        raise InvalidRequest(f"'{member}' must be an ISO 8601 date and time, not '{text[:60]}'.") from None
-    if not _FIRST <= found < _LAST:
-        raise InvalidRequest(f"'{member}' must lie between the years 1601 and 4500, unlike '{text[:60]}'.")
-    return found
+        raise InvalidField(field, f"must be an ISO 8601 date and time, not '{text[:60]}'.") from None
+    if not _FIRST <= result < _LAST:
+        raise InvalidField(field, f"must be between the years 1601 and 4500, not '{text[:60]}'.")
+    return result
 
 
-def read_day(text: str, member: str) -> date:
-    """The date that a text names, whatever time and offset stand behind it. Raises InvalidRequest."""
+def read_day(text: str, field: str) -> date:
+    """The date of an ISO 8601 date or time; time and offset are ignored. Raises InvalidField."""
     try:
         return datetime.fromisoformat(text.strip()).date()
     except ValueError:
-        raise InvalidRequest(f"'{member}' must be an ISO 8601 date, not '{text[:60]}'.") from None
+        raise InvalidField(field, f"must be an ISO 8601 date, not '{text[:60]}'.") from None
 
 
-def check_series(details: EventFields) -> None:
-    """Refuse a series whose occurrences last longer than the time until the next one, as Exchange does.
-
-    Raises InvalidRequest.
-    """
-    if details.rule is None:
+def check_series(event: EventFields) -> None:
+    """Raise InvalidField for a series whose occurrences would overlap, which Exchange refuses."""
+    if event.rule is None:
         return
-    length = local(details.end, details.start_zone) - local(details.start, details.start_zone)
-    if length > timedelta(days=recurrence.shortest_gap(details.rule)):
-        raise InvalidRequest("An event must not last longer than the time until it occurs again: 'End' is too late.")
+    length = local(event.end, event.start_zone) - local(event.start, event.start_zone)
+    if length > timedelta(days=recurrence.shortest_gap(event.rule)):
+        raise InvalidField("end", "is too late: an occurrence must end before the next one starts.")
 
 
 def clamp(when: int) -> int:
-    """An instant moved into the years an event may lie in."""
+    """An instant, moved into the years in which events are allowed."""
     return max(_FIRST, min(when, _LAST))
 
 
-def cadence(details: EventFields) -> tuple[object, ...]:
-    """What decides at which instants a series has occurrences, but for where it ends."""
-    rule = details.rule and replace(details.rule, until=None, count=None)
-    wall = time() if details.is_all_day else local(details.start, details.start_zone).time()
-    return rule, wall, details.start_zone
+def cadence(event: EventFields) -> tuple[object, ...]:
+    """The values that determine when a series occurs, except where it ends."""
+    rule = event.rule and replace(event.rule, until=None, count=None)
+    wall = time() if event.is_all_day else local(event.start, event.start_zone).time()
+    return rule, wall, event.start_zone
 
 
-def _timed(details: EventFields, asked: EventChanges) -> EventFields:
-    zone = canonical(asked["zone"], "TimeZone") if asked.get("zone") else details.start_zone
-    end_zone = details.end_zone
-    if asked.get("end_zone") or asked.get("zone"):
-        end_zone = canonical(asked.get("end_zone") or asked["zone"], "EndTimeZone")
-    start = read_time(asked["start"], zone, "Start") if "start" in asked else details.start
-    end = read_time(asked["end"], end_zone, "End") if "end" in asked else details.end
+def _with_times(event: EventFields, changes: EventChanges) -> EventFields:
+    start_zone, end_zone = event.start_zone, event.end_zone
+    if changes.get("time_zone"):
+        start_zone = end_zone = canonical(changes["time_zone"], "time_zone")
+    if changes.get("end_time_zone"):
+        end_zone = canonical(changes["end_time_zone"], "end_time_zone")
+    start = read_time(changes["start"], start_zone, "start") if "start" in changes else event.start
+    end = read_time(changes["end"], end_zone, "end") if "end" in changes else event.end
     if end < start:
-        end = start + _skipped(asked)
-    timed = replace(details, start=start, end=end, start_zone=zone, end_zone=end_zone)
-    return _whole_days(timed, details, asked) if asked.get("is_all_day", details.is_all_day) else timed
+        end = start + _skipped(changes)
+    timed = replace(event, start=start, end=end, start_zone=start_zone, end_zone=end_zone)
+    return _whole_days(timed, event, changes) if changes.get("is_all_day", event.is_all_day) else timed
 
 
-def _skipped(asked: EventChanges) -> int:
-    """How long an event is, in microseconds, whose wall-clock start a change of the clocks puts behind its end."""
-    walls = [datetime.fromisoformat(asked[name].strip()) for name in ("start", "end") if name in asked]
+def _skipped(changes: EventChanges) -> int:
+    """The length, in microseconds, of an event whose wall-clock start a change of the clocks moves past its end."""
+    walls = [datetime.fromisoformat(changes[name].strip()) for name in ("start", "end") if name in changes]
     if len(walls) == 2 and not any(wall.tzinfo for wall in walls) and walls[0] <= walls[1]:
         return (walls[1] - walls[0]) // timedelta(microseconds=1)
-    raise InvalidRequest("'End' must not be before 'Start'.")
+    raise InvalidField("end", "must not be before the start.")
 
 
-def _whole_days(timed: EventFields, before: EventFields, asked: EventChanges) -> EventFields:
-    """An all-day event from midnight to midnight, a day at least: on the dates as they are written or were before."""
+def _whole_days(timed: EventFields, before: EventFields, changes: EventChanges) -> EventFields:
+    """An event from midnight to midnight, one day at least: on the dates in the changes, or on those of before."""
     zone = timed.start_zone
-    first = read_day(asked["start"], "Start") if "start" in asked else _day(before.start, before.start_zone)
-    last = _last_day(asked["end"]) if "end" in asked else _day(before.end - 1, before.start_zone) + _DAY
+    first = read_day(changes["start"], "start") if "start" in changes else _day(before.start, before.start_zone)
+    last = _last_day(changes["end"]) if "end" in changes else _day(before.end - 1, before.start_zone) + _DAY
     return replace(
         timed,
         start=instant(datetime.combine(first, time()), zone),
@@ -158,118 +130,117 @@ def _day(when: int, zone: str) -> date:
 
 
 def _last_day(text: str) -> date:
-    """The day before whose beginning an all-day event ends."""
+    """The day at whose midnight an all-day event ends."""
     end = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
     return end.date() if end.time() == time() else end.date() + _DAY
 
 
-def _settled(
-    mailbox: Mailbox, timed: EventFields, asked: EventChanges, before: EventFields | None = None
+def _with_changes(
+    mailbox: Mailbox, timed: EventFields, changes: EventChanges, before: EventFields | None = None
 ) -> EventFields:
-    given: dict[str, Any] = {name: asked[name] for name in _COPIED if name in asked}  # type: ignore[literal-required]
-    if given.get("location", timed.location) != timed.location:
-        # An address belongs to the place it was given with.
-        given.setdefault("place", None)
-    if given.get("reminder", 0) < 0:
-        raise InvalidRequest("'Reminder' must not be negative.")
-    for name in ("subject", "body", "location"):
-        _refuse_nul(given.get(name, ""), name.capitalize())
-    for category in given.get("categories", ()):
-        _refuse_nul(category, "Categories")
-    details = replace(timed, **given, attendees=_attendees(mailbox, timed, asked))
-    return _repeated(details, asked, before)
+    values: dict[str, Any] = {name: changes[name] for name in _COPIED if name in changes}  # type: ignore[literal-required]
+    if values.get("location", timed.location) != timed.location:
+        # The structured address belongs to the old location.
+        values.setdefault("place", None)
+    if values.get("reminder", 0) < 0:
+        raise InvalidField("reminder", "must not be negative.")
+    for name in _TEXTS:
+        _refuse_nul(values.get(name, ""), name)
+    for category in values.get("categories", ()):
+        _refuse_nul(category, "categories")
+    event = replace(timed, **values, attendees=_attendees(mailbox, timed, changes))
+    return _with_recurrence(event, changes, before)
 
 
-def _refuse_nul(text: str, member: str) -> None:
+def _refuse_nul(text: str, field: str) -> None:
     if "\x00" in text:
-        raise InvalidRequest(f"'{member}' must not hold a NUL character.")
+        raise InvalidField(field, "must not contain a NUL character.")
 
 
-def _attendees(mailbox: Mailbox, details: EventFields, asked: EventChanges) -> tuple[Attendee, ...]:
-    if "attendees" in asked:
-        wanted: Iterable[Attendee] = asked["attendees"]
-    elif any(key in asked for key in _KINDS):
-        wanted = _of_kinds(details.attendees, asked)
+def _attendees(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> tuple[Attendee, ...]:
+    if "attendees" in changes:
+        listed: Iterable[Attendee] = changes["attendees"]
+    elif any(name in changes for name in _ATTENDEE_FIELDS):
+        listed = _by_type(event.attendees, changes)
     else:
-        return details.attendees
-    known = {one.address.lower(): one for one in details.attendees}
-    organizer = details.organizer.address.lower() if details.organizer else mailbox.owner.address
+        return event.attendees
+    known = {attendee.address.lower(): attendee for attendee in event.attendees}
+    organizer = event.organizer.address.lower() if event.organizer else mailbox.owner.address
     kept: dict[str, Attendee] = {}
-    for one in wanted:
-        _refuse_nul(one.name, "Attendees")
-        address = one.address.lower()
-        # Who organizes an event is not invited to it; whoever was invited before keeps name and answer.
+    for attendee in listed:
+        _refuse_nul(attendee.name, "attendees")
+        address = attendee.address.lower()
+        # The organizer is not an attendee. Attendees who stay keep their name and response.
         if not is_for(organizer, address):
-            old = known.get(address, one)
-            kept[address] = old._replace(type=int(one.type), name=one.name or old.name)
-    return tuple(sorted(kept.values(), key=lambda one: one.type))
+            old = known.get(address, attendee)
+            kept[address] = old._replace(type=int(attendee.type), name=attendee.name or old.name)
+    return tuple(sorted(kept.values(), key=lambda attendee: attendee.type))
 
 
-def _of_kinds(present: Iterable[Attendee], asked: EventChanges) -> list[Attendee]:
-    """Attendees of which those of each kind that was given are replaced; who is named last counts."""
-    replaced = {AttendeeType[kind] for key, kind in _KINDS.items() if key in asked}
-    wanted = [one for one in present if one.type not in replaced]
-    for key, kind in _KINDS.items():
-        people: Iterable[Address] = asked.get(key, ())  # type: ignore[assignment]
-        wanted += (Attendee(*one, AttendeeType[kind]) for one in people)
-    return wanted
+def _by_type(present: Iterable[Attendee], changes: EventChanges) -> list[Attendee]:
+    """The attendees, with those of each type in the changes replaced."""
+    replaced = {kind for name, kind in _ATTENDEE_FIELDS.items() if name in changes}
+    attendees = [attendee for attendee in present if attendee.type not in replaced]
+    for name, kind in _ATTENDEE_FIELDS.items():
+        people: Iterable[Address] = changes.get(name, ())  # type: ignore[assignment]
+        attendees += (Attendee(*person, kind) for person in people)
+    return attendees
 
 
-def _repeated(details: EventFields, asked: EventChanges, before: EventFields | None) -> EventFields:
-    first = local(details.start, details.start_zone).date()
-    rule = _rule(details, asked, before, first)
+def _with_recurrence(event: EventFields, changes: EventChanges, before: EventFields | None) -> EventFields:
+    first = local(event.start, event.start_zone).date()
+    rule = _rule(changes, before, first)
     if rule is None:
-        return replace(details, rule=None, excluded=(), added=())
-    settled = recurrence.settle(rule)
-    moved = settled.start - first
+        return replace(event, rule=None, excluded=(), added=())
+    normalized = recurrence.normalize(rule)
+    moved = normalized.start - first
     if moved:
-        details = _shifted(details, moved)
-    details = replace(details, rule=settled)
-    check_series(details)
-    # Outlook lets go of all changed occurrences when a series moves: they would hang in the air.
-    if before is not None and cadence(before) != cadence(details):
-        details = replace(details, excluded=(), added=())
-    return details
+        event = _shifted(event, moved)
+    event = replace(event, rule=normalized)
+    check_series(event)
+    # Outlook drops all changed occurrences when a series moves, since their original starts no longer exist.
+    if before is not None and cadence(before) != cadence(event):
+        event = replace(event, excluded=(), added=())
+    return event
 
 
-def _rule(details: EventFields, asked: EventChanges, before: EventFields | None, first: date) -> Rule | None:
-    if "rule" in asked:
-        rule = asked["rule"]
+def _rule(changes: EventChanges, before: EventFields | None, first: date) -> Rule | None:
+    if "rule" in changes:
+        rule = changes["rule"]
         return None if rule is None else replace(rule, start=first)
     present = before.rule if before else None
-    kind = asked.get("repeats", recurrence.word(present) if present else 0)
+    kind = changes.get("recurrence", recurrence.kind_of(present) if present else 0)
     if not kind:
         return None
-    until, count = _range(asked, present)
-    if before and before.rule and recurrence.word(before.rule) == kind:
+    until, count = _range(changes, present)
+    if before and before.rule and recurrence.kind_of(before.rule) == kind:
         old = local(before.start, before.start_zone).date()
-        if old == first or not _is_plain(before.rule, kind, old):
+        if old == first or not _is_simple(before.rule, kind, old):
             return replace(before.rule, start=first, until=until, count=count)
     return recurrence.simple(kind, first, until, count)
 
 
-def _is_plain(rule: Rule, kind: int, start: date) -> bool:
-    """Whether a rule says no more than its word: then it follows when its event moves to another day."""
-    plain = recurrence.simple(kind, start)
-    return replace(rule, start=start, until=None, count=None) == plain
+def _is_simple(rule: Rule, kind: int, start: date) -> bool:
+    """Whether a rule equals the simple one of its kind: then it follows when its event moves to another day."""
+    return replace(rule, start=start, until=None, count=None) == recurrence.simple(kind, start)
 
 
-def _range(asked: EventChanges, present: Rule | None) -> tuple[date | None, int | None]:
-    if "repeats_until" in asked and "repeats_count" in asked:
-        raise InvalidRequest("'RecurrenceEnd' and 'NumberOfOccurrences' cannot both be given.")
-    if "repeats_until" in asked:
-        return read_day(asked["repeats_until"], "RecurrenceEnd"), None
-    if "repeats_count" in asked:
-        return None, asked["repeats_count"]
+def _range(changes: EventChanges, present: Rule | None) -> tuple[date | None, int | None]:
+    if "recurrence_end" in changes and "number_of_occurrences" in changes:
+        raise InvalidField("recurrence_end", "cannot be combined with a number of occurrences.")
+    if "recurrence_end" in changes:
+        return read_day(changes["recurrence_end"], "recurrence_end"), None
+    if "number_of_occurrences" in changes:
+        return None, changes["number_of_occurrences"]
     if present is None:
         return None, None
     return (None, present.count) if present.count else (present.until, None)
 
 
-def _shifted(details: EventFields, by: timedelta) -> EventFields:
-    zone = details.start_zone
+def _shifted(event: EventFields, by: timedelta) -> EventFields:
+    zone = event.start_zone
     return replace(
-        details,
-        start=instant(local(details.start, zone) + by, zone),
-        end=instant(local(details.end, zone) + by, zone),
+        event,
+        start=instant(local(event.start, zone) + by, zone),
+        end=instant(local(event.end, zone) + by, zone),
     )

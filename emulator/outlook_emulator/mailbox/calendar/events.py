@@ -1,4 +1,4 @@
-"""Events: made, read, changed and deleted, alone or in series; lists give series, views give their occurrences."""
+"""Creates, reads, changes and deletes events. Lists contain each series once, views contain its occurrences."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from outlook_emulator import odata
 from outlook_emulator.enums import Recurrence, ResponseType
-from outlook_emulator.errors import InvalidRequest, NoSuchOperation, NotFound
+from outlook_emulator.errors import InvalidField, InvalidRequest, NoSuchOperation, NotFound
 from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, invitations, occurrences
-from outlook_emulator.mailbox.calendar.event_input import EventChanges, changed, check_series, clamp, new, read_time
+from outlook_emulator.mailbox.calendar.event_input import changed, check_series, clamp, new, read_time
 from outlook_emulator.mailbox.calendar.event_rows import fields_of, is_own, local
-from outlook_emulator.mailbox.event import EventFields, Series
+from outlook_emulator.mailbox.event import EventChanges, EventFields, Series
 from outlook_emulator.mailbox.filter_properties import EVENTS
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -43,7 +43,7 @@ def find(
     top: int | None = None,
     skip: int | None = None,
 ) -> list[Event]:
-    """The events of a calendar, a series as one (recorded); all of them unless `top` says otherwise."""
+    """The events of a calendar, each series once (recorded); `top` is the only limit."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
     return filters.find(mailbox.db, EVENTS, calendar.id, query, lambda text: key_in_filter(mailbox, text))
@@ -61,16 +61,16 @@ def view(
     top: int | None = None,
     skip: int | None = None,
 ) -> list[Event]:
-    """What a calendar holds between two instants, every occurrence of a series by itself, in order of start.
+    """The events of a calendar between two instants, ordered by start; a series appears as its occurrences.
 
-    `search` lets through what has all its words in subject or body. Raises InvalidRequest for a window beyond the
+    `search` selects events with all its words in subject or body. Raises InvalidRequest for a window of more than the
     1825 days that the service allows (recorded).
     """
     calendar = item_folders.resolve(mailbox, CALENDARS, calendar_id)
-    since = read_time(start_date_time_offset, "UTC", "startDateTimeOffset")
-    until = read_time(end_date_time_offset, "UTC", "endDateTimeOffset")
+    since = read_time(start_date_time_offset, "UTC", "start_date_time_offset")
+    until = read_time(end_date_time_offset, "UTC", "end_date_time_offset")
     if until < since:
-        raise InvalidRequest("'endDateTimeOffset' must not be before 'startDateTimeOffset'.")
+        raise InvalidField("end_date_time_offset", "must not be before the start.")
     longest = mailbox.rules.max_view_days
     if until - since > longest * _DAY:
         raise InvalidRequest(
@@ -78,12 +78,12 @@ def view(
             f" range. Maximum number of days: {longest}"
         )
     query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
-    found = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
-    return odata.apply(query, _searched(found, search), lambda text: key_in_filter(mailbox, text))
+    events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
+    return odata.apply(query, _with_words(events, search), lambda text: key_in_filter(mailbox, text))
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Event:
-    """An event, a series or an occurrence of one, in the calendar it lies in. Raises InvalidId, NotFound."""
+    """One event, series or occurrence of a calendar. Raises InvalidId, NotFound."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     event = by_id(mailbox, id)
     if event.calendar_id != calendar.id:
@@ -91,31 +91,31 @@ def get(mailbox: Mailbox, *, table: str, id: str) -> Event:
     return event
 
 
-def create(mailbox: Mailbox, asked: EventChanges, *, table: str) -> Event:
-    """Make an event, and invite its attendees. Raises InvalidRequest."""
+def create(mailbox: Mailbox, changes: EventChanges, *, table: str) -> Event:
+    """Create an event and invite its attendees. Raises InvalidRequest."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
-    details = new(mailbox, asked)
+    fields = new(mailbox, changes)
     with mailbox.db.transaction():
-        event = event_store.insert(mailbox, calendar.id, details)
+        event = event_store.insert(mailbox, calendar.id, fields)
         invitations.invite(mailbox, event)
     return event
 
 
-def change(mailbox: Mailbox, asked: EventChanges, *, table: str, id: str) -> Event:
-    """Change what is given of an event; a changed occurrence leaves its series as it is. Attendees hear of it."""
+def change(mailbox: Mailbox, changes: EventChanges, *, table: str, id: str) -> Event:
+    """Change fields of an event, or of one occurrence without its series, and notify the attendees."""
     event = get(mailbox, table=table, id=id)
     _check_id(id)
     before = fields_of(event)
     with mailbox.db.transaction():
         if event.master_id is None:
-            saved = event_store.save(mailbox, event, changed(mailbox, before, asked))
+            saved = event_store.save(mailbox, event, changed(mailbox, before, changes))
         else:
-            saved = _change_occurrence(mailbox, event, asked)
+            saved = _change_occurrence(mailbox, event, changes)
         return invitations.update(mailbox, before, saved)
 
 
 def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
-    """Delete an event, or one occurrence of a series; what its owner organized is cancelled for those invited."""
+    """Delete an event, or one occurrence of a series; if the owner organizes it, cancel it for its attendees."""
     event = get(mailbox, table=table, id=id)
     _check_id(id)
     with mailbox.db.transaction():
@@ -124,7 +124,7 @@ def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
 
 
 def by_id(mailbox: Mailbox, id: str) -> Event:
-    """The event or occurrence with that wire id. Raises InvalidId, NotFound."""
+    """The event or occurrence with a wire id. Raises InvalidId, NotFound."""
     event = calendar_store.event_by_external_id(mailbox.db, mailbox.owner.id, id)
     if event is not None:
         return event
@@ -135,51 +135,51 @@ def by_id(mailbox: Mailbox, id: str) -> Event:
         return occurrences.occurrence(mailbox, _by_key(mailbox, master), second)
 
 
-def bring_in(mailbox: Mailbox, calendar: ItemFolder, found: Iterable[Series]) -> list[Event]:
-    """Put events that came from elsewhere into a calendar, as they are: nobody is invited. Inside a transaction."""
-    return [_bring_in(mailbox, calendar, one) for one in found]
+def import_events(mailbox: Mailbox, calendar: ItemFolder, series: Iterable[Series]) -> list[Event]:
+    """Add events from a file to a calendar without inviting anybody; call it inside a transaction."""
+    return [_import_event(mailbox, calendar, one) for one in series]
 
 
-def carry_out(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
-    """All a calendar holds, ready to travel."""
+def export_events(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
+    """All events of a calendar, ready to be written to a file."""
     events = calendar_store.events(mailbox.db, calendar.id)
     return [event_store.as_series(mailbox, event)._replace(original=None, sequence=0) for event in events]
 
 
-def _bring_in(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
-    event = replace(_owned(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
+def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
+    event = replace(_imported(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
     if event.rule is None and event.added:
-        # Outlook has no series of mere dates: its start is made a rule that gives nothing but itself.
+        # Outlook has no series without a rule, so the start gets a rule with a single occurrence.
         first = local(event.start, event.start_zone).date()
-        event = replace(event, rule=recurrence.settle(recurrence.simple(Recurrence["Daily"], first, count=1)))
+        event = replace(event, rule=recurrence.normalize(recurrence.simple(Recurrence["Daily"], first, count=1)))
     check_series(event)
     master = event_store.insert(mailbox, calendar.id, event)
-    for original_start, details in series.changed.items():
-        exception = replace(_owned(mailbox, details), uid=master.uid, external_id=master.external_id)
+    for original_start, changed_occurrence in series.changed.items():
+        exception = replace(_imported(mailbox, changed_occurrence), uid=master.uid, external_id=master.external_id)
         event_store.insert_exception(mailbox, master, original_start, exception)
     return master
 
 
 def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
-    """An old id that an event may go by: none that looks like ours, or that another event has."""
+    """The external id to keep: None where it looks like an id of the emulator, or another event has it."""
     if id is None or looks_like_id(id):
         return None
     return None if calendar_store.event_by_external_id(mailbox.db, mailbox.owner.id, id) else id
 
 
-def _owned(mailbox: Mailbox, details: EventFields) -> EventFields:
-    """Details from elsewhere; of what its owner organizes, nobody waits for the owner's answer."""
-    is_guest = details.organizer is not None and not is_own(mailbox, details)
-    return details if is_guest else replace(details, response=ResponseType["Organizer"])
+def _imported(mailbox: Mailbox, event: EventFields) -> EventFields:
+    """An event from a file; one that the owner organizes needs no response of the owner."""
+    is_guest = event.organizer is not None and not is_own(mailbox, event)
+    return event if is_guest else replace(event, response=ResponseType["Organizer"])
 
 
-def _change_occurrence(mailbox: Mailbox, event: Event, asked: EventChanges) -> Event:
-    # An occurrence has no rule of its own; whole bodies name its series' word all the same.
-    own: EventChanges = asked.copy()
-    for name in ("repeats", "repeats_until", "repeats_count", "rule"):
+def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges) -> Event:
+    # An occurrence has no rule of its own, but clients that send whole bodies repeat that of its series.
+    own: EventChanges = changes.copy()
+    for name in ("recurrence", "recurrence_end", "number_of_occurrences", "rule"):
         own.pop(name, None)  # type: ignore[misc]
-    details = changed(mailbox, fields_of(event), own)
-    return event_store.save(mailbox, event_store.separate(mailbox, event), details)
+    after = changed(mailbox, fields_of(event), own)
+    return event_store.save(mailbox, event_store.separate(mailbox, event), after)
 
 
 def _by_key(mailbox: Mailbox, key: int) -> Event:
@@ -191,7 +191,7 @@ def _by_key(mailbox: Mailbox, key: int) -> Event:
 
 
 def key_in_filter(mailbox: Mailbox, text: str) -> int | None:
-    """The key of an event by its id in a filter; None for what names nothing here."""
+    """The key of the event that an id in a filter names, None where there is none."""
     try:
         return by_id(mailbox, text).id
     except (InvalidRequest, NotFound):
@@ -199,14 +199,15 @@ def key_in_filter(mailbox: Mailbox, text: str) -> int | None:
 
 
 def _check_id(id: str) -> None:
-    """Ids of the old mail service go astray in updates and deletes, however they are escaped (Learn page)."""
+    """Refuse ids with a slash, which updates and deletes cannot route however they are escaped (Learn page)."""
     if "/" in id:
         raise NoSuchOperation(id)
 
 
-def _searched(found: list[Event], search: str | None) -> list[Event]:
+def _with_words(events: list[Event], search: str | None) -> list[Event]:
+    """The events with every word of a search in subject or body."""
     words = (search or "").casefold().split()
     if not words:
-        return found
-    texts = ((one, f"{one.subject}\n{one.body}".casefold()) for one in found)
-    return [one for one, text in texts if all(word in text for word in words)]
+        return events
+    texts = ((event, f"{event.subject}\n{event.body}".casefold()) for event in events)
+    return [event for event, text in texts if all(word in text for word in words)]

@@ -1,4 +1,4 @@
-"""The occurrences of a series: computed where nobody changed them, stored where somebody did."""
+"""The occurrences of a series: computed from its rule, except for exceptions, which are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
-# An occurrence's id holds its series and its original start in seconds since the year 1, which fit these bits.
+# The key of an occurrence combines the key of its series with the original start, in seconds since the year 1.
 _BITS = 39
 _YEAR_1 = 62_135_596_800
 _SECOND = 1_000_000
@@ -24,31 +24,31 @@ _DAY = timedelta(days=1)
 
 
 def wire_id(event: Event) -> str:
-    """The id of an event or occurrence, in its mailbox; an old id is a series', not its occurrences'."""
+    """The wire id of an event or occurrence. Occurrences never have the external id of their series."""
     if event.master_id is not None and event.original_start is not None:
         return encode(IdKind.OCCURRENCE, event.mailbox_id, _key(event.master_id, event.original_start))
     return event.external_id or encode(IdKind.EVENT, event.mailbox_id, event.id)
 
 
 def master_wire_id(event: Event) -> str | None:
-    """The id of the series an occurrence belongs to."""
+    """The wire id of an occurrence's series, None for other events."""
     if event.master_id is None:
         return None
     return event.external_id or encode(IdKind.EVENT, event.mailbox_id, event.master_id)
 
 
 def is_computed(event: Event) -> bool:
-    """Whether an occurrence is as its series has it, and stored nowhere."""
+    """Whether an event is an occurrence that is computed from its series, not stored."""
     return event.type == EventType["Occurrence"]
 
 
 def split_key(key: int) -> tuple[int, int]:
-    """The key of the series and the original start, in seconds since 1970, in an occurrence's key."""
+    """The key of the series, and the original start in seconds since 1970, from the key of an occurrence."""
     return key >> _BITS, (key & (1 << _BITS) - 1) - _YEAR_1
 
 
 def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[Event]:
-    """All that touches the time from `since` to before `until`, series taken apart, in order of start."""
+    """The events between two instants, ordered by start; a series appears as its occurrences."""
     events: list[Event] = []
     for event in calendar_store.events_between(mailbox.db, calendar_id, since, until, SHORT):
         if event.rule is not None:
@@ -60,19 +60,19 @@ def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[E
 
 
 def expand(master: Event, since: int, until: int) -> Iterator[Event]:
-    """The unchanged occurrences of a series that touch a window, each as an event of its own."""
+    """The computed occurrences of a series in a window."""
     length = wall_length(master)
-    taken = set(orjson.loads(master.excluded))
+    done = set(orjson.loads(master.excluded))
     for start in _starts(master, since, until, length):
-        if start not in taken:
-            taken.add(start)
-            one = _occurrence(master, start, length)
-            if touches(one, since, until):
-                yield one
+        if start not in done:
+            done.add(start)
+            event = _occurrence(master, start, length)
+            if touches(event, since, until):
+                yield event
 
 
 def occurrence(mailbox: Mailbox, master: Event, start_second: int) -> Event:
-    """The occurrence that was to start in that second: as it was changed, or as its series has it. Raises NotFound."""
+    """The occurrence whose original start lies in a second, stored or computed. Raises NotFound."""
     start = _known_start(master, start_second)
     exception = calendar_store.exception(mailbox.db, master.id, start)
     if exception is not None:
@@ -83,7 +83,7 @@ def occurrence(mailbox: Mailbox, master: Event, start_second: int) -> Event:
 
 
 def is_start(master: Event, start: int) -> bool:
-    """Whether a series, as it is now, has or had an occurrence that was to start then."""
+    """Whether an instant is the original start of an occurrence of a series, excluded or not."""
     try:
         return _known_start(master, start // _SECOND) == start
     except NotFound:
@@ -91,7 +91,7 @@ def is_start(master: Event, start: int) -> bool:
 
 
 def touches(event: Event, since: int, until: int) -> bool:
-    """Whether an event takes place in a window, if only for an instant."""
+    """Whether an event and a window overlap; events without duration count."""
     return event.start_at < until and (event.end_at > since or event.start_at >= since)
 
 
@@ -109,7 +109,7 @@ def _starts(master: Event, since: int, until: int, length: timedelta) -> Iterato
 def _known_start(master: Event, second: int) -> int:
     rule = rule_of(master)
     if rule is not None:
-        added: list[int] = [one for one in orjson.loads(master.added) if one // _SECOND == second]
+        added: list[int] = [start for start in orjson.loads(master.added) if start // _SECOND == second]
         if added:
             return added[0]
         try:
@@ -127,7 +127,7 @@ def _key(master_id: int, start: int) -> int:
 
 
 def _occurrence(master: Event, start: int, length: timedelta) -> Event:
-    # Of an all-day event the days count: a midnight may be skipped by a change of the clocks.
+    # The midnight of an all-day event may be skipped by a change of the clocks.
     wall = local(start, master.start_zone)
     if master.is_all_day:
         wall = datetime.combine(wall.date(), time())

@@ -16,8 +16,8 @@ from icalendar import Alarm, Calendar, Component, Event, Timezone, vCalAddress, 
 from outlook_emulator.clock import iso_seconds, moment
 from outlook_emulator.enums import AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, Series
+from outlook_emulator.mailbox.formats.ics_rules import parts_of
 from outlook_emulator.mailbox.formats.ics_zones import UTC, ZONE, at, on_the_wall
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.text import plain_text
@@ -235,7 +235,7 @@ def _add_recurrence(component: Event, details: EventFields) -> None:
 
 
 def _parts(rule: Rule, details: EventFields) -> dict[str, list[Any]]:
-    parts = recurrence.parts_of(rule)
+    parts = parts_of(rule)
     if rule.until is None or "COUNT" in parts:
         return parts
     if details.is_all_day:

@@ -13,6 +13,7 @@ from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.event import EventFields
+from outlook_emulator.mailbox.formats.ics_rules import rule_of
 from outlook_emulator.mailbox.formats.ics_zones import ZONE, When, Zones, at, known, midnight, on_the_wall
 
 _DAY = timedelta(days=1)
@@ -69,7 +70,7 @@ def repeated(event: Component, details: EventFields, zones: Zones) -> EventField
 def _with_rule(details: EventFields, parts: dict[str, list[Any]]) -> EventFields:
     start = on_the_wall(details.start, details.start_zone)
     until = _until(parts.pop("UNTIL", []), start, details)
-    rule = recurrence.settle(recurrence.rule_of(parts, start.date(), until))
+    rule = recurrence.normalize(rule_of(parts, start.date(), until))
     late = rule.start - start.date()
     if not late:
         return replace(details, rule=rule)

@@ -30,14 +30,14 @@ def import_calendar(request: AdminRequest) -> shapes.Imported:
     mailbox, found = request.mailbox, ics.parse(request.content)
     place = _shelf(request, CALENDARS)
     with mailbox.db.transaction():
-        return {"ids": [wire_id(one) for one in events.bring_in(mailbox, place, found)]}
+        return {"ids": [wire_id(one) for one in events.import_events(mailbox, place, found)]}
 
 
 def export_calendar(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox = request.mailbox
-    found = events.carry_out(mailbox, _shelf(request, CALENDARS))
+    found = events.export_events(mailbox, _shelf(request, CALENDARS))
     return Binary(ics.compose(found, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
 
 
