@@ -5,22 +5,20 @@ An instant is also a position in the feed, since no two entries have the same in
 
 from __future__ import annotations
 
+from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.store import change_feed
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Change
-
-MESSAGE, EVENT, CONTACT = "message", "event", "contact"
-CREATED, MOVED, UPDATED, DELETED = "created", "moved", "updated", "deleted"
 
 
 def append(
     db: Database,
     mailbox_id: int,
-    action: str,
+    action: ChangeAction,
     item_id: int,
     folder_id: int,
     at: int,
-    kind: str = MESSAGE,
+    kind: ItemKind = ItemKind.MESSAGE,
     before: str | None = None,
 ) -> None:
     """Add an entry at the instant `at`, or just after the newest entry.
@@ -64,6 +62,6 @@ def after(db: Database, seq: int, top: int = 1000) -> list[Change]:
     return change_feed.after_number(db, seq, top)
 
 
-def of(db: Database, mailbox_id: int, kind: str, position: int) -> list[Change]:
+def of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> list[Change]:
     """The entries about one kind of item in a mailbox after a position, oldest first."""
     return change_feed.of_mailbox(db, mailbox_id, kind, position)

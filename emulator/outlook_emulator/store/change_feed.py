@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Change
 
 
 def append(
-    db: Database, *, mailbox_id: int, kind: str, action: str, item_id: int, folder_id: int, at: int, before: str | None
+    db: Database,
+    *,
+    mailbox_id: int,
+    kind: ItemKind,
+    action: ChangeAction,
+    item_id: int,
+    folder_id: int,
+    at: int,
+    before: str | None,
 ) -> None:
     """Add an entry; `before` is the earlier state of an event, as JSON."""
     values = {
         "mailbox_id": mailbox_id,
-        "kind": kind,
-        "action": action,
+        "kind": kind.value,
+        "action": action.value,
         "item_id": item_id,
         "folder_id": folder_id,
         "at": at,
@@ -40,7 +49,7 @@ def after_number(db: Database, number: int, top: int) -> list[Change]:
     return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": number, "top": top})]
 
 
-def of_mailbox(db: Database, mailbox_id: int, kind: str, after: int) -> list[Change]:
+def of_mailbox(db: Database, mailbox_id: int, kind: ItemKind, after: int) -> list[Change]:
     """The entries about one kind of item in a mailbox that are later than an instant, oldest first."""
-    values = {"mailbox_id": mailbox_id, "kind": kind, "after": after}
+    values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": after}
     return [Change._make(row) for row in db.all(sql.CHANGES_OF, values)]

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.message import Mail
 
 _CARD_TYPE = "application/adaptivecard+json"
@@ -27,7 +28,7 @@ class ApprovalRequest:
     it instead of the HTML. With `confirms`, a link leads to a page that asks for confirmation.
     """
 
-    kind: str
+    kind: QuestionKind
     mail: Mail
     options: tuple[str, ...]
     callback_url: str

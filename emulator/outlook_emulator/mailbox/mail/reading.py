@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from outlook_emulator.enums import ChangeAction
 from outlook_emulator.errors import NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
@@ -141,7 +142,7 @@ def load_files(mailbox: Mailbox, content_id: int) -> tuple[Attachment, ...]:
 def update(mailbox: Mailbox, message: Message, write: Callable[[Database, int], None]) -> None:
     """Write to a message, and add the update to the change feed; to be called inside a transaction."""
     write(mailbox.db, message.id)
-    _append_change(mailbox, message, changes.UPDATED)
+    _append_change(mailbox, message, ChangeAction.UPDATED)
 
 
 def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentInfo]:
@@ -161,14 +162,14 @@ def _move(mailbox: Mailbox, message: Message, folder_id: int) -> int:
     """Copy into the folder and remove the original: a moved mail is a new item with the old received time."""
     moved = mail_store.copy_message(mailbox.db, message.id, folder_id)
     _remove(mailbox, message)
-    changes.append(mailbox.db, message.mailbox_id, changes.MOVED, moved, folder_id, mailbox.now)
+    changes.append(mailbox.db, message.mailbox_id, ChangeAction.MOVED, moved, folder_id, mailbox.now)
     return moved
 
 
 def _remove(mailbox: Mailbox, message: Message) -> None:
     mail_store.delete_message(mailbox.db, message.id)
-    _append_change(mailbox, message, changes.DELETED)
+    _append_change(mailbox, message, ChangeAction.DELETED)
 
 
-def _append_change(mailbox: Mailbox, message: Message, action: str) -> None:
+def _append_change(mailbox: Mailbox, message: Message, action: ChangeAction) -> None:
     changes.append(mailbox.db, message.mailbox_id, action, message.id, message.folder_id, mailbox.now)
