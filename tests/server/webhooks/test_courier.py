@@ -523,7 +523,7 @@ def test_a_push_that_breaks(
     bob: Connection,
     listener: Listener,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
     put(alice, trigger(f"{listener.url}/alice"))
@@ -552,7 +552,7 @@ def test_a_push_that_breaks(
 
     assert ["/bob", "/poke"] == heard
     assert "/alice" in [one.path for one in listener.wait(3)]
-    printed = capfd.readouterr().err
+    printed = caplog.text
     assert "broken poll" in printed
     assert "broken look" in printed
 

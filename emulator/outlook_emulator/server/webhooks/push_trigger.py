@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -22,6 +21,8 @@ from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import PushTrigger
 from outlook_emulator.wire.base import snake_case
+
+_logger = logging.getLogger(__name__)
 
 GATEWAY = "outlook-emulator"
 """What calls name as the connector namespace they come from."""
@@ -95,14 +96,14 @@ def reference_of(one: PushTrigger) -> str:
 def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
     """Poll every registered trigger, and enqueue a call for what it found; whether there are any.
 
-    One that breaks is reported on stderr and keeps nothing from the others. `opened` gives the mailbox with a key.
+    One that breaks is logged and keeps nothing from the others. `opened` gives the mailbox with a key.
     """
     found = trigger_store.push_triggers(db)
     for one in found:
         try:
             _push(opened(one.mailbox_id), one)
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            _logger.exception("Polling the trigger %s failed", reference_of(one))
     return bool(found)
 
 
@@ -119,7 +120,7 @@ def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
             # Its calendar has gone.
             continue
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            _logger.exception("Polling the trigger %s failed", reference_of(one))
     return min((at for at in waiting if at is not None), default=None)
 
 
