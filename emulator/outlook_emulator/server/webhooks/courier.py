@@ -27,7 +27,7 @@ from outlook_emulator.store.records import Callback
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger("outlook_emulator")
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
 """How often pushed triggers are polled though nothing was written, since some wait for time (documented)."""
@@ -184,7 +184,7 @@ class Courier:
                 step()
             except Exception:
                 # What was noted before is to be delivered all the same.
-                _logger.exception("The webhooks of sandbox %s failed", self._sandbox.name)
+                _log.exception("Looking for callbacks of the sandbox %s failed.", self._sandbox.name)
 
     def _notice(self) -> None:
         """Find out who is to be called because of what happened."""
@@ -236,7 +236,7 @@ class Courier:
         if line.cancelled():
             return
         if (error := line.exception()) is not None:
-            _logger.error("Delivering callbacks to %s failed", url, exc_info=error)
+            _log.error("Calling back for the sandbox %s failed.", self._sandbox.name, exc_info=error)
             # Not again at once: what broke it is still there.
             if not self._is_over:
                 self._wait(self._sandbox.clock.now())

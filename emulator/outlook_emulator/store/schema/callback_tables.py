@@ -1,4 +1,4 @@
-"""The tables of those who want to be called: what they asked for, and the calls that are to be made."""
+"""The tables of subscriptions, push triggers and callbacks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from outlook_emulator.store.schema.tables import flag, instant, key, reference
 
 
 class CallbackRow(SQLModel, table=True):
-    """A call to make, or one that was made: the outbox and the journal of callbacks.
+    """A callback, an HTTP request to a URL of the workflow engine, with its delivery state.
 
-    `state` is pending, done, failed or cancelled, `due` the instant of the next attempt while it is pending.
-    `headers` is a JSON object; `last_status` and `last_error` tell of the last attempt.
+    `state` is pending, done, failed or cancelled. While it is pending, `due` is the time of the next attempt.
+    `headers` is a JSON object. `last_status` and `last_error` describe the last attempt.
     """
 
     __tablename__ = "callback"
     __table_args__ = (
         Index("callback_due", "state", "due", "id"),
-        # Partial: what was delivered long ago costs those that wait nothing.
+        # Partial, so that old callbacks do not slow down the queue.
         Index("callback_url", "url", "id", sqlite_where=text("state = 'pending'")),
         {"sqlite_autoincrement": True},
     )
@@ -39,10 +39,10 @@ class CallbackRow(SQLModel, table=True):
 
 
 class SubscriptionRow(SQLModel, table=True):
-    """Somebody who wants to be poked when a folder or a calendar changes, until `expires`.
+    """A subscription to the changes of a folder or a calendar, valid until `expires`.
 
-    `folder_id` is null where any folder counts. `options` is a JSON object, `seen` the position in the change feed
-    up to which pokes were made.
+    A null `folder_id` means all folders. `options` is a JSON object. `seen` is the position in the change feed up to
+    which notifications were queued.
     """
 
     __tablename__ = "subscription"
@@ -59,7 +59,7 @@ class SubscriptionRow(SQLModel, table=True):
 
 
 class PushRow(SQLModel, table=True):
-    """A trigger whose items are pushed to a URL; `cursor` is the state of its polls, `parameters` a JSON object."""
+    """A trigger whose items are pushed to a URL. `cursor` is its position in the feed, `parameters` a JSON object."""
 
     __tablename__ = "push"
 

@@ -1,4 +1,4 @@
-"""The tables of calendars and contacts, and the index over the lists that events and contacts hold."""
+"""The tables of calendars and contacts, and of the list entries of events and contacts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from outlook_emulator.store.schema.tables import flag, instant, key, reference
 
 
 def folded(optional: bool = False) -> Column[str]:
-    # Exchange compares without case; SQLite knows that for ASCII, and can look it up in an index.
+    # Exchange ignores case in comparisons. NOCASE does so for ASCII, and with an index.
     return Column(Text(collation="NOCASE"), nullable=optional)
 
 
@@ -34,12 +34,12 @@ class CalendarRow(SQLModel, table=True):
 class EventRow(SQLModel, table=True):
     """A single event, the master of a series, or an occurrence that differs from its series.
 
-    `master_id` and `original_start` say which occurrence an exception replaces. `start_zone` and `end_zone` are
-    Windows ids, or IANA names where Windows has none. `rule` is a JSON object, `excluded` and `added` JSON lists of
-    starts; `span_start` to `span_end` is all the time a series may touch. `reach` sorts events by how a window finds
-    them: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is an id from elsewhere that the event
-    goes by. `attendees` (`[address, name, type, response, responded]`), `categories` and `place` are JSON;
-    `required`, `optional` and `resources` repeat the attendees' addresses the flat way.
+    `master_id` and `original_start` identify the occurrence that an exception replaces. `start_zone` and `end_zone` are
+    Windows ids, or IANA names if Windows has no id. `rule` is a JSON object, `excluded` and `added` are JSON lists of
+    starts. `span_start` to `span_end` covers all occurrences of a series. `reach` tells queries for a time window how
+    to find the event: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is an id of another
+    system that also identifies the event. `attendees` (`[address, name, type, response, responded]`), `categories`
+    and `place` are JSON; `required`, `optional` and `resources` are the attendees' addresses joined by `;`.
     """
 
     __tablename__ = "event"
@@ -115,7 +115,7 @@ class ContactFolderRow(SQLModel, table=True):
 
 
 class ContactRow(SQLModel, table=True):
-    """A contact; texts that are not set are null. Lists are JSON: `email_addresses` of `[address, name]`."""
+    """A contact. Missing texts are null. Lists are JSON; `email_addresses` has items `[address, name]`."""
 
     __tablename__ = "contact"
     __table_args__ = (
@@ -177,11 +177,11 @@ class ContactRow(SQLModel, table=True):
 
 
 class ListEntryRow(SQLModel, table=True):
-    """One member of a list that an event or a contact holds, so that a filter over the list needs no scan.
+    """An entry of a list in an event or a contact, so that a filter over the list can use an index.
 
-    Derived from the item's JSON and written in the same transaction. `kind` is `event` or `contact`, `member` the
-    item's column. A list of texts fills `value` alone; an address is in `value` with its `name`, and an attendee has
-    its `type` and `response` as well.
+    It is derived from the JSON column `member` of the item and written in the same transaction. `kind` is `event` or
+    `contact`. An entry of a list of texts has only a `value`. An address has a `name` too, and an attendee also has
+    `type` and `response`.
     """
 
     __tablename__ = "list_entry"
