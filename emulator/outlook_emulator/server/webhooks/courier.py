@@ -7,9 +7,8 @@ retry falls due; a call that waits when the server stops is made by the next one
 from __future__ import annotations
 
 import asyncio
-import sys
+import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,6 +27,7 @@ from outlook_emulator.store.records import Callback
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
 
+_log = logging.getLogger("outlook_emulator")
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
 """How often pushed triggers are polled though nothing was written, since some wait for time (documented)."""
@@ -184,7 +184,7 @@ class Courier:
                 step()
             except Exception:
                 # What was noted before is to be delivered all the same.
-                traceback.print_exc(file=sys.stderr)
+                _log.exception("Looking for callbacks of the sandbox %s failed.", self._sandbox.name)
 
     def _notice(self) -> None:
         """Find out who is to be called because of what happened."""
@@ -236,7 +236,7 @@ class Courier:
         if line.cancelled():
             return
         if (error := line.exception()) is not None:
-            traceback.print_exception(error, file=sys.stderr)
+            _log.error("Calling back for the sandbox %s failed.", self._sandbox.name, exc_info=error)
             # Not again at once: what broke it is still there.
             if not self._is_over:
                 self._wait(self._sandbox.clock.now())

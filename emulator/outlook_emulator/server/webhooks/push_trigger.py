@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from outlook_emulator.enums import CallbackKind
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
@@ -23,10 +23,9 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import PushTrigger
 from outlook_emulator.wire.base import snake_case
 
+_log = logging.getLogger("outlook_emulator")
 GATEWAY = "outlook-emulator"
 """What calls name as the connector namespace they come from."""
-PUSH = "push"
-"""The kind of the calls that carry what a trigger found."""
 
 
 def trigger(name: str) -> Operation:
@@ -73,7 +72,7 @@ def register(mailbox: Mailbox, made: PushTrigger) -> PushTrigger:
     begin = poll(mailbox, operation, values_of(operation, orjson.loads(made.parameters)), None)
     made = made._replace(operation=operation.id, cursor=begin.cursor)
     with mailbox.db.transaction():
-        callbacks.cancel(mailbox.db, PUSH, reference_of(made))
+        callbacks.cancel(mailbox.db, CallbackKind.PUSH, reference_of(made))
         trigger_store.set_push_trigger(mailbox.db, made)
         if begin.items:
             _enqueue(mailbox, made, operation.render(begin.items))
@@ -84,7 +83,7 @@ def end(db: Database, found: PushTrigger) -> None:
     """Push nothing more for a registration, not even what is waiting to be."""
     with db.transaction():
         trigger_store.delete_push_trigger(db, found)
-        callbacks.cancel(db, PUSH, reference_of(found))
+        callbacks.cancel(db, CallbackKind.PUSH, reference_of(found))
 
 
 def reference_of(one: PushTrigger) -> str:
@@ -95,14 +94,14 @@ def reference_of(one: PushTrigger) -> str:
 def push_all(db: Database, opened: Callable[[int], Mailbox]) -> bool:
     """Poll every registered trigger, and enqueue a call for what it found; whether there are any.
 
-    One that breaks is reported on stderr and keeps nothing from the others. `opened` gives the mailbox with a key.
+    One that fails is logged and does not stop the others. `opened` gives the mailbox with a key.
     """
     found = trigger_store.push_triggers(db)
     for one in found:
         try:
             _push(opened(one.mailbox_id), one)
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            _log.exception("Polling the push trigger %s failed.", reference_of(one))
     return bool(found)
 
 
@@ -119,7 +118,7 @@ def next_at(db: Database, opened: Callable[[int], Mailbox]) -> int | None:
             # Its calendar has gone.
             continue
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            _log.exception("Scheduling the push trigger %s failed.", reference_of(one))
     return min((at for at in waiting if at is not None), default=None)
 
 
@@ -148,7 +147,9 @@ def _enqueue(mailbox: Mailbox, one: PushTrigger, batch: Mapping[str, Any]) -> No
     }
     for body in batch["value"] if one.split_on else [batch]:
         content = orjson.dumps({"body": body})
-        callbacks.enqueue(mailbox, one.url, content, kind=PUSH, headers=headers, reference=reference_of(one))
+        callbacks.enqueue(
+            mailbox, one.url, content, kind=CallbackKind.PUSH, headers=headers, reference=reference_of(one)
+        )
 
 
 @cache
