@@ -1,4 +1,4 @@
-"""Prints the speed figures: ratios to a bare route, flatness, limits and journal, test fixtures, start-up, layers."""
+"""Prints the measurements: ratios to a bare route, scaling, limits and journal, test fixtures, start-up, layers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from benchmarks.calls import BELOW, LIST, MAIL, SEND
-from benchmarks.client import Call, ask, connect, fetch, rate
+from benchmarks.client import Request, connect, exchange, fetch, rate
 from benchmarks.layers import layers
 from benchmarks.plugin import plugin
+from benchmarks.requests import BELOW, LIST, MAIL, SEND
 from benchmarks.running import Running, on_second_core, running
 from benchmarks.traffic import traffic
 
@@ -24,26 +24,26 @@ SMALL, LARGE = 100, 100_000
 ROUNDS, SECONDS = 5, 1.0
 _FIRST = f"{BELOW}/Mail"
 _EVERY = "fetchOnlyUnread=false"
-POLL = Call("GET", f"{MAIL}/OnNewEmail?folderPath=Inbox&importance=Any")
+POLL = Request("GET", f"{MAIL}/OnNewEmail?folderPath=Inbox&importance=Any")
 READS = {
     "list 10": LIST,
-    "from=": Call("GET", f"{MAIL}?{_EVERY}&from=person3@example.com&top=3"),
-    "subjectFilter=": Call("GET", f"{MAIL}?{_EVERY}&subjectFilter=zeppelin&top=3"),
-    "importance=High": Call("GET", f"{MAIL}?{_EVERY}&importance=High&top=5"),
-    "with attachment": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyWithAttachment=true&top=2"),
-    "flagged": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&top=5"),
-    "search, rare word": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=zeppelin"),
-    "search, common word": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=quarterly"),
-    "search, NOT": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=NOT%20subject:zeppelin"),
-    "page 5 (V1)": Call("GET", f"{_FIRST}?{_EVERY}&skip=40&top=10"),
-    "two filters, few hits": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=High&top=1"),
+    "from=": Request("GET", f"{MAIL}?{_EVERY}&from=person3@example.com&top=3"),
+    "subjectFilter=": Request("GET", f"{MAIL}?{_EVERY}&subjectFilter=zeppelin&top=3"),
+    "importance=High": Request("GET", f"{MAIL}?{_EVERY}&importance=High&top=5"),
+    "with attachment": Request("GET", f"{MAIL}?{_EVERY}&fetchOnlyWithAttachment=true&top=2"),
+    "flagged": Request("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&top=5"),
+    "search, rare word": Request("GET", f"{MAIL}?{_EVERY}&searchQuery=zeppelin"),
+    "search, common word": Request("GET", f"{MAIL}?{_EVERY}&searchQuery=quarterly"),
+    "search, NOT": Request("GET", f"{MAIL}?{_EVERY}&searchQuery=NOT%20subject:zeppelin"),
+    "page 5 (V1)": Request("GET", f"{_FIRST}?{_EVERY}&skip=40&top=10"),
+    "two filters, few hits": Request("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=High&top=1"),
 }
 BOUNDED = {
-    "from= without a hit": Call("GET", f"{MAIL}?{_EVERY}&from=nobody@example.com"),
-    "two filters without a hit": Call("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=Low"),
-    "phrase without a hit": Call("GET", f"{MAIL}?{_EVERY}&searchQuery=%22figures%20quarterly%22"),
+    "from= without a hit": Request("GET", f"{MAIL}?{_EVERY}&from=nobody@example.com"),
+    "two filters without a hit": Request("GET", f"{MAIL}?{_EVERY}&fetchOnlyFlagged=true&importance=Low"),
+    "phrase without a hit": Request("GET", f"{MAIL}?{_EVERY}&searchQuery=%22figures%20quarterly%22"),
 }
-"""Reads that look at more in a large mailbox: at 250 mails instead of 100, or at every mail with a word."""
+"""Reads that examine more in a large mailbox: 250 mails instead of 100, or every mail with a word."""
 
 
 _EVENTS = f"{BELOW}/datasets/calendars/v3/tables/Calendar/items"
@@ -51,104 +51,106 @@ _CONTACTS = f"{BELOW}/datasets/contacts/tables/Contacts/items?$top=10&$filter="
 _VIEW = f"{BELOW}/datasets/calendars/v2/tables/items/calendarview?calendarId=Calendar"
 FEW, MANY = 100, 10_000
 ITEM_READS = {
-    "a week's view": Call("GET", f"{_VIEW}&startDateTimeOffset=2026-03-02&endDateTimeOffset=2026-03-09"),
-    "contacts by surname": Call("GET", f"{_CONTACTS}Surname%20eq%20'Zeppelin'"),
-    "contacts by start of name": Call("GET", f"{_CONTACTS}startswith(Surname,'Zep')"),
-    "contacts by address": Call("GET", f"{_CONTACTS}EmailAddresses/any(e:%20e/Address%20eq%20'zeppelin@example.com')"),
-    "events of a day": Call(
+    "a week's view": Request("GET", f"{_VIEW}&startDateTimeOffset=2026-03-02&endDateTimeOffset=2026-03-09"),
+    "contacts by surname": Request("GET", f"{_CONTACTS}Surname%20eq%20'Zeppelin'"),
+    "contacts by start of name": Request("GET", f"{_CONTACTS}startswith(Surname,'Zep')"),
+    "contacts by address": Request(
+        "GET", f"{_CONTACTS}EmailAddresses/any(e:%20e/Address%20eq%20'zeppelin@example.com')"
+    ),
+    "events of a day": Request(
         "GET", f"{_EVENTS}?$top=10&$filter=Start%20ge%20'2026-03-02'%20and%20Start%20lt%20'2026-03-03'"
     ),
 }
-CREATE = Call(
+CREATE = Request(
     "POST",
     _EVENTS,
     orjson.dumps({"Subject": "Review", "Start": "2031-03-04T10:00:00Z", "End": "2031-03-04T11:00:00Z"}),
 )
 
 
-def compare(name: str, one: Running, call: Call, other: Running, other_call: Call) -> None:
-    """Print the ratio of two rates, measured in turns so that a change of the machine's mood hits both."""
-    pairs = [(rate(one.port, call, SECONDS), rate(other.port, other_call, SECONDS)) for _ in range(ROUNDS)]
-    ratio = statistics.median(mine / theirs for mine, theirs in pairs)
-    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"  {name:28} {ratio:6.2f}   ({mine:8.0f}/s against {theirs:8.0f}/s)")
+def compare(name: str, server: Running, request: Request, other: Running, other_request: Request) -> None:
+    """Print the ratio of two rates, measured alternately so that a change of the machine's load affects both."""
+    pairs = [(rate(server.port, request, SECONDS), rate(other.port, other_request, SECONDS)) for _ in range(ROUNDS)]
+    ratio = statistics.median(measured / reference for measured, reference in pairs)
+    measured, reference = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(f"  {name:28} {ratio:6.2f}   ({measured:8.0f}/s against {reference:8.0f}/s)")
 
 
 def ratios(small: Running, large: Running) -> None:
-    print(f"Against a bare Starlette route that returns the same bytes (median of {ROUNDS} rounds):")
+    print(f"Ratio to a bare Starlette route that returns the same bytes (median of {ROUNDS} rounds):")
     with running("bare", "-", fetch(small.port, LIST)) as bare:
-        compare("list 10 mails", small, LIST, bare, Call("GET", "/"))
-        compare(f"list 10 of {LARGE:,} mails", large, LIST, bare, Call("GET", "/"))
+        compare("list 10 mails", small, LIST, bare, Request("GET", "/"))
+        compare(f"list 10 of {LARGE:,} mails", large, LIST, bare, Request("GET", "/"))
     with running("bare", "-") as bare:
-        compare("send to one recipient", small, SEND, bare, Call("POST", "/", SEND.body))
-        compare("... beside 100,000 mails", large, SEND, bare, Call("POST", "/", SEND.body))
+        compare("send to one recipient", small, SEND, bare, Request("POST", "/", SEND.body))
+        compare("... with 100,000 mails", large, SEND, bare, Request("POST", "/", SEND.body))
 
 
 def flatness(small: Running, large: Running) -> None:
-    print(f"A mailbox of {LARGE:,} mails against one of {SMALL} (1.00 is flat):")
-    for name, call in READS.items():
-        compare(name, large, call, small, call)
-    print("Not flat, and why stands beside them in the code:")
-    for name, call in BOUNDED.items():
-        compare(name, large, call, small, call)
+    print(f"A mailbox of {LARGE:,} mails, as a ratio to one of {SMALL} (1.00 is no difference):")
+    for name, request in READS.items():
+        compare(name, large, request, small, request)
+    print("Reads that cost more in a large mailbox; the code says why:")
+    for name, request in BOUNDED.items():
+        compare(name, large, request, small, request)
     compare("skip 90 % (V1)", large, _deep(LARGE), small, _deep(SMALL))
 
 
 def polls(small: Running, large: Running) -> None:
-    """A poll with nothing new costs what it costs, however much lies in the mailbox."""
-    few, many = (_next_poll(one) for one in (small, large))
-    print(f"A trigger's poll with nothing new, against a bare route that is as silent, and {LARGE:,} against {SMALL}:")
+    """A trigger's poll without new mails, whose cost must not depend on the size of the mailbox."""
+    few, many = (_next_poll(server) for server in (small, large))
+    print(f"A trigger's poll without new mails, as a ratio to a bare route, and {LARGE:,} mails to {SMALL}:")
     with running("bare", "-") as bare:
-        compare("poll with nothing new", small, few, bare, Call("GET", "/"))
-        compare(f"... in {LARGE:,} mails", large, many, bare, Call("GET", "/"))
-    compare("poll with nothing new", large, many, small, few)
+        compare("poll without new mails", small, few, bare, Request("GET", "/"))
+        compare(f"... in {LARGE:,} mails", large, many, bare, Request("GET", "/"))
+    compare("poll without new mails", large, many, small, few)
 
 
-def _next_poll(server: Running) -> Call:
-    """What an engine asks after its first poll: the address that it was given for that."""
-    with closing(HTTPConnection("127.0.0.1", server.port)) as one:
-        one.request(POLL.method, POLL.path, headers={"Authorization": "Bearer bench"})
-        location = urlsplit(one.getresponse().headers["location"])
-    return Call("GET", f"{location.path}?{location.query}")
+def _next_poll(server: Running) -> Request:
+    """The request of the second poll: the address that the first response contains."""
+    with closing(HTTPConnection("127.0.0.1", server.port)) as connection:
+        connection.request(POLL.method, POLL.path, headers={"Authorization": "Bearer bench"})
+        location = urlsplit(connection.getresponse().headers["location"])
+    return Request("GET", f"{location.path}?{location.query}")
 
 
 def items() -> None:
-    """Calendars and contacts: ratios to a bare route, and a hundred items against ten thousand."""
+    """Calendars and contacts: ratios to a bare route, and of ten thousand items to a hundred."""
     with running("items", str(FEW)) as few, running("items", str(MANY)) as many:
-        print(f"Calendars and contacts, {MANY:,} of each, against a bare route with the same bytes:")
-        for name, call in ITEM_READS.items():
-            with running("bare", "-", fetch(many.port, call)) as bare:
-                compare(name, many, call, bare, Call("GET", "/"))
+        print(f"Calendars and contacts, {MANY:,} of each, as a ratio to a bare route with the same bytes:")
+        for name, request in ITEM_READS.items():
+            with running("bare", "-", fetch(many.port, request)) as bare:
+                compare(name, many, request, bare, Request("GET", "/"))
         with running("bare", "-", fetch(many.port, CREATE)) as bare:
-            compare("create an event", many, CREATE, bare, Call("POST", "/", CREATE.body))
-        print(f"... and against {FEW} of each (1.00 is flat):")
-        for name, call in ITEM_READS.items():
-            compare(name, many, call, few, call)
+            compare("create an event", many, CREATE, bare, Request("POST", "/", CREATE.body))
+        print(f"... and as a ratio to {FEW} of each (1.00 is no difference):")
+        for name, request in ITEM_READS.items():
+            compare(name, many, request, few, request)
         compare("create an event", many, CREATE, few, CREATE)
     with running("live", str(MANY)) as live, running("items", str(FEW)) as few:
         view = ITEM_READS["a week's view"]
-        print(f"Not flat: {MANY // 50} series that all occur in the week, against 2.")
+        print(f"A week with {MANY // 50} series, as a ratio to a week with 2:")
         compare("a week's view", live, view, few, view)
 
 
-def _deep(size: int) -> Call:
-    return Call("GET", f"{_FIRST}?{_EVERY}&skip={size * 9 // 10}&top=10")
+def _deep(size: int) -> Request:
+    return Request("GET", f"{_FIRST}?{_EVERY}&skip={size * 9 // 10}&top=10")
 
 
 def fresh_sandbox(server: Running) -> None:
-    """A sandbox, 20 mails into it, one call, over HTTP on a server that is up."""
+    """Create a sandbox with 20 mails and send one request, over HTTP to a running server."""
     times = []
     mail = {"from": "a@example.com", "subject": "Hello", "text": "Hello"}
-    with connect(server.port) as one:
+    with connect(server.port) as connection:
         for index in range(100):
             order = {"name": f"b{index}", "connections": [{"id": f"b{index}", "mails": [mail] * 20}]}
-            create = Call("POST", "/_emulator/api/sandboxes", orjson.dumps(order))
+            create = Request("POST", "/_emulator/api/sandboxes", orjson.dumps(order))
             start = time.perf_counter()
-            ask(one, create)
-            ask(one, Call("GET", f"/apim/outlook/b{index}/v2/Mail"))
+            exchange(connection, create)
+            exchange(connection, Request("GET", f"/apim/outlook/b{index}/v2/Mail"))
             times.append(time.perf_counter() - start)
-            ask(one, Call("DELETE", f"/_emulator/api/sandboxes/b{index}"))
-    print(f"A fresh sandbox with 20 mails and one call: {statistics.median(times) * 1000:.1f} ms (median of 100)")
+            exchange(connection, Request("DELETE", f"/_emulator/api/sandboxes/b{index}"))
+    print(f"A new sandbox with 20 mails and one request: {statistics.median(times) * 1000:.1f} ms (median of 100)")
 
 
 def start_up() -> None:

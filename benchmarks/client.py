@@ -1,4 +1,4 @@
-"""A client that costs little: prepared bytes over kept-alive sockets, on a core of its own."""
+"""A cheap client: it sends prepared bytes over persistent connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONNECTIONS = 8
 
 
 @dataclass(frozen=True)
-class Call:
+class Request:
     """A request as bytes."""
 
     method: str
@@ -26,76 +26,76 @@ class Call:
         ]
 
     def to_bytes(self) -> bytes:
-        lines = [f"{self.method} {self.path} HTTP/1.1".encode(), *(b": ".join(one) for one in self.headers())]
+        lines = [f"{self.method} {self.path} HTTP/1.1".encode(), *(b": ".join(header) for header in self.headers())]
         return b"\r\n".join([*lines, b"", self.body])
 
 
 def connect(port: int) -> socket.socket:
-    """A connection that sends at once."""
-    one = socket.create_connection(("127.0.0.1", port))
-    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return one
+    """A connection that sends without delay."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
-def fetch(port: int, call: Call) -> bytes:
-    """The body of one answer, over a connection of its own."""
-    with connect(port) as one:
-        return ask(one, call)
+def fetch(port: int, request: Request) -> bytes:
+    """The body of one response, over a new connection."""
+    with connect(port) as connection:
+        return exchange(connection, request)
 
 
-def ask(one: socket.socket, call: Call) -> bytes:
-    """The body of one answer. Raises RuntimeError unless it is a 2xx."""
-    one.sendall(call.to_bytes())
-    return _answered(one, call)
+def exchange(connection: socket.socket, request: Request) -> bytes:
+    """Send a request and return the body of the response. Raises RuntimeError for a status other than 2xx."""
+    connection.sendall(request.to_bytes())
+    return _response(connection, request)
 
 
-def _answered(one: socket.socket, call: Call) -> bytes:
-    head, body = _receive(one)
+def _response(connection: socket.socket, request: Request) -> bytes:
+    head, body = _receive(connection)
     if not head.startswith(b"HTTP/1.1 2"):
-        raise RuntimeError(f"{call.method} {call.path}: {head.decode()} {body[:300]!r}")
+        raise RuntimeError(f"{request.method} {request.path}: {head.decode()} {body[:300]!r}")
     return body
 
 
-def rate(port: int, call: Call, seconds: float) -> float:
-    """Answers a second, with a few calls always under way. Raises RuntimeError unless each is a 2xx."""
-    done, taken = answers(port, call, seconds)
-    return done / taken
+def rate(port: int, request: Request, seconds: float) -> float:
+    """Responses per second, with a few requests always in flight. Raises RuntimeError for a status other than 2xx."""
+    count, duration = count_responses(port, request, seconds)
+    return count / duration
 
 
-def answers(port: int, call: Call, seconds: float) -> tuple[int, float]:
-    """How many answers came in about so many seconds, and how many it were exactly; as `rate` asks."""
+def count_responses(port: int, request: Request, seconds: float) -> tuple[int, float]:
+    """The number of responses in about `seconds`, and the exact duration. Raises as `rate` does."""
     sockets = [connect(port) for _ in range(CONNECTIONS)]
-    request = call.to_bytes()
+    data = request.to_bytes()
     try:
-        for one in sockets:
-            one.sendall(request)
-        done, start = 0, time.perf_counter()
+        for connection in sockets:
+            connection.sendall(data)
+        count, start = 0, time.perf_counter()
         while (now := time.perf_counter()) - start < seconds:
-            for one in sockets:
-                _answered(one, call)
-                one.sendall(request)
-            done += CONNECTIONS
-        return done, now - start
+            for connection in sockets:
+                _response(connection, request)
+                connection.sendall(data)
+            count += CONNECTIONS
+        return count, now - start
     finally:
-        for one in sockets:
-            one.close()
+        for connection in sockets:
+            connection.close()
 
 
-def _receive(one: socket.socket) -> tuple[bytes, bytes]:
-    data = one.recv(262144)
+def _receive(connection: socket.socket) -> tuple[bytes, bytes]:
+    data = connection.recv(262144)
     while (end := data.find(b"\r\n\r\n")) < 0:
-        data += _more(one)
+        data += _more(connection)
     start = data.lower().find(b"content-length:", 0, end) + 15
     if start < 15:
         return data[:end], b""
     length = int(data[start : data.find(b"\r\n", start)])
     while len(data) < end + 4 + length:
-        data += _more(one)
+        data += _more(connection)
     return data[:end], data[end + 4 :]
 
 
-def _more(one: socket.socket) -> bytes:
-    data = one.recv(262144)
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(262144)
     if not data:
-        raise RuntimeError("the server hung up")
+        raise RuntimeError("the server closed the connection")
     return data

@@ -1,4 +1,4 @@
-"""Where the time of a request goes, layer by layer, without the network."""
+"""The time that each layer takes of a request, without the network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from benchmarks.calls import LIST, SEND
+from benchmarks.in_process import repeated
+from benchmarks.requests import LIST, SEND
 from benchmarks.server import emulator
-from benchmarks.straight import straight
 from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.query import QueryReader
@@ -26,7 +26,7 @@ _BATCH = 200
 
 
 def layers() -> None:
-    """Print the microseconds each layer takes of a list of ten mails and of a send."""
+    """Print the microseconds of each layer, for a list of ten mails and for sending a mail."""
     app: Any = emulator(100)
     sandbox, owner = app.state.sandboxes.find("bench")
     mailbox = sandbox.mailbox(owner)
@@ -34,11 +34,11 @@ def layers() -> None:
     query, body = QueryReader(by_id["GetEmailsV2"].parameters), reader_of(ClientSendHtmlMessage)
     values = query.read(_QUERY, lambda name: None)
     message_views = listing.find(mailbox, **values)
-    shown = mail_convert.batch(message_views)
+    shapes = mail_convert.batch(message_views)
     where = {"folder_id": owner.inbox_id, "since": -listing.EVER, "until": listing.EVER, "top": 10, "skip": 0}
     statement = sql.LIST_MESSAGES["unread"]
     draft = mail_convert.draft_from_html(body.read(SEND.body))
-    print("Where the time of a request goes, in microseconds (the network and uvicorn come on top):")
+    print("The time of each layer in microseconds, without uvicorn and the network:")
     _show("route", lambda: routes.match("GET", ["bench", "v2", "Mail"]))
     _show("list: read the query", lambda: query.read(_QUERY, lambda name: None))
     _show("list: run the SQL", lambda: sandbox.db.all(statement, where))
@@ -46,17 +46,17 @@ def layers() -> None:
     _show("list: rows to records", lambda: [Message._make(row) for row in rows])
     _show("list: the whole function", lambda: listing.find(mailbox, **values))
     _show("list: records to shapes", lambda: mail_convert.batch(message_views))
-    _show("list: shapes to JSON", lambda: orjson.dumps(shown))
-    _show("list: the whole app", straight(app, LIST, _BATCH), _BATCH)
+    _show("list: shapes to JSON", lambda: orjson.dumps(shapes))
+    _show("list: the whole app", repeated(app, LIST, _BATCH), _BATCH)
     _show("send: read the body", lambda: mail_convert.draft_from_html(body.read(SEND.body)))
     send = by_id["SendEmailV2"].run
     assert send is not None
     _show("send: the whole function", lambda: send(mailbox, draft))
-    _show("send: the whole app", straight(app, SEND, _BATCH), _BATCH)
+    _show("send: the whole app", repeated(app, SEND, _BATCH), _BATCH)
 
 
 def _show(name: str, call: Callable[[], Any], times: int = 1) -> None:
-    """The best of several rounds: what the machine can do when nothing else disturbs it."""
+    """Print the best of several rounds, which other processes disturb least."""
     rounds = 7
     best = min(_round(call, max(1, 1000 // times)) for _ in range(rounds))
     print(f"  {name:28} {best / times * 1e6:7.1f}")

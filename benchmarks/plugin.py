@@ -1,6 +1,6 @@
-"""What a sandbox of its own costs a test: setup and teardown as pytest counts them, over HTTP and in process.
+"""The cost of a sandbox per test: setup and teardown by pytest's clock, over HTTP and in process.
 
-Run alone with `python -m benchmarks.plugin`.
+Run it alone with `python -m benchmarks.plugin`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 TESTS = 300
-ALLOWED = {"http": 5.0, "app": 3.0}
-"""What each transport is to cost at most, in milliseconds."""
+GOALS = {"http": 5.0, "app": 3.0}
+"""The goal for each transport, in milliseconds."""
 _NAMES = {"http": "over HTTP", "app": "in process"}
 _SOURCE = f"""
 import pytest
@@ -35,7 +35,7 @@ def test_sandbox(outlook, number):
 
 
 class Stopwatch:
-    """Adds up what pytest takes before and after each test, in milliseconds by the test's function."""
+    """Adds up the setup and teardown time of each test, in milliseconds."""
 
     def __init__(self) -> None:
         self._tests: dict[str, float] = defaultdict(float)
@@ -49,19 +49,19 @@ class Stopwatch:
 
 
 def plugin() -> None:
-    """Print what the fixture `outlook` adds to a test."""
-    print(f"A test's own sandbox, made and deleted, by pytest's clock (median of {TESTS}):")
-    for transport, allowed in ALLOWED.items():
+    """Print the time that the fixture `outlook` adds to a test."""
+    print(f"A sandbox per test, created and deleted, by pytest's clock (median of {TESTS}):")
+    for transport, goal in GOALS.items():
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = [sys.executable, "-m", "benchmarks.plugin", transport]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        cost = float(done.stdout.splitlines()[-1])
-        print(f"  {_NAMES[transport]:28} {cost:6.2f} ms   (goal: under {allowed:.0f} ms)")
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        cost = float(process.stdout.splitlines()[-1])
+        print(f"  {_NAMES[transport]:28} {cost:6.2f} ms   (goal: under {goal:.0f} ms)")
 
 
 def _measure(transport: str) -> float:
     if hasattr(os, "sched_setaffinity"):
-        # A test run has the whole machine, unlike the clients of the other figures.
+        # A test run may use all cores, unlike the client of the other measurements.
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, on the first core."""
+"""Servers in separate processes, on the first core."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from pathlib import Path
 
 @dataclass
 class Running:
-    """A server that answers on a port of this machine."""
+    """A server that listens on a port of this machine."""
 
     process: subprocess.Popen[bytes]
     port: int
 
-    def worked(self) -> float:
-        """How long the processor has worked for it, in seconds; it has one thread."""
+    def cpu_seconds(self) -> float:
+        """The processor time that its only thread has used, in seconds."""
         return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 @contextmanager
-def running(kind: str, argument: str, given: bytes = b"") -> Iterator[Running]:
-    """One of the servers that `benchmarks.server` knows, for as long as the block lasts."""
+def running(kind: str, argument: str, standard_input: bytes = b"") -> Iterator[Running]:
+    """Run a server of `benchmarks.server` for the length of the block."""
     command = [sys.executable, "-m", "benchmarks.server", kind, argument]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(given)
+    process.stdin.write(standard_input)
     process.stdin.close()
     try:
         yield Running(process, int(process.stdout.readline()))
@@ -40,6 +40,6 @@ def running(kind: str, argument: str, given: bytes = b"") -> Iterator[Running]:
 
 
 def on_second_core() -> None:
-    """Keep this process, which asks and measures, off the core of the servers, where there is another."""
+    """Move this process, the client, to another core than the servers, if there is one."""
     if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {1})

@@ -1,4 +1,4 @@
-"""The servers that are measured, each in a process of its own: `python -m benchmarks.server KIND ARGUMENT`."""
+"""The servers to measure, each in its own process: `python -m benchmarks.server KIND ARGUMENT`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARAGRAPH = "The quarterly figures are in, and the short version is that nobody 
 
 
 def mails(count: int) -> Iterator[SampleMail]:
-    """Mails of about a kilobyte; what a filter finds stands at the same places near the top in every size."""
+    """Mails of about a kilobyte. The mails that match a filter are at the same positions for every `count`."""
     for index in range(count):
         newest = count - 1 - index
         rare = newest in (3, 17, 42)
@@ -57,11 +57,11 @@ def mails(count: int) -> Iterator[SampleMail]:
 
 
 MANY_CALLS = 10**12
-"""A limit that counts and never refuses."""
+"""A limit that is never reached, so that requests are counted and accepted."""
 
 
 def emulator(count: int, **more: Any) -> ASGIApp:
-    """The emulator with two mailboxes: `bench` holds `count` mails, `other` none; `more` are settings."""
+    """The emulator with two mailboxes: `bench` with `count` mails and `other` with none. `more` are settings."""
     app = create_app(Settings(**{"max_top": 100_000, "max_calls": MANY_CALLS, **more}))
     sandboxes = app.state.sandboxes
     sandboxes.default.load_sample(
@@ -72,8 +72,8 @@ def emulator(count: int, **more: Any) -> ASGIApp:
     return app
 
 
-def unwatched(count: int) -> ASGIApp:
-    """The same without limits and journal."""
+def without_traffic(count: int) -> ASGIApp:
+    """The same emulator without limits and journal."""
     return emulator(count, max_calls=0, max_concurrent=0, max_bytes_in_flight=0, journal_entries=0)
 
 
@@ -82,7 +82,7 @@ IN_WEEK, SERIES_IN_WEEK = 20, 2
 
 
 def events(count: int, live_series: int) -> Iterator[Series]:
-    """`count` events and a series for every fifty of them; the week of WEEK holds the same in every size."""
+    """`count` events, and a series for every fifty of them. The week of WEEK has the same events for every `count`."""
     for index in range(count):
         in_week = index < IN_WEEK
         start = WEEK + (timedelta(hours=8 * index) if in_week else timedelta(days=10 + index % 700, hours=index % 9))
@@ -105,7 +105,7 @@ def _event(subject: str, start: datetime) -> EventFields:
 
 
 def cards(count: int) -> Iterator[Card]:
-    """Contacts of which one has the surname Zeppelin."""
+    """Contacts, one of them with the surname Zeppelin."""
     for index in range(count):
         surname = "Zeppelin" if index == count // 2 else f"Person{index}"
         yield Card(
@@ -117,22 +117,22 @@ def cards(count: int) -> Iterator[Card]:
 
 
 def items(count: int, live_series: int = SERIES_IN_WEEK) -> ASGIApp:
-    """The emulator with one mailbox of `count` events and as many contacts."""
+    """The emulator with one mailbox of `count` events and `count` contacts."""
     app = create_app(Settings(max_calls=MANY_CALLS))
     sandboxes = app.state.sandboxes
-    seed = Sample(
+    sample = Sample(
         address="bench@example.com",
         display_name="Bench",
         calendars={"Calendar": list(events(count, live_series))},
         contacts={"Contacts": list(cards(count))},
     )
-    sandboxes.default.load_sample(seed, "bench")
+    sandboxes.default.load_sample(sample, "bench")
     sandboxes.refresh(sandboxes.default)
     return app
 
 
 def bare(body: bytes) -> ASGIApp:
-    """One route that answers `body`, whatever it is asked."""
+    """An app with one route, which always returns `body`."""
 
     async def answer(request: Request) -> Response:
         return Response(body, media_type="application/json")
@@ -145,7 +145,7 @@ def main(kind: str, argument: str) -> None:
         os.sched_setaffinity(0, {0})
     kinds: dict[str, Callable[[], ASGIApp]] = {
         "emulator": lambda: emulator(int(argument)),
-        "unwatched": lambda: unwatched(int(argument)),
+        "without_traffic": lambda: without_traffic(int(argument)),
         "items": lambda: items(int(argument)),
         "live": lambda: items(int(argument), live_series=int(argument)),
         "bare": lambda: bare(sys.stdin.buffer.read()),

@@ -63,7 +63,7 @@ class Sandbox(testing.Sandbox):
     def callbacks(self) -> list[dict[str, Any]]:
         """The callbacks of the sandbox, those that are due delivered."""
         self.advance()
-        callbacks: list[dict[str, Any]] = self.admin.ask("GET", "/callbacks")["value"]
+        callbacks: list[dict[str, Any]] = self.admin.request("GET", "/callbacks")["value"]
         return callbacks
 
 

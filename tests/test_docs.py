@@ -17,12 +17,14 @@ import pytest
 from starlette.applications import Starlette
 from typing_extensions import TypedDict
 
+from outlook_emulator.app import features
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.server.faults import plans
+from outlook_emulator.server.webhooks.courier import Webhooks
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from outlook_emulator.wire.base import Int32
@@ -178,7 +180,8 @@ def test_the_guides_operation_works() -> None:
     names["folders"] = SimpleNamespace(**names)
     row = eval(code["emulator/outlook_emulator/operations/metadata.py"].strip(), names)
     settings = Settings()
-    app = Connector(Starlette(), [row], Sandboxes(settings), settings)
+    sandboxes = Sandboxes(settings)
+    app = Connector(Starlette(), [row], sandboxes, settings, features(settings, Webhooks(sandboxes)))
 
     answer = asyncio.run(ask(app, "http://x/apim/outlook/me/Folders/Count?nested=True"))
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
 
 import outlook_contract
 import outlook_emulator
+from tests.paths import ROOT
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 DEVELOPMENT_ONLY = ("faker", "sqlalchemy", "sqlmodel", "trustme", "hypothesis", "schemathesis")
 
@@ -56,3 +65,31 @@ def test_plugin_works_beside_a_folder_called_emulator(tmp_path: Path) -> None:
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
 
     assert "1 passed" in process.stdout
+
+
+@pytest.mark.parametrize(("file", "extras"), [("run.txt", []), ("dev.txt", ["tls", "dev"])])
+def test_lock_file_is_up_to_date(file: str, extras: list[str]) -> None:
+    """A lock file pins every dependency of the project to an allowed version, with hashes and without an address."""
+    text = (ROOT / "requirements" / file).read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+    extra = [line for name in extras for line in PROJECT["optional-dependencies"][name]]
+    needed = [Requirement(line) for line in (*PROJECT["dependencies"], *extra)]
+
+    outdated = [
+        str(requirement)
+        for requirement in needed
+        if requirement.name != PROJECT["name"]
+        and not requirement.specifier.contains(pinned.get(requirement.name, "0"), prereleases=True)
+    ]
+    assert [] == outdated
+    assert [] == [line for line in text.splitlines() if not re.match(r"[\w.-]+==|    --hash=sha256:", line)]
+
+
+def test_make_accepts_the_versions_that_the_project_supports() -> None:
+    """The versions in `tools/check_python.py` are those of the classifiers, and the oldest is the required one."""
+    versions = [line.rpartition(" :: ")[2] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    text = (ROOT / "tools" / "check_python.py").read_text(encoding="utf-8")
+    oldest, newest = (".".join(match) for match in re.findall(r"= \((\d+), (\d+)\)", text))
+
+    assert (versions[0], versions[-1]) == (oldest, newest)
+    assert f">={oldest}" == PROJECT["requires-python"]

@@ -208,10 +208,10 @@ SAID = {
     "test_no_keyword": "takes keywords only, not 'office'",
     "test_unknown_transport": "transport='pigeon', which must be 'http' or 'app'",
     "test_unknown_policy": "unused_faults=False, which must be 'fail' or 'allow'",
-    "test_no_list": "faults='throttled', which must be a list of rules and names of faults",
+    "test_no_list": "faults='throttled', which must be a list of fault names and rules",
     "test_no_name": "seed=['office'], which must be the name of a sample mailbox",
     "test_no_instant": "clock=5, which must be an instant, as text or as a datetime",
-    "test_contradiction": "outlook_app has no socket: leave away the marker's transport='http'",
+    "test_contradiction": "outlook_app cannot be combined with the marker's transport='http'",
     "test_unknown_seed": "There is no sample mailbox 'none'",
     "test_unknown_clock": "'clock.set' must be an ISO 8601 date and time, not 'soon'",
     "test_refused": "exists already",
@@ -328,7 +328,7 @@ def test_a_server_with_a_lock(tmp_path: Path) -> None:
         without = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url)
 
     assert passed(with_both, 1)
-    assert "Refused: The emulator answered 401 to POST /sandboxes: The admin API needs its token" in without.stdout
+    assert "AdminError: The emulator answered 401 to POST /sandboxes: The admin API needs its token" in without.stdout
 
 
 def test_the_fixtures_over_tls(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_the_fixtures_over_tls(tmp_path: Path) -> None:
         without = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url)
 
     assert passed(trusting, 1)
-    assert f"ConnectionError: No emulator answers at {up.url}: " in without.stdout
+    assert f"ConnectionError: No emulator responds at {up.url}: " in without.stdout
 
 
 def test_nobody_at_the_url(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_nobody_at_the_url(tmp_path: Path) -> None:
     done = run(tmp_path, "def test_it(outlook):\n    pass\n", "--outlook-url=http://127.0.0.1:1")
 
     assert 1 == done.returncode
-    assert "ConnectionError: No emulator answers at http://127.0.0.1:1: " in done.stdout
+    assert "ConnectionError: No emulator responds at http://127.0.0.1:1: " in done.stdout
 
 
 def test_a_url_and_no_socket(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_a_url_and_no_socket(tmp_path: Path) -> None:
     done = run(tmp_path, "", "--outlook-url=http://127.0.0.1:1", "--outlook-transport=app")
 
     assert 4 == done.returncode
-    assert "--outlook-transport=app needs no server: leave --outlook-url away" in done.stderr
+    assert "--outlook-transport=app cannot be combined with --outlook-url" in done.stderr
 
 
 def test_a_waiting_mail_is_answered(

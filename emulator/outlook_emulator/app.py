@@ -16,10 +16,11 @@ from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.routes import admin_routes
 from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.server.connector.connector import Connector
-from outlook_emulator.server.faults.middleware import faulting
+from outlook_emulator.server.connector.features import Features
+from outlook_emulator.server.faults.middleware import FaultInjector
 from outlook_emulator.server.faults.plans import arm_file
-from outlook_emulator.server.journal.middleware import journaling
-from outlook_emulator.server.limits.middleware import limiting
+from outlook_emulator.server.journal.middleware import Recorder
+from outlook_emulator.server.limits.middleware import Throttle
 from outlook_emulator.server.webhooks.courier import Webhooks
 from outlook_emulator.settings import Settings
 
@@ -50,19 +51,23 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
                 operations=OPERATIONS,
                 sandboxes=sandboxes,
                 settings=settings,
-                wrappers=(
-                    journaling,
-                    limiting(settings.max_body_bytes),
-                    faulting(settings.max_body_bytes),
-                    webhooks.waking,
-                    webhooks.validating,
-                ),
+                features=features(settings, webhooks),
             ),
         ],
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes
     return app
+
+
+def features(settings: Settings, webhooks: Webhooks) -> Features:
+    """What surrounds each request to the connector."""
+    return Features(
+        journal=Recorder(),
+        limits=Throttle(settings.max_body_bytes),
+        faults=FaultInjector(settings.max_body_bytes),
+        webhooks=webhooks,
+    )
 
 
 def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:

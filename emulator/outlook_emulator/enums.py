@@ -44,3 +44,11 @@ class Watched(StrEnum):
     FLAG = "flag"
     MENTION = "mention"
     EVENT = "event"
+
+
+class Product(StrEnum):
+    """The Microsoft product that sends a request, by its full name."""
+
+    POWER_APPS = "Microsoft Power Apps"
+    POWER_AUTOMATE = "Microsoft Power Automate"
+    LOGIC_APPS = "Azure Logic Apps"

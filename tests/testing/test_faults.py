@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from outlook_emulator.testing import Faults, Journal, Refused
+from outlook_emulator.testing import AdminError, Faults, Journal
 from outlook_emulator.testing.admin import Admin
 
 Answers = dict[str, tuple[int, Any]]
@@ -122,7 +122,7 @@ def test_what_is_armed(line: Line) -> None:
     """Once a rule was armed there is something to look for; a refused one changes nothing."""
     faults = Faults(line.admin)
     line.answers["POST /faults"] = (400, {"message": "There is no fault 'none'.\r\nclientRequestId: 1"})
-    with pytest.raises(Refused, match=r"400 to POST /sandboxes/t1/faults: There is no fault 'none'\.$"):
+    with pytest.raises(AdminError, match=r"400 to POST /sandboxes/t1/faults: There is no fault 'none'\.$"):
         faults.add("none")
     before = faults.armed
     line.answers["POST /faults"] = (201, {"value": [{"name": "fault-1"}]})

@@ -33,7 +33,7 @@ def test_the_nearest_counts() -> None:
         ({"sed": "office"}, "has no keyword 'sed'; it has seed, faults, clock, transport, unused_faults"),
         ({"transport": "pigeon"}, "transport='pigeon', which must be 'http' or 'app'"),
         ({"unused_faults": True}, "unused_faults=True, which must be 'fail' or 'allow'"),
-        ({"faults": "throttled"}, "faults='throttled', which must be a list of rules and names of faults"),
+        ({"faults": "throttled"}, "faults='throttled', which must be a list of fault names and rules"),
         ({"seed": None}, "seed=None, which must be the name of a sample mailbox"),
         ({"clock": 5}, "clock=5, which must be an instant, as text or as a datetime"),
     ],

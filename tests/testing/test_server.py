@@ -11,7 +11,7 @@ import pytest
 import outlook_emulator
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from outlook_emulator.testing import Refused, Server
+from outlook_emulator.testing import AdminError, Server
 
 
 def names(place: Server) -> set[str]:
@@ -56,7 +56,7 @@ def test_an_admin_api_behind_a_token(way: str) -> None:
 def test_a_token_that_is_missing() -> None:
     """Where a token is demanded and not given, the refusal says so."""
     with Server.started(Settings(admin_token="secret")) as server, Server(server.url) as locked:
-        with pytest.raises(Refused, match="401 to POST /sandboxes: The admin API needs its token"):
+        with pytest.raises(AdminError, match="401 to POST /sandboxes: The admin API needs its token"):
             locked.connect()
         with Server(server.url, token="secret") as opened:
             opened.connect()
@@ -78,7 +78,7 @@ def test_a_sandbox_ends_with_its_block(place: Server) -> None:
     """It is there inside of the block and not after it, and may as well have been deleted by then."""
     with place.sandbox("mine") as one, place.sandbox("mine") as other:
         inside = names(place)
-        other.admin.ask("DELETE")
+        other.admin.request("DELETE")
 
     assert {one.name, other.name} <= inside
     assert not {one.name, other.name} & names(place)
@@ -107,7 +107,7 @@ def test_a_sandbox_starts_when_it_is_told(place: Server) -> None:
     with place.sandbox(clock="2001-01-01T09:00:00Z") as past, place.sandbox(clock=datetime(2001, 1, 1, 9)) as naive:
         assert {datetime(2001, 1, 1, 9, tzinfo=UTC)} == {past.clock.now(), naive.clock.now()}
     with place.sandbox() as now:
-        assert "following" == now.admin.ask("GET", "/clock")["mode"]
+        assert "following" == now.admin.request("GET", "/clock")["mode"]
 
 
 def test_a_sample_mailbox_is_connected(place: Server) -> None:
@@ -125,9 +125,9 @@ def test_nothing_stays_of_what_is_refused(place: Server) -> None:
     """A sample mailbox that there is not is refused with the reason, and so is the sandbox that was made for it."""
     before = names(place)
 
-    with pytest.raises(Refused, match=r"answered 400 to POST /sandboxes/.*/seed: There is no sample mailbox 'none'"):
+    with pytest.raises(AdminError, match=r"answered 400 to POST /sandboxes/.*/seed: There is no sample mailbox 'none'"):
         place.connect(seed="none")
-    with pytest.raises(Refused, match=r"answered 400 to POST /sandboxes: 'clock.set' must be") as refused:
+    with pytest.raises(AdminError, match=r"answered 400 to POST /sandboxes: 'clock.set' must be") as refused:
         place.connect(clock="soon")
     assert 400 == refused.value.status
     assert before == names(place)
@@ -135,7 +135,7 @@ def test_nothing_stays_of_what_is_refused(place: Server) -> None:
 
 def test_a_sample_mailbox_is_what_it_is(place: Server) -> None:
     """Whoever asks for a sample mailbox says nothing of what it brings itself."""
-    with place.sandbox() as box, pytest.raises(TypeError, match="brings its own address and mails"):
+    with place.sandbox() as box, pytest.raises(TypeError, match="has its own address and mails"):
         box.connect("x", "x@example.com", seed="office", mails=[])
 
 
@@ -145,7 +145,7 @@ def test_nobody_there(url: str) -> None:
     with Server(url) as server, pytest.raises(ConnectionError) as refused:
         server.check()
 
-    assert str(refused.value).startswith(f"No emulator answers at {url}: ")
+    assert str(refused.value).startswith(f"No emulator responds at {url}: ")
 
 
 def test_a_file_that_vouches_for_nobody() -> None:

@@ -1,11 +1,13 @@
-"""The mailbox a request works on, and what the functions in this package need to know about their surroundings."""
+"""The mailbox that a request works on, its limits and its caller."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from random import Random
+from typing import NamedTuple
 
+from outlook_emulator.enums import Product
 from outlook_emulator.ids import IdKind, decode, encode
 from outlook_emulator.settings import MailboxSettings
 from outlook_emulator.store.database import Database
@@ -29,17 +31,24 @@ class Rules(MailboxSettings):
         return cls(**values, sandbox=sandbox)
 
 
-class Caller:
-    """Who asks: the request headers that the connector copies into the mails it sends."""
+class Caller(NamedTuple):
+    """Who sent a request, as far as mails and links in mails show it; empty where the caller did not say.
 
-    __slots__ = ("header",)
+    `environment` is the id of a Power Platform environment, `base_url` the address at which the caller reached the
+    server.
+    """
 
-    def __init__(self, header: Callable[[str], str | None]) -> None:
-        self.header = header
+    user_agent: str = ""
+    product: Product | None = None
+    environment: str = ""
+    workflow_name: str = ""
+    workflow_run: str = ""
+    request_id: str = ""
+    base_url: str = "http://localhost"
 
 
-NOBODY = Caller(lambda name: None)
-"""The caller behind what no request caused, such as seeds and mail from outside."""
+NOBODY = Caller()
+"""The caller behind what no request caused, such as samples and mail from outside."""
 
 
 class Mailbox:

@@ -1,4 +1,4 @@
-"""The emulator as a test sees it: plain objects over its admin API, behind the pytest fixtures and usable without them.
+"""The emulator as tests use it: plain Python objects, behind the pytest fixtures and usable without pytest.
 
 with Server.started() as server:
     ada = server.connect("ada")
@@ -12,25 +12,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from outlook_emulator.testing.admin import Refused
+    from outlook_emulator.testing.admin import AdminError
     from outlook_emulator.testing.clock import Clock
-    from outlook_emulator.testing.connection import Connection
     from outlook_emulator.testing.faults import Faults
+    from outlook_emulator.testing.fixture_types import MakeOutlook, OutlookAnswer
     from outlook_emulator.testing.journal import Journal
     from outlook_emulator.testing.outbox import Outbox
-    from outlook_emulator.testing.sandbox import Sandbox
+    from outlook_emulator.testing.sandbox import Connection, Sandbox
     from outlook_emulator.testing.server import Server
     from outlook_emulator.testing.snapshots import Snapshots
 
-__all__ = ["Clock", "Connection", "Faults", "Journal", "Outbox", "Refused", "Sandbox", "Server", "Snapshots"]
+__all__ = [
+    "AdminError",
+    "Clock",
+    "Connection",
+    "Faults",
+    "Journal",
+    "MakeOutlook",
+    "Outbox",
+    "OutlookAnswer",
+    "Sandbox",
+    "Server",
+    "Snapshots",
+]
 
-_HOMES = {
+_MODULES = {
+    "AdminError": "admin",
     "Clock": "clock",
-    "Connection": "connection",
+    "Connection": "sandbox",
     "Faults": "faults",
     "Journal": "journal",
+    "MakeOutlook": "fixture_types",
     "Outbox": "outbox",
-    "Refused": "admin",
+    "OutlookAnswer": "fixture_types",
     "Sandbox": "sandbox",
     "Server": "server",
     "Snapshots": "snapshots",
@@ -38,7 +52,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that whoever has the pytest plugin loaded and never uses it does not pay for it.
-    if name not in _HOMES:
+    # Lazy, so that the pytest plugin costs nothing in a run that does not use it.
+    if name not in _MODULES:
         raise AttributeError(f"module 'outlook_emulator.testing' has no attribute {name!r}")
-    return getattr(import_module(f"outlook_emulator.testing.{_HOMES[name]}"), name)
+    return getattr(import_module(f"outlook_emulator.testing.{_MODULES[name]}"), name)

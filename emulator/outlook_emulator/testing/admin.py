@@ -1,4 +1,4 @@
-"""Calls to the admin API of one sandbox, and what becomes of those it refuses."""
+"""Requests to the admin API of one sandbox, and the error for those that fail."""
 
 from __future__ import annotations
 
@@ -10,76 +10,76 @@ from urllib.parse import quote
 import httpx
 
 ROOT = "/_emulator/api"
-"""Where the admin API starts."""
-_PATIENCE = 60.0
-"""Seconds for one call: a clock that is moved waits for whoever is called back on the way."""
+"""The path of the admin API."""
+_TIMEOUT = 60.0
+"""Seconds for one request; moving a clock waits for the callbacks that fall due on the way."""
 
 
-class Refused(RuntimeError):
-    """A call to the admin API that did not succeed. `status` is its answer's, `body` what that held."""
+class AdminError(RuntimeError):
+    """A request to the admin API failed. `status` and `body` are those of the response."""
 
-    def __init__(self, method: str, path: str, answer: httpx.Response) -> None:
-        self.status = answer.status_code
-        self.body = _body(answer)
+    def __init__(self, method: str, path: str, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.body = _body(response)
         super().__init__(f"The emulator answered {self.status} to {method} {path}: {_reason(self.body)}")
 
 
 class Admin:
-    """Speaks to the admin API below one path, with the token that the server may demand. `close` it."""
+    """A client of the admin API below one path; close it after use."""
 
     def __init__(self, url: str, path: str, transport: httpx.BaseTransport, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.path = path
         self._root = f"{url}{ROOT}{path}"
         self.http = httpx.Client(
-            base_url=self._root, headers=headers, transport=transport, trust_env=False, timeout=_PATIENCE
+            base_url=self._root, headers=headers, transport=transport, trust_env=False, timeout=_TIMEOUT
         )
 
-    def ask(self, method: str, path: str = "", **what: Any) -> Any:
-        """The JSON of an answer that must be a success, None where it has no body. Raises Refused."""
-        answer = self.send(method, path, **what)
-        return answer.json() if answer.content else None
+    def request(self, method: str, path: str = "", **options: Any) -> Any:
+        """Send a request and return the JSON of the response, None without a body. Raises AdminError."""
+        response = self.send(method, path, **options)
+        return response.json() if response.content else None
 
-    def send(self, method: str, path: str = "", **what: Any) -> httpx.Response:
-        """An answer that must be a success. Raises Refused."""
-        # Spelled out: below a base URL, no path at all would become a slash.
-        answer = self.http.request(method, f"{self._root}{path}", **what)
-        if not answer.is_success:
-            raise Refused(method, f"{self.path}{path}", answer)
-        return answer
+    def send(self, method: str, path: str = "", **options: Any) -> httpx.Response:
+        """Send a request and return the response. Raises AdminError unless it is a success."""
+        # The whole URL, because httpx would add a slash to the base URL for an empty path.
+        response = self.http.request(method, f"{self._root}{path}", **options)
+        if not response.is_success:
+            raise AdminError(method, f"{self.path}{path}", response)
+        return response
 
     def close(self) -> None:
         self.http.close()
 
 
-def below(*parts: str) -> str:
-    """A path of these parts, each of which may hold anything."""
+def path_of(*parts: str) -> str:
+    """A path with each part escaped."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
-def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for, as members of a body: without what was left open, and in the API's spelling."""
+def json_object(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments as members of a JSON object, without those that are None."""
     return {camel(name): value for name, value in values.items() if value is not None}
 
 
 def camel(name: str) -> str:
-    """`retry_after` as the admin API writes it: `retryAfter`. A keyword's trailing underscore goes."""
+    """A keyword as the admin API spells it: `retry_after` is `retryAfter`, `from_` is `from`."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 def instant(when: str | datetime) -> str:
-    """An instant as the admin API reads it; a time without a zone is UTC."""
+    """An instant as the admin API reads it; a datetime without a time zone is UTC."""
     if isinstance(when, str):
         return when
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
 
 
-def _body(answer: httpx.Response) -> Any:
+def _body(response: httpx.Response) -> Any:
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
-        return answer.text
+        return response.text
 
 
 def _reason(body: Any) -> str:

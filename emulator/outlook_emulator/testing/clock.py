@@ -1,4 +1,4 @@
-"""The clock of a sandbox, moved by its test."""
+"""The clock of a sandbox, under the control of its test."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from outlook_emulator.testing.admin import Admin, instant
 
 
 class Clock:
-    """What time it is in one sandbox. Whatever moves it gives the time that it shows then.
+    """The clock of one sandbox. Every method returns the time that the clock shows afterwards, in UTC.
 
-    What falls due on the way happens, each thing at its own time, before a move returns.
+    Work that falls due during a move runs before the method returns, in order, each item at its own time.
     """
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
     def now(self) -> datetime:
-        """The time, in UTC."""
-        return _now(self._admin.ask("GET", "/clock"))
+        """Read the time."""
+        return _now(self._admin.request("GET", "/clock"))
 
     def advance(self, by: str | timedelta | float) -> datetime:
-        """Let time pass: `"1h30m"`, `"PT90M"`, a timedelta, or seconds."""
+        """Move the clock forward by a duration: `"1h30m"`, `"PT90M"`, a timedelta, or a number of seconds."""
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
-        return self._order(advance=seconds if isinstance(seconds, str) else f"{seconds:.6f}")
+        return self._change(advance=seconds if isinstance(seconds, str) else f"{seconds:.6f}")
 
     def set(self, when: str | datetime) -> datetime:
-        """Let time pass until an instant. Raises Refused for one in the past."""
-        return self._order(set=instant(when))
+        """Move the clock forward to an instant. Raises AdminError for an instant in the past."""
+        return self._change(set=instant(when))
 
     def freeze(self, at: str | datetime | None = None) -> datetime:
-        """Stand still, here or once `at` is reached."""
-        return self._order(freeze=True, **({} if at is None else {"set": instant(at)}))
+        """Stop the clock, now or after moving it to `at`."""
+        return self._change(freeze=True, **({} if at is None else {"set": instant(at)}))
 
     def follow(self) -> datetime:
-        """Go on from here, as fast as the machine's clock."""
-        return self._order(freeze=False)
+        """Let the clock run again, from the time it shows."""
+        return self._change(freeze=False)
 
-    def _order(self, **order: Any) -> datetime:
-        return _now(self._admin.ask("POST", "/clock", json=order))
+    def _change(self, **change: Any) -> datetime:
+        return _now(self._admin.request("POST", "/clock", json=change))
 
 
-def _now(facts: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(facts["now"])
+def _now(state: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(state["now"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from outlook_emulator.testing.admin import Admin, Refused, camel
+from outlook_emulator.testing.admin import Admin, AdminError, camel
 
 _MATCH = ("connection", "operation", "family", "method", "path", "query")
 _WHEN = ("nth", "after", "times", "probability", "seed", "from_", "until")
@@ -37,7 +37,7 @@ class Faults:
         """Whether a rule was armed by way of this object."""
 
     def add(self, *rules: str | Rule, header: str | None = None, **keywords: Any) -> list[dict[str, Any]]:
-        """Arm rules, all of them or none; the ledger's entry of each. Raises Refused and TypeError.
+        """Arm rules, all of them or none; the ledger's entry of each. Raises AdminError and TypeError.
 
         A rule is the name of a fault or a mapping, as in a file for `serve --faults`; a mapping with `faults` is such a
         file. Keywords make one rule, of a named fault or of none: `add("throttled", operation="SendEmailV2", nth=2)`,
@@ -47,13 +47,13 @@ class Faults:
         plan = _plan(rules, keywords)
         if header is not None:
             plan["header"] = header
-        added: list[dict[str, Any]] = self._admin.ask("POST", "/faults", json=plan)["value"]
+        added: list[dict[str, Any]] = self._admin.request("POST", "/faults", json=plan)["value"]
         self.armed = True
         return added
 
     def ledger(self) -> list[dict[str, Any]]:
         """Of each rule: its state, how many calls it matched, and how often it was used."""
-        found: list[dict[str, Any]] = self._admin.ask("GET", "/faults")["value"]
+        found: list[dict[str, Any]] = self._admin.request("GET", "/faults")["value"]
         return found
 
     def unused(self) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ class Faults:
 
     def clear(self) -> None:
         """Drop all rules, and what the ledger knows of them."""
-        self._admin.ask("DELETE", "/faults")
+        self._admin.request("DELETE", "/faults")
 
     def complaint(self) -> str:
         """What to tell of the unused rules, with the calls that nearly met each; empty where there are none."""
@@ -80,8 +80,8 @@ class Faults:
         if facts.get("matched") or not match:
             return []
         try:
-            found: list[Mapping[str, Any]] = self._admin.ask("POST", "/journal/query", json=match)["nearMisses"]
-        except Refused:
+            found: list[Mapping[str, Any]] = self._admin.request("POST", "/journal/query", json=match)["nearMisses"]
+        except AdminError:
             # What a rule can match need not be what the journal can be asked for.
             return []
         return found[:3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from outlook_emulator.testing.admin import Admin, given
+from outlook_emulator.testing.admin import Admin, json_object
 from outlook_emulator.testing.faults import shown
 
 
@@ -30,7 +30,7 @@ class Journal:
 
     def retries(self) -> dict[str, Any]:
         """The retry report: of each call that failed or was throttled, when its caller came back, and what of it."""
-        found: dict[str, Any] = self._admin.ask("GET", "/journal/retries")
+        found: dict[str, Any] = self._admin.request("GET", "/journal/retries")
         return found
 
     def assert_called(self, *, times: int | None = None, **match: Any) -> None:
@@ -48,10 +48,10 @@ class Journal:
 
     def clear(self) -> None:
         """Forget everything so far."""
-        self._admin.ask("DELETE", "/journal")
+        self._admin.request("DELETE", "/journal")
 
     def _query(self, match: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = self._admin.ask("POST", "/journal/query", json=given(match))
+        found: dict[str, Any] = self._admin.request("POST", "/journal/query", json=json_object(match))
         return found
 
 

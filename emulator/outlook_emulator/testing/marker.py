@@ -1,4 +1,4 @@
-"""What a test asks for with `@pytest.mark.outlook(…)`."""
+"""The marker `@pytest.mark.outlook(…)`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 _CHOICES = {"transport": ("http", "app"), "unused_faults": ("fail", "allow")}
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "seed": ((str,), "the name of a sample mailbox"),
-    "faults": ((list, tuple), "a list of rules and names of faults"),
+    "faults": ((list, tuple), "a list of fault names and rules"),
     "clock": ((str, datetime), "an instant, as text or as a datetime"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marker:
-    """The keywords of a test's markers, each from the one that is nearest to it.
+    """The keywords of a test's markers; the marker nearest to the test wins.
 
-    `seed` is the sample mailbox that the test starts with, `faults` what is armed from the start, `clock` the instant
-    at which the sandbox's clock stands. `transport` None is the one of the run.
+    `seed` is the sample mailbox that the test starts with, `faults` are armed from the start, `clock` is the instant at
+    which the sandbox's clock is frozen. Without `transport`, the test uses the transport of the run.
     """
 
     seed: str | None = None
@@ -31,24 +31,24 @@ class Marker:
 
 
 def read_marks(marks: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Marker:
-    """The marker that these arguments and keywords make, nearest mark first. Raises ValueError."""
-    found: dict[str, Any] = {}
+    """The marker with the arguments and keywords of several marks, nearest first. Raises ValueError."""
+    values: dict[str, Any] = {}
     for arguments, keywords in marks:
         if arguments:
             raise ValueError(f"the marker 'outlook' takes keywords only, not {arguments[0]!r}")
         for name, value in keywords.items():
             _check(name, value)
-            found.setdefault(name, tuple(value) if name == "faults" else value)
-    return Marker(**found)
+            values.setdefault(name, tuple(value) if name == "faults" else value)
+    return Marker(**values)
 
 
 def _check(name: str, value: Any) -> None:
-    known = [one.name for one in fields(Marker)]
+    known = [field.name for field in fields(Marker)]
     if name not in known:
         raise ValueError(f"the marker 'outlook' has no keyword '{name}'; it has {', '.join(known)}")
     if name in _CHOICES and value not in _CHOICES[name]:
         choices = " or ".join(map(repr, _CHOICES[name]))
         raise ValueError(f"the marker 'outlook' has {name}={value!r}, which must be {choices}")
-    kinds, wanted = _TYPES.get(name, ((object,), ""))
-    if not isinstance(value, kinds):
-        raise ValueError(f"the marker 'outlook' has {name}={value!r}, which must be {wanted}")
+    types, expected = _TYPES.get(name, ((object,), ""))
+    if not isinstance(value, types):
+        raise ValueError(f"the marker 'outlook' has {name}={value!r}, which must be {expected}")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from outlook_emulator.testing.admin import Admin, below
+from outlook_emulator.testing.admin import Admin, path_of
 
 
 class Outbox:
-    """The mails that left one sandbox: nobody in it has their recipient's address."""
+    """The mails that left one sandbox, because no mailbox in it has the recipient's address."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
     def mails(self, *, recipient: str = "", subject: str = "") -> list[dict[str, Any]]:
-        """The mails that left, oldest first: those to an address, those with a text in their subject."""
-        everything: list[dict[str, Any]] = self._admin.ask("GET", "/outbox")["value"]
+        """The mails to a recipient with a text in their subject, oldest first; by default all of them."""
+        mails: list[dict[str, Any]] = self._admin.request("GET", "/outbox")["value"]
         return [
-            one
-            for one in everything
-            if subject.casefold() in one["subject"].casefold()
-            and (not recipient or recipient.casefold() in map(str.casefold, one["recipients"]))
+            mail
+            for mail in mails
+            if subject.casefold() in mail["subject"].casefold()
+            and (not recipient or recipient.casefold() in map(str.casefold, mail["recipients"]))
         ]
 
     def mime(self, mail: dict[str, Any]) -> bytes:
-        """One of them as it goes over the wire, a whole `.eml`."""
-        return self._admin.send("GET", below("outbox", str(mail["id"]), "mime")).content
+        """One of the mails as a MIME message, the content of an `.eml` file."""
+        return self._admin.send("GET", path_of("outbox", str(mail["id"]), "mime")).content

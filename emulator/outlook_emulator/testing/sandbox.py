@@ -1,52 +1,46 @@
-"""A sandbox as its test holds it: the mailboxes in it, and what is done to the world behind the connector."""
+"""A sandbox and the connections of its mailboxes, as a test uses them."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from outlook_emulator.testing.admin import Refused, below, given
+import httpx
+
+from outlook_emulator.testing.admin import AdminError, instant, json_object, path_of
 from outlook_emulator.testing.clock import Clock
-from outlook_emulator.testing.connection import Connection
+from outlook_emulator.testing.emulator import Emulator
 from outlook_emulator.testing.faults import Faults
 from outlook_emulator.testing.journal import Journal
 from outlook_emulator.testing.outbox import Outbox
 from outlook_emulator.testing.snapshots import Snapshots
+from outlook_emulator.testing.waiting import wait_for
 
 if TYPE_CHECKING:
-    from outlook_emulator.testing.server import Server
+    from datetime import datetime
 
+    from azure.connectors.outlook import OutlookClient
 
-_WAIT = frozenset(
-    {
-        "kind",
-        "subject",
-        "sender",
-        "recipient",
-        "connection",
-        "folder",
-        "text",
-        "newer_than",
-        "url",
-        "reference",
-        "count",
-    }
-)
+_DEFAULT_SENDER = "stranger@example.org"
+_LARGEST_PAGE = 1000
+"""The largest page of mails that a server returns with its default settings."""
 
 
 class Sandbox:
-    """One world on a server: its own mailboxes, clock, faults and journal. Lives until it is closed, which deletes it.
+    """One sandbox: mailboxes, clock, faults and journal. Lives until it is closed, which deletes it on the server.
 
-    `admin` makes calls to the admin API below the sandbox, for what has no method here. What `closing` holds ends with
-    the sandbox.
+    `admin` sends requests to the admin API of the sandbox, for everything that has no method here. `closing` is an
+    ExitStack that closes with the sandbox.
     """
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Emulator, name: str) -> None:
         self.server = server
         self.name = name
         self.closing = ExitStack()
-        self.admin = server.admin(below("sandboxes", name))
+        self.admin = server.admin(path_of("sandboxes", name))
         self.closing.callback(self.admin.close)
         self.clock = Clock(self.admin)
         self.faults = Faults(self.admin)
@@ -75,79 +69,162 @@ class Sandbox:
         send_as: list[str] | None = None,
         mails: list[dict[str, Any]] | None = None,
     ) -> Connection:
-        """Add a mailbox, and the connection that opens it. Raises Refused and TypeError.
+        """Add a mailbox and its connection. Raises AdminError and TypeError.
 
-        `name` is the end of the connection's id, and of an address that is not given the beginning. `mails` are those
-        it starts with. With `seed` it is a sample mailbox, which brings its own address, display name and mails.
+        The connection's id ends with `name`; the default address starts with it. `mails` are delivered at once. `seed`
+        loads a sample mailbox, which has its own address, display name and mails.
         """
         if seed is not None:
-            _check_seed(address=address, display_name=display_name, send_as=send_as, mails=mails)
+            _check_sample_options(address=address, display_name=display_name, send_as=send_as, mails=mails)
             return self._load_sample(seed, name or seed)
-        order = connection_order(self.name, name or "me", address, display_name, send_as, mails)
-        return self.connection(self.admin.ask("POST", "/connections", json=order))
+        body = new_connection(self.name, name or "me", address, display_name, send_as, mails)
+        return self.connection(self.admin.request("POST", "/connections", json=body))
 
-    def connection(self, order: dict[str, Any]) -> Connection:
-        """The connection that an order has made."""
-        return Connection(self, order["id"], order["address"])
+    def connection(self, state: dict[str, Any]) -> Connection:
+        """The connection with the `id` and `address` of a JSON object of the admin API."""
+        return Connection(self, state["id"], state["address"])
 
-    def wait(self, *, timeout: float = 10, **order: Any) -> list[dict[str, Any]]:
-        """What came, at the latest after `timeout` seconds. Raises AssertionError, with the near misses.
+    def wait(self, *, timeout: float = 10, **conditions: Any) -> list[dict[str, Any]]:
+        """Wait up to `timeout` seconds for items that match all conditions, and return them.
 
-        The order is one to the admin API's `wait`: `kind` (mail, event, callback or poke), `subject`, `sender`,
-        `recipient`, `connection`, `folder`, `text`, `newer_than`, `url`, `reference`, `count`. Raises Refused and
-        TypeError for one that says nothing.
+        Conditions are `kind` (mail, event, callback or poke), `subject`, `sender`, `recipient`, `connection`, `folder`,
+        `text`, `newer_than`, `url`, `reference` and `count`. Raises AssertionError with the nearest misses after the
+        timeout, TypeError for an unknown condition, and AdminError.
         """
-        if unknown := sorted(order.keys() - _WAIT):
-            raise TypeError(f"nothing is waited for by {unknown[0]!r}; known are {', '.join(sorted(_WAIT))}")
-        asked = given({**order, "from": order.get("sender"), "sender": None, "timeout_seconds": timeout})
-        try:
-            found: list[dict[str, Any]] = self.admin.ask("POST", "/wait", json=asked, timeout=timeout + 10)["value"]
-        except Refused as error:
-            if error.status != 408:
-                raise
-            misses = [f"  nearly: {one}" for one in error.body.get("nearMisses", ())]
-            raise AssertionError("\n".join([str(error), *misses])) from None
-        return found
+        return wait_for(self.admin, timeout, conditions)
 
     def answer(self, option: str, *, subject: str = "") -> dict[str, Any]:
-        """Answer the newest open approval mail or mail with options that has a text in its subject, as a click would.
+        """Choose an option of the newest open approval mail or mail with options, as a click in the mail does.
 
-        Gives the question as the admin API has it. Raises AssertionError where nothing is open, and Refused.
+        `subject` is a part of the mail's subject. Returns the question as the admin API describes it. Raises
+        AssertionError if no question is open, and AdminError.
         """
-        everything = self.admin.ask("GET", "/questions")["value"]
-        waiting = [one for one in everything if one["answer"] is None and not one["withdrawn"]]
-        found = [one for one in waiting if subject.casefold() in one["subject"].casefold()]
-        if not found:
-            shown = [one["subject"] for one in waiting]
-            raise AssertionError(f"No open question has {subject!r} in its subject; open are {shown}.")
-        path = below("questions", found[-1]["id"], "answer")
-        answered: dict[str, Any] = self.admin.ask("POST", path, json={"option": option})
+        questions = self.admin.request("GET", "/questions")["value"]
+        open_questions = [
+            question for question in questions if question["answer"] is None and not question["withdrawn"]
+        ]
+        matches = [question for question in open_questions if subject.casefold() in question["subject"].casefold()]
+        if not matches:
+            subjects = [question["subject"] for question in open_questions]
+            raise AssertionError(f"No open question has {subject!r} in its subject. Open questions: {subjects}.")
+        path = path_of("questions", matches[-1]["id"], "answer")
+        answered: dict[str, Any] = self.admin.request("POST", path, json={"option": option})
         return answered
 
     def limits(self, **changes: Any) -> dict[str, Any]:
-        """The connector's own limits here, after `changes` such as `calls=5`; 0 switches one off. Raises Refused."""
-        found: dict[str, Any] = (
-            self.admin.ask("PATCH", "/limits", json=given(changes)) if changes else self.admin.ask("GET", "/limits")
-        )
-        return found
+        """Change the connector's limits, such as `calls=5`, and return all; 0 removes a limit. Raises AdminError."""
+        if not changes:
+            current: dict[str, Any] = self.admin.request("GET", "/limits")
+            return current
+        changed: dict[str, Any] = self.admin.request("PATCH", "/limits", json=json_object(changes))
+        return changed
 
     def close(self) -> None:
-        """Delete the sandbox; nothing where that has happened already."""
+        """Delete the sandbox. Does nothing if that has happened already."""
         if self.admin.http.is_closed:
             return
         with self.closing:
             try:
-                self.admin.ask("DELETE")
-            except Refused as error:
+                self.admin.request("DELETE")
+            except AdminError as error:
                 if error.status != 404:
                     raise
 
     def _load_sample(self, seed: str, name: str) -> Connection:
-        facts = self.admin.ask("POST", "/seed", json={"name": seed, "connection": f"{self.name}-{name}"})
-        return self.connection(facts)
+        return self.connection(
+            self.admin.request("POST", "/seed", json={"name": seed, "connection": f"{self.name}-{name}"})
+        )
 
 
-def connection_order(
+class Connection:
+    """One connection and its mailbox. Lives as long as its sandbox.
+
+    `url` is the runtime URL for the code under test, `credential` the bearer token that it may present.
+    """
+
+    def __init__(self, sandbox: Sandbox, id: str, address: str) -> None:
+        self.sandbox = sandbox
+        self.id = id
+        self.address = address
+        self.credential = sandbox.server.credential
+        self.url = f"{sandbox.server.url}/apim/outlook/{id}"
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} of {self.address}>"
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """A client with the runtime URL as its base URL and a credential; it closes with the sandbox."""
+        client = httpx.Client(transport=self.sandbox.server.transport(), **self._client_options())
+        self.sandbox.closing.callback(client.close)
+        return client
+
+    def async_http(self) -> httpx.AsyncClient:
+        """A new asynchronous client of the same kind; close it in the event loop that uses it."""
+        return httpx.AsyncClient(transport=self.sandbox.server.async_transport(), **self._client_options())
+
+    def client(self, **options: Any) -> OutlookClient:
+        """Microsoft's own client, for use as `async with outlook.client() as client`.
+
+        `options` are those of its `ConnectorClientOptions`, such as `max_retry_attempts=1`. Raises ModuleNotFoundError
+        if the package azure-connectors is not installed.
+        """
+        from outlook_emulator.testing.microsoft_client import outlook_client
+
+        return outlook_client(self.url, self.credential, options, self.sandbox.server.target.aiohttp_session)
+
+    def deliver(
+        self,
+        mime: bytes | Path | None = None,
+        *,
+        sender: str | None = None,
+        to: str | None = None,
+        cc: str | None = None,
+        subject: str | None = None,
+        text: str | None = None,
+        html: str | None = None,
+        importance: str | None = None,
+        attachments: list[dict[str, Any]] | None = None,
+        folder: str | None = None,
+        received: str | datetime | None = None,
+        is_read: bool | None = None,
+        is_flagged: bool | None = None,
+    ) -> dict[str, Any]:
+        """Deliver a mail from outside, and return the message as the connector shows it.
+
+        The mail is either `mime`, as bytes or as the path of an `.eml` file, or made from parts. The default sender is
+        stranger@example.org. By default the mail arrives now, unread, in the inbox. Raises AdminError and TypeError.
+        """
+        parts = json_object({"to": to, "cc": cc, "subject": subject, "text": text, "html": html})
+        parts |= json_object({"from": sender, "importance": importance, "attachments": attachments})
+        placement = json_object({"folder": folder, "is_read": is_read, "is_flagged": is_flagged})
+        if received is not None:
+            placement["received"] = instant(received)
+        if mime is None:
+            request: dict[str, Any] = {"json": {"from": _DEFAULT_SENDER, **parts, **placement}}
+        elif parts:
+            raise TypeError(f"a whole MIME message cannot be combined with {' and '.join(parts)}")
+        else:
+            content = mime.read_bytes() if isinstance(mime, Path) else mime
+            request = {"content": content, "params": placement, "headers": {"Content-Type": "message/rfc822"}}
+        path = path_of("connections", self.id, "deliver")
+        message: dict[str, Any] = self.sandbox.admin.request("POST", path, **request)["message"]
+        return message
+
+    def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
+        """The mails of a folder, newest first, read and unread; `query` adds parameters of Get emails (V3)."""
+        parameters = {"fetchOnlyUnread": False, "includeAttachments": False, "top": _LARGEST_PAGE, **query}
+        response = self.http.get("/v2/Mail", params={"folderPath": folder, **parameters})
+        response.raise_for_status()
+        mails: list[dict[str, Any]] = response.json()["value"]
+        return mails
+
+    def _client_options(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.credential}"}
+        return {"base_url": self.url, "headers": headers, "trust_env": False}
+
+
+def new_connection(
     sandbox: str,
     name: str,
     address: str | None = None,
@@ -155,11 +232,11 @@ def connection_order(
     send_as: list[str] | None = None,
     mails: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """What the admin API is told to add a connection. Its id holds the sandbox's name, as ids are a server's own."""
-    order = {"id": f"{sandbox}-{name}", "address": address or f"{name}@example.com"}
-    return order | given({"display_name": display_name, "send_as": send_as, "mails": mails})
+    """The JSON that adds a connection. Its id starts with the sandbox's name, since ids are unique on a server."""
+    body = {"id": f"{sandbox}-{name}", "address": address or f"{name}@example.com"}
+    return body | json_object({"display_name": display_name, "send_as": send_as, "mails": mails})
 
 
-def _check_seed(**own: Any) -> None:
-    if told := [name for name, value in own.items() if value is not None]:
-        raise TypeError(f"a sample mailbox brings its own {' and '.join(told)}")
+def _check_sample_options(**options: Any) -> None:
+    if names := [name for name, value in options.items() if value is not None]:
+        raise TypeError(f"a sample mailbox has its own {' and '.join(names)}")

@@ -1,33 +1,33 @@
-"""States of a sandbox to go back to."""
+"""Saved states of a sandbox."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from outlook_emulator.testing.admin import Admin, below
+from outlook_emulator.testing.admin import Admin, path_of
 
 
 class Snapshots:
-    """Named states of one sandbox."""
+    """The snapshots of one sandbox, by name."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
     def save(self, name: str) -> dict[str, Any]:
-        """Keep the state that the sandbox is in, in place of one of that name."""
-        facts: dict[str, Any] = self._admin.ask("PUT", below("snapshots", name))
-        return facts
+        """Save the state of the sandbox; replaces a snapshot of the same name. Returns its description."""
+        snapshot: dict[str, Any] = self._admin.request("PUT", path_of("snapshots", name))
+        return snapshot
 
     def restore(self, name: str) -> None:
-        """Put the sandbox back into that state. Raises Refused where there is none of that name."""
-        self._admin.ask("POST", below("snapshots", name, "restore"))
+        """Restore a snapshot. Raises AdminError if it does not exist."""
+        self._admin.request("POST", path_of("snapshots", name, "restore"))
 
     def list(self) -> Sequence[dict[str, Any]]:
-        """Name, time and size of each."""
-        found: Sequence[dict[str, Any]] = self._admin.ask("GET", "/snapshots")["value"]
-        return found
+        """The name, time and size of every snapshot."""
+        snapshots: Sequence[dict[str, Any]] = self._admin.request("GET", "/snapshots")["value"]
+        return snapshots
 
     def delete(self, name: str) -> None:
-        """Drop one. Raises Refused where there is none of that name."""
-        self._admin.ask("DELETE", below("snapshots", name))
+        """Delete a snapshot. Raises AdminError if it does not exist."""
+        self._admin.request("DELETE", path_of("snapshots", name))

@@ -57,13 +57,14 @@ NOTHING_KNOWN = About()
 class ExchangeEntry:
     """One exchange. Instants are in microseconds since 1970, by the sandbox's clock (`at`) and the machine's (`real`).
 
-    `took` is in nanoseconds; `left` is when the answer of a call that failed had gone out, by the sandbox's clock.
-    `effected` says that the operation did its work, whatever the caller was told; `outcome` how the answer left.
+    `took` is in nanoseconds; `started` is a reading of the performance counter. `left` is the instant at which the
+    response to a failed request was sent, by the sandbox's clock. `effected` says that the operation did its work,
+    whatever the response; `outcome` says how the response left.
     Bodies are cut at the journal's cap, sizes are the whole ones.
     """
 
     # Not slots: an entry is made for every request, and most of it is as here until the answer is known, or for good.
-    took = left = 0
+    took = left = started = 0
     about = NOTHING_KNOWN
     connection = method = ""
     raw_path = query = request_body = response_body = b""

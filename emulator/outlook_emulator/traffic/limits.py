@@ -27,12 +27,12 @@ class Use:
 
 
 class Lease:
-    """The share of one request in what its connection uses. `release` it after the response is sent."""
+    """The share of one request in what its connection uses: `size` bytes. `release` it after the response is sent."""
 
-    __slots__ = ("_limits", "_size", "_use")
+    __slots__ = ("_limits", "_use", "size")
 
     def __init__(self, use: Use, limits: Limits) -> None:
-        self._use, self._limits, self._size = use, limits, 0
+        self._use, self._limits, self.size = use, limits, 0
         use.requests += 1
 
     def carry(self, size: int) -> None:
@@ -41,7 +41,7 @@ class Lease:
         if limit and size and self._use.bytes + size > limit:
             raise TooManyAtOnce(f"{self._use.bytes + size} bytes are being transferred; at most {limit} are allowed.")
         self._use.bytes += size
-        self._size += size
+        self.size += size
 
     def warning(self, now: int) -> str | None:
         """The limits that are nearly reached, as text for the caller; None when all are far off."""
@@ -62,8 +62,8 @@ class Lease:
 
     def release(self) -> None:
         self._use.requests -= 1
-        self._use.bytes -= self._size
-        self._size = 0
+        self._use.bytes -= self.size
+        self.size = 0
 
 
 class Limiter:

@@ -18,7 +18,7 @@ from outlook_emulator.clock import VirtualClock
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.broken_connection import TRANSPORT, HungUp, malformed, send_broken
-from outlook_emulator.server.connector.exchange import Answer
+from outlook_emulator.server.connector.exchange import Response
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.faults import CUT, MALFORMED, RESET, STALL
@@ -202,7 +202,7 @@ def test_malformed() -> None:
 @pytest.mark.parametrize("body", [b"", b"7", b"{}", b'{"value":[]}'])
 def test_malformed_body(body: bytes) -> None:
     """Whatever an answer says, a malformed one is no JSON; the rest of it stays as it is."""
-    answer = malformed(Answer(200, body, [(b"x-own", b"1")]))
+    answer = malformed(Response(200, body, [(b"x-own", b"1")]))
 
     with pytest.raises(json.JSONDecodeError):
         json.loads(answer.body)
@@ -255,7 +255,7 @@ def test_connection_that_has_gone(world_of_one: Sandbox, closing: bool, done: li
         raise AssertionError(message)
 
     scope: dict[str, Any] = {"type": "http", "extensions": {TRANSPORT: transport}}
-    answer = Answer(200, b"{}", breaks=RESET)
+    answer = Response(200, b"{}", breaks=RESET)
 
     assert RESET == asyncio.run(send_broken(scope, receive, send, answer, [], world_of_one))
     assert (done, []) == (transport.done, messages)
@@ -270,7 +270,7 @@ def test_no_socket(world_of_one: Sandbox, how: str, scope: dict[str, Any]) -> No
         raise AssertionError
 
     with pytest.raises(HungUp, match=f"as a fault rule asked: {how}") as hung:
-        asyncio.run(send_broken(scope, untouched, untouched, Answer(200, b"{}", breaks=how), [], world_of_one))
+        asyncio.run(send_broken(scope, untouched, untouched, Response(200, b"{}", breaks=how), [], world_of_one))
     assert how == hung.value.how
 
 

@@ -22,8 +22,10 @@ from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mail.listing import find
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.connector import Connector
-from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
+from outlook_emulator.server.connector.exchange import Exchange, Response
+from outlook_emulator.server.connector.features import Features
 from outlook_emulator.settings import Settings
 
 CREDENTIAL = {"Authorization": "Bearer token"}
@@ -443,7 +445,7 @@ def broken(emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch) 
     return emulator()
 
 
-def test_defect(broken: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
+def test_defect(broken: Starlette, caplog: pytest.LogCaptureFixture) -> None:
     """A defect answers 500 in the connector's shape; its traceback is for whoever runs the server."""
     answer = ask(broken, "GET", "/alice/testconnection")
 
@@ -454,19 +456,19 @@ def test_defect(broken: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
         "error": {"message": BROKEN, "code": "InternalServerError", "originalMessage": BROKEN},
         "source": "outlook-emulator.localhost",
     }
-    assert "RuntimeError: secret words" in capsys.readouterr().err
+    assert "RuntimeError: secret words" in caplog.text
 
 
-def test_life_after_a_defect(broken: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
+def test_life_after_a_defect(broken: Starlette, caplog: pytest.LogCaptureFixture) -> None:
     """A defect in one operation leaves the others as they were."""
     ask(broken, "GET", "/alice/testconnection")
 
     assert ask(broken, "GET", "/alice/v2/Mail").status_code == 200
-    assert capsys.readouterr().err.count("Traceback") == 1
+    assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
 def test_defect_in_a_transaction(
-    emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A send that fails after its first copy was written leaves no copy at all, and the next one goes through."""
     app = emulator()
@@ -480,7 +482,7 @@ def test_defect_in_a_transaction(
     assert before == state(app)
     assert ask(app, "POST", "/alice/v2/Mail", json=MAIL).status_code == 200
     assert len(ask(app, "GET", "/bob/v2/Mail").json()["value"]) == 1
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert "ZeroDivisionError" in caplog.text
 
 
 # --- How it is put together -----------------------------------------------------------------------------------------
@@ -493,7 +495,7 @@ def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
     async def inner(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["type"] + scope.get("path", ""))
 
-    connector: Any = Connector(inner, OPERATIONS, sandboxes, Settings())
+    connector: Any = Connector(inner, OPERATIONS, sandboxes, Settings(), Recording().features())
     for path in ("/", "/apim", "/apim/outlook", "/apim/outlook365/c/Mail", "/x/apim/outlook/c/Mail"):
         asyncio.run(connector({"type": "http", "path": path, "raw_path": path.encode()}, None, None))
     asyncio.run(connector({"type": "websocket", "raw_path": b"/apim/outlook/c/Mail"}, None, None))
@@ -508,44 +510,108 @@ def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
     ]
 
 
-def test_wrappers(sandboxes: Sandboxes) -> None:
-    """Wrappers are put around the handler, the first outermost, and see which operation is called on which mailbox."""
-    seen: list[tuple[object, ...]] = []
+class Recording:
+    """Features that record their calls, and may answer or refuse in the operation's place."""
 
-    def named(name: str) -> Any:
-        def wrap(inner: Handler) -> Handler:
-            async def handler(exchange: Exchange) -> Answer:
-                assert exchange.operation
-                seen.append((name, exchange.operation.id, exchange.connection_id))
-                answer = await inner(exchange)
-                assert exchange.owner
-                seen.append((name, answer.status, exchange.owner.address))
-                return answer
+    def __init__(self, instead: Response | AccessDenied | None = None) -> None:
+        self.calls: list[str] = []
+        self._instead = instead
 
-            return handler
+    def features(self) -> Features:
+        return Features(self, self, self, self)
 
-        return wrap
+    def open(self, exchange: Exchange) -> None:
+        self.calls.append(f"open {exchange.operation and exchange.operation.id}")
 
-    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), [named("outer"), named("inner")])
+    def enter(self, exchange: Exchange) -> None:
+        self.calls.append(f"enter {exchange.connection_id}")
+
+    async def before(self, exchange: Exchange) -> Response | None:
+        self.calls.append("before")
+        if isinstance(self._instead, AccessDenied):
+            raise self._instead
+        return self._instead
+
+    async def validate(self, exchange: Exchange) -> None:
+        self.calls.append("validate")
+
+    def wake(self, sandbox: Sandbox) -> None:
+        self.calls.append(f"wake {sandbox.name}")
+
+    async def after(self, exchange: Exchange, response: Response) -> Response:
+        self.calls.append(f"after {response.status}")
+        return response
+
+    def leave(self, exchange: Exchange, response: Response) -> Response:
+        self.calls.append(f"leave {response.status}")
+        return response
+
+    async def note(self, exchange: Exchange, response: Response) -> None:
+        self.calls.append(f"note {response.status}")
+
+    def close(self, exchange: Exchange, outcome: str = "") -> None:
+        self.calls.append(f"close {outcome}".strip())
+
+
+ENDING = ["close", "close", "close answered"]
+
+
+def test_one_request(sandboxes: Sandboxes) -> None:
+    """A request meets the features in order: journal, limits, faults, webhooks, and then the same way back."""
+    recording = Recording()
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
+
     ask(app, "GET", "/alice/testconnection")
-    facts, result = ("TestConnection", "alice"), (200, "alice@outlook.com")
 
-    assert seen == [("outer", *facts), ("inner", *facts), ("inner", *result), ("outer", *result)]
+    assert recording.calls == [
+        *("open TestConnection", "enter alice", "before", "validate"),
+        *("wake default", "after 200", "leave 200", "note 200", *ENDING),
+    ]
 
 
-def test_a_wrapper_may_refuse(sandboxes: Sandboxes) -> None:
-    """What a wrapper raises is rendered like any refusal."""
+def test_a_feature_answers(sandboxes: Sandboxes) -> None:
+    """A response from the faults takes the operation's place: nothing runs, and no connection is made."""
+    recording = Recording(Response(418))
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
 
-    def refuse(inner: Handler) -> Handler:
-        async def handler(exchange: Exchange) -> Answer:
-            raise AccessDenied("Not today.")
+    response = ask(app, "GET", "/alice/testconnection")
 
-        return handler
+    assert response.status_code == 418
+    assert recording.calls == [
+        *("open TestConnection", "enter alice", "before", "after 418", "leave 418", "note 418", *ENDING)
+    ]
+    assert sandboxes.connection_ids() == frozenset()
 
-    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), [refuse])
-    answer = ask(app, "GET", "/alice/testconnection")
 
-    assert (403, "Not today.") == (answer.status_code, answer.json()["error"]["message"])
+def test_a_feature_refuses(sandboxes: Sandboxes) -> None:
+    """An error of a feature becomes a response, and the steps after it see that."""
+    recording = Recording(AccessDenied("Not today."))
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
+
+    response = ask(app, "GET", "/alice/testconnection")
+
+    assert (response.status_code, response.json()["error"]["message"]) == (403, "Not today.")
+    assert recording.calls[3:] == ["after 403", "leave 403", "note 403", *ENDING]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "opened"),
+    [
+        ("/alice/nowhere", CREDENTIAL, 404, "open None"),
+        ("/alice/testconnection", {}, 401, "open TestConnection"),
+    ],
+)
+def test_a_request_without_a_row_or_a_credential(
+    sandboxes: Sandboxes, path: str, headers: dict[str, str], status: int, opened: str
+) -> None:
+    """A request that is not admitted is recorded, and does not count for the limits."""
+    recording = Recording()
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
+
+    response = ask(app, "GET", path, headers)
+
+    assert response.status_code == status
+    assert recording.calls == [opened, f"after {status}", f"leave {status}", f"note {status}", *ENDING]
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
@@ -559,7 +625,7 @@ def test_a_sandbox_changes_while_a_body_arrives(verb: str) -> None:
     other = sandboxes.create("other")
     sandboxes.seed(other, "empty", "quiet")
     sandboxes.connect(other, "me", "me@example.com")
-    app = Connector(_nothing, OPERATIONS, sandboxes, Settings())
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), Recording().features())
     order = b'{"To": "me@example.com", "Subject": "Late", "Body": "Late"}'
     parts = [order[:10], order[10:]]
     statuses: list[int] = []

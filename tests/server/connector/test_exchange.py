@@ -1,4 +1,4 @@
-"""The two ends of the wire: a request's headers and body, and an answer's bytes."""
+"""The two ends of the wire: a request's headers and body, and a response's bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from outlook_emulator.errors import BodyTooLarge, InvalidRequest
-from outlook_emulator.server.connector.exchange import Answer, Request, read_body, send_answer
+from outlook_emulator.server.connector.exchange import Request, Response, read_body, send_response
 
 GONE = {"type": "http.disconnect"}
 
@@ -110,10 +110,10 @@ def test_hanging_up(messages: list[dict[str, Any]]) -> None:
         asyncio.run(read_body(Wire(*messages).receive, 10))
 
 
-def test_answer() -> None:
-    """An answer has the headers of every answer, its own, and always its length."""
+def test_response() -> None:
+    """A response has the headers of every response, its own, and always its length."""
     sent: list[Any] = []
-    asyncio.run(send_answer(_into(sent), Answer(201, b"body", [(b"x-own", b"1")]), [(b"x-common", b"2")]))
+    asyncio.run(send_response(_into(sent), Response(201, b"body", [(b"x-own", b"1")]), [(b"x-common", b"2")]))
 
     assert sent == [
         {
@@ -125,10 +125,10 @@ def test_answer() -> None:
     ]
 
 
-def test_empty_answer() -> None:
-    """An answer without a body says that its length is zero."""
+def test_empty_response() -> None:
+    """A response without a body says that its length is zero."""
     sent: list[Any] = []
-    asyncio.run(send_answer(_into(sent), Answer(202), []))
+    asyncio.run(send_response(_into(sent), Response(202), []))
 
     assert [(b"content-length", b"0")] == sent[0]["headers"]
     assert sent[1]["body"] == b""

@@ -157,12 +157,8 @@ def _links(mailbox: Mailbox, token: str, options: tuple[str, ...]) -> dict[str, 
 
 
 def _origin(mailbox: Mailbox) -> str:
-    """Where recipients reach this server: as the setting says, or else as the caller did."""
-    if mailbox.rules.public_url:
-        return mailbox.rules.public_url.rstrip("/")
-    header = mailbox.caller.header
-    forwarded = (header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
-    return f"{'https' if forwarded == 'https' else 'http'}://{header('host') or 'localhost'}"
+    """The URL at which recipients reach this server: the setting, or else the one that the caller used."""
+    return mailbox.rules.public_url.rstrip("/") or mailbox.caller.base_url
 
 
 def _key(mailbox: Mailbox) -> bytes | None:

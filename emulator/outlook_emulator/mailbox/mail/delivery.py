@@ -43,12 +43,14 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
 
-def post(mailbox: Mailbox, mail: Mail, verb: str | None, conversation_id: int) -> None:
-    """Put a checked mail in every mailbox it belongs to; `verb` is Send, Reply or Forward, None for a meeting's."""
+def post(
+    mailbox: Mailbox, mail: Mail, operation_type: origin_headers.OperationType | None, conversation_id: int
+) -> None:
+    """Put a checked mail in every mailbox it belongs to; `operation_type` is None for a meeting's mail."""
     sender = _sender(mailbox, mail)
     facts = origin_headers.OriginHeaders(
         message_id=f"<{mailbox.rng.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
-        headers=(*mail.headers, *(origin_headers.headers(mailbox, verb) if verb else ())),
+        headers=(*mail.headers, *(origin_headers.headers(mailbox, operation_type) if operation_type else ())),
     )
     with mailbox.db.transaction():
         stored = store(mailbox, mail, sender, facts, conversation_id)

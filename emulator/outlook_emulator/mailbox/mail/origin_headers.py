@@ -1,14 +1,14 @@
-"""The internet headers the connector puts on every mail it sends, worked out from who called it (Learn page)."""
+"""The internet headers that the connector adds to every mail it sends; they describe the caller (Learn page)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.enums import Product
+from outlook_emulator.mailbox.mailbox import Caller, Mailbox
 
-POWER_APPS, POWER_AUTOMATE, LOGIC_APPS = "Microsoft Power Apps", "Microsoft Power Automate", "Azure Logic Apps"
-_ENVIRONMENT_PATH = "/providers/microsoft.powerapps/environments/"
+OperationType = Literal["Send", "Reply", "Forward"]
 
 
 class OriginHeaders(NamedTuple):
@@ -18,54 +18,33 @@ class OriginHeaders(NamedTuple):
     headers: tuple[tuple[str, str], ...]
 
 
-def headers(mailbox: Mailbox, verb: str) -> tuple[tuple[str, str], ...]:
-    """The `x-ms-mail-…` headers in their documented order; `verb` is Send, Reply or Forward.
+def headers(mailbox: Mailbox, operation_type: OperationType) -> tuple[tuple[str, str], ...]:
+    """The `x-ms-mail-…` headers in their documented order.
 
-    The environment id is there for Power Apps always, for Power Automate when the call brings one, for Logic Apps
-    never. A caller that is none of these gets the same headers without a product name (inferred).
+    Mails from Power Apps always have an environment id, those from Power Automate have one if the caller names it, and
+    those from Logic Apps never do. For any other caller the headers are the same without a product name (inferred).
     """
-    agent = _agent(mailbox)
-    product = product_of(agent)
-    stamped = [
-        ("x-ms-mail-application", f"{product}; User-Agent: {agent}" if product else f"User-Agent: {agent}"),
-        ("x-ms-mail-operation-type", verb),
-    ]
-    environment = _environment(mailbox, product)
-    if environment:
-        stamped.append(("x-ms-mail-environment-id", environment))
-    stamped.append(("x-ms-mail-workflow", _workflow(mailbox, product)))
-    return tuple(stamped)
+    caller = mailbox.caller
+    agent = f"User-Agent: {caller.user_agent}"
+    environment = _environment(caller)
+    return (
+        ("x-ms-mail-application", f"{caller.product}; {agent}" if caller.product else agent),
+        ("x-ms-mail-operation-type", operation_type),
+        *([("x-ms-mail-environment-id", environment)] if environment else []),
+        ("x-ms-mail-workflow", _workflow(mailbox)),
+    )
 
 
-def product_of(agent: str) -> str | None:
-    """The service behind a User-Agent, by its documented form."""
-    lowered = agent.lower()
-    if lowered.startswith(("powerapps/", "powerfx/")):
-        return POWER_APPS
-    if "microsoft-flow/" in lowered:
-        return POWER_AUTOMATE
-    return LOGIC_APPS if lowered.startswith("azure-logic-apps/") else None
+def _environment(caller: Caller) -> str:
+    if caller.product is Product.POWER_APPS:
+        return caller.environment or "Default"
+    return caller.environment if caller.product is Product.POWER_AUTOMATE else ""
 
 
-def _agent(mailbox: Mailbox) -> str:
-    # Power Apps calls through a browser or a gateway and names itself in a header of its own.
-    header = mailbox.caller.header
-    return header("x-ms-user-agent") or header("user-agent") or ""
-
-
-def _environment(mailbox: Mailbox, product: str | None) -> str | None:
-    if product not in (POWER_APPS, POWER_AUTOMATE):
-        return None
-    header = mailbox.caller.header
-    given = header("x-ms-environment-id") or header("x-ms-client-environment-id") or ""
-    if given.lower().startswith(_ENVIRONMENT_PATH):
-        given = given[len(_ENVIRONMENT_PATH) :]
-    return given or ("Default" if product == POWER_APPS else None)
-
-
-def _workflow(mailbox: Mailbox, product: str | None) -> str:
-    names = ["x-ms-workflow-name", "x-ms-workflow-run-id"] if product != POWER_APPS else []
-    parts = [(name, value) for name in names if (value := mailbox.caller.header(name))]
-    request = mailbox.caller.header("x-ms-client-request-id")
-    parts.append(("x-ms-client-request-id", request or str(UUID(int=mailbox.rng.getrandbits(128)))))
-    return " ".join(f"{name}: {value};" for name, value in parts)
+def _workflow(mailbox: Mailbox) -> str:
+    caller = mailbox.caller
+    parts = {"x-ms-client-request-id": caller.request_id or str(UUID(int=mailbox.rng.getrandbits(128)))}
+    if caller.product is not Product.POWER_APPS:
+        run = {"x-ms-workflow-name": caller.workflow_name, "x-ms-workflow-run-id": caller.workflow_run}
+        parts = {name: value for name, value in run.items() if value} | parts
+    return " ".join(f"{name}: {value};" for name, value in parts.items())

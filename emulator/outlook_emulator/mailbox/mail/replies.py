@@ -13,6 +13,7 @@ from outlook_emulator.clock import moment
 from outlook_emulator.enums import Importance
 from outlook_emulator.errors import EncryptedReply, InvalidRecipients
 from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mail.origin_headers import OperationType
 from outlook_emulator.mailbox.mail.reading import content_of, files_of, message_of, touch
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
@@ -81,7 +82,7 @@ def prefixed(prefix: str, subject: str) -> str:
     return prefix + subject
 
 
-def _answer(mailbox: Mailbox, original: Message, mail: Mail, verb: str) -> None:
+def _answer(mailbox: Mailbox, original: Message, mail: Mail, verb: OperationType) -> None:
     if not (mail.to or mail.cc or mail.bcc):
         raise InvalidRecipients("To")
     answer = replace(

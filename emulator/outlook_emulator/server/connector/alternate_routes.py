@@ -26,12 +26,13 @@ from outlook_emulator.errors import (
     Unauthorized,
 )
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.connector.connector import COMMON, PREFIX, authorize
+from outlook_emulator.server.connector.connector import authorize
 from outlook_emulator.server.connector.dynamic_invoke import Heard, ordered, replaying
-from outlook_emulator.server.connector.error_responses import headers_of, refusal
-from outlook_emulator.server.connector.exchange import JSON, Answer, Request, date_header, send_answer
+from outlook_emulator.server.connector.error_responses import error_response, headers_of
+from outlook_emulator.server.connector.exchange import COMMON, JSON, Request, Response, date_header, send_response
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.rewrite import known_method, rewritten, without_origin
+from outlook_emulator.server.connector.routes import PREFIX
 
 _INVOKE = b"/invoke"
 _METHOD, _URL = "x-ms-request-method", "x-ms-request-url"
@@ -67,7 +68,7 @@ class AlternateRoutes:
             scope = _invoked(request)
         except ConnectorError as error:
             request_id = (request.header("x-ms-client-request-id") or self._made_up_id())[:200]
-            await self._answer(send, refusal(error, request_id, "", self._settings.source))
+            await self._answer(send, error_response(error, request_id, "", self._settings.source))
         else:
             await self._app(scope, receive, send)
 
@@ -77,13 +78,13 @@ class AlternateRoutes:
         try:
             self._admit(request)
             if found["path"] is None:
-                answer = await self._invoke_dynamically(request, base, receive)
-                await self._answer(send, answer, found["connection"])
+                response = await self._invoke_dynamically(request, base, receive)
+                await self._answer(send, response, found["connection"])
             else:
                 await self._app(_proxied(request.scope, base + b"/" + found["path"]), receive, send)
         except ConnectorError as error:
-            answer = Answer(error.status, orjson.dumps(_arm_error(error)), headers_of(error))
-            await self._answer(send, answer, found["connection"])
+            response = Response(error.status, orjson.dumps(_arm_error(error)), headers_of(error))
+            await self._answer(send, response, found["connection"])
 
     def _admit(self, request: Request) -> None:
         """Hold a call to what the management API demands of all: first a version, then a credential."""
@@ -94,7 +95,7 @@ class AlternateRoutes:
         except Unauthorized:
             raise AuthenticationFailed() from None
 
-    async def _invoke_dynamically(self, request: Request, base: bytes, receive: Receive) -> Answer:
+    async def _invoke_dynamically(self, request: Request, base: bytes, receive: Receive) -> Response:
         """Whatever comes of the request inside the call, the call itself succeeds (recorded)."""
         if request.scope["method"] != "POST":
             raise MethodNotAllowed(request.scope["method"], ["POST"])
@@ -102,11 +103,11 @@ class AlternateRoutes:
         scope, content = ordered(request.scope, base, body)
         heard = Heard()
         await self._app(scope, replaying(content, receive), heard.send)
-        return Answer(200, heard.wrapped(), JSON)
+        return Response(200, heard.wrapped(), JSON)
 
-    async def _answer(self, send: Send, answer: Answer, connection: bytes = b"") -> None:
+    async def _answer(self, send: Send, response: Response, connection: bytes = b"") -> None:
         clock = self._sandboxes.clock_of(connection_id=unquote(connection.decode("latin-1")))
-        await send_answer(send, answer, [*COMMON, date_header(clock.now())])
+        await send_response(send, response, [*COMMON, date_header(clock.now())])
 
     def _made_up_id(self) -> str:
         return str(UUID(int=self._rng.getrandbits(128), version=4))

@@ -1,4 +1,4 @@
-"""Answers that do not arrive: a connection that is reset, a body that is cut or never goes on.
+"""Responses that do not arrive: a connection that is reset, a body that is cut or never goes on.
 
 This takes what lies below ASGI. A server puts its transport into the scope under `TRANSPORT`; where there is none, as
 in a test without a socket, `HungUp` is raised out of the app instead, for the client to make an error of.
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from outlook_emulator.clock import LATEST
 from outlook_emulator.errors import StartedOver
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector.exchange import Answer
+from outlook_emulator.server.connector.exchange import Response
 from outlook_emulator.traffic.faults import CUT, RESET
 
 TRANSPORT = "outlook-emulator.transport"
@@ -32,19 +32,19 @@ class HungUp(Exception):
         self.how = how
 
 
-def malformed(answer: Answer) -> Answer:
-    """An answer whose JSON ends in its middle, while its length is right."""
-    return answer._replace(body=answer.body[: len(answer.body) // 2] or b'{"value":[')
+def malformed(response: Response) -> Response:
+    """An response whose JSON ends in its middle, while its length is right."""
+    return response._replace(body=response.body[: len(response.body) // 2] or b'{"value":[')
 
 
 async def send_broken(
-    scope: Scope, receive: Receive, send: Send, answer: Answer, common: list[tuple[bytes, bytes]], world: Sandbox
+    scope: Scope, receive: Receive, send: Send, response: Response, common: list[tuple[bytes, bytes]], world: Sandbox
 ) -> str:
-    """Put as much of an answer on the wire as is to arrive, then break the connection; how that was done.
+    """Put as much of an response on the wire as is to arrive, then break the connection; how that was done.
 
     A body that stalls ends when the client hangs up, or when its sandbox is reset or deleted. Raises HungUp.
     """
-    how = answer.breaks or RESET
+    how = response.breaks or RESET
     transport: Any = scope.get("extensions", {}).get(TRANSPORT)
     if transport is None:
         raise HungUp(how)
@@ -52,10 +52,10 @@ async def send_broken(
         await _abort(transport, receive)
         return how
     # One byte at least is announced and does not come, or nothing would be missing.
-    announced = (b"content-length", b"%d" % max(len(answer.body), 1))
-    headers: list[Any] = [*common, announced, *answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
+    announced = (b"content-length", b"%d" % max(len(response.body), 1))
+    headers: list[Any] = [*common, announced, *response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body[: len(response.body) // 2], "more_body": True})
     if how == CUT:
         transport.close()
         await gone(receive)
@@ -80,13 +80,13 @@ def _reset(transport: Any) -> None:
 
 
 def has_hung_up(scope: Scope) -> bool:
-    """Whether nobody is there any more to be answered, as far as that can be known."""
+    """Whether nobody is there any more to be responseed, as far as that can be known."""
     transport: Any = scope.get("extensions", {}).get(TRANSPORT)
     return transport is not None and transport.is_closing()
 
 
 async def gone(receive: Receive) -> None:
-    """Wait for the server to notice: an app that returns before would have it report an answer that is missing."""
+    """Wait for the server to notice: an app that returns before would have it report an response that is missing."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

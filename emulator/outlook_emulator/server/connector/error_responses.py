@@ -1,4 +1,4 @@
-"""Refusals as they go out: by the connector itself, by the gateway before it, or by the gateway around it."""
+"""Errors as responses: in the form of the connector itself, of the gateway before it, or of the gateway around it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 import orjson
 
 from outlook_emulator.errors import ConnectorError, Form, MethodNotAllowed
-from outlook_emulator.server.connector.exchange import JSON, Answer, RawHeaders
+from outlook_emulator.server.connector.exchange import JSON, RawHeaders, Response
 
 
-def refusal(error: ConnectorError, request_id: str, service_id: str, source: str) -> Answer:
-    """The answer that an error is."""
+def error_response(error: ConnectorError, request_id: str, service_id: str, source: str) -> Response:
+    """The response that reports an error."""
     body = orjson.dumps(error_body(error, request_id, service_id, source))
-    return Answer(error.status, body, headers_of(error))
+    return Response(error.status, body, headers_of(error))
 
 
 def headers_of(error: ConnectorError) -> RawHeaders:
-    """The headers that go with a refusal in JSON."""
+    """The headers of an error response."""
     headers = [*JSON]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allow.encode("ascii")))
@@ -27,7 +27,7 @@ def headers_of(error: ConnectorError) -> RawHeaders:
 
 
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
-    """The body of a refusal in its form, key order as recorded; `service_id` is shown where the store refused."""
+    """The body of an error response in its form, key order as recorded; errors of the store show `service_id`."""
     if error.form is Form.BARE:
         return {"status": error.status, "message": error.message}
     if error.form is Form.GATEWAY:

@@ -1,8 +1,9 @@
-"""One request on its way to an answer, and the two ends of the wire."""
+"""A request on its way to a response, and the two ends of the wire."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,22 +11,30 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from outlook_emulator.clock import moment
-from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest
+from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyRequests
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.store.records import Owner
+from outlook_emulator.traffic.faults import Hit
 from outlook_emulator.traffic.journal import ANSWERED, ExchangeEntry
+from outlook_emulator.traffic.limits import Lease
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 JSON: RawHeaders = [(b"content-type", b"application/json; charset=utf-8")]
+COMMON = [
+    (b"cache-control", b"no-store, no-cache"),
+    (b"pragma", b"no-cache"),
+    (b"expires", b"-1"),
+    (b"x-content-type-options", b"nosniff"),
+]
+"""Headers of every response: those of the recorded ones that a client could rely on."""
 _LONGEST_NUMBER = 18
 _ENDLESS = 10**_LONGEST_NUMBER
 
 
-class Answer(NamedTuple):
-    """A finished answer; `headers` come on top of those every answer has.
+class Response(NamedTuple):
+    """A finished response; `headers` come on top of those that every response has.
 
-    `breaks` says how it is kept from arriving whole, None for an answer that arrives.
+    `breaks` says how the connection breaks instead of delivering it whole, None for a response that arrives.
     """
 
     status: int
@@ -35,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Request:
-    """What came in: headers, and a body that is read when somebody asks for it. Lives as long as the request."""
+    """The headers of a request, and its body, which is read on demand. Lives as long as the request."""
 
     __slots__ = ("_body", "_headers", "receive", "scope")
 
@@ -53,19 +62,19 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
-        """The whole request body, for anybody who asks. Raises BodyTooLarge before reading more than `limit` bytes."""
+        """The whole request body, read once. Raises BodyTooLarge before it reads more than `limit` bytes."""
         if self._body is None:
             self._body = await self._read(limit)
         return self._body
 
     @property
     def body_so_far(self) -> bytes:
-        """The request body if anybody has asked for it, else nothing."""
+        """The request body if it has been read, else nothing."""
         return self._body or b""
 
     @property
-    def announced(self) -> int:
-        """How long the request body says it is. Raises InvalidRequest when that is no number."""
+    def content_length(self) -> int:
+        """The length of the request body by its header, 0 without one. Raises InvalidRequest if it is not a number."""
         text = self.header("content-length") or "0"
         if not (text.isascii() and text.isdigit()):
             raise InvalidRequest("The header Content-Length must be a number.")
@@ -73,78 +82,89 @@ class Request:
         return int(text) if len(text) <= _LONGEST_NUMBER else _ENDLESS
 
     async def _read(self, limit: int) -> bytes:
-        if self.announced > limit:
+        if self.content_length > limit:
             raise BodyTooLarge(limit)
         return await read_body(self.receive, limit)
 
 
 class Exchange(Request):
-    """A request to the connector and what is known of it, filled in as it is routed. Lives as long as the request.
+    """A request to the connector and what is known about it. Lives as long as the request.
 
-    Row, connection id, the `world` that counts and judges the call and when it `arrived` there are known before the
-    handlers; the sandbox, its `owner` and `now` only when the row runs. Both instants are of the sandbox's clock, in
-    microseconds since 1970. A `refusal` is why there is nothing to run; then what comes after the step that refused
-    stays None.
+    `operation`, `path_values` and `connection_id` are set when its row is found. `sandbox` counts and records the
+    request; it `arrived` there at that instant of the sandbox's clock, in microseconds since 1970. `ran_in` is the
+    sandbox in which the row ran, None if it did not; that is another one only if `sandbox` was deleted meanwhile.
+    `is_done` says that the row ran to its end, even if the client gets an error.
 
-    `changes` are members of the mailbox's rules that differ for this call, `entry` is what the journal has of it.
-    `is_done` says that the operation ran through, whatever becomes of its answer; `leaving` is called, last one first,
-    with how the answer left.
+    The rest belongs to the features around the connector: `entry` to the journal, `lease` to the limits, `hit` and
+    `waiting` to the faults. `rule_changes` are members of the mailbox's rules that a fault changes for this request.
     """
 
     __slots__ = (
         "_render",
         "arrived",
-        "changes",
         "connection_id",
         "entry",
+        "hit",
         "is_done",
-        "leaving",
-        "now",
+        "lease",
         "operation",
-        "owner",
         "path_values",
-        "refusal",
+        "ran_in",
+        "rule_changes",
         "sandbox",
-        "world",
+        "waiting",
     )
 
-    world: Sandbox
-    sandbox: Sandbox | None
-    owner: Owner | None
-    operation: Operation | None
-    refusal: ConnectorError | None
-    path_values: list[str]
-    connection_id: str | None
-    arrived: int
-    now: int | None
-
     def __init__(
-        self, scope: Scope, receive: Receive, world: Sandbox, render: Callable[[Exchange, ConnectorError], Answer]
+        self, scope: Scope, receive: Receive, sandbox: Sandbox, render: Callable[[Exchange, ConnectorError], Response]
     ) -> None:
         super().__init__(scope, receive)
         self._render = render
-        self.world = world
-        self.operation = None
-        self.refusal = None
-        self.path_values = []
-        self.connection_id = self.sandbox = self.owner = self.now = None
-        self.changes: Mapping[str, Any] = {}
-        self.entry: ExchangeEntry | None = None
+        self.enter(sandbox)
+        self.operation: Operation | None = None
+        self.path_values: list[str] = []
+        self.connection_id: str | None = None
+        self.ran_in: Sandbox | None = None
         self.is_done = False
-        self.leaving: list[Callable[[str], None]] = []
+        self.entry: ExchangeEntry | None = None
+        self.lease: Lease | None = None
+        self.hit: Hit | None = None
+        self.waiting: ExitStack | None = None
+        self.rule_changes: Mapping[str, Any] = {}
 
-    def render(self, error: ConnectorError) -> Answer:
-        """What an error is as an answer to this request."""
+    @property
+    def row(self) -> Operation:
+        """The operation, once it is found."""
+        assert self.operation is not None
+        return self.operation
+
+    def enter(self, sandbox: Sandbox) -> None:
+        """Set the sandbox that the request is about."""
+        self.sandbox = sandbox
+        self.arrived = sandbox.clock.now()
+
+    def render(self, error: ConnectorError) -> Response:
+        """The response that reports an error to this client."""
         return self._render(self, error)
 
+    def refuse(self, error: ConnectorError) -> Response:
+        """Report an error to this client in its own terms, and record why."""
+        if error.field is not None and self.operation is not None:
+            wire = self.operation.wire_name(error.field)
+            if wire is not None:
+                error.rename(*wire)
+        kind = "limit" if isinstance(error, TooManyRequests) else "refusal"
+        self.note(kind, type(error).__name__, error.message)
+        return self.render(error)
 
-Handler = Callable[[Exchange], Awaitable[Answer]]
-"""What turns an exchange into an answer. Limits, faults and the journal wrap one handler in another."""
-Wrapper = Callable[[Handler], Handler]
+    def note(self, kind: str, name: str, reason: str) -> None:
+        """Record what shaped the response, if the journal is on."""
+        if self.entry is not None:
+            self.entry.add_cause(kind, name, reason)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
-    """A request body from its parts. Raises BodyTooLarge, and InvalidRequest when the caller hangs up half-way."""
+    """A request body from its parts. Raises BodyTooLarge, and InvalidRequest if the client disconnects half-way."""
     parts: list[bytes] = []
     size, more = 0, True
     while more:
@@ -160,7 +180,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 
 def date_header(instant: int) -> tuple[bytes, bytes]:
-    """The header that says when an answer was made."""
+    """The header that says when a response was made."""
     return _date_header(instant // 1_000_000)
 
 
@@ -169,9 +189,9 @@ def _date_header(second: int) -> tuple[bytes, bytes]:
     return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 
-async def send_answer(send: Send, answer: Answer, common: list[tuple[bytes, bytes]]) -> str:
-    """Put an answer on the wire; how it left, for those who wait for that."""
-    headers: list[Any] = [*common, (b"content-length", b"%d" % len(answer.body)), *answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+async def send_response(send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> str:
+    """Send a response with the headers that every response has; returns the outcome for the journal."""
+    headers: list[Any] = [*common, (b"content-length", b"%d" % len(response.body)), *response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
     return ANSWERED

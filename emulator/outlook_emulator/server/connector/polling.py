@@ -12,7 +12,7 @@ from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations.operation import Operation
-from outlook_emulator.server.connector.exchange import Answer, Exchange, RawHeaders
+from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
 
 SCOPE = "pollScope"
 """Says beside the cursor whose it is, since an instant alone could be anybody's."""
@@ -36,7 +36,7 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     return cursor
 
 
-def polled(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Poll) -> Answer:
+def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Poll) -> Response:
     """200 with what was found, or an empty 202; both say where and when to ask next."""
     wait = WAITING if poll.more else IDLE if poll.items else FIRST
     headers: RawHeaders = [
@@ -44,16 +44,16 @@ def polled(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Pol
         (b"retry-after", b"%d" % wait),
     ]
     if not poll.items:
-        return Answer(202, b"", headers)
+        return Response(202, b"", headers)
     body = orjson.dumps(operation.render(poll.items))
-    return Answer(200, body, [(b"content-type", b"application/json; charset=utf-8"), *headers])
+    return Response(200, body, [(b"content-type", b"application/json; charset=utf-8"), *headers])
 
 
-def nothing_yet(exchange: Exchange) -> Answer:
+def nothing_yet(exchange: Exchange) -> Response:
     """What a poll is answered whose finds are held back: ask again, from where you stand."""
     scope = exchange.scope
     query = scope["query_string"].decode("latin-1")
-    return Answer(202, b"", [(b"location", _absolute(exchange, query)), (b"retry-after", b"%d" % FIRST)])
+    return Response(202, b"", [(b"location", _absolute(exchange, query)), (b"retry-after", b"%d" % FIRST)])
 
 
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from outlook_emulator.errors import InvalidRequest, MethodNotAllowed, NoSuchOperation
 from outlook_emulator.operations.operation import Operation
 
+PREFIX = b"/apim/outlook/"
 _EMBEDDED = re.compile(r"(?P<before>[^{}]*)\{(?P<name>\w+)\}(?P<after>[^{}]*)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 MAX_SEGMENT = 4096

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from outlook_emulator.errors import ConnectorError, Form, Injected, InvalidRequest
-from outlook_emulator.server.connector.connector import COMMON
+from outlook_emulator.server.connector.exchange import COMMON
 from outlook_emulator.server.faults.names import NAMED, Named
 from outlook_emulator.server.name_checks import unknown
 from outlook_emulator.server.times import read_duration

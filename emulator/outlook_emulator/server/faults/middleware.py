@@ -1,55 +1,79 @@
-"""The wrapper that strikes calls as the rules of their sandbox say: before the operation runs, or after it has."""
+"""Applies fault rules to requests, before their operation runs or after it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from outlook_emulator.clock import LATEST
-from outlook_emulator.errors import ConnectorError
+from outlook_emulator.errors import ConnectorError, StartedOver
 from outlook_emulator.operations.operation import Kind, Scope
 from outlook_emulator.server.connector.broken_connection import TRANSPORT, gone, malformed
-from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler, Wrapper
+from outlook_emulator.server.connector.exchange import Exchange, Response
 from outlook_emulator.server.connector.polling import nothing_yet
+from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.traffic.call_facts import CallFacts, path_below
 from outlook_emulator.traffic.faults import MALFORMED, WORK, CannedResponse, Effect, Hit
 from outlook_emulator.traffic.waits import Wait
 
 PLAN = "x-outlook-emulator-plan"
-"""The request header that binds a call to the plans of that name."""
-PREFIX = b"/apim/outlook/"
+"""The request header that binds a request to the plans of that name."""
 
 
-def faulting(longest_body: int) -> Wrapper:
-    """A wrapper of the connector's handler: calls that a rule is about get what it says.
+class FaultInjector:
+    """Applies to each request the first rule of its sandbox that acts on it."""
 
-    Calls that are refused anyway, for their path or credential, are let alone. To compare bodies, it reads at most
-    `longest_body` bytes of one.
-    """
+    def __init__(self, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
 
-    def wrap(handler: Handler) -> Handler:
-        async def handle(exchange: Exchange) -> Answer:
-            book = exchange.world.traffic.faults
-            if exchange.refusal is not None or not (book.has_any or book.has_holding):
-                return await handler(exchange)
-            if book.reads_bodies:
-                await exchange.body(longest_body)
-            call, plan, now = seen(exchange), exchange.header(PLAN), exchange.world.clock.now()
-            hit = book.strike(call, plan, now)
-            if hit is not None:
-                _note(exchange, hit)
-                return await _suffer(exchange, hit, handler, longest_body)
-            answer = await handler(exchange)
-            return _held(exchange, call, plan, answer) if book.has_holding else answer
+    async def before(self, exchange: Exchange) -> Response | None:
+        """Find a rule and apply what comes before the operation; None to run it.
 
-        return handle
+        Raises BodyTooLarge and InvalidRequest for a body that must be read and cannot be, and StartedOver when the
+        sandbox does during a delay.
+        """
+        book = exchange.sandbox.traffic.faults
+        if not (book.has_any or book.has_holding):
+            return None
+        if book.reads_bodies:
+            await exchange.body(self._max_body_bytes)
+        hit = book.strike(call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now())
+        if hit is None:
+            return None
+        _note(exchange, hit)
+        exchange.rule_changes = hit.effect.changes
+        if hit.effect.delay:
+            # Now: once the client has hung up, nobody can read it.
+            await exchange.body(self._max_body_bytes)
+        if not hit.effect.after:
+            await _delay(exchange, hit)
+        exchange.hit = hit
+        return None if hit.effect.after else _replacement(exchange, hit.effect)
 
-    return wrap
+    async def after(self, exchange: Exchange, response: Response) -> Response:
+        """Apply the rest of the rule to the response, or hold back what a poll found."""
+        hit = exchange.hit
+        try:
+            if hit is None:
+                return _held_back(exchange, response)
+            if hit.effect.after:
+                await _delay(exchange, hit)
+                response = _replacement(exchange, hit.effect) or response
+            return _finished(response, hit.effect)
+        except StartedOver as error:
+            return exchange.refuse(error)
+        finally:
+            self.close(exchange)
+
+    def close(self, exchange: Exchange) -> None:
+        """Let a move of the clock go on that waits for this request."""
+        if exchange.waiting is not None:
+            exchange.waiting.close()
 
 
-def seen(exchange: Exchange) -> CallFacts:
-    """A call as rules look at it."""
+def call_facts(exchange: Exchange) -> CallFacts:
+    """A request as rules see it."""
     scope, operation = exchange.scope, exchange.operation
     has_connection = operation is not None and operation.scope is Scope.CONNECTION
     return CallFacts(
@@ -63,46 +87,28 @@ def seen(exchange: Exchange) -> CallFacts:
     )
 
 
-async def _suffer(exchange: Exchange, hit: Hit, handler: Handler, longest_body: int) -> Answer:
-    effect = hit.effect
-    exchange.changes = effect.changes
-    if effect.delay:
-        # First of all: once the caller has hung up, nobody can read it.
-        await exchange.body(longest_body)
-    answer = await handler(exchange) if effect.after else None
-    async with _delayed(exchange, hit):
-        operation = exchange.operation
-        spared = effect.families and operation is not None and operation.family not in effect.families
-        if effect.answer is not None and not spared:
-            answer = _made(exchange, effect.answer)
-        elif answer is None:
-            answer = await handler(exchange)
-    return _finished(answer, effect)
+async def _delay(exchange: Exchange, hit: Hit) -> None:
+    """Wait until the effect's delay is over, or its rule or the client is gone. Raises StartedOver.
 
-
-@asynccontextmanager
-async def _delayed(exchange: Exchange, hit: Hit) -> AsyncIterator[None]:
-    """A block that begins once the effect's delay is over, or its rule is gone, or the caller.
-
-    Raises StartedOver when the sandbox does meanwhile.
+    A clock that is moved to the end of the delay waits there until `close`, so that the work is done by then.
     """
-    effect, clock = hit.effect, exchange.world.clock
+    effect, clock = hit.effect, exchange.sandbox.clock
     if not effect.delay:
-        yield
         return
     until = LATEST if effect.in_real_time else clock.now() + effect.delay
-    with exchange.world.traffic.waits.until(until, hit.rule) as wait, _heeding(exchange, wait):
-        if effect.in_real_time:
-            wait.settle()
-            await wait.pass_seconds(effect.delay / 1_000_000)
-        else:
-            await wait.pass_until(clock)
-        yield
+    exchange.waiting = ExitStack()
+    wait = exchange.waiting.enter_context(exchange.sandbox.traffic.waits.until(until, hit.rule))
+    exchange.waiting.enter_context(_watching(exchange, wait))
+    if effect.in_real_time:
+        wait.settle()
+        await wait.pass_seconds(effect.delay / 1_000_000)
+    else:
+        await wait.pass_until(clock)
 
 
 @contextmanager
-def _heeding(exchange: Exchange, wait: Wait) -> Iterator[None]:
-    """Let a call go on whose caller hangs up: it shall be in nobody's way."""
+def _watching(exchange: Exchange, wait: Wait) -> Iterator[None]:
+    """End the wait of a request whose client hangs up, since it would hold up others."""
     if TRANSPORT not in exchange.scope.get("extensions", {}):
         yield
         return
@@ -114,32 +120,43 @@ def _heeding(exchange: Exchange, wait: Wait) -> Iterator[None]:
         watch.cancel()
 
 
-def _made(exchange: Exchange, answer: ConnectorError | CannedResponse) -> Answer:
-    if isinstance(answer, ConnectorError):
-        return exchange.render(answer)
-    kind = [] if answer.content_type is None else [(b"content-type", answer.content_type.encode("latin-1"))]
-    return Answer(answer.status, answer.body, kind)
+def _replacement(exchange: Exchange, effect: Effect) -> Response | None:
+    """The response in the operation's place, None where the effect has none for this operation."""
+    if effect.answer is None or (effect.families and exchange.row.family not in effect.families):
+        return None
+    if isinstance(effect.answer, ConnectorError):
+        return exchange.render(effect.answer)
+    return _canned(effect.answer)
 
 
-def _finished(answer: Answer, effect: Effect) -> Answer:
+def _canned(response: CannedResponse) -> Response:
+    kind = [] if response.content_type is None else [(b"content-type", response.content_type.encode("latin-1"))]
+    return Response(response.status, response.body, kind)
+
+
+def _finished(response: Response, effect: Effect) -> Response:
+    """The response with the effect's headers, broken where the effect breaks it."""
     if effect.headers:
         own = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in effect.headers.items()}
-        kept = [pair for pair in answer.headers if pair[0] not in own]
-        answer = answer._replace(headers=[*kept, *own.items()])
+        kept = [pair for pair in response.headers if pair[0] not in own]
+        response = response._replace(headers=[*kept, *own.items()])
     if effect.breaks == MALFORMED:
-        return malformed(answer)
-    return answer._replace(breaks=effect.breaks)
+        return malformed(response)
+    return response._replace(breaks=effect.breaks)
 
 
-def _held(exchange: Exchange, call: CallFacts, plan: str | None, answer: Answer) -> Answer:
-    """What a poll found, or nothing yet where a rule holds it back."""
-    operation = exchange.operation
-    if operation is None or operation.kind is not Kind.POLL or answer.status != 200 or exchange.sandbox is None:
-        return answer
+def _held_back(exchange: Exchange, response: Response) -> Response:
+    """The response of a poll, or an empty one while a rule holds back what it found."""
+    book, operation = exchange.sandbox.traffic.faults, exchange.operation
+    if not book.has_holding or operation is None or operation.kind is not Kind.POLL:
+        return response
+    if response.status != 200 or exchange.ran_in is None:
+        return response
+    call = call_facts(exchange)
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
-    held = exchange.world.traffic.faults.hold_poll(call, plan, state, exchange.world.clock.now())
+    held = book.hold_poll(call, exchange.header(PLAN), state, exchange.sandbox.clock.now())
     if not held:
-        return answer
+        return response
     if isinstance(held, Hit):
         _note(exchange, held)
     return nothing_yet(exchange)
@@ -147,6 +164,4 @@ def _held(exchange: Exchange, call: CallFacts, plan: str | None, answer: Answer)
 
 def _note(exchange: Exchange, hit: Hit) -> None:
     effect = hit.effect
-    if exchange.entry is not None:
-        what = effect.fault or ("work" if effect is WORK else "custom")
-        exchange.entry.add_cause("fault", hit.rule.name, what)
+    exchange.note("fault", hit.rule.name, effect.fault or ("work" if effect is WORK else "custom"))

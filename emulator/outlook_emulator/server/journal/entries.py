@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from outlook_emulator.clock import iso_ticks
-from outlook_emulator.server.connector.connector import PREFIX
+from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.traffic.call_facts import path_below
 from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, RawHeaders, redacted

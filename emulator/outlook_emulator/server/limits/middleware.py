@@ -1,51 +1,49 @@
-"""The wrapper that holds connections to their limits, and says so before they are reached."""
+"""Applies the limits of a connection to its requests, and warns before they are reached."""
 
 from __future__ import annotations
 
-from outlook_emulator.errors import TooManyRequests
-from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler, Wrapper
+from outlook_emulator.errors import ConnectorError, TooManyRequests
+from outlook_emulator.server.connector.exchange import Exchange, Response
 
 WARNING = b"x-outlook-emulator-warning"
-"""The header that says which limits are near; ours, since the real connector says nothing before it refuses."""
+"""The response header that names limits that are near. It is ours: the real connector does not warn."""
 
 
-def limiting(longest_body: int) -> Wrapper:
-    """A wrapper of the connector's handler: a connection that asks too much is refused before anything else is done.
+class Throttle:
+    """Counts the requests and bytes of each connection, and refuses what exceeds a limit."""
 
-    A body above `longest_body` is somebody else's to refuse.
-    """
+    def __init__(self, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
 
-    def wrap(handler: Handler) -> Handler:
-        async def handle(exchange: Exchange) -> Answer:
-            try:
-                return await _limited(handler, exchange, longest_body)
-            except TooManyRequests as error:
-                _note(exchange, type(error).__name__, error.message)
-                raise
+    def enter(self, exchange: Exchange) -> None:
+        """Count a request and the body that it announces. Raises TooManyRequests and InvalidRequest."""
+        if exchange.connection_id is None:
+            return
+        lease = exchange.sandbox.traffic.limiter.enter(exchange.connection_id, exchange.arrived)
+        try:
+            # A body above the largest one is not read, so it does not count.
+            lease.carry(min(exchange.content_length, self._max_body_bytes))
+        except ConnectorError:
+            lease.release()
+            raise
+        exchange.lease = lease
 
-        return handle
+    def leave(self, exchange: Exchange, response: Response) -> Response:
+        """Count the response, and the request body if it was not announced; add a warning where a limit is near."""
+        lease = exchange.lease
+        if lease is None:
+            return response
+        try:
+            lease.carry(max(len(exchange.body_so_far) - lease.size, 0))
+            lease.carry(len(response.body))
+        except TooManyRequests as error:
+            return exchange.refuse(error)
+        if (warning := lease.warning(exchange.arrived)) is None:
+            return response
+        exchange.note("limit", "warning", warning)
+        return response._replace(headers=[*response.headers, (WARNING, warning.encode("ascii"))])
 
-    return wrap
-
-
-async def _limited(handler: Handler, exchange: Exchange, longest_body: int) -> Answer:
-    if exchange.connection_id is None:
-        return await handler(exchange)
-    now = exchange.arrived
-    lease = exchange.world.traffic.limiter.enter(exchange.connection_id, now)
-    exchange.leaving.append(lambda how: lease.release())
-    # A body that does not say how long it is counts when it is there.
-    announced = min(exchange.announced, longest_body) if exchange.refusal is None else 0
-    lease.carry(announced)
-    answer = await handler(exchange)
-    lease.carry(max(len(exchange.body_so_far) - announced, 0))
-    lease.carry(len(answer.body))
-    if (near := lease.warning(now)) is None:
-        return answer
-    _note(exchange, "warning", near)
-    return answer._replace(headers=[*answer.headers, (WARNING, near.encode("ascii"))])
-
-
-def _note(exchange: Exchange, name: str, reason: str) -> None:
-    if exchange.entry is not None:
-        exchange.entry.add_cause("limit", name, reason)
+    def close(self, exchange: Exchange) -> None:
+        """Count the request as finished."""
+        if exchange.lease is not None:
+            exchange.lease.release()

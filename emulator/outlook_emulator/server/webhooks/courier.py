@@ -22,7 +22,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector.exchange import Answer, Exchange, Handler
+from outlook_emulator.server.connector.exchange import Exchange
 from outlook_emulator.server.webhooks import http_callback, push_trigger, trigger_delay
 from outlook_emulator.store.records import Callback
 from outlook_emulator.wire.body import reader_of
@@ -85,32 +85,13 @@ class Webhooks:
         if ending:
             await asyncio.wait(ending)
 
-    def waking(self, handler: Handler) -> Handler:
-        """Wrap the connector's handler: whatever a request did may have to be told."""
-
-        async def handle(exchange: Exchange) -> Answer:
-            answer = await handler(exchange)
-            if exchange.sandbox is not None:
-                self.wake(exchange.sandbox)
-            return answer
-
-        return handle
-
-    def validating(self, handler: Handler) -> Handler:
-        """Wrap the connector's handler: a subscriber must echo a token before it is subscribed, where that is asked."""
+    async def validate(self, exchange: Exchange) -> None:
+        """Ask a new subscriber to echo a token, if the settings say so. Raises InvalidRequest where it does not."""
         settings = self._sandboxes.settings
-        if settings.validate_callbacks != "yes":
-            return handler
-
-        async def handle(exchange: Exchange) -> Answer:
-            operation = exchange.operation
-            if exchange.refusal is None and operation is not None and operation.watches is not None:
-                body = await exchange.body(settings.max_body_bytes)
-                if body.strip():
-                    await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
-            return await handler(exchange)
-
-        return handle
+        if settings.validate_callbacks != "yes" or exchange.row.watches is None:
+            return
+        if (body := await exchange.body(settings.max_body_bytes)).strip():
+            await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
 
     def _dismiss(self, sandbox: Sandbox) -> list[asyncio.Task[None]]:
         """Make no more calls for a sandbox; the tasks that are ending because of it."""

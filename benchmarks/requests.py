@@ -1,15 +1,15 @@
-"""What is asked of a server in more than one figure."""
+"""Requests that several measurements send."""
 
 from __future__ import annotations
 
 import orjson
 
-from benchmarks.client import Call
+from benchmarks.client import Request
 
 BELOW = "/apim/outlook/bench"
 MAIL = f"{BELOW}/v2/Mail"
-LIST = Call("GET", f"{MAIL}?folderPath=Inbox&importance=Any&fetchOnlyUnread=True&includeAttachments=False&top=10")
-SEND = Call(
+LIST = Request("GET", f"{MAIL}?folderPath=Inbox&importance=Any&fetchOnlyUnread=True&includeAttachments=False&top=10")
+SEND = Request(
     "POST",
     MAIL,
     orjson.dumps(
@@ -21,6 +21,6 @@ SEND = Call(
         }
     ),
 )
-TABLES = Call("GET", f"{BELOW}/datasets/calendars/tables")
-TEST = Call("GET", f"{BELOW}/testconnection")
-"""The call that costs least of all."""
+TABLES = Request("GET", f"{BELOW}/datasets/calendars/tables")
+TEST = Request("GET", f"{BELOW}/testconnection")
+"""The cheapest request."""

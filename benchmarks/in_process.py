@@ -1,4 +1,4 @@
-"""Calls straight into an app, without a socket."""
+"""Requests to an app in this process, without a socket."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.client import Call
+from benchmarks.client import Request
 
 
-def straight(app: Any, call: Call, times: int) -> Callable[[], None]:
-    """What makes a call so many times, one after the other. Raises RuntimeError unless each answer is a 2xx."""
-    path, _, query = call.path.partition("?")
+def repeated(app: Any, request: Request, times: int) -> Callable[[], None]:
+    """A function that sends a request `times` times in sequence. It raises RuntimeError for a status other than 2xx."""
+    path, _, query = request.path.partition("?")
     scope = {
         "type": "http",
         "scheme": "http",
-        "method": call.method,
+        "method": request.method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": call.headers(),
+        "headers": request.headers(),
     }
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": call.body}
+        return {"type": "http.request", "body": request.body}
 
     async def send(message: Any) -> None:
         if not 200 <= message.get("status", 200) < 300:
-            raise RuntimeError(f"{call.method} {call.path}: {message}")
+            raise RuntimeError(f"{request.method} {request.path}: {message}")
 
     async def repeat() -> None:
         for _ in range(times):

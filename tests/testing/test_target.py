@@ -18,8 +18,9 @@ from starlette.routing import Route
 
 from outlook_emulator.server.connector.broken_connection import HungUp
 from outlook_emulator.testing import Server
-from outlook_emulator.testing.in_process import URL, Hosted
-from outlook_emulator.testing.sdk import AppSession
+from outlook_emulator.testing.aiohttp_session import AppSession
+from outlook_emulator.testing.target import APP_URL as URL
+from outlook_emulator.testing.target import AppTarget
 from tests.conftest import Listener
 
 BROKEN: dict[str, tuple[type[Exception], type[Exception]]] = {
@@ -71,20 +72,20 @@ async def gated(request: Request) -> Response:
 
 
 @pytest.fixture
-def app() -> Iterator[Hosted]:
+def app() -> Iterator[AppTarget]:
     anything = Route("/{path:path}", echo, methods=["GET", "HEAD", "PUT"])
     made = Starlette(routes=[Route("/fail", fail, methods=["GET", "DELETE", "POST"]), Route("/gated", gated), anything])
     made.state.gate, made.state.asked = Gate(), []
-    one = Hosted(made)
+    one = AppTarget(made)
     yield one
     one.close()
 
 
-def client(app: Hosted, **options: Any) -> httpx.Client:
+def client(app: AppTarget, **options: Any) -> httpx.Client:
     return httpx.Client(base_url=URL, transport=app.transport(), **options)
 
 
-def in_loop(app: Hosted, method: str, path: str, **what: Any) -> httpx.Response:
+def in_loop(app: AppTarget, method: str, path: str, **what: Any) -> httpx.Response:
     """The same request, made in an event loop."""
 
     async def ask() -> httpx.Response:
@@ -94,17 +95,17 @@ def in_loop(app: Hosted, method: str, path: str, **what: Any) -> httpx.Response:
     return asyncio.run(ask())
 
 
-def by_session(app: Hosted, method: str, path: str, **what: Any) -> tuple[int, str, bytes, str | None]:
+def by_session(app: AppTarget, method: str, path: str, **what: Any) -> tuple[int, str, bytes, str | None]:
     """The same as Microsoft's client does it: status, text, bytes and a header."""
 
     async def ask() -> tuple[int, str, bytes, str | None]:
-        async with AppSession(app, 30).request(method, f"{URL}{path}", **what) as answer:
+        async with AppSession(app.thread, 30).request(method, f"{URL}{path}", **what) as answer:
             return answer.status, await answer.text(), await answer.read(), answer.headers.get("x-seen")
 
     return asyncio.run(ask())
 
 
-def test_a_request_arrives_as_it_is(app: Hosted) -> None:
+def test_a_request_arrives_as_it_is(app: AppTarget) -> None:
     """Method, path as it was escaped, query, headers and body reach the app, and its answer the client."""
     path = "/a%2Fb/ü?x=%20"
     what: dict[str, Any] = {"content": "größer", "headers": {"X-Own": "1"}}
@@ -119,7 +120,7 @@ def test_a_request_arrives_as_it_is(app: Hosted) -> None:
         assert (200, "yes") == (answer.status_code, answer.headers["x-seen"])
 
 
-def test_a_request_of_microsofts_client(app: Hosted) -> None:
+def test_a_request_of_microsofts_client(app: AppTarget) -> None:
     """Text and bytes are sent as such, without a body the length is none, and what comes back can be read both ways."""
     sent = by_session(app, "PUT", "/a%2Fb/c d?x=1", headers={"Content-Type": "text/plain"}, data="größer")
     status, text, content, header = sent
@@ -132,7 +133,7 @@ def test_a_request_of_microsofts_client(app: Hosted) -> None:
     assert '"content-length":"0"' in by_session(app, "PUT", "/x")[1]
 
 
-def test_head(app: Hosted) -> None:
+def test_head(app: AppTarget) -> None:
     """The answer to a HEAD has no body, but says how long it would be."""
     with client(app) as http:
         answer = http.head("/x")
@@ -142,7 +143,7 @@ def test_head(app: Hosted) -> None:
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_answer(app: Hosted, how: str) -> None:
+def test_a_broken_answer(app: AppTarget, how: str) -> None:
     """An answer that the app breaks off looks to each client as it does over a socket."""
     for_httpx, for_aiohttp = BROKEN[how]
     with client(app) as http, pytest.raises(for_httpx):
@@ -154,7 +155,7 @@ def test_a_broken_answer(app: Hosted, how: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "calls"), [("GET", 2), ("DELETE", 2), ("POST", 1)])
-def test_a_reset_is_repeated_by_aiohttp(app: Hosted, method: str, calls: int) -> None:
+def test_a_reset_is_repeated_by_aiohttp(app: AppTarget, method: str, calls: int) -> None:
     """As over a socket, Microsoft's client asks again by itself where that can do no harm, and once only."""
     asked = app.app.state.asked
     with pytest.raises(aiohttp.ClientOSError):
@@ -163,7 +164,7 @@ def test_a_reset_is_repeated_by_aiohttp(app: Hosted, method: str, calls: int) ->
     assert [method] * calls == asked
 
 
-def test_a_failure_of_the_app(app: Hosted) -> None:
+def test_a_failure_of_the_app(app: AppTarget) -> None:
     """What goes wrong in the app reaches the test as it is."""
     with client(app) as http, pytest.raises(KeyError):
         http.get("/fail")
@@ -173,7 +174,7 @@ def test_a_failure_of_the_app(app: Hosted) -> None:
         by_session(app, "GET", "/fail")
 
 
-def test_an_impatient_client(app: Hosted) -> None:
+def test_an_impatient_client(app: AppTarget) -> None:
     """Who waits no longer than the timeout for reading sees a timeout; the app goes on with what it was asked."""
     with client(app, timeout=0) as http, pytest.raises(httpx.ReadTimeout):
         http.get("/gated")
@@ -185,13 +186,13 @@ def test_an_impatient_client(app: Hosted) -> None:
     assert app.app.state.gate.passed.wait(10)
 
 
-def test_an_impatient_client_in_a_loop(app: Hosted) -> None:
+def test_an_impatient_client_in_a_loop(app: AppTarget) -> None:
     """The same in an event loop, and for Microsoft's client."""
     with pytest.raises(httpx.ReadTimeout):
         in_loop(app, "GET", "/gated", timeout=0)
 
     async def ask() -> None:
-        async with AppSession(app, 1e-9).request("GET", f"{URL}/gated"):
+        async with AppSession(app.thread, 1e-9).request("GET", f"{URL}/gated"):
             pass
 
     with pytest.raises(TimeoutError):
@@ -203,7 +204,7 @@ def test_an_impatient_client_in_a_loop(app: Hosted) -> None:
     assert app.app.state.gate.passed.wait(10)
 
 
-def test_a_call_under_way_holds_up_no_other(app: Hosted) -> None:
+def test_a_call_under_way_holds_up_no_other(app: AppTarget) -> None:
     """While one call waits others are answered, from any thread."""
     late: list[bytes] = []
     with client(app) as http:
@@ -226,13 +227,13 @@ def test_an_app_that_does_not_start() -> None:
 
     before = threading.active_count()
     with pytest.raises(OSError, match="no space left"):
-        Hosted(Starlette(lifespan=fails))
+        AppTarget(Starlette(lifespan=fails))
     assert before == threading.active_count()
 
 
-def test_an_app_that_is_stopped_half_way(app: Hosted) -> None:
+def test_an_app_that_is_stopped_half_way(app: AppTarget) -> None:
     """Calls that are under way when the app is closed end with it."""
-    late = app.ask("GET", httpx.URL(f"{URL}/gated"), [], b"")
+    late = app.thread.send("GET", httpx.URL(f"{URL}/gated"), [], b"")
     with client(app) as http:
         http.get("/x")
     app.close()

@@ -1,0 +1,44 @@
+"""Reads from a request's headers who sent it."""
+
+from __future__ import annotations
+
+from outlook_emulator.enums import Product
+from outlook_emulator.mailbox.mailbox import Caller
+from outlook_emulator.server.connector.exchange import Request
+
+_ENVIRONMENT_PATH = "/providers/microsoft.powerapps/environments/"
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller, as the request's headers describe it."""
+    header = request.header
+    # Power Apps calls through a browser or a gateway, and names itself in a header of its own.
+    agent = header("x-ms-user-agent") or header("user-agent") or ""
+    environment = header("x-ms-environment-id") or header("x-ms-client-environment-id") or ""
+    if environment.lower().startswith(_ENVIRONMENT_PATH):
+        environment = environment[len(_ENVIRONMENT_PATH) :]
+    return Caller(
+        user_agent=agent,
+        product=product_of(agent),
+        environment=environment,
+        workflow_name=header("x-ms-workflow-name") or "",
+        workflow_run=header("x-ms-workflow-run-id") or "",
+        request_id=header("x-ms-client-request-id") or "",
+        base_url=_base_url(request),
+    )
+
+
+def product_of(agent: str) -> Product | None:
+    """The product that a User-Agent names, by its documented form."""
+    lowered = agent.lower()
+    if lowered.startswith(("powerapps/", "powerfx/")):
+        return Product.POWER_APPS
+    if "microsoft-flow/" in lowered:
+        return Product.POWER_AUTOMATE
+    return Product.LOGIC_APPS if lowered.startswith("azure-logic-apps/") else None
+
+
+def _base_url(request: Request) -> str:
+    # Only a proxy knows whether the caller used https.
+    forwarded = (request.header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
+    return f"{'https' if forwarded == 'https' else 'http'}://{request.header('host') or 'localhost'}"

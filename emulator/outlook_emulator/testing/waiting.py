@@ -1,0 +1,39 @@
+"""Waits until matching items arrive in a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from outlook_emulator.testing.admin import Admin, AdminError, json_object
+
+_CONDITIONS = frozenset(
+    {
+        "kind",
+        "subject",
+        "sender",
+        "recipient",
+        "connection",
+        "folder",
+        "text",
+        "newer_than",
+        "url",
+        "reference",
+        "count",
+    }
+)
+
+
+def wait_for(admin: Admin, timeout: float, conditions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The items that match. Raises AssertionError after the timeout, TypeError for an unknown condition, AdminError."""
+    if unknown := sorted(conditions.keys() - _CONDITIONS):
+        raise TypeError(f"wait() has no condition {unknown[0]!r}; it has {', '.join(sorted(_CONDITIONS))}")
+    body = json_object({**conditions, "from": conditions.get("sender"), "sender": None, "timeout_seconds": timeout})
+    try:
+        items: list[dict[str, Any]] = admin.request("POST", "/wait", json=body, timeout=timeout + 10)["value"]
+    except AdminError as error:
+        if error.status != 408:
+            raise
+        misses = [f"  nearest miss: {item}" for item in error.body.get("nearMisses", ())]
+        raise AssertionError("\n".join([str(error), *misses])) from None
+    return items
