@@ -28,7 +28,7 @@ from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Listener, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
-from tests.server.webhooks.test_courier import MAIL, put, running, subjects, subscribe, told, trigger
+from tests.server.webhooks.test_delivery import MAIL, put, running, subjects, subscribe, told, trigger
 
 SQLITE = "application/vnd.sqlite3"
 MAIL_SUBSCRIPTION = "/MailSubscription/$subscriptions"
@@ -348,7 +348,7 @@ def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Listener)
     assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.heard]
 
 
-def test_a_restore_wakes_the_courier(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")

@@ -1,4 +1,4 @@
-"""The tables of those who want to be called: what they asked for, and the calls that are to be made."""
+"""The tables of subscriptions, push triggers and callbacks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from outlook_emulator.store.schema.tables import flag, instant, key, reference
 
 
 class CallbackRow(SQLModel, table=True):
-    """A call to make, or one that was made: the outbox and the journal of callbacks.
+    """A callback: pending ones are the queue, all are the journal.
 
-    `state` is pending, done, failed or cancelled, `due` the instant of the next attempt while it is pending.
-    `headers` is a JSON object; `last_status` and `last_error` tell of the last attempt.
+    `state` is pending, done, failed or cancelled. `due` is the instant of the next attempt of a pending one. `headers`
+    is a JSON object. `last_status` and `last_error` are the outcome of the last attempt.
     """
 
     __tablename__ = "callback"
     __table_args__ = (
         Index("callback_due", "state", "due", "id"),
-        # Partial: what was delivered long ago costs those that wait nothing.
+        # Partial, so that finished callbacks do not slow down pending ones.
         Index("callback_url", "url", "id", sqlite_where=text("state = 'pending'")),
         {"sqlite_autoincrement": True},
     )
@@ -39,10 +39,10 @@ class CallbackRow(SQLModel, table=True):
 
 
 class SubscriptionRow(SQLModel, table=True):
-    """Somebody who wants to be poked when a folder or a calendar changes, until `expires`.
+    """A subscriber that is poked when a folder or a calendar changes, until `expires`.
 
-    `folder_id` is null where any folder counts. `options` is a JSON object, `seen` the position in the change feed
-    up to which pokes were made.
+    `folder_id` is null for any folder. `options` is a JSON object. `seen` is the position in the change feed up to
+    which the subscriber was poked.
     """
 
     __tablename__ = "subscription"
@@ -59,7 +59,7 @@ class SubscriptionRow(SQLModel, table=True):
 
 
 class PushRow(SQLModel, table=True):
-    """A trigger whose items are pushed to a URL; `cursor` is the state of its polls, `parameters` a JSON object."""
+    """A trigger whose items are pushed to a URL. `cursor` is the state of its polls, `parameters` a JSON object."""
 
     __tablename__ = "push"
 

@@ -21,8 +21,9 @@ from outlook_emulator import serving
 from outlook_emulator.clock import SystemClock, VirtualClock
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.webhooks import push_trigger
-from outlook_emulator.server.webhooks.courier import Courier, Webhooks
+from outlook_emulator.server.webhooks import push_triggers
+from outlook_emulator.server.webhooks.delivery import CallbackDelivery
+from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings
 from tests.conftest import Connection, Listener, Sandbox
 
@@ -258,7 +259,7 @@ def test_who_has_ended_calls_nobody(listener: Listener, ends: str) -> None:
         else:
             await webhooks.close()
         await asyncio.sleep(0.05)
-        left, due = len(asyncio.all_tasks()), sum(isinstance(one, Courier) for one in sandbox.due)
+        left, due = len(asyncio.all_tasks()), sum(isinstance(one, CallbackDelivery) for one in sandbox.due)
         await webhooks.close()
         sandboxes.close()
         return under_way, left, due
@@ -523,14 +524,14 @@ def test_a_push_that_breaks(
     bob: Connection,
     listener: Listener,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
     put(alice, trigger(f"{listener.url}/alice"))
     put(bob, trigger(f"{listener.url}/bob"))
     parameters = {"table": "Calendar", "lookAheadTimeInMinutes": "15"}
     put(alice, trigger(listener.url, "OnUpcomingEventsV2", parameters=parameters), "soon")
-    polled = push_trigger.poll
+    polled = push_triggers._poll
 
     def poll(mailbox: Any, *rest: Any) -> Any:
         if mailbox.owner.address == alice.address:
@@ -540,8 +541,8 @@ def test_a_push_that_breaks(
     def look(*rest: Any, **more: Any) -> Any:
         raise RuntimeError("broken look")
 
-    monkeypatch.setattr(push_trigger, "poll", poll)
-    monkeypatch.setitem(vars(push_trigger.trigger("OnUpcomingEventsV2")), "next_at", look)
+    monkeypatch.setattr(push_triggers, "_poll", poll)
+    monkeypatch.setitem(vars(push_triggers.operation_named("OnUpcomingEventsV2")), "next_at", look)
     subscribe(alice, f"{listener.url}/poke")
     for one in (alice, bob):
         one.deliver(subject="News")
@@ -552,9 +553,8 @@ def test_a_push_that_breaks(
 
     assert ["/bob", "/poke"] == heard
     assert "/alice" in [one.path for one in listener.wait(3)]
-    printed = capfd.readouterr().err
-    assert "broken poll" in printed
-    assert "broken look" in printed
+    assert "broken poll" in caplog.text
+    assert "broken look" in caplog.text
 
 
 def test_a_deleted_trigger_is_not_tried_again(
