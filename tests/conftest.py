@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +15,7 @@ from outlook_emulator import testing
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
+from tests.stub import Stub, stubbed
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _NUMBERS = count(1)
@@ -154,41 +153,6 @@ def new_sandbox(server: Server) -> Sandbox:
     return sandbox
 
 
-class Heard(NamedTuple):
-    """A call that came in; header names are in lower case."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Listener:
-    """Somebody who is called back. `respond` makes each answer, while the caller waits: status, media type, body."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.heard: list[Heard] = []
-        self.respond: Callable[[Heard], tuple[int, str, bytes]] = lambda heard: (200, "text/plain", b"")
-        self._news = threading.Condition()
-
-    def take(self, heard: Heard) -> tuple[int, str, bytes]:
-        with self._news:
-            self.heard.append(heard)
-            self._news.notify_all()
-        return self.respond(heard)
-
-    def wait(self, count: int = 1) -> list[Heard]:
-        """All calls so far, once there are that many; only a broken test waits until this gives up."""
-        with self._news:
-            assert self._news.wait_for(lambda: len(self.heard) >= count, 10), self.heard
-            return list(self.heard)
-
-    def answer_with(self, *statuses: int) -> None:
-        """Answer the next calls with these, and all later ones with the last of them."""
-        left = list(statuses)
-        self.respond = lambda heard: (left.pop(0) if len(left) > 1 else left[0], "text/plain", b"")
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A server in a thread, on a port of its own. Its clock stands still until a test moves it."""
@@ -215,31 +179,7 @@ def bob(sandbox: Sandbox) -> Connection:
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    """A real HTTP server, on a port of its own, that can be called back."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            named = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(named.get("content-length", "0")))
-            status, kind, content = made.take(Heard(self.path, named, body))
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", f"{made.url}/elsewhere")
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            pass
-
-    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    serving.daemon_threads = True
-    made = Listener(f"http://127.0.0.1:{serving.server_address[1]}")
-    thread = threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield made
-    serving.shutdown()
-    serving.server_close()
-    thread.join()
+def listener() -> Iterator[Stub]:
+    """An HTTP server that callbacks can be delivered to."""
+    with stubbed() as stub:
+        yield stub

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -16,20 +16,50 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-LAYERS = (
-    {"clock", "enums", "errors", "ids", "odata", "options", "settings", "timezones"},
-    {"store"},
-    {"mailbox"},
-    {"wire"},
-    {"traffic", "client", "logic_apps"},
-    {"operations", "sandbox"},
-    {"server"},
-    {"app"},
-    {"serving"},
-    {"cli", "testing"},
-    {"pytest_plugin", "__main__"},
-)
-"""From the ground up. A module may import from its own part and from the layers below, not from its neighbours."""
+VOCABULARY = {"clock", "enums", "errors", "ids", "odata", "options", "settings", "timezones"}
+"""The parts that every part may import."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "store": set(),
+    "mailbox": {"store"},
+    "wire": {"mailbox", "store"},
+    "operations": {"wire", "mailbox"},
+    "traffic": set(),
+    "sandbox": {"traffic", "mailbox", "store"},
+    "server": {"sandbox", "operations", "traffic", "wire", "mailbox", "store"},
+    "app": {"server", "sandbox", "operations"},
+    "serving": {"app", "server", "sandbox", "store"},
+    "client": set(),
+    "logic_apps": set(),
+    "testing": {"serving", "app", "server", "client"},
+    "pytest_plugin": {"testing", "client"},
+    "cli": {"serving", "server", "operations", "client", "logic_apps"},
+    "__main__": {"cli"},
+}
+"""The further parts that each part may import."""
+
+FOLDERS: dict[str, dict[str, set[str]]] = {
+    "mailbox": {
+        "formats": set(),
+        "contacts": set(),
+        "mail": {"formats"},
+        "calendar": {"formats", "mail"},
+        "triggers": {"formats", "mail", "calendar"},
+        "approvals": {"mail", "triggers"},
+    },
+    "server": {
+        "connector": set(),
+        "faults": {"connector"},
+        "journal": {"connector"},
+        "limits": {"connector"},
+        "webhooks": {"connector"},
+        "admin": {"connector", "faults", "journal", "limits", "webhooks"},
+    },
+    "store": {"schema": set()},
+}
+"""The folders of a part, and the further folders of that part that each may import. They share the modules beside them,
+which import none of them.
+"""
 
 OUTSIDE = {
     "sqlalchemy": {"store"},
@@ -57,8 +87,9 @@ def part_of(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
-def layer_of(part: str) -> int:
-    return next(number for number, layer in enumerate(LAYERS) if part in layer)
+def subfolder_of(module: str) -> str:
+    """The folder inside its part that a module is in; empty for a module beside the folders."""
+    return ".".join(folder_of(module).split(".")[2:])
 
 
 def folder_of(module: str) -> str:
@@ -79,7 +110,7 @@ IMPORTS = {module: sorted(set(imports(module)) & MODULES.keys() - {module}) for 
 INNER = [module for module in MODULES if module != "outlook_emulator"]
 
 
-def cycle(graph: Mapping[str, set[str]]) -> list[str]:
+def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
     """The names along a cycle of a graph, empty where there is none."""
     try:
         TopologicalSorter(graph).prepare()
@@ -89,20 +120,40 @@ def cycle(graph: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def test_every_part_has_a_layer() -> None:
-    """Each folder and module at the top of the package is in one layer, and the layers name nothing else."""
-    assert sorted(part for layer in LAYERS for part in layer) == sorted({part_of(module) for module in INNER})
+def test_the_tables_are_complete() -> None:
+    """Each part and folder has its line in the tables, and the tables name nothing else."""
+    parts = {part_of(module) for module in INNER}
+    folders = {(part_of(module), subfolder_of(module)) for module in INNER}
+
+    assert VOCABULARY | MAY_IMPORT.keys() == parts
+    assert {(part, folder) for part in FOLDERS for folder in FOLDERS[part]} == {pair for pair in folders if pair[1]}
+
+
+def test_the_tables_point_one_way() -> None:
+    """The permissions themselves have no cycles, and none is left over that no module needs."""
+    needed = {(part_of(module), part_of(name)) for module in INNER for name in IMPORTS[module]}
+
+    assert [] == cycle(MAY_IMPORT)
+    assert [] == [edge for part in FOLDERS for edge in cycle(FOLDERS[part])]
+    assert [] == [(part, other) for part in MAY_IMPORT for other in MAY_IMPORT[part] if (part, other) not in needed]
 
 
 @pytest.mark.parametrize("module", INNER)
 def test_dependencies_point_down(module: str) -> None:
-    """A module imports from its own part or from a lower layer; the vocabulary is one part."""
-    own = part_of(module)
-    others = [name for name in IMPORTS[module] if part_of(name) not in ("", own)]
+    """A module imports the vocabulary, its own part, and the parts that its part may import."""
+    part = part_of(module)
+    allowed = {"", part} | VOCABULARY | MAY_IMPORT.get(part, set())
 
-    assert [] == [
-        name for name in others if layer_of(part_of(name)) >= layer_of(own) and not {own, part_of(name)} <= LAYERS[0]
-    ]
+    assert [] == [name for name in IMPORTS[module] if part_of(name) not in allowed]
+
+
+@pytest.mark.parametrize("module", INNER)
+def test_folders_of_a_part_point_one_way(module: str) -> None:
+    """A module imports only those folders of its own part that its folder may import."""
+    part, folder = part_of(module), subfolder_of(module)
+    allowed = {"", folder} | FOLDERS.get(part, {}).get(folder, set())
+
+    assert [] == [name for name in IMPORTS[module] if part_of(name) == part and subfolder_of(name) not in allowed]
 
 
 def test_modules_have_no_cycles() -> None:

@@ -82,16 +82,16 @@ def test_bodies(stub: Stub) -> None:
     client.call("POST", stub.url, {"a": "é"})
     client.call("PUT", stub.url, b"raw", content_type="message/rfc822")
     client.call("DELETE", stub.url)
-    kinds = [one.headers.get("content-type") for one in stub.asked]
+    kinds = [one.headers.get("content-type") for one in stub.requests]
 
-    assert ["POST", "PUT", "DELETE"] == [one.method for one in stub.asked]
-    assert [{"a": "é"}, b"raw", b""] == [stub.asked[0].json, *(one.body for one in stub.asked[1:])]
+    assert ["POST", "PUT", "DELETE"] == [one.method for one in stub.requests]
+    assert [{"a": "é"}, b"raw", b""] == [stub.requests[0].json, *(one.body for one in stub.requests[1:])]
     assert ["application/json", "message/rfc822"] == kinds[:2]
 
 
 def test_answers(stub: Stub) -> None:
     """Status and content come back whatever they are; text is had from bytes that are none, too."""
-    stub.status, stub.answer = 409, b"\xff\x00"
+    stub.status, stub.body = 409, b"\xff\x00"
 
     assert (409, b"\xff\x00") == client.fetch("GET", stub.url)
     assert (409, "\ufffd\x00") == client.call("GET", stub.url)
@@ -111,7 +111,7 @@ def test_token(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     client.call("GET", stub.url, token="other")
     client.call("GET", stub.url, token="")
 
-    assert ["Bearer secret", "Bearer other", None] == [one.headers.get("authorization") for one in stub.asked]
+    assert ["Bearer secret", "Bearer other", None] == [one.headers.get("authorization") for one in stub.requests]
 
 
 def test_token_stays_where_it_was_meant_for(stub: Stub) -> None:
@@ -120,15 +120,15 @@ def test_token_stays_where_it_was_meant_for(stub: Stub) -> None:
         stub.status, stub.headers = 302, {"Location": other.url}
 
         assert (200, "") == client.call("GET", stub.url, token="secret")
-        assert ["Bearer secret"] == [one.headers.get("authorization") for one in stub.asked]
-        assert [None] == [one.headers.get("authorization") for one in other.asked]
+        assert ["Bearer secret"] == [one.headers.get("authorization") for one in stub.requests]
+        assert [None] == [one.headers.get("authorization") for one in other.requests]
 
 
 @pytest.mark.parametrize("token", ["new\nline", "clé", "nul\0"])
 def test_token_that_is_none(stub: Stub, token: str) -> None:
     """A token that no header can carry is refused without being repeated, and nothing is asked."""
     assert (0, "the admin token must be printable ASCII") == client.call("GET", stub.url, token=token)
-    assert [] == stub.asked
+    assert [] == stub.requests
 
 
 def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_ca_file_that_is_none(secure: Stub, tmp_path: Path) -> None:
 
     assert (0, f"no certificate can be read from {missing}: No such file or directory") == texts[0]
     assert (0, True) == (texts[1][0], texts[1][1].startswith(f"no certificate can be read from {empty}: "))
-    assert [] == secure.asked
+    assert [] == secure.requests
 
 
 def test_slashes(stub: Stub) -> None:

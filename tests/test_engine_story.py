@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.conftest import Connection, Listener, Sandbox
+from tests.conftest import Connection, Sandbox
+from tests.stub import Stub
 
 MENTION = '<a href="mailto:alice@example.com">@Alice</a> please look'
 
@@ -117,11 +118,11 @@ class Engine:
         return found
 
 
-def heard(sandbox: Sandbox, listener: Listener) -> int:
+def heard(sandbox: Sandbox, listener: Stub) -> int:
     """How many pokes have come; all that are due are made first, and none holds anything."""
     sandbox.advance()
-    assert {one.body for one in listener.heard} <= {b""}
-    return len(listener.heard)
+    assert {one.body for one in listener.requests} <= {b""}
+    return len(listener.requests)
 
 
 def test_the_table_has_every_trigger(server: Any, described: dict[str, Described]) -> None:
@@ -149,7 +150,7 @@ def test_a_trigger_that_is_polled(alice: Connection, described: dict[str, Descri
 
 @pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is not None])
 def test_a_trigger_that_is_poked(
-    sandbox: Sandbox, alice: Connection, listener: Listener, described: dict[str, Described], id: str
+    sandbox: Sandbox, alice: Connection, listener: Stub, described: dict[str, Described], id: str
 ) -> None:
     """An engine subscribes, fetches whenever it is poked, renews before the hour is over, and unsubscribes."""
     cause, _ = TRIGGERS[id]

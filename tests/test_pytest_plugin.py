@@ -12,7 +12,8 @@ import pytest
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection, Listener, Sandbox, Server
+from tests.conftest import Connection, Sandbox, Server
+from tests.stub import Stub
 
 ANSWER = """
 def test_answer(outlook_answer):
@@ -358,7 +359,7 @@ def test_a_url_and_no_socket(tmp_path: Path) -> None:
 
 
 def test_a_waiting_mail_is_answered(
-    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
+    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub
 ) -> None:
     """`outlook_answer` answers in a sandbox of the server that the environment names."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
@@ -373,7 +374,7 @@ def test_a_waiting_mail_is_answered(
     ("subject", "said"), [("The Budget", "The emulator answered 400"), ("Other", "No open question")]
 )
 def test_what_cannot_be_answered_fails_the_test(
-    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener, subject: str, said: str
+    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, subject: str, said: str
 ) -> None:
     """An option that there is not and a question that nobody asked are mistakes, and nobody is called."""
     message = {"To": bob.address, "Subject": subject, "Options": "Yes, No"}
@@ -383,4 +384,4 @@ def test_what_cannot_be_answered_fails_the_test(
 
     assert done.returncode == 1
     assert said in done.stdout
-    assert listener.heard == []
+    assert listener.requests == []

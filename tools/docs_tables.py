@@ -143,7 +143,7 @@ def _spelling(action: argparse.Action) -> str:
     metavar = action.metavar if isinstance(action.metavar, str) else None
     value = metavar or action.dest.upper()
     if not action.option_strings:
-        return value
+        return {"?": f"[{value}]", "+": f"{value} ..."}.get(str(action.nargs), value)
     return action.option_strings[-1] if action.nargs == 0 else f"{action.option_strings[-1]} {value}"
 
 

@@ -338,7 +338,7 @@ class InternalError(ConnectorError):
     code = "InternalServerError"
 
     def __init__(self) -> None:
-        super().__init__("The emulator failed on this request; its standard error stream has the details.")
+        super().__init__("The emulator failed on this request. Its log has the details.")
 
 
 class TooManyRequests(ConnectorError):

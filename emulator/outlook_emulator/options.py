@@ -7,7 +7,7 @@ members, keywords in tests and the tables of the documentation are derived from 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -18,9 +18,10 @@ class Option:
     """One option, as its declaration describes it.
 
     `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag.
-    `type` is the plain type: without `None`, and `str` for a choice. `item` is the type of a list's items, else None.
-    `least` and `most` bound a number or each number of a list. `shorthand` names the member of an object that a text
-    stands for. `limit` is the name by which the admin API changes a setting while the server runs, else empty.
+    `type` is the plain type: without `None`, and `str` for a choice. `item` is the type of a list's items or of a
+    mapping's values, else None. `default` is MISSING for a required option. `least` and `most` bound a number, or each
+    number of a list. `shorthand` names the member of an object that a text stands for. `limit` is the name by which the
+    admin API changes a setting while the server runs, else empty.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Option:
 
     @property
     def is_list(self) -> bool:
-        return self.item is not None
+        return self.type is list
 
     @property
     def is_mapping(self) -> bool:
@@ -77,7 +78,10 @@ def option(
     limit: str = "",
     secret: bool = False,
 ) -> Any:
-    """A dataclass field that declares an option. A `secret` value is left out of the `repr`."""
+    """A dataclass field that declares an option: required where the default is MISSING.
+
+    A `secret` value is left out of the `repr`.
+    """
     declared = {
         "help": help,
         "least": least,
@@ -91,10 +95,16 @@ def option(
 
 
 @cache
-def options_of(declaration: type) -> tuple[Option, ...]:
+def options_of(declaration: Any) -> tuple[Option, ...]:
     """The options that a dataclass declares, in order."""
     hints = get_type_hints(declaration)
     return tuple(_option(one.name, hints[one.name], one.default, one.metadata) for one in fields(declaration))
+
+
+def values_of(instance: Any) -> dict[str, Any]:
+    """The options of an instance that are set, by name."""
+    values = {one.name: getattr(instance, one.name) for one in options_of(instance.__class__)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def camel(name: str) -> str:
@@ -103,7 +113,7 @@ def camel(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-def table(declaration: type) -> str:
+def table(declaration: Any) -> str:
     """The options of a declaration as a Markdown table, for the documentation."""
     rows = [
         f"| `{one.member}` | `{one.name}` | `{one.flag}` | {sentence(one)} |"
@@ -120,15 +130,14 @@ def sentence(option: Option) -> str:
 
 
 def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> Option:
-    assert default is not MISSING
     plain = _without_none(hint)
     item, choices = None, _choices(plain)
-    if get_origin(plain) in (tuple, list):
-        item, plain = get_args(plain)[0], list
-    elif choices:
+    if choices:
         plain = str
+    elif get_origin(plain) is tuple:
+        item, plain = get_args(plain)[0], list
     elif get_origin(plain) is not None:
-        plain = dict
+        item, plain = get_args(plain)[1], dict
     flag = declared["flag"] or name.rstrip("_").replace("_", "-")
     return Option(
         name=name,

@@ -28,7 +28,7 @@ def test_connections(sandbox: Sandbox, say: Callable[..., Any]) -> None:
 
 def test_add_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> None:
     """What is not given is left to the server."""
-    stub.answer = {"id": "x", "address": "x@outlook.com", "runtimeUrl": "http://h/apim/outlook/x"}
+    stub.body = {"id": "x", "address": "x@outlook.com", "runtimeUrl": "http://h/apim/outlook/x"}
     done = say("connections", "add", "--url", stub.url)
 
     assert (0, "x  x@outlook.com  http://h/apim/outlook/x\n", "") == done

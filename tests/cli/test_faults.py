@@ -28,7 +28,7 @@ SEQUENCE = {
 
 def plan(stub: Stub, say: Callable[..., Any], *arguments: str) -> Any:
     """The plan that a command sends, which must succeed."""
-    stub.status, stub.answer = 201, {"value": [FACTS]}
+    stub.status, stub.body = 201, {"value": [FACTS]}
     assert (0, "first is used up\n", "") == say("fault", "add", *arguments, "--sandbox", "t1", "--url", stub.url)
     assert f"POST {F}" == stub.last().line
     return stub.last().json
@@ -36,7 +36,7 @@ def plan(stub: Stub, say: Callable[..., Any], *arguments: str) -> Any:
 
 def test_names(stub: Stub, say: Callable[..., Any]) -> None:
     """The connector's own troubles are listed with what they are."""
-    stub.answer = {"value": [{"name": "throttled", "summary": "too many calls", "documentation": "…"}]}
+    stub.body = {"value": [{"name": "throttled", "summary": "too many calls", "documentation": "…"}]}
 
     assert (0, "NAME       SUMMARY\nthrottled  too many calls\n", "") == say("fault", "names", "--url", stub.url)
     assert "GET /_emulator/api/faults" == stub.last().line
@@ -44,7 +44,7 @@ def test_names(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_list(stub: Stub, say: Callable[..., Any]) -> None:
     """The ledger is a table: state, how many calls matched, how often each acted, and what it does."""
-    stub.answer = {"value": [FACTS, SEQUENCE]}
+    stub.body = {"value": [FACTS, SEQUENCE]}
     lines = say("fault", "list", "--sandbox", "t1", "--url", stub.url)[1].splitlines()
 
     assert f"GET {F}" == stub.last().line
@@ -55,7 +55,7 @@ def test_list(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_show(stub: Stub, say: Callable[..., Any]) -> None:
     """One fault is shown with its rule as it was given, and --json prints what the server says."""
-    stub.answer = FACTS
+    stub.body = FACTS
     asked = ("fault", "show", "first/send", "--sandbox", "t1", "--url", stub.url)
     facts = dict(line.split(maxsplit=1) for line in say(*asked)[1].splitlines())
 
@@ -164,13 +164,13 @@ def test_add_a_sequence(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan is sent as it stands in its file, or comes from standard input."""
-    stub.answer, file = {"value": [FACTS, SEQUENCE]}, tmp_path / "plan.json"
+    stub.body, file = {"value": [FACTS, SEQUENCE]}, tmp_path / "plan.json"
     file.write_bytes(b'{"faults": [ ] }')
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"piped")))
     done = [say("fault", "add", "--file", one, "--url", stub.url) for one in (str(file), "-")]
 
     assert [(0, "first is used up\ns is armed\n", "")] * 2 == done
-    assert [b'{"faults": [ ] }', b"piped"] == [one.body for one in stub.asked]
+    assert [b'{"faults": [ ] }', b"piped"] == [one.body for one in stub.requests]
 
 
 def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path:
     done = say("fault", "add", "--file", str(tmp_path / "none"), "--url", stub.url)
 
     assert (1, "", f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == done
-    assert [] == stub.asked
+    assert [] == stub.requests
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path:
     [
         ([], "say what happens"),
         (["--times", "1"], "say what happens"),
-        (["throttled", "--file", "-"], "--file goes alone"),
-        (["--file", "-", "--header", "t"], "--file goes alone"),
-        (["--file", "-", "--status", "500"], "--file goes alone"),
-        (["throttled", "--sequence", "work"], "--sequence says all that happens"),
-        (["--sequence", "work", "--delay", "3s"], "--sequence says all that happens"),
+        (["throttled", "--file", "-"], "--file excludes all other options"),
+        (["--file", "-", "--header", "t"], "--file excludes all other options"),
+        (["--file", "-", "--status", "500"], "--file excludes all other options"),
+        (["throttled", "--sequence", "work"], "--sequence excludes all other effects"),
+        (["--sequence", "work", "--delay", "3s"], "--sequence excludes all other effects"),
         (["throttled", "--query", "top"], "--query takes NAME=VALUE, not 'top'"),
         (["throttled", "--body", "=x"], "--body takes NAME=VALUE, not '=x'"),
         (["--status", "500", "--answer-header", "X"], "--answer-header takes NAME=VALUE, not 'X'"),
@@ -205,11 +205,11 @@ def test_misused(stub: Stub, say: Callable[..., Any], arguments: list[str], reas
     """What contradicts itself or says nothing is misuse with the reason, and nothing is asked."""
     status, out, errors = say("fault", "add", *arguments, "--url", stub.url)
 
-    assert (2, "", True, []) == (status, out, reason in errors, stub.asked)
+    assert (2, "", True, []) == (status, out, reason in errors, stub.requests)
 
 
 def test_refused(stub: Stub, say: Callable[..., Any]) -> None:
     """What the server refuses fails with 1 and its words."""
-    stub.status, stub.answer = 400, {"status": 400, "message": "There is no fault 'x'.\r\nclientRequestId: 1"}
+    stub.status, stub.body = 400, {"status": 400, "message": "There is no fault 'x'.\r\nclientRequestId: 1"}
 
     assert (1, "", "outlook-emulator: There is no fault 'x'.\n") == say("fault", "add", "x", "--url", stub.url)

@@ -41,7 +41,7 @@ RETRY = {
 @pytest.mark.parametrize("action", [[], ["list"]])
 def test_list(stub: Stub, say: Callable[..., Any], action: list[str]) -> None:
     """Listing is what the command does without more words: an entry a line, and how many there are."""
-    stub.answer = {"value": ENTRIES, "total": 7, "dropped": 3}
+    stub.body = {"value": ENTRIES, "total": 7, "dropped": 3}
     done = say("journal", *action, "--sandbox", "t1", "--url", stub.url)
 
     assert f"GET {J}" == stub.last().line
@@ -58,7 +58,7 @@ def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
     """An answer that several things shaped names all of them; what was delivered to somebody shows whom."""
     causes = [{"kind": "fault", "name": "first"}, {"kind": "limit", "name": "calls"}]
     delivery = {"id": 3, "at": "T3", "kind": "delivery", "url": "http://h/hook", "status": 200}
-    stub.answer = {"value": [{**ENTRIES[0], "causes": causes}, delivery], "total": 2, "dropped": 0}
+    stub.body = {"value": [{**ENTRIES[0], "causes": causes}, delivery], "total": 2, "dropped": 0}
     lines = say("journal", "--url", stub.url)[1].splitlines()
 
     assert lines[1].endswith("504     fault first, limit calls")
@@ -67,13 +67,13 @@ def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_list_some(stub: Stub, say: Callable[..., Any]) -> None:
     """Each filter goes to the server under its name; --json prints what it answers."""
-    stub.answer = {"value": [], "total": 0, "dropped": 0}
+    stub.body = {"value": [], "total": 0, "dropped": 0}
     many = ("--connection", "a&b", "--operation", "SendEmailV2", "--status", "504", "--kind", "exchange")
     status, out, _ = say(
         "journal", *many, "--after", "7", "--limit", "2", "--sandbox", "t1", "--url", stub.url, "--json"
     )
 
-    assert (0, stub.answer) == (status, json.loads(out))
+    assert (0, stub.body) == (status, json.loads(out))
     assert (
         f"GET {J}?connection=a%26b&operation=SendEmailV2&status=504&kind=exchange&after=7&limit=2" == stub.last().line
     )
@@ -81,7 +81,7 @@ def test_list_some(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_count(stub: Stub, say: Callable[..., Any]) -> None:
     """Counts are a line each, those by a name as well."""
-    stub.answer = {"exchanges": 3, "deliveries": 1, "byStatus": {"200": 2, "504": 1}, "byCause": {}}
+    stub.body = {"exchanges": 3, "deliveries": 1, "byStatus": {"200": 2, "504": 1}, "byCause": {}}
     done = say("journal", "count", "--sandbox", "t1", "--url", stub.url)
 
     assert f"GET {J}/counts" == stub.last().line
@@ -90,7 +90,7 @@ def test_count(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_retries(stub: Stub, say: Callable[..., Any]) -> None:
     """Every call that failed is a line, with when the caller came back; the sum is how many mails were sent twice."""
-    stub.answer = {"value": [RETRY], "duplicatedSends": 1}
+    stub.body = {"value": [RETRY], "duplicatedSends": 1}
     done = say("journal", "retries", "--sandbox", "t1", "--url", stub.url)
     lines = done[1].splitlines()
 
@@ -132,4 +132,4 @@ def test_cap(stub: Stub, say: Callable[..., Any], arguments: list[str], order: A
 )
 def test_misused(stub: Stub, say: Callable[..., Any], arguments: list[str]) -> None:
     """A number where there is none to give, none where there is, and filters of what is not listed are misuse."""
-    assert (2, "", []) == (*say("journal", *arguments, "--url", stub.url)[:2], stub.asked)
+    assert (2, "", []) == (*say("journal", *arguments, "--url", stub.url)[:2], stub.requests)

@@ -16,7 +16,7 @@ PATH = "/_emulator/api/sandboxes/t1/limits"
 
 def test_show(stub: Stub, say: Callable[..., Any]) -> None:
     """The limits are a line each, and what connections use of them is a table."""
-    stub.answer = LIMITS
+    stub.body = LIMITS
 
     assert (0, SAID, "") == say("limits", "show", "--sandbox", "t1", "--url", stub.url)
     assert f"GET {PATH}" == stub.last().line
@@ -24,14 +24,14 @@ def test_show(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_show_before_anybody_called(stub: Stub, say: Callable[..., Any]) -> None:
     """Without connections there is no table."""
-    stub.answer = {"calls": 10, "connections": []}
+    stub.body = {"calls": 10, "connections": []}
 
     assert "calls  10\n" == say("limits", "show", "--url", stub.url)[1]
 
 
 def test_set(stub: Stub, say: Callable[..., Any]) -> None:
     """Limits are set by name, several at once, and shown as they are then."""
-    stub.answer = LIMITS
+    stub.body = LIMITS
     done = say("limits", "set", "calls=10", "concurrentRequests=0", "--sandbox", "t1", "--url", stub.url)
 
     assert (0, SAID, "") == done
@@ -43,4 +43,4 @@ def test_misused(stub: Stub, say: Callable[..., Any], words: list[str]) -> None:
     """What is no name with a whole number is misuse, and nothing is asked."""
     status, _, errors = say("limits", "set", *words, "--url", stub.url)
 
-    assert (2, True, []) == (status, "outlook-emulator limits set: error: " in errors, stub.asked)
+    assert (2, True, []) == (status, "outlook-emulator limits set: error: " in errors, stub.requests)

@@ -74,12 +74,12 @@ def test_wait(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> N
 
 def test_wait_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> None:
     """Every condition goes to the server under its name there, and --json prints the whole answer."""
-    stub.answer = {"value": [{"id": "1"}, {"id": "2"}], "waitedSeconds": 0.0}
+    stub.body = {"value": [{"id": "1"}, {"id": "2"}], "waitedSeconds": 0.0}
     many = ("--subject", "s", "--from", "f@x", "--recipient", "r@x", "--folder", "F", "--text", "t")
     asked = ("--connection", "c", "--url", stub.url, "--json")
     status, out, _ = say("mail", "wait", *many, "--newer-than", "7", "--count", "2", "--timeout", "1.5", *asked)
 
-    assert (0, stub.answer) == (status, json.loads(out))
+    assert (0, stub.body) == (status, json.loads(out))
     assert "POST /_emulator/api/sandboxes/default/wait" == stub.last().line
     assert {
         "connection": "c",

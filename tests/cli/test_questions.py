@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.conftest import Connection, Listener, Sandbox
+from tests.conftest import Connection, Sandbox
+from tests.stub import Stub
 
 
 def test_questions(
-    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener, say: Callable[..., Any]
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, say: Callable[..., Any]
 ) -> None:
     """A mail that waits is listed with its options, answered once, and the call that tells of it is listed."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
@@ -32,7 +33,7 @@ def test_questions(
 
 
 def test_answer_that_is_refused(
-    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener, say: Callable[..., Any]
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, say: Callable[..., Any]
 ) -> None:
     """An option that there is not, and a question that there is not, fail with 1 and the server's reason."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
@@ -48,6 +49,6 @@ def test_answer_that_is_refused(
 
 def test_withdrawn_question(stub: Any, say: Callable[..., Any]) -> None:
     """A question that was taken back is neither open nor answered."""
-    stub.answer = {"value": [{"answer": None, "withdrawn": True}]}
+    stub.body = {"value": [{"answer": None, "withdrawn": True}]}
 
     assert say("question", "list", "--url", stub.url)[1].rstrip().endswith("withdrawn")

@@ -47,13 +47,13 @@ def test_sandbox(name: str) -> None:
 
 def test_credentials(stub: Stub, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The token and the URL come from the environment, and options win."""
-    stub.answer = {"value": []}
+    stub.body = {"value": []}
     monkeypatch.setenv(client.URL, stub.url)
     monkeypatch.setenv(client.TOKEN, "secret")
     say("sandbox", "list")
     say("sandbox", "list", "--token", "other")
 
-    assert ["Bearer secret", "Bearer other"] == [one.headers["authorization"] for one in stub.asked]
+    assert ["Bearer secret", "Bearer other"] == [one.headers["authorization"] for one in stub.requests]
 
 
 def test_help_does_not_tell_the_token(say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_ca_file(say: Callable[..., Any]) -> None:
 
 def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> None:
     """A refusal is the server's message up to its technical lines."""
-    stub.status, stub.answer = 401, {"status": 401, "message": "The admin API wants a token.\r\nclientRequestId: 1"}
+    stub.status, stub.body = 401, {"status": 401, "message": "The admin API wants a token.\r\nclientRequestId: 1"}
 
     assert (1, "", "outlook-emulator: The admin API wants a token.\n") == say("reset", "--url", stub.url)
 
@@ -89,7 +89,7 @@ def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> Non
 )
 def test_refusal_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any, said: str) -> None:
     """A refusal that is no emulator's is shown as it is."""
-    stub.status, stub.answer = 500, answer
+    stub.status, stub.body = 500, answer
 
     assert (1, "", f"outlook-emulator: {said.replace('URL', stub.url)}\n") == say("reset", "--url", stub.url)
 
@@ -97,7 +97,7 @@ def test_refusal_in_another_form(stub: Stub, say: Callable[..., Any], answer: An
 @pytest.mark.parametrize("answer", [b"hello", b"\xff", None, [], {}, {"value": 3}, {"value": [3]}, {"value": [{}]}])
 def test_answer_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any) -> None:
     """An answer that a command cannot read is no reason for a traceback, and --json still prints it."""
-    stub.answer = answer
+    stub.body = answer
     asked = ("question", "list", "--url", stub.url)
     reason = "has an unknown format; --json prints it"
 

@@ -97,13 +97,13 @@ def test_json_is_the_apis(server: Server, sandbox: Sandbox, alice: Connection, s
 
 def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
     """The sandbox is written to the file as the server sent it."""
-    stub.answer = b"SQLite format 3\0\xff"
+    stub.body = b"SQLite format 3\0\xff"
     file = tmp_path / "t.sqlite"
 
     assert (0, f"wrote sandbox t 1 to {file} (17 bytes)\n", "") == say(
         "sandbox", "export", str(file), "--sandbox", "t 1", "--url", stub.url
     )
-    assert stub.answer == file.read_bytes()
+    assert stub.body == file.read_bytes()
     assert "GET /_emulator/api/sandboxes/t%201/export" == stub.last().line
 
 
@@ -111,17 +111,17 @@ def test_export_to_standard_output(stub: Stub, capfdbinary: pytest.CaptureFixtur
     """A dash stands for standard output, where nothing else is said then."""
     from outlook_emulator.cli import main
 
-    stub.answer = b"SQLite format 3\0\xff"
+    stub.body = b"SQLite format 3\0\xff"
 
     assert 0 == main(["sandbox", "export", "-", "--url", stub.url])
-    assert (stub.answer, b"") == capfdbinary.readouterr()
+    assert (stub.body, b"") == capfdbinary.readouterr()
 
 
 def test_export_in_vain(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
     """A file that cannot be written is named; where the server refuses, no file is made."""
     file = tmp_path / "no such folder" / "t.sqlite"
     lost = say("sandbox", "export", str(file), "--url", stub.url)
-    stub.status, stub.answer = 404, {"status": 404, "message": "No sandbox 'x' exists.\r\nclientRequestId: 1"}
+    stub.status, stub.body = 404, {"status": 404, "message": "No sandbox 'x' exists.\r\nclientRequestId: 1"}
     refused = say("sandbox", "export", str(tmp_path / "x"), "--sandbox", "x", "--url", stub.url)
 
     assert (1, "", f"outlook-emulator: cannot write {file}: No such file or directory\n") == lost
@@ -131,7 +131,7 @@ def test_export_in_vain(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> 
 
 def test_import(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
     """The file's bytes are sent as what they are."""
-    stub.answer, file = FACTS, tmp_path / "t.sqlite"
+    stub.body, file = FACTS, tmp_path / "t.sqlite"
     file.write_bytes(b"SQLite format 3\0\xff")
     done = say("sandbox", "import", str(file), "--sandbox", "t 1", "--url", stub.url)
     asked = stub.last()
@@ -145,12 +145,12 @@ def test_import_from_standard_input(
     stub: Stub, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A dash stands for standard input; a file that is not there is named, and nothing is asked."""
-    stub.answer = FACTS
+    stub.body = FACTS
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"bytes")))
     say("sandbox", "import", "-", "--url", stub.url)
     missing = say("sandbox", "import", str(tmp_path / "none"), "--url", stub.url)
 
-    assert [b"bytes"] == [one.body for one in stub.asked]
+    assert [b"bytes"] == [one.body for one in stub.requests]
     assert (1, f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == missing[::2]
 
 

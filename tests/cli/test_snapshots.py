@@ -34,16 +34,16 @@ def test_snapshot(
     stub: Stub, say: Callable[..., Any], arguments: list[str], status: int, answer: Any, asked: str, said: str
 ) -> None:
     """Each action is one request, without a body, and a line or a table."""
-    stub.status, stub.answer = status, answer
+    stub.status, stub.body = status, answer
     done = say("snapshot", *arguments, "--sandbox", "t1", "--url", stub.url)
 
     assert (0, said, "") == done
-    assert [(asked, b"")] == [(one.line, one.body) for one in stub.asked]
+    assert [(asked, b"")] == [(one.line, one.body) for one in stub.requests]
 
 
 def test_snapshot_that_is_not(stub: Stub, say: Callable[..., Any]) -> None:
     """What the server refuses fails with 1 and its words."""
-    stub.status, stub.answer = 404, {"message": "No snapshot 'x' exists."}
+    stub.status, stub.body = 404, {"message": "No snapshot 'x' exists."}
 
     assert (1, "", "outlook-emulator: No snapshot 'x' exists.\n") == say("snapshot", "restore", "x", "--url", stub.url)
 

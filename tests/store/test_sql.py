@@ -1,4 +1,4 @@
-"""The compiled statements: they are those that were declared, they fit the schema, and none reads a whole table."""
+"""The compiled statements: they are up to date, fit the schema, and use indexes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from outlook_emulator.store.schema.tables import FACETS
 WHOLE = frozenset(
     {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
 )
-"""The statements that answer with every row of a table, or change it."""
+"""The statements that read or change all rows of a table."""
 
 SORTED = frozenset({"CHANGED_MESSAGES", "MESSAGE_BY_MESSAGE_ID"})
-"""The statements that sort: what changed since the last search, and the few copies of one mail."""
+"""The statements that sort: the changes since the last search, and the few copies of a mail."""
 
 RECORDS = {
     "MAILBOX": Owner,
@@ -53,33 +53,33 @@ LISTS = {f"LIST_MESSAGES {key}".strip(): key for key in sql.LIST_MESSAGES}
 TABLES = frozenset(re.findall(r"CREATE TABLE \"?(\w+)", " ".join(sql.SCHEMA)))
 
 
-def nothing(statement: str) -> dict[str, None]:
+def nulls(statement: str) -> dict[str, None]:
     """A null for each parameter."""
     return dict.fromkeys(re.findall(r":(\w+)", statement))
 
 
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
-    made = Database()
-    yield made
-    made.close()
+    database = Database()
+    yield database
+    database.close()
 
 
 def plan(db: Database, statement: str) -> list[str]:
-    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", nothing(statement))]
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", nulls(statement))]
 
 
 def test_the_file_is_up_to_date() -> None:
-    """What is checked in is what tables.py and statements.py compile to."""
+    """`sql.py` is what the tables and statements of `store/schema` compile to."""
     assert source() == TARGET.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_statement_fits_the_schema(db: Database, name: str) -> None:
-    """Every statement names tables and columns that exist: SQLite can make a program of it."""
+    """SQLite can compile every statement: its tables and columns exist."""
     statement = STATEMENTS[name]
 
-    assert db.execute(f"EXPLAIN {statement}", nothing(statement)).fetchall()
+    assert db.execute(f"EXPLAIN {statement}", nulls(statement)).fetchall()
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - WHOLE))
@@ -92,52 +92,49 @@ def test_no_table_is_read_whole(db: Database, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - SORTED))
 def test_order_comes_from_an_index(db: Database, name: str) -> None:
-    """A statement hands out its rows in the order they are kept, without sorting them first."""
+    """A statement gets its order from an index, and does not sort."""
     assert [] == [step for step in plan(db, STATEMENTS[name]) if "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_list_reads_the_rarest_facet(db: Database, name: str) -> None:
-    """A filtered mail list walks the index of its rarest filter; an unfiltered one that of the folder."""
+    """A mail list uses the index of its rarest filter, or the folder's index without a filter."""
     facets = LISTS[name].split("+")
-    index = f"message_{next((one for one in reversed(FACETS) if one in facets), 'folder')}"
+    index = f"message_{next((facet for facet in reversed(FACETS) if facet in facets), 'folder')}"
 
     assert plan(db, STATEMENTS[name])[0].startswith(f"SEARCH message USING INDEX {index} (folder_id=? AND received>?")
 
 
 def test_every_combination_of_filters_has_a_list() -> None:
-    """Unread, flagged and with attachments, each on or off, times four ways to ask for an importance."""
+    """There is a list for unread, flagged and attachments, each on or off, times four choices of importance."""
     assert 2**3 * 4 == len(LISTS)
 
 
 def test_search_uses_the_text_index_from_its_end(db: Database) -> None:
-    """Text search is answered by the full text index, in descending row order."""
+    """Text search reads the full-text index in descending row order."""
     (step,) = plan(db, sql.SEARCH)
 
-    # SQLite's notation: M9 is MATCH on the whole table; an upper and a lower bound of rowid follow.
+    # SQLite's notation: M9 is a MATCH on the whole table, followed by an upper and a lower bound of the rowid.
     assert step.startswith("SCAN message_search VIRTUAL TABLE INDEX")
     assert step.endswith("M9><")
 
 
 @pytest.mark.parametrize("name", [*RECORDS, *LISTS])
 def test_record_fits_its_select(db: Database, name: str) -> None:
-    """A record has the columns of its select, in the same order."""
+    """A record's fields are the columns of its statement, in the same order."""
     record: Any = RECORDS.get(name, Message)
     statement = STATEMENTS[name]
-    columns = [
-        re.sub(r"_\d+$", "", one[0]) for one in db.execute(statement, dict.fromkeys(nothing(statement), 0)).description
-    ]
-    carried = columns[1:] if name == "CONNECTIONS" else columns
+    description = db.execute(statement, dict.fromkeys(nulls(statement), 0)).description
+    columns = [re.sub(r"_\d+$", "", column[0]) for column in description]
+    expected = columns[1:] if name == "CONNECTIONS" else columns
 
-    assert list(record._fields) == carried
+    assert list(record._fields) == expected
 
 
 def test_a_message_list_is_newest_first(db: Database) -> None:
-    """The order is the one asked for: time of receipt downwards, and the later id where two are equal."""
+    """A list is ordered by time of receipt, newest first, and then by id."""
     row = {"mailbox_id": 1, "folder_id": 7, "is_read": 0, "is_flagged": 0, "importance": 1, "has_attachments": 0}
-    content = nothing(sql.INSERT_CONTENT) | dict.fromkeys(
-        ("message_id", "subject", "preview", "body", "headers"), "text"
-    )
+    content = nulls(sql.INSERT_CONTENT) | dict.fromkeys(("message_id", "subject", "preview", "body", "headers"), "text")
     numbers = ("conversation_id", "sent", "is_html", "importance", "has_attachments", "has_files", "is_encrypted")
     content_id = db.insert(sql.INSERT_CONTENT, content | dict.fromkeys(numbers, 0))
     keys = [
@@ -146,4 +143,4 @@ def test_a_message_list_is_newest_first(db: Database) -> None:
     ]
     page = {"folder_id": 7, "since": 0, "until": 100, "top": 3, "skip": 0}
 
-    assert [keys[2], keys[0], keys[3]] == [one[0] for one in db.all(sql.LIST_MESSAGES["unread"], page)]
+    assert [keys[2], keys[0], keys[3]] == [row[0] for row in db.all(sql.LIST_MESSAGES["unread"], page)]

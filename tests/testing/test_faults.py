@@ -106,7 +106,7 @@ def test_a_plan_of_one_test(arm: Callable[..., Any]) -> None:
     ("rules", "keywords", "said"),
     [
         (("throttled",), {"nht": 2}, "no rule has 'nht'; known are after, break_, code"),
-        (("throttled",), {"body": {}}, r"say match=\{'body': …\} or effect=\{'body': …\}"),
+        (("throttled",), {"body": {}}, r"use match=\{'body': …\} or effect=\{'body': …\}"),
         (("throttled",), {"match": "all"}, "no rule has 'match'"),
         (("throttled", "bad-gateway"), {"nth": 2}, "keywords describe one rule"),
         ((RULE,), {"nth": 2}, "keywords describe one rule"),

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from outlook_emulator.testing import AdminError, Connection, Sandbox, Server
-from tests.conftest import START, Listener
+from tests.conftest import START
 from tests.paths import EML
+from tests.stub import Stub
 
 EML = EML / "inline-image.eml"
 HOUR = timedelta(hours=1)
@@ -138,7 +139,7 @@ def test_wait_for_what_came(box: Sandbox, ann: Connection) -> None:
         box.wait(subjet="Lunch")
 
 
-def test_answer_a_waiting_mail(box: Sandbox, ann: Connection, listener: Listener) -> None:
+def test_answer_a_waiting_mail(box: Sandbox, ann: Connection, listener: Stub) -> None:
     """The newest open question with that subject is answered, once; whoever waits for it is called."""
     bob = box.connect("bob")
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}

@@ -21,7 +21,7 @@ from outlook_emulator.testing import Server
 from outlook_emulator.testing.aiohttp_session import AppSession
 from outlook_emulator.testing.target import APP_URL as URL
 from outlook_emulator.testing.target import AppTarget
-from tests.conftest import Listener
+from tests.stub import Stub
 
 BROKEN: dict[str, tuple[type[Exception], type[Exception]]] = {
     "reset": (httpx.ReadError, aiohttp.ClientOSError),
@@ -243,7 +243,7 @@ def test_an_app_that_is_stopped_half_way(app: AppTarget) -> None:
         http.get("/x")
 
 
-def test_callbacks_are_delivered_meanwhile(listener: Listener) -> None:
+def test_callbacks_are_delivered_meanwhile(listener: Stub) -> None:
     """Who subscribed is called though the test does nothing more than wait for it."""
     with Server.in_process() as server:
         ann = server.connect("ann")

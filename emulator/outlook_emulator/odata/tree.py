@@ -50,9 +50,9 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """A list for `any` and `all`: JSON text in the record's `field`, rows of Element with that `member`.
+    """A list for `any` and `all`: JSON text in the record's `field`, and rows of `list_entry` with that `member`.
 
-    `items` maps a folded path behind the lambda's variable to one of Element's columns; "" is the variable itself.
+    `items` maps a folded path after the lambda's variable to a column of `list_entry`; "" is the variable itself.
     """
 
     field: str
@@ -61,14 +61,14 @@ class Collection:
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The filterable properties of one kind of record, by folded path. `kind` names the table and `Element.kind`."""
+    """The filterable properties of one kind of record, by folded path. `kind` names the table."""
 
     kind: str
     members: Mapping[str, Member | Collection]
 
 
 class Item(NamedTuple):
-    """An element of a collection, with the columns of Element."""
+    """An entry of a list, with the columns of `list_entry`."""
 
     value: str
     name: str | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, is_dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Required, TypeVar
 
 import orjson
 from typing_extensions import TypedDict
@@ -47,7 +47,7 @@ def shape(name: str, members: Mapping[str, Any], doc: str | None, *, total: bool
 
 
 @cache
-def shape_of(declaration: type) -> Any:
+def shape_of(declaration: Any) -> Any:
     """The JSON shape of a dataclass of options; nested dataclasses become shapes of their own."""
     members = {one.member: _hint(one) for one in options_of(declaration)}
     return shape(declaration.__name__, members, declaration.__doc__)
@@ -58,8 +58,7 @@ def parse(declaration: type[T], members: Mapping[str, Any]) -> T:
 
     Raises InvalidRequest for a value that is not among the choices or outside of the bounds.
     """
-    # A type is hashable, which mypy doubts.
-    declared: Any = declaration
+    declared: Any = declaration  # A type is hashable, which mypy does not know.
     present = (one for one in options_of(declared) if one.member in members)
     return declaration(**{one.name: _value(one, members[one.member]) for one in present})
 
@@ -67,20 +66,17 @@ def parse(declaration: type[T], members: Mapping[str, Any]) -> T:
 def _hint(option: Option) -> Any:
     item: Any = option.item or option.type
     is_nested = is_dataclass(item)
-    plain: Any = dict[str, Any] if option.is_mapping else item
     if is_nested:
-        nested: Any = item
-        plain = shape_of(nested)
-    if option.is_list:
-        plain = list[plain]
+        item = shape_of(item)
+    plain: Any = list[item] if option.is_list else dict[str, item] if option.is_mapping else item
     one_or_many = option.is_list and not is_nested
-    return Annotated[plain, Schema(choices=option.choices, shorthand=option.shorthand, one_or_many=one_or_many)]
+    hint: Any = Annotated[plain, Schema(choices=option.choices, shorthand=option.shorthand, one_or_many=one_or_many)]
+    return Required[hint] if option.default is MISSING else hint
 
 
 def _value(option: Option, value: Any) -> Any:
-    item = option.item or option.type
-    if is_dataclass(item):
-        assert isinstance(item, type)
+    item: Any = option.item or option.type
+    if is_dataclass(option.item or option.type):
         return tuple(parse(item, one) for one in value) if option.is_list else parse(item, value)
     if problem := option.problem(value):
         raise InvalidRequest(f"'{option.member}' {problem}.")

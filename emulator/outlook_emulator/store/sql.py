@@ -1,4 +1,4 @@
-"""The schema and every statement as SQLite text; `make sql` makes it from tables.py and statements.py."""
+"""The schema and all statements as SQLite text. Generated from store/schema by `make sql`."""
 
 # ruff: noqa: E501
 

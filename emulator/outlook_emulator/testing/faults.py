@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from outlook_emulator.testing.admin import Admin, AdminError, camel
+from outlook_emulator.options import options_of
+from outlook_emulator.testing.admin import Admin, AdminError
+from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultRule, FaultWhen
 
-_MATCH = ("connection", "operation", "family", "method", "path", "query")
-_WHEN = ("nth", "after", "times", "probability", "seed", "from_", "until")
-_EFFECT = (
-    "status",
-    "shape",
-    "message",
-    "code",
-    "headers",
-    "retry_after",
-    "phase",
-    "delay",
-    "delay_by",
-    "break_",
-    "names",
-)
-_WHOLE = ("name", "optional", "sequence")
-_PARTS = {"match": _MATCH, "when": _WHEN, "effect": _EFFECT}
-"""The members of a rule that hold others, and the keywords that stand for those. `body` is a member of two of them."""
+_PARTS = {"match": FaultMatch, "when": FaultWhen, "effect": FaultEffect}
+_OF_PARTS = [(part, option) for part, declaration in _PARTS.items() for option in options_of(declaration)]
+_AMBIGUOUS = {name for name, count in Counter(option.name for _, option in _OF_PARTS).items() if count > 1}
+_KEYWORDS = {option.name: (part, option.member) for part, option in _OF_PARTS if option.name not in _AMBIGUOUS}
+"""The part of a rule and the JSON member that each keyword stands for."""
+_OF_RULE = [option.name for option in options_of(FaultRule)]
 Rule = Mapping[str, Any]
 
 
@@ -106,26 +97,27 @@ def _plan(rules: tuple[str | Rule, ...], keywords: Mapping[str, Any]) -> dict[st
 
 
 def _rule(named: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    """The rule that keywords describe. Raises TypeError for one that no rule has."""
+    """The rule that keywords describe. Raises TypeError for an unknown keyword."""
     if not named and isinstance(keywords.get("effect"), str):
         named = [keywords.pop("effect")]
     rule: dict[str, Any] = {part: dict(keywords[part]) for part in _PARTS if isinstance(keywords.get(part), Mapping)}
-    homes = {name: part for part, names in _PARTS.items() for name in names}
     for name, value in keywords.items():
         if name == "sequence":
-            rule[name] = [{"status": one} if isinstance(one, int) else one for one in value]
-        elif name in homes:
-            rule.setdefault(homes[name], {})[camel(name)] = value
-        elif name in _WHOLE:
+            rule[name] = [{"status": step} if isinstance(step, int) else step for step in value]
+        elif name in _KEYWORDS:
+            part, member = _KEYWORDS[name]
+            rule.setdefault(part, {})[member] = value
+        elif name in _OF_RULE and name not in _PARTS:
             rule[name] = value
         elif name not in rule:
-            raise TypeError(_unknown(name, homes))
+            raise TypeError(_unknown(name))
     for fault in named:
         rule["effect"] = {"fault": fault, **rule["effect"]} if "effect" in rule else fault
     return rule
 
 
-def _unknown(name: str, homes: Mapping[str, str]) -> str:
-    if name == "body":
-        return "'body' may be a call's or an answer's: say match={'body': …} or effect={'body': …}"
-    return f"no rule has '{name}'; known are {', '.join(sorted([*homes, *_WHOLE, *_PARTS]))}"
+def _unknown(name: str) -> str:
+    if name in _AMBIGUOUS:
+        parts = " or ".join(f"{part}={{'{name}': …}}" for part, option in _OF_PARTS if option.name == name)
+        return f"'{name}' has two meanings: use {parts}"
+    return f"no rule has '{name}'; known are {', '.join(sorted([*_KEYWORDS, *_OF_RULE]))}"

@@ -8,15 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from outlook_emulator.errors import Conflict, ConnectorError, NotFound
 from outlook_emulator.traffic.call_facts import CallFacts, Match
+from outlook_emulator.traffic.fault_plan import Break
 
-ARMED, USED_UP, OVER = "armed", "used up", "over"
+RuleState = Literal["armed", "used up", "over"]
+ARMED: Final = "armed"
+USED_UP: Final = "used up"
+OVER: Final = "over"
+RESET: Final = "reset"
+CUT: Final = "cut"
+STALL: Final = "stall"
+MALFORMED: Final = "malformed"
 MOST_RULES = 1000
 """How many rules a sandbox has at most."""
-RESET, CUT, STALL, MALFORMED = "reset", "cut", "stall", "malformed"
 
 
 class CannedResponse(NamedTuple):
@@ -45,7 +52,7 @@ class Effect:
     after: bool = False
     delay: int = 0
     in_real_time: bool = False
-    breaks: str | None = None
+    breaks: Break | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     holds: int = 0
 
@@ -105,7 +112,7 @@ class Rule:
         """Whether the rule acts on what triggers find, rather than on calls."""
         return self._steps[0].holds > 0
 
-    def state(self, now: int) -> str:
+    def state(self, now: int) -> RuleState:
         """Whether the rule may still act, has done all it was to do, or can do no more of it."""
         if self._most is not None and self.used >= self._most:
             return USED_UP

@@ -13,7 +13,8 @@ import pytest
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.triggers import callbacks
-from tests.conftest import Connection, Listener, Sandbox
+from tests.conftest import Connection, Sandbox
+from tests.stub import Stub
 
 MAIL, FLAG, MENTION = (f"/{kind}MailSubscriptionPoke/$subscriptions" for kind in ("", "Flagged", "MentionMe"))
 EVENT = "/Calendar/EventSubscriptionPoke/$subscriptions"
@@ -31,7 +32,7 @@ OPTIONS = {
 }
 
 
-def subscribe(connection: Connection, listener: Listener, path: str = MAIL, at: str = "", **query: Any) -> str:
+def subscribe(connection: Connection, listener: Stub, path: str = MAIL, at: str = "", **query: Any) -> str:
     """Ask to be poked at the listener; the address of the subscription."""
     answer = connection.post(path, {"NotificationUrl": f"{listener.url}/{at}"}, **query)
     assert answer.status_code == 201
@@ -52,10 +53,10 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def pokes(sandbox: Sandbox, listener: Listener) -> list[str]:
+def pokes(sandbox: Sandbox, listener: Stub) -> list[str]:
     """The paths that were poked, in order; all that is due is made first."""
     sandbox.advance()
-    return [one.path for one in listener.heard]
+    return [one.path for one in listener.requests]
 
 
 # Made
@@ -119,7 +120,7 @@ def test_subscribe_to_a_calendar(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("path", [MAIL, EVENT])
-def test_renew_and_end(sandbox: Sandbox, alice: Connection, listener: Listener, path: str) -> None:
+def test_renew_and_end(sandbox: Sandbox, alice: Connection, listener: Stub, path: str) -> None:
     """A renewal is answered like the start, moves the callback, and holds for another hour; an end is for good."""
     first = alice.post(path, HERE)
     location = first.headers["Location"]
@@ -138,7 +139,7 @@ def test_renew_and_end(sandbox: Sandbox, alice: Connection, listener: Listener, 
     ]
 
 
-def test_a_subscription_lasts_an_hour(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_subscription_lasts_an_hour(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """It is there until the hour is over by the sandbox's clock, and then neither renewed nor poked."""
     location = subscribe(alice, listener)
     sandbox.advance("59m59s")
@@ -214,7 +215,7 @@ def test_good_callback(alice: Connection, url: str) -> None:
     assert url == alice.post(MAIL, {"NotificationUrl": url}).json()["notificationUrl"]
 
 
-def test_renewal_needs_a_good_callback(alice: Connection, listener: Listener) -> None:
+def test_renewal_needs_a_good_callback(alice: Connection, listener: Stub) -> None:
     """A renewal without a body, or with a bad callback, changes nothing."""
     location = subscribe(alice, listener)
     answers = [
@@ -227,7 +228,7 @@ def test_renewal_needs_a_good_callback(alice: Connection, listener: Listener) ->
     assert 200 == at(alice, "DELETE", location).status_code
 
 
-def test_wrong_options(alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_wrong_options(alice: Connection, bob: Connection, listener: Stub) -> None:
     """Id and options belong together, to one mailbox, and to one kind of subscription."""
     location = subscribe(alice, listener)
     start, _, token = location.partition("?options=")
@@ -252,12 +253,12 @@ def test_wrong_options(alice: Connection, bob: Connection, listener: Listener) -
 # Pokes
 
 
-def test_poke(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_poke(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A poke is an empty POST to the callback with a request id, and goes into the journal."""
     answer = alice.post(MAIL, {"NotificationUrl": f"{listener.url}/run?sig=a%2Bb"})
     alice.deliver(subject="News")
     (entry,) = sandbox.callbacks()
-    (heard,) = listener.heard
+    (heard,) = listener.requests
 
     assert ("/run?sig=a%2Bb", b"", "0") == (heard.path, heard.body, heard.headers["content-length"])
     assert UUID(heard.headers["x-ms-client-request-id"]).version == 4
@@ -267,9 +268,7 @@ def test_poke(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     assert answer.json()["id"] == entry["reference"]
 
 
-def test_one_poke_for_what_a_request_did(
-    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
-) -> None:
+def test_one_poke_for_what_a_request_did(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """Each change pokes each subscription once, and what somebody else receives pokes nobody here."""
     subscribe(alice, listener, at="one")
     subscribe(alice, listener, at="two")
@@ -282,7 +281,7 @@ def test_one_poke_for_what_a_request_did(
     assert ["/bob", "/one", "/two"] == sorted(pokes(sandbox, listener))
 
 
-def test_only_the_watched_folder_counts(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_only_the_watched_folder_counts(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A subscription to a folder hears of nothing else; one to mentions without a folder hears of all."""
     subscribe(alice, listener, at="archive", folderPath="Archive")
     subscribe(alice, listener, MENTION, at="any")
@@ -294,7 +293,7 @@ def test_only_the_watched_folder_counts(sandbox: Sandbox, alice: Connection, lis
     assert ["/any", "/any", "/archive"] == sorted(pokes(sandbox, listener))
 
 
-def test_flags(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_flags(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Who watches flags hears of mail that is flagged by now, not of other mail."""
     subscribe(alice, listener, FLAG)
     message = alice.deliver()
@@ -306,7 +305,7 @@ def test_flags(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
     assert ([], ["/"], ["/"] * 2) == (before, flagged, pokes(sandbox, listener))
 
 
-def test_calendars(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_calendars(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Every change of a calendar pokes, a deletion too; mail does not."""
     subscribe(alice, listener, EVENT)
     alice.deliver()
@@ -320,7 +319,7 @@ def test_calendars(sandbox: Sandbox, alice: Connection, listener: Listener) -> N
     assert ([], ["/"] * 3) == (before, pokes(sandbox, listener))
 
 
-def test_what_was_before_does_not_count(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_what_was_before_does_not_count(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A new subscription starts with what comes; reading pokes nobody."""
     alice.deliver()
     subscribe(alice, listener)
@@ -329,7 +328,7 @@ def test_what_was_before_does_not_count(sandbox: Sandbox, alice: Connection, lis
     assert [] == pokes(sandbox, listener)
 
 
-def test_a_deleted_mail_is_no_news(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_deleted_mail_is_no_news(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """What leaves a folder is nothing to fetch there."""
     message = alice.deliver()
     subscribe(alice, listener)
@@ -338,7 +337,7 @@ def test_a_deleted_mail_is_no_news(sandbox: Sandbox, alice: Connection, listener
     assert [] == pokes(sandbox, listener)
 
 
-def test_an_ended_subscription_is_silent(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_an_ended_subscription_is_silent(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Nobody is poked who has unsubscribed."""
     location = subscribe(alice, listener)
     at(alice, "DELETE", location)
@@ -347,7 +346,7 @@ def test_an_ended_subscription_is_silent(sandbox: Sandbox, alice: Connection, li
     assert [] == pokes(sandbox, listener)
 
 
-def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """What had failed and what was waiting behind it is cancelled with the subscription, and stays in the journal."""
     listener.answer_with(500)
     location = subscribe(alice, listener)
@@ -364,7 +363,7 @@ def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Conne
     ]
 
 
-def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """However much happens while a subscriber is down, a single poke waits behind the one that failed."""
     listener.answer_with(500, 200)
     subscribe(alice, listener)
@@ -440,7 +439,7 @@ def living(alice: Connection) -> dict[str, Any]:
     ],
 )
 def test_a_report_of_the_back_end_pokes(
-    sandbox: Sandbox, alice: Connection, listener: Listener, made: str, reported: str
+    sandbox: Sandbox, alice: Connection, listener: Stub, made: str, reported: str
 ) -> None:
     """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
     alice.post(made, {"NotificationUrl": listener.url})
@@ -454,17 +453,17 @@ def test_a_report_of_the_back_end_pokes(
         sandbox.advance()
 
     assert [one.body for one in listener.wait(2)] == [b"", b""]
-    assert len(listener.heard) == 2
+    assert len(listener.requests) == 2
 
 
-def test_the_back_ends_handshake(alice: Connection, listener: Listener) -> None:
+def test_the_back_ends_handshake(alice: Connection, listener: Stub) -> None:
     """A token is given back as plain text, and pokes nobody."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
     url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
     answer = httpx.post(url, params={"state": living(alice)["state"], "validationtoken": "a <b>"})
 
     assert (answer.text, answer.headers["content-type"]) == ("a <b>", "text/plain; charset=utf-8")
-    assert listener.heard == []
+    assert listener.requests == []
 
 
 @pytest.mark.parametrize("state", ["x", "a:b:c", "nowhere:1:x", ":::", "default:99999999999999999999:x"])

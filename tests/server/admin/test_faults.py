@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.options import options_of
 from outlook_emulator.server.admin.routes import ROOT
-from outlook_emulator.server.faults import shapes
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import Settings
-from outlook_emulator.wire.base import members_of
+from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultPlan, FaultRule, FaultWhen
 from tests.cli.commands import failure, run
 from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 
@@ -327,7 +327,7 @@ def test_sandboxes_do_not_share_rules(sandbox: Sandbox, alice: Connection, other
 # What is refused
 
 HTTP = {"status": 503}
-NOTHING = "The effect does nothing: give 'fault', 'status', 'headers', 'delay' or 'break'."
+NOTHING = "The effect does nothing: it needs 'fault', 'status', 'headers', 'delay' or 'break'."
 
 
 def effect(**members: Any) -> dict[str, Any]:
@@ -344,8 +344,8 @@ def match(**members: Any) -> dict[str, Any]:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # The rule
-    ({}, "A rule has either an 'effect' or a 'sequence'."),
-    ({"effect": HTTP, "sequence": [HTTP]}, "A rule has either an 'effect' or a 'sequence'."),
+    ({}, "A rule must have either an 'effect' or a 'sequence'."),
+    ({"effect": HTTP, "sequence": [HTTP]}, "A rule must have either an 'effect' or a 'sequence'."),
     ({"name": "a b", **effect(**HTTP)}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike 'a b'."),
     ({"name": "", **effect(**HTTP)}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike ''."),
     (
@@ -356,29 +356,29 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"sequence": []}, "'sequence' has no step."),
     (
         {"sequence": ["work", "trigger-delayed"]},
-        "'trigger-delayed' is no step of a sequence: it acts on finds, not on calls.",
+        "'trigger-delayed' cannot be a step of a sequence: it delays triggers, not requests.",
     ),
     # When
-    (when(nth=0), "'nth' must be from 1 to 1000000000."),
-    (when(nth=[1, -1]), "'nth' must be from 1 to 1000000000."),
-    (when(nth=[]), "'nth' names no call."),
-    (when(after=-1), "'after' must be from 0 to 1000000000."),
-    (when(times=0), "'times' must be from 1 to 1000000000."),
-    (when(times=1_000_000_001), "'times' must be from 1 to 1000000000."),
-    (when(nth=1, after=1), "'nth' says which calls are meant, and does not go with 'after'."),
-    (when(nth=1, times=1), "'nth' says which calls are meant, and does not go with 'times'."),
+    (when(nth=0), "'nth' must be from 1 to 1000000000, not 0."),
+    (when(nth=[1, -1]), "'nth' must be from 1 to 1000000000, not -1."),
+    (when(nth=[]), "'nth' must have at least one number."),
+    (when(after=-1), "'after' must be from 0 to 1000000000, not -1."),
+    (when(times=0), "'times' must be from 1 to 1000000000, not 0."),
+    (when(times=1_000_000_001), "'times' must be from 1 to 1000000000, not 1000000001."),
+    (when(nth=1, after=1), "'nth' names the requests and cannot be combined with 'after'."),
+    (when(nth=1, times=1), "'nth' names the requests and cannot be combined with 'times'."),
     (
         {"sequence": [HTTP], "when": {"times": 2}},
-        "'times' does not go with a 'sequence', whose every step happens once.",
+        "'times' cannot be combined with a 'sequence': each of its steps happens once.",
     ),
-    (when(probability=0), "'probability' must be above 0, and 1 at most."),
-    (when(probability=1.01), "'probability' must be above 0, and 1 at most."),
-    (when(seed=1), "'seed' needs a 'probability': nothing else is left to chance."),
-    (when(until="0s"), "'until' must be later than 'from', and than now."),
-    (when(until="2026-03-02T09:00:00Z"), "'until' must be later than 'from', and than now."),
-    (when(**{"from": "2h", "until": "1h"}), "'until' must be later than 'from', and than now."),
-    (when(until="200000D"), "'until' lies too far ahead."),
-    (when(**{"from": "200000D"}), "'from' lies too far ahead."),
+    (when(probability=0), "'probability' must be above 0 and at most 1."),
+    (when(probability=1.01), "'probability' must be above 0 and at most 1."),
+    (when(seed=1), "'seed' needs a 'probability': nothing else is random."),
+    (when(until="0s"), "'until' must be later than 'from' and later than now."),
+    (when(until="2026-03-02T09:00:00Z"), "'until' must be later than 'from' and later than now."),
+    (when(**{"from": "2h", "until": "1h"}), "'until' must be later than 'from' and later than now."),
+    (when(until="200000D"), "'until' is too far in the future."),
+    (when(**{"from": "200000D"}), "'from' is too far in the future."),
     (
         when(**{"from": "soon"}),
         "'from' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'soon'.",
@@ -388,7 +388,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (match(connection="nobody-here"), "has no connection 'nobody-here'."),
     (match(operation="SendMail"), "There is no operation 'SendMail'. Did you mean SendEmail"),
     (match(operation=["SendEmail", "Nothing"]), "There is no operation 'Nothing'."),
-    (match(operation=[]), "'operation' names none."),
+    (match(operation=[]), "'operation' must name at least one operation."),
     (match(family="Send"), "There is no family of operations 'Send'."),
     (
         match(operation="SendEmail", family="GetEmails"),
@@ -402,17 +402,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (match(path="/v7/Mial*"), "The rule can match nothing: no operation has 'path' /v7/Mial*."),
     (match(path="/Mail/*/Atachments/*"), "The rule can match nothing: no operation has 'path' /Mail/*/Atachments/*."),
     (match(path="/Mail/a/b"), "The rule can match nothing: no operation has 'path' /Mail/a/b."),
-    (match(path="*" * 1001), "'path' must have 1000 characters at most."),
+    (match(path="*" * 1001), "'path' must have at most 1000 characters."),
     (match(path="v2/Mail"), "The rule can match nothing: no operation has 'path' v2/Mail."),
     (match(query={"topp": 1}), "The rule can match nothing: no operation has the query parameter 'topp'."),
     (
         match(operation="SendEmailV2", query={"top": 1}),
         "The rule can match nothing: no operation among SendEmailV2 has the query parameter 'top'.",
     ),
-    (match(body={"Subjekt": "x"}), "The rule can match nothing: no operation has the body's member 'Subjekt'."),
+    (match(body={"Subjekt": "x"}), "The rule can match nothing: no operation has the body member 'Subjekt'."),
     (
         match(method="GET", body={"Subject": "x"}),
-        "The rule can match nothing: no operation has the body's member 'Subject'.",
+        "The rule can match nothing: no operation has the body member 'Subject'.",
     ),
     (match(query={"top": [1]}), "'query.top' must be a text, a number or a boolean."),
     (match(body={"Subject": None}), "'body.Subject' must be a text, a number or a boolean."),
@@ -435,31 +435,31 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"effect": {"break": "leg"}}, "'break' must be one of reset, cut, stall, malformed, not 'leg'."),
     (
         {"sequence": [{"fault": "work", "delay": "1s"}]},
-        "'delay' does not go with a named fault: 'work' lets the call through.",
+        "'delay' cannot be combined with a named fault: 'work' lets the request through.",
     ),
     (
         effect(fault="throttled", status=503),
-        "'status' does not go with a named fault: 'throttled' says what happens.",
+        "'status' cannot be combined with a named fault: 'throttled' determines the response.",
     ),
     (
         effect(fault="token-expired", retryAfter=3),
-        "'retryAfter' does not go with a named fault: 'token-expired' says what happens.",
+        "'retryAfter' cannot be combined with a named fault: 'token-expired' determines the response.",
     ),
-    (effect(fault="throttled", retryAfter=-1), "'retryAfter' must be from 0 to 86400 seconds."),
-    (effect(**HTTP, retryAfter=86_401), "'retryAfter' must be from 0 to 86400 seconds."),
+    (effect(fault="throttled", retryAfter=-1), "'retryAfter' must be from 0 to 86400, not -1."),
+    (effect(**HTTP, retryAfter=86_401), "'retryAfter' must be from 0 to 86400, not 86401."),
     (
         effect(fault="trigger-delayed", delay="1h1s"),
-        "'delay' of 'trigger-delayed' must be above zero, and an hour at most.",
+        "'delay' of 'trigger-delayed' must be above zero and at most one hour.",
     ),
     (
         effect(fault="trigger-delayed", delay="0s"),
-        "'delay' of 'trigger-delayed' must be above zero, and an hour at most.",
+        "'delay' of 'trigger-delayed' must be above zero and at most one hour.",
     ),
     (
         effect(fault="trigger-delayed", delayBy="real"),
-        "'delayBy' does not go with 'trigger-delayed': triggers go by the sandbox's clock.",
+        "'delayBy' cannot be combined with 'trigger-delayed': triggers use the sandbox's clock.",
     ),
-    (effect(**HTTP, names="*.eml"), "'names' only goes with the fault 'attachment-skipped'."),
+    (effect(**HTTP, names="*.eml"), "'names' can only be combined with the fault 'attachment-skipped'."),
     (effect(headers={"X": "y"}, message="m"), "'message' needs a 'status'."),
     (effect(delay="1s", shape="gateway"), "'shape' needs a 'status'."),
     (effect(delay="1s", code="c"), "'code' needs a 'status'."),
@@ -469,31 +469,31 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (effect(status=600), "'status' must be from 200 to 599, not 600."),
     (
         effect(**HTTP, **{"break": "reset"}),
-        "'status' and 'break': 'reset' contradict each other: after a reset nothing arrives.",
+        "'status' cannot be combined with 'break': 'reset': after a reset no response arrives.",
     ),
-    (effect(**HTTP, body="x", message="y"), "'body' is the whole answer and does not go with 'message'."),
-    (effect(status=200, shape="connector"), "'shape' is about errors, and 200 is none."),
-    (effect(status=204, body="x"), "An answer of status 204 has no body."),
-    (effect(status=304, **{"break": "cut"}), "An answer of status 304 has no body."),
-    (effect(headers={"x-a": "b"}, phase="after"), "'phase' needs a 'status', a 'delay' or a 'break' that comes"),
+    (effect(**HTTP, body="x", message="y"), "'body' is the whole response and cannot be combined with 'message'."),
+    (effect(status=200, shape="connector"), "'shape' describes an error, but 200 is not an error status."),
+    (effect(status=204, body="x"), "A response with status 204 has no body."),
+    (effect(status=304, **{"break": "cut"}), "A response with status 304 has no body."),
+    (effect(headers={"x-a": "b"}, phase="after"), "'phase' needs a 'status', a 'delay' or a 'break'."),
     (effect(headers={"Date": "x"}), "'headers' cannot set 'Date'."),
     (effect(headers={"cache-control": "public"}), "'headers' cannot set 'cache-control'."),
     ({"sequence": ["work", "work"]}, "The sequence does nothing: none of its steps is a fault."),
     ({"name": "..", "effect": "throttled"}, "'name' must be 1 to 100 letters, digits, -._ or ~, unlike '..'."),
     (
         {"match": {"body": {"NotificationUrl": "*"}}, "effect": "trigger-delayed"},
-        "'body' does not go with 'trigger-delayed': what a trigger finds is no call.",
+        "'body' cannot be combined with 'trigger-delayed': the result of a trigger has no body.",
     ),
     (
         {
             "match": {"operation": "CreateOnNewEmailPokeSubscription", "query": {"folderPath": "*"}},
             "effect": "trigger-delayed",
         },
-        "The rule can match nothing: no operation among CreateOnNewEmailPokeSubscription has a query that a poke tells",
+        "The rule can match nothing: no operation among CreateOnNewEmailPokeSubscription has a query for",
     ),
     (
         effect(phase="before", **{"break": "cut"}),
-        "'break': 'cut' before the effect needs a 'status': there is no answer to break.",
+        "'break': 'cut' before the operation needs a 'status': there is no response to break.",
     ),
     (effect(headers={"X Y": "z"}), "'headers' cannot set 'X Y'."),
     (effect(headers={"Content-Length": "3"}), "'headers' cannot set 'Content-Length'."),
@@ -502,7 +502,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (effect(headers={"X": "\N{SNOWMAN}"}), "The value of 'X' in 'headers' must be one line of Latin-1 text."),
     (effect(**HTTP, delayBy="real"), "'delayBy' needs a 'delay'."),
     (effect(delay="0s"), "'delay' must be above zero."),
-    (effect(delay="11m", delayBy="real"), "'delay' must be 10 minutes at most in real time."),
+    (effect(delay="11m", delayBy="real"), "'delay' must be at most 10 minutes in real time."),
     (effect(delay="later"), "'delay' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'later'."),
 ]
 
@@ -573,8 +573,8 @@ def fixed(examples: int) -> trying:
     return trying(max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=quiet)
 
 
-SHAPES = (shapes.FaultPlan, shapes.FaultRule, shapes.FaultMatch, shapes.FaultWhen, shapes.FaultEffect)
-NAMES = st.sampled_from(sorted({name for shape in SHAPES for name in members_of(shape)}))
+DECLARED = (FaultPlan, FaultRule, FaultMatch, FaultWhen, FaultEffect)
+NAMES = st.sampled_from(sorted({one.member for declaration in DECLARED for one in options_of(declaration)}))
 PLAIN = "work a * /v2/* SendEmail POST connector gateway before after clock real reset cut stall malformed 1h Subject"
 TIMES = "PT0.000001S 9999-12-31T23:59:59-14:00 0001-01-01"
 WORDS = st.sampled_from([*NAMED, *PLAIN.split(), *TIMES.split()])
@@ -737,7 +737,7 @@ UNUSABLE: list[tuple[Any, str]] = [
     ({"faults": [{"effect": "gremlins"}]}, "faults[0]: There is no fault 'gremlins'."),
     (
         {"faults": [{"effect": HTTP, "when": {"nth": 1, "after": 1}}]},
-        "faults[0]: 'nth' says which calls are meant, and does not go with 'after'.",
+        "faults[0]: 'nth' names the requests and cannot be combined with 'after'.",
     ),
     ({"faults": [{"name": "a", "effect": HTTP}] * 2}, "A fault rule 'a' exists already."),
 ]

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Connection, Listener, Sandbox, Server
+from tests.conftest import Connection, Sandbox, Server
+from tests.stub import Stub
 
 MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 POKE = "/MailSubscriptionPoke/$subscriptions"
@@ -49,7 +50,7 @@ def arm(sandbox: Sandbox, *rules: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def story(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> Sandbox:
+def story(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> Sandbox:
     """Alice subscribes, Bob sends her a mail, she is told; he is refused another, reads his own, and is told 503."""
     arm(sandbox, {"name": "busy", "match": {"operation": "GetEmails"}, "effect": {"status": 503}})
     names = {"x-ms-workflow-name": "orders", "x-ms-workflow-run-id": "run-1", "x-ms-client-request-id": "c-1"}

@@ -25,10 +25,11 @@ from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
-from tests.conftest import START, Connection, Listener, Sandbox, Server, new_sandbox
+from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
 from tests.server.webhooks.test_delivery import MAIL, put, running, subjects, subscribe, told, trigger
+from tests.stub import Stub
 
 SQLITE = "application/vnd.sqlite3"
 MAIL_SUBSCRIPTION = "/MailSubscription/$subscriptions"
@@ -101,7 +102,7 @@ def test_a_snapshot(sandbox: Sandbox, alice: Connection) -> None:
     assert ((204, b""), ["a.one"]) == ((gone.status_code, gone.content), names(sandbox))
 
 
-def test_all_comes_back(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_all_comes_back(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """Mails, events, contacts, questions, subscriptions, calls, connections, the outbox, and the clock."""
     alice.send(f"{bob.address}; out@example.net", "Kept")
     alice.meet("Review", RequiredAttendees=bob.address)
@@ -268,7 +269,7 @@ def test_snapshots_of_several_times(sandbox: Sandbox, alice: Connection) -> None
 # Those who are called
 
 
-def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Who was subscribed when the snapshot was taken is poked after the restore, once; who came later is not."""
     kept = subscribe(alice, f"{listener.url}/kept")
     alice.deliver()
@@ -278,12 +279,12 @@ def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener
     assert 200 == alice.http.delete(f"{MAIL_SUBSCRIPTION}/{kept}", params={"options": options(alice)}).status_code
     restore(sandbox)
     sandbox.advance()
-    heard = len(listener.heard)
+    heard = len(listener.requests)
     alice.deliver()
     entries = sandbox.callbacks()
 
     assert 1 == heard
-    assert ["/kept", "/kept"] == [one.path for one in listener.heard]
+    assert ["/kept", "/kept"] == [one.path for one in listener.requests]
     assert [kept, kept] == [one["reference"] for one in entries]
 
 
@@ -293,7 +294,7 @@ def options(alice: Connection) -> str:
     return httpx.URL(answer.headers["location"]).params["options"]
 
 
-def test_a_call_that_waited_is_made_again(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_call_that_waited_is_made_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A retry that was due later when the snapshot was taken is due then once more, with the tries it had left."""
     listener.answer_with(500, 200)
     subscribe(alice, listener.url)
@@ -309,10 +310,10 @@ def test_a_call_that_waited_is_made_again(sandbox: Sandbox, alice: Connection, l
 
     assert ("pending", "done", "done") == (waiting["state"], done["state"], last["state"])
     assert waiting == again
-    assert (done, 3) == (last, len(listener.heard))
+    assert (done, 3) == (last, len(listener.requests))
 
 
-def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """What was on its way when a sandbox went back says nothing about the calls that it has to make then."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -328,10 +329,10 @@ def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, l
     entries = sandbox.callbacks()
 
     assert [("done", 1, f"{listener.url}/new")] == [told(one, "state", "attempts", "url") for one in entries]
-    assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.heard]
+    assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.requests]
 
 
-def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A registered trigger comes back where it stood: what it pushed before is not pushed again, what comes then is."""
     put(alice, trigger(listener.url))
     alice.deliver(subject="Before")
@@ -345,10 +346,10 @@ def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Listener)
     alice.deliver(subject="After")
     sandbox.advance()
 
-    assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.heard]
+    assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.requests]
 
 
-def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -402,7 +403,7 @@ def test_a_wait_for_what_is_newer(sandbox: Sandbox, bob: Connection, anchor: str
     )
 
 
-def test_a_wait_for_newer_events_and_calls(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_wait_for_newer_events_and_calls(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """The same holds for events and for calls."""
     alice.meet("Kept")
     subscribe(alice, listener.url)
@@ -437,7 +438,7 @@ def test_a_wait_over_an_import(sandbox: Sandbox, alice: Connection, bob: Connect
     assert (200, ["New"]) == (status, [one["Subject"] for one in bob.mails()])
 
 
-def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Who is moving the clock hears that it was replaced; the sandbox has the clock of the snapshot, and it moves."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
@@ -633,7 +634,7 @@ def test_a_file_with_some_bytes_changed(office: Starlette, changes: list[tuple[i
 # Over a restart
 
 
-def test_snapshots_over_a_restart(tmp_path: Path, listener: Listener) -> None:
+def test_snapshots_over_a_restart(tmp_path: Path, listener: Stub) -> None:
     """With a data folder a snapshot is there again, and so is all it holds, calls that wait among it."""
     clock, settings = VirtualClock(START), Settings(data=str(tmp_path))
     runtime, admin = "/apim/outlook/alice", f"{ROOT}/sandboxes/default"
@@ -681,7 +682,7 @@ def test_a_damaged_snapshot(tmp_path: Path) -> None:
     assert (409, True) == (answer.status_code, "it is no SQLite database" in json.dumps(answer.json()))
 
 
-def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Calls are those of the time of the snapshot, and are numbered on from there."""
     subscribe(alice, listener.url)
     alice.deliver()

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Connection, Listener, Sandbox, Server
+from tests.conftest import Connection, Sandbox, Server
+from tests.stub import Stub
 
 LONG = 30
 """Seconds to wait for what does come: only a broken test waits so long."""
@@ -177,7 +178,7 @@ def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     assert ["Preview", "Preview"] == [one["subject"] for one in misses]
 
 
-def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """Calls are found by URL and by what they are about; a poke is a callback as well."""
     url = f"{listener.url}/x"
     subscription = alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": url}).json()["id"]
@@ -237,9 +238,7 @@ def test_a_connection_that_comes(sandbox: Sandbox) -> None:
     assert (200, "Welcome") == (status, answer["value"][0]["subject"])
 
 
-def test_an_event_and_a_poke_that_come(
-    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener
-) -> None:
+def test_an_event_and_a_poke_that_come(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """Events and pokes end a wait of theirs, several at once."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
     with begun(sandbox, kind="event", recipient=bob.address) as event, begun(sandbox, kind="poke") as poke:

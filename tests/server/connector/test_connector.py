@@ -39,7 +39,7 @@ def made_up_id(answer: httpx.Response) -> str:
     return str(UUID(found[1]))
 
 
-BROKEN = "The emulator failed on this request; its standard error stream has the details."
+BROKEN = "The emulator failed on this request. Its log has the details."
 
 
 def ask(app: Any, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:

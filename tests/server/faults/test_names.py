@@ -471,7 +471,7 @@ def test_trigger_delayed_spares_others(sandbox: Sandbox, alice: Connection, bob:
 def test_trigger_delayed_is_refused_beyond_an_hour(sandbox: Sandbox, delay: str) -> None:
     """More than the connector's page admits, or nothing at all, is no delay of a trigger."""
     rule = {"effect": {"fault": "trigger-delayed", "delay": delay}}
-    text = "faults[0]: 'delay' of 'trigger-delayed' must be above zero, and an hour at most."
+    text = "faults[0]: 'delay' of 'trigger-delayed' must be above zero and at most one hour."
 
     assert (400, text) == refusal(sandbox.api.post("/faults", json={"faults": [rule]}))
     assert [] == ledger(sandbox)

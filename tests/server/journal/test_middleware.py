@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from outlook_emulator.traffic.journal import redacted
-from tests.conftest import Connection, Listener, Sandbox, Server
+from tests.conftest import Connection, Sandbox, Server
+from tests.stub import Stub
 
 MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 SECRET = "s3cr3t-s1gnature"
@@ -336,7 +337,7 @@ def test_a_reset_forgets(sandbox: Sandbox, alice: Connection) -> None:
 # Calls to others
 
 
-def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """Each attempt to call somebody is an entry, with how it ended and without the signature of its address."""
     listener.answer_with(500, 202)
     alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook?sig={SECRET}"})
@@ -374,7 +375,7 @@ def test_nobody_there(sandbox: Sandbox, alice: Connection) -> None:
     assert (None, True) == (entry["status"], entry["error"].startswith("ConnectError"))
 
 
-def test_deliveries_are_not_kept_where_nothing_is(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_deliveries_are_not_kept_where_nothing_is(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A journal that keeps nothing counts no deliveries either."""
     cap(sandbox, cap=0)
     alice.post(POKE, {"NotificationUrl": listener.url})

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Connection, Listener, Sandbox
+from tests.conftest import Connection, Sandbox
+from tests.stub import Stub
 
 MAIL = "/MailSubscriptionPoke/$subscriptions"
 
@@ -32,38 +33,38 @@ def push(sandbox: Sandbox, connection: Connection, url: str, operation: str = "O
 
 @pytest.mark.parametrize(("by", "early", "rest"), [(None, "3599.999s", "0.001s"), ("90s", "89s", "1s")])
 def test_a_poke_comes_late(
-    sandbox: Sandbox, alice: Connection, listener: Listener, by: str | None, early: str, rest: str
+    sandbox: Sandbox, alice: Connection, listener: Stub, by: str | None, early: str, rest: str
 ) -> None:
     """Nobody is poked before the delay is over, an hour unless it is said; then once, and the rule was used once."""
     assert alice.post(MAIL, {"NotificationUrl": listener.url}).status_code == 201
     delay(sandbox, by)
     alice.deliver()
     sandbox.advance(early)
-    before = len(listener.heard)
+    before = len(listener.requests)
     (waiting,) = sandbox.callbacks()
     sandbox.advance(rest)
     (done,) = sandbox.callbacks()
 
     assert (0, "pending", 0) == (before, waiting["state"], waiting["attempts"])
-    assert (1, "done", 1) == (len(listener.heard), done["state"], done["attempts"])
+    assert (1, "done", 1) == (len(listener.requests), done["state"], done["attempts"])
     assert (1, 1) == used(sandbox)
 
 
-def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """The items of a pushed trigger arrive after the delay, as they were found."""
     push(sandbox, alice, listener.url)
     delay(sandbox, "PT10M", operation="OnNewEmailV2")
     alice.deliver(subject="Late")
     sandbox.advance("599s")
-    before = len(listener.heard)
+    before = len(listener.requests)
     sandbox.advance("1s")
 
-    assert (0, 1) == (before, len(listener.heard))
-    assert b"Late" in listener.heard[0].body
+    assert (0, 1) == (before, len(listener.requests))
+    assert b"Late" in listener.requests[0].body
     assert (1, 1) == used(sandbox)
 
 
-def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Listener) -> None:
+def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """A rule about one connection, or one trigger, holds back nothing of another's."""
     delay(sandbox, connection=alice.id)
     for one in (alice, bob):
@@ -71,11 +72,11 @@ def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Conne
         one.deliver()
     sandbox.advance("1s")
 
-    assert [f"/{bob.id}"] == [one.path for one in listener.heard]
+    assert [f"/{bob.id}"] == [one.path for one in listener.requests]
     assert (1, 1) == used(sandbox)
 
 
-def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: Listener) -> None:
+def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """What was held back stays so when its rule is taken away; what comes later does not."""
     alice.post(MAIL, {"NotificationUrl": f"{listener.url}/x"})
     delay(sandbox, "10s")
@@ -86,8 +87,8 @@ def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: List
     bob.post(MAIL, {"NotificationUrl": f"{listener.url}/y"})
     bob.deliver()
     sandbox.advance("1s")
-    first = [one.path for one in listener.heard]
+    first = [one.path for one in listener.requests]
     sandbox.advance("8s")
 
     assert ["/y"] == first
-    assert ["/y", "/x"] == [one.path for one in listener.heard]
+    assert ["/y", "/x"] == [one.path for one in listener.requests]

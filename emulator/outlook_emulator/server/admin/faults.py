@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outlook_emulator.options import camel
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.faults import plans, shapes
@@ -13,13 +14,13 @@ def list_names(request: AdminRequest) -> shapes.NamedFaultList:
     return {
         "value": [
             {
-                "name": one.name,
-                "summary": one.summary,
-                "documentation": one.documentation,
-                "families": one.families,
-                "takes": sorted(one.takes),
+                "name": fault.name,
+                "summary": fault.summary,
+                "documentation": fault.documentation,
+                "families": fault.families,
+                "takes": sorted(map(camel, fault.takes)),
             }
-            for one in NAMED.values()
+            for fault in NAMED.values()
         ]
     }
 

@@ -1,4 +1,4 @@
-"""The effect of a rule, made from what a plan says, and refused where that contradicts itself."""
+"""Effects of fault rules: built from their options, and rejected where the options contradict each other."""
 
 from __future__ import annotations
 
@@ -10,25 +10,20 @@ from typing import Any
 import orjson
 
 from outlook_emulator.errors import ConnectorError, Form, Injected, InvalidRequest
+from outlook_emulator.options import camel, values_of
 from outlook_emulator.server.connector.exchange import COMMON
-from outlook_emulator.server.faults.names import NAMED, Named
+from outlook_emulator.server.faults.names import NAMED, NamedFault
 from outlook_emulator.server.name_checks import unknown
 from outlook_emulator.server.times import read_duration
-from outlook_emulator.traffic.faults import MALFORMED, RESET, WORK, CannedResponse, Effect
+from outlook_emulator.traffic.fault_plan import FaultEffect, Phase
+from outlook_emulator.traffic.faults import WORK, CannedResponse, Effect
 
 WORKS = "work"
-"""What a step of a sequence is called that lets a call through."""
-_ABOUT_ERRORS = ("shape", "message", "code", "body", "retryAfter")
-_TIMING = frozenset({"fault", "delay", "delayBy"})
-_CHOICES = {
-    "shape": ("connector", "gateway", "wrapped"),
-    "phase": ("before", "after"),
-    "delayBy": ("clock", "real"),
-    "break": ("reset", "cut", "stall", "malformed"),
-}
+"""The step of a sequence that lets a request through."""
+_ERROR_OPTIONS = ("shape", "message", "code", "body", "retry_after")
+_WITH_EVERY_FAULT = frozenset({"fault", "delay", "delay_by"})
 _LONGEST_REAL = 600 * 1_000_000
-"""How long a call may be delayed in real time, in microseconds: a typo shall not hold a test for days."""
-_LONGEST_RETRY_AFTER = 86_400
+"""The longest delay in real time, in microseconds: a typo must not hold a test for days."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
 _OURS = frozenset({"content-length", "transfer-encoding", "connection", "date", *(name.decode() for name, _ in COMMON)})
@@ -36,9 +31,9 @@ _WITHOUT_BODY = (204, 205, 304)
 _CODES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: None, 502: "BadGateway"}
 
 
-def named_fault(given: Mapping[str, Any]) -> Named | None:
-    """The fault that an effect names, None for one of its own or one that works. Raises InvalidRequest."""
-    name = given.get("fault")
+def named_fault(options: FaultEffect) -> NamedFault | None:
+    """The named fault of an effect, None for a custom effect or `work`. Raises InvalidRequest for an unknown name."""
+    name = options.fault
     if name is None or name == WORKS:
         return None
     if name not in NAMED:
@@ -46,124 +41,113 @@ def named_fault(given: Mapping[str, Any]) -> Named | None:
     return NAMED[name]
 
 
-def read_effect(given: Mapping[str, Any]) -> Effect:
-    """What a call suffers. Raises InvalidRequest for what is unknown, contradicts itself or does nothing."""
-    for member, choices in _CHOICES.items():
-        if member in given and given[member] not in choices:
-            raise InvalidRequest(f"'{member}' must be one of {', '.join(choices)}, not '{str(given[member])[:50]}'.")
-    if given.get("fault") == WORKS:
-        _allow(given, frozenset({"fault"}), f"'{WORKS}' lets the call through")
+def read_effect(options: FaultEffect) -> Effect:
+    """The effect that the options describe. Raises InvalidRequest for unknown, contradictory or ineffective options."""
+    if options.fault == WORKS:
+        _allow(options, frozenset({"fault"}), f"'{WORKS}' lets the request through")
         return WORK
-    named = named_fault(given)
-    return _own(given) if named is None else _of_fault(named, given)
+    named = named_fault(options)
+    return _custom_effect(options) if named is None else _named_effect(named, options)
 
 
-def _of_fault(named: Named, given: Mapping[str, Any]) -> Effect:
-    _allow(given, _TIMING | named.takes, f"'{named.name}' says what happens")
-    _check_retry_after(given)
-    effect = named.make(given)
-    headers = {"retry-after": str(given["retryAfter"])} if "retryAfter" in given else {}
+def _named_effect(named: NamedFault, options: FaultEffect) -> Effect:
+    _allow(options, _WITH_EVERY_FAULT | named.takes, f"'{named.name}' determines the response")
+    effect = named.make(options)
     if effect.holds:
-        if "delayBy" in given:
-            raise InvalidRequest(f"'delayBy' does not go with '{named.name}': triggers go by the sandbox's clock.")
+        if options.delay_by is not None:
+            raise InvalidRequest(f"'delayBy' cannot be combined with '{named.name}': triggers use the sandbox's clock.")
         return replace(effect, fault=named.name)
-    return replace(effect, fault=named.name, headers=headers, **_delay(given))
+    return replace(effect, fault=named.name, headers=_retry_after(options), **_delay(options))
 
 
-def _own(given: Mapping[str, Any]) -> Effect:
-    if not given.keys() & {"status", "headers", "delay", "break"}:
-        raise InvalidRequest("The effect does nothing: give 'fault', 'status', 'headers', 'delay' or 'break'.")
-    if "names" in given:
-        raise InvalidRequest("'names' only goes with the fault 'attachment-skipped'.")
-    _check_status(given)
-    _check_retry_after(given)
-    headers = _headers(given.get("headers", {}))
-    if "retryAfter" in given:
-        headers["retry-after"] = str(given["retryAfter"])
-    breaks = given.get("break")
-    answer = _answer(given) if "status" in given else None
-    after = _phase(given) == "after"
-    if breaks == RESET and not after:
-        # Nothing is run, and nothing of this answer goes out.
-        answer = CannedResponse(200, b"", None)
-    return Effect(answer=answer, headers=headers, after=after, breaks=breaks, **_delay(given))
+def _custom_effect(options: FaultEffect) -> Effect:
+    if not values_of(options).keys() & {"status", "headers", "delay", "break_"}:
+        raise InvalidRequest("The effect does nothing: it needs 'fault', 'status', 'headers', 'delay' or 'break'.")
+    if options.names is not None:
+        raise InvalidRequest("'names' can only be combined with the fault 'attachment-skipped'.")
+    _check_status(options)
+    headers = _headers(options.headers or {}) | _retry_after(options)
+    response = None if options.status is None else _response(options, options.status)
+    after = _phase(options) == "after"
+    if options.break_ == "reset" and not after:
+        # The operation does not run, and nothing of this response is sent.
+        response = CannedResponse(200, b"", None)
+    return Effect(answer=response, headers=headers, after=after, breaks=options.break_, **_delay(options))
 
 
-def _phase(given: Mapping[str, Any]) -> str:
-    """When the effect sets in: an answer that is kept from arriving whole needs one to be kept."""
-    breaks, has_answer = given.get("break"), "status" in given
-    needs_answer = breaks not in (None, RESET)
-    phase: str = given.get("phase", "after" if needs_answer and not has_answer else "before")
-    if "phase" in given and not has_answer and breaks is None and "delay" not in given:
-        raise InvalidRequest("'phase' needs a 'status', a 'delay' or a 'break' that comes before or after the work.")
-    if phase == "before" and needs_answer and not has_answer:
-        raise InvalidRequest(f"'break': '{breaks}' before the effect needs a 'status': there is no answer to break.")
+def _phase(options: FaultEffect) -> Phase:
+    """When the effect happens. A response can only be broken if there is a response."""
+    has_status = options.status is not None
+    needs_response = options.break_ not in (None, "reset")
+    phase: Phase = options.phase or ("after" if needs_response and not has_status else "before")
+    if options.phase and not has_status and options.break_ is None and options.delay is None:
+        raise InvalidRequest("'phase' needs a 'status', a 'delay' or a 'break'.")
+    if phase == "before" and needs_response and not has_status:
+        raise InvalidRequest(
+            f"'break': '{options.break_}' before the operation needs a 'status': there is no response to break."
+        )
     return phase
 
 
-def _answer(given: Mapping[str, Any]) -> ConnectorError | CannedResponse:
-    status, shape = given["status"], given.get("shape", "connector")
-    if "body" in given:
-        body = given["body"]
-        if isinstance(body, str):
-            return CannedResponse(status, body.encode(), "text/plain; charset=utf-8")
+def _response(options: FaultEffect, status: int) -> ConnectorError | CannedResponse:
+    body = options.body
+    if isinstance(body, str):
+        return CannedResponse(status, body.encode(), "text/plain; charset=utf-8")
+    if body is not None:
         return CannedResponse(status, orjson.dumps(body), "application/json")
     if status < 400:
         return CannedResponse(status, b"", None)
-    text = given.get("message") or "An injected fault."
-    code = given.get("code", _CODES.get(status, "InternalServerError" if status >= 500 else "ErrorInvalidRequest"))
-    return Injected(status, Form(shape), text, code)
+    text = options.message or "An injected fault."
+    code = _CODES.get(status, "InternalServerError" if status >= 500 else "ErrorInvalidRequest")
+    return Injected(status, Form(options.shape or "connector"), text, code if options.code is None else options.code)
 
 
-def _check_status(given: Mapping[str, Any]) -> None:
-    status = given.get("status")
+def _check_status(options: FaultEffect) -> None:
+    status, values = options.status, values_of(options)
     if status is None:
-        for member in _ABOUT_ERRORS:
-            if member in given:
-                raise InvalidRequest(f"'{member}' needs a 'status'.")
+        for name in _ERROR_OPTIONS:
+            if name in values:
+                raise InvalidRequest(f"'{camel(name)}' needs a 'status'.")
         return
-    if not 200 <= status <= 599:
-        raise InvalidRequest(f"'status' must be from 200 to 599, not {status}.")
-    if given.get("break") == RESET:
-        raise InvalidRequest("'status' and 'break': 'reset' contradict each other: after a reset nothing arrives.")
-    written = [member for member in ("shape", "message", "code") if member in given]
-    if "body" in given and written:
-        raise InvalidRequest(f"'body' is the whole answer and does not go with '{written[0]}'.")
-    if status < 400 and written:
-        raise InvalidRequest(f"'{written[0]}' is about errors, and {status} is none.")
-    if status in _WITHOUT_BODY and ("body" in given or given.get("break") in ("cut", "stall", MALFORMED)):
-        raise InvalidRequest(f"An answer of status {status} has no body.")
+    if options.break_ == "reset":
+        raise InvalidRequest("'status' cannot be combined with 'break': 'reset': after a reset no response arrives.")
+    error_options = [name for name in ("shape", "message", "code") if name in values]
+    if options.body is not None and error_options:
+        raise InvalidRequest(f"'body' is the whole response and cannot be combined with '{error_options[0]}'.")
+    if status < 400 and error_options:
+        raise InvalidRequest(f"'{error_options[0]}' describes an error, but {status} is not an error status.")
+    if status in _WITHOUT_BODY and (options.body is not None or options.break_ is not None):
+        raise InvalidRequest(f"A response with status {status} has no body.")
 
 
-def _check_retry_after(given: Mapping[str, Any]) -> None:
-    if not 0 <= given.get("retryAfter", 0) <= _LONGEST_RETRY_AFTER:
-        raise InvalidRequest(f"'retryAfter' must be from 0 to {_LONGEST_RETRY_AFTER} seconds.")
+def _retry_after(options: FaultEffect) -> dict[str, str]:
+    return {} if options.retry_after is None else {"retry-after": str(options.retry_after)}
 
 
-def _headers(given: Mapping[str, str]) -> dict[str, str]:
-    for name, value in given.items():
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
             raise InvalidRequest(f"'headers' cannot set '{name[:100]}'.")
         if not _TEXT.fullmatch(value):
             raise InvalidRequest(f"The value of '{name}' in 'headers' must be one line of Latin-1 text.")
-    return {name.lower(): value for name, value in given.items()}
+    return {name.lower(): value for name, value in headers.items()}
 
 
-def _delay(given: Mapping[str, Any]) -> dict[str, Any]:
+def _delay(options: FaultEffect) -> dict[str, Any]:
     """The members of an effect that are about time."""
-    if "delay" not in given:
-        if "delayBy" in given:
+    if options.delay is None:
+        if options.delay_by is not None:
             raise InvalidRequest("'delayBy' needs a 'delay'.")
         return {}
-    delay, in_real_time = read_duration(given["delay"], "delay"), given.get("delayBy") == "real"
+    delay, in_real_time = read_duration(options.delay, "delay"), options.delay_by == "real"
     if delay <= 0:
         raise InvalidRequest("'delay' must be above zero.")
     if in_real_time and delay > _LONGEST_REAL:
-        raise InvalidRequest("'delay' must be 10 minutes at most in real time.")
+        raise InvalidRequest("'delay' must be at most 10 minutes in real time.")
     return {"delay": delay, "in_real_time": in_real_time}
 
 
-def _allow(given: Mapping[str, Any], allowed: frozenset[str], why: str) -> None:
-    for member in given:
-        if member not in allowed:
-            raise InvalidRequest(f"'{member}' does not go with a named fault: {why}.")
+def _allow(options: FaultEffect, allowed: frozenset[str], reason: str) -> None:
+    for name in values_of(options):
+        if name not in allowed:
+            raise InvalidRequest(f"'{camel(name)}' cannot be combined with a named fault: {reason}.")

@@ -1,11 +1,11 @@
-"""What a rule is about: read from a plan, and held against the operations there are.
+"""Which requests a fault rule applies to: read from its options and checked against the operations of the connector.
 
-A rule that can never meet a call is refused: where it is a typo, its test would pass for the wrong reason.
+A rule that can never match a request is rejected: with a typo in its rule, a test would pass for the wrong reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, get_args, get_origin
 
@@ -19,106 +19,112 @@ from outlook_emulator.server.connector.polling import SCOPE
 from outlook_emulator.server.faults.effects import named_fault
 from outlook_emulator.server.name_checks import check_names
 from outlook_emulator.traffic.call_facts import Match, folded, meet, patterns
+from outlook_emulator.traffic.fault_plan import FaultMatch, FaultRule
 from outlook_emulator.wire.base import is_shape, members_of, unwrap
 
 _LONGEST_PATH = 1000
 
 
-def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: Mapping[str, Any]) -> Match:
-    """The calls that a rule means, of the operations that its faults can happen to.
+def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match:
+    """The requests that a rule applies to, limited to the operations that its faults can happen to.
 
-    Raises InvalidRequest for unknown names and for a match that fits no call, NotFound for an unknown connection.
+    Raises InvalidRequest for unknown names and for a match that no request can meet, NotFound for an unknown
+    connection.
     """
-    given = rule.get("match", {})
-    if "connection" in given:
-        _check_connection(sandboxes, sandbox, given["connection"])
-    found = _narrowed(given)
-    faults = [one for one in map(named_fault, _effects(rule)) if one is not None]
+    options = rule.match
+    if options.connection is not None:
+        _check_connection(sandboxes, sandbox, options.connection)
+    operations = _matching_operations(options)
+    effects = [rule.effect] if rule.effect is not None else list(rule.sequence or ())
+    faults = [fault for fault in map(named_fault, effects) if fault is not None]
     for fault in faults:
-        found = _kept(found, fault.applies, f"the fault '{fault.name}'")
+        operations = _keep(operations, fault.applies, f"the fault '{fault.name}'")
     if any(fault.name == "trigger-delayed" for fault in faults):
-        found = _kept(found, partial(_tells, given), "a query that a poke tells")
+        operations = _keep_delayed(operations, options)
     restricted = any(fault.families for fault in faults)
-    named = [one.lower() for one in given.get("operation", ())]
+    ids = [operation.id for operation in operations] if restricted else options.operation or ()
     return Match(
-        connection=given.get("connection"),
-        operations=frozenset(one.id.lower() for one in found) if restricted else frozenset(named),
-        family=given.get("family"),
-        method=given.get("method"),
-        path=given.get("path"),
-        query=patterns("query", given.get("query", {})),
-        body=patterns("body", given.get("body", {})),
+        connection=options.connection,
+        operations=frozenset(id.lower() for id in ids),
+        family=options.family,
+        method=options.method,
+        path=options.path,
+        query=patterns("query", options.query or {}),
+        body=patterns("body", options.body or {}),
     )
 
 
-def _tells(given: Mapping[str, Any], operation: Operation) -> bool:
-    """Whether what a trigger finds can be compared with a match. Raises InvalidRequest for a body."""
-    if "body" in given:
-        raise InvalidRequest("'body' does not go with 'trigger-delayed': what a trigger finds is no call.")
-    return "query" not in given or operation.kind is Kind.POLL
+def _keep_delayed(operations: list[Operation], options: FaultMatch) -> list[Operation]:
+    """The operations whose trigger results can be compared with a match. Raises InvalidRequest."""
+    if options.body is not None:
+        raise InvalidRequest("'body' cannot be combined with 'trigger-delayed': the result of a trigger has no body.")
+    if options.query is None:
+        return operations
+    return _keep(operations, lambda operation: operation.kind is Kind.POLL, "a query for its notifications")
 
 
-def _effects(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    effects: Sequence[Mapping[str, Any]] = rule["sequence"] if "sequence" in rule else [rule["effect"]]
-    return effects
+def _matching_operations(options: FaultMatch) -> list[Operation]:
+    """The operations that a match can mean. Raises InvalidRequest where one of its options leaves none."""
+    check_names(options.operation, options.family)
+    operations = list(OPERATIONS)
+    if options.operation is not None:
+        ids = {id.lower() for id in options.operation}
+        operations = [operation for operation in operations if operation.id.lower() in ids]
+    if options.family is not None:
+        family = options.family.lower()
+        operations = _keep(operations, lambda operation: operation.family.lower() == family, "'family'")
+    if options.method is not None:
+        method = options.method.upper()
+        operations = _keep(operations, lambda operation: operation.method == method, f"'method' {options.method[:20]}")
+    if options.path is not None:
+        if len(options.path) > _LONGEST_PATH:
+            raise InvalidRequest(f"'path' must have at most {_LONGEST_PATH} characters.")
+        operations = _keep(operations, partial(_has_path, options.path), f"'path' {options.path[:200]}")
+    for name in options.query or {}:
+        operations = _keep(operations, partial(_has_query, name), f"the query parameter '{name[:100]}'")
+    for name in options.body or {}:
+        operations = _keep(operations, partial(_has_member, name), f"the body member '{name[:100]}'")
+    return operations
 
 
-def _narrowed(given: Mapping[str, Any]) -> list[Operation]:
-    """The operations that a match can be about. Raises InvalidRequest where one of its members leaves none."""
-    check_names(given)
-    found = list(OPERATIONS)
-    if "operation" in given:
-        wanted = {one.lower() for one in given["operation"]}
-        found = [one for one in found if one.id.lower() in wanted]
-    if "family" in given:
-        found = _kept(found, lambda one: one.family.lower() == given["family"].lower(), "'family'")
-    if "method" in given:
-        found = _kept(found, lambda one: one.method == given["method"].upper(), f"'method' {given['method'][:20]}")
-    if len(given.get("path", "")) > _LONGEST_PATH:
-        raise InvalidRequest(f"'path' must have {_LONGEST_PATH} characters at most.")
-    if "path" in given:
-        found = _kept(found, lambda one: _has_path(one, given["path"]), f"'path' {given['path'][:200]}")
-    for name in given.get("query", {}):
-        found = _kept(found, partial(_has_query, name), f"the query parameter '{name[:100]}'")
-    for name in given.get("body", {}):
-        found = _kept(found, partial(_has_member, name), f"the body's member '{name[:100]}'")
-    return found
-
-
-def _kept(found: list[Operation], fits: Callable[[Operation], bool], what: str) -> list[Operation]:
-    kept = [one for one in found if fits(one)]
+def _keep(operations: list[Operation], fits: Callable[[Operation], bool], what: str) -> list[Operation]:
+    kept = [operation for operation in operations if fits(operation)]
     if not kept:
-        among = f" among {', '.join(one.id for one in found[:3])}" if len(found) <= 3 else ""
+        ids = ", ".join(operation.id for operation in operations)
+        among = f" among {ids}" if len(operations) <= 3 else ""
         raise InvalidRequest(f"The rule can match nothing: no operation{among} has {what}.")
     return kept
 
 
-def _has_path(operation: Operation, pattern: str) -> bool:
-    # An id with a slash in it is given by a star: were ids taken to have them, hardly any misspelt path were noticed.
+def _has_path(pattern: str, operation: Operation) -> bool:
+    # An id with a slash needs a star: if a `{name}` could stand for slashes, hardly any misspelt path would be noticed.
     return meet(operation.path, pattern)
 
 
 def _has_query(name: str, operation: Operation) -> bool:
     if operation.cursor is not None and name.lower() in (operation.cursor.lower(), SCOPE.lower()):
         return True
-    return any(one.name.lower() == name.lower() and one.schema.location == "query" for one in operation.parameters)
+    return any(
+        parameter.name.lower() == name.lower() and parameter.schema.location == "query"
+        for parameter in operation.parameters
+    )
 
 
 def _has_member(name: str, operation: Operation) -> bool:
-    """Whether a body may hold something under a name with dots."""
+    """Whether a request body can have a member with this dotted name."""
     shape = operation.body_shape
     for part in name.split("."):
         if shape is None or shape is Any:
             return shape is Any
-        members = {folded(one): hint for one, hint in members_of(shape).items()}
+        members = {folded(member): hint for member, hint in members_of(shape).items()}
         if folded(part) not in members:
             return False
-        shape = _inside(members[folded(part)])
+        shape = _nested_shape(members[folded(part)])
     return True
 
 
-def _inside(hint: Any) -> Any:
-    """The shape of what a member holds, or of what is in its list; None where it has no members of its own."""
+def _nested_shape(hint: Any) -> Any:
+    """The shape of a member or of the items of its list; None if it has no members."""
     plain = unwrap(hint)[0]
     if get_origin(plain) is list:
         plain = unwrap(get_args(plain)[0])[0]
@@ -126,10 +132,10 @@ def _inside(hint: Any) -> Any:
 
 
 def _check_connection(sandboxes: Sandboxes, sandbox: Sandbox, id: str) -> None:
-    """Refuse a connection that can never call this sandbox."""
+    """Raise NotFound for a connection that can never reach this sandbox."""
     check_connection_id(id)
     if id in sandbox.connections():
         return
-    makes_them = sandboxes.settings.unknown_connections == "create" and sandbox is sandboxes.default
-    if not makes_them or id in sandboxes.connection_ids():
+    creates_connections = sandboxes.settings.unknown_connections == "create" and sandbox is sandboxes.default
+    if not creates_connections or id in sandboxes.connection_ids():
         raise NotFound(f"The rule can match nothing: the sandbox '{sandbox.name}' has no connection '{id}'.")

@@ -1,11 +1,10 @@
-"""The connector's own troubles, each with the name it can be had by and the place where it is documented."""
+"""The known failures of the connector as named faults, each with the page that documents it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from outlook_emulator.errors import (
     BadGateway,
@@ -23,7 +22,9 @@ from outlook_emulator.mailbox.mailbox import Rules
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation, Scope
 from outlook_emulator.server.times import read_duration
+from outlook_emulator.settings import Limits
 from outlook_emulator.traffic.call_facts import like
+from outlook_emulator.traffic.fault_plan import FaultEffect
 from outlook_emulator.traffic.faults import Effect
 
 _LEARN = "https://learn.microsoft.com/connectors/outlook/"
@@ -32,151 +33,155 @@ _ACTIONS = f"{_LEARN}#known-issues-and-limitations-with-actions"
 _TRIGGERS = f"{_LEARN}#known-issues-and-limitations-with-triggers"
 _THROTTLING = f"{_LEARN}#throttling-limits"
 _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"
-"""What the connector's page leaves out is known from public reports; how to cope with it is described here."""
+"""About failures that the connector's page leaves out and public reports describe."""
 
 _EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event and not row.creates)
 _LATEST = 60 * 60 * 1_000_000
-"""How late a trigger fires at most, in microseconds (documented)."""
-_WINDOW = 60
+"""The longest delay of a trigger, in microseconds (documented)."""
+_PERIOD = Limits().calls_period
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
-    """A fault with a name. `make` gives its effect from the members that `takes` allows beside the name."""
+class NamedFault:
+    """A fault of the connector that rules use by name.
+
+    `make` returns its effect; `takes` are the options that it allows besides the name and the delay.
+    `applies` selects the operations that it can happen to.
+    """
 
     name: str
     summary: str
     documentation: str
-    make: Callable[[Mapping[str, Any]], Effect]
+    make: Callable[[FaultEffect], Effect]
     applies: Callable[[Operation], bool] = lambda operation: True
     takes: frozenset[str] = frozenset()
 
     @property
     def families(self) -> list[str]:
-        """The families it can happen to, empty where it is all of them."""
-        found = [one.family for one in OPERATIONS if self.applies(one)]
-        return [] if len(found) == len(OPERATIONS) else list(dict.fromkeys(found))
+        """The families it can happen to; empty if it can happen to all."""
+        families = [operation.family for operation in OPERATIONS if self.applies(operation)]
+        return [] if len(families) == len(OPERATIONS) else list(dict.fromkeys(families))
 
 
-def _throttled(given: Mapping[str, Any]) -> Effect:
-    return Effect(answer=CallsExceeded(given.get("retryAfter", _WINDOW)))
+def _throttled(options: FaultEffect) -> Effect:
+    return Effect(answer=CallsExceeded(_PERIOD if options.retry_after is None else options.retry_after))
 
 
-def _slashed(given: Mapping[str, Any]) -> Effect:
+def _slashed(options: FaultEffect) -> Effect:
     return Effect(changes={"event_ids": "ews"}, answer=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES)
 
 
-def _skipped(given: Mapping[str, Any]) -> Effect:
-    return Effect(changes={"hides": partial(like, given.get("names", "*"))})
+def _skipped(options: FaultEffect) -> Effect:
+    return Effect(changes={"hides": partial(like, "*" if options.names is None else options.names)})
 
 
-def _image(given: Mapping[str, Any]) -> Effect:
+def _image(options: FaultEffect) -> Effect:
     most = Rules().max_inline_image_bytes
     size = f"An inline image in 'Body' has {most + 1} bytes after base64 encoding; at most {most} are allowed."
     return Effect(answer=MessageTooLarge(size))
 
 
-def _delayed(given: Mapping[str, Any]) -> Effect:
-    holds = read_duration(given.get("delay", "PT1H"), "delay")
+def _delayed(options: FaultEffect) -> Effect:
+    holds = read_duration("PT1H" if options.delay is None else options.delay, "delay")
     if not 0 < holds <= _LATEST:
-        raise InvalidRequest("'delay' of 'trigger-delayed' must be above zero, and an hour at most.")
+        raise InvalidRequest("'delay' of 'trigger-delayed' must be above zero and at most one hour.")
     return Effect(holds=holds)
 
 
 def _fires(operation: Operation) -> bool:
-    """Whether something arrives by an operation that can be late: a poll's find, or a poke."""
+    """Whether a trigger can be late: it is polled, or its subscriber is notified."""
     return operation.kind is Kind.POLL or operation.watches is not None
 
 
 def _looks_something_up(operation: Operation) -> bool:
-    places = {"mailbox_address", "folder_path"} & {one.keyword for one in operation.parameters}
+    places = {"mailbox_address", "folder_path"} & {parameter.keyword for parameter in operation.parameters}
     return operation.scope is Scope.CONNECTION and bool(operation.path_parameters or places)
 
 
 _ROWS = (
-    Named(
+    NamedFault(
         name="timeout-504-before",
         summary="the mail service takes longer than 60 seconds and does nothing; the caller sees 504",
         documentation=_GENERAL,
-        make=lambda given: Effect(answer=TimedOut()),
-        takes=frozenset({"retryAfter"}),
+        make=lambda options: Effect(answer=TimedOut()),
+        takes=frozenset({"retry_after"}),
     ),
-    Named(
+    NamedFault(
         name="timeout-504-after",
-        summary="the mail service does what was asked, but too late: the caller sees 504 and may ask again",
+        summary="the mail service runs the operation, but too late: the caller sees 504 and may retry",
         documentation=_GENERAL,
-        make=lambda given: Effect(answer=TimedOut(), after=True),
-        takes=frozenset({"retryAfter"}),
+        make=lambda options: Effect(answer=TimedOut(), after=True),
+        takes=frozenset({"retry_after"}),
     ),
-    Named(
+    NamedFault(
         name="throttled",
-        summary="the connection has made too many calls: 429 with Retry-After, 60 seconds unless said otherwise",
+        summary="the connection has made too many calls: 429 with Retry-After, by default 60 seconds",
         documentation=_THROTTLING,
         make=_throttled,
-        takes=frozenset({"retryAfter"}),
+        takes=frozenset({"retry_after"}),
     ),
-    Named(
+    NamedFault(
         name="ews-slash-id",
-        summary="new events get ids with slashes, as the old mail service made them; updates and deletions go astray",
+        summary="new events get ids with slashes, as in the old mail service; updates and deletions fail with 404",
         documentation=_ACTIONS,
         make=_slashed,
         applies=lambda operation: operation.writes_event,
     ),
-    Named(
+    NamedFault(
         name="attachment-skipped",
-        summary="mails come without some of their attachments, `names` says which, as if they were EML, MSG or ICS",
+        summary="mails come without the attachments that match `names`, as if they were EML, MSG or ICS files",
         documentation=_GENERAL,
         make=_skipped,
         applies=lambda operation: operation.reads_mail,
         takes=frozenset({"names"}),
     ),
-    Named(
+    NamedFault(
         name="inline-image-over-1mb",
-        summary="a mail is refused as if an image in its body were larger than 1 MB",
+        summary="a mail is rejected as if an image in its body were larger than 1 MB",
         documentation=_GENERAL,
         make=_image,
         applies=lambda operation: operation.carries_images,
     ),
-    Named(
+    NamedFault(
         name="object-not-found",
-        summary="what is named is not in the store: moved, deleted, or in a mailbox that may not be opened",
+        summary="the item is not in the store: moved, deleted, or in a mailbox without permission",
         documentation=_GENERAL,
-        make=lambda given: Effect(answer=NotFound()),
+        make=lambda options: Effect(answer=NotFound()),
         applies=_looks_something_up,
     ),
-    Named(
+    NamedFault(
         name="encrypted-reply",
-        summary="a reply is refused as if the mail were encrypted",
+        summary="a reply is rejected as if the mail were encrypted",
         documentation=_ACTIONS,
-        make=lambda given: Effect(answer=EncryptedReply()),
+        make=lambda options: Effect(answer=EncryptedReply()),
         applies=lambda operation: operation.is_reply,
     ),
-    Named(
+    NamedFault(
         name="trigger-delayed",
-        summary="what a trigger finds comes late, by `delay`: up to an hour, which it is unless said otherwise",
+        summary="a trigger fires late, by `delay`: at most one hour, which is the default",
         documentation=_TRIGGERS,
         make=_delayed,
         applies=_fires,
         takes=frozenset({"delay"}),
     ),
-    Named(
+    NamedFault(
         name="bad-gateway",
-        summary="the gateway gets no valid answer from behind it: 502 in its own form",
+        summary="the gateway gets no valid response from the service behind it: 502 in the gateway's form",
         documentation=_REPORTED,
-        make=lambda given: Effect(answer=BadGateway()),
-        takes=frozenset({"retryAfter"}),
+        make=lambda options: Effect(answer=BadGateway()),
+        takes=frozenset({"retry_after"}),
     ),
-    Named(
+    NamedFault(
         name="token-expired",
-        summary="the consent behind the connection has run out: 401 until somebody signs in again",
+        summary="the consent of the connection has expired: 401 until somebody signs in again",
         documentation=_REPORTED,
-        make=lambda given: Effect(answer=TokenExpired()),
+        make=lambda options: Effect(answer=TokenExpired()),
     ),
-    Named(
+    NamedFault(
         name="connection-unauthenticated",
         summary="nobody has signed in to the connection: 401",
         documentation=_REPORTED,
-        make=lambda given: Effect(answer=Unauthorized()),
+        make=lambda options: Effect(answer=Unauthorized()),
     ),
 )
-NAMED = {one.name: one for one in _ROWS}
+NAMED = {fault.name: fault for fault in _ROWS}

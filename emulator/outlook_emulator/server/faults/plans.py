@@ -1,6 +1,6 @@
-"""Plans of fault rules: read, checked whole, and only then armed.
+"""Plans of fault rules: read, checked as a whole, and only then armed.
 
-One form serves a file, the admin API and the fixture.
+A file, the admin API and the test fixture share one form.
 """
 
 from __future__ import annotations
@@ -16,39 +16,40 @@ from typing import Any
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.faults.effects import read_effect
+from outlook_emulator.server.faults.effects import WORKS, read_effect
 from outlook_emulator.server.faults.matches import read_match
 from outlook_emulator.server.faults.shapes import FaultPlan
+from outlook_emulator.server.schemas import parse
 from outlook_emulator.server.times import read_duration, read_instant
-from outlook_emulator.traffic.faults import WORK, Rule, When
+from outlook_emulator.traffic.fault_plan import FaultRule, FaultWhen
+from outlook_emulator.traffic.faults import WORK, Effect, Rule, When
 from outlook_emulator.wire.body import reader_of
 
 _NAME = re.compile(r"(?!\.+$)[\w.~-]{1,100}")
 _HEADER = re.compile(r"[\x21-\x7e]{1,200}")
 _INSTANT = re.compile(r"\d{4}-")
-_MOST_COUNTED = 1_000_000_000
 _LATEST = timedelta(days=36_500) // timedelta(microseconds=1)
 
 
-def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: FaultPlan) -> list[Rule]:
-    """Arm the rules of a plan in a sandbox, all or none. Raises InvalidRequest and Conflict, saying which and why."""
+def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: Mapping[str, Any]) -> list[Rule]:
+    """Arm the rules of a plan in a sandbox, all or none. Raises InvalidRequest, naming the rule, and Conflict."""
     header = plan.get("header")
     if header is not None and not _HEADER.fullmatch(header):
         raise InvalidRequest("'header' must be 1 to 200 printable ASCII characters without blanks.")
     if not plan["faults"]:
         raise InvalidRequest("The plan has no rule: 'faults' is empty.")
-    made, names = [], []
-    for index, given in enumerate(plan["faults"]):
+    rules, names = [], []
+    for index, members in enumerate(plan["faults"]):
         try:
-            made.append(_made(sandboxes, sandbox, given, header))
+            rules.append(_rule(sandboxes, sandbox, members, header))
         except ConnectorError as error:
             raise InvalidRequest(f"faults[{index}]: {error.message}") from None
-        names.append(given.get("name"))
-    return sandbox.traffic.faults.arm(made, names)
+        names.append(members.get("name"))
+    return sandbox.traffic.faults.arm(rules, names)
 
 
 def arm_file(sandboxes: Sandboxes, file: str) -> None:
-    """Arm the plan in a file in the default sandbox. Raises ValueError, with the reason, and OSError."""
+    """Arm the plan in a file in the default sandbox. Raises ValueError for an invalid plan, and OSError."""
     try:
         content = Path(file).read_bytes()
     except OSError as error:
@@ -59,107 +60,98 @@ def arm_file(sandboxes: Sandboxes, file: str) -> None:
         raise ValueError(f"the faults in {file} cannot be used: {error.message}") from None
 
 
-def read(content: bytes) -> FaultPlan:
-    """A plan written as JSON. Raises InvalidRequest, naming the member at fault."""
-    plan: FaultPlan = reader_of(FaultPlan, strict=True).read(content)
+def read(content: bytes) -> Mapping[str, Any]:
+    """The plan in a JSON document. Raises InvalidRequest, naming the invalid member."""
+    plan: Mapping[str, Any] = reader_of(FaultPlan, strict=True).read(content)
     return plan
 
 
-def _made(
-    sandboxes: Sandboxes, sandbox: Sandbox, given: Mapping[str, Any], header: str | None
+def _rule(
+    sandboxes: Sandboxes, sandbox: Sandbox, members: Mapping[str, Any], header: str | None
 ) -> Callable[[str], Rule]:
-    name = given.get("name")
-    if name is not None and not _NAME.fullmatch(name):
-        raise InvalidRequest(f"'name' must be 1 to 100 letters, digits, -._ or ~, unlike '{name[:110]}'.")
-    if ("effect" in given) == ("sequence" in given):
-        raise InvalidRequest("A rule has either an 'effect' or a 'sequence'.")
-    when, seed = _when(sandbox, given.get("when", {}), is_sequence="sequence" in given)
+    """A factory that makes the rule by its name."""
+    options = parse(FaultRule, members)
+    if options.name is not None and not _NAME.fullmatch(options.name):
+        raise InvalidRequest(f"'name' must be 1 to 100 letters, digits, -._ or ~, unlike '{options.name[:110]}'.")
+    if (options.effect is None) == (options.sequence is None):
+        raise InvalidRequest("A rule must have either an 'effect' or a 'sequence'.")
+    is_sequence = options.sequence is not None
     rule = partial(
         Rule,
-        match=read_match(sandboxes, sandbox, given),
-        when=when,
-        steps=_steps(given),
-        once_each="sequence" in given,
-        given=_as_given(given),
+        match=read_match(sandboxes, sandbox, options),
+        when=_when(sandbox, options.when, is_sequence),
+        steps=_steps(options),
+        once_each=is_sequence,
+        given=_short_form(members),
         header=header,
-        optional=given.get("optional", False),
+        optional=bool(options.optional),
     )
-    base = sandbox.settings.random_seed
+    base, seed = sandbox.settings.random_seed, options.when.seed
     return lambda name: rule(name=name, rng=Random(f"{base} {name}" if seed is None else str(seed)))
 
 
-def _as_given(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The rule as it was asked for, in the short form where it has one."""
+def _short_form(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule as its author wrote it, with effects as texts where that is possible."""
 
     def short(effect: Mapping[str, Any]) -> Any:
         return effect["fault"] if effect.keys() == {"fault"} else effect
 
-    shown = dict(given)
-    if "effect" in given:
-        shown["effect"] = short(given["effect"])
-    if "sequence" in given:
-        shown["sequence"] = [short(one) for one in given["sequence"]]
+    shown = dict(members)
+    if "effect" in members:
+        shown["effect"] = short(members["effect"])
+    if "sequence" in members:
+        shown["sequence"] = [short(effect) for effect in members["sequence"]]
     return shown
 
 
-def _steps(given: Mapping[str, Any]) -> tuple[Any, ...]:
-    sequence = given.get("sequence")
-    if sequence is None:
-        if given["effect"].get("fault") == "work":
-            raise InvalidRequest("'work' alone does nothing: it is a step of a 'sequence'.")
-        return (read_effect(given["effect"]),)
-    if not sequence:
+def _steps(rule: FaultRule) -> tuple[Effect, ...]:
+    if rule.effect is not None:
+        if rule.effect.fault == WORKS:
+            raise InvalidRequest(f"'{WORKS}' alone does nothing: it is a step of a 'sequence'.")
+        return (read_effect(rule.effect),)
+    if not rule.sequence:
         raise InvalidRequest("'sequence' has no step.")
-    steps = tuple(read_effect(one) for one in sequence)
-    if all(one == WORK for one in steps):
+    steps = tuple(map(read_effect, rule.sequence))
+    if all(step == WORK for step in steps):
         raise InvalidRequest("The sequence does nothing: none of its steps is a fault.")
-    if any(one.holds for one in steps):
-        raise InvalidRequest("'trigger-delayed' is no step of a sequence: it acts on finds, not on calls.")
+    if any(step.holds for step in steps):
+        raise InvalidRequest("'trigger-delayed' cannot be a step of a sequence: it delays triggers, not requests.")
     return steps
 
 
-def _when(sandbox: Sandbox, given: Mapping[str, Any], is_sequence: bool) -> tuple[When, int | None]:
-    nth = given.get("nth", [])
-    for member, least, values in (
-        ("nth", 1, nth),
-        ("after", 0, [given.get("after", 0)]),
-        ("times", 1, [given.get("times", 1)]),
-    ):
-        if not all(least <= one <= _MOST_COUNTED for one in values):
-            raise InvalidRequest(f"'{member}' must be from {least} to {_MOST_COUNTED}.")
-    if "nth" in given and not nth:
-        raise InvalidRequest("'nth' names no call.")
-    for one, other in (("nth", "after"), ("nth", "times")):
-        if one in given and other in given:
-            raise InvalidRequest(f"'{one}' says which calls are meant, and does not go with '{other}'.")
-    if is_sequence and "times" in given:
-        raise InvalidRequest("'times' does not go with a 'sequence', whose every step happens once.")
-    probability = given.get("probability", 1.0)
+def _when(sandbox: Sandbox, options: FaultWhen, is_sequence: bool) -> When:
+    if options.nth is not None:
+        if not options.nth:
+            raise InvalidRequest("'nth' must have at least one number.")
+        for member, value in (("after", options.after), ("times", options.times)):
+            if value is not None:
+                raise InvalidRequest(f"'nth' names the requests and cannot be combined with '{member}'.")
+    if is_sequence and options.times is not None:
+        raise InvalidRequest("'times' cannot be combined with a 'sequence': each of its steps happens once.")
+    probability = 1.0 if options.probability is None else options.probability
     if not 0 < probability <= 1:
-        raise InvalidRequest("'probability' must be above 0, and 1 at most.")
-    if "seed" in given and "probability" not in given:
-        raise InvalidRequest("'seed' needs a 'probability': nothing else is left to chance.")
-    since, until = (_instant(sandbox, given, member) for member in ("from", "until"))
+        raise InvalidRequest("'probability' must be above 0 and at most 1.")
+    if options.seed is not None and options.probability is None:
+        raise InvalidRequest("'seed' needs a 'probability': nothing else is random.")
+    since, until = _instant(sandbox, options.from_, "from"), _instant(sandbox, options.until, "until")
     if until is not None and until <= max(since or 0, sandbox.clock.now()):
-        raise InvalidRequest("'until' must be later than 'from', and than now.")
-    when = When(
-        nth=frozenset(nth),
-        after=given.get("after", 0),
-        times=given.get("times"),
+        raise InvalidRequest("'until' must be later than 'from' and later than now.")
+    return When(
+        nth=frozenset(options.nth or ()),
+        after=options.after or 0,
+        times=options.times,
         probability=probability,
         since=since,
         until=until,
     )
-    return when, given.get("seed")
 
 
-def _instant(sandbox: Sandbox, given: Mapping[str, Any], member: str) -> int | None:
-    text = given.get(member)
+def _instant(sandbox: Sandbox, text: str | None, member: str) -> int | None:
     if text is None:
         return None
     if _INSTANT.match(text.strip()):
         return read_instant(text.strip(), member)
-    lasts = read_duration(text, member)
-    if lasts > _LATEST:
-        raise InvalidRequest(f"'{member}' lies too far ahead.")
-    return sandbox.clock.now() + lasts
+    duration = read_duration(text, member)
+    if duration > _LATEST:
+        raise InvalidRequest(f"'{member}' is too far in the future.")
+    return sandbox.clock.now() + duration

@@ -26,7 +26,7 @@ class Wanted:
     """Which entries are meant: all members that are given must fit. Raises InvalidRequest for what can fit none."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        check_names(given)
+        check_names(given.get("operation"), given.get("family"))
         _check_numbers(given)
         self._kinds = _kinds(given)
         self._given = given

@@ -9,16 +9,16 @@ from outlook_emulator.store.schema.tables import flag, instant, key, reference
 
 
 class CallbackRow(SQLModel, table=True):
-    """A callback: pending ones are the queue, all are the journal.
+    """A callback, an HTTP request to a URL of the workflow engine, with its delivery state.
 
-    `state` is pending, done, failed or cancelled. `due` is the instant of the next attempt of a pending one. `headers`
-    is a JSON object. `last_status` and `last_error` are the outcome of the last attempt.
+    `state` is pending, done, failed or cancelled. While it is pending, `due` is the time of the next attempt.
+    `headers` is a JSON object. `last_status` and `last_error` describe the last attempt.
     """
 
     __tablename__ = "callback"
     __table_args__ = (
         Index("callback_due", "state", "due", "id"),
-        # Partial, so that finished callbacks do not slow down pending ones.
+        # Partial, so that old callbacks do not slow down the queue.
         Index("callback_url", "url", "id", sqlite_where=text("state = 'pending'")),
         {"sqlite_autoincrement": True},
     )
@@ -39,10 +39,10 @@ class CallbackRow(SQLModel, table=True):
 
 
 class SubscriptionRow(SQLModel, table=True):
-    """A subscriber that is poked when a folder or a calendar changes, until `expires`.
+    """A subscription to the changes of a folder or a calendar, valid until `expires`.
 
-    `folder_id` is null for any folder. `options` is a JSON object. `seen` is the position in the change feed up to
-    which the subscriber was poked.
+    A null `folder_id` means all folders. `options` is a JSON object. `seen` is the position in the change feed up to
+    which notifications were queued.
     """
 
     __tablename__ = "subscription"
@@ -59,7 +59,7 @@ class SubscriptionRow(SQLModel, table=True):
 
 
 class PushRow(SQLModel, table=True):
-    """A trigger whose items are pushed to a URL. `cursor` is the state of its polls, `parameters` a JSON object."""
+    """A trigger whose items are pushed to a URL. `cursor` is its position in the feed, `parameters` a JSON object."""
 
     __tablename__ = "push"
 

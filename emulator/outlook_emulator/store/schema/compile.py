@@ -1,4 +1,7 @@
-"""Compile tables and statements to `sql.py`. Run by `make sql`; a test fails when the file is out of date."""
+"""Compile the tables and statements to `sql.py`.
+
+`make sql` runs it. A test fails if the file is out of date.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from outlook_emulator.store.schema import tables
 from outlook_emulator.store.schema.statements import RAW_STATEMENTS, STATEMENTS
 
 TARGET = Path(__file__).parents[1] / "sql.py"
-_HEADER = '''"""The schema and every statement as SQLite text; `make sql` makes it from tables.py and statements.py."""
+_HEADER = '''"""The schema and all statements as SQLite text. Generated from store/schema by `make sql`."""
 
 # ruff: noqa: E501
 '''
 
 
 def source() -> str:
-    """The text of `sql.py`."""
+    """The source text of `sql.py`."""
     return "\n".join((_HEADER, *_constants())) + "\n"
 
 
@@ -30,7 +33,9 @@ def _constants() -> Iterator[str]:
     yield _assign("SCHEMA", tuple(_schema()))
     for name, statement in STATEMENTS.items():
         compiled = (
-            {key: _text(one) for key, one in statement.items()} if isinstance(statement, dict) else _text(statement)
+            {key: _text(variant) for key, variant in statement.items()}
+            if isinstance(statement, dict)
+            else _text(statement)
         )
         yield _assign(name, compiled)
     for name, text in RAW_STATEMENTS.items():
@@ -55,7 +60,7 @@ def _text(statement: Any) -> str:
     compiled = statement.compile(dialect=dialect(paramstyle="named"))
     for name, value in (getattr(compiled, "params", None) or {}).items():
         if value is not None:
-            raise ValueError(f"{name}={value!r} would be lost: write it as a literal")
+            raise ValueError(f"The value {name}={value!r} would be lost. Write it as a literal.")
     return " ".join(str(compiled).split())
 
 

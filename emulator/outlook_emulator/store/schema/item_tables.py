@@ -1,4 +1,4 @@
-"""The tables of calendars and contacts, and the index over the lists that events and contacts hold.
+"""The tables of calendars and contacts, and of the list entries of events and contacts.
 
 The tables of events and contacts follow from their records: a field is a column, and its type is the column's.
 """
@@ -115,7 +115,7 @@ contact = record_table(
 
 
 class ListEntryRow(SQLModel, table=True):
-    """An entry of a list that an event or a contact holds, so that a filter over the list needs no scan.
+    """An entry of a list in an event or a contact, so that a filter over the list can use an index.
 
     Derived from the item's JSON and written in the same transaction. `kind` is `event` or `contact`, `member` the
     item's column. An entry of a list of texts has only a `value`. An address is in `value` with its `name`; an

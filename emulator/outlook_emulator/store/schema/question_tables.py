@@ -1,4 +1,4 @@
-"""The table of questions: mails that wait for an answer."""
+"""The table of questions: mails that ask for an answer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from outlook_emulator.store.schema.tables import flag, instant, key, reference
 
 
 class QuestionRow(SQLModel, table=True):
-    """A mail that asks its recipients to choose, and their answer once there is one.
+    """A mail that asks its recipients to choose an option, and the answer.
 
-    `token` is the id it goes by, `kind` is `approval` or `options`. `recipients` are joined by `;`, `options` is a JSON
-    list. A question that is withdrawn stays, so that a late click can be told.
+    `token` identifies it in links. `kind` is `approval` or `options`. `recipients` are joined by `;`, `options` is a
+    JSON list. A withdrawn question is kept, so that a late answer gets a proper response.
     """
 
     __tablename__ = "question"

@@ -1,4 +1,4 @@
-"""The statements that snapshots need, and sandboxes that come from elsewhere."""
+"""The statements for snapshots and imported sandboxes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Every statement the emulator runs, built once with SQLAlchemy Core and compiled to `sql.py` by `compile.py`.
+"""The statements of the emulator, which `compile.py` compiles to `sql.py`.
 
-`STATEMENTS` maps the constant's name to a statement, or to a family of statements by variant.
+`STATEMENTS` maps the name of a constant to a statement, or to a dict of variants.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _ONE: ColumnElement[Any] = literal_column("1")
 
 
 def _columns(record: Any, *sources: Table) -> list[ColumnElement[Any]]:
-    """The columns that fill a record, in its order; the first source that has a name wins."""
+    """The columns of a record's fields, each from the first source that has the name."""
     return [next(source.c[name] for source in sources if name in source.c) for name in record._fields]
 
 
@@ -86,7 +86,7 @@ def _insert(into: Table, *left_out: str) -> Executable:
 _MESSAGES = select(*_columns(Message, message, content)).join(content, content.c.id == message.c.content_id)
 _NEWEST_FIRST = (message.c.received.desc(), message.c.id.desc())
 _FACETS: dict[str, ColumnElement[bool]] = {
-    # Literals, not parameters: SQLite uses a partial index only where it can read the condition.
+    # Literals, not parameters: SQLite uses a partial index only if the statement contains the condition.
     "unread": message.c.is_read == _ZERO,
     "flagged": message.c.is_flagged == _ONE,
     "attachment": message.c.has_attachments == _ONE,
@@ -98,27 +98,27 @@ _RECEIVED = (message.c.received >= bindparam("since"), message.c.received < bind
 
 
 def _lists() -> dict[str, Executable]:
-    found: dict[str, Executable] = {}
+    lists: dict[str, Executable] = {}
     either = (False, True)
     for unread, flagged, attached, importance in product(either, either, either, ("", "low", "normal", "high")):
         key = facet_key(unread, flagged, attached, importance)
         conditions = [_FACETS[name] for name in key.split("+") if name]
-        found[key] = (
+        lists[key] = (
             _MESSAGES.where(message.c.folder_id == bindparam("folder_id"), *_RECEIVED, *conditions)
             .order_by(*_NEWEST_FIRST)
             .limit(bindparam("top"))
             .offset(bindparam("skip"))
         )
-    return found
+    return lists
 
 
 def _own(record: Any, source: Table, *keys: str) -> Select[Any]:
-    """Select a record by the named columns."""
+    """Select a record by the values of these columns."""
     return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
 
 
-def _shelves(source: Table) -> Executable:
-    """The calendars or contact folders of a mailbox, by name."""
+def _item_folders(source: Table) -> Executable:
+    """The calendars or contact folders of a mailbox, sorted by name."""
     own = source.c.mailbox_id == bindparam("mailbox_id")
     return select(*_columns(ItemFolder, source)).where(own).order_by(source.c.name, source.c.id)
 
@@ -220,7 +220,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
     # calendars
     "INSERT_CALENDAR": _insert(calendar, "id"),
-    "CALENDARS": _shelves(calendar),
+    "CALENDARS": _item_folders(calendar),
     "INSERT_EVENT": _insert(event, "id"),
     "UPDATE_EVENT": _update(event, "mailbox_id", "created", "master_id", "original_start"),
     "DELETE_EVENT": delete(event).where(event.c.id == bindparam("id")),
@@ -238,7 +238,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         event.c.master_id == bindparam("master_id"), event.c.original_start == bindparam("original_start")
     ),
     "EVENTS": _EVENTS.where(_IN_CALENDAR, event.c.master_id.is_(None)).order_by(event.c.start_at, event.c.id),
-    # A window finds short events by their start alone; the few long ones and the series by all the time they touch.
+    # A time window finds short events by their start, and long events and series by their whole span.
     "SHORT_EVENTS": _EVENTS.where(
         _IN_CALENDAR,
         event.c.reach == _ZERO,
@@ -265,7 +265,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     ),
     # contacts
     "INSERT_CONTACT_FOLDER": _insert(contact_folder, "id"),
-    "CONTACT_FOLDERS": _shelves(contact_folder),
+    "CONTACT_FOLDERS": _item_folders(contact_folder),
     "INSERT_CONTACT": _insert(contact, "id"),
     "UPDATE_CONTACT": _update(contact, "mailbox_id", "folder_id", "created"),
     "DELETE_CONTACT": delete(contact).where(contact.c.id == bindparam("id")),
@@ -281,7 +281,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .where(question.c.id == bindparam("question_id"))
     .values(answer=bindparam("answer"), answered=bindparam("answered")),
     "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
-    # the outside
+    # the outbox
     "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
     "OUTBOX_MAILS": select(*_columns(OutboxMail, outbox_mail, content))
     .join(content, content.c.id == outbox_mail.c.content_id)
@@ -310,7 +310,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .order_by(change.c.seq)
     .limit(bindparam("top"))
     .offset(_ZERO),
-    # those who want to be called
+    # callbacks, subscriptions and push triggers
     "INSERT_CALLBACK": _insert(callback, "id", "attempted", "last_status", "last_error"),
     "FIRST_CALLBACK": select(*_columns(Callback, callback))
     .where(callback.c.url == bindparam("url"), callback.c.state == _PENDING)
@@ -338,7 +338,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "TRIM_CALLBACKS": delete(callback).where(callback.c.id <= bindparam("below"), callback.c.state != _PENDING),
     "POSTPONE_CALLBACK": update(callback).where(callback.c.id == bindparam("key")).values(due=bindparam("until")),
     "BEGIN_ATTEMPT": update(callback).where(callback.c.id == bindparam("key")).values(attempted=bindparam("attempted")),
-    # What was cancelled while it was under way stays cancelled.
+    # A callback that is cancelled during an attempt stays cancelled.
     "RECORD_ATTEMPT": update(callback)
     .where(callback.c.id == bindparam("key"), callback.c.state == _PENDING)
     .values({n: bindparam(n) for n in ("state", "attempts", "due", "attempted", "last_status", "last_error")}),
@@ -378,10 +378,10 @@ SEARCH_COLUMNS = (
     "attachments",
     "tags",
 )
-# Named, as the other index on the state looks as good to the planner.
+# The index is named, since the planner may choose the other index on the state.
 _FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
-    # Goes from one URL to the next in the index of the calls that wait, however many wait for each.
+    # Skips from URL to URL in the index of pending callbacks, however many are pending for each.
     "ANYONE_CALLED": "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push"
     " UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1",
     "CALLBACKS_DUE": f"WITH RECURSIVE waited (url) AS (SELECT min(url) {_FROM_WAITING}"

@@ -1,7 +1,7 @@
-"""The tables of sandboxes and mail, declared once; those of calendars and contacts are in `item_tables`.
+"""The tables of sandboxes and mail.
 
-Instants are microseconds since 1970 (UTC), flags are 0 or 1. Read by `compile.py` only; `sql.py` holds the DDL that a
-server runs.
+Instants are microseconds since 1970 (UTC), flags are 0 or 1. Only `compile.py` reads the tables; a server runs the DDL
+in `sql.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 
 def key() -> Column[int]:
-    # Where rows are deleted, tables add AUTOINCREMENT: the id of something gone must never name something else.
+    # Tables whose rows are deleted add AUTOINCREMENT, so that the id of a deleted row is never used again.
     return Column(Integer, primary_key=True, autoincrement=True)
 
 
@@ -28,7 +28,7 @@ def flag() -> Column[int]:
 
 
 class SandboxState(SQLModel, table=True):
-    """A named value of the sandbox itself, such as how far the search index has read the change feed."""
+    """A named value of the sandbox, such as the search index's position in the change feed."""
 
     __tablename__ = "sandbox_state"
 
@@ -37,7 +37,7 @@ class SandboxState(SQLModel, table=True):
 
 
 class MailboxRow(SQLModel, table=True):
-    """A mailbox and its owner; the folders that mail operations need most are at hand."""
+    """A mailbox with its owner and the ids of its most used folders."""
 
     __tablename__ = "mailbox"
     __table_args__ = (Index("mailbox_address", "address", unique=True), {"sqlite_autoincrement": True})
@@ -51,7 +51,7 @@ class MailboxRow(SQLModel, table=True):
 
 
 class ConnectionRow(SQLModel, table=True):
-    """A connection id of the URL space, and the mailbox it opens."""
+    """A connection id, as it appears in URLs, and the mailbox that it opens."""
 
     __tablename__ = "connection"
 
@@ -86,10 +86,10 @@ class FolderRow(SQLModel, table=True):
 
 
 class Content(SQLModel, table=True):
-    """What a mail says: written once, shared by every copy. Address columns hold bare addresses joined by `;`.
+    """The content of a mail, shared by all copies. Address columns contain addresses without names, joined by `;`.
 
-    `headers` is a JSON list of the internet headers as sent, display names included; `raw` the bytes of a mail that
-    came from outside.
+    `headers` is a JSON list of the internet headers as sent, with display names. `raw` contains the original bytes of
+    an imported mail.
     """
 
     __table_args__ = (Index("content_message_id", "message_id"),)
@@ -115,7 +115,7 @@ class Content(SQLModel, table=True):
 
 
 class AttachmentRow(SQLModel, table=True):
-    """A file of a mail; `skipped` marks kinds the connector keeps to itself (EML, MSG, ICS)."""
+    """An attachment of a mail. `skipped` marks the types that the connector does not return (EML, MSG, ICS)."""
 
     __tablename__ = "attachment"
     __table_args__ = (Index("attachment_content", "content_id"), {"sqlite_autoincrement": True})
@@ -133,7 +133,7 @@ class AttachmentRow(SQLModel, table=True):
 
 
 def _facet(name: str, condition: str) -> Index:
-    # Partial: a filtered list costs the same in a folder of 100,000, and a copy pays only for what it is.
+    # Partial, so that a filtered list costs the same in a folder of 100,000, and a row is in few indexes.
     return Index(f"message_{name}", "folder_id", "received", "id", sqlite_where=text(condition))
 
 
@@ -144,11 +144,11 @@ FACETS = {
     "high": "importance = 2",
     "low": "importance = 0",
 }
-"""Filters of a mail list, rarest last: of two indexes that fit, SQLite takes the one that was made last."""
+"""The filters of a mail list, rarest last: if two indexes fit, SQLite uses the one that was created last."""
 
 
 class MessageRow(SQLModel, table=True):
-    """One copy of a mail in one folder. Moving it makes a new row, since a moved mail has a new id."""
+    """A copy of a mail in a folder. A move creates a new row, since a moved mail gets a new id."""
 
     __tablename__ = "message"
     __table_args__ = (
@@ -172,10 +172,9 @@ class MessageRow(SQLModel, table=True):
 
 
 class ChangeRow(SQLModel, table=True):
-    """One entry of the change feed, appended in the transaction that made the change.
+    """An entry of the change feed, appended in the transaction of the change.
 
-    No two entries have the same `at`, so that an instant is a position in the feed. `before` is what an event was until
-    then, as JSON.
+    `at` is unique, so an instant is a position in the feed. `before` is the previous state of an event, as JSON.
     """
 
     __tablename__ = "change"
@@ -208,7 +207,7 @@ class OutboxMailRow(SQLModel, table=True):
 
 
 class SearchEntry(SQLModel, table=True):
-    """The row of the search index that holds a message."""
+    """The row id of a message in the search index."""
 
     __tablename__ = "search_entry"
 
@@ -216,8 +215,7 @@ class SearchEntry(SQLModel, table=True):
     rowid_: int = Field(sa_column=instant())
 
 
-# Full text search is SQLite's own; another store would bring its own here. A row's id grows with the time its mail
-# was received, so that the newest matches come first without sorting them all.
+# A row id in the search index grows with the time of receipt, so that the newest matches come first without a sort.
 SEARCH_TABLE = """
 CREATE VIRTUAL TABLE message_search USING fts5(
     message_id UNINDEXED, subject, body, sender, recipients_to, recipients_cc, recipients_bcc, attachments, tags,
