@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from outlook_emulator.enums import CallbackKind, CallbackState
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback
 
-PENDING, DONE, FAILED, CANCELLED = "pending", "done", "failed", "cancelled"
 KEPT = 1000
 """How many callbacks the journal keeps; pending ones are kept regardless."""
 TRIES = 6
@@ -46,7 +46,7 @@ def check_url(text: str, field: str, allowed: frozenset[str]) -> None:
 
 
 def enqueue(
-    mailbox: Mailbox, url: str, body: bytes, *, kind: str, headers: Mapping[str, str] = {}, reference: str = ""
+    mailbox: Mailbox, url: str, body: bytes, *, kind: CallbackKind, headers: Mapping[str, str] = {}, reference: str = ""
 ) -> int:
     """Enqueue a callback, which is called after the surrounding transaction is committed; returns its id.
 
@@ -59,7 +59,7 @@ def enqueue(
         "reference": reference,
         "headers": orjson.dumps(dict(headers)).decode(),
         "body": body,
-        "state": PENDING,
+        "state": CallbackState.PENDING,
         "attempts": 0,
         "due": mailbox.now,
         "created": mailbox.now,
@@ -69,7 +69,7 @@ def enqueue(
     return key
 
 
-def is_waiting(db: Database, url: str, kind: str, reference: str) -> bool:
+def is_waiting(db: Database, url: str, kind: CallbackKind, reference: str) -> bool:
     """Whether a callback with this kind and reference has not been attempted yet: another one would add nothing."""
     return trigger_store.has_unattempted_callback(db, url, kind, reference)
 
@@ -79,7 +79,7 @@ def has_work(db: Database) -> bool:
     return trigger_store.has_callback_work(db)
 
 
-def cancel(db: Database, kind: str, reference: str) -> None:
+def cancel(db: Database, kind: CallbackKind, reference: str) -> None:
     """Cancel the pending callbacks of a cause that was deleted; the journal shows them as cancelled.
 
     A running attempt continues, and the callback stays cancelled.
@@ -128,7 +128,7 @@ def fail(db: Database, callback: Callback, reason: str) -> None:
     trigger_store.record_attempt(
         db,
         callback.id,
-        state=FAILED,
+        state=CallbackState.FAILED,
         attempts=callback.attempts,
         due=callback.due,
         attempted=callback.attempted,
@@ -156,11 +156,11 @@ def record_attempt(db: Database, callback: Callback, now: int, status: int | Non
     )
 
 
-def _state(status: int | None, attempts: int) -> str:
+def _state(status: int | None, attempts: int) -> CallbackState:
     if status is not None and 200 <= status < 300:
-        return DONE
+        return CallbackState.DONE
     again = status is None or status >= 500 or status in _RETRIED
-    return PENDING if again and attempts < TRIES else FAILED
+    return CallbackState.PENDING if again and attempts < TRIES else CallbackState.FAILED
 
 
 def _host(text: str) -> str | None:

@@ -14,7 +14,7 @@ import orjson
 
 from outlook_emulator import odata
 from outlook_emulator.clock import iso_ticks, microseconds
-from outlook_emulator.enums import ActionType
+from outlook_emulator.enums import ActionType, ChangeAction, ItemKind
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.calendar import occurrences
@@ -157,8 +157,8 @@ def _returned_until(mailbox: Mailbox, cursor: str, look: int) -> int:
 
 
 _Fires = Callable[[Mailbox, Change, Event | None, Event], bool]
-_CREATED = frozenset({changes.CREATED})
-_WRITTEN = frozenset({changes.CREATED, changes.UPDATED})
+_CREATED = frozenset({ChangeAction.CREATED})
+_WRITTEN = frozenset({ChangeAction.CREATED, ChangeAction.UPDATED})
 
 
 def _items(mailbox: Mailbox, dataset: str, table: str, query: odata.Query, cursor: str | None, fires: _Fires) -> Poll:
@@ -202,7 +202,7 @@ def _is_updated(mailbox: Mailbox, entry: Change, before: Event | None, event: Ev
     if event.master_id is not None:
         # An exception is stored when its occurrence is changed.
         return True
-    return entry.action == changes.UPDATED and not _only_excluded_exceptions(mailbox, before, event)
+    return entry.action == ChangeAction.UPDATED and not _only_excluded_exceptions(mailbox, before, event)
 
 
 def _only_excluded_exceptions(mailbox: Mailbox, before: Event | None, event: Event) -> bool:
@@ -215,7 +215,7 @@ def _only_excluded_exceptions(mailbox: Mailbox, before: Event | None, event: Eve
 
 
 def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:
-    entries = changes.of(mailbox.db, mailbox.owner.id, changes.EVENT, position)
+    entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.EVENT, position)
     return [entry for entry in entries if entry.folder_id == calendar_id]
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from outlook_emulator.enums import CallbackKind
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
@@ -24,8 +25,6 @@ from outlook_emulator.wire.base import snake_case
 
 GATEWAY = "outlook-emulator"
 """The name of the connector namespace in callbacks."""
-PUSH = "push"
-"""The kind of callbacks that carry the items of a trigger."""
 
 _log = logging.getLogger("outlook_emulator")
 
@@ -65,7 +64,7 @@ def register(mailbox: Mailbox, trigger: PushTrigger) -> PushTrigger:
     poll = _poll(mailbox, operation, trigger, None)
     trigger = trigger._replace(operation=operation.id, cursor=poll.cursor)
     with mailbox.db.transaction():
-        callbacks.cancel(mailbox.db, PUSH, reference_of(trigger))
+        callbacks.cancel(mailbox.db, CallbackKind.PUSH, reference_of(trigger))
         trigger_store.set_push_trigger(mailbox.db, trigger)
         if poll.items:
             _enqueue(mailbox, trigger, operation.render(poll.items))
@@ -76,7 +75,7 @@ def delete(db: Database, trigger: PushTrigger) -> None:
     """Delete a push trigger and cancel its pending callbacks."""
     with db.transaction():
         trigger_store.delete_push_trigger(db, trigger)
-        callbacks.cancel(db, PUSH, reference_of(trigger))
+        callbacks.cancel(db, CallbackKind.PUSH, reference_of(trigger))
 
 
 def reference_of(trigger: PushTrigger) -> str:
@@ -146,7 +145,9 @@ def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -
     }
     for body in batch["value"] if trigger.split_on else [batch]:
         content = orjson.dumps({"body": body})
-        callbacks.enqueue(mailbox, trigger.url, content, kind=PUSH, headers=headers, reference=reference_of(trigger))
+        callbacks.enqueue(
+            mailbox, trigger.url, content, kind=CallbackKind.PUSH, headers=headers, reference=reference_of(trigger)
+        )
 
 
 @cache

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from outlook_emulator.enums import Watched
-from outlook_emulator.mailbox.triggers import subscriptions
+from outlook_emulator.enums import CallbackKind, Watched
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -27,23 +26,23 @@ def delay_of(sandbox: Sandbox, callback: Callback) -> int:
     Call it once for each callback, since it counts as a use of the rule.
     """
     faults = sandbox.traffic.faults
-    if not faults.has_holding:
+    if not faults.has_trigger_rules:
         return 0
     for facts in _call_facts(sandbox, callback):
-        if (hit := faults.hold(facts, None, sandbox.clock.now())) is not None:
-            return hit.effect.holds
+        if (hit := faults.trigger_hit(facts, None, sandbox.clock.now())) is not None:
+            return hit.effect.trigger_delay
     return 0
 
 
 def _call_facts(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """A callback in the form that fault rules match, once for each connection that it belongs to."""
-    if callback.kind == push_triggers.PUSH:
+    if callback.kind == CallbackKind.PUSH:
         for trigger in trigger_store.push_triggers(sandbox.db):
             if push_triggers.reference_of(trigger) == callback.reference:
                 query = urlencode(orjson.loads(trigger.parameters)).encode("ascii")
                 operation = push_triggers.operation_named(trigger.operation)
                 yield _facts(trigger.connection_id, operation, query)
-    elif callback.kind == subscriptions.POKE:
+    elif callback.kind == CallbackKind.POKE:
         for subscription in trigger_store.live_subscriptions(sandbox.db, sandbox.clock.now()):
             if subscription.id == callback.reference:
                 yield from _poke_facts(sandbox, subscription)
