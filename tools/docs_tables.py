@@ -19,6 +19,7 @@ from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
 from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.options import camel
 from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import options
@@ -46,7 +47,12 @@ def settings() -> str:
     return _table(
         ("Flag", "Variable", "Default", "Meaning"),
         (
-            (f"`{option.flag}`", f"`{option.variable}`", _shown(option.default), option.help + _choices(option.choices))
+            (
+                f"`{option.flag}`",
+                f"`{option.variable}`",
+                _shown(option.default),
+                _with_choices(option.help, option.choices),
+            )
             for option in options()
         ),
     )
@@ -56,14 +62,17 @@ def faults() -> str:
     """Every fault with a name."""
     return _table(
         ("Fault", "What happens", "Options"),
-        ((f"`{fault.name}`", fault.summary, ", ".join(map(_code, sorted(fault.takes)))) for fault in NAMED.values()),
+        (
+            (f"`{fault.name}`", fault.summary, ", ".join(_code(camel(name)) for name in sorted(fault.takes)))
+            for fault in NAMED.values()
+        ),
     )
 
 
 def known_issues() -> str:
     """Every limit and known issue of the connector's documentation."""
     return _table(
-        ("Documented as", "What", "How to bring it about", "Tests"),
+        ("Section", "Issue", "How to bring it about", "Tests"),
         ((issue.section, issue.what, _means(issue), ", ".join(map(_test_name, issue.tests))) for issue in KNOWN_ISSUES),
     )
 
@@ -149,12 +158,13 @@ def _spelling(action: argparse.Action) -> str:
 
 def _help(action: argparse.Action) -> str:
     choices = tuple(map(str, action.choices)) if action.choices is not None else ()
-    return (action.help or "") + _choices(choices)
+    return _with_choices(action.help or "", choices)
 
 
-def _choices(choices: Iterable[str]) -> str:
-    shown = ", ".join(map(_code, choices))
-    return f" ({shown})" if shown else ""
+def _with_choices(help: str, choices: Iterable[str]) -> str:
+    """A help text that names the choices, at its end unless it does so itself."""
+    shown = [_code(choice) for choice in choices]
+    return f"{help} ({', '.join(shown)})" if not all(choice in help for choice in shown) else help
 
 
 def _shown(default: Any) -> str:
