@@ -52,3 +52,47 @@ class Product(StrEnum):
     POWER_APPS = "Microsoft Power Apps"
     POWER_AUTOMATE = "Microsoft Power Automate"
     LOGIC_APPS = "Azure Logic Apps"
+
+
+class ItemKind(StrEnum):
+    """What an entry of the change feed is about; the values are stored."""
+
+    MESSAGE = "message"
+    EVENT = "event"
+    CONTACT = "contact"
+
+
+class ChangeAction(StrEnum):
+    """What happened to an item; the values are stored."""
+
+    CREATED = "created"
+    MOVED = "moved"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+class QuestionKind(StrEnum):
+    """The two mails that ask for an answer; the values are stored."""
+
+    APPROVAL = "approval"
+    OPTIONS = "options"
+
+
+class CallbackKind(StrEnum):
+    """Why a callback is made; the values are stored.
+
+    A poke tells a subscriber to poll, a push carries what a trigger found, an answer what a recipient chose.
+    """
+
+    POKE = "poke"
+    PUSH = "push"
+    ANSWER = "answer"
+
+
+class CallbackState(StrEnum):
+    """Whether a callback is still to be delivered; the values are stored."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from outlook_emulator.clock import VirtualClock, microseconds
-from outlook_emulator.enums import Watched
+from outlook_emulator.enums import CallbackKind, QuestionKind, Watched
 from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import epochs, item_folders
@@ -415,8 +415,8 @@ def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> No
     for name in ("alice", "copy-alice"):
         owner = box.connections()[name]
         box.db.execute(sql.SET_PUSH, {"connection_id": name, "mailbox_id": owner.id, "created": 0, **push})
-        callbacks.enqueue(box.mailbox(owner), URL, b"", kind="push", reference=f"{name}/news")
-        callbacks.enqueue(box.mailbox(owner), URL, b"", kind="poke", reference="5")
+        callbacks.enqueue(box.mailbox(owner), URL, b"", kind=CallbackKind.PUSH, reference=f"{name}/news")
+        callbacks.enqueue(box.mailbox(owner), URL, b"", kind=CallbackKind.POKE, reference="5")
     copy = sandboxes.create("copy")
     sandboxes.bring_in("copy", box.export(), "copy-copy-copy-")
     pushes = [row[:2] for row in copy.db.all(sql.PUSHES, {})]
@@ -627,7 +627,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def ask(self) -> None:
         question = Mail(to=(Address("bob@example.com"),), subject="Budget")
-        request = ApprovalRequest(kind=questions.APPROVAL, mail=question, options=("Yes", "No"), callback_url=URL)
+        request = ApprovalRequest(kind=QuestionKind.APPROVAL, mail=question, options=("Yes", "No"), callback_url=URL)
         questions.choose(self.mailbox("alice"), questions.ask(self.mailbox("alice"), request), "Yes")
 
     @rule()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Change
-
-MESSAGE, EVENT, CONTACT = "message", "event", "contact"
-CREATED, MOVED, UPDATED, DELETED = "created", "moved", "updated", "deleted"
 
 
 def append(
     db: Database,
     mailbox_id: int,
-    action: str,
+    action: ChangeAction,
     item_id: int,
     folder_id: int,
     at: int,
-    kind: str = MESSAGE,
+    kind: ItemKind = ItemKind.MESSAGE,
     before: str | None = None,
 ) -> None:
     """Add one entry, at `at` or just after the newest one. A move is two: deleted under the old id, moved to the new.
@@ -30,8 +28,8 @@ def append(
         sql.APPEND_CHANGE,
         {
             "mailbox_id": mailbox_id,
-            "kind": kind,
-            "action": action,
+            "kind": kind.value,
+            "action": action.value,
             "item_id": item_id,
             "folder_id": folder_id,
             "at": db.last_change,
@@ -63,7 +61,7 @@ def after(db: Database, seq: int, top: int = 1000) -> list[Change]:
     return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": seq, "top": top})]
 
 
-def of(db: Database, mailbox_id: int, kind: str, position: int) -> list[Change]:
+def of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> list[Change]:
     """The entries about one kind of item in a mailbox that are younger than a position, oldest first."""
-    values = {"mailbox_id": mailbox_id, "kind": kind, "after": position}
+    values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": position}
     return [Change._make(row) for row in db.all(sql.CHANGES_OF, values)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from html import escape
 
+from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.approvals.approval_mail import ApprovalRequest, split_options
-from outlook_emulator.mailbox.approvals.questions import APPROVAL, OPTIONS, ApprovalAnswer, Outcome
+from outlook_emulator.mailbox.approvals.questions import ApprovalAnswer, Outcome
 from outlook_emulator.store.records import Question
 from outlook_emulator.wire.approvals import (
     ApprovalEmailSubscription,
@@ -30,12 +31,12 @@ _PAGE = {
 
 def approval(shape: ApprovalEmailSubscription) -> ApprovalRequest:
     """What an approval mail asks."""
-    return _inquiry(APPROVAL, shape["NotificationUrl"], shape["Message"])
+    return _inquiry(QuestionKind.APPROVAL, shape["NotificationUrl"], shape["Message"])
 
 
 def mail_with_options(shape: OptionsEmailSubscription) -> ApprovalRequest:
     """What a mail with options asks."""
-    return _inquiry(OPTIONS, shape["NotificationUrl"], shape["Message"])
+    return _inquiry(QuestionKind.OPTIONS, shape["NotificationUrl"], shape["Message"])
 
 
 def subscription(question: Question, path: str) -> Reply[SubscriptionResponse]:
@@ -65,7 +66,7 @@ def page(click: ApprovalAnswer) -> Reply[str]:
     return Reply(html, _PAGE | ({"CARD-ACTION-STATUS": _line(text)} if click.by_card else {}))
 
 
-def _inquiry(kind: str, callback_url: str, message: ApprovalMessage | MessageWithOptions) -> ApprovalRequest:
+def _inquiry(kind: QuestionKind, callback_url: str, message: ApprovalMessage | MessageWithOptions) -> ApprovalRequest:
     mail = draft_from_html(
         {
             "To": message["To"],

@@ -21,8 +21,8 @@ from starlette.applications import Starlette
 
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock, iso_ticks, microseconds
+from outlook_emulator.enums import CallbackState
 from outlook_emulator.mailbox.mail import listing
-from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
@@ -698,4 +698,4 @@ def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, li
 
     assert before == after
     assert [one["id"] for one in dropped] == [one["id"] for one in again]
-    assert {callbacks.DONE} == {one["state"] for one in again}
+    assert {CallbackState.DONE} == {one["state"] for one in again}

@@ -21,6 +21,7 @@ from outlook_emulator.server.connector.broken_connection import TRANSPORT, HungU
 from outlook_emulator.server.connector.exchange import Response
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
+from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import CUT, MALFORMED, RESET, STALL
 from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, ExchangeEntry
 
@@ -263,7 +264,7 @@ def test_connection_that_has_gone(world_of_one: Sandbox, closing: bool, done: li
 
 @pytest.mark.parametrize("how", [RESET, CUT, STALL])
 @pytest.mark.parametrize("scope", [{"type": "http"}, {"type": "http", "extensions": {}}])
-def test_no_socket(world_of_one: Sandbox, how: str, scope: dict[str, Any]) -> None:
+def test_no_socket(world_of_one: Sandbox, how: Break, scope: dict[str, Any]) -> None:
     """Where there is no connection to break, an error says how the client is to take it, and nothing is sent."""
 
     async def untouched(*_: Any) -> Any:

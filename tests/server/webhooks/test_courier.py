@@ -19,6 +19,7 @@ from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 
 from outlook_emulator import serving
 from outlook_emulator.clock import SystemClock, VirtualClock
+from outlook_emulator.enums import CallbackKind
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.webhooks import push_trigger
@@ -247,11 +248,11 @@ def test_who_has_ended_calls_nobody(listener: Stub, ends: str) -> None:
         sandbox = sandboxes.create("brief")
         mailbox = sandbox.mailbox(sandboxes.connect(sandbox, "carol", "carol@example.com"))
         webhooks = Webhooks(sandboxes)
-        callbacks.enqueue(mailbox, f"{listener.url}/one", b"", kind="poke")
+        callbacks.enqueue(mailbox, f"{listener.url}/one", b"", kind=CallbackKind.POKE)
         webhooks.wake(sandbox)
         await asyncio.to_thread(listener.wait)
         under_way = len(asyncio.all_tasks())
-        callbacks.enqueue(mailbox, f"{listener.url}/two", b"", kind="poke")
+        callbacks.enqueue(mailbox, f"{listener.url}/two", b"", kind=CallbackKind.POKE)
         webhooks.wake(sandbox)
         if ends == "deleted":
             sandboxes.delete("brief")

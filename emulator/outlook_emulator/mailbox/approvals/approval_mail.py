@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.message import Mail
 
 _CARD_TYPE = "application/adaptivecard+json"
@@ -27,7 +28,7 @@ class ApprovalRequest:
     the HTML where it can be shown, `confirms` puts a page that asks once more behind the links.
     """
 
-    kind: str
+    kind: QuestionKind
     mail: Mail
     options: tuple[str, ...]
     callback_url: str

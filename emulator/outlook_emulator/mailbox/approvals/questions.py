@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from outlook_emulator.enums import CallbackKind, QuestionKind
 from outlook_emulator.errors import Conflict, InvalidRecipients, InvalidRequest, NotFound
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.approvals import answer_links
@@ -22,7 +23,6 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Question
 
 _LONGEST_OPTION = 255
-APPROVAL, OPTIONS = "approval", "options"
 ANSWER_PATH = "/apim/outlook/RecordResponse"
 _KEY = "answer_key"
 
@@ -74,12 +74,12 @@ def ask(mailbox: Mailbox, request: ApprovalRequest) -> Question:
 
 def withdraw_approval(mailbox: Mailbox, *, id: str) -> None:
     """Wait no longer for the answer to an approval mail. Raises NotFound, also where that was done before."""
-    _withdraw(mailbox, id, APPROVAL)
+    _withdraw(mailbox, id, QuestionKind.APPROVAL)
 
 
 def withdraw_options(mailbox: Mailbox, *, id: str) -> None:
     """Wait no longer for the answer to a mail with options. Raises NotFound, also where that was done before."""
-    _withdraw(mailbox, id, OPTIONS)
+    _withdraw(mailbox, id, QuestionKind.OPTIONS)
 
 
 def follow(mailbox: Mailbox, *, state: str, sig: str | None = None, show_confirm: bool = False) -> ApprovalAnswer:
@@ -201,14 +201,14 @@ def _chosen(mailbox: Mailbox, question: Question, option: str) -> ApprovalAnswer
             mailbox,
             question.callback_url,
             orjson.dumps({"SelectedOption": option}),
-            kind="answer",
+            kind=CallbackKind.ANSWER,
             headers={"Content-Type": "application/json"},
             reference=question.token,
         )
     return ApprovalAnswer(question._replace(answer=option, answered=mailbox.now), option, Outcome.RECORDED)
 
 
-def _withdraw(mailbox: Mailbox, token: str, kind: str) -> None:
+def _withdraw(mailbox: Mailbox, token: str, kind: QuestionKind) -> None:
     question = find(mailbox.db, token)
     if (question.mailbox_id, question.kind, question.withdrawn) != (mailbox.owner.id, kind, 0):
         raise NotFound()

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from outlook_emulator.enums import EventType
+from outlook_emulator.enums import ChangeAction, EventType, ItemKind
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.calendar.event_rows import columns, fields_of, instant, list_entries, local, type_of
 from outlook_emulator.mailbox.calendar.occurrences import is_computed, is_start
@@ -151,7 +151,7 @@ def _insert(mailbox: Mailbox, calendar_id: int, event: EventFields, position: di
     if mailbox.rules.event_ids == "ews" and event.external_id is None and position["master_id"] is None:
         values["external_id"] = _ews_id(mailbox)
     stored = calendar_store.insert_event(mailbox.db, values, list_entries(event))
-    _append_change(mailbox, stored, changes.CREATED)
+    _append_change(mailbox, stored, ChangeAction.CREATED)
     return stored
 
 
@@ -162,18 +162,18 @@ def _write(mailbox: Mailbox, event: Event, after: EventFields) -> Event:
     values = columns(mailbox, after) | version | {"type": int(kind), "calendar_id": event.calendar_id}
     values["uid"] = event.uid
     saved = calendar_store.update_event(mailbox.db, event, values, list_entries(after))
-    _append_change(mailbox, saved, changes.UPDATED, event)
+    _append_change(mailbox, saved, ChangeAction.UPDATED, event)
     return saved
 
 
 def _delete(mailbox: Mailbox, event: Event) -> None:
     calendar_store.delete_event(mailbox.db, event.id)
-    _append_change(mailbox, event, changes.DELETED, event)
+    _append_change(mailbox, event, ChangeAction.DELETED, event)
 
 
-def _append_change(mailbox: Mailbox, event: Event, action: str, before: Event | None = None) -> None:
+def _append_change(mailbox: Mailbox, event: Event, action: ChangeAction, before: Event | None = None) -> None:
     old = None if before is None else orjson.dumps(tuple(before)).decode()
-    changes.append(mailbox.db, event.mailbox_id, action, event.id, event.calendar_id, mailbox.now, changes.EVENT, old)
+    changes.append(mailbox.db, event.mailbox_id, action, event.id, event.calendar_id, mailbox.now, ItemKind.EVENT, old)
 
 
 def _ews_id(mailbox: Mailbox) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from outlook_emulator import odata
+from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes, item_folders
@@ -74,7 +75,7 @@ def insert(mailbox: Mailbox, folder_id: int, card: Card) -> Contact:
     values = _columns(card) | {"mailbox_id": mailbox.owner.id, "folder_id": folder_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
     contact = contact_store.insert_contact(mailbox.db, values, _entries(card))
-    _tell(mailbox, contact, changes.CREATED)
+    _tell(mailbox, contact, ChangeAction.CREATED)
     return contact
 
 
@@ -91,7 +92,7 @@ def change(mailbox: Mailbox, card: Card, *, table: str, id: str) -> Contact:
     values = _columns(card) | {"modified": max(mailbox.now, contact.modified + 1), "version": contact.version + 1}
     with mailbox.db.transaction():
         saved = contact_store.update_contact(mailbox.db, contact, values, _entries(card))
-        _tell(mailbox, saved, changes.UPDATED)
+        _tell(mailbox, saved, ChangeAction.UPDATED)
     return saved
 
 
@@ -100,7 +101,7 @@ def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
     contact = get(mailbox, table=table, id=id)
     with mailbox.db.transaction():
         contact_store.delete_contact(mailbox.db, contact.id)
-        _tell(mailbox, contact, changes.DELETED)
+        _tell(mailbox, contact, ChangeAction.DELETED)
 
 
 def cards(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
@@ -154,9 +155,9 @@ def _entries(card: Card) -> Iterator[ListEntry]:
             yield ListEntry(member, entry) if isinstance(entry, str) else ListEntry(member, *entry)
 
 
-def _tell(mailbox: Mailbox, contact: Contact, action: str) -> None:
+def _tell(mailbox: Mailbox, contact: Contact, action: ChangeAction) -> None:
     changes.append(
-        mailbox.db, contact.mailbox_id, action, contact.id, contact.folder_id, mailbox.now, kind=changes.CONTACT
+        mailbox.db, contact.mailbox_id, action, contact.id, contact.folder_id, mailbox.now, kind=ItemKind.CONTACT
     )
 
 

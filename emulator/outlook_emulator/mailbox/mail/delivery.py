@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from outlook_emulator.enums import ChangeAction
 from outlook_emulator.errors import InvalidRecipients, MessageTooLarge, SendAsDenied
 from outlook_emulator.mailbox import addresses, changes
 from outlook_emulator.mailbox.mail import origin_headers
@@ -164,7 +165,7 @@ def place(
             "recipients_bcc": bcc,
         },
     )
-    changes.append(mailbox.db, mailbox_id, changes.CREATED, message_id, folder_id, mailbox.now)
+    changes.append(mailbox.db, mailbox_id, ChangeAction.CREATED, message_id, folder_id, mailbox.now)
     return message_id
 
 

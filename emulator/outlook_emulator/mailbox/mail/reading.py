@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from outlook_emulator.enums import ChangeAction
 from outlook_emulator.errors import NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
@@ -126,7 +127,7 @@ def content_of(mailbox: Mailbox, facts: AttachmentFacts) -> bytes:
 def touch(mailbox: Mailbox, message: Message, statement: str, **values: object) -> None:
     """Run an update of one message and tell the change feed; to be called inside a transaction."""
     mailbox.db.execute(statement, {"message_id": message.id, **values})
-    _changed(mailbox, message, changes.UPDATED)
+    _changed(mailbox, message, ChangeAction.UPDATED)
 
 
 def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentFacts]:
@@ -147,13 +148,13 @@ def _move(mailbox: Mailbox, message: Message, folder_id: int) -> int:
     """Copy into the folder and remove the original: a moved mail is a new item with the old received time."""
     moved = mailbox.db.insert(sql.COPY_MESSAGE, {"id": message.id, "to_folder_id": folder_id})
     _remove(mailbox, message)
-    changes.append(mailbox.db, message.mailbox_id, changes.MOVED, moved, folder_id, mailbox.now)
+    changes.append(mailbox.db, message.mailbox_id, ChangeAction.MOVED, moved, folder_id, mailbox.now)
     return moved
 
 
 def _remove(mailbox: Mailbox, message: Message) -> None:
     mailbox.db.execute(sql.DELETE_MESSAGE, {"id": message.id})
-    _changed(mailbox, message, changes.DELETED)
+    _changed(mailbox, message, ChangeAction.DELETED)
 
 
 def _forget(mailbox: Mailbox, content_id: int) -> None:
@@ -163,5 +164,5 @@ def _forget(mailbox: Mailbox, content_id: int) -> None:
         mailbox.db.execute(sql.DELETE_CONTENT, {"content_id": content_id})
 
 
-def _changed(mailbox: Mailbox, message: Message, action: str) -> None:
+def _changed(mailbox: Mailbox, message: Message, action: ChangeAction) -> None:
     changes.append(mailbox.db, message.mailbox_id, action, message.id, message.folder_id, mailbox.now)

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from outlook_emulator.enums import CallbackKind, CallbackState
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback
 
-PENDING, DONE, FAILED, CANCELLED = "pending", "done", "failed", "cancelled"
 KEPT = 1000
 """How far back the journal goes, in calls; one that waits stays however old it is."""
 TRIES = 6
@@ -45,7 +45,7 @@ def check_url(text: str, member: str, allowed: frozenset[str]) -> None:
 
 
 def enqueue(
-    mailbox: Mailbox, url: str, body: bytes, *, kind: str, headers: Mapping[str, str] = {}, reference: str = ""
+    mailbox: Mailbox, url: str, body: bytes, *, kind: CallbackKind, headers: Mapping[str, str] = {}, reference: str = ""
 ) -> int:
     """Note a call that is to be made once the surrounding transaction is committed; its id.
 
@@ -58,7 +58,7 @@ def enqueue(
         "reference": reference,
         "headers": orjson.dumps(dict(headers)).decode(),
         "body": body,
-        "state": PENDING,
+        "state": CallbackState.PENDING,
         "attempts": 0,
         "due": mailbox.now,
         "created": mailbox.now,
@@ -68,7 +68,7 @@ def enqueue(
     return key
 
 
-def is_waiting(db: Database, url: str, kind: str, reference: str) -> bool:
+def is_waiting(db: Database, url: str, kind: CallbackKind, reference: str) -> bool:
     """Whether a call of that kind to a URL has yet to be begun: one more would say nothing new."""
     return trigger_store.has_unattempted_callback(db, url, kind, reference)
 
@@ -78,7 +78,7 @@ def is_anyone_called(db: Database) -> bool:
     return trigger_store.has_callback_work(db)
 
 
-def cancel(db: Database, kind: str, reference: str) -> None:
+def cancel(db: Database, kind: CallbackKind, reference: str) -> None:
     """Make no more of the calls that something caused which is gone; the journal shows them as cancelled.
 
     One that is under way is not taken back, but stays cancelled however it ends.
@@ -127,7 +127,7 @@ def refuse(db: Database, callback: Callback, reason: str) -> None:
     trigger_store.record_attempt(
         db,
         callback.id,
-        state=FAILED,
+        state=CallbackState.FAILED,
         attempts=callback.attempts,
         due=callback.due,
         attempted=callback.attempted,
@@ -155,11 +155,11 @@ def record(db: Database, callback: Callback, now: int, status: int | None, error
     )
 
 
-def _state(status: int | None, attempts: int) -> str:
+def _state(status: int | None, attempts: int) -> CallbackState:
     if status is not None and 200 <= status < 300:
-        return DONE
+        return CallbackState.DONE
     again = status is None or status >= 500 or status in _LATER
-    return PENDING if again and attempts < TRIES else FAILED
+    return CallbackState.PENDING if again and attempts < TRIES else CallbackState.FAILED
 
 
 def _host(text: str) -> str | None:

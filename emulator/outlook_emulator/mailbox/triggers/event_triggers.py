@@ -14,7 +14,7 @@ import orjson
 
 from outlook_emulator import odata
 from outlook_emulator.clock import iso_ticks, microseconds
-from outlook_emulator.enums import ActionType
+from outlook_emulator.enums import ActionType, ChangeAction, ItemKind
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.calendar import occurrences
@@ -156,8 +156,8 @@ def _seen_until(mailbox: Mailbox, cursor: str, look: int) -> int:
 
 
 _Wanted = Callable[[Mailbox, Change, Event | None, Event], bool]
-_MADE = frozenset({changes.CREATED})
-_WRITTEN = frozenset({changes.CREATED, changes.UPDATED})
+_MADE = frozenset({ChangeAction.CREATED})
+_WRITTEN = frozenset({ChangeAction.CREATED, ChangeAction.UPDATED})
 
 
 class _Asked(NamedTuple):
@@ -208,7 +208,7 @@ def _is_updated(mailbox: Mailbox, entry: Change, was: Event | None, event: Event
     if event.master_id is not None:
         # An occurrence that differs is made when it is changed.
         return True
-    return entry.action == changes.UPDATED and not _only_made_room(mailbox, was, event)
+    return entry.action == ChangeAction.UPDATED and not _only_made_room(mailbox, was, event)
 
 
 def _only_made_room(mailbox: Mailbox, was: Event | None, event: Event) -> bool:
@@ -220,7 +220,7 @@ def _only_made_room(mailbox: Mailbox, was: Event | None, event: Event) -> bool:
 
 
 def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:
-    found = changes.of(mailbox.db, mailbox.owner.id, changes.EVENT, position)
+    found = changes.of(mailbox.db, mailbox.owner.id, ItemKind.EVENT, position)
     return [one for one in found if one.folder_id == calendar_id]
 
 

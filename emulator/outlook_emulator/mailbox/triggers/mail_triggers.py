@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from outlook_emulator.clock import iso_ticks, microseconds
+from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
@@ -82,7 +83,7 @@ def on_new_email(
 def on_flagged_email(mailbox: Mailbox, *, folder_path: str = "Inbox", cursor: str | None = None, **asked: Any) -> Poll:
     """Mails that were flagged, that arrived flagged, or that are flagged and changed in any way (Learn page)."""
     filters = _filters(mailbox, folder_path, **asked)
-    return _poll(mailbox, filters, cursor, _ARRIVALS | {changes.UPDATED}, _is_flagged)
+    return _poll(mailbox, filters, cursor, _ARRIVALS | {ChangeAction.UPDATED}, _is_flagged)
 
 
 def on_new_mention(
@@ -180,7 +181,7 @@ def _filters(
     )
 
 
-_ARRIVALS = frozenset({changes.CREATED, changes.MOVED})
+_ARRIVALS = frozenset({ChangeAction.CREATED, ChangeAction.MOVED})
 _Test = Callable[[Change, Message, Position], bool]
 
 
@@ -203,7 +204,7 @@ def _matches(
     mailbox: Mailbox, filters: _Filters, since: Position, actions: Set[str], wanted: _Test
 ) -> Iterator[tuple[Change, Message]]:
     """What a trigger fires for, with the entry that makes it: messages that are still where it happened."""
-    entries = changes.of(mailbox.db, mailbox.owner.id, changes.MESSAGE, since.created)
+    entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, since.created)
     for entry in newest((one for one in entries if filters.folder_id in (None, one.folder_id)), actions):
         row = mailbox.db.one(sql.MESSAGE, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
         if row is None:
@@ -214,9 +215,9 @@ def _matches(
 
 
 def _arrived(entry: Change, message: Message, since: Position) -> bool:
-    if entry.action == changes.MOVED:
+    if entry.action == ChangeAction.MOVED:
         return message.received > since.received
-    return entry.action == changes.CREATED and message.received >= since.received
+    return entry.action == ChangeAction.CREATED and message.received >= since.received
 
 
 def _is_flagged(entry: Change, message: Message, since: Position) -> bool:

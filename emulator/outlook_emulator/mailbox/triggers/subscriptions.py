@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from outlook_emulator.enums import ImportanceFilter, Watched
+from outlook_emulator.enums import CallbackKind, ChangeAction, ImportanceFilter, ItemKind, Watched
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.mail import folders
@@ -26,8 +26,6 @@ from outlook_emulator.store.records import Message, Subscription
 
 LIFETIME = 3_600_000_000
 """How long a subscription lives unless it is renewed, in microseconds."""
-POKE = "poke"
-"""The kind of the calls that say it is time to poll."""
 _LONGEST_TOKEN = 4096
 _LONGEST_NUMBER = 18
 
@@ -157,16 +155,16 @@ def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
 
 
 def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
-    if callbacks.is_waiting(mailbox.db, one.url, POKE, one.id):
+    if callbacks.is_waiting(mailbox.db, one.url, CallbackKind.POKE, one.id):
         return
     headers = {"x-ms-client-request-id": _guid(mailbox)}
-    callbacks.enqueue(mailbox, one.url, b"", kind=POKE, headers=headers, reference=one.id)
+    callbacks.enqueue(mailbox, one.url, b"", kind=CallbackKind.POKE, headers=headers, reference=one.id)
 
 
 def _drop(mailbox: Mailbox, found: Subscription) -> None:
     with mailbox.db.transaction():
         trigger_store.delete_subscription(mailbox.db, found.id)
-        callbacks.cancel(mailbox.db, POKE, found.id)
+        callbacks.cancel(mailbox.db, CallbackKind.POKE, found.id)
 
 
 def _subscribe(
@@ -211,13 +209,15 @@ def _renew(mailbox: Mailbox, url: str, found: Subscription) -> Subscription:
 
 
 def _has_news(mailbox: Mailbox, one: Subscription) -> bool:
-    kind = changes.EVENT if one.watched == Watched.EVENT else changes.MESSAGE
+    kind = ItemKind.EVENT if one.watched == Watched.EVENT else ItemKind.MESSAGE
     for entry in changes.of(mailbox.db, one.mailbox_id, kind, one.seen):
         if one.folder_id not in (None, entry.folder_id):
             continue
         if one.watched == Watched.EVENT:
             return True
-        if entry.action != changes.DELETED and (one.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)):
+        if entry.action != ChangeAction.DELETED and (
+            one.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)
+        ):
             return True
     return False
 

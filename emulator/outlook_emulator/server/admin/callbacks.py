@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 
 from outlook_emulator.clock import iso_ticks
+from outlook_emulator.enums import CallbackState
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.server.admin import shapes
@@ -108,7 +109,7 @@ def _subscription(sandbox: str, one: Subscription) -> shapes.SubscriptionFacts:
 
 
 def _callback(one: Callback) -> shapes.CallbackFacts:
-    waits = one.state == callbacks.PENDING
+    waits = one.state == CallbackState.PENDING
     return {
         "id": one.id,
         "kind": one.kind,

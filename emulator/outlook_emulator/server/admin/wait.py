@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from outlook_emulator.clock import iso_seconds, iso_ticks
+from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.errors import FolderNotFound, InvalidRequest, NotFound, NothingCame
 from outlook_emulator.ids import IdKind, decode
 from outlook_emulator.mailbox import addresses, changes
@@ -98,7 +99,7 @@ class _Watch:
         self._db = sandbox.db
         self._order: dict[str, Any] = dict(order)
         self._kind = order["kind"]
-        self._feed_kind = {"mail": changes.MESSAGE, "event": changes.EVENT}.get(self._kind)
+        self._feed_kind = {"mail": ItemKind.MESSAGE, "event": ItemKind.EVENT}.get(self._kind)
         self._recipients = addresses.wanted(order.get("recipient"))
         self._text = order.get("text", "").lower()
         self._after = _position(sandbox, self._kind, order["newerThan"]) if "newerThan" in order else 0
@@ -360,10 +361,10 @@ def _content_of(sandbox: Sandbox, text: str) -> tuple[int] | None:
     if message is None:
         # A mail that was moved has another id: in the feed the two are neighbours.
         left = False
-        for entry in changes.of(sandbox.db, owner_id, changes.MESSAGE, 0):
-            if left and entry.action == changes.MOVED:
+        for entry in changes.of(sandbox.db, owner_id, ItemKind.MESSAGE, 0):
+            if left and entry.action == ChangeAction.MOVED:
                 key = entry.item_id
-            left = entry.action == changes.DELETED and entry.item_id == key
+            left = entry.action == ChangeAction.DELETED and entry.item_id == key
         message = _message(sandbox.db, key)
     return None if message is None else (message.content_id,)
 

@@ -14,6 +14,7 @@ from outlook_emulator.clock import moment
 from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyRequests
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import Hit
 from outlook_emulator.traffic.journal import ANSWERED, ExchangeEntry
 from outlook_emulator.traffic.limits import Lease
@@ -40,7 +41,7 @@ class Response(NamedTuple):
     status: int
     body: bytes = b""
     headers: RawHeaders = ()
-    breaks: str | None = None
+    breaks: Break | None = None
 
 
 class Request:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from outlook_emulator.enums import CallbackKind
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
@@ -25,8 +26,6 @@ from outlook_emulator.wire.base import snake_case
 _log = logging.getLogger("outlook_emulator")
 GATEWAY = "outlook-emulator"
 """What calls name as the connector namespace they come from."""
-PUSH = "push"
-"""The kind of the calls that carry what a trigger found."""
 
 
 def trigger(name: str) -> Operation:
@@ -73,7 +72,7 @@ def register(mailbox: Mailbox, made: PushTrigger) -> PushTrigger:
     begin = poll(mailbox, operation, values_of(operation, orjson.loads(made.parameters)), None)
     made = made._replace(operation=operation.id, cursor=begin.cursor)
     with mailbox.db.transaction():
-        callbacks.cancel(mailbox.db, PUSH, reference_of(made))
+        callbacks.cancel(mailbox.db, CallbackKind.PUSH, reference_of(made))
         trigger_store.set_push_trigger(mailbox.db, made)
         if begin.items:
             _enqueue(mailbox, made, operation.render(begin.items))
@@ -84,7 +83,7 @@ def end(db: Database, found: PushTrigger) -> None:
     """Push nothing more for a registration, not even what is waiting to be."""
     with db.transaction():
         trigger_store.delete_push_trigger(db, found)
-        callbacks.cancel(db, PUSH, reference_of(found))
+        callbacks.cancel(db, CallbackKind.PUSH, reference_of(found))
 
 
 def reference_of(one: PushTrigger) -> str:
@@ -148,7 +147,9 @@ def _enqueue(mailbox: Mailbox, one: PushTrigger, batch: Mapping[str, Any]) -> No
     }
     for body in batch["value"] if one.split_on else [batch]:
         content = orjson.dumps({"body": body})
-        callbacks.enqueue(mailbox, one.url, content, kind=PUSH, headers=headers, reference=reference_of(one))
+        callbacks.enqueue(
+            mailbox, one.url, content, kind=CallbackKind.PUSH, headers=headers, reference=reference_of(one)
+        )
 
 
 @cache

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from outlook_emulator.enums import Watched
-from outlook_emulator.mailbox.triggers import subscriptions
+from outlook_emulator.enums import CallbackKind, Watched
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -37,11 +36,11 @@ def late_by(sandbox: Sandbox, callback: Callback) -> int:
 
 def _finds(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """What a call tells of, as a rule looks at it: once for each connection that it may be told to."""
-    if callback.kind == push_trigger.PUSH:
+    if callback.kind == CallbackKind.PUSH:
         for one in trigger_store.push_triggers(sandbox.db):
             if push_trigger.reference_of(one) == callback.reference:
                 yield _pushed(one)
-    elif callback.kind == subscriptions.POKE:
+    elif callback.kind == CallbackKind.POKE:
         for made in trigger_store.live_subscriptions(sandbox.db, sandbox.clock.now()):
             if made.id == callback.reference:
                 yield from _poked(sandbox, made)
