@@ -12,6 +12,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
 from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.options import camel
+from outlook_emulator.options import camel, options_of
 from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import options
+from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultWhen
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
@@ -65,6 +67,22 @@ def faults() -> str:
         (
             (f"`{fault.name}`", fault.summary, ", ".join(_code(camel(name)) for name in sorted(fault.takes)))
             for fault in NAMED.values()
+        ),
+    )
+
+
+def fault_options(declaration: type) -> str:
+    """The options of a part of a fault rule, with their names in JSON, in Python and on the command line."""
+    return _table(
+        ("JSON", "Python", "`fault add`", "Meaning"),
+        (
+            (
+                _code(option.member),
+                _code(option.name),
+                "`FAULT`" if option.name == "fault" else _code(option.flag),
+                _with_choices(option.help, option.choices),
+            )
+            for option in options_of(declaration)
         ),
     )
 
@@ -117,6 +135,9 @@ def commands() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "faults": faults,
+    "fault-match": partial(fault_options, FaultMatch),
+    "fault-when": partial(fault_options, FaultWhen),
+    "fault-effect": partial(fault_options, FaultEffect),
     "known-issues": known_issues,
     "admin-operations": admin_operations,
     "fixtures": fixtures,
