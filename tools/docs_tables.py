@@ -20,7 +20,7 @@ from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
 from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.options import camel, options_of
+from outlook_emulator.options import camel, options_of, sentence
 from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import options
@@ -80,7 +80,7 @@ def fault_options(declaration: type) -> str:
                 _code(option.member),
                 _code(option.name),
                 "`FAULT`" if option.name == "fault" else _code(option.flag),
-                _with_choices(option.help, option.choices),
+                sentence(option),
             )
             for option in options_of(declaration)
         ),
