@@ -63,7 +63,8 @@ async def echo(request: Request) -> Response:
 
 async def fail(request: Request) -> Response:
     request.app.state.asked.append(request.method)
-    raise HungUp(request.query_params["how"]) if "how" in request.query_params else KeyError("a mistake of the app's")
+    how: Any = request.query_params.get("how")
+    raise HungUp(how) if how else KeyError("a mistake of the app's")
 
 
 async def gated(request: Request) -> Response:

@@ -17,6 +17,7 @@ from outlook_emulator.clock import LATEST
 from outlook_emulator.errors import StartedOver
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Response
+from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import CUT, RESET
 
 TRANSPORT = "outlook-emulator.transport"
@@ -27,7 +28,7 @@ _NOW = struct.pack("ii", 1, 0)
 class HungUp(Exception):
     """A connection that the emulator broke on purpose; `how` is reset, cut or stall."""
 
-    def __init__(self, how: str) -> None:
+    def __init__(self, how: Break) -> None:
         super().__init__(f"The emulator broke this connection, as a fault rule asked: {how}.")
         self.how = how
 
@@ -39,12 +40,12 @@ def malformed(response: Response) -> Response:
 
 async def send_broken(
     scope: Scope, receive: Receive, send: Send, response: Response, common: list[tuple[bytes, bytes]], world: Sandbox
-) -> str:
+) -> Break:
     """Put as much of an response on the wire as is to arrive, then break the connection; how that was done.
 
     A body that stalls ends when the client hangs up, or when its sandbox is reset or deleted. Raises HungUp.
     """
-    how = response.breaks or RESET
+    how: Break = response.breaks or RESET
     transport: Any = scope.get("extensions", {}).get(TRANSPORT)
     if transport is None:
         raise HungUp(how)

@@ -26,11 +26,11 @@ def late_by(sandbox: Sandbox, callback: Callback) -> int:
     To be asked once for each call: the rule's count goes on.
     """
     faults = sandbox.traffic.faults
-    if not faults.has_holding:
+    if not faults.has_trigger_rules:
         return 0
     for call in _finds(sandbox, callback):
-        if (hit := faults.hold(call, None, sandbox.clock.now())) is not None:
-            return hit.effect.holds
+        if (hit := faults.trigger_hit(call, None, sandbox.clock.now())) is not None:
+            return hit.effect.trigger_delay
     return 0
 
 
