@@ -19,7 +19,7 @@ import orjson
 
 from outlook_emulator.clock import iso_ticks, microseconds
 from outlook_emulator.enums import ChangeAction, ItemKind
-from outlook_emulator.errors import InvalidRequest, NotFound
+from outlook_emulator.errors import InvalidField, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders, listing
@@ -132,24 +132,21 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
         if not all(one is None or isinstance(one, str) for one in position[2:]):
             raise ValueError
     except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        raise InvalidRequest("The query parameter 'LastPollInformation' is no state of this trigger.") from None
-    check_instant(mailbox, position.created, "LastPollInformation")
-    check_instant(mailbox, position.received - 1, "LastPollInformation")
+        raise InvalidField("cursor", "is not a state of this trigger.") from None
+    check_instant(mailbox, position.created)
+    check_instant(mailbox, position.received - 1)
     if position.message_id is not None:
         try:
-            mailbox.key_of(IdKind.MESSAGE, position.message_id, "LastPollInformation")
+            mailbox.key_of(IdKind.MESSAGE, position.message_id, "cursor")
         except NotFound:
-            raise InvalidRequest("The query parameter 'LastPollInformation' belongs to another mailbox.") from None
+            raise InvalidField("cursor", "belongs to another mailbox.") from None
     return position
 
 
-def check_instant(mailbox: Mailbox, position: int, parameter: str) -> None:
-    """Refuse a cursor that stands before all time or behind now, such as one from before a reset of the clock.
-
-    Raises InvalidRequest.
-    """
+def check_instant(mailbox: Mailbox, position: int) -> None:
+    """Raise InvalidField for a cursor before 1970 or after now, such as one from before a reset of the clock."""
     if not 0 <= position <= changes.position(mailbox.db, mailbox.now):
-        raise InvalidRequest(f"The query parameter '{parameter}' lies outside of what has happened here.")
+        raise InvalidField("cursor", "is not a position in the history of this mailbox.")
 
 
 def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
