@@ -7,7 +7,7 @@ members, keywords in tests and the tables of the documentation are derived from 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -111,16 +111,6 @@ def camel(name: str) -> str:
     """`retry_after` as JSON has it: `retryAfter`. The trailing underscore of `from_` goes."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
-
-
-def table(declaration: Any) -> str:
-    """The options of a declaration as a Markdown table, for the documentation."""
-    rows = [
-        f"| `{one.member}` | `{one.name}` | `{one.flag}` | {sentence(one)} |"
-        for one in options_of(declaration)
-        if not is_dataclass(one.item or one.type)
-    ]
-    return "\n".join(["| JSON member | Test keyword | Flag of `fault add` | Meaning |", "|---|---|---|---|", *rows])
 
 
 def sentence(option: Option) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -60,6 +61,7 @@ class Certified(NamedTuple):
 
 def serve(settings: Settings) -> int:
     """Serve until a signal says stop; the exit code. OSError and ValueError say what keeps it from starting."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # uvicorn stops gracefully and then raises the signal again which would look like a failure.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with _listening(settings) as listener, _certified(settings) as tls:
@@ -107,8 +109,7 @@ def config_of(app: ASGIApp, port: int = 0, tls: Certified | None = None) -> uvic
         http=_Connection,
         ws="none",
         loop="asyncio",
-        log_config=None,  # Whose process it is decides where its log goes.
-        log_level="warning",
+        log_config=None,  # The log of uvicorn follows the configuration of the process.
         access_log=False,
         server_header=False,
         date_header=False,  # Answers carry the date of their sandbox.

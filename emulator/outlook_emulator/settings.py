@@ -40,6 +40,9 @@ class _ServerSettings:
     )
     domain: str = option("outlook.com", "domain of the addresses of new mailboxes")
     random_seed: int = option(4365, "seed of the random generator for ids, so that a run can be repeated", least=0)
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = option(
+        "warning", "lowest level of the messages that `serve` logs to standard error"
+    )
     source: str = option("outlook-emulator.localhost", "host that error bodies name as their source")
     max_body_bytes: int = option(100 * 1024 * 1024, "largest request body", least=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,12 +32,27 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @contextmanager
+def default_signals() -> Iterator[None]:
+    """Processes started in the block react to Ctrl-C and hang-ups, even if this one ignores them, as under nohup."""
+    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server that has said it is ready, and what it said."""
     whole = command("serve", *arguments)
-    with subprocess.Popen(
-        whole, env=CLEAN | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with default_signals():
+        process = subprocess.Popen(
+            whole, env=CLEAN | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    with process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline()

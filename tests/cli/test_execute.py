@@ -16,7 +16,9 @@ import pytest
 
 from outlook_emulator import client
 from outlook_emulator.cli import run_with
-from tests.cli.commands import CLEAN, command, run
+from tests.cli.commands import CLEAN, command, default_signals, run
+
+pytestmark = pytest.mark.slow
 
 URL = "import os; print(os.environ['OUTLOOK_EMULATOR_URL'], flush=True)"
 HEALTH = "from outlook_emulator.cli import main; print(main(['health']))"
@@ -39,7 +41,9 @@ def executing(code: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A command that runs beside an emulator, and the first line it printed."""
     whole = command("exec", "--", sys.executable, "-c", code)
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(whole, env=CLEAN, text=True, **pipes) as process:
+    with default_signals():
+        process = subprocess.Popen(whole, env=CLEAN, text=True, **pipes)
+    with process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().strip()
@@ -218,7 +222,7 @@ def test_signal_before_the_command() -> None:
     """A signal that comes while nothing is there to take it is passed on as soon as something is, and once."""
     signals = run_with._Signals()
     heard: list[int] = []
-    with signals.caught():
+    with default_signals(), signals.caught():
         signal.raise_signal(signal.SIGTERM)
         signals.lead_to(heard.append)
         signal.raise_signal(signal.SIGINT)
@@ -251,7 +255,9 @@ print("in all", len(heard), flush=True)
 """
     terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     whole = [sys.executable, "-c", terminal, *command("exec", "--", sys.executable, "-c", code)]
-    with subprocess.Popen(whole, env=CLEAN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with default_signals():
+        process = subprocess.Popen(whole, env=CLEAN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
         assert process.stdin is not None
         assert process.stdout is not None
         lines = [next(line for line in process.stdout if "up" in line)]

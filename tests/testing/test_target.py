@@ -63,7 +63,8 @@ async def echo(request: Request) -> Response:
 
 async def fail(request: Request) -> Response:
     request.app.state.asked.append(request.method)
-    raise HungUp(request.query_params["how"]) if "how" in request.query_params else KeyError("a mistake of the app's")
+    how: Any = request.query_params.get("how")
+    raise HungUp(how) if how else KeyError("a mistake of the app's")
 
 
 async def gated(request: Request) -> Response:
@@ -243,7 +244,7 @@ def test_an_app_that_is_stopped_half_way(app: AppTarget) -> None:
         http.get("/x")
 
 
-def test_couriers_work_meanwhile(listener: Stub) -> None:
+def test_callbacks_are_delivered_meanwhile(listener: Stub) -> None:
     """Who subscribed is called though the test does nothing more than wait for it."""
     with Server.in_process() as server:
         ann = server.connect("ann")

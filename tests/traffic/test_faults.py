@@ -22,7 +22,7 @@ SECOND = 1_000_000
 NOW = 1_772_442_000 * SECOND
 HOUR = 3_600 * SECOND
 FIRST, NEXT, THIRD = Effect(fault="first"), Effect(fault="second"), Effect(fault="third")
-LATE = Effect(fault="trigger-delayed", holds=HOUR)
+LATE = Effect(fault="trigger-delayed", trigger_delay=HOUR)
 PLAN = "t-17"
 
 
@@ -40,7 +40,7 @@ def rule(*steps: Effect, seed: int = 1, **more: Any) -> Callable[[str], Rule]:
         when=When(**more),
         steps=steps or (FIRST,),
         once_each=len(steps) > 1,
-        given={},
+        source={},
         rng=Random(seed),
         header=header,
     )
@@ -56,7 +56,7 @@ def armed(*rules: Callable[[str], Rule]) -> Rulebook:
 
 def hit(book: Rulebook, operation: str = "SendEmailV2", header: str | None = None, now: int = NOW) -> str | None:
     """The fault that happens to a call, None where it is let alone."""
-    found = book.strike(seen(operation), header, now)
+    found = book.hit(seen(operation), header, now)
     return None if found is None else found.effect.fault
 
 
@@ -69,11 +69,11 @@ def test_no_rules() -> None:
     book = Rulebook()
 
     assert (None, None, False) == (
-        book.strike(seen(), None, NOW),
-        book.hold(seen(), None, NOW),
-        book.hold_poll(seen(), None, "poll", NOW),
+        book.hit(seen(), None, NOW),
+        book.trigger_hit(seen(), None, NOW),
+        book.hold_back(seen(), None, "poll", NOW),
     )
-    assert (False, False, False) == (book.has_any, book.has_holding, book.reads_bodies)
+    assert (False, False, False) == (book.has_request_rules, book.has_trigger_rules, book.reads_bodies)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_sequence() -> None:
     """Each step of a sequence happens once and in order; then calls are let alone and count no more."""
     book = armed(rule(FIRST, NEXT, WORK, THIRD))
 
-    struck_by = [book.strike(seen(), None, NOW) for _ in range(6)]
+    struck_by = [book.hit(seen(), None, NOW) for _ in range(6)]
     assert [FIRST, NEXT, WORK, THIRD, None, None] == [one and one.effect for one in struck_by]
     assert [("fault-1", 4, 4, USED_UP)] == ledger(book)
 
@@ -174,7 +174,7 @@ def test_struck_names_the_rule() -> None:
     """Whoever is struck learns by which rule."""
     book = armed(rule(after=9), rule())
 
-    assert Hit(book.named("fault-2"), FIRST) == book.strike(seen(), None, NOW)
+    assert Hit(book.named("fault-2"), FIRST) == book.hit(seen(), None, NOW)
 
 
 @pytest.mark.parametrize(("header", "expected"), [(PLAN, "first"), (None, None), ("", None), ("T-17", None)])
@@ -231,7 +231,7 @@ def test_rule_that_cannot_be_made() -> None:
     book = Rulebook()
     with pytest.raises(ValueError, match="fault-2"):
         book.arm([rule(), broken], [None, None])
-    assert ([], False) == (book.rules(), book.has_any)
+    assert ([], False) == (book.rules(), book.has_request_rules)
 
 
 def test_most_rules() -> None:
@@ -276,8 +276,8 @@ def test_clear() -> None:
     assert (None, [], False, False, False) == (
         hit(book),
         book.rules(),
-        book.has_any,
-        book.has_holding,
+        book.has_request_rules,
+        book.has_trigger_rules,
         book.reads_bodies,
     )
     assert ["fault-1"] == [one.name for one in book.arm([rule()], [None])]
@@ -289,19 +289,19 @@ def test_what_there_is_to_ask_for() -> None:
     found = []
     for name, one in (("calls", rule()), ("finds", rule(LATE)), ("bodies", rule(match=Match(body={"To": "*"})))):
         book.arm([one], [name])
-        found.append((book.has_any, book.has_holding, book.reads_bodies))
+        found.append((book.has_request_rules, book.has_trigger_rules, book.reads_bodies))
         book.remove(name)
 
     assert [(True, False, False), (False, True, False), (True, False, True)] == found
-    assert (False, False, False) == (book.has_any, book.has_holding, book.reads_bodies)
+    assert (False, False, False) == (book.has_request_rules, book.has_trigger_rules, book.reads_bodies)
 
 
 def test_finds_and_calls_are_apart() -> None:
     """A rule about what triggers find strikes no call, and one about calls holds nothing back."""
     book = armed(rule(FIRST, times=1), rule(LATE, times=1))
 
-    assert (FIRST, None) == tuple(one and one.effect for one in (book.strike(seen(), None, NOW) for _ in range(2)))
-    assert (LATE, None) == tuple(one and one.effect for one in (book.hold(seen(), None, NOW) for _ in range(2)))
+    assert (FIRST, None) == tuple(one and one.effect for one in (book.hit(seen(), None, NOW) for _ in range(2)))
+    assert (LATE, None) == tuple(one and one.effect for one in (book.trigger_hit(seen(), None, NOW) for _ in range(2)))
     assert [("fault-1", 1, 1, USED_UP), ("fault-2", 1, 1, USED_UP)] == ledger(book)
 
 
@@ -309,9 +309,9 @@ def test_poll_is_held_back() -> None:
     """What a poll found is held until the rule's time is over; then it is let go, and is not held again."""
     book = armed(rule(LATE))
 
-    assert Hit(book.named("fault-1"), LATE) == book.hold_poll(seen(), None, "poll", NOW)
+    assert Hit(book.named("fault-1"), LATE) == book.hold_back(seen(), None, "poll", NOW)
     instants = (NOW, NOW + HOUR - 1, NOW + HOUR, NOW + 9 * HOUR)
-    assert [True, True, False, False] == [book.hold_poll(seen(), None, "poll", now) for now in instants]
+    assert [True, True, False, False] == [book.hold_back(seen(), None, "poll", now) for now in instants]
     assert [("fault-1", 1, 1, ARMED)] == ledger(book)
 
 
@@ -319,18 +319,18 @@ def test_polls_are_held_apart() -> None:
     """Another poll is a find of its own: the rule counts it, and lets it go once it is used up."""
     book = armed(rule(LATE, times=1))
 
-    first, other = (book.hold_poll(seen(), None, state, NOW) for state in ("poll", "other"))
+    first, other = (book.hold_back(seen(), None, state, NOW) for state in ("poll", "other"))
     assert (True, False) == (bool(first), other)
-    assert book.hold_poll(seen(), None, "poll", NOW + 1) is True
+    assert book.hold_back(seen(), None, "poll", NOW + 1) is True
 
 
 def test_poll_that_is_not_meant() -> None:
     """A poll of another connection, or one without the plan's header, is not held."""
     book = armed(rule(LATE, match=Match(connection="c1"), header=PLAN))
 
-    assert book.hold_poll(seen(), None, "poll", NOW) is False
-    assert book.hold_poll(seen(connection="c2"), PLAN, "poll", NOW) is False
-    assert isinstance(book.hold_poll(seen(), PLAN, "poll", NOW), Hit)
+    assert book.hold_back(seen(), None, "poll", NOW) is False
+    assert book.hold_back(seen(connection="c2"), PLAN, "poll", NOW) is False
+    assert isinstance(book.hold_back(seen(), PLAN, "poll", NOW), Hit)
 
 
 @pytest.mark.parametrize("away", [Rulebook.clear, partial(Rulebook.remove, name="late")])
@@ -338,33 +338,33 @@ def test_rule_that_goes_lets_go(away: Callable[[Rulebook], None]) -> None:
     """What a rule holds is let go with it, and a new one of its name asks anew."""
     book = Rulebook()
     book.arm([rule(LATE)], ["late"])
-    book.hold_poll(seen(), None, "poll", NOW)
+    book.hold_back(seen(), None, "poll", NOW)
     away(book)
 
-    assert book.hold_poll(seen(), None, "poll", NOW) is False
+    assert book.hold_back(seen(), None, "poll", NOW) is False
     book.arm([rule(LATE)], ["late"])
-    assert isinstance(book.hold_poll(seen(), None, "poll", NOW), Hit)
+    assert isinstance(book.hold_back(seen(), None, "poll", NOW), Hit)
 
 
 def test_other_rules_go_on_holding() -> None:
     """Taking one rule away, or adding one, changes nothing of what another holds."""
     book = armed(rule(LATE, times=1), rule(LATE, times=1))
-    book.hold_poll(seen(), None, "poll", NOW)
-    book.hold_poll(seen(), None, "other", NOW)
+    book.hold_back(seen(), None, "poll", NOW)
+    book.hold_back(seen(), None, "other", NOW)
     book.remove("fault-2")
     book.arm([rule()], [None])
 
-    assert [True, False] == [book.hold_poll(seen(), None, state, NOW) for state in ("poll", "other")]
+    assert [True, False] == [book.hold_back(seen(), None, state, NOW) for state in ("poll", "other")]
 
 
 def test_most_polls_are_remembered() -> None:
     """Of too many polls that are held the first is forgotten, and asked for anew."""
     book = armed(rule(LATE))
     for number in range(MOST_RULES + 1):
-        book.hold_poll(seen(), None, f"poll-{number}", NOW)
+        book.hold_back(seen(), None, f"poll-{number}", NOW)
 
-    assert book.hold_poll(seen(), None, "poll-1", NOW) is True
-    assert isinstance(book.hold_poll(seen(), None, "poll-0", NOW), Hit)
+    assert book.hold_back(seen(), None, "poll-1", NOW) is True
+    assert isinstance(book.hold_back(seen(), None, "poll-0", NOW), Hit)
 
 
 @dataclass
@@ -385,7 +385,7 @@ class EventChanges:
             when=self.when,
             steps=self.steps,
             once_each=self.once_each,
-            given={},
+            source={},
             rng=Random(self.seed),
             header=self.header,
         )
@@ -457,6 +457,7 @@ RULES = st.builds(
 CALLS = st.tuples(st.sampled_from("AB"), st.sampled_from([None, PLAN]), st.sampled_from([0, 0, 1, 3]))
 
 
+@pytest.mark.slow
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @settings(FIXED, max_examples=400)
 def test_any_rules_and_calls(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:
@@ -468,7 +469,7 @@ def test_any_rules_and_calls(rules: list[EventChanges], calls: list[tuple[str, s
         now += step
         effects = (one.ask(operation, header, now) for one in references)
         expected = next((effect for effect in effects if effect is not None), None)
-        found = book.strike(seen(operation), header, now)
+        found = book.hit(seen(operation), header, now)
 
         assert expected == (found and found.effect)
         facts = [(one.counted, len(one.done), one.state(now)) for one in references]
@@ -479,11 +480,11 @@ def test_any_rules_and_calls(rules: list[EventChanges], calls: list[tuple[str, s
 @FIXED
 def test_finds_are_counted_as_calls_are(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:
     """The same rules about what triggers find act on the same ones."""
-    late = [replace(one, steps=tuple(replace(step, holds=HOUR) for step in one.steps)) for one in rules]
+    late = [replace(one, steps=tuple(replace(step, trigger_delay=HOUR) for step in one.steps)) for one in rules]
     struck_by, held_by = armed(*[one.make for one in rules]), armed(*[one.make for one in late])
     for operation, header, step in calls:
-        strike = struck_by.strike(seen(operation), header, NOW + step)
-        hold = held_by.hold(seen(operation), header, NOW + step)
+        strike = struck_by.hit(seen(operation), header, NOW + step)
+        hold = held_by.trigger_hit(seen(operation), header, NOW + step)
 
         assert (strike and (strike.rule.name, strike.effect.fault)) == (hold and (hold.rule.name, hold.effect.fault))
     assert ledger(struck_by) == ledger(held_by)

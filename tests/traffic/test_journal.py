@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from outlook_emulator.traffic.faults import CUT
 from outlook_emulator.traffic.journal import (
     ANSWERED,
     REDACTED,
@@ -19,6 +20,7 @@ from outlook_emulator.traffic.journal import (
     DeliveryEntry,
     ExchangeEntry,
     Journal,
+    Outcome,
     redacted,
 )
 
@@ -100,8 +102,8 @@ def test_counts() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["reset", "cut", "stall", "lost"])
-def test_answer_that_did_not_arrive(outcome: str) -> None:
-    """An answer that was kept from arriving counts as what became of it, whatever its status was to be."""
+def test_response_that_did_not_arrive(outcome: Outcome) -> None:
+    """A response that did not arrive counts under its outcome, not under its status."""
     journal = Journal(cap=3, body_bytes=10)
     entry = journal.open(NOW, REAL)
     entry.status = 200
@@ -218,7 +220,7 @@ def test_headers_of_an_exchange() -> None:
     entry.raw_response_headers = [(b"retry-after", b"5")]
 
     assert ("café", None) == (entry.header(b"x-name"), entry.header(b"retry-after"))
-    assert ("5", None) == (entry.answer_header(b"retry-after"), entry.answer_header(b"x-name"))
+    assert ("5", None) == (entry.response_header(b"retry-after"), entry.response_header(b"x-name"))
 
 
 @pytest.mark.parametrize(
@@ -340,8 +342,8 @@ class Readers(RuleBasedStateMachine):
         self.under_way.append(self.journal.open(NOW, REAL))
         self.note()
 
-    @rule(pick=st.integers(0, 9), status=st.sampled_from([200, 429, 504]), outcome=st.sampled_from([ANSWERED, "cut"]))
-    def close(self, pick: int, status: int, outcome: str) -> None:
+    @rule(pick=st.integers(0, 9), status=st.sampled_from([200, 429, 504]), outcome=st.sampled_from([ANSWERED, CUT]))
+    def close(self, pick: int, status: int, outcome: Outcome) -> None:
         if not self.under_way:
             return
         entry = self.under_way.pop(pick % len(self.under_way))
@@ -377,6 +379,7 @@ class Readers(RuleBasedStateMachine):
         assert (known.statuses, known.deliveries) == (journal.statuses, journal.deliveries)
 
 
+@pytest.mark.slow
 def test_any_history() -> None:
     """Whatever is written, closed, capped and cleared in which order: entries and counts add up."""
     run_state_machine_as_test(Readers, settings=settings(FIXED, max_examples=100, stateful_step_count=30))

@@ -54,7 +54,7 @@ class Calls:
         return report(self.entries)
 
     def chains(self) -> list[tuple[int, ...]]:
-        return [row.chain for row in self.report()]
+        return [row.attempts for row in self.report()]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_failure_nobody_came_back_from(calls: Calls) -> None:
 
     (row,) = calls.report()
     assert Retried(failed, None, None, None, None, 0, False, (failed.id,)) == row
-    assert row.waited_as_asked is None
+    assert row.waited_long_enough is None
 
 
 def test_chain_until_it_works(calls: Calls) -> None:
@@ -115,8 +115,8 @@ def test_chain_until_it_works(calls: Calls) -> None:
     first, second, third = (calls.add(status) for status in (504, 502, 200))
     rows = calls.report()
 
-    assert [(first, second), (second, third)] == [(row.failed, row.back) for row in rows]
-    assert {(1, 2, 3)} == {row.chain for row in rows}
+    assert [(first, second), (second, third)] == [(row.failed, row.retry) for row in rows]
+    assert {(1, 2, 3)} == {row.attempts for row in rows}
     assert [(1, False), (1, False)] == [(row.effects, row.duplicated) for row in rows]
 
 
@@ -125,7 +125,7 @@ def test_chain_that_is_given_up(calls: Calls) -> None:
     calls.add(503)
     calls.add(503)
 
-    assert [2, None] == [row.back and row.back.id for row in calls.report()]
+    assert [2, None] == [row.retry and row.retry.id for row in calls.report()]
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -152,7 +152,7 @@ def test_broken_answer_is_a_failure(calls: Calls, outcome: str) -> None:
     calls.add(200)
 
     (row,) = calls.report()
-    assert ((1, 2), 2, True) == (row.chain, row.effects, row.duplicated)
+    assert ((1, 2), 2, True) == (row.attempts, row.effects, row.duplicated)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_broken_answer_is_a_failure(calls: Calls, outcome: str) -> None:
         ("\u00b2", 60, None),
     ],
 )
-def test_waited_as_asked(calls: Calls, asked: str | None, waited: float, as_asked: bool | None) -> None:
+def test_waited_long_enough(calls: Calls, asked: str | None, waited: float, as_asked: bool | None) -> None:
     """A client has waited as asked when it came back no sooner than Retry-After said, by the sandbox's clock."""
     calls.add(429, retry_after=asked)
     calls.add(200, at=waited)
 
     (row,) = calls.report()
-    assert (waited, as_asked) == (row.waited, row.waited_as_asked)
-    assert (int(asked) if as_asked is not None and asked else None) == row.asked
+    assert (waited, as_asked) == (row.waited, row.waited_long_enough)
+    assert (int(asked) if as_asked is not None and asked else None) == row.retry_after
 
 
 def test_asked_and_nobody_came_back(calls: Calls) -> None:
@@ -185,7 +185,7 @@ def test_asked_and_nobody_came_back(calls: Calls) -> None:
     calls.add(429, retry_after="10")
 
     (row,) = calls.report()
-    assert (10, None, None) == (row.asked, row.waited, row.waited_as_asked)
+    assert (10, None, None) == (row.retry_after, row.waited, row.waited_long_enough)
 
 
 def test_a_call_that_began_meanwhile(calls: Calls) -> None:
@@ -195,7 +195,7 @@ def test_a_call_that_began_meanwhile(calls: Calls) -> None:
     calls.add(200, real=1.0)
 
     (row,) = calls.report()
-    assert ((1, 3), 2, True) == (row.chain, row.effects, row.duplicated)
+    assert ((1, 3), 2, True) == (row.attempts, row.effects, row.duplicated)
 
 
 def test_a_wait_by_the_sandboxs_clock(calls: Calls) -> None:
@@ -204,7 +204,7 @@ def test_a_wait_by_the_sandboxs_clock(calls: Calls) -> None:
     calls.add(200, at=130)
 
     (row,) = calls.report()
-    assert (10, False) == (row.waited, row.waited_as_asked)
+    assert (10, False) == (row.waited, row.waited_long_enough)
 
 
 @pytest.mark.parametrize(("real", "took", "expected"), [(3.0, 1.0, 2.0), (3.0, 0.0, 3.0), (1.0, 1.0, 0.0)])
@@ -287,7 +287,7 @@ def test_journal_is_what_is_reported_of() -> None:
     back = journal.open(NOW + SECOND, REAL)
 
     (row,) = report(journal.exchanges())
-    assert (failed, back, 1.0) == (row.failed, row.back, row.waited)
+    assert (failed, back, 1.0) == (row.failed, row.retry, row.waited)
 
 
 @dataclass(frozen=True)
@@ -336,10 +336,10 @@ def test_any_attempts(attempts: list[Attempt]) -> None:
     assert told_alone(calls.entries) == rows
     assert [one for one in calls.entries if has_failed(one)] == [row.failed for row in rows]
     for row in rows:
-        chain = [entries[number] for number in row.chain]
+        chain = [entries[number] for number in row.attempts]
         place = chain.index(row.failed)
-        assert row.back == (chain[place + 1] if chain[place + 1 :] else None)
+        assert row.retry == (chain[place + 1] if chain[place + 1 :] else None)
         assert all(has_failed(one) for one in chain[:-1])
         assert row.effects == sum(one.effected for one in chain)
         assert row.duplicated is (row.effects > 1)
-        assert row.waited_as_asked is (None if row.back is None else row.back.at - row.failed.at >= 3 * SECOND)
+        assert row.waited_long_enough is (None if row.retry is None else row.retry.at - row.failed.at >= 3 * SECOND)

@@ -1,6 +1,6 @@
-"""Fault rules: which calls they act on, when, and what they do; and the ledger of what they have done.
+"""Fault rules: which requests they act on, when, what they do, and how often they acted.
 
-Asking a rule and counting its use is one step without an await in it, so that parallel calls never get the same one.
+Matching a rule and counting its use is one step without an await, so that concurrent requests never get the same turn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from outlook_emulator.errors import Conflict, ConnectorError, NotFound
 from outlook_emulator.traffic.call_facts import CallFacts, Match
-from outlook_emulator.traffic.fault_plan import Break
+from outlook_emulator.traffic.fault_plan import Break, DelayClock, Phase
 
 RuleState = Literal["armed", "used up", "over"]
 ARMED: Final = "armed"
@@ -23,11 +23,11 @@ CUT: Final = "cut"
 STALL: Final = "stall"
 MALFORMED: Final = "malformed"
 MOST_RULES = 1000
-"""How many rules a sandbox has at most."""
+"""The greatest number of rules of a sandbox."""
 
 
 class CannedResponse(NamedTuple):
-    """An answer that a rule writes out itself."""
+    """A response that a rule specifies whole."""
 
     status: int
     body: bytes
@@ -36,25 +36,24 @@ class CannedResponse(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """What happens to a call. One that changes nothing lets the call work.
+    """What happens to a request. The default effect lets it work.
 
-    `answer` takes the place of the operation's, for calls of the `families` only where some are named; `after` says
-    that the operation is run all the same. `delay` is in
-    microseconds, by the sandbox's clock or in real time. `breaks` is how the answer is kept from arriving whole.
-    `changes` are members of the mailbox's rules that differ for this call. `holds` keeps what a trigger found back for
-    so many microseconds.
+    `response` replaces the operation's response; with `families`, only for operations of these families. In the phase
+    `after` the operation runs before the effect. `delay` is in microseconds. `breaks` keeps the response from arriving
+    whole. `rule_changes` are members of the mailbox's rules that differ for this request. `trigger_delay` makes a
+    trigger fire later, by so many microseconds.
     """
 
     fault: str | None = None
-    answer: ConnectorError | CannedResponse | None = None
+    response: ConnectorError | CannedResponse | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
-    after: bool = False
+    phase: Phase = "before"
     delay: int = 0
-    in_real_time: bool = False
+    delay_by: DelayClock = "clock"
     breaks: Break | None = None
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    holds: int = 0
+    rule_changes: Mapping[str, Any] = field(default_factory=dict)
+    trigger_delay: int = 0
 
 
 WORK = Effect()
@@ -62,11 +61,11 @@ WORK = Effect()
 
 @dataclass(frozen=True, kw_only=True)
 class When:
-    """Which of the matching calls a rule acts on, counted from the first after it was armed.
+    """Which of the matching requests a rule acts on, counted from 1 since it was armed.
 
-    `nth` names them, `after` skips the first ones, `times` is how often the rule acts at most. Chance is drawn once
-    for each call that these leave, by a generator of the rule's own. `since` and `until` are instants; outside of
-    them calls do not count.
+    `nth` names them, `after` skips the first ones, `times` limits how often the rule acts. `probability` is applied to
+    each request that these leave, with a random generator of the rule's own. `since` and `until` are instants; requests
+    outside of them are not counted.
     """
 
     nth: frozenset[int] = frozenset()
@@ -78,9 +77,9 @@ class When:
 
 
 class Rule:
-    """A rule at work: counts the calls that match it, and how often it acted.
+    """An armed rule. Counts the requests that match it, and how often it acted.
 
-    `given` is the rule as it was asked for, `header` the text that a call must carry to be meant at all.
+    `source` is the rule as its author wrote it. With a `header`, only requests with that text in the plan header match.
     """
 
     def __init__(
@@ -91,14 +90,14 @@ class Rule:
         when: When,
         steps: tuple[Effect, ...],
         once_each: bool,
-        given: Mapping[str, Any],
+        source: Mapping[str, Any],
         rng: Random,
         header: str | None = None,
         optional: bool = False,
     ) -> None:
         self.name = name
         self.match = match
-        self.given = given
+        self.source = source
         self.header = header
         self.optional = optional
         self.matched = self.used = 0
@@ -108,12 +107,12 @@ class Rule:
         self._most = _least(when.times, len(steps) if once_each else None)
 
     @property
-    def holds(self) -> bool:
-        """Whether the rule acts on what triggers find, rather than on calls."""
-        return self._steps[0].holds > 0
+    def delays_triggers(self) -> bool:
+        """Whether the rule acts on the results of triggers instead of requests."""
+        return self._steps[0].trigger_delay > 0
 
     def state(self, now: int) -> RuleState:
-        """Whether the rule may still act, has done all it was to do, or can do no more of it."""
+        """Whether the rule can still act, has acted as often as it can, or can no longer act."""
         if self._most is not None and self.used >= self._most:
             return USED_UP
         when = self._when
@@ -122,8 +121,8 @@ class Rule:
             return USED_UP if self.used and not is_past else OVER
         return ARMED
 
-    def is_meant(self, call: CallFacts, header: str | None, now: int) -> bool:
-        """Whether a call counts for this rule."""
+    def matches(self, call: CallFacts, header: str | None, now: int) -> bool:
+        """Whether a request counts for this rule."""
         when = self._when
         if self.header is not None and self.header != header:
             return False
@@ -132,7 +131,7 @@ class Rule:
         return (self._most is None or self.used < self._most) and self.match.fits(call)
 
     def act(self) -> Effect | None:
-        """Count a call that is meant; what happens to it, None when it is not this one's turn."""
+        """Count a matching request; its effect, or None if the rule does not act on it."""
         when = self._when
         self.matched += 1
         if self.matched <= when.after or (when.nth and self.matched not in when.nth):
@@ -144,98 +143,102 @@ class Rule:
 
 
 class Hit(NamedTuple):
-    """What a rule does to a call."""
+    """A rule that acts on a request, and its effect."""
 
     rule: Rule
     effect: Effect
 
 
 class Rulebook:
-    """The rules of a sandbox in the order they came; of those that would act on a call the first does.
+    """The rules of a sandbox, in the order in which they were armed. The first rule that acts on a request wins.
 
-    A reset empties it.
+    A reset removes all rules.
     """
 
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
-        self._made = 0
-        self._held: dict[str, tuple[Rule, int]] = {}
-        self.has_any = self.has_holding = self.reads_bodies = False
+        self._numbered = 0
+        self._held_back: dict[str, tuple[Rule, int]] = {}
+        self.has_request_rules = self.has_trigger_rules = self.reads_bodies = False
 
     def arm(self, rules: Iterable[Callable[[str], Rule]], names: Iterable[str | None]) -> list[Rule]:
-        """Add rules, all or none; each is made by its name, which is counted where none is given. Raises Conflict."""
-        taken, made = dict(self._rules), []
-        count = self._made
-        for make, name in zip(rules, names, strict=True):
+        """Add rules, all or none. Each factory gets its name, or a numbered one without a name. Raises Conflict."""
+        taken, added = dict(self._rules), []
+        count = self._numbered
+        for make_rule, name in zip(rules, names, strict=True):
             while name is None:
                 count += 1
                 name = None if f"fault-{count}" in taken else f"fault-{count}"
             if name in taken:
                 raise Conflict(f"A fault rule '{name}' exists already.")
-            taken[name] = make(name)
-            made.append(taken[name])
+            taken[name] = make_rule(name)
+            added.append(taken[name])
         if len(taken) > MOST_RULES:
             raise Conflict(f"A sandbox has at most {MOST_RULES} fault rules.")
-        self._made = count
-        self._take(taken)
-        return made
+        self._numbered = count
+        self._replace(taken)
+        return added
 
     def rules(self) -> list[Rule]:
         return list(self._rules.values())
 
     def named(self, name: str) -> Rule:
-        """The rule of that name. Raises NotFound."""
+        """The rule with this name. Raises NotFound."""
         if name not in self._rules:
             known = ", ".join(self._rules) or "none"
             raise NotFound(f"No fault rule '{name[:100]}' exists. There are: {known[:500]}.")
         return self._rules[name]
 
     def remove(self, name: str) -> None:
-        """Take one rule away. Raises NotFound."""
+        """Remove one rule. Raises NotFound."""
         self.named(name)
-        self._take({one.name: one for one in self._rules.values() if one.name != name})
+        self._replace({rule.name: rule for rule in self._rules.values() if rule.name != name})
 
     def clear(self) -> None:
-        """Take all rules away, and let go of what they hold back."""
-        self._made = 0
-        self._take({})
+        """Remove all rules, and release what they hold back."""
+        self._numbered = 0
+        self._replace({})
 
-    def strike(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
-        """What happens to a call, None where it is let alone."""
-        return self._ask((one for one in self._rules.values() if not one.holds), call, header, now)
+    def hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
+        """The rule that acts on a request, and its effect."""
+        rules = (rule for rule in self._rules.values() if not rule.delays_triggers)
+        return self._first(rules, call, header, now)
 
-    def hold(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
-        """Whether something that a trigger found comes late, and how."""
-        return self._ask((one for one in self._rules.values() if one.holds), call, header, now)
+    def trigger_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
+        """The rule that delays the result of a trigger, and its effect."""
+        rules = (rule for rule in self._rules.values() if rule.delays_triggers)
+        return self._first(rules, call, header, now)
 
-    def hold_poll(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:
-        """Whether what a poll found is held back: by a rule that acts now, or still by one that did.
+    def hold_back(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:
+        """Whether the result of a poll is held back, by a rule that acts now or by one that acted before.
 
-        `state` names the poll: as long as the same is asked, the same is held, and once it is let go it stays so.
+        `state` identifies the poll: a repeated poll is held back until the same instant, and released for good then.
         """
-        if state in self._held:
-            return now < self._held[state][1]
-        hit = self.hold(call, header, now)
+        if state in self._held_back:
+            return now < self._held_back[state][1]
+        hit = self.trigger_hit(call, header, now)
         if hit is None:
             return False
-        if len(self._held) >= MOST_RULES:
-            del self._held[next(iter(self._held))]
-        self._held[state] = (hit.rule, now + hit.effect.holds)
+        if len(self._held_back) >= MOST_RULES:
+            del self._held_back[next(iter(self._held_back))]
+        self._held_back[state] = (hit.rule, now + hit.effect.trigger_delay)
         return hit
 
-    def _ask(self, rules: Iterable[Rule], call: CallFacts, header: str | None, now: int) -> Hit | None:
+    def _first(self, rules: Iterable[Rule], call: CallFacts, header: str | None, now: int) -> Hit | None:
         for rule in rules:
-            if rule.is_meant(call, header, now) and (effect := rule.act()) is not None:
+            if rule.matches(call, header, now) and (effect := rule.act()) is not None:
                 return Hit(rule, effect)
         return None
 
-    def _take(self, rules: dict[str, Rule]) -> None:
+    def _replace(self, rules: dict[str, Rule]) -> None:
         self._rules = rules
-        self._held = {state: held for state, held in self._held.items() if rules.get(held[0].name) is held[0]}
-        self.has_any = any(not one.holds for one in rules.values())
-        self.has_holding = any(one.holds for one in rules.values())
-        self.reads_bodies = any(one.match.body for one in rules.values())
+        self._held_back = {
+            state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule
+        }
+        self.has_request_rules = any(not rule.delays_triggers for rule in rules.values())
+        self.has_trigger_rules = any(rule.delays_triggers for rule in rules.values())
+        self.reads_bodies = any(rule.match.body for rule in rules.values())
 
 
-def _least(one: int | None, other: int | None) -> int | None:
-    return min((count for count in (one, other) if count is not None), default=None)
+def _least(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)

@@ -1,7 +1,6 @@
-"""What a sandbox saw: every exchange with the connector and every call it made to others, newest thousands only.
+"""The journal of a sandbox: its newest exchanges with callers, and its newest deliveries to callback URLs.
 
-Credentials are left out whenever an entry is read, so that no reader can give them away. Counts go on where entries
-have to make room.
+Credentials are removed when an entry is read, so that no reader can reveal them. The counts include dropped entries.
 """
 
 from __future__ import annotations
@@ -9,40 +8,48 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
+
+from outlook_emulator.traffic.fault_plan import Break
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 REDACTED = b"(redacted)"
-ANSWERED, UNDER_WAY = "answered", "under way"
+CauseKind = Literal["fault", "limit", "refusal"]
+EntryKind = Literal["exchange", "delivery"]
+Outcome = Literal["answered", "under way", "lost"] | Break
+"""How a response left. `lost` is a response that could not be sent."""
+ANSWERED: Final = "answered"
+UNDER_WAY: Final = "under way"
+LOST: Final = "lost"
 _SECRETS = re.compile(rb"auth|cookie|token|secret|password|signature|api-?key|functions-key|subscription-key")
-"""What is in the name of a header that lets its bearer in."""
+"""Matches names of headers that hold credentials."""
 _SECRET = (
     rb"(?:sig|code|token|(?:access|refresh|id)_token|validationtoken|client_secret|password"
     rb"|api[-_]?key|subscription-key)"
 )
-# An address may stand in JSON, with its letters escaped, or be a value in the query of another one.
+# A URL may be in JSON, with its characters escaped, or be a value in the query of another URL.
 _SIGNED = re.compile(
     rb"(?i)((?:\b|(?<=\\u0026))" + _SECRET + rb"(?:=|\\u003D))"
     rb"(?:[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
     rb"|((?:\b|(?<=%26)|(?<=%3F))" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>\\])+"
-    # Who is named before a host, with a password; and members of JSON whose names can only mean secrets.
+    # A user name and password before a host; and JSON members whose names can only mean secrets.
     rb"|(://[^/\s:@\"'<>]+:)[^/\s@\"'<>]+(?=@)"
     rb"|(\"(?:sig|(?:access|refresh|id)_token|client_secret|password)\"\s*:\s*\")(?:[^\"\\]|\\.)+"
 )
 
 
 class Cause(NamedTuple):
-    """Why an answer is what it is: a `kind` (fault, limit or refusal), which one, and what it says about itself."""
+    """What shaped a response: a fault rule, a limit or an error, by name, and the reason."""
 
-    kind: str
+    kind: CauseKind
     name: str
     reason: str
 
 
 class About(NamedTuple):
-    """Which operation an exchange is about, both names empty for none of the connector's.
+    """The operation of an exchange; both names are empty if the connector has no such operation.
 
-    `creates` says that it makes something new each time it works, `has_connection` that its path begins with one.
+    `creates`: each run of the operation makes something new. `has_connection`: its path begins with a connection id.
     """
 
     operation: str = ""
@@ -51,7 +58,7 @@ class About(NamedTuple):
     has_connection: bool = False
 
 
-NOTHING_KNOWN = About()
+UNKNOWN_OPERATION = About()
 
 
 class ExchangeEntry:
@@ -65,26 +72,26 @@ class ExchangeEntry:
 
     # Not slots: an entry is made for every request, and most of it is as here until the answer is known, or for good.
     took = left = started = 0
-    about = NOTHING_KNOWN
+    about = UNKNOWN_OPERATION
     connection = method = ""
     raw_path = query = request_body = response_body = b""
     raw_request_headers: RawHeaders = ()
     raw_response_headers: RawHeaders = ()
     request_size = response_size = request_digest = 0
     status: int | None = None
-    outcome = UNDER_WAY
+    outcome: Outcome = UNDER_WAY
     effected = False
     causes: tuple[Cause, ...] = ()
 
     def __init__(self, id: int, at: int, real: int) -> None:
         self.id, self.at, self.real = id, at, real
 
-    def add_cause(self, kind: str, name: str, reason: str) -> None:
-        """Note what shaped the answer."""
+    def add_cause(self, kind: CauseKind, name: str, reason: str) -> None:
+        """Record what shaped the response."""
         self.causes = (*self.causes, Cause(kind, name, reason))
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> EntryKind:
         return "exchange"
 
     @property
@@ -93,27 +100,27 @@ class ExchangeEntry:
 
     @property
     def request_headers(self) -> RawHeaders:
-        """The request's headers without its credentials."""
+        """The request headers without credentials."""
         return _without_secrets(self.raw_request_headers)
 
     @property
     def response_headers(self) -> RawHeaders:
-        """The answer's headers without credentials."""
+        """The response headers without credentials."""
         return _without_secrets(self.raw_response_headers)
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
         return next((value.decode("latin-1") for key, value in self.request_headers if key == name), None)
 
-    def answer_header(self, name: bytes) -> str | None:
-        """A header of the answer by its lower-case name."""
+    def response_header(self, name: bytes) -> str | None:
+        """A response header by its lower-case name."""
         return next((value.decode("latin-1") for key, value in self.response_headers if key == name), None)
 
 
 class DeliveryEntry(NamedTuple):
-    """One attempt to call somebody else, and how it ended: with a `status`, or with an `error`.
+    """One attempt to deliver a callback, with its `status`, or an `error` without a response.
 
-    `number` counts the attempts of one callback, which `callback` names in the sandbox's list of them.
+    `callback` is the id of the callback, `number` counts its attempts.
     """
 
     id: int
@@ -129,7 +136,7 @@ class DeliveryEntry(NamedTuple):
     error: str | None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> EntryKind:
         return "delivery"
 
 
@@ -139,7 +146,7 @@ Entry = ExchangeEntry | DeliveryEntry
 class Journal:
     """The entries of a sandbox, oldest first. Lives as long as the sandbox; a reset clears it.
 
-    `cap` is how many are kept, 0 none; `body_bytes` how much of a body is.
+    `cap` is the number of entries to keep, 0 for none; `body_bytes` limits each body.
     """
 
     def __init__(self, cap: int, body_bytes: int) -> None:
@@ -153,17 +160,17 @@ class Journal:
 
     @property
     def dropped(self) -> int:
-        """How many entries had to make room."""
+        """The number of entries that were dropped to make room."""
         return self.total - len(self._entries)
 
     def open(self, at: int, real: int) -> ExchangeEntry:
-        """Begin an entry; what is told of it until it is closed may be seen before."""
+        """Start an entry. Readers see it before it is closed."""
         entry = ExchangeEntry(self._next(), at, real)
         self._entries.append(entry)
         return entry
 
-    def close(self, entry: ExchangeEntry, took: int, outcome: str) -> None:
-        """End an entry and count it, unless the journal was cleared since it was opened."""
+    def close(self, entry: ExchangeEntry, took: int, outcome: Outcome) -> None:
+        """Finish an entry and count it, unless the journal was cleared in the meantime."""
         entry.took, entry.outcome = took, outcome
         if entry.id <= self._cleared:
             return
@@ -185,7 +192,7 @@ class Journal:
         status: int | None,
         error: str | None,
     ) -> None:
-        """Note an attempt to call somebody."""
+        """Record an attempt to deliver a callback."""
         shown = redacted(url.encode()).decode()
         kept = body[: self.body_bytes]
         self._entries.append(
@@ -195,7 +202,7 @@ class Journal:
 
     @property
     def operations(self) -> Counter[str]:
-        """How many exchanges ended, by operation."""
+        """The number of finished exchanges by operation."""
         counted: Counter[str] = Counter()
         for (operation, _), times in self._closed.items():
             counted[operation] += times
@@ -203,7 +210,7 @@ class Journal:
 
     @property
     def statuses(self) -> Counter[int | str | None]:
-        """How many exchanges ended, by status, or by how the answer left where it did not arrive."""
+        """The number of finished exchanges by status, or by outcome where the response did not arrive."""
         counted: Counter[int | str | None] = Counter()
         for (_, status), times in self._closed.items():
             counted[status] += times
@@ -213,27 +220,27 @@ class Journal:
         return iter(list(self._entries))
 
     def exchanges(self) -> Iterator[ExchangeEntry]:
-        return (one for one in self.entries() if isinstance(one, ExchangeEntry))
+        return (entry for entry in self.entries() if isinstance(entry, ExchangeEntry))
 
     def keep(self, cap: int) -> None:
-        """Keep so many entries from now on, of those that are there the newest."""
+        """Keep at most `cap` entries from now on, the newest."""
         self._entries = deque(self._entries, maxlen=cap)
 
     def clear(self) -> None:
-        """Forget everything; entries that are open are seen no more. Numbers go on, so that none comes twice."""
+        """Remove all entries, open ones included. Ids go on, so that no id is used twice."""
         self._entries.clear()
         self._begin(self._last)
 
     def _begin(self, last: int = 0) -> None:
         self._last = self._cleared = last
         self.deliveries = 0
-        # One number a request, and no Counter, since adding to one takes twice as long.
+        # A single key for each request, and no Counter: adding to a Counter takes twice as long.
         self._closed: defaultdict[tuple[str, int | str | None], int] = defaultdict(int)
         self.causes: Counter[tuple[str, str]] = Counter()
 
     @property
     def total(self) -> int:
-        """How many entries were written since the journal was cleared."""
+        """The number of entries since the journal was cleared."""
         return self._last - self._cleared
 
     def _next(self) -> int:
@@ -242,10 +249,10 @@ class Journal:
 
 
 def _without_secrets(headers: RawHeaders) -> RawHeaders:
-    """Headers with what would let a reader act in the caller's name taken out; names are in lower case."""
+    """Headers with credentials redacted; names must be in lower case."""
     return [(name, REDACTED if _SECRETS.search(name) else value) for name, value in headers]
 
 
 def redacted(text: bytes) -> bytes:
-    """A query, a URL or a body with the signatures and codes in its addresses taken out."""
+    """A query, a URL or a body with the signatures, codes and passwords in its URLs redacted."""
     return _SIGNED.sub(rb"\1\2\3\4" + REDACTED, text)

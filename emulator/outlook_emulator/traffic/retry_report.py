@@ -1,4 +1,4 @@
-"""The retry report: what callers did after a call that failed, and what it did to the mailbox."""
+"""The retry report: what callers did after a failed request, and what that did to the mailbox."""
 
 from __future__ import annotations
 
@@ -10,69 +10,70 @@ from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, ExchangeEntry
 
 _SECOND = 1_000_000
 _CLIENT = (b"user-agent", b"x-ms-workflow-run-id")
-"""The headers that tell one client from another; the client request id is a new one for each attempt."""
+"""The headers that identify a client. The client request id does not: it is new for each attempt."""
 
 
 class Retried(NamedTuple):
-    """A call that failed, and the next one by the same client for the same thing, if there is one.
+    """A failed request, and its retry by the same client, if there is one.
 
-    Waits are in seconds by the sandbox's clock, `real_wait` by the machine's; `asked` is what `Retry-After` said.
-    `effects` is how often the whole chain of attempts did its work, and `duplicated` that it made something twice.
+    `waited` is in seconds by the sandbox's clock, `real_wait` by the machine's. `retry_after` is the value of the
+    header in the failed response. `effects` counts the attempts that did their work; `duplicated`: they made something
+    twice. `attempts` are the ids of all attempts.
     """
 
     failed: ExchangeEntry
-    back: ExchangeEntry | None
+    retry: ExchangeEntry | None
     waited: float | None
     real_wait: float | None
-    asked: int | None
+    retry_after: int | None
     effects: int
     duplicated: bool
-    chain: tuple[int, ...]
+    attempts: tuple[int, ...]
 
     @property
-    def waited_as_asked(self) -> bool | None:
-        """None where nothing was asked, or nobody came back."""
-        if self.asked is None or self.waited is None:
+    def waited_long_enough(self) -> bool | None:
+        """None without a `Retry-After` header or without a retry."""
+        if self.retry_after is None or self.waited is None:
             return None
-        return self.waited >= self.asked
+        return self.waited >= self.retry_after
 
 
 def report(entries: Iterable[ExchangeEntry]) -> list[Retried]:
-    """Every failed call, oldest first, with what became of it."""
+    """Every failed request with its retry, oldest first."""
     open_chains: defaultdict[tuple[object, ...], list[list[ExchangeEntry]]] = defaultdict(list)
-    found: list[list[ExchangeEntry]] = []
+    failures: list[list[ExchangeEntry]] = []
     for entry in entries:
-        chains = open_chains[_client_and_wish(entry)]
-        # One that began before the failed one had ended is no answer to it, but made by somebody else meanwhile.
-        chain = next((one for one in chains if _ended(one[-1]) <= entry.real), None)
+        chains = open_chains[_client_and_request(entry)]
+        # A request that began before the failed one had ended is not its retry, but a concurrent request.
+        chain = next((chain for chain in chains if _ended(chain[-1]) <= entry.real), None)
         if chain is None and not has_failed(entry):
             continue
         if chain is None:
             chain = []
-            found.append(chain)
+            failures.append(chain)
         else:
             chains.remove(chain)
         chain.append(entry)
         if has_failed(entry):
             chains.append(chain)
-    rows = [row for chain in found for row in _rows(chain)]
+    rows = [row for chain in failures for row in _rows(chain)]
     return sorted(rows, key=lambda row: row.failed.id)
 
 
 def _ended(entry: ExchangeEntry) -> float:
-    """When the answer had left, by the machine's clock."""
+    """The instant at which the response had left, by the machine's clock."""
     return entry.real + entry.took / 1000
 
 
 def has_failed(entry: ExchangeEntry) -> bool:
-    """Whether a client would try again: throttled, a server's error, or no whole answer."""
+    """Whether a client would retry: throttled, a server error, or no complete response."""
     if entry.outcome not in (ANSWERED, UNDER_WAY):
         return True
-    return entry.status is not None and is_tried_again(entry.status)
+    return entry.status is not None and is_retryable(entry.status)
 
 
-def is_tried_again(status: int) -> bool:
-    """Whether clients take a status for one that may be another the next time (documented for workflow engines)."""
+def is_retryable(status: int) -> bool:
+    """Whether clients retry after this status (documented for workflow engines)."""
     return status >= 500 or status in (408, 429)
 
 
@@ -82,25 +83,25 @@ def _rows(chain: list[ExchangeEntry]) -> list[Retried]:
     ids = tuple(entry.id for entry in chain)
     following: list[ExchangeEntry | None] = [*chain[1:], None]
     return [
-        _row(entry, back, effects, duplicated, ids)
-        for entry, back in zip(chain, following, strict=True)
+        _row(entry, retry, effects, duplicated, ids)
+        for entry, retry in zip(chain, following, strict=True)
         if has_failed(entry)
     ]
 
 
 def _row(
-    failed: ExchangeEntry, back: ExchangeEntry | None, effects: int, duplicated: bool, chain: tuple[int, ...]
+    failed: ExchangeEntry, retry: ExchangeEntry | None, effects: int, duplicated: bool, attempts: tuple[int, ...]
 ) -> Retried:
-    asked = failed.answer_header(b"retry-after")
+    header = failed.response_header(b"retry-after")
     waited = real = None
-    if back is not None:
-        # From the end of the failed call, as its client counts.
-        waited = max(0.0, (back.at - (failed.left or failed.at)) / _SECOND)
-        real = max(0.0, (back.real - failed.real) / _SECOND - failed.took / 1_000_000_000)
-    seconds = int(asked) if asked is not None and asked.isascii() and asked.isdigit() else None
-    return Retried(failed, back, waited, real, seconds, effects, duplicated, chain)
+    if retry is not None:
+        # From the end of the failed request, as its client counts.
+        waited = max(0.0, (retry.at - (failed.left or failed.at)) / _SECOND)
+        real = max(0.0, (retry.real - failed.real) / _SECOND - failed.took / 1_000_000_000)
+    seconds = int(header) if header is not None and header.isascii() and header.isdigit() else None
+    return Retried(failed, retry, waited, real, seconds, effects, duplicated, attempts)
 
 
-def _client_and_wish(entry: ExchangeEntry) -> tuple[object, ...]:
+def _client_and_request(entry: ExchangeEntry) -> tuple[object, ...]:
     client = (entry.header(name) for name in _CLIENT)
     return (entry.connection, entry.method, entry.raw_path, entry.query, entry.request_digest, *client)

@@ -555,6 +555,7 @@ def series(draw: st.DrawFn) -> Series:
     return Series(whole, changed)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(st.lists(series(), min_size=1, max_size=3))
 def test_round_trips(events: list[Series]) -> None:
@@ -586,7 +587,7 @@ def test_round_trips(events: list[Series]) -> None:
         (calendar(*vevent("RRULE:FREQ=DAILY", "RRULE:FREQ=WEEKLY")), "more than one RRULE"),
         (calendar(*vevent("RRULE:FREQ=DAILY", "EXRULE:FREQ=WEEKLY")), "EXRULE"),
         (calendar(*vevent("RRULE:FREQ=DAILY;UNTIL=20200101T000000Z")), "recurrence_end"),
-        (calendar(*vevent("X-OUTLOOK-PLACE:[]")), "X-OUTLOOK-PLACE holds no JSON object"),
+        (calendar(*vevent("X-OUTLOOK-PLACE:[]")), "X-OUTLOOK-PLACE must hold a JSON object"),
         (calendar(*vevent("X-OUTLOOK-RESPONDED:soon")), "event 'one' cannot be read"),
         (calendar("no line at all", *vevent()), "no line at all"),
         (calendar(*["BEGIN:VEVENT"] * 5000, *["END:VEVENT"] * 5000), "cannot be read"),
@@ -622,6 +623,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
 def test_arbitrary_bytes(raw: bytes) -> None:
@@ -630,6 +632,7 @@ def test_arbitrary_bytes(raw: bytes) -> None:
         survives(content)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(FILES), st.data())
 def test_damaged_files(path: Path, data: st.DataObject) -> None:

@@ -661,6 +661,7 @@ SOUND = st.fixed_dictionaries(
 PLANS = SOUND | spoiled(SOUND) | VALUES
 
 
+@pytest.mark.slow
 @fixed(300)
 @given(plan=PLANS)
 def test_any_plan_is_taken_or_refused(sandbox: Sandbox, plan: Any) -> None:
@@ -729,8 +730,8 @@ def test_a_file_of_rules_does_not_outlive_a_reset(tmp_path: Path) -> None:
 
 
 UNUSABLE: list[tuple[Any, str]] = [
-    ("{", "The request body is no valid JSON: "),
-    ("", "The request body is no valid JSON: "),
+    ("{", "The request body is not valid JSON: "),
+    ("", "The request body is not valid JSON: "),
     ([], "The request body must be a JSON object."),
     ({"faults": []}, "The plan has no rule: 'faults' is empty."),
     ({"rules": []}, "The request body has no member 'rules'. It may have: header, faults."),

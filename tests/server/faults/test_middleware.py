@@ -189,6 +189,7 @@ def test_malformed_errors(sandbox: Sandbox, alice: Connection) -> None:
     assert (200, b'{"value":[') == (sent.status_code, sent.content)
 
 
+@pytest.mark.slow
 @fixed(150)
 @given(effect=EFFECTS)
 def test_whatever_an_effect_says_it_can_be_answered(sandbox: Sandbox, alice: Connection, effect: Any) -> None:
@@ -615,7 +616,7 @@ def test_a_reset_ends_a_call_that_waits(app: Starlette, by: str, effect: dict[st
             return answer, [sent, (await http.get(f"{DEFAULT}/faults")).json()["value"]]
 
     answer, left = asyncio.run(story())
-    text = "The sandbox was reset or deleted while this call waited."
+    text = "The sandbox was reset or deleted while this request waited."
 
     assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, said(answer.json()), left)
 

@@ -58,7 +58,7 @@ def _facts(sandbox: Sandbox, rule: Rule) -> shapes.FaultFacts:
         "neverReached": rule.matched == 0,
         "optional": rule.optional,
         "header": rule.header,
-        "rule": rule.given,
+        "rule": rule.source,
     }
 
 

@@ -42,7 +42,7 @@ def count_entries(request: AdminRequest) -> shapes.JournalCounts:
 
 def report_retries(request: AdminRequest) -> shapes.RetryReport:
     rows = retry_report.report(_journal(request).exchanges())
-    duplicated = {row.chain for row in rows if row.duplicated}
+    duplicated = {row.attempts for row in rows if row.duplicated}
     return {"value": [retried(row) for row in rows], "duplicatedSends": len(duplicated)}
 
 

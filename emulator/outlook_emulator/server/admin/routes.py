@@ -41,13 +41,13 @@ from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminReq
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
-from outlook_emulator.server.webhooks.courier import Webhooks
+from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.wire.base import parameters_of
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger("outlook_emulator")
 
 _FAMILIES = (
     *sandboxes.ROWS,
@@ -114,7 +114,7 @@ class _Endpoint:
         except ConnectorError as error:
             response = self._error(http, error)
         except Exception:
-            _logger.exception("The admin API failed at %s %s", http.method, http.scope["path"])
+            _log.exception("The admin API failed at %s %s", http.method, http.scope["path"])
             response = self._error(http, InternalError())
         # A request that waits for something in a sandbox must also hear that the sandbox is gone.
         if (sandbox := self.sandboxes.get(name) or before) is not None:

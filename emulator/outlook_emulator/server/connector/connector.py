@@ -32,9 +32,8 @@ from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
+from outlook_emulator.traffic.journal import LOST, Outcome
 
-_LOST = "lost"
-"""The outcome of a request whose response could not be sent."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -67,7 +66,7 @@ class Connector:
         segments = [part for part in raw.split("/") if part]
         sandbox = self._sandboxes.sandbox_of(segments[0] if segments else "")
         exchange = Exchange(scope, receive, sandbox, self._error_response)
-        outcome = _LOST
+        outcome: Outcome = LOST
         try:
             response = await self._respond(exchange, segments)
             outcome = await self._send(exchange, response, send)
@@ -167,15 +166,15 @@ class Connector:
             sandbox = self._sandboxes.named(name)
             return sandbox, owner_of(sandbox.db, mailbox_id)
         except NotFound:
-            raise BadSignature("state", "names a mailbox that does not exist.") from None
+            raise BadSignature("state", "names no mailbox of this server.") from None
 
-    async def _send(self, exchange: Exchange, response: Response, send: Send) -> str:
+    async def _send(self, exchange: Exchange, response: Response, send: Send) -> Outcome:
         """Send a response whole, or break the connection as a fault says; returns the outcome."""
         common = [*COMMON, date_header(exchange.sandbox.clock.now())]
         if response.breaks is None:
             is_gone = has_hung_up(exchange.scope)
             outcome = await send_response(send, response, common)
-            return _LOST if is_gone else outcome
+            return LOST if is_gone else outcome
         return await send_broken(exchange.scope, exchange.receive, send, response, common, exchange.sandbox)
 
     def _error_response(self, exchange: Exchange, error: ConnectorError) -> Response:

@@ -16,7 +16,7 @@ from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import Hit
-from outlook_emulator.traffic.journal import ANSWERED, ExchangeEntry
+from outlook_emulator.traffic.journal import ANSWERED, CauseKind, ExchangeEntry, Outcome
 from outlook_emulator.traffic.limits import Lease
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -154,11 +154,11 @@ class Exchange(Request):
             wire = self.operation.wire_name(error.field)
             if wire is not None:
                 error.rename(*wire)
-        kind = "limit" if isinstance(error, TooManyRequests) else "refusal"
+        kind: CauseKind = "limit" if isinstance(error, TooManyRequests) else "refusal"
         self.note(kind, type(error).__name__, error.message)
         return self.render(error)
 
-    def note(self, kind: str, name: str, reason: str) -> None:
+    def note(self, kind: CauseKind, name: str, reason: str) -> None:
         """Record what shaped the response, if the journal is on."""
         if self.entry is not None:
             self.entry.add_cause(kind, name, reason)
@@ -190,7 +190,7 @@ def _date_header(second: int) -> tuple[bytes, bytes]:
     return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 
-async def send_response(send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> str:
+async def send_response(send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> Outcome:
     """Send a response with the headers that every response has; returns the outcome for the journal."""
     headers: list[Any] = [*common, (b"content-length", b"%d" % len(response.body)), *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Exchange, Response
+from outlook_emulator.traffic.journal import Outcome
 
 
 class JournalFeature(Protocol):
@@ -20,7 +21,7 @@ class JournalFeature(Protocol):
     async def note(self, exchange: Exchange, response: Response) -> None:
         """Record the response before it is sent."""
 
-    def close(self, exchange: Exchange, outcome: str) -> None:
+    def close(self, exchange: Exchange, outcome: Outcome) -> None:
         """End the entry; `outcome` says how the response left."""
 
 

@@ -53,7 +53,7 @@ def read_effect(options: FaultEffect) -> Effect:
 def _named_effect(named: NamedFault, options: FaultEffect) -> Effect:
     _allow(options, _WITH_EVERY_FAULT | named.takes, f"'{named.name}' determines the response")
     effect = named.make(options)
-    if effect.holds:
+    if effect.trigger_delay:
         if options.delay_by is not None:
             raise InvalidRequest(f"'delayBy' cannot be combined with '{named.name}': triggers use the sandbox's clock.")
         return replace(effect, fault=named.name)
@@ -68,11 +68,11 @@ def _custom_effect(options: FaultEffect) -> Effect:
     _check_status(options)
     headers = _headers(options.headers or {}) | _retry_after(options)
     response = None if options.status is None else _response(options, options.status)
-    after = _phase(options) == "after"
-    if options.break_ == "reset" and not after:
+    phase = _phase(options)
+    if options.break_ == "reset" and phase == "before":
         # The operation does not run, and nothing of this response is sent.
         response = CannedResponse(200, b"", None)
-    return Effect(answer=response, headers=headers, after=after, breaks=options.break_, **_delay(options))
+    return Effect(response=response, headers=headers, phase=phase, breaks=options.break_, **_delay(options))
 
 
 def _phase(options: FaultEffect) -> Phase:
@@ -139,12 +139,12 @@ def _delay(options: FaultEffect) -> dict[str, Any]:
         if options.delay_by is not None:
             raise InvalidRequest("'delayBy' needs a 'delay'.")
         return {}
-    delay, in_real_time = read_duration(options.delay, "delay"), options.delay_by == "real"
+    delay, delay_by = read_duration(options.delay, "delay"), options.delay_by or "clock"
     if delay <= 0:
         raise InvalidRequest("'delay' must be above zero.")
-    if in_real_time and delay > _LONGEST_REAL:
+    if delay_by == "real" and delay > _LONGEST_REAL:
         raise InvalidRequest("'delay' must be at most 10 minutes in real time.")
-    return {"delay": delay, "in_real_time": in_real_time}
+    return {"delay": delay, "delay_by": delay_by}
 
 
 def _allow(options: FaultEffect, allowed: frozenset[str], reason: str) -> None:

@@ -14,7 +14,7 @@ from outlook_emulator.server.connector.exchange import Exchange, Response
 from outlook_emulator.server.connector.polling import nothing_yet
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.traffic.call_facts import CallFacts, path_below
-from outlook_emulator.traffic.faults import MALFORMED, WORK, CannedResponse, Effect, Hit
+from outlook_emulator.traffic.faults import WORK, CannedResponse, Effect, Hit
 from outlook_emulator.traffic.waits import Wait
 
 PLAN = "x-outlook-emulator-plan"
@@ -34,22 +34,22 @@ class FaultInjector:
         sandbox does during a delay.
         """
         book = exchange.sandbox.traffic.faults
-        if not (book.has_any or book.has_holding):
+        if not (book.has_request_rules or book.has_trigger_rules):
             return None
         if book.reads_bodies:
             await exchange.body(self._max_body_bytes)
-        hit = book.strike(call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now())
+        hit = book.hit(call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now())
         if hit is None:
             return None
         _note(exchange, hit)
-        exchange.rule_changes = hit.effect.changes
+        exchange.rule_changes = hit.effect.rule_changes
         if hit.effect.delay:
             # Now: once the client has hung up, nobody can read it.
             await exchange.body(self._max_body_bytes)
-        if not hit.effect.after:
+        if hit.effect.phase == "before":
             await _delay(exchange, hit)
         exchange.hit = hit
-        return None if hit.effect.after else _replacement(exchange, hit.effect)
+        return None if hit.effect.phase == "after" else _replacement(exchange, hit.effect)
 
     async def after(self, exchange: Exchange, response: Response) -> Response:
         """Apply the rest of the rule to the response, or hold back what a poll found."""
@@ -57,7 +57,7 @@ class FaultInjector:
         try:
             if hit is None:
                 return _held_back(exchange, response)
-            if hit.effect.after:
+            if hit.effect.phase == "after":
                 await _delay(exchange, hit)
                 response = _replacement(exchange, hit.effect) or response
             return _finished(response, hit.effect)
@@ -95,11 +95,11 @@ async def _delay(exchange: Exchange, hit: Hit) -> None:
     effect, clock = hit.effect, exchange.sandbox.clock
     if not effect.delay:
         return
-    until = LATEST if effect.in_real_time else clock.now() + effect.delay
+    until = LATEST if effect.delay_by == "real" else clock.now() + effect.delay
     exchange.waiting = ExitStack()
     wait = exchange.waiting.enter_context(exchange.sandbox.traffic.waits.until(until, hit.rule))
     exchange.waiting.enter_context(_watching(exchange, wait))
-    if effect.in_real_time:
+    if effect.delay_by == "real":
         wait.settle()
         await wait.pass_seconds(effect.delay / 1_000_000)
     else:
@@ -122,11 +122,11 @@ def _watching(exchange: Exchange, wait: Wait) -> Iterator[None]:
 
 def _replacement(exchange: Exchange, effect: Effect) -> Response | None:
     """The response in the operation's place, None where the effect has none for this operation."""
-    if effect.answer is None or (effect.families and exchange.row.family not in effect.families):
+    if effect.response is None or (effect.families and exchange.row.family not in effect.families):
         return None
-    if isinstance(effect.answer, ConnectorError):
-        return exchange.render(effect.answer)
-    return _canned(effect.answer)
+    if isinstance(effect.response, ConnectorError):
+        return exchange.render(effect.response)
+    return _canned(effect.response)
 
 
 def _canned(response: CannedResponse) -> Response:
@@ -140,7 +140,7 @@ def _finished(response: Response, effect: Effect) -> Response:
         own = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in effect.headers.items()}
         kept = [pair for pair in response.headers if pair[0] not in own]
         response = response._replace(headers=[*kept, *own.items()])
-    if effect.breaks == MALFORMED:
+    if effect.breaks == "malformed":
         return malformed(response)
     return response._replace(breaks=effect.breaks)
 
@@ -148,13 +148,13 @@ def _finished(response: Response, effect: Effect) -> Response:
 def _held_back(exchange: Exchange, response: Response) -> Response:
     """The response of a poll, or an empty one while a rule holds back what it found."""
     book, operation = exchange.sandbox.traffic.faults, exchange.operation
-    if not book.has_holding or operation is None or operation.kind is not Kind.POLL:
+    if not book.has_trigger_rules or operation is None or operation.kind is not Kind.POLL:
         return response
     if response.status != 200 or exchange.ran_in is None:
         return response
     call = call_facts(exchange)
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
-    held = book.hold_poll(call, exchange.header(PLAN), state, exchange.sandbox.clock.now())
+    held = book.hold_back(call, exchange.header(PLAN), state, exchange.sandbox.clock.now())
     if not held:
         return response
     if isinstance(held, Hit):

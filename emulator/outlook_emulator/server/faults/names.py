@@ -64,36 +64,38 @@ class NamedFault:
 
 
 def _throttled(options: FaultEffect) -> Effect:
-    return Effect(answer=CallsExceeded(_PERIOD if options.retry_after is None else options.retry_after))
+    return Effect(response=CallsExceeded(_PERIOD if options.retry_after is None else options.retry_after))
 
 
-def _slashed(options: FaultEffect) -> Effect:
-    return Effect(changes={"event_ids": "ews"}, answer=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES)
+def _slash_id(options: FaultEffect) -> Effect:
+    return Effect(
+        rule_changes={"event_ids": "ews"}, response=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES
+    )
 
 
-def _skipped(options: FaultEffect) -> Effect:
-    return Effect(changes={"hides": partial(like, "*" if options.names is None else options.names)})
+def _hidden_attachments(options: FaultEffect) -> Effect:
+    return Effect(rule_changes={"hides": partial(like, "*" if options.names is None else options.names)})
 
 
-def _image(options: FaultEffect) -> Effect:
+def _large_image(options: FaultEffect) -> Effect:
     most = Rules().max_inline_image_bytes
     size = f"An inline image in 'Body' has {most + 1} bytes after base64 encoding; at most {most} are allowed."
-    return Effect(answer=MessageTooLarge(size))
+    return Effect(response=MessageTooLarge(size))
 
 
-def _delayed(options: FaultEffect) -> Effect:
-    holds = read_duration("PT1H" if options.delay is None else options.delay, "delay")
-    if not 0 < holds <= _LATEST:
+def _trigger_delay(options: FaultEffect) -> Effect:
+    delay = read_duration("PT1H" if options.delay is None else options.delay, "delay")
+    if not 0 < delay <= _LATEST:
         raise InvalidRequest("'delay' of 'trigger-delayed' must be above zero and at most one hour.")
-    return Effect(holds=holds)
+    return Effect(trigger_delay=delay)
 
 
-def _fires(operation: Operation) -> bool:
+def _is_trigger(operation: Operation) -> bool:
     """Whether a trigger can be late: it is polled, or its subscriber is notified."""
     return operation.kind is Kind.POLL or operation.watches is not None
 
 
-def _looks_something_up(operation: Operation) -> bool:
+def _names_an_item(operation: Operation) -> bool:
     places = {"mailbox_address", "folder_path"} & {parameter.keyword for parameter in operation.parameters}
     return operation.scope is Scope.CONNECTION and bool(operation.path_parameters or places)
 
@@ -103,14 +105,14 @@ _ROWS = (
         name="timeout-504-before",
         summary="the mail service takes longer than 60 seconds and does nothing; the caller sees 504",
         documentation=_GENERAL,
-        make=lambda options: Effect(answer=TimedOut()),
+        make=lambda options: Effect(response=TimedOut()),
         takes=frozenset({"retry_after"}),
     ),
     NamedFault(
         name="timeout-504-after",
         summary="the mail service runs the operation, but too late: the caller sees 504 and may retry",
         documentation=_GENERAL,
-        make=lambda options: Effect(answer=TimedOut(), after=True),
+        make=lambda options: Effect(response=TimedOut(), phase="after"),
         takes=frozenset({"retry_after"}),
     ),
     NamedFault(
@@ -124,14 +126,14 @@ _ROWS = (
         name="ews-slash-id",
         summary="new events get ids with slashes, as in the old mail service; updates and deletions fail with 404",
         documentation=_ACTIONS,
-        make=_slashed,
+        make=_slash_id,
         applies=lambda operation: operation.writes_event,
     ),
     NamedFault(
         name="attachment-skipped",
         summary="mails come without the attachments that match `names`, as if they were EML, MSG or ICS files",
         documentation=_GENERAL,
-        make=_skipped,
+        make=_hidden_attachments,
         applies=lambda operation: operation.reads_mail,
         takes=frozenset({"names"}),
     ),
@@ -139,49 +141,49 @@ _ROWS = (
         name="inline-image-over-1mb",
         summary="a mail is rejected as if an image in its body were larger than 1 MB",
         documentation=_GENERAL,
-        make=_image,
+        make=_large_image,
         applies=lambda operation: operation.carries_images,
     ),
     NamedFault(
         name="object-not-found",
         summary="the item is not in the store: moved, deleted, or in a mailbox without permission",
         documentation=_GENERAL,
-        make=lambda options: Effect(answer=NotFound()),
-        applies=_looks_something_up,
+        make=lambda options: Effect(response=NotFound()),
+        applies=_names_an_item,
     ),
     NamedFault(
         name="encrypted-reply",
         summary="a reply is rejected as if the mail were encrypted",
         documentation=_ACTIONS,
-        make=lambda options: Effect(answer=EncryptedReply()),
+        make=lambda options: Effect(response=EncryptedReply()),
         applies=lambda operation: operation.is_reply,
     ),
     NamedFault(
         name="trigger-delayed",
         summary="a trigger fires late, by `delay`: at most one hour, which is the default",
         documentation=_TRIGGERS,
-        make=_delayed,
-        applies=_fires,
+        make=_trigger_delay,
+        applies=_is_trigger,
         takes=frozenset({"delay"}),
     ),
     NamedFault(
         name="bad-gateway",
         summary="the gateway gets no valid response from the service behind it: 502 in the gateway's form",
         documentation=_REPORTED,
-        make=lambda options: Effect(answer=BadGateway()),
+        make=lambda options: Effect(response=BadGateway()),
         takes=frozenset({"retry_after"}),
     ),
     NamedFault(
         name="token-expired",
         summary="the consent of the connection has expired: 401 until somebody signs in again",
         documentation=_REPORTED,
-        make=lambda options: Effect(answer=TokenExpired()),
+        make=lambda options: Effect(response=TokenExpired()),
     ),
     NamedFault(
         name="connection-unauthenticated",
         summary="nobody has signed in to the connection: 401",
         documentation=_REPORTED,
-        make=lambda options: Effect(answer=Unauthorized()),
+        make=lambda options: Effect(response=Unauthorized()),
     ),
 )
 NAMED = {fault.name: fault for fault in _ROWS}

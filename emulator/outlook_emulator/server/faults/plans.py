@@ -82,7 +82,7 @@ def _rule(
         when=_when(sandbox, options.when, is_sequence),
         steps=_steps(options),
         once_each=is_sequence,
-        given=_short_form(members),
+        source=_short_form(members),
         header=header,
         optional=bool(options.optional),
     )
@@ -114,7 +114,7 @@ def _steps(rule: FaultRule) -> tuple[Effect, ...]:
     steps = tuple(map(read_effect, rule.sequence))
     if all(step == WORK for step in steps):
         raise InvalidRequest("The sequence does nothing: none of its steps is a fault.")
-    if any(step.holds for step in steps):
+    if any(step.trigger_delay for step in steps):
         raise InvalidRequest("'trigger-delayed' cannot be a step of a sequence: it delays triggers, not requests.")
     return steps
 

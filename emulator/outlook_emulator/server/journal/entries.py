@@ -44,14 +44,14 @@ def retried(row: Retried) -> shapes.RetryFacts:
         "status": failed.status,
         "outcome": failed.outcome,
         "at": iso_ticks(failed.at),
-        "cameBack": row.back is not None,
+        "cameBack": row.retry is not None,
         "waitedSeconds": row.waited,
         "realWaitedSeconds": row.real_wait,
-        "askedSeconds": row.asked,
-        "waitedAsAsked": row.waited_as_asked,
+        "askedSeconds": row.retry_after,
+        "waitedAsAsked": row.waited_long_enough,
         "timesEffected": row.effects,
         "duplicated": row.duplicated,
-        "entries": list(row.chain),
+        "entries": list(row.attempts),
     }
 
 

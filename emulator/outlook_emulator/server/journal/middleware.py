@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from outlook_emulator.errors import ConnectorError
 from outlook_emulator.operations.operation import Operation, Scope
 from outlook_emulator.server.connector.exchange import Exchange, Response
-from outlook_emulator.traffic.journal import About, ExchangeEntry
-from outlook_emulator.traffic.retry_report import has_failed, is_tried_again
+from outlook_emulator.traffic.journal import About, ExchangeEntry, Outcome
+from outlook_emulator.traffic.retry_report import has_failed, is_retryable
 
 _SECONDS = 0.1
 """How long to wait for the body of a failed request that was not read. Usually all of it has arrived."""
@@ -48,7 +48,7 @@ class Recorder:
         if entry is None:
             return
         _note_effect(entry, exchange)
-        if response.breaks is not None or is_tried_again(response.status):
+        if response.breaks is not None or is_retryable(response.status):
             await _read_body(exchange)
         kept, body = exchange.sandbox.traffic.journal.body_bytes, exchange.body_so_far
         entry.request_size, entry.request_body = len(body), body[:kept]
@@ -57,7 +57,7 @@ class Recorder:
         entry.raw_response_headers = response.headers
         entry.response_size, entry.response_body = len(response.body), response.body[:kept]
 
-    def close(self, exchange: Exchange, outcome: str) -> None:
+    def close(self, exchange: Exchange, outcome: Outcome) -> None:
         """End the entry; `outcome` says how the response left."""
         entry = exchange.entry
         if entry is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from typing_extensions import TypedDict
 
 from outlook_emulator.server.schemas import Whole
+from outlook_emulator.traffic.journal import CauseKind, EntryKind
 from outlook_emulator.wire.base import DateTime, Double, Int32, Int64, Schema, Uri
 
-KINDS = ("exchange", "delivery")
+KINDS = get_args(EntryKind)
 MOST = 1000
 """How many entries an answer holds at most."""
 NEAR_MISSES = 10
@@ -27,7 +28,7 @@ MEMBERS = {
 class CauseFacts(TypedDict):
     """Why an answer is what it is: a fault rule, a limit, or a refusal by its class, and what that says."""
 
-    kind: Annotated[str, Schema(choices=("fault", "limit", "refusal"))]
+    kind: Annotated[str, Schema(choices=get_args(CauseKind))]
     name: str
     reason: str
 
