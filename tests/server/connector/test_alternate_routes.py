@@ -1,4 +1,4 @@
-"""The other doors: what comes by Power Apps' way, or by Azure's management API, reaches the same operations."""
+"""The alternate routes: requests of Power Apps and of Azure's management API reach the same operations."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def invoke(connection: Connection, method: str, path: str, body: Any = None, **h
     return httpx.post(url, headers=given, **({} if body is None else {"json": body}))
 
 
-def door(connection: Connection, rest: str, base: str = ARM) -> httpx.URL:
+def address(connection: Connection, rest: str, base: str = ARM) -> httpx.URL:
     return httpx.URL(connection.url).join(f"{base}/{connection.id}/{rest}")
 
 
 def dynamic_invoke(connection: Connection, method: str, path: str, **more: Any) -> dict[str, Any]:
     """The inner response of a `dynamicInvoke`, which itself succeeds."""
     order = {"request": {"method": method, "path": path, **more}}
-    answer = httpx.post(door(connection, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
+    answer = httpx.post(address(connection, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
     assert (200, ["response"]) == (answer.status_code, list(answer.json())), answer.text
     inside: dict[str, Any] = answer.json()["response"]
     assert ["statusCode", "headers", "body"] == list(inside)
@@ -63,7 +63,7 @@ def ask(settings: Settings, method: str, path: str, **more: Any) -> httpx.Respon
         app.state.sandboxes.close()
 
 
-def arm_refusal(answer: httpx.Response) -> tuple[int, str, str]:
+def arm_error(answer: httpx.Response) -> tuple[int, str, str]:
     """Status, code and text of an error in the management API's shape."""
     error = answer.json()["error"]
     assert (["error"], ["code", "message"]) == (list(answer.json()), list(error))
@@ -149,7 +149,7 @@ def test_a_subscription_leads_on(alice: Connection) -> None:
     assert (201, 200) == (made.status_code, ended.status_code)
 
 
-def test_a_refusal_passes(alice: Connection) -> None:
+def test_an_error_passes(alice: Connection) -> None:
     """An error of the connector is returned unchanged, with the client's request id."""
     query = {"x-ms-client-request-id": "mine"}
     straight = alice.http.get("/Mail/nonsense", headers=query)
@@ -178,7 +178,7 @@ def test_a_refusal_passes(alice: Connection) -> None:
         ({"x-ms-request-url": "http://[::"}, "must start with /apim/outlook/"),
     ],
 )
-def test_refused_invocation(alice: Connection, headers: dict[str, str], expected: str) -> None:
+def test_unreadable_invocation(alice: Connection, headers: dict[str, str], expected: str) -> None:
     """A request without a valid method or URL in its headers is an error in the connector's shape."""
     answer = invoke(alice, "GET", "/testconnection", **headers)
 
@@ -283,7 +283,7 @@ def test_a_created_event(alice: Connection) -> None:
         ("GET", "", "NotFound"),
     ],
 )
-def test_a_refusal_inside(alice: Connection, method: str, path: str, name: str) -> None:
+def test_an_error_inside(alice: Connection, method: str, path: str, name: str) -> None:
     """The outer request succeeds though the inner one fails; status and body are inside."""
     inside = dynamic_invoke(alice, method, path)
 
@@ -314,7 +314,7 @@ def test_headers_pass(alice: Connection) -> None:
     """Headers of the request inside count, those of the call where it has none; host and credential are the call's."""
     given = {"x-ms-client-request-id": "inner", "Authorization": "none", "Host": "elsewhere.example"}
     order = {"request": {"method": "GET", "path": "/Mail/nonsense", "headers": given}}
-    url = door(alice, f"dynamicInvoke{VERSION}")
+    url = address(alice, f"dynamicInvoke{VERSION}")
     inner = httpx.post(url, headers=CREDENTIAL, json=order).json()["response"]
     del given["x-ms-client-request-id"]
     outer = httpx.post(url, headers=CREDENTIAL | {"x-ms-client-request-id": "outer"}, json=order).json()["response"]
@@ -329,8 +329,8 @@ def test_case_does_not_count(alice: Connection) -> None:
     """The management API's own words may come in any case; so may the name of the version."""
     base = "/SUBSCRIPTIONS/s1/resourcegroups/g1/PROVIDERS/microsoft.web/Connections"
     order = {"request": {"method": "get", "path": "TestConnection"}}
-    invoked = httpx.post(door(alice, "dynamicinvoke?API-Version=2016-06-01", base), headers=CREDENTIAL, json=order)
-    proxied = httpx.get(door(alice, "Extensions/Proxy/testconnection?Api-Version=2018", base), headers=CREDENTIAL)
+    invoked = httpx.post(address(alice, "dynamicinvoke?API-Version=2016-06-01", base), headers=CREDENTIAL, json=order)
+    proxied = httpx.get(address(alice, "Extensions/Proxy/testconnection?Api-Version=2018", base), headers=CREDENTIAL)
 
     assert (200, 200) == (invoked.status_code, proxied.status_code)
     assert invoked.json()["response"]["statusCode"] == "OK"
@@ -373,10 +373,10 @@ def test_case_does_not_count(alice: Connection) -> None:
         ),
     ],
 )
-def test_refused_dynamic_invoke(alice: Connection, body: bytes, expected: str) -> None:
+def test_unreadable_dynamic_invoke(alice: Connection, body: bytes, expected: str) -> None:
     """An unreadable request is an error that names the member, and nothing is run."""
-    answer = httpx.post(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, content=body)
-    status, code, text = arm_refusal(answer)
+    answer = httpx.post(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, content=body)
+    status, code, text = arm_error(answer)
 
     assert (400, "InvalidRequestContent") == (status, code)
     assert expected in text
@@ -384,9 +384,9 @@ def test_refused_dynamic_invoke(alice: Connection, body: bytes, expected: str) -
 
 def test_dynamic_invoke_is_a_post(alice: Connection) -> None:
     """An error about the method names the right one."""
-    answer = httpx.get(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL)
+    answer = httpx.get(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL)
 
-    assert (405, "MethodNotAllowed") == arm_refusal(answer)[:2]
+    assert (405, "MethodNotAllowed") == arm_error(answer)[:2]
     assert answer.headers["allow"] == "POST"
 
 
@@ -395,7 +395,7 @@ def test_a_body_that_is_too_large() -> None:
     path = f"{ARM}/x/dynamicInvoke{VERSION}"
     answer = ask(Settings(max_body_bytes=10), "POST", path, headers=CREDENTIAL, content=b"x" * 11)
 
-    assert (413, "RequestBodyTooLarge") == arm_refusal(answer)[:2]
+    assert (413, "RequestBodyTooLarge") == arm_error(answer)[:2]
 
 
 # extensions/proxy
@@ -404,7 +404,7 @@ def test_a_body_that_is_too_large() -> None:
 def test_the_test_link_of_a_connection(alice: Connection) -> None:
     """The test link of a connection resource has the response of the connector's own test."""
     answer = httpx.get(
-        door(alice, "extensions/proxy/testconnection?api-version=2018-07-01-preview"), headers=CREDENTIAL
+        address(alice, "extensions/proxy/testconnection?api-version=2018-07-01-preview"), headers=CREDENTIAL
     )
 
     assert (200, b"") == (answer.status_code, answer.content)
@@ -413,18 +413,18 @@ def test_the_test_link_of_a_connection(alice: Connection) -> None:
 def test_any_path_and_method_by_proxy(alice: Connection, bob: Connection) -> None:
     """Every operation of the connection is reached, with query and body but without the version."""
     body = {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"}
-    sent = httpx.post(door(alice, f"extensions/proxy/v2/Mail{VERSION}"), headers=CREDENTIAL, json=body)
+    sent = httpx.post(address(alice, f"extensions/proxy/v2/Mail{VERSION}"), headers=CREDENTIAL, json=body)
     query = f"{VERSION}&fetchOnlyUnread=False&top=1"
-    read = httpx.get(door(bob, f"extensions/proxy/v2/Mail{query}"), headers=CREDENTIAL)
-    poll = httpx.get(door(bob, f"extensions/proxy/v2/Mail/OnNewEmail{VERSION}&folderPath=Inbox"), headers=CREDENTIAL)
+    read = httpx.get(address(bob, f"extensions/proxy/v2/Mail{query}"), headers=CREDENTIAL)
+    poll = httpx.get(address(bob, f"extensions/proxy/v2/Mail/OnNewEmail{VERSION}&folderPath=Inbox"), headers=CREDENTIAL)
 
     assert (200, ["Hi"]) == (sent.status_code, [one["Subject"] for one in read.json()["value"]])
     assert poll.headers["location"].startswith(f"{bob.url}/v2/Mail/OnNewEmail?folderPath=Inbox&LastPoll")
 
 
-def test_a_refusal_by_proxy(alice: Connection) -> None:
+def test_an_error_by_proxy(alice: Connection) -> None:
     """An error of the connector is returned in its own shape."""
-    answer = httpx.get(door(alice, f"extensions/proxy/nothing{VERSION}"), headers=CREDENTIAL)
+    answer = httpx.get(address(alice, f"extensions/proxy/nothing{VERSION}"), headers=CREDENTIAL)
 
     assert (404, "ResourceNotFound") == (answer.status_code, answer.json()["error"]["code"])
     assert ["status", "message", "error", "source"] == list(answer.json())
@@ -439,7 +439,7 @@ def test_a_missing_version(alice: Connection, method: str, rest: str, query: str
     """A missing version is an error before anything else is checked."""
     text = "The api-version query parameter (?api-version=) is required for all requests."
 
-    assert (400, "MissingApiVersionParameter", text) == arm_refusal(httpx.request(method, door(alice, rest + query)))
+    assert (400, "MissingApiVersionParameter", text) == arm_error(httpx.request(method, address(alice, rest + query)))
 
 
 @pytest.mark.parametrize("credential", ["", "Bearer other", "Basic secret"])
@@ -449,7 +449,7 @@ def test_a_missing_credential(method: str, rest: str, credential: str) -> None:
     headers = {"Authorization": credential}
     answer = ask(Settings(authorization="secret"), method, f"{ARM}/x/{rest}{VERSION}", headers=headers)
 
-    assert (401, "AuthenticationFailed") == arm_refusal(answer)[:2]
+    assert (401, "AuthenticationFailed") == arm_error(answer)[:2]
 
 
 @pytest.mark.parametrize("credential", ["Bearer secret", "Key secret"])
@@ -469,8 +469,8 @@ def test_the_time_of_an_answer(sandbox: Sandbox, alice: Connection) -> None:
     sandbox.advance("1h")
     straight = alice.http.get("/testconnection").headers["date"]
     order = {"request": {"method": "GET", "path": "testconnection"}}
-    answered = httpx.post(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
-    refused = httpx.get(door(alice, "dynamicInvoke"), headers=CREDENTIAL)
+    answered = httpx.post(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
+    refused = httpx.get(address(alice, "dynamicInvoke"), headers=CREDENTIAL)
 
     dates = [answered.headers["date"], refused.headers["date"], answered.json()["response"]["headers"]["Date"]]
     assert [straight] * 3 == dates
@@ -478,9 +478,9 @@ def test_the_time_of_an_answer(sandbox: Sandbox, alice: Connection) -> None:
 
 def test_a_query_that_is_no_text(alice: Connection) -> None:
     """A version that is not UTF-8 is an error of the client."""
-    answer = httpx.get(door(alice, "extensions/proxy/testconnection?api-version=%ff"), headers=CREDENTIAL)
+    answer = httpx.get(address(alice, "extensions/proxy/testconnection?api-version=%ff"), headers=CREDENTIAL)
 
-    assert (400, "InvalidRequestContent") == arm_refusal(answer)[:2]
+    assert (400, "InvalidRequestContent") == arm_error(answer)[:2]
 
 
 @pytest.mark.parametrize(
@@ -530,7 +530,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
         await send({"type": "http.response.body", "body": content[3:]})
 
     sandboxes = Sandboxes(Settings())
-    doors = AlternateRoutes(app, sandboxes)
+    alternate routes = AlternateRoutes(app, sandboxes)
     order = b'{"request": {"method": "GET", "path": "x"}}'
     scope = {
         "type": "http",
@@ -547,7 +547,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(doors(scope, receive, send))
+    asyncio.run(alternate routes(scope, receive, send))
     sandboxes.close()
     assert sent[0]["status"] == 200
     return httpx.Response(200, content=sent[1]["body"]).json()["response"]

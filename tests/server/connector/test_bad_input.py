@@ -1,4 +1,4 @@
-"""Bad input to every mail operation: a clear refusal that names what is wrong, and a prepared left as it was."""
+"""Bad input to every mail operation: a clear error that names what is wrong, and nothing changes."""
 
 from __future__ import annotations
 

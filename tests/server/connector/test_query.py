@@ -148,10 +148,10 @@ def test_no_utf8(text: str) -> None:
 )
 def test_integers_out_of_range(number: str) -> None:
     """A value that is not a 32-bit integer is an error that names the parameter and cuts the value."""
-    with pytest.raises(InvalidRequest, match="The query parameter 'top' must be an integer") as refusal:
+    with pytest.raises(InvalidRequest, match="The query parameter 'top' must be an integer") as caught:
         read(f"top={number}")
 
-    assert len(refusal.value.message) < 250
+    assert len(caught.value.message) < 250
 
 
 @pytest.mark.parametrize(("text", "expected"), [("-1", -1), ("%2B7", 7), ("+7", 7), ("2147483647", 2**31 - 1)])

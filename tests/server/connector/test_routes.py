@@ -156,10 +156,10 @@ def test_values_between_parentheses(segments: str, values: list[str]) -> None:
 )
 def test_unknown_paths(path: str) -> None:
     """An unknown path is an error, which cuts a long path."""
-    with pytest.raises(NoSuchOperation, match="Resource not found: '/") as refusal:
+    with pytest.raises(NoSuchOperation, match="Resource not found: '/") as caught:
         match("GET", path)
 
-    assert len(refusal.value.message) < 300
+    assert len(caught.value.message) < 300
 
 
 @pytest.mark.parametrize(("path", "methods"), allowed().items(), ids=lambda one: one if isinstance(one, str) else None)
