@@ -12,6 +12,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
 from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.options import Option, options_of
 from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
+from outlook_emulator.settings import limits as changeable_limits
 from outlook_emulator.settings import options
+from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultWhen
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
@@ -57,6 +61,25 @@ def faults() -> str:
     return _table(
         ("Fault", "What happens", "Options"),
         ((f"`{fault.name}`", fault.summary, ", ".join(map(_code, sorted(fault.takes)))) for fault in NAMED.values()),
+    )
+
+
+def limits() -> str:
+    """Every limit that can be changed while the server runs."""
+    return _table(
+        ("Limit", "Setting", "Default", "Meaning"),
+        ((_code(one.limit), _code(one.flag), one.default, one.help) for one in changeable_limits()),
+    )
+
+
+def fault_options(declaration: Any) -> str:
+    """The options of one part of a fault rule."""
+    return _table(
+        ("Member", "Keyword", "Flag", "Meaning"),
+        (
+            (_code(one.member), _code(one.name), _code(one.flag), f"{one.help}{_choices(one.choices)}{_range(one)}")
+            for one in options_of(declaration)
+        ),
     )
 
 
@@ -108,6 +131,10 @@ def commands() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "faults": faults,
+    "fault-match": partial(fault_options, FaultMatch),
+    "fault-when": partial(fault_options, FaultWhen),
+    "fault-effect": partial(fault_options, FaultEffect),
+    "limits": limits,
     "known-issues": known_issues,
     "admin-operations": admin_operations,
     "fixtures": fixtures,
@@ -155,6 +182,10 @@ def _help(action: argparse.Action) -> str:
 def _choices(choices: Iterable[str]) -> str:
     shown = ", ".join(map(_code, choices))
     return f" ({shown})" if shown else ""
+
+
+def _range(option: Option) -> str:
+    return f" ({option.range})" if option.range else ""
 
 
 def _shown(default: Any) -> str:

@@ -7,7 +7,7 @@ members, keywords in tests and the tables of the documentation are derived from 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -17,7 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 class Option:
     """One option, as its declaration describes it.
 
-    `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag.
+    `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag, or the
+    name of a positional argument.
     `type` is the plain type: without `None`, and `str` for a choice. `item` is the type of a list's items or of a
     mapping's values, else None. `default` is MISSING for a required option. `least` and `most` bound a number, or each
     number of a list. `shorthand` names the member of an object that a text stands for. `limit` is the name by which the
@@ -74,6 +75,7 @@ def option(
     most: int | None = None,
     metavar: str = "",
     flag: str | None = None,
+    positional: bool = False,
     shorthand: str | None = None,
     limit: str = "",
     secret: bool = False,
@@ -88,6 +90,7 @@ def option(
         "most": most,
         "metavar": metavar,
         "flag": flag,
+        "positional": positional,
         "shorthand": shorthand,
         "limit": limit,
     }
@@ -113,22 +116,6 @@ def camel(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-def table(declaration: Any) -> str:
-    """The options of a declaration as a Markdown table, for the documentation."""
-    rows = [
-        f"| `{one.member}` | `{one.name}` | `{one.flag}` | {sentence(one)} |"
-        for one in options_of(declaration)
-        if not is_dataclass(one.item or one.type)
-    ]
-    return "\n".join(["| JSON member | Test keyword | Flag of `fault add` | Meaning |", "|---|---|---|---|", *rows])
-
-
-def sentence(option: Option) -> str:
-    """The help of an option with its choices and bounds."""
-    choices = ", ".join(f"`{one}`" for one in option.choices)
-    return "; ".join(filter(None, (option.help, choices and f"one of {choices}", option.range)))
-
-
 def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> Option:
     plain = _without_none(hint)
     item, choices = None, _choices(plain)
@@ -139,6 +126,7 @@ def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> 
     elif get_origin(plain) is not None:
         item, plain = get_args(plain)[1], dict
     flag = declared["flag"] or name.rstrip("_").replace("_", "-")
+    metavar = declared["metavar"] or flag.replace("-", "_").upper()
     return Option(
         name=name,
         type=plain,
@@ -148,9 +136,9 @@ def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> 
         choices=choices,
         least=declared["least"],
         most=declared["most"],
-        metavar=declared["metavar"] or flag.replace("-", "_").upper(),
+        metavar=metavar,
         member=camel(name),
-        flag=f"--{flag}",
+        flag=metavar if declared["positional"] else f"--{flag}",
         shorthand=declared["shorthand"],
         limit=declared["limit"],
     )
