@@ -18,11 +18,10 @@ class Option:
     """One option, as its declaration describes it.
 
     `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag, or the
-    name of a positional argument.
-    `type` is the plain type: without `None`, and `str` for a choice. `item` is the type of a list's items or of a
-    mapping's values, else None. `default` is MISSING for a required option. `least` and `most` bound a number, or each
-    number of a list. `shorthand` names the member of an object that a text stands for. `limit` is the name by which the
-    admin API changes a setting while the server runs, else empty.
+    name of a positional argument. `type` is the plain type: without `None`, and `str` for a choice. `item` is the type
+    of a list's items or of a mapping's values, else None. `default` is MISSING for a required option. `least` and
+    `most` bound a number, or each number of a list. `shorthand` names the member of an object that a text stands for.
+    `limit` is the name by which the admin API changes a setting while the server runs, else empty.
     """
 
     name: str
