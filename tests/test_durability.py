@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
 
 KILLS = 20
 RESTORE_KILLS = 6

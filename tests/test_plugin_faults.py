@@ -8,6 +8,8 @@ import pytest
 
 from tests.test_pytest_plugin import passed, report_of, run
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 import asyncio
 

@@ -15,6 +15,8 @@ from outlook_emulator.settings import Settings
 from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 
+pytestmark = pytest.mark.slow
+
 ANSWER = """
 def test_answer(outlook_answer):
     question = outlook_answer({option!r}, subject="budget", sandbox={sandbox!r})

@@ -18,6 +18,8 @@ from outlook_emulator import client
 from outlook_emulator.cli import run_with
 from tests.cli.commands import CLEAN, command, default_signals, run
 
+pytestmark = pytest.mark.slow
+
 URL = "import os; print(os.environ['OUTLOOK_EMULATOR_URL'], flush=True)"
 HEALTH = "from outlook_emulator.cli import main; print(main(['health']))"
 WAITS = f"""

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli.commands import failure, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_health(url: str) -> None:
     """A server that answers is healthy: exit code 0, and nothing to say."""

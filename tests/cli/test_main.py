@@ -12,6 +12,8 @@ from outlook_emulator.cli import main
 from outlook_emulator.settings import options
 from tests.cli.commands import CLEAN, run
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"starlette", "uvicorn", "pydantic", "sqlmodel", "sqlalchemy", "orjson", "faker"}
 UNUSED = {
     "trustme",

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.commands import READY, failure, run, serving
 
+pytestmark = pytest.mark.slow
+
 
 def test_serve_says_one_line_when_it_can_answer() -> None:
     """The first line is there when the server answers, is flushed, and stays the only one until SIGTERM ends it."""

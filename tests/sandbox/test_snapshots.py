@@ -694,6 +694,7 @@ class Lives(RuleBasedStateMachine):
         assert {*self.box.connections()} == self.sandboxes.connection_ids()
 
 
+@pytest.mark.slow
 def test_whatever_happens_all_comes_back() -> None:
     """Whatever was done in between, a restore gives every row of the time of saving, and the sandbox lives on."""
     run_state_machine_as_test(

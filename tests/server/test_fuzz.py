@@ -32,6 +32,8 @@ from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.settings import Settings
 from tests.paths import FIXTURES
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 EVENTS = "/datasets/calendars/v3/tables/Calendar"
 SPAN = {"Start": "2026-03-04T10:00:00Z", "End": "2026-03-04T11:00:00Z"}

@@ -419,6 +419,7 @@ def questions(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabul
     return {"filter": asker.condition(paths), "orderby": ", ".join(terms), "top": top, "skip": skip}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", [EVENTS, CONTACTS], ids=["events", "contacts"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
@@ -469,6 +470,7 @@ FRAGMENTS: Mapping[str, list[str]] = {
 JUMBLE = st.lists(st.sampled_from([one for words in FRAGMENTS.values() for one in words]), max_size=14).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(text=st.one_of(st.text(max_size=60), JUMBLE, JUMBLE), orderby=st.one_of(st.text(max_size=20), JUMBLE))
 def test_any_text_is_read_or_refused(text: str, orderby: str) -> None:

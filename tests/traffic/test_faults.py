@@ -457,6 +457,7 @@ RULES = st.builds(
 CALLS = st.tuples(st.sampled_from("AB"), st.sampled_from([None, PLAN]), st.sampled_from([0, 0, 1, 3]))
 
 
+@pytest.mark.slow
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @settings(FIXED, max_examples=400)
 def test_any_rules_and_calls(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:

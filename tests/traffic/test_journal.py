@@ -379,6 +379,7 @@ class Readers(RuleBasedStateMachine):
         assert (known.statuses, known.deliveries) == (journal.statuses, journal.deliveries)
 
 
+@pytest.mark.slow
 def test_any_history() -> None:
     """Whatever is written, closed, capped and cleared in which order: entries and counts add up."""
     run_state_machine_as_test(Readers, settings=settings(FIXED, max_examples=100, stateful_step_count=30))

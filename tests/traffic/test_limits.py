@@ -348,6 +348,7 @@ class Callers(RuleBasedStateMachine):
         assert self.now + (seconds - 1) * SECOND < end <= self.now + seconds * SECOND
 
 
+@pytest.mark.slow
 def test_any_calls() -> None:
     """Whatever is asked when: a window never has more calls than allowed, waits are true, refused calls leave no trace,
     and what is under way comes back to nothing.

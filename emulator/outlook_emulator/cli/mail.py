@@ -1,4 +1,4 @@
-"""The commands `mail` and `outbox`: a mail that arrives, one that is waited for, those that left."""
+"""The commands `mail` and `outbox`: deliver a mail, wait for one, list the mails that left."""
 
 from __future__ import annotations
 
@@ -7,84 +7,71 @@ from collections.abc import Iterator
 from typing import Any
 
 from outlook_emulator.cli import files, output, parsers, request
+from outlook_emulator.traffic.wait_conditions import conditions_of
 
 _MIME = "message/rfc822"
-_DEPARTED: dict[str, Any] = {
+_OUTBOX_COLUMNS: dict[str, Any] = {
     "ID": "id",
     "DEPARTED": "departedAt",
     "FROM": "from",
     "TO": "recipients",
     "SUBJECT": "subject",
 }
+_CONDITIONS = [option for option in conditions_of("mail") if option.name != "kind"]
 
 
 def add(commands: Any) -> None:
     actions = parsers.add_group(commands, "mail", "deliver a mail, or wait for one")
-    deliver = parsers.add_command(actions, "deliver", "deliver a mail from the outside world", deliver_file)
-    deliver.add_argument("file", help="the mail as MIME (.eml), - for standard input")
+    deliver = parsers.add_command(actions, "deliver", "deliver a mail from outside to a mailbox", deliver_mail)
+    deliver.add_argument("file", help="the mail as a MIME message (.eml), - for standard input")
     deliver.add_argument("--connection", required=True, help="connection id of the mailbox")
-    deliver.add_argument("--folder", help="path of the folder it lands in, made where it is missing (default: Inbox)")
-    deliver.add_argument("--received", metavar="INSTANT", help="when it arrived (default: now)")
-    deliver.add_argument("--read", action="store_true", help="it has been read")
-    deliver.add_argument("--flagged", action="store_true", help="it is flagged")
-    _wait(actions)
+    deliver.add_argument("--folder", help="path of the target folder, created if missing (default: Inbox)")
+    deliver.add_argument("--received", metavar="INSTANT", help="time of arrival (default: now)")
+    deliver.add_argument("--read", action="store_true", help="mark the mail as read")
+    deliver.add_argument("--flagged", action="store_true", help="flag the mail")
+    about = "wait until a mail arrives, and print it; if several match, print the newest"
+    wait = parsers.add_command(actions, "wait", about, wait_for_mail)
+    for option in _CONDITIONS:
+        default = f" (default: {option.default})" if option.default is not None else ""
+        wait.add_argument(
+            option.flag,
+            dest=option.name,
+            type=option.type,
+            required=option.name == "connection",
+            metavar=option.metavar,
+            help=f"{option.help}{default}",
+        )
     parsers.add_command(commands, "outbox", "list the mails that left a sandbox", list_outbox)
 
 
-def _wait(actions: Any) -> None:
-    about = "print a mail as soon as it is there, the newest where there are several"
-    wait = parsers.add_command(actions, "wait", about, wait_for_mail)
-    wait.add_argument("--connection", required=True, help="connection id of the mailbox")
-    wait.add_argument("--subject", help="what its subject holds")
-    wait.add_argument("--from", dest="sender", metavar="ADDRESS", help="its sender's address")
-    wait.add_argument("--recipient", metavar="ADDRESS", help="whom it came to")
-    wait.add_argument("--folder", help="the folder it lies in")
-    wait.add_argument("--text", help="what its body holds")
-    wait.add_argument("--newer-than", metavar="ID", help="the id of a mail it came after")
-    wait.add_argument("--count", type=int, help="how many there must be (default: 1)")
-    wait.add_argument("--timeout", type=float, default=10, help="seconds to wait, 60 at most (default: 10)")
-
-
-def deliver_file(arguments: argparse.Namespace) -> int:
-    how = {
+def deliver_mail(arguments: argparse.Namespace) -> int:
+    parameters = {
         "folder": arguments.folder,
         "received": arguments.received,
         "isRead": "true" if arguments.read else None,
         "isFlagged": "true" if arguments.flagged else None,
     }
-    path = request.sandbox_path(arguments, "connections", arguments.connection, "deliver") + request.query(how)
-    answer = request.send(arguments, "POST", path, files.read(arguments.file), content_type=_MIME)
-    return output.print_response(arguments, answer, lambda made: _message_view(made["message"]))
+    path = request.sandbox_path(arguments, "connections", arguments.connection, "deliver") + request.query(parameters)
+    response = request.send(arguments, "POST", path, files.read(arguments.file), content_type=_MIME)
+    return output.print_response(arguments, response, lambda delivered: _delivered(delivered["message"]))
 
 
-def _message_view(mail: Any) -> Iterator[str]:
+def _delivered(mail: Any) -> Iterator[str]:
     yield f"delivered {output.cell(mail['Subject'])} to {output.cell(mail['To'])} as {mail['Id']}"
 
 
 def wait_for_mail(arguments: argparse.Namespace) -> int:
-    wanted = {
-        "connection": arguments.connection,
-        "subject": arguments.subject,
-        "from": arguments.sender,
-        "recipient": arguments.recipient,
-        "folder": arguments.folder,
-        "text": arguments.text,
-        "newerThan": arguments.newer_than,
-        "count": arguments.count,
-        "timeoutSeconds": arguments.timeout,
-    }
-    order = request.without_none(wanted)
-    return output.print_response(
-        arguments, request.send(arguments, "POST", request.sandbox_path(arguments, "wait"), order), _newest
-    )
+    conditions = request.without_none({option.member: getattr(arguments, option.name) for option in _CONDITIONS})
+    response = request.send(arguments, "POST", request.sandbox_path(arguments, "wait"), conditions)
+    return output.print_response(arguments, response, _newest)
 
 
-def _newest(waited: Any) -> Iterator[str]:
-    mail = waited["value"][-1]
+def _newest(result: Any) -> Iterator[str]:
+    mail = result["value"][-1]
     members = ("from", "recipients", "subject", "receivedAt", "folder", "id")
     return output.fields({name: mail.get(name) for name in members})
 
 
 def list_outbox(arguments: argparse.Namespace) -> int:
-    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "outbox"))
-    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _DEPARTED))
+    response = request.send(arguments, "GET", request.sandbox_path(arguments, "outbox"))
+    return output.print_response(arguments, response, lambda outbox: output.table(outbox["value"], _OUTBOX_COLUMNS))

@@ -119,6 +119,7 @@ def comparable(spans: list[tuple[datetime, datetime]], details: EventFields) -> 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
     compared = nonempty = crossing = 0

@@ -555,6 +555,7 @@ def series(draw: st.DrawFn) -> Series:
     return Series(whole, changed)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(st.lists(series(), min_size=1, max_size=3))
 def test_round_trips(events: list[Series]) -> None:
@@ -622,6 +623,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
 def test_arbitrary_bytes(raw: bytes) -> None:
@@ -630,6 +632,7 @@ def test_arbitrary_bytes(raw: bytes) -> None:
         survives(content)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(FILES), st.data())
 def test_damaged_files(path: Path, data: st.DataObject) -> None:

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -315,6 +316,7 @@ class Mailboxes(RuleBasedStateMachine):
         return mails
 
 
+@pytest.mark.slow
 def test_three_mailboxes_live_like_the_model() -> None:
     """Whatever is sent, answered, filed, marked or deleted, every folder holds what a few lists say it must."""
     run_state_machine_as_test(

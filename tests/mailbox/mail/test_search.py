@@ -529,6 +529,7 @@ def queries(draw: st.DrawFn) -> tuple[Tree, str]:
     return tree, written(tree, draw)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(query=queries(), messages=st.lists(mails, min_size=1, max_size=6))
 def test_index_agrees_with_plain_reading(query: tuple[Tree, str], messages: list[Mail]) -> None:
@@ -545,6 +546,7 @@ PIECES = ["AND", "OR", "NOT", "(", ")", '"', "-", "*", ":", "\\", " ", "from:", 
 PIECES += [">=", "..", "2026-01-05", "T10:00Z", "1/5/2026", "last week", "ada", "\x00", "\ud800", "ſent:", "\U0001e900"]
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(query=st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
 def test_any_text_is_read_or_refused(store: sqlite3.Connection, query: str) -> None:

@@ -517,6 +517,7 @@ def start_of(item: dict[str, Any]) -> int:
     return microseconds(datetime.fromisoformat(item["Start"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", [MailTriggers, EventTriggers])
 def test_each_poller_is_told_of_every_change_once(machine: type[Triggers]) -> None:
     """Whatever happens between its polls, a poller gets what is new, in order, and the same for the same cursor."""

@@ -661,6 +661,7 @@ SOUND = st.fixed_dictionaries(
 PLANS = SOUND | spoiled(SOUND) | VALUES
 
 
+@pytest.mark.slow
 @fixed(300)
 @given(plan=PLANS)
 def test_any_plan_is_taken_or_refused(sandbox: Sandbox, plan: Any) -> None:

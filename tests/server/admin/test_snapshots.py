@@ -607,6 +607,7 @@ def office() -> Iterator[Starlette]:
     app.state.sandboxes.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=80, derandomize=True, database=None, deadline=None)
 @given(
     st.lists(

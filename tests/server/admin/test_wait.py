@@ -330,9 +330,9 @@ def test_gone_mails_are_no_match(sandbox: Sandbox, alice: Connection) -> None:
         ({"newerThan": True}, "newerThan"),
         ({"kind": "event", "newerThan": "7"}, "Id is malformed."),
         ({"kind": "poke", "newerThan": "x"}, "'newerThan' names no poke of this sandbox: 'x'"),
-        ({"kind": "event", "folder": "Inbox"}, "'folder' says nothing about the kind 'event'"),
-        ({"kind": "poke", "subject": "x"}, "'subject' says nothing about the kind 'poke'"),
-        ({"url": "http://localhost"}, "'url' says nothing about the kind 'mail'"),
+        ({"kind": "event", "folder": "Inbox"}, "'folder' does not apply to the kind 'event'"),
+        ({"kind": "poke", "subject": "x"}, "'subject' does not apply to the kind 'poke'"),
+        ({"url": "http://localhost"}, "'url' does not apply to the kind 'mail'"),
     ],
 )
 def test_refused(sandbox: Sandbox, alice: Connection, order: dict[str, Any], text: str) -> None:

@@ -189,6 +189,7 @@ def test_malformed_errors(sandbox: Sandbox, alice: Connection) -> None:
     assert (200, b'{"value":[') == (sent.status_code, sent.content)
 
 
+@pytest.mark.slow
 @fixed(150)
 @given(effect=EFFECTS)
 def test_whatever_an_effect_says_it_can_be_answered(sandbox: Sandbox, alice: Connection, effect: Any) -> None:

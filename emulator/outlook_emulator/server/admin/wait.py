@@ -1,9 +1,9 @@
-"""The admin API's verb about waiting: it answers as soon as something came that fits, or says what nearly did."""
+"""The admin operation that waits until matching items arrive, and reports the nearest misses if they do not."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -19,12 +19,15 @@ from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mail.delivery import is_for
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.options import options_of
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
+from outlook_emulator.server.schemas import parse
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback, Change, Event, Folder, Message, OutboxMail, Owner, StoredMail
+from outlook_emulator.traffic.wait_conditions import MOST, WaitConditions, conditions_of
 
 _SLICE = 200
 """How many entries of the change feed are read before others have their turn."""
@@ -52,11 +55,11 @@ async def wait(request: AdminRequest) -> shapes.Waited:
                 async with asyncio.timeout_at(deadline):
                     await bell.wait()
     if watch.count() < order["count"]:
-        raise _refusal(watch, order["count"], seconds)
+        raise _timed_out(watch, order["count"], seconds)
     return {"value": watch.matches(), "waitedSeconds": round(clock() - begun, 3)}
 
 
-def _refusal(watch: _Watch, count: int, seconds: float) -> NothingCame:
+def _timed_out(watch: _Watch, count: int, seconds: float) -> NothingCame:
     misses = watch.near_misses()
     text = f"{watch.count()} of {count} came in {seconds:g} seconds."
     if misses:
@@ -64,19 +67,14 @@ def _refusal(watch: _Watch, count: int, seconds: float) -> NothingCame:
     return NothingCame(text, misses)
 
 
-def _check(order: shapes.WaitOrder) -> float:
-    """How many seconds an order waits. Raises InvalidRequest."""
-    kind, count, seconds = order["kind"], order["count"], order["timeoutSeconds"]
-    if kind not in shapes.KINDS:
-        raise InvalidRequest(f"'kind' must be one of {', '.join(shapes.KINDS)}, not '{kind[:50]}'.")
-    if not 1 <= count <= shapes.MOST:
-        raise InvalidRequest(f"'count' must be from 1 to {shapes.MOST}, not {count}.")
-    if not 0 <= seconds <= shapes.LONGEST:
-        raise InvalidRequest(f"'timeoutSeconds' must be from 0 to {shapes.LONGEST}, not {seconds:g}.")
-    for name in frozenset().union(*shapes.MEMBERS.values()) - shapes.MEMBERS[kind]:
-        if name in order:
-            raise InvalidRequest(f"'{name}' says nothing about the kind '{kind}'.")
-    return seconds
+def _check(order: Mapping[str, Any]) -> float:
+    """The longest duration of a wait, in seconds. Raises InvalidRequest for conditions that are not valid."""
+    conditions = parse(WaitConditions, order)
+    applicable = {option.member for option in conditions_of(conditions.kind)}
+    for option in options_of(WaitConditions):
+        if option.member in order and option.member not in applicable:
+            raise InvalidRequest(f"'{option.member}' does not apply to the kind '{conditions.kind}'.")
+    return conditions.timeout_seconds
 
 
 class _Seen(NamedTuple):
@@ -94,7 +92,7 @@ class _Watch:
     Raises InvalidRequest for an id or a number that the order cannot have from this sandbox.
     """
 
-    def __init__(self, sandbox: Sandbox, order: shapes.WaitOrder) -> None:
+    def __init__(self, sandbox: Sandbox, order: Mapping[str, Any]) -> None:
         self._sandbox = sandbox
         self._db = sandbox.db
         self._order: dict[str, Any] = dict(order)
@@ -129,7 +127,7 @@ class _Watch:
     def matches(self) -> list[shapes.Found]:
         """What fits, oldest first; of very many the newest."""
         found = sorted((one for one in self._all() if not one.differs), key=lambda one: one.order)
-        return [one.show() for one in found[-shapes.MOST :]]
+        return [one.show() for one in found[-MOST:]]
 
     def near_misses(self) -> list[shapes.NearMiss]:
         """What came closest, that which differs least first, then the newest."""
@@ -391,7 +389,7 @@ ROWS = (
         id="Wait",
         method="POST",
         path="/sandboxes/{sandbox}/wait",
-        summary="Wait for a mail, an event, a callback or a poke; 408 tells what nearly was it",
+        summary="Wait for a mail, an event, a callback or a poke; status 408 comes with the nearest misses",
         handler=wait,
         accepts=shapes.WaitOrder,
         returns=shapes.Waited,

@@ -1,56 +1,54 @@
-"""What the admin API reads and answers about waiting: what is waited for, what came, and what nearly was it."""
+"""The JSON shapes of a wait: its conditions, the items that match, and the nearest misses."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from typing_extensions import TypedDict
 
+from outlook_emulator.options import Option, options_of
 from outlook_emulator.server.admin.shapes import NumbersToo
+from outlook_emulator.server.schemas import shape
+from outlook_emulator.traffic.wait_conditions import WaitConditions
 from outlook_emulator.wire.base import DateTime, Double, Email, Schema, Uri
 
-KINDS = ("mail", "event", "callback", "poke")
-LONGEST = 60
-"""Seconds that a call may wait at most."""
-MOST = 1000
-"""How many matches an answer holds, and may be waited for."""
 
-_From = TypedDict("_From", {"from": Email}, total=False)
+def _text(option: Option) -> Any:
+    return Annotated[str, Schema(choices=option.choices, default=option.default)]
 
 
-class WaitOrder(_From, total=False):
-    """What to wait for; all that is given must fit.
+_FORMATS: dict[str, Any] = {
+    "from": Email,
+    "recipient": Email,
+    "url": Uri,
+    "newerThan": Annotated[str, NumbersToo()],
+    "count": Annotated[int, Schema(format="int32", default=1)],
+    "timeoutSeconds": Annotated[float, Schema(format="double", default=10)],
+}
 
-    A callback is any call that the sandbox makes, a poke one to a subscriber. `recipient` is the address of a mailbox,
-    or one that a mail left for; `from` is the sender of a mail, the organizer of an event. `subject` and `text` may
-    stand anywhere in subject and body. `folder` is one of mails; without it, copies of sent mails do not count.
-    `newerThan` is the id of a mail or an event, or the number of a mail that left or of a callback: only what came
-    after it counts. Time is the server's, not the sandbox's.
-    """
-
-    kind: Annotated[str, Schema(choices=KINDS, default=KINDS[0])]
-    recipient: Email
-    connection: str
-    subject: str
-    folder: str
-    text: str
-    newerThan: Annotated[str, NumbersToo()]
-    url: Uri
-    reference: str
-    count: Annotated[int, Schema(format="int32", default=1)]
-    timeoutSeconds: Annotated[float, Schema(format="double", default=10)]
+WaitOrder = shape(
+    "WaitOrder",
+    {
+        option.member: _FORMATS.get(
+            option.member, Annotated[str, Schema(choices=option.choices, default=option.default)]
+        )
+        for option in options_of(WaitConditions)
+    },
+    WaitConditions.__doc__,
+)
 
 
+_KINDS = next(option.choices for option in options_of(WaitConditions) if option.name == "kind")
 _Sender = TypedDict("_Sender", {"from": Email | None}, total=False)
 
 
 class Found(_Sender, total=False):
-    """A mail, an event or a call; each has the members that say something about it.
+    """A mail, an event, a callback or a poke; each has the members that apply to it.
 
-    `connection` opens the mailbox it lies in. A mail that left has its number in the outbox as its id.
+    `connection` is a connection of its mailbox. The id of an outbox mail is its number in the outbox.
     """
 
-    kind: Annotated[str, Schema(choices=KINDS)]
+    kind: Annotated[str, Schema(choices=_KINDS)]
     id: str
     subject: str
     recipients: list[Email]
@@ -66,22 +64,13 @@ class Found(_Sender, total=False):
 
 
 class Waited(TypedDict):
-    """What came, oldest first, and how long that took."""
+    """The items that match, oldest first, and how long the wait took."""
 
     value: list[Found]
     waitedSeconds: Double
 
 
 class NearMiss(Found, total=False):
-    """Something that came and did not match: `differs` names the members of the order that are to blame."""
+    """An item that does not match; `differs` names the conditions that it fails."""
 
     differs: list[str]
-
-
-MEMBERS = {
-    "mail": frozenset({"recipient", "connection", "subject", "from", "folder", "text", "newerThan"}),
-    "event": frozenset({"recipient", "connection", "subject", "from", "text", "newerThan"}),
-    "callback": frozenset({"text", "newerThan", "url", "reference"}),
-    "poke": frozenset({"text", "newerThan", "url", "reference"}),
-}
-"""The conditions that each kind knows."""
