@@ -24,7 +24,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.server.faults import plans
-from outlook_emulator.server.webhooks.courier import Webhooks
+from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from outlook_emulator.wire.base import Int32

@@ -20,7 +20,7 @@ from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
 from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.options import Option, options_of
+from outlook_emulator.options import camel, options_of, sentence
 from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import limits as changeable_limits
@@ -50,7 +50,12 @@ def settings() -> str:
     return _table(
         ("Flag", "Variable", "Default", "Meaning"),
         (
-            (f"`{option.flag}`", f"`{option.variable}`", _shown(option.default), option.help + _choices(option.choices))
+            (
+                f"`{option.flag}`",
+                f"`{option.variable}`",
+                _shown(option.default),
+                _with_choices(option.help, option.choices),
+            )
             for option in options()
         ),
     )
@@ -60,7 +65,26 @@ def faults() -> str:
     """Every fault with a name."""
     return _table(
         ("Fault", "What happens", "Options"),
-        ((f"`{fault.name}`", fault.summary, ", ".join(map(_code, sorted(fault.takes)))) for fault in NAMED.values()),
+        (
+            (f"`{fault.name}`", fault.summary, ", ".join(_code(camel(name)) for name in sorted(fault.takes)))
+            for fault in NAMED.values()
+        ),
+    )
+
+
+def fault_options(declaration: type) -> str:
+    """The options of a part of a fault rule, with their names in JSON, in Python and on the command line."""
+    return _table(
+        ("JSON", "Python", "`fault add`", "Meaning"),
+        (
+            (
+                _code(option.member),
+                _code(option.name),
+                _code(option.flag),
+                sentence(option),
+            )
+            for option in options_of(declaration)
+        ),
     )
 
 
@@ -68,25 +92,14 @@ def limits() -> str:
     """Every limit that can be changed while the server runs."""
     return _table(
         ("Limit", "Setting", "Default", "Meaning"),
-        ((_code(one.limit), _code(one.flag), one.default, one.help) for one in changeable_limits()),
-    )
-
-
-def fault_options(declaration: Any) -> str:
-    """The options of one part of a fault rule."""
-    return _table(
-        ("Member", "Keyword", "Flag", "Meaning"),
-        (
-            (_code(one.member), _code(one.name), _code(one.flag), f"{one.help}{_choices(one.choices)}{_range(one)}")
-            for one in options_of(declaration)
-        ),
+        ((_code(limit.limit), _code(limit.flag), limit.default, limit.help) for limit in changeable_limits()),
     )
 
 
 def known_issues() -> str:
     """Every limit and known issue of the connector's documentation."""
     return _table(
-        ("Documented as", "What", "How to bring it about", "Tests"),
+        ("Section", "Issue", "How to bring it about", "Tests"),
         ((issue.section, issue.what, _means(issue), ", ".join(map(_test_name, issue.tests))) for issue in KNOWN_ISSUES),
     )
 
@@ -176,16 +189,13 @@ def _spelling(action: argparse.Action) -> str:
 
 def _help(action: argparse.Action) -> str:
     choices = tuple(map(str, action.choices)) if action.choices is not None else ()
-    return (action.help or "") + _choices(choices)
+    return _with_choices(action.help or "", choices)
 
 
-def _choices(choices: Iterable[str]) -> str:
-    shown = ", ".join(map(_code, choices))
-    return f" ({shown})" if shown else ""
-
-
-def _range(option: Option) -> str:
-    return f" ({option.range})" if option.range else ""
+def _with_choices(help: str, choices: Iterable[str]) -> str:
+    """A help text that names the choices, at its end unless it does so itself."""
+    shown = [_code(choice) for choice in choices]
+    return f"{help} ({', '.join(shown)})" if not all(choice in help for choice in shown) else help
 
 
 def _shown(default: Any) -> str:

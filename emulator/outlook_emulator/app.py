@@ -21,7 +21,7 @@ from outlook_emulator.server.faults.middleware import FaultInjector
 from outlook_emulator.server.faults.plans import arm_file
 from outlook_emulator.server.journal.middleware import Recorder
 from outlook_emulator.server.limits.middleware import Throttle
-from outlook_emulator.server.webhooks.courier import Webhooks
+from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings
 
 

@@ -115,6 +115,12 @@ def camel(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
+def sentence(option: Option) -> str:
+    """The help of an option with its choices and bounds."""
+    choices = ", ".join(f"`{choice}`" for choice in option.choices)
+    return "; ".join(filter(None, (option.help, choices and f"one of {choices}", option.range)))
+
+
 def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> Option:
     plain = _without_none(hint)
     item, choices = None, _choices(plain)

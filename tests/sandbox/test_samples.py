@@ -155,9 +155,9 @@ def test_mails_from_json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("{", "line 1: is not JSON"),
-        ('{"received": "noon"}', "line 1: is not JSON with ISO 8601 times"),
-        ('{"received": 7}', "line 1: is not JSON with ISO 8601 times"),
+        ("{", "line 1 is not JSON"),
+        ('{"received": "noon"}', "line 1 is not JSON with ISO 8601 times"),
+        ('{"received": 7}', "line 1 is not JSON with ISO 8601 times"),
         ("7", "line 1: must be a table"),
         ('{"folder": "Inbox"}', "line 1: 'received' must be a date with a time and is missing"),
         ('{"folder": "Inbox", "colour": "red"}', "line 1: unknown key 'colour'"),

@@ -244,7 +244,7 @@ def test_an_app_that_is_stopped_half_way(app: AppTarget) -> None:
         http.get("/x")
 
 
-def test_couriers_work_meanwhile(listener: Stub) -> None:
+def test_callbacks_are_delivered_meanwhile(listener: Stub) -> None:
     """Who subscribed is called though the test does nothing more than wait for it."""
     with Server.in_process() as server:
         ann = server.connect("ann")

@@ -1,4 +1,9 @@
-"""The value a contact is: everything it says, in no folder yet."""
+"""A contact as a value, independent of any folder.
+
+A plain text field needs these edits; everything else follows from them: `Contact` in `store/records.py` (then `make
+sql`), `SCHEMA_VERSION` in `store/database.py`, `Card` here, the shapes in `wire/contacts.py`, and the response in
+`wire/contacts_convert.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +14,9 @@ from outlook_emulator.mailbox.message import Address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A contact's members, named as the store's columns; None where nothing is set.
+    """The fields of a contact, named like the columns of the store; None where a field is not set.
 
-    `birthday` is in microseconds since 1970. Postal addresses are spread over `home_…`, `business_…` and `other_…`.
+    `birthday` is in microseconds since 1970. The parts of postal addresses are `home_…`, `business_…` and `other_…`.
     """
 
     birthday: int | None = None

@@ -189,7 +189,7 @@ def _json_lines(table: _Table, file: str, directory: Path) -> Iterator[_Table]:
             if isinstance(values, dict):
                 values |= {key: datetime.fromisoformat(values[key]) for key in _TIMES if key in values}
         except (ValueError, TypeError) as error:
-            raise InvalidRequest(f"{place}: is not JSON with ISO 8601 times: {error}.") from error
+            raise InvalidRequest(f"{place} is not JSON with ISO 8601 times: {error}.") from error
         yield _mail_table(values, place)
 
 

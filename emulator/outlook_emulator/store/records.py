@@ -61,10 +61,17 @@ class ItemFolder(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event as it is stored, column for column; an occurrence of a series is one that was computed.
+    """A single event, the master of a series, or an exception, which replaces an occurrence of its series.
 
-    Instants are microseconds since 1970 (UTC), `reminder` is in minutes. `attendees`, `categories`, `place`, `rule`,
-    `excluded` and `added` are JSON.
+    Its fields are the columns of the table. A computed occurrence of a series has this form too, but no row. Instants
+    are microseconds since 1970 (UTC), flags are 0 or 1, `reminder` is in minutes. `master_id` and `original_start` name
+    the occurrence that an exception replaces. Zones are Windows ids, or IANA names where Windows has none.
+
+    `attendees` (`[address, name, type, response, responded]`), `categories`, `place` and `rule` are JSON, and so are
+    `excluded` and `added`, which list starts. `required`, `optional` and `resources` are the attendees' addresses by
+    type, joined by `;`. `span_start` to `span_end` contains all occurrences of a series. `reach` says how a window
+    finds the event: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is the id that the event had
+    in another service.
     """
 
     id: int
@@ -116,7 +123,10 @@ class Event(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A contact as it is stored, column for column; lists are JSON."""
+    """A contact. Its fields are the columns of the table.
+
+    Texts that are not set are null. Lists are JSON; `email_addresses` is a list of `[address, name]`.
+    """
 
     id: int
     mailbox_id: int

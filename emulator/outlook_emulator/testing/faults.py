@@ -32,7 +32,8 @@ class Faults:
 
         A rule is the name of a fault, or a mapping as in a file for `serve --faults`; a mapping with `faults` is a
         whole file. Keywords describe one rule, with or without a named fault:
-        `add("throttled", operation="SendEmailV2", nth=2)`, `add(status=503, path="/v2/Mail*")`. Python's own words end in an underscore: `from_`, `break_`.
+        `add("throttled", operation="SendEmailV2", nth=2)`, `add(status=503, path="/v2/Mail*")`.
+        Python's own words end in an underscore: `from_`, `break_`.
         With a `header`, the rules apply only to requests that carry it as `x-outlook-emulator-plan`.
         """
         plan = _plan(rules, keywords)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, cast
 
@@ -15,19 +16,19 @@ from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.item_folders import Listed
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.store import records
-from outlook_emulator.wire.base import snake_case
+from outlook_emulator.wire.base import members_of, snake_case
 from outlook_emulator.wire.contacts import Contact, ContactResponse, EmailAddress, PhysicalAddress
 from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
 
-_TEXTS = (
-    *("FileAs", "DisplayName", "GivenName", "Initials", "MiddleName", "NickName", "Surname", "Title", "Generation"),
-    *("JobTitle", "CompanyName", "Department", "OfficeLocation", "Profession", "BusinessHomePage", "AssistantName"),
-    *("Manager", "MobilePhone1", "YomiCompanyName", "YomiGivenName", "YomiSurname"),
-)
 _LISTS = ("ImAddresses", "HomePhones", "BusinessPhones", "Categories")
 _PLACES = ("Home", "Business", "Other")
 _PLACE_PARTS = ("Street", "City", "State", "CountryOrRegion", "PostalCode")
+_TEXTS = tuple(
+    name
+    for name in members_of(Contact)
+    if any(field.name == snake_case(name) and field.type == "str | None" for field in fields(Card))
+)
 _REQUIRED = ("GivenName",)
 """What the recorded metadata of a contact folder requires, which is less than the description of the operation."""
 _READ_ONLY = ("Id", "ParentFolderId", "ChangeKey", "DateTimeCreated", "DateTimeLastModified")

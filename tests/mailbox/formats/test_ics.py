@@ -587,7 +587,7 @@ def test_round_trips(events: list[Series]) -> None:
         (calendar(*vevent("RRULE:FREQ=DAILY", "RRULE:FREQ=WEEKLY")), "more than one RRULE"),
         (calendar(*vevent("RRULE:FREQ=DAILY", "EXRULE:FREQ=WEEKLY")), "EXRULE"),
         (calendar(*vevent("RRULE:FREQ=DAILY;UNTIL=20200101T000000Z")), "recurrence_end"),
-        (calendar(*vevent("X-OUTLOOK-PLACE:[]")), "X-OUTLOOK-PLACE holds no JSON object"),
+        (calendar(*vevent("X-OUTLOOK-PLACE:[]")), "X-OUTLOOK-PLACE must hold a JSON object"),
         (calendar(*vevent("X-OUTLOOK-RESPONDED:soon")), "event 'one' cannot be read"),
         (calendar("no line at all", *vevent()), "no line at all"),
         (calendar(*["BEGIN:VEVENT"] * 5000, *["END:VEVENT"] * 5000), "cannot be read"),

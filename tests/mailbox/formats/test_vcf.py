@@ -232,7 +232,7 @@ def test_round_trips(book: list[Card]) -> None:
     [
         (b"", "it has no BEGIN:VCARD"),
         (b"Dear Ada,\r\n", "Line 1 of the vCard cannot be read: 'Dear Ada,'"),
-        (b"FN:Ada\r\n", "Line 1 is in no vCard"),
+        (b"FN:Ada\r\n", "Line 1 is outside of a vCard"),
         (b"BEGIN:VCARD\r\nFN:Ada\r\n", "number 1 has no END:VCARD"),
         (vcard("FN:Ada") + b"BEGIN:VCARD\r\nBEGIN:VCARD\r\n", "Line 6 of the vCard begins a card inside another"),
         (vcard("TEL:1"), "number 1 has no name, company or mail address"),

@@ -217,7 +217,7 @@ def test_ten_near_misses_at_most(sandbox: Sandbox, alice: Connection) -> None:
     [
         ({"operation": "SendMailV2"}, "There is no operation 'SendMailV2'. Did you mean SendEmailV2"),
         ({"operation": ["SendEmailV2", "Nothing"]}, "There is no operation 'Nothing'."),
-        ({"operation": []}, "'operation' names none."),
+        ({"operation": []}, "'operation' must name at least one operation."),
         ({"family": "SendMail"}, "There is no family of operations 'SendMail'. Did you mean SendEmail"),
         ({"status": []}, "'status' must have at least one number."),
         ({"status": [200, 600]}, "'status' must be from 100 to 599, not 600."),

@@ -28,7 +28,7 @@ from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
-from tests.server.webhooks.test_courier import MAIL, put, running, subjects, subscribe, told, trigger
+from tests.server.webhooks.test_delivery import MAIL, put, running, subjects, subscribe, told, trigger
 from tests.stub import Stub
 
 SQLITE = "application/vnd.sqlite3"
@@ -349,7 +349,7 @@ def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Stub) -> 
     assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.requests]
 
 
-def test_a_restore_wakes_the_courier(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")

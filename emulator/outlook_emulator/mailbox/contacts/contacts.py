@@ -1,4 +1,4 @@
-"""Contacts: listed, made, read, changed and deleted, each in the folder it lies in."""
+"""Lists, creates, reads, changes and deletes contacts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 from outlook_emulator import odata
 from outlook_emulator.enums import ChangeAction, ItemKind
-from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
+from outlook_emulator.errors import ConnectorError, InvalidField, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.contact import Card
@@ -44,14 +44,14 @@ def find(
     top: int | None = None,
     skip: int | None = None,
 ) -> list[Contact]:
-    """The contacts of a folder; all of them unless `top` says otherwise (recorded)."""
+    """The contacts of a folder; `top` is the only limit (recorded)."""
     folder_id = _folder_id(mailbox, table)
     query = odata.read(CONTACTS, filter=filter, orderby=orderby, top=top, skip=skip)
     return filters.find(mailbox.db, CONTACTS, folder_id, query, lambda text: _key(mailbox, text))
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
-    """One contact; in another folder than its own it is not found (inferred). Raises InvalidId, NotFound."""
+    """One contact of a folder; contacts of other folders are not found (inferred). Raises InvalidId, NotFound."""
     folder_id = _folder_id(mailbox, table)
     key = mailbox.key_of(IdKind.CONTACT, id, "id")
     contact = contact_store.contact(mailbox.db, mailbox.owner.id, key)
@@ -61,61 +61,61 @@ def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
 
 
 def create(mailbox: Mailbox, card: Card, *, table: str) -> Contact:
-    """Put a contact into a folder. Raises InvalidRequest without a given name."""
+    """Create a contact in a folder. Raises InvalidField without a given name."""
     folder_id = _folder_id(mailbox, table)
     if not _text(card.given_name):
-        raise InvalidRequest("The property 'GivenName' is required.")
+        raise InvalidField("given_name", "is required.")
     with mailbox.db.transaction():
         return insert(mailbox, folder_id, card)
 
 
 def insert(mailbox: Mailbox, folder_id: int, card: Card) -> Contact:
-    """A new contact in a folder; to be called inside a transaction."""
+    """Create a contact in a folder; call it inside a transaction."""
     card = filled(card)
     values = _columns(card) | {"mailbox_id": mailbox.owner.id, "folder_id": folder_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
     contact = contact_store.insert_contact(mailbox.db, values, _entries(card))
-    _tell(mailbox, contact, ChangeAction.CREATED)
+    _append_change(mailbox, contact, ChangeAction.CREATED)
     return contact
 
 
 def change(mailbox: Mailbox, card: Card, *, table: str, id: str) -> Contact:
-    """Put a card in the place of a contact's old one, so that members which were not sent are cleared (recorded).
+    """Replace all fields of a contact, so that fields without a value are cleared (recorded).
 
-    The given name may go as long as anything is left to call the contact by (inferred); else InvalidRequest.
+    The given name may be cleared as long as another name remains (inferred). Raises InvalidField without any.
     """
     contact = get(mailbox, table=table, id=id)
     card = filled(card)
     if not card.display_name:
-        raise InvalidRequest("The property 'GivenName' is required.")
-    # Both move with every change, even while the clock stands still.
+        raise InvalidField("given_name", "is required.")
+    # Both change with every update, even while the clock is frozen.
     values = _columns(card) | {"modified": max(mailbox.now, contact.modified + 1), "version": contact.version + 1}
     with mailbox.db.transaction():
         saved = contact_store.update_contact(mailbox.db, contact, values, _entries(card))
-        _tell(mailbox, saved, ChangeAction.UPDATED)
+        _append_change(mailbox, saved, ChangeAction.UPDATED)
     return saved
 
 
 def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
-    """Delete a contact for good."""
+    """Delete a contact permanently."""
     contact = get(mailbox, table=table, id=id)
     with mailbox.db.transaction():
         contact_store.delete_contact(mailbox.db, contact.id)
-        _tell(mailbox, contact, ChangeAction.DELETED)
+        _append_change(mailbox, contact, ChangeAction.DELETED)
 
 
-def cards(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
-    """All a contact folder holds, ready to travel."""
+def export_contacts(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
+    """All contacts of a folder, ready to be written to a file."""
     return [_card(contact) for contact in contact_store.contacts(mailbox.db, folder.id)]
 
 
 def filled(card: Card) -> Card:
-    """A card with the two names that Outlook makes up where they are not given (inferred, as is the order)."""
-    given = _joined(card.given_name, card.middle_name)
-    full = _joined(given, card.surname, card.generation)
+    """A card with the display name and the file-as name that Outlook generates (inferred, as is their order)."""
+    given_names = _joined(card.given_name, card.middle_name)
+    full = _joined(given_names, card.surname, card.generation)
     email = card.email_addresses[0].address if card.email_addresses else None
     display = _first(card.display_name, full, card.company_name, email, card.nick_name, card.file_as)
-    surname_first = f"{_text(card.surname)}, {given}" if given and _text(card.surname) else None
+    surname_first = f"{_text(card.surname)}, {given_names}" if given_names and _text(card.surname) else None
     return replace(card, display_name=display, file_as=_first(card.file_as, surname_first, display))
 
 
@@ -124,24 +124,24 @@ def _folder_id(mailbox: Mailbox, table: str) -> int:
 
 
 def _key(mailbox: Mailbox, text: str) -> int | None:
-    """The key of a contact that a filter names; None for what is no id of this mailbox."""
+    """The key of the contact that an id in a filter names, None unless it is an id of this mailbox."""
     try:
-        return mailbox.key_of(IdKind.CONTACT, text, "Id")
+        return mailbox.key_of(IdKind.CONTACT, text, "id")
     except ConnectorError:
         return None
 
 
 def _columns(card: Card) -> dict[str, Any]:
-    """What a card puts into its row; ids and times come on top."""
+    """The columns of a contact's row, except for ids and times."""
     values = asdict(card)
-    return values | {name: orjson.dumps([_plain(one) for one in values[name]]).decode() for name in _LISTS}
+    return values | {name: orjson.dumps([_plain(entry) for entry in values[name]]).decode() for name in _LISTS}
 
 
 def _card(contact: Contact) -> Card:
-    values = {one.name: getattr(contact, one.name) for one in fields(Card)}
+    values = {field.name: getattr(contact, field.name) for field in fields(Card)}
     lists = {name: tuple(orjson.loads(values[name])) for name in _LISTS}
-    people = tuple(Address(*one) for one in lists["email_addresses"])
-    return Card(**values | lists | {"email_addresses": people})
+    addresses = tuple(Address(*entry) for entry in lists["email_addresses"])
+    return Card(**values | lists | {"email_addresses": addresses})
 
 
 def _plain(entry: Any) -> Any:
@@ -149,20 +149,20 @@ def _plain(entry: Any) -> Any:
 
 
 def _entries(card: Card) -> Iterator[ListEntry]:
-    """Every entry of a card's lists."""
+    """The entries by which a filter finds a contact by its lists."""
     for member in _LISTS:
         for entry in getattr(card, member):
             yield ListEntry(member, entry) if isinstance(entry, str) else ListEntry(member, *entry)
 
 
-def _tell(mailbox: Mailbox, contact: Contact, action: ChangeAction) -> None:
+def _append_change(mailbox: Mailbox, contact: Contact, action: ChangeAction) -> None:
     changes.append(
         mailbox.db, contact.mailbox_id, action, contact.id, contact.folder_id, mailbox.now, kind=ItemKind.CONTACT
     )
 
 
 def _first(*texts: str | None) -> str:
-    """The first text that says anything, as it is; empty when none does."""
+    """The first text that is not blank, unchanged; empty without one."""
     return next((text for text in texts if _text(text)), None) or ""
 
 

@@ -1,4 +1,4 @@
-"""Events as an iCalendar file (RFC 5545): reading one with the icalendar package; writing is in `ics_compose`."""
+"""Reads events from an iCalendar file (RFC 5545) with the icalendar package; `ics_compose` writes them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from outlook_emulator.mailbox.formats.ics_compose import (
     ITEM_ID,
     NAME,
     NO_UID,
+    OWN_TEXTS,
     PARTSTATS,
     PLACE,
     RESPONDED,
@@ -49,40 +50,40 @@ _FOLD = re.compile(r"(?:\r\n|\r|\n)[ \t]")
 
 
 class _Entry(NamedTuple):
-    """One VEVENT: an event with its changed occurrences, or one of these where `original` says which."""
+    """One VEVENT: an event with its changed occurrences, or a changed occurrence with its `original` start."""
 
-    details: EventFields
+    event: EventFields
     uid: str
     original: vDDDTypes | None
     changed: dict[int, EventFields]
 
     @property
     def is_series(self) -> bool:
-        return self.details.rule is not None or bool(self.details.added)
+        return self.event.rule is not None or bool(self.event.added)
 
 
 def parse(raw: bytes) -> list[Series]:
-    """The events of an iCalendar file, series with the occurrences that differ.
+    """The events of an iCalendar file, each series with its changed occurrences.
 
-    Inferred: times without a zone are in the calendar's own (X-WR-TIMEZONE), else in UTC; a zone that nobody knows is
-    read by its definition, and its times become UTC; line ends become `\\r\\n`; of several alarms the first is the
-    reminder; a series that does not occur on its own start begins with the first date its rule matches, as Outlook has
-    it and the RFC has not. Other components, and a RANGE of occurrences, are ignored.
+    Inferred: times without a zone are in the calendar's own (X-WR-TIMEZONE), else in UTC. An unknown zone is read by
+    its definition, and its times become UTC. Line ends become `\\r\\n`. The first alarm is the reminder. A series that
+    does not occur on its own start begins on the first date that its rule matches, as in Outlook, unlike in the RFC.
+    Other components, and a RANGE of occurrences, are ignored.
 
-    Raises InvalidRequest, naming the event or line, when this is no calendar, has no event or more than 10,000 of
-    them, or says something that no event of Outlook's can.
+    Raises InvalidRequest, naming the event or line, for text that is not a calendar, for no event or more than 10,000,
+    and for events that Outlook cannot represent.
     """
     text = _FOLD.sub("", decode_text(raw.removeprefix(_BOM), "utf-8"))
     if len(re.findall(r"^BEGIN:VEVENT", text, re.IGNORECASE | re.MULTILINE)) > MAX_EVENTS:
         raise InvalidRequest(f"The calendar has more than {MAX_EVENTS} events.")
-    # Bytes, for the package would open a file of the name that a text without line ends is.
+    # As bytes: the package takes a text without line ends for a file name, and opens that file.
     calendars = _guarded("The content is not a calendar that can be read", _calendars, hide_zones(text).encode())
     if not calendars:
         raise InvalidRequest("The content is not a calendar: it has no VCALENDAR, or one that does not end.")
-    found = [series for calendar in calendars for series in _series(calendar)]
-    if not found:
+    events = [series for calendar in calendars for series in _series(calendar)]
+    if not events:
         raise InvalidRequest("The calendar has no VEVENT.")
-    return found
+    return events
 
 
 def _guarded(what: str, function: Callable[..., T], *values: Any) -> T:
@@ -91,21 +92,22 @@ def _guarded(what: str, function: Callable[..., T], *values: Any) -> T:
     except InvalidRequest as error:
         raise InvalidRequest(f"{what}: {error.message}") from error
     except Exception as error:
-        # The package raises nearly anything on broken values.
+        # The package raises many kinds of errors on broken values.
         raise InvalidRequest(f"{what}: {str(error)[:300] or type(error).__name__}") from error
 
 
 def _calendars(raw: bytes) -> list[Component]:
-    return [one for one in Calendar.from_ical(raw, multiple=True) if one.name == "VCALENDAR"]
+    return [calendar for calendar in Calendar.from_ical(raw, multiple=True) if calendar.name == "VCALENDAR"]
 
 
 def _series(calendar: Component) -> list[Series]:
     zones = _guarded("The calendar's time zones cannot be read", Zones.of, calendar)
+    components = [part for part in calendar.subcomponents if part.name == "VEVENT"]
     entries = [
-        _guarded(_name(event, number), _entry, event, zones)
-        for number, event in enumerate((one for one in calendar.subcomponents if one.name == "VEVENT"), start=1)
+        _guarded(_name(component, number), _entry, component, zones)
+        for number, component in enumerate(components, start=1)
     ]
-    return [Series(one.details, one.changed) for one in _grouped(entries, zones)]
+    return [Series(entry.event, entry.changed) for entry in _grouped(entries, zones)]
 
 
 def _name(event: Component, number: int) -> str:
@@ -114,21 +116,26 @@ def _name(event: Component, number: int) -> str:
 
 
 def _grouped(entries: list[_Entry], zones: Zones) -> list[_Entry]:
-    """The entries without the changed occurrences, which go to the last series with their UID before them, if any."""
-    series = {one.uid: one for one in reversed(entries) if one.original is None and one.is_series and one.uid}
-    found = []
-    for one in entries:
-        if one.original is None:
-            found.append(one)
-            series |= {one.uid: one} if one.is_series else {}
-        elif one.uid in series:
-            master = series[one.uid]
-            what = f"The RECURRENCE-ID of the event '{one.uid[:100]}' cannot be read"
-            original = _guarded(what, occurrence, one.original, one.original.params, master.details, zones)
-            master.changed[original] = one.details
+    """The entries with changed occurrences moved into their series, which is the last one before with their UID.
+
+    Where none precedes it is the first one after. A changed occurrence without a series stays an entry.
+    """
+    series = {
+        entry.uid: entry for entry in reversed(entries) if entry.original is None and entry.is_series and entry.uid
+    }
+    grouped = []
+    for entry in entries:
+        if entry.original is None:
+            grouped.append(entry)
+            series |= {entry.uid: entry} if entry.is_series else {}
+        elif entry.uid in series:
+            master = series[entry.uid]
+            what = f"The RECURRENCE-ID of the event '{entry.uid[:100]}' cannot be read"
+            original = _guarded(what, occurrence, entry.original, entry.original.params, master.event, zones)
+            master.changed[original] = entry.event
         else:
-            found.append(one)
-    return found
+            grouped.append(entry)
+    return grouped
 
 
 def _entry(event: Component, zones: Zones) -> _Entry:
@@ -140,10 +147,12 @@ def _entry(event: Component, zones: Zones) -> _Entry:
     uid = _text(event, "UID")
     organizer = first_of(event, "ORGANIZER")
     attendees = _attendees(event)
-    html = [one for one in all_of(event, HTML) if one.params.get("FMTTYPE", "").lower() == "text/html"]
+    html = [value for value in all_of(event, HTML) if value.params.get("FMTTYPE", "").lower() == "text/html"]
     place = _text(event, PLACE)
     responded = _text(event, RESPONDED)
-    details = EventFields(
+    own_texts: dict[str, Any] = {field: _text(event, name) for name, field in OWN_TEXTS.items()}
+    fields = EventFields(
+        **own_texts,
         subject=_text(event, "SUMMARY"),
         start=start.instant,
         end=end.instant,
@@ -157,9 +166,9 @@ def _entry(event: Component, zones: Zones) -> _Entry:
         importance=_importance(event),
         show_as=_show_as(event),
         reminder=_reminder(event, start, end, zones),
-        response_requested=_asks(event),
+        response_requested=_wants_response(event),
         categories=tuple(
-            str(one).strip() for line in all_of(event, "CATEGORIES") for one in line.cats if str(one).strip()
+            str(text).strip() for line in all_of(event, "CATEGORIES") for text in line.cats if str(text).strip()
         ),
         attendees=attendees,
         organizer=_address(organizer) if organizer is not None else None,
@@ -169,7 +178,7 @@ def _entry(event: Component, zones: Zones) -> _Entry:
         uid=uid if uid and not uid.endswith(NO_UID) else None,
         external_id=_text(event, ITEM_ID) or None,
     )
-    return _Entry(repeated(event, details, zones), uid, first_of(event, "RECURRENCE-ID"), {})
+    return _Entry(repeated(event, fields, zones), uid, first_of(event, "RECURRENCE-ID"), {})
 
 
 # --- Properties ---
@@ -181,21 +190,21 @@ def _text(event: Component, name: str) -> str:
 
 
 def _clean(value: Any) -> str:
-    # The package leaves the values of names it does not know as they came.
+    # The package does not unescape the values of unknown properties.
     text = str(value) if isinstance(value, vText) else unescape_backslash(str(value))
     return re.sub(r"\r\n|\r|\n", "\r\n", text)
 
 
 def _param(value: Any, name: str) -> str:
-    found = value.params.get(name, "")
-    # A comma without quotes around it makes a list of a text.
-    return ",".join(found) if isinstance(found, list) else str(found)
+    text = value.params.get(name, "")
+    # The package splits a text at commas outside of quotes.
+    return ",".join(text) if isinstance(text, list) else str(text)
 
 
 def _place(text: str) -> dict[str, Any]:
     place = json.loads(text)
     if not isinstance(place, dict):
-        raise InvalidRequest(f"{PLACE} holds no JSON object.")
+        raise InvalidRequest(f"{PLACE} must hold a JSON object.")
     return place
 
 
@@ -223,10 +232,10 @@ def _stamp(text: str) -> int:
 
 
 def _reminder(event: Component, start: When, end: When, zones: Zones) -> int | None:
-    """Minutes before the start; a reminder after it counts as at the start (inferred)."""
+    """Minutes before the start; a reminder after the start counts as 0 (inferred)."""
     for alarm in event.subcomponents:
         trigger = first_of(alarm, "TRIGGER")
-        # Apple's way to say that there shall be no alarm, not even the calendar's own.
+        # With ACTION:NONE, Apple's programs turn off the calendar's default alarm.
         if alarm.name != "VALARM" or trigger is None or _text(alarm, "ACTION").upper() == "NONE":
             continue
         if isinstance(trigger.dt, timedelta):
@@ -251,7 +260,7 @@ def _address(person: Any) -> Address:
 
 
 def _attendees(event: Component) -> tuple[Attendee, ...]:
-    return tuple(_attendee(one) for one in all_of(event, "ATTENDEE"))
+    return tuple(_attendee(person) for person in all_of(event, "ATTENDEE"))
 
 
 def _attendee(person: Any) -> Attendee:
@@ -272,13 +281,13 @@ def _attendee(person: Any) -> Attendee:
     )
 
 
-def _asks(event: Component) -> bool:
-    """Whether responses are requested: of anyone, or of nobody in particular."""
-    asked = {_param(one, "RSVP").upper() for one in all_of(event, "ATTENDEE")} - {""}
-    return _text(event, RESPONSE_REQUESTED).upper() != "FALSE" and (not asked or "TRUE" in asked)
+def _wants_response(event: Component) -> bool:
+    """Whether responses are requested: from any attendee, or by default."""
+    stated = {_param(person, "RSVP").upper() for person in all_of(event, "ATTENDEE")} - {""}
+    return _text(event, RESPONSE_REQUESTED).upper() != "FALSE" and (not stated or "TRUE" in stated)
 
 
 def _response(event: Component, has_organizer: bool) -> int:
-    # Whose calendar this is the file does not say.
+    # The file does not say whose calendar it is.
     unstated = ResponseType["NotResponded" if has_organizer else "Organizer"]
     return ResponseType.__members__.get(_text(event, RESPONSE), unstated)

@@ -1,4 +1,4 @@
-"""When the events of an iCalendar file are: their ends, how they repeat, and which of their occurrences are meant."""
+"""Reads the times of events in an iCalendar file: their ends, their recurrence, and the starts of their occurrences."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def all_of(component: Component, name: str) -> list[Any]:
-    """The properties of a name, in order."""
+    """The properties with a name, in order."""
     value = component.get(name, [])
     return value if isinstance(value, list) else [value]
 
 
 def first_of(component: Component, name: str) -> Any | None:
-    """The first property of a name, if there is one."""
+    """The first property with a name, None without one."""
     return next(iter(all_of(component, name)), None)
 
 
 def end_of(event: Component, start: When, zones: Zones) -> When:
+    """When an event ends, by its DTEND or DURATION. Raises InvalidRequest for an end before the start."""
     stated = first_of(event, "DTEND")
     duration = first_of(event, "DURATION")
     if start.is_day:
@@ -40,7 +41,7 @@ def end_of(event: Component, start: When, zones: Zones) -> When:
             after = stated.dt if not isinstance(stated.dt, datetime) else stated.dt.date()
         else:
             after = first + (duration.dt if duration is not None else _DAY)
-        # Careless programs write the last day of an event, or its only one, as its end.
+        # Some programs write the last day of an event as its end.
         end_zone = (known(stated.params.get(ZONE)) if stated is not None else None) or start.zone
         return When(midnight(max(after, first + _DAY), start.zone), end_zone, True)
     if stated is not None:
@@ -53,52 +54,52 @@ def end_of(event: Component, start: When, zones: Zones) -> When:
     return end
 
 
-def repeated(event: Component, details: EventFields, zones: Zones) -> EventFields:
-    """The event with its rule, and with the dates that are left out and added."""
-    rules = all_of(event, "RRULE")
-    if len(rules) > 1 or "EXRULE" in event:
-        raise InvalidRequest("It has more than one RRULE, or an EXRULE, and so no equivalent in Outlook.")
+def repeated(component: Component, event: EventFields, zones: Zones) -> EventFields:
+    """The event with its rule, and with its excluded and added starts."""
+    rules = all_of(component, "RRULE")
+    if len(rules) > 1 or "EXRULE" in component:
+        raise InvalidRequest("It has more than one RRULE, or an EXRULE, so it has no equivalent in Outlook.")
     for rule in rules:
-        details = _with_rule(details, {name: list(values) for name, values in rule.items()})
+        event = _with_rule(event, {name: list(values) for name, values in rule.items()})
     return replace(
-        details,
-        excluded=tuple(_occurrences(event, "EXDATE", details, zones)),
-        added=tuple(_occurrences(event, "RDATE", details, zones)),
+        event,
+        excluded=tuple(_occurrences(component, "EXDATE", event, zones)),
+        added=tuple(_occurrences(component, "RDATE", event, zones)),
     )
 
 
-def _with_rule(details: EventFields, parts: dict[str, list[Any]]) -> EventFields:
-    start = on_the_wall(details.start, details.start_zone)
-    until = _until(parts.pop("UNTIL", []), start, details)
+def _with_rule(event: EventFields, parts: dict[str, list[Any]]) -> EventFields:
+    start = on_the_wall(event.start, event.start_zone)
+    until = _until(parts.pop("UNTIL", []), start, event)
     rule = recurrence.normalize(rule_of(parts, start.date(), until))
     late = rule.start - start.date()
     if not late:
-        return replace(details, rule=rule)
-    moved = at(rule.start, start.time(), details.start_zone)
-    end = moved + details.end - details.start
-    if details.is_all_day:
-        end = midnight(on_the_wall(details.end, details.start_zone).date() + late, details.start_zone)
-    return replace(details, rule=rule, start=moved, end=end)
+        return replace(event, rule=rule)
+    moved = at(rule.start, start.time(), event.start_zone)
+    end = moved + event.end - event.start
+    if event.is_all_day:
+        end = midnight(on_the_wall(event.end, event.start_zone).date() + late, event.start_zone)
+    return replace(event, rule=rule, start=moved, end=end)
 
 
-def _until(values: list[Any], start: datetime, details: EventFields) -> date | None:
-    """The last day that a rule allows: not the one on which UNTIL comes before the event's own time of day."""
+def _until(values: list[Any], start: datetime, event: EventFields) -> date | None:
+    """The last day that a rule allows: the day of UNTIL, or the day before if UNTIL is before the start time."""
     until = values[0] if values else None
     if not isinstance(until, datetime):
         return until
-    local = until if until.tzinfo is None else on_the_wall(microseconds(until), details.start_zone)
-    is_too_early = not details.is_all_day and local.time() < start.time()
+    local = until if until.tzinfo is None else on_the_wall(microseconds(until), event.start_zone)
+    is_too_early = not event.is_all_day and local.time() < start.time()
     return local.date() - _DAY if is_too_early else local.date()
 
 
-def _occurrences(event: Component, name: str, series: EventFields, zones: Zones) -> Iterator[int]:
-    for line in all_of(event, name):
-        for one in line.dts:
-            yield occurrence(one, line.params, series, zones)
+def _occurrences(component: Component, name: str, series: EventFields, zones: Zones) -> Iterator[int]:
+    for line in all_of(component, name):
+        for value in line.dts:
+            yield occurrence(value, line.params, series, zones)
 
 
 def occurrence(value: vDDDTypes, params: Any, series: EventFields, zones: Zones) -> int:
-    """When an occurrence starts, as its series has it: at midnight when that lasts all day, else at its own time."""
+    """The start of an occurrence: at midnight for an all-day series, at the series' time for a date, else as stated."""
     # An RDATE may be a period.
     start: Any = value.dt[0] if isinstance(value.dt, tuple) else value.dt
     when = zones.when(start, params, series.start_zone)

@@ -1,4 +1,4 @@
-"""What the times in an iCalendar file mean: the zones it names, those it defines itself, and days and times in them."""
+"""Reads times in an iCalendar file: in the zones that it names, or defines itself."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from outlook_emulator.timezones import canonical, zone
 
 UTC = "UTC"
 ZONE = "X-OUTLOOK-ZONE"
-"""A parameter of our own with the zone as the store knows it, for days and for UTC have none in iCalendar."""
+"""A parameter of our own with the store's name of the zone, since days and UTC times have no zone in iCalendar."""
 
 _HIDDEN = "X-OUTLOOK-TZID"
 _ZONE_NAMES = re.compile(r'^((?:(?:[^":\r\n]|"[^"\r\n]*")*;)?)TZID(?=[=:;])', re.IGNORECASE | re.MULTILINE)
-# Whatever else a rule may say could give millions of transitions a year.
+# Other parts could produce millions of transitions a year.
 _RULE_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS", "WKST"}
 
 
 def hide_zones(text: str) -> str:
-    """An unfolded calendar whose zone names the icalendar package takes for names it does not know.
+    """An unfolded calendar whose TZID properties and parameters are renamed, so that icalendar ignores them.
 
-    It would keep all the zones that a file defines for as long as the process lives, and read the next file by them.
+    The package keeps all zones that a file defines for the life of the process, and reads later files with them.
     """
     return _ZONE_NAMES.sub(rf"\1{_HIDDEN}", text)
 
 
 class When(NamedTuple):
-    """An instant in microseconds since 1970, the zone it was written in, and whether only its day was."""
+    """An instant in microseconds since 1970, the zone of its text, and whether the text had only a day."""
 
     instant: int
     zone: str
@@ -41,22 +41,22 @@ class When(NamedTuple):
 
 
 def on_the_wall(instant: int, zone_name: str) -> datetime:
-    """An instant as the clocks of a zone show it."""
+    """The wall-clock time of an instant in a zone, with tzinfo."""
     return moment(instant).astimezone(zone(zone_name))
 
 
 def at(day: date, clock: time, zone_name: str) -> int:
-    """The instant when the clocks of a zone show a time; the first one if they do so twice."""
+    """The instant of a wall-clock time in a zone; the first one if the time occurs twice."""
     return microseconds(datetime.combine(day, clock, zone(zone_name)))
 
 
 def midnight(day: date, zone_name: str) -> int:
-    """The instant a day begins."""
+    """The instant at which a day begins in a zone."""
     return at(day, time(), zone_name)
 
 
 def known(name: object) -> str | None:
-    """The store's name of a zone that is known by this name, or by its end, as in `/example.org/Europe/Paris`."""
+    """The store's name of a zone, found by a name or by the end of one, as in `/example.org/Europe/Paris`."""
     words = str(name).strip("/ ").split("/") if name else []
     for first in range(len(words)):
         try:
@@ -68,21 +68,21 @@ def known(name: object) -> str | None:
 
 @dataclass(frozen=True)
 class Zones:
-    """The zones of one calendar: the one it uses where it names none, and those it defines."""
+    """The zones of a calendar: its default zone, and those that it defines."""
 
     default: str = UTC
     defined: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, calendar: Any) -> Zones:
-        """The zones of a calendar that went through `hide_zones`."""
-        defined = {str(one.get(_HIDDEN)): one for one in calendar.subcomponents if one.name == "VTIMEZONE"}
-        zones = cls(defined=defined)
+        """The zones of a calendar after `hide_zones`."""
+        zones = [part for part in calendar.subcomponents if part.name == "VTIMEZONE"]
+        defined = {str(part.get(_HIDDEN)): part for part in zones}
         default = calendar.get("X-WR-TIMEZONE")
-        return cls((zones._named(str(default)) if default else None) or UTC, defined)
+        return cls((cls(defined=defined)._named(str(default)) if default else None) or UTC, defined)
 
     def when(self, value: object, params: Mapping[str, Any], default: str | None = None) -> When:
-        """What a value with these parameters means. Raises InvalidRequest for no time, or one in an unknown zone."""
+        """The meaning of a value with parameters. Raises InvalidRequest unless it is a day or time in a known zone."""
         exact = known(params.get(ZONE))
         name = params.get(_HIDDEN) or params.get("TZID")
         if not isinstance(value, date):
@@ -118,5 +118,5 @@ def _tzinfo(name: str, definition: Any) -> tzinfo:
     copy.add("TZID", vText("custom"))
     for part in definition.subcomponents:
         copy.add_component(part)
-    found: tzinfo = copy.to_tz(lookup_tzid=False)
-    return found
+    zone_rules: tzinfo = copy.to_tz(lookup_tzid=False)
+    return zone_rules

@@ -1,4 +1,4 @@
-"""Contacts as vCards: reading versions 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350) with vobject, and writing 3.0."""
+"""Contacts as vCards: reads versions 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350) with vobject, and writes version 3.0."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from outlook_emulator.mailbox.message import Address
 MAX_CARDS = 10_000
 
 _NAME = ("surname", "given_name", "middle_name", "title", "generation")
-# Of an address, from the street on; a post office box and an extension come before.
+# The parts of an address after the post office box and the extension.
 _PLACE = ("street", "city", "state", "postal_code", "country_or_region")
 _PLACES = {"HOME": "home", "WORK": "business", "OTHER": "other"}
+_ADDRESS_FIELDS = tuple(f"{place}_{part}" for place in _PLACES.values() for part in _PLACE)
 
-# The first name of each is written.
+# The first name of each is the one that is written.
 _TEXTS = {
     "nick_name": ("NICKNAME",),
     "job_title": ("TITLE",),
@@ -42,14 +43,20 @@ _TEXTS = {
     "yomi_surname": ("X-PHONETIC-LAST-NAME", "X-MS-YOMI-LAST-NAME"),
     "yomi_company_name": ("X-PHONETIC-ORG", "X-MS-YOMI-COMPANY-NAME"),
 }
+_WITHOUT_PROPERTY = ("display_name", "company_name", "department", "mobile_phone1", *_NAME)
+_TEXTS |= {
+    field.name: (f"X-OUTLOOK-{field.name.upper().replace('_', '-')}",)
+    for field in fields(Card)
+    if field.type == "str | None" and field.name not in (*_TEXTS, *_WITHOUT_PROPERTY, *_ADDRESS_FIELDS)
+}
 _MEMBERS = {name: member for member, names in _TEXTS.items() for name in names}
 _MESSENGERS = {"IMPP", "X-MS-IMADDRESS", "X-AIM", "X-GOOGLE-TALK", "X-ICQ", "X-JABBER", "X-MSN", "X-SKYPE", "X-YAHOO"}
 # Parameters of our own.
 _SHOWN_AS = "X-OUTLOOK-NAME"
-_MADE_UP = "X-OUTLOOK-MADE-UP"
+_GENERATED = "X-OUTLOOK-MADE-UP"
 
 _BOM = b"\xef\xbb\xbf"
-# What vobject reads too, but on lines of any other shape its own pattern can take for ever.
+# Checked first, since vobject's own pattern can take exponential time on malformed lines.
 _VALUE = r'(?:"[^"]*"|[^";:,]*)'
 _HEAD = re.compile(rf"(?:[\w-]+\.)?[\w-]+(?:;[\w-]+(?:={_VALUE}(?:,{_VALUE})*)?)*:", re.ASCII)
 _YEARLESS = re.compile(r"--(\d\d)-?(\d\d)")
@@ -61,15 +68,15 @@ _YEARLESS = re.compile(r"--(\d\d)-?(\d\d)")
 def parse(raw: bytes) -> list[Card]:
     """The contacts in a file of vCards.
 
-    Inferred: of values that a contact can have only one of, the first counts; further mobile numbers, and all that
-    are neither at home nor at work, are business ones; a birthday without a year is in 1604, as Outlook and Apple have
-    it; line ends become `\\r\\n`. What a contact has no member for is ignored. Raises InvalidRequest, naming the line,
-    when this is no vCard, a card has neither name nor company nor mail address, or there are more than 10,000.
+    Inferred: the first value counts where a contact has only one. Further mobile numbers, and numbers that are neither
+    at home nor at work, become business numbers. A birthday without a year is in 1604, as in Outlook and Apple's
+    programs. Line ends become `\\r\\n`. Other properties are ignored. Raises InvalidRequest, naming the line, for text
+    that is not a vCard, for a card without name, company and mail address, and for more than 10,000 cards.
     """
-    found = list(_cards(decode_text(raw.removeprefix(_BOM), "utf-8")))
-    if not found:
+    cards = list(_cards(decode_text(raw.removeprefix(_BOM), "utf-8")))
+    if not cards:
         raise InvalidRequest("The content is not a vCard: it has no BEGIN:VCARD.")
-    return found
+    return cards
 
 
 def _cards(text: str) -> Iterator[Card]:
@@ -82,7 +89,7 @@ def _cards(text: str) -> Iterator[Card]:
                 raise InvalidRequest(f"Line {line.lineNumber} of the vCard begins a card inside another.")
             lines, number = [], number + 1
         elif lines is None:
-            raise InvalidRequest(f"Line {line.lineNumber} is in no vCard: each begins with BEGIN:VCARD.")
+            raise InvalidRequest(f"Line {line.lineNumber} is outside of a vCard: each begins with BEGIN:VCARD.")
         elif mark == ("END", "VCARD"):
             yield _card(lines, number)
             lines = None
@@ -96,7 +103,7 @@ def _lines(text: str) -> Iterator[ContentLine]:
     if len(re.findall(r"^BEGIN:VCARD", text, re.IGNORECASE | re.MULTILINE)) > MAX_CARDS:
         raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
     plain = re.sub(r"\r\n|\r", "\n", text)
-    # Version 2.1 continues its quoted lines in a way of its own, which vobject knows but takes long to read.
+    # Version 2.1 has its own continuation of quoted lines; vobject reads it, but slowly.
     is_quoted = "quoted-printable" in text.lower()
     for line, number in getLogicalLines(StringIO(plain)) if is_quoted else _unfolded(plain):
         if line.strip():
@@ -104,7 +111,7 @@ def _lines(text: str) -> Iterator[ContentLine]:
 
 
 def _unfolded(text: str) -> Iterator[tuple[str, int]]:
-    """The lines with those that continue them, and their numbers."""
+    """The lines with their continuations, and their numbers."""
     pieces: list[str] = []
     first = 1
     for number, line in enumerate(text.split("\n"), start=1):
@@ -120,12 +127,12 @@ def _content_line(line: str, number: int) -> ContentLine:
     head = _HEAD.match(line)
     if head is None:
         raise InvalidRequest(f"Line {number} of the vCard cannot be read: '{line[:100]}'.")
-    # vobject knows the word in capitals only.
+    # vobject accepts the word only in capitals.
     shown = re.sub("quoted-printable", "QUOTED-PRINTABLE", head[0], flags=re.IGNORECASE)
     try:
         return textLineToContentLine(shown + line[head.end() :], number)
     except Exception as error:
-        # Wrong charsets and encodings raise nearly anything.
+        # Wrong charsets and encodings raise many kinds of errors.
         raise InvalidRequest(f"Line {number} of the vCard cannot be read: {str(error)[:300]}") from error
 
 
@@ -153,10 +160,10 @@ def _card(lines: list[ContentLine], number: int) -> Card:
 
 
 def _texts(line: ContentLine) -> Iterator[tuple[str, str]]:
-    """The members that a line may set, with their texts."""
+    """The text fields that a line sets, with their values."""
     if line.name in _MEMBERS:
         yield _MEMBERS[line.name], _text(line.value)
-    elif line.name == "FN" and _MADE_UP not in line.params:
+    elif line.name == "FN" and _GENERATED not in line.params:
         yield "display_name", _text(line.value)
     elif line.name == "N":
         yield from zip(_NAME, _fields(line.value), strict=False)
@@ -171,20 +178,20 @@ def _texts(line: ContentLine) -> Iterator[tuple[str, str]]:
 
 def _place(line: ContentLine) -> Iterator[tuple[str, str]]:
     box, extension, street, *rest = [*_fields(line.value), "", "", ""]
-    whole = "\r\n".join(one for one in (box, extension, street) if one)
+    whole = "\r\n".join(part for part in (box, extension, street) if part)
     types = _types(line)
     place = next((member for kind, member in _PLACES.items() if kind in types), "other")
     yield from ((f"{place}_{member}", text) for member, text in zip(_PLACE, (whole, *rest), strict=False))
 
 
 def _entries(line: ContentLine) -> Iterator[tuple[str, Any]]:
-    """The lists that a line adds to, with what it adds."""
+    """The list fields that a line adds to, with the entries."""
     if line.name == "EMAIL":
         name = "".join(line.params.get(_SHOWN_AS, ()))
         if line.value:
             yield "email_addresses", Address(_text(line.value), unquote(name))
     elif line.name == "CATEGORIES":
-        yield from (("categories", _ends(one)) for one in split_on_unescaped_comma(line.value) if one)
+        yield from (("categories", _ends(text)) for text in split_on_unescaped_comma(line.value) if text)
     elif line.name in _MESSENGERS and line.value:
         yield "im_addresses", _text(line.value)
     elif line.name == "TEL" and line.value and "CELL" not in (types := _types(line)):
@@ -192,9 +199,9 @@ def _entries(line: ContentLine) -> Iterator[tuple[str, Any]]:
 
 
 def _types(line: ContentLine) -> set[str]:
-    """The types of a line, which version 2.1 writes without saying that this is what they are."""
-    given = [*line.params.get("TYPE", ()), *line.singletonparams]
-    return {word.strip().upper() for one in given for word in one.split(",")}
+    """The types of a line; version 2.1 writes them without `TYPE=`."""
+    params = [*line.params.get("TYPE", ()), *line.singletonparams]
+    return {word.strip().upper() for param in params for word in param.split(",")}
 
 
 def _number(line: ContentLine) -> str:
@@ -218,7 +225,7 @@ def _birthday(value: str) -> int | None:
     try:
         return microseconds(datetime.fromisoformat("1604-{}-{}".format(*yearless.groups()) if yearless else value))
     except ValueError:
-        # A birthday may be any text, such as "circa 1800".
+        # The standard allows any text here, such as "circa 1800".
         return None
 
 
@@ -228,8 +235,8 @@ def _birthday(value: str) -> int | None:
 def compose(cards: Iterable[Card]) -> bytes:
     """The contacts as vCards of version 3.0; equal contacts give equal bytes.
 
-    Reading them again gives the same contacts, except that empty texts are None and line ends `\\r\\n`. A contact
-    without a display name gets one in the file, since a vCard must have one, marked as made up.
+    Reading them again gives the same contacts, except that empty texts become None and line ends `\\r\\n`. A vCard must
+    have a display name, so a contact without one gets one in the file, marked as generated.
     """
     return "".join(_vcard(_writable(card)).serialize() for card in cards).encode()
 
@@ -279,9 +286,9 @@ def _add_name(vcard: Any, card: Card) -> None:
     if card.display_name:
         _add(vcard, "FN", card.display_name)
         return
-    people = (one.name or one.address for one in card.email_addresses)
+    people = (address.name or address.address for address in card.email_addresses)
     choices = (f"{given} {family}".strip(), card.company_name, card.file_as, card.nick_name, *people)
-    _add(vcard, "FN", next(filter(None, choices), "Unknown"), **{_MADE_UP: "TRUE"})
+    _add(vcard, "FN", next(filter(None, choices), "Unknown"), **{_GENERATED: "TRUE"})
 
 
 def _add_phones(vcard: Any, card: Card) -> None:
@@ -295,5 +302,5 @@ def _add(vcard: Any, name: str, value: Any, **params: Any) -> None:
     if value:
         line = vcard.add(name)
         line.value = value
-        for param, given in params.items():
-            line.params[param] = given if isinstance(given, list) else [given]
+        for param, values in params.items():
+            line.params[param] = values if isinstance(values, list) else [values]

@@ -1,4 +1,4 @@
-"""The calls a sandbox owes others: noted in the transaction that caused them, made afterwards, kept as a journal."""
+"""The queue of HTTP callbacks: enqueued in the transaction that causes them, called afterwards, kept as a journal."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ from urllib.parse import urlsplit
 import orjson
 
 from outlook_emulator.enums import CallbackKind, CallbackState
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback
 
 KEPT = 1000
-"""How far back the journal goes, in calls; one that waits stays however old it is."""
+"""How many callbacks the journal keeps; pending ones are kept regardless."""
 TRIES = 6
-"""How often a call is attempted before it is given up (inferred)."""
+"""How many times a callback is attempted at most (inferred)."""
 _FIRST_WAIT = 1_000_000
 _LONGEST_URL = 8192
 _LONGEST_HOST = 253
 _HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 _DIGITS = re.compile(r"[0-9.]+")
-_LATER = frozenset({408, 429})
+_RETRIED = frozenset({408, 429})
 
 
-def check_url(text: str, member: str, allowed: frozenset[str]) -> None:
-    """Refuse what is no absolute http(s) URL, carries a credential, or leads to a host that is not `allowed`.
+def check_url(text: str, field: str, allowed: frozenset[str]) -> None:
+    """Raise InvalidField unless a text is an absolute http(s) URL without a credential, to an `allowed` host.
 
-    Loopback hosts always are, `*` allows all. Raises InvalidRequest, naming the member.
+    Loopback hosts are always allowed, `*` allows all hosts.
     """
     host = _host(text)
     if host is None:
         shown = text[:200]
-        raise InvalidRequest(f"'{member}' must be an absolute http or https URL without a credential, not '{shown}'.")
+        raise InvalidField(field, f"must be an absolute http or https URL without a credential, not '{shown}'.")
     if "*" not in allowed and host not in allowed and not _is_loopback(host):
-        raise InvalidRequest(
-            f"'{member}' leads to the host '{host[:200]}', but callbacks only go to this machine and to the hosts that"
-            " the setting callback_hosts names."
+        raise InvalidField(
+            field,
+            f"leads to the host '{host[:200]}', but callbacks are only sent to this machine and to the hosts in the"
+            " setting callback_hosts.",
         )
 
 
 def enqueue(
     mailbox: Mailbox, url: str, body: bytes, *, kind: CallbackKind, headers: Mapping[str, str] = {}, reference: str = ""
 ) -> int:
-    """Note a call that is to be made once the surrounding transaction is committed; its id.
+    """Enqueue a callback, which is called after the surrounding transaction is committed; returns its id.
 
-    `kind` says why it is made, `reference` names what caused it; both are for the journal, and for `cancel`. What the
-    journal has no room for any more goes.
+    `kind` is the reason for it and `reference` names its cause, both for the journal and for `cancel`. Old entries of
+    the journal are deleted.
     """
     values = {
         "kind": kind,
@@ -69,61 +70,61 @@ def enqueue(
 
 
 def is_waiting(db: Database, url: str, kind: CallbackKind, reference: str) -> bool:
-    """Whether a call of that kind to a URL has yet to be begun: one more would say nothing new."""
+    """Whether a callback with this kind and reference has not been attempted yet: another one would add nothing."""
     return trigger_store.has_unattempted_callback(db, url, kind, reference)
 
 
-def is_anyone_called(db: Database) -> bool:
-    """Whether anybody wants to be called, or waits for it."""
+def has_work(db: Database) -> bool:
+    """Whether there is a subscription, a push trigger or a pending callback."""
     return trigger_store.has_callback_work(db)
 
 
 def cancel(db: Database, kind: CallbackKind, reference: str) -> None:
-    """Make no more of the calls that something caused which is gone; the journal shows them as cancelled.
+    """Cancel the pending callbacks of a cause that was deleted; the journal shows them as cancelled.
 
-    One that is under way is not taken back, but stays cancelled however it ends.
+    A running attempt continues, and the callback stays cancelled.
     """
     trigger_store.cancel_callbacks(db, kind, reference)
 
 
 def headers_of(callback: Callback) -> dict[str, str]:
-    """The headers a call is made with."""
-    found: dict[str, str] = orjson.loads(callback.headers)
-    return found
+    """The request headers of a callback."""
+    headers: dict[str, str] = orjson.loads(callback.headers)
+    return headers
 
 
 def journal(db: Database) -> list[Callback]:
-    """Every call that is to be made, and the last ones that were, oldest first."""
+    """The pending callbacks and the last finished ones, oldest first."""
     return trigger_store.callbacks(db)
 
 
 def due_at(db: Database) -> dict[str, int]:
-    """The URLs that calls wait for, and the instant at which the first one of each is due."""
+    """The URLs with pending callbacks, and the instant at which the first one of each is due."""
     return trigger_store.first_callbacks_due(db)
 
 
 def first(db: Database, url: str) -> Callback | None:
-    """The call to a URL that is to be made next, whenever it is due: calls to one URL are made in order."""
+    """The next callback to a URL, due or not: callbacks to one URL are called in order."""
     return trigger_store.first_pending_callback(db, url)
 
 
 def is_new(callback: Callback) -> bool:
-    """Whether a call was neither attempted nor postponed since it was noted."""
+    """Whether a callback was neither attempted nor postponed."""
     return callback.attempted is None and callback.due == callback.created
 
 
 def postpone(db: Database, callback: Callback, until: int) -> None:
-    """Make a call no sooner than an instant; those to the same URL that came after it wait for it."""
+    """Delay a callback until an instant; later callbacks to the same URL wait for it."""
     trigger_store.postpone_callback(db, callback.id, until)
 
 
-def begin(db: Database, callback: Callback, now: int) -> None:
-    """Note that an attempt is under way: whoever is called may have looked already, so news is told by another call."""
+def begin_attempt(db: Database, callback: Callback, now: int) -> None:
+    """Record that an attempt is running. The subscriber may poll at once, so later news needs another callback."""
     trigger_store.begin_attempt(db, callback.id, now)
 
 
-def refuse(db: Database, callback: Callback, reason: str) -> None:
-    """Give a call up that must not be made any more."""
+def fail(db: Database, callback: Callback, reason: str) -> None:
+    """Mark a callback as failed that must not be called any more."""
     trigger_store.record_attempt(
         db,
         callback.id,
@@ -136,11 +137,11 @@ def refuse(db: Database, callback: Callback, reason: str) -> None:
     )
 
 
-def record(db: Database, callback: Callback, now: int, status: int | None, error: str | None) -> None:
-    """Note how an attempt ended: with the `status` of an answer, or with an `error` before there was one.
+def record_attempt(db: Database, callback: Callback, now: int, status: int | None, error: str | None) -> None:
+    """Record the outcome of an attempt: the `status` of the response, or the `error` without one.
 
-    Success is 2xx. No answer, 5xx, 408 and 429 are tried again after 1, 2, 4, 8 and 16 seconds by the sandbox's clock,
-    any other answer fails at once.
+    Success is 2xx. Without a response, and after 5xx, 408 and 429, the callback is retried after 1, 2, 4, 8 and 16
+    seconds of the sandbox's clock; after any other status it fails at once.
     """
     attempts = callback.attempts + 1
     trigger_store.record_attempt(
@@ -158,12 +159,12 @@ def record(db: Database, callback: Callback, now: int, status: int | None, error
 def _state(status: int | None, attempts: int) -> CallbackState:
     if status is not None and 200 <= status < 300:
         return CallbackState.DONE
-    again = status is None or status >= 500 or status in _LATER
+    again = status is None or status >= 500 or status in _RETRIED
     return CallbackState.PENDING if again and attempts < TRIES else CallbackState.FAILED
 
 
 def _host(text: str) -> str | None:
-    # Before it is parsed: the parser drops line breaks.
+    # Checked before parsing, since the parser drops line breaks.
     if len(text) > _LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
         return None
     try:
@@ -173,7 +174,7 @@ def _host(text: str) -> str | None:
         return None
     if parts.scheme not in ("http", "https") or port == 0 or host is None or not _names_a_host(host):
         return None
-    # The parser overlooks what stands around a bracket, and whoever calls may read another host there.
+    # The parser ignores text around brackets, where another parser may read another host.
     shown = re.escape(f"[{host}]" if ":" in host else host)
     return host if re.fullmatch(rf"{shown}(:[0-9]*)?", parts.netloc, re.IGNORECASE) else None
 

@@ -1,6 +1,6 @@
 """The calendar triggers: events that are new, modified, changed within a window of days, or about to start.
 
-All state is in the cursor, an instant: a position in the change feed, or how far ahead has been looked.
+All state is in the cursor, which is an instant: a position in the change feed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import orjson
 from outlook_emulator import odata
 from outlook_emulator.clock import iso_ticks, microseconds
 from outlook_emulator.enums import ActionType, ChangeAction, ItemKind
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.calendar import occurrences
 from outlook_emulator.mailbox.calendar.event_input import clamp
@@ -33,11 +33,11 @@ _LONGEST_WINDOW = 1825
 _LONGEST_LOOK = 60 * 24 * 366
 _BATCH = 50
 _STEPS = (1, 7, 31, 366)
-"""How far ahead the next event is looked for, in days: mostly it is near."""
+"""How far ahead the next event is searched, in days, nearest first: most often it is near."""
 
 
 class Changed(NamedTuple):
-    """An event, and what happened to it as an ActionType."""
+    """An event, and what happened to it as a value of ActionType."""
 
     event: Event
     action: int
@@ -54,8 +54,9 @@ def on_new_items(
     skip: int | None = None,
     cursor: str | None = None,
 ) -> Poll:
-    """Events that came into a calendar. `top` is how many one poll gives; `skip` says nothing here (inferred)."""
-    return _items(mailbox, dataset, table, _Asked(filter, orderby, top, skip), cursor, _is_new)
+    """Events that were added to a calendar, at most `top` for each poll; `skip` is ignored (inferred)."""
+    query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
+    return _items(mailbox, dataset, table, query, cursor, _is_new)
 
 
 def on_updated_items(
@@ -69,20 +70,22 @@ def on_updated_items(
     skip: int | None = None,
     cursor: str | None = None,
 ) -> Poll:
-    """Events of a calendar that were modified; an occurrence that was changed counts by itself."""
-    return _items(mailbox, dataset, table, _Asked(filter, orderby, top, skip), cursor, _is_updated)
+    """Events of a calendar that were modified; a changed occurrence is an item of its own."""
+    query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
+    return _items(mailbox, dataset, table, query, cursor, _is_updated)
 
 
 def on_changed_items(
     mailbox: Mailbox, *, table: str, incoming_days: int = 300, past_days: int = 50, cursor: str | None = None
 ) -> Poll:
-    """What was added to, updated in or taken out of the part of a calendar around now, series taken apart.
+    """Events that were added, updated or deleted in a window around now; a series appears as its occurrences.
 
-    What leaves the window by a change counts as deleted, what enters it as added (sibling's documentation).
+    An event that a change moves out of the window counts as deleted, one that it moves in as added (documentation of
+    the sibling connector).
     """
-    for name, days in (("incomingDays", incoming_days), ("pastDays", past_days)):
+    for name, days in (("incoming_days", incoming_days), ("past_days", past_days)):
         if not 0 <= days <= _LONGEST_WINDOW:
-            raise InvalidRequest(f"The query parameter '{name}' must be between 0 and {_LONGEST_WINDOW}, not {days}.")
+            raise InvalidField(name, f"must be between 0 and {_LONGEST_WINDOW}, not {days}.")
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
@@ -95,168 +98,165 @@ def on_changed_items(
 def on_upcoming_events(
     mailbox: Mailbox, *, table: str, look_ahead_time_in_minutes: int = 15, cursor: str | None = None
 ) -> Poll:
-    """Events and occurrences that come within the look-ahead, each once; so does what is put there later on.
+    """Events and occurrences that start within the look-ahead, each once, also those added to it later.
 
-    Of a first cursor's look-ahead nothing has been given out yet; its seventh digit of a second, which no instant of
-    ours has, says so.
+    A first cursor means that nothing in the look-ahead was returned yet. It is marked by a seventh fractional digit,
+    which no instant in microseconds has.
     """
     if not 1 <= look_ahead_time_in_minutes <= _LONGEST_LOOK:
-        raise InvalidRequest(
-            f"The query parameter 'lookAheadTimeInMinutes' must be between 1 and {_LONGEST_LOOK},"
-            f" not {look_ahead_time_in_minutes}."
-        )
+        problem = f"must be between 1 and {_LONGEST_LOOK}, not {look_ahead_time_in_minutes}."
+        raise InvalidField("look_ahead_time_in_minutes", problem)
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     look = look_ahead_time_in_minutes * _MINUTE
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position).replace("0Z", "1Z"))
     last = read_cursor(mailbox, cursor)
-    seen_until, ahead = _seen_until(mailbox, cursor, look), position + 1 + look
+    returned_until, ahead = _returned_until(mailbox, cursor, look), position + 1 + look
     entries = _entries(mailbox, calendar.id, last)
-    due = [
-        one
-        for one in occurrences.within(mailbox, calendar.id, clamp(seen_until), clamp(ahead + 1))
-        if seen_until < one.start_at <= ahead
+    upcoming = [
+        event
+        for event in occurrences.within(mailbox, calendar.id, clamp(returned_until), clamp(ahead + 1))
+        if returned_until < event.start_at <= ahead
     ]
-    late = _put_in(mailbox, entries, last, seen_until)
-    found = sorted((one for one in (*due, *late) if not one.is_cancelled), key=lambda one: (one.start_at, one.id))
-    return Poll(found, _text(position))
+    added = _added_since(mailbox, entries, last, returned_until)
+    events = [event for event in (*upcoming, *added) if not event.is_cancelled]
+    return Poll(sorted(events, key=lambda event: (event.start_at, event.id)), _text(position))
 
 
 def next_upcoming(
     mailbox: Mailbox, *, table: str, look_ahead_time_in_minutes: int = 15, cursor: str | None = None
 ) -> int | None:
-    """The instant at which `on_upcoming_events` will have something for a cursor; None for nothing within a year."""
+    """The next instant at which `on_upcoming_events` has an item for a cursor, None if there is none within a year."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     look = look_ahead_time_in_minutes * _MINUTE
-    seen_until = mailbox.now if cursor is None else _seen_until(mailbox, cursor, look)
+    returned_until = mailbox.now if cursor is None else _returned_until(mailbox, cursor, look)
     for days in _STEPS:
-        found = occurrences.within(mailbox, calendar.id, clamp(seen_until), clamp(seen_until + days * _DAY))
-        starts = [one.start_at for one in found if one.start_at > seen_until and not one.is_cancelled]
+        events = occurrences.within(mailbox, calendar.id, clamp(returned_until), clamp(returned_until + days * _DAY))
+        starts = [event.start_at for event in events if event.start_at > returned_until and not event.is_cancelled]
         if starts:
             return min(starts) - look
     return None
 
 
 def read_cursor(mailbox: Mailbox, cursor: str) -> int:
-    """The instant a cursor stands for. Raises InvalidRequest."""
+    """The position of a cursor. Raises InvalidField."""
     try:
         if not cursor.endswith("Z") or len(cursor) > 40:
             raise ValueError
         position = microseconds(datetime.fromisoformat(cursor))
     except (ValueError, OverflowError):
-        raise InvalidRequest("The query parameter 'triggerstate' is no state of this trigger.") from None
-    check_instant(mailbox, position, "triggerstate")
+        raise InvalidField("cursor", "is not a state of this trigger.") from None
+    check_instant(mailbox, position)
     return position
 
 
-def _seen_until(mailbox: Mailbox, cursor: str, look: int) -> int:
-    """Until when starts have been given out. A position is a microsecond before the instant it was taken at."""
+def _returned_until(mailbox: Mailbox, cursor: str, look: int) -> int:
+    """The latest start that polls have returned. A position is one microsecond before its poll."""
     return read_cursor(mailbox, cursor) + 1 + (0 if cursor.endswith("1Z") else look)
 
 
-_Wanted = Callable[[Mailbox, Change, Event | None, Event], bool]
-_MADE = frozenset({ChangeAction.CREATED})
+_Fires = Callable[[Mailbox, Change, Event | None, Event], bool]
+_CREATED = frozenset({ChangeAction.CREATED})
 _WRITTEN = frozenset({ChangeAction.CREATED, ChangeAction.UPDATED})
 
 
-class _Asked(NamedTuple):
-    filter: str | None
-    orderby: str | None
-    top: int | None
-    skip: int | None
-
-
-def _items(mailbox: Mailbox, dataset: str, table: str, asked: _Asked, cursor: str | None, wanted: _Wanted) -> Poll:
+def _items(mailbox: Mailbox, dataset: str, table: str, query: odata.Query, cursor: str | None, fires: _Fires) -> Poll:
     if dataset.strip("'\"").lower() != "calendars":
-        raise InvalidRequest(f"The dataset must be 'calendars', not '{dataset[:50]}'.")
+        raise InvalidField("dataset", f"must be 'calendars', not '{dataset[:50]}'.")
     calendar = item_folders.resolve(mailbox, CALENDARS, table.strip("'\""))
-    query = odata.read(EVENTS, filter=asked.filter, orderby=asked.orderby, top=asked.top, skip=asked.skip)
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position))
     batch = _BATCH if query.top is None else max(1, min(query.top, _BATCH))
     entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
-    found = list(islice(_matches(mailbox, entries, wanted, query), batch + 1))
-    more = len(found) > batch
-    events = _applied(mailbox, odata.Query(order=query.order), [event for _, event in found[:batch]])
-    return Poll(events, _text(found[batch - 1][0].at if more else position), more)
+    matches = list(islice(_matches(mailbox, entries, fires, query), batch + 1))
+    more = len(matches) > batch
+    events = _apply(mailbox, odata.Query(order=query.order), [event for _, event in matches[:batch]])
+    return Poll(events, _text(matches[batch - 1][0].at if more else position), more)
 
 
 def _matches(
-    mailbox: Mailbox, entries: list[Change], wanted: _Wanted, query: odata.Query
+    mailbox: Mailbox, entries: list[Change], fires: _Fires, query: odata.Query
 ) -> Iterator[tuple[Change, Event]]:
-    first = {entry.item_id: _was(entry) for entry in reversed(entries)}
-    # An item is made once, so polls in parts find it wherever they divide, even if it was changed since.
-    for entry in newest(entries, _MADE if wanted is _is_new else _WRITTEN):
+    """The events that a trigger fires for, each with its entry in the change feed."""
+    first = {entry.item_id: _before(entry) for entry in reversed(entries)}
+    # An item is created once, so polls in batches find it wherever they split, even if it was changed since.
+    for entry in newest(entries, _CREATED if fires is _is_new else _WRITTEN):
         event = _current(mailbox, entry)
-        if event is None or not wanted(mailbox, entry, first[entry.item_id], event):
+        if event is None or not fires(mailbox, entry, first[entry.item_id], event):
             continue
-        if _applied(mailbox, odata.Query(query.where), [event]):
+        if _apply(mailbox, odata.Query(query.where), [event]):
             yield entry, event
 
 
-def _applied(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> list[Event]:
+def _apply(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> list[Event]:
     return odata.apply(query, events, lambda text: key_in_filter(mailbox, text))
 
 
-def _is_new(mailbox: Mailbox, entry: Change, was: Event | None, event: Event) -> bool:
+def _is_new(mailbox: Mailbox, entry: Change, before: Event | None, event: Event) -> bool:
     return event.master_id is None
 
 
-def _is_updated(mailbox: Mailbox, entry: Change, was: Event | None, event: Event) -> bool:
+def _is_updated(mailbox: Mailbox, entry: Change, before: Event | None, event: Event) -> bool:
     if event.master_id is not None:
-        # An occurrence that differs is made when it is changed.
+        # An exception is stored when its occurrence is changed.
         return True
-    return entry.action == ChangeAction.UPDATED and not _only_made_room(mailbox, was, event)
+    return entry.action == ChangeAction.UPDATED and not _only_excluded_exceptions(mailbox, before, event)
 
 
-def _only_made_room(mailbox: Mailbox, was: Event | None, event: Event) -> bool:
-    """Whether all that happened to a series is that occurrences were changed, which count by themselves."""
-    if was is None or event.rule is None or _content(was) != _content(event)._replace(excluded=was.excluded):
+def _only_excluded_exceptions(mailbox: Mailbox, before: Event | None, event: Event) -> bool:
+    """Whether a series changed only because its occurrences became exceptions, which are items of their own."""
+    if before is None or event.rule is None or _content(before) != _content(event)._replace(excluded=before.excluded):
         return False
-    made = set(orjson.loads(event.excluded)) - set(orjson.loads(was.excluded))
-    return bool(made) and all(calendar_store.exception(mailbox.db, event.id, start) is not None for start in made)
+    excluded = set(orjson.loads(event.excluded)) - set(orjson.loads(before.excluded))
+    exceptions = (calendar_store.exception(mailbox.db, event.id, start) for start in excluded)
+    return bool(excluded) and all(exception is not None for exception in exceptions)
 
 
 def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:
-    found = changes.of(mailbox.db, mailbox.owner.id, ItemKind.EVENT, position)
-    return [one for one in found if one.folder_id == calendar_id]
+    entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.EVENT, position)
+    return [entry for entry in entries if entry.folder_id == calendar_id]
 
 
 def _current(mailbox: Mailbox, entry: Change) -> Event | None:
     return calendar_store.event(mailbox.db, mailbox.owner.id, entry.item_id)
 
 
-def _was(entry: Change) -> Event | None:
+def _before(entry: Change) -> Event | None:
+    """The event before an entry of the change feed, None for a new one."""
     return None if entry.before is None else Event._make(orjson.loads(entry.before))
 
 
 def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until: int) -> list[Changed]:
     before: dict[str, Event] = {}
     after: dict[str, Event] = {}
-    touched: set[str] = set()
-    first: set[int] = set()
-    for entry in entries:
-        if entry.item_id in first:
-            continue
-        first.add(entry.item_id)
-        was, now = _was(entry), _current(mailbox, entry)
-        before |= {wire_id(one): one for one in _faces(was, since, until)}
-        after |= {wire_id(one): one for one in _faces(now, since, until)}
-        touched.update(wire_id(one) for one in (was, now) if one is not None and one.rule is None)
-    found = [Changed(after[id], ActionType["added"]) for id in after if id not in before]
-    found += [Changed(before[id], ActionType["deleted"]) for id in before if id not in after]
-    found += [
+    rewritten: set[str] = set()
+    for entry in _first_entries(entries):
+        old, new = _before(entry), _current(mailbox, entry)
+        before |= {wire_id(event): event for event in _visible(old, since, until)}
+        after |= {wire_id(event): event for event in _visible(new, since, until)}
+        rewritten.update(wire_id(event) for event in (old, new) if event is not None and event.rule is None)
+    differences = [Changed(after[id], ActionType["added"]) for id in after if id not in before]
+    differences += [Changed(before[id], ActionType["deleted"]) for id in before if id not in after]
+    differences += [
         Changed(after[id], ActionType["updated"])
         for id in after
-        if id in before and (id in touched or _content(before[id]) != _content(after[id]))
+        if id in before and (id in rewritten or _content(before[id]) != _content(after[id]))
     ]
-    return sorted(found, key=lambda one: (one.event.modified, one.event.start_at, one.event.id))
+    return sorted(differences, key=lambda changed: (changed.event.modified, changed.event.start_at, changed.event.id))
 
 
-def _faces(event: Event | None, since: int, until: int) -> Iterator[Event]:
-    """What of an event can be seen in a window: itself, or its occurrences."""
+def _first_entries(entries: Iterable[Change]) -> list[Change]:
+    """The first entry of each item."""
+    first: dict[int, Change] = {}
+    for entry in entries:
+        first.setdefault(entry.item_id, entry)
+    return list(first.values())
+
+
+def _visible(event: Event | None, since: int, until: int) -> Iterator[Event]:
+    """The event, or the occurrences of a series, in a window."""
     if event is None:
         return
     if event.rule is not None:
@@ -269,19 +269,15 @@ def _content(event: Event) -> Event:
     return event._replace(id=0, modified=0, version=0, type=0)
 
 
-def _put_in(mailbox: Mailbox, entries: Iterable[Change], last: int, seen_until: int) -> Iterator[Event]:
-    """What a change put between the last look and where that looked to."""
+def _added_since(mailbox: Mailbox, entries: Iterable[Change], last: int, returned_until: int) -> Iterator[Event]:
+    """The events that changes put into the part of the calendar that earlier polls have covered."""
     before: set[tuple[str, int]] = set()
     after: dict[str, Event] = {}
-    first: set[int] = set()
-    for entry in entries:
-        if entry.item_id in first:
-            continue
-        first.add(entry.item_id)
-        before |= {(wire_id(one), one.start_at) for one in _faces(_was(entry), last, seen_until + 1)}
-        after |= {wire_id(one): one for one in _faces(_current(mailbox, entry), last, seen_until + 1)}
+    for entry in _first_entries(entries):
+        before |= {(wire_id(event), event.start_at) for event in _visible(_before(entry), last, returned_until + 1)}
+        after |= {wire_id(event): event for event in _visible(_current(mailbox, entry), last, returned_until + 1)}
     for id, event in after.items():
-        if last < event.start_at <= seen_until and (id, event.start_at) not in before:
+        if last < event.start_at <= returned_until and (id, event.start_at) not in before:
             yield event
 
 

@@ -10,7 +10,7 @@ from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
-from outlook_emulator.server.webhooks import push_trigger
+from outlook_emulator.server.webhooks import push_triggers
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 
@@ -32,7 +32,7 @@ def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
     mailbox = request.mailbox
     callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
     _check(connection, _name(request), asked)
-    operation = push_trigger.trigger(asked["operationName"])
+    operation = push_triggers.operation_named(asked["operationName"])
     parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
     wanted = PushTrigger(
         connection_id=connection,
@@ -45,7 +45,7 @@ def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
         cursor="",
         created=mailbox.now,
     )
-    return _trigger(push_trigger.register(mailbox, wanted))
+    return _trigger(push_triggers.register(mailbox, wanted))
 
 
 def get_trigger(request: AdminRequest) -> shapes.TriggerConfig:
@@ -58,7 +58,7 @@ def list_triggers(request: AdminRequest) -> shapes.TriggerConfigList:
 
 
 def delete_trigger(request: AdminRequest) -> None:
-    push_trigger.end(request.sandbox.db, _found(request))
+    push_triggers.delete(request.sandbox.db, _found(request))
 
 
 def _found(request: AdminRequest) -> PushTrigger:

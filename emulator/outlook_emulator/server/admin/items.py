@@ -55,7 +55,7 @@ def export_contacts(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import vcf
 
     folder = _shelf(request, CONTACT_FOLDERS)
-    return Binary(vcf.compose(contacts.cards(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
+    return Binary(vcf.compose(contacts.export_contacts(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
 
 
 def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ShelfFacts:

@@ -16,7 +16,7 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.store.records import Owner
 
 if TYPE_CHECKING:
-    from outlook_emulator.server.webhooks.courier import Webhooks
+    from outlook_emulator.server.webhooks.webhooks import Webhooks
 
 MIME = "message/rfc822"
 

@@ -41,7 +41,7 @@ from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminReq
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
-from outlook_emulator.server.webhooks.courier import Webhooks
+from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.wire.base import parameters_of
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary

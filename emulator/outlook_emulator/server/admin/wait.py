@@ -43,17 +43,17 @@ async def wait(request: AdminRequest) -> shapes.Waited:
     clock = asyncio.get_running_loop().time
     begun = clock()
     deadline = begun + seconds
-    with request.webhooks.listening(sandbox) as bell:
+    with request.webhooks.write_signal(sandbox) as signal:
         watch = _Watch(sandbox, order)
         while True:
-            bell.clear()
+            signal.clear()
             await watch.look()
             late = clock() >= deadline
             if late or watch.count() >= order["count"]:
                 break
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    await bell.wait()
+                    await signal.wait()
     if watch.count() < order["count"]:
         raise _timed_out(watch, order["count"], seconds)
     return {"value": watch.matches(), "waitedSeconds": round(clock() - begun, 3)}

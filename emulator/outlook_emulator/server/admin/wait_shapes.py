@@ -28,15 +28,9 @@ _FORMATS: dict[str, Any] = {
 
 WaitOrder = shape(
     "WaitOrder",
-    {
-        option.member: _FORMATS.get(
-            option.member, Annotated[str, Schema(choices=option.choices, default=option.default)]
-        )
-        for option in options_of(WaitConditions)
-    },
+    {option.member: _FORMATS.get(option.member) or _text(option) for option in options_of(WaitConditions)},
     WaitConditions.__doc__,
 )
-
 
 _KINDS = next(option.choices for option in options_of(WaitConditions) if option.name == "kind")
 _Sender = TypedDict("_Sender", {"from": Email | None}, total=False)

@@ -1,1 +1,1 @@
-"""HTTP callbacks: delivery, push triggers and late triggers."""
+"""HTTP callbacks: their delivery, push triggers, and faults that delay triggers."""

@@ -1,22 +1,60 @@
-"""The tables of calendars and contacts, and of the list entries of events and contacts."""
+"""The tables of calendars and contacts, and of the list entries of events and contacts.
+
+The tables of events and contacts follow from their records: a field is a column, and its type is the column's.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, get_type_hints
 
-from sqlalchemy import BigInteger, Column, Index, Text, text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
 from sqlmodel import Field, SQLModel
 
-from outlook_emulator.store.schema.tables import flag, instant, key, reference
+from outlook_emulator.store import records
+from outlook_emulator.store.schema.tables import flag, key, reference
 
 
 def folded(optional: bool = False) -> Column[str]:
-    # Exchange ignores case in comparisons. NOCASE does so for ASCII, and with an index.
+    # Exchange compares without case. SQLite can do so for ASCII, with an index.
     return Column(Text(collation="NOCASE"), nullable=optional)
 
 
 def optional() -> Any:
     return Field(default=None, sa_column=folded(optional=True))
+
+
+def record_table(
+    name: str,
+    record: Any,
+    *indexes: Index,
+    references: Mapping[str, str],
+    instants: Collection[str],
+    flags: Collection[str] = (),
+    exact: Collection[str] = (),
+) -> Table:
+    """A table with a column for each field of a record.
+
+    Texts compare without case, except those in `exact`; `references` maps columns to the tables that they refer to.
+    """
+    columns = []
+    for field, hint in get_type_hints(record).items():
+        is_optional = hint in (int | None, str | None)
+        if field == "id":
+            column: Column[Any] = key()
+        elif field in references:
+            column = reference(references[field])
+        elif field in flags:
+            column = flag()
+        elif field in instants:
+            column = Column(BigInteger, nullable=is_optional)
+        elif hint in (int, int | None):
+            column = Column(Integer, nullable=is_optional)
+        else:
+            column = Column(Text, nullable=is_optional) if field in exact else folded(is_optional)
+        column.name = column.key = field
+        columns.append(column)
+    return Table(name, SQLModel.metadata, *columns, *indexes, sqlite_autoincrement=True)
 
 
 class CalendarRow(SQLModel, table=True):
@@ -31,75 +69,24 @@ class CalendarRow(SQLModel, table=True):
     is_default: int = Field(sa_column=flag())
 
 
-class EventRow(SQLModel, table=True):
-    """A single event, the master of a series, or an occurrence that differs from its series.
-
-    `master_id` and `original_start` identify the occurrence that an exception replaces. `start_zone` and `end_zone` are
-    Windows ids, or IANA names if Windows has no id. `rule` is a JSON object, `excluded` and `added` are JSON lists of
-    starts. `span_start` to `span_end` covers all occurrences of a series. `reach` tells queries for a time window how
-    to find the event: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is an id of another
-    system that also identifies the event. `attendees` (`[address, name, type, response, responded]`), `categories`
-    and `place` are JSON; `required`, `optional` and `resources` are the attendees' addresses joined by `;`.
-    """
-
-    __tablename__ = "event"
-    __table_args__ = (
-        Index("event_start", "calendar_id", "start_at", "id"),
-        Index("event_subject", "calendar_id", "subject"),
-        Index("event_short", "calendar_id", "start_at", sqlite_where=text("reach = 0")),
-        Index("event_span", "calendar_id", "span_end", "span_start", sqlite_where=text("reach > 0")),
-        Index("event_master", "master_id", "original_start", unique=True, sqlite_where=text("master_id IS NOT NULL")),
-        Index("event_uid", "mailbox_id", "uid"),
-        Index("event_external_id", "mailbox_id", "external_id", sqlite_where=text("external_id IS NOT NULL")),
-        {"sqlite_autoincrement": True},
-    )
-
-    id: int = Field(sa_column=key())
-    mailbox_id: int = Field(sa_column=reference("mailbox"))
-    calendar_id: int = Field(sa_column=reference("calendar"))
-    type: int
-    master_id: int | None = None
-    original_start: int | None = Field(default=None, sa_type=BigInteger)
-    uid: str = Field(sa_type=Text)
-    external_id: str | None = Field(default=None, sa_type=Text)
-    subject: str = Field(sa_column=folded())
-    body: str = Field(sa_column=folded())
-    is_html: int = Field(sa_column=flag())
-    preview: str = Field(sa_column=folded())
-    start_at: int = Field(sa_column=instant())
-    end_at: int = Field(sa_column=instant())
-    start_zone: str = Field(sa_column=folded())
-    end_zone: str = Field(sa_column=folded())
-    is_all_day: int = Field(sa_column=flag())
-    location: str = Field(sa_column=folded())
-    place: str | None = Field(default=None, sa_type=Text)
-    importance: int
-    show_as: int
-    reminder: int | None = None
-    response_requested: int = Field(sa_column=flag())
-    categories: str = Field(sa_type=Text)
-    organizer: str = Field(sa_column=folded())
-    organizer_name: str = Field(sa_column=folded())
-    is_organizer: int = Field(sa_column=flag())
-    is_cancelled: int = Field(sa_column=flag())
-    response: int
-    responded: int | None = Field(default=None, sa_type=BigInteger)
-    attendees: str = Field(sa_type=Text)
-    required: str = Field(sa_column=folded())
-    optional: str = Field(sa_column=folded())
-    resources: str = Field(sa_column=folded())
-    recurrence: int
-    recurrence_end: int | None = Field(default=None, sa_type=BigInteger)
-    occurrences: int | None = None
-    rule: str | None = Field(default=None, sa_type=Text)
-    excluded: str = Field(sa_type=Text)
-    added: str = Field(sa_type=Text)
-    span_start: int = Field(sa_column=instant())
-    span_end: int = Field(sa_column=instant())
-    reach: int
-    created: int = Field(sa_column=instant())
-    modified: int = Field(sa_column=instant())
-    version: int
+event = record_table(
+    "event",
+    records.Event,
+    Index("event_start", "calendar_id", "start_at", "id"),
+    Index("event_subject", "calendar_id", "subject"),
+    Index("event_short", "calendar_id", "start_at", sqlite_where=text("reach = 0")),
+    Index("event_span", "calendar_id", "span_end", "span_start", sqlite_where=text("reach > 0")),
+    Index("event_master", "master_id", "original_start", unique=True, sqlite_where=text("master_id IS NOT NULL")),
+    Index("event_uid", "mailbox_id", "uid"),
+    Index("event_external_id", "mailbox_id", "external_id", sqlite_where=text("external_id IS NOT NULL")),
+    references={"mailbox_id": "mailbox", "calendar_id": "calendar"},
+    instants=(
+        *("original_start", "start_at", "end_at", "responded", "recurrence_end", "span_start", "span_end"),
+        *("created", "modified"),
+    ),
+    flags=("is_html", "is_all_day", "response_requested", "is_organizer", "is_cancelled"),
+    exact=("uid", "external_id", "place", "categories", "attendees", "rule", "excluded", "added"),
+)
 
 
 class ContactFolderRow(SQLModel, table=True):
@@ -114,74 +101,25 @@ class ContactFolderRow(SQLModel, table=True):
     is_default: int = Field(sa_column=flag())
 
 
-class ContactRow(SQLModel, table=True):
-    """A contact. Missing texts are null. Lists are JSON; `email_addresses` has items `[address, name]`."""
-
-    __tablename__ = "contact"
-    __table_args__ = (
-        *(
-            Index(f"contact_{name}", "folder_id", name, "id")
-            for name in ("display_name", "surname", "given_name", "company_name", "file_as")
-        ),
-        {"sqlite_autoincrement": True},
-    )
-
-    id: int = Field(sa_column=key())
-    mailbox_id: int = Field(sa_column=reference("mailbox"))
-    folder_id: int = Field(sa_column=reference("contact_folder"))
-    birthday: int | None = Field(default=None, sa_type=BigInteger)
-    file_as: str = Field(sa_column=folded())
-    display_name: str = Field(sa_column=folded())
-    given_name: str | None = optional()
-    initials: str | None = optional()
-    middle_name: str | None = optional()
-    nick_name: str | None = optional()
-    surname: str | None = optional()
-    title: str | None = optional()
-    generation: str | None = optional()
-    email_addresses: str = Field(sa_type=Text)
-    im_addresses: str = Field(sa_type=Text)
-    job_title: str | None = optional()
-    company_name: str | None = optional()
-    department: str | None = optional()
-    office_location: str | None = optional()
-    profession: str | None = optional()
-    business_home_page: str | None = optional()
-    assistant_name: str | None = optional()
-    manager: str | None = optional()
-    home_phones: str = Field(sa_type=Text)
-    business_phones: str = Field(sa_type=Text)
-    mobile_phone1: str | None = optional()
-    home_street: str | None = optional()
-    home_city: str | None = optional()
-    home_state: str | None = optional()
-    home_country_or_region: str | None = optional()
-    home_postal_code: str | None = optional()
-    business_street: str | None = optional()
-    business_city: str | None = optional()
-    business_state: str | None = optional()
-    business_country_or_region: str | None = optional()
-    business_postal_code: str | None = optional()
-    other_street: str | None = optional()
-    other_city: str | None = optional()
-    other_state: str | None = optional()
-    other_country_or_region: str | None = optional()
-    other_postal_code: str | None = optional()
-    yomi_company_name: str | None = optional()
-    yomi_given_name: str | None = optional()
-    yomi_surname: str | None = optional()
-    categories: str = Field(sa_type=Text)
-    created: int = Field(sa_column=instant())
-    modified: int = Field(sa_column=instant())
-    version: int
+contact = record_table(
+    "contact",
+    records.Contact,
+    *(
+        Index(f"contact_{name}", "folder_id", name, "id")
+        for name in ("display_name", "surname", "given_name", "company_name", "file_as")
+    ),
+    references={"mailbox_id": "mailbox", "folder_id": "contact_folder"},
+    instants=("birthday", "created", "modified"),
+    exact=("email_addresses", "im_addresses", "home_phones", "business_phones", "categories"),
+)
 
 
 class ListEntryRow(SQLModel, table=True):
     """An entry of a list in an event or a contact, so that a filter over the list can use an index.
 
-    It is derived from the JSON column `member` of the item and written in the same transaction. `kind` is `event` or
-    `contact`. An entry of a list of texts has only a `value`. An address has a `name` too, and an attendee also has
-    `type` and `response`.
+    Derived from the item's JSON and written in the same transaction. `kind` is `event` or `contact`, `member` the
+    item's column. An entry of a list of texts has only a `value`. An address is in `value` with its `name`; an
+    attendee has `type` and `response` too.
     """
 
     __tablename__ = "list_entry"

@@ -19,7 +19,7 @@ connection = _table(tables.ConnectionRow)
 push = _table(callback_tables.PushRow)
 callback = _table(callback_tables.CallbackRow)
 content = _table(tables.Content)
-event = _table(item_tables.EventRow)
+event = item_tables.event
 
 SNAPSHOT_STATEMENTS: dict[str, Any] = {
     "DELETE_STATE": delete(sandbox_state).where(sandbox_state.c.key == bindparam("named")),

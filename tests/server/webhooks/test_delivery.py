@@ -22,8 +22,9 @@ from outlook_emulator.clock import SystemClock, VirtualClock
 from outlook_emulator.enums import CallbackKind
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.webhooks import push_trigger
-from outlook_emulator.server.webhooks.courier import Courier, Webhooks
+from outlook_emulator.server.webhooks import push_triggers
+from outlook_emulator.server.webhooks.delivery import CallbackDelivery
+from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings
 from tests.conftest import Connection, Sandbox
 from tests.stub import Stub
@@ -260,7 +261,7 @@ def test_who_has_ended_calls_nobody(listener: Stub, ends: str) -> None:
         else:
             await webhooks.close()
         await asyncio.sleep(0.05)
-        left, due = len(asyncio.all_tasks()), sum(isinstance(one, Courier) for one in sandbox.due)
+        left, due = len(asyncio.all_tasks()), sum(isinstance(one, CallbackDelivery) for one in sandbox.due)
         await webhooks.close()
         sandboxes.close()
         return under_way, left, due
@@ -532,7 +533,7 @@ def test_a_push_that_breaks(
     put(bob, trigger(f"{listener.url}/bob"))
     parameters = {"table": "Calendar", "lookAheadTimeInMinutes": "15"}
     put(alice, trigger(listener.url, "OnUpcomingEventsV2", parameters=parameters), "soon")
-    polled = push_trigger.poll
+    polled = push_triggers._poll
 
     def poll(mailbox: Any, *rest: Any) -> Any:
         if mailbox.owner.address == alice.address:
@@ -542,8 +543,8 @@ def test_a_push_that_breaks(
     def look(*rest: Any, **more: Any) -> Any:
         raise RuntimeError("broken look")
 
-    monkeypatch.setattr(push_trigger, "poll", poll)
-    monkeypatch.setitem(vars(push_trigger.trigger("OnUpcomingEventsV2")), "next_at", look)
+    monkeypatch.setattr(push_triggers, "_poll", poll)
+    monkeypatch.setitem(vars(push_triggers.operation_named("OnUpcomingEventsV2")), "next_at", look)
     subscribe(alice, f"{listener.url}/poke")
     for one in (alice, bob):
         one.deliver(subject="News")

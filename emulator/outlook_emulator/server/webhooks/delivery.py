@@ -1,0 +1,202 @@
+"""Delivers the callbacks of one sandbox in the background.
+
+The callbacks of a sandbox are looked for after each request that wrote something, when the sandbox's clock moves, and
+when a retry is due. Callbacks that are pending when the server stops are delivered by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.mailbox.access import owner_of
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.triggers import callbacks, subscriptions
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_delay
+from outlook_emulator.store.records import Callback
+
+_SECOND = 1_000_000
+_MINUTE = 60 * _SECOND
+"""How often push triggers are polled although nothing was written, since some depend on time (documented)."""
+_MOST_AT_ONCE = 10
+"""The most URLs that a sandbox calls at the same time."""
+_SHORTEST_WAIT = 1.0
+"""The shortest time, in seconds, until a sandbox is looked at again; another process may have moved its clock."""
+
+_log = logging.getLogger("outlook_emulator")
+
+
+class CallbackDelivery:
+    """Watches one sandbox and makes its callbacks; moving the sandbox's clock stops at each one that is due.
+
+    Callbacks to one URL are made in order, callbacks to different URLs at the same time, so a URL that does not answer
+    delays no other. `wrote` is called whenever the delivery itself may have written something.
+    """
+
+    def __init__(self, sandbox: Sandbox, timeout: float, wrote: Callable[[], None]) -> None:
+        self._sandbox = sandbox
+        self._timeout = timeout
+        self._wrote = wrote
+        self._closed = False
+        self._seen_writes = -1
+        self._next_at: int | None = None
+        self._poll_at: int | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def next_at(self, sandbox: Sandbox) -> int | None:
+        """The instant of the next call, retry or push that needs no further request, None without one."""
+        instants = (*callbacks.due_at(sandbox.db).values(), push_triggers.next_at(sandbox.db, self._mailbox))
+        return min((at for at in instants if at is not None), default=None)
+
+    async def run(self, sandbox: Sandbox, now: int) -> None:
+        """Make every call that is due, and wait for those that are running."""
+        self._poll_at = None
+        while not self._is_over:
+            self._enqueue_news()
+            self._start_due_calls()
+            if not self._tasks:
+                return
+            # If the waiting caller is cancelled, the calls continue.
+            done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if not task.cancelled():
+                    task.result()
+
+    def wake(self) -> None:
+        """Look at the sandbox soon, if something was written or a call became due since the last look."""
+        if not self._is_over and (self._sandbox.db.writes != self._seen_writes or self._is_due()):
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Stop watching and calling; returns the tasks that are being cancelled."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks.values():
+            task.cancel()
+        return list(self._tasks.values())
+
+    @property
+    def _is_over(self) -> bool:
+        return self._closed or self._sandbox.db.closed
+
+    def _is_due(self) -> bool:
+        return self._next_at is not None and self._next_at <= self._sandbox.clock.now()
+
+    def _look(self) -> None:
+        if self._is_over:
+            return
+        if not callbacks.has_work(self._sandbox.db):
+            # Most sandboxes have nobody to call, and each of their writes comes here.
+            self._seen_writes, self._poll_at, self._next_at = self._sandbox.db.writes, None, None
+            return
+        for step in (self._enqueue_news, self._start_due_calls):
+            try:
+                step()
+            except Exception:
+                # Callbacks that were enqueued before must still be delivered.
+                _log.exception("Looking for the callbacks of the sandbox '%s' failed.", self._sandbox.name)
+
+    def _enqueue_news(self) -> None:
+        """Enqueue callbacks for what happened since the last look."""
+        sandbox = self._sandbox
+        now = sandbox.clock.now()
+        subscriptions.poke(sandbox.db, now, self._mailbox)
+        if self._seen_writes != sandbox.db.writes or self._poll_at is None or self._poll_at <= now:
+            self._poll_at = now + _MINUTE if push_triggers.push_all(sandbox.db, self._mailbox) else None
+        self._seen_writes = sandbox.db.writes
+        self._wrote()
+
+    def _start_due_calls(self) -> None:
+        now = self._sandbox.clock.now()
+        idle = {url: at for url, at in callbacks.due_at(self._sandbox.db).items() if url not in self._tasks}
+        for url in [url for url, at in idle.items() if at <= now]:
+            del idle[url]
+            task = self._tasks[url] = asyncio.get_running_loop().create_task(self._call_url(url))
+            task.add_done_callback(partial(self._end, url))
+        self._next_at = min((at for at in (*idle.values(), self._poll_at) if at is not None), default=None)
+        if self._next_at is not None:
+            self._look_at(self._next_at)
+
+    def _look_at(self, instant: int) -> None:
+        """Look at the sandbox again at an instant of its clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+        seconds = (instant - self._sandbox.clock.now()) / _SECOND
+        self._timer = asyncio.get_running_loop().call_later(max(seconds, _SHORTEST_WAIT), self._look)
+
+    async def _call_url(self, url: str) -> None:
+        """Make the calls to one URL that are due."""
+        while not self._is_over:
+            async with self._slots:
+                # Read only now: the callback may have been cancelled while this waited for a slot.
+                callback = None if self._is_over else callbacks.first(self._sandbox.db, url)
+                if callback is None or callback.due > self._sandbox.clock.now():
+                    return
+                if not self._is_delayed(callback):
+                    await self._attempt(callback)
+
+    def _is_delayed(self, callback: Callback) -> bool:
+        """Postpone a new callback if a fault delays its trigger; returns whether one does."""
+        delay = trigger_delay.delay_of(self._sandbox, callback) if callbacks.is_new(callback) else 0
+        if delay:
+            callbacks.postpone(self._sandbox.db, callback, self._sandbox.clock.now() + delay)
+        return delay > 0
+
+    def _end(self, url: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[url]
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            _log.error("Delivering callbacks to %s failed.", url, exc_info=error)
+            # Later, since the cause of the error is probably still there.
+            if not self._is_over:
+                self._look_at(self._sandbox.clock.now())
+            return
+        self._look()
+
+    async def _attempt(self, callback: Callback) -> None:
+        sandbox, generation = self._sandbox, self._sandbox.db.generation
+        try:
+            # Checked again: the server may have been restarted with other settings since the callback was enqueued.
+            callbacks.check_url(callback.url, "url", sandbox.rules.allowed_hosts)
+        except InvalidRequest as error:
+            callbacks.fail(sandbox.db, callback, error.message)
+        else:
+            begun = sandbox.clock.now()
+            callbacks.begin_attempt(sandbox.db, callback, begun)
+            outcome = await http_callback.post(
+                callback.url, callback.body, callbacks.headers_of(callback), self._timeout
+            )
+            if self._is_over or sandbox.db.generation != generation:
+                return
+            callbacks.record_attempt(sandbox.db, callback, sandbox.clock.now(), *outcome)
+            self._note_in_journal(callback, begun, outcome)
+        self._wrote()
+
+    def _note_in_journal(self, callback: Callback, begun: int, outcome: http_callback.Outcome) -> None:
+        """Record an attempt in the sandbox's journal, if it has one."""
+        journal = self._sandbox.traffic.journal
+        if journal.cap:
+            journal.deliver(
+                begun,
+                time.time_ns() // 1000,
+                callback=callback.id,
+                purpose=callback.kind,
+                reference=callback.reference,
+                url=callback.url,
+                number=callback.attempts + 1,
+                body=callback.body,
+                status=outcome.status,
+                error=outcome.error,
+            )
+
+    def _mailbox(self, mailbox_id: int) -> Mailbox:
+        return self._sandbox.mailbox(owner_of(self._sandbox.db, mailbox_id))

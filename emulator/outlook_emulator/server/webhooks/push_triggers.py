@@ -1,0 +1,155 @@
+"""Push triggers: registered as in a connector namespace, polled here, and their items sent as callbacks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from outlook_emulator.enums import CallbackKind
+from outlook_emulator.errors import ConnectorError, InvalidRequest
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.mailbox.triggers.mail_triggers import Poll
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.operations.operation import Kind, Operation
+from outlook_emulator.server.connector.query import QueryReader
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import PushTrigger
+from outlook_emulator.wire.base import snake_case
+
+GATEWAY = "outlook-emulator"
+"""The name of the connector namespace in callbacks."""
+
+_log = logging.getLogger("outlook_emulator")
+
+
+def operation_named(name: str) -> Operation:
+    """The trigger with an operation id, in any case. Raises InvalidRequest."""
+    operation = _operations().get(name.lower())
+    if operation is None:
+        raise InvalidRequest(f"'operationName' must be a trigger of the connector, not '{name[:100]}'.")
+    return operation
+
+
+def arguments_of(operation: Operation, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of a trigger's `run`, read from parameters as text. Raises InvalidRequest."""
+    # Headers belong to a single request, and a registration has none.
+    declared = [parameter for parameter in operation.parameters if parameter.schema.location == "query"]
+    required = {parameter.name.lower(): parameter.required for parameter in declared}
+    required |= {name.lower(): True for name in operation.path_parameters}
+    texts = {name.lower(): text for name, text in parameters.items()}
+    for name in (*operation.path_parameters, *(parameter.name for parameter in declared)):
+        if required[name.lower()] and not texts.get(name.lower()):
+            raise InvalidRequest(f"The trigger parameter '{name}' is required.")
+    for name in parameters:
+        if name.lower() not in required:
+            raise InvalidRequest(f"The trigger '{operation.id}' has no parameter '{name[:100]}'.")
+    query = {parameter.name: texts[parameter.name.lower()] for parameter in declared if parameter.name.lower() in texts}
+    arguments = QueryReader(declared).read(urlencode(query).encode("ascii"), lambda name: None)
+    return arguments | {snake_case(name): texts[name.lower()] for name in operation.path_parameters}
+
+
+def register(mailbox: Mailbox, trigger: PushTrigger) -> PushTrigger:
+    """Start a push trigger in the place of the one with its name, and send the items of its first poll.
+
+    Raises InvalidRequest for wrong parameters, and the errors of the trigger's `run`.
+    """
+    operation = operation_named(trigger.operation)
+    poll = _poll(mailbox, operation, trigger, None)
+    trigger = trigger._replace(operation=operation.id, cursor=poll.cursor)
+    with mailbox.db.transaction():
+        callbacks.cancel(mailbox.db, CallbackKind.PUSH, reference_of(trigger))
+        trigger_store.set_push_trigger(mailbox.db, trigger)
+        if poll.items:
+            _enqueue(mailbox, trigger, operation.render(poll.items))
+    return trigger
+
+
+def delete(db: Database, trigger: PushTrigger) -> None:
+    """Delete a push trigger and cancel its pending callbacks."""
+    with db.transaction():
+        trigger_store.delete_push_trigger(db, trigger)
+        callbacks.cancel(db, CallbackKind.PUSH, reference_of(trigger))
+
+
+def reference_of(trigger: PushTrigger) -> str:
+    """The name of a push trigger in the journal; its own name is unique only within its connection."""
+    return f"{trigger.connection_id}/{trigger.name}"
+
+
+def push_all(db: Database, mailbox_of: Callable[[int], Mailbox]) -> bool:
+    """Poll every push trigger and enqueue its new items; returns whether there are any triggers.
+
+    A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key.
+    """
+    triggers = trigger_store.push_triggers(db)
+    for trigger in triggers:
+        try:
+            _push(mailbox_of(trigger.mailbox_id), trigger)
+        except Exception:
+            _log.exception("Polling the push trigger '%s' failed.", reference_of(trigger))
+    return bool(triggers)
+
+
+def next_at(db: Database, mailbox_of: Callable[[int], Mailbox]) -> int | None:
+    """The next instant at which time alone gives a push trigger an item, None without one."""
+    instants = []
+    for trigger in trigger_store.push_triggers(db):
+        try:
+            operation = operation_named(trigger.operation)
+            if operation.next_at is not None:
+                arguments = arguments_of(operation, orjson.loads(trigger.parameters))
+                instants.append(operation.next_at(mailbox_of(trigger.mailbox_id), **arguments, cursor=trigger.cursor))
+        except ConnectorError:
+            # Its calendar was deleted.
+            continue
+        except Exception:
+            _log.exception("Looking ahead for the push trigger '%s' failed.", reference_of(trigger))
+    return min((at for at in instants if at is not None), default=None)
+
+
+def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: str | None) -> Poll:
+    arguments = arguments_of(operation, orjson.loads(trigger.parameters))
+    poll: Poll = operation.run(mailbox, **arguments, cursor=cursor)
+    return poll
+
+
+def _push(mailbox: Mailbox, trigger: PushTrigger) -> None:
+    operation = operation_named(trigger.operation)
+    cursor, more = trigger.cursor, True
+    with mailbox.db.transaction():
+        while more:
+            try:
+                poll = _poll(mailbox, operation, trigger, cursor)
+            except ConnectorError:
+                # Its folder or calendar was deleted; one with the same name may come back.
+                break
+            if poll.items:
+                _enqueue(mailbox, trigger, operation.render(poll.items))
+            cursor, more = poll.cursor, poll.more
+        if cursor != trigger.cursor:
+            trigger_store.move_push_trigger(mailbox.db, trigger, cursor)
+
+
+def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "x-ms-trigger-name": trigger.name,
+        "x-ms-gateway-resource-name": GATEWAY,
+    }
+    for body in batch["value"] if trigger.split_on else [batch]:
+        content = orjson.dumps({"body": body})
+        callbacks.enqueue(
+            mailbox, trigger.url, content, kind=CallbackKind.PUSH, headers=headers, reference=reference_of(trigger)
+        )
+
+
+@cache
+def _operations() -> dict[str, Operation]:
+    return {row.id.lower(): row for row in OPERATIONS if row.kind is Kind.POLL}

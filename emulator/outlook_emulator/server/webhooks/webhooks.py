@@ -1,0 +1,98 @@
+"""The webhooks of all sandboxes: starts and stops delivery, signals writes, and validates new subscribers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from random import Random
+from uuid import UUID
+
+from outlook_emulator.errors import InvalidField
+from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.connector.exchange import Exchange
+from outlook_emulator.server.webhooks import http_callback
+from outlook_emulator.server.webhooks.delivery import CallbackDelivery
+from outlook_emulator.wire.body import reader_of
+from outlook_emulator.wire.subscriptions import ClientSubscription
+
+
+class Webhooks:
+    """The callback deliveries of all sandboxes. Lives as long as the app; `close` it before the sandboxes."""
+
+    def __init__(self, sandboxes: Sandboxes) -> None:
+        self._sandboxes = sandboxes
+        self._deliveries: dict[Sandbox, CallbackDelivery] = {}
+        self._signals: dict[Sandbox, set[asyncio.Event]] = {}
+        self._rng = Random(sandboxes.settings.random_seed)
+
+    def wake(self, sandbox: Sandbox) -> None:
+        """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
+        self._signal(sandbox)
+        if self._sandboxes.get(sandbox.name) is not sandbox:
+            self._stop(sandbox)
+            return
+        delivery = self._deliveries.get(sandbox)
+        if delivery is None:
+            timeout = self._sandboxes.settings.callback_timeout
+            for deleted in self._deliveries.keys() - self._sandboxes.all():
+                self._stop(deleted)
+            delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, partial(self._signal, sandbox))
+            sandbox.due.append(delivery)
+        delivery.wake()
+
+    @contextmanager
+    def write_signal(self, sandbox: Sandbox) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something may have been written to a sandbox, or the sandbox was deleted."""
+        signal = asyncio.Event()
+        signals = self._signals.setdefault(sandbox, set())
+        signals.add(signal)
+        try:
+            yield signal
+        finally:
+            signals.remove(signal)
+            if not signals:
+                del self._signals[sandbox]
+
+    def wake_all(self) -> None:
+        """Deliver the callbacks that were pending when the server stopped."""
+        for sandbox in self._sandboxes.all():
+            self.wake(sandbox)
+
+    async def close(self) -> None:
+        """Stop all deliveries; undelivered callbacks stay pending."""
+        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def validate(self, exchange: Exchange) -> None:
+        """Ask a new subscriber to echo a token, if the settings say so. Raises InvalidField unless it does."""
+        settings = self._sandboxes.settings
+        if settings.validate_callbacks != "yes" or exchange.row.watches is None:
+            return
+        if (body := await exchange.body(settings.max_body_bytes)).strip():
+            await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
+
+    def _stop(self, sandbox: Sandbox) -> list[asyncio.Task[None]]:
+        """Stop the delivery of a sandbox; returns the tasks that are being cancelled."""
+        delivery = self._deliveries.pop(sandbox, None)
+        if delivery is None:
+            return []
+        sandbox.due.remove(delivery)
+        return delivery.close()
+
+    def _signal(self, sandbox: Sandbox) -> None:
+        for signal in self._signals.get(sandbox, ()):
+            signal.set()
+
+    async def _validate(self, url: str) -> None:
+        settings = self._sandboxes.settings
+        callbacks.check_url(url, "notification_url", settings.allowed_hosts)
+        token = str(UUID(int=self._rng.getrandbits(128), version=4))
+        if not await http_callback.echoes(url, token, settings.callback_timeout):
+            raise InvalidField(
+                "notification_url", "must answer a validationToken with status 200, text/plain and the token."
+            )
