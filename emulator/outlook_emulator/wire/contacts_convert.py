@@ -1,4 +1,4 @@
-"""Converts request bodies to contacts, and stored contacts to response bodies."""
+"""Converts request bodies to contact cards, and contacts to response bodies."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _TEXTS = tuple(
     if any(field.name == snake_case(name) and field.type == "str | None" for field in fields(Card))
 )
 _REQUIRED = ("GivenName",)
-"""What the recorded metadata of a contact folder requires, which is less than the description of the operation."""
+"""The required members in the recorded metadata of a contact folder: fewer than the operation's description has."""
 _READ_ONLY = ("Id", "ParentFolderId", "ChangeKey", "DateTimeCreated", "DateTimeLastModified")
 
 
 def card(shape: Contact) -> Card:
-    """The contact in a body; read-only members are ignored, and empty texts count as missing (inferred).
+    """What a caller says of a contact; what only the connector can say is passed over.
 
-    Raises InvalidRequest, naming the member.
+    An empty text means the same as none (inferred). Raises InvalidRequest, naming the member.
     """
     members: dict[str, Any] = dict(shape)
     for name, value in members.items():
@@ -53,24 +53,24 @@ def card(shape: Contact) -> Card:
     )
 
 
-def tables(folders: Sequence[Listed]) -> EntityListResponse[Table]:
-    """A list of contact folders, named by their ids; other members than the names are recorded, not declared."""
-    return listed([{"Name": folder.id, "DisplayName": folder.name, "items": []} for folder in folders])
+def tables(found: Sequence[Listed]) -> EntityListResponse[Table]:
+    """A list of contact folders, named by their ids. Only the two names are declared; the rest is recorded."""
+    return listed([{"Name": one.id, "DisplayName": one.name, "items": []} for one in found])
 
 
 def table(listed: Listed) -> TableMetadata:
-    """The metadata of the contacts in a folder."""
+    """The metadata of a contact folder."""
     return table_metadata(listed.id, listed.name, ContactResponse, _REQUIRED, _READ_ONLY)
 
 
-def contacts(stored: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:
-    """A page of contacts, in the same envelope as tables."""
-    return listed([contact(row) for row in stored])
+def contacts(found: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:
+    """A page of contacts in the envelope of tables."""
+    return listed([contact(one) for one in found])
 
 
 def contact(stored: records.Contact) -> ContactResponse:
-    """A contact in a response; key order as recorded. Its times also have an undeclared second name."""
-    # Recorded without a fraction, which is only shown where two changes would otherwise have equal times.
+    """A contact; key order as recorded. Its times also have a second name, which is not declared (recorded)."""
+    # Recorded without a fraction; one is only shown where two changes would look alike.
     created, modified = moment(stored.created).isoformat(), moment(stored.modified).isoformat()
     undeclared = {"CreatedDateTime": created, "LastModifiedDateTime": modified}
     declared: ContactResponse = {
@@ -86,7 +86,7 @@ def contact(stored: records.Contact) -> ContactResponse:
         "Surname": stored.surname,
         "Title": stored.title,
         "Generation": stored.generation,
-        "EmailAddresses": [_email_address(*entry) for entry in orjson.loads(stored.email_addresses)],
+        "EmailAddresses": [_email_address(*one) for one in orjson.loads(stored.email_addresses)],
         "ImAddresses": orjson.loads(stored.im_addresses),
         "JobTitle": stored.job_title,
         "CompanyName": stored.company_name,
@@ -132,42 +132,42 @@ def _place_columns(place: str, address: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _filled_entries(texts: Sequence[str]) -> tuple[str, ...]:
-    """The entries of a list without the empty ones, which designers leave behind."""
+    """The entries of a list without the empty ones that designers send."""
     return tuple(text for text in texts if text.strip())
 
 
-def _email_addresses(members: Sequence[Mapping[str, str]]) -> tuple[Address, ...]:
-    addresses = [Address(member.get("Address", "").strip(), member.get("Name", "")) for member in members]
-    for index, address in enumerate(addresses):
-        before, _, after = address.address.partition("@")
-        # Designers send an empty entry for an empty line.
-        if any(address) and not (before and after):
+def _email_addresses(given: Sequence[Mapping[str, str]]) -> tuple[Address, ...]:
+    found = [Address(one.get("Address", "").strip(), one.get("Name", "")) for one in given]
+    for index, one in enumerate(found):
+        before, _, after = one.address.partition("@")
+        # An entry without anything in it is what designers send for a line that was left empty.
+        if any(one) and not (before and after):
             raise InvalidRequest(
-                f"The property 'EmailAddresses[{index}].Address' must be a mail address, not '{address.address[:200]}'."
+                f"The property 'EmailAddresses[{index}].Address' must be a mail address, not '{one.address[:200]}'."
             )
-    return tuple(address for address in addresses if any(address))
+    return tuple(one for one in found if any(one))
 
 
 def _birthday(text: str | None) -> int | None:
-    """A date, with or without a time, in microseconds since 1970; without an offset it is read as UTC."""
+    """A date or a date and time in microseconds since 1970; without an offset it is in UTC."""
     if not text or not text.strip():
         return None
     try:
-        birthday = microseconds(datetime.fromisoformat(text.strip()))
-        # An offset can move the first or last possible day out of the range that can be written.
-        iso_seconds(birthday)
+        found = microseconds(datetime.fromisoformat(text.strip()))
+        # An offset can move the first or last of all days out of what can be written.
+        iso_seconds(found)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"The property 'Birthday' must be a date, not '{text[:100]}'.") from None
-    return birthday
+    return found
 
 
 def _refuse_nul(value: Any, where: str) -> None:
-    """Refuse a NUL character in any text, since some readers end a text there."""
+    """No text of a contact may hold a NUL, which ends a text early in places that a caller cannot see."""
     if isinstance(value, str) and "\x00" in value:
         raise InvalidRequest(f"The property '{where}' must not contain a NUL character.")
     if isinstance(value, list):
-        for index, entry in enumerate(value):
-            _refuse_nul(entry, f"{where}[{index}]")
+        for index, one in enumerate(value):
+            _refuse_nul(one, f"{where}[{index}]")
     elif isinstance(value, dict):
-        for name, member in value.items():
-            _refuse_nul(member, f"{where}.{name}")
+        for name, one in value.items():
+            _refuse_nul(one, f"{where}.{name}")
