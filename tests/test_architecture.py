@@ -31,9 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"app", "server", "sandbox", "store"},
     "client": set(),
     "logic_apps": set(),
-    "testing": {"serving", "app", "server", "client"},
+    "testing": {"serving", "app", "server", "client", "traffic"},
     "pytest_plugin": {"testing", "client"},
-    "cli": {"serving", "server", "operations", "client", "logic_apps"},
+    "cli": {"serving", "server", "operations", "traffic", "client", "logic_apps"},
     "__main__": {"cli"},
 }
 """The further parts that each part may import."""
