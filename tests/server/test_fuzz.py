@@ -319,7 +319,7 @@ def test_described_admin_requests(app: Starlette, verb: AdminOperation) -> None:
             there["name"] = app.state.sandboxes.default.save("fuzz").name
         elif "/faults/" in verb.path:
             there["fault"] = fault(app)
-        _aim(case, {**there, "departure": str(app.state.sandboxes.default.outbox()[-1].id)})
+        _aim(case, {**there, "outbox_mail": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
         app.state.sandboxes.default.traffic.faults.clear()
         _lift_limits(app, case)
