@@ -1,4 +1,4 @@
-"""What the verbs of the admin API do: each takes a call, and gives what its row says it returns."""
+"""The admin operations on sandboxes, connections, mail delivery and the outbox."""
 
 from __future__ import annotations
 
@@ -121,14 +121,14 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, asked: Mapping[str, Any]) -
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
     taken = sandboxes.connection_ids()
-    # A reset starts the generator again, while the connections that it named are still there.
+    # After a reset the generator starts again, but the connections with its earlier ids remain.
     while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
         pass
     return id
 
 
 def _shipped(name: str) -> str:
-    # A path is for whoever starts the server: over HTTP it would let a caller read files.
+    # Only names: a path over HTTP would let callers read files of the server.
     from outlook_emulator.sandbox.samples import names
 
     if name not in names():
@@ -150,7 +150,7 @@ def _connection(request: AdminRequest, id: str, owner: Owner) -> shapes.Connecti
     }
 
 
-def _outbox_mail(one: OutboxMail) -> shapes.DepartedMail:
+def _outbox_mail(one: OutboxMail) -> shapes.OutboxMail:
     return {
         "id": one.id,
         "departedAt": iso_seconds(one.at),
@@ -162,7 +162,7 @@ def _outbox_mail(one: OutboxMail) -> shapes.DepartedMail:
 
 
 def _parsed(raw: bytes) -> Mail:
-    # The email package is only needed here.
+    # Imported here, because only this function needs the email package.
     from outlook_emulator.mailbox.formats.mime import parse
 
     return parse(raw)
@@ -183,7 +183,7 @@ def _deliver_parts(mailbox: Mailbox, asked: Mapping[str, Any]) -> int:
 def _deliver(
     mailbox: Mailbox, arrived: Mail, *, folder: str | None, received: str | None, is_read: bool, is_flagged: bool
 ) -> int:
-    """Put a mail where it was asked to go; to be called inside a transaction."""
+    """Deliver a mail with its placement; call it inside a transaction."""
     delivery.check_size(mailbox, arrived)
     return delivery.deliver(
         mailbox,
@@ -221,7 +221,7 @@ ROWS = (
         id="GetSandbox",
         method="GET",
         path=_S,
-        summary="Show a sandbox",
+        summary="Get a sandbox",
         handler=get_sandbox,
         returns=shapes.SandboxFacts,
     ),
@@ -229,7 +229,7 @@ ROWS = (
         id="DeleteSandbox",
         method="DELETE",
         path=_S,
-        summary="Delete a sandbox and all it holds",
+        summary="Delete a sandbox and its mailboxes",
         handler=delete_sandbox,
         status=204,
     ),
@@ -237,7 +237,7 @@ ROWS = (
         id="ResetSandbox",
         method="POST",
         path=f"{_S}/reset",
-        summary="Start a sandbox over: keep connections, reload sample mailboxes, drop the rest",
+        summary="Reset a sandbox: keep connections, reload sample mailboxes, delete the rest",
         handler=reset_sandbox,
         returns=shapes.SandboxFacts,
     ),
@@ -263,7 +263,7 @@ ROWS = (
         id="AddConnection",
         method="POST",
         path=f"{_S}/connections",
-        summary="Add a connection, and its mailbox where the address has none",
+        summary="Add a connection, and a mailbox if the address has none",
         handler=add_connection,
         accepts=shapes.NewConnection,
         returns=shapes.ConnectionFacts,
@@ -273,7 +273,7 @@ ROWS = (
         id="AddFolder",
         method="POST",
         path=f"{_C}/folders",
-        summary="Make a mail folder",
+        summary="Create a mail folder",
         handler=add_folder,
         accepts=shapes.NewFolder,
         returns=shapes.FolderFacts,
@@ -283,7 +283,7 @@ ROWS = (
         id="DeliverMail",
         method="POST",
         path=f"{_C}/deliver",
-        summary="Deliver a mail from the outside world",
+        summary="Deliver a mail from outside",
         handler=deliver_mail,
         accepts=shapes.IncomingMail,
         returns=shapes.DeliveredMail,
@@ -294,7 +294,7 @@ ROWS = (
         id="GetMessageMime",
         method="GET",
         path=f"{_C}/messages/{{message}}/mime",
-        summary="Write out a message as MIME",
+        summary="Get a message as MIME",
         handler=message_mime,
         returns=Binary,
     ),
@@ -310,7 +310,7 @@ ROWS = (
         id="GetDepartedMime",
         method="GET",
         path=f"{_S}/outbox/{{departure}}/mime",
-        summary="Write out a mail that left as MIME",
+        summary="Get an outbox mail as MIME",
         handler=outbox_mime,
         returns=Binary,
     ),
