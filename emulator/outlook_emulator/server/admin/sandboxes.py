@@ -8,6 +8,7 @@ from typing import Any
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
+from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mail import delivery, folders, reading
 from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -18,7 +19,7 @@ from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
-from outlook_emulator.store import sql
+from outlook_emulator.store import outbox
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
@@ -35,7 +36,7 @@ def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
         for asked in request.body.get("connections", ()):
             _connect(request.sandboxes, sandbox, asked)
         for name in request.body.get("seeds", ()):
-            request.sandboxes.seed(sandbox, _shipped(name), f"{sandbox.name}-{name}")
+            request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     except ConnectorError:
         request.sandboxes.delete(sandbox.name)
         raise
@@ -56,7 +57,7 @@ def delete_sandbox(request: AdminRequest) -> None:
 
 def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
     id = request.body.get("connection") or request.body["name"]
-    return _connection(request, id, request.sandboxes.seed(request.sandbox, _shipped(request.body["name"]), id))
+    return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(request.body["name"]), id))
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -92,14 +93,13 @@ def read_outbox(request: AdminRequest) -> shapes.Outbox:
 
 
 def outbox_mime(request: AdminRequest) -> Binary:
-    text: str = request.path["departure"]
+    text: str = request.path["outbox_mail"]
     sandbox = request.sandbox
-    row = sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
-    if row is None:
+    source = outbox.source(sandbox.db, int(text)) if text.isdecimal() and len(text) < 19 else None
+    if source is None:
         raise NotFound(f"No mail '{text[:50]}' is in the outbox.")
-    content_id, mailbox_id = row
-    owner = Owner._make(sandbox.db.one(sql.MAILBOX, {"id": mailbox_id}))
-    return Binary(mime_of(sandbox.mailbox(owner), content_id), MIME)
+    owner = owner_of(sandbox.db, source.mailbox_id)
+    return Binary(mime_of(sandbox.mailbox(owner), source.content_id), MIME)
 
 
 def message_mime(request: AdminRequest) -> Binary:
@@ -309,7 +309,7 @@ ROWS = (
     AdminOperation(
         id="GetDepartedMime",
         method="GET",
-        path=f"{_S}/outbox/{{departure}}/mime",
+        path=f"{_S}/outbox/{{outbox_mail}}/mime",
         summary="Get an outbox mail as MIME",
         handler=outbox_mime,
         returns=Binary,

@@ -35,7 +35,7 @@ def export_sandbox(request: AdminRequest) -> Binary:
 
 def import_sandbox(request: AdminRequest) -> admin_shapes.SandboxFacts:
     return sandbox_facts(
-        request.sandboxes.bring_in(request.sandbox.name, request.content, request.query["connection_prefix"])
+        request.sandboxes.import_file(request.sandbox.name, request.content, request.query["connection_prefix"])
     )
 
 
