@@ -1,7 +1,7 @@
-"""The connector's definition as public sources show it, and the facts that make two definitions comparable.
+"""The connector's definition from public sources, and the facts by which two definitions are compared.
 
-Facts leave out whatever callers cannot notice: prose, evidence, the order of members. Whether a value may be null is
-left out too, since only recordings say so.
+Facts leave out what clients cannot notice: prose, evidence and the order of members. They also leave out whether a
+value may be null, since only recordings show that.
 """
 
 from __future__ import annotations
@@ -30,30 +30,27 @@ _OPERATION_MARKS = (
 
 @cache
 def load() -> Mapping[str, Any]:
-    """The definition both the emulator and the real connector are held to; callers must not change it."""
+    """The definition that the emulator and the real connector must meet. Do not change the result: it is shared."""
     document: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
     return document
 
 
 def file() -> Path:
-    """The file of the definition."""
+    """The path of the definition."""
     name = "outlook.swagger.json"
     installed = Path(__file__).with_name(name)
-    # In a checkout it lies beside the package.
+    # In a checkout the file is beside the package.
     return installed if installed.exists() else Path(__file__).parents[1] / name
 
 
 def operations(document: Mapping[str, Any]) -> dict[str, Facts]:
-    """The facts of every operation of a Swagger document, by operation id.
-
-    ValueError tells of an id that is used twice.
-    """
-    found: dict[str, Facts] = {}
+    """The facts of every operation of a Swagger document, by operation id. Raises ValueError for a duplicate id."""
+    facts: dict[str, Facts] = {}
     for path, method, operation in _declared(document):
-        if operation["operationId"] in found:
+        if operation["operationId"] in facts:
             raise ValueError(f"The operation id {operation['operationId']} is used twice.")
-        found[operation["operationId"]] = operation_facts(path, method, operation)
-    return found
+        facts[operation["operationId"]] = operation_facts(path, method, operation)
+    return facts
 
 
 def definitions(document: Mapping[str, Any]) -> dict[str, Facts]:
@@ -62,20 +59,22 @@ def definitions(document: Mapping[str, Any]) -> dict[str, Facts]:
 
 
 def operation_facts(path: str, method: str, operation: Mapping[str, Any]) -> Facts:
-    """What callers and designers can notice of one operation, its published name included."""
+    """What clients and designers can notice about an operation, including its summary."""
     return {
         "request": f"{method.upper()} {path}",
         "summary": operation["summary"],
         "deprecated": operation.get("deprecated", False),
         "anonymous": operation.get("security") == [],
-        "parameters": {f"{one['in']} {one['name']}": schema_facts(one) for one in operation["parameters"]},
-        "responses": {status: schema_facts(answer) for status, answer in operation["responses"].items()},
+        "parameters": {
+            f"{parameter['in']} {parameter['name']}": schema_facts(parameter) for parameter in operation["parameters"]
+        },
+        "responses": {status: schema_facts(response) for status, response in operation["responses"].items()},
         **{mark: operation[mark] for mark in _OPERATION_MARKS if mark in operation},
     }
 
 
 def schema_facts(schema: Mapping[str, Any]) -> Facts:
-    """A schema, parameter or response without prose and evidence; members, enumerations and required marks sorted."""
+    """A schema, parameter or response without prose and evidence; enumerations and required members are sorted."""
     return {name: _facts(name, value) for name, value in schema.items() if name not in _UNNOTICED}
 
 

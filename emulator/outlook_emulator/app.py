@@ -1,4 +1,4 @@
-"""The composition root: builds the parts in order and wires them."""
+"""The composition root: builds the parts of the app and connects them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from outlook_emulator.settings import Settings
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Starlette:
-    """An ASGI app that serves the connector and its admin API; two apps in one process share nothing.
+    """An ASGI app that serves the connector and its admin API. Apps in one process share nothing.
 
-    `clock` replaces the system's for every sandbox. The app's `state.sandboxes` is the registry behind it.
+    `clock` replaces the machine's clock. The registry of sandboxes is `app.state.sandboxes`.
     """
     settings = settings or Settings()
     gate = Gate(settings.admin_token)
@@ -74,8 +74,8 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
     sandboxes = Sandboxes(settings, clock)
     with ExitStack() as undo:
         undo.callback(sandboxes.close)
-        for seed in filter(None, (one.strip() for one in settings.seed.split(","))):
-            # A sample given by its folder goes by the folder's name; one that is there already, from a file, stays.
+        for seed in filter(None, (name.strip() for name in settings.seed.split(","))):
+            # A sample from a folder is named after it. A connection that was loaded from a file stays.
             if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
                 sandboxes.seed(sandboxes.default, seed, connection_id)
         if settings.faults:

@@ -1,4 +1,4 @@
-"""Time as the emulator sees it: read from a clock that is handed in, never from the machine inside the domain."""
+"""Clocks, and instants as numbers and as text. The domain reads time from a clock that it is given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Anything that can say what time it is, in whole microseconds since 1970 (UTC)."""
+    """A source of the current time, in microseconds since 1970 (UTC)."""
 
     def now(self) -> int: ...
 
@@ -28,7 +28,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that stands still until it is told to move, and never goes backwards."""
+    """A clock that only moves when it is set or advanced, and never backwards."""
 
     def __init__(self, start: datetime) -> None:
         self._now = microseconds(start)
@@ -37,11 +37,11 @@ class VirtualClock:
         return self._now
 
     def advance(self, step: timedelta) -> None:
-        """Move forward by `step`. Raises ValueError when the step is negative."""
+        """Move forward by `step`. Raises ValueError if that is negative."""
         self.set(moment(self._now) + step)
 
     def set(self, when: datetime) -> None:
-        """Jump to `when`. Raises ValueError when that lies in the clock's past."""
+        """Move to `when`. Raises ValueError if that is in the clock's past."""
         target = microseconds(when)
         if target < self._now:
             raise ValueError(f"a clock cannot go backwards: it is {moment(self._now)}, asked for {when}")
@@ -49,9 +49,9 @@ class VirtualClock:
 
 
 class ClockState(NamedTuple):
-    """What it takes to go on with a sandbox's clock, in microseconds: `frozen_at` is None while it runs.
+    """The state of a sandbox's clock, in microseconds, from which it can be restored.
 
-    `shift` is how far it is ahead of the clock it follows.
+    `frozen_at` is None while the clock runs. `shift` is how far it is ahead of its base clock.
     """
 
     frozen_at: int | None = None
@@ -59,9 +59,9 @@ class ClockState(NamedTuple):
 
 
 class SandboxClock:
-    """A clock that follows another one at a distance, or is frozen; whatever is done to it, it never goes backwards.
+    """A clock that follows a base clock, possibly shifted, or is frozen. It never goes backwards, except by `restore`.
 
-    `changed` is told every new state, other than a restored one.
+    `changed` is called with every new state that was not restored.
     """
 
     def __init__(self, base: Clock, changed: Callable[[ClockState], object] = lambda state: None) -> None:
@@ -72,7 +72,7 @@ class SandboxClock:
 
     def now(self) -> int:
         if not (self._frozen or self._holds):
-            # The machine's clock may be set back; this one then waits for it.
+            # If the machine's clock is set back, this one stands still until that has caught up.
             self._at = max(self._at, self._base.now() + self._shift)
         return self._at
 
@@ -82,24 +82,24 @@ class SandboxClock:
 
     @property
     def shift(self) -> int:
-        """How far this clock is ahead of the one it follows, in microseconds; less than 0 when it lags behind."""
+        """How far this clock is ahead of its base clock, in microseconds; negative if it is behind."""
         return self._at - self._base.now() if self._frozen else self._shift
 
     @property
     def state(self) -> ClockState:
-        """What `restore` takes to go on with this clock later."""
+        """The state for `restore`."""
         return ClockState(self._at if self._frozen else None, self.shift)
 
     def restore(self, state: ClockState) -> None:
-        """Be as the clock that had that state. The only way back in time, for a sandbox that does so as a whole."""
+        """Take on a state, which may be in the past: a sandbox goes back in time as a whole."""
         self._frozen = state.frozen_at is not None
         self._shift = state.shift
         self._at = self._base.now() + state.shift if state.frozen_at is None else state.frozen_at
 
     def start(self, instant: int) -> None:
-        """Be at an instant, one in the past too, where nothing has happened yet that it could contradict.
+        """Set the time of a new sandbox, which may be in the past since nothing has happened yet.
 
-        Raises ValueError for one before 1970 or after `LATEST`.
+        Raises ValueError before 1970 or after `LATEST`.
         """
         if instant < 0:
             raise ValueError(f"a clock starts no earlier than {moment(0).isoformat()}")
@@ -110,19 +110,19 @@ class SandboxClock:
         self._changed(self.state)
 
     def freeze(self) -> None:
-        """Stand still until told to move or to follow."""
+        """Stop the clock until it is set, advanced or released."""
         self.now()
         self._frozen = True
         self._changed(self.state)
 
     def follow(self) -> None:
-        """Run again, from where the clock stands: it keeps the distance to the other clock that it has by now."""
+        """Let the clock run again from the time it shows, at its present distance from the base clock."""
         self._shift = self.shift
         self._frozen = False
         self._changed(self.state)
 
     def check(self, instant: int) -> None:
-        """Raise ValueError where the clock cannot be set to an instant: one in its past, or after `LATEST`."""
+        """Raise ValueError if the clock cannot be set to an instant: in its past, or after `LATEST`."""
         now = self.now()
         if instant < now:
             back = (now - instant) / 1_000_000
@@ -131,7 +131,7 @@ class SandboxClock:
             raise ValueError(f"a clock goes no further than {moment(LATEST).isoformat()}")
 
     def set(self, instant: int) -> None:
-        """Jump to `instant`, and stand or run on there as before. Raises ValueError as `check` does."""
+        """Move to `instant` without changing whether the clock runs. Raises ValueError as `check` does."""
         self.check(instant)
         self._shift += instant - self._at
         self._at = instant
@@ -143,23 +143,23 @@ class SandboxClock:
             self.set(self.now() + microseconds)
 
     def stops(self, to: int, waiting: Callable[[], Iterable[tuple[int | None, T]]]) -> Iterator[T]:
-        """Let time pass until `to` and give, each at its instant, what waits for one on the way; overdue ones first.
+        """Let time pass until `to` and yield each item that is due on the way at its own instant, overdue ones first.
 
-        `waiting` is asked anew before each step. What names the same instant again and again is given once.
+        `waiting` is called again before each step. An item that keeps naming the same instant is yielded once.
         """
-        given: dict[int, int] = {}
-        while found := [
-            (at, one) for at, one in waiting() if at is not None and at <= to and at > given.get(id(one), at - 1)
+        last: dict[int, int] = {}
+        while stops := [
+            (at, item) for at, item in waiting() if at is not None and at <= to and at > last.get(id(item), at - 1)
         ]:
-            at, one = min(found, key=lambda stop: stop[0])
-            given[id(one)] = at
+            at, item = min(stops, key=lambda stop: stop[0])
+            last[id(item)] = at
             self._pass_until(at)
-            yield one
+            yield item
         self._pass_until(to)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A block in which time only passes when the clock is set; afterwards it has caught up with what it follows."""
+        """A block in which time passes only when the clock is set; afterwards the clock has caught up with its base."""
         self.now()
         self._holds += 1
         try:
@@ -179,12 +179,12 @@ def microseconds(when: datetime) -> int:
 
 
 def moment(instant: int) -> datetime:
-    """The stored instant as an aware datetime in UTC."""
+    """A stored instant as an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=instant)
 
 
 LATEST = microseconds(datetime(9000, 1, 1))
-"""The last instant that a clock is set to; the years after it are for what is reckoned from there."""
+"""The last instant to which a clock can be set; the years after it leave room for dates computed from there."""
 
 
 def iso_seconds(instant: int) -> str:

@@ -1,6 +1,6 @@
-"""The connector's enumerations, each declared once: members are the wire names, values the wire integers.
+"""Enumerations: those of the connector, whose members are wire names and whose values are wire integers, and our own.
 
-Enumerations that never travel as integers keep their position as value; only their names matter.
+In an enumeration that is never sent as an integer the values are positions without a meaning.
 """
 
 from __future__ import annotations

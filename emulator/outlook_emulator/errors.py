@@ -1,4 +1,4 @@
-"""Everything that can go wrong, with the status, code and text a caller sees.
+"""Every error that a client can see, with its status, code and text.
 
 ConnectorError                400
 ├── InvalidRequest            400  ErrorInvalidRequest
@@ -47,7 +47,7 @@ from typing import Any
 
 
 class Form(Enum):
-    """How a refusal is written: by the connector, by the gateway before it, or by the gateway around it; or bare."""
+    """The JSON form of an error: the connector's, that of the gateway before or around it, or status and text alone."""
 
     CONNECTOR = "connector"
     GATEWAY = "gateway"
@@ -56,19 +56,18 @@ class Form(Enum):
 
 
 class ConnectorError(Exception):
-    """A refusal in the connector's own error shape.
+    """An error that a client sees. `message` is the connector's text, `original` the mail service's if that differs.
 
-    `message` is the friendly text, `original` the backend's when it differs. A `code` of None leaves out the `error`
-    object, as gateway-level refusals do.
+    Without a `code` the response has no `error` object, as errors of the gateway have none.
     """
 
     status = 400
     code: str | None = "ErrorInvalidRequest"
     form = Form.CONNECTOR
     retry_after: int | None = None
-    """Seconds after which the caller is asked to come again."""
+    """The `Retry-After` of the response, in seconds."""
     from_store = False
-    """Whether the mail service behind the connector refused, rather than the connector: such bodies name two ids."""
+    """Whether the error comes from the mail service behind the connector. Its text then names two request ids."""
     field: str | None = None
     """The domain's name of the refused value, None where the error is about no single one; see `rename`."""
 
@@ -82,7 +81,7 @@ class ConnectorError(Exception):
 
 
 class InvalidRequest(ConnectorError):
-    """The caller sent something that cannot be read; `message` names the member or parameter."""
+    """A request that is not valid; `message` names the property or parameter."""
 
 
 class InvalidField(InvalidRequest):
@@ -157,37 +156,37 @@ class EncryptedReply(InvalidRequest):
 
 
 class HeaderRequired(InvalidRequest):
-    """A call that leaves out a header by which it says what it wants."""
+    """A request without a header that says what it is for."""
 
     def __init__(self, name: str, meaning: str) -> None:
         super().__init__(f"The header '{name}' is required: it holds {meaning}.")
 
 
 class ContentHeader(InvalidRequest):
-    """A request inside a call that describes its own body by headers: refused (recorded), the text is inferred."""
+    """An inner request with headers about its body: refused (recorded); the text is inferred."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The property 'request.headers' must not hold '{name[:100]}': no Content header is taken here."
+            f"The property 'request.headers' must not contain '{name[:100]}': Content headers are not allowed."
         )
 
 
 class ForeignUrl(InvalidRequest):
-    """An address that leads to no connection of this connector; `where` is what holds it."""
+    """A URL that does not lead to a connection; `where` says where it was sent."""
 
     def __init__(self, where: str, expected: str, url: str) -> None:
         super().__init__(f"{where} must {expected}, not '{url[:200]}'.")
 
 
 class UnknownMethod(InvalidRequest):
-    """A method of which no operation of the connector has heard; `where` is what names it."""
+    """A method that no operation has; `where` says where it was sent."""
 
-    def __init__(self, where: str, methods: Iterable[str], given: str) -> None:
-        super().__init__(f"{where} must be one of {', '.join(methods)}, not '{given[:20]}'.")
+    def __init__(self, where: str, methods: Iterable[str], text: str) -> None:
+        super().__init__(f"{where} must be one of {', '.join(methods)}, not '{text[:20]}'.")
 
 
 class MissingApiVersion(InvalidRequest):
-    """A call to the management API that does not say of which version; code and text are the API's own."""
+    """A request to the management API without a version; code and text are the API's own."""
 
     code = "MissingApiVersionParameter"
 
@@ -196,7 +195,7 @@ class MissingApiVersion(InvalidRequest):
 
 
 class Unauthorized(ConnectorError):
-    """No usable credential."""
+    """No valid credential."""
 
     status = 401
     code: str | None = None
@@ -208,29 +207,27 @@ class Unauthorized(ConnectorError):
 
 
 class AuthenticationFailed(Unauthorized):
-    """No usable credential in a call to the management API; the code is the API's own, the text inferred."""
+    """No valid credential in a request to the management API; the code is the API's own, the text is inferred."""
 
     code = "AuthenticationFailed"
 
     def __init__(self) -> None:
-        super().__init__(
-            "Authentication failed. The 'Authorization' header is missing, or holds no credential that is taken here."
-        )
+        super().__init__("Authentication failed. The 'Authorization' header is missing or has no valid credential.")
 
 
 class AdminTokenRequired(Unauthorized):
-    """A call to the admin API without the token it is kept by, or with another; the token itself is never shown."""
+    """A request to the admin API without its token, or with a wrong one. The text never shows the token."""
 
     code = "Unauthorized"
 
     def __init__(
-        self, message: str = "The admin API needs its token here: send the header 'Authorization: Bearer TOKEN'."
+        self, message: str = "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."
     ) -> None:
         super().__init__(message)
 
 
 class AccessDenied(ConnectorError):
-    """The connection may not use what it named."""
+    """The connection has no access to what it named."""
 
     status = 403
     code = "ErrorAccessDenied"
@@ -238,7 +235,7 @@ class AccessDenied(ConnectorError):
 
 
 class SendAsDenied(AccessDenied):
-    """The connection was not granted the address it wants to send from."""
+    """The connection may not send from that address."""
 
     code = "ErrorSendAsDenied"
 
@@ -250,13 +247,13 @@ class SendAsDenied(AccessDenied):
 
 
 class BadSignature(AccessDenied):
-    """A link that this emulator did not sign, or that was changed since."""
+    """A link that this server did not sign, or that was changed."""
 
     from_store = False
 
 
 class NotFound(ConnectorError):
-    """Nothing with that id lives in this mailbox."""
+    """This mailbox has nothing with that id."""
 
     status = 404
     code = "ErrorItemNotFound"
@@ -267,7 +264,7 @@ class NotFound(ConnectorError):
 
 
 class FolderNotFound(NotFound):
-    """No folder has that name, path or id."""
+    """This mailbox has no folder of that name, path or id."""
 
     code = "ErrorFolderNotFound"
 
@@ -282,11 +279,11 @@ class NoSuchOperation(NotFound):
     from_store = False
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"Resource not found: '{path[:200]}' is no path of this connector.")
+        super().__init__(f"Resource not found: '{path[:200]}' is not a path of this connector.")
 
 
 class MethodNotAllowed(ConnectorError):
-    """The path exists, but not with this method; `allow` holds those it has."""
+    """The path does not have this method; `allow` lists those that it has."""
 
     status = 405
     code = "MethodNotAllowed"
@@ -297,7 +294,7 @@ class MethodNotAllowed(ConnectorError):
 
 
 class NothingCame(ConnectorError):
-    """What a caller waited for did not happen in time; `near_misses` is what did, ready for the wire, best first."""
+    """What a client waited for did not happen in time. `near_misses` is what did, as JSON, closest first."""
 
     status = 408
     code = "Timeout"
@@ -308,21 +305,21 @@ class NothingCame(ConnectorError):
 
 
 class Conflict(ConnectorError):
-    """Something with that name exists already."""
+    """The request contradicts what is there, such as a name that is taken."""
 
     status = 409
     code = "Conflict"
 
 
 class StartedOver(Conflict):
-    """The world a call waited in was reset or deleted."""
+    """The sandbox of a waiting request was reset or deleted."""
 
     def __init__(self) -> None:
-        super().__init__("The sandbox was reset or deleted while this call waited.")
+        super().__init__("The sandbox was reset or deleted while this request waited.")
 
 
 class BodyTooLarge(ConnectorError):
-    """A request body above what the server reads."""
+    """A request body above the server's limit."""
 
     status = 413
     code = "RequestBodyTooLarge"
@@ -342,7 +339,7 @@ class InternalError(ConnectorError):
 
 
 class TooManyRequests(ConnectorError):
-    """A limit of the connector on how much may be asked, told by the gateway (form and text recorded)."""
+    """A limit of the connector is exceeded. The gateway answers (form and text recorded)."""
 
     status = 429
     code = None
@@ -350,7 +347,7 @@ class TooManyRequests(ConnectorError):
 
 
 class CallsExceeded(TooManyRequests):
-    """More calls of a connection than its window allows; `seconds` are left of it."""
+    """A connection made more calls than allowed; its period ends in `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Rate limit is exceeded. Try again in {seconds} seconds.")
@@ -358,13 +355,13 @@ class CallsExceeded(TooManyRequests):
 
 
 class TooManyAtOnce(TooManyRequests):
-    """More requests or bytes at a time than the connector takes; status and text are inferred."""
+    """More concurrent requests or bytes than the connector accepts; status and text are inferred."""
 
     retry_after = 1
 
 
 class BadGateway(ConnectorError):
-    """The gateway got nothing useful from behind it (form recorded)."""
+    """The gateway got no valid response from the mail service (form recorded)."""
 
     status = 502
     code = "BadGateway"
@@ -375,7 +372,7 @@ class BadGateway(ConnectorError):
 
 
 class TimedOut(ConnectorError):
-    """The mail service took longer than 60 seconds; what was asked may have been done (Learn page, to the letter)."""
+    """The mail service took longer than 60 seconds. The operation may have succeeded. The text is the Learn page's."""
 
     status = 504
     code = None
@@ -386,7 +383,7 @@ class TimedOut(ConnectorError):
 
 
 class TokenExpired(ConnectorError):
-    """The connection's consent has run out (text from public reports; that this is its cause is inferred)."""
+    """The connection's consent has expired (text from public reports; that this is its cause is inferred)."""
 
     status = 401
     code = None
@@ -398,7 +395,7 @@ class TokenExpired(ConnectorError):
 
 
 class Injected(ConnectorError):
-    """A refusal that a fault rule puts together; the connector never raises it itself."""
+    """An error that a fault rule defines. The connector itself never raises it."""
 
     def __init__(self, status: int, form: Form, message: str, code: str | None) -> None:
         super().__init__(message)

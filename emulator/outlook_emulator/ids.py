@@ -1,7 +1,7 @@
-"""Wire ids: how a key of the store looks to a client, and back.
+"""Converts keys of the store to the ids that clients see, and back.
 
 Ids look like those of a personal mailbox: URL-safe base64 that starts with `AQMkADAw` and ends in `=` (public samples).
-They carry the mailbox they belong to, so an id of another mailbox is told from one that nobody gave out.
+They contain their mailbox, so that an id of another mailbox can be told from a malformed one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHANGE_KEY = Struct(">6sQI")
 _CHANGE_KEY_START = b"\x11\x00\x00\x00\x16\x00"
 _MASK = 2**64 - 1
 _LARGEST_KEY = 2**63 - 1
-# Odd, so multiplying is a permutation of 64-bit numbers that its inverse undoes: ids look random yet need no table.
+# Multiplying by an odd number permutes the 64-bit numbers, so ids look random without a table.
 _SCATTER = 0x9E3779B97F4A7C15
 _GATHER = pow(_SCATTER, -1, 2**64)
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -51,36 +51,32 @@ def encode(kind: IdKind, mailbox_id: int, key: int) -> str:
     return _text(packed)
 
 
-def decode(kind: IdKind, mailbox_id: int, text: str, name: str) -> int:
-    """The key that `text` stands for.
-
-    Raises InvalidId when no mailbox could have given it out, NotFound when another mailbox did. `name` is what the
-    caller calls it.
-    """
+def decode(kind: IdKind, mailbox_id: int, text: str, field: str) -> int:
+    """The key of an id. Raises InvalidId with the `field` if no mailbox issued the id, NotFound if another one did."""
     try:
         packed = urlsafe_b64decode(text.encode("ascii"))
     except (Error, ValueError):
-        raise InvalidId(name) from None
+        raise InvalidId(field) from None
     if len(packed) != _LAYOUT.size or _text(packed) != text:
-        raise InvalidId(name)
-    prefix, found, owner, scattered, check = _LAYOUT.unpack(packed)
-    if prefix not in (_ITEM, _CONVERSATION) or check != _check(found, owner, scattered):
-        raise InvalidId(name)
+        raise InvalidId(field)
+    prefix, kind_number, owner, scattered, check = _LAYOUT.unpack(packed)
+    if prefix not in (_ITEM, _CONVERSATION) or check != _check(kind_number, owner, scattered):
+        raise InvalidId(field)
     key: int = scattered * _GATHER & _MASK
     if key > _LARGEST_KEY:
-        raise InvalidId(name)
-    if found != kind or owner != mailbox_id:
+        raise InvalidId(field)
+    if kind_number != kind or owner != mailbox_id:
         raise NotFound()
     return key
 
 
 def change_key(key: int, version: int) -> str:
-    """A text that is another after every change of an item; it begins as recorded ones do."""
+    """A text that differs after every change of an item. It starts like recorded ones."""
     return b2a_base64(_CHANGE_KEY.pack(_CHANGE_KEY_START, key, version), newline=False).decode("ascii")
 
 
 def looks_like_id(text: str) -> bool:
-    """Whether `text` could be a wire id at all, rather than a name someone typed."""
+    """Whether a text has the form of an id, rather than of a name."""
     return text.startswith("AQMkADAwATEx") and text.endswith("=")
 
 

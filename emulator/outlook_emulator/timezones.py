@@ -1,4 +1,4 @@
-"""Time zones under their three names: as Outlook shows them, as Windows calls them, and as the IANA database does."""
+"""Time zones by their three names: Outlook's, Windows' and the IANA database's."""
 
 from __future__ import annotations
 
@@ -145,36 +145,36 @@ WINDOWS_IDS = {
     "(UTC+13:00) Samoa": "Samoa Standard Time",
     "(UTC+14:00) Kiritimati Island": "Line Islands Standard Time",
 }
-"""The Windows id behind each name that the connector lets an event be written with, in Outlook's order."""
+"""The Windows id of each zone name that an event may be written with, in Outlook's order."""
 
 ZONE_NAMES = ("", *WINDOWS_IDS)
-"""The time zones an event may be written with, spelled as Outlook shows them; the empty one means not given."""
+"""The zone names that an event may be written with, as Outlook shows them; the empty one means no zone."""
 
 RETIRED = {"Kamchatka Standard Time": "Asia/Kamchatka", "Mid-Atlantic Standard Time": "Etc/GMT+2"}
-"""Windows ids that the CLDR, and so tzlocal, no longer maps, with the zones whose standard time they name."""
+"""Windows ids that the CLDR, and so tzlocal, no longer maps, and the zones whose standard time they name."""
 
 ALIASES = {"Z": "UTC", "GMT": "UTC", "tzone://Microsoft/Utc": "UTC"}
-"""Other spellings of zones; the last is how Exchange writes UTC in some answers."""
+"""Other names of zones; the last is how Exchange writes UTC in some responses."""
 
 MACHINE = frozenset({"localtime", "posixrules"})
-"""Files in a system's zone directory that are no zones of the IANA database but whatever the machine is set to."""
+"""Files in a system's zone directory that name the machine's own zone, rather than one of the IANA database."""
 
 
 def canonical(name: str, field: str) -> str:
-    """The name the store keeps for a zone: its Windows id, or its IANA name where Windows has none.
+    """The stored name of a zone: its Windows id, or its IANA name if it has none.
 
-    Takes a name of any of the three kinds, in any case and with blanks around it. It is only ever looked up in a
-    table, so a hostile name reaches no file. Raises InvalidField for an unknown zone.
+    Accepts a name of any kind, in any case and with blanks around it. The name is only looked up in a table, so a
+    hostile one reaches no file. Raises InvalidField for an unknown zone.
     """
     key = name.strip().casefold()
-    found = _usual_names().get(key) or _remaining_names().get(key)
-    if found is None:
+    zone_name = _usual_names().get(key) or _remaining_names().get(key)
+    if zone_name is None:
         raise InvalidField(field, f"must be a known time zone, not '{name[:100]}'.")
-    return found
+    return zone_name
 
 
 def iana(name: str) -> str:
-    """The IANA name of a canonical name; the CLDR's choice where a Windows zone spans several."""
+    """The IANA name of a canonical name; the CLDR's choice if a Windows zone covers several."""
     return _windows_to_iana().get(name, name)
 
 
@@ -186,7 +186,7 @@ def zone(name: str) -> ZoneInfo:
 
 @cache
 def _windows_to_iana() -> dict[str, str]:
-    # Not at the top: whoever only sends mail need not wait for it.
+    # Imported here, since only requests about events need it.
     from tzlocal.windows_tz import win_tz
 
     return win_tz | RETIRED
@@ -194,7 +194,7 @@ def _windows_to_iana() -> dict[str, str]:
 
 @cache
 def _usual_names() -> dict[str, str]:
-    """The canonical name of every zone that Windows has, by each of its names, casefolded."""
+    """The canonical name of every Windows zone, by each of its names in lower case."""
     from tzlocal.windows_tz import tz_win
 
     windows_ids = {windows_id: windows_id for windows_id in _windows_to_iana()}
@@ -204,9 +204,9 @@ def _usual_names() -> dict[str, str]:
 
 @cache
 def _remaining_names() -> dict[str, str]:
-    """The IANA names by their casefolded spelling; apart from the usual ones, since listing them reads every file."""
+    """The other IANA names, in lower case. They are separate because listing them reads every zone file."""
     return _casefolded({name: name for name in available_timezones() - MACHINE})
 
 
 def _casefolded(names: dict[str, str]) -> dict[str, str]:
-    return {name.casefold(): found for name, found in names.items()}
+    return {name.casefold(): zone_name for name, zone_name in names.items()}

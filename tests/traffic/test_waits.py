@@ -319,7 +319,7 @@ def test_started_over_says_so() -> None:
     error = StartedOver()
 
     assert 409 == error.status
-    assert "The sandbox was reset or deleted while this call waited." == error.message
+    assert "The sandbox was reset or deleted while this request waited." == error.message
 
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 30, 600])

@@ -222,7 +222,7 @@ def test_wrong_types(body: object, name: str) -> None:
 )
 def test_broken_json(data: bytes) -> None:
     """What is no JSON is refused with the reason and the place, and is not repeated."""
-    with pytest.raises(InvalidRequest, match="The request body is no valid JSON: ") as refusal:
+    with pytest.raises(InvalidRequest, match="The request body is not valid JSON: ") as refusal:
         read(data)
 
     assert len(refusal.value.message) < 200

@@ -1,4 +1,4 @@
-"""Every operation the connector publishes, one row each, in the order documents and tables show them."""
+"""Every operation of the connector, one row each, in the order of documents and tables."""
 
 from __future__ import annotations
 

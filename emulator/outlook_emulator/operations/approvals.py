@@ -1,4 +1,4 @@
-"""The mails that wait for an answer, and the two ways a recipient gives it."""
+"""The mails that ask for an answer, and the two ways in which a recipient gives one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calendar operations; three generations of rows, one behaviour."""
+"""The calendar operations, in three versions with the same behavior."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from outlook_emulator.operations.operation import Operation
 
 
 class Covered(TypedDict):
-    """One line of the table; `versions` are all generations of the operation's family."""
+    """A line of the table; `versions` are those of the operation's family."""
 
     id: str
     method: str

@@ -1,4 +1,4 @@
-"""The mail operations: send, read, sort, answer and forward."""
+"""The mail operations: send, list, read, organize, reply and forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a designer asks before it shows a form: datasets, tables, mail folders, a working connection."""
+"""What designers request before they show a form: datasets, tables, mail folders and a test of the connection."""
 
 from __future__ import annotations
 

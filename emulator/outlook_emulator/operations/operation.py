@@ -138,13 +138,13 @@ class Operation:
         return parameters_of(self.query) if self.query else ()
 
     def render(self, result: Any) -> Any:
-        """The response body, or the `Reply`, that shows what `run` returned; None for no body."""
+        """The response body, or a `Reply`, for a result of `run`; None without a body."""
         return None if self.returns is None else self.returns(result)
 
     def wire_name(self, field: str) -> WireName | None:
-        """A client's name for what `run` knows as `field`, in snake_case; None for what no client sends.
+        """How a client names the value that `run` knows as `field`; None if clients do not send it.
 
-        A member inside another object has its path: `Message.Options`.
+        A member of an inner object is named by its path: `Message.Options`.
         """
         return self._wire_names.get(field)
 
@@ -152,12 +152,14 @@ class Operation:
     def _wire_names(self) -> Mapping[str, WireName]:
         names = {snake_case(name.rpartition(".")[2]): WireName("property", name) for name in _paths(self.body_shape)}
         names |= {snake_case(name): WireName("path parameter", name) for name in self.path_parameters}
-        names |= {one.keyword.rstrip("_"): WireName("query parameter", one.name) for one in self.parameters}
+        names |= {
+            parameter.keyword.rstrip("_"): WireName("query parameter", parameter.name) for parameter in self.parameters
+        }
         return names | ({"cursor": WireName("query parameter", self.cursor)} if self.cursor else {})
 
 
 def _paths(shape: Any) -> list[str]:
-    """The dotted path of every member of a body, inner ones first, so that a map by name ends with the outer ones."""
+    """The dotted path of every member of a body. Inner members come first, so that outer ones win in a map by name."""
     members = {name: unwrap(hint)[0] for name, hint in members_of(shape).items()} if is_shape(shape) else {}
     inner = [f"{name}.{path}" for name, hint in members.items() for path in _paths(hint)]
     return [*inner, *members]

@@ -1,4 +1,4 @@
-"""The subscriptions behind poked triggers, and what the connector's own back end reports to it."""
+"""The subscriptions to pokes, and the reports of the connector's own back end."""
 
 from __future__ import annotations
 

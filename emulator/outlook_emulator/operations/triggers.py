@@ -1,4 +1,4 @@
-"""The triggers that are polled; those with a notification link may be poked to poll early."""
+"""The polled triggers. A poke makes a client poll early, for triggers with a notification link."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from outlook_emulator.wire.calendar import ChangedEventsQuery, EventItemsQuery, 
 from outlook_emulator.wire.mail import FlaggedMailQuery, MentionQuery, NewMailQuery
 
 MAIL_CURSOR, CALENDAR_CURSOR = "LastPollInformation", "triggerstate"
-"""The query parameters that carry a poll's state (recorded on the sibling)."""
+"""The query parameters that carry a poll's cursor (recorded on the sibling connector)."""
 _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=True)}
 # The description names an operation here that it does not have.
 _UNLISTED_CALENDAR = {"table": Schema(values_from="CalendarGetTables_V2", double_encoded=True)}
@@ -20,7 +20,7 @@ _BATCH = {"x-ms-trigger": "batch"}
 
 
 def _poked_by(subscribe: str) -> dict[str, Any]:
-    """The marks of a trigger that is told to poll early, by an empty call to what `subscribe` registered."""
+    """The extensions of a trigger whose clients are poked at the URL that the operation `subscribe` registered."""
     return {**_BATCH, "x-ms-notification": {"operationId": subscribe}, "x-ms-notification-content": {}}
 
 

@@ -1,4 +1,4 @@
-"""What mails that wait for an answer look like: approvals and mails with options."""
+"""The shapes of mails that ask for an answer: approvals and mails with options."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ApprovalEmailSubscription(TypedDict, total=False):
 
 
 class ApprovalEmailResponse(TypedDict):
-    """What is posted to the callback once a recipient has chosen."""
+    """The body of the callback after a recipient has chosen."""
 
     SelectedOption: str
 
@@ -64,12 +64,12 @@ class _AnswerQuery:
 
 
 class LinkAnswerQuery(_AnswerQuery):
-    """What the link behind an option carries."""
+    """The query of the link behind an option."""
 
     show_confirm: bool = False
 
 
 class FormAnswerQuery(_AnswerQuery):
-    """What the confirmation page or an actionable card carries."""
+    """The query of the confirmation page's form, or of an actionable card."""
 
     from_confirm: bool = False

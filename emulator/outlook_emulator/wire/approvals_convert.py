@@ -1,4 +1,4 @@
-"""Mails that wait for an answer made into what is asked, and answers made into pages."""
+"""Converts request bodies to approval requests, and recipients' answers to pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from outlook_emulator.wire.base import ROOT, Reply
 from outlook_emulator.wire.mail_convert import draft_from_html
 from outlook_emulator.wire.subscriptions import SubscriptionResponse
 
-# Nothing is loaded and nothing runs; the only thing a page can do is post its form back to where it came from.
+# A page loads nothing and runs no script. It can only post its form back to this server.
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _LONGEST_LINE = 200
 _PAGE = {
@@ -30,13 +30,13 @@ _PAGE = {
 
 
 def approval(shape: ApprovalEmailSubscription) -> ApprovalRequest:
-    """What an approval mail asks."""
-    return _inquiry(QuestionKind.APPROVAL, shape["NotificationUrl"], shape["Message"])
+    """The request in the body of an approval mail."""
+    return _request(QuestionKind.APPROVAL, shape["NotificationUrl"], shape["Message"])
 
 
 def mail_with_options(shape: OptionsEmailSubscription) -> ApprovalRequest:
-    """What a mail with options asks."""
-    return _inquiry(QuestionKind.OPTIONS, shape["NotificationUrl"], shape["Message"])
+    """The request in the body of a mail with options."""
+    return _request(QuestionKind.OPTIONS, shape["NotificationUrl"], shape["Message"])
 
 
 def subscription(question: Question, path: str) -> Reply[SubscriptionResponse]:
@@ -51,22 +51,22 @@ def subscription(question: Question, path: str) -> Reply[SubscriptionResponse]:
     return Reply(body, {"Location": f"{resource}/{question.token}"})
 
 
-def page(click: ApprovalAnswer) -> Reply[str]:
-    """What whoever clicked sees; the texts are inferred, as is that a click that came too late is no error.
+def page(answer: ApprovalAnswer) -> Reply[str]:
+    """The page that a recipient sees. Its texts are inferred, and so is that a late answer is not an error.
 
-    A card is told in a header too, as Outlook's documents on actionable messages say.
+    A card reads the text from a header, as Outlook's documentation of actionable messages says.
     """
-    text = _text(click)
-    form = _form(click.query) if click.outcome is Outcome.ASKS else ""
-    title = escape(click.question.subject)
+    text = _text(answer)
+    form = _form(answer.query) if answer.outcome is Outcome.ASKS else ""
+    title = escape(answer.question.subject)
     html = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
         f"<body><h1>{title}</h1><p>{escape(text)}</p>{form}</body></html>"
     )
-    return Reply(html, _PAGE | ({"CARD-ACTION-STATUS": _line(text)} if click.by_card else {}))
+    return Reply(html, _PAGE | ({"CARD-ACTION-STATUS": _line(text)} if answer.by_card else {}))
 
 
-def _inquiry(kind: QuestionKind, callback_url: str, message: ApprovalMessage | MessageWithOptions) -> ApprovalRequest:
+def _request(kind: QuestionKind, callback_url: str, message: ApprovalMessage | MessageWithOptions) -> ApprovalRequest:
     mail = draft_from_html(
         {
             "To": message["To"],
@@ -89,13 +89,13 @@ def _inquiry(kind: QuestionKind, callback_url: str, message: ApprovalMessage | M
     )
 
 
-def _text(click: ApprovalAnswer) -> str:
-    if click.outcome is Outcome.ASKS:
-        return f"You chose: {click.option}. Submit this answer?"
-    if click.outcome is Outcome.RECORDED:
-        return f"Your answer was recorded: {click.option}."
-    if click.outcome is Outcome.ANSWERED:
-        return f"This was answered already: {click.question.answer}."
+def _text(answer: ApprovalAnswer) -> str:
+    if answer.outcome is Outcome.ASKS:
+        return f"You chose: {answer.option}. Submit this answer?"
+    if answer.outcome is Outcome.RECORDED:
+        return f"Your answer was recorded: {answer.option}."
+    if answer.outcome is Outcome.ANSWERED:
+        return f"This was answered already: {answer.question.answer}."
     return "This was withdrawn, and takes no answer anymore."
 
 
@@ -105,5 +105,5 @@ def _form(query: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A text as a header takes it: one short line of printable ASCII."""
+    """A text for a header: one short line of printable ASCII."""
     return re.sub(r"[^ -~]+", "?", " ".join(text.split()))[:_LONGEST_LINE]

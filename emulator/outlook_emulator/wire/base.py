@@ -1,7 +1,7 @@
-"""The vocabulary shapes are written in, and how a query or a body is read against them.
+"""The vocabulary in which shapes are declared, and the reading of query parameters.
 
 A shape is a TypedDict whose keys are the wire names; `Annotated[..., Schema(...)]` adds what Python's types cannot
-say. The same declaration checks what comes in, types what goes out and fills the Swagger document.
+say. The same declaration checks requests, types responses and fills the Swagger document.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from outlook_emulator.errors import InvalidRequest
 class Schema:
     """What a Swagger document says about a value beyond its Python type.
 
-    `names` spells an enumeration as text, `numbers` as integers, `choices` one that has no integers at all; `key` is
-    the wire name where it cannot be derived from the attribute's; `values_from` names the operation that lists the
-    valid values, `known` holds those seen without being declared; `lenient` marks a member that is declared as
-    required while real callers leave it out, `callback_url` one the calling engine fills; `double_encoded` is a
-    path value that is percent-encoded twice. An object with a `shorthand` may be given as a text, for the member of
-    that name; a list with `one_or_many` as the one value it is to hold.
+    An enumeration is written as text with `names`, as integers with `numbers`; `choices` is one without integers. `key`
+    is the wire name if it cannot be derived from the attribute's name. `values_from` names the operation that lists the
+    valid values; `known` holds values that were seen but are not declared. `lenient` marks a required member that real
+    clients leave out, `callback_url` one that a workflow engine fills in, `double_encoded` a path value that clients
+    percent-encode twice. An object with a `shorthand` may be written as a text, which is the member of that name. A
+    list with `one_or_many` may be written as its only value.
     """
 
     format: str | None = None
@@ -63,7 +63,7 @@ class Schema:
     one_or_many: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Let pydantic check what only this schema knows: the names of an enumeration, the ways to write bytes."""
+        """Let pydantic check the names of an enumeration, the range of an integer and the forms of bytes."""
         inner = handler(source)
         if self.format == "int32":
             inner = {"type": "function-after", "function": {"type": "no-info", "function": _int32}, "schema": inner}
@@ -88,15 +88,14 @@ ImportanceNumber = Annotated[int, Schema(format="int32", numbers=enums.Importanc
 T = TypeVar("T")
 
 ROOT: Final = "{root}"
-"""Stands for the address below which the caller reached the connection, `http://host/apim/outlook/id`."""
+"""Stands for the URL of the connection as the client reached it, `http://host/apim/outlook/id`."""
 
 
 class Reply(NamedTuple, Generic[T]):
-    """An answer of which a row says more than the body; None as body leaves it out, as status keeps the row's.
+    """A response with headers or a status of its own. Without a `status` it has the operation's.
 
-    A body that is text goes out as it is, with a content type among the headers.
-
-    Headers and the body's own texts may start with `ROOT`, which the connector fills in.
+    A text as `body` is sent as it is, with a content type among the headers. Headers and the body's members may start
+    with `ROOT`, which the connector replaces.
     """
 
     body: T | None
@@ -105,12 +104,12 @@ class Reply(NamedTuple, Generic[T]):
 
 
 REQUIRED: Final = object()
-"""The default of a parameter that must be sent."""
+"""The default of a required parameter."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One query or header parameter: its wire name, the keyword `run` takes it by, and how its text is read."""
+    """A query or header parameter: its wire name, its keyword in the mailbox function, and its type."""
 
     name: str
     keyword: str
@@ -123,7 +122,7 @@ class Parameter:
         return self.default is REQUIRED
 
     def read(self, text: str) -> Any:
-        """The typed value of `text`; an empty string counts as not given, as clients send it for cleared fields."""
+        """The typed value of `text`. An empty one counts as left out, since clients send it for cleared fields."""
         if text == "":
             if self.required:
                 raise InvalidRequest(f"The query parameter '{self.name}' must not be empty.")
@@ -132,13 +131,13 @@ class Parameter:
 
 
 def parameters_of(query: type) -> tuple[Parameter, ...]:
-    """The parameters a query class declares: annotations give name and type, class attributes the defaults."""
-    found = []
+    """The parameters that a query class declares: annotations are names and types, class attributes defaults."""
+    parameters = []
     for attribute, hint in get_type_hints(query, include_extras=True).items():
         plain, schema, _ = unwrap(hint)
         name = schema.key or _camel(attribute)
-        found.append(Parameter(name, attribute, plain, schema, getattr(query, attribute, REQUIRED)))
-    return tuple(found)
+        parameters.append(Parameter(name, attribute, plain, schema, getattr(query, attribute, REQUIRED)))
+    return tuple(parameters)
 
 
 def unwrap(hint: Any) -> tuple[Any, Schema, bool]:
@@ -160,7 +159,7 @@ def unwrap(hint: Any) -> tuple[Any, Schema, bool]:
 
 
 def read_flag(text: str) -> bool | None:
-    """A boolean as clients spell it: .NET and Power Fx write `True`, Python `true`. None when it is none."""
+    """A boolean as clients write it: .NET and Power Fx `True`, Python `true`. None if it is not a boolean."""
     return _FLAGS.get(text.lower())
 
 
@@ -169,11 +168,11 @@ def _named(names: type[IntEnum] | None) -> Callable[[Any], Any] | None:
         return None
 
     def check(value: Any) -> Any:
-        # Only of plain values: the text of a deeply nested one cannot be had.
-        found = _choices(names).get(str(value).strip().lower()) if isinstance(value, str | int) else None
-        if found is None:
+        # Only plain values: a deeply nested one cannot be converted to text.
+        name = _choices(names).get(str(value).strip().lower()) if isinstance(value, str | int) else None
+        if name is None:
             raise ValueError(f"must be one of {', '.join(names.__members__)}")
-        return found
+        return name
 
     return check
 
@@ -185,7 +184,7 @@ def _int32(value: int) -> int:
 
 
 def _bytes_as_text(value: Any) -> Any:
-    """Bytes the way Logic Apps passes them on, an object with their type, as a data URI."""
+    """Bytes as a data URI. Logic Apps writes them as an object with content and type."""
     if isinstance(value, dict) and isinstance(content := value.get("$content"), str):
         declared = value.get("$content-type")
         return f"data:{declared if isinstance(declared, str) else ''};base64,{content}"
@@ -221,14 +220,14 @@ _READERS: dict[type, Callable[[Parameter, str], Any]] = {bool: _read_bool, int: 
 
 
 def choice(names: type[IntEnum], text: str, where: str) -> str:
-    """The member of an enumeration that `text` names, in any case or as its integer, in the wire's spelling.
+    """The wire name of a member of an enumeration; `text` is the name in any case, or the integer.
 
-    Integers are accepted because one published client generation sends `importance=0` for Any.
+    Integers are accepted since one generation of published clients sends `importance=0` for Any.
     """
-    found = _choices(names).get(text.strip().lower())
-    if found is None:
+    name = _choices(names).get(text.strip().lower())
+    if name is None:
         raise InvalidRequest(f"{where} must be one of {', '.join(names.__members__)}, not '{text[:100]}'.")
-    return found
+    return name
 
 
 @cache
@@ -238,7 +237,7 @@ def _choices(names: type[IntEnum]) -> Mapping[str, str]:
 
 
 def snake_case(name: str) -> str:
-    """The keyword a wire name becomes: `messageId` is `message_id`."""
+    """A wire name as a keyword: `messageId` is `message_id`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
@@ -248,7 +247,7 @@ def _camel(attribute: str) -> str:
 
 
 def shape_name(shape: Any) -> str:
-    """The name a shape has in the Swagger document: `Outer[Inner]` for a generic one."""
+    """The name of a shape in the Swagger document: `Outer[Inner]` for a generic one."""
     origin = get_origin(shape)
     if origin is None:
         return str(shape.__name__)
@@ -256,7 +255,7 @@ def shape_name(shape: Any) -> str:
 
 
 def members_of(shape: Any) -> dict[str, Any]:
-    """The members of a TypedDict and their hints, with the type variables of a generic one filled in."""
+    """The members of a shape and their type hints, with the type variables of a generic one filled in."""
     origin = get_origin(shape) or shape
     hints = get_type_hints(origin, include_extras=True)
     if origin is shape:
@@ -266,7 +265,7 @@ def members_of(shape: Any) -> dict[str, Any]:
 
 
 def required_members(shape: Any) -> tuple[str, ...]:
-    """The members declared as required: those marked `Required`, whatever the shape's totality says of answers."""
+    """The members that a request must have: those marked `Required`, also in a shape that is total for responses."""
     return tuple(name for name, hint in members_of(shape).items() if get_origin(hint) is Required)
 
 
@@ -274,7 +273,7 @@ def _fill(hint: Any, filled: Mapping[Any, Any]) -> Any:
     if hint in filled:
         return filled[hint]
     parameters = getattr(hint, "__parameters__", ())
-    return hint[tuple(filled[one] for one in parameters)] if parameters else hint
+    return hint[tuple(filled[parameter] for parameter in parameters)] if parameters else hint
 
 
 def is_shape(hint: Any) -> bool:

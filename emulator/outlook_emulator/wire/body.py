@@ -1,4 +1,4 @@
-"""Reading a JSON body against its shape, as forgivingly as real callers need and no more."""
+"""Reads JSON bodies against their shapes, as leniently as real clients require."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class _Member(NamedTuple):
 
 
 class BodyReader:
-    """Reads bodies of one shape: names match without case and underscores, unknown members and nulls are dropped.
+    """Reads bodies of one shape: ignores case and underscores in names, and drops unknown members and nulls.
 
-    The published Python client writes snake_case names where its generator lost the wire names, workflow samples write
-    lower-case ones. What is left is checked by pydantic.
+    The published Python client writes snake_case names where its generator lost the wire names, and workflow samples
+    write lower-case ones. Pydantic checks the rest.
 
-    Of a `partial` body nothing is required: it says what changes, and a null ends what may be null. In a `strict` one
-    members that the shape does not have are refused.
+    A `partial` body is a patch: nothing in it is required, and a null clears a member that may be null. In a `strict`
+    body unknown members are errors.
     """
 
     def __init__(self, shape: Any, partial: bool = False, strict: bool = False) -> None:
@@ -37,30 +37,32 @@ class BodyReader:
         self._partial = partial
         self._strict = strict
         self._required = () if partial else required_members(shape)
-        self._lenient = {one.name for one in self._members.values() if one.schema.lenient}
+        self._lenient = {member.name for member in self._members.values() if member.schema.lenient}
         self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
 
     def read(self, data: bytes) -> Any:
-        """The body as its shape has it. Raises InvalidRequest, naming the member at fault."""
+        """The body in its shape. Raises InvalidRequest, naming the property."""
         try:
             parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError as error:
-            raise InvalidRequest(f"The request body is no valid JSON: {error}.") from None
+            raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
         named = self.rename(parsed, "")
         try:
             return self._adapter.validate_python(named)
         except ValidationError as error:
-            raise _refusal(error) from None
+            raise _invalid(error) from None
 
     def rename(self, parsed: Any, path: str) -> dict[str, Any]:
-        """An object with wire names and without nulls, defaults filled in; `path` says where it stands."""
+        """An object with wire names and defaults, without nulls; `path` says where it stands in the body."""
         if not isinstance(parsed, dict):
             raise InvalidRequest(f"The {_place(path)} must be a JSON object.")
-        named = {one.name: one.schema.default for one in self._members.values() if one.schema.default is not None}
+        named = {
+            member.name: member.schema.default for member in self._members.values() if member.schema.default is not None
+        }
         for key, value in parsed.items():
             member = self._members.get(_folded(key))
             if member is None and self._strict:
-                known = ", ".join(one.name for one in self._members.values())
+                known = ", ".join(known.name for known in self._members.values())
                 raise InvalidRequest(f"The {_place(path)} has no member '{key[:100]}'. It may have: {known}.")
             if member is None:
                 continue
@@ -85,18 +87,18 @@ class BodyReader:
             return reader.rename(_spelled_out(member, value), f"{where}.")
         if not isinstance(value, list):
             raise InvalidRequest(f"The property '{where}' must be a list.")
-        return [reader.rename(_spelled_out(member, one), f"{where}[{index}].") for index, one in enumerate(value)]
+        return [reader.rename(_spelled_out(member, item), f"{where}[{index}].") for index, item in enumerate(value)]
 
 
 @cache
 def reader_of(shape: Any, partial: bool = False, strict: bool = False) -> BodyReader:
-    """The reader of a shape, made on first use."""
+    """The reader of a shape, built on first use."""
     return BodyReader(shape, partial, strict)
 
 
 @cache
 def _loose(shape: Any) -> Any:
-    """A shape of which nothing is required: what must be there was looked for by the reader, in the caller's words."""
+    """The same shape without required members, which the reader checks itself for the sake of its error texts."""
     members = {name: NotRequired[_loose_hint(hint)] for name, hint in members_of(shape).items()}
     return TypedDict(shape_name(shape), members)  # type: ignore[operator]
 
@@ -113,13 +115,13 @@ def _loose_hint(hint: Any) -> Any:
 
 
 def _members(shape: Any) -> Mapping[str, _Member]:
-    found = {}
+    members = {}
     for name, hint in members_of(shape).items():
         plain, schema, is_nullable = unwrap(hint)
         is_list = get_origin(plain) is list
         inner = unwrap(get_args(plain)[0])[0] if is_list else plain
-        found[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list, is_nullable)
-    return found
+        members[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list, is_nullable)
+    return members
 
 
 def _spelled_out(member: _Member, value: Any) -> Any:
@@ -135,7 +137,7 @@ def _place(path: str) -> str:
     return f"property '{path[:-1]}'" if path else "request body"
 
 
-def _refusal(error: ValidationError) -> InvalidRequest:
+def _invalid(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     return InvalidRequest(

@@ -1,4 +1,4 @@
-"""What contacts look like, and the addresses they share with events."""
+"""The shapes of contacts, and of the addresses that they share with events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outlook_emulator.wire.base import DateTime, Email, Schema
 
 
 class EmailAddress(TypedDict):
-    """A mail address with the name to show for it."""
+    """A mail address and its display name."""
 
     Name: str
     Address: Email
@@ -27,7 +27,7 @@ class PhysicalAddress(TypedDict):
 
 
 class ContactDetails(TypedDict):
-    """The members of a contact that both directions know, none of them required."""
+    """The members of a contact in requests and responses, none of them required."""
 
     Id: str
     ParentFolderId: str
@@ -70,11 +70,11 @@ class _AnsweredNames(TypedDict):
 
 
 class ContactResponse(_AnsweredNames, ContactDetails):
-    """A contact as it is read: every member present, null where unset."""
+    """A contact in a response: every member is present, null where unset."""
 
 
 class Contact(ContactDetails):
-    """A contact as it is written."""
+    """A contact in a request."""
 
     GivenName: Required[str]
     HomePhones: Required[Annotated[list[str], Schema(lenient=True)]]

@@ -1,4 +1,4 @@
-"""Contact shapes made into cards, and stored contacts made into contact shapes."""
+"""Converts request bodies to contact cards, and contacts to response bodies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEXTS = tuple(
     if any(field.name == snake_case(name) and field.type == "str | None" for field in fields(Card))
 )
 _REQUIRED = ("GivenName",)
-"""What the recorded metadata of a contact folder requires, which is less than the description of the operation."""
+"""The required members in the recorded metadata of a contact folder: fewer than the operation's description has."""
 _READ_ONLY = ("Id", "ParentFolderId", "ChangeKey", "DateTimeCreated", "DateTimeLastModified")
 
 
@@ -54,22 +54,22 @@ def card(shape: Contact) -> Card:
 
 
 def tables(found: Sequence[Listed]) -> EntityListResponse[Table]:
-    """Contact folders, named by their ids; all members but the two names are recorded without being declared."""
+    """A list of contact folders, named by their ids. Only the two names are declared; the rest is recorded."""
     return listed([{"Name": one.id, "DisplayName": one.name, "items": []} for one in found])
 
 
 def table(listed: Listed) -> TableMetadata:
-    """What the contacts of a folder look like."""
+    """The metadata of a contact folder."""
     return table_metadata(listed.id, listed.name, ContactResponse, _REQUIRED, _READ_ONLY)
 
 
 def contacts(found: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:
-    """A page of contacts, in the envelope that tables come in."""
+    """A page of contacts in the envelope of tables."""
     return listed([contact(one) for one in found])
 
 
 def contact(stored: records.Contact) -> ContactResponse:
-    """A contact as it is read: members in recorded order, its times under an undeclared second name as well."""
+    """A contact; key order as recorded. Its times also have a second name, which is not declared (recorded)."""
     # Recorded without a fraction; one is only shown where two changes would look alike.
     created, modified = moment(stored.created).isoformat(), moment(stored.modified).isoformat()
     undeclared = {"CreatedDateTime": created, "LastModifiedDateTime": modified}
@@ -132,7 +132,7 @@ def _place_columns(place: str, address: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _filled_entries(texts: Sequence[str]) -> tuple[str, ...]:
-    """The entries of a list but for empty ones, which designers leave behind."""
+    """The entries of a list without the empty ones that designers send."""
     return tuple(text for text in texts if text.strip())
 
 
@@ -149,7 +149,7 @@ def _email_addresses(given: Sequence[Mapping[str, str]]) -> tuple[Address, ...]:
 
 
 def _birthday(text: str | None) -> int | None:
-    """A date, with or without a time, in microseconds since 1970; without an offset it is read as UTC."""
+    """A date or a date and time in microseconds since 1970; without an offset it is in UTC."""
     if not text or not text.strip():
         return None
     try:

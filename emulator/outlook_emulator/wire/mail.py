@@ -1,4 +1,4 @@
-"""What mail looks like: shapes, and the queries that select it."""
+"""The shapes of mails, and the query parameters that select them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Binary(NamedTuple):
 
 
 class ClientReceiveFileAttachment(TypedDict):
-    """A file of a received mail; its content is null where it was not asked for."""
+    """A file of a received mail; its content is null unless it was requested."""
 
     Id: str
     Name: str
@@ -68,7 +68,7 @@ class ClientReceiveMessage(TypedDict):
 
 
 class ClientReceiveMessageStringEnums(TypedDict):
-    """A received mail with its importance as text, as the first version and Move answer."""
+    """A received mail with its importance as text, as the first version and Move return it."""
 
     From: Email | None
     To: Emails | None
@@ -90,13 +90,13 @@ class ClientReceiveMessageStringEnums(TypedDict):
 
 
 class BatchResponse(TypedDict, Generic[T]):
-    """Mails that were asked for."""
+    """A list of mails."""
 
     value: Annotated[list[T], Schema(read_only=True)]
 
 
 class TriggerBatchResponse(TypedDict, Generic[T]):
-    """Mails a trigger fires for."""
+    """Mails for which a trigger fires."""
 
     value: list[T]
 
@@ -156,14 +156,14 @@ class ReplyHtmlMessage(_Reply, total=False):
 
 
 class DirectForwardMessage(TypedDict, total=False):
-    """Whom to forward a mail to, and what to say above it."""
+    """The recipients of a forward, and the comment above it."""
 
     Comment: str
     ToRecipients: Required[Annotated[str, Schema(separator=";")]]
 
 
 class MailFilter:
-    """The mails a read or a trigger lets through."""
+    """The filters that reads and triggers share."""
 
     to: Email | None = None
     cc: Email | None = None
@@ -205,7 +205,7 @@ class EmailQuery:
 
 
 class MoveQuery:
-    """Where a mail goes."""
+    """The folder to which a mail is moved."""
 
     folder_path: FolderPath
 
@@ -218,13 +218,13 @@ class ReplyQuery:
 
 
 class FlaggedMailQuery(MailFilter):
-    """The flagged mails a trigger fires for."""
+    """The flagged mails for which a trigger fires."""
 
     folder_path: FolderPath = "Inbox"
 
 
 class NewMailQuery(FlaggedMailQuery):
-    """The new mails a trigger fires for; `simulate` in the header asks for a recent one instead."""
+    """The new mails for which a trigger fires; the header `simulate` requests a recent one instead."""
 
     x_ms_operation_context: Annotated[
         str | None, Schema(key="x-ms-operation-context", location="header", hidden=True)
@@ -232,7 +232,7 @@ class NewMailQuery(FlaggedMailQuery):
 
 
 class MentionQuery(MailFilter):
-    """The mentions a trigger fires for, in any folder unless one is named."""
+    """The mentions for which a trigger fires, by default in any folder."""
 
     folder_path: FolderPath | None = None
     message_id_to_fire_on_first_trigger_run: Annotated[str | None, Schema(hidden=True)] = None

@@ -1,4 +1,4 @@
-"""Mail shapes made into domain values, and domain values made into mail shapes."""
+"""Converts request bodies to mails, and messages to response bodies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _UNKNOWN_TYPE = "application/octet-stream"
 _BLANKS = re.compile(r"\s+")
 _LINE_ENDS = re.compile(r"[\r\n]+")
-# Not the machine's own tables: the same name must give the same type everywhere.
+# Not the machine's own tables: a name must have the same type on every machine.
 _TYPES = mimetypes.MimeTypes(filenames=())
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
 _MORE_TYPES = {
@@ -54,12 +54,12 @@ for _suffix, _type in _MORE_TYPES.items():
 
 
 def draft_from_text(shape: ClientSendMessage) -> Mail:
-    """The mail a first-version send describes."""
+    """The mail in a first-version body, plain text unless it says otherwise."""
     return _draft(shape, None, shape.get("IsHtml", False))
 
 
 def draft_from_html(shape: ClientSendHtmlMessage) -> Mail:
-    """The mail a second-version send describes: always HTML, possibly in another's name."""
+    """The mail in a second-version body: always HTML, possibly sent from another address."""
     sender = _people("From", shape.get("From"))
     if len(sender) > 1:
         raise InvalidRequest("The property 'From' must be one mail address.")
@@ -67,22 +67,22 @@ def draft_from_html(shape: ClientSendHtmlMessage) -> Mail:
 
 
 def answer_from_message(shape: ReplyMessage) -> Answer:
-    """The reply a second-version body describes: HTML unless it says otherwise (Learn page)."""
+    """The reply in a second-version body, HTML unless it says otherwise (Learn page)."""
     return _answer(shape, shape.get("IsHtml", True))
 
 
 def answer_from_html(shape: ReplyHtmlMessage) -> Answer:
-    """The reply a third-version body describes."""
+    """The reply in a third-version body, always HTML."""
     return _answer(shape, True)
 
 
 def forwarded(shape: DirectForwardMessage) -> Mail:
-    """Whom a forward goes to, and the comment above it."""
+    """The recipients and the comment of a forward."""
     return Mail(to=_people("ToRecipients", shape["ToRecipients"]), body=shape.get("Comment", ""))
 
 
 def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
-    """The mail from outside that an admin call describes in parts; it goes to the owner unless it says otherwise."""
+    """A mail from outside in an admin request; without a recipient it goes to the owner of the mailbox."""
     sender = _people("from", shape.get("from"))
     if len(sender) != 1:
         raise InvalidRequest("The property 'from' must be one mail address.")
@@ -100,69 +100,69 @@ def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
 
 
 def batch(message_views: Sequence[MessageView]) -> BatchResponse[ClientReceiveMessage]:
-    """Mails in the envelope of the second version."""
-    return {"value": [received(one) for one in message_views]}
+    """A list of mails in the second version's envelope."""
+    return {"value": [received(message_view) for message_view in message_views]}
 
 
 def first_generation(message_views: Sequence[MessageView]) -> list[ClientReceiveMessageStringEnums]:
-    """Mails as the bare array of the first version."""
-    return [received_in_words(one) for one in message_views]
+    """A list of mails as the first version's array."""
+    return [received_in_words(message_view) for message_view in message_views]
 
 
 def received(message_view: MessageView) -> ClientReceiveMessage:
     """A mail with its importance as a number; key order as recorded."""
-    one = message_view.message
+    message = message_view.message
     return {
-        "Id": encode(IdKind.MESSAGE, one.mailbox_id, one.id),
-        "DateTimeReceived": iso_seconds(one.received),
-        "HasAttachment": one.has_attachments == 1,
-        "InternetMessageId": one.message_id,
-        "Subject": one.subject,
-        "BodyPreview": one.preview,
-        "Importance": one.importance,
-        "ConversationId": encode(IdKind.CONVERSATION, one.mailbox_id, one.conversation_id),
-        "IsRead": one.is_read == 1,
-        "IsHtml": one.is_html == 1,
-        "Body": one.body,
-        "From": one.sender,
-        "To": one.recipients_to,
-        "Cc": one.recipients_cc,
-        "Bcc": one.recipients_bcc,
-        "ReplyTo": one.reply_to,
+        "Id": encode(IdKind.MESSAGE, message.mailbox_id, message.id),
+        "DateTimeReceived": iso_seconds(message.received),
+        "HasAttachment": message.has_attachments == 1,
+        "InternetMessageId": message.message_id,
+        "Subject": message.subject,
+        "BodyPreview": message.preview,
+        "Importance": message.importance,
+        "ConversationId": encode(IdKind.CONVERSATION, message.mailbox_id, message.conversation_id),
+        "IsRead": message.is_read == 1,
+        "IsHtml": message.is_html == 1,
+        "Body": message.body,
+        "From": message.sender,
+        "To": message.recipients_to,
+        "Cc": message.recipients_cc,
+        "Bcc": message.recipients_bcc,
+        "ReplyTo": message.reply_to,
         "Attachments": _files(message_view),
     }
 
 
 def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEnums:
     """A mail with its importance as text; key order as recorded."""
-    one = message_view.message
+    message = message_view.message
     return {
-        "From": one.sender,
-        "To": one.recipients_to,
-        "Cc": one.recipients_cc,
-        "Bcc": one.recipients_bcc,
-        "ReplyTo": one.reply_to,
-        "Subject": one.subject,
-        "Body": one.body,
-        "Importance": _IMPORTANCE_NAMES[one.importance],
-        "BodyPreview": one.preview,
-        "HasAttachment": one.has_attachments == 1,
-        "Id": encode(IdKind.MESSAGE, one.mailbox_id, one.id),
-        "InternetMessageId": one.message_id,
-        "ConversationId": encode(IdKind.CONVERSATION, one.mailbox_id, one.conversation_id),
-        "DateTimeReceived": iso_seconds(one.received),
-        "IsRead": one.is_read == 1,
+        "From": message.sender,
+        "To": message.recipients_to,
+        "Cc": message.recipients_cc,
+        "Bcc": message.recipients_bcc,
+        "ReplyTo": message.reply_to,
+        "Subject": message.subject,
+        "Body": message.body,
+        "Importance": _IMPORTANCE_NAMES[message.importance],
+        "BodyPreview": message.preview,
+        "HasAttachment": message.has_attachments == 1,
+        "Id": encode(IdKind.MESSAGE, message.mailbox_id, message.id),
+        "InternetMessageId": message.message_id,
+        "ConversationId": encode(IdKind.CONVERSATION, message.mailbox_id, message.conversation_id),
+        "DateTimeReceived": iso_seconds(message.received),
+        "IsRead": message.is_read == 1,
         "Attachments": _files(message_view),
-        "IsHtml": one.is_html == 1,
+        "IsHtml": message.is_html == 1,
     }
 
 
 def raw_bytes(file: File) -> Binary:
-    """An attachment as the body of an answer.
+    """An attachment as a response body.
 
-    Microsoft's Python client decodes every answer as text before it hands out the bytes, and fails on those that are
-    no UTF-8. A charset that has all bytes keeps it going; the bytes stay what they are (inferred: the type that the
-    real connector declares was never recorded).
+    Microsoft's Python client decodes every response as text before it returns the bytes, and fails if they are not
+    UTF-8. A charset that has all bytes avoids that, and the bytes stay the same. (Inferred: the content type that the
+    real connector sends was never recorded.)
     """
     content_type = file.content_type if _MEDIA_TYPE.fullmatch(file.content_type) else _UNKNOWN_TYPE
     if _is_utf8(file.content):
@@ -204,7 +204,7 @@ def _people(member: str, text: str | None) -> tuple[Address, ...]:
 
 
 def _subject(text: str) -> str:
-    # Public workflows send subjects that end in a line feed; a header has no place for one.
+    # Public workflows send subjects that end in a line feed, which a header cannot hold.
     return _LINE_ENDS.sub(" ", text.rstrip("\r\n"))
 
 
@@ -223,7 +223,7 @@ def _attachment(shape: ClientSendAttachment, where: str) -> Attachment:
 
 
 def _data_uri(text: str) -> tuple[str, str]:
-    """The media type and the base64 of a data URI; no type where the text is base64 alone."""
+    """The media type and the base64 of a data URI; an empty type if the text is base64 alone."""
     head, comma, content = text.partition(",")
     lowered = head.lower()
     if comma and lowered.startswith("data:") and lowered.endswith(";base64"):
@@ -235,11 +235,11 @@ def _decoded(text: str, where: str) -> bytes:
     try:
         return a2b_base64(_BLANKS.sub("", text).encode("ascii"), strict_mode=True)
     except (Error, ValueError):
-        raise InvalidRequest(f"The property '{where}.ContentBytes' is no valid base64.") from None
+        raise InvalidRequest(f"The property '{where}.ContentBytes' is not valid base64.") from None
 
 
 def _files(message_view: MessageView) -> list[ClientReceiveFileAttachment]:
-    return [_file(message_view.message.mailbox_id, one) for one in message_view.attachments]
+    return [_file(message_view.message.mailbox_id, file) for file in message_view.attachments]
 
 
 def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachment:

@@ -1,4 +1,4 @@
-"""What tables look like: datasets, tables, their capabilities, the folder picker, and how a list is paged.
+"""The shapes of datasets, tables, their capabilities and the folder picker, and the parameters of pages.
 
 Calendars and contact folders are both served as tables, so their envelopes and paging queries are here too.
 """
@@ -22,11 +22,11 @@ FILTER_FUNCTIONS = (
     *("totaloffsetminutes", "totalseconds", "floor", "ceiling", "round", "not", "negate"),
     *("add", "sub", "mul", "div", "mod", "sum", "min", "max", "average", "countdistinct", "null"),
 )
-"""The OData operators and functions a table may say it filters by."""
+"""The OData operators and functions by which a table may be filtered."""
 
 
 class Object(TypedDict):
-    """A value whose members the connector leaves open."""
+    """An object whose members are not declared."""
 
 
 class EntityListResponse(TypedDict, Generic[T]):
@@ -44,7 +44,7 @@ class Table(TypedDict):
 
 
 class PassThroughNativeQuery(TypedDict):
-    """A query language a dataset passes on unread; neither dataset here has one."""
+    """A query language of a dataset's back end; neither dataset has one."""
 
     Language: str
 
@@ -71,7 +71,7 @@ class Procedure(TypedDict):
 
 
 class TabularDataSetsMetadata(TypedDict):
-    """The words a designer shows for datasets and tables, and how often their ids are percent-encoded."""
+    """The display names of datasets and tables for designers, and how often their ids are percent-encoded."""
 
     source: str
     displayName: str
@@ -81,7 +81,7 @@ class TabularDataSetsMetadata(TypedDict):
 
 
 class BlobDataSetsMetadata(TypedDict):
-    """The same words for a connector of files, which this one is not."""
+    """The same for a connector of files, which this one is not."""
 
     source: str
     displayName: str
@@ -89,7 +89,7 @@ class BlobDataSetsMetadata(TypedDict):
 
 
 class DataSetsMetadata(TypedDict):
-    """Which kinds of dataset the connector has; the absent kind is null."""
+    """The kinds of datasets that the connector has; a missing kind is null."""
 
     tabular: TabularDataSetsMetadata
     blob: BlobDataSetsMetadata | None
@@ -112,13 +112,13 @@ class TableFilterRestrictionsMetadata(TypedDict):
 
 
 class TableSelectRestrictionsMetadata(TypedDict):
-    """Whether a caller may ask for some members only."""
+    """Whether a client may select members."""
 
     selectable: bool
 
 
 class TableCapabilitiesMetadata(TypedDict):
-    """What a table can do for a query, so that a client delegates no more than that."""
+    """The parts of a query that a table supports, which a client may delegate to it."""
 
     sortRestrictions: TableSortRestrictionsMetadata
     filterRestrictions: TableFilterRestrictionsMetadata
@@ -154,7 +154,7 @@ class FilePickerFile(TypedDict):
 
 
 class Page:
-    """The part of a list a caller asks for."""
+    """Which part of a list is returned."""
 
     orderby: Annotated[str | None, Schema(key="$orderby")] = None
     top: Annotated[int | None, Schema(key="$top", format="int32")] = None
@@ -162,7 +162,7 @@ class Page:
 
 
 class EntityQuery(Page):
-    """A page of the items an OData expression lets through."""
+    """A page of the items that match an OData expression."""
 
     filter: Annotated[str | None, Schema(key="$filter")] = None
 
@@ -171,7 +171,7 @@ PickerOperation = Annotated[str, Schema(known=("MailFolders",))]
 
 
 class PickerRootQuery:
-    """What a picker asks for when it opens."""
+    """The query of a folder picker that opens."""
 
     operation: PickerOperation
     top: Int32 = 100
@@ -180,6 +180,6 @@ class PickerRootQuery:
 
 
 class PickerFolderQuery(PickerRootQuery):
-    """What a picker asks for when a folder is opened in it."""
+    """The query of a folder picker in which a folder is opened."""
 
     id: str

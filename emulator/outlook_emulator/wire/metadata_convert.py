@@ -1,4 +1,4 @@
-"""Datasets and folders made into the shapes a designer reads."""
+"""Converts datasets, tables and folders to response bodies for designers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from outlook_emulator.wire.schemas import table_schema
 
 
 def datasets(names: Sequence[str]) -> DataSetsList:
-    """The datasets by name; the context member is recorded, though no description declares it."""
-    found: dict[str, Any] = {
+    """A list of datasets, each with its name; the context member is recorded but not declared."""
+    datasets: dict[str, Any] = {
         "@odata.context": "https://outlook-emulator.localhost/$metadata#datasets",
         "value": [{"Name": name, "DisplayName": name.capitalize()} for name in names],
     }
-    return cast(DataSetsList, found)
+    return cast(DataSetsList, datasets)
 
 
 def datasets_metadata(names: Sequence[str]) -> DataSetsMetadata:
-    """How the datasets are addressed (recorded): tables whose ids are escaped twice, and no blobs."""
+    """The addressing of the datasets (recorded): tables with ids that are percent-encoded twice, and no blobs."""
     return {
         "tabular": {
             "source": "list",
@@ -41,14 +41,18 @@ def datasets_metadata(names: Sequence[str]) -> DataSetsMetadata:
 
 
 def picked(folders: Sequence[PickedFolder]) -> EntityListResponse[FilePickerFile]:
-    """Folders as the folder picker lists them."""
-    return {"value": [{"Id": one.id, "DisplayName": one.name, "IsFolder": True, "Path": one.path} for one in folders]}
+    """A list of mail folders for the folder picker."""
+    return {
+        "value": [
+            {"Id": folder.id, "DisplayName": folder.name, "IsFolder": True, "Path": folder.path} for folder in folders
+        ]
+    }
 
 
 def table_metadata(
     name: str, title: str, shape: Any, required: Sequence[str], read_only: Collection[str] = ("Id",)
 ) -> TableMetadata:
-    """A table by its id and display name, and what its items look like; capabilities are left out (recorded)."""
+    """A table's id, display name and item schema; capabilities are left out (recorded)."""
     return {
         "name": name,
         "title": title,
@@ -58,6 +62,6 @@ def table_metadata(
 
 
 def listed(items: Sequence[Any]) -> EntityListResponse[Any]:
-    """The envelope of tables and their items; its links are recorded, always null, though nothing declares them."""
+    """The envelope of tables and of their items. Its links are not declared; recordings have them, always null."""
     envelope: dict[str, Any] = {"value": items, "@odata.nextLink": None, "@odata.deltaLink": None}
     return cast(EntityListResponse[Any], envelope)

@@ -1,4 +1,4 @@
-"""Shapes as JSON schemas: by reference for the Swagger document, written out for the metadata of a table."""
+"""Shapes as JSON schemas: with references in the Swagger document, written out in the metadata of a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from outlook_emulator.wire.base import Schema, is_shape, members_of, required_me
 from outlook_emulator.wire.mail import Binary
 
 SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
-"""What Python's plain types are called in a schema."""
+"""The names of Python's plain types in a schema."""
 
 
 def describe(hint: Any) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def _type(plain: Any) -> dict[str, Any]:
 
 
 def marks(schema: Schema) -> dict[str, Any]:
-    """What a schema adds to the plain type, in the words of Swagger and its extensions."""
-    found: dict[str, Any] = {
+    """What a schema adds to the plain type, as members of Swagger and its extensions."""
+    members: dict[str, Any] = {
         "format": schema.format,
         "default": schema.default,
         "readOnly": schema.read_only or None,
@@ -61,7 +61,7 @@ def marks(schema: Schema) -> dict[str, Any]:
         "x-known-values": list(schema.known) or None,
         **_enumeration(schema),
     }
-    return {name: mark for name, mark in found.items() if mark is not None}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _enumeration(schema: Schema) -> dict[str, Any]:
@@ -89,26 +89,26 @@ def _dynamic_values(operation_id: str | None) -> dict[str, str] | None:
 
 
 def describe_all(roots: Iterable[Any]) -> dict[str, Any]:
-    """The definition of every shape that `roots`, type hints or extensions, lead to, by name."""
-    found: dict[str, Any] = {}
+    """The definition of every shape that is reachable from `roots`, type hints or extensions, by name."""
+    shapes: dict[str, Any] = {}
     for root in roots:
-        _collect(root, found)
-    return {name: _definition(found[name]) for name in sorted(found)}
+        _collect(root, shapes)
+    return {name: _definition(shapes[name]) for name in sorted(shapes)}
 
 
-def _collect(value: Any, found: dict[str, Any]) -> None:
-    """Add to `found` every shape that `value`, a type hint or an extension, leads to."""
+def _collect(value: Any, shapes: dict[str, Any]) -> None:
+    """Add to `shapes` every shape that is reachable from `value`, a type hint or an extension."""
     if isinstance(value, Mapping):
         parts: Iterable[Any] = value.values()
     elif not is_shape(plain := unwrap(value)[0]):
         parts = get_args(plain)
-    elif shape_name(plain) in found:
+    elif shape_name(plain) in shapes:
         parts = ()
     else:
-        found[shape_name(plain)] = plain
+        shapes[shape_name(plain)] = plain
         parts = members_of(plain).values()
     for part in parts:
-        _collect(part, found)
+        _collect(part, shapes)
 
 
 def _definition(shape: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _definition(shape: Any) -> dict[str, Any]:
 def table_schema(shape: Any, required: Sequence[str], read_only: Collection[str]) -> dict[str, Any]:
     """The JSON schema of a table whose items have a shape, everything written out in place.
 
-    Recorded: its marks, the titles made of names, and `Id` as the only key. Whether a member may be null is not told.
+    Recorded: its extensions, titles made of names, and `Id` as the only key. It does not say what may be null.
     """
     items = _written_out(shape)
     for name in read_only:
@@ -140,10 +140,10 @@ def _written_out(hint: Any) -> dict[str, Any]:
         return {"type": "array", "items": _written_out(get_args(plain)[0]), **marks(schema)}
     if not is_shape(plain):
         return _type(plain) | marks(schema)
-    members = {name: {"title": _title(name), **_written_out(one)} for name, one in members_of(plain).items()}
+    members = {name: {"title": _title(name), **_written_out(hint)} for name, hint in members_of(plain).items()}
     return {"type": "object", "properties": members}
 
 
 def _title(name: str) -> str:
     """A member's name as a designer shows it: `GivenName` is `Given name`."""
-    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f" {found[0].lower()}", name)
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f" {match[0].lower()}", name)

@@ -1,4 +1,4 @@
-"""What webhook subscriptions look like, and the notifications the connector's own back end sends to it."""
+"""The shapes of subscriptions, and of the notifications that the connector's own back end sends."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from outlook_emulator.wire.mail import FolderPath
 T = TypeVar("T")
 
 CallbackUrl = Annotated[str, Schema(callback_url=True)]
-"""Where a subscriber wants to be called; workflow engines fill it in themselves."""
+"""The URL at which a subscriber is called; workflow engines fill it in."""
 
 
 class ClientSubscription(TypedDict, total=False):
-    """What a subscriber sends: its callback, since everything else is in the query."""
+    """A subscriber's request body. Everything else is in the query."""
 
     NotificationUrl: Required[CallbackUrl]
 
 
 class SubscriptionResponse(TypedDict):
-    """A stored subscription; renewing and deleting need the id and the options of its `Location`."""
+    """A subscription. Renewing and deleting need the id and the options in its `Location`."""
 
     id: str
     resource: str
@@ -33,13 +33,13 @@ class SubscriptionResponse(TypedDict):
 
 
 class RenewableSubscription(SubscriptionResponse):
-    """A subscription to pokes: answered with more than is declared, the ISO 8601 time it lives for (recorded)."""
+    """A subscription to pokes. The response also has its lifetime in ISO 8601, which is not declared (recorded)."""
 
     renewInterval: str
 
 
 class SubscriptionPayloadEntity(TypedDict, Generic[T], total=False):
-    """One change, as the mail service reports it."""
+    """A change, as the mail service reports it."""
 
     SequenceNumber: Int32
     ChangeType: str
@@ -49,19 +49,19 @@ class SubscriptionPayloadEntity(TypedDict, Generic[T], total=False):
 
 
 class SubscriptionPayload(TypedDict, Generic[T], total=False):
-    """Changes the mail service reports together."""
+    """A batch of changes."""
 
     value: list[SubscriptionPayloadEntity[T]]
 
 
 class SubscriptionEvent(TypedDict, total=False):
-    """A changed event, known by its id alone."""
+    """The id of a changed event."""
 
     Id: str
 
 
 class InternetMessageHeader(TypedDict, total=False):
-    """One header line of a mail."""
+    """A header of a mail."""
 
     Name: str
     Value: str
@@ -71,7 +71,7 @@ _AttachmentKind = TypedDict("_AttachmentKind", {"@odata.type": str}, total=False
 
 
 class OutlookReceiveAttachment(_AttachmentKind, total=False):
-    """An attachment as the mail service describes it, links to stored files included."""
+    """An attachment as the mail service describes it; it may be a link to a stored file."""
 
     Id: str
     Name: str
@@ -116,25 +116,25 @@ class _ArrivalQuery:
 
 
 class MailSubscriptionQuery(_ArrivalQuery):
-    """The mails a subscriber wants to hear of; polling decides finally, with more filters."""
+    """The mails for which a subscriber is poked. The poll that follows has more filters."""
 
     folder_path: FolderPath = "Inbox"
 
 
 class MentionSubscriptionQuery(_ArrivalQuery):
-    """The mentions a subscriber wants to hear of, in any folder unless one is named."""
+    """The mentions for which a subscriber is poked, by default in any folder."""
 
     folder_path: FolderPath | None = None
 
 
 class RenewalQuery:
-    """The token from the subscription's `Location`."""
+    """The token in the subscription's `Location`."""
 
     options: str
 
 
 class BackendQuery:
-    """The state the connector gave its back end, and the text to echo when an address is being validated."""
+    """The state that the connector gave to its back end, and the text to echo in a handshake."""
 
     state: str
     validationtoken: str | None = None

@@ -1,4 +1,4 @@
-"""What triggers found, made into the envelopes they answer."""
+"""Converts what triggers found to response bodies."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from outlook_emulator.wire.mail_convert import received
 
 
 def mails(message_views: Sequence[MessageView]) -> TriggerBatchResponse[ClientReceiveMessage]:
-    """Mails a trigger fires for; their importance is a number in every version (recorded)."""
+    """Mails for which a trigger fires; their importance is a number in every version (recorded)."""
     return {"value": [received(one) for one in message_views]}
 
 
 def backend_events(events: Sequence[Event]) -> shapes.CalendarEventList:
-    """Events a first-version trigger fires for."""
+    """Events for which a first-version trigger fires."""
     return {"value": [backend(one) for one in events]}
 
 
 def events(found: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
-    """Events a second-version trigger fires for, enumerations as numbers (recorded)."""
+    """Events for which a second-version trigger fires, with enumerations as numbers (recorded)."""
     return numbers_list(found)
 
 
 def changed(found: Sequence[Changed]) -> shapes.CalendarEventListWithActionType:
-    """Changed events, each with what happened to it."""
+    """Changed events, each with the kind of its change."""
     return cast(shapes.CalendarEventListWithActionType, {"value": [_changed(one) for one in found]})
 
 

@@ -83,7 +83,7 @@ def test_tokens(app: Starlette, given: str, expected: int) -> None:
 @pytest.mark.parametrize(
     ("headers", "text"),
     [
-        ({}, "The admin API needs its token here: send the header 'Authorization: Bearer TOKEN'."),
+        ({}, "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."),
         (
             {"Authorization": "Bearer wrong"},
             "The bearer token is not the admin token that this emulator was started with.",

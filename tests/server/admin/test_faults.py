@@ -730,8 +730,8 @@ def test_a_file_of_rules_does_not_outlive_a_reset(tmp_path: Path) -> None:
 
 
 UNUSABLE: list[tuple[Any, str]] = [
-    ("{", "The request body is no valid JSON: "),
-    ("", "The request body is no valid JSON: "),
+    ("{", "The request body is not valid JSON: "),
+    ("", "The request body is not valid JSON: "),
     ([], "The request body must be a JSON object."),
     ({"faults": []}, "The plan has no rule: 'faults' is empty."),
     ({"rules": []}, "The request body has no member 'rules'. It may have: header, faults."),

@@ -270,7 +270,7 @@ def test_no_socket(world_of_one: Sandbox, how: Break, scope: dict[str, Any]) -> 
     async def untouched(*_: Any) -> Any:
         raise AssertionError
 
-    with pytest.raises(HungUp, match=f"as a fault rule asked: {how}") as hung:
+    with pytest.raises(HungUp, match=f"as a fault rule says: {how}") as hung:
         asyncio.run(send_broken(scope, untouched, untouched, Response(200, b"{}", breaks=how), [], world_of_one))
     assert how == hung.value.how
 

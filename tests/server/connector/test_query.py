@@ -139,7 +139,7 @@ def test_first_of_repeated() -> None:
 )
 def test_no_utf8(text: str) -> None:
     """Bytes that are no UTF-8 are refused wherever they stand."""
-    with pytest.raises(InvalidRequest, match="The query string is no UTF-8"):
+    with pytest.raises(InvalidRequest, match="The query string is not UTF-8"):
         read(text)
 
 

@@ -616,7 +616,7 @@ def test_a_reset_ends_a_call_that_waits(app: Starlette, by: str, effect: dict[st
             return answer, [sent, (await http.get(f"{DEFAULT}/faults")).json()["value"]]
 
     answer, left = asyncio.run(story())
-    text = "The sandbox was reset or deleted while this call waited."
+    text = "The sandbox was reset or deleted while this request waited."
 
     assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, said(answer.json()), left)
 

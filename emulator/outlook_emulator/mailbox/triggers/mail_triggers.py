@@ -1,8 +1,8 @@
-"""The mail triggers: what is new, flagged or mentions the owner since a position in the change feed.
+"""The mail triggers: mails that are new, flagged or mention the owner since a position in the change feed.
 
-All state is in the cursor, which the caller brings back: base64 of the JSON that the sibling connector was recorded
-with. `LastCreatedMailTime` is the position in the feed, `LastReceivedMailTime` the last run, which times of receipt are
-held to.
+All state is in the cursor, which the client sends back: base64 of JSON, as recorded on the sibling connector.
+`LastCreatedMailTime` is the position in the feed. `LastReceivedMailTime` is the last run, with which times of receipt
+are compared.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from outlook_emulator.store import sql
 from outlook_emulator.store.records import Change, Message, StoredMail
 
 BATCH = 50
-"""How many mails one poll answers; more wait for the next, which is told to come at once (inferred)."""
+"""The most mails in a response; further ones wait for the next poll, which the response asks for at once (inferred)."""
 _LONGEST_CURSOR = 4096
 _SIMULATE = "simulate"
 
 
 class Poll(NamedTuple):
-    """What a poll found, the cursor for the next one, and whether more is waiting already."""
+    """The items of a poll, the cursor for the next poll, and whether more items are waiting."""
 
     items: Sequence[Any]
     cursor: str
@@ -43,7 +43,7 @@ class Poll(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a mail poller stands: in the feed, and in time of receipt; ids of the last mail it was given."""
+    """The position of a mail poller, in the feed and in time of receipt, and the ids of the last mail it received."""
 
     created: int
     received: int
@@ -67,22 +67,24 @@ def on_new_email(
     folder_path: str = "Inbox",
     x_ms_operation_context: str | None = None,
     cursor: str | None = None,
-    **asked: Any,
+    **parameters: Any,
 ) -> Poll:
-    """Mails that arrived in a folder; one that was moved there counts by its old time of receipt (Learn page).
+    """Mails that arrived in a folder; a mail that was moved there keeps its time of receipt (Learn page).
 
-    A designer's dry run (`simulate`) is given the newest mail instead. `asked` holds the filters, as in `_filters`.
+    A designer's test run (`simulate`) gets the newest mail instead. `parameters` are those of `_filters`.
     """
-    filters = _filters(mailbox, folder_path, **asked)
+    filters = _filters(mailbox, folder_path, **parameters)
     if (x_ms_operation_context or "").lower() == _SIMULATE:
-        found = listing.find(mailbox, folder_path=folder_path, fetch_only_unread=False, top=1, **asked)
-        return Poll(found, _text(_baseline(mailbox)))
+        newest_mail = listing.find(mailbox, folder_path=folder_path, fetch_only_unread=False, top=1, **parameters)
+        return Poll(newest_mail, _text(_baseline(mailbox)))
     return _poll(mailbox, filters, cursor, _ARRIVALS, _arrived)
 
 
-def on_flagged_email(mailbox: Mailbox, *, folder_path: str = "Inbox", cursor: str | None = None, **asked: Any) -> Poll:
+def on_flagged_email(
+    mailbox: Mailbox, *, folder_path: str = "Inbox", cursor: str | None = None, **parameters: Any
+) -> Poll:
     """Mails that were flagged, that arrived flagged, or that are flagged and changed in any way (Learn page)."""
-    filters = _filters(mailbox, folder_path, **asked)
+    filters = _filters(mailbox, folder_path, **parameters)
     return _poll(mailbox, filters, cursor, _ARRIVALS | {ChangeAction.UPDATED}, _is_flagged)
 
 
@@ -92,13 +94,13 @@ def on_new_mention(
     folder_path: str | None = None,
     message_id_to_fire_on_first_trigger_run: str | None = None,
     cursor: str | None = None,
-    **asked: Any,
+    **parameters: Any,
 ) -> Poll:
-    """Mails that arrived and mention the owner; in any folder, unless one is named.
+    """Mails that arrived and mention the owner, in one folder or in any.
 
-    The first poll fires for the one message that it may name.
+    The first poll can name a message to fire for.
     """
-    filters = _filters(mailbox, folder_path, **asked)
+    filters = _filters(mailbox, folder_path, **parameters)
     if cursor is None and message_id_to_fire_on_first_trigger_run:
         first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
         return Poll([message_view(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
@@ -111,25 +113,25 @@ def on_new_mention(
 
 
 def mention_of(mailbox: Mailbox) -> re.Pattern[str]:
-    """What names the owner with an at-sign: Outlook's link around the name, or the bare address (inferred)."""
+    """A pattern for mentions of the owner: Outlook's link, or the name or address after an @ (inferred)."""
     address, name = re.escape(mailbox.owner.address), re.escape(mailbox.owner.display_name)
     link = rf"<a\b[^<>]*\bhref\s*=\s*[\"']?mailto:{address}\b[^<>]*>\s*@"
     return re.compile(rf"{link}|(?<![\w@.])@(?:{address}|{name})(?![\w@-])", re.IGNORECASE)
 
 
 def read_position(mailbox: Mailbox, cursor: str) -> Position:
-    """Where a cursor stands. Raises InvalidRequest for what is none, or another mailbox's."""
+    """The position in a cursor. Raises InvalidField for a broken cursor, and for one of another mailbox."""
     try:
         if len(cursor) > _LONGEST_CURSOR:
             raise ValueError
-        facts = orjson.loads(b64decode(cursor.encode("ascii"), validate=True))
+        state = orjson.loads(b64decode(cursor.encode("ascii"), validate=True))
         position = Position(
-            _instant(facts["LastCreatedMailTime"]),
-            _instant(facts["LastReceivedMailTime"]),
-            facts.get("LastMessageId"),
-            facts.get("LastInternetMessageId"),
+            _instant(state["LastCreatedMailTime"]),
+            _instant(state["LastReceivedMailTime"]),
+            state.get("LastMessageId"),
+            state.get("LastInternetMessageId"),
         )
-        if not all(one is None or isinstance(one, str) for one in position[2:]):
+        if not all(id is None or isinstance(id, str) for id in position[2:]):
             raise ValueError
     except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InvalidField("cursor", "is not a state of this trigger.") from None
@@ -150,7 +152,7 @@ def check_instant(mailbox: Mailbox, position: int) -> None:
 
 
 def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
-    """Of each item the newest of the entries that count, oldest first: so an item comes once, however polls divide."""
+    """The newest entry of each item, among those with the actions, oldest first: so each item is returned once."""
     last = {entry.item_id: entry for entry in entries if entry.action in actions}
     return sorted(last.values(), key=lambda entry: entry.at)
 
@@ -168,7 +170,7 @@ def _filters(
     subject_filter: str | None = None,
     include_attachments: bool = False,
 ) -> _Filters:
-    """What all mail triggers can be asked; no folder means any. Raises FolderNotFound."""
+    """The filters that all mail triggers have; no folder means any. Raises FolderNotFound."""
     return _Filters(
         folders.resolve(mailbox, folder_path) if folder_path else None,
         listing.Named(to, cc, to_or_cc, from_, subject_filter),
@@ -186,12 +188,12 @@ def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[
     if cursor is None:
         return Poll((), _text(_baseline(mailbox)))
     since = read_position(mailbox, cursor)
-    found = list(islice(_matches(mailbox, filters, since, actions, wanted), BATCH + 1))
-    messages = [message for _, message in found[:BATCH]]
-    more = len(found) > BATCH
-    position = found[BATCH - 1][0].at if more else changes.position(mailbox.db, mailbox.now)
+    matches = list(islice(_matches(mailbox, filters, since, actions, wanted), BATCH + 1))
+    messages = [message for _, message in matches[:BATCH]]
+    more = len(matches) > BATCH
+    position = matches[BATCH - 1][0].at if more else changes.position(mailbox.db, mailbox.now)
     return Poll(
-        [message_view(mailbox, one, filters.include_attachments) for one in messages],
+        [message_view(mailbox, message, filters.include_attachments) for message in messages],
         _text(_moved_on(mailbox, since, messages, position, more)),
         more,
     )
@@ -200,7 +202,7 @@ def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[
 def _matches(
     mailbox: Mailbox, filters: _Filters, since: Position, actions: Set[str], wanted: _Test
 ) -> Iterator[tuple[Change, Message]]:
-    """What a trigger fires for, with the entry that makes it: messages that are still where it happened."""
+    """The messages that a trigger fires for, each with its entry in the change feed."""
     entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, since.created)
     for entry in newest((one for one in entries if filters.folder_id in (None, one.folder_id)), actions):
         row = mailbox.db.one(sql.MESSAGE, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
@@ -235,11 +237,11 @@ def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
 def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
     most = mailbox.rules.max_mail_bytes
     files = files_of(mailbox, message.content_id) if message.has_files else ()
-    return most > 0 and len(message.body.encode()) + sum(one.size for one in files) > most
+    return most > 0 and len(message.body.encode()) + sum(file.size for file in files) > most
 
 
 def _is_broken(mailbox: Mailbox, message: Message) -> bool:
-    """Whether a mail that came from outside is no whole MIME message."""
+    """Whether a mail from outside the sandbox is not a complete MIME message."""
     stored = StoredMail._make(mailbox.db.one(sql.STORED_MAIL, {"id": message.content_id}))
     if stored.raw is None:
         return False
@@ -253,24 +255,24 @@ def _baseline(mailbox: Mailbox) -> Position:
     return Position(changes.position(mailbox.db, mailbox.now), mailbox.now)
 
 
-def _moved_on(mailbox: Mailbox, since: Position, found: Sequence[Message], position: int, more: bool) -> Position:
-    # A run that left something for the next has not ended: what waits keeps the time of receipt it is held to.
+def _moved_on(mailbox: Mailbox, since: Position, messages: Sequence[Message], position: int, more: bool) -> Position:
+    # While items wait for the next poll, their time of receipt is compared with the same run.
     moved = since._replace(created=position, received=since.received if more else mailbox.now)
-    if not found:
+    if not messages:
         return moved
     return moved._replace(
-        message_id=mailbox.id_of(IdKind.MESSAGE, found[-1].id), internet_message_id=found[-1].message_id
+        message_id=mailbox.id_of(IdKind.MESSAGE, messages[-1].id), internet_message_id=messages[-1].message_id
     )
 
 
 def _text(position: Position) -> str:
-    facts = {
+    state = {
         "LastReceivedMailTime": iso_ticks(position.received),
         "LastCreatedMailTime": iso_ticks(position.created),
         "LastMessageId": position.message_id,
         "LastInternetMessageId": position.internet_message_id,
     }
-    return b64encode(orjson.dumps(facts)).decode("ascii")
+    return b64encode(orjson.dumps(state)).decode("ascii")
 
 
 def _instant(text: str) -> int:

@@ -1,6 +1,7 @@
-"""Subscriptions of the notification triggers: whoever holds one is poked when a folder or a calendar changes.
+"""Subscriptions of the notification triggers: subscribers are poked when a folder or a calendar changes.
 
-A poke says nothing but that it is time to poll. Lifetime, options and answers are as recorded on the sibling connector.
+A poke is an empty callback that tells the subscriber to poll. Lifetime, options and responses are recorded on the
+sibling connector.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from outlook_emulator.enums import CallbackKind, ChangeAction, ImportanceFilter, ItemKind, Watched
-from outlook_emulator.errors import InvalidRequest, NotFound
+from outlook_emulator.errors import InvalidField, NotFound
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -25,7 +26,7 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Message, Subscription
 
 LIFETIME = 3_600_000_000
-"""How long a subscription lives unless it is renewed, in microseconds."""
+"""How long a subscription is valid unless it is renewed, in microseconds."""
 _LONGEST_TOKEN = 4096
 _LONGEST_NUMBER = 18
 
@@ -39,7 +40,7 @@ def watch_mail(
     importance: str,
     fetch_only_with_attachment: bool,
 ) -> Subscription:
-    """Poke `url` for mail in a folder, or in any. Raises FolderNotFound and InvalidRequest."""
+    """Subscribe `url` to mail in a folder, or in any. Raises FolderNotFound and InvalidField."""
     options = {
         "FolderPath": folder_path,
         "Importance": ImportanceFilter[importance].value,
@@ -56,8 +57,8 @@ def watch_mail(
 
 
 def watch_events(mailbox: Mailbox, url: str, *, table: str, incoming_days: int, past_days: int) -> Subscription:
-    """Poke `url` for changes of a calendar. Raises InvalidId, FolderNotFound and InvalidRequest."""
-    # No recording shows the options of this one: inferred.
+    """Subscribe `url` to changes of a calendar. Raises InvalidId, FolderNotFound and InvalidField."""
+    # The options of this one are not recorded, but inferred.
     options = {
         "Table": table,
         "IncomingDays": incoming_days,
@@ -72,36 +73,36 @@ def watch_events(mailbox: Mailbox, url: str, *, table: str, incoming_days: int, 
 
 
 def renew_mail(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscription:
-    """Let a mail subscription live for another hour. Raises NotFound and InvalidRequest."""
-    return _renew(mailbox, url, _found(mailbox, id, options, of_events=False))
+    """Renew a mail subscription for another hour. Raises NotFound and InvalidField."""
+    return _renew(mailbox, url, _subscription(mailbox, id, options, of_events=False))
 
 
 def renew_events(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscription:
-    """Let a calendar subscription live for another hour. Raises NotFound and InvalidRequest."""
-    return _renew(mailbox, url, _found(mailbox, id, options, of_events=True))
+    """Renew a calendar subscription for another hour. Raises NotFound and InvalidField."""
+    return _renew(mailbox, url, _subscription(mailbox, id, options, of_events=True))
 
 
 def drop_mail(mailbox: Mailbox, *, id: str, options: str) -> None:
-    """End a mail subscription. Raises NotFound and InvalidRequest."""
-    _drop(mailbox, _found(mailbox, id, options, of_events=False))
+    """Delete a mail subscription. Raises NotFound and InvalidField."""
+    _drop(mailbox, _subscription(mailbox, id, options, of_events=False))
 
 
 def drop_events(mailbox: Mailbox, *, id: str, options: str) -> None:
-    """End a calendar subscription. Raises NotFound and InvalidRequest."""
-    _drop(mailbox, _found(mailbox, id, options, of_events=True))
+    """Delete a calendar subscription. Raises NotFound and InvalidField."""
+    _drop(mailbox, _subscription(mailbox, id, options, of_events=True))
 
 
 def state_of(sandbox: str, subscription: Subscription) -> str:
-    """What stands for a subscription in the addresses that the mail service's own back end calls (inferred)."""
+    """The name of a subscription in the URLs that the mail service's back end calls (inferred)."""
     return f"{sandbox}:{subscription.mailbox_id}:{subscription.id}"
 
 
 def place_of(state: str) -> tuple[str, int]:
-    """The sandbox and the mailbox that a state names. Raises InvalidRequest."""
+    """The sandbox name and the mailbox key in a state. Raises InvalidField."""
     sandbox, _, rest = state.partition(":")
     number = rest.partition(":")[0]
     if not (number.isascii() and number.isdigit() and len(number) < _LONGEST_NUMBER):
-        raise InvalidRequest("The query parameter 'state' is none of a subscription's.")
+        raise InvalidField("state", "must be the state of a subscription.")
     return sandbox, int(number)
 
 
@@ -113,110 +114,123 @@ def receive(
     validationtoken: str | None = None,
     subscribed_connection_id: str | None = None,
 ) -> str:
-    """Take in what the back end reports: pokes the subscriber when anything changed; gives the token to echo, if any.
+    """Receive a notification of the back end: poke the subscriber if anything changed; returns the token to echo.
 
-    Raises NotFound when no such subscription lives.
+    Raises NotFound for an unknown or expired subscription.
     """
-    found = trigger_store.subscription(mailbox.db, mailbox.owner.id, state.rpartition(":")[2])
-    if found is None or found.expires <= mailbox.now:
+    subscription = trigger_store.subscription(mailbox.db, mailbox.owner.id, state.rpartition(":")[2])
+    if subscription is None or subscription.expires <= mailbox.now:
         raise NotFound(f"No subscription '{state[:100]}' exists.")
     if changed and validationtoken is None:
         with mailbox.db.transaction():
-            _enqueue(mailbox, found)
+            _enqueue(mailbox, subscription)
     return validationtoken or ""
 
 
 def living(mailbox: Mailbox) -> list[Subscription]:
-    """The subscriptions of a mailbox that have not run out."""
+    """The subscriptions of a mailbox that have not expired."""
     subscriptions = trigger_store.live_subscriptions(mailbox.db, mailbox.now)
-    return [one for one in subscriptions if one.mailbox_id == mailbox.owner.id]
+    return [subscription for subscription in subscriptions if subscription.mailbox_id == mailbox.owner.id]
 
 
 def token(subscription: Subscription) -> str:
-    """The options as they stand in the subscription's address."""
+    """The options, encoded as in the subscription's URL."""
     return b64encode(subscription.options.encode()).decode("ascii")
 
 
-def poke(db: Database, now: int, opened: Callable[[int], Mailbox]) -> None:
-    """Enqueue one poke for each live subscription whose folder or calendar has changed since it was last looked at.
+def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox]) -> None:
+    """Enqueue a poke for each subscription whose folder or calendar changed since the last look.
 
-    One that still waits to be made is enough, whatever has happened since. `opened` gives the mailbox with a key.
+    A subscriber with a poke that was not attempted yet gets no second one. `mailbox_of` opens a mailbox by its key.
     """
     newest = changes.newest(db)
-    behind = [one for one in trigger_store.live_subscriptions(db, now) if one.seen < newest]
+    live = trigger_store.live_subscriptions(db, now)
+    behind = [subscription for subscription in live if subscription.seen < newest]
     if not behind:
         return
     with db.transaction():
-        for one in behind:
-            mailbox = opened(one.mailbox_id)
-            if _has_news(mailbox, one):
-                _enqueue(mailbox, one)
+        for subscription in behind:
+            mailbox = mailbox_of(subscription.mailbox_id)
+            if _has_news(mailbox, subscription):
+                _enqueue(mailbox, subscription)
         trigger_store.set_subscriptions_seen(db, now, newest)
 
 
-def _enqueue(mailbox: Mailbox, one: Subscription) -> None:
-    if callbacks.is_waiting(mailbox.db, one.url, CallbackKind.POKE, one.id):
+def _enqueue(mailbox: Mailbox, subscription: Subscription) -> None:
+    if callbacks.is_waiting(mailbox.db, subscription.url, CallbackKind.POKE, subscription.id):
         return
     headers = {"x-ms-client-request-id": _guid(mailbox)}
-    callbacks.enqueue(mailbox, one.url, b"", kind=CallbackKind.POKE, headers=headers, reference=one.id)
+    reference = subscription.id
+    callbacks.enqueue(mailbox, subscription.url, b"", kind=CallbackKind.POKE, headers=headers, reference=reference)
 
 
-def _drop(mailbox: Mailbox, found: Subscription) -> None:
+def _drop(mailbox: Mailbox, subscription: Subscription) -> None:
     with mailbox.db.transaction():
-        trigger_store.delete_subscription(mailbox.db, found.id)
-        callbacks.cancel(mailbox.db, CallbackKind.POKE, found.id)
+        trigger_store.delete_subscription(mailbox.db, subscription.id)
+        callbacks.cancel(mailbox.db, CallbackKind.POKE, subscription.id)
 
 
 def _subscribe(
     mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: dict[str, Any]
 ) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
-    text, expires = orjson.dumps(options).decode(), mailbox.now + LIFETIME
-    made = Subscription(
-        _guid(mailbox), mailbox.owner.id, watched, folder_id, url, text, expires, changes.newest(mailbox.db)
+    callbacks.check_url(url, "notification_url", mailbox.rules.allowed_hosts)
+    subscription = Subscription(
+        id=_guid(mailbox),
+        mailbox_id=mailbox.owner.id,
+        watched=watched,
+        folder_id=folder_id,
+        url=url,
+        options=orjson.dumps(options).decode(),
+        expires=mailbox.now + LIFETIME,
+        seen=changes.newest(mailbox.db),
     )
     with mailbox.db.transaction():
         trigger_store.delete_expired_subscriptions(mailbox.db, mailbox.now)
-        trigger_store.insert_subscription(mailbox.db, made)
-    return made
+        trigger_store.insert_subscription(mailbox.db, subscription)
+    return subscription
 
 
-def _found(mailbox: Mailbox, id: str, options: str, of_events: bool) -> Subscription:
-    wanted = _read(options)
-    found = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
-    if found is None or found.expires <= mailbox.now or (found.watched == Watched.EVENT) != of_events:
+def _subscription(mailbox: Mailbox, id: str, options: str, of_events: bool) -> Subscription:
+    expected = _read_options(options)
+    subscription = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
+    if (
+        subscription is None
+        or subscription.expires <= mailbox.now
+        or (subscription.watched == Watched.EVENT) != of_events
+    ):
         raise NotFound(f"No subscription '{id[:100]}' exists.")
-    if wanted != orjson.loads(found.options):
-        raise InvalidRequest("The query parameter 'options' does not belong to this subscription.")
-    return found
+    if expected != orjson.loads(subscription.options):
+        raise InvalidField("options", "does not belong to this subscription.")
+    return subscription
 
 
-def _read(options: str) -> Any:
+def _read_options(text: str) -> Any:
     try:
-        if len(options) > _LONGEST_TOKEN:
+        if len(text) > _LONGEST_TOKEN:
             raise ValueError
         # A plus sign that was not escaped arrives as a space.
-        return orjson.loads(b64decode(options.replace(" ", "+").encode("ascii"), validate=True))
+        return orjson.loads(b64decode(text.replace(" ", "+").encode("ascii"), validate=True))
     except (Error, ValueError):
-        raise InvalidRequest("The query parameter 'options' must be that of the subscription's Location.") from None
+        raise InvalidField("options", "must be that of the subscription's Location.") from None
 
 
-def _renew(mailbox: Mailbox, url: str, found: Subscription) -> Subscription:
-    callbacks.check_url(url, "NotificationUrl", mailbox.rules.allowed_hosts)
+def _renew(mailbox: Mailbox, url: str, subscription: Subscription) -> Subscription:
+    callbacks.check_url(url, "notification_url", mailbox.rules.allowed_hosts)
     expires = mailbox.now + LIFETIME
-    trigger_store.renew_subscription(mailbox.db, found.id, url, expires)
-    return found._replace(url=url, expires=expires)
+    trigger_store.renew_subscription(mailbox.db, subscription.id, url, expires)
+    return subscription._replace(url=url, expires=expires)
 
 
-def _has_news(mailbox: Mailbox, one: Subscription) -> bool:
-    kind = ItemKind.EVENT if one.watched == Watched.EVENT else ItemKind.MESSAGE
-    for entry in changes.of(mailbox.db, one.mailbox_id, kind, one.seen):
-        if one.folder_id not in (None, entry.folder_id):
+def _has_news(mailbox: Mailbox, subscription: Subscription) -> bool:
+    """Whether the change feed has an entry after `seen` that the subscription watches."""
+    kind = ItemKind.EVENT if subscription.watched == Watched.EVENT else ItemKind.MESSAGE
+    for entry in changes.of(mailbox.db, subscription.mailbox_id, kind, subscription.seen):
+        if subscription.folder_id not in (None, entry.folder_id):
             continue
-        if one.watched == Watched.EVENT:
+        if subscription.watched == Watched.EVENT:
             return True
         if entry.action != ChangeAction.DELETED and (
-            one.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)
+            subscription.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)
         ):
             return True
     return False

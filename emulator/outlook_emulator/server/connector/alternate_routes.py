@@ -1,7 +1,7 @@
 """Other addresses of the connector's operations: the one that Power Apps calls, and two of Azure's management API.
 
-Each request is rewritten into the one that would have come straight, and handed to the connector, so that whatever
-holds for that one holds here as well. Where an answer says what to call next, it names the straight address.
+Each request is rewritten to the direct address and passed to the connector, so it is treated in the same way. A
+response that says what to request next names the direct address.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from outlook_emulator.errors import (
 )
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import authorize
-from outlook_emulator.server.connector.dynamic_invoke import Heard, ordered, replaying
+from outlook_emulator.server.connector.dynamic_invoke import CollectedResponse, inner_request, replay
 from outlook_emulator.server.connector.error_responses import error_response, headers_of
 from outlook_emulator.server.connector.exchange import COMMON, JSON, Request, Response, date_header, send_response
 from outlook_emulator.server.connector.query import pairs
-from outlook_emulator.server.connector.rewrite import known_method, rewritten, without_origin
+from outlook_emulator.server.connector.rewrite import known_method, rewrite, without_origin
 from outlook_emulator.server.connector.routes import PREFIX
 
 _INVOKE = b"/invoke"
@@ -45,7 +45,7 @@ _API_VERSION = "api-version"
 
 
 class AlternateRoutes:
-    """ASGI middleware in front of the connector, which is the next app; passes on what comes by none of its doors."""
+    """ASGI middleware in front of the connector, which is the next app. It passes on requests to any other address."""
 
     def __init__(self, app: ASGIApp, sandboxes: Sandboxes) -> None:
         self._app = app
@@ -57,37 +57,37 @@ class AlternateRoutes:
         path = scope["raw_path"] if scope["type"] == "http" else b""
         if path == _INVOKE:
             await self._invoke(Request(scope, receive), receive, send)
-        elif found := _ARM.fullmatch(path):
-            await self._manage(found, Request(scope, receive), receive, send)
+        elif match := _ARM.fullmatch(path):
+            await self._manage(match, Request(scope, receive), receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _invoke(self, request: Request, receive: Receive, send: Send) -> None:
-        """As Power Apps calls: method and address come in headers (recorded)."""
+        """A request of Power Apps, which sends method and URL in headers (recorded)."""
         try:
             scope = _invoked(request)
         except ConnectorError as error:
-            request_id = (request.header("x-ms-client-request-id") or self._made_up_id())[:200]
-            await self._answer(send, error_response(error, request_id, "", self._settings.source))
+            request_id = (request.header("x-ms-client-request-id") or self._random_id())[:200]
+            await self._send(send, error_response(error, request_id, "", self._settings.source))
         else:
             await self._app(scope, receive, send)
 
-    async def _manage(self, found: re.Match[bytes], request: Request, receive: Receive, send: Send) -> None:
-        """As Azure's management API calls: what it refuses itself, it refuses in its own shape."""
-        base = PREFIX + found["connection"]
+    async def _manage(self, match: re.Match[bytes], request: Request, receive: Receive, send: Send) -> None:
+        """A request of Azure's management API, whose own errors have its own shape."""
+        base = PREFIX + match["connection"]
         try:
-            self._admit(request)
-            if found["path"] is None:
+            self._check(request)
+            if match["path"] is None:
                 response = await self._invoke_dynamically(request, base, receive)
-                await self._answer(send, response, found["connection"])
+                await self._send(send, response, match["connection"])
             else:
-                await self._app(_proxied(request.scope, base + b"/" + found["path"]), receive, send)
+                await self._app(_proxied(request.scope, base + b"/" + match["path"]), receive, send)
         except ConnectorError as error:
             response = Response(error.status, orjson.dumps(_arm_error(error)), headers_of(error))
-            await self._answer(send, response, found["connection"])
+            await self._send(send, response, match["connection"])
 
-    def _admit(self, request: Request) -> None:
-        """Hold a call to what the management API demands of all: first a version, then a credential."""
+    def _check(self, request: Request) -> None:
+        """Check what the management API requires of every request: first a version, then a credential."""
         if not any(name == _API_VERSION and value for name, value in pairs(request.scope["query_string"])):
             raise MissingApiVersion()
         try:
@@ -96,36 +96,36 @@ class AlternateRoutes:
             raise AuthenticationFailed() from None
 
     async def _invoke_dynamically(self, request: Request, base: bytes, receive: Receive) -> Response:
-        """Whatever comes of the request inside the call, the call itself succeeds (recorded)."""
+        """Serve the request in the body. The outer request succeeds even if the inner one fails (recorded)."""
         if request.scope["method"] != "POST":
             raise MethodNotAllowed(request.scope["method"], ["POST"])
         body = await request.body(self._settings.max_body_bytes)
-        scope, content = ordered(request.scope, base, body)
-        heard = Heard()
-        await self._app(scope, replaying(content, receive), heard.send)
-        return Response(200, heard.wrapped(), JSON)
+        scope, content = inner_request(request.scope, base, body)
+        collected = CollectedResponse()
+        await self._app(scope, replay(content, receive), collected.send)
+        return Response(200, collected.wrapped(), JSON)
 
-    async def _answer(self, send: Send, response: Response, connection: bytes = b"") -> None:
+    async def _send(self, send: Send, response: Response, connection: bytes = b"") -> None:
         clock = self._sandboxes.clock_of(connection_id=unquote(connection.decode("latin-1")))
         await send_response(send, response, [*COMMON, date_header(clock.now())])
 
-    def _made_up_id(self) -> str:
+    def _random_id(self) -> str:
         return str(UUID(int=self._rng.getrandbits(128), version=4))
 
 
 def _invoked(request: Request) -> Scope:
-    """The request that the headers of a call describe. Raises MethodNotAllowed and InvalidRequest."""
+    """The request that the headers describe. Raises MethodNotAllowed and InvalidRequest."""
     scope = request.scope
     if scope["method"] != "POST":
         raise MethodNotAllowed(scope["method"], ["POST"])
     method = known_method(_required(request, _METHOD, "the method, such as GET"), f"The header '{_METHOD}'")
-    given = _required(request, _URL, "the path, such as /apim/outlook/CONNECTION/v2/Mail?top=1")
-    path, _, query = without_origin(given).partition("?")
+    url = _required(request, _URL, "the path, such as /apim/outlook/CONNECTION/v2/Mail?top=1")
+    path, _, query = without_origin(url).partition("?")
     if not path.startswith(PREFIX.decode("ascii")):
-        raise ForeignUrl(f"The header '{_URL}'", f"lead below {PREFIX.decode('ascii')}", given)
+        raise ForeignUrl(f"The header '{_URL}'", f"start with {PREFIX.decode('ascii')}", url)
     own = (_METHOD.encode("ascii"), _URL.encode("ascii"))
-    headers = [one for one in scope["headers"] if one[0] not in own]
-    return rewritten(scope, method, path.encode("latin-1"), query.encode("latin-1"), headers)
+    headers = [(name, value) for name, value in scope["headers"] if name not in own]
+    return rewrite(scope, method, path.encode("latin-1"), query.encode("latin-1"), headers)
 
 
 def _required(request: Request, name: str, meaning: str) -> str:
@@ -136,10 +136,10 @@ def _required(request: Request, name: str, meaning: str) -> str:
 
 
 def _proxied(scope: Scope, path: bytes) -> Scope:
-    """The same request below a connection, without the version of the management API."""
+    """The same request below a connection, without the parameter `api-version`."""
     parts = scope["query_string"].split(b"&")
     kept = b"&".join(part for part in parts if _name_of(part) != _API_VERSION)
-    return rewritten(scope, scope["method"], path, kept, scope["headers"])
+    return rewrite(scope, scope["method"], path, kept, scope["headers"])
 
 
 def _name_of(part: bytes) -> str:
@@ -147,6 +147,6 @@ def _name_of(part: bytes) -> str:
 
 
 def _arm_error(error: ConnectorError) -> dict[str, Any]:
-    """A refusal in the management API's shape; that its code for an unreadable body is the general one is inferred."""
+    """An error in the management API's shape. That its code for an unreadable body is the general one is inferred."""
     code = "InvalidRequestContent" if error.code == InvalidRequest.code else error.code
     return {"error": {"code": code, "message": error.message}}

@@ -1,7 +1,7 @@
-"""Responses that do not arrive: a connection that is reset, a body that is cut or never goes on.
+"""Breaks a connection on purpose: resets it, or sends half a body and closes it or stalls.
 
-This takes what lies below ASGI. A server puts its transport into the scope under `TRANSPORT`; where there is none, as
-in a test without a socket, `HungUp` is raised out of the app instead, for the client to make an error of.
+ASGI has no means for this. A server puts its transport into the scope under `TRANSPORT`. Without one, as in a test
+without a socket, `HungUp` is raised out of the app, and the client turns it into an error.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ from outlook_emulator.traffic.faults import CUT, RESET
 
 TRANSPORT = "outlook-emulator.transport"
 _NOW = struct.pack("ii", 1, 0)
-"""Linger for no time at all: closing such a socket resets the connection."""
+"""The socket option to linger for 0 seconds: closing such a socket resets the connection."""
 
 
 class HungUp(Exception):
     """A connection that the emulator broke on purpose; `how` is reset, cut or stall."""
 
     def __init__(self, how: Break) -> None:
-        super().__init__(f"The emulator broke this connection, as a fault rule asked: {how}.")
+        super().__init__(f"The emulator broke this connection, as a fault rule says: {how}.")
         self.how = how
 
 
 def malformed(response: Response) -> Response:
-    """An response whose JSON ends in its middle, while its length is right."""
+    """A response whose JSON is cut in half, with the right length of what is left."""
     return response._replace(body=response.body[: len(response.body) // 2] or b'{"value":[')
 
 
 async def send_broken(
-    scope: Scope, receive: Receive, send: Send, response: Response, common: list[tuple[bytes, bytes]], world: Sandbox
+    scope: Scope, receive: Receive, send: Send, response: Response, common: list[tuple[bytes, bytes]], sandbox: Sandbox
 ) -> Break:
-    """Put as much of an response on the wire as is to arrive, then break the connection; how that was done.
+    """Send what is to arrive of a response, then break the connection; returns how it was broken.
 
-    A body that stalls ends when the client hangs up, or when its sandbox is reset or deleted. Raises HungUp.
+    A stalled body ends when the client hangs up, or when the sandbox is reset or deleted. Raises HungUp without a
+    transport.
     """
     how: Break = response.breaks or RESET
     transport: Any = scope.get("extensions", {}).get(TRANSPORT)
@@ -52,7 +53,7 @@ async def send_broken(
     if how == RESET:
         await _abort(transport, receive)
         return how
-    # One byte at least is announced and does not come, or nothing would be missing.
+    # Announce at least one byte that does not come, or nothing would be missing.
     announced = (b"content-length", b"%d" % max(len(response.body), 1))
     headers: list[Any] = [*common, announced, *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -61,13 +62,13 @@ async def send_broken(
         transport.close()
         await gone(receive)
     else:
-        await _stall(receive, world)
+        await _stall(receive, sandbox)
         await _abort(transport, receive)
     return how
 
 
 async def _abort(transport: Any, receive: Receive) -> None:
-    # Where the client hung up first there is no socket left to set anything on.
+    # If the client hung up first, there is no socket left to set an option on.
     if not transport.is_closing():
         _reset(transport)
     await gone(receive)
@@ -81,21 +82,21 @@ def _reset(transport: Any) -> None:
 
 
 def has_hung_up(scope: Scope) -> bool:
-    """Whether nobody is there any more to be responseed, as far as that can be known."""
+    """Whether the client is known to have hung up."""
     transport: Any = scope.get("extensions", {}).get(TRANSPORT)
     return transport is not None and transport.is_closing()
 
 
 async def gone(receive: Receive) -> None:
-    """Wait for the server to notice: an app that returns before would have it report an response that is missing."""
+    """Wait until the server reports the disconnect. An app that returned earlier would be blamed for no response."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _stall(receive: Receive, world: Sandbox) -> None:
-    with world.traffic.waits.until(LATEST) as wait:
+async def _stall(receive: Receive, sandbox: Sandbox) -> None:
+    with sandbox.traffic.waits.until(LATEST) as wait:
         wait.settle()
-        ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(world.clock))]
+        ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(sandbox.clock))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()

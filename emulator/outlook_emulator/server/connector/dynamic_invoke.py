@@ -1,4 +1,4 @@
-"""The request inside the body of a `dynamicInvoke`, and its answer wrapped into another."""
+"""The request inside the body of a `dynamicInvoke`, and the response that wraps its response."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from starlette.types import Message, Receive, Scope
 from typing_extensions import TypedDict
 
 from outlook_emulator.errors import ContentHeader, ForeignUrl, InvalidRequest
-from outlook_emulator.server.connector.rewrite import is_absolute, known_method, rewritten
+from outlook_emulator.server.connector.rewrite import is_absolute, known_method, rewrite
 from outlook_emulator.wire.body import reader_of
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _CALLERS_OWN = frozenset({b"authorization", b"host"})
-"""Headers that the call itself brings, whatever the request inside it says."""
+"""Headers that are taken from the outer request, not from the inner one."""
 _DOTNET_NAMES = {
     413: "RequestEntityTooLarge",
     414: "RequestUriTooLong",
@@ -29,11 +29,11 @@ _DOTNET_NAMES = {
     422: "UnprocessableEntity",
     505: "HttpVersionNotSupported",
 }
-"""Statuses that .NET names otherwise than Python does, or Python not the same in all its versions."""
+"""Statuses that .NET and Python name differently, or that Python names differently from version to version."""
 
 
 class InvokedRequest(TypedDict, total=False):
-    """A request inside a call; `path` starts below the connection, with or without a slash."""
+    """The inner request; `path` starts below the connection, with or without a slash."""
 
     method: Required[str]
     path: Required[str]
@@ -48,10 +48,10 @@ class DynamicInvoke(TypedDict):
     request: Required[InvokedRequest]
 
 
-def ordered(scope: Scope, base: bytes, body: bytes) -> tuple[Scope, bytes]:
-    """The request that a call's body describes, below `base`, and that request's own body.
+def inner_request(scope: Scope, base: bytes, body: bytes) -> tuple[Scope, bytes]:
+    """The scope and the body of the request that a `dynamicInvoke` body describes; its path is below `base`.
 
-    The headers of the call go along, but for those about its body. Raises InvalidRequest, naming the member at fault.
+    It has the headers of the outer request, except those about the body. Raises InvalidRequest.
     """
     request: InvokedRequest = reader_of(DynamicInvoke).read(body)["request"]
     method = known_method(request["method"], "The property 'request.method'")
@@ -59,26 +59,26 @@ def ordered(scope: Scope, base: bytes, body: bytes) -> tuple[Scope, bytes]:
     if is_absolute(path):
         raise ForeignUrl("The property 'request.path'", "be a path below the connection", path)
     content = _content(request)
-    headers = _about_no_body(scope["headers"]) | _given_headers(request.get("headers", {}))
+    headers = _without_body_headers(scope["headers"]) | _inner_headers(request.get("headers", {}))
     if content:
         headers |= {b"content-type": b"application/json; charset=utf-8", b"content-length": b"%d" % len(content)}
-    whole = "&".join(filter(None, (query, *_query(request.get("queries", {})))))
+    whole_query = "&".join(filter(None, (query, *_query(request.get("queries", {})))))
     target = base + b"/" + path.removeprefix("/").encode()
-    return rewritten(scope, method, target, whole.encode(), headers.items()), content
+    return rewrite(scope, method, target, whole_query.encode(), headers.items()), content
 
 
-def replaying(content: bytes, receive: Receive) -> Receive:
-    """What gives a body that is known already, and after it whatever else comes of the caller."""
+def replay(content: bytes, receive: Receive) -> Receive:
+    """An ASGI `receive` that returns a known body first, and then what the client sends."""
     waiting: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
 
-    async def again() -> Message:
+    async def receive_again() -> Message:
         return waiting.pop() if waiting else await receive()
 
-    return again
+    return receive_again
 
 
-class Heard:
-    """An answer that is collected instead of being sent."""
+class CollectedResponse:
+    """A response that is collected instead of sent."""
 
     def __init__(self) -> None:
         self._status = 502
@@ -95,13 +95,13 @@ class Heard:
             self._body += message.get("body", b"")
 
     def wrapped(self) -> bytes:
-        """The answer inside another one: its status by its name in .NET (recorded), its body as JSON can hold it."""
+        """The body of the outer response: the status by its .NET name (recorded), the headers, and the body as JSON."""
         return orjson.dumps(
             {
                 "response": {
                     "statusCode": _status_name(self._status),
                     "headers": self._headers,
-                    "body": _shown(self._headers.get("Content-Type", ""), self._body),
+                    "body": _json_body(self._headers.get("Content-Type", ""), self._body),
                 }
             }
         )
@@ -130,14 +130,14 @@ def _text(value: Any, where: str) -> str:
     raise InvalidRequest(f"The property '{where[:200]}' must be a text, a number or a boolean.")
 
 
-def _about_no_body(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _without_body_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return {name: value for name, value in headers if not name.startswith(b"content-") and name != b"transfer-encoding"}
 
 
-def _given_headers(given: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """The headers of the request inside a call, but for those that are the call's own. Raises InvalidRequest."""
+def _inner_headers(declared: Mapping[str, Any]) -> dict[bytes, bytes]:
+    """The headers of the inner request, without those of the outer one. Raises InvalidRequest."""
     headers = {}
-    for name, value in given.items():
+    for name, value in declared.items():
         if name.lower().startswith("content-"):
             raise ContentHeader(name)
         if not _HEADER_NAME.fullmatch(name):
@@ -150,7 +150,7 @@ def _given_headers(given: Mapping[str, Any]) -> dict[bytes, bytes]:
 
 
 def _header_name(name: str) -> str:
-    """A header as the real connector spells it: its own in lower case, all others with capitals (recorded)."""
+    """A header name as the real connector spells it: its own in lower case, all others capitalized (recorded)."""
     return name if name.startswith("x-ms-") else "-".join(part.capitalize() for part in name.split("-"))
 
 
@@ -163,8 +163,8 @@ def _status_name(status: int) -> str:
         return str(status)
 
 
-def _shown(content_type: str, content: bytes) -> Any:
-    """A body inside JSON: JSON as it is, text as a string, all else as the object that Logic Apps makes (inferred)."""
+def _json_body(content_type: str, content: bytes) -> Any:
+    """A body inside JSON: JSON as it is, text as a string, anything else as the object Logic Apps uses (inferred)."""
     if not content:
         return None
     kind = content_type.partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""The polling protocol: a cursor comes in with the query, and goes out in the `Location` that the caller asks next."""
+"""The polling protocol: the query carries a cursor, and `Location` is the address of the next poll."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from outlook_emulator.operations.operation import Operation
 from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
 
 SCOPE = "pollScope"
-"""Says beside the cursor whose it is, since an instant alone could be anybody's."""
+"""The query parameter that names the trigger and mailbox of a cursor, which may be no more than an instant."""
 FIRST, WAITING, IDLE = 15, 0, 60
-"""`Retry-After` in seconds: with nothing new (recorded), with more waiting (documented), and after items (inferred)."""
+"""`Retry-After` in seconds: without items (recorded), with more to come (documented), and after items (inferred)."""
 
 
 def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str | None:
-    """The state a caller brings, None on a first poll.
+    """The cursor in the query, None on a first poll.
 
-    Its name counts letter by letter: a wrongly cased one is ignored, so that such a poll starts afresh each time
-    (recorded). Raises InvalidRequest for the state of another trigger or mailbox, or from a world that is over.
+    Its name is case-sensitive. A name in another case is ignored, so such a poll always is a first one (recorded).
+    Raises InvalidRequest for the cursor of another trigger or mailbox, or of an epoch that is over.
     """
-    given = {name: unquote(value) for name, _, value in _pairs(exchange)}
-    cursor = given.get(operation.cursor or "")
-    if cursor is not None and SCOPE in given and not _is_of(given[SCOPE], operation, mailbox):
+    query = {name: unquote(value) for name, _, value in _pairs(exchange)}
+    cursor = query.get(operation.cursor or "")
+    if cursor is not None and SCOPE in query and not _is_of(query[SCOPE], operation, mailbox):
         raise InvalidRequest(
             f"The query parameter '{operation.cursor}' belongs to another trigger or mailbox,"
             " or to what a reset or a restored snapshot has undone."
@@ -37,7 +37,7 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
 
 
 def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Poll) -> Response:
-    """200 with what was found, or an empty 202; both say where and when to ask next."""
+    """200 with the items, or an empty 202; both say where and when to poll next."""
     wait = WAITING if poll.more else IDLE if poll.items else FIRST
     headers: RawHeaders = [
         (b"location", _location(operation, exchange, mailbox, poll.cursor)),
@@ -50,14 +50,14 @@ def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, po
 
 
 def nothing_yet(exchange: Exchange) -> Response:
-    """What a poll is answered whose finds are held back: ask again, from where you stand."""
+    """The response to a poll whose items are held back: poll again with the same cursor."""
     scope = exchange.scope
     query = scope["query_string"].decode("latin-1")
     return Response(202, b"", [(b"location", _absolute(exchange, query)), (b"retry-after", b"%d" % FIRST)])
 
 
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
-    """The address of the next poll: this one's, original query first, then the state, escaped in lower case."""
+    """The address of the next poll: the same query, then the cursor with escapes in lower case (recorded)."""
     kept = [f"{name}{mark}{value}" for name, mark, value in _pairs(exchange) if name not in (operation.cursor, SCOPE)]
     state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox, epochs.present(mailbox.db))}"
     return _absolute(exchange, "&".join([*kept, state]))
@@ -81,12 +81,12 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str]]:
 
 
 def _is_of(scope: str, operation: Operation, mailbox: Mailbox) -> bool:
-    # The present world first: almost every state is from it.
+    # The present epoch first: almost every cursor is from it.
     return scope == _scope(operation, mailbox, epochs.present(mailbox.db)) or any(
-        scope == _scope(operation, mailbox, world) for world in epochs.living(mailbox.db)
+        scope == _scope(operation, mailbox, epoch) for epoch in epochs.living(mailbox.db)
     )
 
 
-def _scope(operation: Operation, mailbox: Mailbox, world: int) -> str:
-    whose = f"{mailbox.owner.id} {operation.family} {world}"
-    return f"{crc32(whose.encode()):08x}"
+def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> str:
+    owner = f"{mailbox.owner.id} {operation.family} {epoch}"
+    return f"{crc32(owner.encode()):08x}"

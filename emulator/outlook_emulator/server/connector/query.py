@@ -1,4 +1,4 @@
-"""Reading a query string against the parameters a row declares."""
+"""Reads a query string against the parameters that an operation declares."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ Header = Callable[[str], str | None]
 
 
 class QueryReader:
-    """Binds the query and header parameters that a row declares to the keywords `run` takes.
+    """Binds the query and header parameters of an operation to the keywords of its mailbox function.
 
-    Names match in any case and unknown ones are ignored, as public workflows send some; of a repeated one the first
+    Names match in any case. Unknown names are ignored, since public workflows send some. The first of a repeated name
     counts.
     """
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
-        self._by_name = {one.name.lower(): one for one in parameters if one.schema.location == "query"}
-        self._headers = [one for one in parameters if one.schema.location == "header"]
-        self._defaults = {one.keyword: one.default for one in parameters if not one.required}
-        self._required = [one for one in parameters if one.required]
+        self._by_name = {
+            parameter.name.lower(): parameter for parameter in parameters if parameter.schema.location == "query"
+        }
+        self._headers = [parameter for parameter in parameters if parameter.schema.location == "header"]
+        self._defaults = {parameter.keyword: parameter.default for parameter in parameters if not parameter.required}
+        self._required = [parameter for parameter in parameters if parameter.required]
 
     def read(self, raw: bytes, header: Header) -> dict[str, Any]:
         """The keywords and their values, defaults included. Raises InvalidRequest, naming the parameter."""
@@ -35,8 +37,8 @@ class QueryReader:
                 seen.add(name)
                 values[parameter.keyword] = parameter.read(text)
         for parameter in self._headers:
-            if (given := header(parameter.name)) is not None:
-                values[parameter.keyword] = parameter.read(given)
+            if (value := header(parameter.name)) is not None:
+                values[parameter.keyword] = parameter.read(value)
         for parameter in self._required:
             if parameter.keyword not in values:
                 raise InvalidRequest(f"The query parameter '{parameter.name}' is required.")
@@ -44,15 +46,15 @@ class QueryReader:
 
 
 def pairs(raw: bytes) -> list[tuple[str, str]]:
-    """The names, in lower case, and values of a query string. Raises InvalidRequest for what is no UTF-8."""
-    found = []
+    """The names, in lower case, and values of a query string. Raises InvalidRequest if it is not UTF-8."""
+    decoded = []
     try:
         for part in raw.decode("ascii", errors="surrogateescape").split("&"):
             name, _, value = part.partition("=")
-            found.append((_decoded(name).lower(), _decoded(value)))
+            decoded.append((_decoded(name).lower(), _decoded(value)))
     except UnicodeError:
-        raise InvalidRequest("The query string is no UTF-8.") from None
-    return found
+        raise InvalidRequest("The query string is not UTF-8.") from None
+    return decoded
 
 
 def _decoded(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A request led to another address: the same call under another method, path and query."""
+"""Rewrites a request to another method, path and query."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
-def rewritten(scope: Scope, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Scope:
-    """The scope as it would be, had the request come to `path`; what no request line could hold is escaped."""
+def rewrite(scope: Scope, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Scope:
+    """The scope of the same request sent to `path`; characters that a request line cannot hold are escaped."""
     raw_path, raw_query = (quote(part, safe=punctuation).encode("ascii") for part in (path, query))
     return {
         **scope,
@@ -28,15 +28,15 @@ def rewritten(scope: Scope, method: str, path: bytes, query: bytes, headers: Ite
     }
 
 
-def known_method(given: str, where: str) -> str:
-    """The method that a text names in any case. Raises UnknownMethod, which says `where` it stands."""
-    if (method := given.strip().upper()) not in _METHODS:
-        raise UnknownMethod(where, _METHODS, given)
+def known_method(text: str, where: str) -> str:
+    """The HTTP method that a text names, in any case. Raises UnknownMethod; `where` says where the text was sent."""
+    if (method := text.strip().upper()) not in _METHODS:
+        raise UnknownMethod(where, _METHODS, text)
     return method
 
 
 def without_origin(url: str) -> str:
-    """Path and query of a URL, or of what is no more than that."""
+    """Path and query of a URL, which may have no scheme and host."""
     return _ORIGIN.sub("", url, count=1).partition("#")[0]
 
 

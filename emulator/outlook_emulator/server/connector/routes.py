@@ -1,4 +1,4 @@
-"""Operation rows made into routes: which row a method and a path mean, tried literal-first."""
+"""Finds the operation for a method and a path; fixed words are tried before parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SEGMENT = 4096
 
 
 class _Node:
-    """A place in the tree of paths: literal steps, steps that hold a parameter, and the rows that end here."""
+    """A node in the tree of paths: its fixed words, its parameters, and the operations whose path ends here."""
 
     __slots__ = ("literals", "parameters", "rows")
 
@@ -27,15 +27,15 @@ class _Node:
 
 
 class Routes:
-    """Finds the row for a request. One path is one place, so that a wrong method can be told what would be right."""
+    """Finds the operation for a request. Each path has one node, so that an error can list the methods of the path."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._root = _Node()
         for operation in operations:
-            self._place(operation).rows[operation.method] = operation
+            self._node(operation).rows[operation.method] = operation
 
     def match(self, method: str, segments: list[str]) -> tuple[Operation, list[str]]:
-        """The row and the raw values of its path parameters, in order.
+        """The operation and the raw values of its path parameters, in order.
 
         `segments` are the parts of the raw path, still percent-encoded. Fixed words match in any case and before
         ids. Raises NoSuchOperation, and MethodNotAllowed where the path is known.
@@ -49,7 +49,7 @@ class Routes:
             raise MethodNotAllowed(method, node.rows)
         return operation, values
 
-    def _place(self, operation: Operation) -> _Node:
+    def _node(self, operation: Operation) -> _Node:
         node = self._root
         for segment in operation.full_path.strip("/").split("/"):
             if embedded := _EMBEDDED.fullmatch(segment):
@@ -70,21 +70,21 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
     segment = segments[index]
     word = unquote(segment).lower() if "%" in segment else segment.lower()
     literal = node.literals.get(word)
-    if literal is not None and (found := _walk(literal, segments, index + 1, values)):
-        return found
+    if literal is not None and (match := _walk(literal, segments, index + 1, values)):
+        return match
     for (before, after), child in node.parameters.items():
         value = _between(segment, before, after)
         if value is None:
             continue
         values.append(value)
-        if found := _walk(child, segments, index + 1, values):
-            return found
+        if match := _walk(child, segments, index + 1, values):
+            return match
         values.pop()
     return None
 
 
 def _between(segment: str, before: str, after: str) -> str | None:
-    """The raw value that a segment holds between two fixed texts, which may be percent-encoded themselves."""
+    """The raw value between two fixed texts of a segment, which may be percent-encoded themselves."""
     if not before and not after:
         return segment
     for text in (segment, unquote(segment)):
@@ -95,10 +95,10 @@ def _between(segment: str, before: str, after: str) -> str | None:
 
 
 def decode_path_value(raw: str, name: str) -> str:
-    """A path value as it was meant: clients escape it once, twice or not at all, and `+` is never a blank.
+    """A decoded path value. Clients percent-encode it once, twice or not at all; `+` never stands for a blank.
 
-    Published clients escape calendar and contact ids twice, message ids once, and the Python client none, so
-    decoding goes on while an escape is left (at most twice). Raises InvalidRequest for what is no UTF-8.
+    Published clients encode calendar and contact ids twice and message ids once, and the Python client encodes none.
+    So decoding is repeated while an escape is left, at most twice. Raises InvalidRequest if the value is not UTF-8.
     """
     value = raw
     for _ in range(2):
@@ -107,7 +107,7 @@ def decode_path_value(raw: str, name: str) -> str:
         try:
             value = unquote(value, errors="strict")
         except UnicodeDecodeError:
-            raise InvalidRequest(f"The path parameter '{name}' is no UTF-8.") from None
+            raise InvalidRequest(f"The path parameter '{name}' is not UTF-8.") from None
     if not value or len(value) > MAX_SEGMENT or "\x00" in value:
         raise InvalidRequest(f"The path parameter '{name}' must have 1 to {MAX_SEGMENT} characters.")
     return value

@@ -1,6 +1,6 @@
-"""The Swagger 2.0 document of the connector, generated from the rows that also route its requests.
+"""Generates the Swagger 2.0 document of the connector from the operations.
 
-Clients that read `x-ms-*` marks (designers, Power Fx, code generators) find them where the connector puts them.
+The `x-ms-*` extensions, which designers, Power Fx and code generators read, stand where the connector puts them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONNECTION_ID = {
 
 
 def swagger(operations: Sequence[Operation], base_path: str = "/apim/outlook") -> dict[str, Any]:
-    """The document of `operations`, with every shape they mention as a definition."""
+    """The document of `operations`, with a definition of every shape they use."""
     return {
         "swagger": "2.0",
         "info": {"title": _TITLE, "version": _DESCRIPTION_VERSION},
@@ -56,7 +56,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "x-ms-api-annotation": {"family": operation.family, "revision": operation.version},
         "parameters": list(_parameters(operation)),
         "responses": _responses(operation),
-        **_rendered(operation.extensions),
+        **_with_references(operation.extensions),
     }
     if operation.deprecated:
         described["deprecated"] = True
@@ -100,11 +100,11 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.recorded_status:
         responses[str(operation.status)]["x-status-recorded"] = operation.recorded_status
     responses |= {str(status): {"description": "Accepted, without content"} for status in operation.also}
-    responses |= {str(status): {"description": _REFUSALS[status]} for status in operation.errors}
+    responses |= {str(status): {"description": _ERROR_DESCRIPTIONS[status]} for status in operation.errors}
     return responses | {"default": {"description": "Any other outcome"}}
 
 
-_REFUSALS = {400: "Bad request", 401: "Unauthorized", 403: "Forbidden", 500: "Server error"}
+_ERROR_DESCRIPTIONS = {400: "Bad request", 401: "Unauthorized", 403: "Forbidden", 500: "Server error"}
 
 
 def _success(operation: Operation) -> dict[str, Any]:
@@ -113,10 +113,10 @@ def _success(operation: Operation) -> dict[str, Any]:
     return {"description": "Done", "schema": describe(operation.response_shape)}
 
 
-def _rendered(value: Any) -> Any:
-    """A row's extension with the shapes in it as references."""
+def _with_references(value: Any) -> Any:
+    """An operation's extension, with references in the place of shapes."""
     if isinstance(value, Mapping):
-        return {name: _rendered(part) for name, part in value.items()}
+        return {name: _with_references(part) for name, part in value.items()}
     return describe(value) if is_shape(value) else value
 
 
