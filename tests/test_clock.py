@@ -71,7 +71,7 @@ def test_virtual_clock_jumps(clock: VirtualClock) -> None:
 
 
 def test_virtual_clock_never_goes_back(clock: VirtualClock) -> None:
-    """A time in the past and a negative step are refused, and the clock stays where it was."""
+    """A time in the past and a negative step are errors, and the clock does not move."""
     with pytest.raises(ValueError, match="cannot go backwards"):
         clock.set(START - timedelta(microseconds=1))
     with pytest.raises(ValueError, match="cannot go backwards"):
@@ -132,7 +132,7 @@ def test_sandbox_clock_is_shifted(clock: VirtualClock) -> None:
 
 
 def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
-    """Frozen, it stands still, moves when told, and then goes on from where it stands, behind the other if need be."""
+    """A frozen clock moves only when set; released, it runs on from there, even behind its base clock."""
     own = SandboxClock(clock)
     own.freeze()
     clock.advance(timedelta(hours=3))
@@ -150,7 +150,7 @@ def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("instant", [NOW - 1, -(10**19), LATEST + 1, 10**19])
 def test_sandbox_clock_refuses(clock: VirtualClock, frozen: bool, instant: int) -> None:
-    """The past and the far future are refused, and the clock stays as it was."""
+    """The past and the far future are errors, and the clock does not move."""
     told: list[ClockState] = []
     own = SandboxClock(clock, told.append)
     if frozen:
@@ -199,7 +199,7 @@ def test_sandbox_clock_waits_for_a_clock_that_went_back() -> None:
 
 
 def test_held_clock() -> None:
-    """In a block that holds the clock it moves only when set; then it has caught up, exactly as far ahead as asked."""
+    """A held clock moves only when set; afterwards it is exactly as far ahead as it was set."""
     base = Wandering()
     own = SandboxClock(base)
     with own.held(), own.held():
@@ -236,7 +236,7 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, max_size=30))
 def test_sandbox_clock_never_goes_back(steps: list[tuple[str, int]]) -> None:
-    """Whatever is done to a clock, to the one it follows too, what it shows never decreases."""
+    """No change of a clock or of its base clock lets the time decrease."""
     base = Wandering()
     own = SandboxClock(base)
     latest = own.now()

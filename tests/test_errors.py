@@ -80,7 +80,7 @@ def test_picture(line: re.Match[str]) -> None:
 
 @pytest.mark.parametrize("kind", [one for one in CLASSES if one.form is Form.CONNECTOR], ids=lambda kind: kind.__name__)
 def test_every_class_renders(kind: type[ConnectorError]) -> None:
-    """Every refusal becomes JSON in the connector's shape, key order included."""
+    """Every error becomes JSON in the connector's shape, including the order of keys."""
     error = made(kind)
     body = orjson.loads(orjson.dumps(error_body(error, "request-1", "service-1", "somewhere")))
     detail = {"message": error.message, "code": error.code, "originalMessage": error.original}
@@ -100,7 +100,7 @@ def test_status(kind: type[ConnectorError]) -> None:
 
 
 def test_only_the_gateway_has_no_code() -> None:
-    """A refusal without a code, and so without an `error` object, is one that never reached the connector."""
+    """Only errors from before the connector have no code, and so no `error` object."""
     codeless = {"Unauthorized", "TokenExpired", "TimedOut", "TooManyRequests", "CallsExceeded", "TooManyAtOnce"}
 
     assert codeless == {one.__name__ for one in CLASSES if one.code is None}
@@ -175,7 +175,7 @@ def test_allow() -> None:
     ("address", "expected"), [("x", "Recipient 'x' is not resolved"), (None, "names no recipient")]
 )
 def test_recipients(address: str | None, expected: str) -> None:
-    """A bad recipient is told apart from none, in the backend's words, and the member is named."""
+    """An invalid recipient and a missing one have different texts of the mail service, which name the member."""
     error = InvalidRecipients("Cc", address)
 
     assert error.message == "One or more recipients are invalid. (Cc)"

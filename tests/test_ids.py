@@ -86,7 +86,7 @@ def test_cut(kind: IdKind, mailbox: int, key: int, length: int) -> None:
 @FIXED
 @given(kinds, mailboxes, mailboxes, keys)
 def test_another_mailbox(kind: IdKind, mailbox: int, other: int, key: int) -> None:
-    """An id of another mailbox is told from one that nobody gave out: it is not found."""
+    """An id of another mailbox is not found, rather than malformed."""
     assume(mailbox != other)
 
     with pytest.raises(NotFound):
@@ -107,7 +107,7 @@ def test_another_kind(kind: IdKind, other: IdKind) -> None:
 @pytest.mark.parametrize("key", [2**63, 2**64 - 1])
 @pytest.mark.parametrize("mailbox", [1, 2])
 def test_keys_no_store_has(key: int, mailbox: int) -> None:
-    """A forged id whose key is larger than any store's is malformed, whoever's it claims to be."""
+    """A forged id with a key above the largest one is malformed, in any mailbox."""
     with pytest.raises(InvalidId):
         decode(IdKind.MESSAGE, 1, encode(IdKind.MESSAGE, mailbox, key), "id")
 
@@ -121,7 +121,7 @@ def test_keys_no_store_has(key: int, mailbox: int) -> None:
 @example("AQMkADAwATEx\n=")
 @example("A" * 100_000)
 def test_made_up(text: str) -> None:
-    """Whatever nobody gave out is malformed, and the refusal names the parameter but not the text."""
+    """An id that was never issued is malformed; the error names the parameter and does not quote the id."""
     with pytest.raises(InvalidId) as refusal:
         decode(IdKind.MESSAGE, 1, text, "messageId")
 

@@ -168,8 +168,8 @@ def test_unused_faults(tmp_path: Path) -> None:
     unused, missed = (report_of(name, done.stdout) for name in ("test_unused", "test_missed"))
 
     assert "3 failed, 1 skipped, 1 xfailed, 1 error in" in done.stdout
-    assert "The fault 'second-send' was never used: matching calls: 1, none of them when it was to act." in unused
-    assert "The fault 'reply' was never used: no call matched." in missed
+    assert "The fault 'second-send' was never used: matching requests: 1, but none that it acts on." in unused
+    assert "The fault 'reply' was never used: no request matched." in missed
     assert "nearly: GetEmailsV2 of" in missed
     assert "own-failure' was never used" not in done.stdout
     assert "no-such-fault" in report_of("setup of test_unknown", done.stdout)

@@ -146,7 +146,7 @@ def test_summer_time() -> None:
     ],
 )
 def test_unknown_zone(name: str) -> None:
-    """What is no zone is refused, naming the member and not repeating an endless text; no file is looked for."""
+    """An unknown zone is an error that names the member and cuts the text; no file is opened."""
     with pytest.raises(InvalidRequest) as refusal:
         canonical(name, "StartTimeZone")
 
@@ -158,7 +158,7 @@ def test_unknown_zone(name: str) -> None:
 @settings(deadline=None)
 @given(st.text() | st.sampled_from([*ZONE_NAMES, *available_timezones()]).map(str.swapcase))
 def test_any_text(name: str) -> None:
-    """Any text either is a zone or is refused."""
+    """Any text is a zone or an error."""
     try:
         kept = canonical(name, "TimeZone")
     except InvalidRequest:

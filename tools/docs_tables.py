@@ -23,6 +23,7 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.options import camel, options_of, sentence
 from outlook_emulator.server.admin.routes import ADMIN
 from outlook_emulator.server.faults.names import NAMED
+from outlook_emulator.settings import limits as changeable_limits
 from outlook_emulator.settings import options
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultWhen
 
@@ -79,11 +80,19 @@ def fault_options(declaration: type) -> str:
             (
                 _code(option.member),
                 _code(option.name),
-                "`FAULT`" if option.name == "fault" else _code(option.flag),
+                _code(option.flag),
                 sentence(option),
             )
             for option in options_of(declaration)
         ),
+    )
+
+
+def limits() -> str:
+    """Every limit that can be changed while the server runs."""
+    return _table(
+        ("Limit", "Setting", "Default", "Meaning"),
+        ((_code(limit.limit), _code(limit.flag), limit.default, limit.help) for limit in changeable_limits()),
     )
 
 
@@ -138,6 +147,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fault-match": partial(fault_options, FaultMatch),
     "fault-when": partial(fault_options, FaultWhen),
     "fault-effect": partial(fault_options, FaultEffect),
+    "limits": limits,
     "known-issues": known_issues,
     "admin-operations": admin_operations,
     "fixtures": fixtures,

@@ -17,11 +17,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 class Option:
     """One option, as its declaration describes it.
 
-    `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag.
-    `type` is the plain type: without `None`, and `str` for a choice. `item` is the type of a list's items or of a
-    mapping's values, else None. `default` is MISSING for a required option. `least` and `most` bound a number, or each
-    number of a list. `shorthand` names the member of an object that a text stands for. `limit` is the name by which the
-    admin API changes a setting while the server runs, else empty.
+    `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag, or the
+    name of a positional argument. `type` is the plain type: without `None`, and `str` for a choice. `item` is the type
+    of a list's items or of a mapping's values, else None. `default` is MISSING for a required option. `least` and
+    `most` bound a number, or each number of a list. `shorthand` names the member of an object that a text stands for.
+    `limit` is the name by which the admin API changes a setting while the server runs, else empty.
     """
 
     name: str
@@ -74,6 +74,7 @@ def option(
     most: int | None = None,
     metavar: str = "",
     flag: str | None = None,
+    positional: bool = False,
     shorthand: str | None = None,
     limit: str = "",
     secret: bool = False,
@@ -88,6 +89,7 @@ def option(
         "most": most,
         "metavar": metavar,
         "flag": flag,
+        "positional": positional,
         "shorthand": shorthand,
         "limit": limit,
     }
@@ -115,7 +117,7 @@ def camel(name: str) -> str:
 
 def sentence(option: Option) -> str:
     """The help of an option with its choices and bounds."""
-    choices = ", ".join(f"`{one}`" for one in option.choices)
+    choices = ", ".join(f"`{choice}`" for choice in option.choices)
     return "; ".join(filter(None, (option.help, choices and f"one of {choices}", option.range)))
 
 
@@ -129,6 +131,7 @@ def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> 
     elif get_origin(plain) is not None:
         item, plain = get_args(plain)[1], dict
     flag = declared["flag"] or name.rstrip("_").replace("_", "-")
+    metavar = declared["metavar"] or flag.replace("-", "_").upper()
     return Option(
         name=name,
         type=plain,
@@ -138,9 +141,9 @@ def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> 
         choices=choices,
         least=declared["least"],
         most=declared["most"],
-        metavar=declared["metavar"] or flag.replace("-", "_").upper(),
+        metavar=metavar,
         member=camel(name),
-        flag=f"--{flag}",
+        flag=metavar if declared["positional"] else f"--{flag}",
         shorthand=declared["shorthand"],
         limit=declared["limit"],
     )

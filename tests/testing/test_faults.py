@@ -151,10 +151,10 @@ def test_what_was_never_used(line: Line, knows: bool) -> None:
 
     assert ["late", "missed", "any"] == [one["name"] for one in faults.unused()]
     assert [
-        "The fault 'late' was never used: matching calls: 2, none of them when it was to act.",
-        "The fault 'missed' was never used: no call matched.",
+        "The fault 'late' was never used: matching requests: 2, but none that it acts on.",
+        "The fault 'missed' was never used: no request matched.",
         *nearly,
-        "The fault 'any' was never used: no call matched.",
+        "The fault 'any' was never used: no request matched.",
     ] == faults.complaint().splitlines()
     assert [RULE["match"]] == line.sent
 

@@ -98,7 +98,7 @@ def test_false(text: str) -> None:
 
 
 def test_no_flag() -> None:
-    """What is no boolean is told apart from false."""
+    """A text that is not a boolean is not read as false."""
     assert read_flag("no") is None
 
 
@@ -113,7 +113,7 @@ def test_integer(text: str, expected: int) -> None:
     [(bool, "maybe"), (int, "2147483648"), (int, "1.0"), (int, "١"), (int, "ten"), (int, "1" * 5000)],
 )
 def test_unreadable(kind: type, text: str) -> None:
-    """A value of the wrong type is refused by the parameter's name, and a long one is not repeated in full."""
+    """A value of a wrong type is an error that names the parameter and cuts a long value."""
     with pytest.raises(InvalidRequest, match="'p'") as refusal:
         parameter(kind).read(text)
 
@@ -143,7 +143,7 @@ def test_enumerated_text(text: str, expected: str) -> None:
 
 
 def test_choice_refuses() -> None:
-    """A text that names no member is refused with the names that would do."""
+    """An unknown name is an error that lists the valid names."""
     with pytest.raises(InvalidRequest, match="Importance must be one of Low, Normal, High, not 'Urgent'"):
         choice(Importance, "Urgent", "Importance")
 
@@ -175,5 +175,5 @@ def test_required_members() -> None:
 
 @pytest.mark.parametrize(("hint", "expected"), [(Item, True), (Page[Item], True), (list[Item], False), (str, False)])
 def test_is_shape(hint: Any, expected: bool) -> None:
-    """Shapes are told from lists of them and from plain types."""
+    """Lists of shapes and plain types are not shapes."""
     assert expected is is_shape(hint)

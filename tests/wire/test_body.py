@@ -46,7 +46,7 @@ _JSON = st.recursive(
 
 
 def read(body: Any, shape: Any = MessageView) -> Any:
-    """A body, given as JSON text or as what the text stands for."""
+    """A body, as JSON text or as a value."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return reader_of(shape).read(data)
 
@@ -85,7 +85,7 @@ def test_null_but_required() -> None:
 
 
 def test_unknown_members() -> None:
-    """Members that the shape does not have are ignored, whatever they hold."""
+    """Unknown members are ignored with any value."""
     assert read({"To": "a", "IsDraft": {"x": [1, None]}, "": 1, "_": 2}) == BARE
 
 
@@ -137,7 +137,7 @@ def test_bytes_of_logic_apps(content: object, expected: str) -> None:
     ],
 )
 def test_missing_required(body: object, name: str) -> None:
-    """A required member that is not there is asked for by its path, in the wire's spelling."""
+    """A missing required member is an error that names its path."""
     with pytest.raises(InvalidRequest) as refusal:
         read(body)
 
@@ -182,7 +182,7 @@ def test_missing_but_lenient() -> None:
     ],
 )
 def test_wrong_types(body: object, name: str) -> None:
-    """A value of the wrong type is refused by its path, and is not repeated."""
+    """A value of a wrong type is an error that names its path and does not quote it."""
     with pytest.raises(InvalidRequest) as refusal:
         read(body)
 
@@ -221,7 +221,7 @@ def test_wrong_types(body: object, name: str) -> None:
     ],
 )
 def test_broken_json(data: bytes) -> None:
-    """What is no JSON is refused with the reason and the place, and is not repeated."""
+    """A body that is not JSON is an error with reason and position, which does not quote it."""
     with pytest.raises(InvalidRequest, match="The request body is not valid JSON: ") as refusal:
         read(data)
 
@@ -245,14 +245,14 @@ def test_tolerated_json(data: bytes) -> None:
     "data", [b'{"To":"x","To":"a"}', b'{"To":"x","to":"a"}', b'{"To":"a","to":null}', b'{"t_o":1,"To":"a"}']
 )
 def test_repeated_members(data: bytes) -> None:
-    """Of a member that is there twice, in whatever spelling, the last one that is not null counts."""
+    """The last value of a repeated member that is not null counts, in any spelling."""
     assert read(data) == BARE
 
 
 @pytest.mark.parametrize("member", ["To", "ReplyAll", "Count", "Importance", "Attachments", "Cover", "Tags", "Extra"])
 @pytest.mark.parametrize("bracket", ["[]", '{"a":}'])
 def test_deep_nesting(member: str, bracket: str) -> None:
-    """As deep as the JSON reader goes, a nested value is refused by its member, or ignored where nobody knows it."""
+    """A deeply nested value is an error that names its member, or is ignored in an unknown one."""
     opening, closing = bracket[:-1], bracket[-1]
     value = opening * 900 + "1" + closing * 900
     body = f'{{"To":"a","{member}":{value}}}'.encode()
@@ -265,7 +265,7 @@ def test_deep_nesting(member: str, bracket: str) -> None:
 
 
 def test_deep_content_type() -> None:
-    """A nested type beside base64 content is no type, however deep it goes."""
+    """A nested value as the type of base64 content does not count, at any depth."""
     nested = "[" * 900 + "]" * 900
     body = f'{{"To":"a","Cover":{{"Name":"n","ContentBytes":{{"$content":"YQ==","$content-type":{nested}}}}}}}'
 
@@ -280,7 +280,7 @@ def test_strange_text(text: str) -> None:
 
 @pytest.mark.parametrize("number", ["1" * 400, "-" + "9" * 30, "1e400", "-1e400", "9223372036854775808"])
 def test_huge_numbers(number: str) -> None:
-    """A number that fits nowhere is refused where text is wanted, and never fails the reader."""
+    """A number of any size in the place of a text is an error of the client."""
     with pytest.raises(InvalidRequest):
         read(f'{{"To":{number}}}'.encode())
     with pytest.raises(InvalidRequest):
@@ -300,7 +300,7 @@ def test_readers_are_kept() -> None:
 @FIXED
 @given(st.dictionaries(_KEYS, _JSON, max_size=8).map(lambda body: {"To": "a", **body}))
 def test_any_object(body: object) -> None:
-    """An object either becomes a letter of the declared types or is refused."""
+    """An object is either read in the declared types or is an error."""
     try:
         found = read(body)
     except InvalidRequest:
@@ -315,7 +315,7 @@ def test_any_object(body: object) -> None:
 @FIXED
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: json.dumps({"To": text})[:50].encode()))
 def test_any_bytes(data: bytes) -> None:
-    """Bytes are refused unless they are a JSON object, and fail the reader in no other way."""
+    """Bytes that are not a JSON object are an error of the client."""
     try:
         found = read(data)
     except InvalidRequest:

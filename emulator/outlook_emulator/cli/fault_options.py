@@ -11,13 +11,12 @@ from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultPl
 
 _PARTS = {"match": FaultMatch, "when": FaultWhen, "effect": FaultEffect}
 _TITLES = {"match": "which requests", "when": "which of the matching requests", "effect": "what happens"}
-_OWN_ARGUMENTS = ("match", "when", "effect", "sequence", "faults", "fault")
-"""Options with arguments of their own: groups, the positional fault and the sequence."""
+_OWN_ARGUMENTS = ("match", "when", "effect", "sequence", "faults")
+"""Options with arguments of their own: the groups and the sequence."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """Add an argument for each option of a fault rule."""
-    command.add_argument("fault", nargs="?", metavar="FAULT", help="a named fault, as `fault names` lists them")
     command.add_argument(
         "--file", metavar="PLAN", help="a whole plan as JSON, - for standard input; excludes all other options"
     )
@@ -58,6 +57,9 @@ def _options(declaration: Any) -> list[Option]:
 
 def _add(group: Any, option: Option, destination: str) -> None:
     keywords: dict[str, Any] = {"dest": destination, "help": option.help.replace("%", "%%")}
+    if not option.flag.startswith("--"):
+        group.add_argument(destination, nargs="?", metavar=option.flag, help=option.help)
+        return
     if option.type is bool:
         group.add_argument(option.flag, action="store_true", default=None, **keywords)
         return
@@ -96,11 +98,11 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
     """The rule's `effect` or `sequence`, empty without either."""
     effect = _members(arguments, FaultEffect, "effect_")
     if arguments.sequence is not None:
-        if effect or arguments.fault is not None:
+        if effect:
             raise ValueError("--sequence excludes all other effects; a plan in a --file can combine them")
         return {"sequence": [_step(step.strip()) for step in arguments.sequence.split(",")]}
-    if arguments.fault is not None:
-        return {"effect": {"fault": arguments.fault, **effect} if effect else arguments.fault}
+    if effect.keys() == {"fault"}:
+        return {"effect": effect["fault"]}
     return {"effect": effect} if effect else {}
 
 

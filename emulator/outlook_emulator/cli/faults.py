@@ -1,4 +1,4 @@
-"""The command `fault`: what is to go wrong, armed, looked at and taken away."""
+"""The command `fault`: arm, list, show and remove fault rules."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ _NAMES: dict[str, Any] = {"NAME": "name", "SUMMARY": "summary"}
 
 
 def add(commands: Any) -> None:
-    actions = parsers.add_group(commands, "fault", "make calls go wrong")
+    actions = parsers.add_group(commands, "fault", "make requests fail")
     parsers.add_command(
-        actions, "names", "list the connector's own troubles that can be had by name", names, sandbox=False
+        actions, "names", "list the named faults: the known failures of the connector", names, sandbox=False
     )
-    parsers.add_command(actions, "list", "list the faults of a sandbox and how often they acted", list_all)
-    more = parsers.add_command(actions, "add", "arm a fault, or a plan of several", arm)
-    fault_options.add(more)
-    show = parsers.add_command(actions, "show", "show a fault", show_one)
-    remove = parsers.add_command(actions, "remove", "take a fault away", remove_one)
-    for one in (show, remove):
-        one.add_argument("name", help="the fault's name in this sandbox, as `fault list` shows it")
-    parsers.add_command(actions, "clear", "take all faults of a sandbox away", clear)
+    parsers.add_command(actions, "list", "list the fault rules of a sandbox, and how often they acted", list_all)
+    fault_options.add(parsers.add_command(actions, "add", "arm a fault rule, or a plan of several", arm))
+    show = parsers.add_command(actions, "show", "show a fault rule", show_one)
+    remove = parsers.add_command(actions, "remove", "remove a fault rule", remove_one)
+    for command in (show, remove):
+        command.add_argument("name", help="name of the rule, as `fault list` shows it")
+    parsers.add_command(actions, "clear", "remove all fault rules of a sandbox", clear)
 
 
 def names(arguments: argparse.Namespace) -> int:
     answer = request.send(arguments, "GET", request.path("faults"))
-    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _NAMES))
+    return output.print_response(arguments, answer, lambda faults: output.table(faults["value"], _NAMES))
 
 
 def list_all(arguments: argparse.Namespace) -> int:
     answer = request.send(arguments, "GET", request.sandbox_path(arguments, "faults"))
-    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _COLUMNS))
+    return output.print_response(arguments, answer, lambda faults: output.table(faults["value"], _COLUMNS))
 
 
 def arm(arguments: argparse.Namespace) -> int:
@@ -44,7 +43,7 @@ def arm(arguments: argparse.Namespace) -> int:
     content = files.read(arguments.file) if plan is None else plan
     answer = request.send(arguments, "POST", request.sandbox_path(arguments, "faults"), content)
     return output.print_response(
-        arguments, answer, lambda all: [f"{one['name']} is {one['state']}" for one in all["value"]]
+        arguments, answer, lambda armed: [f"{rule['name']} is {rule['state']}" for rule in armed["value"]]
     )
 
 

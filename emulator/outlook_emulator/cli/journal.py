@@ -1,4 +1,4 @@
-"""The command `journal`: what was asked and answered, how often, and what became of it."""
+"""The command `journal`: list and count the requests to a sandbox, and report retries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def _operation(entry: output.Row) -> Any:
 
 
 def _causes(entry: output.Row) -> Any:
-    """Why an answer is what it is: one cause, or several."""
+    """What shaped the response: one cause, or several."""
     causes = entry.get("causes", entry.get("cause"))
-    return [f"{one['kind']} {one['name']}" for one in causes] if isinstance(causes, list) else causes
+    return [f"{cause['kind']} {cause['name']}" for cause in causes] if isinstance(causes, list) else causes
 
 
 _COLUMNS: dict[str, Any] = {
@@ -35,49 +35,49 @@ _RETRIES: dict[str, Any] = {
     "CONNECTION": "connection",
     "OPERATION": "operation",
     "STATUS": "status",
-    "CAME BACK": "cameBack",
+    "RETRIED": "cameBack",
     "WAITED": "waitedSeconds",
-    "ASKED": "askedSeconds",
-    "AS ASKED": "waitedAsAsked",
+    "RETRY-AFTER": "askedSeconds",
+    "LONG ENOUGH": "waitedAsAsked",
     "EFFECTED": "timesEffected",
     "DUPLICATED": "duplicated",
 }
 
 
 def add(commands: Any) -> None:
-    about = "what was asked and answered: list, count, retries (who came back when), clear, cap (how much is kept)"
+    about = "requests to a sandbox and their responses: list, count, retries, clear, cap (how much to keep)"
     journal = parsers.add_command(commands, "journal", about, run)
     journal.add_argument("action", nargs="?", default="list", choices=sorted(_ACTIONS), help="default: list")
-    journal.add_argument("value", nargs="?", metavar="N", help="to cap: how many entries are kept")
-    journal.add_argument("--connection", metavar="ID", help="list only what one connection was asked")
-    journal.add_argument("--operation", metavar="ID", help="list only one operation")
-    journal.add_argument("--status", help="list only what was answered so")
-    journal.add_argument("--kind", help="list only one kind of entry")
-    journal.add_argument("--after", metavar="ID", help="list only what came after an entry")
-    journal.add_argument("--limit", type=int, metavar="N", help="list so many at most")
-    journal.add_argument("--body-bytes", type=int, metavar="N", help="to cap: how much of a body is kept")
+    journal.add_argument("value", nargs="?", metavar="N", help="for cap: number of entries to keep")
+    journal.add_argument("--connection", metavar="ID", help="list only requests on this connection")
+    journal.add_argument("--operation", metavar="ID", help="list only this operation")
+    journal.add_argument("--status", help="list only responses with this status")
+    journal.add_argument("--kind", help="list only entries of this kind: exchange or delivery")
+    journal.add_argument("--after", metavar="ID", help="list only entries after the entry with this id")
+    journal.add_argument("--limit", type=int, metavar="N", help="list at most N entries")
+    journal.add_argument("--body-bytes", type=int, metavar="N", help="for cap: bytes of each body to keep")
 
 
 def run(arguments: argparse.Namespace) -> int:
     filters = [name for name in _FILTERS if getattr(arguments, name) is not None]
     if filters and arguments.action != "list":
-        arguments.usage_error(f"--{filters[0]} goes with list, not with {arguments.action}")
+        arguments.usage_error(f"--{filters[0]} can only be used with list, not with {arguments.action}")
     if arguments.action != "cap" and (arguments.value is not None or arguments.body_bytes is not None):
         arguments.usage_error(f"{arguments.action} takes no number")
     return _ACTIONS[arguments.action](arguments)
 
 
 def list_entries(arguments: argparse.Namespace) -> int:
-    wanted = {name: getattr(arguments, name) for name in _FILTERS}
-    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(wanted))
+    filters = {name: getattr(arguments, name) for name in _FILTERS}
+    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(filters))
     return output.print_response(arguments, answer, _entries)
 
 
 def _entries(journal: Any) -> Iterator[str]:
-    shown = journal["value"]
-    yield from output.table(shown, _COLUMNS)
+    entries = journal["value"]
+    yield from output.table(entries, _COLUMNS)
     dropped = f", {journal['dropped']} older ones dropped" if journal.get("dropped") else ""
-    yield f"{len(shown)} of {journal.get('total', len(shown))} entries{dropped}"
+    yield f"{len(entries)} of {journal.get('total', len(entries))} entries{dropped}"
 
 
 def count(arguments: argparse.Namespace) -> int:
@@ -89,7 +89,7 @@ def count(arguments: argparse.Namespace) -> int:
 def _counts(counts: Any) -> Iterator[str]:
     flat: dict[str, Any] = {}
     for name, value in counts.items():
-        flat |= {f"{name} {one}": number for one, number in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= {f"{name} {key}": number for key, number in value.items()} if isinstance(value, dict) else {name: value}
     return output.fields(flat)
 
 
@@ -111,12 +111,12 @@ def clear(arguments: argparse.Namespace) -> int:
 
 def cap(arguments: argparse.Namespace) -> int:
     entries = None if arguments.value is None else _number(arguments)
-    order = request.without_none({"cap": entries, "bodyBytes": arguments.body_bytes})
-    if not order:
-        arguments.usage_error("cap takes the number of entries that are kept, or --body-bytes")
-    answer = request.send(arguments, "PATCH", request.sandbox_path(arguments, "journal"), order)
+    changes = request.without_none({"cap": entries, "bodyBytes": arguments.body_bytes})
+    if not changes:
+        arguments.usage_error("cap takes the number of entries to keep, or --body-bytes")
+    answer = request.send(arguments, "PATCH", request.sandbox_path(arguments, "journal"), changes)
     kept = " and ".join(
-        f"{number} {'entries' if name == 'cap' else 'bytes of a body'}" for name, number in order.items()
+        f"{number} {'entries' if name == 'cap' else 'bytes of a body'}" for name, number in changes.items()
     )
     return output.print_response(arguments, answer, lambda facts: [f"the journal keeps {kept}"])
 

@@ -1,7 +1,7 @@
-"""OData queries as SQL on events and contacts, written once for each condition and order.
+"""Compiles OData queries to SQL on events and contacts, once for each condition and order.
 
-A condition may come out null instead of false where that makes no difference, so that comparisons stay bare and find
-their index; whatever turns a condition around or reads it as a value asks whether it IS TRUE.
+A condition may be null instead of false where that makes no difference, since bare comparisons can use an index. Where
+a condition is negated or read as a value, IS TRUE is added.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from outlook_emulator.store.database import Database
 _MOST = 2**63 - 1
 _SYMBOLS = {"eq": "IS", "ne": "IS NOT", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _ID = Member("id", Kind.ID)
-# SQLite divides towards zero; seconds before 1970 have to be rounded down.
+# SQLite divides towards zero, but seconds before 1970 must be rounded down.
 _SECONDS = "({0} - (({0} % 1000000) + 1000000) % 1000000) / 1000000"
 _PARTS = {"year": "Y", "month": "m", "day": "d", "hour": "H", "minute": "M", "second": "S"}
 _FUNCTIONS = {
@@ -35,7 +35,7 @@ _FUNCTIONS = {
 
 
 class _Folders(NamedTuple):
-    """Where the records of one kind stand: the table's rows, which of them count, their order and indexes."""
+    """How records of one kind are stored: the column of their folder, a condition, their order and indexed columns."""
 
     record: Any
     column: str
@@ -63,7 +63,7 @@ _FOLDERS = {
 
 
 class _Statement(NamedTuple):
-    """SQL, and the values of its parameters `v0`, `v1`, …; those that are a `Key` have to be looked up."""
+    """SQL, and the values of its parameters `v0`, `v1`, …; a `Key` among them must be resolved first."""
 
     text: str
     values: dict[str, Any]
@@ -86,36 +86,36 @@ def find(db: Database, vocabulary: Vocabulary, folder_id: int, query: Query, key
 def statement(kind: str, where: Node | None, order: Order, paged: bool) -> _Statement:
     """The statement that selects a kind of record; it takes `folder` too, and `top` and `skip` when `paged`."""
     folder = _FOLDERS[kind]
-    writer = _Writer(kind)
+    compiler = _Compiler(kind)
     parts = where.parts if isinstance(where, Junction) and where.every else (where,)
-    # SQLite would rather walk a folder in order than look up a few rows and sort them. A plus takes an index away.
-    by_element = any(isinstance(one, Lambda) and not one.every and not one.correlated for one in parts)
-    sort = by_element or any(_is_lookup(one, folder.indexed) for one in parts)
+    # SQLite prefers to read a folder in order over looking up a few rows and sorting them. A plus disables an index.
+    by_list = any(isinstance(part, Lambda) and not part.every and not part.correlated for part in parts)
+    sort = by_list or any(_is_lookup(part, folder.indexed) for part in parts)
     conditions = [
-        f"{'+' * by_element}{kind}.{folder.column} = :folder",
+        f"{'+' * by_list}{kind}.{folder.column} = :folder",
         folder.condition,
-        writer.condition(where) if where else "",
+        compiler.condition(where) if where else "",
     ]
     wanted = " AND ".join(filter(None, conditions))
     ordered = _ordered(kind, order + folder.order)
     ending = f"ORDER BY {'+' * sort}{ordered}"
     if paged:
-        # Found by id first: what is skipped is not sorted with everything it says.
+        # By id first, so that skipped rows are not sorted with all their columns.
         wanted = f"{kind}.id IN (SELECT {kind}.id FROM {kind} WHERE {wanted} {ending} LIMIT :top OFFSET :skip)"
         ending = f"ORDER BY +{ordered}"
     columns = ", ".join(f"{kind}.{name}" for name in folder.record._fields)
-    return _Statement(f"SELECT {columns} FROM {kind} WHERE {wanted} {ending}", writer.values)
+    return _Statement(f"SELECT {columns} FROM {kind} WHERE {wanted} {ending}", compiler.values)
 
 
 def _is_lookup(node: Node | None, indexed: frozenset[str]) -> bool:
-    """Whether a condition names the few values that an indexed column may have."""
+    """Whether a condition selects single values of an indexed column."""
     if not isinstance(node, Compare | Within) or (isinstance(node, Compare) and node.operator != "eq"):
         return False
     return isinstance(node.left, Field) and node.left.member.field in indexed
 
 
 def _ordered(table: str, order: Order) -> str:
-    # A dict keeps the first mention, the only one that matters.
+    # A dict keeps the first mention of a column; later ones have no effect.
     terms: dict[str, str] = {}
     for member, descending in order:
         term = f"{table}.{member.field}" + " COLLATE NOCASE" * (member.kind is Kind.TEXT)
@@ -123,8 +123,8 @@ def _ordered(table: str, order: Order) -> str:
     return ", ".join(terms.values())
 
 
-class _Writer:
-    """Writes conditions on one table, and collects their values."""
+class _Compiler:
+    """Compiles conditions on one table, and collects their values."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -167,7 +167,7 @@ class _Writer:
         return f":{name}"
 
     def _junction(self, node: Junction) -> str:
-        return _balanced([f"({self.condition(one)})" for one in node.parts], "AND" if node.every else "OR")
+        return _balanced([f"({self.condition(part)})" for part in node.parts], "AND" if node.every else "OR")
 
     def _compare(self, node: Compare) -> str:
         constant = isinstance(node.right, Key) or (isinstance(node.right, Value) and node.right.value is not None)
@@ -176,17 +176,17 @@ class _Writer:
 
     def _within(self, node: Within) -> str:
         left = self._compared(node.left)
-        some = [one for one in node.values if isinstance(one, Key) or one.value is not None]
-        found = f"{left} IN ({', '.join(self._operand(one) for one in some)})"
-        return found if len(some) == len(node.values) else f"({found} OR {left} IS NULL)"
+        values = [value for value in node.values if isinstance(value, Key) or value.value is not None]
+        condition = f"{left} IN ({', '.join(self._operand(value) for value in values)})"
+        return condition if len(values) == len(node.values) else f"({condition} OR {left} IS NULL)"
 
     def _call(self, node: Call) -> str:
         subject = self._operand(node.arguments[0])
         last = node.arguments[-1]
         if node.name == "startswith" and isinstance(last, Value) and isinstance(last.value, str):
-            # The one pattern that an index helps with; elsewhere LIKE takes far longer than looking for a text.
+            # The only pattern that can use an index; otherwise LIKE is far slower than instr.
             return f"{subject} LIKE {self._bound(_literally(last.value) + '%')} ESCAPE '\\'"
-        others = [self._operand(one) for one in node.arguments[1:]]
+        others = [self._operand(argument) for argument in node.arguments[1:]]
         template = "substr({0}, {1} + 1, {2})" if len(others) == 2 else _FUNCTIONS[node.name]
         return template.format(subject, *others)
 
@@ -203,7 +203,7 @@ class _Writer:
 
 
 def _balanced(parts: list[str], word: str) -> str:
-    # SQLite counts a chain as nested; as a balanced tree, no chain is too long for it.
+    # SQLite counts a chain as nested expressions and limits their depth; a balanced tree stays within the limit.
     if len(parts) == 1:
         return parts[0]
     middle = len(parts) // 2
@@ -211,5 +211,5 @@ def _balanced(parts: list[str], word: str) -> str:
 
 
 def _literally(text: str) -> str:
-    """A text as a pattern of LIKE that matches nothing else."""
+    """A LIKE pattern that matches only this text."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

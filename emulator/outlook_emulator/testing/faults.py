@@ -1,4 +1,4 @@
-"""Faults that a test arms in its sandbox, and what became of them."""
+"""The fault rules of a sandbox, as a test arms and checks them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ class Faults:
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
         self.armed = False
-        """Whether a rule was armed by way of this object."""
+        """Whether a rule was armed through this object."""
 
     def add(self, *rules: str | Rule, header: str | None = None, **keywords: Any) -> list[dict[str, Any]]:
-        """Arm rules, all of them or none; the ledger's entry of each. Raises AdminError and TypeError.
+        """Arm rules, all or none, and return their ledger entries. Raises AdminError and TypeError.
 
-        A rule is the name of a fault or a mapping, as in a file for `serve --faults`; a mapping with `faults` is such a
-        file. Keywords make one rule, of a named fault or of none: `add("throttled", operation="SendEmailV2", nth=2)`,
-        `add(status=503, path="/v2/Mail*")`. Whatever is a Python word has an underscore at its end: `from_`, `break_`.
-        With `header` the rules only see requests that carry it as `x-outlook-emulator-plan`.
+        A rule is the name of a fault, or a mapping as in a file for `serve --faults`; a mapping with `faults` is a
+        whole file. Keywords describe one rule, with or without a named fault:
+        `add("throttled", operation="SendEmailV2", nth=2)`, `add(status=503, path="/v2/Mail*")`.
+        Python's own words end in an underscore: `from_`, `break_`.
+        With a `header`, the rules apply only to requests that carry it as `x-outlook-emulator-plan`.
         """
         plan = _plan(rules, keywords)
         if header is not None:
@@ -43,43 +44,43 @@ class Faults:
         return added
 
     def ledger(self) -> list[dict[str, Any]]:
-        """Of each rule: its state, how many calls it matched, and how often it was used."""
-        found: list[dict[str, Any]] = self._admin.request("GET", "/faults")["value"]
-        return found
+        """The rules with their state, the number of matching requests, and how often they acted."""
+        rules: list[dict[str, Any]] = self._admin.request("GET", "/faults")["value"]
+        return rules
 
     def unused(self) -> list[dict[str, Any]]:
-        """The rules that never did anything, apart from optional ones."""
-        return [one for one in self.ledger() if one["used"] == 0 and not one.get("optional")]
+        """The rules that never acted, without optional ones."""
+        return [rule for rule in self.ledger() if rule["used"] == 0 and not rule.get("optional")]
 
     def clear(self) -> None:
-        """Drop all rules, and what the ledger knows of them."""
+        """Remove all rules and their ledger entries."""
         self._admin.request("DELETE", "/faults")
 
     def complaint(self) -> str:
-        """What to tell of the unused rules, with the calls that nearly met each; empty where there are none."""
-        return "\n".join(line for one in self.unused() for line in self._lines(one))
+        """A text about the unused rules and the requests that nearly matched them; empty without unused rules."""
+        return "\n".join(line for rule in self.unused() for line in self._lines(rule))
 
-    def _lines(self, facts: Mapping[str, Any]) -> Iterator[str]:
-        matched = facts.get("matched", 0)
-        why = f"matching calls: {matched}, none of them when it was to act" if matched else "no call matched"
-        yield f"The fault '{facts['name']}' was never used: {why}."
-        for one in self._misses(facts):
-            yield f"  nearly: {shown(one)}"
+    def _lines(self, rule: Mapping[str, Any]) -> Iterator[str]:
+        matched = rule.get("matched", 0)
+        reason = f"matching requests: {matched}, but none that it acts on" if matched else "no request matched"
+        yield f"The fault '{rule['name']}' was never used: {reason}."
+        for entry in self._misses(rule):
+            yield f"  nearly: {shown(entry)}"
 
-    def _misses(self, facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        match = facts.get("rule", {}).get("match")
-        if facts.get("matched") or not match:
+    def _misses(self, rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        match = rule.get("rule", {}).get("match")
+        if rule.get("matched") or not match:
             return []
         try:
-            found: list[Mapping[str, Any]] = self._admin.request("POST", "/journal/query", json=match)["nearMisses"]
+            misses: list[Mapping[str, Any]] = self._admin.request("POST", "/journal/query", json=match)["nearMisses"]
         except AdminError:
-            # What a rule can match need not be what the journal can be asked for.
+            # Not every match of a rule is a valid query of the journal.
             return []
-        return found[:3]
+        return misses[:3]
 
 
 def shown(entry: Mapping[str, Any]) -> str:
-    """An entry of the journal in one line."""
+    """A journal entry in one line."""
     differs = ", ".join(entry.get("differs", ()))
     text = f"{entry.get('operation') or 'no operation'} of {entry.get('connection') or 'no connection'}"
     text += f", answered {entry.get('status')}"
@@ -88,12 +89,12 @@ def shown(entry: Mapping[str, Any]) -> str:
 
 def _plan(rules: tuple[str | Rule, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     if keywords:
-        if len(rules) > 1 or not all(isinstance(one, str) for one in rules):
-            raise TypeError("keywords describe one rule, of a fault that is named or of none")
+        if len(rules) > 1 or not all(isinstance(rule, str) for rule in rules):
+            raise TypeError("keywords describe one rule, with at most one named fault")
         return {"faults": [_rule([*rules], dict(keywords))]}
     if len(rules) == 1 and not isinstance(rules[0], str) and "faults" in rules[0]:
         return dict(rules[0])
-    return {"faults": [{"effect": one} if isinstance(one, str) else dict(one) for one in rules]}
+    return {"faults": [{"effect": rule} if isinstance(rule, str) else dict(rule) for rule in rules]}
 
 
 def _rule(named: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:

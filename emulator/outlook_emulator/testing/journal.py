@@ -1,4 +1,4 @@
-"""What was asked of a sandbox and what it answered."""
+"""The journal of a sandbox, as a test reads it."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from outlook_emulator.testing.faults import shown
 class Journal:
     """The exchanges and callbacks of one sandbox.
 
-    Keywords say which are meant: `operation`, `connection`, `status`, `method`, `path`, `cause`, `kind` and what else
-    the admin API's query of the journal takes. All that are given must fit.
+    Keywords select entries: `operation`, `connection`, `status`, `method`, `path`, `cause`, `kind` and the other
+    members of the admin API's journal query. All must match.
     """
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
     def entries(self, **match: Any) -> list[dict[str, Any]]:
-        """The entries that fit, oldest first."""
-        found: list[dict[str, Any]] = self._query(match)["value"]
-        return found
+        """The matching entries, oldest first."""
+        entries: list[dict[str, Any]] = self._query(match)["value"]
+        return entries
 
     def count(self, **match: Any) -> int:
-        """How many entries fit."""
-        found: int = self._query(match)["count"]
-        return found
+        """The number of matching entries."""
+        count: int = self._query(match)["count"]
+        return count
 
     def retries(self) -> dict[str, Any]:
-        """The retry report: of each call that failed or was throttled, when its caller came back, and what of it."""
-        found: dict[str, Any] = self._admin.request("GET", "/journal/retries")
-        return found
+        """The retry report: each failed or throttled request, and when its caller retried."""
+        report: dict[str, Any] = self._admin.request("GET", "/journal/retries")
+        return report
 
     def assert_called(self, *, times: int | None = None, **match: Any) -> None:
-        """Raise AssertionError, with the nearest misses, unless entries fit: so many `times`, or at least once."""
-        # Not a part of what a failed assertion shows: the test's own line says more.
+        """Raise AssertionError, with the nearest misses, unless entries match: exactly `times`, or at least once."""
+        # The traceback of a failed assertion ends at the line of the test.
         __tracebackhide__ = True
-        found = self._query(match)
-        count = found["count"]
+        matches = self._query(match)
+        count = matches["count"]
         if count == times or (times is None and count):
             return
-        wanted = "at least once" if times is None else _often(times)
-        asked = ", ".join(f"{name}={value!r}" for name, value in match.items()) or "anything"
-        misses = [f"  nearly: {shown(one)}" for one in found.get("nearMisses", ())]
-        raise AssertionError("\n".join([f"Called {_often(count)}, not {wanted}: {asked}", *misses]))
+        expected = "at least once" if times is None else _times(times)
+        query = ", ".join(f"{name}={value!r}" for name, value in match.items()) or "anything"
+        misses = [f"  nearly: {shown(entry)}" for entry in matches.get("nearMisses", ())]
+        raise AssertionError("\n".join([f"Called {_times(count)}, not {expected}: {query}", *misses]))
 
     def clear(self) -> None:
-        """Forget everything so far."""
+        """Remove all entries."""
         self._admin.request("DELETE", "/journal")
 
     def _query(self, match: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = self._admin.request("POST", "/journal/query", json=json_object(match))
-        return found
+        matches: dict[str, Any] = self._admin.request("POST", "/journal/query", json=json_object(match))
+        return matches
 
 
-def _often(count: int) -> str:
+def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"

@@ -1,4 +1,4 @@
-"""What is known of a call, and what it can be compared with: rules ask before it runs, the journal asks afterwards."""
+"""The facts of a request that fault rules and journal queries match, and the match itself."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from outlook_emulator.errors import InvalidRequest
 
 _NAME, _STARS = re.compile(r"\{\w+\}"), re.compile(r"\*+")
 _WORD = "\0"
-"""Stands for a text without a slash; no pattern can hold it, since no path does."""
+"""Stands for a text without a slash. No path contains it, so no pattern does either."""
 
 
 class CallFacts:
-    """A call as a match looks at it; query and body are only read when something asks for them.
+    """A request as a match sees it. Query and body are parsed on first use.
 
-    `operation` and `family` are empty for a call that no operation of the connector answers.
+    `operation` and `family` are empty for a request that fits no operation of the connector.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class CallFacts:
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The query by names in lower case; of a repeated one the first, as the connector reads it."""
+        """The query parameters by lower-case name; of a repeated one the first value, as the connector reads it."""
         pairs = parse_qsl(self._query.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="replace")
         return {name.lower(): value for name, value in reversed(pairs)}
 
     @cached_property
     def body(self) -> Any:
-        """The body as JSON, None where it is none."""
+        """The body as JSON, None if it is not JSON."""
         try:
             return orjson.loads(self._body)
         except orjson.JSONDecodeError:
@@ -52,10 +52,10 @@ class CallFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """Which calls are meant: all that is given must fit. Texts compare without case, and `*` stands for anything.
+    """A condition on requests. All its members must match; texts ignore case, and `*` stands for any text.
 
     `path` starts below the connection id. `query` holds patterns by parameter, `body` by member, with dots between
-    the names of nested ones; members compare without case and underscores, as the connector reads them.
+    nested names; member names ignore case and underscores, as the connector does.
     """
 
     connection: str | None = None
@@ -67,7 +67,7 @@ class Match:
     body: Mapping[str, str] = field(default_factory=dict)
 
     def differs(self, call: CallFacts) -> Iterator[str]:
-        """The names of the members that do not fit a call, cheap ones first."""
+        """The names of the members that a request does not match, cheap comparisons first."""
         if self.connection is not None and self.connection != call.connection:
             yield "connection"
         if self.operations and call.operation.lower() not in self.operations:
@@ -79,37 +79,38 @@ class Match:
         if self.path is not None and not like(self.path, call.path):
             yield "path"
         for name, pattern in self.query.items():
-            if (given := call.query.get(name.lower())) is None or not like(pattern, given):
+            value = call.query.get(name.lower())
+            if value is None or not like(pattern, value):
                 yield f"query.{name}"
         for name, pattern in self.body.items():
-            if not any(like(pattern, one) for one in _members(call.body, name)):
+            if not any(like(pattern, value) for value in _members(call.body, name)):
                 yield f"body.{name}"
 
     def fits(self, call: CallFacts) -> bool:
         return next(self.differs(call), None) is None
 
 
-def patterns(part: str, given: Mapping[str, Any]) -> dict[str, str]:
-    """The patterns of a part of a match as texts; what is none is compared as JSON writes it. Raises InvalidRequest."""
-    for name, value in given.items():
+def patterns(part: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """The patterns of one part of a match as texts, numbers and booleans in their JSON form. Raises InvalidRequest."""
+    for name, value in values.items():
         if not isinstance(value, str | int | float):
             raise InvalidRequest(f"'{part}.{name[:100]}' must be a text, a number or a boolean.")
-    return {name: one if isinstance(one, str) else orjson.dumps(one).decode() for name, one in given.items()}
+    return {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in values.items()}
 
 
 def like(pattern: str, value: object) -> bool:
-    """Whether a value is what a pattern says: texts by the pattern, all else by how JSON writes it."""
+    """Whether a value matches a pattern; a value that is not a text is compared in its JSON form."""
     text = value if isinstance(value, str) else orjson.dumps(value, default=repr).decode()
     return _pattern(pattern).fullmatch(text) is not None
 
 
-def meet(one: str, other: str) -> bool:
-    """Whether some text fits both of two patterns. In the first, a `{name}` stands for anything without a slash."""
-    return _meet(_NAME.sub(_WORD, one).lower(), _STARS.sub("*", other).lower())
+def meet(template: str, pattern: str) -> bool:
+    """Whether some path fits both a template, whose `{name}` stands for a text without a slash, and a pattern."""
+    return _meet(_NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower())
 
 
 def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
-    """The path of a call as a match sees it: below the connection id, decoded once, slashes single."""
+    """The path of a request as a match sees it: below the connection id, decoded once, with single slashes."""
     parts = [unquote(part) for part in raw_path[len(prefix) :].decode("latin-1").split("/") if part]
     return "/" + "/".join(parts[1:] if has_connection else parts)
 
@@ -117,57 +118,57 @@ def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
 @lru_cache(maxsize=1024)
 def _pattern(pattern: str) -> re.Pattern[str]:
     first, *rest = (re.escape(part) for part in pattern.split("*"))
-    # What lies between two stars is where it first comes, for good: trying all other places would take ages.
+    # Atomic groups: without them, a pattern with many stars would backtrack for a very long time.
     between = "".join(f"(?>.*?{part})" for part in rest[:-1])
     return re.compile(first + between + "".join(f".*{part}" for part in rest[-1:]), re.IGNORECASE | re.DOTALL)
 
 
 @lru_cache(maxsize=4096)
-def _meet(one: str, other: str) -> bool:
-    """By the reachable places in the second pattern, kept while the first is walked through."""
-    places = _onward(other, {0})
-    for message_view in one:
-        if message_view == _WORD:
-            places = {at for place in places for at in _within_word(other, place)}
+def _meet(template: str, pattern: str) -> bool:
+    """Walk through the template and keep the positions in the pattern that can be reached."""
+    positions = _skip_stars(pattern, {0})
+    for character in template:
+        if character == _WORD:
+            positions = {at for position in positions for at in _after_word(pattern, position)}
             continue
-        if message_view == "*":
-            places = set(range(min(places, default=len(other) + 1), len(other) + 1))
+        if character == "*":
+            positions = set(range(min(positions, default=len(pattern) + 1), len(pattern) + 1))
             continue
-        stays = {at for at in places if at < len(other) and other[at] == "*"}
-        steps = {at + 1 for at in places if at < len(other) and other[at] == message_view}
-        places = _onward(other, stays | steps)
-    return len(other) in places
+        stays = {at for at in positions if at < len(pattern) and pattern[at] == "*"}
+        steps = {at + 1 for at in positions if at < len(pattern) and pattern[at] == character}
+        positions = _skip_stars(pattern, stays | steps)
+    return len(pattern) in positions
 
 
-def _onward(pattern: str, places: set[int]) -> set[int]:
-    found = set(places)
-    for at in places:
+def _skip_stars(pattern: str, positions: set[int]) -> set[int]:
+    reachable = set(positions)
+    for at in positions:
         while at < len(pattern) and pattern[at] == "*":
             at += 1
-            found.add(at)
-    return found
+            reachable.add(at)
+    return reachable
 
 
-def _within_word(pattern: str, place: int) -> Iterator[int]:
-    """Where in a pattern one can be after a text without a slash."""
-    yield place
-    for at in range(place, len(pattern)):
+def _after_word(pattern: str, position: int) -> Iterator[int]:
+    """The positions in a pattern after a text without a slash."""
+    yield position
+    for at in range(position, len(pattern)):
         if pattern[at] == "/":
             return
         yield at + 1
 
 
 def _members(body: Any, name: str) -> Iterator[Any]:
-    """What a body has under a dotted name; of a list what any of its entries has."""
+    """The values under a dotted name; in a list, those of every item."""
     head, _, rest = name.partition(".")
-    for one in body if isinstance(body, list) else [body]:
-        if not isinstance(one, dict):
+    for item in body if isinstance(body, list) else [body]:
+        if not isinstance(item, dict):
             continue
-        for key, value in one.items():
+        for key, value in item.items():
             if folded(key) == folded(head):
                 yield from _members(value, rest) if rest else [value]
 
 
 def folded(name: str) -> str:
-    """A member's name as the connector compares it."""
+    """A member name as the connector compares it."""
     return name.replace("_", "").lower()

@@ -65,7 +65,7 @@ class FaultEffect:
     phase `after` the operation runs before the effect. `break` keeps the response from arriving whole.
     """
 
-    fault: str | None = option(None, "a named fault, as `fault names` lists them")
+    fault: str | None = option(None, "a named fault, as `fault names` lists them", positional=True)
     status: int | None = option(None, "respond with this status", least=200, most=599)
     shape: Shape | None = option(None, "form of the error")
     message: str | None = option(None, "text of the error", metavar="TEXT")

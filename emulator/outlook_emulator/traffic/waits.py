@@ -1,4 +1,4 @@
-"""Calls that wait for an instant of the sandbox's clock, however that comes: by itself, or because it is moved."""
+"""Requests that wait for an instant of the sandbox's clock, which may run by itself or be moved."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from outlook_emulator.errors import StartedOver
 
 _SECOND = 1_000_000
 _SHORTEST, _LONGEST = 0.005, 1.0
-"""How soon a clock is looked at again, in seconds; it may be moved by somebody we do not know of."""
+"""Bounds of the interval between two looks at the clock, in seconds: the server's clock can be moved too."""
 _PATIENCE = 1.0
-"""How long a move of the clock waits for a call that it let go on, in seconds: it may be reading a slow body."""
+"""How long a move of the clock waits for a released request, in seconds: the request may be reading a slow body."""
 
 
 class Wait:
-    """One call that waits. It has settled when all that it was to do at its instant is done."""
+    """A waiting request. It has settled when it has done its work at the instant it waited for."""
 
     def __init__(self, until: int, cause: object = None) -> None:
         self.until, self.cause = until, cause
@@ -25,7 +25,7 @@ class Wait:
         self._settled = asyncio.Event()
 
     async def pass_until(self, clock: Clock) -> None:
-        """Return when the instant has come. Raises StartedOver when the sandbox is reset or deleted first."""
+        """Return at the instant. Raises StartedOver if the sandbox is reset or deleted first."""
         while not self._over.done():
             rest = (self.until - clock.now()) / _SECOND
             if rest <= 0:
@@ -34,7 +34,7 @@ class Wait:
         self._check()
 
     async def pass_seconds(self, seconds: float) -> None:
-        """Return after so many seconds of real time. Raises StartedOver when the sandbox is reset or deleted first."""
+        """Return after the seconds in real time. Raises StartedOver if the sandbox is reset or deleted first."""
         await asyncio.wait([self._over], timeout=seconds)
         if self._over.done():
             self._check()
@@ -43,9 +43,9 @@ class Wait:
         if not self._over.result():
             raise StartedOver()
 
-    def end(self, came: bool) -> None:
+    def end(self, may_continue: bool) -> None:
         if not self._over.done():
-            self._over.set_result(came)
+            self._over.set_result(may_continue)
 
     def settle(self) -> None:
         self._settled.set()
@@ -55,14 +55,14 @@ class Wait:
 
 
 class Waits:
-    """The calls of a sandbox that wait; a part of what its clock stops for. `end` lets all of them go."""
+    """The waiting requests of a sandbox. A move of its clock stops at their instants."""
 
     def __init__(self) -> None:
         self._waiting: list[Wait] = []
 
     @contextmanager
     def until(self, instant: int, cause: object = None) -> Iterator[Wait]:
-        """A wait for an instant; what is done at it belongs into the block. `cause` is what has the call wait."""
+        """A wait for an instant; the block does the work at that instant. `cause` is the fault rule behind the wait."""
         wait = Wait(instant, cause)
         self._waiting.append(wait)
         try:
@@ -73,28 +73,28 @@ class Waits:
                 self._waiting.remove(wait)
 
     def next_at(self, sandbox: object) -> int | None:
-        return min((one.until for one in self._waiting), default=None)
+        return min((wait.until for wait in self._waiting), default=None)
 
     async def run(self, sandbox: object, now: int) -> None:
-        """Let the calls go on whose instant has come, and wait until they have done what they do then."""
-        due = [one for one in self._waiting if one.until <= now]
-        self._waiting = [one for one in self._waiting if one.until > now]
-        for one in due:
-            one.end(True)
+        """Release the requests that are due, and wait until they have done their work."""
+        due = [wait for wait in self._waiting if wait.until <= now]
+        self._waiting = [wait for wait in self._waiting if wait.until > now]
+        for wait in due:
+            wait.end(True)
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                for one in due:
-                    await one.settled()
+                for wait in due:
+                    await wait.settled()
 
     def release(self, causes: Iterable[object]) -> None:
-        """Let the calls go on at once that wait because of what is gone."""
+        """Release the requests that wait because of these causes."""
         gone = set(causes)
-        for one in self._waiting:
-            if one.cause in gone:
-                one.end(True)
+        for wait in self._waiting:
+            if wait.cause in gone:
+                wait.end(True)
 
     def end(self) -> None:
-        """Tell every call that waits that its sandbox has started over, or is gone."""
+        """End all waits with StartedOver: the sandbox was reset or deleted."""
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.end(False)
+        for wait in waiting:
+            wait.end(False)

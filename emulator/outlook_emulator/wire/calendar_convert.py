@@ -88,12 +88,12 @@ def calendars(calendars: Sequence[Listed]) -> EntityListResponse[Table]:
     return listed(
         [
             {
-                "Name": one.id,
-                "DisplayName": one.name,
-                "DynamicProperties": {"Owner": {"Name": one.owner_name, "Address": one.owner_address}},
+                "Name": calendar.id,
+                "DisplayName": calendar.name,
+                "DynamicProperties": {"Owner": {"Name": calendar.owner_name, "Address": calendar.owner_address}},
                 "items": [],
             }
-            for one in calendars
+            for calendar in calendars
         ]
     )
 
@@ -107,7 +107,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
     """An event in the first version's shape; key order as recorded."""
     return {
         "Id": wire_id(event),
-        "Attendees": [_attendee_shape(one) for one in attendees_of(event)],
+        "Attendees": [_attendee_shape(attendee) for attendee in attendees_of(event)],
         "Body": {"ContentType": "HTML" if event.is_html else "Text", "Content": event.body},
         "BodyPreview": event.preview,
         "Categories": orjson.loads(event.categories),
@@ -143,7 +143,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
 
 
 def backend_page(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventBackend]:
-    return listed([backend(one) for one in events])
+    return listed([backend(event) for event in events])
 
 
 def in_words(event: Event) -> shapes.CalendarEventClientReceiveStringEnums:
@@ -152,12 +152,12 @@ def in_words(event: Event) -> shapes.CalendarEventClientReceiveStringEnums:
 
 
 def words_page(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventClientReceiveStringEnums]:
-    return listed([in_words(one) for one in events])
+    return listed([in_words(event) for event in events])
 
 
 def numbers_list(events: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
     """Flat events with their enumerations as numbers, in an envelope without links (recorded)."""
-    return cast(shapes.CalendarEventListClientReceive, {"value": [numbers(one) for one in events]})
+    return cast(shapes.CalendarEventListClientReceive, {"value": [numbers(event) for event in events]})
 
 
 def numbers(event: Event) -> dict[str, Any]:
@@ -167,14 +167,14 @@ def numbers(event: Event) -> dict[str, Any]:
 
 def view(events: Sequence[Event]) -> EntityListResponse[shapes.CalendarEventClientReceiveStringEnums]:
     """A calendar view, the only flat response with UID and link (recorded)."""
-    return listed([_viewed(one) for one in events])
+    return listed([_viewed(event) for event in events])
 
 
 def first_view(
     events: Sequence[Event],
 ) -> shapes.PaginatedListResponse[shapes.CalendarEventClientReceiveStringEnums]:
     """The first version's calendar view, which has its own envelope (recorded)."""
-    shown: Any = {"Values": [_viewed(one) for one in events], "NextLink": None}
+    shown: Any = {"Values": [_viewed(event) for event in events], "NextLink": None}
     return cast(shapes.PaginatedListResponse[shapes.CalendarEventClientReceiveStringEnums], shown)
 
 
@@ -288,11 +288,11 @@ _FLAT_CONVERTERS = _CONVERTERS | {
 _NESTED_CONVERTERS = _CONVERTERS | {"categories": tuple, "attendees": _attendees}
 
 
-def _attendee_shape(one: Attendee) -> shapes.Attendee:
+def _attendee_shape(attendee: Attendee) -> shapes.Attendee:
     return {
-        "Status": {"Response": _NAMES[enums.ResponseType][one.response], "Time": _answered(one.responded)},
-        "Type": _NAMES[enums.AttendeeType][one.type],
-        "EmailAddress": {"Name": one.name or one.address, "Address": one.address},
+        "Status": {"Response": _NAMES[enums.ResponseType][attendee.response], "Time": _answered(attendee.responded)},
+        "Type": _NAMES[enums.AttendeeType][attendee.type],
+        "EmailAddress": {"Name": attendee.name or attendee.address, "Address": attendee.address},
     }
 
 

@@ -1,4 +1,4 @@
-"""The other doors: what comes by Power Apps' way, or by Azure's management API, reaches the same operations."""
+"""The alternate routes: requests of Power Apps and of Azure's management API reach the same operations."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def invoke(connection: Connection, method: str, path: str, body: Any = None, **h
     return httpx.post(url, headers=given, **({} if body is None else {"json": body}))
 
 
-def door(connection: Connection, rest: str, base: str = ARM) -> httpx.URL:
+def address(connection: Connection, rest: str, base: str = ARM) -> httpx.URL:
     return httpx.URL(connection.url).join(f"{base}/{connection.id}/{rest}")
 
 
 def dynamic_invoke(connection: Connection, method: str, path: str, **more: Any) -> dict[str, Any]:
-    """What is inside the answer to a `dynamicInvoke`, which itself succeeds."""
+    """The inner response of a `dynamicInvoke`, which itself succeeds."""
     order = {"request": {"method": method, "path": path, **more}}
-    answer = httpx.post(door(connection, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
+    answer = httpx.post(address(connection, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
     assert (200, ["response"]) == (answer.status_code, list(answer.json())), answer.text
     inside: dict[str, Any] = answer.json()["response"]
     assert ["statusCode", "headers", "body"] == list(inside)
@@ -63,8 +63,8 @@ def ask(settings: Settings, method: str, path: str, **more: Any) -> httpx.Respon
         app.state.sandboxes.close()
 
 
-def arm_refusal(answer: httpx.Response) -> tuple[int, str, str]:
-    """Status, code and text of a refusal, which is in the management API's shape."""
+def arm_error(answer: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and text of an error in the management API's shape."""
     error = answer.json()["error"]
     assert (["error"], ["code", "message"]) == (list(answer.json()), list(error))
     return answer.status_code, error["code"], error["message"]
@@ -74,7 +74,7 @@ def arm_refusal(answer: httpx.Response) -> tuple[int, str, str]:
 
 
 def test_a_mail_sent_as_power_apps_does_arrives(alice: Connection, bob: Connection) -> None:
-    """A send through /invoke is answered as the straight one is, and the mail is there."""
+    """A send through /invoke has the response of a direct one, and the mail is there."""
     answer = invoke(alice, "POST", "/v2/Mail", {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"})
 
     assert (200, b"") == (answer.status_code, answer.content)
@@ -149,8 +149,8 @@ def test_a_subscription_leads_on(alice: Connection) -> None:
     assert (201, 200) == (made.status_code, ended.status_code)
 
 
-def test_a_refusal_passes(alice: Connection) -> None:
-    """What the connector refuses comes back as it is, with the caller's request id."""
+def test_an_error_passes(alice: Connection) -> None:
+    """An error of the connector is returned unchanged, with the client's request id."""
     query = {"x-ms-client-request-id": "mine"}
     straight = alice.http.get("/Mail/nonsense", headers=query)
     answer = invoke(alice, "GET", "/Mail/nonsense", **query)
@@ -178,8 +178,8 @@ def test_a_refusal_passes(alice: Connection) -> None:
         ({"x-ms-request-url": "http://[::"}, "must start with /apim/outlook/"),
     ],
 )
-def test_refused_invocation(alice: Connection, headers: dict[str, str], expected: str) -> None:
-    """A call whose headers say no method, or no address of the connector, is refused in the connector's shape."""
+def test_unreadable_invocation(alice: Connection, headers: dict[str, str], expected: str) -> None:
+    """A request without a valid method or URL in its headers is an error in the connector's shape."""
     answer = invoke(alice, "GET", "/testconnection", **headers)
 
     assert (400, "ErrorInvalidRequest") == (answer.status_code, answer.json()["error"]["code"])
@@ -196,7 +196,7 @@ def test_no_headers_at_all(server: Server) -> None:
 
 
 def test_invoke_is_a_post(server: Server) -> None:
-    """Any other method is told which one it is."""
+    """An error about the method names the right one."""
     answer = server.http.get("/invoke", headers=CREDENTIAL)
 
     assert (405, "POST") == (answer.status_code, answer.headers["allow"])
@@ -227,7 +227,7 @@ def test_the_credential_counts(credential: str, expected: int) -> None:
 
 
 def test_a_mail_sent_by_dynamic_invoke_arrives(alice: Connection, bob: Connection) -> None:
-    """A send inside a call is done, and its empty success is told by name."""
+    """An inner send is served, and its empty success has its name."""
     body = {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"}
     inside = dynamic_invoke(alice, "post", "/v2/Mail", body=body)
 
@@ -265,7 +265,7 @@ def test_a_poll_by_dynamic_invoke(alice: Connection, bob: Connection) -> None:
 
 
 def test_a_created_event(alice: Connection) -> None:
-    """A 201 is told by its name, with the made event as body."""
+    """A 201 has its name, with the new event as body."""
     body = {"Subject": "Tea", "Start": "2026-03-04T16:00:00Z", "End": "2026-03-04T16:30:00Z"}
     inside = dynamic_invoke(alice, "POST", "/datasets/calendars/v3/tables/Calendar/items", body=body)
 
@@ -283,8 +283,8 @@ def test_a_created_event(alice: Connection) -> None:
         ("GET", "", "NotFound"),
     ],
 )
-def test_a_refusal_inside(alice: Connection, method: str, path: str, name: str) -> None:
-    """The call succeeds though the request inside it is refused; its status and body are inside."""
+def test_an_error_inside(alice: Connection, method: str, path: str, name: str) -> None:
+    """The outer request succeeds though the inner one fails; status and body are inside."""
     inside = dynamic_invoke(alice, method, path)
 
     assert name == inside["statusCode"]
@@ -293,7 +293,7 @@ def test_a_refusal_inside(alice: Connection, method: str, path: str, name: str) 
 
 
 def test_bytes_inside(alice: Connection) -> None:
-    """An attachment that is no text comes as an object with type and base64, one that is text as it is."""
+    """A binary attachment becomes an object with type and base64, a text stays as it is."""
     eml = (
         b"From: x@example.org\r\nSubject: Files\r\nMIME-Version: 1.0\r\n"
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -314,7 +314,7 @@ def test_headers_pass(alice: Connection) -> None:
     """Headers of the request inside count, those of the call where it has none; host and credential are the call's."""
     given = {"x-ms-client-request-id": "inner", "Authorization": "none", "Host": "elsewhere.example"}
     order = {"request": {"method": "GET", "path": "/Mail/nonsense", "headers": given}}
-    url = door(alice, f"dynamicInvoke{VERSION}")
+    url = address(alice, f"dynamicInvoke{VERSION}")
     inner = httpx.post(url, headers=CREDENTIAL, json=order).json()["response"]
     del given["x-ms-client-request-id"]
     outer = httpx.post(url, headers=CREDENTIAL | {"x-ms-client-request-id": "outer"}, json=order).json()["response"]
@@ -329,8 +329,8 @@ def test_case_does_not_count(alice: Connection) -> None:
     """The management API's own words may come in any case; so may the name of the version."""
     base = "/SUBSCRIPTIONS/s1/resourcegroups/g1/PROVIDERS/microsoft.web/Connections"
     order = {"request": {"method": "get", "path": "TestConnection"}}
-    invoked = httpx.post(door(alice, "dynamicinvoke?API-Version=2016-06-01", base), headers=CREDENTIAL, json=order)
-    proxied = httpx.get(door(alice, "Extensions/Proxy/testconnection?Api-Version=2018", base), headers=CREDENTIAL)
+    invoked = httpx.post(address(alice, "dynamicinvoke?API-Version=2016-06-01", base), headers=CREDENTIAL, json=order)
+    proxied = httpx.get(address(alice, "Extensions/Proxy/testconnection?Api-Version=2018", base), headers=CREDENTIAL)
 
     assert (200, 200) == (invoked.status_code, proxied.status_code)
     assert invoked.json()["response"]["statusCode"] == "OK"
@@ -373,58 +373,58 @@ def test_case_does_not_count(alice: Connection) -> None:
         ),
     ],
 )
-def test_refused_dynamic_invoke(alice: Connection, body: bytes, expected: str) -> None:
-    """A call that cannot be read is refused with the member at fault, and nothing inside it is done."""
-    answer = httpx.post(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, content=body)
-    status, code, text = arm_refusal(answer)
+def test_unreadable_dynamic_invoke(alice: Connection, body: bytes, expected: str) -> None:
+    """An unreadable request is an error that names the member, and nothing is run."""
+    answer = httpx.post(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, content=body)
+    status, code, text = arm_error(answer)
 
     assert (400, "InvalidRequestContent") == (status, code)
     assert expected in text
 
 
 def test_dynamic_invoke_is_a_post(alice: Connection) -> None:
-    """Any other method is told which one it is."""
-    answer = httpx.get(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL)
+    """An error about the method names the right one."""
+    answer = httpx.get(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL)
 
-    assert (405, "MethodNotAllowed") == arm_refusal(answer)[:2]
+    assert (405, "MethodNotAllowed") == arm_error(answer)[:2]
     assert answer.headers["allow"] == "POST"
 
 
 def test_a_body_that_is_too_large() -> None:
-    """The limit of request bodies holds for what a call brings."""
+    """The limit of request bodies applies to the outer request."""
     path = f"{ARM}/x/dynamicInvoke{VERSION}"
     answer = ask(Settings(max_body_bytes=10), "POST", path, headers=CREDENTIAL, content=b"x" * 11)
 
-    assert (413, "RequestBodyTooLarge") == arm_refusal(answer)[:2]
+    assert (413, "RequestBodyTooLarge") == arm_error(answer)[:2]
 
 
 # extensions/proxy
 
 
 def test_the_test_link_of_a_connection(alice: Connection) -> None:
-    """The test link that a connection resource names answers as the connector's own probe."""
+    """The test link of a connection resource has the response of the connector's own test."""
     answer = httpx.get(
-        door(alice, "extensions/proxy/testconnection?api-version=2018-07-01-preview"), headers=CREDENTIAL
+        address(alice, "extensions/proxy/testconnection?api-version=2018-07-01-preview"), headers=CREDENTIAL
     )
 
     assert (200, b"") == (answer.status_code, answer.content)
 
 
 def test_any_path_and_method_by_proxy(alice: Connection, bob: Connection) -> None:
-    """Whatever the connection offers is reached, query and body included, and the version does not reach it."""
+    """Every operation of the connection is reached, with query and body but without the version."""
     body = {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"}
-    sent = httpx.post(door(alice, f"extensions/proxy/v2/Mail{VERSION}"), headers=CREDENTIAL, json=body)
+    sent = httpx.post(address(alice, f"extensions/proxy/v2/Mail{VERSION}"), headers=CREDENTIAL, json=body)
     query = f"{VERSION}&fetchOnlyUnread=False&top=1"
-    read = httpx.get(door(bob, f"extensions/proxy/v2/Mail{query}"), headers=CREDENTIAL)
-    poll = httpx.get(door(bob, f"extensions/proxy/v2/Mail/OnNewEmail{VERSION}&folderPath=Inbox"), headers=CREDENTIAL)
+    read = httpx.get(address(bob, f"extensions/proxy/v2/Mail{query}"), headers=CREDENTIAL)
+    poll = httpx.get(address(bob, f"extensions/proxy/v2/Mail/OnNewEmail{VERSION}&folderPath=Inbox"), headers=CREDENTIAL)
 
     assert (200, ["Hi"]) == (sent.status_code, [one["Subject"] for one in read.json()["value"]])
     assert poll.headers["location"].startswith(f"{bob.url}/v2/Mail/OnNewEmail?folderPath=Inbox&LastPoll")
 
 
-def test_a_refusal_by_proxy(alice: Connection) -> None:
-    """What the connector refuses comes back in its own shape."""
-    answer = httpx.get(door(alice, f"extensions/proxy/nothing{VERSION}"), headers=CREDENTIAL)
+def test_an_error_by_proxy(alice: Connection) -> None:
+    """An error of the connector is returned in its own shape."""
+    answer = httpx.get(address(alice, f"extensions/proxy/nothing{VERSION}"), headers=CREDENTIAL)
 
     assert (404, "ResourceNotFound") == (answer.status_code, answer.json()["error"]["code"])
     assert ["status", "message", "error", "source"] == list(answer.json())
@@ -436,25 +436,25 @@ def test_a_refusal_by_proxy(alice: Connection) -> None:
 @pytest.mark.parametrize("query", ["", "?", "?api-version=", "?version=1", "?top=1&api-version"])
 @pytest.mark.parametrize(("method", "rest"), [("POST", "dynamicInvoke"), ("GET", "extensions/proxy/testconnection")])
 def test_a_missing_version(alice: Connection, method: str, rest: str, query: str) -> None:
-    """Without a version the management API refuses, before it looks at anything else."""
+    """A missing version is an error before anything else is checked."""
     text = "The api-version query parameter (?api-version=) is required for all requests."
 
-    assert (400, "MissingApiVersionParameter", text) == arm_refusal(httpx.request(method, door(alice, rest + query)))
+    assert (400, "MissingApiVersionParameter", text) == arm_error(httpx.request(method, address(alice, rest + query)))
 
 
 @pytest.mark.parametrize("credential", ["", "Bearer other", "Basic secret"])
 @pytest.mark.parametrize(("method", "rest"), [("POST", "dynamicInvoke"), ("GET", "extensions/proxy/testconnection")])
 def test_a_missing_credential(method: str, rest: str, credential: str) -> None:
-    """Without the credential that is demanded the management API refuses, in its own shape."""
+    """A missing credential is an error in the management API's shape."""
     headers = {"Authorization": credential}
     answer = ask(Settings(authorization="secret"), method, f"{ARM}/x/{rest}{VERSION}", headers=headers)
 
-    assert (401, "AuthenticationFailed") == arm_refusal(answer)[:2]
+    assert (401, "AuthenticationFailed") == arm_error(answer)[:2]
 
 
 @pytest.mark.parametrize("credential", ["Bearer secret", "Key secret"])
 def test_the_demanded_credential(credential: str) -> None:
-    """The credential that the straight path takes opens these doors as well."""
+    """The credential of the direct path is valid for these routes as well."""
     headers = {"Authorization": credential}
     order = {"request": {"method": "GET", "path": "testconnection"}}
     settings = Settings(authorization="secret")
@@ -465,22 +465,22 @@ def test_the_demanded_credential(credential: str) -> None:
 
 
 def test_the_time_of_an_answer(sandbox: Sandbox, alice: Connection) -> None:
-    """What comes by the management API is dated by the connection's sandbox, whoever answers."""
+    """Every response to the management API has the date of the connection's sandbox."""
     sandbox.advance("1h")
     straight = alice.http.get("/testconnection").headers["date"]
     order = {"request": {"method": "GET", "path": "testconnection"}}
-    answered = httpx.post(door(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
-    refused = httpx.get(door(alice, "dynamicInvoke"), headers=CREDENTIAL)
+    answered = httpx.post(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, json=order)
+    refused = httpx.get(address(alice, "dynamicInvoke"), headers=CREDENTIAL)
 
     dates = [answered.headers["date"], refused.headers["date"], answered.json()["response"]["headers"]["Date"]]
     assert [straight] * 3 == dates
 
 
 def test_a_query_that_is_no_text(alice: Connection) -> None:
-    """A version that is not UTF-8 is refused, not stumbled over."""
-    answer = httpx.get(door(alice, "extensions/proxy/testconnection?api-version=%ff"), headers=CREDENTIAL)
+    """A version that is not UTF-8 is an error of the client."""
+    answer = httpx.get(address(alice, "extensions/proxy/testconnection?api-version=%ff"), headers=CREDENTIAL)
 
-    assert (400, "InvalidRequestContent") == arm_refusal(answer)[:2]
+    assert (400, "InvalidRequestContent") == arm_error(answer)[:2]
 
 
 @pytest.mark.parametrize(
@@ -497,14 +497,14 @@ def test_a_query_that_is_no_text(alice: Connection) -> None:
     ],
 )
 def test_other_paths_are_untouched(server: Server, path: str) -> None:
-    """What is no door leads where it led before: nowhere."""
+    """A path that is not an alternate route is not found."""
     answer = server.http.post(path + VERSION, headers=CREDENTIAL)
 
     assert (404, "ResourceNotFound") == (answer.status_code, answer.json()["error"]["code"])
 
 
 def test_what_is_no_request_passes() -> None:
-    """The server's start and end are none of a door's business."""
+    """Events of the server's lifespan are passed on."""
     seen = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -521,7 +521,7 @@ def test_what_is_no_request_passes() -> None:
 
 
 def inside(status: int, content_type: str, content: bytes) -> Any:
-    """What `dynamicInvoke` makes of an answer of the app behind it, which comes in two parts."""
+    """The response of `dynamicInvoke` to an inner response in two parts."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", content_type.encode()), (b"x-ms-request-id", b"1")]
@@ -530,7 +530,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
         await send({"type": "http.response.body", "body": content[3:]})
 
     sandboxes = Sandboxes(Settings())
-    doors = AlternateRoutes(app, sandboxes)
+    alternate routes = AlternateRoutes(app, sandboxes)
     order = b'{"request": {"method": "GET", "path": "x"}}'
     scope = {
         "type": "http",
@@ -547,7 +547,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(doors(scope, receive, send))
+    asyncio.run(alternate routes(scope, receive, send))
     sandboxes.close()
     assert sent[0]["status"] == 200
     return httpx.Response(200, content=sent[1]["body"]).json()["response"]
@@ -599,7 +599,7 @@ DEEP = b"[" * 300 + b"]" * 300
     ],
 )
 def test_bodies(content_type: str, content: bytes, shown: Any) -> None:
-    """JSON stays JSON, text becomes a string, and what is neither an object with its bytes."""
+    """JSON stays JSON, text becomes a string, and anything else an object with its bytes."""
     assert shown == inside(200, content_type, content)["body"]
 
 

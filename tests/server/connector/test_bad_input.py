@@ -1,4 +1,4 @@
-"""Bad input to every mail operation: a clear refusal that names what is wrong, and a prepared left as it was."""
+"""Bad input to every mail operation: a clear error that names what is wrong, and nothing changes."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ IDS = re.compile(r"[0-9a-f-]{36}(\r\nserviceRequestId: [0-9a-f-]{36})?\Z")
 
 
 def refused(prepared: Prepared, call: str, status: int, code: str, named: str, **more: Any) -> None:
-    """Hold a call to its refusal, in full shape, and the state to what it was."""
+    """Check that a request is refused with the full error shape, and that nothing changed."""
     before = snapshot(prepared.app)
     method, _, path = call.format(**prepared.ids).partition(" ")
     answer = ask(prepared.app, method, f"/apim/outlook/alice{path}", **more)
@@ -158,7 +158,7 @@ BAD_IDS = {
 @pytest.mark.parametrize("id", BAD_IDS, ids=lambda id: id[:20])
 @pytest.mark.parametrize("operation", ON_A_MAIL)
 def test_ids(prepared: Prepared, operation: str, id: str) -> None:
-    """An id that is malformed, unknown, gone, of another kind or of another mailbox is refused everywhere alike."""
+    """Every operation reports a malformed, unknown, deleted or foreign id in the same way."""
     call, body = ON_A_MAIL[operation]
 
     refused(prepared, call.format(id=id).replace("{{", "{").replace("}}", "}"), *BAD_IDS[id], json=body)
@@ -176,7 +176,7 @@ def test_ids(prepared: Prepared, operation: str, id: str) -> None:
     ],
 )
 def test_attachment_ids(prepared: Prepared, file: str, status: int, code: str, named: str) -> None:
-    """A file of another mail is not to be had, and a malformed id is told by its own name."""
+    """An attachment of another mail is not found, and a malformed id is named."""
     refused(prepared, f"GET /Mail/{{mail}}/Attachments/{file}", status, code, named)
 
 
@@ -228,7 +228,7 @@ LISTS = [
     ids=lambda one: str(one)[:30],
 )
 def test_lists(prepared: Prepared, path: str, query: str, status: int, code: str, named: str) -> None:
-    """A list asked for by a value that cannot be is refused by the parameter's name, or the folder's."""
+    """A list with an invalid value is an error that names the parameter, or the folder."""
     refused(prepared, f"GET {path}?{query}", status, code, named)
 
 
@@ -294,13 +294,13 @@ NO_BODIES = [
 @pytest.mark.parametrize(("content", "named"), NO_BODIES, ids=lambda one: str(one)[:30])
 @pytest.mark.parametrize("operation", WITH_A_BODY)
 def test_no_json(prepared: Prepared, operation: str, content: bytes, named: str) -> None:
-    """What is no JSON object is refused as such by every operation that reads one."""
+    """A body that is not a JSON object is an error in every operation with a body."""
     refused(prepared, WITH_A_BODY[operation][0], 400, INVALID, named, content=content)
 
 
 @pytest.mark.parametrize("operation", WITH_A_BODY)
 def test_no_body(prepared: Prepared, operation: str) -> None:
-    """A body that is not there is asked for by its published name."""
+    """A missing body is an error that names the body."""
     call, name, _ = WITH_A_BODY[operation]
 
     refused(prepared, call, 400, INVALID, f"'{name}'")
@@ -308,7 +308,7 @@ def test_no_body(prepared: Prepared, operation: str) -> None:
 
 @pytest.mark.parametrize("operation", WITH_A_BODY)
 def test_oversized(prepared: Prepared, operation: str) -> None:
-    """A body larger than the server reads is refused, whatever is in it."""
+    """A body above the server's limit is an error, with any content."""
     call, _, body = WITH_A_BODY[operation]
 
     refused(prepared, call, 413, "RequestBodyTooLarge", "20000", json={**body, "Ignored": "x" * 20_000})
@@ -410,7 +410,7 @@ BODIES = [
     ids=lambda one: str(one)[:40],
 )
 def test_bodies(prepared: Prepared, operation: str, changes: Any, code: str, named: str) -> None:
-    """A body with one thing wrong is refused by the path of that thing, and nobody gets a mail."""
+    """A body with one invalid value is an error that names its path, and nothing is sent."""
     call, _, body = WITH_A_BODY[operation]
 
     refused(prepared, call, 400, code, named, json={**body, **changes})

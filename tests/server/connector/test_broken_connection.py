@@ -40,7 +40,7 @@ class Emulator:
         self.http = http
 
     def breaks(self, how: str, **effect: Any) -> None:
-        """Break the answer of the next call to the connector."""
+        """Break the connection of the next request to the connector."""
         rule = {"when": {"times": 1}, "effect": {"break": how, **effect}}
         answer = self.http.post("/_emulator/api/sandboxes/default/faults", json={"faults": [rule]})
         assert 201 == answer.status_code, answer.text
@@ -70,7 +70,7 @@ def emulating(**settings: Any) -> Iterator[Emulator]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_complained_of(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """A connection that is broken on purpose is no error of the server's: it has nothing to say about it."""
+    """A connection that is broken on purpose leaves no error in the server's log."""
     yield
     complaints = [one.getMessage() for one in caplog.get_records("call") if one.levelno >= logging.WARNING]
     assert ([], "") == (complaints, capfd.readouterr().err)
@@ -96,7 +96,7 @@ def first_half(answer: httpx.Response, parts: Iterator[bytes]) -> bytes:
 
 
 def test_reset() -> None:
-    """A connection that is reset ends with an error before any answer, and nothing was run for it."""
+    """A connection that is reset ends with an error before any response, and nothing was run."""
     with emulating() as one:
         one.breaks(RESET)
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
@@ -143,7 +143,7 @@ def test_cut() -> None:
 
 
 def test_cut_of_an_empty_body() -> None:
-    """An answer without a body is cut as well: a byte is announced that never comes."""
+    """A response without a body is cut as well: it announces a byte that never comes."""
     with emulating() as one:
         one.breaks(CUT)
         with one.http.stream("POST", MAILS, json=MAIL) as answer:
@@ -170,7 +170,7 @@ def test_stall_until_the_client_gives_up() -> None:
 
 
 def test_stall_until_a_reset() -> None:
-    """Nothing comes of the rest of a stalled body, and it does not outlive a reset of its sandbox."""
+    """The rest of a stalled body never arrives, and a reset of the sandbox ends it."""
     with emulating() as one:
         one.body()
         one.breaks(STALL)
@@ -185,7 +185,7 @@ def test_stall_until_a_reset() -> None:
 
 
 def test_malformed() -> None:
-    """A malformed answer arrives whole, its length is right, and its JSON ends in the middle."""
+    """A malformed response arrives with a right length, and its JSON ends in the middle."""
     with emulating() as one:
         whole = one.body()
         one.breaks(MALFORMED)
@@ -202,7 +202,7 @@ def test_malformed() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"7", b"{}", b'{"value":[]}'])
 def test_malformed_body(body: bytes) -> None:
-    """Whatever an answer says, a malformed one is no JSON; the rest of it stays as it is."""
+    """A malformed response is never JSON; its status and headers stay the same."""
     answer = malformed(Response(200, body, [(b"x-own", b"1")]))
 
     with pytest.raises(json.JSONDecodeError):
@@ -228,7 +228,7 @@ def test_breaks_over_tls(how: str) -> None:
 
 
 class Transport:
-    """What lies below ASGI; it notes what is done to it."""
+    """A transport below ASGI, which records what is done to it."""
 
     def __init__(self, closing: bool) -> None:
         self.done: list[str] = []
@@ -245,8 +245,8 @@ class Transport:
 
 
 @pytest.mark.parametrize(("closing", "done"), [(False, ["socket", "abort"]), (True, [])])
-def test_connection_that_has_gone(world_of_one: Sandbox, closing: bool, done: list[str]) -> None:
-    """A connection that its client has ended first is left alone: its socket may be nobody's by then."""
+def test_connection_that_has_gone(idle_sandbox: Sandbox, closing: bool, done: list[str]) -> None:
+    """A connection that the client has closed is left alone, since its socket may be gone."""
     transport, messages = Transport(closing), [{"type": "http.request"}, {"type": "http.disconnect"}]
 
     async def receive() -> dict[str, Any]:
@@ -258,26 +258,26 @@ def test_connection_that_has_gone(world_of_one: Sandbox, closing: bool, done: li
     scope: dict[str, Any] = {"type": "http", "extensions": {TRANSPORT: transport}}
     answer = Response(200, b"{}", breaks=RESET)
 
-    assert RESET == asyncio.run(send_broken(scope, receive, send, answer, [], world_of_one))
+    assert RESET == asyncio.run(send_broken(scope, receive, send, answer, [], idle_sandbox))
     assert (done, []) == (transport.done, messages)
 
 
 @pytest.mark.parametrize("how", [RESET, CUT, STALL])
 @pytest.mark.parametrize("scope", [{"type": "http"}, {"type": "http", "extensions": {}}])
-def test_no_socket(world_of_one: Sandbox, how: Break, scope: dict[str, Any]) -> None:
-    """Where there is no connection to break, an error says how the client is to take it, and nothing is sent."""
+def test_no_socket(idle_sandbox: Sandbox, how: Break, scope: dict[str, Any]) -> None:
+    """Without a connection to break an error says how it would be broken, and nothing is sent."""
 
     async def untouched(*_: Any) -> Any:
         raise AssertionError
 
     with pytest.raises(HungUp, match=f"as a fault rule says: {how}") as hung:
-        asyncio.run(send_broken(scope, untouched, untouched, Response(200, b"{}", breaks=how), [], world_of_one))
+        asyncio.run(send_broken(scope, untouched, untouched, Response(200, b"{}", breaks=how), [], idle_sandbox))
     assert how == hung.value.how
 
 
 @pytest.fixture
-def world_of_one() -> Iterator[Sandbox]:
-    """The default sandbox of a server that is not up."""
+def idle_sandbox() -> Iterator[Sandbox]:
+    """The default sandbox of a server that does not run."""
     sandboxes = Sandboxes(Settings(), VirtualClock(START))
     yield sandboxes.default
     sandboxes.close()

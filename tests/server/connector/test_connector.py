@@ -33,7 +33,7 @@ MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
 
 
 def made_up_id(answer: httpx.Response) -> str:
-    """The request id that a refusal was given, which must be a UUID."""
+    """The request id in an error's text, which must be a UUID."""
     found = re.search(r"clientRequestId: ([0-9a-f-]{36})\Z", answer.json()["message"])
     assert found is not None
     return str(UUID(found[1]))
@@ -122,7 +122,7 @@ def sandboxes() -> Iterator[Sandboxes]:
     "given", ["Bearer x", "bearer x", "BEARER x", "Key x", "key x", "KEY x", "Bearer   x", "Bearer a b", "Key any"]
 )
 def test_any_credential(app: Starlette, given: str) -> None:
-    """Any Bearer or Key credential opens the door, its scheme in any case."""
+    """Any Bearer or Key credential is accepted, with its scheme in any case."""
     assert ask(app, "GET", "/alice/testconnection", {"Authorization": given}).status_code == 200
 
 
@@ -132,7 +132,7 @@ def test_any_credential(app: Starlette, given: str) -> None:
 )
 @pytest.mark.parametrize("path", ["testconnection", "v2/Mail", "Mail/x", "Events/CalendarView"])
 def test_no_credential(emulator: Callable[..., Starlette], given: str | None, path: str) -> None:
-    """Without a usable credential the answer is 401 in the gateway's shape, and no connection comes to be."""
+    """Without a valid credential the response is 401 in the gateway's shape, and no connection is made."""
     app = emulator()
     answer = ask(app, "GET", f"/alice/{path}", {} if given is None else {"Authorization": given})
     text = "The connection does not contain an access token. Please edit the connection and login."
@@ -161,7 +161,7 @@ def test_no_credential(emulator: Callable[..., Starlette], given: str | None, pa
     ],
 )
 def test_given_credential(emulator: Callable[..., Starlette], given: str, status: int) -> None:
-    """A setting demands one credential, whatever its scheme, and tells upper from lower case."""
+    """With a setting only one credential is accepted, with any scheme; its case counts."""
     app = emulator(authorization="secret")
 
     assert status == ask(app, "GET", "/alice/testconnection", {"Authorization": given}).status_code
@@ -188,7 +188,7 @@ def test_unknown_connection_is_made(emulator: Callable[..., Starlette]) -> None:
 
 
 def test_unknown_connection_is_refused(emulator: Callable[..., Starlette]) -> None:
-    """A setting refuses connection ids not seen before."""
+    """With a setting unknown connection ids are errors."""
     app = emulator(unknown_connections="refuse")
     answer = ask(app, "GET", "/fresh/v2/Mail")
 
@@ -212,7 +212,7 @@ def test_unknown_connection_is_refused(emulator: Callable[..., Starlette]) -> No
 def test_meaningless_calls_make_no_connection(
     emulator: Callable[..., Starlette], method: str, path: str, status: int
 ) -> None:
-    """A path, a method or an operation that nobody serves leaves nothing behind."""
+    """A request for an unknown path or method makes no connection."""
     app = emulator()
     before = state(app)
 
@@ -222,7 +222,7 @@ def test_meaningless_calls_make_no_connection(
 
 @pytest.mark.parametrize("id", ["a%20b", "a%2Fb", "%FF", "%00", "a@b", "a;b", "%C3%A4", "x" * 129, "a%0Ab"])
 def test_bad_connection_ids(emulator: Callable[..., Starlette], id: str) -> None:
-    """A connection id that no mailbox can have is refused, and leaves nothing behind."""
+    """An invalid connection id is an error, and no connection is made."""
     app = emulator()
     answer = ask(app, "GET", f"/{id}/testconnection")
 
@@ -244,7 +244,7 @@ def test_encoded_connection_id(emulator: Callable[..., Starlette]) -> None:
 
 
 def test_error_shape(app: Starlette) -> None:
-    """A refusal has exactly the recorded members, in the recorded order."""
+    """An error has exactly the recorded members, in the recorded order."""
     answer = ask(app, "GET", "/alice/Mail/nothing", {**CREDENTIAL, "x-ms-client-request-id": "11111111-2222"})
     body = answer.json()
 
@@ -267,7 +267,7 @@ def test_source(emulator: Callable[..., Starlette]) -> None:
 
 
 def test_client_request_id(app: Starlette) -> None:
-    """The caller's own request id comes back; where there is none, each answer has a new one."""
+    """The client's request id is returned; without one each response has a new one."""
     given = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "X-Ms-Client-Request-Id": "a"}).json()["message"]
     made_up = [made_up_id(ask(app, "GET", "/alice/Mails", CREDENTIAL)) for _ in range(2)]
 
@@ -284,7 +284,7 @@ def test_long_client_request_id(app: Starlette) -> None:
 
 @pytest.mark.parametrize("path", ["/alice/v2/Mail", "/alice/testconnection", "/alice/Mails", "/alice/Mail/x"])
 def test_headers_of_every_answer(app: Starlette, path: str) -> None:
-    """Successes and refusals alike may not be kept or guessed at by a client."""
+    """Neither successes nor errors may be cached or sniffed by a client."""
     headers = ask(app, "GET", path).headers
 
     assert ("no-store, no-cache", "no-cache", "-1") == (headers["cache-control"], headers["pragma"], headers["expires"])
@@ -332,7 +332,7 @@ def test_accept(emulator: Callable[..., Starlette], accepted: str, path: str) ->
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/xml", "", "nonsense"])
 def test_content_type(app: Starlette, kind: str) -> None:
-    """A JSON body is read whatever its content type says, and a GET may carry one."""
+    """A JSON body is read with any content type, also with GET."""
     headers = {**CREDENTIAL, "Content-Type": kind}
 
     assert ask(app, "POST", "/alice/v2/Mail", headers, content=b'{"To":"a@b.c","Subject":"s"}').status_code == 200
@@ -341,7 +341,7 @@ def test_content_type(app: Starlette, kind: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b" ", b"\r\n\t"])
 def test_required_body(app: Starlette, content: bytes) -> None:
-    """A body that is required is asked for by its published name."""
+    """A missing body is an error that names the body as the description does."""
     answer = ask(app, "POST", "/alice/v2/Mail", {**CREDENTIAL, "Content-Type": "application/json"}, content=content)
 
     assert (400, "The request body 'emailMessage' is required.") == (
@@ -363,7 +363,7 @@ def test_required_body(app: Starlette, content: bytes) -> None:
     ],
 )
 def test_wrong_method(app: Starlette, method: str, path: str, allow: str) -> None:
-    """A method the path does not have is told which ones it has, with or without a credential."""
+    """An error about the method lists those of the path, with or without a credential."""
     answers = [ask(app, method, path), ask(app, method, path, {})]
 
     assert [405, 405] == [one.status_code for one in answers]
@@ -374,7 +374,7 @@ def test_wrong_method(app: Starlette, method: str, path: str, allow: str) -> Non
 
 
 def test_oversized_body(emulator: Callable[..., Starlette]) -> None:
-    """A body above the limit is refused with 413 in the connector's shape, and the limit is named."""
+    """A body above the limit is a 413 in the connector's shape, which names the limit."""
     app = emulator(max_body_bytes=100)
     answer = ask(app, "POST", "/alice/v2/Mail", json={**MAIL, "Body": "x" * 100})
 
@@ -395,7 +395,7 @@ def test_oversized_body(emulator: Callable[..., Starlette]) -> None:
 def test_oversized_body_in_parts(
     emulator: Callable[..., Starlette], messages: list[Any], headers: list[tuple[bytes, bytes]], taken: int
 ) -> None:
-    """An oversized body is refused as early as it can be known, chunked ones included, with state untouched."""
+    """An oversized body is an error as early as possible, also in chunks, and changes nothing."""
     app = emulator(max_body_bytes=100)
     ask(app, "GET", "/alice/testconnection")
     before = state(app)
@@ -426,7 +426,7 @@ def test_hanging_up(emulator: Callable[..., Starlette], arrived: bytes) -> None:
 
 @pytest.mark.parametrize("length", [b"\xb2", b"-1", b"ten"])
 def test_unreadable_length(app: Starlette, length: bytes) -> None:
-    """A length that is no number is refused by the header's name."""
+    """A length that is not a number is an error that names the header."""
     assert post_parts(app, part(b"{}", more=False), headers=[(b"content-length", length)]) == (400, 0)
 
 
@@ -435,7 +435,7 @@ def test_unreadable_length(app: Starlette, length: bytes) -> None:
 
 @pytest.fixture
 def broken(emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch) -> Starlette:
-    """An app whose connection test fails with words that nobody should read."""
+    """An app whose connection test fails with a text that clients must not see."""
 
     def probe(mailbox: Any) -> None:
         raise RuntimeError("secret words")
@@ -446,7 +446,7 @@ def broken(emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_defect(broken: Starlette, caplog: pytest.LogCaptureFixture) -> None:
-    """A defect answers 500 in the connector's shape; its traceback is for whoever runs the server."""
+    """A defect is a 500 in the connector's shape; its traceback is logged."""
     answer = ask(broken, "GET", "/alice/testconnection")
 
     assert answer.status_code == 500
@@ -615,12 +615,12 @@ def test_a_request_without_a_row_or_a_credential(
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
-    """An app that is never asked."""
+    """An app that is never called."""
 
 
-@pytest.mark.parametrize("verb", ["reset", "delete"])
-def test_a_sandbox_changes_while_a_body_arrives(verb: str) -> None:
-    """A call that was half sent when its sandbox was reset or deleted works on what is there when it runs."""
+@pytest.mark.parametrize("action", ["reset", "delete"])
+def test_a_sandbox_changes_while_a_body_arrives(action: str) -> None:
+    """A request whose sandbox is reset or deleted while its body arrives works on what is there when it runs."""
     sandboxes = Sandboxes(Settings())
     other = sandboxes.create("other")
     sandboxes.seed(other, "empty", "quiet")
@@ -632,7 +632,7 @@ def test_a_sandbox_changes_while_a_body_arrives(verb: str) -> None:
 
     async def receive() -> dict[str, Any]:
         if len(parts) == 1:
-            getattr(sandboxes, verb)("other")
+            getattr(sandboxes, action)("other")
         return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
 
     async def send(message: Any) -> None:

@@ -15,7 +15,7 @@ GONE = {"type": "http.disconnect"}
 
 
 class Wire:
-    """The messages of a request, one a call; `left` are those nobody asked for."""
+    """The messages of a request; `left` are those not yet received."""
 
     def __init__(self, *messages: dict[str, Any]) -> None:
         self.left = list(messages)
@@ -51,7 +51,7 @@ def test_header() -> None:
     ],
 )
 def test_body(messages: list[dict[str, Any]]) -> None:
-    """A body is put together from its parts, and nothing is asked for beyond its end."""
+    """A body is joined from its parts, and nothing is received beyond its end."""
     wire = Wire(*messages, GONE)
 
     assert (b"abcde", [GONE]) == (body_of(wire), wire.left)
@@ -69,7 +69,7 @@ def test_full_body() -> None:
 
 @pytest.mark.parametrize("announced", [b"11", b"0000000000000000000011", b"9" * 5000])
 def test_announced_too_large(announced: bytes) -> None:
-    """A body that says it is too large is refused before any of it is read."""
+    """A body that is announced as too large is an error before any of it is read."""
     wire = Wire(part(b"x"))
 
     with pytest.raises(BodyTooLarge, match="larger than 10 bytes"):
@@ -87,7 +87,7 @@ def test_announced_too_large(announced: bytes) -> None:
     ],
 )
 def test_turns_out_too_large(messages: list[dict[str, Any]]) -> None:
-    """A body that does not say how large it is, or lies, is refused as soon as it is too large."""
+    """A body without a length, or with a wrong one, is an error as soon as it is too large."""
     without: dict[str, Any] = {}
     for headers in (without, {"content_length": b"3"}):
         wire = Wire(*messages)
@@ -98,14 +98,14 @@ def test_turns_out_too_large(messages: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("announced", [b"-1", b"+1", b" 1", b"1.0", b"x", b"\xb2", b"1,1", b"0x1"])
 def test_no_number(announced: bytes) -> None:
-    """A Content-Length that is no number is refused by its name."""
+    """A Content-Length that is not a number is an error that names the header."""
     with pytest.raises(InvalidRequest, match="Content-Length must be a number"):
         body_of(Wire(part(b"x", more=False)), content_length=announced)
 
 
 @pytest.mark.parametrize("messages", [[GONE], [part(b"ab"), GONE], [part(b""), part(b"ab"), GONE]])
 def test_hanging_up(messages: list[dict[str, Any]]) -> None:
-    """A caller who hangs up has sent no body, whatever arrived of it."""
+    """A client that hangs up has sent no body, even if a part arrived."""
     with pytest.raises(InvalidRequest, match="ended early"):
         asyncio.run(read_body(Wire(*messages).receive, 10))
 

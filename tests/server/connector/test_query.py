@@ -56,7 +56,7 @@ def read(text: str | bytes, **headers: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", ["", "&", "&&=&=x&", "unknown=1", "%24unknown=%ZZ", "folderPath", "folder_path=A"])
 def test_defaults(text: str) -> None:
-    """Without a value, or with names that nobody declared, the defaults hold."""
+    """Without values, or with undeclared names only, the defaults apply."""
     assert read(text) == {}
 
 
@@ -130,7 +130,7 @@ def test_text(text: str, expected: str) -> None:
 
 
 def test_first_of_repeated() -> None:
-    """Of a repeated name the first counts, whatever its case, and the others are not even looked at."""
+    """The first of a repeated name counts, in any case; the others are not read."""
     assert read("top=5&Top=7&TOP=x") == {"top": 5}
 
 
@@ -138,7 +138,7 @@ def test_first_of_repeated() -> None:
     "text", ["top=%FF", "%FF=1", "x=%ED%A0%80", "top=1&x=%C3", "folderPath=\xff", "\xff", "folderPath=\xc3+%20"]
 )
 def test_no_utf8(text: str) -> None:
-    """Bytes that are no UTF-8 are refused wherever they stand."""
+    """Bytes that are not UTF-8 are an error anywhere in the query."""
     with pytest.raises(InvalidRequest, match="The query string is not UTF-8"):
         read(text)
 
@@ -147,11 +147,11 @@ def test_no_utf8(text: str) -> None:
     "number", ["2147483648", "-2147483649", "99999999999999999999", "1e3", "1.0", "0x10", "ten", "%D9%A1", "1" * 9999]
 )
 def test_integers_out_of_range(number: str) -> None:
-    """What is no integer of 32 bits is refused by the parameter's name, and not repeated in full."""
-    with pytest.raises(InvalidRequest, match="The query parameter 'top' must be an integer") as refusal:
+    """A value that is not a 32-bit integer is an error that names the parameter and cuts the value."""
+    with pytest.raises(InvalidRequest, match="The query parameter 'top' must be an integer") as caught:
         read(f"top={number}")
 
-    assert len(refusal.value.message) < 250
+    assert len(caught.value.message) < 250
 
 
 @pytest.mark.parametrize(("text", "expected"), [("-1", -1), ("%2B7", 7), ("+7", 7), ("2147483647", 2**31 - 1)])
@@ -164,13 +164,13 @@ def test_integers(text: str, expected: int) -> None:
     ("text", "name"), [("fetchOnlyUnread=yes", "fetchOnlyUnread"), ("importance=urgent", "importance")]
 )
 def test_unreadable(text: str, name: str) -> None:
-    """A value of another type is refused by the parameter's name as it is published."""
+    """A value of a wrong type is an error that names the parameter as the description does."""
     with pytest.raises(InvalidRequest, match=f"The query parameter '{name}' must be"):
         read(text.lower())
 
 
 def test_missing_required() -> None:
-    """A required parameter that is not there is asked for by name."""
+    """A missing required parameter is an error that names it."""
     with pytest.raises(InvalidRequest, match="The query parameter 'comment' is required"):
         reader(RequiredQuery).read(b"replyAll=true", lambda name: None)
 

@@ -30,7 +30,7 @@ def match(method: str, path: str) -> tuple[str, list[str]]:
 
 
 def filled(path: str, value: str = "~") -> str:
-    """A template with every placeholder filled in; `~` is no fixed word anywhere."""
+    """A template with every placeholder filled in; no path has the fixed word `~`."""
     return re.sub(r"{\w+}", value, path)
 
 
@@ -45,7 +45,7 @@ def ask(app: Starlette, method: str, path: str, **headers: str) -> httpx.Respons
 
 
 def allowed() -> dict[str, set[str]]:
-    """The methods of every path, whatever its placeholders are called."""
+    """The methods of every path, regardless of the names of its placeholders."""
     found = defaultdict(set)
     for one in OPERATIONS:
         found[filled(one.full_path)].add(one.method)
@@ -85,7 +85,7 @@ def test_fixed_words_percent_encoded(operation: Operation) -> None:
 
 
 def test_values_keep_their_case() -> None:
-    """Ids are told apart by case even where they stand between fixed words."""
+    """The case of ids is kept, also between fixed words."""
     assert match("GET", "/Conn/MAIL/aQ=") == ("GetEmail", ["Conn", "aQ="])
     assert match("GET", "/C/DataSets(Calendars)/TABLES(aQ=)/onnewitems")[1] == ["C", "Calendars", "aQ="]
 
@@ -155,16 +155,16 @@ def test_values_between_parentheses(segments: str, values: list[str]) -> None:
     ],
 )
 def test_unknown_paths(path: str) -> None:
-    """A path that no row has is refused, and not repeated in full when it is long."""
-    with pytest.raises(NoSuchOperation, match="Resource not found: '/") as refusal:
+    """An unknown path is an error, which cuts a long path."""
+    with pytest.raises(NoSuchOperation, match="Resource not found: '/") as caught:
         match("GET", path)
 
-    assert len(refusal.value.message) < 300
+    assert len(caught.value.message) < 300
 
 
 @pytest.mark.parametrize(("path", "methods"), allowed().items(), ids=lambda one: one if isinstance(one, str) else None)
 def test_wrong_method(app: Starlette, path: str, methods: set[str]) -> None:
-    """A known path answers every method it does not have with 405 and exactly those it has."""
+    """A path answers other methods with 405 and the list of its own."""
     answers = [ask(app, one, path) for one in METHODS if one not in methods]
 
     assert {405} == {one.status_code for one in answers}
@@ -173,7 +173,7 @@ def test_wrong_method(app: Starlette, path: str, methods: set[str]) -> None:
 
 
 def test_wrong_method_of_a_fixed_word() -> None:
-    """What is no method of a fixed word is not tried on an id of that name."""
+    """A wrong method of a fixed word is not tried on an id of that name."""
     with pytest.raises(Exception, match=r"The method DELETE is not allowed here\. Allowed: GET\."):
         match("DELETE", "/c/Mail/OnNewEmail")
 
@@ -205,7 +205,7 @@ def test_path_value(raw: str, expected: str) -> None:
 
 @pytest.mark.parametrize("raw", ["%FF", "%25FF", "%ED%A0%80", "%00", "a%2500", "x" * (MAX_SEGMENT + 1)])
 def test_unreadable_path_value(raw: str) -> None:
-    """What is no text, or far too long to be an id, is refused by the parameter's name."""
+    """A value that is not text or too long for an id is an error that names the parameter."""
     with pytest.raises(InvalidRequest, match="'messageId'"):
         decode_path_value(raw, "messageId")
 

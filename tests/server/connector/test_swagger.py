@@ -157,7 +157,7 @@ def test_one_path_two_methods() -> None:
 
 
 def test_references_resolve() -> None:
-    """Whatever the whole document refers to is defined in it."""
+    """Everything that the document refers to is defined in it."""
     document = swagger(OPERATIONS)
     missing = {reference for reference in _references(document) if reference not in document["definitions"]}
 

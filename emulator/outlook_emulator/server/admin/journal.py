@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.journal import shapes
-from outlook_emulator.server.journal.entries import retried, shown
-from outlook_emulator.server.journal.queries import Wanted
+from outlook_emulator.server.journal.entries import entry_json, retry_json
+from outlook_emulator.server.journal.queries import JournalQuery
 from outlook_emulator.traffic import retry_report
 from outlook_emulator.traffic.journal import Journal
 
@@ -16,16 +16,16 @@ _LISTS = ("operation", "status")
 def list_entries(request: AdminRequest) -> shapes.JournalPage:
     journal = _journal(request)
     asked = {name: value for name, value in request.query.items() if value is not None}
-    found = Wanted(asked | {name: [asked[name]] for name in _LISTS if name in asked}).find(journal.entries())
-    return {"value": [shown(one) for one in found.entries], "total": journal.total, "dropped": journal.dropped}
+    found = JournalQuery(asked | {name: [asked[name]] for name in _LISTS if name in asked}).find(journal.entries())
+    return {"value": [entry_json(one) for one in found.entries], "total": journal.total, "dropped": journal.dropped}
 
 
 def query_journal(request: AdminRequest) -> shapes.JournalMatches:
-    found = Wanted(request.body).find(_journal(request).entries())
+    found = JournalQuery(request.body).find(_journal(request).entries())
     return {
-        "value": [shown(one) for one in found.entries],
+        "value": [entry_json(one) for one in found.entries],
         "count": found.total,
-        "nearMisses": [{**shown(one), "differs": differs} for one, differs in found.near],
+        "nearMisses": [{**entry_json(one), "differs": differs} for one, differs in found.near],
     }
 
 
@@ -43,7 +43,7 @@ def count_entries(request: AdminRequest) -> shapes.JournalCounts:
 def report_retries(request: AdminRequest) -> shapes.RetryReport:
     rows = retry_report.report(_journal(request).exchanges())
     duplicated = {row.attempts for row in rows if row.duplicated}
-    return {"value": [retried(row) for row in rows], "duplicatedSends": len(duplicated)}
+    return {"value": [retry_json(row) for row in rows], "duplicatedSends": len(duplicated)}
 
 
 def cap_journal(request: AdminRequest) -> shapes.JournalFacts:

@@ -1,4 +1,4 @@
-"""Entries of the journal as the admin API shows them: without signatures, bodies in a form that JSON can hold."""
+"""Journal entries as JSON: without signatures, and bodies in a form that JSON can hold."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ WORKFLOW = {
     "operation": b"x-ms-workflow-operation-name",
     "clientRequestId": b"x-ms-client-request-id",
 }
-"""The headers by which a workflow engine names what it does."""
-_LONGEST_LETTER = 4
-"""Bytes that one letter has at most in UTF-8."""
+"""The headers in which a workflow engine identifies a workflow."""
+_LONGEST_CHARACTER = 4
+"""The greatest number of bytes of a character in UTF-8."""
 
 
-def shown(entry: Entry) -> shapes.JournalEntry:
-    """An entry as the wire has it."""
+def entry_json(entry: Entry) -> shapes.JournalEntry:
+    """An entry as JSON."""
     return _exchange(entry) if isinstance(entry, ExchangeEntry) else _delivery(entry)
 
 
 def path_of(entry: ExchangeEntry) -> str:
-    """The path of an exchange as a fault rule's match sees it."""
+    """The path of an exchange as a match sees it."""
     return path_below(entry.raw_path, PREFIX, entry.about.has_connection)
 
 
-def retried(row: Retried) -> shapes.RetryFacts:
-    """A line of the retry report as the wire has it."""
+def retry_json(row: Retried) -> shapes.RetryFacts:
+    """A line of the retry report as JSON."""
     failed = row.failed
     return {
         "operation": failed.operation or None,
@@ -71,7 +71,7 @@ def _exchange(entry: ExchangeEntry) -> shapes.JournalEntry:
         "status": entry.status,
         "outcome": entry.outcome,
         "effected": entry.effected,
-        "causes": [{"kind": one.kind, "name": one.name, "reason": _clean(one.reason)} for one in entry.causes],
+        "causes": [{"kind": cause.kind, "name": cause.name, "reason": _clean(cause.reason)} for cause in entry.causes],
         "workflow": {
             "name": entry.header(WORKFLOW["name"]),
             "runId": entry.header(WORKFLOW["runId"]),
@@ -127,7 +127,7 @@ def _body(body: bytes, truncated: bool, content_type: str) -> Any:
         return {"$content-type": content_type, "$content": b64encode(redacted(body)).decode("ascii")}
     clean = redacted(text.encode())
     if not truncated and _is_json(clean):
-        # As it was written: made into objects and back, it could be too deep to be written again.
+        # The text itself: a deeply nested value that was parsed could not be serialized again.
         return orjson.Fragment(clean)
     return clean.decode()
 
@@ -141,10 +141,10 @@ def _is_json(body: bytes) -> bool:
 
 
 def _text(body: bytes, truncated: bool) -> str | None:
-    """Bytes as text, None where they are none; what was cut may end within a letter."""
+    """Bytes as text, None if they are not text. A truncated body may end within a character."""
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        if truncated and len(body) - error.start < _LONGEST_LETTER:
+        if truncated and len(body) - error.start < _LONGEST_CHARACTER:
             return body[: error.start].decode()
         return None

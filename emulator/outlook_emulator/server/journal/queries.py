@@ -1,4 +1,4 @@
-"""What is asked of the journal: checked, and held against its entries."""
+"""Queries of the journal: checked, and matched against its entries."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ from outlook_emulator.traffic.call_facts import CallFacts, Match, like, patterns
 from outlook_emulator.traffic.journal import Entry, ExchangeEntry
 
 
-class Findings(NamedTuple):
-    """How many entries fit, those of them that are shown, and the nearest misses with what differs."""
+class QueryResult(NamedTuple):
+    """The number of matching entries, a page of them, and the nearest misses with the members that differ."""
 
     total: int
     entries: list[Entry]
     near: list[tuple[Entry, list[str]]]
 
 
-class Wanted:
-    """Which entries are meant: all members that are given must fit. Raises InvalidRequest for what can fit none."""
+class JournalQuery:
+    """A query: all its members must match. Raises InvalidRequest if no entry can match."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        check_names(given.get("operation"), given.get("family"))
-        _check_numbers(given)
-        self._kinds = _kinds(given)
-        self._given = given
-        self._after: int | None = given.get("after")
-        self._limit: int = given["limit"]
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        check_names(members.get("operation"), members.get("family"))
+        _check_numbers(members)
+        self._kinds = _kinds(members)
+        self._members = members
+        self._after: int | None = members.get("after")
+        self._limit: int = members["limit"]
         self._match = Match(
-            connection=given.get("connection"),
-            operations=frozenset(one.lower() for one in given.get("operation", ())),
-            family=given.get("family"),
-            method=given.get("method"),
-            path=given.get("path"),
-            query=patterns("query", given.get("query", {})),
-            body=patterns("body", given.get("body", {})),
+            connection=members.get("connection"),
+            operations=frozenset(id.lower() for id in members.get("operation", ())),
+            family=members.get("family"),
+            method=members.get("method"),
+            path=members.get("path"),
+            query=patterns("query", members.get("query", {})),
+            body=patterns("body", members.get("body", {})),
         )
 
-    def find(self, entries: Iterable[Entry]) -> Findings:
-        """Hold entries, oldest first, against what is wanted."""
-        fitting: list[Entry] = []
-        missing: list[tuple[Entry, list[str]]] = []
+    def find(self, entries: Iterable[Entry]) -> QueryResult:
+        """Match entries, which must be oldest first."""
+        matching: list[Entry] = []
+        missed: list[tuple[Entry, list[str]]] = []
         for entry in entries:
             if entry.kind not in self._kinds or entry.id <= (self._after or 0):
                 continue
             if differs := self._differs(entry):
-                missing.append((entry, differs))
+                missed.append((entry, differs))
             else:
-                fitting.append(entry)
-        near = nsmallest(shapes.NEAR_MISSES, missing, key=lambda one: (len(one[1]), -one[0].id))
-        return Findings(len(fitting), self._page(fitting), near)
+                matching.append(entry)
+        near = nsmallest(shapes.NEAR_MISSES, missed, key=lambda miss: (len(miss[1]), -miss[0].id))
+        return QueryResult(len(matching), self._page(matching), near)
 
     def _page(self, entries: list[Entry]) -> list[Entry]:
         return entries[-self._limit :] if self._after is None else entries[: self._limit]
 
     def _differs(self, entry: Entry) -> list[str]:
-        given = self._given
-        found = list(self._match.differs(_seen(entry)))
-        found += [name for name, fits in _FITS.items() if name in given and not fits(given[name], entry)]
-        return found
+        members = self._members
+        differing = list(self._match.differs(_call_facts(entry)))
+        differing += [name for name, fits in _FITS.items() if name in members and not fits(members[name], entry)]
+        return differing
 
 
-def _seen(entry: Entry) -> CallFacts:
-    """What a match looks at. Of a delivery that is the body alone: it has been asked for nothing else."""
+def _call_facts(entry: Entry) -> CallFacts:
+    """An entry as a match sees it: of a delivery only the body, since queries for it have no other such member."""
     if not isinstance(entry, ExchangeEntry):
         return CallFacts(connection="", operation="", family="", method="", path="", query=b"", body=entry.body)
     return CallFacts(
@@ -106,31 +106,31 @@ _FITS: Mapping[str, Callable[[Any, Any], bool]] = {
     "purpose": lambda pattern, entry: like(pattern, entry.purpose),
     "reference": lambda pattern, entry: like(pattern, entry.reference),
 }
-"""Whether an entry has what a member wants that no fault rule could ask for."""
+"""How to match the members that a query has and a fault rule does not have."""
 
 
-def _kinds(given: Mapping[str, Any]) -> list[str]:
-    """The kinds of entries that know all that is asked. Raises InvalidRequest."""
-    kind = given.get("kind")
+def _kinds(members: Mapping[str, Any]) -> list[str]:
+    """The kinds of entries that all members of a query apply to. Raises InvalidRequest."""
+    kind = members.get("kind")
     if kind is not None and kind not in shapes.KINDS:
         raise InvalidRequest(f"'kind' must be one of {', '.join(shapes.KINDS)}, not '{kind[:50]}'.")
-    alien = {one: sorted(given.keys() - shapes.MEMBERS[one]) for one in shapes.KINDS}
-    if kind is not None and alien[kind]:
-        raise InvalidRequest(f"'{alien[kind][0]}' says nothing about the kind '{kind}'.")
-    kinds = [one for one in shapes.KINDS if kind in (None, one) and not alien[one]]
+    foreign = {each: sorted(members.keys() - shapes.MEMBERS[each]) for each in shapes.KINDS}
+    if kind is not None and foreign[kind]:
+        raise InvalidRequest(f"'{foreign[kind][0]}' does not apply to entries of the kind '{kind}'.")
+    kinds = [each for each in shapes.KINDS if kind in (None, each) and not foreign[each]]
     if not kinds:
-        first, second = (alien[one][0] for one in shapes.KINDS)
+        first, second = (foreign[each][0] for each in shapes.KINDS)
         raise InvalidRequest(f"No kind of entry has both '{first}' and '{second}'.")
     return kinds
 
 
-def _check_numbers(given: Mapping[str, Any]) -> None:
-    if given.get("status") == []:
-        raise InvalidRequest("'status' names none.")
-    for status in given.get("status", ()):
+def _check_numbers(members: Mapping[str, Any]) -> None:
+    if members.get("status") == []:
+        raise InvalidRequest("'status' must have at least one number.")
+    for status in members.get("status", ()):
         if not 100 <= status <= 599:
             raise InvalidRequest(f"'status' must be from 100 to 599, not {status}.")
-    if given.get("after", 0) < 0:
-        raise InvalidRequest(f"'after' must be the id of an entry, not {given['after']}.")
-    if not 1 <= given["limit"] <= shapes.MOST:
-        raise InvalidRequest(f"'limit' must be from 1 to {shapes.MOST}, not {given['limit']}.")
+    if members.get("after", 0) < 0:
+        raise InvalidRequest(f"'after' must be the id of an entry, not {members['after']}.")
+    if not 1 <= members["limit"] <= shapes.MOST:
+        raise InvalidRequest(f"'limit' must be from 1 to {shapes.MOST}, not {members['limit']}.")

@@ -1,4 +1,4 @@
-"""What the admin API's verbs about the journal read and answer."""
+"""JSON shapes of the journal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from outlook_emulator.wire.base import DateTime, Double, Int32, Int64, Schema, U
 
 KINDS = get_args(EntryKind)
 MOST = 1000
-"""How many entries an answer holds at most."""
+"""The greatest number of entries in a response."""
 NEAR_MISSES = 10
 
 _EITHER = frozenset({"kind", "status", "body", "after", "limit"})
@@ -22,11 +22,11 @@ MEMBERS = {
     | {"workflowName", "workflowRun", "workflowOperation", "clientRequestId"},
     "delivery": _EITHER | {"url", "purpose", "reference"},
 }
-"""The members of a query that each kind of entry knows."""
+"""The members of a query that apply to each kind of entry."""
 
 
 class CauseFacts(TypedDict):
-    """Why an answer is what it is: a fault rule, a limit, or a refusal by its class, and what that says."""
+    """What shaped a response: a fault rule, a limit, or an error by the name of its class, and the reason."""
 
     kind: Annotated[str, Schema(choices=get_args(CauseKind))]
     name: str
@@ -34,7 +34,7 @@ class CauseFacts(TypedDict):
 
 
 class WorkflowFacts(TypedDict):
-    """How a workflow named itself, by the headers `x-ms-workflow-…` and `x-ms-client-request-id`."""
+    """The workflow that sent a request, from its headers `x-ms-workflow-…` and `x-ms-client-request-id`."""
 
     name: str | None
     runId: str | None
@@ -43,10 +43,10 @@ class WorkflowFacts(TypedDict):
 
 
 class MessageFacts(TypedDict):
-    """A request or an answer, without credentials and signatures; `size` is that of the whole body.
+    """A request or a response, without credentials and signatures. `size` is the size of the whole body.
 
-    `body` is JSON where the body is whole and is that, else text. Bytes that are no text are an object with their
-    `$content-type` and their base64 as `$content`. It is null for no body, and for one that nobody has read.
+    `body` is JSON if the whole body is JSON, else text. Bytes that are not text are an object with their
+    `$content-type`, and base64 as `$content`. It is null without a body, and for a body that was not read.
     """
 
     headers: dict[str, str]
@@ -56,13 +56,13 @@ class MessageFacts(TypedDict):
 
 
 class JournalEntry(TypedDict, total=False):
-    """An exchange with the connector, or a delivery: one attempt to call somebody. Each has members of its own.
+    """An exchange with the connector, or a delivery: one attempt to call a callback URL.
 
-    Both have `id`, `kind`, `at` by the sandbox's clock, `realAt` by the machine's, and `status`, null where there was
-    no answer (yet). `path` is decoded and starts below the connection id. `outcome` is how the answer left: answered,
-    reset, cut, stall or lost, or under way. `effected` says that the operation did its work, whatever was answered.
-    Of a delivery, `callback` is its id in the list of calls, `purpose` why that is made, `reference` what caused it,
-    `number` counts the attempts, and `error` is why there was no answer.
+    Both have `id`, `kind`, `at` by the sandbox's clock, `realAt` by the machine's, and `status`, null without a
+    response. An exchange has a `path`, decoded and below the connection id; an `outcome`: answered, reset, cut, stall,
+    lost or under way; and `effected`: the operation did its work, whatever the response. A delivery has the id of its
+    `callback`, its `purpose`, a `reference` to its cause, the `number` of the attempt, and an `error` without a
+    response.
     """
 
     id: Int64
@@ -93,9 +93,9 @@ class JournalEntry(TypedDict, total=False):
 
 
 class JournalPage(TypedDict):
-    """Entries, oldest first. `total` is how many were written since the journal was cleared.
+    """Entries, oldest first. `total` counts the entries since the journal was cleared.
 
-    `dropped` is how many of those had to make room.
+    `dropped` counts those that were dropped to make room.
     """
 
     value: list[JournalEntry]
@@ -104,9 +104,9 @@ class JournalPage(TypedDict):
 
 
 class JournalFilter:
-    """Which entries are listed: all that is given must fit.
+    """Which entries to list. All members must match.
 
-    With `after`, the id of an entry, the next ones that fit are listed; without it the newest.
+    With `after`, the id of an entry, the next matching entries are listed; without it the newest.
     """
 
     connection: str | None = None
@@ -118,13 +118,13 @@ class JournalFilter:
 
 
 class JournalQuery(TypedDict, total=False):
-    """Which entries are meant: all that is given must fit.
+    """Which entries to find. All members must match.
 
-    `path`, `url` and all texts from `outcome` on are patterns in which `*` stands for anything, and so are the values
-    of `query` and of `body`, where a name may lead into objects and lists with dots; case does not count. A `body` that
-    the journal has not kept whole fits none. `cause` may be the kind, the name or the reason of one. With `after`, the
-    id of an entry, what came before does not count. `limit` is how many entries are shown: those that follow `after`,
-    or else the newest.
+    `path`, `url`, all texts from `outcome` on and the values of `query` and `body` are patterns: `*` stands for any
+    text, and case does not matter. Dots in a name of `body` lead into objects and lists. A body that the journal has
+    cut matches nothing. `cause` is the kind, the name or the reason of a cause. With `after`, the id of an entry, only
+    later entries are searched. `limit` is the number of entries to return: those that follow `after`, or else the
+    newest.
     """
 
     kind: Annotated[str, Schema(choices=KINDS)]
@@ -151,13 +151,13 @@ class JournalQuery(TypedDict, total=False):
 
 
 class NearMiss(JournalEntry, total=False):
-    """An entry that does not fit: `differs` names the members of the query that are to blame."""
+    """An entry that almost matches: `differs` names the members of the query that do not match."""
 
     differs: list[str]
 
 
 class JournalMatches(TypedDict):
-    """The entries that fit, oldest first, how many there are in all, and what came closest without fitting."""
+    """The matching entries, oldest first, their total number, and the entries that almost match."""
 
     value: list[JournalEntry]
     count: Int64
@@ -165,10 +165,10 @@ class JournalMatches(TypedDict):
 
 
 class JournalCounts(TypedDict):
-    """How many exchanges and deliveries there were since the journal was cleared, those that made room included.
+    """The number of exchanges and deliveries since the journal was cleared, dropped entries included.
 
-    An exchange counts once its answer has left, under its status, or else under what became of the answer. Causes are
-    named with their kind, `fault first-send`; what no operation answered is `(none)`.
+    An exchange counts after its response has left, under its status, or under its outcome if the response did not
+    arrive. Causes have their kind as a prefix, `fault first-send`; requests that fit no operation are `(none)`.
     """
 
     exchanges: Int64
@@ -179,11 +179,11 @@ class JournalCounts(TypedDict):
 
 
 class RetryFacts(TypedDict):
-    """A call that failed or was throttled, and whether the same client asked for the same again.
+    """A request that failed or was throttled, and its retry: the same request by the same client.
 
-    Waits are in seconds: `waitedSeconds` by the sandbox's clock, `realWaitedSeconds` by the machine's, `askedSeconds`
-    as `Retry-After` said. `entries` are all attempts, `timesEffected` is how many of them did their work, `duplicated`
-    that something was made more than once.
+    `waitedSeconds` is by the sandbox's clock, `realWaitedSeconds` by the machine's, `askedSeconds` is the value of
+    `Retry-After`. `entries` are all attempts, `timesEffected` counts those that did their work; `duplicated`: something
+    was made more than once.
     """
 
     operation: str | None
@@ -202,16 +202,16 @@ class RetryFacts(TypedDict):
 
 
 class RetryReport(TypedDict):
-    """The calls that failed, oldest first, and how many things were made more than once."""
+    """The failed requests, oldest first, and the number of things that were made more than once."""
 
     value: list[RetryFacts]
     duplicatedSends: Int64
 
 
 class JournalCaps(TypedDict, total=False):
-    """How many entries are kept from now on, of those that are there the newest, and how much of a body; 0 for none.
+    """The number of entries to keep from now on, the newest, and the bytes of each body; 0 for none.
 
-    What is left out or null stays.
+    Members that are left out or null stay.
     """
 
     cap: Annotated[int, Whole(most=100_000)]
@@ -219,7 +219,7 @@ class JournalCaps(TypedDict, total=False):
 
 
 class JournalFacts(TypedDict):
-    """How much a journal keeps."""
+    """The number of entries and the bytes of each body that a journal keeps."""
 
     cap: Int64
     bodyBytes: Int64
