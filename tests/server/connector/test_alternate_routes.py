@@ -530,7 +530,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
         await send({"type": "http.response.body", "body": content[3:]})
 
     sandboxes = Sandboxes(Settings())
-    alternate routes = AlternateRoutes(app, sandboxes)
+    routes = AlternateRoutes(app, sandboxes)
     order = b'{"request": {"method": "GET", "path": "x"}}'
     scope = {
         "type": "http",
@@ -547,7 +547,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(alternate routes(scope, receive, send))
+    asyncio.run(routes(scope, receive, send))
     sandboxes.close()
     assert sent[0]["status"] == 200
     return httpx.Response(200, content=sent[1]["body"]).json()["response"]
