@@ -32,11 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"app", "server", "sandbox", "store"},
     "client": set(),
     "logic_apps": set(),
-<<<<<<< HEAD
     "testing": {"serving", "app", "server", "traffic", "client"},
-=======
-    "testing": {"serving", "app", "server", "client", "traffic"},
->>>>>>> main
     "pytest_plugin": {"testing", "client"},
     "cli": {"serving", "server", "operations", "traffic", "client", "logic_apps"},
     "__main__": {"cli"},
