@@ -15,8 +15,8 @@ from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.connector.routes import Routes
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Message
+from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store.records import Facets
 from outlook_emulator.wire import mail_convert
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import ClientSendHtmlMessage
@@ -35,15 +35,12 @@ def layers() -> None:
     values = query.read(_QUERY, lambda name: None)
     message_views = listing.find(mailbox, **values)
     shapes = mail_convert.batch(message_views)
-    where = {"folder_id": owner.inbox_id, "since": -listing.EVER, "until": listing.EVER, "top": 10, "skip": 0}
-    statement = sql.LIST_MESSAGES["unread"]
+    unread = Facets(unread=True)
     draft = mail_convert.draft_from_html(body.read(SEND.body))
     print("The time of each layer in microseconds, without uvicorn and the network:")
     _show("route", lambda: routes.match("GET", ["bench", "v2", "Mail"]))
     _show("list: read the query", lambda: query.read(_QUERY, lambda name: None))
-    _show("list: run the SQL", lambda: sandbox.db.all(statement, where))
-    rows = sandbox.db.all(statement, where)
-    _show("list: rows to records", lambda: [Message._make(row) for row in rows])
+    _show("list: query the store", lambda: list(mail_store.newest_messages(sandbox.db, owner.inbox_id, unread, 10, 0)))
     _show("list: the whole function", lambda: listing.find(mailbox, **values))
     _show("list: records to shapes", lambda: mail_convert.batch(message_views))
     _show("list: shapes to JSON", lambda: orjson.dumps(shapes))

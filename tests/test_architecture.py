@@ -115,6 +115,7 @@ def imports(module: str) -> Iterator[str]:
 
 IMPORTS = {module: sorted(set(imports(module)) & MODULES.keys() - {module}) for module in MODULES}
 INNER = [module for module in MODULES if module != "outlook_emulator"]
+_SCHEMA = "outlook_emulator.store.schema"
 
 
 def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
@@ -186,6 +187,20 @@ def test_only_some_import_from_outside(module: str) -> None:
     packages = {name.partition(".")[0] for name in imports(module)}
 
     assert set() == {name for name in packages if part not in OUTSIDE.get(name, {part})}
+
+
+@pytest.mark.parametrize("module", [name for name in INNER if part_of(name) != "store"])
+def test_only_the_store_knows_sql(module: str) -> None:
+    """Modules outside the store import neither its statements nor the tables, and run no statements."""
+    attributes = [
+        node.attr
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute | ast.Name)
+        if (node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id) in ("db", "_db")
+    ]
+
+    assert [] == [name for name in IMPORTS[module] if name.startswith(("outlook_emulator.store.sql", _SCHEMA))]
+    assert set() == {"one", "all", "execute", "insert"} & set(attributes)
 
 
 @pytest.mark.parametrize("module", INNER)

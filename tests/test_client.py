@@ -153,8 +153,8 @@ def test_ca_file_that_is_none(secure: Stub, tmp_path: Path) -> None:
     empty.write_text("hello")
     texts = [client.call("GET", secure.url, ca_file=str(one)) for one in (missing, empty)]
 
-    assert (0, f"no certificate can be read from {missing}: No such file or directory") == texts[0]
-    assert (0, True) == (texts[1][0], texts[1][1].startswith(f"no certificate can be read from {empty}: "))
+    assert (0, f"cannot read certificates from {missing}: No such file or directory") == texts[0]
+    assert (0, True) == (texts[1][0], texts[1][1].startswith(f"cannot read certificates from {empty}: "))
     assert [] == secure.requests
 
 

@@ -77,7 +77,7 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
         for seed in filter(None, (name.strip() for name in settings.seed.split(","))):
             # A sample from a folder is named after it. A connection that was loaded from a file stays.
             if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
-                sandboxes.seed(sandboxes.default, seed, connection_id)
+                sandboxes.load_sample(sandboxes.default, seed, connection_id)
         if settings.faults:
             arm_file(sandboxes, settings.faults)
         undo.pop_all()

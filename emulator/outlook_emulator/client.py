@@ -1,4 +1,4 @@
-"""What a program needs to talk to a running emulator: where it is, and one call to it. Nothing of a server in here."""
+"""A small client of a running emulator. It imports no part of the server."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 URL = "OUTLOOK_EMULATOR_URL"
 TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
 CA_FILE = "OUTLOOK_EMULATOR_CA_FILE"
-PATIENCE = 10.0
-"""Seconds after which a server that does not answer is taken to be none."""
+TIMEOUT = 10.0
+"""Seconds to wait for a response."""
 JSON = "application/json"
 
 
 def server_url() -> str:
-    """The emulator this environment means: the one `OUTLOOK_EMULATOR_URL` names, or one on this machine."""
+    """The URL in `OUTLOOK_EMULATOR_URL`, or that of a server on this machine with the environment's settings."""
     return os.environ.get(URL) or _local()
 
 
@@ -28,14 +28,14 @@ def call(
     method: str,
     url: str,
     body: object = None,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     *,
     token: str | None = None,
     ca_file: str | None = None,
     content_type: str = JSON,
 ) -> tuple[int, str]:
-    """One request to a running emulator, as `fetch` makes it: status and text."""
-    status, content = fetch(method, url, body, patience, token=token, ca_file=ca_file, content_type=content_type)
+    """Send one request as `fetch` does, and return status and text."""
+    status, content = fetch(method, url, body, timeout, token=token, ca_file=ca_file, content_type=content_type)
     return status, content.decode(errors="replace")
 
 
@@ -43,16 +43,16 @@ def fetch(
     method: str,
     url: str,
     body: object = None,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     *,
     token: str | None = None,
     ca_file: str | None = None,
     content_type: str = JSON,
 ) -> tuple[int, bytes]:
-    """One request to a running emulator: status and content, status 0 when nobody answers in `patience` seconds.
+    """Send one request, and return status and content. Without a response, they are 0 and the reason as text.
 
-    A body of bytes is sent as it is, any other as JSON. `token` is the admin token, `ca_file` a PEM file whose
-    certificates https may rest on; where they are None, the environment says. Status 0 comes with the reason as text.
+    A body of bytes is sent as it is, any other as JSON. `token` is the admin token, `ca_file` a PEM file of CA
+    certificates to trust for https. If they are None, the environment has them.
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
@@ -60,10 +60,10 @@ def fetch(
 
     try:
         request = _request(method, url, body, token, content_type)
-        # Never through a proxy: it would not find what listens on this machine's loopback.
+        # Without proxies, which cannot reach a server on this machine's loopback.
         handlers = [ProxyHandler({}), *([HTTPSHandler(context=_trust(ca_file))] if request.type == "https" else [])]
-        with build_opener(*handlers).open(request, timeout=patience) as answer:
-            return int(answer.status), answer.read()
+        with build_opener(*handlers).open(request, timeout=timeout) as response:
+            return int(response.status), response.read()
     except HTTPError as error:
         with error:
             return error.code, error.read()
@@ -78,28 +78,28 @@ def _request(method: str, url: str, body: object, token: str | None, content_typ
     scheme, separator, rest = url.partition("://")
     request = Request(scheme + separator + rest.replace("//", "/"), data, {"Content-Type": content_type}, method=method)
     if secret := _secret(token):
-        # Whoever a redirect leads to is not told.
+        # The token must not follow a redirect to another server.
         request.add_unredirected_header("Authorization", f"Bearer {secret}")
     return request
 
 
 def _secret(token: str | None) -> str:
-    """The admin token to send, empty for none. Raises ValueError."""
+    """The admin token to send, empty without one. Raises ValueError."""
     secret = (os.environ.get(TOKEN, "") if token is None else token).strip()
     if not (secret.isascii() and secret.isprintable()):
-        # Checked here, since what refuses it further down repeats it.
+        # Checked here, since the error of http.client would contain the token.
         raise ValueError("the admin token must be printable ASCII")
     return secret
 
 
 def _trust(ca_file: str | None) -> SSLContext:
-    """What https trusts for a caller who may name a file, or leave it to the environment. Raises ValueError."""
-    # A server with this environment's settings may have written its certificate to a file that is known here.
+    """A TLS context with the CA file of the caller or of the environment. Raises ValueError."""
+    # A server with the settings of this environment writes its certificate to `tls_ca_file`.
     return trusting((os.environ.get(CA_FILE) or _setting("tls_ca_file")) if ca_file is None else ca_file)
 
 
 def trusting(ca_file: str) -> SSLContext:
-    """What https may rest on: what the machine trusts, and a PEM file on top if one is named. Raises ValueError."""
+    """A TLS context that trusts the CAs of the system, and those in a PEM file. Raises ValueError."""
     from ssl import create_default_context
 
     context = create_default_context()
@@ -107,16 +107,16 @@ def trusting(ca_file: str) -> SSLContext:
         if ca_file:
             context.load_verify_locations(ca_file)
     except OSError as error:
-        raise ValueError(f"no certificate can be read from {ca_file}: {error.strerror or error}") from None
+        raise ValueError(f"cannot read certificates from {ca_file}: {error.strerror or error}") from None
     return context
 
 
 def _local() -> str:
-    """Where a server with this environment's settings listens on this machine."""
+    """The URL of a server on this machine with the settings of the environment."""
     return f"http{'s' if _setting('tls') == 'yes' else ''}://127.0.0.1:{_setting('port')}"
 
 
 def _setting(name: str) -> str:
-    """What this environment sets for a server."""
+    """The value of a setting in the environment, or its default."""
     (option,) = (option for option in options() if option.name == name)
     return os.environ.get(option.variable, str(option.default))

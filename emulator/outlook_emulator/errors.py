@@ -251,6 +251,14 @@ class BadSignature(AccessDenied):
 
     from_store = False
 
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"'{field}' {problem}")
+        self.field = field
+        self.problem = problem
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = f"The {place} '{name}' {self.problem}"
+
 
 class NotFound(ConnectorError):
     """This mailbox has nothing with that id."""

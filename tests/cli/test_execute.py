@@ -156,7 +156,7 @@ def test_tls_and_token() -> None:
     [
         (["--seed", "nothing"], "There is no sample mailbox 'nothing'"),
         (["--port", "many"], "OUTLOOK_EMULATOR_PORT must be a number"),
-        (["--random-seed", "-1"], "OUTLOOK_EMULATOR_RANDOM_SEED must not be negative"),
+        (["--random-seed", "-1"], "OUTLOOK_EMULATOR_RANDOM_SEED must be 0 or more"),
     ],
 )
 def test_emulator_that_does_not_start(tmp_path: Path, options: list[str], expected: str) -> None:
@@ -224,10 +224,10 @@ def test_signal_before_the_command() -> None:
     heard: list[int] = []
     with default_signals(), signals.caught():
         signal.raise_signal(signal.SIGTERM)
-        signals.lead_to(heard.append)
+        signals.send_to(heard.append)
         signal.raise_signal(signal.SIGINT)
-        signals.lead_to(None)
-        signals.lead_to(heard.append)
+        signals.send_to(None)
+        signals.send_to(heard.append)
 
     assert ([signal.SIGTERM, signal.SIGINT], signal.SIGINT) == (heard, signals.last)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -22,7 +22,7 @@ def test_import_and_export(url: str, file: str, items: str) -> None:
     carried = run("export", format, "--connection", "filed", "--url", url)
 
     assert (0, 0, 0) == (told.returncode, brought.returncode, carried.returncode)
-    assert f"brought in {items} from {path}\n" == told.stdout
+    assert f"imported {items} from {path}\n" == told.stdout
     assert json.loads(brought.stdout)["ids"]
     begin = {"ics": "BEGIN:VCALENDAR", "vcf": "BEGIN:VCARD"}[format]
     assert carried.stdout.startswith(begin)
@@ -33,7 +33,7 @@ def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.ics"
     broken.write_text("hello")
     for arguments, expected in (
-        (["mail.eml", "--connection", "x"], "mail.eml ends neither in .ics nor in .vcf"),
+        (["mail.eml", "--connection", "x"], "the name of mail.eml must end in .ics or .vcf"),
         (["none.ics", "--connection", "x"], "cannot read none.ics: No such file or directory"),
         ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
     ):

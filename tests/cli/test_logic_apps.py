@@ -45,11 +45,11 @@ def test_patch_and_restore(say: Callable[..., Any], file: Path) -> None:
         f"{settings}: a: connectionRuntimeUrl: {OLD}{PATH} -> {EMULATOR}{PATH}",
         f"{file}: b: connectionRuntimeUrl: {OLD}{PATH} -> {EMULATOR}{PATH}",
         f"{file}: b: authentication: ManagedServiceIdentity -> Raw",
-        f"`outlook-emulator connections restore {file}` puts it back",
+        f"`outlook-emulator connections restore {file}` undoes this",
     ] == out.splitlines()
-    assert (0, f"{file} leads to {EMULATOR} already\n", "") == say("connections", "patch", str(file))
+    assert (0, f"{file} points at {EMULATOR} already\n", "") == say("connections", "patch", str(file))
     back = say("connections", "restore", str(file))
-    assert (0, {f"put back {file}", f"put back {settings}"}, "") == (back[0], set(back[1].splitlines()), back[2])
+    assert (0, {f"restored {file}", f"restored {settings}"}, "") == (back[0], set(back[1].splitlines()), back[2])
     assert before == everything(file)
 
 
@@ -58,7 +58,7 @@ def test_dry_run(say: Callable[..., Any], file: Path) -> None:
     before = everything(file)
     status, out, _ = say("connections", "patch", str(file), "--dry-run")
 
-    assert (0, 4, "nothing was changed") == (status, len(out.splitlines()), out.splitlines()[-1])
+    assert (0, 4, "dry run: no file was changed") == (status, len(out.splitlines()), out.splitlines()[-1])
     assert before == everything(file)
 
 
@@ -112,7 +112,7 @@ def test_refused(say: Callable[..., Any], file: Path, more: list[str]) -> None:
     before = everything(file)
     for arguments, expected in (
         (["--connection", "c"], f"{file} has no connection 'c'; it has: a, b"),
-        (["--url", "ftp://x"], "'ftp://x' is no http(s) URL of an emulator, such as http://127.0.0.1:4365"),
+        (["--url", "ftp://x"], "'ftp://x' is not the http(s) URL of an emulator, such as http://127.0.0.1:4365"),
         (["--settings", str(file)], f"{file} is the connections.json itself"),
     ):
         refused = say("connections", "patch", str(file), *arguments, *more)
@@ -124,7 +124,7 @@ def test_changed_by_hand(say: Callable[..., Any], file: Path) -> None:
     """What was changed by hand is neither put back nor patched again, unless it is forced."""
     say("connections", "patch", str(file))
     file.write_text(file.read_text() + "\n")
-    reason = f"outlook-emulator: {file} was changed by hand since it was patched; --force overwrites it all the same\n"
+    reason = f"outlook-emulator: {file} was edited after it was patched; --force overwrites it\n"
 
     assert (1, "", reason) == say("connections", "restore", str(file))
     assert (1, "", reason) == say("connections", "patch", str(file), "--url", "http://other")

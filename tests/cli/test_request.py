@@ -67,7 +67,7 @@ def test_ca_file(say: Callable[..., Any]) -> None:
     """The file of certificates that is named is the one that is read."""
     _, _, errors = say("sandbox", "list", "--url", "https://127.0.0.1:1", "--ca-file", "none.pem")
 
-    assert "no certificate can be read from none.pem: No such file or directory" in errors
+    assert "cannot read certificates from none.pem: No such file or directory" in errors
 
 
 def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> None:

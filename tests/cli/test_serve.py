@@ -84,7 +84,7 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
     [
         (["--port", "many"], {}, "OUTLOOK_EMULATOR_PORT must be a number, not 'many'"),
         (["--port", "65536"], {}, "65535"),
-        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "OUTLOOK_EMULATOR_PORT must not be negative"),
+        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "OUTLOOK_EMULATOR_PORT must be 0 or more"),
         (["--unknown-connections", "maybe"], {}, "OUTLOOK_EMULATOR_UNKNOWN_CONNECTIONS must be one of create, refuse"),
         ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from outlook_emulator.logic_apps import connections, file_backup
-from outlook_emulator.logic_apps.file_backup import Refused
+from outlook_emulator.logic_apps.file_backup import PatchError
 
 EMULATOR = "http://127.0.0.1:4365"
 OLD = "https://x.01.common.logic-westus.azure-apihub.net"
@@ -50,7 +50,7 @@ class Project:
     def refused(self, url: str = EMULATOR, **how: Any) -> str:
         """Why it is not patched; its files stay as they were."""
         before = self.everything()
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(PatchError) as refused:
             connections.patch(self.file, url, **how)
         assert before == self.everything()
         return str(refused.value).replace(f"{self.file.parent}/", "")
@@ -309,8 +309,8 @@ def test_changed_by_hand(tmp_path: Path) -> None:
     project.patch()
     project.file.write_text(project.file.read_text().replace("westus", "eastus"))
 
-    assert "connections.json was changed by hand since it was patched" in project.refused("http://other.test")
-    with pytest.raises(Refused, match=r"connections\.json was changed by hand since it was patched"):
+    assert "connections.json was edited after it was patched" in project.refused("http://other.test")
+    with pytest.raises(PatchError, match=r"connections\.json was edited after it was patched"):
         connections.restore(project.file)
     assert 1 == len(project.patch("http://other.test", force=True))
     assert "eastus" in project.file.read_text()
@@ -336,13 +336,16 @@ def test_by_way_of_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "connections.json is no JSON: line 1, column 1 should have a value"),
-        (b'{"managedApiConnections": {', "connections.json is no JSON: line 1, column 28 should have a string"),
+        (b"", "connections.json is not valid JSON: expected a value at line 1, column 1"),
+        (b'{"managedApiConnections": {', "connections.json is not valid JSON: expected a string at line 1, column 28"),
         (b'{"a": "\xff"}', "connections.json is not written in UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "connections.json is not written in UTF-8"),
-        (b"[]", "connections.json is no connections.json: it has no managedApiConnections"),
-        (b'{"Values": {}}', "connections.json is no connections.json: it has no managedApiConnections"),
-        (b'{"managedApiConnections": 1}', "connections.json is no connections.json: it has no managedApiConnections"),
+        (b"[]", "connections.json is not a connections.json: it has no managedApiConnections"),
+        (b'{"Values": {}}', "connections.json is not a connections.json: it has no managedApiConnections"),
+        (
+            b'{"managedApiConnections": 1}',
+            "connections.json is not a connections.json: it has no managedApiConnections",
+        ),
         (b'{"managedApiConnections": {}}', "connections.json has no connection of the API outlook; it has: none"),
         (
             b'{"managedApiConnections": {"a": {"api": {"id": "/x/managedApis/office365"}}, "b": 3}}',
@@ -377,7 +380,7 @@ def test_url_that_is_none(tmp_path: Path, url: str) -> None:
     """What is no http(s) URL of a host and a port is refused."""
     project = Project(tmp_path, outlook=entry(OLD, RAW))
 
-    assert f"'{url}' is no http(s) URL of an emulator, such as http://127.0.0.1:4365" == project.refused(url)
+    assert f"'{url}' is not the http(s) URL of an emulator, such as http://127.0.0.1:4365" == project.refused(url)
 
 
 @pytest.mark.parametrize(
@@ -461,7 +464,7 @@ def test_circle(tmp_path: Path) -> None:
     parameters = {"outlook-ConnectionRuntimeUrl": {"value": PARAMETER}}
     project = Project(tmp_path, parameters=parameters, outlook=entry(PARAMETER, RAW))
 
-    assert f"parameters.json: {PARAMETER} leads back to itself" == project.refused()
+    assert f"parameters.json: {PARAMETER} refers to itself" == project.refused()
 
 
 def test_other_refusals(tmp_path: Path) -> None:
@@ -469,15 +472,15 @@ def test_other_refusals(tmp_path: Path) -> None:
     project = Project(tmp_path, values={}, a=entry(SETTING), b=entry(api="office365"))
     known = "connections.json has no connection 'c'; it has: a, b"
     assert known == project.refused(connection="c")
-    assert "none.json cannot be read: No such file or directory" == project.refused(settings=tmp_path / "none.json")
+    assert "cannot read none.json: No such file or directory" == project.refused(settings=tmp_path / "none.json")
     assert "connections.json is the connections.json itself" == project.refused(settings=project.file)
     project.settings.write_text('{"IsEncrypted": true, "Values": {"outlook-runtimeUrl": "x"}}')
-    hint = "the values of local.settings.json are encrypted; `func settings decrypt` makes them plain"
+    hint = "the values of local.settings.json are encrypted; `func settings decrypt` decrypts them"
     assert hint == project.refused()
     project.settings.write_text("{")
-    assert "local.settings.json is no JSON: line 1, column 2 should have a string" == project.refused()
+    assert "local.settings.json is not valid JSON: expected a string at line 1, column 2" == project.refused()
     project.file.unlink()
-    assert "connections.json cannot be read: No such file or directory" == project.refused()
+    assert "cannot read connections.json: No such file or directory" == project.refused()
 
 
 def test_all_or_none(tmp_path: Path) -> None:
@@ -491,5 +494,5 @@ def test_restore_of_what_is_not_patched(tmp_path: Path) -> None:
     """Without originals there is nothing to put back, and that is said."""
     project = Project(tmp_path, outlook=entry())
 
-    with pytest.raises(Refused, match="is not patched, or its originals are gone"):
+    with pytest.raises(PatchError, match="is not patched, or its originals are gone"):
         connections.restore(project.file)

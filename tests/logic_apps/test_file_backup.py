@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from outlook_emulator.logic_apps import file_backup
-from outlook_emulator.logic_apps.file_backup import Change, Refused
+from outlook_emulator.logic_apps.file_backup import Change, PatchError
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 def change(files: list[Path], after: bytes, force: bool = False) -> None:
     changes = {path: Change(path.read_bytes(), after) for path in files}
-    file_backup.write(file_backup.prepared(files[0], changes, force=force))
+    file_backup.write(file_backup.prepare(files[0], changes, force=force))
 
 
 def test_there_and_back(files: list[Path]) -> None:
@@ -36,7 +36,7 @@ def test_there_and_back(files: list[Path]) -> None:
     before = everything(files[0].parent)
     change(files, b"new")
     between = [path.read_bytes() for path in files]
-    back = file_backup.put_back(files[0])
+    back = file_backup.restore(files[0])
 
     assert ([b"new", b"new"], files) == (between, back)
     assert before == everything(files[0].parent)
@@ -49,19 +49,19 @@ def test_originals_are_beside(files: list[Path]) -> None:
 
     assert b"newer" == files[0].read_bytes()
     assert [b"one", b"two"] == [path.with_name(f"{path.name}.outlook-emulator.bak").read_bytes() for path in files]
-    file_backup.put_back(files[0])
+    file_backup.restore(files[0])
     assert [b"one", b"two"] == [path.read_bytes() for path in files]
 
 
-def test_nothing_to_put_back(files: list[Path]) -> None:
+def test_nothing_to_restore(files: list[Path]) -> None:
     """Files that were not changed cannot be put back, nor twice."""
     reason = f"{files[0]} is not patched, or its originals are gone: one.json.outlook-emulator.patched is missing"
     for _ in range(2):
-        with pytest.raises(Refused) as refused:
-            file_backup.put_back(files[0])
+        with pytest.raises(PatchError) as refused:
+            file_backup.restore(files[0])
         assert reason == str(refused.value)
         change(files, b"new")
-        file_backup.put_back(files[0])
+        file_backup.restore(files[0])
 
 
 @pytest.mark.parametrize("by_hand", [b"mine", None])
@@ -72,11 +72,11 @@ def test_changed_by_hand(files: list[Path], by_hand: bytes | None) -> None:
     if by_hand is not None:
         files[1].write_bytes(by_hand)
     before = everything(files[0].parent)
-    with pytest.raises(Refused, match=r"two\.json was changed by hand since it was patched; --force overwrites it"):
-        file_backup.put_back(files[0])
+    with pytest.raises(PatchError, match=r"two\.json was edited after it was patched; --force overwrites it"):
+        file_backup.restore(files[0])
 
     assert before == everything(files[0].parent)
-    file_backup.put_back(files[0], force=True)
+    file_backup.restore(files[0], force=True)
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
 
 
@@ -84,14 +84,14 @@ def test_changed_again_after_a_change_by_hand(files: list[Path]) -> None:
     """What was changed by hand is not changed again unless it is forced, and is still told from what was not then."""
     change(files, b"new")
     files[1].write_bytes(b"mine")
-    with pytest.raises(Refused, match=r"two\.json was changed by hand"):
+    with pytest.raises(PatchError, match=r"two\.json was edited"):
         change(files, b"newer")
     assert b"new" == files[0].read_bytes()
 
     change(files, b"newer", force=True)
     assert [b"newer"] * 2 == [path.read_bytes() for path in files]
-    with pytest.raises(Refused, match=r"two\.json was changed by hand"):
-        file_backup.put_back(files[0])
+    with pytest.raises(PatchError, match=r"two\.json was edited"):
+        file_backup.restore(files[0])
 
 
 def test_put_back_by_hand(files: list[Path]) -> None:
@@ -100,7 +100,7 @@ def test_put_back_by_hand(files: list[Path]) -> None:
     files[1].write_bytes(b"two")
     change(files, b"newer")
     files[1].write_bytes(b"two")
-    file_backup.put_back(files[0])
+    file_backup.restore(files[0])
 
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
 
@@ -114,9 +114,15 @@ def test_original_that_is_lost(files: list[Path], content: bytes | None) -> None
     if content is not None:
         original.write_bytes(content)
     for force in (False, True):
-        with pytest.raises(Refused, match=r"two\.json\.outlook-emulator\.bak (cannot be read|is not what)"):
-            file_backup.put_back(files[0], force=force)
-        with pytest.raises(Refused, match=r"two\.json\.outlook-emulator\.bak (cannot be read|is not what)"):
+        with pytest.raises(
+            PatchError,
+            match=r"two\.json\.outlook-emulator\.bak( is not the original|: No such file)",
+        ):
+            file_backup.restore(files[0], force=force)
+        with pytest.raises(
+            PatchError,
+            match=r"two\.json\.outlook-emulator\.bak( is not the original|: No such file)",
+        ):
             change(files, b"newer", force=force)
 
     assert [b"new"] * 2 == [path.read_bytes() for path in files]
@@ -131,21 +137,21 @@ def test_record_that_is_none(files: list[Path], content: bytes) -> None:
     change(files, b"new")
     files[0].with_name("one.json.outlook-emulator.patched").write_bytes(content)
 
-    with pytest.raises(Refused, match=r"one\.json\.outlook-emulator\.patched is no record of a patch any more"):
-        file_backup.put_back(files[0])
+    with pytest.raises(PatchError, match=r"one\.json\.outlook-emulator\.patched is not a valid record of a patch"):
+        file_backup.restore(files[0])
 
 
 def test_somebody_elses_original(files: list[Path]) -> None:
     """An original of another patch is not overwritten; one that says the same, as a patch cut short leaves it, is."""
     place = files[1].with_name("two.json.outlook-emulator.bak")
     place.write_bytes(b"other")
-    with pytest.raises(Refused, match=r"two\.json\.outlook-emulator\.bak is in the way"):
+    with pytest.raises(PatchError, match=r"two\.json\.outlook-emulator\.bak is in the way"):
         change(files, b"new")
     assert {"one.json": b"one", "two.json": b"two", place.name: b"other"} == everything(files[0].parent)
 
     place.write_bytes(b"two")
     change(files, b"new")
-    file_backup.put_back(files[0])
+    file_backup.restore(files[0])
     assert [b"one", b"two"] == [path.read_bytes() for path in files]
 
 
@@ -173,7 +179,7 @@ def test_changed_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch,
     before = everything(files[0].parent)
     with monkeypatch.context() as patched:
         Disk(patched, nth)
-        with pytest.raises(Refused, match=r"^somewhere cannot be written: No space left"):
+        with pytest.raises(PatchError, match=r"^cannot write somewhere: No space left"):
             change(files, b"new")
 
     assert before == everything(files[0].parent)
@@ -187,18 +193,18 @@ def test_put_back_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch
     before = everything(files[0].parent)
     with monkeypatch.context() as patched:
         Disk(patched, nth)
-        with pytest.raises(Refused, match=r"^somewhere cannot be written: No space left"):
-            file_backup.put_back(files[0])
+        with pytest.raises(PatchError, match=r"^cannot write somewhere: No space left"):
+            file_backup.restore(files[0])
 
     assert before == everything(files[0].parent)
     assert {0o600} == {path.stat().st_mode & 0o777 for path in files[0].parent.glob("two*")}
-    file_backup.put_back(files[0])
+    file_backup.restore(files[0])
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
 
 
 def test_folder_that_is_not_there(tmp_path: Path) -> None:
     """A file that cannot be written is named."""
-    with pytest.raises(Refused, match="cannot be written: No such file or directory"):
+    with pytest.raises(PatchError, match=r"cannot write .*: No such file or directory"):
         file_backup.write([(tmp_path / "none" / "file", b"")])
 
 
@@ -208,7 +214,7 @@ def test_permissions_stay(files: list[Path]) -> None:
     files[1].chmod(0o600)
     change(files, b"new")
     modes = {path.name: path.stat().st_mode & 0o777 for path in files[0].parent.iterdir()}
-    file_backup.put_back(files[0])
+    file_backup.restore(files[0])
 
     assert {0o644} == {mode for name, mode in modes.items() if name.startswith("one.json")}
     assert {0o600} == {mode for name, mode in modes.items() if name.startswith("two.json")}

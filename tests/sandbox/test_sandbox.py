@@ -98,7 +98,7 @@ def test_a_connection_id_is_taken_everywhere(sandboxes: Sandboxes) -> None:
     with pytest.raises(Conflict, match="'ada' exists already"):
         sandboxes.connect(other, "ada", "ada@example.org")
     with pytest.raises(Conflict, match="'ada' exists already"):
-        sandboxes.seed(other, "office", "ada")
+        sandboxes.load_sample(other, "office", "ada")
     assert before == rows(other)
     assert one is sandboxes.find("ada")[0]
 
@@ -259,8 +259,8 @@ def test_reset_keeps_who_and_drops_what(sandboxes: Sandboxes) -> None:
 def test_reset_reloads_samples(sandboxes: Sandboxes) -> None:
     """A sample mailbox is as fresh after a reset as when it was loaded, and is still remembered for the next one."""
     sandbox = sandboxes.default
-    sandboxes.seed(sandbox, "office", "office")
-    sandboxes.seed(sandbox, "empty", "quiet")
+    sandboxes.load_sample(sandbox, "office", "office")
+    sandboxes.load_sample(sandbox, "empty", "quiet")
     fresh = rows(sandbox)
     for _ in range(2):
         owner = sandbox.connections()["office"]
@@ -276,7 +276,7 @@ def test_reset_without_the_sample_changes_nothing(sandboxes: Sandboxes, tmp_path
     """A reset that cannot load a sample any more is refused, and the sandbox stays as it was."""
     file = tmp_path / "mailbox.toml"
     file.write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
-    sandboxes.seed(sandboxes.default, str(tmp_path), "me")
+    sandboxes.load_sample(sandboxes.default, str(tmp_path), "me")
     before = rows(sandboxes.default)
     file.unlink()
 
@@ -290,7 +290,7 @@ def test_sample_that_fails_makes_nothing(sandboxes: Sandboxes) -> None:
     before = rows(sandboxes.default)
 
     with pytest.raises(ConnectorError, match="no sample mailbox 'nothing'"):
-        sandboxes.seed(sandboxes.default, "nothing", "ada")
+        sandboxes.load_sample(sandboxes.default, "nothing", "ada")
     assert (before, frozenset()) == (rows(sandboxes.default), sandboxes.connection_ids())
 
 
@@ -350,7 +350,7 @@ def test_everything_is_there_again(tmp_path: Path) -> None:
     sandboxes = start(data=str(tmp_path))
     sandbox = sandboxes.create("one")
     ada = sandboxes.connect(sandbox, "ada", "ada@example.com", "Ada", ["team@example.com"])
-    sandboxes.seed(sandbox, "empty", "quiet")
+    sandboxes.load_sample(sandbox, "empty", "quiet")
     send(sandbox, ada, "quiet@example.com")
     before = rows(sandbox)
     sandboxes.close()

@@ -32,7 +32,7 @@ from outlook_emulator.mailbox.mail import delivery, folders, listing, reading
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
-from outlook_emulator.sandbox import state as facts
+from outlook_emulator.sandbox import state
 from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
@@ -73,7 +73,7 @@ def held(image: bytes, *without: str) -> Rows:
         db.deserialize(image)
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         rows = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
-    rows["sandbox_state"] = sorted(row for row in rows["sandbox_state"] if row[0] not in (epochs.FACT, *without))
+    rows["sandbox_state"] = sorted(row for row in rows["sandbox_state"] if row[0] not in (epochs.KEY, *without))
     return rows
 
 
@@ -184,7 +184,7 @@ def test_the_clock_is_as_it_was(tmp_path: Path, frozen: bool) -> None:
 
 def test_a_reset_is_undone(sandboxes: Sandboxes, box: Sandbox) -> None:
     """Snapshots outlive a reset, and are unaware of it; a reset after that starts over as ever."""
-    sandboxes.seed(box, "office", "office")
+    sandboxes.load_sample(box, "office", "office")
     box.clock.advance(HOUR)
     send(box, "alice", "bob@example.com")
     box.save("one")
@@ -201,13 +201,13 @@ def test_a_reset_is_undone(sandboxes: Sandboxes, box: Sandbox) -> None:
 
 def test_samples_are_remembered_as_they_were(sandboxes: Sandboxes, box: Sandbox) -> None:
     """A reset after a restore reloads the samples that were there when the snapshot was taken, and no other."""
-    sandboxes.seed(box, "empty", "quiet")
+    sandboxes.load_sample(box, "empty", "quiet")
     box.save("one")
-    sandboxes.seed(box, "office", "office")
+    sandboxes.load_sample(box, "office", "office")
     sandboxes.restore("box", "one")
     sandboxes.reset("box")
 
-    assert (["alice", "bob", "quiet"], [("quiet", "empty")]) == (list(box.connections()), facts.samples(box.db))
+    assert (["alice", "bob", "quiet"], [("quiet", "empty")]) == (list(box.connections()), state.read_samples(box.db))
 
 
 def test_a_move_of_the_clock_ends(sandboxes: Sandboxes, box: Sandbox) -> None:
@@ -250,11 +250,11 @@ def test_names_and_times(box: Sandbox) -> None:
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "x" * 65, ".a"])
 def test_a_name_that_cannot_be(box: Sandbox, name: str) -> None:
     """A name that could not be one of a file is refused, and nothing is saved."""
-    before = epochs.living(box.db)
+    before = epochs.valid(box.db)
 
     with pytest.raises(InvalidRequest, match="A snapshot name has 1 to 64"):
         box.save(name)
-    assert ([], before) == (box.snapshots(), epochs.living(box.db))
+    assert ([], before) == (box.snapshots(), epochs.valid(box.db))
 
 
 @pytest.mark.parametrize("verb", ["restore", "drop_snapshot"])
@@ -291,7 +291,7 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     restored = held(sandbox.export())
     sandboxes.close()
     sandboxes = start(tmp_path)
-    kept = held(sandboxes.named("one").export(), facts.RNG), subjects(sandboxes.named("one"), "alice")
+    kept = held(sandboxes.named("one").export(), state.RNG), subjects(sandboxes.named("one"), "alice")
     others = sandboxes.default.snapshots()
     sandboxes.close()
 
@@ -299,7 +299,7 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     assert ["default", "later", "with.dots"] == [one.name for one in found]
     assert listed == found
     assert before == restored
-    assert {**before, "sandbox_state": [row for row in before["sandbox_state"] if row[0] != facts.RNG]} == kept[0]
+    assert {**before, "sandbox_state": [row for row in before["sandbox_state"] if row[0] != state.RNG]} == kept[0]
     assert ["Kept"] == kept[1]
 
 
@@ -366,7 +366,7 @@ def test_a_connection_that_is_taken_by_now(sandboxes: Sandboxes, box: Sandbox, w
     before = held(box.export()), held(sandboxes.default.export()), sandboxes.connection_ids()
 
     with pytest.raises(Conflict, match="The connection 'bob' belongs to the sandbox 'default'"):
-        sandboxes.restore("box", "one") if way == "restore" else sandboxes.bring_in("box", file)
+        sandboxes.restore("box", "one") if way == "restore" else sandboxes.import_file("box", file)
     assert before == (held(box.export()), held(sandboxes.default.export()), sandboxes.connection_ids())
     assert (sandboxes.default, box) == (sandboxes.find("bob")[0], sandboxes.find("alice")[0])
 
@@ -376,14 +376,14 @@ def test_a_connection_that_is_taken_by_now(sandboxes: Sandboxes, box: Sandbox, w
 
 def test_an_export_is_the_same_elsewhere(sandboxes: Sandboxes, box: Sandbox) -> None:
     """Another emulator that takes an export has all of it, goes on with the same ids, and can reset it."""
-    sandboxes.seed(box, "office", "office")
+    sandboxes.load_sample(box, "office", "office")
     box.clock.freeze()
     handed_out(box, "dave")
     file = box.export()
     elsewhere = start(random_seed=99)
     elsewhere.default.connect("gone", "gone@example.com")
     elsewhere.refresh(elsewhere.default)
-    elsewhere.bring_in(DEFAULT, file)
+    elsewhere.import_file(DEFAULT, file)
     there = held(elsewhere.default.export())
     ids = elsewhere.connection_ids()
     theirs = handed_out(elsewhere.default)
@@ -408,7 +408,7 @@ def test_an_export_changes_nothing(box: Sandbox) -> None:
 
 def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> None:
     """With a prefix a copy lives beside the original: connections, samples and registered triggers are renamed."""
-    sandboxes.seed(box, "empty", "quiet")
+    sandboxes.load_sample(box, "empty", "quiet")
     for name in ("copy-alice", "copy-copy-alice"):
         sandboxes.connect(box, name, "alice@example.com")
     push = {"name": "news", "operation": "OnNewEmail", "url": URL, "parameters": "{}", "split_on": 0, "cursor": "x"}
@@ -418,14 +418,14 @@ def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> No
         callbacks.enqueue(box.mailbox(owner), URL, b"", kind=CallbackKind.PUSH, reference=f"{name}/news")
         callbacks.enqueue(box.mailbox(owner), URL, b"", kind=CallbackKind.POKE, reference="5")
     copy = sandboxes.create("copy")
-    sandboxes.bring_in("copy", box.export(), "copy-copy-copy-")
+    sandboxes.import_file("copy", box.export(), "copy-copy-copy-")
     pushes = [row[:2] for row in copy.db.all(sql.PUSHES, {})]
     names = [f"copy-copy-copy-{name}" for name in ("alice", "bob", "copy-alice", "copy-copy-alice", "quiet")]
 
     assert names == list(copy.connections())
     assert [(names[0], "news"), (names[2], "news")] == pushes
     assert [f"{names[0]}/news", "5", f"{names[2]}/news", "5"] == [one.reference for one in callbacks.journal(copy.db)]
-    assert [(names[4], "empty")] == facts.samples(copy.db)
+    assert [(names[4], "empty")] == state.read_samples(copy.db)
     assert {copy} == {sandboxes.find(name)[0] for name in names}
 
 
@@ -434,7 +434,7 @@ def test_a_prefix_that_takes_the_name_of_another(sandboxes: Sandboxes, box: Sand
     for name in ("x-alice", "x-x-alice"):
         sandboxes.connect(box, name, f"{name}@example.com")
     file = box.export()
-    sandboxes.bring_in("box", file, "x-")
+    sandboxes.import_file("box", file, "x-")
     found = {id: owner.address for id, owner in box.connections().items()}
 
     assert {
@@ -451,7 +451,7 @@ def test_a_prefix_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, prefix: str
     file, before = box.export(), box.export()
 
     with pytest.raises(InvalidRequest, match="A connection id has"):
-        sandboxes.bring_in("box", file, prefix)
+        sandboxes.import_file("box", file, prefix)
     assert before == box.export()
 
 
@@ -477,13 +477,13 @@ def told(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
         ("clock", '{"frozen_at": -1, "shift": 0}', "its clock cannot be read"),
         ("clock", '{"frozen_at": 1, "shift": "x"}', "its clock cannot be read"),
         ("clock", '{"frozen_at": null, "shift": 999999999999999999}', "its clock cannot be read"),
-        ("chance", "", "its generator of ids cannot be read"),
-        ("chance", "{}", "its generator of ids cannot be read"),
-        ("chance", "[3, 1, 2]", "its generator of ids cannot be read"),
-        ("chance", str([3, *["x"] * 625]), "its generator of ids cannot be read"),
-        ("chance", str([3, *[1] * 624, 625]), "its generator of ids cannot be read"),
-        ("chance", str([3, 5, *[0] * 623, 1]), "its generator of ids stands still"),
-        ("world", "first", "its worlds cannot be read"),
+        ("random", "", "the state of its random generator cannot be read"),
+        ("random", "{}", "the state of its random generator cannot be read"),
+        ("random", "[3, 1, 2]", "the state of its random generator cannot be read"),
+        ("random", str([3, *["x"] * 625]), "the state of its random generator cannot be read"),
+        ("random", str([3, *[1] * 624, 625]), "the state of its random generator cannot be read"),
+        ("random", str([3, 5, *[0] * 623, 1]), "the state of its random generator is all zeros"),
+        ("epochs", "first", "its epochs cannot be read"),
     ],
 )
 def test_facts_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, key: str, value: str, reason: str) -> None:
@@ -492,30 +492,30 @@ def test_facts_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, key: str, valu
     file, before = told(box, (key, value)), box.export()
 
     with pytest.raises(InvalidRequest, match=f"The file cannot be imported: .*{reason}"):
-        sandboxes.bring_in("box", file)
+        sandboxes.import_file("box", file)
     assert before == box.export()
 
 
 def test_samples_of_another_machine(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
     """A reset after an import loads shipped samples, and no file that only the import names."""
     (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
-    sandboxes.seed(box, "empty", "quiet")
+    sandboxes.load_sample(box, "empty", "quiet")
     lines = f"quiet empty\nalice {tmp_path}\nnobody empty\nquiet empty"
-    sandboxes.bring_in("box", told(box, ("seeds", lines)))
-    remembered = facts.samples(box.db)
+    sandboxes.import_file("box", told(box, ("samples", lines)))
+    remembered = state.read_samples(box.db)
     sandboxes.reset("box")
 
-    assert [("quiet", "empty")] == remembered == facts.samples(box.db)
+    assert [("quiet", "empty")] == remembered == state.read_samples(box.db)
     assert ["alice", "bob", "quiet"] == list(box.connections())
 
 
 def test_samples_of_this_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
     """An export that comes back to where it was made still knows the samples of that place."""
     (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
-    sandboxes.seed(box, str(tmp_path), "me")
-    sandboxes.bring_in("box", box.export())
+    sandboxes.load_sample(box, str(tmp_path), "me")
+    sandboxes.import_file("box", box.export())
 
-    assert [("me", str(tmp_path))] == facts.samples(box.db)
+    assert [("me", str(tmp_path))] == state.read_samples(box.db)
 
 
 def test_a_file_without_chance(tmp_path: Path) -> None:
@@ -525,7 +525,7 @@ def test_a_file_without_chance(tmp_path: Path) -> None:
     send(sandboxes.default, "alice", "alice@outlook.com")
     sandboxes.close()
     other = start()
-    other.bring_in(DEFAULT, (tmp_path / "default.sqlite").read_bytes())
+    other.import_file(DEFAULT, (tmp_path / "default.sqlite").read_bytes())
     send(other.default, "alice", "alice@outlook.com", subject="Again")
     found = listing.find(opened(other.default, "alice"), fetch_only_unread=False)
     ids = {one.message.message_id for one in found}
@@ -538,23 +538,23 @@ def test_cursors_of_an_import(sandboxes: Sandboxes, box: Sandbox) -> None:
     """After an import nothing holds that was handed out in the sandbox that was, nor in the one that came."""
     for _ in range(3):
         box.save("one")
-    seen = {*epochs.living(box.db)}
+    seen = {*epochs.valid(box.db)}
     other = sandboxes.create("other")
     other.save("one")
-    seen |= {*epochs.living(other.db)}
+    seen |= {*epochs.valid(other.db)}
     file = box.export()
-    sandboxes.bring_in("other", file, "x-")
-    sandboxes.bring_in("box", file)
+    sandboxes.import_file("other", file, "x-")
+    sandboxes.import_file("box", file)
 
-    assert set() == seen & {*epochs.living(other.db), *epochs.living(box.db)}
+    assert set() == seen & {*epochs.valid(other.db), *epochs.valid(box.db)}
 
 
 def test_where_chance_stands(box: Sandbox) -> None:
     """A generator that was written down draws what the other one draws."""
     rng = Random(5)
     rng.random()
-    box.db.execute(sql.SET_STATE, {"key": facts.RNG, "value": facts.text_of(rng)})
-    copy = facts.rng(box.db)
+    box.db.execute(sql.SET_STATE, {"key": state.RNG, "value": state.rng_to_text(rng)})
+    copy = state.read_rng(box.db)
 
     assert copy is not None
     assert [rng.getrandbits(128) for _ in range(500)] == [copy.getrandbits(128) for _ in range(500)]
@@ -674,9 +674,9 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def bring_in(self) -> None:
         assert self.exported is not None
-        self.sandboxes.bring_in("box", self.exported)
+        self.sandboxes.import_file("box", self.exported)
 
-        assert held(self.exported, "seeds") == held(self.box.export(), "seeds")
+        assert held(self.exported, "samples") == held(self.box.export(), "samples")
         self.check()
 
     @rule()

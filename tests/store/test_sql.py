@@ -10,7 +10,7 @@ import pytest
 
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import AttachmentFacts, Change, Folder, Message, OutboxMail, Owner, StoredMail
+from outlook_emulator.store.records import AttachmentInfo, Change, Folder, Message, OutboxMail, Owner, StoredMail
 from outlook_emulator.store.schema.compile import TARGET, source
 from outlook_emulator.store.schema.tables import FACETS
 
@@ -30,7 +30,7 @@ RECORDS = {
     "FOLDER_BY_WELL_KNOWN": Folder,
     "ROOT_FOLDERS": Folder,
     "CHILD_FOLDERS": Folder,
-    "ATTACHMENTS": AttachmentFacts,
+    "ATTACHMENTS": AttachmentInfo,
     "STORED_MAIL": StoredMail,
     "MESSAGE": Message,
     "MESSAGE_ANYWHERE": Message,

@@ -150,7 +150,7 @@ def test_nobody_there(url: str) -> None:
 
 def test_a_file_that_vouches_for_nobody() -> None:
     """A PEM file that is not there is told, with its name."""
-    with pytest.raises(ValueError, match=r"no certificate can be read from /nowhere\.pem: No such file"):
+    with pytest.raises(ValueError, match=r"cannot read certificates from /nowhere\.pem: No such file"):
         Server("https://127.0.0.1:1", ca_file="/nowhere.pem")
 
 

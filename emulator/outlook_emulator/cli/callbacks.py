@@ -1,4 +1,4 @@
-"""The command `callbacks`: who was called, and who is still to be."""
+"""The command `callbacks`: list the requests that a sandbox sends to others."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _COLUMNS: dict[str, Any] = {
     "KIND": "kind",
     "STATE": "state",
     "ATTEMPTS": "attempts",
-    "LAST": lambda one: one["lastStatus"] or one["lastError"],
+    "LAST": lambda callback: callback["lastStatus"] or callback["lastError"],
     "DUE": "dueAt",
     "URL": "url",
 }
 
 
 def add(commands: Any) -> None:
-    parsers.add_command(commands, "callbacks", "list the calls that a sandbox made or has to make", list_all)
+    parsers.add_command(commands, "callbacks", "list the callbacks of a sandbox, sent and pending", list_callbacks)
 
 
-def list_all(arguments: argparse.Namespace) -> int:
-    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "callbacks"))
-    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _COLUMNS))
+def list_callbacks(arguments: argparse.Namespace) -> int:
+    response = request.send(arguments, "GET", request.sandbox_path(arguments, "callbacks"))
+    return output.print_response(arguments, response, lambda callbacks: output.table(callbacks["value"], _COLUMNS))

@@ -1,7 +1,7 @@
-"""The emulator as a child process: it serves until it is told to stop, or until whoever started it is gone.
+"""The emulator as a child process of `exec`: it stops on a signal, or when its parent is gone.
 
-`python -m outlook_emulator.cli.child_server serve …`. The parent keeps standard input open and never writes to it. A
-parent that is killed has no time to end its children.
+`python -m outlook_emulator.cli.child_server serve …`. The parent keeps standard input open and never writes to it, so
+that its end means that the parent has ended; a parent that is killed cannot stop its children itself.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from threading import Thread
 from outlook_emulator.cli import main
 
 
-def _attend() -> None:
-    # Not by way of sys.stdin, whose lock must not be held when the interpreter ends.
+def _stop_with_parent() -> None:
+    # Reads the descriptor itself: a thread that holds the lock of sys.stdin would crash the interpreter at exit.
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    Thread(target=_attend, daemon=True).start()
+    Thread(target=_stop_with_parent, daemon=True).start()
     raise SystemExit(main(sys.argv[1:]))

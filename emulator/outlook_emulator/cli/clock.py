@@ -8,28 +8,35 @@ from typing import Any
 
 from outlook_emulator.cli import output, parsers, request
 
-_ORDERS: dict[str, dict[str, Any]] = {"freeze": {"freeze": True}, "follow": {"freeze": False}}
-"""What the admin API is told for each thing to do to a clock that needs no value."""
+_CHANGES: dict[str, dict[str, Any]] = {"freeze": {"freeze": True}, "follow": {"freeze": False}}
+"""The JSON of each action that needs no value."""
 
 
 def add(commands: Any) -> None:
-    clock = parsers.add_command(commands, "clock", "show, move, freeze or release the clock of a sandbox", change)
-    clock.add_argument("action", nargs="?", default="show", choices=("show", "advance", "set", *_ORDERS))
-    clock.add_argument("value", nargs="?", help="to advance: a duration, as 1h30m or PT90M; to set: an ISO instant")
+    clock = parsers.add_command(commands, "clock", "show, move, freeze or release the clock of a sandbox", run)
+    clock.add_argument(
+        "action",
+        nargs="?",
+        default="show",
+        choices=("show", "advance", "set", *_CHANGES),
+        help="what to do (default: show)",
+    )
+    clock.add_argument(
+        "value", nargs="?", help="for advance: a duration such as 1h30m or PT90M; for set: an ISO 8601 instant"
+    )
 
 
-def change(arguments: argparse.Namespace) -> int:
-    moves = arguments.action in ("advance", "set")
-    if moves != (arguments.value is not None):
-        arguments.usage_error(f"{arguments.action} takes {'a' if moves else 'no'} value")
+def run(arguments: argparse.Namespace) -> int:
+    needs_value = arguments.action in ("advance", "set")
+    if needs_value != (arguments.value is not None):
+        arguments.usage_error(f"{arguments.action} takes {'a' if needs_value else 'no'} value")
     path = request.sandbox_path(arguments, "clock")
     if arguments.action == "show":
-        return output.print_response(arguments, request.send(arguments, "GET", path), facts)
-    order = _ORDERS.get(arguments.action) or {arguments.action: arguments.value}
-    return output.print_response(arguments, request.send(arguments, "POST", path, order), facts)
+        return output.print_response(arguments, request.send(arguments, "GET", path), _state)
+    change = _CHANGES.get(arguments.action) or {arguments.action: arguments.value}
+    return output.print_response(arguments, request.send(arguments, "POST", path, change), _state)
 
 
-def facts(clock: Any) -> Iterator[str]:
-    """One line about a clock."""
+def _state(clock: Any) -> Iterator[str]:
     ahead = f", {clock['shiftSeconds']:g} s ahead" if clock["shiftSeconds"] else ""
     yield f"{clock['now']} {clock['mode']}{ahead}"

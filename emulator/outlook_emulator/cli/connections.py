@@ -1,4 +1,4 @@
-"""The command `connections`, as far as it asks an emulator: list and add."""
+"""The commands `connections list` and `connections add`; `logic_apps` has the other actions of the group."""
 
 from __future__ import annotations
 
@@ -11,31 +11,37 @@ _COLUMNS: dict[str, Any] = {"ID": "id", "ADDRESS": "address", "NAME": "displayNa
 
 
 def add(commands: Any) -> None:
-    about = "list and add connections; point a Logic Apps project at an emulator, and back"
+    about = "list and add connections; point a Logic Apps project at an emulator and back"
     actions = parsers.add_group(commands, "connections", about)
-    parsers.add_command(actions, "list", "list the connections of a sandbox", list_all)
-    more = parsers.add_command(actions, "add", "add a connection, and its mailbox where the address has none", add_one)
-    more.add_argument("id", nargs="?", help="its id (default: one is made up)")
-    more.add_argument("--address", help="the owner's address (default: made from the id)")
-    more.add_argument("--display-name", metavar="NAME", help="the owner's name")
-    more.add_argument("--send-as", action="append", metavar="ADDRESS", help="an address the owner may send as")
+    parsers.add_command(actions, "list", "list the connections of a sandbox", list_connections)
+    about = "add a connection, and a mailbox if the address has none"
+    command = parsers.add_command(actions, "add", about, add_connection)
+    command.add_argument("id", nargs="?", help="connection id (default: a random id)")
+    command.add_argument("--address", help="address of the owner (default: derived from the id)")
+    command.add_argument("--display-name", metavar="NAME", help="display name of the owner")
+    command.add_argument(
+        "--send-as", action="append", metavar="ADDRESS", help="an address that the owner may send as; may be repeated"
+    )
     logic_apps.add(actions)
 
 
-def list_all(arguments: argparse.Namespace) -> int:
-    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "connections"))
-    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _COLUMNS))
+def list_connections(arguments: argparse.Namespace) -> int:
+    response = request.send(arguments, "GET", request.sandbox_path(arguments, "connections"))
+    return output.print_response(arguments, response, lambda connections: output.table(connections["value"], _COLUMNS))
 
 
-def add_one(arguments: argparse.Namespace) -> int:
-    wanted = {
+def add_connection(arguments: argparse.Namespace) -> int:
+    members = {
         "id": arguments.id,
         "address": arguments.address,
         "displayName": arguments.display_name,
         "sendAs": arguments.send_as,
     }
-    order = request.without_none(wanted)
-    answer = request.send(arguments, "POST", request.sandbox_path(arguments, "connections"), order)
-    return output.print_response(
-        arguments, answer, lambda made: [f"{made['id']}  {made['address']}  {made['runtimeUrl']}"]
-    )
+    path = request.sandbox_path(arguments, "connections")
+    response = request.send(arguments, "POST", path, request.without_none(members))
+    return output.print_response(arguments, response, lambda connection: [line(connection)])
+
+
+def line(connection: output.Row) -> str:
+    """One line about a connection."""
+    return f"{connection['id']}  {connection['address']}  {connection['runtimeUrl']}"

@@ -1,4 +1,4 @@
-"""The command `exec`: an emulator for as long as another command runs."""
+"""The command `exec`: run another command with an emulator of its own."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from outlook_emulator.cli import serve
 
 
 def add(commands: Any) -> None:
-    about = "run a command with an emulator of its own, which stops when the command has ended"
+    about = "run a command with an emulator of its own, which stops when the command ends"
     usage = "outlook-emulator exec [OPTION OF serve ...] -- COMMAND ..."
-    command = commands.add_parser("exec", help=about, description=f"{about}. Its URL is in ${client.URL}.", usage=usage)
+    description = f"{about}. The command finds the emulator's URL in ${client.URL}."
+    command = commands.add_parser("exec", help=about, description=description, usage=usage)
     serve.setting_options(command)
     command.add_argument("stray", nargs="*", help=argparse.SUPPRESS)
     command.set_defaults(run=run, usage_error=command.error)
 
 
 def split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """What the emulator's own command line is, and the command that `exec` is to run."""
-    # By hand, since versions of argparse differ in what they make of a `--`.
+    """Split the command line into the emulator's own part and the command that `exec` runs."""
+    # Not left to argparse, whose versions treat `--` differently.
     if words[:1] != ["exec"] or "--" not in words:
         return words, []
     at = words.index("--")
@@ -32,5 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     from outlook_emulator.cli import run_with
 
     if arguments.stray or not arguments.command:
-        arguments.usage_error("the command to run comes after --, as in: outlook-emulator exec -- pytest")
+        arguments.usage_error("put the command after --, for example: outlook-emulator exec -- pytest")
     return run_with.run(arguments)

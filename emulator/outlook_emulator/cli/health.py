@@ -1,4 +1,4 @@
-"""The command `health`, which says by its exit code whether an emulator answers."""
+"""The command `health`: check that an emulator responds; the exit code is the result."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from outlook_emulator.cli import output, parsers, request
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("health", help="tell whether a running emulator answers")
+    command = commands.add_parser("health", help="check that a running emulator responds")
     parsers.add_server_options(command, sandbox=False)
     command.set_defaults(run=check)
 
 
 def check(arguments: argparse.Namespace) -> int:
-    status, content = request.send(arguments, "GET", "/readyz", timeout=client.PATIENCE)
+    status, content = request.send(arguments, "GET", "/readyz", timeout=client.TIMEOUT)
     if status == 200:
         return 0
     if status:

@@ -1,4 +1,4 @@
-"""The command `connections` on files: a Logic Apps Standard project pointed at an emulator, and put back."""
+"""The commands `connections patch` and `connections restore`: point a Logic Apps Standard project at an emulator."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ if TYPE_CHECKING:
 
 def add(actions: Any) -> None:
     about = "point the connections.json of a Logic Apps Standard project at an emulator"
-    patch = actions.add_parser("patch", help=about, description=f"{about}. The originals are kept beside the files.")
+    patch = actions.add_parser("patch", help=about, description=f"{about}. Keeps the original files beside it.")
     patch.add_argument("file", help="the project's connections.json")
     patch.add_argument("--settings", metavar="FILE", help="its app settings (default: local.settings.json beside it)")
-    patch.add_argument("--connection", metavar="NAME", help="only this connection (default: all of the API outlook)")
-    patch.add_argument("--url", default=client.server_url(), help=f"the emulator (${client.URL})")
-    patch.add_argument("--dry-run", action="store_true", help="only show what would change")
-    patch.set_defaults(run=point)
-    restore = actions.add_parser("restore", help="put back what patch changed, byte for byte")
+    patch.add_argument(
+        "--connection", metavar="NAME", help="only this connection (default: all connections of the API outlook)"
+    )
+    patch.add_argument("--url", default=client.server_url(), help=f"URL of the emulator (${client.URL})")
+    patch.add_argument("--dry-run", action="store_true", help="only show the changes")
+    patch.set_defaults(run=patch_project)
+    restore = actions.add_parser("restore", help="restore the files that patch changed, byte for byte")
     restore.add_argument("file", help="the project's connections.json")
-    restore.set_defaults(run=put_back)
-    for one in (patch, restore):
-        one.add_argument("--force", action="store_true", help="also where a file was changed by hand since")
-        one.add_argument("--json", action="store_true", help="print what changed as JSON")
+    restore.set_defaults(run=restore_project)
+    for command in (patch, restore):
+        command.add_argument("--force", action="store_true", help="overwrite files that were edited since")
+        command.add_argument("--json", action="store_true", help="print the changes as JSON")
 
 
-def point(arguments: argparse.Namespace) -> int:
+def patch_project(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from outlook_emulator.logic_apps import connections, file_backup
@@ -46,38 +48,38 @@ def point(arguments: argparse.Namespace) -> int:
         )
         if not arguments.dry_run:
             file_backup.write(patch.writes)
-    except file_backup.Refused as error:
+    except file_backup.PatchError as error:
         return output.fail(str(error))
-    _tell(arguments, patch)
+    _print_patch(arguments, patch)
     return 0
 
 
-def _tell(arguments: argparse.Namespace, patch: Patch) -> None:
+def _print_patch(arguments: argparse.Namespace, patch: Patch) -> None:
     if arguments.json:
-        print(json.dumps({"dryRun": arguments.dry_run, "value": [one._asdict() for one in patch.edits]}, indent=1))
+        print(json.dumps({"dryRun": arguments.dry_run, "value": [edit._asdict() for edit in patch.edits]}, indent=1))
         return
-    for one in patch.edits:
-        print(output.cell(f"{one.file}: {one.what}: {one.before} -> {one.after}"))
+    for edit in patch.edits:
+        print(output.cell(f"{edit.file}: {edit.what}: {edit.before} -> {edit.after}"))
     if not patch.edits:
-        print(f"{arguments.file} leads to {arguments.url} already")
+        print(f"{arguments.file} points at {arguments.url} already")
     elif arguments.dry_run:
-        print("nothing was changed")
+        print("dry run: no file was changed")
     else:
-        print(f"`outlook-emulator connections restore {arguments.file}` puts it back")
+        print(f"`outlook-emulator connections restore {arguments.file}` undoes this")
 
 
-def put_back(arguments: argparse.Namespace) -> int:
+def restore_project(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from outlook_emulator.logic_apps import connections, file_backup
 
     try:
-        files = [str(one) for one in connections.restore(Path(arguments.file), force=arguments.force)]
-    except file_backup.Refused as error:
+        files = [str(path) for path in connections.restore(Path(arguments.file), force=arguments.force)]
+    except file_backup.PatchError as error:
         return output.fail(str(error))
     if arguments.json:
         print(json.dumps({"value": files}, indent=1))
         return 0
-    for one in files:
-        print(f"put back {one}")
+    for file in files:
+        print(f"restored {file}")
     return 0

@@ -1,4 +1,4 @@
-"""The command `question`: the mails that wait for an answer, and answering one."""
+"""The command `question`: list and answer approval mails and mails with options."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from outlook_emulator.cli import output, parsers, request
 
 
 def add(commands: Any) -> None:
-    actions = parsers.add_group(commands, "question", "list and answer the mails that wait for an answer")
-    parsers.add_command(actions, "list", "list the mails that wait, or waited, for an answer", list_all)
-    answer = parsers.add_command(actions, "answer", "answer a mail that waits, as a click in it does", choose)
-    answer.add_argument("id", help="the question's id")
-    answer.add_argument("option", help="the option, as the question spells it")
+    actions = parsers.add_group(commands, "question", "list and answer approval mails and mails with options")
+    parsers.add_command(actions, "list", "list approval mails and mails with options, open or not", list_questions)
+    answer = parsers.add_command(actions, "answer", "choose an option, as a click in the mail does", answer_one)
+    answer.add_argument("id", help="id of the question, as `question list` shows it")
+    answer.add_argument("option", help="the option, spelled as in the question")
 
 
-def list_all(arguments: argparse.Namespace) -> int:
-    answer = request.send(arguments, "GET", request.sandbox_path(arguments, "questions"))
-    return output.print_response(arguments, answer, lambda all: output.table(all["value"], _COLUMNS))
+def list_questions(arguments: argparse.Namespace) -> int:
+    response = request.send(arguments, "GET", request.sandbox_path(arguments, "questions"))
+    return output.print_response(arguments, response, lambda questions: output.table(questions["value"], _COLUMNS))
 
 
-def choose(arguments: argparse.Namespace) -> int:
+def answer_one(arguments: argparse.Namespace) -> int:
     path = request.sandbox_path(arguments, "questions", arguments.id, "answer")
-    answer = request.send(arguments, "POST", path, {"option": arguments.option})
-    return output.print_response(arguments, answer, lambda made: [f"{output.cell(made['subject'])}: {_state(made)}"])
+    response = request.send(arguments, "POST", path, {"option": arguments.option})
+    return output.print_response(
+        arguments, response, lambda question: [f"{output.cell(question['subject'])}: {_state(question)}"]
+    )
 
 
 def _state(question: output.Row) -> str:

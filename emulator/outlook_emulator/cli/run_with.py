@@ -1,4 +1,4 @@
-"""Running a command beside an emulator that lasts as long: two child processes, and signals for the right one."""
+"""Runs a command with an emulator: two child processes, and signals passed on to the right one."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from outlook_emulator.settings import ENVIRONMENT_PREFIX, options
 _READY = "outlook-emulator ready "
 _FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
-_PATIENCE = 10.0
-"""Seconds that a server has to stop before it is killed."""
+_STOP_TIMEOUT = 10.0
+"""Seconds to wait for the server to stop before it is killed."""
 _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
-"""Exit codes as shells give them; to the last one the number of a signal is added."""
+"""Exit codes as in a shell; the number of a signal is added to the last one."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `arguments.command` with an emulator set up as `given` says; the exit code."""
     signals = _Signals()
     with signals.caught(), _started(arguments) as server:
-        signals.lead_to(lambda number: server.terminate())
+        signals.send_to(lambda number: server.terminate())
         ready = _ready(server)
-        signals.lead_to(None)
+        signals.send_to(None)
         if signals.last:
             return _SIGNALLED + signals.last
         if ready is None:
             return 1
-        status = _run_beside(arguments.command, environment(arguments, ready), signals)
+        status = _run_command(arguments.command, environment(arguments, ready), signals)
         if server.poll() is not None:
             output.fail(f"the emulator ended before the command did, with exit code {server.returncode}")
         return status
 
 
 def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
-    """What the command finds in its environment, by the line that the server said it is ready with."""
+    """The environment of the command; `ready` is the line that the server printed when it was ready."""
     facts = dict(_FACT.findall(ready))
     found = {**os.environ, client.URL: facts["url"]}
     if "ca" in facts:
@@ -53,13 +53,13 @@ def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
     if token := getattr(arguments, "admin_token", None):
         found[client.TOKEN] = token
     if authorization := getattr(arguments, "authorization", None):
-        # The setting's variable: the pytest plugin shows by it what the server wants to see.
+        # The variable of the setting, from which the pytest plugin takes the credential of its connections.
         found[f"{ENVIRONMENT_PREFIX}AUTHORIZATION"] = authorization
     return found
 
 
 class _Signals:
-    """Passes signals on. One that comes while they lead nowhere is kept until they lead somewhere."""
+    """Passes signals on to a receiver. Without a receiver, it keeps the last signal for the next one."""
 
     def __init__(self) -> None:
         self.last = 0
@@ -69,7 +69,7 @@ class _Signals:
     @contextmanager
     def caught(self) -> Iterator[None]:
         numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
-        # One that is ignored stays so, as it does for what nohup runs.
+        # An ignored signal stays ignored, as it does for any command under nohup.
         before = {one: signal.getsignal(one) for one in numbers if signal.getsignal(one) != signal.SIG_IGN}
         for number in before:
             signal.signal(number, self._take)
@@ -79,7 +79,7 @@ class _Signals:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def lead_to(self, pass_on: Callable[[int], object] | None) -> None:
+    def send_to(self, pass_on: Callable[[int], object] | None) -> None:
         self._pass_on = pass_on
         if pass_on is not None and self._kept:
             kept, self._kept = self._kept, 0
@@ -95,10 +95,10 @@ class _Signals:
 
 @contextmanager
 def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
-    """A server that is on its way up; it is gone when the block ends."""
+    """A server process that is starting; it is stopped when the block ends."""
     chosen = {option.flag: getattr(arguments, option.name) for option in options()}
     flags = [f"{flag}={value}" for flag, value in chosen.items() if value is not None]
-    # The child is to find this very package, whatever lies in the folder that the command is run in.
+    # The child must find this package, not a folder of the same name in the current directory.
     path = [str(Path(outlook_emulator.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "outlook_emulator.cli.child_server", "serve", "--port=0", *flags],
@@ -107,7 +107,7 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",
-        start_new_session=True,  # What is typed at a terminal is for the command alone.
+        start_new_session=True,  # Signals of the terminal are for the command alone.
     ) as server:
         try:
             yield server
@@ -118,24 +118,24 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
 def _stop(server: subprocess.Popen[str]) -> None:
     server.terminate()
     try:
-        server.wait(_PATIENCE)
+        server.wait(_STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         server.kill()
 
 
 def _ready(server: subprocess.Popen[str]) -> str | None:
-    """The line that says where the server answers, None from one that does not start."""
+    """The line that a server prints when it is ready, None if it does not start."""
     assert server.stdout is not None
     return next((line.rstrip("\n") for line in server.stdout if line.startswith(_READY)), None)
 
 
-def _run_beside(command: Sequence[str], environment: dict[str, str], signals: _Signals) -> int:
-    """Run the command to its end; its exit code as a shell would give it."""
+def _run_command(command: Sequence[str], environment: dict[str, str], signals: _Signals) -> int:
+    """Run the command to its end; returns its exit code as a shell does."""
     try:
         with subprocess.Popen(command, env=environment) as process:
-            signals.lead_to(partial(_tell, process))
+            signals.send_to(partial(_pass_on, process))
             status = process.wait()
-            signals.lead_to(None)
+            signals.send_to(None)
     except FileNotFoundError:
         output.fail(f"{command[0]}: command not found")
         return _NOT_FOUND
@@ -145,14 +145,14 @@ def _run_beside(command: Sequence[str], environment: dict[str, str], signals: _S
     return status if status >= 0 else _SIGNALLED - status
 
 
-def _tell(process: subprocess.Popen[bytes], number: int) -> None:
-    # Ctrl-C at a terminal reaches the command without us, and twice is more than once: pytest gives up on it.
+def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
+    # The terminal sends Ctrl-C to the command itself, and a second one would make pytest give up.
     if number != signal.SIGINT or not _is_in_the_foreground():
         process.send_signal(number)
 
 
 def _is_in_the_foreground() -> bool:
-    """Whether what is typed at the terminal that this process belongs to is meant for it."""
+    """Whether this process is in the foreground of its terminal."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

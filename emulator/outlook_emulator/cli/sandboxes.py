@@ -1,4 +1,4 @@
-"""The commands `sandbox`, `seed` and `reset`: worlds made, filled, carried elsewhere, started over and ended."""
+"""The commands `sandbox`, `seed` and `reset`."""
 
 from __future__ import annotations
 
@@ -6,57 +6,68 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from outlook_emulator.cli import files, output, parsers, request
+from outlook_emulator.cli import connections, files, output, parsers, request
 
 _FILE_TYPE = "application/vnd.sqlite3"
+_COLUMNS: dict[str, Any] = {"NAME": "name", "CONNECTIONS": "connections"}
 
 
 def add(commands: Any) -> None:
-    actions = parsers.add_group(commands, "sandbox", "list, make, show, end and carry sandboxes")
-    parsers.add_command(actions, "list", "list the sandboxes", list_all, sandbox=False)
-    create = parsers.add_command(actions, "create", "make a sandbox", make, sandbox=False)
-    create.add_argument("name", help="its name")
+    actions = parsers.add_group(commands, "sandbox", "list, create, show, delete, export and import sandboxes")
+    parsers.add_command(actions, "list", "list the sandboxes", list_sandboxes, sandbox=False)
+    create = parsers.add_command(actions, "create", "create a sandbox", create_sandbox, sandbox=False)
+    create.add_argument("name", help="name of the sandbox")
     create.add_argument(
-        "--connection", action="append", default=[], metavar="ID[=ADDRESS]", help="a connection to begin with"
+        "--connection",
+        action="append",
+        default=[],
+        metavar="ID[=ADDRESS]",
+        help="a connection to add; may be repeated",
     )
     create.add_argument(
-        "--seed", action="append", default=[], metavar="SAMPLE", help="a sample mailbox, behind the id NAME-SAMPLE"
+        "--seed",
+        action="append",
+        default=[],
+        metavar="SAMPLE",
+        help="a sample mailbox to load, with the connection id NAME-SAMPLE; may be repeated",
     )
-    create.add_argument("--at", metavar="INSTANT", help="what its clock shows first (default: the server's time)")
-    create.add_argument("--freeze", action="store_true", default=None, help="its clock stands still")
-    show = parsers.add_command(actions, "show", "show a sandbox", show_one, sandbox=False)
+    create.add_argument("--at", metavar="INSTANT", help="start time of its clock (default: the time of the server)")
+    create.add_argument("--freeze", action="store_true", default=None, help="freeze its clock")
+    show = parsers.add_command(actions, "show", "show a sandbox", show_sandbox, sandbox=False)
     show.add_argument("sandbox", nargs="?", default="default", metavar="name", help="its name (default: default)")
-    delete = parsers.add_command(actions, "delete", "delete a sandbox and all it holds", end, sandbox=False)
+    delete = parsers.add_command(actions, "delete", "delete a sandbox and its mailboxes", delete_sandbox, sandbox=False)
     delete.add_argument("sandbox", metavar="name", help="its name")
-    export = parsers.add_command(actions, "export", "write a sandbox to one file", carry_out)
+    export = parsers.add_command(actions, "export", "write a sandbox to a file", export_sandbox)
     export.add_argument("file", help="the file to write, - for standard output")
-    bring = parsers.add_command(actions, "import", "make a sandbox be what a file holds", bring_in)
-    bring.add_argument("file", help="a file that export wrote, - for standard input")
-    about = "what its connection ids begin with from now on, so that they are free here"
-    bring.add_argument("--connection-prefix", metavar="TEXT", help=about)
-    seed = parsers.add_command(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
-    seed.add_argument("name", help="a sample's name")
-    seed.add_argument("--connection", default="", help="connection id to load it under (default: its name)")
-    about = "start a sandbox over: keep connections, reload samples, drop the rest"
-    parsers.add_command(commands, "reset", about, start_over)
-
-
-def list_all(arguments: argparse.Namespace) -> int:
-    answer = request.send(arguments, "GET", request.path("sandboxes"))
-    return output.print_response(
-        arguments, answer, lambda all: output.table(all["value"], {"NAME": "name", "CONNECTIONS": "connections"})
+    replace = parsers.add_command(actions, "import", "replace a sandbox by the content of a file", import_sandbox)
+    replace.add_argument("file", help="a file that export wrote, - for standard input")
+    replace.add_argument(
+        "--connection-prefix",
+        metavar="TEXT",
+        help="prefix for the connection ids, to keep them unique on this server",
     )
+    seed = parsers.add_command(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
+    seed.add_argument("name", help="name of the sample")
+    seed.add_argument("--connection", default="", help="connection id for the mailbox (default: the sample's name)")
+    about = "reset a sandbox: keep its connections, reload its sample mailboxes, delete everything else"
+    parsers.add_command(commands, "reset", about, reset_sandbox)
 
 
-def make(arguments: argparse.Namespace) -> int:
-    order = {
+def list_sandboxes(arguments: argparse.Namespace) -> int:
+    response = request.send(arguments, "GET", request.path("sandboxes"))
+    return output.print_response(arguments, response, lambda sandboxes: output.table(sandboxes["value"], _COLUMNS))
+
+
+def create_sandbox(arguments: argparse.Namespace) -> int:
+    body: dict[str, Any] = {
         "name": arguments.name,
-        "connections": [_connection(one) for one in arguments.connection],
+        "connections": [_connection(word) for word in arguments.connection],
         "seeds": arguments.seed,
     }
     if clock := request.without_none({"set": arguments.at, "freeze": arguments.freeze}):
-        order["clock"] = clock
-    return output.print_response(arguments, request.send(arguments, "POST", request.path("sandboxes"), order), facts)
+        body["clock"] = clock
+    response = request.send(arguments, "POST", request.path("sandboxes"), body)
+    return output.print_response(arguments, response, state)
 
 
 def _connection(word: str) -> dict[str, str]:
@@ -64,16 +75,16 @@ def _connection(word: str) -> dict[str, str]:
     return {"id": id, "address": address} if separator else {"id": id}
 
 
-def show_one(arguments: argparse.Namespace) -> int:
-    return output.print_response(arguments, request.send(arguments, "GET", request.sandbox_path(arguments)), facts)
+def show_sandbox(arguments: argparse.Namespace) -> int:
+    return output.print_response(arguments, request.send(arguments, "GET", request.sandbox_path(arguments)), state)
 
 
-def end(arguments: argparse.Namespace) -> int:
-    answer = request.send(arguments, "DELETE", request.sandbox_path(arguments))
-    return output.print_response(arguments, answer, lambda nothing: [f"deleted sandbox {arguments.sandbox}"])
+def delete_sandbox(arguments: argparse.Namespace) -> int:
+    response = request.send(arguments, "DELETE", request.sandbox_path(arguments))
+    return output.print_response(arguments, response, lambda nothing: [f"deleted sandbox {arguments.sandbox}"])
 
 
-def carry_out(arguments: argparse.Namespace) -> int:
+def export_sandbox(arguments: argparse.Namespace) -> int:
     status, content = request.send(arguments, "GET", request.sandbox_path(arguments, "export"))
     if status != 200:
         return output.print_error(arguments, (status, content))
@@ -83,29 +94,25 @@ def carry_out(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def bring_in(arguments: argparse.Namespace) -> int:
+def import_sandbox(arguments: argparse.Namespace) -> int:
     content = files.read(arguments.file)
-    path = request.sandbox_path(arguments, "import") + request.query({"connectionPrefix": arguments.connection_prefix})
-    return output.print_response(
-        arguments, request.send(arguments, "POST", path, content, content_type=_FILE_TYPE), facts
-    )
+    query = request.query({"connectionPrefix": arguments.connection_prefix})
+    path = request.sandbox_path(arguments, "import") + query
+    response = request.send(arguments, "POST", path, content, content_type=_FILE_TYPE)
+    return output.print_response(arguments, response, state)
 
 
 def load_sample(arguments: argparse.Namespace) -> int:
-    order = {"name": arguments.name, "connection": arguments.connection or None}
-    return output.print_response(
-        arguments,
-        request.send(arguments, "POST", request.sandbox_path(arguments, "seed"), order),
-        lambda made: [f"{made['id']}  {made['address']}  {made['runtimeUrl']}"],
-    )
+    body = {"name": arguments.name, "connection": arguments.connection or None}
+    response = request.send(arguments, "POST", request.sandbox_path(arguments, "seed"), body)
+    return output.print_response(arguments, response, lambda connection: [connections.line(connection)])
 
 
-def start_over(arguments: argparse.Namespace) -> int:
-    return output.print_response(
-        arguments, request.send(arguments, "POST", request.sandbox_path(arguments, "reset")), facts
-    )
+def reset_sandbox(arguments: argparse.Namespace) -> int:
+    response = request.send(arguments, "POST", request.sandbox_path(arguments, "reset"))
+    return output.print_response(arguments, response, state)
 
 
-def facts(sandbox: Any) -> Iterator[str]:
+def state(sandbox: Any) -> Iterator[str]:
     """One line about a sandbox."""
     yield f"sandbox {output.cell(sandbox['name'])} with connections: {output.cell(sandbox['connections'])}"

@@ -1,4 +1,4 @@
-"""The command `serve`, and the options that every setting is."""
+"""The command `serve`, and an option for each setting of a server."""
 
 from __future__ import annotations
 

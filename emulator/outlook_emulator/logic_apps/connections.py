@@ -1,7 +1,7 @@
-"""Pointing the `connections.json` of a Logic Apps Standard project at an emulator, and back. Knows no HTTP.
+"""Points the `connections.json` of a Logic Apps Standard project at an emulator, and back.
 
-The URL and the credential of a connection stand in that file, in an app setting of `local.settings.json`, or in a
-parameter of `parameters.json`; each is changed where it stands, and nothing else is.
+The URL and the credential of a connection are in that file, in an app setting of `local.settings.json`, or in a
+parameter of `parameters.json`. Each is changed in its place, and everything else stays as it is.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from outlook_emulator.logic_apps import file_backup, json_edit
-from outlook_emulator.logic_apps.file_backup import Refused
+from outlook_emulator.logic_apps.file_backup import PatchError
 from outlook_emulator.logic_apps.json_edit import Value
 
 KEY = "outlook-emulator"
-"""What stands where a connection key is missing; the emulator takes any, unless it is told otherwise."""
+"""The connection key for connections without one; an emulator accepts any key by default."""
 _API = "/managedapis/outlook"
 _RUNS_LOCALLY = ("raw", "activedirectoryoauth")
-"""Types of authentication that the local runtime takes (its own message says so)."""
+"""The types of authentication that the local runtime accepts (its own message says so)."""
 _RAW = {"type": "Raw", "scheme": "Key", "parameter": KEY}
 _REFERENCE = re.compile(
     r"@(?P<brace>\{)?\s*(?P<kind>appsetting|parameters)\(\s*'(?P<name>(?:[^']|'')*)'\s*\)(?(brace)\s*\})", re.IGNORECASE
@@ -32,7 +32,7 @@ _LAST_PORT = 65535
 
 
 class Edit(NamedTuple):
-    """One thing that is changed: in which file, what it is, and from what to what; never a key."""
+    """One change of a value in a file, for display; it never contains a key."""
 
     file: str
     what: str
@@ -42,7 +42,7 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What is to be changed, and what is to be written for it: nothing, where everything is as it should be."""
+    """The changes and the writes that make them; both are empty if nothing needs to change."""
 
     edits: list[Edit]
     writes: list[file_backup.Write]
@@ -51,55 +51,55 @@ class Patch:
 def patch(
     file: Path, url: str, *, connection: str | None = None, settings: Path | None = None, force: bool = False
 ) -> Patch:
-    """How a project comes to lead to the emulator at `url`; `kept_files.write` does it. Raises Refused.
+    """The patch that points a project at the emulator at `url`; `file_backup.write` applies it. Raises PatchError.
 
-    Meant are the connections of the Outlook.com connector, or the one that is named. `settings` takes the place of the
-    `local.settings.json` beside the file. With `force`, files that were changed by hand since are changed all the same.
+    By default it changes all connections of the Outlook.com connector. `settings` replaces the `local.settings.json`
+    beside the file. With `force`, it also changes files that were edited after an earlier patch.
     """
     project = _Project(file, origin(url), settings)
     for name in _chosen(project, connection):
         project.point(name)
     changes = project.changes()
-    writes = file_backup.prepared(file.resolve(), changes, force=force) if changes else []
+    writes = file_backup.prepare(file.resolve(), changes, force=force) if changes else []
     return Patch(project.edits, writes)
 
 
 def restore(file: Path, *, force: bool = False) -> list[Path]:
-    """Put back, byte for byte, what was patched; which files that were. Raises Refused."""
-    return file_backup.put_back(file.resolve(), force=force)
+    """Restore the patched files byte for byte, and return them. Raises PatchError."""
+    return file_backup.restore(file.resolve(), force=force)
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of an emulator. Raises Refused for what has more, or less."""
+    """Scheme, host and port of an emulator's URL. Raises PatchError for any other URL."""
     found = _ORIGIN.fullmatch(url)
     if found is None or int(found[2] or 0) > _LAST_PORT:
-        raise Refused(f"'{url}' is no http(s) URL of an emulator, such as http://127.0.0.1:4365")
+        raise PatchError(f"'{url}' is not the http(s) URL of an emulator, such as http://127.0.0.1:4365")
     return found[1]
 
 
 def _reference(string: str | None) -> tuple[str, str] | None:
-    """The kind and the name that a text refers to, None where it does not."""
+    """The kind and the name of a reference in a text, None without one."""
     found = _REFERENCE.fullmatch(string or "")
     return (found["kind"].lower(), found["name"].replace("''", "'")) if found else None
 
 
 def _chosen(project: _Project, connection: str | None) -> list[str]:
-    """The names of the connections that are meant. Raises Refused when there are none."""
+    """The names of the connections to change. Raises PatchError if there are none."""
     found = project.apis()
     if connection is not None:
         if connection not in found:
-            raise Refused(f"{project.file} has no connection '{connection}'; it has: {', '.join(found) or 'none'}")
+            raise PatchError(f"{project.file} has no connection '{connection}'; it has: {', '.join(found) or 'none'}")
         return [connection]
-    meant = [name for name, api in found.items() if api.rstrip("/").lower().endswith(_API)]
-    if not meant:
+    names = [name for name, api in found.items() if api.rstrip("/").lower().endswith(_API)]
+    if not names:
         has = ", ".join(f"{name} ({api.rpartition('/')[2] or 'no API'})" for name, api in found.items())
-        raise Refused(f"{project.file} has no connection of the API outlook; it has: {has or 'none'}")
-    return meant
+        raise PatchError(f"{project.file} has no connection of the API outlook; it has: {has or 'none'}")
+    return names
 
 
 @dataclass(slots=True)
 class _Document:
-    """A file of the project, as it was and as it is to be."""
+    """A file of the project, with its original content and its current text."""
 
     path: Path
     before: bytes
@@ -107,14 +107,14 @@ class _Document:
     root: Value = field(init=False)
 
     def __post_init__(self) -> None:
-        self.take(self.text)
+        self.update(self.text)
 
-    def take(self, text: str) -> None:
-        """Go on with another text. Raises Refused."""
+    def update(self, text: str) -> None:
+        """Replace the text. Raises PatchError if it is not JSON."""
         try:
             self.root = json_edit.parse(text)
         except ValueError as error:
-            raise Refused(f"{self.path} is no JSON: {error}") from None
+            raise PatchError(f"{self.path} is not valid JSON: {error}") from None
         self.text = text
 
     @classmethod
@@ -123,18 +123,18 @@ class _Document:
         try:
             return cls(path, before, before.decode())
         except UnicodeDecodeError:
-            raise Refused(f"{path} is not written in UTF-8") from None
+            raise PatchError(f"{path} is not written in UTF-8") from None
 
 
 class _Values(NamedTuple):
-    """The app settings: a file, and the object that holds them."""
+    """The app settings: a file, and the JSON object in it that has them."""
 
     document: _Document
     value: Value
 
 
 class _Place(NamedTuple):
-    """Where something stands: a file, and a value in it; None for a value that is not there."""
+    """A place in a file: the value there, or None."""
 
     document: _Document
     value: Value | None
@@ -145,7 +145,7 @@ class _Place(NamedTuple):
 
 
 class _Project:
-    """The files of a project while they are being changed, one value at a time."""
+    """The files of a project while their values are changed."""
 
     def __init__(self, file: Path, origin: str, settings: Path | None) -> None:
         self.file = file
@@ -157,14 +157,14 @@ class _Project:
         self._parameters_path = file.with_name("parameters.json")
         if settings is not None:
             if settings.resolve() == file.resolve():
-                raise Refused(f"{settings} is the connections.json itself")
+                raise PatchError(f"{settings} is the connections.json itself")
             self._others[settings] = _Document.read(settings)
         managed = self._main.root.get("managedApiConnections")
         if managed is None or managed.members is None:
-            raise Refused(f"{file} is no connections.json: it has no managedApiConnections")
+            raise PatchError(f"{file} is not a connections.json: it has no managedApiConnections")
 
     def apis(self) -> dict[str, str]:
-        """The API of each connection; empty for one that names none."""
+        """The API of each connection, empty if it names none."""
         managed = self._main.root.get("managedApiConnections")
         assert managed is not None
         apis = {one.name: one.value.get("api") for one in managed.members or ()}
@@ -172,29 +172,29 @@ class _Project:
         return {name: (id.string or "") if id else "" for name, id in ids.items()}
 
     def changes(self) -> dict[Path, file_backup.Change]:
-        """The files that are to be others than they were."""
+        """The files whose content changes."""
         documents = [one for one in (self._main, *self._others.values()) if one]
         made = {one.path.resolve(): file_backup.Change(one.before, one.text.encode()) for one in documents}
         return {path: change for path, change in made.items() if change.before != change.after}
 
     def point(self, name: str) -> None:
-        """Let a connection lead to the emulator, with a credential that the local runtime takes. Raises Refused."""
+        """Point a connection at the emulator, with a credential that the local runtime accepts. Raises PatchError."""
         if self._entry(name).members is None:
-            raise Refused(f"the connection '{name}' of {self.file} is no object")
+            raise PatchError(f"the connection '{name}' of {self.file} is not an object")
         self._point_url(name)
-        self._settle_authentication(name)
+        self._point_authentication(name)
 
     def _point_url(self, name: str) -> None:
         what = f"{name}: connectionRuntimeUrl"
-        place = self._found(_Place(self._main, self._entry(name).get("connectionRuntimeUrl")), what)
+        place = self._resolve(_Place(self._main, self._entry(name).get("connectionRuntimeUrl")), what)
         found = _URL.fullmatch(place.string or "")
         if place.value is None or found is None:
             shown = "missing" if place.string is None else f"'{place.string[:200]}'"
-            raise Refused(f"{what} must be an http(s) URL, @appsetting('…') or @parameters('…'), but is {shown}")
+            raise PatchError(f"{what} must be an http(s) URL, @appsetting('…') or @parameters('…'), but is {shown}")
         pointed = self._origin + found[1]
         self._replace(place, json.dumps(pointed), Edit(str(place.document.path), what, found[0], pointed))
 
-    def _settle_authentication(self, name: str) -> None:
+    def _point_authentication(self, name: str) -> None:
         what = f"{name}: authentication"
         own = _Place(self._main, self._entry(name).get("authentication"))
         if own.value is None:
@@ -202,30 +202,30 @@ class _Project:
                 self._main, self._entry(name), "authentication", _RAW, Edit(str(self.file), what, "missing", "Raw")
             )
             return
-        place = self._found(own, what)
+        place = self._resolve(own, what)
         if place.value is None or place.value.members is None:
-            # An app setting is a text, which has no room for what has members.
+            # An app setting is a string, so the object cannot be there.
             self._replace(own, json.dumps(_RAW), Edit(str(self.file), what, "no object", "Raw"))
             return
-        type = self._found(_Place(place.document, place.value.get("type")), f"{what}.type").string or "no type"
+        type = self._resolve(_Place(place.document, place.value.get("type")), f"{what}.type").string or "no type"
         if type.lower() not in _RUNS_LOCALLY:
             raw = json_edit.object_like(place.document.text, place.value, _RAW)
             self._replace(place, raw, Edit(str(place.document.path), what, type, "Raw"))
         elif type.lower() == "raw":
-            self._settle_key(place, f"{what}.parameter")
+            self._ensure_key(place, f"{what}.parameter")
 
-    def _settle_key(self, authentication: _Place, what: str) -> None:
-        """See to it that a Raw authentication has some key."""
+    def _ensure_key(self, authentication: _Place, what: str) -> None:
+        """Give a Raw authentication a key if it has none."""
         document, owner = authentication
         assert owner is not None
         place = _Place(document, owner.get("parameter"))
         if place.value is None:
             self._add(document, owner, "parameter", KEY, Edit(str(document.path), what, "missing", "a key"))
             return
-        steps = list(self._way(place))
+        steps = list(self._follow(place))
         if steps[-1].string:
             return
-        # A name that leads nowhere gets its app setting, where there is a file for it; else the key takes its place.
+        # A reference to a missing app setting gets that setting if its file exists; otherwise the key replaces it.
         *_, last = (one for one in steps if one.value is not None)
         kind, name = _reference(last.string) or ("", "")
         values = self._values() if kind == "appsetting" else None
@@ -241,32 +241,32 @@ class _Project:
         assert entry is not None
         return entry
 
-    def _found(self, place: _Place, what: str) -> _Place:
-        """Where a thing stands in the end. Raises Refused for a name that leads nowhere."""
-        *_, before, last = (place, *self._way(place))
+    def _resolve(self, place: _Place, what: str) -> _Place:
+        """Follow references to the place of a value. Raises PatchError for a reference without a target."""
+        *_, before, last = (place, *self._follow(place))
         if last.value is None and before.value is not None and before is not last:
-            raise Refused(f"{what} is {before.string}, {self._where(before)}")
+            raise PatchError(f"{what} is {before.string}, {self._missing(before)}")
         return last
 
-    def _where(self, place: _Place) -> str:
-        """What keeps a name from leading anywhere."""
+    def _missing(self, place: _Place) -> str:
+        """Why a reference has no target."""
         kind, _ = _reference(place.string) or ("", "")
         path = self._parameters_path if kind == "parameters" else self._settings_path
         return f"which {path} does not have" if self._other(path) else f"but there is no {path}"
 
-    def _way(self, place: _Place) -> Iterator[_Place]:
-        """A place, and those that names in it lead to, one by one. Raises Refused for a circle."""
+    def _follow(self, place: _Place) -> Iterator[_Place]:
+        """A place, and each place that a reference leads to. Raises PatchError for circular references."""
         seen: set[tuple[str, str]] = set()
         yield place
         while step := _reference(place.string):
             if step in seen:
-                raise Refused(f"{place.document.path}: {place.string} leads back to itself")
+                raise PatchError(f"{place.document.path}: {place.string} refers to itself")
             seen.add(step)
             place = self._lookup(*step, place.document)
             yield place
 
     def _lookup(self, kind: str, name: str, document: _Document) -> _Place:
-        """Where an app setting or a parameter stands; nowhere, said of the document that names it."""
+        """The place of an app setting or a parameter; without it, an empty place in the referring document."""
         if kind == "appsetting":
             values = self._values()
             return _Place(values.document, values.value.get(name)) if values else _Place(document, None)
@@ -275,29 +275,29 @@ class _Project:
         return _Place(parameters or document, parameter.get("value") if parameter else None)
 
     def _values(self) -> _Values | None:
-        """The app settings, None where the project has no file of them. Raises Refused when they are encrypted."""
+        """The app settings, None without a file of them. Raises PatchError if they are encrypted."""
         settings = self._other(self._settings_path)
         if settings is None or (values := settings.root.get("Values")) is None or values.members is None:
             return None
         encrypted = settings.root.get("IsEncrypted")
         if encrypted and settings.text[encrypted.start : encrypted.end] == "true":
-            raise Refused(f"the values of {settings.path} are encrypted; `func settings decrypt` makes them plain")
+            raise PatchError(f"the values of {settings.path} are encrypted; `func settings decrypt` decrypts them")
         return _Values(settings, values)
 
     def _replace(self, place: _Place, written: str, edit: Edit) -> None:
         assert place.value is not None
-        self._take(place.document, json_edit.replaced(place.document.text, place.value, written), edit)
+        self._update(place.document, json_edit.replaced(place.document.text, place.value, written), edit)
 
     def _add(self, document: _Document, owner: Value, name: str, value: object, edit: Edit) -> None:
-        self._take(document, json_edit.with_member(document.text, owner, name, json.dumps(value)), edit)
+        self._update(document, json_edit.with_member(document.text, owner, name, json.dumps(value)), edit)
 
-    def _take(self, document: _Document, text: str, edit: Edit) -> None:
+    def _update(self, document: _Document, text: str, edit: Edit) -> None:
         if edit.before != edit.after:
-            document.take(text)
+            document.update(text)
             self.edits.append(edit)
 
     def _other(self, path: Path) -> _Document | None:
-        """Another file of the project, read when something in it is asked for; None where there is none."""
+        """Another file of the project, read at its first use; None if it does not exist."""
         if path not in self._others:
             self._others[path] = _Document.read(path) if path.exists() else None
         return self._others[path]

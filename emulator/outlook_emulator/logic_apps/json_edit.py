@@ -1,6 +1,6 @@
-"""JSON texts whose values know where they stand, so that one can be changed and all else stays as it was written.
+"""JSON texts whose values have positions, so that one value can be replaced and the rest of the text stays the same.
 
-Read with leniency, as the hosts of such files do: a byte order mark, comments and a comma at the end are no faults.
+The reader is lenient, as the hosts of such files are: it accepts a byte order mark, comments and trailing commas.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _LINE = re.compile(r"\r?\n[ \t]*\Z")
 _MARK = re.compile(":")
 _COLON = re.compile(r"[ \t]*:[ \t]*")
 _DEEPEST = 100
-"""How far values may be nested; real files are far from it."""
+"""The deepest nesting of values; real files are far from it."""
 
 
 class Member(NamedTuple):
-    """A member of an object: its name, where that begins and ends, and its value."""
+    """A member of an object: its name with start and end in the text, and its value."""
 
     name: str
     start: int
@@ -34,7 +34,7 @@ class Member(NamedTuple):
 class Value:
     """A value, from `start` up to `end` in its text.
 
-    `string` is what a string says, `members` are an object's, both None for everything else.
+    `string` is the content of a string, `members` are those of an object; both are None for other values.
     """
 
     start: int
@@ -43,29 +43,29 @@ class Value:
     members: tuple[Member, ...] | None = None
 
     def get(self, name: str) -> Value | None:
-        """An object's member: the last of that name as most readers take it, else of one that differs in case."""
+        """A member of an object: the last one of that name, or else the last one that differs only in case."""
         found = [one for one in self.members or () if one.name.casefold() == name.casefold()]
         exact = [one for one in found if one.name == name]
         return (exact or found)[-1].value if found else None
 
 
 def parse(text: str) -> Value:
-    """The value that a text is. Raises ValueError, saying where the text is no JSON."""
+    """Parse a text. Raises ValueError with the place where it is not JSON."""
     reader = _Reader(text)
     value = reader.value(0)
     reader.skip()
     if reader.at < len(text):
-        raise reader.fault("nothing more")
+        raise reader.fault("the end of the text")
     return value
 
 
 def replaced(text: str, value: Value, json_text: str) -> str:
-    """The text with something else in the place of a value."""
+    """The text with a value replaced."""
     return text[: value.start] + json_text + text[value.end :]
 
 
 def with_member(text: str, owner: Value, name: str, json_text: str) -> str:
-    """The text with one more member in an object, laid out as those before it."""
+    """The text with one more member in an object, in the layout of the members before it."""
     members = owner.members or ()
     at = members[-1].value.end if members else owner.start + 1
     line, colon = _layout(text, owner)
@@ -74,7 +74,7 @@ def with_member(text: str, owner: Value, name: str, json_text: str) -> str:
 
 
 def object_like(text: str, old: Value, members: Mapping[str, str]) -> str:
-    """An object of strings, laid out as an old one in the text is."""
+    """An object of strings, in the layout of an old object in the text."""
     line, colon = _layout(text, old)
     last = _LINE.search(text, old.start, old.end - 1) if line else None
     lines = [f"{json.dumps(name)}{colon}{json.dumps(value)}" for name, value in members.items()]
@@ -82,7 +82,7 @@ def object_like(text: str, old: Value, members: Mapping[str, str]) -> str:
 
 
 def _layout(text: str, owner: Value) -> tuple[str, str]:
-    """What stands before each member, empty where all stand on one line, and between its name and its value."""
+    """The text before each member, empty for an object on one line, and the text between name and value."""
     if not owner.members:
         return "", ": "
     first = owner.members[0]
@@ -92,7 +92,7 @@ def _layout(text: str, owner: Value) -> tuple[str, str]:
 
 
 class _Reader:
-    """Reads values one after the other, from `at` on."""
+    """Reads values from the position `at`."""
 
     def __init__(self, text: str) -> None:
         self.at = 1 if text.startswith("\ufeff") else 0
@@ -102,7 +102,7 @@ class _Reader:
         self.skip()
         start, opening = self.at, self._text[self.at : self.at + 1]
         if depth > _DEEPEST:
-            raise self.fault(f"less than {_DEEPEST} values within each other")
+            raise self.fault(f"less than {_DEEPEST} nested values")
         if opening == "{":
             members = tuple(self._members(depth))
             return Value(start=start, end=self.at, members=members)
@@ -115,16 +115,16 @@ class _Reader:
         return Value(start=start, end=self.at)
 
     def skip(self) -> None:
-        """Pass over space and comments."""
+        """Skip whitespace and comments."""
         found = _GAP.match(self._text, self.at)
         assert found is not None
         self.at = found.end()
 
     def fault(self, wanted: str) -> ValueError:
-        """The error that says what should stand here."""
+        """The error that says what is expected at this position."""
         before = self._text[: self.at]
         line, column = before.count("\n") + 1, self.at - before.rfind("\n")
-        return ValueError(f"line {line}, column {column} should have {wanted}")
+        return ValueError(f"expected {wanted} at line {line}, column {column}")
 
     def _members(self, depth: int) -> list[Member]:
         found: list[Member] = []
@@ -144,7 +144,7 @@ class _Reader:
             some = True
 
     def _goes_on(self, closing: str, some: bool) -> bool:
-        """Step to the next element, or past the end; `some` says whether there was one before."""
+        """Move to the next element, or past the end; `some` is true after the first element."""
         if not some:
             self.at += 1
         self.skip()
@@ -162,7 +162,7 @@ class _Reader:
         start = self.at
         token = self._take(_STRING, "a string")
         try:
-            # Not strict, as a tab that stands in a string harms nobody.
+            # Not strict: a tab in a string does no harm.
             read: str = json.loads(token, strict=False)
         except ValueError:
             self.at = start

@@ -1,1 +1,1 @@
-"""What the connector does: plain functions on one Mailbox, without HTTP and without wire shapes."""
+"""The behaviour of Outlook: plain functions on one Mailbox, without HTTP and wire shapes."""

@@ -1,4 +1,4 @@
-"""Mail addresses as callers write them: bare or with a display name, several split by semicolons."""
+"""Mail addresses as callers write them: bare or with a display name, separated by semicolons."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from functools import lru_cache
 from outlook_emulator.errors import InvalidRecipients
 from outlook_emulator.mailbox.message import Address
 
-# Letters between the dots: nothing that quotes, splits, ends a line or cannot be seen.
+# The characters between dots: no quotes, separators, line ends or invisible characters.
 _ATOM = r"[^\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
 _BARE = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
 MAX_ADDRESS = 320
-"""Characters of the longest address that RFC 5321 allows."""
+"""The length of the longest address that RFC 5321 allows, in characters."""
 
 
-def parse(member: str, text: str) -> tuple[Address, ...]:
-    """The addresses in `text`, each once; empty parts are skipped, as public workflows leave them behind.
+def parse(field: str, text: str) -> tuple[Address, ...]:
+    """The addresses in `text`, without duplicates; empty parts are skipped, since public workflows leave them behind.
 
-    Raises InvalidRecipients, naming `member` and the part that is no address.
+    Raises InvalidRecipients, which names `field` and the part that is not an address.
     """
-    # The same few people get most mails; what is longer than an address or two is not worth keeping.
-    return _remembered(member, text) if len(text) < 2 * MAX_ADDRESS else _parse(member, text)
+    # Most mails go to the same few people; only texts as short as an address or two are worth caching.
+    return _parse_cached(field, text) if len(text) < 2 * MAX_ADDRESS else _parse(field, text)
 
 
 @lru_cache(maxsize=4096)
-def _remembered(member: str, text: str) -> tuple[Address, ...]:
-    return _parse(member, text)
+def _parse_cached(field: str, text: str) -> tuple[Address, ...]:
+    return _parse(field, text)
 
 
-def _parse(member: str, text: str) -> tuple[Address, ...]:
-    found: dict[str, Address] = {}
+def _parse(field: str, text: str) -> tuple[Address, ...]:
+    addresses: dict[str, Address] = {}
     for part in text.split(";"):
         if part := part.strip():
-            one = _parse_one(member, part)
-            found.setdefault(one.address.lower(), one)
-    return tuple(found.values())
+            address = _parse_one(field, part)
+            addresses.setdefault(address.address.lower(), address)
+    return tuple(addresses.values())
 
 
-def _parse_one(member: str, part: str) -> Address:
+def _parse_one(field: str, part: str) -> Address:
     name, bracket, inside = part.removesuffix(">").rpartition("<")
     address = (inside if bracket and part.endswith(">") else part).strip()
     if len(address) > MAX_ADDRESS or not _BARE.fullmatch(address):
-        raise InvalidRecipients(member, part[:MAX_ADDRESS])
+        raise InvalidRecipients(field, part[:MAX_ADDRESS])
     return Address(address, name.strip().strip('"').strip())
 
 
 def join(addresses: Iterable[Address]) -> str | None:
-    """Bare addresses as the wire writes them: split by `;` without blanks, None for none (recorded)."""
-    return ";".join(one.address for one in addresses) or None
+    """Bare addresses as the wire writes them: separated by `;` without blanks, None for no addresses (recorded)."""
+    return ";".join(address.address for address in addresses) or None
 
 
 def split(joined: str | None) -> list[str]:
@@ -57,6 +57,6 @@ def split(joined: str | None) -> list[str]:
     return joined.split(";") if joined else []
 
 
-def wanted(text: str | None) -> frozenset[str]:
-    """The addresses a filter names, for comparing without case; what is no address simply matches nobody."""
+def lowered(text: str | None) -> frozenset[str]:
+    """The addresses of a filter in lower case; a text that is not an address is kept and matches nobody."""
     return frozenset(part.strip().lower() for part in (text or "").split(";") if part.strip())

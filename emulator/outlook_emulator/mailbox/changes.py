@@ -1,9 +1,12 @@
-"""The change feed: every mutation appends to it inside its own transaction, and all who watch a mailbox read it."""
+"""The change feed: every mutation appends to it in its own transaction, and everything that watches a mailbox reads it.
+
+An instant is also a position in the feed, since no two entries have the same instant.
+"""
 
 from __future__ import annotations
 
 from outlook_emulator.enums import ChangeAction, ItemKind
-from outlook_emulator.store import sql
+from outlook_emulator.store import change_feed
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Change
 
@@ -18,50 +21,47 @@ def append(
     kind: ItemKind = ItemKind.MESSAGE,
     before: str | None = None,
 ) -> None:
-    """Add one entry, at `at` or just after the newest one. A move is two: deleted under the old id, moved to the new.
+    """Add an entry at the instant `at`, or just after the newest entry.
 
-    `before` is what an event was until then, as JSON.
+    A move adds two entries: deleted with the old id, moved with the new one. `before` is the earlier state of an event,
+    as JSON.
     """
-    # Should the transaction fail, the instants it took are left out: nobody misses them.
+    # If the transaction is rolled back, the instant stays unused, which does no harm.
     db.last_change = max(at, newest(db) + 1)
-    db.execute(
-        sql.APPEND_CHANGE,
-        {
-            "mailbox_id": mailbox_id,
-            "kind": kind.value,
-            "action": action.value,
-            "item_id": item_id,
-            "folder_id": folder_id,
-            "at": db.last_change,
-            "before": before,
-        },
+    change_feed.append(
+        db,
+        mailbox_id=mailbox_id,
+        kind=kind,
+        action=action,
+        item_id=item_id,
+        folder_id=folder_id,
+        at=db.last_change,
+        before=before,
     )
 
 
 def newest(db: Database) -> int:
     """The instant of the newest entry, in microseconds since 1970; 0 when there is none."""
     if db.last_change is None:
-        (db.last_change,) = db.one(sql.LAST_CHANGE_AT, {})
-    return int(db.last_change)
+        db.last_change = change_feed.newest_at(db)
+    return db.last_change
 
 
 def position(db: Database, now: int) -> int:
-    """The instant that divides what is in the feed from whatever comes, even while the clock stands still."""
+    """The position after all present entries and before all later ones, also while the clock stands still."""
     return max(newest(db), now - 1)
 
 
 def last(db: Database) -> int:
     """The sequence number of the newest entry, 0 when there is none."""
-    (seq,) = db.one(sql.LAST_CHANGE, {})
-    return int(seq)
+    return change_feed.last_number(db)
 
 
 def after(db: Database, seq: int, top: int = 1000) -> list[Change]:
-    """Up to `top` entries younger than `seq`, oldest first."""
-    return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": seq, "top": top})]
+    """Up to `top` entries after a sequence number, oldest first."""
+    return change_feed.after_number(db, seq, top)
 
 
 def of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> list[Change]:
-    """The entries about one kind of item in a mailbox that are younger than a position, oldest first."""
-    values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": position}
-    return [Change._make(row) for row in db.all(sql.CHANGES_OF, values)]
+    """The entries about one kind of item in a mailbox after a position, oldest first."""
+    return change_feed.of_mailbox(db, mailbox_id, kind, position)

@@ -1,4 +1,4 @@
-"""What a connection says of itself: that it works, and which datasets it has."""
+"""A connection test, and the datasets of a connection."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ DATASETS = ("calendars", "contacts")
 
 
 def probe(mailbox: Mailbox) -> None:
-    """Answer a connection test; that the mailbox could be opened is the test."""
+    """Succeed: a connection works if its mailbox could be opened."""
 
 
 def datasets(mailbox: Mailbox) -> tuple[str, ...]:
-    """The names of the datasets every mailbox has."""
+    """The names of the datasets, the same for every mailbox."""
     return DATASETS

@@ -52,9 +52,9 @@ NOBODY = Caller()
 
 
 class Mailbox:
-    """One owner's mailbox as one request sees it: its data, the instant, and the source of ids.
+    """One owner's mailbox as one request sees it: the database, the instant, and the generator of ids.
 
-    Lives as long as the request. `now` is in microseconds since 1970 and was read once.
+    Lives as long as the request. `now` is in microseconds since 1970 and is the same during the whole request.
     """
 
     __slots__ = ("caller", "db", "now", "owner", "rng", "rules")
@@ -70,11 +70,11 @@ class Mailbox:
         self.caller = caller
 
     def beside(self, owner: Owner) -> Mailbox:
-        """Another owner's mailbox in the same sandbox, in the same request."""
+        """Another mailbox of the same sandbox, in the same request."""
         return Mailbox(self.db, owner, self.now, self.rng, self.rules, self.caller)
 
     def id_of(self, kind: IdKind, key: int) -> str:
-        """The wire id of something in this mailbox."""
+        """The wire id of an item in this mailbox."""
         return encode(kind, self.owner.id, key)
 
     def key_of(self, kind: IdKind, text: str, name: str) -> int:

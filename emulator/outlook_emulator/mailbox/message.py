@@ -1,4 +1,4 @@
-"""The values mail is made of: addresses, attachments, a mail in transit, and a message in a folder."""
+"""The values of mail: addresses, attachments, and a mail that is in no folder yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFAULT_IMPORTANCE = Importance["Normal"]
 
 
 class Address(NamedTuple):
-    """A mail address and the display name it came with, which may be empty."""
+    """A mail address with its display name, which may be empty."""
 
     address: str
     name: str = ""
@@ -19,7 +19,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that travels with a mail. `content_id` is without angle brackets; inline parts are shown in the body."""
+    """An attachment. `content_id` has no angle brackets; inline attachments are shown in the body."""
 
     name: str
     content: bytes
@@ -30,11 +30,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A whole mail as it travels, in no folder yet.
+    """A mail that is in no folder yet.
 
-    `sent` is in microseconds since 1970, None when the mail does not say. `message_id`, `in_reply_to` and
-    `references` hold Message-IDs with their angle brackets. `headers` are all other internet headers, in order and
-    decoded. `raw` keeps the bytes of a mail that came from outside, so that it leaves as it came.
+    `sent` is in microseconds since 1970, None when unknown. `message_id`, `in_reply_to` and `references` hold
+    Message-IDs with their angle brackets. `headers` are all other internet headers, in order and decoded. `raw` holds
+    the bytes of a mail from outside the sandbox, so that an export returns the same bytes.
     """
 
     sender: Address | None = None

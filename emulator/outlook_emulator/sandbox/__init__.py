@@ -1,1 +1,1 @@
-"""A sandbox, the registry that finds one, its samples, snapshots, import and export."""
+"""Sandboxes: their registry, samples, snapshots, import and export."""

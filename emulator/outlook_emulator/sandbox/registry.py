@@ -1,4 +1,4 @@
-"""The registry of sandboxes: which there are, and which of them a connection id in a URL belongs to."""
+"""The registry of sandboxes, by name and by connection id."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from outlook_emulator.store.database import Database, FolderLock, IncompatibleFi
 from outlook_emulator.store.records import Owner
 
 DEFAULT = "default"
-"""The sandbox that connection ids nobody made belong to."""
+"""The name of the sandbox that unknown connection ids belong to."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Sandboxes:
-    """All sandboxes of a server, and which of them each connection id belongs to."""
+    """All sandboxes of a server, by name and by connection id."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
@@ -30,17 +30,20 @@ class Sandboxes:
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
-        self._lock = self._held()
+        self._lock = self._lock_folder()
         for name in self._stored_names():
             self._open(name)
         if DEFAULT not in self._by_name:
             self._open(DEFAULT)
 
     def find(self, connection_id: str) -> tuple[Sandbox, Owner]:
-        """The sandbox and mailbox a connection id opens; an unknown one is made on first use, unless refused."""
-        found = self._by_connection.get(connection_id)
-        if found is not None:
-            return found
+        """The sandbox and the owner of a connection; an unknown connection is created unless the settings refuse it.
+
+        Raises NotFound.
+        """
+        connection = self._by_connection.get(connection_id)
+        if connection is not None:
+            return connection
         if self.settings.unknown_connections == "refuse":
             raise NotFound(f"No connection '{connection_id[:130]}' exists.")
         self.connect(self.default, connection_id, f"{connection_id}@{self.settings.domain}")
@@ -55,7 +58,7 @@ class Sandboxes:
 
     @contextmanager
     def connecting(self, sandbox: Sandbox, connection_id: str) -> Iterator[None]:
-        """A block that adds a connection and what belongs to it: all of it or, when it raises, nothing.
+        """A block that adds a connection with its content; nothing is added if the block raises.
 
         Raises Conflict when any sandbox has the id.
         """
@@ -65,57 +68,57 @@ class Sandboxes:
             yield
         self.refresh(sandbox)
 
-    def seed(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
-        """Load a sample mailbox under a connection id. Raises Conflict and InvalidRequest."""
+    def load_sample(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
+        """Create a connection with a sample mailbox. Raises Conflict and InvalidRequest."""
         with self.connecting(sandbox, connection_id):
-            return sandbox.seed(name, connection_id)
+            return sandbox.load_named_sample(name, connection_id)
 
     @property
     def default(self) -> Sandbox:
         return self._by_name[DEFAULT]
 
     def connection_ids(self) -> frozenset[str]:
-        """Every connection id that is taken, in any sandbox."""
+        """The connection ids of all sandboxes."""
         return frozenset(self._by_connection)
 
     def all(self) -> list[Sandbox]:
         return list(self._by_name.values())
 
     def clock_of(self, name: str | None = None, connection_id: str | None = None) -> Clock:
-        """The clock of the sandbox that has a name or a connection; the server's own where there is none such."""
+        """The clock of the sandbox with a name or a connection; the server's own if there is no such sandbox."""
         sandbox = self._by_name.get(name or "")
         if connection_id in self._by_connection:
             sandbox = self._by_connection[connection_id][0]
         return self.clock if sandbox is None else sandbox.clock
 
     def sandbox_of(self, connection_id: str) -> Sandbox:
-        """The sandbox that a connection id belongs to; the default one for an id that nobody has."""
-        found = self._by_connection.get(connection_id)
-        return self.default if found is None else found[0]
+        """The sandbox of a connection; the default one for an unknown connection id."""
+        connection = self._by_connection.get(connection_id)
+        return self.default if connection is None else connection[0]
 
     def get(self, name: str) -> Sandbox | None:
-        """The sandbox of that name, if there is one."""
+        """The sandbox with a name, None if there is none."""
         return self._by_name.get(name)
 
     def named(self, name: str) -> Sandbox:
-        """The sandbox of that name. Raises NotFound."""
+        """The sandbox with a name. Raises NotFound."""
         if name not in self._by_name:
             raise NotFound(f"No sandbox '{name[:100]}' exists.")
         return self._by_name[name]
 
     def create(self, name: str) -> Sandbox:
-        """A new, empty sandbox. Raises InvalidRequest for a bad name, Conflict for a taken one."""
+        """Create an empty sandbox. Raises InvalidRequest for an invalid name, Conflict for a taken one."""
         if not _NAME.fullmatch(name):
             raise InvalidRequest(f"A sandbox name has 1 to 64 letters, digits, - or _, unlike '{name[:70]}'.")
         if name in self._by_name:
             raise Conflict(f"A sandbox '{name}' exists already.")
         try:
-            made = self._open(name)
+            sandbox = self._open(name)
         except IncompatibleFile as error:
             raise Conflict(str(error)) from error
-        # A kill may have kept the one that had the name before from taking them along.
-        made.drop_snapshots()
-        return made
+        # If the server was killed while it deleted an earlier sandbox with this name, its snapshots may still be there.
+        sandbox.drop_snapshots()
+        return sandbox
 
     def reset(self, name: str) -> Sandbox:
         """Reset a sandbox; see `Sandbox.reset`."""
@@ -125,21 +128,24 @@ class Sandboxes:
         return sandbox
 
     def restore(self, name: str, snapshot: str) -> Sandbox:
-        """Take a sandbox back to a snapshot; see `Sandbox.restore`. Raises Conflict where others have a connection."""
+        """Restore a snapshot of a sandbox; see `Sandbox.restore`.
+
+        Raises Conflict, too, if another sandbox has one of its connections.
+        """
         sandbox = self.named(name)
         sandbox.restore(snapshot, partial(self._check_free, sandbox))
         self.refresh(sandbox)
         return sandbox
 
-    def bring_in(self, name: str, file: bytes, prefix: str = "") -> Sandbox:
-        """Put an exported sandbox in the place of one; see `Sandbox.bring_in`. Raises Conflict as `restore` does."""
+    def import_file(self, name: str, file: bytes, prefix: str = "") -> Sandbox:
+        """Replace a sandbox with an exported one; see `Sandbox.import_file`. Raises Conflict as `restore` does."""
         sandbox = self.named(name)
-        sandbox.bring_in(file, prefix, partial(self._check_free, sandbox))
+        sandbox.import_file(file, prefix, partial(self._check_free, sandbox))
         self.refresh(sandbox)
         return sandbox
 
     def delete(self, name: str) -> None:
-        """Remove a sandbox with everything in it, its file included. The default one stays (Conflict)."""
+        """Delete a sandbox with its file and snapshots. Raises NotFound, and Conflict for the default one."""
         if name == DEFAULT:
             raise Conflict("The default sandbox cannot be deleted; reset it instead.")
         sandbox = self.named(name)
@@ -163,7 +169,7 @@ class Sandboxes:
             if other is not sandbox:
                 raise Conflict(f"The connection '{id}' belongs to the sandbox '{other.name}'.")
 
-    def _held(self) -> FolderLock | None:
+    def _lock_folder(self) -> FolderLock | None:
         if not self.settings.data:
             return None
         folder = Path(self.settings.data)
@@ -177,7 +183,7 @@ class Sandboxes:
         if not self.settings.data:
             return []
         folder = Path(self.settings.data)
-        return sorted(one.stem for one in folder.glob("*.sqlite") if _NAME.fullmatch(one.stem))
+        return sorted(file.stem for file in folder.glob("*.sqlite") if _NAME.fullmatch(file.stem))
 
     def _open(self, name: str) -> Sandbox:
         path = Path(self.settings.data) / f"{name}.sqlite" if self.settings.data else None
@@ -187,11 +193,11 @@ class Sandboxes:
         return sandbox
 
     def refresh(self, sandbox: Sandbox) -> None:
-        """Read a sandbox's connections again, after they were changed on the sandbox itself."""
+        """Read the connections of a sandbox again, after a change on the sandbox itself."""
         self._forget(sandbox)
-        found = sandbox.connections()
-        self._ids[sandbox.name] = tuple(found)
-        self._by_connection |= {id: (sandbox, owner) for id, owner in found.items()}
+        connections = sandbox.connections()
+        self._ids[sandbox.name] = tuple(connections)
+        self._by_connection |= {id: (sandbox, owner) for id, owner in connections.items()}
 
     def _forget(self, sandbox: Sandbox) -> None:
         for id in self._ids.pop(sandbox.name, ()):

@@ -1,4 +1,4 @@
-"""What a sandbox knows about itself: its clock, the samples it was filled from, and where its chance stands."""
+"""The state of a sandbox outside its mailboxes: its clock, its loaded samples, and its random generator."""
 
 from __future__ import annotations
 
@@ -8,55 +8,54 @@ from random import Random
 import orjson
 
 from outlook_emulator.clock import ClockState
-from outlook_emulator.store import sql
+from outlook_emulator.store import sandbox_state
 from outlook_emulator.store.database import Database
 
-RNG = "chance"
-"""Where a generator of ids stands; of snapshots and exports only."""
+RNG = "random"
+"""The key of the state of the random generator; only snapshots and exports have it."""
 _CLOCK = "clock"
-_SAMPLES = "seeds"
+_SAMPLES = "samples"
 
 
-def clock(db: Database) -> ClockState:
-    """What the sandbox's clock goes on from."""
-    row = db.one(sql.STATE, {"key": _CLOCK})
-    return ClockState(**orjson.loads(row[0])) if row else ClockState()
+def read_clock(db: Database) -> ClockState:
+    """The state of the sandbox's clock. Raises TypeError and ValueError for unreadable state."""
+    text = sandbox_state.get(db, _CLOCK)
+    return ClockState(**orjson.loads(text)) if text else ClockState()
 
 
-def keep_clock(db: Database, state: ClockState) -> None:
-    db.execute(sql.SET_STATE, {"key": _CLOCK, "value": orjson.dumps(state._asdict()).decode()})
+def write_clock(db: Database, state: ClockState) -> None:
+    sandbox_state.put(db, _CLOCK, orjson.dumps(state._asdict()).decode())
 
 
-def samples(db: Database) -> list[tuple[str, str]]:
-    """The connections whose mailboxes were loaded as samples, and the samples' names, in order."""
-    row = db.one(sql.STATE, {"key": _SAMPLES})
-    lines = row[0].splitlines() if row else ()
+def read_samples(db: Database) -> list[tuple[str, str]]:
+    """The connection and the name of each sample that was loaded, in order."""
+    text = sandbox_state.get(db, _SAMPLES)
+    lines = text.splitlines() if text else ()
     return [(id, name) for id, _, name in (line.partition(" ") for line in lines)]
 
 
-def keep_samples(db: Database, loaded: Iterable[tuple[str, str]]) -> None:
-    text = "\n".join(f"{id} {name}" for id, name in loaded)
-    db.execute(sql.SET_STATE, {"key": _SAMPLES, "value": text})
+def write_samples(db: Database, samples: Iterable[tuple[str, str]]) -> None:
+    sandbox_state.put(db, _SAMPLES, "\n".join(f"{id} {name}" for id, name in samples))
 
 
-def text_of(rng: Random) -> str:
-    """Where a generator stands, as a text."""
+def rng_to_text(rng: Random) -> str:
+    """The state of a random generator as a text."""
     version, numbers, _ = rng.getstate()
     return orjson.dumps([version, *numbers]).decode()
 
 
-def rng(db: Database) -> Random | None:
-    """The generator that stands where the text says, None where there is none. Raises ValueError."""
-    row = db.one(sql.STATE, {"key": RNG})
-    if row is None:
+def read_rng(db: Database) -> Random | None:
+    """A random generator with the stored state, None where no state is stored. Raises ValueError."""
+    text = sandbox_state.get(db, RNG)
+    if text is None:
         return None
-    made = Random()
+    rng = Random()
     try:
-        version, *numbers = orjson.loads(row[0])
-        made.setstate((version, tuple(numbers), None))
+        version, *numbers = orjson.loads(text)
+        rng.setstate((version, tuple(numbers), None))
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("its generator of ids cannot be read") from error
-    # One that stands at nothing draws zeros for ever, and who draws until an id is free would never end.
+        raise ValueError("the state of its random generator cannot be read") from error
+    # A generator whose state is all zeros returns zeros for ever: a search for a free id would never end.
     if not any(numbers[1:-1]):
-        raise ValueError("its generator of ids stands still")
-    return made
+        raise ValueError("the state of its random generator is all zeros")
+    return rng

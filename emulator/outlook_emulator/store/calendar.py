@@ -27,6 +27,18 @@ def event(db: Database, mailbox_id: int, key: int) -> Event | None:
     return None if row is None else Event._make(row)
 
 
+def event_of_any(db: Database, key: int) -> Event | None:
+    """The event with a key, in whichever mailbox it is."""
+    row = db.one(sql.EVENT_ANYWHERE, {"id": key})
+    return None if row is None else Event._make(row)
+
+
+def newest_event(db: Database) -> int:
+    """The greatest key of an event, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["event"], {})
+    return int(key)
+
+
 def event_by_external_id(db: Database, mailbox_id: int, external_id: str) -> Event | None:
     """The event or series with an id of another service."""
     row = db.one(sql.EVENT_BY_EXTERNAL_ID, {"mailbox_id": mailbox_id, "external_id": external_id})

@@ -192,8 +192,11 @@ class ListEntry(NamedTuple):
     response: int | None = None
 
 
-class AttachmentFacts(NamedTuple):
-    """All of an attachment but its bytes; `size` is in bytes."""
+class AttachmentInfo(NamedTuple):
+    """An attachment without its content; `size` is in bytes, `cid` its Content-ID.
+
+    `skipped` marks the kinds that the connector does not show.
+    """
 
     id: int
     content_id: int
@@ -219,6 +222,20 @@ class StoredMail(NamedTuple):
     body: str
     headers: str
     raw: bytes | None
+
+
+class ContentFlags(NamedTuple):
+    """The properties of a mail's content that each message repeats, so that an index can filter by them."""
+
+    importance: int
+    has_attachments: int
+
+
+class OutboxSource(NamedTuple):
+    """The content of an outbox mail, and the mailbox that sent it."""
+
+    content_id: int
+    mailbox_id: int
 
 
 class OutboxMail(NamedTuple):
@@ -308,7 +325,19 @@ class PushTrigger(NamedTuple):
     created: int
 
 
+class Facets(NamedTuple):
+    """The indexed properties that a list of messages can be filtered by.
+
+    A flag of False does not filter. `importance` is `low`, `normal`, `high`, or empty for any.
+    """
+
+    unread: bool = False
+    flagged: bool = False
+    attachment: bool = False
+    importance: str = ""
+
+
 def facet_key(unread: bool, flagged: bool, attachment: bool, importance: str) -> str:
-    """The variant of `LIST_MESSAGES` for these filters; importance is `low`, `normal`, `high` or empty for any."""
-    wanted = ("unread" * unread, "flagged" * flagged, "attachment" * attachment, importance)
-    return "+".join(name for name in wanted if name)
+    """The variant of `LIST_MESSAGES` for these facets."""
+    names = ("unread" * unread, "flagged" * flagged, "attachment" * attachment, importance)
+    return "+".join(name for name in names if name)

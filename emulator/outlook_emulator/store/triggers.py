@@ -22,6 +22,12 @@ def callbacks(db: Database) -> list[Callback]:
     return [Callback._make(row) for row in db.all(sql.CALLBACKS, {})]
 
 
+def newest_callback(db: Database) -> int:
+    """The greatest key of a callback, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["callback"], {})
+    return int(key)
+
+
 def first_pending_callback(db: Database, url: str) -> Callback | None:
     """The oldest pending callback to a URL."""
     row = db.one(sql.FIRST_CALLBACK, {"url": url})
@@ -46,6 +52,11 @@ def has_callback_work(db: Database) -> bool:
 def cancel_callbacks(db: Database, kind: str, reference: str) -> None:
     """Mark the pending callbacks with this kind and reference as cancelled."""
     db.execute(sql.CANCEL_CALLBACKS, {"of": kind, "named": reference})
+
+
+def prefix_callback_references(db: Database, kind: str, prefix: str) -> None:
+    """Put a prefix before the references of all callbacks of a kind."""
+    db.execute(sql.RENAME_REFERENCES, {"of": kind, "prefix": prefix})
 
 
 def delete_finished_callbacks(db: Database, up_to: int) -> None:

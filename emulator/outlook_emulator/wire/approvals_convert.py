@@ -57,7 +57,7 @@ def page(answer: ApprovalAnswer) -> Reply[str]:
     A card reads the text from a header, as Outlook's documentation of actionable messages says.
     """
     text = _text(answer)
-    form = _form(answer.query) if answer.outcome is Outcome.ASKS else ""
+    form = _form(answer.query) if answer.outcome is Outcome.CONFIRM else ""
     title = escape(answer.question.subject)
     html = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
@@ -90,7 +90,7 @@ def _request(kind: QuestionKind, callback_url: str, message: ApprovalMessage | M
 
 
 def _text(answer: ApprovalAnswer) -> str:
-    if answer.outcome is Outcome.ASKS:
+    if answer.outcome is Outcome.CONFIRM:
         return f"You chose: {answer.option}. Submit this answer?"
     if answer.outcome is Outcome.RECORDED:
         return f"Your answer was recorded: {answer.option}."

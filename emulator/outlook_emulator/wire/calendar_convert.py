@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import orjson
@@ -232,7 +232,7 @@ def _flat(event: Event, spelled: Any) -> dict[str, Any]:
 
 def _changes(members: dict[str, Any], converters: Mapping[str, Callable[[Any], Any]]) -> EventChanges:
     """The members that set a field of an event, under its name; those without a converter are taken as they are."""
-    fields = {snake_case(member): value for member, value in members.items() if snake_case(member) in _FIELDS}
+    fields = {field: value for member, value in members.items() if (field := _field(member)) in _FIELDS}
     converted = {name: converters[name](value) for name, value in fields.items() if name in converters}
     return cast(EventChanges, fields | converted)
 
@@ -274,6 +274,8 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
 
 
 _FIELDS = EventChanges.__annotations__.keys()
+# Cached: a regular expression for each member would double the cost of a request.
+_field = cache(snake_case)
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "subject": _one_line,
     "importance": enums.Importance.__getitem__,

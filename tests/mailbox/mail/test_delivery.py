@@ -568,7 +568,7 @@ def test_a_whole_megabyte_of_inline_image_is_the_most(alice: Connection, bob: Co
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "ErrorMessageSizeExceeded"
-    assert "'Body'" in answer.json()["message"]
+    assert "image in the body" in answer.json()["message"]
     assert len(bob.mails()) == len(alice.mails("Sent Items")) == 1
 
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlook_emulator.clock import microseconds
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mail.search import MAX_NESTING, MAX_TERMS, parse
-from outlook_emulator.mailbox.mail.search_dates import Span
-from outlook_emulator.mailbox.mail.search_tree import MAX_ALTERNATIVES, Alternative
+from outlook_emulator.store.full_text import Alternative, TooManyAlternatives, alternatives
+from outlook_emulator.store.search_tree import Span
 
 Mail = dict[str, Any]
 
@@ -76,7 +76,7 @@ def store_of(mails: list[Mail]) -> sqlite3.Connection:
 
 
 def search(store: sqlite3.Connection, query: str) -> set[int]:
-    return {number for alternative in parse(query, NOW) for number in run(store, alternative)}
+    return {number for alternative in alternatives(parse(query, NOW)) for number in run(store, alternative)}
 
 
 def run(store: sqlite3.Connection, alternative: Alternative) -> set[int]:
@@ -265,16 +265,16 @@ REFUSED = [
     ("from: subject:x", 7, "'from' has no value"),
     ("(from:)", 7, "'from' has no value"),
     ("from:( )", 8, "term is missing"),
-    ("received:soon", 10, "'soon' is no date"),
-    ("received:2026-02-30", 10, "'2026-02-30' is no date"),
-    ("received:2/30/2026", 10, "is no date"),
-    ("received:2026-01-01..", 10, "is no date"),
-    ("received>2026-01-01..2026-01-02", 10, "is no date"),
-    ("received:2026-01-01T25:00Z", 10, "is no date"),
-    ("received:9999-99-99", 10, "is no date"),
-    ("received:last", 10, "'last' is no date"),
+    ("received:soon", 10, "'soon' is not a date"),
+    ("received:2026-02-30", 10, "'2026-02-30' is not a date"),
+    ("received:2/30/2026", 10, "is not a date"),
+    ("received:2026-01-01..", 10, "is not a date"),
+    ("received>2026-01-01..2026-01-02", 10, "is not a date"),
+    ("received:2026-01-01T25:00Z", 10, "is not a date"),
+    ("received:9999-99-99", 10, "is not a date"),
+    ("received:last", 10, "'last' is not a date"),
     ("isread:maybe", 8, "'maybe' is neither true nor false"),
-    ("importance: urgent", 13, "'urgent' is no importance"),
+    ("importance: urgent", 13, "'urgent' is not an importance"),
     ('"from:ada AND"', 14, "term is missing"),
     ("(" * 10_000, MAX_NESTING + 1, "nested deeper"),
     ("(" * 10_000 + "a" + ")" * 10_000, MAX_NESTING + 1, "nested deeper"),
@@ -287,10 +287,10 @@ REFUSED = [
 @pytest.mark.parametrize(("query", "position", "problem"), REFUSED, ids=[query[:30] for query, _, _ in REFUSED])
 def test_broken_syntax_is_refused(query: str, position: int, problem: str) -> None:
     """What cannot be read is refused with the parameter's name, the place and the problem."""
-    with pytest.raises(InvalidRequest, match=re.escape(problem)) as caught:
+    with pytest.raises(InvalidField, match=re.escape(problem)) as caught:
         parse(query, NOW)
 
-    assert caught.value.message.startswith(f"The searchQuery cannot be read at position {position}: ")
+    assert caught.value.message.startswith(f"'search_query' cannot be read at position {position}: ")
 
 
 def test_many_negations_are_read() -> None:
@@ -302,23 +302,23 @@ def test_too_many_alternatives_are_refused() -> None:
     """Dates combined with words in more ways than the limit are refused, not enumerated."""
     query = " ".join(f"(a{n} OR received>=2026-01-{n:02})" for n in range(1, 29))
 
-    with pytest.raises(InvalidRequest, match=f"searchQuery .* more than {MAX_ALTERNATIVES} ways"):
-        parse(query, NOW)
+    with pytest.raises(TooManyAlternatives):
+        alternatives(parse(query, NOW))
 
 
 def test_spans_do_not_multiply() -> None:
     """Leaving out sixteen days leaves the gaps between them and the time before and after."""
     days = range(1, 32, 2)
-    found = parse(" ".join(f"-received:2026-01-{day:02}" for day in days), NOW)
+    spans = alternatives(parse(" ".join(f"-received:2026-01-{day:02}" for day in days), NOW))
 
-    assert len(days) + 1 == len(found)
+    assert len(days) + 1 == len(spans)
 
 
 def test_text_is_split_only_for_dates() -> None:
     """A query without dates is one expression; a date beside it adds bounds, not alternatives."""
     text = "(from:ada OR budget) -(pizza noon)"
-    (plain,) = parse(text, NOW)
-    (dated,) = parse(f"{text} received:1970-01-01", NOW)
+    (plain,) = alternatives(parse(text, NOW))
+    (dated,) = alternatives(parse(f"{text} received:1970-01-01", NOW))
 
     assert Alternative(plain.match, 0, 86_400_000_000 - 1) == dated
 
@@ -337,7 +337,7 @@ def test_deepest_query_fits_the_index(store: sqlite3.Connection, side: str) -> N
     for n in range(MAX_NESTING):
         query = side.replace("{n}", str(n)).replace("{}", query)
 
-    for alternative in parse(query, NOW):
+    for alternative in alternatives(parse(query, NOW)):
         run(store, alternative)
 
 
@@ -371,7 +371,7 @@ def test_bushy_query_fits_the_index(store: sqlite3.Connection) -> None:
 )
 def test_outside_of_a_span(span: Span, outside: tuple[Span, ...]) -> None:
     """What lies outside a span is all the rest of time."""
-    assert outside == span.outside()
+    assert outside == span.complement()
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_relative_dates(today: str, words: str, first: str, days: int) -> None:
     start = microseconds(datetime.fromisoformat(first))
     now = microseconds(datetime.fromisoformat(today)) + 86_399_999_999
 
-    assert (Alternative(None, start, start + days * 86_400_000_000 - 1),) == parse(f'received:"{words}"', now)
+    assert Span(start, start + days * 86_400_000_000 - 1) == parse(f'received:"{words}"', now)
 
 
 # --- Generated queries against a plain reading ---
@@ -552,8 +552,8 @@ PIECES += [">=", "..", "2026-01-05", "T10:00Z", "1/5/2026", "last week", "ada", 
 def test_any_text_is_read_or_refused(store: sqlite3.Connection, query: str) -> None:
     """No text whatever breaks the reader, and what it reads is an expression that the index takes."""
     try:
-        alternatives = parse(query, NOW)
-    except InvalidRequest:
+        ways = alternatives(parse(query, NOW))
+    except (InvalidField, TooManyAlternatives):
         return
-    for alternative in alternatives:
+    for alternative in ways:
         assert run(store, alternative) <= set(range(len(MAILS)))

@@ -173,10 +173,10 @@ def test_refused_start(sandbox: Sandbox, server: Server, start: Any, text: str) 
 @pytest.mark.parametrize(
     ("body", "status", "text"),
     [
-        ({}, 400, "Nothing is asked of the clock"),
-        ({"freeze": None}, 400, "Nothing is asked of the clock"),
-        ({"faster": True}, 400, "Nothing is asked of the clock"),
-        ({"set": "2100-01-01", "advance": 1}, 400, "either moved to an instant"),
+        ({}, 400, "The request needs 'freeze', 'set' or 'advance'"),
+        ({"freeze": None}, 400, "The request needs 'freeze', 'set' or 'advance'"),
+        ({"faster": True}, 400, "The request needs 'freeze', 'set' or 'advance'"),
+        ({"set": "2100-01-01", "advance": 1}, 400, "'set' and 'advance' cannot be combined"),
         ({"freeze": True, "set": "soon"}, 400, "'set' must be an ISO 8601 date and time"),
         ({"set": ""}, 400, "'set' must be"),
         ({"set": 5}, 400, "'set'"),

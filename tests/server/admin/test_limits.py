@@ -7,18 +7,11 @@ from typing import Any
 
 import pytest
 
+from outlook_emulator.settings import limits
 from tests.conftest import Connection, Sandbox, Server
 
-DEFAULTS = {
-    "calls": 0,  # As the tests' server is told; the limiter's own tests have one with all limits on.
-    "period": 60,
-    "concurrentRequests": 30,
-    "bytesInFlight": 300 * 1024 * 1024,
-    "warnAt": 90,
-    "mailBytes": 50 * 1024 * 1024,
-    "inlineImageBytes": 1024 * 1024,
-    "options": 100,
-}
+DEFAULTS = {limit.limit: limit.default for limit in limits()} | {"calls": 0}
+"""The tests' server has no limit of calls."""
 IMAGE = '<img src="data:image/png;base64,{}">'
 APPROVAL = "/approvalmail/$subscriptions"
 

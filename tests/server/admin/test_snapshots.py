@@ -74,7 +74,7 @@ def everything(sandbox: Sandbox) -> dict[str, list[Any]]:
         db.deserialize(export(sandbox))
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         found = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
-    found["sandbox_state"] = sorted(row for row in found["sandbox_state"] if row[0] != "world")
+    found["sandbox_state"] = sorted(row for row in found["sandbox_state"] if row[0] != "epochs")
     return found
 
 
@@ -601,7 +601,7 @@ def office() -> Iterator[Starlette]:
     """An app whose default sandbox has a sample mailbox, and another sandbox to bring things into."""
     app = create_app(Settings(seed="office"), VirtualClock(START))
     default = app.state.sandboxes.default
-    listing.catch_up(default.mailbox(default.connections()["office"]))
+    listing.update_index(default.mailbox(default.connections()["office"]))
     app.state.sandboxes.create("target").save("empty")
     yield app
     app.state.sandboxes.close()

@@ -623,7 +623,7 @@ def test_a_sandbox_changes_while_a_body_arrives(action: str) -> None:
     """A request whose sandbox is reset or deleted while its body arrives works on what is there when it runs."""
     sandboxes = Sandboxes(Settings())
     other = sandboxes.create("other")
-    sandboxes.seed(other, "empty", "quiet")
+    sandboxes.load_sample(other, "empty", "quiet")
     sandboxes.connect(other, "me", "me@example.com")
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), Recording().features())
     order = b'{"To": "me@example.com", "Subject": "Late", "Body": "Late"}'

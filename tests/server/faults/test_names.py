@@ -298,7 +298,7 @@ def test_inline_image_over_1mb(sandbox: Sandbox, alice: Connection, bob: Connect
         refused(alice, "send_approval_mail_async", approval),
         refused(alice, "send_mail_with_options_async", options),
     ]
-    text = "An inline image in 'Body' has 1048577 bytes after base64 encoding; at most 1048576 are allowed."
+    text = "An inline image in the body has 1048577 bytes after base64 encoding; at most 1048576 are allowed."
 
     assert [(400, (400, text, "ErrorMessageSizeExceeded"))] * 4 == [(status, said(body)) for status, body in asked]
     assert ([], [("inline-image-over-1mb", "armed", 4, 4)]) == (bob.mails(), counted(sandbox))

@@ -1,4 +1,4 @@
-"""The links behind the options of a mail: what they name, and the signature that keeps them from being made up."""
+"""The links behind the options of a mail, signed so that nobody else can make one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import orjson
 
-from outlook_emulator.errors import BadSignature, InvalidRequest
+from outlook_emulator.errors import BadSignature, InvalidField
 
 _LARGEST_KEY = 2**63 - 1
 
 
-class State(NamedTuple):
-    """What a link names: a sandbox, the mailbox that asked, its question's id, and the position of an option."""
+class LinkState(NamedTuple):
+    """The content of a link: a sandbox, the mailbox of the question, the question's token, the index of an option."""
 
     sandbox: str
     mailbox_id: int
@@ -23,35 +23,35 @@ class State(NamedTuple):
     option: int
 
 
-def query_of(key: bytes, state: State) -> str:
-    """The signed query of a link, `state=…&sig=…`, of letters that a URL takes as they are.
+def query_of(key: bytes, state: LinkState) -> str:
+    """The signed query of a link, `state=…&sig=…`, without characters that a URL must escape.
 
-    That there is a `state` and a `sig` is known, what they look like is inferred.
+    The names `state` and `sig` are known, the form of their values is inferred.
     """
     text = _packed(orjson.dumps(tuple(state)))
     return f"state={text}&sig={_signature(key, text)}"
 
 
-def read(text: str) -> State:
-    """What a link's `state` names, unproven. Raises InvalidRequest."""
+def read(text: str) -> LinkState:
+    """The content of a link's `state`, its signature unchecked. Raises InvalidField."""
     try:
         sandbox, mailbox_id, question, option = orjson.loads(urlsafe_b64decode(f"{text}==".encode("ascii")))
     except (Error, ValueError, TypeError):
         raise _unreadable() from None
-    numbers = all(type(one) is int and 0 <= one <= _LARGEST_KEY for one in (mailbox_id, option))
-    if not (numbers and isinstance(sandbox, str) and isinstance(question, str)):
+    are_keys = all(type(number) is int and 0 <= number <= _LARGEST_KEY for number in (mailbox_id, option))
+    if not (are_keys and isinstance(sandbox, str) and isinstance(question, str)):
         raise _unreadable()
-    return State(sandbox, mailbox_id, question, option)
+    return LinkState(sandbox, mailbox_id, question, option)
 
 
 def check(key: bytes | None, text: str, signature: str | None) -> None:
-    """Hold a link's `state` to its signature. Raises BadSignature; without a key nothing was ever signed."""
+    """Raise BadSignature unless the signature fits `state`; without a key, nothing was signed yet."""
     if key is None or not signature or not hmac.compare_digest(_signature(key, text).encode(), signature.encode()):
-        raise BadSignature("The query parameter 'sig' does not fit 'state': the link was changed, or made elsewhere.")
+        raise BadSignature("sig", "is not the signature of the link: the link was changed, or is from another sandbox.")
 
 
 def place_of(text: str) -> tuple[str, int]:
-    """The sandbox and the mailbox that a link's `state` names. Raises InvalidRequest."""
+    """The sandbox and the mailbox in a link's `state`. Raises InvalidField."""
     return read(text)[:2]
 
 
@@ -63,5 +63,5 @@ def _packed(content: bytes) -> str:
     return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
 
 
-def _unreadable() -> InvalidRequest:
-    return InvalidRequest("The query parameter 'state' cannot be read: the link was cut short or changed.")
+def _unreadable() -> InvalidField:
+    return InvalidField("state", "cannot be read: the link was cut short or changed.")

@@ -1,7 +1,7 @@
-"""The mail that waits for an answer: HTML with a link for each option, and the same as an actionable card.
+"""The body of a mail that waits for an answer: HTML with a link for each option, and an actionable card.
 
-That such a mail holds both is documented (Learn page), their markup is not and is inferred; the card is one as
-Outlook's own documents describe them.
+The Learn page documents that the mail has both. Their markup is inferred; the card follows Outlook's documents about
+actionable messages.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _CARD_TYPE = "application/adaptivecard+json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequest:
-    """What a caller wants to know, and of whom.
+    """A request to send a mail with options to choose from.
 
-    `mail` has the recipients, the subject and the attachments; its body is the caller's text, which is plain.
-    `callback_url` is where the answer goes. `links_only` leaves out the card, `hides_html` has the card stand in for
-    the HTML where it can be shown, `confirms` puts a page that asks once more behind the links.
+    `mail` has the recipients, the subject and the attachments; its body is the caller's plain text. The answer is
+    posted to `callback_url`. `links_only` leaves out the card. With `hides_html`, clients that can show the card show
+    it instead of the HTML. With `confirms`, a link leads to a page that asks for confirmation.
     """
 
     kind: QuestionKind
@@ -40,21 +40,21 @@ class ApprovalRequest:
 
 
 def split_options(text: str) -> tuple[str, ...]:
-    """The options in a comma list, in order: blanks around them trimmed, empty ones dropped, each once (inferred)."""
-    return tuple(dict.fromkeys(part for one in text.split(",") if (part := one.strip())))
+    """The options in a comma-separated list, trimmed, without empty ones and duplicates (inferred)."""
+    return tuple(dict.fromkeys(option for part in text.split(",") if (option := part.strip())))
 
 
 def compose(request: ApprovalRequest, links: Mapping[str, str]) -> str:
-    """The HTML of the mail; `links` has the address of each option, its signed query included."""
+    """The HTML of the mail; `links` has the URL of each option, with its signed query."""
     card = "" if request.links_only else _script(card_of(request, links))
     return (
         f'<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8">{card}</head>'
-        f"<body>{_texts(request)}{''.join(_link(request, *one) for one in links.items())}</body></html>"
+        f"<body>{_texts(request)}{''.join(_link(request, *link) for link in links.items())}</body></html>"
     )
 
 
 def card_of(request: ApprovalRequest, links: Mapping[str, str]) -> dict[str, Any]:
-    """The same as a card of buttons, each of which posts to its link."""
+    """The card of the mail: a button for each option, which posts to its link."""
     texts: tuple[tuple[str, dict[str, str]], ...] = (
         (request.header_text, {"size": "large", "weight": "bolder"}),
         (request.mail.body, {}),
@@ -66,24 +66,24 @@ def card_of(request: ApprovalRequest, links: Mapping[str, str]) -> dict[str, Any
         "version": "1.0",
         "hideOriginalBody": request.hides_html,
         "body": [{"type": "TextBlock", "text": text, "wrap": True, **look} for text, look in texts if text],
-        "actions": [_button(option, address) for option, address in links.items()],
+        "actions": [_button(option, url) for option, url in links.items()],
     }
 
 
-def _button(option: str, address: str) -> dict[str, Any]:
+def _button(option: str, url: str) -> dict[str, Any]:
     headers = [{"name": "Content-Type", "value": "application/json"}]
     return {
         "type": "Action.Http",
         "title": option,
         "method": "POST",
-        "url": address,
+        "url": url,
         "headers": headers,
         "body": orjson.dumps({"SelectedOption": option}).decode(),
     }
 
 
 def _script(card: Mapping[str, Any]) -> str:
-    # No text in the card may end the element it is in.
+    # No text of the card may close the script element.
     text = orjson.dumps(card).decode().replace("<", "\\u003c")
     return f'<script type="{_CARD_TYPE}">{text}</script>'
 
@@ -97,6 +97,6 @@ def _lines(text: str) -> str:
     return escape(text).replace("\r\n", "\n").replace("\n", "<br>")
 
 
-def _link(request: ApprovalRequest, option: str, address: str) -> str:
-    target = escape(f"{address}&showConfirm={request.confirms}")
+def _link(request: ApprovalRequest, option: str, url: str) -> str:
+    target = escape(f"{url}&showConfirm={request.confirms}")
     return f'<p><a href="{target}">{escape(option)}</a></p>'

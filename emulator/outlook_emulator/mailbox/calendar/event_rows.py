@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -32,6 +33,7 @@ _COPIED = tuple(
     if field.name in Event._fields and field.name not in (*_CONVERTED, *_FLAGS, "uid")
 )
 """The fields that a row holds unchanged, under the same name."""
+_flags, _copied = attrgetter(*_FLAGS), attrgetter(*_COPIED)
 
 
 def columns(mailbox: Mailbox, event: EventFields) -> dict[str, Any]:
@@ -39,8 +41,8 @@ def columns(mailbox: Mailbox, event: EventFields) -> dict[str, Any]:
     rule = event.rule
     organizer = event.organizer or Address(mailbox.owner.address, mailbox.owner.display_name)
     return {
-        **{name: _plain(getattr(event, name)) for name in _COPIED},
-        **{name: int(getattr(event, name)) for name in _FLAGS},
+        **dict(zip(_COPIED, map(_plain, _copied(event)), strict=True)),
+        **dict(zip(_FLAGS, map(int, _flags(event)), strict=True)),
         "start_at": event.start,
         "end_at": event.end,
         "preview": preview(event.body, event.is_html),
@@ -65,10 +67,11 @@ def columns(mailbox: Mailbox, event: EventFields) -> dict[str, Any]:
 
 def fields_of(event: Event) -> EventFields:
     """The fields of a stored event or a computed occurrence."""
-    values: dict[str, Any] = {name: getattr(event, name) for name in _COPIED}
-    values |= {name: bool(getattr(event, name)) for name in _FLAGS}
+    values: dict[str, Any] = dict(zip(_COPIED, _copied(event), strict=True))
+    flags: dict[str, Any] = dict(zip(_FLAGS, map(bool, _flags(event)), strict=True))
     return EventFields(
         **values,
+        **flags,
         start=event.start_at,
         end=event.end_at,
         place=None if event.place is None else orjson.loads(event.place),

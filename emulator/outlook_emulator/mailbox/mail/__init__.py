@@ -1,1 +1,1 @@
-"""Mail: delivery, reading, folders, listing, search, replies."""
+"""Mail: delivery, reading, folders, listing, search, replies and export."""

@@ -1,4 +1,4 @@
-"""How a mail gets into mailboxes: sending puts every copy in place in one transaction, or none."""
+"""Delivers mail to mailboxes: a send writes all copies in one transaction, or none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from outlook_emulator.mailbox.mail import origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.text import preview
-from outlook_emulator.store import sql
+from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store import mailboxes, outbox
 from outlook_emulator.store.records import OutboxMail, Owner
 
 _DATA_URI = re.compile(r"data:[^,<>]{0,200};base64,([\w+/=%\s-]*)", re.IGNORECASE)
@@ -24,8 +25,8 @@ _ITEM_SUFFIXES = (".eml", ".msg", ".ics")
 _ITEM_TYPES = frozenset(("message/rfc822", "text/calendar", "application/vnd.ms-outlook"))
 
 
-class Stored(NamedTuple):
-    """Content that was written, and what each copy repeats of it."""
+class StoredContent(NamedTuple):
+    """Content that was written, with the properties that each copy repeats."""
 
     content_id: int
     importance: int
@@ -35,11 +36,11 @@ class Stored(NamedTuple):
 def send(mailbox: Mailbox, mail: Mail) -> None:
     """Send a new mail from this mailbox.
 
-    One copy goes to Sent Items, one to the Inbox of each recipient that lives in the sandbox, and the other
-    recipients are noted in the outbox. Raises InvalidRecipients, MessageTooLarge and SendAsDenied.
+    One copy goes to Sent Items and one to the Inbox of each recipient with a mailbox in the sandbox; the outbox records
+    the other recipients. Raises InvalidRecipients, MessageTooLarge and SendAsDenied.
     """
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("To")
+        raise InvalidRecipients("to")
     check_size(mailbox, mail)
     post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
@@ -47,16 +48,19 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
 def post(
     mailbox: Mailbox, mail: Mail, operation_type: origin_headers.OperationType | None, conversation_id: int
 ) -> None:
-    """Put a checked mail in every mailbox it belongs to; `operation_type` is None for a meeting's mail."""
+    """Write a checked mail to Sent Items, and distribute it to its recipients.
+
+    The mail of a meeting has no `operation_type` and no origin headers.
+    """
     sender = _sender(mailbox, mail)
-    facts = origin_headers.OriginHeaders(
+    additions = origin_headers.OriginHeaders(
         message_id=f"<{mailbox.rng.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
         headers=(*mail.headers, *(origin_headers.headers(mailbox, operation_type) if operation_type else ())),
     )
     with mailbox.db.transaction():
-        stored = store(mailbox, mail, sender, facts, conversation_id)
+        stored = write_content(mailbox, mail, sender, additions, conversation_id)
         bcc = addresses.join(mail.bcc)
-        place(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)
+        write_copy(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)
         _distribute(mailbox, mail, stored)
 
 
@@ -69,18 +73,18 @@ def deliver(
     is_read: bool = False,
     is_flagged: bool = False,
 ) -> int:
-    """Put a mail from outside the sandbox into this mailbox alone; the new message's key.
+    """Deliver a mail from outside the sandbox to this mailbox only, and return the key of the message.
 
-    To be called inside a transaction, since seeds bring in many at once. It joins the conversation of the mail it
-    answers, where that is known.
+    The mail joins the conversation of the mail that it answers, if that is known. To be called inside a transaction,
+    since a sample mailbox delivers many mails at once.
     """
     sender = mail.sender or Address("")
-    facts = origin_headers.OriginHeaders(
+    additions = origin_headers.OriginHeaders(
         message_id=mail.message_id or f"<{mailbox.rng.getrandbits(128):032x}@outside.invalid>",
         headers=mail.headers,
     )
-    stored = store(mailbox, mail, sender, facts, _conversation(mailbox, mail))
-    return place(
+    stored = write_content(mailbox, mail, sender, additions, _conversation(mailbox, mail))
+    return write_copy(
         mailbox,
         mailbox.owner.id,
         mailbox.owner.inbox_id if folder_id is None else folder_id,
@@ -93,29 +97,29 @@ def deliver(
 
 
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
-    """Hold a mail to the connector's limits. Raises MessageTooLarge."""
-    total = len(mail.body.encode()) + sum(len(one.content) for one in mail.attachments)
-    most, most_inline = mailbox.rules.max_mail_bytes, mailbox.rules.max_inline_image_bytes
-    if most and total > most:
-        raise MessageTooLarge(f"The mail has {total} bytes of content; at most {most} are allowed.")
-    if most_inline and mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
+    """Raise MessageTooLarge for a mail above the connector's limits."""
+    size = len(mail.body.encode()) + sum(len(attachment.content) for attachment in mail.attachments)
+    limit, inline_limit = mailbox.rules.max_mail_bytes, mailbox.rules.max_inline_image_bytes
+    if limit and size > limit:
+        raise MessageTooLarge(f"The mail has {size} bytes of content; at most {limit} are allowed.")
+    if inline_limit and mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
         for image in _DATA_URI.finditer(body):
-            if (size := len(image[1])) > most_inline:
+            if (size := len(image[1])) > inline_limit:
                 raise MessageTooLarge(
-                    f"An inline image in 'Body' has {size} bytes after base64 encoding; at most"
-                    f" {most_inline} are allowed."
+                    f"An inline image in the body has {size} bytes after base64 encoding; at most"
+                    f" {inline_limit} are allowed."
                 )
 
 
-def store(
-    mailbox: Mailbox, mail: Mail, sender: Address, facts: origin_headers.OriginHeaders, conversation_id: int
-) -> Stored:
-    """Write what a mail says, once for all its copies."""
-    has_attachments = int(any(not one.is_inline for one in mail.attachments))
-    content_id = mailbox.db.insert(
-        sql.INSERT_CONTENT,
+def write_content(
+    mailbox: Mailbox, mail: Mail, sender: Address, additions: origin_headers.OriginHeaders, conversation_id: int
+) -> StoredContent:
+    """Write the content of a mail, which all copies share."""
+    has_attachments = int(any(not attachment.is_inline for attachment in mail.attachments))
+    content_id = mail_store.insert_content(
+        mailbox.db,
         {
-            "message_id": facts.message_id,
+            "message_id": additions.message_id,
             "conversation_id": conversation_id,
             "sent": mailbox.now if mail.sent is None else mail.sent,
             "sender": sender.address or None,
@@ -130,29 +134,29 @@ def store(
             "is_encrypted": int(mail.is_encrypted),
             "preview": preview(mail.body, mail.is_html),
             "body": mail.body,
-            "headers": _envelope(mail, sender, facts),
+            "headers": _envelope(mail, sender, additions),
             "raw": mail.raw,
         },
     )
     for attachment in mail.attachments:
-        mailbox.db.execute(sql.INSERT_ATTACHMENT, _attachment_row(content_id, attachment, mailbox.now))
-    return Stored(content_id, int(mail.importance), has_attachments)
+        mail_store.insert_attachment(mailbox.db, _attachment_values(content_id, attachment, mailbox.now))
+    return StoredContent(content_id, int(mail.importance), has_attachments)
 
 
-def place(
+def write_copy(
     mailbox: Mailbox,
     mailbox_id: int,
     folder_id: int,
-    stored: Stored,
+    stored: StoredContent,
     *,
     is_read: int = 0,
     is_flagged: int = 0,
     bcc: str | None = None,
     received: int | None = None,
 ) -> int:
-    """Put one copy of stored content in a folder, and tell the change feed; the new message's key."""
-    message_id = mailbox.db.insert(
-        sql.INSERT_MESSAGE,
+    """Put a copy of stored content in a folder, add it to the change feed, and return the key of the message."""
+    message_id = mail_store.insert_message(
+        mailbox.db,
         {
             "mailbox_id": mailbox_id,
             "folder_id": folder_id,
@@ -170,55 +174,58 @@ def place(
 
 
 def is_skipped(name: str, content_type: str) -> bool:
-    """Whether the connector keeps an attachment to itself: EML, MSG and ICS are not supported (Learn page)."""
+    """Whether the connector does not show an attachment: EML, MSG and ICS are not supported (Learn page)."""
     return name.lower().endswith(_ITEM_SUFFIXES) or content_type.lower() in _ITEM_TYPES
 
 
-def claim(mailbox: Mailbox) -> None:
-    """Bring in what was sent to the owner's address before it had a mailbox.
+def deliver_waiting_mail(mailbox: Mailbox) -> None:
+    """Deliver the outbox mails to the owner's address, which were sent before it had a mailbox in the sandbox.
 
-    Connections are made on first use, so a sender may come first; such mail has not left the sandbox after all.
+    A connection is created on first use, so its mailbox may be created after another one has sent mail to it.
     """
     own = mailbox.owner.address
-    for row in mailbox.db.all(sql.OUTBOX_MAILS, {}):
-        departed = OutboxMail._make(row)
-        left = [one for one in addresses.split(departed.recipients) if not is_for(own, one)]
-        if len(left) < len(addresses.split(departed.recipients)):
-            _claim(mailbox, departed, left)
+    for mail in outbox.mails(mailbox.db):
+        recipients = addresses.split(mail.recipients)
+        others = [address for address in recipients if not is_for(own, address)]
+        if len(others) < len(recipients):
+            _deliver_waiting(mailbox, mail, others)
 
 
-def _claim(mailbox: Mailbox, departed: OutboxMail, left: list[str]) -> None:
-    facts = mailbox.db.one(sql.CONTENT_FLAGS, {"id": departed.content_id})
-    stored = Stored(departed.content_id, *facts)
-    place(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=departed.at)
-    if left:
-        values = {"outbox_id": departed.id, "left": ";".join(left)}
-        mailbox.db.execute(sql.SET_OUTBOX_RECIPIENTS, values)
+def _deliver_waiting(mailbox: Mailbox, mail: OutboxMail, other_recipients: list[str]) -> None:
+    stored = StoredContent(mail.content_id, *mail_store.content_flags(mailbox.db, mail.content_id))
+    write_copy(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=mail.at)
+    if other_recipients:
+        outbox.set_recipients(mailbox.db, mail.id, ";".join(other_recipients))
     else:
-        mailbox.db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": departed.id})
+        outbox.delete(mailbox.db, mail.id)
 
 
-def _distribute(mailbox: Mailbox, mail: Mail, stored: Stored) -> None:
+def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> None:
     outside: list[str] = []
-    reached: set[int] = set()
+    delivered: set[int] = set()
     for recipient in _unique((*mail.to, *mail.cc, *mail.bcc)):
         owner = find_owner(mailbox, recipient)
         if owner is None:
             outside.append(recipient)
-        elif owner.id not in reached:
-            reached.add(owner.id)
-            place(mailbox, owner.id, owner.inbox_id, stored)
+        elif owner.id not in delivered:
+            delivered.add(owner.id)
+            write_copy(mailbox, owner.id, owner.inbox_id, stored)
     if outside:
-        values = {"mailbox_id": mailbox.owner.id, "content_id": stored.content_id, "at": mailbox.now}
-        mailbox.db.execute(sql.INSERT_OUTBOX_MAIL, values | {"recipients": ";".join(outside)})
+        outbox.insert(
+            mailbox.db,
+            mailbox_id=mailbox.owner.id,
+            content_id=stored.content_id,
+            recipients=";".join(outside),
+            at=mailbox.now,
+        )
 
 
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:
     """The owner in this sandbox who gets mail for `address`; `name+tag@` reaches `name@`, as on Outlook.com."""
-    row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": address.lower()})
-    if row is None and "+" in address:
-        row = mailbox.db.one(sql.MAILBOX_BY_ADDRESS, {"address": untagged(address)})
-    return None if row is None else Owner._make(row)
+    owner = mailboxes.owner_by_address(mailbox.db, address.lower())
+    if owner is None and "+" in address:
+        owner = mailboxes.owner_by_address(mailbox.db, untagged(address))
+    return owner
 
 
 def is_for(owner_address: str, address: str) -> bool:
@@ -227,21 +234,20 @@ def is_for(owner_address: str, address: str) -> bool:
 
 
 def untagged(address: str) -> str:
-    """An address in lower case without the `+tag` of its local part."""
+    """An address in lower case, without a `+tag` in its local part."""
     local, _, domain = address.lower().rpartition("@")
     return f"{local.partition('+')[0]}@{domain}"
 
 
 def _unique(recipients: Sequence[Address]) -> Iterable[str]:
-    return {one.address.lower(): one.address for one in recipients}.values()
+    return {recipient.address.lower(): recipient.address for recipient in recipients}.values()
 
 
 def _sender(mailbox: Mailbox, mail: Mail) -> Address:
     owner = mailbox.owner
     if mail.sender is None or mail.sender.address.lower() == owner.address:
         return Address(owner.address, owner.display_name)
-    granted = {"mailbox_id": owner.id, "address": mail.sender.address.lower()}
-    if mailbox.db.one(sql.GRANT, granted) is None:
+    if not mailboxes.has_grant(mailbox.db, owner.id, mail.sender.address.lower()):
         raise SendAsDenied(mail.sender.address)
     return mail.sender
 
@@ -249,26 +255,27 @@ def _sender(mailbox: Mailbox, mail: Mail) -> Address:
 def _conversation(mailbox: Mailbox, mail: Mail) -> int:
     ancestors = (mail.in_reply_to, *reversed(mail.references))
     for ancestor in filter(None, ancestors):
-        if row := mailbox.db.one(sql.CONVERSATION_OF, {"message_id": ancestor}):
-            return int(row[0])
+        conversation_id = mail_store.conversation_of(mailbox.db, ancestor)
+        if conversation_id is not None:
+            return conversation_id
     return mailbox.rng.getrandbits(62)
 
 
-def _envelope(mail: Mail, sender: Address, facts: origin_headers.OriginHeaders) -> str:
-    """The internet headers of a mail, as JSON, with what the columns leave out: names and order."""
+def _envelope(mail: Mail, sender: Address, additions: origin_headers.OriginHeaders) -> str:
+    """The internet headers of a mail as JSON, with the display names and the order that the columns leave out."""
     envelope: dict[str, Any] = {
         "sender": tuple(sender) if sender.address else None,
-        "to": [tuple(one) for one in mail.to],
-        "cc": [tuple(one) for one in mail.cc],
-        "reply_to": [tuple(one) for one in mail.reply_to],
+        "to": [tuple(address) for address in mail.to],
+        "cc": [tuple(address) for address in mail.cc],
+        "reply_to": [tuple(address) for address in mail.reply_to],
         "in_reply_to": mail.in_reply_to,
         "references": mail.references,
-        "headers": facts.headers,
+        "headers": additions.headers,
     }
     return orjson.dumps(envelope).decode()
 
 
-def _attachment_row(content_id: int, attachment: Attachment, now: int) -> dict[str, Any]:
+def _attachment_values(content_id: int, attachment: Attachment, now: int) -> dict[str, Any]:
     return {
         "content_id": content_id,
         "name": attachment.name,

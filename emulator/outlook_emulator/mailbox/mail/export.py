@@ -1,4 +1,4 @@
-"""Writing stored mail out again as real MIME."""
+"""Exports stored mail as MIME."""
 
 from __future__ import annotations
 
@@ -7,32 +7,27 @@ from typing import Any
 import orjson
 
 from outlook_emulator.mailbox import addresses
-from outlook_emulator.mailbox.mail.reading import content_of, files_of
+from outlook_emulator.mailbox.mail.reading import load_files
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.message import Address, Attachment, Mail
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import StoredMail
+from outlook_emulator.mailbox.message import Address, Mail
+from outlook_emulator.store import mail as mail_store
 
 
 def mime_of(mailbox: Mailbox, content_id: int, bcc: str | None = None) -> bytes:
-    """A stored mail as `.eml`: the very bytes if it came from outside, composed otherwise.
+    """A stored mail as an `.eml` file: the original bytes if it came from outside the sandbox, composed otherwise.
 
-    `bcc` is joined by `;` and given only for the sender's own copy.
+    `bcc` holds addresses joined by `;`; only the sender's own copy has it.
     """
     from outlook_emulator.mailbox.formats.mime_compose import compose
 
-    stored = StoredMail._make(mailbox.db.one(sql.STORED_MAIL, {"id": content_id}))
+    stored = mail_store.stored_mail(mailbox.db, content_id)
     envelope = orjson.loads(stored.headers)
-    files = tuple(
-        Attachment(one.name, content_of(mailbox, one), one.content_type, bool(one.is_inline), one.cid)
-        for one in files_of(mailbox, content_id)
-    )
     return compose(
         Mail(
             sender=Address(*envelope["sender"]) if envelope["sender"] else None,
             to=_people(envelope, "to"),
             cc=_people(envelope, "cc"),
-            bcc=tuple(Address(one) for one in addresses.split(bcc)),
+            bcc=tuple(Address(address) for address in addresses.split(bcc)),
             reply_to=_people(envelope, "reply_to"),
             subject=stored.subject,
             body=stored.body,
@@ -43,7 +38,7 @@ def mime_of(mailbox: Mailbox, content_id: int, bcc: str | None = None) -> bytes:
             in_reply_to=envelope["in_reply_to"],
             references=tuple(envelope["references"]),
             headers=tuple((name, value) for name, value in envelope["headers"]),
-            attachments=files,
+            attachments=load_files(mailbox, content_id),
             is_encrypted=bool(stored.is_encrypted),
             raw=stored.raw,
         )
@@ -51,4 +46,4 @@ def mime_of(mailbox: Mailbox, content_id: int, bcc: str | None = None) -> bytes:
 
 
 def _people(envelope: dict[str, Any], line: str) -> tuple[Address, ...]:
-    return tuple(Address(*one) for one in envelope[line])
+    return tuple(Address(*pair) for pair in envelope[line])

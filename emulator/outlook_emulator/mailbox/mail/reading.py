@@ -1,7 +1,8 @@
-"""Reading mail and acting on single messages."""
+"""Reads single messages and changes them: delete, move, flag, mark as read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from outlook_emulator.enums import ChangeAction
@@ -10,26 +11,28 @@ from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import AttachmentFacts, Message
+from outlook_emulator.mailbox.message import Attachment
+from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import AttachmentInfo, Message
 
 
 class AttachedFile(NamedTuple):
-    """An attachment as a reader sees it; `content` is None when its bytes were not asked for."""
+    """An attachment in a response; `content` is None when the request does not include attachments."""
 
-    facts: AttachmentFacts
+    info: AttachmentInfo
     content: bytes | None
 
 
 class MessageView(NamedTuple):
-    """A message and the attachments the connector shows of it."""
+    """A message with the attachments that the connector shows."""
 
     message: Message
     attachments: tuple[AttachedFile, ...]
 
 
 class File(NamedTuple):
-    """An attachment's bytes and what they are."""
+    """The bytes and the media type of an attachment."""
 
     content: bytes
     content_type: str
@@ -38,7 +41,10 @@ class File(NamedTuple):
 def read(
     mailbox: Mailbox, *, message_id: str, include_attachments: bool = False, internet_message_id: str | None = None
 ) -> MessageView:
-    """One message; `internet_message_id` finds it when its id has changed by a move (inferred). Raises NotFound."""
+    """A message by its id or, if a move has changed the id, by `internet_message_id` (inferred).
+
+    Raises InvalidId and NotFound.
+    """
     try:
         message = message_of(mailbox, message_id)
     except NotFound:
@@ -49,18 +55,18 @@ def read(
 
 
 def delete(mailbox: Mailbox, *, message_id: str) -> None:
-    """Put a message in Deleted Items, or away for good when it is there already."""
+    """Move a message to Deleted Items; delete it for good when it is there already."""
     message = message_of(mailbox, message_id)
     with mailbox.db.transaction():
         if folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
             _remove(mailbox, message)
-            _forget(mailbox, message.content_id)
+            mail_store.delete_unused_content(mailbox.db, message.content_id)
         else:
             _move(mailbox, message, mailbox.owner.deleted_id)
 
 
 def move(mailbox: Mailbox, *, message_id: str, folder_path: str) -> MessageView:
-    """Put a message in another folder; it comes back under a new id, and the old one is gone (recorded)."""
+    """Move a message to another folder; it has a new id then, and the old one no longer exists (recorded)."""
     message = message_of(mailbox, message_id)
     folder_id = folders.resolve(mailbox, folder_path)
     with mailbox.db.transaction():
@@ -73,7 +79,7 @@ def flag(mailbox: Mailbox, *, message_id: str) -> None:
     message = message_of(mailbox, message_id)
     if not message.is_flagged:
         with mailbox.db.transaction():
-            touch(mailbox, message, sql.FLAG)
+            update(mailbox, message, mail_store.flag)
 
 
 def mark_as_read(mailbox: Mailbox, *, message_id: str) -> None:
@@ -81,88 +87,89 @@ def mark_as_read(mailbox: Mailbox, *, message_id: str) -> None:
     message = message_of(mailbox, message_id)
     if not message.is_read:
         with mailbox.db.transaction():
-            touch(mailbox, message, sql.MARK_READ)
+            update(mailbox, message, mail_store.mark_read)
 
 
 def attachment(mailbox: Mailbox, *, message_id: str, attachment_id: str) -> File:
-    """The bytes of one attachment. Kinds that the connector skips are not to be had (NotFound)."""
+    """The bytes of an attachment. Raises InvalidId and NotFound, also for kinds that the connector does not show."""
     message = message_of(mailbox, message_id)
-    key = mailbox.key_of(IdKind.ATTACHMENT, attachment_id, "attachmentId")
-    found = next((one for one in _shown(mailbox, message) if one.id == key), None)
-    if found is None:
+    key = mailbox.key_of(IdKind.ATTACHMENT, attachment_id, "attachment_id")
+    info = next((info for info in _shown(mailbox, message) if info.id == key), None)
+    if info is None:
         raise NotFound()
-    return File(content_of(mailbox, found), found.content_type)
+    return File(mail_store.attachment_bytes(mailbox.db, info.id), info.content_type)
 
 
 def message_of(mailbox: Mailbox, message_id: str) -> Message:
-    """The message with that wire id. Raises InvalidId or NotFound."""
-    key = mailbox.key_of(IdKind.MESSAGE, message_id, "messageId")
-    row = mailbox.db.one(sql.MESSAGE, {"id": key, "mailbox_id": mailbox.owner.id})
-    if row is None:
+    """The message with a wire id. Raises InvalidId and NotFound."""
+    key = mailbox.key_of(IdKind.MESSAGE, message_id, "message_id")
+    message = mail_store.message(mailbox.db, mailbox.owner.id, key)
+    if message is None:
         raise NotFound()
-    return Message._make(row)
+    return message
 
 
 def message_view(mailbox: Mailbox, message: Message, include_attachments: bool) -> MessageView:
-    """A message with its attachments: facts always, bytes only when asked for (Learn page)."""
+    """A message with its attachments; their bytes only if `include_attachments` (Learn page)."""
     if not message.has_files:
         return MessageView(message, ())
     files = (
-        AttachedFile(one, content_of(mailbox, one) if include_attachments else None) for one in _shown(mailbox, message)
+        AttachedFile(info, mail_store.attachment_bytes(mailbox.db, info.id) if include_attachments else None)
+        for info in _shown(mailbox, message)
     )
     return MessageView(message, tuple(files))
 
 
-def files_of(mailbox: Mailbox, content_id: int) -> list[AttachmentFacts]:
-    """All attachments of a mail, those the connector skips included."""
-    rows = mailbox.db.all(sql.ATTACHMENTS, {"content_id": content_id})
-    return [AttachmentFacts._make(row) for row in rows]
+def files_of(mailbox: Mailbox, content_id: int) -> list[AttachmentInfo]:
+    """All attachments of a mail, also those that the connector does not show."""
+    return mail_store.attachments(mailbox.db, content_id)
 
 
-def content_of(mailbox: Mailbox, facts: AttachmentFacts) -> bytes:
-    (content,) = mailbox.db.one(sql.ATTACHMENT_CONTENT, {"id": facts.id})
-    return bytes(content)
+def load_files(mailbox: Mailbox, content_id: int) -> tuple[Attachment, ...]:
+    """All attachments of a mail with their bytes."""
+    return tuple(
+        Attachment(
+            info.name,
+            mail_store.attachment_bytes(mailbox.db, info.id),
+            info.content_type,
+            bool(info.is_inline),
+            info.cid,
+        )
+        for info in files_of(mailbox, content_id)
+    )
 
 
-def touch(mailbox: Mailbox, message: Message, statement: str, **values: object) -> None:
-    """Run an update of one message and tell the change feed; to be called inside a transaction."""
-    mailbox.db.execute(statement, {"message_id": message.id, **values})
-    _changed(mailbox, message, ChangeAction.UPDATED)
+def update(mailbox: Mailbox, message: Message, write: Callable[[Database, int], None]) -> None:
+    """Write to a message, and add the update to the change feed; to be called inside a transaction."""
+    write(mailbox.db, message.id)
+    _append_change(mailbox, message, ChangeAction.UPDATED)
 
 
-def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentFacts]:
-    shown = [one for one in files_of(mailbox, message.content_id) if not one.skipped]
+def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentInfo]:
+    shown = [info for info in files_of(mailbox, message.content_id) if not info.skipped]
     hides = mailbox.rules.hides
-    return shown if hides is None else [one for one in shown if not hides(one.name)]
+    return shown if hides is None else [info for info in shown if not hides(info.name)]
 
 
 def _by_message_id(mailbox: Mailbox, internet_message_id: str) -> Message:
-    values = {"message_id": internet_message_id.strip(), "mailbox_id": mailbox.owner.id}
-    row = mailbox.db.one(sql.MESSAGE_BY_MESSAGE_ID, values)
-    if row is None:
+    message = mail_store.message_by_message_id(mailbox.db, mailbox.owner.id, internet_message_id.strip())
+    if message is None:
         raise NotFound()
-    return Message._make(row)
+    return message
 
 
 def _move(mailbox: Mailbox, message: Message, folder_id: int) -> int:
     """Copy into the folder and remove the original: a moved mail is a new item with the old received time."""
-    moved = mailbox.db.insert(sql.COPY_MESSAGE, {"id": message.id, "to_folder_id": folder_id})
+    moved = mail_store.copy_message(mailbox.db, message.id, folder_id)
     _remove(mailbox, message)
     changes.append(mailbox.db, message.mailbox_id, ChangeAction.MOVED, moved, folder_id, mailbox.now)
     return moved
 
 
 def _remove(mailbox: Mailbox, message: Message) -> None:
-    mailbox.db.execute(sql.DELETE_MESSAGE, {"id": message.id})
-    _changed(mailbox, message, ChangeAction.DELETED)
+    mail_store.delete_message(mailbox.db, message.id)
+    _append_change(mailbox, message, ChangeAction.DELETED)
 
 
-def _forget(mailbox: Mailbox, content_id: int) -> None:
-    """Let go of what a mail said, once no copy of it is left and none went out."""
-    if mailbox.db.one(sql.CONTENT_USERS, {"content_id": content_id}) is None:
-        mailbox.db.execute(sql.DELETE_ATTACHMENTS, {"content_id": content_id})
-        mailbox.db.execute(sql.DELETE_CONTENT, {"content_id": content_id})
-
-
-def _changed(mailbox: Mailbox, message: Message, action: ChangeAction) -> None:
+def _append_change(mailbox: Mailbox, message: Message, action: ChangeAction) -> None:
     changes.append(mailbox.db, message.mailbox_id, action, message.id, message.folder_id, mailbox.now)

@@ -1,9 +1,10 @@
-"""Answering and passing on: what a reply or a forward takes over from the mail it belongs to."""
+"""Replies and forwards, and what they take over from the original mail."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from html import escape
 from typing import Any, NamedTuple
 
@@ -14,29 +15,29 @@ from outlook_emulator.enums import Importance
 from outlook_emulator.errors import EncryptedReply, InvalidRecipients
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mail.origin_headers import OperationType
-from outlook_emulator.mailbox.mail.reading import content_of, files_of, message_of, touch
+from outlook_emulator.mailbox.mail.reading import load_files, message_of, update
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.text import plain_text
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Message, StoredMail
+from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store.records import Message
 
 REPLY_IMPORTANCE = Importance["Low"]
-"""What a reply gets when the caller names none (Learn page)."""
+"""The importance of a reply when the caller sets none (Learn page)."""
 
 
 class Answer(NamedTuple):
-    """What someone answers, and whether to all; what the mail leaves empty is taken from the original."""
+    """A reply; recipients and subject that the mail leaves empty are taken from the original."""
 
     mail: Mail
     reply_all: bool = False
 
 
 def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
-    """Answer a message in its conversation.
+    """Reply to a message, in the same conversation.
 
-    Recipients given replace those the original suggests, line by line (inferred); an empty subject becomes the
-    original's (Learn page). Raises EncryptedReply when the original is encrypted.
+    The To and Cc of the reply each replace those taken from the original (inferred); an empty subject becomes the
+    original's (Learn page). Raises EncryptedReply when the original is encrypted, and what sending raises.
     """
     original = message_of(mailbox, message_id)
     if original.is_encrypted:
@@ -48,43 +49,46 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
         to=mail.to or to,
         cc=mail.cc or cc,
         subject=mail.subject.strip() or prefixed("RE: ", original.subject),
-        attachments=(*mail.attachments, *(_pictures(mailbox, original) if mail.is_html else ())),
+        attachments=(*mail.attachments, *(_inline_files(mailbox, original) if mail.is_html else ())),
     )
     _answer(mailbox, original, complete, "Reply")
 
 
 def comment(mailbox: Mailbox, *, message_id: str, comment: str, reply_all: bool = False) -> None:
-    """Answer a message with a plain remark, in the format of the original."""
+    """Reply to a message with a plain text, in the format of the original."""
     is_html = bool(message_of(mailbox, message_id).is_html)
-    remark = Mail(body=_as(comment, to_html=is_html), is_html=is_html, importance=REPLY_IMPORTANCE)
-    reply(mailbox, Answer(remark, reply_all), message_id=message_id)
+    mail = Mail(body=_converted(comment, to_html=is_html), is_html=is_html, importance=REPLY_IMPORTANCE)
+    reply(mailbox, Answer(mail, reply_all), message_id=message_id)
 
 
 def forward(mailbox: Mailbox, mail: Mail, *, message_id: str) -> None:
-    """Pass a message on to others, attachments included, in its conversation."""
+    """Forward a message with its attachments, in the same conversation; `mail` holds the recipients and a comment.
+
+    Raises what sending raises.
+    """
     original = message_of(mailbox, message_id)
-    passed_on = replace(
+    complete = replace(
         mail,
         subject=prefixed("FW: ", original.subject),
         is_html=bool(original.is_html),
-        body=_as(mail.body, to_html=bool(original.is_html)),
+        body=_converted(mail.body, to_html=bool(original.is_html)),
         importance=original.importance,
         is_encrypted=bool(original.is_encrypted),
-        attachments=tuple(_carried(mailbox, original)),
+        attachments=load_files(mailbox, original.content_id),
     )
-    _answer(mailbox, original, passed_on, "Forward")
+    _answer(mailbox, original, complete, "Forward")
 
 
 def prefixed(prefix: str, subject: str) -> str:
-    """A subject with `RE: ` or `FW: ` in front, once."""
+    """A subject with the prefix `RE: ` or `FW: `, unless it has it already."""
     if subject.lower().startswith(prefix.strip().lower()):
         return subject
     return prefix + subject
 
 
-def _answer(mailbox: Mailbox, original: Message, mail: Mail, verb: OperationType) -> None:
+def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: OperationType) -> None:
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("To")
+        raise InvalidRecipients("to_recipients" if operation_type == "Forward" else "to")
     answer = replace(
         mail,
         body=_quote(original, mail),
@@ -93,14 +97,14 @@ def _answer(mailbox: Mailbox, original: Message, mail: Mail, verb: OperationType
     )
     delivery.check_size(mailbox, answer)
     with mailbox.db.transaction():
-        delivery.post(mailbox, answer, verb, original.conversation_id)
-        # The trigger for flagged mail fires when a flagged mail is answered, so this is a change of it.
-        touch(mailbox, original, sql.SET_LAST_VERB, verb=verb)
+        delivery.post(mailbox, answer, operation_type, original.conversation_id)
+        # The trigger for flagged mail fires when a flagged mail is answered, so the original changes.
+        update(mailbox, original, partial(mail_store.set_last_verb, verb=operation_type))
 
 
 def _ancestors(mailbox: Mailbox, original: Message) -> Iterable[str]:
     envelope = _envelope(mailbox, original)
-    # RFC 5322, 3.6.4: where a mail has no References, its In-Reply-To says what came before.
+    # RFC 5322, 3.6.4: without References, In-Reply-To names the parent.
     return envelope["references"] or filter(None, [envelope["in_reply_to"]])
 
 
@@ -108,63 +112,57 @@ def _suggested(
     mailbox: Mailbox, envelope: dict[str, Any], reply_all: bool
 ) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
     own = mailbox.owner.address
-    to, cc, reply_to = (tuple(Address(*one) for one in envelope[line]) for line in ("to", "cc", "reply_to"))
+    to, cc, reply_to = (tuple(Address(*pair) for pair in envelope[line]) for line in ("to", "cc", "reply_to"))
     sender = (Address(*envelope["sender"]),) if envelope["sender"] else ()
     author = reply_to or sender
-    if any(one.address.lower() == own for one in sender):
-        # Answering one's own mail goes to those it went to.
+    if any(address.address.lower() == own for address in sender):
+        # A reply to a mail of one's own goes to its recipients.
         author = _without(own, to) or author
     if not reply_all:
         return author, ()
     everyone = _without(own, (*author, *to)) or author
-    known = {one.address.lower() for one in everyone}
-    return everyone, tuple(one for one in _without(own, cc) if one.address.lower() not in known)
+    known = {address.address.lower() for address in everyone}
+    return everyone, tuple(address for address in _without(own, cc) if address.address.lower() not in known)
 
 
 def _without(own: str, everyone: Iterable[Address]) -> tuple[Address, ...]:
-    unique = {one.address.lower(): one for one in everyone}
-    return tuple(one for address, one in unique.items() if not delivery.is_for(own, address))
+    unique = {address.address.lower(): address for address in everyone}
+    return tuple(address for lowered, address in unique.items() if not delivery.is_for(own, lowered))
 
 
-def _pictures(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:
-    """What the quoted body shows inline."""
-    inline = (one for one in _carried(mailbox, original) if one.is_inline)
-    return (one for one in inline if not one.content_type.startswith("text/calendar"))
-
-
-def _carried(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:
-    for one in files_of(mailbox, original.content_id):
-        yield Attachment(one.name, content_of(mailbox, one), one.content_type, bool(one.is_inline), one.cid)
+def _inline_files(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:
+    """The attachments that the quoted body shows inline."""
+    files = load_files(mailbox, original.content_id)
+    return (file for file in files if file.is_inline and not file.content_type.startswith("text/calendar"))
 
 
 def _envelope(mailbox: Mailbox, message: Message) -> dict[str, Any]:
-    stored = StoredMail._make(mailbox.db.one(sql.STORED_MAIL, {"id": message.content_id}))
-    envelope: dict[str, Any] = orjson.loads(stored.headers)
+    envelope: dict[str, Any] = orjson.loads(mail_store.stored_mail(mailbox.db, message.content_id).headers)
     return envelope
 
 
-def _as(text: str, *, to_html: bool) -> str:
+def _converted(text: str, *, to_html: bool) -> str:
     return escape(text).replace("\r\n", "\n").replace("\n", "<br>") if to_html else text
 
 
 def _quote(original: Message, mail: Mail) -> str:
-    """The new text above the original, set off the way Outlook does it."""
+    """The new text above the original, separated as Outlook does it."""
     lines = _header_lines(original)
     if not mail.is_html:
         body = plain_text(original.body) if original.is_html else original.body
-        facts = "\r\n".join(f"{name}: {value}" for name, value in lines)
-        return f"{mail.body}\r\n\r\n{'_' * 32}\r\n{facts}\r\n\r\n{body}"
-    body = original.body if original.is_html else _as(original.body, to_html=True)
-    facts = "<br>".join(f"<b>{name}:</b> {escape(value)}" for name, value in lines)
-    return f'{mail.body}<hr tabindex="-1"><div id="divRplyFwdMsg" dir="ltr">{facts}</div><div>{body}</div>'
+        header = "\r\n".join(f"{name}: {value}" for name, value in lines)
+        return f"{mail.body}\r\n\r\n{'_' * 32}\r\n{header}\r\n\r\n{body}"
+    body = original.body if original.is_html else _converted(original.body, to_html=True)
+    header = "<br>".join(f"<b>{name}:</b> {escape(value)}" for name, value in lines)
+    return f'{mail.body}<hr tabindex="-1"><div id="divRplyFwdMsg" dir="ltr">{header}</div><div>{body}</div>'
 
 
 def _header_lines(original: Message) -> list[tuple[str, str]]:
-    facts = [
+    lines = [
         ("From", original.sender or ""),
         ("Sent", moment(original.received).strftime("%A, %B %d, %Y %I:%M %p")),
         ("To", original.recipients_to or ""),
         ("Cc", original.recipients_cc or ""),
         ("Subject", original.subject),
     ]
-    return [(name, value) for name, value in facts if value or name == "Subject"]
+    return [(name, value) for name, value in lines if value or name == "Subject"]

@@ -1,12 +1,11 @@
-"""The `searchQuery` of Get emails: Outlook's search language, turned into conditions a full-text index can run.
+"""Reads Outlook's search language into a search tree, which the store can run.
 
-Source: Outlook REST `$search` (a subset of KQL and of Outlook's own search box); inferred where silent.
+Source: Outlook REST `$search` (a subset of KQL and of Outlook's own search box); inferred where these say nothing.
 
-    text → tokens → a tree of Term, Span, And, Or → alternatives, each one FTS5 expression and one span of time
+    text → tokens → a tree of Term, Span, And, Or
 
-The index is FTS5 with the tokenizer `unicode61 remove_diacritics 2` and the columns subject, body, sender,
-recipients_to, recipients_cc, recipients_bcc, attachments and tags. `tags` holds the words hasattachment, unread,
-flagged, importancelow, importancenormal or importancehigh, and on every row `all`.
+The columns of the index are subject, body, sender, recipients_to, recipients_cc, recipients_bcc, attachments and tags.
+`tags` holds the words hasattachment, unread, flagged, and importancelow, importancenormal or importancehigh.
 """
 
 from __future__ import annotations
@@ -17,47 +16,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Never
 
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mail.search_dates import read_span
-from outlook_emulator.mailbox.mail.search_tree import (
-    EVERYTHING,
-    NOTHING,
-    Alternative,
-    Node,
-    Term,
-    alternatives,
-    both,
-    either,
-    negated,
-)
-
-__all__ = ["MAX_NESTING", "MAX_TERMS", "Alternative", "parse"]
+from outlook_emulator.store.search_tree import EVERYTHING, NOTHING, Node, Term, both, either, negated, tag
 
 MAX_TERMS = 500
-# FTS5's own parser gives up at a stack of 100; the deepest query of this nesting stays below (a test tries it).
+# FTS5's parser fails at a stack of 100; the deepest query of this nesting stays below, as a test checks.
 MAX_NESTING = 20
 
 
-def parse(query: str, now: int) -> tuple[Alternative, ...]:
-    """The alternatives of which a mail must satisfy at least one; an empty tuple finds nothing.
+def parse(query: str, now: int) -> Node:
+    """The search tree of a query.
 
-    `now`, in microseconds since 1970, is what `today` and the like refer to. Alternatives may overlap. Raises
-    InvalidRequest, with the position of the fault, for broken syntax and for a query above the limits of this module.
-    Source: Outlook REST `$search`; inferred where silent.
+    `now`, in microseconds since 1970, is the instant that words such as `today` refer to. Raises InvalidField with the
+    position of the error, for broken syntax and for a query above the limits of this module.
     """
     text = _unwrapped(_UNSTORABLE.sub(" ", query))
     if not text.strip():
-        return (Alternative(None, None, None),)
+        return EVERYTHING
     tokens = [*_tokens(text), _Token("end", "", len(text))]
-    return alternatives(_Reader(tokens, now).query())
+    return _Reader(tokens, now).query()
 
 
-# --- Leaves: what a word, phrase or value means under a property ----------------------------------------------------
+# --- Leaves: the meaning of a word, phrase or value of a property ----------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Token:
-    """A piece of the query; `kind` is a group of `_TERM` or `end`, `position` counts from 0."""
+    """A token of the query; `kind` is a group of `_TERM` or `end`, `position` counts from 0."""
 
     kind: str
     text: str
@@ -69,40 +55,32 @@ _Leaf = Callable[[_Token], Node]
 
 
 def _refuse(problem: str, position: int) -> Never:
-    raise InvalidRequest(f"The searchQuery cannot be read at position {position + 1}: {problem}")
+    raise InvalidField("search_query", f"cannot be read at position {position + 1}: {problem}")
 
 
 def _text_in(*columns: str) -> _Leaf:
-    scope = columns[0] if len(columns) == 1 else "{" + " ".join(columns) + "}"
-
     def leaf(token: _Token) -> Node:
-        if not any(map(_indexed, token.text)):
+        if not any(map(_is_indexed, token.text)):
             return EVERYTHING
-        prefix = token.kind == "word" and token.text.endswith("*")
-        quoted = token.text.replace('"', '""')
-        return Term(f'{scope} : "{quoted}"' + (" *" if prefix else ""))
+        return Term(columns, token.text, is_prefix=token.kind == "word" and token.text.endswith("*"))
 
     return leaf
 
 
-def _indexed(character: str) -> bool:
-    """Whether the index's tokenizer begins a token with this character: letters, numbers, private use."""
+def _is_indexed(character: str) -> bool:
+    """Whether a token of the index can start with a character: letters, numbers, private use."""
     category = unicodedata.category(character)
     return category[0] in "LN" or category == "Co"
 
 
-def _tag(name: str) -> Term:
-    return Term(f'tags : "{name}"')
-
-
-def _flag(tag: str, *, when: bool) -> _Leaf:
-    """A property that is true on exactly the mails with (`when`) or without a tag."""
+def _flag(name: str, *, when: bool) -> _Leaf:
+    """A property that is true for the mails with a tag, or without it unless `when`."""
 
     def leaf(token: _Token) -> Node:
         value = _BOOLEANS.get(token.text.strip().lower())
         if value is None:
             _refuse(f"'{token.text[:50]}' is neither true nor false.", token.position)
-        return replace(_tag(tag), negated=value != when)
+        return replace(tag(name), negated=value != when)
 
     return leaf
 
@@ -110,13 +88,13 @@ def _flag(tag: str, *, when: bool) -> _Leaf:
 def _importance(token: _Token) -> Node:
     level = token.text.strip().lower()
     if level not in ("low", "normal", "high"):
-        _refuse(f"'{token.text[:50]}' is no importance. Expected low, normal or high.", token.position)
-    return _tag(f"importance{level}")
+        _refuse(f"'{token.text[:50]}' is not an importance. Expected low, normal or high.", token.position)
+    return tag(f"importance{level}")
 
 
 @dataclass(frozen=True)
 class _Received:
-    """The leaf of `received` and `sent`, which a mailbox of delivered mail cannot tell apart."""
+    """The leaf of `received` and of `sent`, which is treated as the same."""
 
     now: int
     comparison: str
@@ -125,7 +103,7 @@ class _Received:
         try:
             span = read_span(token.text, self.comparison, self.now)
         except (ValueError, OverflowError):
-            _refuse(f"'{token.text[:50]}' is no date or range of dates.", token.position)
+            _refuse(f"'{token.text[:50]}' is not a date or range of dates.", token.position)
         return NOTHING if span.empty else span
 
 
@@ -150,7 +128,7 @@ _PROPERTIES: dict[str, _Leaf] = {
 
 # --- Tokens ---------------------------------------------------------------------------------------------------------
 
-# A NUL would end the expression early inside SQLite, and a lone surrogate has no UTF-8.
+# A NUL would end the expression early in SQLite, and a lone surrogate cannot be written as UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _KNOWN = rf"(?P<known>(?ai:{'|'.join(_PROPERTIES)}))[:=]"
 _DATED = r"(?P<dated>(?ai:received|sent))(?:(?::\s*)?(?P<comparison>[<>]=?|=)|:)"
@@ -169,27 +147,27 @@ _BLANK = re.compile(r"\s*")
 
 
 def _unwrapped(query: str) -> str:
-    """The query without the quotes that Graph callers put around all of it; positions stay the same."""
-    wrapped = _WRAPPED.fullmatch(query)
-    if not wrapped or not _RESTRICTION.search(wrapped[1]):
+    """The query without the quotes that Graph callers put around the whole; positions stay the same."""
+    match = _WRAPPED.fullmatch(query)
+    if not match or not _RESTRICTION.search(match[1]):
         return query
-    return " " * wrapped.start(1) + wrapped[1].replace('\\"', ' "')
+    return " " * match.start(1) + match[1].replace('\\"', ' "')
 
 
 def _tokens(text: str) -> Iterator[_Token]:
     grammar, position, terms = _TERM, _after_blanks(text, 0), 0
     while position < len(text):
-        found = grammar.match(text, position)
-        if not found:
+        match = grammar.match(text, position)
+        if not match:
             _refuse("a quote is never closed.", position)
-        token = _token(found)
+        token = _token(match)
         terms += token.kind in ("word", "phrase", "unknown")
         if terms > MAX_TERMS:
             _refuse(f"there are more than {MAX_TERMS} terms.", position)
         yield token
-        position = _after_blanks(text, found.end())
-        # What touches the colon is a value whatever it looks like: `received:…T10:00`, `subject:-5`, `subject:OR`.
-        touches = position == found.end() and token.kind in ("dated", "known", "unknown")
+        position = _after_blanks(text, match.end())
+        # Text right after the colon is a value, whatever it looks like: `received:…T10:00`, `subject:-5`, `subject:OR`.
+        touches = position == match.end() and token.kind in ("dated", "known", "unknown")
         grammar = _VALUE if touches else _TERM
 
 
@@ -198,18 +176,18 @@ def _after_blanks(text: str, position: int) -> int:
     return blank.end() if blank else position
 
 
-def _token(found: re.Match[str]) -> _Token:
-    groups = {name: text for name, text in found.groupdict().items() if text is not None}
+def _token(match: re.Match[str]) -> _Token:
+    groups = {name: text for name, text in match.groupdict().items() if text is not None}
     comparison = groups.pop("comparison", "=")
     ((kind, text),) = groups.items()
-    return _Token(text if kind == "operator" else kind, text, found.start(), comparison)
+    return _Token(text if kind == "operator" else kind, text, match.start(), comparison)
 
 
 # --- Reader: tokens to tree; NOT binds tighter than AND, AND tighter than OR ----------------------------------------
 
 
 class _Reader:
-    """Reads one query, once."""
+    """Reads the tokens of one query; used once."""
 
     def __init__(self, tokens: list[_Token], now: int) -> None:
         self._tokens = tokens
@@ -220,7 +198,7 @@ class _Reader:
     def query(self) -> Node:
         node = self._alternation(_FREE)
         if self._here.kind != "end":
-            _refuse("a parenthesis is closed that was never opened.", self._here.position)
+            _refuse("a parenthesis is closed but was never opened.", self._here.position)
         return node
 
     @property
@@ -256,7 +234,7 @@ class _Reader:
     def _operand(self, leaf: _Leaf) -> Node:
         if name := self._take("known", "dated"):
             return self._value(name, self._leaf_of(name))
-        # KQL reads a property it does not know as text.
+        # KQL treats an unknown property as text.
         if name := self._take("unknown"):
             return both([leaf(replace(name, kind="word")), self._value(name, leaf)])
         return self._value(None, leaf)
@@ -271,7 +249,7 @@ class _Reader:
             return self._group(opened, leaf)
         if token := self._take("word", "phrase"):
             return leaf(self._relative_date(token) if isinstance(leaf, _Received) else token)
-        # `subject: re:budget` is a value all the same; `from: subject:x` has lost its value.
+        # The value of `subject: re:budget` is `re:budget`; `from: subject:x` has no value.
         if name and self._here.kind == "unknown":
             return self._operand(leaf)
         _refuse(f"'{name.text}' has no value." if name else "a term is missing.", self._here.position)
@@ -287,7 +265,7 @@ class _Reader:
         return node
 
     def _relative_date(self, token: _Token) -> _Token:
-        """Joins `last week`, which Outlook takes without quotes too."""
+        """Join the words of `last week`, which Outlook also accepts without quotes."""
         unit = self._here
         if token.text.lower() not in ("this", "last") or unit.text.lower() not in ("week", "month", "year"):
             return token

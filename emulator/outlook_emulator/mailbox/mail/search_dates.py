@@ -1,7 +1,7 @@
-"""When a searched mail was received: written dates and relative words, read as spans of microseconds.
+"""Reads the dates of a search, such as `2026-03-01` or `last week`, as spans of time.
 
-Source: Outlook REST `$search` and Outlook's own search box; inferred where silent. Every day is a UTC day, and weeks
-start on Sunday as in Outlook's US default.
+Source: Outlook REST `$search` and Outlook's own search box; inferred where these say nothing. Days are UTC days, and
+weeks start on Sunday as in Outlook's US default.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from outlook_emulator.clock import microseconds, moment
+from outlook_emulator.store.search_tree import Span
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
@@ -19,37 +20,11 @@ _ISO_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Span:
-    """The instants from `since` to `until`, both included, in microseconds since 1970 (UTC); None is an open end."""
-
-    since: int | None = None
-    until: int | None = None
-
-    @property
-    def empty(self) -> bool:
-        return self.since is not None and self.until is not None and self.since > self.until
-
-    def within(self, other: Span) -> Span:
-        """The instants that lie in both."""
-        starts = [start for start in (self.since, other.since) if start is not None]
-        ends = [end for end in (self.until, other.until) if end is not None]
-        return Span(max(starts, default=None), min(ends, default=None))
-
-    def outside(self) -> tuple[Span, ...]:
-        """The instants that do not lie in this span: up to two spans, none when it is open at both ends."""
-        if self.empty:
-            return (Span(),)
-        before = () if self.since is None else (Span(None, self.since - 1),)
-        after = () if self.until is None else (Span(self.until + 1, None),)
-        return (*before, *after)
-
-
 def read_span(text: str, comparison: str, now: int) -> Span:
-    """The span that a date restriction asks for, `comparison` being one of `=`, `<`, `<=`, `>`, `>=`.
+    """The span that a date restriction selects; `comparison` is one of `=`, `<`, `<=`, `>`, `>=`.
 
-    A date or a relative word stands for all its instants, so `>` begins after its last one and `<=` ends with it.
-    Raises ValueError for a text that is no date.
+    A date or relative word covers all of its instants: `>` starts after the last one and `<=` ends with it. Raises
+    ValueError for a text that is not a date.
     """
     first, dots, last = text.strip().partition("..")
     period = _period(first, now)
@@ -74,19 +49,19 @@ def _compared(period: _Period, comparison: str) -> Span:
 
 @dataclass(frozen=True)
 class _Period:
-    """What one written date stands for: always closed, unlike a span."""
+    """The instants that one written date covers, both ends included; unlike a span it has no open end."""
 
     since: int
     until: int
 
 
 def _period(text: str, now: int) -> _Period:
-    written = " ".join(text.lower().split())
-    return _relative(written, moment(now).date()) or _date(written) or _time(written) or _refuse()
+    normalized = " ".join(text.lower().split())
+    return _relative(normalized, moment(now).date()) or _date(normalized) or _time(normalized) or _refuse()
 
 
 def _refuse() -> _Period:
-    raise ValueError("no date")
+    raise ValueError("not a date")
 
 
 def _date(text: str) -> _Period | None:
@@ -100,13 +75,13 @@ def _date(text: str) -> _Period | None:
 
 
 def _time(text: str) -> _Period | None:
-    written = _ISO_TIME.fullmatch(text)
-    if not written:
+    match = _ISO_TIME.fullmatch(text)
+    if not match:
         return None
-    day, time, fraction, offset = written.groups(default="")
+    day, time, fraction, offset = match.groups(default="")
     # Six digits: .NET callers write seven, and the store keeps microseconds.
     start = microseconds(datetime.fromisoformat(f"{day}T{time}{fraction[:7]}{offset.upper()}"))
-    # Mail shows whole seconds on the wire, so a whole second must find all that was received within it.
+    # The wire shows whole seconds, so a whole second must find every mail received within it.
     return _Period(start, start if fraction else start + _SECOND - 1)
 
 
@@ -125,7 +100,7 @@ def _calendar_period(unit: str, today: date, *, last: bool) -> _Period:
     start = _start_of(unit, today)
     if last:
         start = _start_of(unit, start - timedelta(days=1))
-    # From any start of a unit, this many days lead into the next one but never past it.
+    # From the start of any unit, this many days later is in the next unit, never past it.
     into_next = start + timedelta(days={"week": 7, "month": 31, "year": 366}[unit])
     return _days(start, (_start_of(unit, into_next) - start).days)
 

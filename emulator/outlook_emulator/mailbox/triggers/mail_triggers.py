@@ -25,8 +25,8 @@ from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders, listing
 from outlook_emulator.mailbox.mail.reading import files_of, message_of, message_view
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.store import sql
-from outlook_emulator.store.records import Change, Message, StoredMail
+from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store.records import Change, Message
 
 BATCH = 50
 """The most mails in a response; further ones wait for the next poll, which the response asks for at once (inferred)."""
@@ -55,7 +55,7 @@ class _Filters(NamedTuple):
     """Which mails a trigger fires for; `folder_id` is None for any folder."""
 
     folder_id: int | None
-    named: listing.Named
+    text: listing.TextFilter
     importance: str
     with_attachment: bool
     include_attachments: bool
@@ -173,8 +173,8 @@ def _filters(
     """The filters that all mail triggers have; no folder means any. Raises FolderNotFound."""
     return _Filters(
         folders.resolve(mailbox, folder_path) if folder_path else None,
-        listing.Named(to, cc, to_or_cc, from_, subject_filter),
-        listing.facet_of(importance),
+        listing.TextFilter(to, cc, to_or_cc, from_, subject_filter),
+        listing.importance_facet(importance),
         fetch_only_with_attachment,
         include_attachments,
     )
@@ -205,11 +205,8 @@ def _matches(
     """The messages that a trigger fires for, each with its entry in the change feed."""
     entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, since.created)
     for entry in newest((one for one in entries if filters.folder_id in (None, one.folder_id)), actions):
-        row = mailbox.db.one(sql.MESSAGE, {"id": entry.item_id, "mailbox_id": mailbox.owner.id})
-        if row is None:
-            continue
-        message = Message._make(row)
-        if wanted(entry, message, since) and _passes(mailbox, filters, message):
+        message = mail_store.message(mailbox.db, mailbox.owner.id, entry.item_id)
+        if message is not None and wanted(entry, message, since) and _passes(mailbox, filters, message):
             yield entry, message
 
 
@@ -228,7 +225,7 @@ def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
         return False
     if filters.with_attachment and not message.has_attachments:
         return False
-    if not filters.named.matches(message):
+    if not filters.text.matches(message):
         return False
     # Protected mail, mail above the limit and mail with a broken body are skipped (Learn page).
     return not (message.is_encrypted or _is_too_large(mailbox, message) or _is_broken(mailbox, message))
@@ -242,7 +239,7 @@ def _is_too_large(mailbox: Mailbox, message: Message) -> bool:
 
 def _is_broken(mailbox: Mailbox, message: Message) -> bool:
     """Whether a mail from outside the sandbox is not a complete MIME message."""
-    stored = StoredMail._make(mailbox.db.one(sql.STORED_MAIL, {"id": message.content_id}))
+    stored = mail_store.stored_mail(mailbox.db, message.content_id)
     if stored.raw is None:
         return False
     # The email package is only needed here.

@@ -20,10 +20,10 @@ from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
-from outlook_emulator.store import sql
+from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import Message, Subscription
+from outlook_emulator.store.records import Subscription
 
 LIFETIME = 3_600_000_000
 """How long a subscription is valid unless it is renewed, in microseconds."""
@@ -237,8 +237,8 @@ def _has_news(mailbox: Mailbox, subscription: Subscription) -> bool:
 
 
 def _is_flagged(mailbox: Mailbox, message_id: int) -> bool:
-    row = mailbox.db.one(sql.MESSAGE, {"id": message_id, "mailbox_id": mailbox.owner.id})
-    return row is not None and bool(Message._make(row).is_flagged)
+    message = mail_store.message(mailbox.db, mailbox.owner.id, message_id)
+    return message is not None and bool(message.is_flagged)
 
 
 def _guid(mailbox: Mailbox) -> str:

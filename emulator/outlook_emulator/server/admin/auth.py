@@ -1,4 +1,4 @@
-"""Who may use the admin API: no page of another origin, and where a token is set, nobody without it."""
+"""Access to the admin API: it rejects pages of other origins and, if a token is set, requests without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 class Gate:
-    """Lets callers through to the admin API, or refuses them. Raises ValueError for a token that no header can hold."""
+    """Checks the callers of the admin API. Raises ValueError for a token that is not valid in a header."""
 
     def __init__(self, token: str) -> None:
         if token and not _TOKEN.fullmatch(token):
@@ -22,17 +22,17 @@ class Gate:
         self._token = token.encode("ascii")
 
     def check_token(self, request: Request) -> None:
-        """Raises AdminTokenRequired where a token is set and the caller has no or another one."""
+        """Raise AdminTokenRequired if a token is set and the request does not carry it."""
         if not self._token:
             return
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not given.strip():
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
             raise AdminTokenRequired()
-        if not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
+        if not hmac.compare_digest(token.strip().encode("latin-1"), self._token):
             raise AdminTokenRequired("The bearer token is not the admin token that this emulator was started with.")
 
     def check_origin(self, request: Request) -> None:
-        """Raises AccessDenied: a page that someone has open must not be able to change what is on their machine."""
+        """Raise AccessDenied for a page of another origin, which must not control an emulator on the user's machine."""
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-            raise AccessDenied(f"The admin API takes no requests from pages of '{origin[:200]}'.")
+            raise AccessDenied(f"The admin API accepts no requests from pages of '{origin[:200]}'.")

@@ -1,4 +1,4 @@
-"""The admin API's verbs about calling others: the journal of callbacks, and triggers whose items are pushed."""
+"""The admin operations about callbacks: their journal, subscriptions, and push triggers."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ ROWS = (
         id="ListSubscriptions",
         method="GET",
         path=f"{_S}/connections/{{connection}}/subscriptions",
-        summary="List the living subscriptions of a connection",
+        summary="List the active subscriptions of a connection",
         handler=list_subscriptions,
         returns=shapes.SubscriptionList,
     ),
@@ -143,7 +143,7 @@ ROWS = (
         id="ListTriggerConfigs",
         method="GET",
         path=_T,
-        summary="List the triggers whose items are pushed",
+        summary="List the push triggers of a connection",
         handler=list_triggers,
         returns=shapes.TriggerConfigList,
     ),
@@ -151,7 +151,7 @@ ROWS = (
         id="PutTriggerConfig",
         method="PUT",
         path=f"{_T}/{{name}}",
-        summary="Register a trigger whose items are pushed, or register it anew from now on",
+        summary="Register a push trigger; an existing one starts again from now",
         handler=put_trigger,
         accepts=shapes.NewTriggerConfig,
         returns=shapes.TriggerConfig,
@@ -161,7 +161,7 @@ ROWS = (
         id="GetTriggerConfig",
         method="GET",
         path=f"{_T}/{{name}}",
-        summary="Show a trigger whose items are pushed",
+        summary="Get a push trigger",
         handler=get_trigger,
         returns=shapes.TriggerConfig,
     ),
@@ -169,7 +169,7 @@ ROWS = (
         id="DeleteTriggerConfig",
         method="DELETE",
         path=f"{_T}/{{name}}",
-        summary="Stop pushing the items of a trigger",
+        summary="Delete a push trigger",
         handler=delete_trigger,
         status=204,
     ),
@@ -177,7 +177,7 @@ ROWS = (
         id="ListCallbacks",
         method="GET",
         path=f"{_S}/callbacks",
-        summary="List the calls that a sandbox made, or has to make",
+        summary="List the callbacks of a sandbox, sent and pending",
         handler=list_callbacks,
         returns=shapes.CallbackJournal,
     ),

@@ -1,4 +1,4 @@
-"""The admin API's verbs about time: what a sandbox's clock shows, and how it is moved, frozen and released."""
+"""The admin operations that read, move, freeze and release the clock of a sandbox."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ def get_clock(request: AdminRequest) -> shapes.ClockFacts:
 
 
 async def change_clock(request: AdminRequest) -> shapes.ClockFacts:
-    order: shapes.ClockOrder = request.body
+    change: shapes.ClockOrder = request.body
     sandbox = request.sandbox
     clock = sandbox.clock
-    if not order:
-        raise InvalidRequest("Nothing is asked of the clock: give 'freeze', 'set' or 'advance'.")
-    # Held, so that the clock does not pass the instant that is asked for while the order is looked at.
+    if not change:
+        raise InvalidRequest("The request needs 'freeze', 'set' or 'advance'.")
+    # Held, so that the clock does not pass the requested instant while the request is checked.
     with clock.held():
-        to = _target(clock, order)
+        to = _target(clock, change)
         if to is not None:
             await sandbox.move_clock(to)
-        if "freeze" in order:
-            (clock.freeze if order["freeze"] else clock.follow)()
+        if "freeze" in change:
+            (clock.freeze if change["freeze"] else clock.follow)()
         return _facts(clock)
 
 
 def start_clock(clock: SandboxClock, order: shapes.ClockStart) -> None:
-    """Put the clock of a sandbox that was just made where it is to start. Raises InvalidRequest."""
-    # Held, so that a clock that is to stand has not gone on by then.
+    """Set the clock of a new sandbox. Raises InvalidRequest."""
+    # Held, so that a clock that will be frozen does not move in between.
     with clock.held():
         if "set" in order:
             try:
@@ -43,9 +43,9 @@ def start_clock(clock: SandboxClock, order: shapes.ClockStart) -> None:
 
 
 def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
-    """The instant to move to, None for none. Raises InvalidRequest, and Conflict for an instant in the past."""
+    """The instant to move to, None without one. Raises InvalidRequest, and Conflict for an instant in the past."""
     if "set" in order and "advance" in order:
-        raise InvalidRequest("A clock is either moved to an instant, 'set', or by a duration, 'advance'.")
+        raise InvalidRequest("'set' and 'advance' cannot be combined.")
     if "set" in order:
         to = read_instant(order["set"], "set")
     elif "advance" in order:
@@ -56,7 +56,7 @@ def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
         clock.check(to)
     except ValueError as error:
         refusal = Conflict if to < clock.now() else InvalidRequest
-        raise refusal(f"The clock stays where it is: {error}.") from None
+        raise refusal(f"The clock was not moved: {error}.") from None
     return to
 
 
@@ -73,7 +73,7 @@ ROWS = (
         id="GetClock",
         method="GET",
         path=f"{_S}/clock",
-        summary="Show what time it is in a sandbox",
+        summary="Get the time and mode of a sandbox's clock",
         handler=get_clock,
         returns=shapes.ClockFacts,
     ),
@@ -81,7 +81,7 @@ ROWS = (
         id="ChangeClock",
         method="POST",
         path=f"{_S}/clock",
-        summary="Move, freeze or release the clock of a sandbox; what falls due on the way happens at its time",
+        summary="Move, freeze or release the clock of a sandbox; work that falls due during the move runs in order",
         handler=change_clock,
         accepts=shapes.ClockOrder,
         returns=shapes.ClockFacts,

@@ -1,4 +1,4 @@
-"""The admin API's verbs about faults: which there are by name, what is armed in a sandbox, and what became of it."""
+"""The admin operations that list named faults, and arm, list and remove fault rules."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ ROWS = (
         id="ListNamedFaults",
         method="GET",
         path="/faults",
-        summary="List the connector's own troubles that can be had by name",
+        summary="List the named faults",
         handler=list_names,
         returns=shapes.NamedFaultList,
     ),
@@ -77,7 +77,7 @@ ROWS = (
         id="ListFaults",
         method="GET",
         path=_FAULTS,
-        summary="List the fault rules of a sandbox, and how often each has acted",
+        summary="List the fault rules of a sandbox, and how often each was used",
         handler=list_faults,
         returns=shapes.FaultLedger,
     ),
@@ -85,7 +85,7 @@ ROWS = (
         id="ArmFaults",
         method="POST",
         path=_FAULTS,
-        summary="Arm a plan of fault rules, all of them or none",
+        summary="Arm the fault rules of a plan, all or none",
         handler=arm_faults,
         accepts=shapes.FaultPlan,
         returns=shapes.FaultLedger,
@@ -96,7 +96,7 @@ ROWS = (
         id="ClearFaults",
         method="DELETE",
         path=_FAULTS,
-        summary="Take all fault rules of a sandbox away",
+        summary="Remove all fault rules of a sandbox",
         handler=clear_faults,
         status=204,
     ),
@@ -104,7 +104,7 @@ ROWS = (
         id="GetFault",
         method="GET",
         path=f"{_FAULTS}/{{fault}}",
-        summary="Show one fault rule",
+        summary="Get a fault rule",
         handler=get_fault,
         returns=shapes.FaultFacts,
     ),
@@ -112,7 +112,7 @@ ROWS = (
         id="RemoveFault",
         method="DELETE",
         path=f"{_FAULTS}/{{fault}}",
-        summary="Take one fault rule away",
+        summary="Remove a fault rule",
         handler=remove_fault,
         status=204,
     ),

@@ -1,4 +1,4 @@
-"""The admin API's verbs for calendars and contact folders: made, filled from files, and written out."""
+"""The admin operations that create, import and export calendars and contact folders."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from outlook_emulator.wire.mail import Binary
 ICALENDAR, VCARD = "text/calendar", "text/vcard"
 
 
-def add_calendar(request: AdminRequest) -> shapes.ShelfFacts:
+def add_calendar(request: AdminRequest) -> shapes.ItemFolderState:
     return _add(request, CALENDARS)
 
 
-def add_contact_folder(request: AdminRequest) -> shapes.ShelfFacts:
+def add_contact_folder(request: AdminRequest) -> shapes.ItemFolderState:
     return _add(request, CONTACT_FOLDERS)
 
 
@@ -28,7 +28,7 @@ def import_calendar(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox, found = request.mailbox, ics.parse(request.content)
-    place = _shelf(request, CALENDARS)
+    place = _folder(request, CALENDARS)
     with mailbox.db.transaction():
         return {"ids": [wire_id(one) for one in events.import_events(mailbox, place, found)]}
 
@@ -37,7 +37,7 @@ def export_calendar(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox = request.mailbox
-    found = events.export_events(mailbox, _shelf(request, CALENDARS))
+    found = events.export_events(mailbox, _folder(request, CALENDARS))
     return Binary(ics.compose(found, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
 
 
@@ -45,7 +45,7 @@ def import_contacts(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import vcf
 
     mailbox, cards = request.mailbox, vcf.parse(request.content)
-    folder = _shelf(request, CONTACT_FOLDERS)
+    folder = _folder(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
         made = [contacts.insert(mailbox, folder.id, card) for card in cards]
     return {"ids": [mailbox.id_of(IdKind.CONTACT, one.id) for one in made]}
@@ -54,17 +54,17 @@ def import_contacts(request: AdminRequest) -> shapes.Imported:
 def export_contacts(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import vcf
 
-    folder = _shelf(request, CONTACT_FOLDERS)
+    folder = _folder(request, CONTACT_FOLDERS)
     return Binary(vcf.compose(contacts.export_contacts(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
 
 
-def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ShelfFacts:
+def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ItemFolderState:
     mailbox = request.mailbox
     made = item_folders.ensure(mailbox, kind, request.body["name"])
     return {"id": mailbox.id_of(kind.kind, made.id), "name": made.name}
 
 
-def _shelf(request: AdminRequest, kind: ItemFolderKind) -> ItemFolder:
+def _folder(request: AdminRequest, kind: ItemFolderKind) -> ItemFolder:
     return item_folders.resolve(request.mailbox, kind, request.path["table"])
 
 
@@ -75,17 +75,17 @@ ROWS = (
         id="AddCalendar",
         method="POST",
         path=f"{_C}/calendars",
-        summary="Make a calendar",
+        summary="Create a calendar",
         handler=add_calendar,
-        accepts=shapes.NewShelf,
-        returns=shapes.ShelfFacts,
+        accepts=shapes.NewItemFolder,
+        returns=shapes.ItemFolderState,
         status=201,
     ),
     AdminOperation(
         id="ImportCalendar",
         method="POST",
         path=f"{_C}/calendars/{{table}}/import",
-        summary="Bring the events of an iCalendar file into a calendar",
+        summary="Import an iCalendar file into a calendar",
         handler=import_calendar,
         accepts_type=ICALENDAR,
         returns=shapes.Imported,
@@ -95,7 +95,7 @@ ROWS = (
         id="ExportCalendar",
         method="GET",
         path=f"{_C}/calendars/{{table}}/export",
-        summary="Write a calendar out as an iCalendar file",
+        summary="Export a calendar as an iCalendar file",
         handler=export_calendar,
         returns=Binary,
         returns_type=ICALENDAR,
@@ -104,17 +104,17 @@ ROWS = (
         id="AddContactFolder",
         method="POST",
         path=f"{_C}/contactfolders",
-        summary="Make a contact folder",
+        summary="Create a contact folder",
         handler=add_contact_folder,
-        accepts=shapes.NewShelf,
-        returns=shapes.ShelfFacts,
+        accepts=shapes.NewItemFolder,
+        returns=shapes.ItemFolderState,
         status=201,
     ),
     AdminOperation(
         id="ImportContacts",
         method="POST",
         path=f"{_C}/contactfolders/{{table}}/import",
-        summary="Bring the cards of a vCard file into a contact folder",
+        summary="Import a vCard file into a contact folder",
         handler=import_contacts,
         accepts_type=VCARD,
         returns=shapes.Imported,
@@ -124,7 +124,7 @@ ROWS = (
         id="ExportContacts",
         method="GET",
         path=f"{_C}/contactfolders/{{table}}/export",
-        summary="Write a contact folder out as a vCard file",
+        summary="Export a contact folder as a vCard file",
         handler=export_contacts,
         returns=Binary,
         returns_type=VCARD,

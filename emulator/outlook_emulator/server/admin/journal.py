@@ -1,4 +1,4 @@
-"""The admin API's verbs about the journal: what was asked of a sandbox, what it answered, and whom it called."""
+"""The admin operations that list, query, count, cap and clear the journal of a sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outlook_emulator.traffic import retry_report
 from outlook_emulator.traffic.journal import Journal
 
 _LISTS = ("operation", "status")
-"""What a filter names one of, and a query several."""
+"""Members with one value in a filter and a list of values in a query."""
 
 
 def list_entries(request: AdminRequest) -> shapes.JournalPage:
@@ -69,7 +69,7 @@ ROWS = (
         id="ListJournal",
         method="GET",
         path=_JOURNAL,
-        summary="List what was asked of a sandbox, and whom it called",
+        summary="List the requests to a sandbox and its callbacks",
         handler=list_entries,
         query=shapes.JournalFilter,
         returns=shapes.JournalPage,
@@ -78,7 +78,7 @@ ROWS = (
         id="CapJournal",
         method="PATCH",
         path=_JOURNAL,
-        summary="Say how much the journal keeps",
+        summary="Set how much the journal keeps",
         handler=cap_journal,
         accepts=shapes.JournalCaps,
         returns=shapes.JournalFacts,
@@ -88,7 +88,7 @@ ROWS = (
         id="ClearJournal",
         method="DELETE",
         path=_JOURNAL,
-        summary="Forget what was asked so far",
+        summary="Clear the journal",
         handler=clear_journal,
         status=204,
     ),
@@ -96,7 +96,7 @@ ROWS = (
         id="QueryJournal",
         method="POST",
         path=f"{_JOURNAL}/query",
-        summary="Find entries by any of their parts, count them, and tell what nearly fits",
+        summary="Find and count entries, and list the nearest misses",
         handler=query_journal,
         accepts=shapes.JournalQuery,
         returns=shapes.JournalMatches,
@@ -114,7 +114,7 @@ ROWS = (
         id="ReportRetries",
         method="GET",
         path=f"{_JOURNAL}/retries",
-        summary="Tell of each failed call when its client came back, and whether something was made twice",
+        summary="Report for each failed request when its client retried, and whether something was created twice",
         handler=report_retries,
         returns=shapes.RetryReport,
     ),

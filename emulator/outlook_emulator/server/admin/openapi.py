@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 _ADMIN_TOKEN = {
     "type": "http",
     "scheme": "bearer",
-    "description": "The admin token that the emulator was started with, if it was.",
+    "description": "The admin token of the emulator, if it was started with one.",
 }
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def openapi(verbs: Iterable[AdminOperation], root: str) -> dict[str, Any]:
+def openapi(operations: Iterable[AdminOperation], root: str) -> dict[str, Any]:
     """The document of the admin API below `root`."""
-    rows = list(verbs)
+    rows = list(operations)
     paths: dict[str, Any] = {}
-    for verb in rows:
-        paths.setdefault(verb.path, {})[verb.method.lower()] = _operation(verb)
-    shapes = [shape for verb in rows for shape in (verb.accepts, verb.returns)]
+    for operation in rows:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    shapes = [shape for operation in rows for shape in (operation.accepts, operation.returns)]
     document = {
         "openapi": "3.1.0",
         "info": {"title": "Outlook Connector Emulator: admin API", "version": "1"},
         "servers": [{"url": root}],
-        # A token is demanded where one is set, so a caller may come with or without.
+        # Both alternatives, because a token is only required if one is set.
         "security": [{"adminToken": []}, {}],
         "paths": paths,
         "components": {"schemas": describe_all(shapes), "securitySchemes": {"adminToken": _ADMIN_TOKEN}},
@@ -40,43 +40,46 @@ def openapi(verbs: Iterable[AdminOperation], root: str) -> dict[str, Any]:
     return _modern(document)  # type: ignore[no-any-return]
 
 
-def _operation(verb: AdminOperation) -> dict[str, Any]:
+def _operation(operation: AdminOperation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": verb.id,
-        "summary": verb.summary,
-        "responses": {str(verb.status): _success(verb), "4XX": {"description": "Refused, in the connector's shape"}},
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "responses": {
+            str(operation.status): _success(operation),
+            "4XX": {"description": "Error, in the connector's shape"},
+        },
     }
-    if parameters := list(_parameters(verb)):
+    if parameters := list(_parameters(operation)):
         described["parameters"] = parameters
-    if verb.accepts is not None or verb.accepts_type:
-        described["requestBody"] = {"required": True, "content": _content(verb)}
+    if operation.accepts is not None or operation.accepts_type:
+        described["requestBody"] = {"required": True, "content": _content(operation)}
     return described
 
 
-def _parameters(verb: AdminOperation) -> Iterator[dict[str, Any]]:
-    for name in _PLACEHOLDER.findall(verb.path):
+def _parameters(operation: AdminOperation) -> Iterator[dict[str, Any]]:
+    for name in _PLACEHOLDER.findall(operation.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    for one in parameters_of(verb.query) if verb.query else ():
+    for one in parameters_of(operation.query) if operation.query else ():
         schema = describe(Annotated[one.type, one.schema])
         yield {"name": one.name, "in": "query", "required": one.required, "schema": schema}
-    for one in parameters_of(verb.mime_query) if verb.mime_query else ():
+    for one in parameters_of(operation.mime_query) if operation.mime_query else ():
         schema = describe(Annotated[one.type, one.schema])
         yield {"name": one.name, "in": "query", "description": "For a message/rfc822 body.", "schema": schema}
 
 
-def _content(verb: AdminOperation) -> dict[str, Any]:
+def _content(operation: AdminOperation) -> dict[str, Any]:
     file = {"schema": {"type": "string", "format": "binary"}}
-    content: dict[str, Any] = {"application/json": {"schema": describe(verb.accepts)}} if verb.accepts else {}
-    if verb.mime_query:
+    content: dict[str, Any] = {"application/json": {"schema": describe(operation.accepts)}} if operation.accepts else {}
+    if operation.mime_query:
         content["message/rfc822"] = file
-    return content | ({verb.accepts_type: file} if verb.accepts_type else {})
+    return content | ({operation.accepts_type: file} if operation.accepts_type else {})
 
 
-def _success(verb: AdminOperation) -> dict[str, Any]:
-    if verb.returns is None:
+def _success(operation: AdminOperation) -> dict[str, Any]:
+    if operation.returns is None:
         return {"description": "Done"}
-    kind = verb.returns_type if verb.returns is Binary else "application/json"
-    return {"description": "Done", "content": {kind: {"schema": describe(verb.returns)}}}
+    kind = operation.returns_type if operation.returns is Binary else "application/json"
+    return {"description": "Done", "content": {kind: {"schema": describe(operation.returns)}}}
 
 
 def _modern(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The admin API's verbs for mails that wait for an answer: what was asked, and answering in a recipient's place."""
+"""The admin operations that list and answer approval mails and mails with options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from outlook_emulator.store.records import Question
 
 def list_questions(request: AdminRequest) -> shapes.QuestionList:
     db = request.sandbox.db
-    return {"value": [_facts(db, one) for one in questions.every(db)]}
+    return {"value": [_facts(db, one) for one in questions.all_questions(db)]}
 
 
 def answer_question(request: AdminRequest) -> shapes.QuestionFacts:
@@ -41,7 +41,7 @@ def _facts(db: Database, question: Question) -> shapes.QuestionFacts:
 
 
 def _answerer(question: Question) -> str | None:
-    # All recipients get the same mail with the same links, so only of a single one is it known.
+    # All recipients get the same links, so the answerer is only known if there is a single recipient.
     recipients = addresses.split(question.recipients)
     return recipients[0] if question.answer is not None and len(recipients) == 1 else None
 
@@ -53,7 +53,7 @@ ROWS = (
         id="ListQuestions",
         method="GET",
         path=f"{_S}/questions",
-        summary="List the mails that wait, or waited, for an answer",
+        summary="List approval mails and mails with options, open or not",
         handler=list_questions,
         returns=shapes.QuestionList,
     ),
@@ -61,7 +61,7 @@ ROWS = (
         id="AnswerQuestion",
         method="POST",
         path=f"{_S}/questions/{{question}}/answer",
-        summary="Answer a mail that waits, as a click on one of its links does",
+        summary="Choose an option of an open mail, as a click on its link does",
         handler=answer_question,
         accepts=shapes.GivenAnswer,
         returns=shapes.QuestionFacts,

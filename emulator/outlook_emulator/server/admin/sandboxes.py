@@ -1,4 +1,4 @@
-"""What the verbs of the admin API do: each takes a call, and gives what its row says it returns."""
+"""The admin operations on sandboxes, connections, mail delivery and the outbox."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
+from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mail import delivery, folders, reading
 from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -18,7 +19,7 @@ from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
-from outlook_emulator.store import sql
+from outlook_emulator.store import outbox
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
@@ -35,7 +36,7 @@ def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
         for asked in request.body.get("connections", ()):
             _connect(request.sandboxes, sandbox, asked)
         for name in request.body.get("seeds", ()):
-            request.sandboxes.seed(sandbox, _shipped(name), f"{sandbox.name}-{name}")
+            request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     except ConnectorError:
         request.sandboxes.delete(sandbox.name)
         raise
@@ -56,7 +57,7 @@ def delete_sandbox(request: AdminRequest) -> None:
 
 def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
     id = request.body.get("connection") or request.body["name"]
-    return _connection(request, id, request.sandboxes.seed(request.sandbox, _shipped(request.body["name"]), id))
+    return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(request.body["name"]), id))
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -92,14 +93,13 @@ def read_outbox(request: AdminRequest) -> shapes.Outbox:
 
 
 def outbox_mime(request: AdminRequest) -> Binary:
-    text: str = request.path["departure"]
+    text: str = request.path["outbox_mail"]
     sandbox = request.sandbox
-    row = sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": int(text)}) if text.isdecimal() and len(text) < 19 else None
-    if row is None:
+    source = outbox.source(sandbox.db, int(text)) if text.isdecimal() and len(text) < 19 else None
+    if source is None:
         raise NotFound(f"No mail '{text[:50]}' is in the outbox.")
-    content_id, mailbox_id = row
-    owner = Owner._make(sandbox.db.one(sql.MAILBOX, {"id": mailbox_id}))
-    return Binary(mime_of(sandbox.mailbox(owner), content_id), MIME)
+    owner = owner_of(sandbox.db, source.mailbox_id)
+    return Binary(mime_of(sandbox.mailbox(owner), source.content_id), MIME)
 
 
 def message_mime(request: AdminRequest) -> Binary:
@@ -121,14 +121,14 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, asked: Mapping[str, Any]) -
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
     taken = sandboxes.connection_ids()
-    # A reset starts the generator again, while the connections that it named are still there.
+    # After a reset the generator starts again, but the connections with its earlier ids remain.
     while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
         pass
     return id
 
 
 def _shipped(name: str) -> str:
-    # A path is for whoever starts the server: over HTTP it would let a caller read files.
+    # Only names: a path over HTTP would let callers read files of the server.
     from outlook_emulator.sandbox.samples import names
 
     if name not in names():
@@ -150,7 +150,7 @@ def _connection(request: AdminRequest, id: str, owner: Owner) -> shapes.Connecti
     }
 
 
-def _outbox_mail(one: OutboxMail) -> shapes.DepartedMail:
+def _outbox_mail(one: OutboxMail) -> shapes.OutboxMail:
     return {
         "id": one.id,
         "departedAt": iso_seconds(one.at),
@@ -162,7 +162,7 @@ def _outbox_mail(one: OutboxMail) -> shapes.DepartedMail:
 
 
 def _parsed(raw: bytes) -> Mail:
-    # The email package is only needed here.
+    # Imported here, because only this function needs the email package.
     from outlook_emulator.mailbox.formats.mime import parse
 
     return parse(raw)
@@ -183,7 +183,7 @@ def _deliver_parts(mailbox: Mailbox, asked: Mapping[str, Any]) -> int:
 def _deliver(
     mailbox: Mailbox, arrived: Mail, *, folder: str | None, received: str | None, is_read: bool, is_flagged: bool
 ) -> int:
-    """Put a mail where it was asked to go; to be called inside a transaction."""
+    """Deliver a mail with its placement; call it inside a transaction."""
     delivery.check_size(mailbox, arrived)
     return delivery.deliver(
         mailbox,
@@ -221,7 +221,7 @@ ROWS = (
         id="GetSandbox",
         method="GET",
         path=_S,
-        summary="Show a sandbox",
+        summary="Get a sandbox",
         handler=get_sandbox,
         returns=shapes.SandboxFacts,
     ),
@@ -229,7 +229,7 @@ ROWS = (
         id="DeleteSandbox",
         method="DELETE",
         path=_S,
-        summary="Delete a sandbox and all it holds",
+        summary="Delete a sandbox and its mailboxes",
         handler=delete_sandbox,
         status=204,
     ),
@@ -237,7 +237,7 @@ ROWS = (
         id="ResetSandbox",
         method="POST",
         path=f"{_S}/reset",
-        summary="Start a sandbox over: keep connections, reload sample mailboxes, drop the rest",
+        summary="Reset a sandbox: keep connections, reload sample mailboxes, delete the rest",
         handler=reset_sandbox,
         returns=shapes.SandboxFacts,
     ),
@@ -263,7 +263,7 @@ ROWS = (
         id="AddConnection",
         method="POST",
         path=f"{_S}/connections",
-        summary="Add a connection, and its mailbox where the address has none",
+        summary="Add a connection, and a mailbox if the address has none",
         handler=add_connection,
         accepts=shapes.NewConnection,
         returns=shapes.ConnectionFacts,
@@ -273,7 +273,7 @@ ROWS = (
         id="AddFolder",
         method="POST",
         path=f"{_C}/folders",
-        summary="Make a mail folder",
+        summary="Create a mail folder",
         handler=add_folder,
         accepts=shapes.NewFolder,
         returns=shapes.FolderFacts,
@@ -283,7 +283,7 @@ ROWS = (
         id="DeliverMail",
         method="POST",
         path=f"{_C}/deliver",
-        summary="Deliver a mail from the outside world",
+        summary="Deliver a mail from outside",
         handler=deliver_mail,
         accepts=shapes.IncomingMail,
         returns=shapes.DeliveredMail,
@@ -294,7 +294,7 @@ ROWS = (
         id="GetMessageMime",
         method="GET",
         path=f"{_C}/messages/{{message}}/mime",
-        summary="Write out a message as MIME",
+        summary="Get a message as MIME",
         handler=message_mime,
         returns=Binary,
     ),
@@ -309,8 +309,8 @@ ROWS = (
     AdminOperation(
         id="GetDepartedMime",
         method="GET",
-        path=f"{_S}/outbox/{{departure}}/mime",
-        summary="Write out a mail that left as MIME",
+        path=f"{_S}/outbox/{{outbox_mail}}/mime",
+        summary="Get an outbox mail as MIME",
         handler=outbox_mime,
         returns=Binary,
     ),

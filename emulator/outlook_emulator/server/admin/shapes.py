@@ -1,4 +1,4 @@
-"""What the admin API reads and answers; member names match without case, as in the connector's bodies."""
+"""The JSON shapes of the admin API. Member names are case-insensitive, as in the connector's bodies."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _From = TypedDict("_From", {"from": Email}, total=False)
 
 
 class IncomingMail(_From, total=False):
-    """A mail from the outside world: either whole as `eml`, or in parts, with `html` or `text` as its body.
+    """A mail from outside: either a whole MIME message in `eml`, or parts with `html` or `text` as its body.
 
-    `folder` is a path that is made where it is missing; without `received` the mail arrives now.
+    `folder` is a path that is created if missing; without `received` the mail arrives now.
     """
 
     eml: str
@@ -35,7 +35,7 @@ class IncomingMail(_From, total=False):
 
 
 class ArrivalQuery:
-    """Where and how a mail arrives that is sent whole, as MIME."""
+    """Where and how a MIME message is delivered."""
 
     folder: str | None = None
     received: Annotated[str | None, Schema(format="date-time")] = None
@@ -44,7 +44,7 @@ class ArrivalQuery:
 
 
 class NewConnection(TypedDict, total=False):
-    """A connection to add, and the mails its mailbox starts with; id and address are made up where missing."""
+    """A connection to add, and mails to deliver to its mailbox; id and address have defaults."""
 
     id: str
     address: Email
@@ -54,16 +54,16 @@ class NewConnection(TypedDict, total=False):
 
 
 class ClockStart(TypedDict, total=False):
-    """Where a new sandbox's clock starts, in the past too, and whether it stands there."""
+    """The start time of a new sandbox's clock, which may be in the past, and whether the clock is frozen."""
 
     set: DateTime
     freeze: bool
 
 
 class NewSandbox(TypedDict, total=False):
-    """A sandbox to make, with what it starts with: connections, and sample mailboxes as `SANDBOX-NAME`.
+    """A sandbox to create, with connections, and sample mailboxes whose connection ids are `SANDBOX-NAME`.
 
-    A reset puts its clock back in step with the server's, however it started.
+    A reset always sets the clock back to the time of the server.
     """
 
     name: Required[str]
@@ -86,14 +86,14 @@ class SandboxList(TypedDict):
 
 
 class SeedOrder(TypedDict, total=False):
-    """A sample mailbox to load, under a connection id that defaults to its name."""
+    """A sample mailbox to load; its connection id defaults to its name."""
 
     name: Required[str]
     connection: str
 
 
 class ConnectionFacts(TypedDict):
-    """A connection, its mailbox's owner, and where the connector answers for it."""
+    """A connection, the owner of its mailbox, and its runtime URL."""
 
     id: str
     address: Email
@@ -109,26 +109,26 @@ class ConnectionList(TypedDict):
 
 
 class NewFolder(TypedDict, total=False):
-    """A folder to make: `path` splits at slashes, `names` takes each name as it is."""
+    """A folder to create: `path` is split at slashes, `names` are taken as they are."""
 
     path: str
     names: list[str]
 
 
 class FolderFacts(TypedDict):
-    """A mail folder and its id; a folder with a slash in a name on its way has no path."""
+    """A mail folder and its id; the path is null if a name in it has a slash."""
 
     id: str
     path: str | None
 
 
-class NewShelf(TypedDict):
-    """A calendar or contact folder to make."""
+class NewItemFolder(TypedDict):
+    """A calendar or contact folder to create."""
 
     name: Required[str]
 
 
-class ShelfFacts(TypedDict):
+class ItemFolderState(TypedDict):
     """A calendar or contact folder, and its id."""
 
     id: str
@@ -136,13 +136,13 @@ class ShelfFacts(TypedDict):
 
 
 class Imported(TypedDict):
-    """The ids of what a file brought in, in its order."""
+    """The ids of the imported items, in the order of the file."""
 
     ids: list[str]
 
 
 class DeliveredMail(TypedDict):
-    """The message a delivery made."""
+    """The delivered message."""
 
     message: ClientReceiveMessage
 
@@ -150,8 +150,8 @@ class DeliveredMail(TypedDict):
 _Sender = TypedDict("_Sender", {"from": Email | None})
 
 
-class DepartedMail(_Sender):
-    """A mail that left the sandbox, and to whom."""
+class OutboxMail(_Sender):
+    """A mail that left the sandbox, and its recipients."""
 
     id: int
     departedAt: DateTime
@@ -163,17 +163,17 @@ class DepartedMail(_Sender):
 class Outbox(TypedDict):
     """The mails that left a sandbox, oldest first."""
 
-    value: list[DepartedMail]
+    value: list[OutboxMail]
 
 
 _Asker = TypedDict("_Asker", {"from": Email})
 
 
 class QuestionFacts(_Asker):
-    """A mail that waits for an answer, or waited for one.
+    """An approval mail or a mail with options.
 
-    `kind` is approval or options, `answer` the option that was chosen first. Who chose is known of a single recipient
-    only, as all of them get the same links.
+    `answer` is the option that was chosen first. `answeredBy` is only known if there is a single recipient, since all
+    recipients get the same links.
     """
 
     id: str
@@ -189,19 +189,19 @@ class QuestionFacts(_Asker):
 
 
 class QuestionList(TypedDict):
-    """The mails of a sandbox that wait for an answer, or waited for one, oldest first."""
+    """The approval mails and mails with options of a sandbox, oldest first."""
 
     value: list[QuestionFacts]
 
 
 class GivenAnswer(TypedDict):
-    """The option to choose, as the question spells it."""
+    """The option to choose, spelled as in the question."""
 
     option: Required[str]
 
 
 class NumbersToo(Schema):
-    """A schema of texts that may come as numbers."""
+    """A text that may also be sent as a number."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         check = {"type": "no-info", "function": _as_text}
@@ -213,10 +213,10 @@ def _as_text(value: Any) -> Any:
 
 
 class ClockOrder(TypedDict, total=False):
-    """What to do to a sandbox's clock: jump, then stand still or run.
+    """A change of a sandbox's clock: first move it, then freeze or release it.
 
-    `set` and `advance` exclude each other. `advance` is like `PT1H30M`, `1h30m` or a number of seconds. `freeze` true
-    makes the clock stand, false makes it follow the server's from where it is.
+    `set` and `advance` cannot be combined. `advance` is a duration such as `PT1H30M` or `1h30m`, or seconds. `freeze`
+    true stops the clock, false lets it run again from the time it shows.
     """
 
     freeze: bool
@@ -225,9 +225,9 @@ class ClockOrder(TypedDict, total=False):
 
 
 class ClockFacts(TypedDict):
-    """What time it is in a sandbox, whether time passes, and how far it is ahead of the server's clock.
+    """The time of a sandbox, its mode, and how far it is ahead of the server's clock.
 
-    `following` runs with the server's clock, `shifted` runs at a distance, `frozen` stands.
+    A `following` clock shows the server's time, a `shifted` one runs ahead of it, a `frozen` one stands still.
     """
 
     now: DateTime
@@ -242,9 +242,9 @@ class Coverage(TypedDict):
 
 
 class SubscriptionFacts(TypedDict):
-    """A living subscription: what it watches (mail, flag, mention or event), and whom it pokes.
+    """An active subscription: what it watches (mail, flag, mention or event), and the URL it pokes.
 
-    `state` stands for it where the mail service's back end reports changes.
+    `state` is the value that identifies it in change reports of the mail service.
     """
 
     id: str
@@ -255,17 +255,15 @@ class SubscriptionFacts(TypedDict):
 
 
 class SubscriptionList(TypedDict):
-    """The living subscriptions of a connection."""
+    """The active subscriptions of a connection."""
 
     value: list[SubscriptionFacts]
 
 
 class CallbackFacts(TypedDict):
-    """A call to somebody who asked for it; `state` is pending, done, failed or cancelled.
+    """A request that the sandbox sends to a subscriber; `state` is pending, done, failed or cancelled.
 
-    `lastStatus` and `lastError` tell of the last attempt.
-
-    `reference` is the id of what caused it.
+    `lastStatus` and `lastError` are from the last attempt. `reference` is the id of what caused the callback.
     """
 
     id: Int64
@@ -284,34 +282,34 @@ class CallbackFacts(TypedDict):
 
 
 class CallbackJournal(TypedDict):
-    """The calls a sandbox made or has to make, oldest first; of those that ended the newest thousand."""
+    """The callbacks of a sandbox, oldest first; of the finished ones, the newest thousand."""
 
     value: list[CallbackFacts]
 
 
 class TriggerConnection(TypedDict, total=False):
-    """Which connection a trigger reads from; the connection of the path, if it is named at all."""
+    """The connection of a trigger. It is optional, and must be the connection of the path."""
 
     connectorName: str
     connectionName: str
 
 
 class TriggerNotification(TypedDict, total=False):
-    """Where a trigger's items go; the method is Post."""
+    """The callback of a trigger; the method must be Post."""
 
     callbackUrl: Required[str]
     httpMethod: str
 
 
 class TriggerParameter(TypedDict, total=False):
-    """A parameter of a trigger, path or query; its value is text."""
+    """A path or query parameter of a trigger; its value is text."""
 
     name: Required[str]
     value: str
 
 
 class TriggerProperties(TypedDict, total=False):
-    """A trigger whose items are pushed, in the words of a connector namespace; `splitOn` makes a call for each item."""
+    """A push trigger, in the shape of a connector namespace; with `splitOn`, each item is a callback of its own."""
 
     operationName: Required[str]
     connectionDetails: TriggerConnection

@@ -1,4 +1,4 @@
-"""What the admin API's verbs about snapshots read and answer."""
+"""The JSON shapes of snapshots."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from outlook_emulator.wire.base import DateTime, Int64
 
 
 class SnapshotFacts(TypedDict):
-    """A snapshot, when it was taken by the sandbox's clock, and its size.
+    """A snapshot, the time of the sandbox's clock when it was taken, and its size.
 
-    `takenAt` is null for a file that was damaged; such a one is not restored.
+    `takenAt` is null for a damaged file, which cannot be restored.
     """
 
     name: str
@@ -25,6 +25,6 @@ class SnapshotList(TypedDict):
 
 
 class ImportQuery:
-    """What the connection ids of an imported sandbox begin with from now on, so that they are free here."""
+    """A prefix for the connection ids of an imported sandbox, to keep ids unique on the server."""
 
     connection_prefix: str = ""

@@ -1,4 +1,4 @@
-"""The admin API's verbs about whole sandboxes: saved under a name and brought back, written to a file and read in."""
+"""The admin operations that save, restore, export and import whole sandboxes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def export_sandbox(request: AdminRequest) -> Binary:
 
 def import_sandbox(request: AdminRequest) -> admin_shapes.SandboxFacts:
     return sandbox_facts(
-        request.sandboxes.bring_in(request.sandbox.name, request.content, request.query["connection_prefix"])
+        request.sandboxes.import_file(request.sandbox.name, request.content, request.query["connection_prefix"])
     )
 
 
@@ -65,7 +65,7 @@ ROWS = (
         id="SaveSnapshot",
         method="PUT",
         path=_N,
-        summary="Save a sandbox under a name, in place of what was saved under it",
+        summary="Save a snapshot; replaces one of the same name",
         handler=save_snapshot,
         returns=shapes.SnapshotFacts,
         status=201,
@@ -74,7 +74,7 @@ ROWS = (
         id="DeleteSnapshot",
         method="DELETE",
         path=_N,
-        summary="Forget a snapshot",
+        summary="Delete a snapshot",
         handler=delete_snapshot,
         status=204,
     ),
@@ -82,7 +82,7 @@ ROWS = (
         id="RestoreSnapshot",
         method="POST",
         path=f"{_N}/restore",
-        summary="Take a sandbox back to a snapshot: mailboxes, connections, clock, calls that wait, ids to come",
+        summary="Restore a snapshot: mailboxes, connections, clock, pending callbacks and the generator of ids",
         handler=restore_snapshot,
         returns=admin_shapes.SandboxFacts,
     ),
@@ -90,7 +90,7 @@ ROWS = (
         id="ExportSandbox",
         method="GET",
         path=f"{_S}/export",
-        summary="Write a sandbox out as one SQLite file",
+        summary="Export a sandbox as an SQLite file",
         handler=export_sandbox,
         returns=Binary,
         returns_type=SQLITE,
@@ -99,7 +99,7 @@ ROWS = (
         id="ImportSandbox",
         method="POST",
         path=f"{_S}/import",
-        summary="Replace all that a sandbox holds by an exported one",
+        summary="Replace the content of a sandbox by an exported one",
         handler=import_sandbox,
         query=shapes.ImportQuery,
         accepts_type=SQLITE,

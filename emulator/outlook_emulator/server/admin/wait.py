@@ -24,17 +24,20 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.schemas import parse
-from outlook_emulator.store import sql
+from outlook_emulator.store import calendar as calendar_store
+from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store import outbox
+from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import Callback, Change, Event, Folder, Message, OutboxMail, Owner, StoredMail
+from outlook_emulator.store.records import Callback, Change, Event, Message, OutboxMail, Owner
 from outlook_emulator.traffic.wait_conditions import MOST, WaitConditions, conditions_of
 
 _SLICE = 200
 """How many entries of the change feed are read before others have their turn."""
 _NEAR_MISSES = 5
 _LONGEST_NUMBER = 18
-_NUMBERED = {"mail": "content", "event": "event"}
-"""What the numbers of `newerThan` count; for calls it is the calls."""
+_NEWEST = {"mail": mail_store.newest_content, "event": calendar_store.newest_event}
+"""The functions that return the newest number that `newerThan` can name, by kind; other kinds are callbacks."""
 
 
 async def wait(request: AdminRequest) -> shapes.Waited:
@@ -98,7 +101,7 @@ class _Watch:
         self._order: dict[str, Any] = dict(order)
         self._kind = order["kind"]
         self._feed_kind = {"mail": ItemKind.MESSAGE, "event": ItemKind.EVENT}.get(self._kind)
-        self._recipients = addresses.wanted(order.get("recipient"))
+        self._recipients = addresses.lowered(order.get("recipient"))
         self._text = order.get("text", "").lower()
         self._after = _position(sandbox, self._kind, order["newerThan"]) if "newerThan" in order else 0
         self._looked_at = -1
@@ -204,7 +207,7 @@ class _Watch:
     def _outbox_mail(self, one: OutboxMail) -> _Seen:
         body = ""
         if self._text:
-            body = StoredMail._make(self._db.one(sql.STORED_MAIL, {"id": one.content_id})).body
+            body = mail_store.stored_mail(self._db, one.content_id).body
         differs = self._differs(
             recipient=not self._recipients.isdisjoint(addresses.split(one.recipients.lower())),
             connection=False,
@@ -216,9 +219,9 @@ class _Watch:
         return _Seen((one.content_id, 0), differs, partial(_show_outbox_mail, one))
 
     def _event(self, key: int) -> _Seen | None:
-        row = self._db.one(sql.EVENT_ANYWHERE, {"id": key})
+        event = calendar_store.event_of_any(self._db, key)
         # What differs from its series is a part of it, as in a list of events.
-        if row is None or (event := Event._make(row)).master_id is not None:
+        if event is None or event.master_id is not None:
             return None
         owner, connection = self._owners[event.mailbox_id]
         differs = self._differs(
@@ -247,7 +250,7 @@ class _Watch:
     def _of_message_view(self, subject: str, sender: str | None) -> dict[str, bool]:
         return {
             "subject": self._order.get("subject", "").lower() in subject.lower(),
-            "from": (sender or "").lower() in addresses.wanted(self._order.get("from")),
+            "from": (sender or "").lower() in addresses.lowered(self._order.get("from")),
         }
 
     def _is_for(self, owner: Owner) -> bool:
@@ -274,7 +277,8 @@ class _Watch:
         message = _message(self._db, key)
         assert message is not None
         mailbox = self._sandbox.mailbox(owner)
-        folder = Folder._make(self._db.one(sql.FOLDER, {"id": message.folder_id, "mailbox_id": owner.id}))
+        folder = mail_store.folder(self._db, owner.id, message.folder_id)
+        assert folder is not None
         people = (message.recipients_to, message.recipients_cc, message.recipients_bcc)
         return {
             "kind": "mail",
@@ -329,12 +333,12 @@ def _show_call(one: Callback) -> shapes.Found:
 
 def _newest(db: Database, kind: str) -> int:
     """The greatest number that `newerThan` can name by now."""
-    return int(db.one(sql.NEWEST[_NUMBERED.get(kind, "callback")], {})[0])
+    newest = _NEWEST.get(kind, trigger_store.newest_callback)
+    return newest(db)
 
 
 def _message(db: Database, key: int) -> Message | None:
-    row = db.one(sql.MESSAGE_ANYWHERE, {"id": key})
-    return None if row is None else Message._make(row)
+    return mail_store.message_of_any(db, key)
 
 
 def _position(sandbox: Sandbox, kind: str, text: str) -> int:
@@ -346,14 +350,18 @@ def _position(sandbox: Sandbox, kind: str, text: str) -> int:
     if kind == "event":
         return _event_key(sandbox, text)
     if kind == "mail":
-        found = _content_of(sandbox, text) if number is None else sandbox.db.one(sql.OUTBOX_MAIL_SOURCE, {"id": number})
-        number = found and found[0]
+        number = _content_of(sandbox, text) if number is None else _outbox_content(sandbox, number)
     if number is None:
         raise InvalidRequest(f"'newerThan' names no {kind} of this sandbox: '{text[:200]}'.")
     return number
 
 
-def _content_of(sandbox: Sandbox, text: str) -> tuple[int] | None:
+def _outbox_content(sandbox: Sandbox, number: int) -> int | None:
+    source = outbox.source(sandbox.db, number)
+    return None if source is None else source.content_id
+
+
+def _content_of(sandbox: Sandbox, text: str) -> int | None:
     owner_id, key = _decoded(sandbox, IdKind.MESSAGE, text)
     message = _message(sandbox.db, key)
     if message is None:
@@ -364,14 +372,13 @@ def _content_of(sandbox: Sandbox, text: str) -> tuple[int] | None:
                 key = entry.item_id
             left = entry.action == ChangeAction.DELETED and entry.item_id == key
         message = _message(sandbox.db, key)
-    return None if message is None else (message.content_id,)
+    return None if message is None else message.content_id
 
 
 def _event_key(sandbox: Sandbox, text: str) -> int:
     for owner in sandbox.connections().values():
-        values = {"mailbox_id": owner.id, "external_id": text}
-        if row := sandbox.db.one(sql.EVENT_BY_EXTERNAL_ID, values):
-            return Event._make(row).id
+        if event := calendar_store.event_by_external_id(sandbox.db, owner.id, text):
+            return event.id
     return _decoded(sandbox, IdKind.EVENT, text)[1]
 
 

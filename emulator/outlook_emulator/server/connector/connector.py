@@ -166,7 +166,7 @@ class Connector:
             sandbox = self._sandboxes.named(name)
             return sandbox, owner_of(sandbox.db, mailbox_id)
         except NotFound:
-            raise BadSignature("The query parameter 'state' names no mailbox of this server.") from None
+            raise BadSignature("state", "names no mailbox of this server.") from None
 
     async def _send(self, exchange: Exchange, response: Response, send: Send) -> Outcome:
         """Send a response whole, or break the connection as a fault says; returns the outcome."""

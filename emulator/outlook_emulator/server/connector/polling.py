@@ -59,7 +59,7 @@ def nothing_yet(exchange: Exchange) -> Response:
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
     """The address of the next poll: the same query, then the cursor with escapes in lower case (recorded)."""
     kept = [f"{name}{mark}{value}" for name, mark, value in _pairs(exchange) if name not in (operation.cursor, SCOPE)]
-    state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox, epochs.present(mailbox.db))}"
+    state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox, epochs.current(mailbox.db))}"
     return _absolute(exchange, "&".join([*kept, state]))
 
 
@@ -82,8 +82,8 @@ def _pairs(exchange: Exchange) -> list[tuple[str, str, str]]:
 
 def _is_of(scope: str, operation: Operation, mailbox: Mailbox) -> bool:
     # The present epoch first: almost every cursor is from it.
-    return scope == _scope(operation, mailbox, epochs.present(mailbox.db)) or any(
-        scope == _scope(operation, mailbox, epoch) for epoch in epochs.living(mailbox.db)
+    return scope == _scope(operation, mailbox, epochs.current(mailbox.db)) or any(
+        scope == _scope(operation, mailbox, epoch) for epoch in epochs.valid(mailbox.db)
     )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlmodel import SQLModel
 
 from outlook_emulator.store.records import (
-    AttachmentFacts,
+    AttachmentInfo,
     Callback,
     Change,
     Contact,
@@ -173,7 +173,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .limit(_ONE)
     .offset(_ZERO),
     "INSERT_ATTACHMENT": _insert(attachment, "id"),
-    "ATTACHMENTS": select(*_columns(AttachmentFacts, attachment))
+    "ATTACHMENTS": select(*_columns(AttachmentInfo, attachment))
     .where(attachment.c.content_id == bindparam("content_id"))
     .order_by(attachment.c.id),
     "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),

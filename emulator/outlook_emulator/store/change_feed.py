@@ -1,0 +1,55 @@
+"""The change feed: one entry for each change of an item, in the order of the changes."""
+
+from __future__ import annotations
+
+from outlook_emulator.enums import ChangeAction, ItemKind
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import Change
+
+
+def append(
+    db: Database,
+    *,
+    mailbox_id: int,
+    kind: ItemKind,
+    action: ChangeAction,
+    item_id: int,
+    folder_id: int,
+    at: int,
+    before: str | None,
+) -> None:
+    """Add an entry; `before` is the earlier state of an event, as JSON."""
+    values = {
+        "mailbox_id": mailbox_id,
+        "kind": kind.value,
+        "action": action.value,
+        "item_id": item_id,
+        "folder_id": folder_id,
+        "at": at,
+        "before": before,
+    }
+    db.execute(sql.APPEND_CHANGE, values)
+
+
+def newest_at(db: Database) -> int:
+    """The instant of the newest entry, 0 when there is none."""
+    (at,) = db.one(sql.LAST_CHANGE_AT, {})
+    return int(at)
+
+
+def last_number(db: Database) -> int:
+    """The sequence number of the newest entry, 0 when there is none."""
+    (number,) = db.one(sql.LAST_CHANGE, {})
+    return int(number)
+
+
+def after_number(db: Database, number: int, top: int) -> list[Change]:
+    """Up to `top` entries with a greater sequence number, oldest first."""
+    return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": number, "top": top})]
+
+
+def of_mailbox(db: Database, mailbox_id: int, kind: ItemKind, after: int) -> list[Change]:
+    """The entries about one kind of item in a mailbox that are later than an instant, oldest first."""
+    values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": after}
+    return [Change._make(row) for row in db.all(sql.CHANGES_OF, values)]

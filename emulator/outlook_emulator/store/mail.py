@@ -1,0 +1,164 @@
+"""Mail folders, messages, what they say, and their attachments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import (
+    AttachmentInfo,
+    ContentFlags,
+    Facets,
+    Folder,
+    Message,
+    StoredMail,
+    facet_key,
+)
+
+EVER = 2**63 - 1
+"""Later than every instant."""
+
+# --- Folders ---
+
+
+def insert_folder(
+    db: Database, mailbox_id: int, parent_id: int | None, name: str, well_known: str | None = None
+) -> int:
+    """Add a folder and return its key; without a parent it is at the root."""
+    values = {"mailbox_id": mailbox_id, "parent_id": parent_id, "name": name, "well_known": well_known}
+    return db.insert(sql.INSERT_FOLDER, values)
+
+
+def folder(db: Database, mailbox_id: int, key: int) -> Folder | None:
+    """A folder of a mailbox."""
+    row = db.one(sql.FOLDER, {"id": key, "mailbox_id": mailbox_id})
+    return None if row is None else Folder._make(row)
+
+
+def well_known_folder(db: Database, mailbox_id: int, name: str) -> Folder:
+    """The folder with one of Outlook's fixed names, which every mailbox has."""
+    return Folder._make(db.one(sql.FOLDER_BY_WELL_KNOWN, {"mailbox_id": mailbox_id, "well_known": name}))
+
+
+def child_folders(db: Database, mailbox_id: int, parent_id: int | None) -> list[Folder]:
+    """The folders directly below a folder or, without one, at the root."""
+    if parent_id is None:
+        rows = db.all(sql.ROOT_FOLDERS, {"mailbox_id": mailbox_id})
+    else:
+        rows = db.all(sql.CHILD_FOLDERS, {"mailbox_id": mailbox_id, "parent_id": parent_id})
+    return [Folder._make(row) for row in rows]
+
+
+# --- Content: what a mail says, shared by its copies ---
+
+
+def insert_content(db: Database, values: Mapping[str, Any]) -> int:
+    """Add the content of a mail and return its key; `values` holds all columns but the key."""
+    return db.insert(sql.INSERT_CONTENT, values)
+
+
+def stored_mail(db: Database, content_id: int) -> StoredMail:
+    """The content of a mail, headers and body included."""
+    return StoredMail._make(db.one(sql.STORED_MAIL, {"id": content_id}))
+
+
+def content_flags(db: Database, content_id: int) -> ContentFlags:
+    """The properties of a content that each of its copies repeats."""
+    return ContentFlags._make(db.one(sql.CONTENT_FLAGS, {"id": content_id}))
+
+
+def conversation_of(db: Database, message_id: str) -> int | None:
+    """The conversation of the mail with that Message-ID."""
+    row = db.one(sql.CONVERSATION_OF, {"message_id": message_id})
+    return None if row is None else int(row[0])
+
+
+def newest_content(db: Database) -> int:
+    """The greatest key of a content, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["content"], {})
+    return int(key)
+
+
+def delete_unused_content(db: Database, content_id: int) -> None:
+    """Delete a content with its attachments, unless a message or an outbox mail still uses it."""
+    if db.one(sql.CONTENT_USERS, {"content_id": content_id}) is None:
+        db.execute(sql.DELETE_ATTACHMENTS, {"content_id": content_id})
+        db.execute(sql.DELETE_CONTENT, {"content_id": content_id})
+
+
+# --- Attachments ---
+
+
+def insert_attachment(db: Database, values: Mapping[str, Any]) -> None:
+    """Add an attachment to a content; `values` holds all columns but the key."""
+    db.execute(sql.INSERT_ATTACHMENT, values)
+
+
+def attachments(db: Database, content_id: int) -> list[AttachmentInfo]:
+    """The attachments of a content, without their bytes."""
+    return [AttachmentInfo._make(row) for row in db.all(sql.ATTACHMENTS, {"content_id": content_id})]
+
+
+def attachment_bytes(db: Database, key: int) -> bytes:
+    """The bytes of an attachment that exists."""
+    (content,) = db.one(sql.ATTACHMENT_CONTENT, {"id": key})
+    return bytes(content)
+
+
+# --- Messages: copies of a mail in folders ---
+
+
+def insert_message(db: Database, values: Mapping[str, Any]) -> int:
+    """Add a copy of a mail to a folder and return its key; `values` holds all columns but the key and the verb."""
+    return db.insert(sql.INSERT_MESSAGE, values)
+
+
+def message(db: Database, mailbox_id: int, key: int) -> Message | None:
+    """A message of a mailbox."""
+    row = db.one(sql.MESSAGE, {"id": key, "mailbox_id": mailbox_id})
+    return None if row is None else Message._make(row)
+
+
+def message_of_any(db: Database, key: int) -> Message | None:
+    """A message, in whichever mailbox it is."""
+    row = db.one(sql.MESSAGE_ANYWHERE, {"id": key})
+    return None if row is None else Message._make(row)
+
+
+def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Message | None:
+    """The oldest message of a mailbox with that Message-ID."""
+    row = db.one(sql.MESSAGE_BY_MESSAGE_ID, {"message_id": message_id, "mailbox_id": mailbox_id})
+    return None if row is None else Message._make(row)
+
+
+def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
+    """The messages of a folder that have the facets, newest first."""
+    values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "top": top, "skip": skip}
+    return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
+
+
+def copy_message(db: Database, key: int, folder_id: int) -> int:
+    """Copy a message to another folder and return the key of the copy."""
+    return db.insert(sql.COPY_MESSAGE, {"id": key, "to_folder_id": folder_id})
+
+
+def delete_message(db: Database, key: int) -> None:
+    """Delete a message; its content stays."""
+    db.execute(sql.DELETE_MESSAGE, {"id": key})
+
+
+def mark_read(db: Database, key: int) -> None:
+    """Mark a message as read."""
+    db.execute(sql.MARK_READ, {"message_id": key})
+
+
+def flag(db: Database, key: int) -> None:
+    """Flag a message for follow-up."""
+    db.execute(sql.FLAG, {"message_id": key})
+
+
+def set_last_verb(db: Database, key: int, verb: str) -> None:
+    """Record that a message was replied to or forwarded: `verb` is Reply or Forward."""
+    db.execute(sql.SET_LAST_VERB, {"message_id": key, "verb": verb})

@@ -1,0 +1,34 @@
+"""The outbox: mails to recipients that have no mailbox in the sandbox."""
+
+from __future__ import annotations
+
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.records import OutboxMail, OutboxSource
+
+
+def insert(db: Database, *, mailbox_id: int, content_id: int, recipients: str, at: int) -> int:
+    """Add a mail and return its key; `recipients` are joined by `;`."""
+    values = {"mailbox_id": mailbox_id, "content_id": content_id, "recipients": recipients, "at": at}
+    return db.insert(sql.INSERT_OUTBOX_MAIL, values)
+
+
+def mails(db: Database) -> list[OutboxMail]:
+    """All mails, oldest first."""
+    return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_MAILS, {})]
+
+
+def source(db: Database, key: int) -> OutboxSource | None:
+    """The content of a mail and the mailbox that sent it."""
+    row = db.one(sql.OUTBOX_MAIL_SOURCE, {"id": key})
+    return None if row is None else OutboxSource._make(row)
+
+
+def set_recipients(db: Database, key: int, recipients: str) -> None:
+    """Replace the recipients of a mail."""
+    db.execute(sql.SET_OUTBOX_RECIPIENTS, {"outbox_id": key, "left": recipients})
+
+
+def delete(db: Database, key: int) -> None:
+    """Remove a mail."""
+    db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": key})

@@ -1,0 +1,88 @@
+"""Full-text search for messages, and the index behind it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from outlook_emulator.store import sql
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.full_text import Alternative, alternatives
+from outlook_emulator.store.mail import EVER
+from outlook_emulator.store.records import Facets, Message
+from outlook_emulator.store.search_tree import Node
+
+_MILLISECOND = 1000
+_LAST_MILLISECOND = 2**42 - 1
+_IMPORTANCES = ("low", "normal", "high")
+
+
+class SearchText(NamedTuple):
+    """The text of a message that can be searched."""
+
+    subject: str
+    body: str
+    sender: str
+    recipients_to: str
+    recipients_cc: str
+    recipients_bcc: str
+    attachments: str
+
+
+def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) -> list[int]:
+    """The keys of the messages of a folder that match a search and have the facets, newest first.
+
+    May return more than `top`. Raises TooManyAlternatives.
+    """
+    keys_by_row: dict[int, int] = {}
+    for alternative in alternatives(query):
+        keys_by_row.update(db.all(sql.SEARCH, _search_values(alternative, folder_id, facets, top)))
+    return [key for _, key in sorted(keys_by_row.items(), reverse=True)]
+
+
+def changed_messages(db: Database, number: int) -> list[int]:
+    """The keys of the messages that the change feed mentions after a sequence number, deleted ones included."""
+    return [key for (key,) in db.all(sql.CHANGED_MESSAGES, {"seq": number})]
+
+
+def index(db: Database, message: Message, text: SearchText) -> None:
+    """Add a message to the index; it must not be there."""
+    rowid = _rowid(message.received, message.id)
+    entry = {"rowid": rowid, "message_id": message.id, "tags": _tags(message), **text._asdict()}
+    db.execute(sql.INDEX_MESSAGE, entry)
+    db.execute(sql.SET_SEARCH_ENTRY, {"message_id": message.id, "rowid": rowid})
+
+
+def remove(db: Database, message_id: int) -> None:
+    """Remove a message from the index, if it is there."""
+    if entry := db.one(sql.SEARCH_ENTRY, {"message_id": message_id}):
+        db.execute(sql.FORGET_MESSAGE, {"rowid": entry[0]})
+        db.execute(sql.DELETE_SEARCH_ENTRY, {"message_id": message_id})
+
+
+def optimize(db: Database) -> None:
+    """Merge the pieces of the index into one: many small pieces slow down every later search."""
+    db.execute(sql.MERGE_INDEX, {})
+
+
+def _search_values(alternative: Alternative, folder_id: int, facets: Facets, top: int) -> dict[str, Any]:
+    tags = [f"folder{folder_id}", "unread" * facets.unread, "flagged" * facets.flagged]
+    tags += ["hasattachment" * facets.attachment, f"importance{facets.importance}" * bool(facets.importance)]
+    match = " AND ".join(f'tags : "{tag}"' for tag in tags if tag)
+    return {
+        "match": f"{match} AND ({alternative.match})" if alternative.match else match,
+        "since": -EVER if alternative.since is None else _rowid(alternative.since, 0),
+        "until": EVER if alternative.until is None else _rowid(alternative.until + _MILLISECOND, 0),
+        "top": top,
+    }
+
+
+def _rowid(received: int, message_id: int) -> int:
+    """A row number that grows with the time of receipt, in milliseconds; the message's key makes it unique."""
+    millisecond = min(max(received // _MILLISECOND, 0), _LAST_MILLISECOND)
+    return millisecond << 21 | message_id & 0x1FFFFF
+
+
+def _tags(message: Message) -> str:
+    tags = ["all", f"folder{message.folder_id}", f"importance{_IMPORTANCES[message.importance]}"]
+    tags += ["unread"] * (not message.is_read) + ["flagged"] * message.is_flagged
+    return " ".join(tags + ["hasattachment"] * message.has_attachments)
