@@ -1,4 +1,4 @@
-"""Where the sample files lie."""
+"""The folders of the sample files."""
 
 from __future__ import annotations
 

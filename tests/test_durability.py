@@ -1,4 +1,4 @@
-"""With a data folder, what was acknowledged survives `kill -9`, and nothing is ever half there."""
+"""With a data folder, every acknowledged request survives `kill -9`, and no request is stored in part."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class Running:
     http: httpx.Client
 
     def send(self, subject: str) -> None:
-        """A mail from alice to bob and to someone outside, acknowledged."""
+        """Send a mail from alice to bob and to an address outside; the server must accept it."""
         order = {"To": f"bob@outlook.com;{OUTSIDER}", "Subject": subject, "Body": "<p>Hello</p>"}
         assert self.http.post("/apim/outlook/alice/v2/Mail", json=order).status_code == 200
 
     def mails(self, connection: str, folder: str) -> list[dict[str, Any]]:
         """All mails of a folder."""
-        found: list[dict[str, Any]] = []
+        mails: list[dict[str, Any]] = []
         while True:
-            query: dict[str, Any] = {"folderPath": folder, "fetchOnlyUnread": False, "top": PAGE, "skip": len(found)}
+            query: dict[str, Any] = {"folderPath": folder, "fetchOnlyUnread": False, "top": PAGE, "skip": len(mails)}
             page = self.http.get(f"/apim/outlook/{connection}/Mail", params=query).json()
-            found += page
+            mails += page
             if len(page) < PAGE:
-                return found
+                return mails
 
     def outbox(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.http.get("/_emulator/api/sandboxes/default/outbox").json()["value"]
-        return found
+        mails: list[dict[str, Any]] = self.http.get("/_emulator/api/sandboxes/default/outbox").json()["value"]
+        return mails
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -62,7 +62,7 @@ class Running:
 
 @contextmanager
 def serving(data: Path) -> Iterator[Running]:
-    """A server on that folder, ready to answer; it is made to go at the end, if it has not gone by then."""
+    """A server on a data folder, ready to respond. It is killed at the end if it still runs."""
     command = [sys.executable, "-m", "outlook_emulator", "serve", "--port", "0", "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -82,27 +82,27 @@ def snapshot(method: str, path: str) -> bytes:
 
 
 def subjects(mails: list[dict[str, Any]], key: str = "Subject") -> Counter[str]:
-    return Counter(one[key] for one in mails)
+    return Counter(mail[key] for mail in mails)
 
 
 def request(name: str, number: int) -> bytes:
-    """One mail from alice to bob and to someone outside, as bytes."""
+    """A request that sends a mail from alice to bob and to an address outside, as bytes."""
     body = json.dumps({"To": f"bob@outlook.com;{OUTSIDER}", "Subject": f"{name}-{number}", "Body": "<p>Hello</p>"})
     head = "POST /apim/outlook/alice/v2/Mail HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 def stream(server: Running, name: str, stop_after: int) -> list[str]:
-    """Send mails without a pause and kill the server after that many answers; the subjects it acknowledged.
+    """Send mails without a pause, kill the server after some responses, and return the acknowledged subjects.
 
-    All are on their way before the first answer is read, so that the server is at work on one when it is killed.
+    All requests are sent before the first response is read, so that the kill interrupts the server at work.
     """
     requests = [request(name, number) for number in range(MAILS)]
     return [f"{name}-{number}" for number in range(killed_after(server, requests, stop_after).count(ACKNOWLEDGED))]
 
 
 def killed_after(server: Running, requests: list[bytes], answered: int) -> bytes:
-    """Ask without a pause and kill the server after so many answers; all that it answered."""
+    """Send requests without a pause, kill the server after some responses, and return all bytes it sent."""
     address = server.http.base_url.host, server.http.base_url.port
     answers = b""
     with socket.create_connection(address) as wire:
@@ -110,7 +110,7 @@ def killed_after(server: Running, requests: list[bytes], answered: int) -> bytes
         while answers.count(ANSWERED) < answered and (part := wire.recv(65536)):
             answers += part
         server.kill()
-        # What was answered before the kill is still to be read; what follows it is the end.
+        # Responses from before the kill are still in the socket's buffer.
         with suppress(ConnectionResetError):
             while part := wire.recv(65536):
                 answers += part
@@ -118,7 +118,7 @@ def killed_after(server: Running, requests: list[bytes], answered: int) -> bytes
 
 
 def check(server: Running, data: Path, acknowledged: list[str]) -> None:
-    """Every acknowledged mail is in each of its three places once; a mail in one place is in all."""
+    """Every acknowledged mail is in each of its three folders once; a mail in one of them is in all."""
     sent, inbox, outbox = server.mails("alice", "Sent Items"), server.mails("bob", "Inbox"), server.outbox()
     with closing(sqlite3.connect(f"file:{data / 'default.sqlite'}?mode=ro", uri=True)) as file:
         verdict = file.execute("PRAGMA integrity_check").fetchall()
@@ -127,12 +127,14 @@ def check(server: Running, data: Path, acknowledged: list[str]) -> None:
     assert subjects(sent) == subjects(inbox) == subjects(outbox, "subject")
     assert len(sent) == len(subjects(sent))
     assert set(acknowledged) <= subjects(sent).keys()
-    assert len(sent) == len({one["InternetMessageId"] for one in sent}) == len({one["ConversationId"] for one in sent})
-    assert len(sent) + len(inbox) == len({one["Id"] for one in (*sent, *inbox)})
+    assert (
+        len(sent) == len({mail["InternetMessageId"] for mail in sent}) == len({mail["ConversationId"] for mail in sent})
+    )
+    assert len(sent) + len(inbox) == len({mail["Id"] for mail in (*sent, *inbox)})
 
 
 def test_killed_in_a_stream_of_sends(tmp_path: Path) -> None:
-    """Twenty times on the same folder: a server killed while it takes in mails has, when it is back, what it said."""
+    """A server that is killed while it accepts mails has every acknowledged mail after the restart."""
     acknowledged: list[str] = []
     for kill in range(KILLS):
         with serving(tmp_path) as server:
@@ -143,13 +145,15 @@ def test_killed_in_a_stream_of_sends(tmp_path: Path) -> None:
 
 
 def test_killed_in_a_stream_of_restores(tmp_path: Path) -> None:
-    """A server killed while it goes back to a snapshot, time and again, has what there was before or all of it."""
+    """A server that is killed during a restore has the state from before it or the whole snapshot."""
     kept = [f"kept-{number}" for number in range(MAILS)]
     with serving(tmp_path) as server:
         for subject in kept:
             server.send(subject)
         server.http.put("/_emulator/api/sandboxes/default/snapshots/one").raise_for_status()
-    requests = [one for number in range(MAILS) for one in (request("dropped", number), snapshot("POST", "one/restore"))]
+    requests = [
+        order for number in range(MAILS) for order in (request("dropped", number), snapshot("POST", "one/restore"))
+    ]
     for kill in range(RESTORE_KILLS):
         with serving(tmp_path) as server:
             server.http.post("/_emulator/api/sandboxes/default/snapshots/one/restore").raise_for_status()
@@ -158,43 +162,45 @@ def test_killed_in_a_stream_of_restores(tmp_path: Path) -> None:
             check(server, tmp_path, kept)
             more = subjects(server.mails("alice", "Sent Items")).keys() - {*kept}
 
-        # Of the mails that were sent in between at most one is there: that of after the last restore.
+        # At most one of the mails sent in between remains: the one sent after the last restore.
         assert more <= {f"dropped-{number}" for number in range(answered // 2, MAILS)}
         assert len(more) <= 1
 
 
 def test_killed_in_a_stream_of_snapshots(tmp_path: Path) -> None:
-    """A snapshot that was acknowledged is there after a kill, and whichever is there can be restored whole."""
+    """An acknowledged snapshot exists after a kill, and every snapshot that exists can be restored."""
     known: set[str] = set()
     for kill in range(RESTORE_KILLS):
         requests = [
-            one for number in range(MAILS) for one in (request(f"{kill}", number), snapshot("PUT", f"{kill}-{number}"))
+            order
+            for number in range(MAILS)
+            for order in (request(f"{kill}", number), snapshot("PUT", f"{kill}-{number}"))
         ]
         with serving(tmp_path) as server:
             answered = killed_after(server, requests, 2 + kill * 11 % 37).count(ANSWERED)
         known |= {f"{kill}-{number}" for number in range(answered // 2)}
         with serving(tmp_path) as server:
             listed = server.http.get("/_emulator/api/sandboxes/default/snapshots").json()["value"]
-            last = next(one["name"] for one in reversed(listed) if one["name"].startswith(f"{kill}-"))
+            last = next(row["name"] for row in reversed(listed) if row["name"].startswith(f"{kill}-"))
             server.http.post(f"/_emulator/api/sandboxes/default/snapshots/{last}/restore").raise_for_status()
             check(server, tmp_path, [last])
 
-        assert known <= {one["name"] for one in listed}
-        assert None not in {one["takenAt"] for one in listed}
+        assert known <= {row["name"] for row in listed}
+        assert None not in {row["takenAt"] for row in listed}
 
 
 def test_killed_at_its_start(tmp_path: Path) -> None:
-    """A server killed the moment it is ready has a folder that the next one can use."""
+    """A server that is killed as soon as it is ready leaves a folder that the next server can use."""
     with serving(tmp_path) as server:
         server.kill()
     with serving(tmp_path) as server:
         server.send("hello")
 
-        assert ["hello"] == [one["Subject"] for one in server.mails("alice", "Sent Items")]
+        assert ["hello"] == [mail["Subject"] for mail in server.mails("alice", "Sent Items")]
 
 
 def test_ids_are_not_handed_out_twice(tmp_path: Path) -> None:
-    """What was deleted for good before a kill leaves its id unused, and made-up connection ids differ too."""
+    """Ids of deleted mails are not used again after a kill, nor are generated connection ids."""
     ids, connections = set(), set()
     for number in range(3):
         with serving(tmp_path) as server:
@@ -205,15 +211,15 @@ def test_ids_are_not_handed_out_twice(tmp_path: Path) -> None:
             (deleted,) = server.mails("alice", "Deleted Items")
             ids.add(deleted["Id"])
             server.http.delete(f"/apim/outlook/alice/Mail/{deleted['Id']}").raise_for_status()
-            made = server.http.post("/_emulator/api/sandboxes/default/connections")
-            connections.add(made.raise_for_status().json()["id"])
+            response = server.http.post("/_emulator/api/sandboxes/default/connections")
+            connections.add(response.raise_for_status().json()["id"])
             server.kill()
 
     assert (6, 3) == (len(ids), len(connections))
 
 
 def test_stops_cleanly(tmp_path: Path) -> None:
-    """On SIGTERM the server ends with 0 and says nothing more; the next one has everything, sandboxes included."""
+    """On SIGTERM the server exits with 0 and prints nothing; the next server has all data, sandboxes included."""
     sandbox = {"name": "second", "connections": [{"id": "carol", "mails": [{"from": OUTSIDER, "subject": "Kept"}]}]}
     with serving(tmp_path) as server:
         server.send("hello")

@@ -1,4 +1,4 @@
-"""Every trigger as a workflow engine works it: it reads the description, and follows what it is answered."""
+"""Every trigger, driven as a workflow engine does: from the Swagger document and the responses alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MENTION = '<a href="mailto:alice@example.com">@Alice</a> please look'
 
 
 class Described(NamedTuple):
-    """An operation as the Swagger document has it; `notified_by` is the operation that subscribes to pokes."""
+    """An operation as the Swagger document has it; `notified_by` is the operation that subscribes to pokes, if any."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ def in_ten_minutes(alice: Connection) -> str:
 
 
 def arrives(alice: Connection, subject: str) -> str:
-    """A mail, for which all mail triggers fire alike; its id."""
+    """Deliver a mail that fires every mail trigger; return its id."""
     id: str = alice.deliver(subject=subject, html=MENTION, is_flagged=True)["Id"]
     return id
 
@@ -71,28 +71,28 @@ TRIGGERS: dict[str, tuple[Cause, str | None]] = {
     "OnUpcomingEvents": (is_made, None),
     "OnUpcomingEventsV2": (is_made, None),
 }
-"""What makes each trigger fire, and what subscribes to its pokes."""
+"""The action that fires each trigger, and the operation that subscribes to its pokes."""
 
 
 @pytest.fixture(scope="module")
 def described(server: Any) -> dict[str, Described]:
-    """The operations by id, their queries filled with the defaults that a designer writes down."""
-    found = {}
+    """The operations by id, with the query parameters that a designer fills in by default."""
+    operations = {}
     for path, methods in server.http.get("/_emulator/api/swagger.json").json()["paths"].items():
         for method, operation in methods.items():
-            asked = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
-            query = {one["name"]: str(one["default"]) for one in asked if "default" in one}
-            query |= {one["name"]: "Calendar" for one in asked if one["name"] == "table"}
+            parameters = [entry for entry in operation.get("parameters", ()) if entry["in"] == "query"]
+            query = {entry["name"]: str(entry["default"]) for entry in parameters if "default" in entry}
+            query |= {entry["name"]: "Calendar" for entry in parameters if entry["name"] == "table"}
             filled = (
                 path.removeprefix("/{connectionId}").replace("{table}", "Calendar").replace("{dataset}", "calendars")
             )
             notified_by = operation.get("x-ms-notification", {}).get("operationId")
-            found[operation["operationId"]] = Described(method.upper(), filled, query, notified_by)
-    return found
+            operations[operation["operationId"]] = Described(method.upper(), filled, query, notified_by)
+    return operations
 
 
 class Engine:
-    """A workflow's trigger: all it remembers is the address to ask next."""
+    """The trigger of a workflow. Its only state is the URL to poll next."""
 
     def __init__(self, alice: Connection, trigger: Described) -> None:
         self._http = alice.http
@@ -100,11 +100,11 @@ class Engine:
         assert self._poll(trigger.path, trigger.query) == []
 
     def poll(self) -> list[tuple[str, str]]:
-        """Id and subject of what has come."""
-        return [(one["Id"], one["Subject"]) for one in self._poll(self._next)]
+        """The ids and subjects of the new items."""
+        return [(item["Id"], item["Subject"]) for item in self._poll(self._next)]
 
-    def _poll(self, at: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
-        answer = self._http.get(at, params=query)
+    def _poll(self, url: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        answer = self._http.get(url, params=query)
         self._next = answer.headers["Location"]
         assert self._next.startswith("http://")
         assert int(answer.headers["Retry-After"]) > 0
@@ -113,38 +113,38 @@ class Engine:
             return []
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Type"].startswith("application/json")
-        found: list[dict[str, Any]] = answer.json()["value"]
-        assert found
-        return found
+        items: list[dict[str, Any]] = answer.json()["value"]
+        assert items
+        return items
 
 
-def heard(sandbox: Sandbox, listener: Stub) -> int:
-    """How many pokes have come; all that are due are made first, and none holds anything."""
+def count_pokes(sandbox: Sandbox, listener: Stub) -> int:
+    """Deliver the pokes that are due and return how many there were so far. Every poke has an empty body."""
     sandbox.advance()
-    assert {one.body for one in listener.requests} <= {b""}
+    assert {request.body for request in listener.requests} <= {b""}
     return len(listener.requests)
 
 
 def test_the_table_has_every_trigger(server: Any, described: dict[str, Described]) -> None:
     document = server.http.get("/_emulator/api/swagger.json").json()
-    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
 
-    assert {one["operationId"] for one in operations if "x-ms-trigger" in one} == set(TRIGGERS)
+    assert {row["operationId"] for row in operations if "x-ms-trigger" in row} == set(TRIGGERS)
     assert {id: described[id].notified_by for id in TRIGGERS} == {id: by for id, (_, by) in TRIGGERS.items()}
 
 
 @pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is None])
 def test_a_trigger_that_is_polled(alice: Connection, described: dict[str, Described], id: str) -> None:
-    """An engine asks for a start, and then now and again, at the address it was given last."""
+    """An engine polls first at the trigger's path, then at the URL of the last Location header."""
     cause, _ = TRIGGERS[id]
     cause(alice, "Too early")
     engine = Engine(alice, described[id])
     early = engine.poll()
-    made = cause(alice, "Ping")
+    id_of_ping = cause(alice, "Ping")
 
-    # What was there already may still be about to start.
+    # An event that existed before may still be about to start.
     assert [subject for _, subject in early] == (["Too early"] if "Upcoming" in id else [])
-    assert engine.poll() == [(made, "Ping")]
+    assert engine.poll() == [(id_of_ping, "Ping")]
     assert engine.poll() == []
 
 
@@ -159,12 +159,12 @@ def test_a_trigger_that_is_poked(
     subscribe = described[trigger.notified_by or ""]
     order = {"NotificationUrl": f"{listener.url}/run?code=a%2Fb"}
     known = {name: value for name, value in trigger.query.items() if name in subscribe.query}
-    made = alice.http.request(subscribe.method, subscribe.path, params=known, json=order)
+    created = alice.http.request(subscribe.method, subscribe.path, params=known, json=order)
 
-    assert made.status_code == 201, made.text
-    assert made.json()["renewInterval"] == "PT1H"
-    assert heard(sandbox, listener) == 0
-    address = made.headers["Location"]
+    assert created.status_code == 201, created.text
+    assert created.json()["renewInterval"] == "PT1H"
+    assert count_pokes(sandbox, listener) == 0
+    address = created.headers["Location"]
 
     first = cause(alice, "Ping")
     poke = listener.wait()[0]
@@ -174,16 +174,16 @@ def test_a_trigger_that_is_poked(
 
     sandbox.advance("59m")
     renewed = alice.http.patch(address, json=order)
-    assert (renewed.status_code, renewed.json()["id"]) == (200, made.json()["id"])
+    assert (renewed.status_code, renewed.json()["id"]) == (200, created.json()["id"])
     sandbox.advance("59m")
-    before = heard(sandbox, listener)
+    before = count_pokes(sandbox, listener)
     second = cause(alice, "Pong")
     listener.wait(before + 1)
     assert engine.poll() == [(second, "Pong")]
 
     ended: httpx.Response = alice.http.delete(address)
     assert (ended.status_code, ended.content) == (200, b"")
-    before = heard(sandbox, listener)
+    before = count_pokes(sandbox, listener)
     third = cause(alice, "Unheard")
-    assert heard(sandbox, listener) == before
+    assert count_pokes(sandbox, listener) == before
     assert engine.poll() == [(third, "Unheard")]

@@ -1,4 +1,4 @@
-"""The promise of the project in one piece: Microsoft's own client against two mailboxes."""
+"""Microsoft's own client sends, reads, answers, forwards, moves and deletes mail between two mailboxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.conftest import Connection, Sandbox
 def test_the_sdk_sends_reads_answers_forwards_moves_flags_and_deletes(
     alice: Connection, bob: Connection, sandbox: Sandbox
 ) -> None:
-    """A mail from one connection lives its whole life in another, driven by the unchanged SDK."""
+    """The unchanged SDK drives a mail from being sent by one connection to being deleted by another."""
     alice.sdk("send_email_async", ClientSendHtmlMessage(to=bob.address, subject="Plans", body="<p>Lunch?</p>"))
 
     (mail,) = bob.sdk("get_emails_async")["value"]

@@ -100,12 +100,15 @@ def option(
 def options_of(declaration: Any) -> tuple[Option, ...]:
     """The options that a dataclass declares, in order."""
     hints = get_type_hints(declaration)
-    return tuple(_option(one.name, hints[one.name], one.default, one.metadata) for one in fields(declaration))
+    return tuple(
+        _option(declared.name, hints[declared.name], declared.default, declared.metadata)
+        for declared in fields(declaration)
+    )
 
 
 def values_of(instance: Any) -> dict[str, Any]:
     """The options of an instance that are set, by name."""
-    values = {one.name: getattr(instance, one.name) for one in options_of(instance.__class__)}
+    values = {declared.name: getattr(instance, declared.name) for declared in options_of(instance.__class__)}
     return {name: value for name, value in values.items() if value is not None}
 
 

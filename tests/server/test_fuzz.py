@@ -1,4 +1,4 @@
-"""Nothing a client sends may fail the server: requests from the documents, mutated ones, and plain noise."""
+"""No request may make the server fail: generated from the API documents, mutated, or random bytes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fixed(examples: int) -> settings:
 
 
 class Reply(NamedTuple):
-    """An answer as it was put on the wire."""
+    """A response as it was sent."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -69,8 +69,8 @@ def send(
     headers: list[tuple[bytes, bytes]] | None = None,
     body: bytes = b"",
 ) -> Reply:
-    """One call straight into an app, with bytes that no client library would let through."""
-    sent: list[Any] = []
+    """Send one request straight to an app, with bytes that client libraries would reject."""
+    messages: list[Any] = []
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -88,15 +88,15 @@ def send(
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def collect(message: Any) -> None:
-        sent.append(message)
+        messages.append(message)
 
     asyncio.run(app(scope, receive, collect))
-    start, *rest = sent
-    return Reply(start["status"], dict(start["headers"]), b"".join(one.get("body", b"") for one in rest))
+    start, *rest = messages
+    return Reply(start["status"], dict(start["headers"]), b"".join(message.get("body", b"") for message in rest))
 
 
 def call(app: Starlette, method: str, path: str, body: Any = None, query: bytes = b"") -> Any:
-    """What a call that must succeed answers; `path` starts at Alice's mailbox."""
+    """The JSON of a request that must succeed; `path` starts at Alice's mailbox."""
     data = b"" if body is None else json.dumps(body).encode()
     answer = send(app, method, f"/apim/outlook/alice{path}".encode(), query, body=data)
     assert answer.status in range(200, 300), answer
@@ -104,9 +104,9 @@ def call(app: Starlette, method: str, path: str, body: Any = None, query: bytes 
 
 
 def newest(app: Starlette) -> dict[str, str]:
-    """The ids of a mail that was just sent, and of its file.
+    """The ids of a mail that was just sent, and of its attachment.
 
-    One address a line: the description declares each line as one, so two would not fit it.
+    Each line of recipients has one address: the Swagger document declares them as an email address each.
     """
     file = {"Name": "a.txt", "ContentBytes": "YQ=="}
     call(
@@ -125,7 +125,7 @@ def newest(app: Starlette) -> dict[str, str]:
 
 
 def known(app: Starlette, path: str) -> dict[str, str]:
-    """Values that mean something for the parameters of an operation: what was just made is there to be found."""
+    """Parameter values that refer to items that exist, so that an operation can succeed."""
     values = {**newest(app), "response": "Accept", "operation": "MailFolders", "folderPath": "Archive"}
     values |= {"startDateTimeOffset": "2026-03-01", "endDateTimeOffset": "2026-04-01", "calendarId": "Calendar"}
     values |= {"event_id": invitation(app), "dataset": "calendars", "table": "Calendar", "state": watched(app)}
@@ -135,8 +135,8 @@ def known(app: Starlette, path: str) -> dict[str, str]:
     if "Subscription/$subscriptions" in path:
         return values | subscription(app, path.partition("/$")[0])
     if "/contacts/" in path:
-        made = call(app, "POST", "/datasets/contacts/tables/Contacts/items", {"GivenName": "Ann"})
-        return values | {"table": "Contacts", "id": made["Id"]}
+        contact = call(app, "POST", "/datasets/contacts/tables/Contacts/items", {"GivenName": "Ann"})
+        return values | {"table": "Contacts", "id": contact["Id"]}
     if "/calendars/" in path:
         return values | {
             "table": "Calendar",
@@ -147,7 +147,7 @@ def known(app: Starlette, path: str) -> dict[str, str]:
 
 
 def watched(app: Starlette) -> str:
-    """What stands for a living subscription where the back end reports changes."""
+    """The state that identifies a live subscription in change notifications of the back end."""
     subscription(app, "/MailSubscription")
     path = f"{ROOT}/sandboxes/default/connections/alice/subscriptions"
     state: str = send(app, "GET", path.encode()).json()["value"][-1]["state"]
@@ -155,27 +155,27 @@ def watched(app: Starlette) -> str:
 
 
 def invitation(app: Starlette) -> str:
-    """The id of an event in Alice's calendar that somebody else organizes."""
+    """The id of an event in Alice's calendar that Bob organizes."""
     body = json.dumps({"Subject": "s", **SPAN, "RequiredAttendees": "alice@outlook.com"}).encode()
     answer = send(app, "POST", f"/apim/outlook/bob{EVENTS}/items".encode(), body=body)
     assert answer.status == 201, answer
-    found = call(app, "GET", f"{EVENTS}/items", query=b"$filter=IsOrganizer%20eq%20false&$orderby=Id%20desc&$top=1")
-    event_id: str = found["value"][0]["Id"]
+    listed = call(app, "GET", f"{EVENTS}/items", query=b"$filter=IsOrganizer%20eq%20false&$orderby=Id%20desc&$top=1")
+    event_id: str = listed["value"][0]["Id"]
     return event_id
 
 
 def subscription(app: Starlette, path: str) -> dict[str, str]:
-    """The id and the options of a subscription that lives below a path."""
-    made = "/Calendar/EventSubscriptionPoke" if "Event" in path else f"{path}Poke"
+    """The id and the options of a new subscription below a path."""
+    create = "/Calendar/EventSubscriptionPoke" if "Event" in path else f"{path}Poke"
     body = b'{"NotificationUrl": "http://127.0.0.1:9/"}'
-    answer = send(app, "POST", f"/apim/outlook/alice{made}/$subscriptions".encode(), body=body)
+    answer = send(app, "POST", f"/apim/outlook/alice{create}/$subscriptions".encode(), body=body)
     assert answer.status == 201, answer
     options = urlsplit(answer.headers[b"location"].decode()).query
     return {"id": answer.json()["id"], **dict(parse_qsl(options))}
 
 
 def trigger(app: Starlette) -> str:
-    """The name of a trigger whose items are pushed."""
+    """The name of a new push trigger."""
     details = {"callbackUrl": "http://127.0.0.1:9/"}
     body = {"properties": {"operationName": "OnNewEmailV2", "notificationDetails": details}}
     path = f"{ROOT}/sandboxes/default/connections/alice/triggerConfigs/news"
@@ -184,26 +184,26 @@ def trigger(app: Starlette) -> str:
 
 
 def question(app: Starlette, path: str) -> dict[str, str]:
-    """The id of a mail that waits for an answer, and what the link of its first option carries."""
-    asked = "/approvalmail/$subscriptions" if path == "/RecordResponse" else path
+    """The id of a question that waits for an answer, and the query parameters of its first link."""
+    create = "/approvalmail/$subscriptions" if path == "/RecordResponse" else path
     body = {"NotificationUrl": "http://127.0.0.1:9/", "Message": {"To": "alice@outlook.com"}}
-    made = call(app, "POST", asked, body)
+    created = call(app, "POST", create, body)
     (mail,) = call(app, "GET", "/v2/Mail", query=b"top=1&fetchOnlyUnread=false")["value"]
     link = unescape(mail["Body"].partition('href="')[2].partition('"')[0])
-    return {"id": made["id"], **dict(parse_qsl(urlsplit(link).query))}
+    return {"id": created["id"], **dict(parse_qsl(urlsplit(link).query))}
 
 
 def is_clean(answer: Reply) -> bool:
-    """Whether an answer is no failure, and in the connector's shape when it is a refusal."""
+    """Whether a response is a success, or an error of the client in the connector's shape."""
     if answer.status < 400:
         return True
     shape = {"status", "message", "error", "source"}
-    found = set(answer.json()) - {"nearMisses"}
-    return answer.status in (*range(400, 500), 501) and found in (shape, shape - {"error"})
+    members = set(answer.json()) - {"nearMisses"}
+    return answer.status in (*range(400, 500), 501) and members in (shape, shape - {"error"})
 
 
 def still_readable(app: Starlette) -> None:
-    """Hold every way of reading Alice's mail to a success: what was accepted must not come back to bite."""
+    """Read Alice's mail in every way; each must succeed."""
     mails = call(
         app,
         "GET",
@@ -221,7 +221,7 @@ def still_readable(app: Starlette) -> None:
 
 
 def items_still_readable(app: Starlette) -> None:
-    """Hold every way of reading Alice's calendar and contacts to a success."""
+    """Read Alice's calendar and contacts in every way; each must succeed."""
     for path in ("/datasets/calendars/tables/Calendar/items", "/datasets/contacts/tables/Contacts/items"):
         call(app, "GET", path)
     window = b"calendarId=Calendar&startDateTimeOffset=2026-01-01&endDateTimeOffset=2027-01-01"
@@ -237,22 +237,22 @@ def app() -> Iterator[Starlette]:
 
 @pytest.fixture
 def fresh() -> Iterator[Starlette]:
-    """An app that only one test fills: lists show nothing but what it made."""
+    """An app for one test, whose lists hold only the items of that test."""
     yield from running()
 
 
 def running() -> Iterator[Starlette]:
-    made = create_app(Settings(max_calls=0, max_body_bytes=100_000, max_mail_bytes=50_000), VirtualClock(START))
-    send(made, "GET", b"/apim/outlook/alice/testconnection")
-    yield made
-    made.state.sandboxes.close()
+    app = create_app(Settings(max_calls=0, max_body_bytes=100_000, max_mail_bytes=50_000), VirtualClock(START))
+    send(app, "GET", b"/apim/outlook/alice/testconnection")
+    yield app
+    app.state.sandboxes.close()
 
 
 # --- Requests that the documents describe ---------------------------------------------------------------------------
 
 
 def requests(schema: Any, path: str, method: str) -> st.SearchStrategy[Any]:
-    """Requests to one operation, some as its document asks for them, some not."""
+    """Requests to one operation, valid and invalid by its API document."""
     operation = schema[path][method]
     fitting: st.SearchStrategy[Any] = operation.as_strategy()
     broken: st.SearchStrategy[Any] = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
@@ -260,16 +260,16 @@ def requests(schema: Any, path: str, method: str) -> st.SearchStrategy[Any]:
 
 
 def answered(app: Starlette, case: Any, base_path: str) -> int:
-    """The status of a request that was made from a document; what comes back is held to the document."""
-    asked = case.as_transport_kwargs(f"http://test{base_path}", {"Authorization": "Bearer token"})
-    request: Any = Request(**asked).prepare()
+    """Send a generated request, check the response against the API document, and return its status."""
+    arguments = case.as_transport_kwargs(f"http://test{base_path}", {"Authorization": "Bearer token"})
+    request: Any = Request(**arguments).prepare()
     url = urlsplit(request.url)
     headers = [(name.lower().encode("latin-1"), _bytes(value)) for name, value in request.headers.items()]
     reply = send(app, request.method, url.path.encode(), url.query.encode(), headers, _bytes(request.body or b""))
     answer = httpx.Response(
         reply.status,
         headers=list(reply.headers.items()),
-        # Recorded: no attendees are an empty text, which the description takes for an address.
+        # Recorded: no attendees are an empty string, which the Swagger document declares as an email address.
         content=reply.body.replace(b'Attendees":""', b'Attendees":"a@b.c"'),
         request=httpx.Request(request.method, request.url),
     )
@@ -282,9 +282,9 @@ def _bytes(text: str | bytes) -> bytes:
     return text.encode("latin-1") if isinstance(text, str) else text
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.id)
 def test_described_requests(fresh: Starlette, operation: Operation) -> None:
-    """Whatever fits the Swagger document, or nearly does, is served or refused, and a success has its shape."""
+    """A request that fits the Swagger document, or nearly does, never fails, and a success has the documented shape."""
     seen = set()
 
     @fixed(8)
@@ -298,26 +298,26 @@ def test_described_requests(fresh: Starlette, operation: Operation) -> None:
     assert seen & {operation.success, *operation.also, 202 if operation.cursor else 0} or operation.accepts
 
 
-@pytest.mark.parametrize("verb", ADMIN, ids=lambda one: one.id)
-def test_described_admin_requests(app: Starlette, verb: AdminOperation) -> None:
-    """Whatever fits the OpenAPI document, or nearly does, is served or refused, and a success has its shape."""
+@pytest.mark.parametrize("operation", ADMIN, ids=lambda row: row.id)
+def test_described_admin_requests(app: Starlette, operation: AdminOperation) -> None:
+    """A request that fits the OpenAPI document, or nearly does, never fails, and a success has the documented shape."""
     seen = set()
 
     @fixed(8)
-    @given(requests(OPENAPI, verb.path, verb.method))
+    @given(requests(OPENAPI, operation.path, operation.method))
     def check(case: Any) -> None:
         _hasten(case)
         seen.add(answered(app, case, ROOT))
-        # What was armed must not strike the calls that come next.
+        # The faults of this request must not act on the next requests.
         app.state.sandboxes.default.traffic.faults.clear()
         _lift_limits(app, case)
         there = {"sandbox": "default", "connection": "alice", "message": newest(app)["messageId"]}
-        there["table"] = "Calendar" if "/calendars" in verb.path else "Contacts"
-        if "/triggerConfigs/" in verb.path:
+        there["table"] = "Calendar" if "/calendars" in operation.path else "Contacts"
+        if "/triggerConfigs/" in operation.path:
             there["name"] = trigger(app)
-        elif "/snapshots/" in verb.path:
+        elif "/snapshots/" in operation.path:
             there["name"] = app.state.sandboxes.default.save("fuzz").name
-        elif "/faults/" in verb.path:
+        elif "/faults/" in operation.path:
             there["fault"] = fault(app)
         _aim(case, {**there, "outbox_mail": str(app.state.sandboxes.default.outbox()[-1].id)})
         seen.add(answered(app, case, ROOT))
@@ -325,13 +325,13 @@ def test_described_admin_requests(app: Starlette, verb: AdminOperation) -> None:
         _lift_limits(app, case)
 
     check()
-    assert seen & {verb.status, 409} or verb.accepts or verb.accepts_type
+    assert seen & {operation.status, 409} or operation.accepts or operation.accepts_type
     still_readable(app)
     items_still_readable(app)
 
 
 def fault(app: Starlette) -> str:
-    """The name of a fault rule that is there, and acts on nobody's calls."""
+    """The name of a new fault rule that matches no request."""
     plan = {"header": "nobody", "faults": [{"name": "fuzz", "effect": "throttled"}]}
     answer = send(app, "POST", f"{ROOT}/sandboxes/default/faults".encode(), body=json.dumps(plan).encode())
     assert answer.status == 201, answer
@@ -339,21 +339,21 @@ def fault(app: Starlette) -> str:
 
 
 def _hasten(case: Any) -> None:
-    """Let a request that waits give up at once."""
+    """Give a wait request a timeout of zero."""
     if case.path.endswith("/wait") and isinstance(case.body, dict):
         case.body["timeoutSeconds"] = 0
 
 
 def _lift_limits(app: Starlette, case: Any) -> None:
-    """What a request has limited must not hold up those that follow."""
+    """Reset the limits that a request has set, so that the next requests pass."""
     if case.path.endswith("/limits"):
         app.state.sandboxes.reset("default")
 
 
 def _aim(case: Any, known: dict[str, str]) -> None:
-    """Point a request at what is there, and let it ask for all of it."""
-    for made in (case.path_parameters, case.query):
-        made.update({name: known[name] for name in made if name in known})
+    """Let a request refer to existing items, and drop its filters and paging."""
+    for parameters in (case.path_parameters, case.query):
+        parameters.update({name: known[name] for name in parameters if name in known})
     for name in ("$filter", "$orderby", "$top", "$skip"):
         case.query.pop(name, None)
 
@@ -361,13 +361,15 @@ def _aim(case: Any, known: dict[str, str]) -> None:
 # --- Noise ----------------------------------------------------------------------------------------------------------
 
 _CALLS = [
-    *((one.method, f"/apim/outlook{one.full_path}") for one in OPERATIONS),
-    # One that waits would wait for ten seconds.
-    *((one.method, ROOT + one.path) for one in ADMIN if not one.path.endswith("/wait")),
+    *((row.method, f"/apim/outlook{row.full_path}") for row in OPERATIONS),
+    # A wait would take ten seconds.
+    *((row.method, ROOT + row.path) for row in ADMIN if not row.path.endswith("/wait")),
 ]
 _WORDS = sorted({word.encode() for _, path in _CALLS for word in path.split("/") if word and "{" not in word})
 _METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"])
-_NAMES = sorted({one.name for row in OPERATIONS for one in row.parameters} | {"received", "folder", "isRead"})
+_NAMES = sorted(
+    {parameter.name for row in OPERATIONS for parameter in row.parameters} | {"received", "folder", "isRead"}
+)
 _HEADERS = st.sampled_from(
     [
         b"authorization",
@@ -383,7 +385,7 @@ _HEADERS = st.sampled_from(
         b"x-ms-workflow-name",
     ]
 )
-# Without line feeds: outside of the connector Starlette finds no route for a path that has one, and says so itself.
+# Without line feeds: outside the connector, Starlette has no route for a path with one and responds itself.
 _noise = st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b""))
 _escaped = _noise.map(lambda raw: quote_from_bytes(raw, safe="").encode())
 _values = st.sampled_from([b"0", b"-1", b"true", b"Inbox", b"Archive/x", b"%22", b"from:x", b"a@b.c", b"99999999999"])
@@ -398,12 +400,12 @@ _ids = st.sampled_from([b"alice", b"default", b"Inbox", b"1"]) | _pieces
 
 
 def _filled(template: str) -> st.SearchStrategy[bytes]:
-    """A path of the server's own, with noise for ids."""
+    """A path of the server with random ids."""
     parts = (_ids if "{" in part else st.just(part.encode()) for part in template.split("/"))
     return st.tuples(*parts).map(b"/".join)
 
 
-_own = st.sampled_from(_CALLS).flatmap(lambda one: st.tuples(st.just(one[0]), _filled(one[1])))
+_own = st.sampled_from(_CALLS).flatmap(lambda call: st.tuples(st.just(call[0]), _filled(call[1])))
 _prefixes = st.sampled_from([b"/apim/outlook/", b"/apim/outlook/alice/", b"/_emulator/api/", b"/"])
 _mixed = st.lists(st.sampled_from(_WORDS) | _pieces, max_size=6).map(b"/".join)
 _calls = _own | st.tuples(_METHODS, st.tuples(_prefixes, _mixed).map(b"".join))
@@ -412,7 +414,7 @@ _calls = _own | st.tuples(_METHODS, st.tuples(_prefixes, _mixed).map(b"".join))
 @fixed(200)
 @given(_calls, _query, _headers, _noise, st.integers(0, 5))
 def test_noise(app: Starlette, call: Any, query: bytes, headers: Any, body: bytes, known: int) -> None:
-    """Arbitrary paths, queries, headers and bodies are served or refused in the connector's shape, and never fail."""
+    """Random paths, queries, headers and bodies never fail; errors have the connector's shape."""
     credential = [(b"authorization", b"Key k")] if known else []
     method, path = call
 
@@ -422,7 +424,7 @@ def test_noise(app: Starlette, call: Any, query: bytes, headers: Any, body: byte
 @fixed(100)
 @given(st.text(max_size=10), st.sampled_from(OPERATIONS))
 def test_made_up_methods(app: Starlette, method: str, operation: Operation) -> None:
-    """A method that nobody has heard of is no worse than a wrong one."""
+    """An unknown method is treated like a method that the path does not support."""
     assume(method not in ("GET", "POST", "PATCH", "DELETE"))
     answer = send(app, method, f"/apim/outlook{operation.full_path}".encode())
 
@@ -435,14 +437,14 @@ def test_made_up_methods(app: Starlette, method: str, operation: Operation) -> N
     st.dictionaries(st.sampled_from(_NAMES), st.text(max_size=12) | st.integers(), max_size=5),
 )
 def test_any_value(app: Starlette, operation: Operation, values: dict[str, Any]) -> None:
-    """Every operation takes or refuses any value of any parameter, on a mail that is there."""
+    """Every operation accepts or rejects any value of any parameter, on a mail that exists."""
     path = f"/apim/outlook{operation.full_path}".format_map(known(app, operation.path))
     query = urlencode(values, errors="surrogatepass").encode()
 
     assert is_clean(send(app, operation.method, path.encode(), query, body=b"{}"))
 
 
-# --- Bodies that are almost right -----------------------------------------------------------------------------------
+# --- Bodies that are almost valid -----------------------------------------------------------------------------------
 
 _FILE = {"Name": "a.txt", "ContentBytes": {"$content-type": "text/plain", "$content": "YQ=="}}
 _REPLY = {
@@ -535,17 +537,17 @@ _leaves = (
     | st.sampled_from(["a@b.c", "a@b", "a b@c", ";;", "Low", "2", "YQ==", "data:a/b;base64,YQ==", {"$content": "YQ=="}])
 )
 _JSON = st.recursive(
-    _leaves, lambda one: st.lists(one, max_size=2) | st.dictionaries(st.text(max_size=3), one, max_size=2)
+    _leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
 )
 
 
 @st.composite
 def changed(draw: st.DrawFn, value: Any) -> Any:
-    """A value with one thing in it replaced, wrapped, dropped or prolonged, at any depth."""
+    """A value with one part replaced, dropped or extended, at any depth."""
     if isinstance(value, dict) and draw(st.integers(0, 5)):
         name = draw(st.sampled_from(sorted(value)))
         if draw(st.integers(0, 7)) == 0:
-            return {one: part for one, part in value.items() if one != name}
+            return {key: part for key, part in value.items() if key != name}
         return {**value, name: draw(changed(value[name]))}
     if isinstance(value, list) and value and draw(st.booleans()):
         return [draw(changed(value[0])), *value[1:]]
@@ -557,7 +559,7 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
 
 @st.composite
 def damaged(draw: st.DrawFn, data: bytes) -> bytes:
-    """Bytes with up to three short runs of them replaced by others, or by nothing."""
+    """Bytes with up to three short runs replaced or removed."""
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
         end = start + draw(st.integers(0, 8))
@@ -566,7 +568,7 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 def accepted(app: Starlette, path: str, body: bytes, **headers: str) -> None:
-    """Post a body; whether it is taken or refused, nothing fails then or later."""
+    """Post a body. Neither this request nor reading the result later may fail."""
     if "{" in path:
         path = path.format_map(known(app, path))
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
@@ -579,7 +581,7 @@ def accepted(app: Starlette, path: str, body: bytes, **headers: str) -> None:
 
 @pytest.mark.parametrize("path", _BODIES)
 def test_changed_bodies(app: Starlette, path: str) -> None:
-    """A valid body with one thing changed is taken or refused, and what was taken can be read ever after."""
+    """A valid body with one change is accepted or rejected, and an accepted item can be read."""
 
     @fixed(25)
     @given(changed(_BODIES[path]))
@@ -591,7 +593,7 @@ def test_changed_bodies(app: Starlette, path: str) -> None:
 
 @pytest.mark.parametrize("path", _BODIES)
 def test_damaged_bodies(app: Starlette, path: str) -> None:
-    """A valid body with some bytes changed is taken or refused, and what was taken can be read ever after."""
+    """A valid body with some bytes changed is accepted or rejected, and an accepted item can be read."""
 
     @fixed(25)
     @given(damaged(json.dumps(_BODIES[path], ensure_ascii=False).encode()))
@@ -603,7 +605,7 @@ def test_damaged_bodies(app: Starlette, path: str) -> None:
 
 @pytest.mark.parametrize("file", EML_FILES, ids=lambda file: file.stem)
 def test_damaged_mails(app: Starlette, file: Path) -> None:
-    """A mail that was damaged on its way is delivered or refused, and what was delivered can be read ever after."""
+    """A damaged mail is delivered or rejected, and a delivered mail can be read."""
 
     @fixed(5)
     @given(damaged(file.read_bytes()))
@@ -616,7 +618,7 @@ def test_damaged_mails(app: Starlette, file: Path) -> None:
 @fixed(40)
 @given(st.dictionaries(_HEADERS.filter(lambda name: name.startswith((b"x-", b"user"))), st.binary(max_size=60)))
 def test_caller_headers(app: Starlette, headers: dict[bytes, bytes]) -> None:
-    """Whatever a caller says of itself can be stamped on a mail, and the mail written out."""
+    """Any values of a caller's headers can be recorded on a mail, and the mail can be exported."""
     body = json.dumps({"To": "alice@outlook.com", "Subject": "s"}).encode()
     credential = (b"authorization", b"Key k")
     answer = send(app, "POST", b"/apim/outlook/alice/v2/Mail", headers=[credential, *headers.items()], body=body)
@@ -625,7 +627,7 @@ def test_caller_headers(app: Starlette, headers: dict[bytes, bytes]) -> None:
     still_readable(app)
 
 
-# --- The other doors ------------------------------------------------------------------------------------------------
+# --- Alternate routes ------------------------------------------------------------------------------------------------
 
 _ARM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/connections/alice"
 _CALL = {
@@ -640,7 +642,7 @@ _CALL = {
 @fixed(150)
 @given(changed({"request": _CALL}))
 def test_changed_calls(app: Starlette, order: Any) -> None:
-    """A request inside a call with one thing changed is done or refused; neither it nor the call around it fails."""
+    """A wrapped request with one change is served or rejected; neither it nor the outer request fails."""
     body = json.dumps(order).encode()
     answer = send(app, "POST", f"{_ARM}/dynamicInvoke".encode(), b"api-version=1", body=body)
 
@@ -656,7 +658,7 @@ def test_changed_calls(app: Starlette, order: Any) -> None:
     _noise,
 )
 def test_any_invocation(app: Starlette, method: bytes, url: bytes, rest: bytes) -> None:
-    """Whatever the headers of a call say, it is done or refused in the connector's shape."""
+    """Any values of the invoke headers are served or rejected in the connector's shape."""
     headers = [(b"authorization", b"Key k"), (b"x-ms-request-method", method), (b"x-ms-request-url", url + rest)]
 
     assert is_clean(send(app, "POST", b"/invoke", headers=headers))
@@ -665,7 +667,7 @@ def test_any_invocation(app: Starlette, method: bytes, url: bytes, rest: bytes) 
 @fixed(50)
 @given(_noise, _query)
 def test_any_proxied_path(app: Starlette, path: bytes, query: bytes) -> None:
-    """Any path below a connection is served or refused, and none fails."""
+    """No path below a connection makes the server fail."""
     answer = send(app, "GET", f"{_ARM}/extensions/proxy/".encode() + path, query + b"&api-version=1")
 
     assert answer.status < 500

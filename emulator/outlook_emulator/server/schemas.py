@@ -49,7 +49,7 @@ def shape(name: str, members: Mapping[str, Any], doc: str | None, *, total: bool
 @cache
 def shape_of(declaration: Any) -> Any:
     """The JSON shape of a dataclass of options; nested dataclasses become shapes of their own."""
-    members = {one.member: _hint(one) for one in options_of(declaration)}
+    members = {option.member: _hint(option) for option in options_of(declaration)}
     return shape(declaration.__name__, members, declaration.__doc__)
 
 
@@ -59,8 +59,8 @@ def parse(declaration: type[T], members: Mapping[str, Any]) -> T:
     Raises InvalidRequest for a value that is not among the choices or outside of the bounds.
     """
     declared: Any = declaration  # A type is hashable, which mypy does not know.
-    present = (one for one in options_of(declared) if one.member in members)
-    return declaration(**{one.name: _value(one, members[one.member]) for one in present})
+    present = (option for option in options_of(declared) if option.member in members)
+    return declaration(**{option.name: _value(option, members[option.member]) for option in present})
 
 
 def _hint(option: Option) -> Any:
@@ -77,7 +77,7 @@ def _hint(option: Option) -> Any:
 def _value(option: Option, value: Any) -> Any:
     item: Any = option.item or option.type
     if is_dataclass(option.item or option.type):
-        return tuple(parse(item, one) for one in value) if option.is_list else parse(item, value)
+        return tuple(parse(item, element) for element in value) if option.is_list else parse(item, value)
     if problem := option.problem(value):
         raise InvalidRequest(f"'{option.member}' {problem}.")
     return tuple(value) if option.is_list else value

@@ -52,7 +52,7 @@ class FaultInjector:
         return None if hit.effect.phase == "after" else _replacement(exchange, hit.effect)
 
     async def after(self, exchange: Exchange, response: Response) -> Response:
-        """Apply the rest of the rule to the response, or hold back what a poll found."""
+        """Apply the rest of the rule to the response, or hold back the result of a poll."""
         hit = exchange.hit
         try:
             if hit is None:
@@ -146,7 +146,7 @@ def _finished(response: Response, effect: Effect) -> Response:
 
 
 def _held_back(exchange: Exchange, response: Response) -> Response:
-    """The response of a poll, or an empty one while a rule holds back what it found."""
+    """The response of a poll, or an empty one while a rule holds back its result."""
     book, operation = exchange.sandbox.traffic.faults, exchange.operation
     if not book.has_trigger_rules or operation is None or operation.kind is not Kind.POLL:
         return response

@@ -18,7 +18,7 @@ def _whole(least: int | None, most: int | None) -> Whole:
 
 LimitChanges = shape(
     "LimitChanges",
-    {one.limit: Annotated[int, _whole(one.least, one.most)] for one in limits()},
+    {limit.limit: Annotated[int, _whole(limit.least, limit.most)] for limit in limits()},
     """The limits of a sandbox to change, from the next request on; members that are left out or null stay.
 
     A period that has begun keeps its end.
@@ -43,7 +43,7 @@ class ConnectionUse(TypedDict):
 
 LimitFacts = shape(
     "LimitFacts",
-    {**{one.limit: Int64 for one in limits()}, "connections": list[ConnectionUse]},
+    {**{limit.limit: Int64 for limit in limits()}, "connections": list[ConnectionUse]},
     """The limits of a sandbox, and what each connection uses of them that has sent a request.
 
     A reset restores the limits in the server's settings.
