@@ -19,6 +19,7 @@ from tests.stub import Stub, stubbed
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _NUMBERS = count(1)
+_FAST_CASES = 5
 
 
 def half_an_hour_after(start: str) -> str:
@@ -151,6 +152,18 @@ def new_sandbox(server: Server) -> Sandbox:
     sandbox = Sandbox(server, f"t{next(_NUMBERS)}")
     server.http.post("/_emulator/api/sandboxes", json={"name": sandbox.name}).raise_for_status()
     return sandbox
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave at most five cases of a parametrized test in the fast tier, spread over all its cases."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for group in cases.values():
+        sample = group[:: -(-len(group) // _FAST_CASES)]
+        for item in set(group).difference(sample):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

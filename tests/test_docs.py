@@ -43,6 +43,7 @@ def named(page: Page) -> str:
     return page.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
 def test_commands(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in order against a fresh server, a page's commands print what the page shows below them."""

@@ -85,6 +85,7 @@ def test_emulator_of_the_environment(say: Callable[..., Any], file: Path, monkey
     assert f"-> http://there:1{PATH}" in say("connections", "patch", str(file))[1]
 
 
+@pytest.mark.slow
 def test_under_exec(file: Path) -> None:
     """Run by `exec`, the files lead to the emulator that runs beside."""
     done = run("exec", "--", *command("connections", "patch", str(file)))

@@ -30,6 +30,7 @@ def members(value: Value) -> Iterator[tuple[str, Value]]:
         yield from members(one.value)
 
 
+@pytest.mark.slow
 @given(VALUES, st.sampled_from([None, 0, 2, "\t"]), st.booleans())
 def test_values_stand_where_they_say(value: Any, indent: Any, ascii: bool) -> None:
     """Whatever Python writes is read, and each member's value is in its place."""

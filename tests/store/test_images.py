@@ -292,6 +292,7 @@ def test_a_damaged_image(script: str, reason: str) -> None:
         db.check()
 
 
+@pytest.mark.slow
 def test_any_damaged_page_is_found() -> None:
     """Whichever page of a database is overwritten, that is found, at once or when it is looked through."""
     with closing(Database()) as made:

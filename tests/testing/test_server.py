@@ -110,6 +110,7 @@ def test_a_sandbox_starts_when_it_is_told(place: Server) -> None:
         assert "following" == now.admin.request("GET", "/clock")["mode"]
 
 
+@pytest.mark.slow
 def test_a_sample_mailbox_is_connected(place: Server) -> None:
     """A seed brings its address and mails; the end of its id is its name, unless another is given."""
     office = place.connect(seed="office", clock="2026-03-02T09:00:00Z")

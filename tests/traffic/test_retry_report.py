@@ -320,6 +320,7 @@ def told_alone(entries: Iterable[ExchangeEntry]) -> list[Retried]:
     return sorted(rows, key=lambda row: row.failed.id)
 
 
+@pytest.mark.slow
 @given(ATTEMPTS)
 @FIXED
 def test_any_attempts(attempts: list[Attempt]) -> None:

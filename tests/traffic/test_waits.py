@@ -368,6 +368,7 @@ ACTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ACTS, max_size=15))
 @FIXED
 def test_any_waits(acts: list[tuple[str, int]]) -> None:

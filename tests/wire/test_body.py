@@ -297,6 +297,7 @@ def test_readers_are_kept() -> None:
     assert reader_of(MessageView) is reader_of(MessageView)
 
 
+@pytest.mark.slow
 @FIXED
 @given(st.dictionaries(_KEYS, _JSON, max_size=8).map(lambda body: {"To": "a", **body}))
 def test_any_object(body: object) -> None:
@@ -312,6 +313,7 @@ def test_any_object(body: object) -> None:
     assert all(isinstance(one, str) for file in found.get("Attachments", ()) for one in file.values())
 
 
+@pytest.mark.slow
 @FIXED
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: json.dumps({"To": text})[:50].encode()))
 def test_any_bytes(data: bytes) -> None:

@@ -100,6 +100,7 @@ def test_parameters_that_make_no_sense(parameters: str) -> None:
     assert "Hello" in (mail.body, *(attachment.content.decode() for attachment in mail.attachments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "raw",
     [

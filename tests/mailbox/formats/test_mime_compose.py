@@ -186,6 +186,7 @@ MAILS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(MAILS)
 def test_any_mail_round_trips(mail: Mail) -> None:
@@ -193,6 +194,7 @@ def test_any_mail_round_trips(mail: Mail) -> None:
     assert mail == again(mail)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(MAILS)
 def test_what_is_written_is_seven_bit_and_well_formed(mail: Mail) -> None:

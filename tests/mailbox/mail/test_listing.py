@@ -82,6 +82,7 @@ def passes(mail: Mail, wanted: Mail) -> bool:
     return all(checks[name](value) for name, value in wanted.items() if value is not None)
 
 
+@pytest.mark.slow
 def test_every_combination_of_filters(alice: Connection) -> None:
     """Filters alone and together let exactly those mails through that satisfy each of them, newest first."""
     ids = [alice.deliver(**mail)["Id"] for mail in MAILS]

@@ -95,6 +95,7 @@ def held(sandbox: Sandbox, connection: Connection, calls: int, body: bytes = b""
 # Calls in a window
 
 
+@pytest.mark.slow
 def test_calls(limited: Limited) -> None:
     """300 calls of a connection in 60 seconds are let in; then the gateway refuses until the time is over."""
     path, other = limited.connection(), limited.connection()
@@ -117,6 +118,7 @@ def test_calls(limited: Limited) -> None:
     assert [429] == [one.status_code for one in limited.calls(path, 1)]
 
 
+@pytest.mark.slow
 def test_a_warning_comes_first(limited: Limited) -> None:
     """From 90 percent of the calls on each answer says how many there were; a refusal says so itself."""
     answers = limited.calls(limited.connection(), 301)
