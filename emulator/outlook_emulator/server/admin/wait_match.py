@@ -198,6 +198,6 @@ def _show_callback(callback: Callback) -> shapes.Found:
     }
 
 
-def _split_all(*lists: str) -> list[str]:
+def _split_all(*lists: str | None) -> list[str]:
     """The addresses of several stored address lists."""
     return [address for joined in lists for address in addresses.split(joined)]
