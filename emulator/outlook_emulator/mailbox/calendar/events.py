@@ -137,7 +137,7 @@ def by_id(mailbox: Mailbox, id: str) -> Event:
 
 def import_events(mailbox: Mailbox, calendar: ItemFolder, series: Iterable[Series]) -> list[Event]:
     """Add events from a file to a calendar without inviting anybody; call it inside a transaction."""
-    return [_import_event(mailbox, calendar, one) for one in series]
+    return [_import_event(mailbox, calendar, entry) for entry in series]
 
 
 def export_events(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:

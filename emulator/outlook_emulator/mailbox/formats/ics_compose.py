@@ -262,7 +262,7 @@ def _alarm(reminder: int) -> Alarm:
 
 
 def _timezones(calendar: Calendar, series: list[Series]) -> list[Component]:
-    events = [event for one in series for event in (one.event, *one.changed.values())]
+    events = [event for entry in series for event in (entry.event, *entry.changed.values())]
     years = [moment(instant).year for event in events for instant in (event.start, event.end)]
     span = max(min(years, default=_ENDLESS) - 1, 1), min(max([*years, _ENDLESS]) + 1, 9999)
     return [Timezone.from_ical(_timezone(name, *span)) for name in sorted(calendar.get_used_tzids() - {UTC})]
