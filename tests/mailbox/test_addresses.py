@@ -32,9 +32,9 @@ from tests.conftest import Connection
 )
 def test_parse(text: str, expected: list[tuple[str, str]]) -> None:
     """Semicolons split addresses, empty parts do not count, and each address comes once, as first written."""
-    found = addresses.parse("To", text)
+    parsed = addresses.parse("To", text)
 
-    assert expected == [tuple(one) for one in found]
+    assert expected == [tuple(address) for address in parsed]
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_parse(text: str, expected: list[tuple[str, str]]) -> None:
 )
 def test_parse_refuses_what_is_no_address(part: str) -> None:
     """One part that is no address refuses the whole list, naming the member and the part."""
-    with pytest.raises(InvalidRecipients) as refusal:
+    with pytest.raises(InvalidRecipients) as error:
         addresses.parse("Cc", f"good@example.org; {part}")
 
-    assert "(Cc)" in refusal.value.message
-    assert f"Recipient '{part[:320]}' is not resolved." in refusal.value.original
+    assert "(Cc)" in error.value.message
+    assert f"Recipient '{part[:320]}' is not resolved." in error.value.original
 
 
 def test_parse_takes_the_longest_address_there_is() -> None:

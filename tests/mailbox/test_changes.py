@@ -71,11 +71,11 @@ class Office:
 
     def ids(self, name: str, folder: str) -> list[str]:
         query = {"folderPath": folder, "fetchOnlyUnread": False}
-        return [one["Id"] for one in self.do(name, "GET", "/v2/Mail", params=query).json()["value"]]
+        return [mail["Id"] for mail in self.do(name, "GET", "/v2/Mail", params=query).json()["value"]]
 
     def id(self, name: str, folder: str = "Inbox") -> str:
-        (one,) = self.ids(name, folder)
-        return one
+        (message_id,) = self.ids(name, folder)
+        return message_id
 
     def last(self) -> int:
         return changes.last(self.sandbox.db)
@@ -84,12 +84,14 @@ class Office:
         return changes.after(self.sandbox.db, seq)
 
     def entries(self, seq: int) -> list[Entry]:
-        return [self.named(one) for one in self.since(seq)]
+        return [self.named(change) for change in self.since(seq)]
 
     def named(self, change: Change) -> Entry:
-        (owner,) = [one for one in self.sandbox.connections().values() if one.id == change.mailbox_id]
+        (owner,) = [
+            connection for connection in self.sandbox.connections().values() if connection.id == change.mailbox_id
+        ]
         tree = folders.children(self.sandbox.mailbox(owner), None)
-        (folder,) = [one.name for one in tree if one.id == change.folder_id]
+        (folder,) = [child.name for child in tree if child.id == change.folder_id]
         return Entry(owner.address.partition("@")[0], change.action, folder)
 
     def everything(self) -> dict[tuple[str, str], list[Any]]:
@@ -129,9 +131,9 @@ def test_a_send_creates_every_copy(office: Office) -> None:
         Entry("alice", "created", "Inbox"),
     ]
     copies = [("alice", "Sent Items"), ("bob", "Inbox"), ("carol", "Inbox"), ("alice", "Inbox")]
-    assert [key_of(office, one) for one in office.since(0)] == [office.id(*copy) for copy in copies]
-    assert {one.kind for one in office.since(0)} == {"message"}
-    assert [one.at - office.clock.now() for one in office.since(0)] == [0, 1, 2, 3]
+    assert [key_of(office, change) for change in office.since(0)] == [office.id(*copy) for copy in copies]
+    assert {change.kind for change in office.since(0)} == {"message"}
+    assert [change.at - office.clock.now() for change in office.since(0)] == [0, 1, 2, 3]
 
 
 def test_the_first_version_of_send_does_the_same(office: Office) -> None:
@@ -156,8 +158,8 @@ def test_a_move_deletes_and_creates(office: Office) -> None:
     seq = office.last()
     new = office.do("bob", "POST", f"/Mail/Move/{old}", params={"folderPath": "Archive"}).json()["Id"]
 
-    found = {office.named(one): key_of(office, one) for one in office.since(seq)}
-    assert found == {Entry("bob", "deleted", "Inbox"): old, Entry("bob", "moved", "Archive"): new}
+    entries = {office.named(change): key_of(office, change) for change in office.since(seq)}
+    assert entries == {Entry("bob", "deleted", "Inbox"): old, Entry("bob", "moved", "Archive"): new}
     assert len(office.since(seq)) == 2
 
 
@@ -346,7 +348,7 @@ def test_the_feed_is_read_in_order_and_in_pages(office: Office) -> None:
     db = office.sandbox.db
     every = changes.after(db, 0)
 
-    assert [one.seq for one in every] == sorted({one.seq for one in every})
+    assert [change.seq for change in every] == sorted({change.seq for change in every})
     assert changes.after(db, every[0].seq) == every[1:]
     assert changes.after(db, 0, top=2) == every[:2]
     assert changes.after(db, every[-1].seq) == []

@@ -14,8 +14,8 @@ from outlook_emulator.store.database import Database
 
 @pytest.fixture
 def db() -> Iterator[Database]:
-    with closing(Database()) as made:
-        yield made
+    with closing(Database()) as database:
+        yield database
 
 
 def save(db: Database) -> list[int]:

@@ -36,7 +36,7 @@ def day(text: str) -> date:
 
 
 def days(text: str) -> list[date]:
-    return [day(one) for one in text.split()]
+    return [day(part) for part in text.split()]
 
 
 def first_dates(rule: Rule, count: int) -> list[date]:
@@ -200,7 +200,7 @@ def test_ends_of_the_calendar() -> None:
 
     assert weekly.start == date.min == until
     assert list(dates(weekly, date.min, date(1, 2, 10))) == [
-        one for one in between(date.min, date(1, 2, 10)) if matches(weekly, one)
+        each for each in between(date.min, date(1, 2, 10)) if matches(weekly, each)
     ]
     assert list(dates(replace(weekly, interval=1), day("9999-12-30"), date.max)) == days("9999-12-30 9999-12-31")
     assert list(dates(normalize(Rule(DAILY, day("9999-12-30"))), date.min, date.max)) == days("9999-12-30 9999-12-31")
@@ -251,7 +251,9 @@ def test_age_costs_nothing(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dateutil.rrule.rrule, "__iter__", counted)
     week = list(dates(normalized, day("2050-01-02"), day("2050-01-08")))
 
-    assert week == [one for one in between(day("2050-01-02"), day("2050-01-08")) if matches(normalized, one)]
+    assert week == [
+        candidate for candidate in between(day("2050-01-02"), day("2050-01-08")) if matches(normalized, candidate)
+    ]
     assert 0 < len(week) <= len(seen) <= 8
 
 
@@ -262,8 +264,8 @@ def between(since: date, until: date) -> Iterator[date]:
     return (since + DAY * number for number in range((until - since).days + 1))
 
 
-def outlook_day(one: date) -> int:
-    return one.isoweekday() % 7 + 1
+def outlook_day(day: date) -> int:
+    return day.isoweekday() % 7 + 1
 
 
 def picked_in_month(rule: Rule, year: int, month: int) -> date:
@@ -271,24 +273,24 @@ def picked_in_month(rule: Rule, year: int, month: int) -> date:
     everything = [date(year, month, number + 1) for number in range(monthrange(year, month)[1])]
     if rule.pattern in (MONTHLY_DAY, YEARLY_DAY):
         return everything[: rule.day_of_month][-1]
-    candidates = [one for one in everything if outlook_day(one) in rule.days_of_week]
+    candidates = [candidate for candidate in everything if outlook_day(candidate) in rule.days_of_week]
     return candidates[-1] if rule.index == LAST else candidates[rule.index - FIRST]
 
 
-def matches(rule: Rule, one: date) -> bool:
+def matches(rule: Rule, day: date) -> bool:
     """Whether a normalized rule has an occurrence on a day, by plain calendar arithmetic."""
-    if one < rule.start or (rule.until is not None and one > rule.until):
+    if day < rule.start or (rule.until is not None and day > rule.until):
         return False
     if rule.pattern == DAILY:
-        return (one - rule.start).days % rule.interval == 0
+        return (day - rule.start).days % rule.interval == 0
     if rule.pattern == WEEKLY:
-        weeks = [(each.toordinal() - (rule.first_day_of_week - SUNDAY)) // 7 for each in (rule.start, one)]
-        return outlook_day(one) in rule.days_of_week and (weeks[1] - weeks[0]) % rule.interval == 0
+        weeks = [(each.toordinal() - (rule.first_day_of_week - SUNDAY)) // 7 for each in (rule.start, day)]
+        return outlook_day(day) in rule.days_of_week and (weeks[1] - weeks[0]) % rule.interval == 0
     if rule.pattern in (YEARLY_DAY, YEARLY_WEEKDAY):
-        due = one.month == rule.month and (one.year - rule.start.year) % rule.interval == 0
+        due = day.month == rule.month and (day.year - rule.start.year) % rule.interval == 0
     else:
-        due = ((one.year - rule.start.year) * 12 + one.month - rule.start.month) % rule.interval == 0
-    return due and one == picked_in_month(rule, one.year, one.month)
+        due = ((day.year - rule.start.year) * 12 + day.month - rule.start.month) % rule.interval == 0
+    return due and day == picked_in_month(rule, day.year, day.month)
 
 
 FREQUENCIES = dict(
@@ -312,7 +314,7 @@ def naive(rule: Rule, until: date) -> Iterator[date]:
     """All dates of a normalized rule up to a day, by dateutil from the start of the series."""
     options: dict[str, Any] = {"wkst": getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(rule.first_day_of_week)])}
     if rule.pattern in (WEEKLY, MONTHLY_WEEKDAY, YEARLY_WEEKDAY):
-        options["byweekday"] = [getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(one)]) for one in rule.days_of_week]
+        options["byweekday"] = [getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(weekday)]) for weekday in rule.days_of_week]
     if rule.pattern in (MONTHLY_WEEKDAY, YEARLY_WEEKDAY):
         options["bysetpos"] = -1 if rule.index == LAST else rule.index
     if rule.pattern in (MONTHLY_DAY, YEARLY_DAY):
@@ -320,14 +322,14 @@ def naive(rule: Rule, until: date) -> Iterator[date]:
     if rule.pattern in (YEARLY_DAY, YEARLY_WEEKDAY):
         options["bymonth"] = rule.month
     last = until if rule.count is not None or rule.until is None else min(until, rule.until)
-    found = dateutil.rrule.rrule(
+    occurrences = dateutil.rrule.rrule(
         FREQUENCIES[PatternType(rule.pattern)],
         dtstart=rule.start,
         interval=rule.interval,
         count=rule.count,
         **options,
     )
-    for moment in found:
+    for moment in occurrences:
         if moment.date() > last:
             return
         yield moment.date()
@@ -366,10 +368,10 @@ def windows(draw: st.DrawFn) -> tuple[date, date]:
 @given(normalized_rules(), windows())
 def test_window(rule: Rule, window: tuple[date, date]) -> None:
     """A window contains the dates that the whole series and calendar arithmetic have in it."""
-    found = list(dates(rule, *window))
+    window_dates = list(dates(rule, *window))
 
-    assert found == [one for one in naive(rule, window[1]) if one >= window[0]]
-    assert found == [one for one in between(*window) if matches(rule, one)]
+    assert window_dates == [candidate for candidate in naive(rule, window[1]) if candidate >= window[0]]
+    assert window_dates == [candidate for candidate in between(*window) if matches(rule, candidate)]
 
 
 @UNHURRIED
@@ -392,7 +394,7 @@ def test_end_moves_back(rule: Rule, later: int) -> None:
     normalized = normalize(replace(rule, until=end, count=None))
 
     endless = replace(rule, until=None, count=None)
-    assert normalized.until == [one for one in between(rule.start, end) if matches(endless, one)][-1]
+    assert normalized.until == [candidate for candidate in between(rule.start, end) if matches(endless, candidate)][-1]
 
 
 @UNHURRIED
@@ -405,7 +407,7 @@ def test_start_moves_forward(start: date, rule: Rule) -> None:
         assume(start.year == 9999)
         return
     each = replace(normalized, start=start, interval=1)
-    assert normalized.start == next(one for one in between(start, date.max) if matches(each, one))
+    assert normalized.start == next(candidate for candidate in between(start, date.max) if matches(each, candidate))
 
 
 int32 = st.integers(-(2**31), 2**31 - 1)

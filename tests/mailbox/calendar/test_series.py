@@ -14,7 +14,7 @@ LONDON = {"TimeZone": "Europe/London"}
 
 def starts(events: list[dict[str, Any]]) -> list[str]:
     """When events start, to the minute."""
-    return [one["Start"][:16] for one in events]
+    return [event["Start"][:16] for event in events]
 
 
 def delete(alice: Connection, event_id: str) -> None:
@@ -38,23 +38,23 @@ class TestExpansion:
         ]
 
     def test_lists_give_the_series_and_views_its_occurrences(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Weekly", RecurrenceEnd="2026-03-25T00:00:00Z")
+        series = alice.meet(Recurrence="Weekly", RecurrenceEnd="2026-03-25T00:00:00Z")
 
         (listed,) = alice.events()
         seen = alice.view()
 
-        assert (listed["Id"], listed["Recurrence"], listed["SeriesMasterId"]) == (made["Id"], 2, None)
+        assert (listed["Id"], listed["Recurrence"], listed["SeriesMasterId"]) == (series["Id"], 2, None)
         assert listed["RecurrenceEnd"] == "2026-03-25T00:00:00.0000000+00:00"
         assert starts(seen) == ["2026-03-04T10:00", "2026-03-11T10:00", "2026-03-18T10:00", "2026-03-25T10:00"]
-        assert {one["SeriesMasterId"] for one in seen} == {made["Id"]}
-        assert {one["Recurrence"] for one in seen} == {"None"}
-        assert len({one["Id"] for one in seen} | {made["Id"]}) == 5
+        assert {event["SeriesMasterId"] for event in seen} == {series["Id"]}
+        assert {event["Recurrence"] for event in seen} == {"None"}
+        assert len({event["Id"] for event in seen} | {series["Id"]}) == 5
 
     def test_ids_of_occurrences_are_stable_and_can_be_read(self, alice: Connection) -> None:
         alice.meet(Recurrence="Daily")
 
-        first = {one["Start"]: one["Id"] for one in alice.view("2026-03-10", "2026-03-13")}
-        second = {one["Start"]: one["Id"] for one in alice.view("2026-03-09", "2026-03-20")}
+        first = {event["Start"]: event["Id"] for event in alice.view("2026-03-10", "2026-03-13")}
+        second = {event["Start"]: event["Id"] for event in alice.view("2026-03-09", "2026-03-20")}
 
         assert first.items() <= second.items()
         for start, id in first.items():
@@ -105,11 +105,11 @@ class TestExpansion:
             "End": "2026-03-02T10:30:00Z",
             "Recurrence": {"Pattern": pattern, "Range": {"Type": "NoEnd"}},
         }
-        made = alice.post(V1, body).json()
+        event = alice.post(V1, body).json()
 
         assert [start[5:10] for start in starts(alice.view())] == expected
         # A series begins with the first date that its pattern has.
-        assert made["Start"][:10] == f"2026-{expected[0]}"
+        assert event["Start"][:10] == f"2026-{expected[0]}"
 
     def test_an_endless_series_is_seen_far_away(self, alice: Connection) -> None:
         alice.meet(start="1999-01-04T08:00:00", **LONDON, Recurrence="Weekly")
@@ -126,7 +126,7 @@ class TestExpansion:
             NumberOfOccurrences=3,
         )
 
-        spans = [(one["Start"][5:16], one["End"][5:16]) for one in alice.view()]
+        spans = [(event["Start"][5:16], event["End"][5:16]) for event in alice.view()]
         assert spans == [
             ("03-27T23:00", "03-28T23:00"),
             ("03-28T23:00", "03-29T22:00"),
@@ -150,9 +150,11 @@ class TestOccurrences:
         alice.change(days[1]["Id"], Subject="Changed")
         (master,) = alice.events()
 
-        for one in days:
-            assert [seen["Id"] for seen in alice.view(**{"$filter": f"Id eq '{one['Id']}'"})] == [one["Id"]]
-            assert alice.events(**{"$filter": f"Id eq '{one['Id']}'"}) == []
+        for occurrence in days:
+            assert [seen["Id"] for seen in alice.view(**{"$filter": f"Id eq '{occurrence['Id']}'"})] == [
+                occurrence["Id"]
+            ]
+            assert alice.events(**{"$filter": f"Id eq '{occurrence['Id']}'"}) == []
         assert alice.view(**{"$filter": f"Id eq '{master['Id']}'"}) == []
         assert len(alice.view(**{"$filter": f"SeriesMasterId eq '{master['Id']}'"})) == 5
 
@@ -168,8 +170,8 @@ class TestOccurrences:
         assert alice.event(third["Id"]) == changed
         assert alice.get(f"{V1}/{third['Id']}")["Type"] == "Exception"
         seen = alice.view()
-        assert [one["Subject"] for one in seen] == ["Daily", "Daily", "Moved", "Daily", "Daily"]
-        assert [one["Id"] for one in seen] == [one["Id"] for one in days]
+        assert [event["Subject"] for event in seen] == ["Daily", "Daily", "Moved", "Daily", "Daily"]
+        assert [event["Id"] for event in seen] == [event["Id"] for event in days]
         (after,) = alice.events()
         assert (after["Subject"], after["NumberOfOccurrences"]) == ("Daily", 5)
 
@@ -231,7 +233,8 @@ class TestLimits:
         alice.meet(start="2026-10-25", End="2026-10-26", IsAllDay=True, TimeZone="Europe/London", Recurrence="Daily")
 
         spans = [
-            (one["Start"][5:16], one["End"][5:16]) for one in alice.view("2026-10-25T12:00:00Z", "2026-10-26T12:00:00Z")
+            (event["Start"][5:16], event["End"][5:16])
+            for event in alice.view("2026-10-25T12:00:00Z", "2026-10-26T12:00:00Z")
         ]
         assert spans == [("10-24T23:00", "10-26T00:00"), ("10-26T00:00", "10-27T00:00")]
 
@@ -246,82 +249,82 @@ class TestLimits:
             NumberOfOccurrences=3,
         )
 
-        assert [one["Start"][5:16] for one in alice.view()] == ["03-08T05:00", "03-09T04:00", "03-10T04:00"]
-        assert [one["End"][5:16] for one in alice.view()] == ["03-09T04:00", "03-10T04:00", "03-11T04:00"]
+        assert [event["Start"][5:16] for event in alice.view()] == ["03-08T05:00", "03-09T04:00", "03-10T04:00"]
+        assert [event["End"][5:16] for event in alice.view()] == ["03-09T04:00", "03-10T04:00", "03-11T04:00"]
 
     def test_a_start_that_is_skipped(self, alice: Connection) -> None:
-        made = alice.meet(start="2026-03-08T02:30:00", End="2026-03-08T03:00:00", TimeZone="Pacific Standard Time")
+        event = alice.meet(start="2026-03-08T02:30:00", End="2026-03-08T03:00:00", TimeZone="Pacific Standard Time")
 
-        assert (made["Start"][11:16], made["End"][11:16]) == ("10:30", "11:00")
+        assert (event["Start"][11:16], event["End"][11:16]) == ("10:30", "11:00")
 
 
 class TestChangingASeries:
     def test_a_shorter_one_lets_go_of_what_lies_behind_its_end(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Weekly", NumberOfOccurrences=4)
+        series = alice.meet(Recurrence="Weekly", NumberOfOccurrences=4)
         last = alice.view()[3]
         alice.change(last["Id"], Subject="Special")
 
-        alice.change(made["Id"], NumberOfOccurrences=2)
+        alice.change(series["Id"], NumberOfOccurrences=2)
 
         assert len(alice.view()) == 2
         assert status_of(alice, last["Id"]) == 404
-        alice.change(made["Id"], NumberOfOccurrences=4)
-        assert [one["Subject"] for one in alice.view()] == ["Review"] * 4
+        alice.change(series["Id"], NumberOfOccurrences=4)
+        assert [event["Subject"] for event in alice.view()] == ["Review"] * 4
 
     def test_what_was_not_changed_in_an_occurrence_follows_its_series(self, alice: Connection) -> None:
-        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=2)
+        series = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=2)
         alice.change(alice.view()[1]["Id"], Subject="Special")
 
-        alice.change(made["Id"], Location="Hall", Subject="Renamed", End="2026-03-04T12:00:00Z")
+        alice.change(series["Id"], Location="Hall", Subject="Renamed", End="2026-03-04T12:00:00Z")
 
-        seen = [(one["Subject"], one["Location"], one["End"][11:16]) for one in alice.view()]
+        seen = [(event["Subject"], event["Location"], event["End"][11:16]) for event in alice.view()]
         assert seen == [("Renamed", "Hall", "12:00"), ("Special", "Hall", "12:00")]
 
     def test_the_first_version_ends_a_series_with_null(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Daily")
+        event = alice.meet(Recurrence="Daily")
 
-        answer = alice.http.patch(f"{V1}/{made['Id']}", json={"Recurrence": None, "Subject": None})
+        answer = alice.http.patch(f"{V1}/{event['Id']}", json={"Recurrence": None, "Subject": None})
 
         assert (answer.json()["Type"], answer.json()["Subject"]) == ("SingleInstance", "Review")
 
     def test_what_does_not_move_it_keeps_its_exceptions(self, alice: Connection) -> None:
-        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
+        series = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
         second = alice.view()[1]
         alice.change(second["Id"], Subject="Special")
 
-        alice.change(made["Id"], Subject="Renamed", Location="Hall")
+        alice.change(series["Id"], Subject="Renamed", Location="Hall")
 
-        assert [one["Subject"] for one in alice.view()] == ["Renamed", "Special", "Renamed"]
+        assert [event["Subject"] for event in alice.view()] == ["Renamed", "Special", "Renamed"]
 
     def test_another_time_of_day_lets_go_of_them(self, alice: Connection) -> None:
-        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
+        series = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
         _, second, third = alice.view()
         alice.change(second["Id"], Subject="Special")
         delete(alice, third["Id"])
 
-        alice.change(made["Id"], Start="2026-03-04T12:00:00Z", End="2026-03-04T13:00:00Z")
+        alice.change(series["Id"], Start="2026-03-04T12:00:00Z", End="2026-03-04T13:00:00Z")
 
         seen = alice.view()
-        assert [one["Subject"] for one in seen] == ["Daily"] * 3
+        assert [event["Subject"] for event in seen] == ["Daily"] * 3
         assert starts(seen) == ["2026-03-04T12:00", "2026-03-05T12:00", "2026-03-06T12:00"]
 
     def test_another_day_moves_a_plain_rule_along(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Weekly", NumberOfOccurrences=2)
+        event = alice.meet(Recurrence="Weekly", NumberOfOccurrences=2)
 
-        alice.change(made["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
+        alice.change(event["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
 
         assert starts(alice.view()) == ["2026-03-06T10:00", "2026-03-13T10:00"]
 
     def test_a_single_event_becomes_a_series_and_back(self, alice: Connection) -> None:
-        made = alice.meet()
+        meeting = alice.meet()
 
-        alice.change(made["Id"], Recurrence="Weekly", RecurrenceEnd="2026-03-20T00:00:00Z")
+        alice.change(meeting["Id"], Recurrence="Weekly", RecurrenceEnd="2026-03-20T00:00:00Z")
         assert len(alice.view()) == 3
-        assert alice.get(f"{V1}/{made['Id']}")["Type"] == "SeriesMaster"
+        assert alice.get(f"{V1}/{meeting['Id']}")["Type"] == "SeriesMaster"
 
-        alice.change(made["Id"], Recurrence="None")
-        assert [one["Id"] for one in alice.view()] == [made["Id"]]
-        assert alice.get(f"{V1}/{made['Id']}")["Type"] == "SingleInstance"
+        alice.change(meeting["Id"], Recurrence="None")
+        assert [event["Id"] for event in alice.view()] == [meeting["Id"]]
+        assert alice.get(f"{V1}/{meeting['Id']}")["Type"] == "SingleInstance"
 
     def test_a_first_version_pattern_survives_a_flat_change(self, alice: Connection) -> None:
         body = {
@@ -330,10 +333,10 @@ class TestChangingASeries:
             "End": "2026-03-03T11:00:00Z",
             "Recurrence": {"Pattern": {"Type": "Weekly", "DaysOfWeek": ["Tuesday", "Thursday"]}},
         }
-        made = alice.post(V1, body).json()
-        flat = alice.event(made["Id"])
+        event = alice.post(V1, body).json()
+        flat = alice.event(event["Id"])
 
-        alice.change(made["Id"], **flat | {"Subject": "Renamed"})
+        alice.change(event["Id"], **flat | {"Subject": "Renamed"})
 
-        after = alice.get(f"{V1}/{made['Id']}")
-        assert (after["Subject"], after["Recurrence"]) == ("Renamed", made["Recurrence"])
+        after = alice.get(f"{V1}/{event['Id']}")
+        assert (after["Subject"], after["Recurrence"]) == ("Renamed", event["Recurrence"])

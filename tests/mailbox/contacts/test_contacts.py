@@ -114,11 +114,11 @@ def patch(connection: Connection, contact: dict[str, Any], body: dict[str, Any])
 
 def names(connection: Any, **query: Any) -> list[str]:
     """The given names of the contacts a query finds, in the order they come."""
-    found = connection.get(ITEMS, **{f"${name}": value for name, value in query.items()})
-    return [one["GivenName"] for one in found["value"]]
+    listing = connection.get(ITEMS, **{f"${name}": value for name, value in query.items()})
+    return [contact["GivenName"] for contact in listing["value"]]
 
 
-def refusal(answer: Any) -> tuple[int, str]:
+def error_of(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
@@ -137,19 +137,19 @@ def people(alice: Connection) -> Any:
 
 def test_unset_members(alice: Connection) -> None:
     """Every member is there, in recorded order; a few unset texts are empty and the others null (recorded)."""
-    made = create(alice)
+    contact = create(alice)
 
-    assert list(made.items()) == list((UNSET | {name: made[name] for name in MADE_UP}).items())
-    assert all(isinstance(made[name], str) and made[name] for name in MADE_UP)
+    assert list(contact.items()) == list((UNSET | {name: contact[name] for name in MADE_UP}).items())
+    assert all(isinstance(contact[name], str) and contact[name] for name in MADE_UP)
 
 
 def test_all_members_round_trip(alice: Connection) -> None:
     """What was sent comes back, at once, alone and in the list."""
-    made = create(alice, **FULL)
+    contact = create(alice, **FULL)
 
-    assert {name: made[name] for name in FULL} == FULL
-    assert alice.get(f"{ITEMS}/{made['Id']}") == made
-    assert alice.get(ITEMS)["value"] == [made]
+    assert {name: contact[name] for name in FULL} == FULL
+    assert alice.get(f"{ITEMS}/{contact['Id']}") == contact
+    assert alice.get(ITEMS)["value"] == [contact]
 
 
 def test_create_answers_created(alice: Connection) -> None:
@@ -176,14 +176,18 @@ def test_table_metadata(alice: Connection) -> None:
     """The metadata says what a contact is, asks for a given name only and leaves capabilities out (recorded)."""
     (table,) = alice.get(TABLES)["value"]
 
-    found = alice.get("/$metadata.json/datasets/contacts/tables/Contacts")
+    metadata = alice.get("/$metadata.json/datasets/contacts/tables/Contacts")
 
-    assert found == alice.get(f"/$metadata.json/datasets/contacts/tables/{table['Name']}")
-    items = found["schema"]["items"]
+    assert metadata == alice.get(f"/$metadata.json/datasets/contacts/tables/{table['Name']}")
+    items = metadata["schema"]["items"]
     properties = items["properties"]
-    assert list(found) == ["name", "title", "x-ms-permission", "schema"]
-    assert (found["name"], found["title"], found["x-ms-permission"]) == (table["Name"], "Contacts", "read-write")
-    assert (found["schema"]["type"], items["type"], items["required"]) == ("array", "object", ["GivenName"])
+    assert list(metadata) == ["name", "title", "x-ms-permission", "schema"]
+    assert (metadata["name"], metadata["title"], metadata["x-ms-permission"]) == (
+        table["Name"],
+        "Contacts",
+        "read-write",
+    )
+    assert (metadata["schema"]["type"], items["type"], items["required"]) == ("array", "object", ["GivenName"])
     assert set(properties) == set(UNSET) - {"CreatedDateTime", "LastModifiedDateTime"}
     assert properties["Id"] == {
         "title": "Id",
@@ -197,19 +201,19 @@ def test_table_metadata(alice: Connection) -> None:
     assert properties["Birthday"] == {"title": "Birthday", "type": "string", "format": "date-time"}
     assert properties["HomeAddress"]["properties"]["City"] == {"title": "City", "type": "string"}
     assert set(properties["EmailAddresses"]["items"]["properties"]) == {"Name", "Address"}
-    assert {name for name, one in properties.items() if one.get("x-ms-permission") == "read-only"} == {
+    assert {name for name, schema in properties.items() if schema.get("x-ms-permission") == "read-only"} == {
         *MADE_UP,
         "DateTimeCreated",
         "DateTimeLastModified",
     }
-    assert "$ref" not in json.dumps(found)
+    assert "$ref" not in json.dumps(metadata)
 
 
 # --- What is filled in ---
 
 
 @pytest.mark.parametrize(
-    ("given", "display_name", "file_as"),
+    ("fields", "display_name", "file_as"),
     [
         ({"GivenName": "Ann"}, "Ann", "Ann"),
         ({"GivenName": "Ann", "Surname": "Archer"}, "Ann Archer", "Archer, Ann"),
@@ -224,11 +228,11 @@ def test_table_metadata(alice: Connection) -> None:
         ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
     ],
 )
-def test_names_are_made_up(alice: Connection, given: dict[str, Any], display_name: str, file_as: str) -> None:
+def test_names_are_made_up(alice: Connection, fields: dict[str, Any], display_name: str, file_as: str) -> None:
     """Display name and file-as come from the parts of the name where they are not given."""
-    made = alice.post(ITEMS, given).json()
+    contact = alice.post(ITEMS, fields).json()
 
-    assert (made["DisplayName"], made["FileAs"]) == (display_name, file_as)
+    assert (contact["DisplayName"], contact["FileAs"]) == (display_name, file_as)
 
 
 @pytest.mark.parametrize(
@@ -252,13 +256,13 @@ def test_change_without_a_given_name(alice: Connection, left: dict[str, Any], di
 @pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
 def test_change_to_nobody(alice: Connection, left: dict[str, Any]) -> None:
     """A contact that could not be called anything is refused, and stays as it was."""
-    made = create(alice)
+    contact = create(alice)
 
-    answer = patch(alice, made, left)
+    answer = patch(alice, contact, left)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert "'GivenName'" in answer.json()["message"]
-    assert alice.get(ITEMS)["value"] == [made]
+    assert alice.get(ITEMS)["value"] == [contact]
 
 
 # --- Changing and deleting ---
@@ -266,39 +270,41 @@ def test_change_to_nobody(alice: Connection, left: dict[str, Any]) -> None:
 
 def test_change_replaces(alice: Connection) -> None:
     """What is not sent is cleared (recorded); the id stays."""
-    made = create(alice, **FULL)
+    contact = create(alice, **FULL)
 
-    changed = patch(alice, made, {"GivenName": "Ann"}).json()
+    changed = patch(alice, contact, {"GivenName": "Ann"}).json()
 
-    kept = {name: made[name] for name in ("Id", "ParentFolderId", "CreatedDateTime", "DateTimeCreated")}
+    kept = {name: contact[name] for name in ("Id", "ParentFolderId", "CreatedDateTime", "DateTimeCreated")}
     moved = {name: changed[name] for name in ("ChangeKey", "LastModifiedDateTime", "DateTimeLastModified")}
     assert changed == UNSET | kept | moved
-    assert alice.get(f"{ITEMS}/{made['Id']}") == changed
+    assert alice.get(f"{ITEMS}/{contact['Id']}") == changed
 
 
 def test_every_change_shows(alice: Connection, server: Server) -> None:
     """Change key and time of change move with each change, even while the clock stands still."""
-    made = create(alice)
+    contact = create(alice)
 
-    seen = [made, *(patch(alice, made, {"GivenName": "Ann"}).json() for _ in range(3))]
+    seen = [contact, *(patch(alice, contact, {"GivenName": "Ann"}).json() for _ in range(3))]
 
-    assert len({one["ChangeKey"] for one in seen}) == 4
-    assert [one["DateTimeLastModified"][19:26] for one in seen] == ["+00:00", ".000001", ".000002", ".000003"]
-    assert all(one["LastModifiedDateTime"] == one["DateTimeLastModified"] for one in seen)
-    assert {one["DateTimeCreated"] for one in seen} == {NOW}
+    assert len({version["ChangeKey"] for version in seen}) == 4
+    assert [version["DateTimeLastModified"][19:26] for version in seen] == ["+00:00", ".000001", ".000002", ".000003"]
+    assert all(version["LastModifiedDateTime"] == version["DateTimeLastModified"] for version in seen)
+    assert {version["DateTimeCreated"] for version in seen} == {NOW}
     server.clock.advance(timedelta(minutes=1))
-    assert patch(alice, made, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
+    assert patch(alice, contact, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
 
 
 def test_members_only_the_connector_sets(alice: Connection) -> None:
     """Ids and times in a body are passed over, as a client may send a whole contact back."""
-    made = create(alice, **FULL)
+    contact = create(alice, **FULL)
 
-    changed = patch(alice, made, {**made, "Id": "x", "ParentFolderId": "y", "DateTimeCreated": "z", "Surname": "New"})
+    changed = patch(
+        alice, contact, {**contact, "Id": "x", "ParentFolderId": "y", "DateTimeCreated": "z", "Surname": "New"}
+    )
 
     assert changed.json()["Surname"] == "New"
     assert {name: changed.json()[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")} == {
-        name: made[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")
+        name: contact[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")
     }
 
 
@@ -311,27 +317,27 @@ def test_delete(alice: Connection) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
     assert alice.get(ITEMS)["value"] == [kept]
     for method in ("GET", "DELETE"):
-        assert refusal(alice.http.request(method, f"{ITEMS}/{gone['Id']}")) == (404, "ErrorItemNotFound")
-    assert refusal(patch(alice, gone, {"GivenName": "Ann"})) == (404, "ErrorItemNotFound")
+        assert error_of(alice.http.request(method, f"{ITEMS}/{gone['Id']}")) == (404, "ErrorItemNotFound")
+    assert error_of(patch(alice, gone, {"GivenName": "Ann"})) == (404, "ErrorItemNotFound")
 
 
 def test_empty_entries_are_dropped(alice: Connection) -> None:
     """Lines that were left empty in a designer become nothing."""
-    made = create(
+    contact = create(
         alice, HomePhones=["", "555-1"], Categories=[" "], EmailAddresses=[{"Name": ""}, {"Address": "a@example.org"}]
     )
 
-    assert (made["HomePhones"], made["Categories"]) == (["555-1"], [])
-    assert made["EmailAddresses"] == [{"Name": "", "Address": "a@example.org"}]
+    assert (contact["HomePhones"], contact["Categories"]) == (["555-1"], [])
+    assert contact["EmailAddresses"] == [{"Name": "", "Address": "a@example.org"}]
 
 
 def test_long_texts(alice: Connection) -> None:
     """Texts are not cut."""
     long = "ä" * 65_536
 
-    made = create(alice, Profession=long, HomePhones=[long])
+    contact = create(alice, Profession=long, HomePhones=[long])
 
-    assert (made["Profession"], made["HomePhones"]) == (long, [long])
+    assert (contact["Profession"], contact["HomePhones"]) == (long, [long])
 
 
 @pytest.mark.parametrize(
@@ -423,7 +429,7 @@ def test_bad_query(alice: Connection, query: dict[str, Any], named: str) -> None
     """A query that cannot be read is refused, and the answer names the place."""
     answer = alice.http.get(ITEMS, params=query)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert named in answer.json()["message"]
 
 
@@ -440,11 +446,11 @@ def test_folder_by_name(alice: Connection, table: str) -> None:
 
 def test_ids_in_every_encoding(alice: Connection) -> None:
     """Ids work as they are, encoded once, and encoded twice as the metadata of the path asks for."""
-    made = create(alice)
-    table, id = made["ParentFolderId"], made["Id"]
+    contact = create(alice)
+    table, id = contact["ParentFolderId"], contact["Id"]
 
     for encoded in (str, quote, lambda text: quote(quote(text))):
-        assert alice.get(f"{TABLES}/{encoded(table)}/items/{encoded(id)}") == made
+        assert alice.get(f"{TABLES}/{encoded(table)}/items/{encoded(id)}") == contact
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -452,8 +458,8 @@ def test_unknown_folder(alice: Connection, method: str) -> None:
     """A folder that is not there is said to be missing."""
     answer = alice.http.request(method, f"{TABLES}/Friends/items", json={"GivenName": "Ann"})
 
-    assert refusal(answer) == (404, "ErrorFolderNotFound")
-    assert refusal(alice.http.get("/$metadata.json/datasets/contacts/tables/Friends")) == (404, "ErrorFolderNotFound")
+    assert error_of(answer) == (404, "ErrorFolderNotFound")
+    assert error_of(alice.http.get("/$metadata.json/datasets/contacts/tables/Friends")) == (404, "ErrorFolderNotFound")
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
@@ -470,15 +476,15 @@ def test_contact_of_someone_else(alice: Connection, bob: Connection, method: str
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_malformed_id(alice: Connection, method: str) -> None:
     """An id that nobody gave out is malformed, that of something else is not found."""
-    made = create(alice)
+    contact = create(alice)
     body = {"GivenName": "Ann"}
 
     malformed = alice.http.request(method, f"{ITEMS}/nonsense", json=body)
-    cut = alice.http.request(method, f"{TABLES}/{made['ParentFolderId'][:-2]}=/items/{made['Id']}", json=body)
-    folder = alice.http.request(method, f"{ITEMS}/{made['ParentFolderId']}", json=body)
+    cut = alice.http.request(method, f"{TABLES}/{contact['ParentFolderId'][:-2]}=/items/{contact['Id']}", json=body)
+    folder = alice.http.request(method, f"{ITEMS}/{contact['ParentFolderId']}", json=body)
 
-    assert refusal(malformed) == refusal(cut) == (400, "ErrorInvalidIdMalformed")
-    assert refusal(folder) == (404, "ErrorItemNotFound")
+    assert error_of(malformed) == error_of(cut) == (400, "ErrorInvalidIdMalformed")
+    assert error_of(folder) == (404, "ErrorItemNotFound")
 
 
 # --- Bad bodies ---
@@ -519,7 +525,7 @@ def test_bad_body(alice: Connection, body: Any, named: str) -> None:
     """A contact that cannot be is refused before anything is made, and the answer names the member."""
     answer = alice.http.post(ITEMS, json=body)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert named in answer.json()["message"]
     assert alice.get(ITEMS)["value"] == []
 
@@ -547,21 +553,21 @@ def test_sdk(alice: Connection) -> None:
     )
     (table,) = alice.sdk("contact_get_tables_async")["value"]
 
-    made = alice.sdk("contact_post_item_async", card, table["Name"])
+    contact = alice.sdk("contact_post_item_async", card, table["Name"])
 
-    assert made["EmailAddresses"] == [{"Name": "Work", "Address": "ann@example.org"}]
-    assert made["HomeAddress"] == {**NOWHERE, "City": "Oslo", "CountryOrRegion": "Norway"}
-    assert made["ImAddresses"] == ["sip:ann@example.org"]
-    assert (made["HomePhones"], made["MobilePhone1"]) == (["+1 555 0100"], "+1 555 0103")
-    assert (made["BusinessHomePage"], made["FileAs"]) == ("https://example.org/", "Archer, Ann")
-    assert alice.sdk("contact_get_item_async", "Contacts", made["Id"]) == made
+    assert contact["EmailAddresses"] == [{"Name": "Work", "Address": "ann@example.org"}]
+    assert contact["HomeAddress"] == {**NOWHERE, "City": "Oslo", "CountryOrRegion": "Norway"}
+    assert contact["ImAddresses"] == ["sip:ann@example.org"]
+    assert (contact["HomePhones"], contact["MobilePhone1"]) == (["+1 555 0100"], "+1 555 0103")
+    assert (contact["BusinessHomePage"], contact["FileAs"]) == ("https://example.org/", "Archer, Ann")
+    assert alice.sdk("contact_get_item_async", "Contacts", contact["Id"]) == contact
     listed = alice.sdk("contact_get_items_async", "Contacts", filter="GivenName eq 'Ann'", orderby="Surname", top=5)
-    assert listed["value"] == [made]
-    changed = alice.sdk("contact_patch_item_async", Contact(given_name="Bea"), "Contacts", made["Id"])
+    assert listed["value"] == [contact]
+    changed = alice.sdk("contact_patch_item_async", Contact(given_name="Bea"), "Contacts", contact["Id"])
     assert (changed["DisplayName"], changed["EmailAddresses"]) == ("Bea", [])
-    assert alice.sdk("contact_delete_item_async", "Contacts", made["Id"]) is None
+    assert alice.sdk("contact_delete_item_async", "Contacts", contact["Id"]) is None
     with pytest.raises(ConnectorException, match="ErrorItemNotFound"):
-        alice.sdk("contact_get_item_async", "Contacts", made["Id"])
+        alice.sdk("contact_get_item_async", "Contacts", contact["Id"])
 
 
 # --- Below the wire ---
@@ -591,25 +597,25 @@ def test_second_folder(app: Starlette) -> None:
     key = item_folders.ensure(sandbox.mailbox(owner), item_folders.CONTACT_FOLDERS, "Friends").id
     folder_id = encode(IdKind.CONTACT_FOLDER, owner.id, key)
 
-    made = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
+    contact = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
 
-    assert [one["DisplayName"] for one in ask(app, "GET", TABLES).json()["value"]] == ["Contacts", "Friends"]
-    assert made["ParentFolderId"] == folder_id
-    assert ask(app, "GET", f"{TABLES}/{folder_id}/items").json()["value"] == [made]
+    assert [folder["DisplayName"] for folder in ask(app, "GET", TABLES).json()["value"]] == ["Contacts", "Friends"]
+    assert contact["ParentFolderId"] == folder_id
+    assert ask(app, "GET", f"{TABLES}/{folder_id}/items").json()["value"] == [contact]
     assert ask(app, "GET", ITEMS).json()["value"] == []
-    assert ask(app, "GET", f"{TABLES}/Friends/items/{made['Id']}").json() == made
+    assert ask(app, "GET", f"{TABLES}/Friends/items/{contact['Id']}").json() == contact
     for method in ("GET", "PATCH", "DELETE"):
-        answer = ask(app, method, f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann"})
-        assert refusal(answer) == (404, "ErrorItemNotFound")
+        answer = ask(app, method, f"{ITEMS}/{contact['Id']}", json={"GivenName": "Ann"})
+        assert error_of(answer) == (404, "ErrorItemNotFound")
     assert ask(app, "GET", "/$metadata.json/datasets/contacts/tables/friends").json()["title"] == "Friends"
 
 
 def test_change_feed(app: Starlette) -> None:
     """Each mutation is one entry of the feed; a refused one is none."""
-    made = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
-    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Bea"})
-    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={})
-    ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
+    contact = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": "Bea"})
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={})
+    ask(app, "DELETE", f"{ITEMS}/{contact['Id']}")
     sandbox, owner = app.state.sandboxes.find("ann")
 
     rows = sandbox.db.all(sql.CHANGES, {"seq": 0, "top": 10})
@@ -624,11 +630,11 @@ def test_entries_of_lists(app: Starlette) -> None:
     sandbox, _ = app.state.sandboxes.find("ann")
     list_entries = "SELECT kind, member, value, name FROM list_entry ORDER BY id"
 
-    made = ask(app, "POST", ITEMS, json=FULL).json()
+    contact = ask(app, "POST", ITEMS, json=FULL).json()
     first = sandbox.db.all(list_entries, {})
-    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann", "Categories": ["Blue"]})
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": "Ann", "Categories": ["Blue"]})
     second = sandbox.db.all(list_entries, {})
-    ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
+    ask(app, "DELETE", f"{ITEMS}/{contact['Id']}")
 
     assert first == [
         ("contact", "email_addresses", "ann@example.org", "Work"),

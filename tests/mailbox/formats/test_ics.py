@@ -41,9 +41,9 @@ def vevent(*lines: str) -> list[str]:
     return ["BEGIN:VEVENT", "UID:one", *start, *lines, "END:VEVENT"]
 
 
-def one(*lines: str, head: tuple[str, ...] = ()) -> EventFields:
-    (found,) = parse(calendar(*vevent(*lines), head=head))
-    return found.event
+def parse_event(*lines: str, head: tuple[str, ...] = ()) -> EventFields:
+    (series,) = parse(calendar(*vevent(*lines), head=head))
+    return series.event
 
 
 def utc(*parts: int) -> int:
@@ -134,22 +134,24 @@ def test_a_year_of_series() -> None:
 
 def test_floating_times() -> None:
     """Times and days without a zone are UTC, and ends are made up as RFC 5545 has it."""
-    found = [series.event for series in parse((ICS / "floating.ics").read_bytes())]
+    events = [series.event for series in parse((ICS / "floating.ics").read_bytes())]
 
-    assert [(event.start, event.end - event.start, event.is_all_day) for event in found] == [
+    assert [(event.start, event.end - event.start, event.is_all_day) for event in events] == [
         (utc(2026, 3, 10, 9), HOUR, False),
         (utc(2026, 3, 11), DAY, True),
         (utc(2026, 3, 12), 2 * DAY, True),
         (utc(2026, 3, 13, 9), 0, False),
     ]
-    assert {event.start_zone for event in found} == {"UTC"}
+    assert {event.start_zone for event in events} == {"UTC"}
 
 
 def test_zones_by_any_name() -> None:
     """A zone is found by Windows id, display name and the end of a global name; else its definition decides."""
-    found = [(series.event.start_zone, series.event.start) for series in parse((ICS / "windows-zone.ics").read_bytes())]
+    starts = [
+        (series.event.start_zone, series.event.start) for series in parse((ICS / "windows-zone.ics").read_bytes())
+    ]
 
-    assert found == [
+    assert starts == [
         ("Pacific Standard Time", utc(2026, 3, 2, 17)),
         (TOKYO, utc(2026, 3, 2)),
         ("Romance Standard Time", utc(2026, 3, 2, 8)),
@@ -160,18 +162,18 @@ def test_zones_by_any_name() -> None:
 
 def test_an_old_id() -> None:
     """The id of an item from an older mailbox comes through with its slash and plus."""
-    (found,) = parse((ICS / "ews-id.ics").read_bytes())
+    (series,) = parse((ICS / "ews-id.ics").read_bytes())
 
-    assert found.event.external_id == "AAMkADAw/xyz+abc="
-    assert again(found) == [found]
+    assert series.event.external_id == "AAMkADAw/xyz+abc="
+    assert again(series) == [series]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_fixtures_written_anew(path: Path) -> None:
     """What was read from a file can be written and read again without a difference."""
-    found = parse(path.read_bytes())
+    series = parse(path.read_bytes())
 
-    assert again(*found) == found
+    assert again(*series) == series
 
 
 @pytest.mark.parametrize("name", ["busy-week", "recurring-year"])
@@ -180,9 +182,11 @@ def test_others_see_the_same_occurrences(name: str) -> None:
     raw = (ICS / f"{name}.ics").read_bytes()
 
     def seen(content: bytes) -> list[tuple[str, str]]:
-        found = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).between((2026, 1, 1), (2027, 1, 1))
+        occurrences = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).between(
+            (2026, 1, 1), (2027, 1, 1)
+        )
         # By their clocks: the package reads a Windows zone's definition without its offset.
-        return sorted((str(event["SUMMARY"]), event.start.isoformat()[:16]) for event in found)
+        return sorted((str(event["SUMMARY"]), event.start.isoformat()[:16]) for event in occurrences)
 
     written = seen(compose(parse(raw), now=0))
 
@@ -215,7 +219,7 @@ def test_others_see_the_same_occurrences(name: str) -> None:
 )
 def test_importance_and_status(lines: list[str], expected: tuple[int, int]) -> None:
     """Microsoft's own properties come first, then those of the RFC, then Normal and Busy."""
-    event = one(*lines)
+    event = parse_event(*lines)
 
     assert (event.importance, event.show_as) == expected
 
@@ -235,7 +239,7 @@ def test_importance_and_status(lines: list[str], expected: tuple[int, int]) -> N
 )
 def test_reminders(alarm: list[str], expected: int | None) -> None:
     """An alarm is a reminder, in minutes before the start."""
-    event = one("DURATION:PT30M", "BEGIN:VALARM", *alarm, "END:VALARM")
+    event = parse_event("DURATION:PT30M", "BEGIN:VALARM", *alarm, "END:VALARM")
 
     assert event.reminder == expected
 
@@ -260,12 +264,15 @@ def test_reminders(alarm: list[str], expected: int | None) -> None:
 )
 def test_attendees(line: str, expected: Attendee) -> None:
     """People are read however programs write them."""
-    assert one(line).attendees == (expected,)
+    assert parse_event(line).attendees == (expected,)
 
 
 def test_whose_event_it_is() -> None:
     """Without an organizer it is the owner's own; with one, nobody has answered yet."""
-    own, other = one(), one("ORGANIZER:mailto:ada@example.com", "ATTENDEE;RSVP=FALSE:mailto:b@example.com")
+    own, other = (
+        parse_event(),
+        parse_event("ORGANIZER:mailto:ada@example.com", "ATTENDEE;RSVP=FALSE:mailto:b@example.com"),
+    )
 
     assert (own.organizer, own.response, own.response_requested) == (None, ResponseType["Organizer"], True)
     assert other.organizer == Address("ada@example.com")
@@ -275,17 +282,20 @@ def test_whose_event_it_is() -> None:
 def test_the_zone_of_the_calendar() -> None:
     """X-WR-TIMEZONE is where times and days without a zone are."""
     head = ("X-WR-TIMEZONE:America/New_York",)
-    timed, whole = one("DTSTART:20260302T090000", head=head), one("DTSTART;VALUE=DATE:20260302", head=head)
+    timed, whole = (
+        parse_event("DTSTART:20260302T090000", head=head),
+        parse_event("DTSTART;VALUE=DATE:20260302", head=head),
+    )
 
     assert (timed.start, timed.start_zone) == (utc(2026, 3, 2, 14), NEW_YORK)
     assert (whole.start, whole.end) == (utc(2026, 3, 2, 5), utc(2026, 3, 3, 5))
-    assert one("DTSTART:20260302T090000", head=("X-WR-TIMEZONE:Nowhere",)).start_zone == "UTC"
+    assert parse_event("DTSTART:20260302T090000", head=("X-WR-TIMEZONE:Nowhere",)).start_zone == "UTC"
 
 
 def test_a_definition_that_says_where_it_is() -> None:
     """The zone that libical notes in a definition is taken before the definition itself."""
     definition = ["BEGIN:VTIMEZONE", "TZID:mine", "X-LIC-LOCATION:Europe/London", "END:VTIMEZONE"]
-    event = one("DTSTART;TZID=mine:20260302T090000", head=tuple(definition))
+    event = parse_event("DTSTART;TZID=mine:20260302T090000", head=tuple(definition))
 
     assert event.start_zone == LONDON
 
@@ -298,9 +308,9 @@ def test_files_do_not_touch_each_other() -> None:
     )
     start = "DTSTART;TZID=mine:20260302T090000"
 
-    assert one(start, head=definition).start == utc(2026, 3, 2, 7, 30)
+    assert parse_event(start, head=definition).start == utc(2026, 3, 2, 7, 30)
     with pytest.raises(InvalidRequest, match="time zone 'mine' is neither known nor defined"):
-        one(start)
+        parse_event(start)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +325,7 @@ def test_files_do_not_touch_each_other() -> None:
 )
 def test_until(until: str, expected: date) -> None:
     """A day on which UNTIL comes before the occurrence would begin has none."""
-    rule = one("DTSTART;TZID=Europe/London:20260302T090000", f"RRULE:FREQ=DAILY;UNTIL={until}").rule
+    rule = parse_event("DTSTART;TZID=Europe/London:20260302T090000", f"RRULE:FREQ=DAILY;UNTIL={until}").rule
 
     assert rule is not None
     assert rule.until == expected
@@ -324,22 +334,22 @@ def test_until(until: str, expected: date) -> None:
 @pytest.mark.parametrize("line", ["EXDATE;TZID=Europe/London:20260401T090000", "EXDATE;VALUE=DATE:20260401"])
 def test_exceptions_by_time_or_day(line: str) -> None:
     """An occurrence is left out by its time in any zone, or by its day."""
-    event = one("DTSTART;TZID=Europe/London:20260302T090000", "RRULE:FREQ=DAILY", line)
+    event = parse_event("DTSTART;TZID=Europe/London:20260302T090000", "RRULE:FREQ=DAILY", line)
 
     assert event.excluded == (utc(2026, 4, 1, 8),)
 
 
 def test_exceptions_of_whole_days() -> None:
     """In a series of whole days an occurrence is a day, whatever time is given with it."""
-    event = one("DTSTART;VALUE=DATE:20260302", "RRULE:FREQ=DAILY", "EXDATE:20260304T120000Z,20260305T000000Z")
+    event = parse_event("DTSTART;VALUE=DATE:20260302", "RRULE:FREQ=DAILY", "EXDATE:20260304T120000Z,20260305T000000Z")
 
     assert event.excluded == (utc(2026, 3, 4), utc(2026, 3, 5))
 
 
 def test_a_start_that_is_no_occurrence() -> None:
     """A series begins with the first date that its rule matches, and lasts as long as before."""
-    event = one("DTSTART:20260302T090000Z", "DTEND:20260302T100000Z", "RRULE:FREQ=WEEKLY;BYDAY=WE")
-    whole = one("DTSTART;VALUE=DATE:20260302", "RRULE:FREQ=WEEKLY;BYDAY=WE")
+    event = parse_event("DTSTART:20260302T090000Z", "DTEND:20260302T100000Z", "RRULE:FREQ=WEEKLY;BYDAY=WE")
+    whole = parse_event("DTSTART;VALUE=DATE:20260302", "RRULE:FREQ=WEEKLY;BYDAY=WE")
 
     assert (event.start, event.end) == (utc(2026, 3, 4, 9), utc(2026, 3, 4, 10))
     assert (whole.start, whole.end) == (utc(2026, 3, 4), utc(2026, 3, 5))
@@ -350,9 +360,9 @@ def test_changed_occurrences_find_their_series() -> None:
     early = ["BEGIN:VEVENT", "UID:late", "RECURRENCE-ID:20260303T090000Z", "DTSTART:20260303T100000Z", "END:VEVENT"]
     late = ["BEGIN:VEVENT", "UID:late", "DTSTART:20260302T090000Z", "RRULE:FREQ=DAILY", "END:VEVENT"]
     alone = ["BEGIN:VEVENT", "UID:alone", *early[2:]]
-    found = parse(calendar(*early, *late, *alone))
+    all_series = parse(calendar(*early, *late, *alone))
 
-    assert [(series.event.uid, list(series.changed)) for series in found] == [
+    assert [(series.event.uid, list(series.changed)) for series in all_series] == [
         ("late", [utc(2026, 3, 3, 9)]),
         ("alone", []),
     ]
@@ -376,14 +386,14 @@ def test_what_others_read() -> None:
         subject="Tea", start=start, end=start + HOUR, start_zone=LONDON, end_zone=LONDON, body="<p>Milk?</p>"
     )
     written = icalendar.Calendar.from_ical(compose([Series(event)], now=utc(2026, 3, 1)))
-    (found,) = written.events
+    (component,) = written.events
 
     assert [definition.tz_name for definition in written.timezones] == ["Europe/London"]
-    assert str(found["DTSTART"].params["TZID"]) == "Europe/London"
-    assert isinstance(found.start, datetime)
-    assert (found.start.hour, found.start.utcoffset()) == (9, timedelta(hours=1))
-    assert found["DESCRIPTION"] == "Milk?"
-    assert found.stamp == datetime(2026, 3, 1, tzinfo=UTC)
+    assert str(component["DTSTART"].params["TZID"]) == "Europe/London"
+    assert isinstance(component.start, datetime)
+    assert (component.start.hour, component.start.utcoffset()) == (9, timedelta(hours=1))
+    assert component["DESCRIPTION"] == "Milk?"
+    assert component.stamp == datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_equal_events_give_equal_bytes() -> None:
@@ -403,13 +413,13 @@ def test_messages(method: str) -> None:
     )
     raw = compose([Series(event)], now=0, method=method.lower(), organizer=ADA)
     written = icalendar.Calendar.from_ical(raw)
-    (found,) = written.events
+    (component,) = written.events
 
     assert written["METHOD"] == method
-    assert (found["ORGANIZER"], found["ORGANIZER"].params["CN"]) == ("mailto:ada@example.com", "Ada Byron")
-    assert found["ATTENDEE"].params["RSVP"] == "TRUE"
-    assert (found.get("STATUS") == "CANCELLED") == (method == "CANCEL")
-    assert {"X-OUTLOOK-RESPONSE", "X-OUTLOOK-ITEM-ID"}.isdisjoint(found)
+    assert (component["ORGANIZER"], component["ORGANIZER"].params["CN"]) == ("mailto:ada@example.com", "Ada Byron")
+    assert component["ATTENDEE"].params["RSVP"] == "TRUE"
+    assert (component.get("STATUS") == "CANCELLED") == (method == "CANCEL")
+    assert {"X-OUTLOOK-RESPONSE", "X-OUTLOOK-ITEM-ID"}.isdisjoint(component)
 
 
 def test_a_message_needs_an_organizer() -> None:
@@ -428,9 +438,9 @@ def test_the_hour_that_comes_twice() -> None:
 
 def test_fractions_of_a_second_are_cut() -> None:
     """ICalendar knows whole seconds only."""
-    (found,) = again(Series(EventFields(start=1_999_999, end=2_000_001)))
+    (series,) = again(Series(EventFields(start=1_999_999, end=2_000_001)))
 
-    assert (found.event.start, found.event.end) == (1_000_000, 2_000_000)
+    assert (series.event.start, series.event.end) == (1_000_000, 2_000_000)
 
 
 @pytest.mark.parametrize(
@@ -449,9 +459,9 @@ def test_awkward_texts(text: str) -> None:
 
 def test_lone_surrogates_are_replaced() -> None:
     """What is no text cannot be written, and does no harm."""
-    (found,) = again(Series(EventFields(subject="\ud800", organizer=Address("\ud800", "\ud800"), start=0, end=0)))
+    (series,) = again(Series(EventFields(subject="\ud800", organizer=Address("\ud800", "\ud800"), start=0, end=0)))
 
-    assert (found.event.subject, found.event.organizer) == ("?", Address("?", "?"))
+    assert (series.event.subject, series.event.organizer) == ("?", Address("?", "?"))
 
 
 # Round trips
@@ -475,7 +485,7 @@ ATTENDEES = st.builds(Attendee, ADDRESSES, TEXTS, st.sampled_from(AttendeeType),
 
 
 @st.composite
-def details(draw: st.DrawFn, zone_name: str, uid: str | None) -> EventFields:
+def event_fields(draw: st.DrawFn, zone_name: str, uid: str | None) -> EventFields:
     is_all_day = draw(st.booleans())
     start, length = draw(INSTANTS), draw(st.integers(0, 10**6)) * 10**6
     end = start + length
@@ -534,7 +544,7 @@ def rules(draw: st.DrawFn, start: date) -> Rule:
 @st.composite
 def series(draw: st.DrawFn) -> Series:
     zone_name, uid = draw(ZONES), draw(st.none() | WORDS)
-    event = draw(details(zone_name, uid))
+    event = draw(event_fields(zone_name, uid))
     if draw(st.booleans()):
         return Series(event)
     local = moment(event.start).astimezone(zone(zone_name))
@@ -551,7 +561,7 @@ def series(draw: st.DrawFn) -> Series:
     whole = replace(
         event, start=start, end=end, rule=rule, excluded=occurrences[:2], added=tuple(sorted(occurrences[2:]))
     )
-    changed = {original: draw(details(draw(ZONES), uid)) for original in occurrences[:1]}
+    changed = {original: draw(event_fields(draw(ZONES), uid)) for original in occurrences[:1]}
     return Series(whole, changed)
 
 
@@ -609,7 +619,7 @@ def test_zones_without_end(rule: str) -> None:
         *("TZOFFSETFROM:+0130", "TZOFFSETTO:+0130", "END:STANDARD", "END:VTIMEZONE"),
     )
     with pytest.raises(InvalidRequest, match="time zone 'mine' has a rule that is not yearly"):
-        one("DTSTART;TZID=mine:20260302T090000", head=definition)
+        parse_event("DTSTART;TZID=mine:20260302T090000", head=definition)
 
 
 PIECES = st.sampled_from(
@@ -646,7 +656,7 @@ def test_damaged_files(path: Path, data: st.DataObject) -> None:
 
 def survives(raw: bytes) -> None:
     try:
-        found = parse(raw)
+        all_series = parse(raw)
     except InvalidRequest:
         return
-    assert found
+    assert all_series

@@ -34,7 +34,7 @@ def again(mail: Mail) -> Mail:
 
 
 def files(mail: Mail) -> list[tuple[str, str, bool]]:
-    return [(one.name, one.content_type, one.is_inline) for one in mail.attachments]
+    return [(attachment.name, attachment.content_type, attachment.is_inline) for attachment in mail.attachments]
 
 
 def utc(*parts: int) -> int:
@@ -135,7 +135,7 @@ def test_encoded_names() -> None:
     assert mail.subject == "Les photos de la fête, et la recette du gâteau à la phénomènale chantilly 🎉"
     assert (Address("ada@example.com", "Byron, Ada ✨"),) == mail.to
     assert (Address("frederic@example.org", "Frédéric"), Address("luigi@example.org")) == mail.cc
-    assert names == [one.name for one in mail.attachments]
+    assert names == [attachment.name for attachment in mail.attachments]
 
 
 def test_calendar_invite() -> None:
@@ -155,7 +155,7 @@ def test_encrypted(name: str, expected: list[str]) -> None:
     """An encrypted mail is known as one; its parts are attachments and its body is empty."""
     mail = shape(name)
 
-    assert (True, "", expected) == (mail.is_encrypted, mail.body, [one.name for one in mail.attachments])
+    assert (True, "", expected) == (mail.is_encrypted, mail.body, [attachment.name for attachment in mail.attachments])
 
 
 def test_signed() -> None:
@@ -242,9 +242,9 @@ def test_every_shape_survives_being_written_anew(path: Path) -> None:
 )
 def test_addresses(value: str, expected: list[tuple[str, str]]) -> None:
     """Address headers are read as people and programs really write them."""
-    found = parse(f"To: {value}\r\n\r\n".encode()).to
+    people = parse(f"To: {value}\r\n\r\n".encode()).to
 
-    assert expected == [tuple(one) for one in found]
+    assert expected == [tuple(person) for person in people]
 
 
 @pytest.mark.parametrize(

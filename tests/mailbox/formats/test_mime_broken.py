@@ -97,7 +97,7 @@ def test_parameters_that_make_no_sense(parameters: str) -> None:
     mail = parse(HEAD + f"Subject: Hi\r\nContent-Type: multipart/mixed; {parameters}\r\n\r\nHello".encode())
 
     assert mail.subject == "Hi"
-    assert "Hello" in (mail.body, *(one.content.decode() for one in mail.attachments))
+    assert "Hello" in (mail.body, *(attachment.content.decode() for attachment in mail.attachments))
 
 
 @pytest.mark.parametrize(

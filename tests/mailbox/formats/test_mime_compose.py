@@ -86,7 +86,7 @@ def test_lines_are_short_and_end_in_crlf() -> None:
     lines = compose(replace(FULL, body="<p>" + "word " * 5000 + "</p>\n\rend", subject="x" * 5000)).split(b"\r\n")
 
     assert max(map(len, lines)) <= 998
-    assert not any(b"\n" in one or b"\r" in one for one in lines)
+    assert not any(b"\n" in line or b"\r" in line for line in lines)
 
 
 def test_bcc_is_written_only_when_there_is_one() -> None:

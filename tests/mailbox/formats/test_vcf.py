@@ -26,7 +26,7 @@ def vcard(*lines: str, version: str = "3.0") -> bytes:
     return "\r\n".join(["BEGIN:VCARD", f"VERSION:{version}", *lines, "END:VCARD", ""]).encode()
 
 
-def one(*lines: str, version: str = "3.0") -> Card:
+def parse_card(*lines: str, version: str = "3.0") -> Card:
     (card,) = parse(vcard("FN:X", *lines, version=version))
     return replace(card, display_name=None)
 
@@ -128,9 +128,9 @@ def test_version_4_0() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_fixtures_written_anew(path: Path) -> None:
     """What was read from a file can be written and read again without a difference."""
-    found = parse(path.read_bytes())
+    cards = parse(path.read_bytes())
 
-    assert again(*found) == found
+    assert again(*cards) == cards
 
 
 # Reading details
@@ -160,7 +160,7 @@ def test_fixtures_written_anew(path: Path) -> None:
 )
 def test_lines(line: str, expected: Card) -> None:
     """Lines are read as programs really write them."""
-    assert one(line) == expected
+    assert parse_card(line) == expected
 
 
 def test_charsets() -> None:
@@ -297,7 +297,7 @@ def test_damaged_files(path: Path, data: st.DataObject) -> None:
 
 def survives(raw: bytes) -> None:
     try:
-        found = parse(raw)
+        cards = parse(raw)
     except InvalidRequest:
         return
-    assert found
+    assert cards

@@ -58,11 +58,11 @@ class Poller:
             assert self.last.content == b""
             return []
         assert self.last.status_code == 200, self.last.text
-        found: list[dict[str, Any]] = self.last.json()["value"]
-        return found
+        items: list[dict[str, Any]] = self.last.json()["value"]
+        return items
 
     def subjects(self) -> list[str]:
-        return [one["Subject"] for one in self.ask()]
+        return [item["Subject"] for item in self.ask()]
 
 
 def advance(alice: Connection, **by: int) -> None:
@@ -77,9 +77,9 @@ def fire(alice: Connection, path: str) -> str:
         body = '<a href="mailto:alice@example.com">@Alice</a> look'
         alice.deliver(subject="Ping", html=body, is_flagged=True)
     else:
-        made = alice.meet("Old" if "updated" in path else "Ping", "2026-03-02T09:00:00Z")
+        event = alice.meet("Old" if "updated" in path else "Ping", "2026-03-02T09:00:00Z")
         if "updated" in path:
-            alice.change(made["Id"], Subject="Ping")
+            alice.change(event["Id"], Subject="Ping")
     return "Ping"
 
 
@@ -99,7 +99,7 @@ class TestProtocol:
         first = poller.ask()
         again = poller.ask(before)
 
-        assert [one["Subject"] for one in first] == ["Ping"]
+        assert [item["Subject"] for item in first] == ["Ping"]
         assert again == first
         assert poller.ask() == []
         assert poller.last.headers["retry-after"] == "15"
@@ -111,14 +111,14 @@ class TestProtocol:
             f"{alice.url}{NEW}?folderPath=Inbox&importance=Any&fetchOnlyWithAttachment=False"
         )
         (state,) = parse_qs(urlsplit(poller.location).query)["LastPollInformation"]
-        facts = json.loads(b64decode(state))
-        assert list(facts) == [
+        state_values = json.loads(b64decode(state))
+        assert list(state_values) == [
             "LastReceivedMailTime",
             "LastCreatedMailTime",
             "LastMessageId",
             "LastInternetMessageId",
         ]
-        assert (facts["LastMessageId"], facts["LastInternetMessageId"]) == (None, None)
+        assert (state_values["LastMessageId"], state_values["LastInternetMessageId"]) == (None, None)
         assert poller.ask() == []
         assert poller.location.count("LastPollInformation=") == 1
 
@@ -192,8 +192,8 @@ class TestProtocol:
     @pytest.mark.parametrize("when", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
     def test_a_state_outside_of_time_is_refused(self, alice: Connection, when: str) -> None:
         alice.meet(Recurrence="Daily")
-        facts = {"LastReceivedMailTime": when, "LastCreatedMailTime": when}
-        state = b64encode(json.dumps(facts).encode()).decode()
+        state_values = {"LastReceivedMailTime": when, "LastCreatedMailTime": when}
+        state = b64encode(json.dumps(state_values).encode()).decode()
 
         assert alice.http.get(NEW, params={"LastPollInformation": state}).status_code == 400
         query = {"table": "Calendar", "triggerstate": when}
@@ -301,7 +301,7 @@ class TestNewMail:
 
         answer = alice.http.get(NEW, headers={"x-ms-operation-context": "simulate"})
 
-        assert [one["Subject"] for one in answer.json()["value"]] == ["Newer"]
+        assert [item["Subject"] for item in answer.json()["value"]] == ["Newer"]
 
     def test_a_missing_folder(self, alice: Connection) -> None:
         answer = alice.http.get(NEW, params={"folderPath": "Nowhere"})
@@ -360,7 +360,7 @@ class TestMentions:
         mail = alice.deliver(subject="Named")
         answer = alice.http.get(MENTION, params={"messageIdToFireOnFirstTriggerRun": mail["Id"]})
 
-        assert [one["Subject"] for one in answer.json()["value"]] == ["Named"]
+        assert [item["Subject"] for item in answer.json()["value"]] == ["Named"]
         assert alice.http.get(answer.headers["location"]).status_code == 202
 
 
@@ -368,18 +368,18 @@ class TestEvents:
     def test_new_and_updated_items(self, alice: Connection) -> None:
         new, updated = Poller(alice, f"{TABLE}/onnewitems"), Poller(alice, f"{TABLE}/onupdateditems")
 
-        made = alice.meet("One", ShowAs="Busy")
+        meeting = alice.meet("One", ShowAs="Busy")
         (event,) = new.ask()
-        assert (event["Subject"], event["ShowAs"], event["Id"]) == ("One", 2, made["Id"])
+        assert (event["Subject"], event["ShowAs"], event["Id"]) == ("One", 2, meeting["Id"])
         assert updated.ask() == []
-        alice.change(made["Id"], Subject="Two")
+        alice.change(meeting["Id"], Subject="Two")
         assert new.ask() == []
         assert updated.subjects() == ["Two"]
-        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{meeting['Id']}")
         assert new.ask() == updated.ask() == []
 
     def test_a_changed_occurrence_counts_by_itself(self, alice: Connection) -> None:
-        made = alice.meet("S", Recurrence="Daily", NumberOfOccurrences=3)
+        event = alice.meet("S", Recurrence="Daily", NumberOfOccurrences=3)
         poller = Poller(alice, f"{TABLE}/onupdateditems")
         _, second, third = alice.view()
 
@@ -387,7 +387,7 @@ class TestEvents:
         assert poller.subjects() == ["X"]
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{third['Id']}")
         assert poller.subjects() == ["S"]
-        alice.change(made["Id"], Location="Hall")
+        alice.change(event["Id"], Location="Hall")
         assert sorted(poller.subjects()) == ["S", "X"]
 
     def test_filter_and_order(self, alice: Connection) -> None:
@@ -410,8 +410,8 @@ class TestEvents:
 
     def test_an_event_that_waits_for_the_next_part_may_change_meanwhile(self, alice: Connection) -> None:
         poller = Poller(alice, f"{TABLE}/onnewitems", **{"$top": 2})
-        made = [alice.meet(name) for name in "abc"]
-        alice.change(made[0]["Id"], Subject="A")
+        events = [alice.meet(name) for name in "abc"]
+        alice.change(events[0]["Id"], Subject="A")
 
         assert poller.subjects() + poller.subjects() == ["A", "b", "c"]
         assert poller.ask() == []
@@ -419,42 +419,42 @@ class TestEvents:
     def test_changed_items_say_what_happened(self, alice: Connection) -> None:
         day = alice.api.get("/clock").json()["now"][:10]
         poller = Poller(alice, f"{TABLE}/onchangeditems", incomingDays=10, pastDays=2)
-        made = alice.meet("A", f"{day}T10:00:00Z")
+        event = alice.meet("A", f"{day}T10:00:00Z")
 
-        def told() -> list[tuple[Any, ...]]:
+        def polled_changes() -> list[tuple[Any, ...]]:
             marks = ("Subject", "ActionType", "IsAdded", "IsUpdated")
-            return [tuple(one[name] for name in marks) for one in poller.ask()]
+            return [tuple(item[name] for name in marks) for item in poller.ask()]
 
-        assert told() == [("A", "added", True, False)]
-        alice.change(made["Id"], Subject="B")
-        assert told() == [("B", "updated", False, True)]
+        assert polled_changes() == [("A", "added", True, False)]
+        alice.change(event["Id"], Subject="B")
+        assert polled_changes() == [("B", "updated", False, True)]
         far = {"Start": "2036-01-01T10:00:00Z", "End": "2036-01-01T11:00:00Z"}
-        alice.change(made["Id"], **far)
-        assert told() == [("B", "deleted", False, False)]
-        alice.change(made["Id"], Subject="C")
-        assert told() == []
-        alice.change(made["Id"], Start=f"{day}T10:00:00Z", End=f"{day}T11:00:00Z")
-        assert told() == [("C", "added", True, False)]
-        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
-        assert told() == [("C", "deleted", False, False)]
+        alice.change(event["Id"], **far)
+        assert polled_changes() == [("B", "deleted", False, False)]
+        alice.change(event["Id"], Subject="C")
+        assert polled_changes() == []
+        alice.change(event["Id"], Start=f"{day}T10:00:00Z", End=f"{day}T11:00:00Z")
+        assert polled_changes() == [("C", "added", True, False)]
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}")
+        assert polled_changes() == [("C", "deleted", False, False)]
         gone = alice.meet("D", f"{day}T10:00:00Z")
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{gone['Id']}")
-        assert told() == []
+        assert polled_changes() == []
 
     def test_changed_items_take_series_apart(self, alice: Connection) -> None:
         day = alice.api.get("/clock").json()["now"][:10]
         poller = Poller(alice, f"{TABLE}/onchangeditems", incomingDays=5, pastDays=0)
         alice.meet("S", f"{day}T23:00:00Z", Recurrence="Daily", NumberOfOccurrences=3)
         added = poller.ask()
-        assert [one["ActionType"] for one in added] == ["added"] * 3
+        assert [item["ActionType"] for item in added] == ["added"] * 3
         second = added[1]["Id"]
 
         alice.change(second, Subject="Special")
-        assert [(one["Subject"], one["ActionType"], one["Id"]) for one in poller.ask()] == [
+        assert [(item["Subject"], item["ActionType"], item["Id"]) for item in poller.ask()] == [
             ("Special", "updated", second)
         ]
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{second}")
-        assert [(one["ActionType"], one["Id"]) for one in poller.ask()] == [("deleted", second)]
+        assert [(item["ActionType"], item["Id"]) for item in poller.ask()] == [("deleted", second)]
 
     @pytest.mark.parametrize("query", [{"incomingDays": -1}, {"pastDays": 99999}])
     def test_windows_that_are_none(self, alice: Connection, query: dict[str, int]) -> None:
@@ -500,15 +500,15 @@ class TestUpcoming:
         for _ in range(4):
             assert poller.ask() == []
             advance(alice, minutes=45)
-            ids += [one["Id"] for one in poller.ask()]
+            ids += [item["Id"] for item in poller.ask()]
             advance(alice, hours=23, minutes=15)
 
         assert len(ids) == len(set(ids)) == 3
 
     def test_cancelled_meetings_do_not(self, alice: Connection, bob: Connection) -> None:
         poller = Poller(bob, UPCOMING, table="Calendar")
-        made = alice.meet("Off", self.at(alice, minutes=5), RequiredAttendees="bob@example.com")
-        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
+        event = alice.meet("Off", self.at(alice, minutes=5), RequiredAttendees="bob@example.com")
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}")
 
         assert poller.ask() == []
 
@@ -520,8 +520,8 @@ class TestUpcoming:
 
 def test_a_foreign_state_cannot_be_made_up(alice: Connection) -> None:
     """A message id of another mailbox in the state is noticed even without the scope beside it."""
-    facts = {"LastReceivedMailTime": "2026-01-01T00:00:00Z", "LastCreatedMailTime": "2026-01-01T00:00:00Z"}
-    state = b64encode(json.dumps({**facts, "LastMessageId": "nonsense"}).encode()).decode()
+    state_values = {"LastReceivedMailTime": "2026-01-01T00:00:00Z", "LastCreatedMailTime": "2026-01-01T00:00:00Z"}
+    state = b64encode(json.dumps({**state_values, "LastMessageId": "nonsense"}).encode()).decode()
 
     assert isinstance(answer := alice.http.get(NEW, params={"LastPollInformation": state}), httpx.Response)
     assert answer.status_code == 400

@@ -56,7 +56,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 def pokes(sandbox: Sandbox, listener: Stub) -> list[str]:
     """The paths that were poked, in order; all that is due is made first."""
     sandbox.advance()
-    return [one.path for one in listener.requests]
+    return [request.path for request in listener.requests]
 
 
 # Made
@@ -101,8 +101,8 @@ def test_options_say_what_was_asked(
     """The address and the resource hold the question, and are the same for the same question."""
     answers = [alice.post(path, HERE, **query) for _ in range(2)]
 
-    assert [f"{alice.url}{resource}"] * 2 == [one.json()["resource"] for one in answers]
-    assert [OPTIONS | changed] * 2 == [options_of(one.headers["Location"]) for one in answers]
+    assert [f"{alice.url}{resource}"] * 2 == [answer.json()["resource"] for answer in answers]
+    assert [OPTIONS | changed] * 2 == [options_of(answer.headers["Location"]) for answer in answers]
     assert answers[0].json()["id"] != answers[1].json()["id"]
 
 
@@ -113,7 +113,7 @@ def test_subscribe_to_a_calendar(alice: Connection) -> None:
 
     assert f"{alice.url}{EVENT}?incomingDays=30&pastDays=50" == answer.json()["resource"]
     assert location.startswith(f"{alice.url}/EventSubscription/$subscriptions/{answer.json()['id']}?options=")
-    assert ("Calendar", 30, 50) == tuple(options_of(location)[one] for one in ("Table", "IncomingDays", "PastDays"))
+    assert ("Calendar", 30, 50) == tuple(options_of(location)[name] for name in ("Table", "IncomingDays", "PastDays"))
 
 
 # Renewed and ended
@@ -224,7 +224,7 @@ def test_renewal_needs_a_good_callback(alice: Connection, listener: Stub) -> Non
         at(alice, "PATCH", location, {"NotificationUrl": "https://example.org"}),
     ]
 
-    assert [(400, "ErrorInvalidRequest")] * 3 == [code(one) for one in answers]
+    assert [(400, "ErrorInvalidRequest")] * 3 == [code(answer) for answer in answers]
     assert 200 == at(alice, "DELETE", location).status_code
 
 
@@ -359,7 +359,7 @@ def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Conne
 
     assert ["/"] == before == pokes(sandbox, listener)
     assert [("cancelled", 1, None), ("cancelled", 0, None)] == [
-        (one["state"], one["attempts"], one["dueAt"]) for one in entries
+        (entry["state"], entry["attempts"], entry["dueAt"]) for entry in entries
     ]
 
 
@@ -370,7 +370,7 @@ def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: 
     for _ in range(5):
         alice.deliver()
         sandbox.advance()
-    waiting = [one["attempts"] for one in sandbox.callbacks()]
+    waiting = [entry["attempts"] for entry in sandbox.callbacks()]
     sandbox.advance("1m")
 
     assert [1, 0] == waiting
@@ -432,27 +432,27 @@ def living(alice: Connection) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("made", "reported"),
+    ("subscription_path", "report_path"),
     [
         ("/MailSubscriptionPoke/$subscriptions", "/MailSubscriptionReceive"),
         ("/Calendar/EventSubscriptionPoke/$subscriptions", "/EventSubscriptionReceive"),
     ],
 )
 def test_a_report_of_the_back_end_pokes(
-    sandbox: Sandbox, alice: Connection, listener: Stub, made: str, reported: str
+    sandbox: Sandbox, alice: Connection, listener: Stub, subscription_path: str, report_path: str
 ) -> None:
     """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
-    alice.post(made, {"NotificationUrl": listener.url})
+    alice.post(subscription_path, {"NotificationUrl": listener.url})
     state = living(alice)["state"]
     root = alice.url.rpartition("/")[0]
     payload = {"value": [{"SequenceNumber": 1, "ChangeType": "Created", "ResourceData": {"Id": "x"}}]}
 
-    for path in (reported, f"/{alice.id}{reported}"):
+    for path in (report_path, f"/{alice.id}{report_path}"):
         answer = httpx.post(root + path, params={"state": state}, json=payload)
         assert (answer.status_code, answer.content) == (200, b"")
         sandbox.advance()
 
-    assert [one.body for one in listener.wait(2)] == [b"", b""]
+    assert [request.body for request in listener.wait(2)] == [b"", b""]
     assert len(listener.requests) == 2
 
 

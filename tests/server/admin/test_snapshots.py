@@ -28,7 +28,7 @@ from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
-from tests.server.webhooks.test_delivery import MAIL, put, running, subjects, subscribe, told, trigger
+from tests.server.webhooks.test_delivery import MAIL, pick, put, running, subjects, subscribe, trigger
 from tests.stub import Stub
 
 SQLITE = "application/vnd.sqlite3"
@@ -328,7 +328,7 @@ def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, l
     release.set()
     entries = sandbox.callbacks()
 
-    assert [("done", 1, f"{listener.url}/new")] == [told(one, "state", "attempts", "url") for one in entries]
+    assert [("done", 1, f"{listener.url}/new")] == [pick(one, "state", "attempts", "url") for one in entries]
     assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.requests]
 
 
@@ -661,7 +661,7 @@ def test_snapshots_over_a_restart(tmp_path: Path, listener: Stub) -> None:
 
     assert ([saved], []) == (listed, empty)
     assert rows(before) == rows(after)
-    assert (("done", 2), ["Kept"], ["default"]) == (told(call, "state", "attempts"), mails, sandboxes)
+    assert (("done", 2), ["Kept"], ["default"]) == (pick(call, "state", "attempts"), mails, sandboxes)
 
 
 def rows(image: bytes) -> dict[str, list[Any]]:

@@ -20,8 +20,8 @@ def delay(sandbox: Sandbox, by: str | None = None, **match: Any) -> None:
 
 
 def used(sandbox: Sandbox) -> tuple[int, int]:
-    facts = sandbox.api.get("/faults/late").json()
-    return facts["matched"], facts["used"]
+    rule = sandbox.api.get("/faults/late").json()
+    return rule["matched"], rule["used"]
 
 
 def push(sandbox: Sandbox, connection: Connection, url: str, operation: str = "OnNewEmailV2") -> None:
@@ -67,12 +67,12 @@ def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener
 def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """A rule about one connection, or one trigger, holds back nothing of another's."""
     delay(sandbox, connection=alice.id)
-    for one in (alice, bob):
-        one.post(MAIL, {"NotificationUrl": f"{listener.url}/{one.id}"})
-        one.deliver()
+    for subscriber in (alice, bob):
+        subscriber.post(MAIL, {"NotificationUrl": f"{listener.url}/{subscriber.id}"})
+        subscriber.deliver()
     sandbox.advance("1s")
 
-    assert [f"/{bob.id}"] == [one.path for one in listener.requests]
+    assert [f"/{bob.id}"] == [request.path for request in listener.requests]
     assert (1, 1) == used(sandbox)
 
 
@@ -87,8 +87,8 @@ def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: Stub
     bob.post(MAIL, {"NotificationUrl": f"{listener.url}/y"})
     bob.deliver()
     sandbox.advance("1s")
-    first = [one.path for one in listener.requests]
+    first = [request.path for request in listener.requests]
     sandbox.advance("8s")
 
     assert ["/y"] == first
-    assert ["/y", "/x"] == [one.path for one in listener.requests]
+    assert ["/y", "/x"] == [request.path for request in listener.requests]
