@@ -24,6 +24,8 @@ from outlook_emulator.clock import VirtualClock
 from outlook_emulator.serving import Running, running
 from outlook_emulator.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 CREDENTIAL = {"Authorization": "Bearer token"}
 MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from outlook_emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
+from outlook_emulator.enums import NO_RECURRENCE, DayOfWeek, PatternType, Recurrence, WeekIndex
 from outlook_emulator.errors import InvalidField, InvalidRequest
 from outlook_emulator.mailbox.event import Rule
 from outlook_emulator.mailbox.recurrence import dates, includes, kind_of, normalize, simple
@@ -116,7 +116,7 @@ def test_simple(kind: str, start: str, expected: str) -> None:
     assert kind_of(rule) == Recurrence[kind]
 
 
-@pytest.mark.parametrize("kind", [Recurrence["None"], 5, -1])
+@pytest.mark.parametrize("kind", [NO_RECURRENCE, 5, -1])
 def test_no_kind(kind: int) -> None:
     """A kind that does not repeat is rejected."""
     with pytest.raises(InvalidRequest, match="'recurrence'"):

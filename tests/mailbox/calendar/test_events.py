@@ -599,6 +599,7 @@ class TestErrors:
             ),
             ({"Subject": "x", **SPAN, "RequiredAttendees": "nobody"}, "RequiredAttendees"),
             ({"Subject": "a\x00b", **SPAN}, "Subject"),
+            ({"Subject": "x", **SPAN, "OptionalAttendees": "A\x00 <q@example.com>"}, "'OptionalAttendees'"),
         ],
     )
     def test_an_invalid_event_is_rejected_by_property(
@@ -620,7 +621,10 @@ class TestErrors:
             ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "Numbered"}}, "NumberOfOccurrences"),
             ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "EndDate"}}, "EndDate"),
             ({"Pattern": {"Type": "Daily"}, "Range": {"EndDate": "2026-05-01", "NumberOfOccurrences": 2}}, "EndDate"),
-            ({"Pattern": {"Type": "Daily"}, "Range": {"Type": "EndDate", "EndDate": "2026-01-01"}}, "recurrence_end"),
+            (
+                {"Pattern": {"Type": "Daily"}, "Range": {"Type": "EndDate", "EndDate": "2026-01-01"}},
+                "Recurrence.Range.EndDate",
+            ),
         ],
     )
     def test_an_invalid_recurrence_is_rejected_by_property(

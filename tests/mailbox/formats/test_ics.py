@@ -74,22 +74,22 @@ def test_a_busy_week() -> None:
     assert len(week) == 19
     assert planning.organizer == ADA
     assert planning.attendees[2:] == (
-        Attendee("mary@example.org", "Mary Somerville", AttendeeType["Optional"], ResponseType["TentativelyAccepted"]),
-        Attendee("mill-room@example.com", "Mill Room", AttendeeType["Resource"], ResponseType["Accepted"]),
+        Attendee("mary@example.org", "Mary Somerville", AttendeeType.Optional, ResponseType.TentativelyAccepted),
+        Attendee("mill-room@example.com", "Mill Room", AttendeeType.Resource, ResponseType.Accepted),
     )
     assert (planning.body, planning.is_html) == (
         "What each of us hopes to finish by Friday.\r\nBring last week's list.",
         False,
     )
-    assert (review.show_as, review.importance, review.is_html) == (ShowAs["Tentative"], Importance["High"], True)
+    assert (review.show_as, review.importance, review.is_html) == (ShowAs.Tentative, Importance.High, True)
     assert review.body == "<p>Steps 1&ndash;25, line by line. <b>Bring the diagram; it is long.</b></p>"
     assert (review.location, review.categories) == ("1 Dorset Street, London", ("Engine", "Review"))
     assert (boston.start_zone, boston.start) == (NEW_YORK, utc(2026, 3, 3, 19))
     assert (birthday.is_all_day, birthday.start_zone, birthday.reminder) == (True, LONDON, 12 * 60)
-    assert (birthday.show_as, birthday.end - birthday.start) == (ShowAs["Free"], DAY)
+    assert (birthday.show_as, birthday.end - birthday.start) == (ShowAs.Free, DAY)
     assert week["Canceled: Pump inspection"].event.is_cancelled
     assert week["Loom demonstration"].event.end == utc(2026, 3, 4, 15, 45)
-    assert week["Working from the library"].event.show_as == ShowAs["WorkingElsewhere"]
+    assert week["Working from the library"].event.show_as == ShowAs.WorkingElsewhere
     assert week["Lunch"].event.reminder is None
 
 
@@ -103,10 +103,10 @@ def test_a_year_of_series() -> None:
 
     assert len(year) == 9
     assert standup.rule == Rule(
-        PatternType["Weekly"],
+        PatternType.Weekly,
         date(2026, 1, 5),
         days_of_week=weekdays,
-        first_day_of_week=DayOfWeek["Monday"],
+        first_day_of_week=DayOfWeek.Monday,
         until=date(2026, 12, 31),
     )
     assert standup.excluded == (in_zone(LONDON, 2026, 4, 3, 9, 30),)
@@ -124,10 +124,10 @@ def test_a_year_of_series() -> None:
     assert (course.rule.count, course.rule.until) == (10, date(2026, 11, 11))
     assert course.added == (utc(2026, 11, 21, 10),)
     assert year["Friday lunch"].event.rule == Rule(
-        PatternType["Weekly"],
+        PatternType.Weekly,
         date(2026, 1, 2),
-        days_of_week=(DayOfWeek["Friday"],),
-        first_day_of_week=DayOfWeek["Monday"],
+        days_of_week=(DayOfWeek.Friday,),
+        first_day_of_week=DayOfWeek.Monday,
     )
     assert (pacific.start_zone, pacific.start) == ("Pacific Standard Time", utc(2026, 1, 14, 16))
 
@@ -205,16 +205,16 @@ def test_others_see_the_same_occurrences(name: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([], (Importance["Normal"], ShowAs["Busy"])),
-        (["PRIORITY:4"], (Importance["High"], ShowAs["Busy"])),
-        (["PRIORITY:5"], (Importance["Normal"], ShowAs["Busy"])),
-        (["PRIORITY:6"], (Importance["Low"], ShowAs["Busy"])),
-        (["PRIORITY:0"], (Importance["Normal"], ShowAs["Busy"])),
-        (["PRIORITY:1", "X-MICROSOFT-CDO-IMPORTANCE:0"], (Importance["Low"], ShowAs["Busy"])),
-        (["TRANSP:TRANSPARENT"], (Importance["Normal"], ShowAs["Free"])),
-        (["STATUS:TENTATIVE"], (Importance["Normal"], ShowAs["Tentative"])),
-        (["TRANSP:TRANSPARENT", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"], (Importance["Normal"], ShowAs["Oof"])),
-        (["X-MICROSOFT-CDO-BUSYSTATUS:OTHERWISE"], (Importance["Normal"], ShowAs["Busy"])),
+        ([], (Importance.Normal, ShowAs.Busy)),
+        (["PRIORITY:4"], (Importance.High, ShowAs.Busy)),
+        (["PRIORITY:5"], (Importance.Normal, ShowAs.Busy)),
+        (["PRIORITY:6"], (Importance.Low, ShowAs.Busy)),
+        (["PRIORITY:0"], (Importance.Normal, ShowAs.Busy)),
+        (["PRIORITY:1", "X-MICROSOFT-CDO-IMPORTANCE:0"], (Importance.Low, ShowAs.Busy)),
+        (["TRANSP:TRANSPARENT"], (Importance.Normal, ShowAs.Free)),
+        (["STATUS:TENTATIVE"], (Importance.Normal, ShowAs.Tentative)),
+        (["TRANSP:TRANSPARENT", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"], (Importance.Normal, ShowAs.Oof)),
+        (["X-MICROSOFT-CDO-BUSYSTATUS:OTHERWISE"], (Importance.Normal, ShowAs.Busy)),
     ],
 )
 def test_importance_and_status(lines: list[str], expected: tuple[int, int]) -> None:
@@ -254,11 +254,11 @@ def test_reminders(alarm: list[str], expected: int | None) -> None:
         ("ATTENDEE:ada@example.com", Attendee("ada@example.com")),
         (
             "ATTENDEE;ROLE=NON-PARTICIPANT;PARTSTAT=DECLINED:mailto:a@example.com",
-            Attendee("a@example.com", "", AttendeeType["Optional"], ResponseType["Declined"]),
+            Attendee("a@example.com", "", AttendeeType.Optional, ResponseType.Declined),
         ),
         (
             "ATTENDEE;CUTYPE=resource;PARTSTAT=DELEGATED:mailto:a@example.com",
-            Attendee("a@example.com", "", AttendeeType["Resource"]),
+            Attendee("a@example.com", "", AttendeeType.Resource),
         ),
     ],
 )
@@ -274,9 +274,9 @@ def test_whose_event_it_is() -> None:
         parse_event("ORGANIZER:mailto:ada@example.com", "ATTENDEE;RSVP=FALSE:mailto:b@example.com"),
     )
 
-    assert (own.organizer, own.response, own.response_requested) == (None, ResponseType["Organizer"], True)
+    assert (own.organizer, own.response, own.response_requested) == (None, ResponseType.Organizer, True)
     assert other.organizer == Address("ada@example.com")
-    assert (other.response, other.response_requested) == (ResponseType["NotResponded"], False)
+    assert (other.response, other.response_requested) == (ResponseType.NotResponded, False)
 
 
 def test_the_zone_of_the_calendar() -> None:

@@ -171,7 +171,7 @@ def test_high_importance() -> None:
     """X-Priority sets the importance and is not listed among the other headers."""
     mail = shape("high-importance")
 
-    assert Importance["High"] == mail.importance
+    assert Importance.High == mail.importance
     assert mail.bcc == (ADA,)
     assert mail.headers == (("X-Mailer", "Facilities Desk 2.1"),)
 

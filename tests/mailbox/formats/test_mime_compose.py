@@ -36,7 +36,7 @@ FULL = Mail(
     subject="Grüße — and a line that is long enough to be folded more than once on its way through the post",
     body='<p>Look: <img src="cid:plan"></p>\r\n<p>naïve</p>',
     is_html=True,
-    importance=Importance["High"],
+    importance=Importance.High,
     sent=1_770_091_506_000_000,
     message_id="<full@example.com>",
     in_reply_to="<before@example.com>",

@@ -214,8 +214,8 @@ LISTS = [
     (BOTH, "folderPath={unheard_folder}", 404, FOLDER, ""),
     (BOTH, "folderPath={their_folder}", 404, FOLDER, ""),
     (BOTH, "folderPath={mail}", 404, FOLDER, ""),
-    (SECOND, "mailboxAddress=bob@outlook.com", 403, DENIED, "bob@outlook.com"),
-    (SECOND, "mailboxAddress=nobody", 403, DENIED, "nobody"),
+    (SECOND, "mailboxAddress=bob@outlook.com", 403, DENIED, "(mailboxAddress: bob@outlook.com)"),
+    (SECOND, "mailboxAddress=nobody", 403, DENIED, "(mailboxAddress: nobody)"),
     (BOTH, 'searchQuery="open', 400, INVALID, "searchQuery"),
     (BOTH, "searchQuery=(open", 400, INVALID, "searchQuery"),
     (BOTH, "searchQuery=received:someday", 400, INVALID, "searchQuery"),
@@ -241,6 +241,7 @@ def test_lists(prepared: Prepared, path: str, query: str, status: int, code: str
     [
         ("GET /Mail/{mail}?includeAttachments=maybe", 400, INVALID, "'includeAttachments'"),
         ("GET /Mail/{gone}?internetMessageId=%3Cnobody@nowhere%3E", 404, ITEM, ""),
+        ("GET /Mail/OnNewMentionMeEmail?messageIdToFireOnFirstTriggerRun=x", 400, MALFORMED, "(messageIdToFireOnFirst"),
         ("GET /Mail/nothing?internetMessageId=%3Cnobody@nowhere%3E", 400, MALFORMED, "(messageId)"),
         ("POST /Mail/Move/{mail}", 400, INVALID, "'folderPath'"),
         ("POST /Mail/Move/{mail}?folderPath=", 400, INVALID, "'folderPath'"),

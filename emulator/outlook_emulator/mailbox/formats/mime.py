@@ -30,9 +30,9 @@ _MAIL_FIELDS = frozenset(
 )
 _IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
 _IMPORTANCES = {
-    **dict.fromkeys(("high", "urgent", "1", "2"), Importance["High"]),
-    **dict.fromkeys(("normal", "3"), Importance["Normal"]),
-    **dict.fromkeys(("low", "non-urgent", "4", "5"), Importance["Low"]),
+    **dict.fromkeys(("high", "urgent", "1", "2"), Importance.High),
+    **dict.fromkeys(("normal", "3"), Importance.Normal),
+    **dict.fromkeys(("low", "non-urgent", "4", "5"), Importance.Low),
 }
 # Without the tables of the machine, so that a type gets the same extension everywhere.
 _TYPES = MimeTypes(filenames=())

@@ -25,7 +25,7 @@ OWN_HEADERS |= {"references", "importance", "x-priority", "x-msmail-priority", "
 # They include all line separators of str.splitlines, because the email package folds there.
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
-_PRIORITIES = {Importance["High"]: ("high", "1"), Importance["Low"]: ("low", "5")}
+_PRIORITIES = {Importance.High: ("high", "1"), Importance.Low: ("low", "5")}
 _MEDIA_TYPE = re.compile(r"(?!multipart/)[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 # RFC 5322 limits lines to 998 characters; unlike plain text, encoded words can be folded anywhere.
 _LONGEST_PLAIN = 900

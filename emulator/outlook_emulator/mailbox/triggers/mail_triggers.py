@@ -102,7 +102,8 @@ def on_new_mention(
     """
     filters = _filters(mailbox, folder_path, **parameters)
     if cursor is None and message_id_to_fire_on_first_trigger_run:
-        first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
+        field = "message_id_to_fire_on_first_trigger_run"
+        first = message_of(mailbox, message_id_to_fire_on_first_trigger_run, field)
         return Poll([message_view(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
     mentions = mention_of(mailbox)
 

@@ -104,7 +104,7 @@ def outbox_mime(request: AdminRequest) -> Binary:
 
 def message_mime(request: AdminRequest) -> Binary:
     mailbox = request.mailbox
-    message = reading.message_of(mailbox, request.path["message"])
+    message = reading.message_of(mailbox, request.path["message"], "message")
     return Binary(mime_of(mailbox, message.content_id, message.recipients_bcc), MIME)
 
 
