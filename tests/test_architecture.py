@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import outlook_emulator
+from outlook_emulator import enums
 
 PACKAGE = Path(outlook_emulator.__file__).parent
 MODULES = {
@@ -88,6 +90,14 @@ RETIRED = frozenset(
     | {"plant", "pushing", "refusals", "stamps", "strike", "strikes", "struck"}
 )
 """Words of an earlier vocabulary. The glossary has the field's own terms for them."""
+
+
+VAGUE = frozenset({"found", "given", "made", "one", "told"})
+"""Variable names that say nothing about the thing."""
+
+ENUMERATIONS = frozenset(
+    name for name, kind in vars(enums).items() if isinstance(kind, type) and issubclass(kind, Enum)
+)
 
 
 @cache
@@ -251,6 +261,27 @@ def words_of(name: str) -> set[str]:
 def test_no_retired_word() -> None:
     """No identifier brings a retired word back."""
     assert [] == [(module, name) for module in MODULES for name in identifiers(module) if words_of(name) & RETIRED]
+
+
+def test_variables_name_the_thing() -> None:
+    """No variable and no parameter has a name that fits everything."""
+    nodes = [(module, node) for module in MODULES for node in ast.walk(parsed(module))]
+    names = [(module, node.id) for module, node in nodes if isinstance(node, ast.Name)]
+    names += [(module, node.arg) for module, node in nodes if isinstance(node, ast.arg)]
+
+    assert [] == [(module, name) for module, name in names if name in VAGUE]
+
+
+def test_members_of_enumerations_are_attributes() -> None:
+    """Members are written as attributes, since a type checker does not look a name up that is a string."""
+    nodes = [(module, node) for module in MODULES for node in ast.walk(parsed(module))]
+    names = [
+        (module, ast.unparse(node))
+        for module, node in nodes
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.IfExp)
+    ]
+
+    assert [] == [(module, name) for module, name in names if name.partition("[")[0] in ENUMERATIONS]
 
 
 def test_modules_have_docstrings() -> None:

@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InlineImageTooLarge": (1001, 1000),
     "EncryptedReply": (),
     "Unauthorized": (),
+    "MailboxDenied": ("mailbox_address", "a@b.c"),
     "BadSignature": ("state", "is not valid."),
     "NotFound": (),
     "InternalError": (),

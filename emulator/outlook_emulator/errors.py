@@ -17,6 +17,7 @@ ConnectorError                  400
 │   ├── AuthenticationFailed    401  AuthenticationFailed
 │   └── AdminTokenRequired      401  Unauthorized
 ├── AccessDenied                403  ErrorAccessDenied
+│   ├── MailboxDenied           403  ErrorAccessDenied
 │   ├── SendAsDenied            403  ErrorSendAsDenied
 │   └── BadSignature            403  ErrorAccessDenied
 ├── NotFound                    404  ErrorItemNotFound
@@ -242,6 +243,17 @@ class AccessDenied(ConnectorError):
     status = 403
     code = "ErrorAccessDenied"
     from_store = True
+
+
+class MailboxDenied(AccessDenied):
+    """The connection was not granted the mailbox that a `field` names."""
+
+    def __init__(self, field: str, address: str) -> None:
+        super().__init__(f"Access is denied. Check credentials and try again. ({field}: {address})")
+        self.field, self.address = field, address
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = f"Access is denied. Check credentials and try again. ({name}: {self.address})"
 
 
 class SendAsDenied(AccessDenied):

@@ -1,4 +1,4 @@
-"""Our expansion of series against the recurring-ical-events library, which reads what we export."""
+"""The emulator and the recurring-ical-events library expand an exported series to the same occurrences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from outlook_emulator.settings import Settings
 from outlook_emulator.store.database import Database
 
 ZONES = ("UTC", "GMT Standard Time", "Pacific Standard Time", "AUS Eastern Standard Time", "India Standard Time")
-"""Two hemispheres, changes of the clocks in spring and autumn, half hours, and none of these."""
+"""Zones of both hemispheres, with daylight saving time, with a half-hour offset, and plain UTC."""
 EXAMPLES = 100
 DAYS = sorted(int(day) for day in DayOfWeek)
 
@@ -93,14 +93,14 @@ def ours(mailbox: Mailbox, imported: Series, since: datetime, until: datetime) -
 
 
 def theirs(raw: bytes, fields: EventFields, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """The library's occurrences as instants; dates are days in the event's zone."""
+    """Return the library's occurrences as instants; a date counts as midnight in the event's zone."""
 
     def as_instant(value: date | datetime) -> datetime:
         if isinstance(value, datetime):
             return value.astimezone(UTC)
         return moment(instant(datetime.combine(value, time()), fields.start_zone))
 
-    # A window of days takes in whatever a window of instants does, in any zone; the rest is taken out again.
+    # The library compares all-day events by date, so ask for a wider window and filter below.
     wide = recurring_ical_events.of(icalendar.Calendar.from_ical(raw)).between(
         since - timedelta(days=5), until + timedelta(days=5)
     )
@@ -121,7 +121,7 @@ def comparable(spans: list[tuple[datetime, datetime]], fields: EventFields) -> l
 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
-def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
+def test_both_find_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
     compared = nonempty = crossing = 0
 
     @settings(

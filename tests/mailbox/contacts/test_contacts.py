@@ -1,4 +1,4 @@
-"""Contacts and their folders: the recorded shapes, what Outlook fills in, and what a list can be asked for."""
+"""Contacts and their folders: the recorded shapes, the values that Outlook fills in, and list queries."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ UNSET: dict[str, Any] = {
     "DateTimeCreated": NOW,
     "DateTimeLastModified": NOW,
 }
-"""A contact with nothing but a given name, in recorded order; None also stands for what is made up."""
+"""A contact with only a given name, in recorded order; None also marks generated values."""
 MADE_UP = ("Id", "ParentFolderId", "ChangeKey")
 FULL: dict[str, Any] = {
     "Birthday": "1980-05-04T00:00:00+00:00",
@@ -102,7 +102,7 @@ FULL: dict[str, Any] = {
 
 
 def create(connection: Connection, given_name: str = "Ann", **more: Any) -> dict[str, Any]:
-    """A new contact in the default folder."""
+    """Create a contact in the default folder."""
     body = {"GivenName": given_name, "HomePhones": [], **more}
     contact: dict[str, Any] = connection.post(ITEMS, body).json()
     return contact
@@ -113,7 +113,7 @@ def patch(connection: Connection, contact: dict[str, Any], body: dict[str, Any])
 
 
 def names(connection: Any, **query: Any) -> list[str]:
-    """The given names of the contacts a query finds, in the order they come."""
+    """Return the given names of the contacts that match a query, in list order."""
     listing = connection.get(ITEMS, **{f"${name}": value for name, value in query.items()})
     return [contact["GivenName"] for contact in listing["value"]]
 
@@ -136,7 +136,7 @@ def people(alice: Connection) -> Any:
 
 
 def test_unset_members(alice: Connection) -> None:
-    """Every member is there, in recorded order; a few unset texts are empty and the others null (recorded)."""
+    """A contact shows every property in recorded order; some unset texts are empty and the others null (recorded)."""
     contact = create(alice)
 
     assert list(contact.items()) == list((UNSET | {name: contact[name] for name in MADE_UP}).items())
@@ -144,7 +144,7 @@ def test_unset_members(alice: Connection) -> None:
 
 
 def test_all_members_round_trip(alice: Connection) -> None:
-    """What was sent comes back, at once, alone and in the list."""
+    """The create response, a read and the list all return the contact that was sent."""
     contact = create(alice, **FULL)
 
     assert {name: contact[name] for name in FULL} == FULL
@@ -153,12 +153,12 @@ def test_all_members_round_trip(alice: Connection) -> None:
 
 
 def test_create_answers_created(alice: Connection) -> None:
-    """The status is 201, though 200 is declared (recorded)."""
+    """Creating a contact returns 201, although the specification declares 200 (recorded)."""
     assert alice.post(ITEMS, {"GivenName": "Ann", "HomePhones": []}).status_code == 201
 
 
 def test_list_envelope(alice: Connection) -> None:
-    """A list has two links, which are null (recorded)."""
+    """A list contains two links, both null (recorded)."""
     assert alice.get(ITEMS) == {"value": [], "@odata.nextLink": None, "@odata.deltaLink": None}
 
 
@@ -173,7 +173,7 @@ def test_tables(alice: Connection) -> None:
 
 
 def test_table_metadata(alice: Connection) -> None:
-    """The metadata says what a contact is, asks for a given name only and leaves capabilities out (recorded)."""
+    """The metadata describes a contact, requires only a given name and omits capabilities (recorded)."""
     (table,) = alice.get(TABLES)["value"]
 
     metadata = alice.get("/$metadata.json/datasets/contacts/tables/Contacts")
@@ -209,7 +209,7 @@ def test_table_metadata(alice: Connection) -> None:
     assert "$ref" not in json.dumps(metadata)
 
 
-# --- What is filled in ---
+# --- Generated values ---
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,10 @@ def test_table_metadata(alice: Connection) -> None:
         ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
     ],
 )
-def test_names_are_made_up(alice: Connection, fields: dict[str, Any], display_name: str, file_as: str) -> None:
-    """Display name and file-as come from the parts of the name where they are not given."""
+def test_missing_names_are_generated(
+    alice: Connection, fields: dict[str, Any], display_name: str, file_as: str
+) -> None:
+    """A missing display name or file-as name is built from the parts of the name."""
     contact = alice.post(ITEMS, fields).json()
 
     assert (contact["DisplayName"], contact["FileAs"]) == (display_name, file_as)
@@ -247,15 +249,15 @@ def test_names_are_made_up(alice: Connection, fields: dict[str, Any], display_na
     ],
 )
 def test_change_without_a_given_name(alice: Connection, left: dict[str, Any], display_name: str) -> None:
-    """A contact may lose its given name as long as something is left to call it by."""
+    """A change may remove the given name if the contact keeps another name."""
     changed = patch(alice, create(alice), left).json()
 
     assert (changed["GivenName"], changed["DisplayName"]) == (None, display_name)
 
 
 @pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
-def test_change_to_nobody(alice: Connection, left: dict[str, Any]) -> None:
-    """A contact that could not be called anything is refused, and stays as it was."""
+def test_change_without_any_name(alice: Connection, left: dict[str, Any]) -> None:
+    """A change that leaves a contact without any name is rejected and changes nothing."""
     contact = create(alice)
 
     answer = patch(alice, contact, left)
@@ -269,7 +271,7 @@ def test_change_to_nobody(alice: Connection, left: dict[str, Any]) -> None:
 
 
 def test_change_replaces(alice: Connection) -> None:
-    """What is not sent is cleared (recorded); the id stays."""
+    """A change clears the properties that it does not contain (recorded); the id stays."""
     contact = create(alice, **FULL)
 
     changed = patch(alice, contact, {"GivenName": "Ann"}).json()
@@ -281,7 +283,7 @@ def test_change_replaces(alice: Connection) -> None:
 
 
 def test_every_change_shows(alice: Connection, server: Server) -> None:
-    """Change key and time of change move with each change, even while the clock stands still."""
+    """Each change gives a new change key and a later time of change, even while the clock is frozen."""
     contact = create(alice)
 
     seen = [contact, *(patch(alice, contact, {"GivenName": "Ann"}).json() for _ in range(3))]
@@ -295,7 +297,7 @@ def test_every_change_shows(alice: Connection, server: Server) -> None:
 
 
 def test_members_only_the_connector_sets(alice: Connection) -> None:
-    """Ids and times in a body are passed over, as a client may send a whole contact back."""
+    """Ids and times in a body are ignored, because a client may send back a whole contact."""
     contact = create(alice, **FULL)
 
     changed = patch(
@@ -309,7 +311,7 @@ def test_members_only_the_connector_sets(alice: Connection) -> None:
 
 
 def test_delete(alice: Connection) -> None:
-    """A deleted contact is gone, and deleting it again fails."""
+    """A deleted contact cannot be read, changed or deleted again."""
     gone, kept = create(alice, "Ann"), create(alice, "Bert")
 
     answer = alice.http.delete(f"{ITEMS}/{gone['Id']}")
@@ -322,7 +324,7 @@ def test_delete(alice: Connection) -> None:
 
 
 def test_empty_entries_are_dropped(alice: Connection) -> None:
-    """Lines that were left empty in a designer become nothing."""
+    """Entries that a designer left empty are dropped."""
     contact = create(
         alice, HomePhones=["", "555-1"], Categories=[" "], EmailAddresses=[{"Name": ""}, {"Address": "a@example.org"}]
     )
@@ -332,7 +334,7 @@ def test_empty_entries_are_dropped(alice: Connection) -> None:
 
 
 def test_long_texts(alice: Connection) -> None:
-    """Texts are not cut."""
+    """Long texts are stored in full."""
     long = "ä" * 65_536
 
     contact = create(alice, Profession=long, HomePhones=[long])
@@ -353,7 +355,7 @@ def test_long_texts(alice: Connection) -> None:
     ],
 )
 def test_birthday(alice: Connection, birthday: str | None, shown: str | None) -> None:
-    """A date with or without a time, in UTC unless it says otherwise."""
+    """A birthday is a date with or without a time, in UTC unless it has an offset."""
     assert create(alice, Birthday=birthday)["Birthday"] == shown
 
 
@@ -380,12 +382,12 @@ def test_birthday(alice: Connection, birthday: str | None, shown: str | None) ->
     ],
 )
 def test_list_query(people: Any, query: dict[str, Any], expected: list[str]) -> None:
-    """What OData asks for, in any case."""
+    """A list supports the OData query options, regardless of case."""
     assert names(people, **query) == expected
 
 
 def test_list_without_top(alice: Connection) -> None:
-    """All contacts come at once (recorded)."""
+    """Without $top a list returns all contacts (recorded)."""
     for number in range(30):
         create(alice, f"Ann {number:02}")
 
@@ -393,7 +395,7 @@ def test_list_without_top(alice: Connection) -> None:
 
 
 def test_list_by_id(people: Any) -> None:
-    """A filter may name ids; one that means nothing here finds nothing."""
+    """A filter can compare ids; an unknown id matches nothing."""
     (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
 
     assert names(people, filter=f"Id eq '{abel['Id']}'") == ["Abel"]
@@ -401,7 +403,7 @@ def test_list_by_id(people: Any) -> None:
 
 
 def test_list_follows_changes(people: Any) -> None:
-    """Entries of a list are found as they are now, not as they were."""
+    """A filter on a list property matches its current entries only."""
     (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
     by_address = "EmailAddresses/any(a: a/Address eq '{}')"
 
@@ -426,26 +428,26 @@ def test_list_follows_changes(people: Any) -> None:
     ],
 )
 def test_bad_query(alice: Connection, query: dict[str, Any], named: str) -> None:
-    """A query that cannot be read is refused, and the answer names the place."""
+    """An invalid query is rejected with an error that names the position."""
     answer = alice.http.get(ITEMS, params=query)
 
     assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert named in answer.json()["message"]
 
 
-# --- Finding folders and contacts ---
+# --- Folder and contact lookup ---
 
 
 @pytest.mark.parametrize("table", ["Contacts", "contacts", "CONTACTS", "%20Contacts", "%43ontacts"])
 def test_folder_by_name(alice: Connection, table: str) -> None:
-    """The word for the default folder works in any case (recorded as written)."""
+    """The name of the default folder is accepted in any case (recorded as written)."""
     create(alice)
 
     assert len(alice.get(f"{TABLES}/{table}/items")["value"]) == 1
 
 
 def test_ids_in_every_encoding(alice: Connection) -> None:
-    """Ids work as they are, encoded once, and encoded twice as the metadata of the path asks for."""
+    """Ids are accepted unencoded, encoded once, and encoded twice as the path's metadata demands."""
     contact = create(alice)
     table, id = contact["ParentFolderId"], contact["Id"]
 
@@ -455,7 +457,7 @@ def test_ids_in_every_encoding(alice: Connection) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_unknown_folder(alice: Connection, method: str) -> None:
-    """A folder that is not there is said to be missing."""
+    """An unknown folder is reported as missing."""
     answer = alice.http.request(method, f"{TABLES}/Friends/items", json={"GivenName": "Ann"})
 
     assert error_of(answer) == (404, "ErrorFolderNotFound")
@@ -464,7 +466,7 @@ def test_unknown_folder(alice: Connection, method: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_contact_of_someone_else(alice: Connection, bob: Connection, method: str) -> None:
-    """Another mailbox's folders and contacts are not found."""
+    """The folders and contacts of another mailbox are not found."""
     theirs = create(bob)
 
     for path in (f"{ITEMS}/{theirs['Id']}", f"{TABLES}/{theirs['ParentFolderId']}/items/{theirs['Id']}"):
@@ -475,7 +477,7 @@ def test_contact_of_someone_else(alice: Connection, bob: Connection, method: str
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_malformed_id(alice: Connection, method: str) -> None:
-    """An id that nobody gave out is malformed, that of something else is not found."""
+    """An id that was never issued is malformed; the id of another kind of item is not found."""
     contact = create(alice)
     body = {"GivenName": "Ann"}
 
@@ -522,7 +524,7 @@ def test_malformed_id(alice: Connection, method: str) -> None:
     ],
 )
 def test_bad_body(alice: Connection, body: Any, named: str) -> None:
-    """A contact that cannot be is refused before anything is made, and the answer names the member."""
+    """An invalid contact is rejected before anything is created, with an error that names the property."""
     answer = alice.http.post(ITEMS, json=body)
 
     assert error_of(answer) == (400, "ErrorInvalidRequest")
@@ -531,7 +533,7 @@ def test_bad_body(alice: Connection, body: Any, named: str) -> None:
 
 
 def test_home_phones_may_be_left_out(alice: Connection) -> None:
-    """They are declared as required, and treated as an empty list all the same."""
+    """Home phones are declared as required, but a body without them is accepted as an empty list."""
     for phones in ({}, {"HomePhones": None}):
         assert alice.post(ITEMS, {"GivenName": "Ann", **phones}).json()["HomePhones"] == []
 
@@ -540,7 +542,7 @@ def test_home_phones_may_be_left_out(alice: Connection) -> None:
 
 
 def test_sdk(alice: Connection) -> None:
-    """Every contact method of the published client, with names in its own spelling."""
+    """Every contact method of Microsoft's published client works."""
     card = Contact(
         given_name="Ann",
         surname="Archer",
@@ -570,7 +572,7 @@ def test_sdk(alice: Connection) -> None:
         alice.sdk("contact_get_item_async", "Contacts", contact["Id"])
 
 
-# --- Below the wire ---
+# --- Inside the sandbox ---
 
 
 @pytest.fixture
@@ -580,7 +582,7 @@ def app() -> Starlette:
 
 
 def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
-    """One call by the owner `ann`."""
+    """Send one request as the owner `ann`."""
 
     async def call() -> httpx.Response:
         headers = {"Authorization": "Bearer token"}
@@ -591,7 +593,7 @@ def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
 
 
 def test_second_folder(app: Starlette) -> None:
-    """A folder holds its own contacts only, goes by id or name, and a contact is not found through another one."""
+    """A folder is addressed by id or name and gives access to its own contacts only."""
     ask(app, "GET", TABLES)
     sandbox, owner = app.state.sandboxes.find("ann")
     key = item_folders.ensure(sandbox.mailbox(owner), item_folders.CONTACT_FOLDERS, "Friends").id
@@ -611,7 +613,7 @@ def test_second_folder(app: Starlette) -> None:
 
 
 def test_change_feed(app: Starlette) -> None:
-    """Each mutation is one entry of the feed; a refused one is none."""
+    """Each change appends one entry to the feed; a rejected request appends none."""
     contact = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
     ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": "Bea"})
     ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={})
@@ -626,7 +628,7 @@ def test_change_feed(app: Starlette) -> None:
 
 
 def test_entries_of_lists(app: Starlette) -> None:
-    """The rows a filter looks lists up in are those of the contact as it is."""
+    """The rows that a filter searches match the contact's current list entries."""
     sandbox, _ = app.state.sandboxes.find("ann")
     list_entries = "SELECT kind, member, value, name FROM list_entry ORDER BY id"
 

@@ -1,4 +1,4 @@
-"""Triggers under a random life: two pollers of each, that come when they like, held against a model of a few lists."""
+"""Random changes and polls: two pollers of each trigger must return what a simple model expects."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from outlook_emulator.settings import Settings
 T = TypeVar("T")
 INBOX, ARCHIVE, DELETED = FOLDERS = ("Inbox", "Archive", "Deleted Items")
 BATCH = 3
-"""Few enough that polls have to come in several parts."""
+"""Small enough that polls need several batches."""
 LOOK, PAST, INCOMING = 90, 1, 2
-"""Minutes that are looked ahead, and days of the window of changed items."""
+"""The look-ahead in minutes, and the window of changed items in days."""
 MINUTE, DAY = 60_000_000, 86_400_000_000
 ITEMS, TABLE = "/datasets/calendars/v3/tables/Calendar/items", "/datasets/calendars/v2/tables/Calendar"
 GONE = "/datasets/calendars/tables/Calendar/items"
@@ -52,7 +52,7 @@ MAIL_TRIGGERS, EVENT_TRIGGERS = tuple(WATCHED)[:3], tuple(WATCHED)[3:]
 
 @dataclass(eq=False)
 class Copy:
-    """A mail in a folder; moved, it is another one."""
+    """A mail in a folder; a move creates a new copy."""
 
     subject: str
     id: str
@@ -64,11 +64,11 @@ class Copy:
 
 
 Key = tuple[int, int | None]
-"""An event, or with an original start one occurrence of it."""
+"""The number of an event and, for an occurrence, its original start."""
 
 
 class Face(NamedTuple):
-    """What can be seen of an event in a calendar."""
+    """The visible properties of an event."""
 
     subject: str
     start: int
@@ -76,7 +76,7 @@ class Face(NamedTuple):
 
 @dataclass
 class Meeting:
-    """An event or, with more than one `count`, a daily series; half an hour each. `own` is what occurrences became."""
+    """A half-hour event or, if `count` is above 1, a daily series; `own` maps original starts to exceptions."""
 
     number: int
     id: str
@@ -109,14 +109,14 @@ class Calendar:
         return {key: face for meeting in self.meetings.values() for key, face in meeting.faces()}
 
     def kept_by_itself(self) -> set[Key]:
-        """What has a life of its own: single events, and occurrences that differ from their series."""
+        """Return the keys of single events and of occurrences that differ from their series."""
         own = {
             (meeting.number, start) for meeting in self.meetings.values() for start, face in meeting.own.items() if face
         }
         return own | {(meeting.number, None) for meeting in self.meetings.values() if not meeting.is_series}
 
     def subject_of(self, key: Key) -> str | None:
-        """What an item of the calendar is called, a series by itself; None when it is gone."""
+        """Return the subject of an event, series or changed occurrence; None if it was deleted."""
         number, original = key
         meeting = self.meetings.get(number)
         if meeting is None or original is None:
@@ -127,7 +127,7 @@ class Calendar:
 
 @dataclass
 class Model:
-    """What lies where, and what happened to it in order."""
+    """The expected mails and events, and their changes in order."""
 
     copies: list[Copy] = field(default_factory=list)
     mail: list[tuple[str, Copy]] = field(default_factory=list)
@@ -137,7 +137,7 @@ class Model:
 
 @dataclass
 class Poller:
-    """An engine's memory, `location`, beside the model's: when it was here last, and what it saw."""
+    """A poller's cursor, `location`, and the state of the model at its last poll."""
 
     name: str
     location: str
@@ -149,7 +149,7 @@ class Poller:
 
 
 def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
-    """Mails that came in and are still there, unless they were received before the last poll."""
+    """Return mails that arrived and still exist, except those received before the last poll."""
     return [
         copy.subject
         for action, copy in model.mail[poller.mail :]
@@ -159,13 +159,13 @@ def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
 
 
 def flagged(model: Model, poller: Poller) -> list[str]:
-    """Mails that something happened to and that bear a flag now, in the order of what happened to each last."""
+    """Return changed mails that are flagged now, in the order of their last changes."""
     touched = latest(copy for _, copy in model.mail[poller.mail :])
     return [copy.subject for copy in touched if copy.flagged and not copy.gone and copy.folder == INBOX]
 
 
 def changed_subjects(model: Model, poller: Poller, *actions: str) -> list[str]:
-    """Items of the calendar with a change of such a kind, unless they are gone, in the order of their last changes."""
+    """Return the subjects of items with one of these changes that still exist, in the order of their last changes."""
     entries = model.events[poller.events :]
     wanted = {key for action, key in entries if action in actions}
     touched = latest(key for _, key in entries if key in wanted)
@@ -173,13 +173,13 @@ def changed_subjects(model: Model, poller: Poller, *actions: str) -> list[str]:
 
 
 def created(model: Model, poller: Poller) -> list[str]:
-    """Events that were made and are still there, in the order they were made in."""
+    """Return the created events that still exist, in the order of creation."""
     keys = [key for action, key in model.events[poller.events :] if action == "created"]
     return [subject for key in keys if (subject := model.calendar.subject_of(key)) is not None]
 
 
 def latest(touched: Iterable[T]) -> list[T]:
-    """Each once, at its last place."""
+    """Return each value once, at its last position."""
     return list(dict.fromkeys(reversed(list(touched))))[::-1]
 
 
@@ -191,7 +191,7 @@ def in_window(calendar: Calendar, now: int) -> dict[Key, Face]:
 
 
 def differences(model: Model, poller: Poller, now: int) -> list[tuple[str, int, str]]:
-    """What today's window shows other than it would have if nothing had changed."""
+    """Return the differences between the current window before and after the changes."""
     before, after = in_window(poller.calendar, now), in_window(model.calendar, now)
     by_itself = poller.calendar.kept_by_itself() | model.calendar.kept_by_itself()
     touched = {key for _, key in model.events[poller.events :]} & by_itself
@@ -204,7 +204,7 @@ def differences(model: Model, poller: Poller, now: int) -> list[tuple[str, int, 
 
 
 def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Face]]:
-    """What came near since, and what was put there; what starts at the very instant of a poll may be told or not."""
+    """Return the events that a poll must report, and those that start exactly at a poll, which it may report."""
     seen = poller.now if poller.is_first else poller.now + LOOK * MINUTE
     known = poller.calendar.faces()
     must, may = [], set()
@@ -221,7 +221,7 @@ def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Fa
 
 
 async def exchange(app: Any, scope: dict[str, Any], body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Status, headers and body of an answer, with no HTTP client in between."""
+    """Call the app without an HTTP client and return status, headers and body."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -243,7 +243,7 @@ def span(start: int) -> dict[str, str]:
 
 
 class Triggers(RuleBasedStateMachine):
-    """Every rule does the same to the server and to the model; each poll must find what the model says."""
+    """Each rule makes the same change to the server and the model; each poll must return what the model expects."""
 
     watched: tuple[str, ...]
 
@@ -323,7 +323,7 @@ class Triggers(RuleBasedStateMachine):
         elif poller.name == "flagged":
             assert subjects == flagged(self.model, poller)
         elif poller.name == "updated events":
-            # Whether a series itself changed along with occurrences of it is left open.
+            # A series with changed occurrences may or may not be reported itself.
             touched = {number for _, (number, start) in self.model.events[poller.events :] if start is not None}
             either = {self.model.calendar.subject_of((number, None)) for number in touched}
             expected = changed_subjects(self.model, poller, "updated")
@@ -351,7 +351,7 @@ class Triggers(RuleBasedStateMachine):
         poller.calendar = deepcopy(self.model.calendar)
 
     def drained(self, poller: Poller, restarts: bool) -> list[dict[str, Any]]:
-        """What an engine gets that comes again at once whenever it is told that more is waiting."""
+        """Poll until no more items wait, and return all of them."""
         items: list[dict[str, Any]] = []
         while True:
             location = poller.location
@@ -370,7 +370,7 @@ class Triggers(RuleBasedStateMachine):
 
 
 class MailTriggers(Triggers):
-    """A mailbox that gets mail, and those who watch it."""
+    """Mail and the triggers that watch it."""
 
     watched = MAIL_TRIGGERS
 
@@ -431,14 +431,14 @@ class MailTriggers(Triggers):
     @precondition(lambda self: any(not copy.gone for copy in self.model.copies))
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """Nobody watches where deleted mail goes: it is forgotten."""
+        """No trigger watches Deleted Items, so the model forgets the mail."""
         copy = self.live(data)
         self.done("DELETE", f"/Mail/{copy.id}")
         copy.gone = True
 
 
 class EventTriggers(Triggers):
-    """A calendar, and those who watch it."""
+    """A calendar and the triggers that watch it."""
 
     watched = EVENT_TRIGGERS
 
@@ -465,7 +465,7 @@ class EventTriggers(Triggers):
     @precondition(lambda self: self.model.calendar.meetings)
     @rule(data=st.data(), minutes=st.sampled_from((None, None, -90, 30, 300, 7000)))
     def change_event(self, data: st.DataObject, minutes: int | None) -> None:
-        """Rename an event or series, or move it: no start of a moved series is one that it had."""
+        """Rename or move an event or series; a moved series shares no start with its old one."""
         meeting = self.meeting(data)
         if minutes is None:
             meeting.subject = f"Event {next(self.numbers)}"
@@ -490,7 +490,7 @@ class EventTriggers(Triggers):
     @precondition(lambda self: any(meeting.is_series for meeting in self.model.calendar.meetings.values()))
     @rule(data=st.data(), minutes=st.sampled_from((None, 0, 0, 45, -45, 7000)))
     def change_occurrence(self, data: st.DataObject, minutes: int | None) -> None:
-        """Rename an occurrence, and move it perhaps, or take it out of its series."""
+        """Rename an occurrence and perhaps move it, or delete it."""
         meetings = [
             meeting for meeting in self.model.calendar.meetings.values() if meeting.is_series and dict(meeting.faces())
         ]
@@ -528,7 +528,7 @@ def start_of(item: dict[str, Any]) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [MailTriggers, EventTriggers])
 def test_each_poller_is_told_of_every_change_once(machine: type[Triggers]) -> None:
-    """Whatever happens between its polls, a poller gets what is new, in order, and the same for the same cursor."""
+    """A poll returns all new items in order, and the same items again for the same cursor."""
     with patch.object(mail_triggers, "BATCH", BATCH), patch.object(event_triggers, "_BATCH", BATCH):
         run_state_machine_as_test(
             machine,

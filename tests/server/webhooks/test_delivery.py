@@ -1,4 +1,4 @@
-"""Calls to others: delivered once, retried by the sandbox's clock, journaled, kept over a restart, in nobody's way."""
+"""Callbacks: one delivery, retries by the sandbox's clock, the journal, restarts, and no blocked requests."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(settings: Settings, clock: VirtualClock | SystemClock) -> Iterator[httpx.Client]:
-    """A server of a test's own; its default sandbox is `/_emulator/api/sandboxes/default`."""
+    """Start a separate server; its default sandbox is `/_emulator/api/sandboxes/default`."""
     with (
         serving.running(settings, clock) as served,
         httpx.Client(base_url=served.url, headers=AUTHORIZED, timeout=30) as http,
@@ -69,11 +69,11 @@ def journal(http: httpx.Client, advance: str = "0s") -> list[dict[str, Any]]:
     return callbacks
 
 
-# Trying again
+# Retries
 
 
 def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A 500 is followed by another attempt a second later by the sandbox's clock, which then is the last."""
+    """A 500 is retried after one second of the sandbox's clock; a success ends the retries."""
     listener.answer_with(500, 200)
     subscribe(alice, f"{listener.url}/x")
     alice.deliver()
@@ -87,13 +87,13 @@ def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener:
     assert failed == still
     assert ("done", 2, 200, None) == pick(done, "state", "attempts", "lastStatus", "dueAt")
     assert 2 == len(listener.requests)
-    # It is the same call both times.
+    # Both attempts have the same request id.
     assert 1 == len({request.headers["x-ms-client-request-id"] for request in listener.requests})
 
 
 @pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
 def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
-    """Six attempts, each wait twice as long as the one before."""
+    """A callback fails after six attempts, and each wait doubles."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
@@ -113,7 +113,7 @@ def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Stub,
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
 def test_a_refusal_is_final(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
-    """Who answers 4xx will not like it better later; a redirect is followed nowhere."""
+    """A 4xx response or a redirect ends the callback without a retry."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
@@ -126,7 +126,7 @@ def test_a_refusal_is_final(sandbox: Sandbox, alice: Connection, listener: Stub,
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_success_will_do(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
-    """2xx is success."""
+    """Any 2xx response completes the callback."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
@@ -135,7 +135,7 @@ def test_any_success_will_do(sandbox: Sandbox, alice: Connection, listener: Stub
 
 
 def test_nobody_listens(sandbox: Sandbox, alice: Connection) -> None:
-    """A refused connection is an error in words, and tried again."""
+    """A refused connection is recorded as an error and retried."""
     subscribe(alice, f"http://127.0.0.1:{free_port()}")
     alice.deliver()
     (first,) = sandbox.callbacks()
@@ -148,7 +148,7 @@ def test_nobody_listens(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What waits for a retry holds back what comes after it at the same URL, and nothing else."""
+    """A waiting retry delays later callbacks to the same URL only."""
     listener.respond = lambda heard: (
         500 if heard.path == "/bad" and len(listener.requests) < 4 else 200,
         "text/plain",
@@ -169,11 +169,11 @@ def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, lis
     assert good in {entry["reference"] for entry in sandbox.callbacks()}
 
 
-# In nobody's way
+# Concurrency
 
 
 def test_a_hanging_callback_delays_nobody(listener: Stub) -> None:
-    """Whoever causes a call has the answer while the call still hangs; in the end it has failed for lack of time."""
+    """A request returns while its callback still hangs; the callback later times out."""
     release = threading.Event()
 
     def hang(heard: Any) -> tuple[int, str, bytes]:
@@ -200,7 +200,7 @@ def test_a_hanging_callback_delays_nobody(listener: Stub) -> None:
 
 
 def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Other URLs are called while one hangs; a move of the clock waits for all of them."""
+    """Other URLs are called while one callback hangs; advancing the clock waits for all callbacks."""
     release = threading.Event()
 
     def hang(heard: Any) -> tuple[int, str, bytes]:
@@ -220,12 +220,12 @@ def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection,
 
     assert ["/a", "/b", "/c", "/hangs"] == heard
     assert ["/a", "/a", "/b", "/b", "/c", "/c", "/hangs"] == again
-    # The poke under way may have been answered with what was there before: the second one is made.
+    # The hanging poke may have missed the second mail, so a second poke follows.
     assert 8 == len(listener.requests) == len([entry for entry in entries if entry["state"] == "done"])
 
 
 def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Ten URLs are called at a time, and the others after them."""
+    """At most ten URLs are called at a time; the others follow."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     for number in range(12):
@@ -241,8 +241,8 @@ def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Stu
 
 
 @pytest.mark.parametrize("ends", ["deleted", "closed"])
-def test_who_has_ended_calls_nobody(listener: Stub, ends: str) -> None:
-    """With a sandbox, or with the server, its calls end, those under way and those about to be looked for."""
+def test_ended_sandboxes_deliver_no_callbacks(listener: Stub, ends: str) -> None:
+    """Deleting a sandbox or closing the server ends its running and waiting callbacks."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
 
@@ -278,7 +278,7 @@ def test_who_has_ended_calls_nobody(listener: Stub, ends: str) -> None:
 def test_the_journal_forgets(
     sandbox: Sandbox, alice: Connection, listener: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
+    """The journal keeps the latest completed callbacks, oldest first, and every waiting callback."""
     monkeypatch.setattr(callbacks, "KEPT", 3)
     listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
     subscribe(alice, f"{listener.url}/bad")
@@ -298,7 +298,7 @@ def test_the_journal_forgets(
 
 
 def test_a_running_clock_retries_by_itself(listener: Stub) -> None:
-    """With a clock that follows the machine's, nobody has to move it for a second attempt."""
+    """With a running clock, a retry happens without advancing the clock."""
     listener.answer_with(500, 200)
     with running(Settings(), SystemClock()) as http:
         http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": listener.url})
@@ -310,7 +310,7 @@ def test_a_running_clock_retries_by_itself(listener: Stub) -> None:
 
 
 def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What was on its way when a sandbox started over is not recorded in the new one."""
+    """A callback that is in progress during a reset is not recorded afterwards."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     subscribe(alice, listener.url)
@@ -323,11 +323,11 @@ def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: St
     assert 200 == alice.http.get("/v2/Mail").status_code
 
 
-# Over a restart
+# Restarts
 
 
 def test_a_restart_goes_on(tmp_path: Path, listener: Stub) -> None:
-    """Calls that wait when a server stops are made by the next one."""
+    """Callbacks that wait when a server stops are delivered after a restart."""
     clock = VirtualClock(START)
     settings = Settings(data=str(tmp_path))
     with running(settings, clock) as http:
@@ -343,7 +343,7 @@ def test_a_restart_goes_on(tmp_path: Path, listener: Stub) -> None:
 
 
 def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
-    """A call that waits for a host which is no longer allowed is not made, and says why."""
+    """A waiting callback to a host that is no longer allowed fails with the reason."""
     clock = VirtualClock(START)
     with running(Settings(data=str(tmp_path), callback_hosts="example.org"), clock) as http:
         http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://127.0.0.1:{free_port()}/gone"})
@@ -359,7 +359,7 @@ def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
 
 
 def redirect(folder: Path, url: str) -> None:
-    """Let the one call of a stopped server lead somewhere else."""
+    """Change the URL of the waiting callback of a stopped server."""
     connection = sqlite3.connect(folder / "default.sqlite")
     with connection:
         connection.execute("UPDATE callback SET url = ?", (url,))
@@ -383,7 +383,7 @@ def redirect(folder: Path, url: str) -> None:
     ],
 )
 def test_validation(listener: Stub, answer: Callable[[bytes], tuple[int, str, bytes]], accepted: bool) -> None:
-    """Where it is switched on, only who echoes the token as plain text is subscribed."""
+    """With validation enabled, a subscriber must echo the token as plain text."""
 
     def respond(heard: Any) -> tuple[int, str, bytes]:
         token = httpx.URL(f"http://x{heard.path}").params.get("validationToken")
@@ -402,7 +402,7 @@ def test_validation(listener: Stub, answer: Callable[[bytes], tuple[int, str, by
 
 
 def test_validation_refuses_before_it_calls(listener: Stub) -> None:
-    """A bad body or URL is refused as ever, and nobody is called."""
+    """An invalid body or URL is rejected before any validation request."""
     with running(Settings(validate_callbacks="yes"), VirtualClock(START)) as http:
         bodies = [b"", b"{}", b"[", b'{"NotificationUrl": "https://example.org"}']
         answers = [http.post(f"/apim/outlook/alice{MAIL}", content=body) for body in bodies]
@@ -413,7 +413,7 @@ def test_validation_refuses_before_it_calls(listener: Stub) -> None:
 
 
 def test_more_hosts(alice: Connection) -> None:
-    """A setting lets callbacks leave this machine."""
+    """A setting allows callbacks to other hosts."""
     for hosts, expected in (("", 400), ("example.org", 201), ("a.test, EXAMPLE.org", 201), ("org", 400), ("*", 201)):
         with running(Settings(callback_hosts=hosts), VirtualClock(START)) as http:
             body = {"NotificationUrl": "https://Example.org/x"}
@@ -438,13 +438,13 @@ def put(alice: Connection, body: Any, name: str = "news") -> httpx.Response:
 
 
 def subjects(heard: Any) -> list[str]:
-    """The subjects in a call, as Microsoft's own class reads it."""
+    """Return the subjects in a callback, parsed with Microsoft's own class."""
     payload: Any = TriggerCallbackPayload.from_dict(json.loads(heard.body))
     return [mail["Subject"] for mail in payload.body.value]
 
 
 def test_push(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What a trigger finds is posted at once, in an envelope and with the headers that a receiver demands."""
+    """New items are pushed at once, in an envelope with the headers that a receiver requires."""
     alice.deliver(subject="Before")
     assert 201 == put(alice, trigger(f"{listener.url}/runtime/webhooks/connector?code=k")).status_code
     alice.deliver(subject="One")
@@ -466,7 +466,7 @@ def test_push(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
 
 
 def test_push_one_by_one(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """With splitOn each item has a call of its own."""
+    """With splitOn each item is pushed in its own callback."""
     put(alice, trigger(listener.url, splitOn=True))
     alice.send("alice@example.com; alice@example.com", subject="Mine")
     bob.send("alice@example.com", subject="His")
@@ -477,7 +477,7 @@ def test_push_one_by_one(sandbox: Sandbox, alice: Connection, bob: Connection, l
 
 
 def test_push_of_events(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Calendar triggers take their calendar among the parameters."""
+    """A calendar trigger takes its calendar from the parameters."""
     put(alice, trigger(listener.url, "CalendarGetOnNewItemsV2", parameters={"table": "Calendar"}))
     alice.meet("Planning")
     sandbox.advance()
@@ -487,7 +487,7 @@ def test_push_of_events(sandbox: Sandbox, alice: Connection, listener: Stub) -> 
 
 
 def test_push_waits_for_time(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Upcoming events are pushed as the clock comes near them, though nothing was written."""
+    """Upcoming events are pushed when the clock reaches them, without any change."""
     put(
         alice,
         trigger(listener.url, "OnUpcomingEventsV2", parameters={"table": "Calendar", "lookAheadTimeInMinutes": "15"}),
@@ -513,7 +513,7 @@ def test_push_waits_for_time(sandbox: Sandbox, alice: Connection, listener: Stub
 
 
 def test_push_of_the_first_poll(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What a trigger is told to begin with is pushed as it is registered."""
+    """The message for the first trigger run is pushed at registration."""
     message = alice.deliver(subject="First")
     parameters = {"messageIdToFireOnFirstTriggerRun": message["Id"]}
     registered = put(alice, trigger(listener.url, "OnNewMentionMeEmail", parameters=parameters))
@@ -532,7 +532,7 @@ def test_a_push_that_breaks(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
+    """A push trigger that fails affects neither the other triggers nor the clock."""
     put(alice, trigger(f"{listener.url}/alice"))
     put(bob, trigger(f"{listener.url}/bob"))
     parameters = {"table": "Calendar", "lookAheadTimeInMinutes": "15"}
@@ -567,7 +567,7 @@ def test_a_push_that_breaks(
 def test_a_deleted_trigger_is_not_tried_again(
     sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub
 ) -> None:
-    """What waits is cancelled with a registration, or by one that takes its name; another connection's goes on."""
+    """Deleting or replacing a registration cancels its waiting callbacks, but not those of another connection."""
     listener.answer_with(500)
     for connection in (alice, bob):
         put(connection, trigger(f"{listener.url}/{connection.address}"))
@@ -585,7 +585,7 @@ def test_a_deleted_trigger_is_not_tried_again(
 
 
 def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """A registration is shown as it was asked for, replaced by name, and silent once it is deleted."""
+    """A registration is returned as sent, replaced by name, and does not push after deletion."""
     registered = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
     root = f"/connections/{alice.id}/triggerConfigs"
     shown = alice.api.get(f"{root}/news")
@@ -627,7 +627,7 @@ def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, l
     ],
 )
 def test_bad_trigger(alice: Connection, change: dict[str, Any], named: str) -> None:
-    """A registration that could never push is refused by name, and leaves nothing behind."""
+    """A registration that could never push is rejected with an error that names the property."""
     body = trigger("http://localhost")
     body["properties"] |= change
     answer = put(alice, body)
