@@ -95,7 +95,7 @@ def events(count: int, live_series: int) -> Iterator[Series]:
         else:
             start = WEEK - timedelta(days=400 + index)
             until = (start + timedelta(days=300)).date()
-        rule = recurrence.normalize(recurrence.simple(enums.Recurrence["Weekly"], start.date(), until))
+        rule = recurrence.normalize(recurrence.simple(enums.Recurrence.Weekly, start.date(), until))
         yield Series(replace(_event(f"Series {index}", start), rule=rule))
 
 

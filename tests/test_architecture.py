@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import outlook_emulator
+from outlook_emulator import enums
 
 PACKAGE = Path(outlook_emulator.__file__).parent
 MODULES = {
@@ -89,6 +92,19 @@ RETIRED = frozenset(
 """Words of an earlier vocabulary. The glossary has the field's own terms for them."""
 
 
+VAGUE = frozenset({"found", "given", "made", "one", "told"})
+"""Variable names that say nothing about the thing."""
+
+ENUMERATIONS = frozenset(
+    name for name, kind in vars(enums).items() if isinstance(kind, type) and issubclass(kind, Enum)
+)
+
+
+@cache
+def parsed(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
 def part_of(module: str) -> str:
     """The first name below the package, a folder or a module; empty for the package itself."""
     return module.partition(".")[2].partition(".")[0]
@@ -105,7 +121,7 @@ def folder_of(module: str) -> str:
 
 def imports(module: str) -> Iterator[str]:
     """The modules that a module imports anywhere in it; names imported from a package of ours count as modules."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -194,7 +210,7 @@ def test_only_the_store_knows_sql(module: str) -> None:
     """Modules outside the store import neither its statements nor the tables, and run no statements."""
     attributes = [
         node.attr
-        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(module))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute | ast.Name)
         if (node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id) in ("db", "_db")
     ]
@@ -206,14 +222,14 @@ def test_only_the_store_knows_sql(module: str) -> None:
 @pytest.mark.parametrize("module", INNER)
 def test_imports_are_absolute(module: str) -> None:
     """Imports are spelled out, so that the other checks can see them."""
-    nodes = ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+    nodes = ast.walk(parsed(module))
 
     assert [] == [node.lineno for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
 
 
 def identifiers(module: str) -> Iterator[str]:
     """The names that a module defines: functions, classes, parameters, variables and attributes."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -236,9 +252,27 @@ def test_no_retired_word(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_variables_name_the_thing(module: str) -> None:
+    """No variable and no parameter has a name that fits everything."""
+    names = [node.id for node in ast.walk(parsed(module)) if isinstance(node, ast.Name)]
+    names += [node.arg for node in ast.walk(parsed(module)) if isinstance(node, ast.arg)]
+
+    assert set() == VAGUE.intersection(names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_members_of_enumerations_are_attributes(module: str) -> None:
+    """Members are written as attributes, since a type checker does not look a name up that is a string."""
+    subscripts = [node for node in ast.walk(parsed(module)) if isinstance(node, ast.Subscript)]
+    names = [ast.unparse(node) for node in subscripts if isinstance(node.slice, ast.Constant | ast.IfExp)]
+
+    assert [] == [name for name in names if name.partition("[")[0] in ENUMERATIONS]
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_module_has_a_docstring(module: str) -> None:
     """Every module starts with a docstring."""
-    assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+    assert ast.get_docstring(parsed(module))
 
 
 @pytest.mark.parametrize("name", outlook_emulator.__all__)

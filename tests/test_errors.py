@@ -29,8 +29,11 @@ TREE = [one for one in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines())
 CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ConnectorError)]
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InvalidField": ("anything", "must not be 'ä\0'."),
+    "InlineImageTooLarge": (1001, 1000),
     "EncryptedReply": (),
     "Unauthorized": (),
+    "MailboxDenied": ("mailbox_address", "a@b.c"),
+    "BadSignature": ("state", "is not valid."),
     "NotFound": (),
     "InternalError": (),
     "MethodNotAllowed": ("PUT", ["POST", "GET"]),

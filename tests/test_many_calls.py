@@ -16,6 +16,8 @@ from outlook_emulator import running
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 32
 OWN, SHARED = 300, 13
 """How often each client calls by its own connection, which is all that is let in, and by one that all share."""

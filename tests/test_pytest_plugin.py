@@ -331,7 +331,9 @@ def test_a_server_with_a_lock(tmp_path: Path) -> None:
         without = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url)
 
     assert passed(with_both, 1)
-    assert "AdminError: The emulator answered 401 to POST /sandboxes: The admin API needs its token" in without.stdout
+    assert (
+        "AdminError: The emulator answered 401 to POST /sandboxes: The admin API requires its token" in without.stdout
+    )
 
 
 def test_the_fixtures_over_tls(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from outlook_emulator.clock import VirtualClock
 from outlook_emulator.serving import Running, running
 from outlook_emulator.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 CREDENTIAL = {"Authorization": "Bearer token"}
 MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
 
@@ -328,7 +330,7 @@ def test_an_app_without_a_token_is_not_opened_to_others() -> None:
 def test_an_app_brings_its_clock() -> None:
     """A clock beside an app would be of no effect, so it is refused."""
     app = Starlette()
-    with pytest.raises(ValueError, match=r"^an app has its clock already"):
+    with pytest.raises(ValueError, match=r"^an app already has a clock"):
         running(clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC)), app=app).__enter__()
 
 

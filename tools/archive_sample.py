@@ -46,7 +46,7 @@ _START = 1_735_689_600_000_000  # 2025-01-01T00:00:00Z
 _YEAR = 365 * 24 * 3600 * 1_000_000
 _CORRESPONDENTS = 40
 _OPEN_THREADS = 25
-_IMPORTANCES = [Importance["Normal"]] * 22 + [Importance["High"]] * 2 + [Importance["Low"]]
+_IMPORTANCES = [Importance.Normal] * 22 + [Importance.High] * 2 + [Importance.Low]
 
 _TOPICS = [
     *("the tide tables", "chapter seven", "the museum visit", "the telescope grant", "the autumn lectures"),
@@ -109,7 +109,7 @@ def _row(sample: SampleMail) -> dict[str, Any]:
         "to": _addresses(*mail.to),
         "cc": _addresses(*mail.cc),
         "subject": mail.subject,
-        "importance": Importance(mail.importance).name if mail.importance != Importance["Normal"] else "",
+        "importance": Importance(mail.importance).name if mail.importance != Importance.Normal else "",
         "message_id": mail.message_id,
         "in_reply_to": mail.in_reply_to,
         "references": mail.references,

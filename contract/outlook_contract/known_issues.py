@@ -30,7 +30,7 @@ class KnownIssue(NamedTuple):
 def _fault(
     section: str, what: str, *names: str, settings: tuple[str, ...] = (), tests: tuple[str, ...] = ()
 ) -> KnownIssue:
-    own = tuple(f"{_FAULTS}{one.replace('-', '_')}" for one in names)
+    own = tuple(f"{_FAULTS}{name.replace('-', '_')}" for name in names)
     return KnownIssue(section, what, settings, names, (*own, *tests))
 
 

@@ -11,6 +11,8 @@ Importance = IntEnum("Importance", {"Low": 0, "Normal": 1, "High": 2})
 ImportanceFilter = IntEnum("ImportanceFilter", {"Any": 0, "Low": 1, "Normal": 2, "High": 3})
 ShowAs = IntEnum("ShowAs", {"Unknown": -1, "Free": 0, "Tentative": 1, "Busy": 2, "Oof": 3, "WorkingElsewhere": 4})
 Recurrence = IntEnum("Recurrence", {"None": 0, "Daily": 1, "Weekly": 2, "Monthly": 3, "Yearly": 4})
+NO_RECURRENCE = Recurrence(0)
+"""`Recurrence.None`, which cannot be written as an attribute."""
 ResponseType = IntEnum(
     "ResponseType",
     {
@@ -22,6 +24,8 @@ ResponseType = IntEnum(
         "NotResponded": 5,
     },
 )
+NO_RESPONSE = ResponseType(0)
+"""`ResponseType.None`, which cannot be written as an attribute."""
 InviteResponse = IntEnum("InviteResponse", ["Accept", "Tentatively Accept", "Decline"])
 ActionType = IntEnum("ActionType", ["added", "updated", "deleted"])
 AttendeeType = IntEnum("AttendeeType", ["Required", "Optional", "Resource"])

@@ -1,39 +1,41 @@
 """Every error that a client can see, with its status, code and text.
 
-ConnectorError                400
-├── InvalidRequest            400  ErrorInvalidRequest
-│   ├── InvalidField          400  ErrorInvalidRequest
-│   ├── InvalidRecipients     400  ErrorInvalidRecipients
-│   ├── InvalidId             400  ErrorInvalidIdMalformed
-│   ├── MessageTooLarge       400  ErrorMessageSizeExceeded
-│   ├── EncryptedReply        400  ErrorInvalidOperation
-│   ├── HeaderRequired        400  ErrorInvalidRequest
-│   ├── ContentHeader         400  ErrorInvalidRequest
-│   ├── ForeignUrl            400  ErrorInvalidRequest
-│   ├── UnknownMethod         400  ErrorInvalidRequest
-│   └── MissingApiVersion     400  MissingApiVersionParameter
-├── Unauthorized              401
-│   ├── AuthenticationFailed  401  AuthenticationFailed
-│   └── AdminTokenRequired    401  Unauthorized
-├── AccessDenied              403  ErrorAccessDenied
-│   ├── SendAsDenied          403  ErrorSendAsDenied
-│   └── BadSignature          403  ErrorAccessDenied
-├── NotFound                  404  ErrorItemNotFound
-│   ├── FolderNotFound        404  ErrorFolderNotFound
-│   └── NoSuchOperation       404  ResourceNotFound
-├── MethodNotAllowed          405  MethodNotAllowed
-├── NothingCame               408  Timeout
-├── Conflict                  409  Conflict
-│   └── StartedOver           409  Conflict
-├── BodyTooLarge              413  RequestBodyTooLarge
-├── TooManyRequests           429
-│   ├── CallsExceeded         429
-│   └── TooManyAtOnce         429
-├── InternalError             500  InternalServerError
-├── BadGateway                502  BadGateway
-├── TimedOut                  504
-├── TokenExpired              401
-└── Injected                  400  Any
+ConnectorError                  400
+├── InvalidRequest              400  ErrorInvalidRequest
+│   ├── InvalidField            400  ErrorInvalidRequest
+│   ├── InvalidRecipients       400  ErrorInvalidRecipients
+│   ├── InvalidId               400  ErrorInvalidIdMalformed
+│   ├── MessageTooLarge         400  ErrorMessageSizeExceeded
+│   │   └── InlineImageTooLarge 400  ErrorMessageSizeExceeded
+│   ├── EncryptedReply          400  ErrorInvalidOperation
+│   ├── HeaderRequired          400  ErrorInvalidRequest
+│   ├── ContentHeader           400  ErrorInvalidRequest
+│   ├── ForeignUrl              400  ErrorInvalidRequest
+│   ├── UnknownMethod           400  ErrorInvalidRequest
+│   └── MissingApiVersion       400  MissingApiVersionParameter
+├── Unauthorized                401
+│   ├── AuthenticationFailed    401  AuthenticationFailed
+│   └── AdminTokenRequired      401  Unauthorized
+├── AccessDenied                403  ErrorAccessDenied
+│   ├── MailboxDenied           403  ErrorAccessDenied
+│   ├── SendAsDenied            403  ErrorSendAsDenied
+│   └── BadSignature            403  ErrorAccessDenied
+├── NotFound                    404  ErrorItemNotFound
+│   ├── FolderNotFound          404  ErrorFolderNotFound
+│   └── NoSuchOperation         404  ResourceNotFound
+├── MethodNotAllowed            405  MethodNotAllowed
+├── NothingCame                 408  Timeout
+├── Conflict                    409  Conflict
+│   └── StartedOver             409  Conflict
+├── BodyTooLarge                413  RequestBodyTooLarge
+├── TooManyRequests             429
+│   ├── CallsExceeded           429
+│   └── TooManyAtOnce           429
+├── InternalError               500  InternalServerError
+├── BadGateway                  502  BadGateway
+├── TimedOut                    504
+├── TokenExpired                401
+└── Injected                    400  Any
 
 ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the
 401 texts and the gateway's forms come from public reports; the other codes are Exchange's own names and inferred.
@@ -145,6 +147,15 @@ class MessageTooLarge(InvalidRequest):
     from_store = True
 
 
+class InlineImageTooLarge(MessageTooLarge):
+    """An inline image in a body, `size` bytes of base64 text, above the limit of the connector."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"An inline image in the body has {size} bytes after base64 encoding; at most {limit} are allowed."
+        )
+
+
 class EncryptedReply(InvalidRequest):
     """Replying to an encrypted mail: documented to fail; the exact body is not, so code and text are inferred."""
 
@@ -232,6 +243,17 @@ class AccessDenied(ConnectorError):
     status = 403
     code = "ErrorAccessDenied"
     from_store = True
+
+
+class MailboxDenied(AccessDenied):
+    """The connection was not granted the mailbox that a `field` names."""
+
+    def __init__(self, field: str, address: str) -> None:
+        super().__init__(f"Access is denied. Check credentials and try again. ({field}: {address})")
+        self.field, self.address = field, address
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = f"Access is denied. Check credentials and try again. ({name}: {self.address})"
 
 
 class SendAsDenied(AccessDenied):

@@ -1,4 +1,4 @@
-"""Running the app under uvicorn: as a process of its own that says when it can answer, or in a thread of another."""
+"""Runs the app under uvicorn, in the foreground of a process or in a thread."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 _ORGANIZATION = "Outlook Connector Emulator"
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 _GOODBYE = 0.05
-"""How long an idle client has to answer the end of TLS, in seconds."""
+"""How long an idle client has to answer the end of a TLS connection, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An emulator that can be called at `url` for as long as the block of `running` lasts.
+    """A running emulator, which responds at `url` until the block of `running` ends.
 
-    `app.state.sandboxes` is the registry behind it. `ca_file` names the certificate that its clients have to trust,
-    None where it speaks plain http.
+    `app.state.sandboxes` is its registry of sandboxes. `ca_file` is the path of the certificate that clients must
+    trust, None for plain http.
     """
 
     url: str
@@ -53,16 +53,16 @@ class Running:
 
 
 class Certified(NamedTuple):
-    """A TLS context with a certificate of its own, and the file with the one that clients have to trust for it."""
+    """A TLS context with a new certificate, and the path of the CA certificate that clients must trust."""
 
     context: ssl.SSLContext
     ca_file: str
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal says stop; the exit code. OSError and ValueError say what keeps it from starting."""
+    """Serve until a signal arrives; returns the exit code. Raises OSError or ValueError if it cannot start."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn stops gracefully and then raises the signal again which would look like a failure.
+    # uvicorn stops gracefully and then raises the signal again, which would look like a failure.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with _listening(settings) as listener, _certified(settings) as tls:
         config = config_of(_created(settings), tls=tls)
@@ -79,15 +79,15 @@ def serve(settings: Settings) -> int:
 def running(
     settings: Settings | None = None, clock: Clock | None = None, app: Starlette | None = None
 ) -> Iterator[Running]:
-    """An emulator in a thread of this process; it answers when the block begins, and is gone when it has ended.
+    """Run an emulator in a thread of this process, ready when the block begins and stopped when it ends.
 
-    It listens on a free port unless `settings` name another than the default one. `clock` replaces the system's for
-    every sandbox. An `app` of one's own is served as it is and once, since its databases are closed at the end: a
-    clock does not go with it, and of `settings` only those say anything that are about where and how to listen.
-    OSError and ValueError say what keeps it from starting, RuntimeError that the app's own start failed.
+    It listens on a free port unless `settings` name a port other than the default. `clock` replaces the system clock
+    in every sandbox. A ready-made `app` can be served only once, because its databases are closed at the end. It keeps
+    its own clock and settings; `settings` then only say where and how to listen. Raises OSError or ValueError if the
+    emulator cannot start, and RuntimeError if the startup of the app fails.
     """
     if app is not None and clock is not None:
-        raise ValueError("an app has its clock already: give create_app the clock, and running the app")
+        raise ValueError("an app already has a clock: pass the clock to create_app instead")
     own = _settings_of(app)
     settings = settings or own
     if app is not None:
@@ -101,7 +101,7 @@ def running(
 
 
 def config_of(app: ASGIApp, port: int = 0, tls: Certified | None = None) -> uvicorn.Config:
-    """How uvicorn is set up to serve the emulator."""
+    """The configuration of uvicorn for the emulator."""
     return _Config(
         app,
         tls,
@@ -109,16 +109,16 @@ def config_of(app: ASGIApp, port: int = 0, tls: Certified | None = None) -> uvic
         http=_Connection,
         ws="none",
         loop="asyncio",
-        log_config=None,  # The log of uvicorn follows the configuration of the process.
+        log_config=None,  # The process configures logging.
         access_log=False,
         server_header=False,
-        date_header=False,  # Answers carry the date of their sandbox.
+        date_header=False,  # Responses carry the date of their sandbox.
         timeout_graceful_shutdown=5,
     )
 
 
 class _Config(uvicorn.Config):
-    """With TLS, the context as it was made: left to itself, uvicorn reads keys from files only."""
+    """A uvicorn configuration with a ready TLS context; uvicorn itself only reads keys from files."""
 
     def __init__(self, app: ASGIApp, tls: Certified | None, **more: Any) -> None:
         super().__init__(app, **more)
@@ -131,14 +131,14 @@ class _Config(uvicorn.Config):
 
 
 class _Connection(HttpToolsProtocol):
-    """Hands the app what it takes to break it, as fault rules ask, and hangs up on an idle client at the stop.
+    """A connection that gives the app its transport, for faults that break it, and closes idle TLS connections on stop.
 
-    Who keeps a connection for later does not look at it, and so does not answer the goodbye that TLS waits for.
+    A client that keeps a connection in a pool does not read from it, so it never answers the end of the TLS connection.
     """
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        # The types only know extensions that describe themselves with a dict.
+        # The types of uvicorn only allow dicts as extensions.
         self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
 
     def shutdown(self) -> None:
@@ -148,7 +148,7 @@ class _Connection(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Tells when it can answer."""
+    """A server that calls `on_ready` when it accepts requests."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -160,7 +160,7 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Calls that wait for a clock nobody will move any more would be waited for.
+        # Otherwise the shutdown would wait for requests that wait for a clock which nobody moves any more.
         sandboxes: Sandboxes | None = getattr(getattr(self.config.app, "state", None), "sandboxes", None)
         for sandbox in sandboxes.all() if sandboxes is not None else ():
             sandbox.traffic.waits.end()
@@ -169,13 +169,13 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _in_thread(config: uvicorn.Config, listener: socket.socket) -> Iterator[None]:
-    """Answer for as long as the block lasts. Raises RuntimeError when the app does not start."""
+    """Serve in a thread until the block ends. Raises RuntimeError if the app does not start."""
     settled = threading.Event()
     server = _Server(config, settled.set)
 
     def run() -> None:
         try:
-            # How its app fails to start uvicorn tells the log alone, and exits.
+            # If the app fails to start, uvicorn logs the reason and exits.
             with suppress(SystemExit):
                 asyncio.run(server.serve([listener]))
         finally:
@@ -194,7 +194,7 @@ def _in_thread(config: uvicorn.Config, listener: socket.socket) -> Iterator[None
 
 
 def _settings_of(app: Starlette | None) -> Settings:
-    """The settings that an app was made with, as far as it was made by `create_app`."""
+    """The settings of an app, or the defaults if it was not made by `create_app`."""
     sandboxes: Sandboxes | None = getattr(app.state, "sandboxes", None) if app is not None else None
     return Settings() if sandboxes is None else sandboxes.settings
 
@@ -242,10 +242,10 @@ def _certified(settings: Settings) -> Iterator[Certified | None]:
 
 
 def _certificate(authority: trustme.CA, host: str) -> trustme.LeafCert:
-    """A certificate for every name that this machine is likely to be called by."""
+    """A certificate for the names that clients are likely to use for this machine."""
     names = [*_OWN_NAMES, *(name for name in (host, socket.gethostname()) if _is_name(authority, name))]
     now = datetime.now(UTC)
-    # Some systems trust no certificate that is meant to last for more than 825 days, whoever signed it.
+    # Some systems reject certificates that are valid for more than 825 days.
     return authority.issue_cert(
         *dict.fromkeys(names),
         organization_name=_ORGANIZATION,
@@ -255,7 +255,7 @@ def _certificate(authority: trustme.CA, host: str) -> trustme.LeafCert:
 
 
 def _is_name(authority: trustme.CA, name: str) -> bool:
-    """Whether a certificate can hold a name: that of a machine need be none that DNS would take."""
+    """Whether a certificate can contain a name; the name of a machine may be invalid in DNS."""
     try:
         authority.issue_cert(name)
     except ValueError:
@@ -264,10 +264,10 @@ def _is_name(authority: trustme.CA, name: str) -> bool:
 
 
 def _listening(settings: Settings) -> socket.socket:
-    """The socket that the settings ask for; a block closes it. Raises OSError and ValueError."""
+    """Open the socket of the settings; a `with` block closes it. Raises OSError or ValueError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # With its protocol, as asyncio sends small packets at once only where it sees that one: without, the body of an
-    # answer waits 40 ms for a client to acknowledge its head.
+    # The protocol is explicit because asyncio only sets TCP_NODELAY if it sees it. Without that option, the body of a
+    # response waits 40 ms for the client to acknowledge its headers.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -284,7 +284,7 @@ def _listening(settings: Settings) -> socket.socket:
 
 
 def _check_reach(listener: socket.socket, settings: Settings) -> None:
-    """Raises ValueError where others than this machine could use the admin API, and no token keeps them from it."""
+    """Raise ValueError if other machines could use the admin API without a token."""
     address = listener.getsockname()[0]
     if not settings.admin_token and not ip_address(address).is_loopback:
         raise ValueError(

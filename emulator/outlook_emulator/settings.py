@@ -84,8 +84,12 @@ class _TrafficSettings(Limits):
     """How a sandbox treats and records requests."""
 
     faults: str = option("", "file of fault rules to arm in the default sandbox at start")
-    journal_entries: int = option(2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0)
-    journal_body_bytes: int = option(64 * 1024, "bytes of each body that the journal keeps", least=0)
+    journal_entries: int = option(
+        2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
+    )
+    journal_body_bytes: int = option(
+        64 * 1024, "bytes of each body that the journal keeps", least=0, most=100 * 1024 * 1024
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ import pytest
 from tests.cli.commands import failure, run
 from tests.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 def test_clock(url: str) -> None:
     """A sandbox's clock is shown, frozen, moved and released; what cannot be is said in one line."""

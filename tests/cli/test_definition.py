@@ -6,9 +6,13 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.swagger import swagger
 from tests.cli.commands import run
+
+pytestmark = pytest.mark.slow
 
 
 def test_operations_as_a_table() -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.cli.commands import failure, run
 from tests.paths import FIXTURES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("file", "items"), [("ics/windows-zone.ics", "5 items"), ("vcf/v4.vcf", "1 item")])
 def test_import_and_export(url: str, file: str, items: str) -> None:

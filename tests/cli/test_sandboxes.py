@@ -16,6 +16,8 @@ from tests.cli.commands import failure, run
 from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 
+pytestmark = pytest.mark.slow
+
 FACTS = {"name": "t 1", "connections": ["a", "b"]}
 
 

@@ -10,6 +10,7 @@ from itertools import count, cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,6 +163,7 @@ def meant(project: list[Any], value: Any) -> Any:
     return meant(project, held)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(projects())
 def test_there_and_back(files: Files) -> None:

@@ -50,6 +50,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert json_edit.parse(text).end <= len(text)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), VALUES, min_size=1), st.sampled_from([None, 2]), st.data())
 def test_replaced(value: dict[str, Any], indent: Any, data: st.DataObject) -> None:
     """One value is another, and all others are what they were."""
@@ -60,6 +61,7 @@ def test_replaced(value: dict[str, Any], indent: Any, data: st.DataObject) -> No
     assert {**value, name: [1]} == json.loads(json_edit.replaced(text, old, "[1]"))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), VALUES), st.sampled_from([None, 2]))
 def test_with_member(value: dict[str, Any], indent: Any) -> None:
     """One more member comes last, and all others are what they were."""

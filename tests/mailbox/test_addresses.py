@@ -1,4 +1,4 @@
-"""Mail addresses as callers write them, and what becomes of them on the wire."""
+"""Parsing and writing of mail addresses."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tests.conftest import Connection
     ],
 )
 def test_parse(text: str, expected: list[tuple[str, str]]) -> None:
-    """Semicolons split addresses, empty parts do not count, and each address comes once, as first written."""
-    found = addresses.parse("To", text)
+    """Semicolons separate addresses, empty parts are ignored, and duplicates keep the first spelling."""
+    parsed = addresses.parse("To", text)
 
-    assert expected == [tuple(one) for one in found]
+    assert expected == [tuple(address) for address in parsed]
 
 
 @pytest.mark.parametrize(
@@ -57,23 +57,23 @@ def test_parse(text: str, expected: list[tuple[str, str]]) -> None:
     ],
 )
 def test_parse_refuses_what_is_no_address(part: str) -> None:
-    """One part that is no address refuses the whole list, naming the member and the part."""
-    with pytest.raises(InvalidRecipients) as refusal:
+    """One invalid address rejects the whole list, with an error that names the parameter and the part."""
+    with pytest.raises(InvalidRecipients) as error:
         addresses.parse("Cc", f"good@example.org; {part}")
 
-    assert "(Cc)" in refusal.value.message
-    assert f"Recipient '{part[:320]}' is not resolved." in refusal.value.original
+    assert "(Cc)" in error.value.message
+    assert f"Recipient '{part[:320]}' is not resolved." in error.value.original
 
 
 def test_parse_takes_the_longest_address_there_is() -> None:
-    """An address of 320 characters, the most RFC 5321 allows, is still one."""
+    """An address of 320 characters, the maximum of RFC 5321, is accepted."""
     longest = "a" * (320 - len("@example.org")) + "@example.org"
 
     assert (Address(longest),) == addresses.parse("To", longest)
 
 
 def test_join_and_split() -> None:
-    """Addresses travel bare, split by semicolons without blanks, and none is null rather than an empty text."""
+    """Addresses are joined by semicolons without blanks; an empty list is null, not an empty text."""
     people = (Address("ann@example.org", "Ann"), Address("bob@example.org"))
 
     assert addresses.join(people) == "ann@example.org;bob@example.org"
@@ -83,13 +83,13 @@ def test_join_and_split() -> None:
 
 
 def test_wanted() -> None:
-    """A filter's addresses are compared without case, and a filter of nothing asks for nobody."""
+    """The addresses of a filter are lower case; an empty filter has none."""
     assert addresses.lowered(" Ann@Example.org ;; bob@example.org") == {"ann@example.org", "bob@example.org"}
     assert addresses.lowered(None) == addresses.lowered(" ; ") == frozenset()
 
 
 def test_every_line_of_a_mail_takes_lists_with_blanks_names_and_empty_parts(alice: Connection, bob: Connection) -> None:
-    """What a caller writes sloppily arrives as bare addresses, in the caller's order and spelling."""
+    """Lists with blanks, names and empty parts arrive as bare addresses in the caller's order and spelling."""
     alice.send(
         " Bob <BOB@example.com> ; x@example.org;", Cc="; y@example.org", ReplyTo="Alice <a@example.org>; b@example.org"
     )
@@ -102,7 +102,7 @@ def test_every_line_of_a_mail_takes_lists_with_blanks_names_and_empty_parts(alic
 
 @pytest.mark.parametrize("member", ["To", "Cc", "Bcc", "ReplyTo", "From"])
 def test_every_line_of_a_mail_is_checked(alice: Connection, bob: Connection, member: str) -> None:
-    """An address that is none refuses the send, whichever line it stands in."""
+    """An invalid address in any recipient field rejects the request."""
     answer = alice.http.post(
         "/v2/Mail", json={"To": bob.address, "Subject": "Hello", "Body": "Hello", member: "nobody"}
     )
@@ -116,7 +116,7 @@ def test_every_line_of_a_mail_is_checked(alice: Connection, bob: Connection, mem
 
 @pytest.mark.parametrize("sender", ["a@example.com;b@example.com", "alice@example.com; x@example.org"])
 def test_from_is_one_address(alice: Connection, bob: Connection, sender: str) -> None:
-    """A mail has one sender: a list in `From` is refused."""
+    """A mail has one sender, so a list in `From` is rejected."""
     answer = alice.http.post("/v2/Mail", json={"To": bob.address, "Subject": "Hello", "Body": "Hello", "From": sender})
 
     assert answer.status_code == 400
@@ -128,13 +128,13 @@ def test_from_is_one_address(alice: Connection, bob: Connection, sender: str) ->
     "text", ["a\x00b@example.com", "a\u200b@example.com", ".a@example.com", "a..b@example.com", "a@example.com."]
 )
 def test_what_cannot_be_an_address(text: str) -> None:
-    """Letters nobody sees and dots without a letter on each side make no address."""
+    """Invisible characters and misplaced dots make an address invalid."""
     with pytest.raises(InvalidRecipients):
         addresses.parse("To", text)
 
 
 @pytest.mark.parametrize("text", ["a" + " " * 50_000 + "b", "<" * 50_000, '"' * 50_000, "a@" + "b." * 50_000])
 def test_hostile_text_is_refused_at_once(text: str) -> None:
-    """Long text that is no address is refused without looking at each letter again and again."""
+    """Long text that is not an address is rejected in linear time."""
     with pytest.raises(InvalidRecipients):
         addresses.parse("To", text)

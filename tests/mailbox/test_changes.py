@@ -1,4 +1,4 @@
-"""The change feed: what each mutation appends, in the mutation's own transaction, and what refusals leave out."""
+"""The change feed: each change appends its entries in its own transaction, and rejected requests append none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADMIN = "/_emulator/api/sandboxes/default"
 
 
 class Entry(NamedTuple):
-    """An entry of the feed with names instead of keys."""
+    """A feed entry with names instead of keys."""
 
     owner: str
     action: str
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class Office:
-    """A server in this process whose feed can be read, with the mailboxes alice, bob and carol."""
+    """An in-process server with a readable feed and the mailboxes alice, bob and carol."""
 
     def __init__(self, app: Starlette, clock: VirtualClock) -> None:
         self._app = app
@@ -54,7 +54,7 @@ class Office:
         return self.call(method, f"/apim/outlook/{name}{path}", **more)
 
     def do(self, name: str, method: str, path: str, **more: Any) -> httpx.Response:
-        """A call that must succeed."""
+        """Send a request that must succeed."""
         answer = self.on(name, method, path, **more)
         assert answer.is_success, answer.text
         return answer
@@ -63,7 +63,7 @@ class Office:
         self.do("alice", "POST", "/v2/Mail", json={"To": to, "Subject": "Hello", "Body": "Hello", **more})
 
     def deliver(self, name: str, **mail: Any) -> str:
-        """A mail from outside; its id."""
+        """Deliver a mail from outside and return its id."""
         answer = self.call("POST", f"{ADMIN}/connections/{name}/deliver", json={"from": "x@example.org", **mail})
         assert answer.status_code == 201, answer.text
         id: str = answer.json()["message"]["Id"]
@@ -71,11 +71,11 @@ class Office:
 
     def ids(self, name: str, folder: str) -> list[str]:
         query = {"folderPath": folder, "fetchOnlyUnread": False}
-        return [one["Id"] for one in self.do(name, "GET", "/v2/Mail", params=query).json()["value"]]
+        return [mail["Id"] for mail in self.do(name, "GET", "/v2/Mail", params=query).json()["value"]]
 
     def id(self, name: str, folder: str = "Inbox") -> str:
-        (one,) = self.ids(name, folder)
-        return one
+        (message_id,) = self.ids(name, folder)
+        return message_id
 
     def last(self) -> int:
         return changes.last(self.sandbox.db)
@@ -84,16 +84,18 @@ class Office:
         return changes.after(self.sandbox.db, seq)
 
     def entries(self, seq: int) -> list[Entry]:
-        return [self.named(one) for one in self.since(seq)]
+        return [self.named(change) for change in self.since(seq)]
 
     def named(self, change: Change) -> Entry:
-        (owner,) = [one for one in self.sandbox.connections().values() if one.id == change.mailbox_id]
+        (owner,) = [
+            connection for connection in self.sandbox.connections().values() if connection.id == change.mailbox_id
+        ]
         tree = folders.children(self.sandbox.mailbox(owner), None)
-        (folder,) = [one.name for one in tree if one.id == change.folder_id]
+        (folder,) = [child.name for child in tree if child.id == change.folder_id]
         return Entry(owner.address.partition("@")[0], change.action, folder)
 
     def everything(self) -> dict[tuple[str, str], list[Any]]:
-        """All mails of all mailboxes, as a client sees them, and the outbox."""
+        """Return all mails of all mailboxes as a client sees them, and the outbox."""
         seen: dict[tuple[str, str], list[Any]] = {}
         for name in ("alice", "bob", "carol"):
             for folder in ("Inbox", "Sent Items", "Archive", "Deleted Items"):
@@ -113,12 +115,12 @@ def office() -> Iterator[Office]:
 
 
 def key_of(office: Office, change: Change) -> str:
-    """The wire id of the message an entry is about."""
+    """Return the wire id of the message that an entry refers to."""
     return encode(IdKind.MESSAGE, change.mailbox_id, change.item_id)
 
 
 def test_a_send_creates_every_copy(office: Office) -> None:
-    """Sending appends one entry for Sent Items and one for each mailbox reached, each just after the other."""
+    """Sending appends one entry for Sent Items and one for each local recipient, at successive times."""
     office.clock.advance(timedelta(minutes=3))
     office.send("bob@example.com; x@example.org; bob@example.com", Cc="carol@example.com", Bcc="alice@example.com")
 
@@ -129,20 +131,20 @@ def test_a_send_creates_every_copy(office: Office) -> None:
         Entry("alice", "created", "Inbox"),
     ]
     copies = [("alice", "Sent Items"), ("bob", "Inbox"), ("carol", "Inbox"), ("alice", "Inbox")]
-    assert [key_of(office, one) for one in office.since(0)] == [office.id(*copy) for copy in copies]
-    assert {one.kind for one in office.since(0)} == {"message"}
-    assert [one.at - office.clock.now() for one in office.since(0)] == [0, 1, 2, 3]
+    assert [key_of(office, change) for change in office.since(0)] == [office.id(*copy) for copy in copies]
+    assert {change.kind for change in office.since(0)} == {"message"}
+    assert [change.at - office.clock.now() for change in office.since(0)] == [0, 1, 2, 3]
 
 
 def test_the_first_version_of_send_does_the_same(office: Office) -> None:
-    """The deprecated send leaves the same trace."""
+    """The deprecated send appends the same entries."""
     office.do("alice", "POST", "/Mail", json={"To": "bob@example.com", "Subject": "Hi", "Body": "Hi"})
 
     assert office.entries(0) == [Entry("alice", "created", "Sent Items"), Entry("bob", "created", "Inbox")]
 
 
 def test_a_delivery_creates_one(office: Office) -> None:
-    """Mail from outside appends one entry, whenever it claims to have been received."""
+    """Mail from outside appends one entry, regardless of its time of receipt."""
     id = office.deliver("bob", folder="Archive", received="2020-01-01T00:00:00Z", isRead=True, isFlagged=True)
 
     assert office.entries(0) == [Entry("bob", "created", "Archive")]
@@ -151,18 +153,18 @@ def test_a_delivery_creates_one(office: Office) -> None:
 
 
 def test_a_move_deletes_and_creates(office: Office) -> None:
-    """A move is the end of the old id in its folder and the start of the new one in another."""
+    """A move deletes the old id in its folder and creates a new id in the other folder."""
     old = office.deliver("bob")
     seq = office.last()
     new = office.do("bob", "POST", f"/Mail/Move/{old}", params={"folderPath": "Archive"}).json()["Id"]
 
-    found = {office.named(one): key_of(office, one) for one in office.since(seq)}
-    assert found == {Entry("bob", "deleted", "Inbox"): old, Entry("bob", "moved", "Archive"): new}
+    entries = {office.named(change): key_of(office, change) for change in office.since(seq)}
+    assert entries == {Entry("bob", "deleted", "Inbox"): old, Entry("bob", "moved", "Archive"): new}
     assert len(office.since(seq)) == 2
 
 
 def test_a_delete_is_a_move_and_then_the_end(office: Office) -> None:
-    """Deleting moves to Deleted Items first, and from there only the end is told."""
+    """Deleting moves a mail to Deleted Items first; deleting it there appends only a deletion."""
     old = office.deliver("bob")
     seq = office.last()
     office.do("bob", "DELETE", f"/Mail/{old}")
@@ -180,7 +182,7 @@ def test_a_delete_is_a_move_and_then_the_end(office: Office) -> None:
 
 @pytest.mark.parametrize("path", ["/Mail/Flag/", "/Mail/MarkAsRead/"])
 def test_a_flag_is_an_update_and_its_repeat_is_nothing(office: Office, path: str) -> None:
-    """Changing a mail appends one update; asking for what is already so changes nothing and says nothing."""
+    """A change appends one update; repeating it changes and appends nothing."""
     id = office.deliver("bob")
     seq = office.last()
     office.do("bob", "POST", path + id)
@@ -202,7 +204,7 @@ def test_a_flag_is_an_update_and_its_repeat_is_nothing(office: Office, path: str
     ],
 )
 def test_an_answer_creates_copies_and_updates_the_original(office: Office, path: str, order: dict[str, Any]) -> None:
-    """Replies and forwards are sends, and a change of the mail they belong to, as the flag trigger needs."""
+    """A reply or forward appends its copies and an update of the original, which the flag trigger needs."""
     office.send("bob@example.com")
     original, seq = office.id("bob"), office.last()
     office.do("bob", "POST", path.format(original), **order)
@@ -215,8 +217,8 @@ def test_an_answer_creates_copies_and_updates_the_original(office: Office, path:
     assert key_of(office, office.since(seq)[-1]) == original
 
 
-def test_a_late_mailbox_is_told_what_it_claims(office: Office) -> None:
-    """Mail that waited for its mailbox is created in it at the moment the mailbox is made."""
+def test_a_late_mailbox_gets_its_waiting_mail(office: Office) -> None:
+    """Waiting mail is created in its mailbox at the moment when the mailbox is created."""
     office.send("dora@example.com; x@example.org")
     seq = office.last()
     office.clock.advance(timedelta(hours=1))
@@ -227,7 +229,7 @@ def test_a_late_mailbox_is_told_what_it_claims(office: Office) -> None:
 
 
 def test_reading_changes_nothing(office: Office) -> None:
-    """Reads, searches, pickers and tests append nothing."""
+    """Reads, searches, folder pickers and connection tests append nothing."""
     id = office.deliver("bob", attachments=[{"Name": "a.txt", "ContentBytes": "aGk="}])
     seq = office.last()
     message = office.do("bob", "GET", f"/Mail/{id}", params={"includeAttachments": True}).json()
@@ -266,7 +268,7 @@ def test_reading_changes_nothing(office: Office) -> None:
     ],
 )
 def test_a_refused_call_appends_nothing(office: Office, method: str, path: str, order: dict[str, Any]) -> None:
-    """A call that ends in a 4xx leaves feed and mailboxes as they were."""
+    """A request that ends in a 4xx changes neither the feed nor the mailboxes."""
     sealed = (
         "From: x@example.org\r\nSubject: Sealed\r\nMIME-Version: 1.0\r\n"
         'Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"\r\n\r\nMIAG\r\n'
@@ -303,7 +305,7 @@ def test_a_refused_call_appends_nothing(office: Office, method: str, path: str, 
 def test_a_mutation_and_its_entries_are_one(
     office: Office, caplog: pytest.LogCaptureFixture, method: str, path: str, order: dict[str, Any]
 ) -> None:
-    """When the feed cannot be written, nothing of the mutation remains: one transaction holds both."""
+    """If the feed cannot be written, the change is rolled back, because both share one transaction."""
     ids = {"id": office.deliver("bob"), "binned": office.deliver("bob", folder="Deleted Items")}
     before, seq, db = office.everything(), office.last(), office.sandbox.db
     with db.transaction():
@@ -321,7 +323,7 @@ def test_a_mutation_and_its_entries_are_one(
 
 
 def test_a_send_that_fails_half_way_leaves_no_copy(office: Office, caplog: pytest.LogCaptureFixture) -> None:
-    """When the last of several mailboxes cannot be written to, the first ones have nothing either."""
+    """If one recipient's mailbox cannot be written, no mailbox gets a copy."""
     before, seq, db = office.everything(), office.last(), office.sandbox.db
     carol = office.sandbox.connections()["carol"]
     with db.transaction():
@@ -340,13 +342,13 @@ def test_a_send_that_fails_half_way_leaves_no_copy(office: Office, caplog: pytes
 
 
 def test_the_feed_is_read_in_order_and_in_pages(office: Office) -> None:
-    """Entries come oldest first with growing numbers, from any position on, as many as asked for."""
+    """Entries are read oldest first with increasing numbers, from any position, up to a limit."""
     for _ in range(3):
         office.deliver("bob")
     db = office.sandbox.db
     every = changes.after(db, 0)
 
-    assert [one.seq for one in every] == sorted({one.seq for one in every})
+    assert [change.seq for change in every] == sorted({change.seq for change in every})
     assert changes.after(db, every[0].seq) == every[1:]
     assert changes.after(db, 0, top=2) == every[:2]
     assert changes.after(db, every[-1].seq) == []
@@ -354,7 +356,7 @@ def test_the_feed_is_read_in_order_and_in_pages(office: Office) -> None:
 
 
 def test_an_empty_feed(office: Office) -> None:
-    """Making mailboxes and folders appends nothing, so a new sandbox starts at 0."""
+    """Creating mailboxes and folders appends nothing, so a new sandbox starts at 0."""
     office.call("POST", f"{ADMIN}/connections/bob/folders", json={"path": "Projects/Apollo"})
 
     assert office.last() == 0

@@ -1,4 +1,4 @@
-"""Worlds: which cursors hold after resets and snapshots."""
+"""Epochs: which cursors stay valid after resets and snapshots."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from outlook_emulator.store.database import Database
 
 @pytest.fixture
 def db() -> Iterator[Database]:
-    with closing(Database()) as made:
-        yield made
+    with closing(Database()) as database:
+        yield database
 
 
 def save(db: Database) -> list[int]:
-    """What a snapshot of the worlds holds."""
+    """Return the valid epochs, as a snapshot stores them, and start a new epoch."""
     before = epochs.valid(db)
     epochs.start(db, after=before)
     return before
@@ -31,13 +31,13 @@ def restore(db: Database, saved: list[int]) -> None:
     epochs.start(db, after=saved, beyond=beyond)
 
 
-def test_the_first_world(db: Database) -> None:
-    """A new sandbox is in a world whose cursors are the only ones."""
+def test_the_first_epoch(db: Database) -> None:
+    """In a new sandbox only the current epoch is valid."""
     assert ([0], 0) == (epochs.valid(db), epochs.current(db))
 
 
-def test_a_snapshot_divides(db: Database) -> None:
-    """What was handed out before a snapshot holds on and after it is restored, what came after only until then."""
+def test_a_snapshot_separates_cursors(db: Database) -> None:
+    """After a restore, cursors from before the snapshot stay valid; later cursors are invalid."""
     before = epochs.current(db)
     saved = save(db)
     after = epochs.current(db)
@@ -51,7 +51,7 @@ def test_a_snapshot_divides(db: Database) -> None:
 
 
 def test_snapshots_of_several_times(db: Database) -> None:
-    """Whatever is restored in whichever order, no world comes twice, and those of the past of each snapshot hold."""
+    """In any order of restores, no epoch number is reused and the epochs before each snapshot stay valid."""
     first = save(db)
     second = save(db)
     seen = {*epochs.valid(db)}
@@ -68,7 +68,7 @@ def test_snapshots_of_several_times(db: Database) -> None:
 
 
 def test_a_reset_begins_anew(db: Database) -> None:
-    """After a reset nothing holds that was handed out before."""
+    """A reset makes all earlier cursors invalid."""
     save(db)
     beyond = epochs.current(db)
     with db.transaction():
@@ -78,8 +78,8 @@ def test_a_reset_begins_anew(db: Database) -> None:
     assert [beyond + 1] == epochs.valid(db)
 
 
-def test_worlds_are_forgotten_in_the_end(db: Database) -> None:
-    """Of very many worlds the newest thousand hold."""
+def test_old_epochs_are_forgotten(db: Database) -> None:
+    """Only the newest thousand epochs stay valid."""
     for _ in range(1500):
         save(db)
 

@@ -1,4 +1,4 @@
-"""When series repeat: by examples, against a calendar read day by day, and against dateutil from the very start."""
+"""Dates of recurring series: examples, a day-by-day check, and a comparison with dateutil."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from outlook_emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
+from outlook_emulator.enums import NO_RECURRENCE, DayOfWeek, PatternType, Recurrence, WeekIndex
 from outlook_emulator.errors import InvalidField, InvalidRequest
 from outlook_emulator.mailbox.event import Rule
 from outlook_emulator.mailbox.recurrence import dates, includes, kind_of, normalize, simple
@@ -36,23 +36,23 @@ def day(text: str) -> date:
 
 
 def days(text: str) -> list[date]:
-    return [day(one) for one in text.split()]
+    return [day(part) for part in text.split()]
 
 
 def first_dates(rule: Rule, count: int) -> list[date]:
     return list(islice(dates(normalize(rule), date.min, date.max), count))
 
 
-# --- What the patterns mean ---
+# --- Patterns ---
 
 EXAMPLES: list[tuple[Rule, str]] = [
     (Rule(DAILY, NEW_YEAR), "2026-01-01 2026-01-02 2026-01-03"),
     (Rule(DAILY, NEW_YEAR, 30), "2026-01-01 2026-01-31 2026-03-02"),
     (Rule(WEEKLY, NEW_YEAR, days_of_week=(THURSDAY,)), "2026-01-01 2026-01-08 2026-01-15"),
-    # The start moves to the first day that matches, and every second week counts from there.
+    # The start moves to the first matching day, and the two-week interval counts from there.
     (Rule(WEEKLY, NEW_YEAR, 2, days_of_week=(TUESDAY,)), "2026-01-06 2026-01-20 2026-02-03"),
     (Rule(WEEKLY, NEW_YEAR, days_of_week=(FRIDAY, MONDAY)), "2026-01-02 2026-01-05 2026-01-09"),
-    # Saturday and Sunday belong to one week only if the week does not begin with Sunday.
+    # Saturday and Sunday are in the same week unless weeks start on Sunday.
     (
         Rule(WEEKLY, day("2026-01-03"), 2, days_of_week=(SUNDAY, SATURDAY), first_day_of_week=MONDAY),
         "2026-01-03 2026-01-04 2026-01-17 2026-01-18",
@@ -93,7 +93,7 @@ EXAMPLES: list[tuple[Rule, str]] = [
 
 @pytest.mark.parametrize(("rule", "expected"), EXAMPLES)
 def test_pattern(rule: Rule, expected: str) -> None:
-    """Each pattern finds the dates that Outlook users know."""
+    """Each pattern gives the same dates as Outlook."""
     assert first_dates(rule, len(days(expected))) == days(expected)
 
 
@@ -108,7 +108,7 @@ def test_pattern(rule: Rule, expected: str) -> None:
     ],
 )
 def test_simple(kind: str, start: str, expected: str) -> None:
-    """A simple rule takes the day that repeats from its start, and has the kind it was made from."""
+    """A simple rule takes its day from the start and keeps its kind."""
     rule = simple(Recurrence[kind], day(start), count=len(days(expected)))
 
     assert normalize(rule) == replace(rule, until=days(expected)[-1])
@@ -116,9 +116,9 @@ def test_simple(kind: str, start: str, expected: str) -> None:
     assert kind_of(rule) == Recurrence[kind]
 
 
-@pytest.mark.parametrize("kind", [Recurrence["None"], 5, -1])
+@pytest.mark.parametrize("kind", [NO_RECURRENCE, 5, -1])
 def test_no_kind(kind: int) -> None:
-    """A kind that does not repeat has no rule."""
+    """A kind that does not repeat is rejected."""
     with pytest.raises(InvalidRequest, match="'recurrence'"):
         simple(kind, NEW_YEAR)
 
@@ -128,7 +128,7 @@ def test_no_kind(kind: int) -> None:
     [*zip(PatternType, ("Daily", "Weekly", "Monthly", "Monthly", "Yearly", "Yearly"), strict=True)],
 )
 def test_kind(pattern: int, expected: str) -> None:
-    """The kind of a rule is its pattern's period."""
+    """The kind of a rule is the period of its pattern."""
     assert kind_of(Rule(pattern, NEW_YEAR)) == Recurrence[expected]
 
 
@@ -136,7 +136,7 @@ def test_kind(pattern: int, expected: str) -> None:
 
 
 def test_last_occurrence() -> None:
-    """The end of a rule is its last occurrence, whether it was set as a date or as a number."""
+    """A rule ends on its last occurrence, whether the end was a date or a count."""
     rule = Rule(MONTHLY_DAY, day("2026-01-20"), 2, day_of_month=31)
 
     assert normalize(replace(rule, until=day("2026-05-30"))).until == day("2026-03-31")
@@ -188,7 +188,7 @@ def test_unused_members() -> None:
     ],
 )
 def test_invalid_rule(field: str, rule: Rule) -> None:
-    """A rule without a meaning is refused, and the error names the field."""
+    """An invalid rule is rejected with an error that names the field."""
     with pytest.raises(InvalidField, match=f"'{field}'"):
         normalize(rule)
 
@@ -200,7 +200,7 @@ def test_ends_of_the_calendar() -> None:
 
     assert weekly.start == date.min == until
     assert list(dates(weekly, date.min, date(1, 2, 10))) == [
-        one for one in between(date.min, date(1, 2, 10)) if matches(weekly, one)
+        each for each in between(date.min, date(1, 2, 10)) if matches(weekly, each)
     ]
     assert list(dates(replace(weekly, interval=1), day("9999-12-30"), date.max)) == days("9999-12-30 9999-12-31")
     assert list(dates(normalize(Rule(DAILY, day("9999-12-30"))), date.min, date.max)) == days("9999-12-30 9999-12-31")
@@ -237,7 +237,7 @@ def test_empty_window() -> None:
     ],
 )
 def test_age_costs_nothing(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A week a hundred years after the start is found by looking at few dates."""
+    """Dates a century after the start are computed from few candidates."""
     normalized = normalize(rule)
     seen: list[datetime] = []
 
@@ -251,7 +251,9 @@ def test_age_costs_nothing(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dateutil.rrule.rrule, "__iter__", counted)
     week = list(dates(normalized, day("2050-01-02"), day("2050-01-08")))
 
-    assert week == [one for one in between(day("2050-01-02"), day("2050-01-08")) if matches(normalized, one)]
+    assert week == [
+        candidate for candidate in between(day("2050-01-02"), day("2050-01-08")) if matches(normalized, candidate)
+    ]
     assert 0 < len(week) <= len(seen) <= 8
 
 
@@ -262,33 +264,33 @@ def between(since: date, until: date) -> Iterator[date]:
     return (since + DAY * number for number in range((until - since).days + 1))
 
 
-def outlook_day(one: date) -> int:
-    return one.isoweekday() % 7 + 1
+def outlook_day(day: date) -> int:
+    return day.isoweekday() % 7 + 1
 
 
 def picked_in_month(rule: Rule, year: int, month: int) -> date:
-    """The date that a monthly or yearly pattern matches in a month."""
+    """Return the date that a monthly or yearly pattern matches in a month."""
     everything = [date(year, month, number + 1) for number in range(monthrange(year, month)[1])]
     if rule.pattern in (MONTHLY_DAY, YEARLY_DAY):
         return everything[: rule.day_of_month][-1]
-    candidates = [one for one in everything if outlook_day(one) in rule.days_of_week]
+    candidates = [candidate for candidate in everything if outlook_day(candidate) in rule.days_of_week]
     return candidates[-1] if rule.index == LAST else candidates[rule.index - FIRST]
 
 
-def matches(rule: Rule, one: date) -> bool:
-    """Whether a normalized rule has an occurrence on a day, by plain calendar arithmetic."""
-    if one < rule.start or (rule.until is not None and one > rule.until):
+def matches(rule: Rule, day: date) -> bool:
+    """Return whether a normalized rule has an occurrence on a day, by plain calendar arithmetic."""
+    if day < rule.start or (rule.until is not None and day > rule.until):
         return False
     if rule.pattern == DAILY:
-        return (one - rule.start).days % rule.interval == 0
+        return (day - rule.start).days % rule.interval == 0
     if rule.pattern == WEEKLY:
-        weeks = [(each.toordinal() - (rule.first_day_of_week - SUNDAY)) // 7 for each in (rule.start, one)]
-        return outlook_day(one) in rule.days_of_week and (weeks[1] - weeks[0]) % rule.interval == 0
+        weeks = [(each.toordinal() - (rule.first_day_of_week - SUNDAY)) // 7 for each in (rule.start, day)]
+        return outlook_day(day) in rule.days_of_week and (weeks[1] - weeks[0]) % rule.interval == 0
     if rule.pattern in (YEARLY_DAY, YEARLY_WEEKDAY):
-        due = one.month == rule.month and (one.year - rule.start.year) % rule.interval == 0
+        due = day.month == rule.month and (day.year - rule.start.year) % rule.interval == 0
     else:
-        due = ((one.year - rule.start.year) * 12 + one.month - rule.start.month) % rule.interval == 0
-    return due and one == picked_in_month(rule, one.year, one.month)
+        due = ((day.year - rule.start.year) * 12 + day.month - rule.start.month) % rule.interval == 0
+    return due and day == picked_in_month(rule, day.year, day.month)
 
 
 FREQUENCIES = dict(
@@ -309,10 +311,10 @@ WEEKDAYS = dict(zip(DayOfWeek, ("SU", "MO", "TU", "WE", "TH", "FR", "SA"), stric
 
 
 def naive(rule: Rule, until: date) -> Iterator[date]:
-    """All dates of a normalized rule up to a day, by dateutil from the start of the series."""
+    """Return all dates of a normalized rule up to a day, as dateutil computes them."""
     options: dict[str, Any] = {"wkst": getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(rule.first_day_of_week)])}
     if rule.pattern in (WEEKLY, MONTHLY_WEEKDAY, YEARLY_WEEKDAY):
-        options["byweekday"] = [getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(one)]) for one in rule.days_of_week]
+        options["byweekday"] = [getattr(dateutil.rrule, WEEKDAYS[DayOfWeek(weekday)]) for weekday in rule.days_of_week]
     if rule.pattern in (MONTHLY_WEEKDAY, YEARLY_WEEKDAY):
         options["bysetpos"] = -1 if rule.index == LAST else rule.index
     if rule.pattern in (MONTHLY_DAY, YEARLY_DAY):
@@ -320,14 +322,14 @@ def naive(rule: Rule, until: date) -> Iterator[date]:
     if rule.pattern in (YEARLY_DAY, YEARLY_WEEKDAY):
         options["bymonth"] = rule.month
     last = until if rule.count is not None or rule.until is None else min(until, rule.until)
-    found = dateutil.rrule.rrule(
+    occurrences = dateutil.rrule.rrule(
         FREQUENCIES[PatternType(rule.pattern)],
         dtstart=rule.start,
         interval=rule.interval,
         count=rule.count,
         **options,
     )
-    for moment in found:
+    for moment in occurrences:
         if moment.date() > last:
             return
         yield moment.date()
@@ -365,17 +367,17 @@ def windows(draw: st.DrawFn) -> tuple[date, date]:
 @UNHURRIED
 @given(normalized_rules(), windows())
 def test_window(rule: Rule, window: tuple[date, date]) -> None:
-    """A window contains the dates that the whole series and calendar arithmetic have in it."""
-    found = list(dates(rule, *window))
+    """A window has the same dates as dateutil and plain calendar arithmetic."""
+    window_dates = list(dates(rule, *window))
 
-    assert found == [one for one in naive(rule, window[1]) if one >= window[0]]
-    assert found == [one for one in between(*window) if matches(rule, one)]
+    assert window_dates == [candidate for candidate in naive(rule, window[1]) if candidate >= window[0]]
+    assert window_dates == [candidate for candidate in between(*window) if matches(rule, candidate)]
 
 
 @UNHURRIED
 @given(normalized_rules())
 def test_normalized(rule: Rule) -> None:
-    """A normalized rule starts and ends with an occurrence, stays as it is, and has as many dates as its count."""
+    """A normalized rule starts and ends on an occurrence, normalizes to itself and has `count` dates."""
     assert normalize(rule) == rule
     assert matches(rule, rule.start)
     if rule.until is not None:
@@ -392,20 +394,20 @@ def test_end_moves_back(rule: Rule, later: int) -> None:
     normalized = normalize(replace(rule, until=end, count=None))
 
     endless = replace(rule, until=None, count=None)
-    assert normalized.until == [one for one in between(rule.start, end) if matches(endless, one)][-1]
+    assert normalized.until == [candidate for candidate in between(rule.start, end) if matches(endless, candidate)][-1]
 
 
 @UNHURRIED
 @given(st.dates(), normalized_rules())
 def test_start_moves_forward(start: date, rule: Rule) -> None:
-    """A start moves forward to the first day that the pattern matches, for any interval."""
+    """A start moves forward to the first day that matches the pattern, for any interval."""
     try:
         normalized = normalize(replace(rule, start=start, until=None, count=None))
     except InvalidRequest:
         assume(start.year == 9999)
         return
     each = replace(normalized, start=start, interval=1)
-    assert normalized.start == next(one for one in between(start, date.max) if matches(each, one))
+    assert normalized.start == next(candidate for candidate in between(start, date.max) if matches(each, candidate))
 
 
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -429,7 +431,7 @@ small = st.integers(-1, 40)
     )
 )
 def test_garbage(rule: Rule) -> None:
-    """Any rule is normalized or refused, and a normalized rule has dates."""
+    """Any rule is either normalized or rejected, and a normalized rule has dates."""
     try:
         normalized = normalize(rule)
     except InvalidRequest:

@@ -1,4 +1,4 @@
-"""What a reader sees of a mail body."""
+"""Plain text and previews of mail bodies."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ HTML = st.lists(HTML_PIECES, max_size=60).map("".join)
     ],
 )
 def test_only_what_is_seen_stays(html: str, expected: str) -> None:
-    """Markup, comments and what a browser hides are gone; blocks and breaks start new lines."""
+    """Markup, comments and hidden content are removed; blocks and breaks start new lines."""
     assert expected == plain_text(html)
 
 
 @given(HTML, st.integers(0, 80))
 def test_a_limit_cuts_the_whole_text(html: str, limit: int) -> None:
-    """Reading only as much as the limit needs gives the start of what reading all of it gives."""
+    """Text read up to a limit is the start of the full text."""
     assert plain_text(html)[:limit] == plain_text(html, limit)
 
 
 @given(HTML.filter(str.strip), st.integers(0, 80))
 def test_a_limit_cuts_long_texts_alike(html: str, limit: int) -> None:
-    """Where the window ends, whatever it cuts in two, does not show in the text."""
+    """A limit cuts long texts correctly, even where the internal window splits a tag or entity."""
     body = f"{html} <p>Then &amp; there <b>again</b></p>" * 120
 
     assert plain_text(body)[:limit] == plain_text(body, limit)
@@ -68,7 +68,7 @@ def test_a_limit_cuts_long_texts_alike(html: str, limit: int) -> None:
 
 @given(HTML)
 def test_lines_are_tidy(html: str) -> None:
-    """The text has no blanks at its ends, no runs of blanks and never two empty lines in a row."""
+    """The text has no surrounding blanks, no runs of blanks and no two empty lines in a row."""
     seen = plain_text(html)
 
     assert seen.strip() == seen
@@ -78,7 +78,7 @@ def test_lines_are_tidy(html: str) -> None:
 
 
 def test_a_long_style_does_not_hide_the_text_behind_it() -> None:
-    """The window grows until there is enough to show."""
+    """The window grows past a long style element until there is enough text."""
     html = f"<html><head><style>{'p {margin: 0} ' * 20_000}</style></head><body><p>Found</p>{'x ' * 9_000}</body>"
 
     assert plain_text(html, 12) == "Found\r\nx x x"
@@ -89,12 +89,12 @@ def test_a_long_style_does_not_hide_the_text_behind_it() -> None:
     ["<", "<a ", "<a b=", "<a b='", "<a b=\"'", "<!--", "<!-", "<style>", "</style", "<head>", "&#1", "<br>", "<div>"],
 )
 def test_hostile_input_takes_linear_work(piece: str) -> None:
-    """Half a megabyte of unfinished markup is read at all: anything quadratic would run for hours."""
+    """Half a megabyte of unfinished markup is read in linear time; quadratic work would take hours."""
     assert isinstance(plain_text(piece * (500_000 // len(piece))), str)
 
 
 def test_a_huge_body_is_not_read_for_its_preview(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A preview looks at the body's start only, whatever its size."""
+    """A preview reads only the start of the body, regardless of its size."""
     seen: list[str] = []
     read_all = text._visible
 
@@ -109,12 +109,12 @@ def test_a_huge_body_is_not_read_for_its_preview(monkeypatch: pytest.MonkeyPatch
 
 
 def test_preview_of_html() -> None:
-    """An HTML body's preview is its visible text with line ends kept."""
+    """The preview of an HTML body is its visible text with line ends."""
     assert preview("<div>Hi <b>Ada</b>,</div><div>lunch?</div>", is_html=True) == "Hi Ada,\r\nlunch?"
 
 
 def test_preview_of_plain_text() -> None:
-    """A plain body is shown as it is, tags and all, without the blanks before it."""
+    """The preview of a plain body keeps tags and drops leading blanks."""
     assert preview("\r\n 1 <b> 2\r\n\r\n  end", is_html=False) == "1 <b> 2\r\n\r\n  end"
 
 

@@ -197,7 +197,7 @@ def test_a_mail_written_in_the_file(tmp_path: Path) -> None:
     assert (("R/D", "x"), when, False, True) == (item.folder, item.received, item.is_read, item.is_flagged)
     assert (Address("ada@example.com", "Ada"), (Address("me@example.com", "Me"),)) == (item.mail.sender, item.mail.to)
     assert (Address("bo@example.com", "Bo"), Address("cy@example.com")) == item.mail.cc
-    assert ("one\r\ntwo", False, Importance["Low"]) == (item.mail.body, item.mail.is_html, item.mail.importance)
+    assert ("one\r\ntwo", False, Importance.Low) == (item.mail.body, item.mail.is_html, item.mail.importance)
     assert when == item.mail.sent
     assert item.mail.attachments == (
         Attachment("a.csv", b"1,2", "text/csv"),

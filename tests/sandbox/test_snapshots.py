@@ -329,8 +329,8 @@ def test_a_kill_while_deleting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no SQLite database"),
-        (b"Dear diary", "it is no SQLite database"),
+        (b"", "it is not an SQLite database"),
+        (b"Dear diary", "it is not an SQLite database"),
         (b"SQLite format 3\x00" + bytes(5000), "it has schema version 0, this emulator needs"),
     ],
 )

@@ -194,38 +194,38 @@ GOOD = changed()
 HEADER = (16, 17, 20, 44, 47, 48, 51, 52, 55, 56, 57, 58, 59, 64, 67)
 """Bytes of the header that a connection looks at once, and that the emulator never sets."""
 NONE = [
-    (b"", "no SQLite database"),
-    (b"Dear diary, " * 500, "no SQLite database"),
-    (GOOD[:16], "no SQLite database"),
-    (GOOD[:100], "no readable SQLite database"),
-    (GOOD[:5000], "no readable SQLite database"),
+    (b"", "not an SQLite database"),
+    (b"Dear diary, " * 500, "not an SQLite database"),
+    (GOOD[:16], "not an SQLite database"),
+    (GOOD[:100], "not a readable SQLite database"),
+    (GOOD[:5000], "not a readable SQLite database"),
     (GOOD[:16] + b"\xff" * 84 + GOOD[100:], "schema version -1"),
-    *((GOOD[:at] + b"\x40" + GOOD[at + 1 :], "is not that of this emulator's databases") for at in HEADER),
-    (GOOD[:100] + b"\xff" * 4000 + GOOD[4100:], "no readable SQLite database"),
+    *((GOOD[:at] + b"\x40" + GOOD[at + 1 :], "differs from that of this emulator's databases") for at in HEADER),
+    (GOOD[:100] + b"\xff" * 4000 + GOOD[4100:], "not a readable SQLite database"),
     (changed("PRAGMA user_version = 1"), f"schema version 1, this emulator needs {SCHEMA_VERSION}"),
     (changed("PRAGMA user_version = -1"), f"schema version -1, this emulator needs {SCHEMA_VERSION}"),
-    (foreign(), "its schema format is not that of"),
-    (foreign("CREATE TABLE cat (name TEXT)"), "its table 'cat' is not as"),
-    (changed("CREATE TABLE cat (name TEXT)"), "its table 'cat' is not as"),
-    (changed("CREATE TABLE cat AS SELECT 1 AS one"), "its table 'cat' is not as"),
+    (foreign(), "its schema format differs from that of"),
+    (foreign("CREATE TABLE cat (name TEXT)"), "its table 'cat' does not belong"),
+    (changed("CREATE TABLE cat (name TEXT)"), "its table 'cat' does not belong"),
+    (changed("CREATE TABLE cat AS SELECT 1 AS one"), "its table 'cat' does not belong"),
     (
         changed("CREATE TRIGGER evil AFTER INSERT ON sandbox_state BEGIN DELETE FROM mailbox; END"),
-        "its trigger 'evil' is not",
+        "its trigger 'evil' does not belong",
     ),
-    (changed("CREATE VIEW evil AS SELECT load_extension('evil')"), "its view 'evil' is not as"),
+    (changed("CREATE VIEW evil AS SELECT load_extension('evil')"), "its view 'evil' does not belong"),
     (changed("CREATE VIRTUAL TABLE evil USING fts5(x)"), "its table 'evil"),
-    (changed("CREATE INDEX evil ON sandbox_state (value)"), "its index 'evil' is not as"),
+    (changed("CREATE INDEX evil ON sandbox_state (value)"), "its index 'evil' does not belong"),
     (changed("DROP TABLE question"), "the table 'question' is missing"),
     (changed("DROP INDEX message_folder"), "the index 'message_folder' is missing"),
-    (changed("ALTER TABLE question ADD COLUMN mood TEXT"), "its table 'question' is not as"),
-    (changed("ALTER TABLE question DROP COLUMN withdrawn"), "its table 'question' is not as"),
+    (changed("ALTER TABLE question ADD COLUMN mood TEXT"), "its table 'question' does not belong"),
+    (changed("ALTER TABLE question DROP COLUMN withdrawn"), "its table 'question' does not belong"),
     (changed("ALTER TABLE question RENAME COLUMN token TO code"), "'question"),
     (
         changed(
             "UPDATE sqlite_schema SET sql = replace(sql, 'recipients TEXT', 'recipients BLOB') WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
-        "its table 'question' is not as",
+        "its table 'question' does not belong",
     ),
     (
         changed(
@@ -238,25 +238,25 @@ NONE = [
         changed(
             "UPDATE sqlite_schema SET name = NULL WHERE name = 'question'", pragmas=("PRAGMA writable_schema = ON",)
         ),
-        "no readable SQLite database|is not as|is missing",
+        "not a readable SQLite database|does not belong|is missing",
     ),
     (
         changed(
             "UPDATE sqlite_schema SET sql = CAST(x'ff' AS TEXT) WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
-        "no readable SQLite database",
+        "not a readable SQLite database",
     ),
     (
         changed(
             "UPDATE sqlite_schema SET name = CAST(x'ff' AS TEXT), sql = 'CREATE TABLE (' WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
-        "no readable SQLite database",
+        "not a readable SQLite database",
     ),
-    (foreign("PRAGMA encoding = 'UTF-16le'", *sql.SCHEMA), "its text encoding is not that of"),
-    (changed("PRAGMA auto_vacuum = FULL", "VACUUM"), "its vacuum mode is not that of"),
-    (foreign("PRAGMA page_size = 1024", *sql.SCHEMA), "its page size is not that of"),
+    (foreign("PRAGMA encoding = 'UTF-16le'", *sql.SCHEMA), "its text encoding differs from that of"),
+    (changed("PRAGMA auto_vacuum = FULL", "VACUUM"), "its vacuum mode differs from that of"),
+    (foreign("PRAGMA page_size = 1024", *sql.SCHEMA), "its page size differs from that of"),
 ]
 
 
@@ -271,7 +271,7 @@ OTHER_ROOT = "(SELECT rootpage FROM sqlite_schema WHERE name = 'connection')"
 ONE_ROOT = f"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = {OTHER_ROOT} WHERE name = 'sandbox_state'"
 INDEX_ROW = "INSERT INTO message_search (rowid, subject) VALUES (1, 'engine')"
 BROKEN = [
-    ("INSERT INTO connection VALUES ('a', 7)", "its table 'connection' refers to a mailbox that is not there"),
+    ("INSERT INTO connection VALUES ('a', 7)", "its table 'connection' refers to a missing mailbox"),
     ("INSERT INTO sandbox_state VALUES ('a', x'00')", "its table 'sandbox_state' has a value of the wrong kind"),
     ("INSERT INTO sandbox_state VALUES ('a', CAST(x'ff' AS TEXT))", "it is damaged: Could not decode to UTF-8"),
     ("INSERT INTO mailbox VALUES (1, 'a', 'b', 'inbox', 2, 3)", "its table 'mailbox' has a value of the wrong kind"),

@@ -56,7 +56,7 @@ def test_an_admin_api_behind_a_token(way: str) -> None:
 def test_a_token_that_is_missing() -> None:
     """Where a token is demanded and not given, the refusal says so."""
     with Server.started(Settings(admin_token="secret")) as server, Server(server.url) as locked:
-        with pytest.raises(AdminError, match="401 to POST /sandboxes: The admin API needs its token"):
+        with pytest.raises(AdminError, match="401 to POST /sandboxes: The admin API requires its token"):
             locked.connect()
         with Server(server.url, token="secret") as opened:
             opened.connect()

@@ -118,4 +118,7 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers, split by commas, not '{text}'") from None

@@ -28,7 +28,7 @@ _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run `arguments.command` with an emulator set up as `given` says; the exit code."""
+    """Run `arguments.command` with an emulator of its own; returns the exit code of the command."""
     signals = _Signals()
     with signals.caught(), _started(arguments) as server:
         signals.send_to(lambda number: server.terminate())
@@ -47,15 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
 def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
     """The environment of the command; `ready` is the line that the server printed when it was ready."""
     facts = dict(_FACT.findall(ready))
-    found = {**os.environ, client.URL: facts["url"]}
+    variables = {**os.environ, client.URL: facts["url"]}
     if "ca" in facts:
-        found |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}
+        variables |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}
     if token := getattr(arguments, "admin_token", None):
-        found[client.TOKEN] = token
+        variables[client.TOKEN] = token
     if authorization := getattr(arguments, "authorization", None):
         # The variable of the setting, from which the pytest plugin takes the credential of its connections.
-        found[f"{ENVIRONMENT_PREFIX}AUTHORIZATION"] = authorization
-    return found
+        variables[f"{ENVIRONMENT_PREFIX}AUTHORIZATION"] = authorization
+    return variables
 
 
 class _Signals:
@@ -70,7 +70,8 @@ class _Signals:
     def caught(self) -> Iterator[None]:
         numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
         # An ignored signal stays ignored, as it does for any command under nohup.
-        before = {one: signal.getsignal(one) for one in numbers if signal.getsignal(one) != signal.SIG_IGN}
+        handlers = {number: signal.getsignal(number) for number in numbers}
+        before = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
         for number in before:
             signal.signal(number, self._take)
         try:
@@ -95,7 +96,7 @@ class _Signals:
 
 @contextmanager
 def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
-    """A server process that is starting; it is stopped when the block ends."""
+    """Start a server process; it is stopped when the block ends."""
     chosen = {option.flag: getattr(arguments, option.name) for option in options()}
     flags = [f"{flag}={value}" for flag, value in chosen.items() if value is not None]
     # The child must find this package, not a folder of the same name in the current directory.
@@ -107,7 +108,7 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",
-        start_new_session=True,  # Signals of the terminal are for the command alone.
+        start_new_session=True,  # Signals of the terminal must only reach the command.
     ) as server:
         try:
             yield server
@@ -146,7 +147,7 @@ def _run_command(command: Sequence[str], environment: dict[str, str], signals: _
 
 
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
-    # The terminal sends Ctrl-C to the command itself, and a second one would make pytest give up.
+    # The terminal sends Ctrl-C to the command itself, and pytest aborts on a second one.
     if number != signal.SIGINT or not _is_in_the_foreground():
         process.send_signal(number)
 

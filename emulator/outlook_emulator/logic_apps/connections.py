@@ -71,28 +71,28 @@ def restore(file: Path, *, force: bool = False) -> list[Path]:
 
 def origin(url: str) -> str:
     """Scheme, host and port of an emulator's URL. Raises PatchError for any other URL."""
-    found = _ORIGIN.fullmatch(url)
-    if found is None or int(found[2] or 0) > _LAST_PORT:
+    match = _ORIGIN.fullmatch(url)
+    if match is None or int(match[2] or 0) > _LAST_PORT:
         raise PatchError(f"'{url}' is not the http(s) URL of an emulator, such as http://127.0.0.1:4365")
-    return found[1]
+    return match[1]
 
 
 def _reference(string: str | None) -> tuple[str, str] | None:
     """The kind and the name of a reference in a text, None without one."""
-    found = _REFERENCE.fullmatch(string or "")
-    return (found["kind"].lower(), found["name"].replace("''", "'")) if found else None
+    match = _REFERENCE.fullmatch(string or "")
+    return (match["kind"].lower(), match["name"].replace("''", "'")) if match else None
 
 
 def _chosen(project: _Project, connection: str | None) -> list[str]:
     """The names of the connections to change. Raises PatchError if there are none."""
-    found = project.apis()
+    apis = project.apis()
     if connection is not None:
-        if connection not in found:
-            raise PatchError(f"{project.file} has no connection '{connection}'; it has: {', '.join(found) or 'none'}")
+        if connection not in apis:
+            raise PatchError(f"{project.file} has no connection '{connection}'; it has: {', '.join(apis) or 'none'}")
         return [connection]
-    names = [name for name, api in found.items() if api.rstrip("/").lower().endswith(_API)]
+    names = [name for name, api in apis.items() if api.rstrip("/").lower().endswith(_API)]
     if not names:
-        has = ", ".join(f"{name} ({api.rpartition('/')[2] or 'no API'})" for name, api in found.items())
+        has = ", ".join(f"{name} ({api.rpartition('/')[2] or 'no API'})" for name, api in apis.items())
         raise PatchError(f"{project.file} has no connection of the API outlook; it has: {has or 'none'}")
     return names
 
@@ -127,14 +127,14 @@ class _Document:
 
 
 class _Values(NamedTuple):
-    """The app settings: a file, and the JSON object in it that has them."""
+    """The app settings: their file, and the JSON object that contains them."""
 
     document: _Document
     value: Value
 
 
 class _Place(NamedTuple):
-    """A place in a file: the value there, or None."""
+    """A place in a file, and the value there; None if it is missing."""
 
     document: _Document
     value: Value | None
@@ -167,15 +167,18 @@ class _Project:
         """The API of each connection, empty if it names none."""
         managed = self._main.root.get("managedApiConnections")
         assert managed is not None
-        apis = {one.name: one.value.get("api") for one in managed.members or ()}
+        apis = {member.name: member.value.get("api") for member in managed.members or ()}
         ids = {name: api.get("id") if api else None for name, api in apis.items()}
         return {name: (id.string or "") if id else "" for name, id in ids.items()}
 
     def changes(self) -> dict[Path, file_backup.Change]:
         """The files whose content changes."""
-        documents = [one for one in (self._main, *self._others.values()) if one]
-        made = {one.path.resolve(): file_backup.Change(one.before, one.text.encode()) for one in documents}
-        return {path: change for path, change in made.items() if change.before != change.after}
+        documents = [document for document in (self._main, *self._others.values()) if document]
+        changes = {
+            document.path.resolve(): file_backup.Change(document.before, document.text.encode())
+            for document in documents
+        }
+        return {path: change for path, change in changes.items() if change.before != change.after}
 
     def point(self, name: str) -> None:
         """Point a connection at the emulator, with a credential that the local runtime accepts. Raises PatchError."""
@@ -187,12 +190,12 @@ class _Project:
     def _point_url(self, name: str) -> None:
         what = f"{name}: connectionRuntimeUrl"
         place = self._resolve(_Place(self._main, self._entry(name).get("connectionRuntimeUrl")), what)
-        found = _URL.fullmatch(place.string or "")
-        if place.value is None or found is None:
+        match = _URL.fullmatch(place.string or "")
+        if place.value is None or match is None:
             shown = "missing" if place.string is None else f"'{place.string[:200]}'"
             raise PatchError(f"{what} must be an http(s) URL, @appsetting('…') or @parameters('…'), but is {shown}")
-        pointed = self._origin + found[1]
-        self._replace(place, json.dumps(pointed), Edit(str(place.document.path), what, found[0], pointed))
+        pointed = self._origin + match[1]
+        self._replace(place, json.dumps(pointed), Edit(str(place.document.path), what, match[0], pointed))
 
     def _point_authentication(self, name: str) -> None:
         what = f"{name}: authentication"
@@ -204,7 +207,7 @@ class _Project:
             return
         place = self._resolve(own, what)
         if place.value is None or place.value.members is None:
-            # An app setting is a string, so the object cannot be there.
+            # An app setting is a string and cannot contain an object, so the object replaces the reference.
             self._replace(own, json.dumps(_RAW), Edit(str(self.file), what, "no object", "Raw"))
             return
         type = self._resolve(_Place(place.document, place.value.get("type")), f"{what}.type").string or "no type"
@@ -226,7 +229,7 @@ class _Project:
         if steps[-1].string:
             return
         # A reference to a missing app setting gets that setting if its file exists; otherwise the key replaces it.
-        *_, last = (one for one in steps if one.value is not None)
+        *_, last = (step for step in steps if step.value is not None)
         kind, name = _reference(last.string) or ("", "")
         values = self._values() if kind == "appsetting" else None
         if values is None:
@@ -297,7 +300,7 @@ class _Project:
             self.edits.append(edit)
 
     def _other(self, path: Path) -> _Document | None:
-        """Another file of the project, read at its first use; None if it does not exist."""
+        """Another file of the project, read on first use; None if it does not exist."""
         if path not in self._others:
             self._others[path] = _Document.read(path) if path.exists() else None
         return self._others[path]

@@ -1,4 +1,4 @@
-"""Changes several files together, all or none, and restores them; the originals are kept beside the files.
+"""Changes several files together, all or none, and restores them. The originals are kept beside the files.
 
 One of the files is the anchor. A record beside it lists all changed files with their digests, so that later edits by
 hand are noticed.
@@ -67,7 +67,7 @@ def prepare(anchor: Path, changes: Mapping[Path, Change], *, force: bool = False
             records[path] = _Record(known.original, _digest(change.after))
         elif not force:
             raise PatchError(_edited(path))
-        # With force, the old record stays, so that restoring does not silently drop what was edited.
+        # With force, the old record stays, so that a restore does not silently drop the edits.
     record = (_beside(anchor, _RECORD), _format_records(anchor, records))
     # The record comes before the files, so that an interrupted change can be restored.
     return [*originals, record, *((path, change.after) for path, change in changes.items())]
@@ -120,14 +120,14 @@ def _staged(path: Path, content: bytes | None, undo: ExitStack) -> Path | None:
     with os.fdopen(number, "wb") as file:
         file.write(content)
     # A copy must not be readable by more users than its source.
-    like = next((one for one in (path, *_related_files(path)) if one.exists()), None)
+    like = next((related for related in (path, *_related_files(path)) if related.exists()), None)
     if like is not None:
         shutil.copymode(like, name)
     return Path(name)
 
 
 def _set_aside(path: Path, undo: ExitStack) -> Path:
-    """Rename a file, so that undoing brings it back with its permissions."""
+    """Rename a file instead of deleting it, so that an undo restores it with its permissions."""
     aside = path.with_name(f".{path.name}.deleted")
     path.replace(aside)
     undo.callback(_move, aside, path)
@@ -140,9 +140,9 @@ def _move(path: Path, to: Path) -> None:
 
 
 def _related_files(path: Path) -> list[Path]:
-    """The files that a file is a copy or the record of, and its own copy."""
-    names = [path.name.removesuffix(one) for one in (_ORIGINAL, _RECORD)]
-    return [path.with_name(one) for one in names] + [_beside(path, _ORIGINAL)]
+    """The source of a copy or record, and the copy of the file itself."""
+    names = [path.name.removesuffix(suffix) for suffix in (_ORIGINAL, _RECORD)]
+    return [path.with_name(name) for name in names] + [_beside(path, _ORIGINAL)]
 
 
 def _remove(path: Path) -> None:
@@ -174,7 +174,7 @@ def _original_of(path: Path, content: bytes) -> Path:
     """The path for a file's original. Raises PatchError if another file is there."""
     place = _beside(path, _ORIGINAL)
     if place.exists() and read(place) != content:
-        raise PatchError(f"{place} is in the way: it belongs to another patch, or to an interrupted one")
+        raise PatchError(f"{place} is in the way: it belongs to another or an interrupted patch")
     return place
 
 
@@ -188,7 +188,7 @@ def _check_original(path: Path, known: _Record) -> bytes:
 
 
 def _format_records(anchor: Path, records: Mapping[Path, _Record]) -> bytes:
-    files = {os.path.relpath(path, anchor.parent): one._asdict() for path, one in records.items()}
+    files = {os.path.relpath(path, anchor.parent): known._asdict() for path, known in records.items()}
     return json.dumps({"files": files}, indent=1).encode()
 
 
@@ -199,7 +199,7 @@ def _read_records(anchor: Path) -> dict[Path, _Record] | None:
         return None
     try:
         files = json.loads(read(record))["files"]
-        return {_place(anchor, name): _Record(**one) for name, one in files.items()}
+        return {_place(anchor, name): _Record(**digests) for name, digests in files.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
         raise PatchError(f"{record} is not a valid record of a patch") from None
 

@@ -1,4 +1,4 @@
-"""JSON texts whose values have positions, so that one value can be replaced and the rest of the text stays the same.
+"""Edits JSON texts: each value has a position, so it can be replaced without changing the rest of the text.
 
 The reader is lenient, as the hosts of such files are: it accepts a byte order mark, comments and trailing commas.
 """
@@ -18,7 +18,7 @@ _LINE = re.compile(r"\r?\n[ \t]*\Z")
 _MARK = re.compile(":")
 _COLON = re.compile(r"[ \t]*:[ \t]*")
 _DEEPEST = 100
-"""The deepest nesting of values; real files are far from it."""
+"""The deepest nesting of values; real files do not come near it."""
 
 
 class Member(NamedTuple):
@@ -44,9 +44,9 @@ class Value:
 
     def get(self, name: str) -> Value | None:
         """A member of an object: the last one of that name, or else the last one that differs only in case."""
-        found = [one for one in self.members or () if one.name.casefold() == name.casefold()]
-        exact = [one for one in found if one.name == name]
-        return (exact or found)[-1].value if found else None
+        matches = [member for member in self.members or () if member.name.casefold() == name.casefold()]
+        exact = [member for member in matches if member.name == name]
+        return (exact or matches)[-1].value if matches else None
 
 
 def parse(text: str) -> Value:
@@ -116,9 +116,9 @@ class _Reader:
 
     def skip(self) -> None:
         """Skip whitespace and comments."""
-        found = _GAP.match(self._text, self.at)
-        assert found is not None
-        self.at = found.end()
+        match = _GAP.match(self._text, self.at)
+        assert match is not None
+        self.at = match.end()
 
     def fault(self, wanted: str) -> ValueError:
         """The error that says what is expected at this position."""
@@ -127,15 +127,15 @@ class _Reader:
         return ValueError(f"expected {wanted} at line {line}, column {column}")
 
     def _members(self, depth: int) -> list[Member]:
-        found: list[Member] = []
-        while self._goes_on("}", bool(found)):
+        members: list[Member] = []
+        while self._goes_on("}", bool(members)):
             start = self.at
             name = self._string()
             end = self.at
             self.skip()
             self._take(_MARK, "a colon")
-            found.append(Member(name, start, end, self.value(depth + 1)))
-        return found
+            members.append(Member(name, start, end, self.value(depth + 1)))
+        return members
 
     def _items(self, depth: int) -> None:
         some = False
@@ -170,8 +170,8 @@ class _Reader:
         return read
 
     def _take(self, pattern: re.Pattern[str], wanted: str) -> str:
-        found = pattern.match(self._text, self.at)
-        if found is None:
+        match = pattern.match(self._text, self.at)
+        if match is None:
             raise self.fault(wanted)
-        self.at = found.end()
-        return found[0]
+        self.at = match.end()
+        return match[0]

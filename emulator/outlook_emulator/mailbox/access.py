@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from outlook_emulator.errors import AccessDenied, InvalidRequest, NotFound
+from outlook_emulator.errors import InvalidRequest, MailboxDenied, NotFound
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import mailboxes
 from outlook_emulator.store.database import Database
@@ -30,7 +30,7 @@ def open_mailbox(mailbox: Mailbox, address: str | None) -> Mailbox:
         return mailbox
     owner = mailboxes.owner_by_address(mailbox.db, wanted)
     if owner is None or not mailboxes.has_grant(mailbox.db, mailbox.owner.id, wanted):
-        raise AccessDenied(f"Access is denied. Check credentials and try again. (mailbox: {wanted})")
+        raise MailboxDenied("mailbox_address", wanted)
     return mailbox.beside(owner)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple, TypedDict
 
-from outlook_emulator.enums import AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
+from outlook_emulator.enums import NO_RESPONSE, AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
 from outlook_emulator.mailbox.message import Address
 
 DEFAULT_REMINDER = 15
@@ -31,8 +31,8 @@ class Attendee(NamedTuple):
 
     address: str
     name: str = ""
-    type: int = AttendeeType["Required"]
-    response: int = ResponseType["None"]
+    type: int = AttendeeType.Required
+    response: int = NO_RESPONSE
     responded: int | None = None
 
 
@@ -52,8 +52,8 @@ class Rule:
     month: int = 0
     day_of_month: int = 0
     days_of_week: tuple[int, ...] = ()
-    first_day_of_week: int = DayOfWeek["Sunday"]
-    index: int = WeekIndex["First"]
+    first_day_of_week: int = DayOfWeek.Sunday
+    index: int = WeekIndex.First
     until: date | None = None
     count: int | None = None
 
@@ -79,14 +79,14 @@ class EventFields:
     is_html: bool = True
     location: str = ""
     place: Mapping[str, Any] | None = None
-    importance: int = Importance["Low"]
-    show_as: int = ShowAs["Free"]
+    importance: int = Importance.Low
+    show_as: int = ShowAs.Free
     reminder: int | None = DEFAULT_REMINDER
     response_requested: bool = True
     categories: tuple[str, ...] = ()
     attendees: tuple[Attendee, ...] = ()
     organizer: Address | None = None
-    response: int = ResponseType["Organizer"]
+    response: int = ResponseType.Organizer
     responded: int | None = None
     is_cancelled: bool = False
     rule: Rule | None = None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from outlook_emulator.enums import Importance
 
-DEFAULT_IMPORTANCE = Importance["Normal"]
+DEFAULT_IMPORTANCE = Importance.Normal
 
 
 class Address(NamedTuple):

@@ -18,9 +18,9 @@ from outlook_emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.event import Rule
 
-DAILY, WEEKLY = PatternType["Daily"], PatternType["Weekly"]
-MONTHLY_DAY, MONTHLY_WEEKDAY = PatternType["AbsoluteMonthly"], PatternType["RelativeMonthly"]
-YEARLY_DAY, YEARLY_WEEKDAY = PatternType["AbsoluteYearly"], PatternType["RelativeYearly"]
+DAILY, WEEKLY = PatternType.Daily, PatternType.Weekly
+MONTHLY_DAY, MONTHLY_WEEKDAY = PatternType.AbsoluteMonthly, PatternType.RelativeMonthly
+YEARLY_DAY, YEARLY_WEEKDAY = PatternType.AbsoluteYearly, PatternType.RelativeYearly
 
 
 class Pattern(NamedTuple):
@@ -32,12 +32,12 @@ class Pattern(NamedTuple):
 
 
 PATTERNS: dict[int, Pattern] = {
-    DAILY: Pattern(Recurrence["Daily"], "DAILY"),
-    WEEKLY: Pattern(Recurrence["Weekly"], "WEEKLY", ("days_of_week", "first_day_of_week")),
-    MONTHLY_DAY: Pattern(Recurrence["Monthly"], "MONTHLY", ("day_of_month",)),
-    MONTHLY_WEEKDAY: Pattern(Recurrence["Monthly"], "MONTHLY", ("days_of_week", "index")),
-    YEARLY_DAY: Pattern(Recurrence["Yearly"], "YEARLY", ("month", "day_of_month")),
-    YEARLY_WEEKDAY: Pattern(Recurrence["Yearly"], "YEARLY", ("month", "days_of_week", "index")),
+    DAILY: Pattern(Recurrence.Daily, "DAILY"),
+    WEEKLY: Pattern(Recurrence.Weekly, "WEEKLY", ("days_of_week", "first_day_of_week")),
+    MONTHLY_DAY: Pattern(Recurrence.Monthly, "MONTHLY", ("day_of_month",)),
+    MONTHLY_WEEKDAY: Pattern(Recurrence.Monthly, "MONTHLY", ("days_of_week", "index")),
+    YEARLY_DAY: Pattern(Recurrence.Yearly, "YEARLY", ("month", "day_of_month")),
+    YEARLY_WEEKDAY: Pattern(Recurrence.Yearly, "YEARLY", ("month", "days_of_week", "index")),
 }
 
 _BOUNDS = {
@@ -64,10 +64,10 @@ def simple(kind: int, start: date, until: date | None = None, count: int | None 
     Raises InvalidField for a value without a rule.
     """
     rules: dict[int, Rule] = {
-        Recurrence["Daily"]: Rule(DAILY, start),
-        Recurrence["Weekly"]: Rule(WEEKLY, start, days_of_week=(weekday(start),)),
-        Recurrence["Monthly"]: Rule(MONTHLY_DAY, start, day_of_month=start.day),
-        Recurrence["Yearly"]: Rule(YEARLY_DAY, start, month=start.month, day_of_month=start.day),
+        Recurrence.Daily: Rule(DAILY, start),
+        Recurrence.Weekly: Rule(WEEKLY, start, days_of_week=(weekday(start),)),
+        Recurrence.Monthly: Rule(MONTHLY_DAY, start, day_of_month=start.day),
+        Recurrence.Yearly: Rule(YEARLY_DAY, start, month=start.month, day_of_month=start.day),
     }
     rule = rules.get(kind)
     if rule is None:
@@ -231,7 +231,7 @@ def _walk(rule: Rule, first: date, last: date, step: int) -> Iterator[date]:
 
 
 def _from_monday(day_of_week: int) -> int:
-    return (day_of_week - DayOfWeek["Monday"]) % 7
+    return (day_of_week - DayOfWeek.Monday) % 7
 
 
 def by_parts(rule: Rule) -> dict[str, list[int]]:

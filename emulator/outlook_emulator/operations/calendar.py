@@ -13,6 +13,7 @@ from outlook_emulator.wire.metadata import EntityQuery, Page
 _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=True)}
 _EVENT = {**_CALENDAR, "id": Schema(double_encoded=True)}
 
+_BACKEND_PATHS = {"recurrence_end": "Recurrence.Range.EndDate"}
 OPERATIONS = (
     Operation(
         id="CalendarGetTables",
@@ -117,6 +118,7 @@ OPERATIONS = (
         path_schemas=_CALENDAR,
         accepts=wire.from_backend,
         body_name="item",
+        body_paths=_BACKEND_PATHS,
         returns=wire.backend,
         recorded_status=201,
         deprecated=True,
@@ -168,6 +170,7 @@ OPERATIONS = (
         path_schemas=_EVENT,
         accepts=wire.from_backend,
         body_name="item",
+        body_paths=_BACKEND_PATHS,
         partial=True,
         returns=wire.backend,
         deprecated=True,

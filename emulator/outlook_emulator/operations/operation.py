@@ -52,6 +52,8 @@ class Operation:
     poll's state. `path_schemas` describes path parameters that are more than plain text. `place_of` maps the `state`
     parameter of a row without a connection to a sandbox name and a mailbox key.
 
+    `body_paths` maps a field of the domain to its path in the body where the two have different names.
+
     The remaining fields are facts that the journal, the faults and the webhooks use. `creates`: each success makes
     something new, so a repeated request duplicates it. `reads_mail`: the response carries mails or attachments.
     `carries_images`: the body may embed images. `writes_event`: it creates, changes or deletes an event. `is_reply`: it
@@ -73,6 +75,7 @@ class Operation:
     accepts: Callable[[Any], Any] | None = None
     body_name: str = "body"
     body_required: bool = True
+    body_paths: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
     returns: Callable[[Any], Any] | None = None
     status: int = 200
@@ -151,6 +154,7 @@ class Operation:
     @cached_property
     def _wire_names(self) -> Mapping[str, WireName]:
         names = {snake_case(name.rpartition(".")[2]): WireName("property", name) for name in _paths(self.body_shape)}
+        names |= {name: WireName("property", path) for name, path in self.body_paths.items()}
         names |= {snake_case(name): WireName("path parameter", name) for name in self.path_parameters}
         names |= {
             parameter.keyword.rstrip("_"): WireName("query parameter", parameter.name) for parameter in self.parameters

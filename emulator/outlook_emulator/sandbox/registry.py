@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from outlook_emulator.clock import Clock, SystemClock
 from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
@@ -19,6 +20,19 @@ DEFAULT = "default"
 """The name of the sandbox that unknown connection ids belong to."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Target(NamedTuple):
+    """The sandbox that a request goes to, and its mailbox unless the connection id is unknown."""
+
+    sandbox: Sandbox
+    owner: Owner | None
+    generation: int
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the sandbox still has this content: it was neither reset nor replaced nor deleted since."""
+        return not self.sandbox.db.closed and self.sandbox.db.generation == self.generation
 
 
 class Sandboxes:
@@ -91,10 +105,10 @@ class Sandboxes:
             sandbox = self._by_connection[connection_id][0]
         return self.clock if sandbox is None else sandbox.clock
 
-    def sandbox_of(self, connection_id: str) -> Sandbox:
-        """The sandbox of a connection; the default one for an unknown connection id."""
-        connection = self._by_connection.get(connection_id)
-        return self.default if connection is None else connection[0]
+    def look_up(self, connection_id: str) -> Target:
+        """Where a request with a connection id goes: without a mailbox to the default sandbox for an unknown id."""
+        sandbox, owner = self._by_connection.get(connection_id) or (self.default, None)
+        return Target(sandbox, owner, sandbox.db.generation)
 
     def get(self, name: str) -> Sandbox | None:
         """The sandbox with a name, None if there is none."""

@@ -1,1 +1,1 @@
-"""How the connector is served: the only package, with app.py, that imports Starlette."""
+"""How the connector and the admin API are served over HTTP."""

@@ -52,30 +52,30 @@ class FolderLock:
 class Database:
     """A sandbox's state. Lives as long as its sandbox; `close` it.
 
-    It begins empty, with what its file holds, or with an `image` of another one, in memory. Raises IncompatibleFile for
-    a file, ValueError for an image that is none of ours; both say why.
+    Starts empty, from its file, or in memory from an `image`. Raises IncompatibleFile for an unusable file, ValueError
+    for an unusable image; both say why.
 
     Reads outside a transaction see the latest commit: there is one connection and no await between statements.
     """
 
     def __init__(self, path: Path | None = None, *, image: bytes | None = None) -> None:
         self._connection = _open(path) if image is None else _load(image)
-        # An app that is dropped rather than stopped, as tests do, lets go of its databases all the same.
+        # Tests drop apps without stopping them; their connections must close too.
         finalize(self, self._connection.close)
         self.path = path
         self.execute = self._connection.execute
         self._transaction = Transaction(self._connection)
         self.last_change: int | None = None
-        """The instant of the newest entry of the change feed, once somebody asked for it."""
+        """The instant of the newest entry of the change feed; None until it is first read."""
         self.generation = 0
-        """How often everything was dropped or replaced: what was read in another generation is gone."""
+        """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
         self.is_taken_over = False
-        """Whether everything was replaced since it was last dropped: what was there then had been there before."""
+        """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
 
     @property
     def writes(self) -> int:
-        """A number that grows with every row that is written: as long as it is the same, nothing has happened."""
+        """A number that changes with every write; an equal value means that nothing was written."""
         # SQLite counts no rows where all of them are replaced.
         return self._connection.total_changes + self.generation
 
@@ -87,7 +87,7 @@ class Database:
         return self.execute(statement, parameters).fetchall()
 
     def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        """Run an insert and give the new row's id."""
+        """Run an insert; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
 
     def transaction(self) -> Transaction:
@@ -95,7 +95,7 @@ class Database:
         return self._transaction
 
     def clear(self) -> None:
-        """Drop everything, and be as a database that was just made; to be called inside a transaction."""
+        """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = None
         self.is_taken_over = False
@@ -106,28 +106,26 @@ class Database:
         for statement in sql.SCHEMA:
             self.execute(statement)
 
-    def image(self, facts: Mapping[str, str] = {}) -> bytes:
-        """All it holds as the bytes of an SQLite file, in which `facts` are set besides; outside of transactions."""
+    def image(self, state: Mapping[str, str] = {}) -> bytes:
+        """The database as the bytes of an SQLite file, with `state` added. Call it outside a transaction."""
         self.execute("BEGIN IMMEDIATE")
         try:
-            for key, value in facts.items():
+            for key, value in state.items():
                 self.execute(sql.SET_STATE, {"key": key, "value": value})
             return images.alone(self._connection.serialize())
         finally:
             self.execute("ROLLBACK")
 
     def check(self) -> None:
-        """Look through everything. Raises ValueError, saying what is damaged or contradicts itself."""
-        # In the place of one that was in use: SQLite finds some things out on first use, and then holds on to them.
+        """Check the integrity. Raises ValueError that names the damage."""
+        # Checks a copy: SQLite caches some findings per connection.
         with closing(Database()) as trial:
             trial.one(sql.STATE, {"key": ""})
             trial.take_over(self)
             images.check(trial._connection)
 
     def take_over(self, other: Database) -> None:
-        """Hold what another database holds: all of it or, when this raises or dies, what there was; outside of
-        transactions.
-        """
+        """Replace the content with that of `other`; unchanged on error. Call it outside a transaction."""
         other._connection.backup(self._connection)
         self.generation += 1
         self.last_change = None

@@ -1,4 +1,4 @@
-"""Where the snapshots of a sandbox are kept: in memory, or as files in a folder beside the sandbox's own."""
+"""Stores the snapshots of a sandbox in memory, or as files in a folder beside the sandbox's database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 from outlook_emulator.store import sql
 
 TAKEN = "taken"
-"""The fact of a snapshot that says when it was taken, in microseconds since 1970."""
+"""The key of the sandbox state that holds the time of a snapshot, in microseconds since 1970."""
 NAME = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
 class Snapshot(NamedTuple):
-    """A snapshot, its `size` in bytes, and when it was taken by the sandbox's clock; None where it cannot be read."""
+    """A snapshot, its size in bytes, and the time of the sandbox's clock when it was taken; None for a damaged file."""
 
     name: str
     taken: int | None
@@ -25,29 +25,29 @@ class Snapshot(NamedTuple):
 
 
 class Snapshots(Protocol):
-    """The snapshots of one sandbox, each the image of a database. Names match `NAME`."""
+    """The snapshots of one sandbox, each an SQLite image. Names match `NAME`."""
 
     def names(self) -> list[str]:
-        """The names of all, in order."""
+        """The names of all snapshots, sorted."""
 
     def every(self) -> list[Snapshot]:
-        """All of them, by name."""
+        """All snapshots, sorted by name."""
 
     def image(self, name: str) -> bytes:
-        """What was kept under a name that there is."""
+        """The image of an existing snapshot."""
 
     def keep(self, name: str, image: bytes, taken: int) -> Snapshot:
-        """Keep an image under a name, in place of what had it."""
+        """Store an image under a name; replaces the snapshot of that name."""
 
     def drop(self, name: str) -> None:
-        """Forget one that there is."""
+        """Delete an existing snapshot."""
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Delete all snapshots."""
 
 
 class SnapshotsInMemory:
-    """Snapshots that live as long as this."""
+    """Snapshots in memory."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[bytes, int]] = {}
@@ -73,13 +73,13 @@ class SnapshotsInMemory:
 
 
 class SnapshotsInFolder:
-    """Snapshots that are files, in a folder that is made for the first one."""
+    """Snapshots as files, in a folder that is created with the first snapshot."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def names(self) -> list[str]:
-        return sorted(one.stem for one in self._folder.glob("*.sqlite") if NAME.fullmatch(one.stem))
+        return sorted(file.stem for file in self._folder.glob("*.sqlite") if NAME.fullmatch(file.stem))
 
     def every(self) -> list[Snapshot]:
         files = ((name, self._path(name)) for name in self.names())
@@ -90,7 +90,7 @@ class SnapshotsInFolder:
 
     def keep(self, name: str, image: bytes, taken: int) -> Snapshot:
         self._folder.mkdir(exist_ok=True)
-        # Written aside, so that a kill leaves the snapshot that had the name, or the new one.
+        # Written to a temporary file first, so that a killed process leaves either the old snapshot or the new one.
         unfinished = self._folder / f".{name}.part"
         unfinished.write_bytes(image)
         unfinished.replace(self._path(name))
@@ -107,10 +107,10 @@ class SnapshotsInFolder:
 
 
 def _taken(file: Path) -> int | None:
-    # Immutable: nothing is to be made beside it, and it is only ever replaced as a whole.
-    where = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+    # Immutable, so that SQLite creates no files beside it; snapshot files are only replaced as a whole.
+    uri = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(where, uri=True)) as connection:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
             return int(connection.execute(sql.STATE, {"key": TAKEN}).fetchone()[0])
     except (sqlite3.Error, TypeError, ValueError):
         return None

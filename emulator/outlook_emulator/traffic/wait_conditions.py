@@ -47,4 +47,4 @@ _NAMES = {"mail": _OF_ITEMS | {"folder"}, "event": _OF_ITEMS, "callback": _OF_CA
 
 def conditions_of(kind: str) -> list[Option]:
     """The conditions that apply to a kind of item."""
-    return [one for one in options_of(WaitConditions) if one.name in _NAMES[kind] | _GENERAL]
+    return [condition for condition in options_of(WaitConditions) if condition.name in _NAMES[kind] | _GENERAL]

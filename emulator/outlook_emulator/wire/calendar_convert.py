@@ -262,7 +262,7 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
     person = shape.get("EmailAddress", {})
     kind = enums.AttendeeType[shape.get("Type", "Required")]
     address = person.get("Address", "")
-    if kind == enums.AttendeeType["Resource"] and "@" not in address and (address or person.get("Name")):
+    if kind == enums.AttendeeType.Resource and "@" not in address and (address or person.get("Name")):
         name = address or person["Name"]
         return Attendee(name, person.get("Name", name), kind)
     parsed = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)

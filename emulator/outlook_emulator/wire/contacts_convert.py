@@ -30,14 +30,14 @@ _TEXTS = tuple(
     if any(field.name == snake_case(name) and field.type == "str | None" for field in fields(Card))
 )
 _REQUIRED = ("GivenName",)
-"""The required members in the recorded metadata of a contact folder: fewer than the operation's description has."""
+"""The required members in the recorded metadata of a contact folder; the operation's description has more."""
 _READ_ONLY = ("Id", "ParentFolderId", "ChangeKey", "DateTimeCreated", "DateTimeLastModified")
 
 
 def card(shape: Contact) -> Card:
-    """What a caller says of a contact; what only the connector can say is passed over.
+    """Convert a request body to a contact card; read-only members are ignored.
 
-    An empty text means the same as none (inferred). Raises InvalidRequest, naming the member.
+    An empty text counts as missing (inferred). Raises InvalidRequest, which names the member.
     """
     members: dict[str, Any] = dict(shape)
     for name, value in members.items():
@@ -53,9 +53,9 @@ def card(shape: Contact) -> Card:
     )
 
 
-def tables(found: Sequence[Listed]) -> EntityListResponse[Table]:
-    """A list of contact folders, named by their ids. Only the two names are declared; the rest is recorded."""
-    return listed([{"Name": one.id, "DisplayName": one.name, "items": []} for one in found])
+def tables(folders: Sequence[Listed]) -> EntityListResponse[Table]:
+    """A list of contact folders. `Name` is the id; `items` is not declared (recorded)."""
+    return listed([{"Name": folder.id, "DisplayName": folder.name, "items": []} for folder in folders])
 
 
 def table(listed: Listed) -> TableMetadata:
@@ -63,14 +63,14 @@ def table(listed: Listed) -> TableMetadata:
     return table_metadata(listed.id, listed.name, ContactResponse, _REQUIRED, _READ_ONLY)
 
 
-def contacts(found: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:
-    """A page of contacts in the envelope of tables."""
-    return listed([contact(one) for one in found])
+def contacts(stored: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:
+    """A page of contacts, in the envelope of a list."""
+    return listed([contact(record) for record in stored])
 
 
 def contact(stored: records.Contact) -> ContactResponse:
-    """A contact; key order as recorded. Its times also have a second name, which is not declared (recorded)."""
-    # Recorded without a fraction; one is only shown where two changes would look alike.
+    """A contact, with its keys in recorded order. Its times appear a second time under undeclared names (recorded)."""
+    # Recorded without a fraction of a second; it only appears if the time has one, so that two changes differ.
     created, modified = moment(stored.created).isoformat(), moment(stored.modified).isoformat()
     undeclared = {"CreatedDateTime": created, "LastModifiedDateTime": modified}
     declared: ContactResponse = {
@@ -86,7 +86,7 @@ def contact(stored: records.Contact) -> ContactResponse:
         "Surname": stored.surname,
         "Title": stored.title,
         "Generation": stored.generation,
-        "EmailAddresses": [_email_address(*one) for one in orjson.loads(stored.email_addresses)],
+        "EmailAddresses": [_email_address(*entry) for entry in orjson.loads(stored.email_addresses)],
         "ImAddresses": orjson.loads(stored.im_addresses),
         "JobTitle": stored.job_title,
         "CompanyName": stored.company_name,
@@ -132,42 +132,42 @@ def _place_columns(place: str, address: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _filled_entries(texts: Sequence[str]) -> tuple[str, ...]:
-    """The entries of a list without the empty ones that designers send."""
+    """The entries of a list, without the empty ones that workflow designers send."""
     return tuple(text for text in texts if text.strip())
 
 
-def _email_addresses(given: Sequence[Mapping[str, str]]) -> tuple[Address, ...]:
-    found = [Address(one.get("Address", "").strip(), one.get("Name", "")) for one in given]
-    for index, one in enumerate(found):
-        before, _, after = one.address.partition("@")
-        # An entry without anything in it is what designers send for a line that was left empty.
-        if any(one) and not (before and after):
+def _email_addresses(entries: Sequence[Mapping[str, str]]) -> tuple[Address, ...]:
+    addresses = [Address(entry.get("Address", "").strip(), entry.get("Name", "")) for entry in entries]
+    for index, entry in enumerate(addresses):
+        before, _, after = entry.address.partition("@")
+        # Workflow designers send an empty entry for a line that was left empty.
+        if any(entry) and not (before and after):
             raise InvalidRequest(
-                f"The property 'EmailAddresses[{index}].Address' must be a mail address, not '{one.address[:200]}'."
+                f"The property 'EmailAddresses[{index}].Address' must be a mail address, not '{entry.address[:200]}'."
             )
-    return tuple(one for one in found if any(one))
+    return tuple(address for address in addresses if any(address))
 
 
 def _birthday(text: str | None) -> int | None:
-    """A date or a date and time in microseconds since 1970; without an offset it is in UTC."""
+    """Parse a date, or a date and time, to microseconds since 1970; without an offset it is UTC."""
     if not text or not text.strip():
         return None
     try:
-        found = microseconds(datetime.fromisoformat(text.strip()))
-        # An offset can move the first or last of all days out of what can be written.
-        iso_seconds(found)
+        birthday = microseconds(datetime.fromisoformat(text.strip()))
+        # An offset can move the first or the last day of the calendar out of range.
+        iso_seconds(birthday)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"The property 'Birthday' must be a date, not '{text[:100]}'.") from None
-    return found
+    return birthday
 
 
 def _refuse_nul(value: Any, where: str) -> None:
-    """No text of a contact may hold a NUL, which ends a text early in places that a caller cannot see."""
+    """Raise InvalidRequest for a text with a NUL, because some SQLite functions end a text there."""
     if isinstance(value, str) and "\x00" in value:
         raise InvalidRequest(f"The property '{where}' must not contain a NUL character.")
     if isinstance(value, list):
-        for index, one in enumerate(value):
-            _refuse_nul(one, f"{where}[{index}]")
+        for index, part in enumerate(value):
+            _refuse_nul(part, f"{where}[{index}]")
     elif isinstance(value, dict):
-        for name, one in value.items():
-            _refuse_nul(one, f"{where}.{name}")
+        for name, part in value.items():
+            _refuse_nul(part, f"{where}.{name}")

@@ -1,4 +1,4 @@
-"""Converts what triggers found to response bodies."""
+"""Converts the mails and events of triggers to response bodies."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from outlook_emulator.wire.mail_convert import received
 
 def mails(message_views: Sequence[MessageView]) -> TriggerBatchResponse[ClientReceiveMessage]:
     """Mails for which a trigger fires; their importance is a number in every version (recorded)."""
-    return {"value": [received(one) for one in message_views]}
+    return {"value": [received(view) for view in message_views]}
 
 
 def backend_events(events: Sequence[Event]) -> shapes.CalendarEventList:
     """Events for which a first-version trigger fires."""
-    return {"value": [backend(one) for one in events]}
+    return {"value": [backend(event) for event in events]}
 
 
-def events(found: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
+def events(fired: Sequence[Event]) -> shapes.CalendarEventListClientReceive:
     """Events for which a second-version trigger fires, with enumerations as numbers (recorded)."""
-    return numbers_list(found)
+    return numbers_list(fired)
 
 
-def changed(found: Sequence[Changed]) -> shapes.CalendarEventListWithActionType:
+def changed(changes: Sequence[Changed]) -> shapes.CalendarEventListWithActionType:
     """Changed events, each with the kind of its change."""
-    return cast(shapes.CalendarEventListWithActionType, {"value": [_changed(one) for one in found]})
+    return cast(shapes.CalendarEventListWithActionType, {"value": [_changed(change) for change in changes]})
 
 
-def _changed(one: Changed) -> dict[str, object]:
-    action = ActionType(one.action)
+def _changed(change: Changed) -> dict[str, object]:
+    action = ActionType(change.action)
     marks = {"ActionType": action.name, "IsAdded": action.name == "added", "IsUpdated": action.name == "updated"}
-    return {**marks, **numbers(one.event)}
+    return {**marks, **numbers(change.event)}

@@ -1,4 +1,4 @@
-"""Our expansion of series against the recurring-ical-events library, which reads what we export."""
+"""The emulator and the recurring-ical-events library expand an exported series to the same occurrences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from outlook_emulator.settings import Settings
 from outlook_emulator.store.database import Database
 
 ZONES = ("UTC", "GMT Standard Time", "Pacific Standard Time", "AUS Eastern Standard Time", "India Standard Time")
-"""Two hemispheres, changes of the clocks in spring and autumn, half hours, and none of these."""
+"""Zones of both hemispheres, with daylight saving time, with a half-hour offset, and plain UTC."""
 EXAMPLES = 100
 DAYS = sorted(int(day) for day in DayOfWeek)
 
@@ -82,46 +82,46 @@ def series(draw: st.DrawFn, zone: str) -> EventFields:
     )
 
 
-def ours(mailbox: Mailbox, made: Series, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+def ours(mailbox: Mailbox, imported: Series, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     with mailbox.db.transaction():
         home = item_folders.default(mailbox, CALENDARS)
-        (event,) = events.import_events(mailbox, home, [made])
-    found = occurrences.within(mailbox, home.id, microseconds(since), microseconds(until))
+        (event,) = events.import_events(mailbox, home, [imported])
+    rows = occurrences.within(mailbox, home.id, microseconds(since), microseconds(until))
     with mailbox.db.transaction():
         event_store.remove(mailbox, event)
-    return sorted((moment(one.start_at), moment(one.end_at)) for one in found)
+    return sorted((moment(row.start_at), moment(row.end_at)) for row in rows)
 
 
-def theirs(raw: bytes, details: EventFields, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """The library's occurrences as instants; dates are days in the event's zone."""
+def theirs(raw: bytes, fields: EventFields, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """Return the library's occurrences as instants; a date counts as midnight in the event's zone."""
 
     def as_instant(value: date | datetime) -> datetime:
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        return moment(instant(datetime.combine(value, time()), details.start_zone))
+        return moment(instant(datetime.combine(value, time()), fields.start_zone))
 
-    # A window of days takes in whatever a window of instants does, in any zone; the rest is taken out again.
+    # The library compares all-day events by date, so ask for a wider window and filter below.
     wide = recurring_ical_events.of(icalendar.Calendar.from_ical(raw)).between(
         since - timedelta(days=5), until + timedelta(days=5)
     )
-    spans = ((as_instant(one.start), as_instant(one.end)) for one in wide)
+    spans = ((as_instant(occurrence.start), as_instant(occurrence.end)) for occurrence in wide)
     return sorted(span for span in spans if span[0] < until and (span[1] > since or span[0] >= since))
 
 
-def comparable(spans: list[tuple[datetime, datetime]], details: EventFields) -> list[tuple[datetime, datetime | None]]:
+def comparable(spans: list[tuple[datetime, datetime]], fields: EventFields) -> list[tuple[datetime, datetime | None]]:
     """Spans without the ends of those that start at a time of day which the clocks skip that day.
 
     The library then takes away from the end what the clocks skip, down to nothing; the RFC keeps the length.
     """
-    wall = local(details.start, details.start_zone).time()
+    wall = local(fields.start, fields.start_zone).time()
     return [
-        (start, end if local(microseconds(start), details.start_zone).time() == wall else None) for start, end in spans
+        (start, end if local(microseconds(start), fields.start_zone).time() == wall else None) for start, end in spans
     ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
-def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
+def test_both_find_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
     compared = nonempty = crossing = 0
 
     @settings(
@@ -130,26 +130,26 @@ def test_both_see_the_same_occurrences(mailbox: Mailbox, zone: str) -> None:
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
         nonlocal compared, nonempty, crossing
-        details = data.draw(series(zone))
-        rule = details.rule
+        fields = data.draw(series(zone))
+        rule = fields.rule
         assert rule is not None
         lasts = 1500 if rule.until is None else min(1500, (rule.until - rule.start).days)
         since = datetime.combine(rule.start, time(), UTC) + timedelta(days=data.draw(st.integers(-30, lasts)))
         until = since + timedelta(days=data.draw(st.integers(20, 400)))
-        added = details.start + data.draw(st.integers(0, 300)) * 3_600_000_000
-        starts = [microseconds(one) for one, _ in ours(mailbox, Series(details), since, until)]
+        added = fields.start + data.draw(st.integers(0, 300)) * 3_600_000_000
+        starts = [microseconds(start) for start, _ in ours(mailbox, Series(fields), since, until)]
         excluded = tuple(data.draw(st.lists(st.sampled_from(starts), max_size=2, unique=True))) if starts else ()
-        if not details.is_all_day and data.draw(st.booleans()):
-            details = replace(details, added=(added,))
-        made = Series(replace(details, excluded=excluded))
-        raw = ics.compose([made], now=0)
+        if not fields.is_all_day and data.draw(st.booleans()):
+            fields = replace(fields, added=(added,))
+        exported = Series(replace(fields, excluded=excluded))
+        raw = ics.compose([exported], now=0)
         compared += 1
 
-        found = ours(mailbox, made, since, until)
-        assert comparable(found, details) == comparable(theirs(raw, details, since, until), details)
-        nonempty += bool(found)
-        hours = {local(microseconds(start), "UTC").time() for start, _ in found}
-        crossing += len(hours) > 1 and not details.added
+        spans = ours(mailbox, exported, since, until)
+        assert comparable(spans, fields) == comparable(theirs(raw, fields, since, until), fields)
+        nonempty += bool(spans)
+        hours = {local(microseconds(start), "UTC").time() for start, _ in spans}
+        crossing += len(hours) > 1 and not fields.added
 
     check()
     assert compared >= EXAMPLES

@@ -1,4 +1,4 @@
-"""Meetings through HTTP: copies in the attendees' calendars, mails about them, answers."""
+"""Meetings through HTTP: copies in the attendees' calendars, invitation mails and responses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ V1 = "/datasets/calendars/tables/Calendar/items"
 
 
 def calendar_part(connection: Connection, mail: dict[str, Any]) -> tuple[Message, icalendar.Calendar]:
-    """The calendar form of a mail, as a mail program would find it."""
+    """Return the text/calendar part of a mail, raw and parsed."""
     whole = message_from_bytes(connection.mime(mail["Id"]))
-    (part,) = (one for one in whole.walk() if one.get_content_type() == "text/calendar")
+    (part,) = (candidate for candidate in whole.walk() if candidate.get_content_type() == "text/calendar")
     content = part.get_payload(decode=True)
     assert isinstance(content, bytes)
     return part, icalendar.Calendar.from_ical(content)
@@ -30,29 +30,29 @@ def only_event(calendar: icalendar.Calendar) -> Any:
 
 
 def attendees(connection: Connection, event_id: str) -> dict[str, str]:
-    """Who answered what, from the first version's list of attendees."""
+    """Return each attendee's response by address, as the first version of the operation shows it."""
     shown = connection.get(f"{V1}/{event_id}")["Attendees"]
-    return {one["EmailAddress"]["Address"]: one["Status"]["Response"] for one in shown}
+    return {attendee["EmailAddress"]["Address"]: attendee["Status"]["Response"] for attendee in shown}
 
 
 class TestInviting:
     def test_an_attendee_gets_a_copy_and_a_mail(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet(
+        meeting = alice.meet(
             "Review", RequiredAttendees="bob@example.com", Body="<p>Bring <b>numbers</b></p>", ShowAs="Busy"
         )
 
         (copy,) = bob.events()
-        assert copy["Id"] != made["Id"]
+        assert copy["Id"] != meeting["Id"]
         assert (copy["Organizer"], copy["ResponseType"], copy["ShowAs"]) == ("alice@example.com", 5, 1)
         same = ("Subject", "Start", "End", "TimeZone", "Body", "RequiredAttendees", "Location")
-        assert {name: copy[name] for name in same} == {name: made[name] for name in same}
+        assert {name: copy[name] for name in same} == {name: meeting[name] for name in same}
         mail = bob.mail()
         assert (mail["Subject"], mail["From"], mail["To"]) == ("Review", "alice@example.com", "bob@example.com")
-        assert (mail["Body"], mail["Attachments"], mail["HasAttachment"]) == (made["Body"], [], False)
+        assert (mail["Body"], mail["Attachments"], mail["HasAttachment"]) == (meeting["Body"], [], False)
         assert alice.mail("Sent Items")["Subject"] == "Review"
         assert bob.view()[0]["ICalUId"] == alice.view()[0]["ICalUId"]
 
-    def test_the_mail_holds_a_real_calendar_part(self, alice: Connection, bob: Connection) -> None:
+    def test_the_mail_contains_a_valid_calendar_part(self, alice: Connection, bob: Connection) -> None:
         alice.meet("Review", RequiredAttendees="bob@example.com", OptionalAttendees="dan@example.org")
 
         part, calendar = calendar_part(bob, bob.mail())
@@ -62,17 +62,19 @@ class TestInviting:
         event = only_event(calendar)
         assert event["UID"] == bob.view()[0]["ICalUId"]
         assert str(event["ORGANIZER"]).lower() == "mailto:alice@example.com"
-        roles = {str(one).lower(): one.params["ROLE"] for one in event["ATTENDEE"]}
+        roles = {str(attendee).lower(): attendee.params["ROLE"] for attendee in event["ATTENDEE"]}
         assert roles == {"mailto:bob@example.com": "REQ-PARTICIPANT", "mailto:dan@example.org": "OPT-PARTICIPANT"}
 
-    def test_those_outside_are_mailed_too(self, sandbox: Sandbox, alice: Connection) -> None:
+    def test_external_attendees_get_a_mail(self, sandbox: Sandbox, alice: Connection) -> None:
         alice.meet("Review", RequiredAttendees="eve@example.org", ResourceAttendees="Room 5")
 
         (departed,) = sandbox.outbox.mails()
         assert departed["recipients"] == ["eve@example.org"]
 
     @pytest.mark.parametrize("kind", ["Required", "Optional", "Resource"])
-    def test_every_kind_of_attendee_in_both_notations(self, alice: Connection, bob: Connection, kind: str) -> None:
+    def test_every_attendee_type_is_invited_in_both_formats(
+        self, alice: Connection, bob: Connection, kind: str
+    ) -> None:
         flat = alice.meet("Flat", **{f"{kind}Attendees": "bob@example.com"})
         said = [{"EmailAddress": {"Address": "bob@example.com", "Name": "Bob"}, "Type": kind}]
         span = {"Start": "2026-03-05T10:00:00Z", "End": "2026-03-05T11:00:00Z"}
@@ -80,25 +82,25 @@ class TestInviting:
 
         assert alice.event(nested["Id"])[f"{kind}Attendees"] == "bob@example.com"
         assert alice.get(f"{V1}/{flat['Id']}")["Attendees"][0]["Type"] == kind
-        assert [one["Subject"] for one in bob.events()] == ["Flat", "Nested"]
+        assert [event["Subject"] for event in bob.events()] == ["Flat", "Nested"]
 
-    def test_nobody_invites_himself(self, alice: Connection) -> None:
-        made = alice.meet(RequiredAttendees="ALICE@example.com")
+    def test_an_organizer_is_never_an_attendee(self, alice: Connection) -> None:
+        meeting = alice.meet(RequiredAttendees="ALICE@example.com")
 
-        assert made["RequiredAttendees"] == ""
+        assert meeting["RequiredAttendees"] == ""
         assert len(alice.events()) == 1
         assert alice.mails() == []
 
-    def test_a_mailbox_made_later_finds_what_it_was_invited_to(self, sandbox: Sandbox, alice: Connection) -> None:
+    def test_a_new_mailbox_gets_its_earlier_invitations(self, sandbox: Sandbox, alice: Connection) -> None:
         alice.meet("Early", RequiredAttendees="late@example.com")
         alice.meet("Off", RequiredAttendees="other@example.com")
 
         late = sandbox.connect("late")
 
-        assert [(one["Subject"], one["ResponseType"]) for one in late.events()] == [("Early", 5)]
+        assert [(event["Subject"], event["ResponseType"]) for event in late.events()] == [("Early", 5)]
         assert late.mail()["Subject"] == "Early"
 
-    def test_a_broken_address_invites_nobody(self, alice: Connection, bob: Connection) -> None:
+    def test_an_invalid_address_invites_nobody(self, alice: Connection, bob: Connection) -> None:
         span = {"Start": "2026-03-05T10:00:00Z", "End": "2026-03-05T11:00:00Z"}
         body = {"Subject": "x", **span, "RequiredAttendees": "bob@example.com", "OptionalAttendees": "nobody at all"}
         answer = alice.http.post("/datasets/calendars/v3/tables/Calendar/items", json=body)
@@ -121,8 +123,10 @@ class TestAnswering:
             ("Decline", "Declined", "Free"),
         ],
     )
-    def test_every_spelling(self, alice: Connection, bob: Connection, said: str, name: str, shown: str) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org", ShowAs="Busy")
+    def test_every_spelling_of_a_response(
+        self, alice: Connection, bob: Connection, said: str, name: str, shown: str
+    ) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org", ShowAs="Busy")
         (copy,) = bob.events()
 
         bob.respond(copy["Id"], said)
@@ -130,12 +134,14 @@ class TestAnswering:
         answered = bob.event(copy["Id"])
         assert (answered["ResponseType"], answered["ShowAs"]) == (name, shown)
         assert not answered["ResponseTime"].startswith("0001")
-        assert attendees(alice, made["Id"]) == {"bob@example.com": name, "carol@example.org": "None"}
+        assert attendees(alice, meeting["Id"]) == {"bob@example.com": name, "carol@example.org": "None"}
         mail = alice.mail()
         assert mail["From"] == "bob@example.com"
         assert mail["Subject"].endswith(": Review")
 
-    def test_the_answer_holds_a_comment_and_a_reply(self, alice: Connection, bob: Connection) -> None:
+    def test_the_response_mail_contains_a_comment_and_a_calendar_reply(
+        self, alice: Connection, bob: Connection
+    ) -> None:
         alice.meet("Review", RequiredAttendees="bob@example.com")
         bob.respond(bob.events()[0]["Id"], "Decline", Comment="On <holiday>", SendResponse=True)
 
@@ -149,30 +155,30 @@ class TestAnswering:
         assert event["ATTENDEE"].params["PARTSTAT"] == "DECLINED"
         assert event["UID"] == alice.view()[0]["ICalUId"]
 
-    def test_without_a_response_there_is_no_mail(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_no_mail_is_sent_when_no_response_is_wanted(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
 
         bob.sdk("respond_to_event_async", ResponseToEventInvite(send_response=False), bob.events()[0]["Id"], "Accept")
 
         assert alice.mails() == []
-        assert attendees(alice, made["Id"]) == {"bob@example.com": "Accepted"}
+        assert attendees(alice, meeting["Id"]) == {"bob@example.com": "Accepted"}
 
-    def test_one_occurrence_can_be_answered(self, alice: Connection, bob: Connection) -> None:
+    def test_a_single_occurrence_can_be_answered(self, alice: Connection, bob: Connection) -> None:
         alice.meet("Daily", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=3)
         second = bob.view()[1]
 
         bob.respond(second["Id"], "Decline")
 
-        assert [one["ResponseType"] for one in bob.view()] == ["NotResponded", "Declined", "NotResponded"]
+        assert [event["ResponseType"] for event in bob.view()] == ["NotResponded", "Declined", "NotResponded"]
         theirs = alice.view()
-        assert [attendees(alice, one["Id"])["bob@example.com"] for one in theirs] == ["None", "Declined", "None"]
+        assert [attendees(alice, event["Id"])["bob@example.com"] for event in theirs] == ["None", "Declined", "None"]
 
     def test_no_answer_without_an_invitation(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet()
+        meeting = alice.meet()
         for connection, id, response, status in (
-            (alice, made["Id"], "Accept", 400),
-            (alice, made["Id"], "Perhaps", 400),
-            (bob, made["Id"], "Accept", 404),
+            (alice, meeting["Id"], "Accept", 400),
+            (alice, meeting["Id"], "Perhaps", 400),
+            (bob, meeting["Id"], "Accept", 404),
             (bob, "nonsense", "Accept", 400),
         ):
             answer = connection.http.post(f"/codeless/api/v2.0/me/events/{id}/{response}")
@@ -180,68 +186,68 @@ class TestAnswering:
 
 
 class TestUpdating:
-    def test_a_new_time_reaches_the_copies_and_asks_again(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_a_new_time_updates_the_copies_and_resets_responses(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
         (copy,) = bob.events()
         bob.respond(copy["Id"], "Accept")
 
-        alice.change(made["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
+        alice.change(meeting["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
 
         moved = bob.event(copy["Id"])
         assert moved["Start"].startswith("2026-03-06T10:00")
         assert moved["ResponseType"] == "NotResponded"
-        assert attendees(alice, made["Id"]) == {"bob@example.com": "None"}
+        assert attendees(alice, meeting["Id"]) == {"bob@example.com": "None"}
         assert len(bob.mails()) == 2
 
-    def test_other_words_leave_the_answer(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_other_changes_keep_the_response(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
         (copy,) = bob.events()
         bob.respond(copy["Id"], "Accept")
 
-        alice.change(made["Id"], Location="Hall", Subject="Big review")
+        alice.change(meeting["Id"], Location="Hall", Subject="Big review")
 
-        told = bob.event(copy["Id"])
-        assert (told["Location"], told["Subject"], told["ResponseType"]) == ("Hall", "Big review", "Accepted")
-        assert attendees(alice, made["Id"]) == {"bob@example.com": "Accepted"}
+        updated = bob.event(copy["Id"])
+        assert (updated["Location"], updated["Subject"], updated["ResponseType"]) == ("Hall", "Big review", "Accepted")
+        assert attendees(alice, meeting["Id"]) == {"bob@example.com": "Accepted"}
 
-    def test_what_is_personal_stays_at_home(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_personal_fields_are_not_sent_to_attendees(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
         (copy,) = bob.events()
         bob.change(copy["Id"], Reminder=60)
 
-        alice.change(made["Id"], ShowAs="Oof", Reminder=5)
+        alice.change(meeting["Id"], ShowAs="Oof", Reminder=5)
         assert bob.event(copy["Id"])["Reminder"] == 60
         assert len(bob.mails()) == 1
 
-        alice.change(made["Id"], Location="Hall")
+        alice.change(meeting["Id"], Location="Hall")
         assert bob.event(copy["Id"])["Reminder"] == 60
 
-    def test_a_guest_changes_only_the_own_copy(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_an_attendee_changes_only_their_own_copy(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
 
         bob.change(bob.events()[0]["Id"], Subject="Mine")
 
-        assert alice.event(made["Id"])["Subject"] == "Review"
+        assert alice.event(meeting["Id"])["Subject"] == "Review"
         assert alice.mails() == []
 
-    def test_guests_come_and_go(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    def test_attendees_can_be_added_and_removed(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
         carol = sandbox.connect("carol")
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
 
-        alice.change(made["Id"], RequiredAttendees="carol@example.com")
+        alice.change(meeting["Id"], RequiredAttendees="carol@example.com")
 
-        assert [one["Subject"] for one in bob.events()] == ["Canceled: Review"]
-        assert [one["Subject"] for one in bob.mails()] == ["Canceled: Review", "Review"]
-        assert [one["Subject"] for one in carol.events()] == ["Review"]
-        assert [one["Subject"] for one in carol.mails()] == ["Review"]
+        assert [event["Subject"] for event in bob.events()] == ["Canceled: Review"]
+        assert [mail["Subject"] for mail in bob.mails()] == ["Canceled: Review", "Review"]
+        assert [event["Subject"] for event in carol.events()] == ["Review"]
+        assert [mail["Subject"] for mail in carol.mails()] == ["Review"]
 
-    def test_a_new_guest_does_not_bother_the_old_one(
+    def test_a_new_attendee_causes_no_mail_to_the_others(
         self, sandbox: Sandbox, alice: Connection, bob: Connection
     ) -> None:
         carol = sandbox.connect("carol")
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
 
-        alice.change(made["Id"], OptionalAttendees="carol@example.com")
+        alice.change(meeting["Id"], OptionalAttendees="carol@example.com")
 
         assert len(bob.mails()) == len(carol.mails()) == 1
         assert bob.events()[0]["OptionalAttendees"] == "carol@example.com"
@@ -249,9 +255,9 @@ class TestUpdating:
 
 class TestCancelling:
     def test_deletion_cancels_the_copies(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=2)
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=2)
 
-        assert alice.http.delete(f"{V1}/{made['Id']}").status_code == 200
+        assert alice.http.delete(f"{V1}/{meeting['Id']}").status_code == 200
 
         assert alice.events() == []
         (copy,) = bob.get(V1)["value"]
@@ -262,32 +268,34 @@ class TestCancelling:
         assert part.get_param("method") == "CANCEL"
         assert only_event(calendar)["STATUS"] == "CANCELLED"
 
-    def test_one_occurrence_is_cancelled_alone(self, alice: Connection, bob: Connection) -> None:
+    def test_a_single_occurrence_can_be_cancelled(self, alice: Connection, bob: Connection) -> None:
         alice.meet("Daily", RequiredAttendees="bob@example.com", Recurrence="Daily", NumberOfOccurrences=3)
 
         alice.http.delete(f"{V1}/{alice.view()[1]['Id']}")
 
         assert len(alice.view()) == 2
-        assert [one["Subject"] for one in bob.view()] == ["Daily", "Canceled: Daily", "Daily"]
+        assert [event["Subject"] for event in bob.view()] == ["Daily", "Canceled: Daily", "Daily"]
 
-    def test_a_guest_who_deletes_a_copy_disturbs_nobody(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_deleting_a_copy_does_not_affect_others(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
 
         bob.http.delete(f"{V1}/{bob.events()[0]['Id']}")
 
         assert bob.events() == []
-        assert alice.event(made["Id"])["Subject"] == "Review"
+        assert alice.event(meeting["Id"])["Subject"] == "Review"
         assert alice.mails() == []
 
 
 class TestSingleOccurrences:
-    """Invitations to parts of a series, and mails about them."""
+    """Invitations to single occurrences of a series, and the mails about them."""
 
     @pytest.fixture
     def weekly(self, alice: Connection, bob: Connection) -> dict[str, Any]:
         return alice.meet("Weekly", RequiredAttendees="bob@example.com", Recurrence="Weekly", NumberOfOccurrences=4)
 
-    def test_a_mail_about_one_names_it(self, alice: Connection, bob: Connection, weekly: dict[str, Any]) -> None:
+    def test_a_mail_about_an_occurrence_names_it(
+        self, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
         second, third = alice.view()[1:3]
         alice.change(second["Id"], Location="Hall")
         _, changed = calendar_part(bob, bob.mails()[0])
@@ -298,7 +306,7 @@ class TestSingleOccurrences:
         assert "RRULE" not in only_event(changed)
         assert (off["METHOD"], only_event(off)["RECURRENCE-ID"].dt.day) == ("CANCEL", 18)
 
-    def test_a_mail_about_the_series_holds_its_exceptions(
+    def test_a_mail_about_a_series_contains_its_exceptions(
         self, alice: Connection, bob: Connection, weekly: dict[str, Any]
     ) -> None:
         second, third = alice.view()[1:3]
@@ -312,29 +320,31 @@ class TestSingleOccurrences:
         assert special["SUMMARY"] == "Special"
         assert special.sequence > 0
 
-    def test_an_answer_to_one_names_it(self, alice: Connection, bob: Connection, weekly: dict[str, Any]) -> None:
+    def test_a_response_to_an_occurrence_names_it(
+        self, alice: Connection, bob: Connection, weekly: dict[str, Any]
+    ) -> None:
         bob.respond(bob.view()[1]["Id"], "Accept")
 
         _, calendar = calendar_part(alice, alice.mail())
         assert only_event(calendar)["RECURRENCE-ID"].dt.day == 11
 
-    def test_a_guest_of_two_occurrences_has_these(
+    def test_an_attendee_of_two_occurrences_sees_only_these(
         self, sandbox: Sandbox, alice: Connection, weekly: dict[str, Any]
     ) -> None:
         carol = sandbox.connect("carol")
         second, third = alice.view()[1:3]
-        for one in (second, third):
-            alice.change(one["Id"], OptionalAttendees="carol@example.com")
+        for occurrence in (second, third):
+            alice.change(occurrence["Id"], OptionalAttendees="carol@example.com")
 
-        assert [one["Start"][8:10] for one in carol.view()] == ["11", "18"]
+        assert [event["Start"][8:10] for event in carol.view()] == ["11", "18"]
         carol.respond(carol.view()[1]["Id"], "Accept")
         assert attendees(alice, third["Id"])["carol@example.com"] == "Accepted"
         assert attendees(alice, second["Id"])["carol@example.com"] == "None"
 
         alice.http.delete(f"{V1}/{weekly['Id']}")
-        assert [one["Subject"] for one in carol.view()] == ["Canceled: Weekly", "Canceled: Weekly"]
+        assert [event["Subject"] for event in carol.view()] == ["Canceled: Weekly", "Canceled: Weekly"]
 
-    def test_who_is_then_invited_to_all_has_the_series(
+    def test_an_attendee_invited_later_to_the_series_sees_all_of_it(
         self, sandbox: Sandbox, alice: Connection, weekly: dict[str, Any]
     ) -> None:
         carol = sandbox.connect("carol")
@@ -344,7 +354,7 @@ class TestSingleOccurrences:
 
         alice.change(weekly["Id"], OptionalAttendees="carol@example.com")
 
-        seen = [(one["Subject"], one["ResponseType"]) for one in carol.view()]
+        seen = [(event["Subject"], event["ResponseType"]) for event in carol.view()]
         assert seen == [
             ("Weekly", "NotResponded"),
             ("Special", "Accepted"),
@@ -353,7 +363,7 @@ class TestSingleOccurrences:
         ]
         assert len(carol.events()) == 1
 
-    def test_guests_of_a_series_come_and_go_in_its_exceptions(
+    def test_attendee_changes_of_a_series_reach_its_exceptions(
         self, sandbox: Sandbox, alice: Connection, bob: Connection, weekly: dict[str, Any]
     ) -> None:
         carol = sandbox.connect("carol")
@@ -364,10 +374,10 @@ class TestSingleOccurrences:
         assert list(attendees(alice, second["Id"])) == ["carol@example.com"]
         alice.change(second["Id"], Subject="More special")
 
-        assert [one["Subject"] for one in carol.view()] == ["Weekly", "More special", "Weekly", "Weekly"]
-        assert all(one["Subject"].startswith("Canceled: ") for one in bob.view())
+        assert [event["Subject"] for event in carol.view()] == ["Weekly", "More special", "Weekly", "Weekly"]
+        assert all(event["Subject"].startswith("Canceled: ") for event in bob.view())
 
-    def test_an_occurrence_that_was_only_answered_follows_its_series(
+    def test_an_occurrence_with_only_a_response_follows_its_series(
         self, alice: Connection, bob: Connection, weekly: dict[str, Any]
     ) -> None:
         bob.respond(bob.view()[1]["Id"], "Accept")
@@ -375,10 +385,10 @@ class TestSingleOccurrences:
         alice.change(weekly["Id"], Subject="Renamed", Location="Hall", End="2026-03-04T12:00:00Z")
 
         for connection in (alice, bob):
-            seen = [(one["Subject"], one["Location"], one["End"][11:16]) for one in connection.view()]
+            seen = [(event["Subject"], event["Location"], event["End"][11:16]) for event in connection.view()]
             assert seen == [("Renamed", "Hall", "12:00")] * 4
 
-    def test_an_answer_to_the_series_counts_where_there_was_none(
+    def test_a_response_to_a_series_keeps_earlier_responses(
         self, alice: Connection, bob: Connection, weekly: dict[str, Any]
     ) -> None:
         third = bob.view()[2]
@@ -386,66 +396,66 @@ class TestSingleOccurrences:
         bob.respond(third["Id"], "Decline")
         bob.respond(bob.events()[0]["Id"], "Accept")
 
-        assert [one["ResponseType"] for one in bob.view()] == ["Accepted", "Accepted", "Declined", "Accepted"]
-        theirs = [attendees(alice, one["Id"])["bob@example.com"] for one in alice.view()]
+        assert [event["ResponseType"] for event in bob.view()] == ["Accepted", "Accepted", "Declined", "Accepted"]
+        theirs = [attendees(alice, event["Id"])["bob@example.com"] for event in alice.view()]
         assert theirs == ["Accepted", "Accepted", "Declined", "Accepted"]
 
-    def test_a_guest_who_moved_a_copy_still_hears_of_single_ones(
+    def test_an_attendee_who_moved_a_copy_still_gets_occurrence_updates(
         self, alice: Connection, bob: Connection, weekly: dict[str, Any]
     ) -> None:
         bob.change(bob.events()[0]["Id"], Start="2026-03-04T15:00:00Z", End="2026-03-04T15:30:00Z")
 
         alice.change(alice.view()[1]["Id"], Subject="Special")
 
-        assert "Special" in [one["Subject"] for one in bob.view()]
+        assert "Special" in [event["Subject"] for event in bob.view()]
 
 
 class TestAddresses:
-    def test_a_tagged_guest_is_the_same_guest(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob+work@example.com;alice+me@example.com")
-        assert alice.event(made["Id"])["RequiredAttendees"] == "bob+work@example.com"
+    def test_a_tagged_address_is_the_same_attendee(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob+work@example.com;alice+me@example.com")
+        assert alice.event(meeting["Id"])["RequiredAttendees"] == "bob+work@example.com"
 
         bob.respond(bob.events()[0]["Id"], "Accept")
-        assert attendees(alice, made["Id"]) == {"bob+work@example.com": "Accepted"}
+        assert attendees(alice, meeting["Id"]) == {"bob+work@example.com": "Accepted"}
 
-        alice.change(made["Id"], RequiredAttendees="bob@example.com")
+        alice.change(meeting["Id"], RequiredAttendees="bob@example.com")
         assert bob.events()[0]["Subject"] == "Review"
         alice.meet("Late", RequiredAttendees="zed+x@example.com")
-        assert [one["Subject"] for one in sandbox.connect("zed").events()] == ["Late"]
+        assert [event["Subject"] for event in sandbox.connect("zed").events()] == ["Late"]
 
-    def test_a_guests_own_change_leaves_the_guest_on_the_list(self, alice: Connection, bob: Connection) -> None:
+    def test_an_attendees_own_change_keeps_the_attendee(self, alice: Connection, bob: Connection) -> None:
         alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org")
         (copy,) = bob.events()
 
         assert bob.change(copy["Id"], Reminder=30)["RequiredAttendees"] == "bob@example.com;carol@example.org"
 
-    def test_who_is_invited_again_is_asked_again(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_an_attendee_invited_again_must_respond_again(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
         bob.respond(bob.events()[0]["Id"], "Accept")
-        alice.change(made["Id"], RequiredAttendees="")
-        alice.change(made["Id"], RequiredAttendees="bob@example.com")
+        alice.change(meeting["Id"], RequiredAttendees="")
+        alice.change(meeting["Id"], RequiredAttendees="bob@example.com")
 
         (copy,) = bob.events()
         assert (copy["Subject"], copy["ResponseType"], copy["ShowAs"]) == ("Review", 5, 1)
 
-    def test_a_whole_body_sent_back_tells_nobody(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com", Location="Hall")
-        whole = alice.get(f"{V1}/{made['Id']}")
+    def test_sending_back_a_whole_event_sends_no_mail(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com", Location="Hall")
+        whole = alice.get(f"{V1}/{meeting['Id']}")
 
-        answer = alice.http.patch(f"{V1}/{made['Id']}", json=whole)
+        answer = alice.http.patch(f"{V1}/{meeting['Id']}", json=whole)
 
         assert answer.status_code == 200
         assert len(bob.mails()) == 1
 
-    def test_a_cancelled_meeting_takes_no_answer(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
-        alice.http.delete(f"{V1}/{made['Id']}")
+    def test_a_cancelled_meeting_rejects_responses(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
+        alice.http.delete(f"{V1}/{meeting['Id']}")
 
         assert bob.http.post(f"/codeless/api/v2.0/me/events/{bob.events()[0]['Id']}/Accept").status_code == 400
 
-    def test_the_answer_of_a_move_is_what_a_read_gives(self, alice: Connection, bob: Connection) -> None:
-        made = alice.meet("Review", RequiredAttendees="bob@example.com")
+    def test_a_patch_returns_the_same_event_as_a_read(self, alice: Connection, bob: Connection) -> None:
+        meeting = alice.meet("Review", RequiredAttendees="bob@example.com")
         bob.respond(bob.events()[0]["Id"], "Accept")
         span = {"Start": "2026-03-06T10:00:00Z", "End": "2026-03-06T11:00:00Z"}
 
-        assert alice.http.patch(f"{V1}/{made['Id']}", json=span).json() == alice.get(f"{V1}/{made['Id']}")
+        assert alice.http.patch(f"{V1}/{meeting['Id']}", json=span).json() == alice.get(f"{V1}/{meeting['Id']}")

@@ -1,4 +1,4 @@
-"""Series through HTTP: wall-clock times across changes of the clocks, stable ids, and occurrences that differ."""
+"""Series through HTTP: wall-clock times across daylight saving changes, stable ids and changed occurrences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LONDON = {"TimeZone": "Europe/London"}
 
 
 def starts(events: list[dict[str, Any]]) -> list[str]:
-    """When events start, to the minute."""
-    return [one["Start"][:16] for one in events]
+    """Return the start of each event, to the minute."""
+    return [event["Start"][:16] for event in events]
 
 
 def delete(alice: Connection, event_id: str) -> None:
@@ -27,7 +27,7 @@ def status_of(alice: Connection, event_id: str) -> int:
 
 
 class TestExpansion:
-    def test_wall_clock_time_holds_across_a_change_of_the_clocks(self, alice: Connection) -> None:
+    def test_wall_clock_time_stays_across_daylight_saving_changes(self, alice: Connection) -> None:
         alice.meet("Stand-up", "2026-03-27T09:00:00", **LONDON, Recurrence="Daily", NumberOfOccurrences=4)
 
         assert starts(alice.view()) == [
@@ -37,24 +37,24 @@ class TestExpansion:
             "2026-03-30T08:00",
         ]
 
-    def test_lists_give_the_series_and_views_its_occurrences(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Weekly", RecurrenceEnd="2026-03-25T00:00:00Z")
+    def test_lists_show_the_series_and_views_its_occurrences(self, alice: Connection) -> None:
+        series = alice.meet(Recurrence="Weekly", RecurrenceEnd="2026-03-25T00:00:00Z")
 
         (listed,) = alice.events()
         seen = alice.view()
 
-        assert (listed["Id"], listed["Recurrence"], listed["SeriesMasterId"]) == (made["Id"], 2, None)
+        assert (listed["Id"], listed["Recurrence"], listed["SeriesMasterId"]) == (series["Id"], 2, None)
         assert listed["RecurrenceEnd"] == "2026-03-25T00:00:00.0000000+00:00"
         assert starts(seen) == ["2026-03-04T10:00", "2026-03-11T10:00", "2026-03-18T10:00", "2026-03-25T10:00"]
-        assert {one["SeriesMasterId"] for one in seen} == {made["Id"]}
-        assert {one["Recurrence"] for one in seen} == {"None"}
-        assert len({one["Id"] for one in seen} | {made["Id"]}) == 5
+        assert {event["SeriesMasterId"] for event in seen} == {series["Id"]}
+        assert {event["Recurrence"] for event in seen} == {"None"}
+        assert len({event["Id"] for event in seen} | {series["Id"]}) == 5
 
     def test_ids_of_occurrences_are_stable_and_can_be_read(self, alice: Connection) -> None:
         alice.meet(Recurrence="Daily")
 
-        first = {one["Start"]: one["Id"] for one in alice.view("2026-03-10", "2026-03-13")}
-        second = {one["Start"]: one["Id"] for one in alice.view("2026-03-09", "2026-03-20")}
+        first = {event["Start"]: event["Id"] for event in alice.view("2026-03-10", "2026-03-13")}
+        second = {event["Start"]: event["Id"] for event in alice.view("2026-03-09", "2026-03-20")}
 
         assert first.items() <= second.items()
         for start, id in first.items():
@@ -71,7 +71,7 @@ class TestExpansion:
             ("Yearly", ["2026-01-31", "2027-01-31", "2028-01-31"]),
         ],
     )
-    def test_the_flat_words(self, alice: Connection, word: str, expected: list[str]) -> None:
+    def test_flat_recurrence_values(self, alice: Connection, word: str, expected: list[str]) -> None:
         alice.meet(start="2026-01-31T10:00:00Z", Recurrence=word, NumberOfOccurrences=3)
 
         assert [start[:10] for start in starts(alice.view("2026-01-01", "2029-01-01"))] == expected
@@ -98,20 +98,20 @@ class TestExpansion:
             ({"Type": "RelativeYearly", "Month": 3, "DaysOfWeek": ["Sunday"], "Index": "Second"}, ["03-08"]),
         ],
     )
-    def test_the_first_versions_patterns(self, alice: Connection, pattern: dict[str, Any], expected: list[str]) -> None:
+    def test_first_version_patterns(self, alice: Connection, pattern: dict[str, Any], expected: list[str]) -> None:
         body = {
             "Subject": "Pattern",
             "Start": "2026-03-02T10:00:00Z",
             "End": "2026-03-02T10:30:00Z",
             "Recurrence": {"Pattern": pattern, "Range": {"Type": "NoEnd"}},
         }
-        made = alice.post(V1, body).json()
+        event = alice.post(V1, body).json()
 
         assert [start[5:10] for start in starts(alice.view())] == expected
-        # A series begins with the first date that its pattern has.
-        assert made["Start"][:10] == f"2026-{expected[0]}"
+        # A series starts on the first date that matches its pattern.
+        assert event["Start"][:10] == f"2026-{expected[0]}"
 
-    def test_an_endless_series_is_seen_far_away(self, alice: Connection) -> None:
+    def test_an_endless_series_has_occurrences_far_ahead(self, alice: Connection) -> None:
         alice.meet(start="1999-01-04T08:00:00", **LONDON, Recurrence="Weekly")
 
         assert starts(alice.view("2049-07-01", "2049-07-13")) == ["2049-07-05T07:00", "2049-07-12T07:00"]
@@ -126,14 +126,14 @@ class TestExpansion:
             NumberOfOccurrences=3,
         )
 
-        spans = [(one["Start"][5:16], one["End"][5:16]) for one in alice.view()]
+        spans = [(event["Start"][5:16], event["End"][5:16]) for event in alice.view()]
         assert spans == [
             ("03-27T23:00", "03-28T23:00"),
             ("03-28T23:00", "03-29T22:00"),
             ("03-29T22:00", "03-30T22:00"),
         ]
 
-    def test_long_occurrences_reach_into_a_window(self, alice: Connection) -> None:
+    def test_long_occurrences_overlap_a_window(self, alice: Connection) -> None:
         alice.meet(start="2026-03-02T10:00:00Z", End="2026-03-06T10:00:00Z", Recurrence="Weekly")
 
         assert starts(alice.view("2026-03-13T00:00:00Z", "2026-03-13T01:00:00Z")) == ["2026-03-09T10:00"]
@@ -142,23 +142,23 @@ class TestExpansion:
 class TestOccurrences:
     @pytest.fixture
     def days(self, alice: Connection) -> list[dict[str, Any]]:
-        """Five occurrences on consecutive days from the second of March."""
+        """Return five occurrences on consecutive days from 2 March."""
         alice.meet("Daily", "2026-03-02T10:00:00Z", Recurrence="Daily", NumberOfOccurrences=5)
         return alice.view()
 
-    def test_each_is_found_by_its_id_in_a_filter(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+    def test_a_filter_finds_an_occurrence_by_id(self, alice: Connection, days: list[dict[str, Any]]) -> None:
         alice.change(days[1]["Id"], Subject="Changed")
         (master,) = alice.events()
 
-        for one in days:
-            assert [seen["Id"] for seen in alice.view(**{"$filter": f"Id eq '{one['Id']}'"})] == [one["Id"]]
-            assert alice.events(**{"$filter": f"Id eq '{one['Id']}'"}) == []
+        for occurrence in days:
+            assert [seen["Id"] for seen in alice.view(**{"$filter": f"Id eq '{occurrence['Id']}'"})] == [
+                occurrence["Id"]
+            ]
+            assert alice.events(**{"$filter": f"Id eq '{occurrence['Id']}'"}) == []
         assert alice.view(**{"$filter": f"Id eq '{master['Id']}'"}) == []
         assert len(alice.view(**{"$filter": f"SeriesMasterId eq '{master['Id']}'"})) == 5
 
-    def test_a_changed_one_keeps_its_id_and_leaves_the_series(
-        self, alice: Connection, days: list[dict[str, Any]]
-    ) -> None:
+    def test_a_changed_occurrence_keeps_its_id(self, alice: Connection, days: list[dict[str, Any]]) -> None:
         (master,) = alice.events()
         third = days[2]
 
@@ -168,18 +168,18 @@ class TestOccurrences:
         assert alice.event(third["Id"]) == changed
         assert alice.get(f"{V1}/{third['Id']}")["Type"] == "Exception"
         seen = alice.view()
-        assert [one["Subject"] for one in seen] == ["Daily", "Daily", "Moved", "Daily", "Daily"]
-        assert [one["Id"] for one in seen] == [one["Id"] for one in days]
+        assert [event["Subject"] for event in seen] == ["Daily", "Daily", "Moved", "Daily", "Daily"]
+        assert [event["Id"] for event in seen] == [event["Id"] for event in days]
         (after,) = alice.events()
         assert (after["Subject"], after["NumberOfOccurrences"]) == ("Daily", 5)
 
-    def test_one_moved_out_of_a_window_is_gone_from_it(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+    def test_an_occurrence_moved_out_of_a_window_leaves_it(self, alice: Connection, days: list[dict[str, Any]]) -> None:
         alice.change(days[1]["Id"], Start="2026-05-01T10:00:00Z", End="2026-05-01T11:00:00Z")
 
         assert len(alice.view()) == 4
         assert starts(alice.view("2026-05-01", "2026-05-02")) == ["2026-05-01T10:00"]
 
-    def test_a_deleted_one_stays_away(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+    def test_a_deleted_occurrence_stays_deleted(self, alice: Connection, days: list[dict[str, Any]]) -> None:
         delete(alice, days[0]["Id"])
         alice.change(days[3]["Id"], Subject="Changed")
         delete(alice, days[3]["Id"])
@@ -188,7 +188,7 @@ class TestOccurrences:
         for gone in (days[0], days[3]):
             assert status_of(alice, gone["Id"]) == 404
 
-    def test_the_whole_body_of_an_occurrence_makes_no_series_of_it(
+    def test_sending_back_an_occurrence_does_not_make_it_a_series(
         self, alice: Connection, days: list[dict[str, Any]]
     ) -> None:
         changed = alice.change(days[2]["Id"], **days[2] | {"Recurrence": "Weekly", "Subject": "x"})
@@ -196,7 +196,7 @@ class TestOccurrences:
         assert changed["Recurrence"] == "None"
         assert len(alice.view()) == 5
 
-    def test_deleting_the_series_takes_all_along(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+    def test_deleting_a_series_deletes_its_occurrences(self, alice: Connection, days: list[dict[str, Any]]) -> None:
         alice.change(days[2]["Id"], Subject="Changed")
         (master,) = alice.events()
 
@@ -205,7 +205,7 @@ class TestOccurrences:
         assert alice.view() == alice.events() == []
         assert status_of(alice, days[2]["Id"]) == status_of(alice, days[0]["Id"]) == 404
 
-    def test_an_id_of_a_day_that_the_series_does_not_have(self, alice: Connection, days: list[dict[str, Any]]) -> None:
+    def test_an_id_of_a_date_without_an_occurrence(self, alice: Connection, days: list[dict[str, Any]]) -> None:
         (master,) = alice.events()
         alice.change(master["Id"], NumberOfOccurrences=2)
 
@@ -214,7 +214,7 @@ class TestOccurrences:
 
 
 class TestLimits:
-    def test_an_occurrence_may_not_outlast_the_gap(self, alice: Connection) -> None:
+    def test_an_occurrence_cannot_overlap_the_next(self, alice: Connection) -> None:
         body = {
             "Subject": "Long",
             "Start": "2026-03-02T10:00:00Z",
@@ -227,16 +227,17 @@ class TestLimits:
         assert "End" in answer.json()["message"]
         assert alice.events() == []
 
-    def test_a_day_of_25_hours_is_a_day(self, alice: Connection) -> None:
+    def test_a_day_of_25_hours_is_one_all_day_occurrence(self, alice: Connection) -> None:
         alice.meet(start="2026-10-25", End="2026-10-26", IsAllDay=True, TimeZone="Europe/London", Recurrence="Daily")
 
         spans = [
-            (one["Start"][5:16], one["End"][5:16]) for one in alice.view("2026-10-25T12:00:00Z", "2026-10-26T12:00:00Z")
+            (event["Start"][5:16], event["End"][5:16])
+            for event in alice.view("2026-10-25T12:00:00Z", "2026-10-26T12:00:00Z")
         ]
         assert spans == [("10-24T23:00", "10-26T00:00"), ("10-26T00:00", "10-27T00:00")]
 
-    def test_a_midnight_that_is_skipped(self, alice: Connection) -> None:
-        """Havana's clocks go from midnight to one: the day begins then, and later days at midnight again."""
+    def test_a_skipped_midnight(self, alice: Connection) -> None:
+        """Havana's clocks skip from midnight to one: that day starts at one, and later days start at midnight."""
         alice.meet(
             start="2026-03-08",
             End="2026-03-09",
@@ -246,82 +247,82 @@ class TestLimits:
             NumberOfOccurrences=3,
         )
 
-        assert [one["Start"][5:16] for one in alice.view()] == ["03-08T05:00", "03-09T04:00", "03-10T04:00"]
-        assert [one["End"][5:16] for one in alice.view()] == ["03-09T04:00", "03-10T04:00", "03-11T04:00"]
+        assert [event["Start"][5:16] for event in alice.view()] == ["03-08T05:00", "03-09T04:00", "03-10T04:00"]
+        assert [event["End"][5:16] for event in alice.view()] == ["03-09T04:00", "03-10T04:00", "03-11T04:00"]
 
-    def test_a_start_that_is_skipped(self, alice: Connection) -> None:
-        made = alice.meet(start="2026-03-08T02:30:00", End="2026-03-08T03:00:00", TimeZone="Pacific Standard Time")
+    def test_a_skipped_start(self, alice: Connection) -> None:
+        event = alice.meet(start="2026-03-08T02:30:00", End="2026-03-08T03:00:00", TimeZone="Pacific Standard Time")
 
-        assert (made["Start"][11:16], made["End"][11:16]) == ("10:30", "11:00")
+        assert (event["Start"][11:16], event["End"][11:16]) == ("10:30", "11:00")
 
 
 class TestChangingASeries:
-    def test_a_shorter_one_lets_go_of_what_lies_behind_its_end(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Weekly", NumberOfOccurrences=4)
+    def test_shortening_a_series_drops_exceptions_after_its_end(self, alice: Connection) -> None:
+        series = alice.meet(Recurrence="Weekly", NumberOfOccurrences=4)
         last = alice.view()[3]
         alice.change(last["Id"], Subject="Special")
 
-        alice.change(made["Id"], NumberOfOccurrences=2)
+        alice.change(series["Id"], NumberOfOccurrences=2)
 
         assert len(alice.view()) == 2
         assert status_of(alice, last["Id"]) == 404
-        alice.change(made["Id"], NumberOfOccurrences=4)
-        assert [one["Subject"] for one in alice.view()] == ["Review"] * 4
+        alice.change(series["Id"], NumberOfOccurrences=4)
+        assert [event["Subject"] for event in alice.view()] == ["Review"] * 4
 
-    def test_what_was_not_changed_in_an_occurrence_follows_its_series(self, alice: Connection) -> None:
-        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=2)
+    def test_unchanged_fields_of_an_occurrence_follow_its_series(self, alice: Connection) -> None:
+        series = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=2)
         alice.change(alice.view()[1]["Id"], Subject="Special")
 
-        alice.change(made["Id"], Location="Hall", Subject="Renamed", End="2026-03-04T12:00:00Z")
+        alice.change(series["Id"], Location="Hall", Subject="Renamed", End="2026-03-04T12:00:00Z")
 
-        seen = [(one["Subject"], one["Location"], one["End"][11:16]) for one in alice.view()]
+        seen = [(event["Subject"], event["Location"], event["End"][11:16]) for event in alice.view()]
         assert seen == [("Renamed", "Hall", "12:00"), ("Special", "Hall", "12:00")]
 
     def test_the_first_version_ends_a_series_with_null(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Daily")
+        event = alice.meet(Recurrence="Daily")
 
-        answer = alice.http.patch(f"{V1}/{made['Id']}", json={"Recurrence": None, "Subject": None})
+        answer = alice.http.patch(f"{V1}/{event['Id']}", json={"Recurrence": None, "Subject": None})
 
         assert (answer.json()["Type"], answer.json()["Subject"]) == ("SingleInstance", "Review")
 
-    def test_what_does_not_move_it_keeps_its_exceptions(self, alice: Connection) -> None:
-        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
+    def test_a_series_keeps_exceptions_when_its_times_stay(self, alice: Connection) -> None:
+        series = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
         second = alice.view()[1]
         alice.change(second["Id"], Subject="Special")
 
-        alice.change(made["Id"], Subject="Renamed", Location="Hall")
+        alice.change(series["Id"], Subject="Renamed", Location="Hall")
 
-        assert [one["Subject"] for one in alice.view()] == ["Renamed", "Special", "Renamed"]
+        assert [event["Subject"] for event in alice.view()] == ["Renamed", "Special", "Renamed"]
 
-    def test_another_time_of_day_lets_go_of_them(self, alice: Connection) -> None:
-        made = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
+    def test_a_new_time_of_day_drops_exceptions(self, alice: Connection) -> None:
+        series = alice.meet("Daily", Recurrence="Daily", NumberOfOccurrences=3)
         _, second, third = alice.view()
         alice.change(second["Id"], Subject="Special")
         delete(alice, third["Id"])
 
-        alice.change(made["Id"], Start="2026-03-04T12:00:00Z", End="2026-03-04T13:00:00Z")
+        alice.change(series["Id"], Start="2026-03-04T12:00:00Z", End="2026-03-04T13:00:00Z")
 
         seen = alice.view()
-        assert [one["Subject"] for one in seen] == ["Daily"] * 3
+        assert [event["Subject"] for event in seen] == ["Daily"] * 3
         assert starts(seen) == ["2026-03-04T12:00", "2026-03-05T12:00", "2026-03-06T12:00"]
 
-    def test_another_day_moves_a_plain_rule_along(self, alice: Connection) -> None:
-        made = alice.meet(Recurrence="Weekly", NumberOfOccurrences=2)
+    def test_a_new_day_moves_a_simple_rule(self, alice: Connection) -> None:
+        event = alice.meet(Recurrence="Weekly", NumberOfOccurrences=2)
 
-        alice.change(made["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
+        alice.change(event["Id"], Start="2026-03-06T10:00:00Z", End="2026-03-06T11:00:00Z")
 
         assert starts(alice.view()) == ["2026-03-06T10:00", "2026-03-13T10:00"]
 
     def test_a_single_event_becomes_a_series_and_back(self, alice: Connection) -> None:
-        made = alice.meet()
+        meeting = alice.meet()
 
-        alice.change(made["Id"], Recurrence="Weekly", RecurrenceEnd="2026-03-20T00:00:00Z")
+        alice.change(meeting["Id"], Recurrence="Weekly", RecurrenceEnd="2026-03-20T00:00:00Z")
         assert len(alice.view()) == 3
-        assert alice.get(f"{V1}/{made['Id']}")["Type"] == "SeriesMaster"
+        assert alice.get(f"{V1}/{meeting['Id']}")["Type"] == "SeriesMaster"
 
-        alice.change(made["Id"], Recurrence="None")
-        assert [one["Id"] for one in alice.view()] == [made["Id"]]
-        assert alice.get(f"{V1}/{made['Id']}")["Type"] == "SingleInstance"
+        alice.change(meeting["Id"], Recurrence="None")
+        assert [event["Id"] for event in alice.view()] == [meeting["Id"]]
+        assert alice.get(f"{V1}/{meeting['Id']}")["Type"] == "SingleInstance"
 
     def test_a_first_version_pattern_survives_a_flat_change(self, alice: Connection) -> None:
         body = {
@@ -330,10 +331,10 @@ class TestChangingASeries:
             "End": "2026-03-03T11:00:00Z",
             "Recurrence": {"Pattern": {"Type": "Weekly", "DaysOfWeek": ["Tuesday", "Thursday"]}},
         }
-        made = alice.post(V1, body).json()
-        flat = alice.event(made["Id"])
+        event = alice.post(V1, body).json()
+        flat = alice.event(event["Id"])
 
-        alice.change(made["Id"], **flat | {"Subject": "Renamed"})
+        alice.change(event["Id"], **flat | {"Subject": "Renamed"})
 
-        after = alice.get(f"{V1}/{made['Id']}")
-        assert (after["Subject"], after["Recurrence"]) == ("Renamed", made["Recurrence"])
+        after = alice.get(f"{V1}/{event['Id']}")
+        assert (after["Subject"], after["Recurrence"]) == ("Renamed", event["Recurrence"])

@@ -1,4 +1,4 @@
-"""Contacts and their folders: the recorded shapes, what Outlook fills in, and what a list can be asked for."""
+"""Contacts and their folders: the recorded shapes, the values that Outlook fills in, and list queries."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ UNSET: dict[str, Any] = {
     "DateTimeCreated": NOW,
     "DateTimeLastModified": NOW,
 }
-"""A contact with nothing but a given name, in recorded order; None also stands for what is made up."""
+"""A contact with only a given name, in recorded order; None also marks generated values."""
 MADE_UP = ("Id", "ParentFolderId", "ChangeKey")
 FULL: dict[str, Any] = {
     "Birthday": "1980-05-04T00:00:00+00:00",
@@ -102,7 +102,7 @@ FULL: dict[str, Any] = {
 
 
 def create(connection: Connection, given_name: str = "Ann", **more: Any) -> dict[str, Any]:
-    """A new contact in the default folder."""
+    """Create a contact in the default folder."""
     body = {"GivenName": given_name, "HomePhones": [], **more}
     contact: dict[str, Any] = connection.post(ITEMS, body).json()
     return contact
@@ -113,12 +113,12 @@ def patch(connection: Connection, contact: dict[str, Any], body: dict[str, Any])
 
 
 def names(connection: Any, **query: Any) -> list[str]:
-    """The given names of the contacts a query finds, in the order they come."""
-    found = connection.get(ITEMS, **{f"${name}": value for name, value in query.items()})
-    return [one["GivenName"] for one in found["value"]]
+    """Return the given names of the contacts that match a query, in list order."""
+    listing = connection.get(ITEMS, **{f"${name}": value for name, value in query.items()})
+    return [contact["GivenName"] for contact in listing["value"]]
 
 
-def refusal(answer: Any) -> tuple[int, str]:
+def error_of(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
@@ -136,29 +136,29 @@ def people(alice: Connection) -> Any:
 
 
 def test_unset_members(alice: Connection) -> None:
-    """Every member is there, in recorded order; a few unset texts are empty and the others null (recorded)."""
-    made = create(alice)
+    """A contact shows every property in recorded order; some unset texts are empty and the others null (recorded)."""
+    contact = create(alice)
 
-    assert list(made.items()) == list((UNSET | {name: made[name] for name in MADE_UP}).items())
-    assert all(isinstance(made[name], str) and made[name] for name in MADE_UP)
+    assert list(contact.items()) == list((UNSET | {name: contact[name] for name in MADE_UP}).items())
+    assert all(isinstance(contact[name], str) and contact[name] for name in MADE_UP)
 
 
 def test_all_members_round_trip(alice: Connection) -> None:
-    """What was sent comes back, at once, alone and in the list."""
-    made = create(alice, **FULL)
+    """The create response, a read and the list all return the contact that was sent."""
+    contact = create(alice, **FULL)
 
-    assert {name: made[name] for name in FULL} == FULL
-    assert alice.get(f"{ITEMS}/{made['Id']}") == made
-    assert alice.get(ITEMS)["value"] == [made]
+    assert {name: contact[name] for name in FULL} == FULL
+    assert alice.get(f"{ITEMS}/{contact['Id']}") == contact
+    assert alice.get(ITEMS)["value"] == [contact]
 
 
 def test_create_answers_created(alice: Connection) -> None:
-    """The status is 201, though 200 is declared (recorded)."""
+    """Creating a contact returns 201, although the specification declares 200 (recorded)."""
     assert alice.post(ITEMS, {"GivenName": "Ann", "HomePhones": []}).status_code == 201
 
 
 def test_list_envelope(alice: Connection) -> None:
-    """A list has two links, which are null (recorded)."""
+    """A list contains two links, both null (recorded)."""
     assert alice.get(ITEMS) == {"value": [], "@odata.nextLink": None, "@odata.deltaLink": None}
 
 
@@ -173,17 +173,21 @@ def test_tables(alice: Connection) -> None:
 
 
 def test_table_metadata(alice: Connection) -> None:
-    """The metadata says what a contact is, asks for a given name only and leaves capabilities out (recorded)."""
+    """The metadata describes a contact, requires only a given name and omits capabilities (recorded)."""
     (table,) = alice.get(TABLES)["value"]
 
-    found = alice.get("/$metadata.json/datasets/contacts/tables/Contacts")
+    metadata = alice.get("/$metadata.json/datasets/contacts/tables/Contacts")
 
-    assert found == alice.get(f"/$metadata.json/datasets/contacts/tables/{table['Name']}")
-    items = found["schema"]["items"]
+    assert metadata == alice.get(f"/$metadata.json/datasets/contacts/tables/{table['Name']}")
+    items = metadata["schema"]["items"]
     properties = items["properties"]
-    assert list(found) == ["name", "title", "x-ms-permission", "schema"]
-    assert (found["name"], found["title"], found["x-ms-permission"]) == (table["Name"], "Contacts", "read-write")
-    assert (found["schema"]["type"], items["type"], items["required"]) == ("array", "object", ["GivenName"])
+    assert list(metadata) == ["name", "title", "x-ms-permission", "schema"]
+    assert (metadata["name"], metadata["title"], metadata["x-ms-permission"]) == (
+        table["Name"],
+        "Contacts",
+        "read-write",
+    )
+    assert (metadata["schema"]["type"], items["type"], items["required"]) == ("array", "object", ["GivenName"])
     assert set(properties) == set(UNSET) - {"CreatedDateTime", "LastModifiedDateTime"}
     assert properties["Id"] == {
         "title": "Id",
@@ -197,19 +201,19 @@ def test_table_metadata(alice: Connection) -> None:
     assert properties["Birthday"] == {"title": "Birthday", "type": "string", "format": "date-time"}
     assert properties["HomeAddress"]["properties"]["City"] == {"title": "City", "type": "string"}
     assert set(properties["EmailAddresses"]["items"]["properties"]) == {"Name", "Address"}
-    assert {name for name, one in properties.items() if one.get("x-ms-permission") == "read-only"} == {
+    assert {name for name, schema in properties.items() if schema.get("x-ms-permission") == "read-only"} == {
         *MADE_UP,
         "DateTimeCreated",
         "DateTimeLastModified",
     }
-    assert "$ref" not in json.dumps(found)
+    assert "$ref" not in json.dumps(metadata)
 
 
-# --- What is filled in ---
+# --- Generated values ---
 
 
 @pytest.mark.parametrize(
-    ("given", "display_name", "file_as"),
+    ("fields", "display_name", "file_as"),
     [
         ({"GivenName": "Ann"}, "Ann", "Ann"),
         ({"GivenName": "Ann", "Surname": "Archer"}, "Ann Archer", "Archer, Ann"),
@@ -224,11 +228,13 @@ def test_table_metadata(alice: Connection) -> None:
         ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
     ],
 )
-def test_names_are_made_up(alice: Connection, given: dict[str, Any], display_name: str, file_as: str) -> None:
-    """Display name and file-as come from the parts of the name where they are not given."""
-    made = alice.post(ITEMS, given).json()
+def test_missing_names_are_generated(
+    alice: Connection, fields: dict[str, Any], display_name: str, file_as: str
+) -> None:
+    """A missing display name or file-as name is built from the parts of the name."""
+    contact = alice.post(ITEMS, fields).json()
 
-    assert (made["DisplayName"], made["FileAs"]) == (display_name, file_as)
+    assert (contact["DisplayName"], contact["FileAs"]) == (display_name, file_as)
 
 
 @pytest.mark.parametrize(
@@ -243,67 +249,69 @@ def test_names_are_made_up(alice: Connection, given: dict[str, Any], display_nam
     ],
 )
 def test_change_without_a_given_name(alice: Connection, left: dict[str, Any], display_name: str) -> None:
-    """A contact may lose its given name as long as something is left to call it by."""
+    """A change may remove the given name if the contact keeps another name."""
     changed = patch(alice, create(alice), left).json()
 
     assert (changed["GivenName"], changed["DisplayName"]) == (None, display_name)
 
 
 @pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
-def test_change_to_nobody(alice: Connection, left: dict[str, Any]) -> None:
-    """A contact that could not be called anything is refused, and stays as it was."""
-    made = create(alice)
+def test_change_without_any_name(alice: Connection, left: dict[str, Any]) -> None:
+    """A change that leaves a contact without any name is rejected and changes nothing."""
+    contact = create(alice)
 
-    answer = patch(alice, made, left)
+    answer = patch(alice, contact, left)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert "'GivenName'" in answer.json()["message"]
-    assert alice.get(ITEMS)["value"] == [made]
+    assert alice.get(ITEMS)["value"] == [contact]
 
 
 # --- Changing and deleting ---
 
 
 def test_change_replaces(alice: Connection) -> None:
-    """What is not sent is cleared (recorded); the id stays."""
-    made = create(alice, **FULL)
+    """A change clears the properties that it does not contain (recorded); the id stays."""
+    contact = create(alice, **FULL)
 
-    changed = patch(alice, made, {"GivenName": "Ann"}).json()
+    changed = patch(alice, contact, {"GivenName": "Ann"}).json()
 
-    kept = {name: made[name] for name in ("Id", "ParentFolderId", "CreatedDateTime", "DateTimeCreated")}
+    kept = {name: contact[name] for name in ("Id", "ParentFolderId", "CreatedDateTime", "DateTimeCreated")}
     moved = {name: changed[name] for name in ("ChangeKey", "LastModifiedDateTime", "DateTimeLastModified")}
     assert changed == UNSET | kept | moved
-    assert alice.get(f"{ITEMS}/{made['Id']}") == changed
+    assert alice.get(f"{ITEMS}/{contact['Id']}") == changed
 
 
 def test_every_change_shows(alice: Connection, server: Server) -> None:
-    """Change key and time of change move with each change, even while the clock stands still."""
-    made = create(alice)
+    """Each change gives a new change key and a later time of change, even while the clock is frozen."""
+    contact = create(alice)
 
-    seen = [made, *(patch(alice, made, {"GivenName": "Ann"}).json() for _ in range(3))]
+    seen = [contact, *(patch(alice, contact, {"GivenName": "Ann"}).json() for _ in range(3))]
 
-    assert len({one["ChangeKey"] for one in seen}) == 4
-    assert [one["DateTimeLastModified"][19:26] for one in seen] == ["+00:00", ".000001", ".000002", ".000003"]
-    assert all(one["LastModifiedDateTime"] == one["DateTimeLastModified"] for one in seen)
-    assert {one["DateTimeCreated"] for one in seen} == {NOW}
+    assert len({version["ChangeKey"] for version in seen}) == 4
+    assert [version["DateTimeLastModified"][19:26] for version in seen] == ["+00:00", ".000001", ".000002", ".000003"]
+    assert all(version["LastModifiedDateTime"] == version["DateTimeLastModified"] for version in seen)
+    assert {version["DateTimeCreated"] for version in seen} == {NOW}
     server.clock.advance(timedelta(minutes=1))
-    assert patch(alice, made, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
+    assert patch(alice, contact, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
 
 
 def test_members_only_the_connector_sets(alice: Connection) -> None:
-    """Ids and times in a body are passed over, as a client may send a whole contact back."""
-    made = create(alice, **FULL)
+    """Ids and times in a body are ignored, because a client may send back a whole contact."""
+    contact = create(alice, **FULL)
 
-    changed = patch(alice, made, {**made, "Id": "x", "ParentFolderId": "y", "DateTimeCreated": "z", "Surname": "New"})
+    changed = patch(
+        alice, contact, {**contact, "Id": "x", "ParentFolderId": "y", "DateTimeCreated": "z", "Surname": "New"}
+    )
 
     assert changed.json()["Surname"] == "New"
     assert {name: changed.json()[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")} == {
-        name: made[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")
+        name: contact[name] for name in ("Id", "ParentFolderId", "DateTimeCreated")
     }
 
 
 def test_delete(alice: Connection) -> None:
-    """A deleted contact is gone, and deleting it again fails."""
+    """A deleted contact cannot be read, changed or deleted again."""
     gone, kept = create(alice, "Ann"), create(alice, "Bert")
 
     answer = alice.http.delete(f"{ITEMS}/{gone['Id']}")
@@ -311,27 +319,27 @@ def test_delete(alice: Connection) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
     assert alice.get(ITEMS)["value"] == [kept]
     for method in ("GET", "DELETE"):
-        assert refusal(alice.http.request(method, f"{ITEMS}/{gone['Id']}")) == (404, "ErrorItemNotFound")
-    assert refusal(patch(alice, gone, {"GivenName": "Ann"})) == (404, "ErrorItemNotFound")
+        assert error_of(alice.http.request(method, f"{ITEMS}/{gone['Id']}")) == (404, "ErrorItemNotFound")
+    assert error_of(patch(alice, gone, {"GivenName": "Ann"})) == (404, "ErrorItemNotFound")
 
 
 def test_empty_entries_are_dropped(alice: Connection) -> None:
-    """Lines that were left empty in a designer become nothing."""
-    made = create(
+    """Entries that a designer left empty are dropped."""
+    contact = create(
         alice, HomePhones=["", "555-1"], Categories=[" "], EmailAddresses=[{"Name": ""}, {"Address": "a@example.org"}]
     )
 
-    assert (made["HomePhones"], made["Categories"]) == (["555-1"], [])
-    assert made["EmailAddresses"] == [{"Name": "", "Address": "a@example.org"}]
+    assert (contact["HomePhones"], contact["Categories"]) == (["555-1"], [])
+    assert contact["EmailAddresses"] == [{"Name": "", "Address": "a@example.org"}]
 
 
 def test_long_texts(alice: Connection) -> None:
-    """Texts are not cut."""
+    """Long texts are stored in full."""
     long = "ä" * 65_536
 
-    made = create(alice, Profession=long, HomePhones=[long])
+    contact = create(alice, Profession=long, HomePhones=[long])
 
-    assert (made["Profession"], made["HomePhones"]) == (long, [long])
+    assert (contact["Profession"], contact["HomePhones"]) == (long, [long])
 
 
 @pytest.mark.parametrize(
@@ -347,7 +355,7 @@ def test_long_texts(alice: Connection) -> None:
     ],
 )
 def test_birthday(alice: Connection, birthday: str | None, shown: str | None) -> None:
-    """A date with or without a time, in UTC unless it says otherwise."""
+    """A birthday is a date with or without a time, in UTC unless it has an offset."""
     assert create(alice, Birthday=birthday)["Birthday"] == shown
 
 
@@ -374,12 +382,12 @@ def test_birthday(alice: Connection, birthday: str | None, shown: str | None) ->
     ],
 )
 def test_list_query(people: Any, query: dict[str, Any], expected: list[str]) -> None:
-    """What OData asks for, in any case."""
+    """A list supports the OData query options, regardless of case."""
     assert names(people, **query) == expected
 
 
 def test_list_without_top(alice: Connection) -> None:
-    """All contacts come at once (recorded)."""
+    """Without $top a list returns all contacts (recorded)."""
     for number in range(30):
         create(alice, f"Ann {number:02}")
 
@@ -387,7 +395,7 @@ def test_list_without_top(alice: Connection) -> None:
 
 
 def test_list_by_id(people: Any) -> None:
-    """A filter may name ids; one that means nothing here finds nothing."""
+    """A filter can compare ids; an unknown id matches nothing."""
     (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
 
     assert names(people, filter=f"Id eq '{abel['Id']}'") == ["Abel"]
@@ -395,7 +403,7 @@ def test_list_by_id(people: Any) -> None:
 
 
 def test_list_follows_changes(people: Any) -> None:
-    """Entries of a list are found as they are now, not as they were."""
+    """A filter on a list property matches its current entries only."""
     (abel,) = people.get(ITEMS, **{"$filter": "GivenName eq 'Abel'"})["value"]
     by_address = "EmailAddresses/any(a: a/Address eq '{}')"
 
@@ -420,45 +428,45 @@ def test_list_follows_changes(people: Any) -> None:
     ],
 )
 def test_bad_query(alice: Connection, query: dict[str, Any], named: str) -> None:
-    """A query that cannot be read is refused, and the answer names the place."""
+    """An invalid query is rejected with an error that names the position."""
     answer = alice.http.get(ITEMS, params=query)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert named in answer.json()["message"]
 
 
-# --- Finding folders and contacts ---
+# --- Folder and contact lookup ---
 
 
 @pytest.mark.parametrize("table", ["Contacts", "contacts", "CONTACTS", "%20Contacts", "%43ontacts"])
 def test_folder_by_name(alice: Connection, table: str) -> None:
-    """The word for the default folder works in any case (recorded as written)."""
+    """The name of the default folder is accepted in any case (recorded as written)."""
     create(alice)
 
     assert len(alice.get(f"{TABLES}/{table}/items")["value"]) == 1
 
 
 def test_ids_in_every_encoding(alice: Connection) -> None:
-    """Ids work as they are, encoded once, and encoded twice as the metadata of the path asks for."""
-    made = create(alice)
-    table, id = made["ParentFolderId"], made["Id"]
+    """Ids are accepted unencoded, encoded once, and encoded twice as the path's metadata demands."""
+    contact = create(alice)
+    table, id = contact["ParentFolderId"], contact["Id"]
 
     for encoded in (str, quote, lambda text: quote(quote(text))):
-        assert alice.get(f"{TABLES}/{encoded(table)}/items/{encoded(id)}") == made
+        assert alice.get(f"{TABLES}/{encoded(table)}/items/{encoded(id)}") == contact
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_unknown_folder(alice: Connection, method: str) -> None:
-    """A folder that is not there is said to be missing."""
+    """An unknown folder is reported as missing."""
     answer = alice.http.request(method, f"{TABLES}/Friends/items", json={"GivenName": "Ann"})
 
-    assert refusal(answer) == (404, "ErrorFolderNotFound")
-    assert refusal(alice.http.get("/$metadata.json/datasets/contacts/tables/Friends")) == (404, "ErrorFolderNotFound")
+    assert error_of(answer) == (404, "ErrorFolderNotFound")
+    assert error_of(alice.http.get("/$metadata.json/datasets/contacts/tables/Friends")) == (404, "ErrorFolderNotFound")
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_contact_of_someone_else(alice: Connection, bob: Connection, method: str) -> None:
-    """Another mailbox's folders and contacts are not found."""
+    """The folders and contacts of another mailbox are not found."""
     theirs = create(bob)
 
     for path in (f"{ITEMS}/{theirs['Id']}", f"{TABLES}/{theirs['ParentFolderId']}/items/{theirs['Id']}"):
@@ -469,16 +477,16 @@ def test_contact_of_someone_else(alice: Connection, bob: Connection, method: str
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_malformed_id(alice: Connection, method: str) -> None:
-    """An id that nobody gave out is malformed, that of something else is not found."""
-    made = create(alice)
+    """An id that was never issued is malformed; the id of another kind of item is not found."""
+    contact = create(alice)
     body = {"GivenName": "Ann"}
 
     malformed = alice.http.request(method, f"{ITEMS}/nonsense", json=body)
-    cut = alice.http.request(method, f"{TABLES}/{made['ParentFolderId'][:-2]}=/items/{made['Id']}", json=body)
-    folder = alice.http.request(method, f"{ITEMS}/{made['ParentFolderId']}", json=body)
+    cut = alice.http.request(method, f"{TABLES}/{contact['ParentFolderId'][:-2]}=/items/{contact['Id']}", json=body)
+    folder = alice.http.request(method, f"{ITEMS}/{contact['ParentFolderId']}", json=body)
 
-    assert refusal(malformed) == refusal(cut) == (400, "ErrorInvalidIdMalformed")
-    assert refusal(folder) == (404, "ErrorItemNotFound")
+    assert error_of(malformed) == error_of(cut) == (400, "ErrorInvalidIdMalformed")
+    assert error_of(folder) == (404, "ErrorItemNotFound")
 
 
 # --- Bad bodies ---
@@ -516,16 +524,16 @@ def test_malformed_id(alice: Connection, method: str) -> None:
     ],
 )
 def test_bad_body(alice: Connection, body: Any, named: str) -> None:
-    """A contact that cannot be is refused before anything is made, and the answer names the member."""
+    """An invalid contact is rejected before anything is created, with an error that names the property."""
     answer = alice.http.post(ITEMS, json=body)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert named in answer.json()["message"]
     assert alice.get(ITEMS)["value"] == []
 
 
 def test_home_phones_may_be_left_out(alice: Connection) -> None:
-    """They are declared as required, and treated as an empty list all the same."""
+    """Home phones are declared as required, but a body without them is accepted as an empty list."""
     for phones in ({}, {"HomePhones": None}):
         assert alice.post(ITEMS, {"GivenName": "Ann", **phones}).json()["HomePhones"] == []
 
@@ -534,7 +542,7 @@ def test_home_phones_may_be_left_out(alice: Connection) -> None:
 
 
 def test_sdk(alice: Connection) -> None:
-    """Every contact method of the published client, with names in its own spelling."""
+    """Every contact method of Microsoft's published client works."""
     card = Contact(
         given_name="Ann",
         surname="Archer",
@@ -547,24 +555,24 @@ def test_sdk(alice: Connection) -> None:
     )
     (table,) = alice.sdk("contact_get_tables_async")["value"]
 
-    made = alice.sdk("contact_post_item_async", card, table["Name"])
+    contact = alice.sdk("contact_post_item_async", card, table["Name"])
 
-    assert made["EmailAddresses"] == [{"Name": "Work", "Address": "ann@example.org"}]
-    assert made["HomeAddress"] == {**NOWHERE, "City": "Oslo", "CountryOrRegion": "Norway"}
-    assert made["ImAddresses"] == ["sip:ann@example.org"]
-    assert (made["HomePhones"], made["MobilePhone1"]) == (["+1 555 0100"], "+1 555 0103")
-    assert (made["BusinessHomePage"], made["FileAs"]) == ("https://example.org/", "Archer, Ann")
-    assert alice.sdk("contact_get_item_async", "Contacts", made["Id"]) == made
+    assert contact["EmailAddresses"] == [{"Name": "Work", "Address": "ann@example.org"}]
+    assert contact["HomeAddress"] == {**NOWHERE, "City": "Oslo", "CountryOrRegion": "Norway"}
+    assert contact["ImAddresses"] == ["sip:ann@example.org"]
+    assert (contact["HomePhones"], contact["MobilePhone1"]) == (["+1 555 0100"], "+1 555 0103")
+    assert (contact["BusinessHomePage"], contact["FileAs"]) == ("https://example.org/", "Archer, Ann")
+    assert alice.sdk("contact_get_item_async", "Contacts", contact["Id"]) == contact
     listed = alice.sdk("contact_get_items_async", "Contacts", filter="GivenName eq 'Ann'", orderby="Surname", top=5)
-    assert listed["value"] == [made]
-    changed = alice.sdk("contact_patch_item_async", Contact(given_name="Bea"), "Contacts", made["Id"])
+    assert listed["value"] == [contact]
+    changed = alice.sdk("contact_patch_item_async", Contact(given_name="Bea"), "Contacts", contact["Id"])
     assert (changed["DisplayName"], changed["EmailAddresses"]) == ("Bea", [])
-    assert alice.sdk("contact_delete_item_async", "Contacts", made["Id"]) is None
+    assert alice.sdk("contact_delete_item_async", "Contacts", contact["Id"]) is None
     with pytest.raises(ConnectorException, match="ErrorItemNotFound"):
-        alice.sdk("contact_get_item_async", "Contacts", made["Id"])
+        alice.sdk("contact_get_item_async", "Contacts", contact["Id"])
 
 
-# --- Below the wire ---
+# --- Inside the sandbox ---
 
 
 @pytest.fixture
@@ -574,7 +582,7 @@ def app() -> Starlette:
 
 
 def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
-    """One call by the owner `ann`."""
+    """Send one request as the owner `ann`."""
 
     async def call() -> httpx.Response:
         headers = {"Authorization": "Bearer token"}
@@ -585,31 +593,31 @@ def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
 
 
 def test_second_folder(app: Starlette) -> None:
-    """A folder holds its own contacts only, goes by id or name, and a contact is not found through another one."""
+    """A folder is addressed by id or name and gives access to its own contacts only."""
     ask(app, "GET", TABLES)
     sandbox, owner = app.state.sandboxes.find("ann")
     key = item_folders.ensure(sandbox.mailbox(owner), item_folders.CONTACT_FOLDERS, "Friends").id
     folder_id = encode(IdKind.CONTACT_FOLDER, owner.id, key)
 
-    made = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
+    contact = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
 
-    assert [one["DisplayName"] for one in ask(app, "GET", TABLES).json()["value"]] == ["Contacts", "Friends"]
-    assert made["ParentFolderId"] == folder_id
-    assert ask(app, "GET", f"{TABLES}/{folder_id}/items").json()["value"] == [made]
+    assert [folder["DisplayName"] for folder in ask(app, "GET", TABLES).json()["value"]] == ["Contacts", "Friends"]
+    assert contact["ParentFolderId"] == folder_id
+    assert ask(app, "GET", f"{TABLES}/{folder_id}/items").json()["value"] == [contact]
     assert ask(app, "GET", ITEMS).json()["value"] == []
-    assert ask(app, "GET", f"{TABLES}/Friends/items/{made['Id']}").json() == made
+    assert ask(app, "GET", f"{TABLES}/Friends/items/{contact['Id']}").json() == contact
     for method in ("GET", "PATCH", "DELETE"):
-        answer = ask(app, method, f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann"})
-        assert refusal(answer) == (404, "ErrorItemNotFound")
+        answer = ask(app, method, f"{ITEMS}/{contact['Id']}", json={"GivenName": "Ann"})
+        assert error_of(answer) == (404, "ErrorItemNotFound")
     assert ask(app, "GET", "/$metadata.json/datasets/contacts/tables/friends").json()["title"] == "Friends"
 
 
 def test_change_feed(app: Starlette) -> None:
-    """Each mutation is one entry of the feed; a refused one is none."""
-    made = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
-    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Bea"})
-    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={})
-    ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
+    """Each change appends one entry to the feed; a rejected request appends none."""
+    contact = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": "Bea"})
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={})
+    ask(app, "DELETE", f"{ITEMS}/{contact['Id']}")
     sandbox, owner = app.state.sandboxes.find("ann")
 
     rows = sandbox.db.all(sql.CHANGES, {"seq": 0, "top": 10})
@@ -620,15 +628,15 @@ def test_change_feed(app: Starlette) -> None:
 
 
 def test_entries_of_lists(app: Starlette) -> None:
-    """The rows a filter looks lists up in are those of the contact as it is."""
+    """The rows that a filter searches match the contact's current list entries."""
     sandbox, _ = app.state.sandboxes.find("ann")
     list_entries = "SELECT kind, member, value, name FROM list_entry ORDER BY id"
 
-    made = ask(app, "POST", ITEMS, json=FULL).json()
+    contact = ask(app, "POST", ITEMS, json=FULL).json()
     first = sandbox.db.all(list_entries, {})
-    ask(app, "PATCH", f"{ITEMS}/{made['Id']}", json={"GivenName": "Ann", "Categories": ["Blue"]})
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": "Ann", "Categories": ["Blue"]})
     second = sandbox.db.all(list_entries, {})
-    ask(app, "DELETE", f"{ITEMS}/{made['Id']}")
+    ask(app, "DELETE", f"{ITEMS}/{contact['Id']}")
 
     assert first == [
         ("contact", "email_addresses", "ann@example.org", "Work"),

@@ -1,4 +1,4 @@
-"""Recurrence rules as RRULE: writing them, reading them, and the rules that Outlook has no pattern for."""
+"""Recurrence rules as RRULE: writing, reading, and rules without an Outlook pattern."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_parts(rule: Rule, expected: str) -> None:
 @UNHURRIED
 @given(normalized_rules(), windows())
 def test_parts_mean_the_same(rule: Rule, window: tuple[date, date]) -> None:
-    """Another reader of the RRULE finds the same dates."""
+    """An independent reader of the RRULE finds the same dates."""
     until = None if rule.count is not None else rule.until
     start = datetime.combine(rule.start, datetime.min.time())
     since, last = (datetime.combine(day, datetime.min.time()) for day in window)
@@ -90,7 +90,7 @@ def test_parts_mean_the_same(rule: Rule, window: tuple[date, date]) -> None:
 @UNHURRIED
 @given(normalized_rules(), st.booleans())
 def test_parts_round_trip(rule: Rule, spelled: bool) -> None:
-    """The parts of a rule are read back as the same rule, as values and as text."""
+    """The parts of a rule read back as the same rule, both as values and as text."""
     parts = parts_of(rule)
     if spelled:
         parts = {name.lower(): [str(value).lower() for value in values] for name, values in parts.items()}
@@ -132,7 +132,7 @@ def parts(text: str) -> dict[str, list[str]]:
     ],
 )
 def test_rule_of(text: str, expected: Rule) -> None:
-    """Rules of other programs are read; the start completes them."""
+    """A rule of another program is read; the start supplies its missing parts."""
     assert rule_of(parts(text), NEW_YEAR, None) == expected
 
 
@@ -205,7 +205,7 @@ part_values = (
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from(part_names), st.lists(part_values, max_size=4)), st.dates())
 def test_any_parts(given_parts: dict[str, list[Any]], start: date) -> None:
-    """Any parts are read or refused."""
+    """Any RRULE parts are either read or raise InvalidRequest."""
     try:
         normalized = normalize(rule_of(given_parts, start, None))
     except InvalidRequest:

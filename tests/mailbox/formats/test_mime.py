@@ -1,4 +1,4 @@
-"""Mail as bytes: what is read from real shapes of mail, what is written, and that the two agree."""
+"""Mail as bytes: reading real mail, writing, and round trips."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def again(mail: Mail) -> Mail:
 
 
 def files(mail: Mail) -> list[tuple[str, str, bool]]:
-    return [(one.name, one.content_type, one.is_inline) for one in mail.attachments]
+    return [(attachment.name, attachment.content_type, attachment.is_inline) for attachment in mail.attachments]
 
 
 def utc(*parts: int) -> int:
@@ -45,7 +45,7 @@ def utc(*parts: int) -> int:
 
 
 def test_plain() -> None:
-    """A plain mail gives every field, with its time in UTC and other headers unfolded in order."""
+    """A plain mail sets every field; its time is in UTC and its other headers are unfolded in order."""
     mail = shape("plain")
 
     assert (mail.sender, mail.to) == (CHARLES, (ADA,))
@@ -58,7 +58,7 @@ def test_plain() -> None:
 
 
 def test_html_only() -> None:
-    """An HTML body is kept as it is, in its charset."""
+    """An HTML body is decoded with its charset and kept unchanged."""
     mail = shape("html-only")
 
     assert mail.is_html
@@ -67,7 +67,7 @@ def test_html_only() -> None:
 
 
 def test_alternative() -> None:
-    """Of two renderings HTML is the body, and the other leaves no attachment."""
+    """With an HTML and a text version, HTML becomes the body and the text is not an attachment."""
     mail = shape("alternative")
 
     assert mail.is_html
@@ -78,7 +78,7 @@ def test_alternative() -> None:
 
 
 def test_inline_image() -> None:
-    """An image that the body shows is inline, under the Content-ID without brackets."""
+    """An image used by the body is inline, with its Content-ID without brackets."""
     mail = shape("inline-image")
     image = mail.attachments[0]
 
@@ -89,7 +89,7 @@ def test_inline_image() -> None:
 
 
 def test_attachments() -> None:
-    """Attached files keep names, types and exact content; a text among them does not become the body."""
+    """Attachments keep their names, types and exact content; an attached text does not become the body."""
     mail = shape("attachments")
 
     assert files(mail) == [("Invoice 2026-018.pdf", "application/pdf", False), ("hours.csv", "text/csv", False)]
@@ -99,7 +99,7 @@ def test_attachments() -> None:
 
 
 def test_forwarded_message() -> None:
-    """A mail inside a mail is an attachment named after its subject, and is itself readable."""
+    """A mail inside a mail is an attachment named after its subject, and it can be parsed itself."""
     mail = shape("forwarded-message")
     nested = parse(mail.attachments[0].content)
 
@@ -120,7 +120,7 @@ def test_latin_1() -> None:
 
 
 def test_iso_2022_jp() -> None:
-    """A seven-bit charset with escapes is read, in body, subject and names."""
+    """ISO-2022-JP is read in body, subject and names."""
     mail = shape("iso-2022-jp")
 
     assert ("会議室の変更", Address("hanako@example.org", "山田花子")) == (mail.subject, mail.sender)
@@ -135,7 +135,7 @@ def test_encoded_names() -> None:
     assert mail.subject == "Les photos de la fête, et la recette du gâteau à la phénomènale chantilly 🎉"
     assert (Address("ada@example.com", "Byron, Ada ✨"),) == mail.to
     assert (Address("frederic@example.org", "Frédéric"), Address("luigi@example.org")) == mail.cc
-    assert names == [one.name for one in mail.attachments]
+    assert names == [attachment.name for attachment in mail.attachments]
 
 
 def test_calendar_invite() -> None:
@@ -152,10 +152,10 @@ def test_calendar_invite() -> None:
     [("smime-encrypted", ["smime.p7m"]), ("pgp-encrypted", ["attachment-1.asc", "encrypted.asc"])],
 )
 def test_encrypted(name: str, expected: list[str]) -> None:
-    """An encrypted mail is known as one; its parts are attachments and its body is empty."""
+    """An encrypted mail is marked as such; its parts are attachments and its body is empty."""
     mail = shape(name)
 
-    assert (True, "", expected) == (mail.is_encrypted, mail.body, [one.name for one in mail.attachments])
+    assert (True, "", expected) == (mail.is_encrypted, mail.body, [attachment.name for attachment in mail.attachments])
 
 
 def test_signed() -> None:
@@ -168,16 +168,16 @@ def test_signed() -> None:
 
 
 def test_high_importance() -> None:
-    """X-Priority sets the importance, and is then no other header."""
+    """X-Priority sets the importance and is not listed among the other headers."""
     mail = shape("high-importance")
 
-    assert Importance["High"] == mail.importance
+    assert Importance.High == mail.importance
     assert mail.bcc == (ADA,)
     assert mail.headers == (("X-Mailer", "Facilities Desk 2.1"),)
 
 
 def test_thread() -> None:
-    """A reply names the mail it answers and the whole chain before it."""
+    """A reply keeps the id of its parent and of all earlier mails."""
     first, second, third = shape("thread-1"), shape("thread-2"), shape("thread-3")
 
     assert (first.in_reply_to, first.references) == (None, ())
@@ -186,7 +186,7 @@ def test_thread() -> None:
 
 
 def test_missing_end_boundary() -> None:
-    """A mail that was cut off gives its body and as much of the attachment as arrived."""
+    """A truncated mail gives its body and the received part of the attachment."""
     mail = shape("missing-end-boundary")
 
     assert files(mail) == [("scan-0042.png", "image/png", False)]
@@ -204,7 +204,7 @@ def test_flowed_list() -> None:
 
 @pytest.mark.parametrize("path", sorted(EML.iterdir()), ids=lambda path: path.stem)
 def test_every_shape_survives_being_written_anew(path: Path) -> None:
-    """A mail read, stripped of its bytes and written again is the same mail; with its bytes it leaves as it came."""
+    """A mail written from its parsed fields parses to the same mail; with its original bytes it stays unchanged."""
     mail = parse(path.read_bytes())
     stripped = replace(mail, raw=None)
 
@@ -241,10 +241,10 @@ def test_every_shape_survives_being_written_anew(path: Path) -> None:
     ],
 )
 def test_addresses(value: str, expected: list[tuple[str, str]]) -> None:
-    """Address headers are read as people and programs really write them."""
-    found = parse(f"To: {value}\r\n\r\n".encode()).to
+    """Address headers are read in the forms that people and programs write."""
+    people = parse(f"To: {value}\r\n\r\n".encode()).to
 
-    assert expected == [tuple(one) for one in found]
+    assert expected == [tuple(person) for person in people]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_addresses(value: str, expected: list[tuple[str, str]]) -> None:
     ],
 )
 def test_importance(header: str, expected: str) -> None:
-    """Whichever header a sender uses for it, the first that makes sense sets the importance."""
+    """The first importance header with a valid value sets the importance."""
     assert Importance[expected] == parse(HEAD + header.encode() + b"\r\n\r\n").importance
 
 
@@ -282,12 +282,12 @@ def test_importance(header: str, expected: str) -> None:
     ],
 )
 def test_charsets(charset: str, data: bytes, expected: str) -> None:
-    """Text is read in its charset, and something sensible comes of charsets that lie or do not exist."""
+    """Text is decoded with its charset; wrong or unknown charsets still give readable text."""
     assert expected == with_body(f"text/plain; charset={charset}", data).body
 
 
 def test_split_characters_in_encoded_words() -> None:
-    """A character that a careless sender split between two encoded words is whole again."""
+    """A character that is split across two encoded words is joined again."""
     first, second = (b64encode(part).decode() for part in (b"Gru" + b"\xc3", b"\x9fe"))
     mail = parse(f"Subject: =?utf-8?B?{first}?=\r\n =?utf-8?B?{second}?= an alle\r\n\r\n".encode())
 
@@ -296,12 +296,12 @@ def test_split_characters_in_encoded_words() -> None:
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2026 99:99:99 +9999", "0", "Thu, 1 Jan 99999 0:0"])
 def test_unreadable_dates(date: str) -> None:
-    """A date that makes no sense is none."""
+    """An invalid date is read as no date."""
     assert parse(HEAD + f"Date: {date}\r\n\r\n".encode()).sent is None
 
 
 def test_line_ends_and_leading_lines() -> None:
-    """Line feeds alone, a line of an mbox file and blank lines before the headers do no harm."""
+    """Bare line feeds, an mbox line and blank lines before the headers are accepted."""
     mail = parse(b"\n\nFrom ada Mon Jan 12 2026\nSubject: two\n  lines\n\none\ntwo\rthree\r\n")
 
     assert (mail.subject, mail.body) == ("two  lines", "one\r\ntwo\r\nthree\r\n")
@@ -309,7 +309,7 @@ def test_line_ends_and_leading_lines() -> None:
 
 @pytest.mark.parametrize("charset", ["utf-8", "cp1252"])
 def test_headers_beyond_ascii(charset: str) -> None:
-    """Headers that hold characters without any encoding are read all the same, file names too."""
+    """Headers and file names with unencoded non-ASCII characters are read."""
     file = "--b\r\nContent-Disposition: attachment; filename=fête.csv\r\n\r\na,b\r\n--b--\r\n"
     mail = parse(f"Subject: Fête\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{file}".encode(charset))
 
@@ -317,14 +317,14 @@ def test_headers_beyond_ascii(charset: str) -> None:
 
 
 def test_a_nested_mail_keeps_its_headers() -> None:
-    """The headers of a nested mail stay folded as they were, and its bytes beyond ASCII stay what they say."""
+    """A nested mail keeps its folded headers, and its non-ASCII bytes keep their meaning."""
     nested = "Subject: Fête\r\n à deux\r\nX-Long: " + "word " * 50 + "end\r\n\r\nça va\r\n"
 
     assert with_body("message/rfc822", nested).attachments[0].content == nested.encode()
 
 
 def test_delivery_status() -> None:
-    """A bounce's report is attached with all its blocks."""
+    """A bounce's delivery report is attached with all its blocks."""
     report = b"Reporting-MTA: dns; mx.example.com\r\n\r\nFinal-Recipient: rfc822; x@example.org\r\nAction: failed\r\n"
     mail = with_body("message/delivery-status", report)
 
@@ -335,7 +335,7 @@ def test_delivery_status() -> None:
 
 @pytest.mark.parametrize("disposition", ["inline", "attachment"])
 def test_content_id_alone_does_not_make_an_attachment_inline(disposition: str) -> None:
-    """Files that are meant to be saved carry Content-IDs too; the disposition decides."""
+    """An attachment with a Content-ID is inline only if its disposition says so."""
     part = f"Content-Type: image/gif\r\nContent-Disposition: {disposition}\r\nContent-ID: <g>\r\n\r\nGIF89a\r\n"
     mail = with_body("multipart/mixed; boundary=b", f"--b\r\n\r\nHi\r\n--b\r\n{part}--b--\r\n")
 
@@ -344,7 +344,7 @@ def test_content_id_alone_does_not_make_an_attachment_inline(disposition: str) -
 
 
 def test_further_texts_are_attachments() -> None:
-    """A list's footer does not join the body."""
+    """Further text parts, such as a mailing list's footer, become attachments."""
     footer = "--b\r\nContent-Type: text/plain\r\n\r\nYou joined looms."
     mail = with_body("multipart/mixed; boundary=b", f"--b\r\n\r\nHi\r\n{footer}\r\n--b--\r\n")
 
@@ -368,7 +368,7 @@ def test_what_counts_as_encrypted(content_type: str, expected: bool) -> None:
 
 
 def test_broken_base64_gives_what_is_sound() -> None:
-    """Junk among base64 is skipped, missing padding made up for."""
+    """Invalid characters in base64 are skipped and missing padding is added."""
     mail = with_body("image/png", "aGVsbG8!!gd29y\r\nbGQ*", "Content-Transfer-Encoding: base64")
 
     assert mail.attachments[0].content == b"hello world"
@@ -378,5 +378,5 @@ def test_broken_base64_gives_what_is_sound() -> None:
     "content_type", ["multipart/mixed", "multipart/mixed; boundary=b", 'multipart/mixed; boundary="']
 )
 def test_a_multipart_without_parts_is_text(content_type: str) -> None:
-    """When no boundary is found, the reader at least sees what is there."""
+    """A multipart without boundaries is read as text."""
     assert with_body(content_type, "--a\r\nHi").body == "--a\r\nHi"

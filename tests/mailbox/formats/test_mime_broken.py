@@ -1,4 +1,4 @@
-"""Mail that is broken, hostile or no mail at all: the answer is what can be read, or a refusal, and soon."""
+"""Broken or hostile mail is either read as far as possible or rejected, and in short time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HEAD = b"From: ada@example.com\r\n"
     "raw", [b"", b"\r\n\r\n", b"Dear Ada,\r\n\r\nhello", b'{"subject": "x"}', b"http://example.com/x", b"\x00\xff" * 99]
 )
 def test_no_mail_at_all(raw: bytes) -> None:
-    """Bytes without any header of a mail are refused, and the text names what is missing."""
+    """Bytes without any mail header are rejected with an error that names what is missing."""
     with pytest.raises(InvalidRequest, match="none of the headers From, To"):
         parse(raw)
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH, 2000])
 def test_too_deep(depth: int) -> None:
-    """Parts nested without end are refused before they exhaust anything."""
+    """Parts that are nested too deeply are rejected."""
     opening = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(depth))
 
     with pytest.raises(InvalidRequest, match="more than 100 deep"):
@@ -34,7 +34,7 @@ def test_too_deep(depth: int) -> None:
 
 
 def test_deep_enough() -> None:
-    """What is nested as deep as allowed is read."""
+    """Parts at the deepest allowed level are read."""
     opening = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(MAX_DEPTH - 1))
 
     assert parse(HEAD + opening.encode() + b"\r\nHi").body == "Hi"
@@ -72,7 +72,7 @@ PIECES = st.sampled_from(
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map(b"".join) | st.binary(max_size=200))
 def test_nothing_but_a_refusal_is_ever_raised(raw: bytes) -> None:
-    """Whatever the bytes, the answer is a mail, which can be written again, or InvalidRequest."""
+    """Any bytes either give a mail that can be written again or raise InvalidRequest."""
     for start in (b"", b"Subject: ", b"Subject: x\r\nContent-Type: "):
         try:
             mail = parse(start + raw)
@@ -93,11 +93,11 @@ def test_nothing_but_a_refusal_is_ever_raised(raw: bytes) -> None:
     ],
 )
 def test_parameters_that_make_no_sense(parameters: str) -> None:
-    """Broken parameters cost no more than what they would have said."""
+    """A broken parameter loses only its own value."""
     mail = parse(HEAD + f"Subject: Hi\r\nContent-Type: multipart/mixed; {parameters}\r\n\r\nHello".encode())
 
     assert mail.subject == "Hi"
-    assert "Hello" in (mail.body, *(one.content.decode() for one in mail.attachments))
+    assert "Hello" in (mail.body, *(attachment.content.decode() for attachment in mail.attachments))
 
 
 @pytest.mark.parametrize(
@@ -119,5 +119,5 @@ def test_parameters_that_make_no_sense(parameters: str) -> None:
     ids=lambda raw: raw[len(HEAD) :][:40].decode("ascii", "replace"),
 )
 def test_hostile_input_is_read_in_seconds(raw: bytes) -> None:
-    """Half a megabyte of repeated beginnings is read at all, and soon enough for a test to wait."""
+    """Half a megabyte of repeated unfinished syntax is read within seconds."""
     assert parse(raw).sender.address == "ada@example.com"  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Contacts as vCards: what is read of the versions there are, what is written, and that the two agree."""
+"""Contacts as vCards: reading every version, writing, and round trips."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def vcard(*lines: str, version: str = "3.0") -> bytes:
     return "\r\n".join(["BEGIN:VCARD", f"VERSION:{version}", *lines, "END:VCARD", ""]).encode()
 
 
-def one(*lines: str, version: str = "3.0") -> Card:
+def parse_card(*lines: str, version: str = "3.0") -> Card:
     (card,) = parse(vcard("FN:X", *lines, version=version))
     return replace(card, display_name=None)
 
@@ -43,7 +43,7 @@ def again(*cards: Card) -> list[Card]:
 
 
 def test_an_address_book() -> None:
-    """Of a book with people from many places every kind of field is read."""
+    """Every kind of field is read from an international address book."""
     book = parse((VCF / "address-book.vcf").read_bytes())
     names = {card.display_name: card for card in book}
 
@@ -93,7 +93,7 @@ def test_an_address_book() -> None:
 
 
 def test_version_2_1() -> None:
-    """Quoted-printable values in any charset, continued lines and types without a name are read."""
+    """Quoted-printable values in any charset, continued lines and unnamed types are read."""
     (card,) = parse((VCF / "quoted-printable-2.1.vcf").read_bytes())
 
     assert card == Card(
@@ -116,7 +116,7 @@ def test_version_2_1() -> None:
 
 
 def test_version_4_0() -> None:
-    """Numbers that are URIs, types in quotes, groups and a birthday without its year are read."""
+    """Numbers as URIs, quoted types, groups and a birthday without a year are read."""
     (card,) = parse((VCF / "v4.vcf").read_bytes())
 
     assert (card.business_phones, card.mobile_phone1) == (("+44-20-7946-0100",), "+44-7700-900100")
@@ -127,10 +127,10 @@ def test_version_4_0() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_fixtures_written_anew(path: Path) -> None:
-    """What was read from a file can be written and read again without a difference."""
-    found = parse(path.read_bytes())
+    """A file that is read, written and read again gives equal values."""
+    cards = parse(path.read_bytes())
 
-    assert again(*found) == found
+    assert again(*cards) == cards
 
 
 # Reading details
@@ -159,12 +159,12 @@ def test_fixtures_written_anew(path: Path) -> None:
     ],
 )
 def test_lines(line: str, expected: Card) -> None:
-    """Lines are read as programs really write them."""
-    assert one(line) == expected
+    """Lines are read in the forms that other programs write."""
+    assert parse_card(line) == expected
 
 
 def test_charsets() -> None:
-    """A file that is not in UTF-8 is taken for Latin text."""
+    """A file that is not valid UTF-8 is decoded as Latin text."""
     assert parse(vcard("FN:José").decode().encode("cp1252"))[0].display_name == "José"
 
 
@@ -172,7 +172,7 @@ def test_charsets() -> None:
 
 
 def test_what_others_read() -> None:
-    """An independent reader finds version 3.0 and a name, even where the contact has none but its address."""
+    """An independent reader finds version 3.0 and a name, even if the contact only has an address."""
     card = Card(email_addresses=(Address("ada@example.com", "Ada, Countess"),))
     written = vobject.readOne(compose([card]).decode())
 
@@ -181,14 +181,14 @@ def test_what_others_read() -> None:
 
 
 def test_equal_cards_give_equal_bytes() -> None:
-    """Nothing random goes into a file."""
+    """Equal contacts give equal bytes."""
     book = parse((VCF / "address-book.vcf").read_bytes())
 
     assert compose(book) == compose([replace(card) for card in book])
 
 
 def test_lone_surrogates_are_replaced() -> None:
-    """What is no text cannot be written, and does no harm."""
+    """A lone surrogate is written as a question mark."""
     assert again(Card(display_name="\ud800" * 90, categories=("\ud800",))) == [
         Card(display_name="?" * 90, categories=("?",))
     ]
@@ -220,7 +220,7 @@ def cards(draw: st.DrawFn) -> Card:
 @settings(deadline=None, max_examples=150)
 @given(st.lists(cards(), min_size=1, max_size=3))
 def test_round_trips(book: list[Card]) -> None:
-    """Whatever contacts say, they are the same once written and read."""
+    """Any contact survives being written and read."""
     assert again(*book) == book
 
 
@@ -245,7 +245,7 @@ def test_round_trips(book: list[Card]) -> None:
     ids=range(11),
 )
 def test_refusals(raw: bytes, expected: str) -> None:
-    """What cannot be read is refused, with a text that says what and where."""
+    """Unreadable input is rejected with an error that names the problem and its place."""
     with pytest.raises(InvalidRequest, match=expected):
         parse(raw)
 
@@ -278,7 +278,7 @@ PIECES = st.sampled_from(
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
 def test_arbitrary_bytes(raw: bytes) -> None:
-    """Bytes are contacts or are refused in the connector's own way, inside of a card or not."""
+    """Any bytes either give contacts or raise InvalidRequest, inside a card or not."""
     for content in (raw, b"BEGIN:VCARD\r\nFN:X\r\n" + raw + b"\r\nEND:VCARD\r\n"):
         survives(content)
 
@@ -287,7 +287,7 @@ def test_arbitrary_bytes(raw: bytes) -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(FILES), st.data())
 def test_damaged_files(path: Path, data: st.DataObject) -> None:
-    """So are the fixtures with some of their bytes cut out and others put in."""
+    """Fixtures with changed bytes are either read or raise InvalidRequest."""
     raw = path.read_bytes()
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(raw)))
@@ -297,7 +297,7 @@ def test_damaged_files(path: Path, data: st.DataObject) -> None:
 
 def survives(raw: bytes) -> None:
     try:
-        found = parse(raw)
+        cards = parse(raw)
     except InvalidRequest:
         return
-    assert found
+    assert cards

@@ -1,4 +1,4 @@
-"""Triggers as a workflow engine polls them: a first call for the state, then whatever the Location says."""
+"""Triggers as a workflow engine polls them: a first request for the state, then the URL in `Location`."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ EVERY = {
     "/datasets/calendars/tables/Calendar/onchangeditems": {},
     f"{TABLE}/onchangeditems": {},
 }
-"""Every trigger and what it must be asked with."""
+"""Every trigger with its required parameters."""
 
 
 class Poller:
-    """A workflow engine's end of one trigger."""
+    """Polls one trigger as a workflow engine does."""
 
     def __init__(self, connection: Connection, path: str, **query: Any) -> None:
         self._http = connection.http
@@ -50,7 +50,7 @@ class Poller:
         self.location = self.last.headers["location"]
 
     def ask(self, location: str | None = None) -> list[dict[str, Any]]:
-        """What the next poll finds; a `location` asks an earlier one again."""
+        """Return the items of the next poll; with `location`, repeat an earlier poll."""
         self.last = self._http.get(location or self.location)
         if location is None:
             self.location = self.last.headers["location"]
@@ -58,34 +58,34 @@ class Poller:
             assert self.last.content == b""
             return []
         assert self.last.status_code == 200, self.last.text
-        found: list[dict[str, Any]] = self.last.json()["value"]
-        return found
+        items: list[dict[str, Any]] = self.last.json()["value"]
+        return items
 
     def subjects(self) -> list[str]:
-        return [one["Subject"] for one in self.ask()]
+        return [item["Subject"] for item in self.ask()]
 
 
 def advance(alice: Connection, **by: int) -> None:
-    """Let time pass in the sandbox."""
+    """Advance the sandbox's clock."""
     answer = alice.api.post("/clock", json={"advance": int(timedelta(**by).total_seconds())})
     assert answer.status_code == 200, answer.text
 
 
 def fire(alice: Connection, path: str) -> str:
-    """Do what a trigger fires for; the subject of it."""
+    """Do something that the trigger fires for, and return the item's subject."""
     if "Mail" in path:
         body = '<a href="mailto:alice@example.com">@Alice</a> look'
         alice.deliver(subject="Ping", html=body, is_flagged=True)
     else:
-        made = alice.meet("Old" if "updated" in path else "Ping", "2026-03-02T09:00:00Z")
+        event = alice.meet("Old" if "updated" in path else "Ping", "2026-03-02T09:00:00Z")
         if "updated" in path:
-            alice.change(made["Id"], Subject="Ping")
+            alice.change(event["Id"], Subject="Ping")
     return "Ping"
 
 
 class TestProtocol:
     @pytest.mark.parametrize("path", EVERY)
-    def test_every_trigger_fires_once_and_answers_a_replay_alike(self, alice: Connection, path: str) -> None:
+    def test_every_trigger_fires_once_and_repeats_a_replayed_poll(self, alice: Connection, path: str) -> None:
         early = "OnUpcoming" in path
         poller = Poller(alice, path, **EVERY[path])
         assert poller.ask() == []
@@ -99,26 +99,26 @@ class TestProtocol:
         first = poller.ask()
         again = poller.ask(before)
 
-        assert [one["Subject"] for one in first] == ["Ping"]
+        assert [item["Subject"] for item in first] == ["Ping"]
         assert again == first
         assert poller.ask() == []
         assert poller.last.headers["retry-after"] == "15"
 
-    def test_the_location_is_absolute_and_keeps_the_question(self, alice: Connection) -> None:
+    def test_the_location_is_absolute_and_keeps_the_parameters(self, alice: Connection) -> None:
         poller = Poller(alice, NEW, folderPath="Inbox", importance="Any", fetchOnlyWithAttachment="False")
 
         assert poller.location.startswith(
             f"{alice.url}{NEW}?folderPath=Inbox&importance=Any&fetchOnlyWithAttachment=False"
         )
         (state,) = parse_qs(urlsplit(poller.location).query)["LastPollInformation"]
-        facts = json.loads(b64decode(state))
-        assert list(facts) == [
+        state_values = json.loads(b64decode(state))
+        assert list(state_values) == [
             "LastReceivedMailTime",
             "LastCreatedMailTime",
             "LastMessageId",
             "LastInternetMessageId",
         ]
-        assert (facts["LastMessageId"], facts["LastInternetMessageId"]) == (None, None)
+        assert (state_values["LastMessageId"], state_values["LastInternetMessageId"]) == (None, None)
         assert poller.ask() == []
         assert poller.location.count("LastPollInformation=") == 1
 
@@ -129,7 +129,7 @@ class TestProtocol:
         assert state.endswith("Z")
         assert "%3a" in poller.location
 
-    def test_a_wrongly_cased_state_is_no_state(self, alice: Connection) -> None:
+    def test_the_state_parameter_is_case_sensitive(self, alice: Connection) -> None:
         poller = Poller(alice, f"{TABLE}/onnewitems")
         alice.meet()
 
@@ -137,7 +137,7 @@ class TestProtocol:
 
         assert (answer.status_code, answer.content) == (202, b"")
 
-    def test_many_come_in_batches(self, alice: Connection) -> None:
+    def test_many_items_come_in_batches(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         for number in range(60):
             alice.deliver(subject=str(number))
@@ -151,21 +151,21 @@ class TestProtocol:
 
     @pytest.mark.parametrize("path", EVERY)
     @pytest.mark.parametrize("broken", ["", "x", "AAAA", "2026", "W10=", "e30=", "9999999999Z", "\u2603"])
-    def test_a_state_that_is_none_is_refused(self, alice: Connection, path: str, broken: str) -> None:
+    def test_an_invalid_state_is_rejected(self, alice: Connection, path: str, broken: str) -> None:
         name = "LastPollInformation" if "Mail" in path else "triggerstate"
         answer = alice.http.get(path, params={**EVERY[path], name: broken})
 
         assert answer.status_code == 400
         assert name in answer.json()["message"]
 
-    def test_a_state_cut_short_is_refused(self, alice: Connection) -> None:
+    def test_a_truncated_state_is_rejected(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         whole = poller.location.partition("&pollScope")[0]
 
         for length in (5, 40, 41, 42, 43):
             assert alice.http.get(whole[:-length]).status_code == 400
 
-    def test_a_state_of_another_trigger_or_mailbox_is_refused(self, alice: Connection, bob: Connection) -> None:
+    def test_a_state_of_another_trigger_or_mailbox_is_rejected(self, alice: Connection, bob: Connection) -> None:
         mine = Poller(alice, NEW)
         alice.deliver(subject="x")
         mine.ask()
@@ -180,7 +180,7 @@ class TestProtocol:
             assert answer.status_code == 400, stolen
             assert "another" in answer.json()["message"]
 
-    def test_a_state_from_before_a_reset_is_refused(self, alice: Connection) -> None:
+    def test_a_state_from_before_a_reset_is_rejected(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         calendar = Poller(alice, f"{TABLE}/onnewitems")
         assert alice.api.post("/reset").status_code == 200
@@ -190,10 +190,10 @@ class TestProtocol:
         assert Poller(alice, NEW).ask() == []
 
     @pytest.mark.parametrize("when", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
-    def test_a_state_outside_of_time_is_refused(self, alice: Connection, when: str) -> None:
+    def test_a_state_with_a_time_out_of_range_is_rejected(self, alice: Connection, when: str) -> None:
         alice.meet(Recurrence="Daily")
-        facts = {"LastReceivedMailTime": when, "LastCreatedMailTime": when}
-        state = b64encode(json.dumps(facts).encode()).decode()
+        state_values = {"LastReceivedMailTime": when, "LastCreatedMailTime": when}
+        state = b64encode(json.dumps(state_values).encode()).decode()
 
         assert alice.http.get(NEW, params={"LastPollInformation": state}).status_code == 400
         query = {"table": "Calendar", "triggerstate": when}
@@ -201,7 +201,7 @@ class TestProtocol:
 
 
 class TestNewMail:
-    def test_times_of_receipt_need_not_be_in_order(self, alice: Connection) -> None:
+    def test_receipt_times_may_be_out_of_order(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         advance(alice, hours=2)
         for number in range(60):
@@ -213,13 +213,13 @@ class TestNewMail:
         alice.deliver(subject="ordinary")
         assert poller.subjects() == ["ordinary"]
 
-    def test_one_received_before_the_last_poll_is_skipped(self, alice: Connection) -> None:
+    def test_a_mail_received_before_the_last_poll_is_skipped(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         alice.deliver(subject="late", received="2020-01-01T00:00:00Z")
 
         assert poller.ask() == []
 
-    def test_a_mail_that_does_not_hold_together_is_skipped(self, alice: Connection) -> None:
+    def test_a_malformed_mail_is_skipped(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         raw = (EML / "missing-end-boundary.eml").read_bytes()
         alice.deliver(raw)
@@ -228,7 +228,7 @@ class TestNewMail:
         assert len(alice.mails()) == 2
         assert poller.subjects() == ["whole"]
 
-    def test_it_is_told_of_what_arrives_in_its_folder_alone(self, alice: Connection, bob: Connection) -> None:
+    def test_it_reports_mail_in_its_own_folder_only(self, alice: Connection, bob: Connection) -> None:
         poller, other = Poller(alice, NEW), Poller(alice, NEW, folderPath="Archive")
         bob.send("alice@example.com", "Hi")
         alice.send("bob@example.com", "Out")
@@ -245,7 +245,7 @@ class TestNewMail:
 
         assert poller.ask() == []
 
-    def test_one_received_since_and_moved_is_not(self, alice: Connection) -> None:
+    def test_a_new_mail_that_is_moved_in_is_reported(self, alice: Connection) -> None:
         poller = Poller(alice, NEW, folderPath="Archive")
         advance(alice, seconds=1)
         mail = alice.deliver(subject="Young")
@@ -254,7 +254,7 @@ class TestNewMail:
 
         assert poller.subjects() == ["Young"]
 
-    def test_what_is_gone_again_is_not_told(self, alice: Connection) -> None:
+    def test_a_deleted_mail_is_not_reported(self, alice: Connection) -> None:
         poller = Poller(alice, NEW)
         mail = alice.deliver(subject="Gone")
         alice.http.delete(f"/Mail/{mail['Id']}")
@@ -280,7 +280,7 @@ class TestNewMail:
 
         assert poller.subjects() == expected
 
-    def test_attachments_come_when_asked_for(self, alice: Connection) -> None:
+    def test_attachments_are_included_on_request(self, alice: Connection) -> None:
         plain, full = Poller(alice, NEW), Poller(alice, NEW, includeAttachments=True)
         alice.deliver(subject="A", attachments=[{"Name": "a.txt", "ContentBytes": "YQ=="}])
 
@@ -295,13 +295,13 @@ class TestNewMail:
         assert len(alice.mails()) == 1
         assert poller.ask() == []
 
-    def test_a_designers_dry_run_gets_the_newest(self, alice: Connection) -> None:
+    def test_a_designers_test_run_returns_the_newest_mail(self, alice: Connection) -> None:
         alice.deliver(subject="Older")
         alice.deliver(subject="Newer")
 
         answer = alice.http.get(NEW, headers={"x-ms-operation-context": "simulate"})
 
-        assert [one["Subject"] for one in answer.json()["value"]] == ["Newer"]
+        assert [item["Subject"] for item in answer.json()["value"]] == ["Newer"]
 
     def test_a_missing_folder(self, alice: Connection) -> None:
         answer = alice.http.get(NEW, params={"folderPath": "Nowhere"})
@@ -326,7 +326,7 @@ class TestFlags:
         alice.deliver(subject="Flagged", is_flagged=True)
         assert poller.subjects() == ["Flagged"]
 
-    def test_a_mail_comes_once_however_polls_divide(self, alice: Connection) -> None:
+    def test_a_mail_is_reported_once_across_batches(self, alice: Connection) -> None:
         poller = Poller(alice, FLAGGED)
         first = alice.deliver(subject="0", is_flagged=True)
         for number in range(1, 51):
@@ -350,7 +350,7 @@ class TestMentions:
             ({"text": "hi @Alicent"}, False),
         ],
     )
-    def test_what_names_the_owner(self, alice: Connection, mail: dict[str, Any], fires: bool) -> None:
+    def test_mentions_of_the_owner(self, alice: Connection, mail: dict[str, Any], fires: bool) -> None:
         poller = Poller(alice, MENTION)
         alice.deliver(subject="M", folder="Archive", **mail)
 
@@ -360,7 +360,7 @@ class TestMentions:
         mail = alice.deliver(subject="Named")
         answer = alice.http.get(MENTION, params={"messageIdToFireOnFirstTriggerRun": mail["Id"]})
 
-        assert [one["Subject"] for one in answer.json()["value"]] == ["Named"]
+        assert [item["Subject"] for item in answer.json()["value"]] == ["Named"]
         assert alice.http.get(answer.headers["location"]).status_code == 202
 
 
@@ -368,18 +368,18 @@ class TestEvents:
     def test_new_and_updated_items(self, alice: Connection) -> None:
         new, updated = Poller(alice, f"{TABLE}/onnewitems"), Poller(alice, f"{TABLE}/onupdateditems")
 
-        made = alice.meet("One", ShowAs="Busy")
+        meeting = alice.meet("One", ShowAs="Busy")
         (event,) = new.ask()
-        assert (event["Subject"], event["ShowAs"], event["Id"]) == ("One", 2, made["Id"])
+        assert (event["Subject"], event["ShowAs"], event["Id"]) == ("One", 2, meeting["Id"])
         assert updated.ask() == []
-        alice.change(made["Id"], Subject="Two")
+        alice.change(meeting["Id"], Subject="Two")
         assert new.ask() == []
         assert updated.subjects() == ["Two"]
-        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{meeting['Id']}")
         assert new.ask() == updated.ask() == []
 
-    def test_a_changed_occurrence_counts_by_itself(self, alice: Connection) -> None:
-        made = alice.meet("S", Recurrence="Daily", NumberOfOccurrences=3)
+    def test_a_changed_occurrence_is_reported_by_itself(self, alice: Connection) -> None:
+        event = alice.meet("S", Recurrence="Daily", NumberOfOccurrences=3)
         poller = Poller(alice, f"{TABLE}/onupdateditems")
         _, second, third = alice.view()
 
@@ -387,7 +387,7 @@ class TestEvents:
         assert poller.subjects() == ["X"]
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{third['Id']}")
         assert poller.subjects() == ["S"]
-        alice.change(made["Id"], Location="Hall")
+        alice.change(event["Id"], Location="Hall")
         assert sorted(poller.subjects()) == ["S", "X"]
 
     def test_filter_and_order(self, alice: Connection) -> None:
@@ -408,10 +408,10 @@ class TestEvents:
         assert poller.last.headers["retry-after"] == "0"
         assert poller.subjects() == ["c"]
 
-    def test_an_event_that_waits_for_the_next_part_may_change_meanwhile(self, alice: Connection) -> None:
+    def test_an_event_may_change_while_it_waits_for_the_next_batch(self, alice: Connection) -> None:
         poller = Poller(alice, f"{TABLE}/onnewitems", **{"$top": 2})
-        made = [alice.meet(name) for name in "abc"]
-        alice.change(made[0]["Id"], Subject="A")
+        events = [alice.meet(name) for name in "abc"]
+        alice.change(events[0]["Id"], Subject="A")
 
         assert poller.subjects() + poller.subjects() == ["A", "b", "c"]
         assert poller.ask() == []
@@ -419,45 +419,45 @@ class TestEvents:
     def test_changed_items_say_what_happened(self, alice: Connection) -> None:
         day = alice.api.get("/clock").json()["now"][:10]
         poller = Poller(alice, f"{TABLE}/onchangeditems", incomingDays=10, pastDays=2)
-        made = alice.meet("A", f"{day}T10:00:00Z")
+        event = alice.meet("A", f"{day}T10:00:00Z")
 
-        def told() -> list[tuple[Any, ...]]:
+        def polled_changes() -> list[tuple[Any, ...]]:
             marks = ("Subject", "ActionType", "IsAdded", "IsUpdated")
-            return [tuple(one[name] for name in marks) for one in poller.ask()]
+            return [tuple(item[name] for name in marks) for item in poller.ask()]
 
-        assert told() == [("A", "added", True, False)]
-        alice.change(made["Id"], Subject="B")
-        assert told() == [("B", "updated", False, True)]
+        assert polled_changes() == [("A", "added", True, False)]
+        alice.change(event["Id"], Subject="B")
+        assert polled_changes() == [("B", "updated", False, True)]
         far = {"Start": "2036-01-01T10:00:00Z", "End": "2036-01-01T11:00:00Z"}
-        alice.change(made["Id"], **far)
-        assert told() == [("B", "deleted", False, False)]
-        alice.change(made["Id"], Subject="C")
-        assert told() == []
-        alice.change(made["Id"], Start=f"{day}T10:00:00Z", End=f"{day}T11:00:00Z")
-        assert told() == [("C", "added", True, False)]
-        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
-        assert told() == [("C", "deleted", False, False)]
+        alice.change(event["Id"], **far)
+        assert polled_changes() == [("B", "deleted", False, False)]
+        alice.change(event["Id"], Subject="C")
+        assert polled_changes() == []
+        alice.change(event["Id"], Start=f"{day}T10:00:00Z", End=f"{day}T11:00:00Z")
+        assert polled_changes() == [("C", "added", True, False)]
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}")
+        assert polled_changes() == [("C", "deleted", False, False)]
         gone = alice.meet("D", f"{day}T10:00:00Z")
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{gone['Id']}")
-        assert told() == []
+        assert polled_changes() == []
 
-    def test_changed_items_take_series_apart(self, alice: Connection) -> None:
+    def test_changed_items_report_occurrences_of_a_series(self, alice: Connection) -> None:
         day = alice.api.get("/clock").json()["now"][:10]
         poller = Poller(alice, f"{TABLE}/onchangeditems", incomingDays=5, pastDays=0)
         alice.meet("S", f"{day}T23:00:00Z", Recurrence="Daily", NumberOfOccurrences=3)
         added = poller.ask()
-        assert [one["ActionType"] for one in added] == ["added"] * 3
+        assert [item["ActionType"] for item in added] == ["added"] * 3
         second = added[1]["Id"]
 
         alice.change(second, Subject="Special")
-        assert [(one["Subject"], one["ActionType"], one["Id"]) for one in poller.ask()] == [
+        assert [(item["Subject"], item["ActionType"], item["Id"]) for item in poller.ask()] == [
             ("Special", "updated", second)
         ]
         alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{second}")
-        assert [(one["ActionType"], one["Id"]) for one in poller.ask()] == [("deleted", second)]
+        assert [(item["ActionType"], item["Id"]) for item in poller.ask()] == [("deleted", second)]
 
     @pytest.mark.parametrize("query", [{"incomingDays": -1}, {"pastDays": 99999}])
-    def test_windows_that_are_none(self, alice: Connection, query: dict[str, int]) -> None:
+    def test_invalid_windows(self, alice: Connection, query: dict[str, int]) -> None:
         assert alice.http.get(f"{TABLE}/onchangeditems", params=query).status_code == 400
 
 
@@ -468,7 +468,7 @@ class TestUpcoming:
     def at(self, alice: Connection, **later: int) -> str:
         return (self.now(alice) + timedelta(**later)).isoformat().replace("+00:00", "Z")
 
-    def test_each_comes_once_as_the_clock_comes_near(self, alice: Connection) -> None:
+    def test_each_event_is_reported_once_before_it_starts(self, alice: Connection) -> None:
         poller = Poller(alice, UPCOMING, table="Calendar", lookAheadTimeInMinutes=30)
         alice.meet("Soon", self.at(alice, minutes=20))
         alice.meet("Later", self.at(alice, minutes=45))
@@ -482,7 +482,7 @@ class TestUpcoming:
         advance(alice, hours=2)
         assert poller.ask() == []
 
-    def test_what_is_moved_near_comes_what_is_renamed_does_not(self, alice: Connection) -> None:
+    def test_a_moved_event_is_reported_again_and_a_renamed_one_is_not(self, alice: Connection) -> None:
         near, far = alice.meet("Near", self.at(alice, minutes=5)), alice.meet("Far", self.at(alice, hours=5))
         poller = Poller(alice, UPCOMING, table="Calendar")
         assert poller.subjects() == ["Near"]
@@ -493,35 +493,35 @@ class TestUpcoming:
 
         assert poller.subjects() == ["Far"]
 
-    def test_occurrences_come_one_by_one(self, alice: Connection) -> None:
+    def test_occurrences_are_reported_one_by_one(self, alice: Connection) -> None:
         alice.meet("Daily", self.at(alice, hours=1), Recurrence="Daily", NumberOfOccurrences=3)
         poller = Poller(alice, UPCOMING, table="Calendar")
         ids = []
         for _ in range(4):
             assert poller.ask() == []
             advance(alice, minutes=45)
-            ids += [one["Id"] for one in poller.ask()]
+            ids += [item["Id"] for item in poller.ask()]
             advance(alice, hours=23, minutes=15)
 
         assert len(ids) == len(set(ids)) == 3
 
-    def test_cancelled_meetings_do_not(self, alice: Connection, bob: Connection) -> None:
+    def test_cancelled_meetings_are_not_reported(self, alice: Connection, bob: Connection) -> None:
         poller = Poller(bob, UPCOMING, table="Calendar")
-        made = alice.meet("Off", self.at(alice, minutes=5), RequiredAttendees="bob@example.com")
-        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{made['Id']}")
+        event = alice.meet("Off", self.at(alice, minutes=5), RequiredAttendees="bob@example.com")
+        alice.http.delete(f"/datasets/calendars/tables/Calendar/items/{event['Id']}")
 
         assert poller.ask() == []
 
     @pytest.mark.parametrize("minutes", [0, -5, 10**9])
-    def test_a_look_ahead_that_is_none(self, alice: Connection, minutes: int) -> None:
+    def test_an_invalid_look_ahead(self, alice: Connection, minutes: int) -> None:
         query: dict[str, Any] = {"table": "Calendar", "lookAheadTimeInMinutes": minutes}
         assert alice.http.get(UPCOMING, params=query).status_code == 400
 
 
-def test_a_foreign_state_cannot_be_made_up(alice: Connection) -> None:
-    """A message id of another mailbox in the state is noticed even without the scope beside it."""
-    facts = {"LastReceivedMailTime": "2026-01-01T00:00:00Z", "LastCreatedMailTime": "2026-01-01T00:00:00Z"}
-    state = b64encode(json.dumps({**facts, "LastMessageId": "nonsense"}).encode()).decode()
+def test_a_forged_state_of_another_mailbox_is_rejected(alice: Connection) -> None:
+    """A state with a message id of another mailbox is rejected even when it has no scope."""
+    state_values = {"LastReceivedMailTime": "2026-01-01T00:00:00Z", "LastCreatedMailTime": "2026-01-01T00:00:00Z"}
+    state = b64encode(json.dumps({**state_values, "LastMessageId": "nonsense"}).encode()).decode()
 
     assert isinstance(answer := alice.http.get(NEW, params={"LastPollInformation": state}), httpx.Response)
     assert answer.status_code == 400

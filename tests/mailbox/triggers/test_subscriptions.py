@@ -1,4 +1,4 @@
-"""Subscriptions of the notification triggers: made, renewed, ended, and the pokes that come of them."""
+"""Subscriptions of the notification triggers: creation, renewal, deletion and the pokes they cause."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPTIONS = {
 
 
 def subscribe(connection: Connection, listener: Stub, path: str = MAIL, at: str = "", **query: Any) -> str:
-    """Ask to be poked at the listener; the address of the subscription."""
+    """Subscribe the listener and return the subscription's URL."""
     answer = connection.post(path, {"NotificationUrl": f"{listener.url}/{at}"}, **query)
     assert answer.status_code == 201
     location: str = answer.headers["Location"]
@@ -45,7 +45,7 @@ def options_of(location: str) -> Any:
 
 
 def at(connection: Connection, method: str, location: str, body: Any = None) -> httpx.Response:
-    """Call the very address that an answer gave."""
+    """Send a request to the exact URL of an earlier response."""
     return connection.http.request(method, location, **({} if body is None else {"json": body}))
 
 
@@ -54,16 +54,16 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 
 def pokes(sandbox: Sandbox, listener: Stub) -> list[str]:
-    """The paths that were poked, in order; all that is due is made first."""
+    """Deliver all due callbacks, then return the paths of the pokes in order."""
     sandbox.advance()
-    return [one.path for one in listener.requests]
+    return [request.path for request in listener.requests]
 
 
-# Made
+# Creation
 
 
 def test_subscribe(alice: Connection) -> None:
-    """A subscription is answered as recorded, with where it lives in `Location`."""
+    """A new subscription returns the recorded response, with its URL in `Location`."""
     answer = alice.post(MAIL, HERE, folderPath="Inbox")
     body = answer.json()
     location = answer.headers["Location"]
@@ -98,30 +98,30 @@ def test_subscribe(alice: Connection) -> None:
 def test_options_say_what_was_asked(
     alice: Connection, path: str, query: dict[str, str], resource: str, changed: dict[str, Any]
 ) -> None:
-    """The address and the resource hold the question, and are the same for the same question."""
+    """The URL and the resource contain the parameters, and equal parameters give equal values."""
     answers = [alice.post(path, HERE, **query) for _ in range(2)]
 
-    assert [f"{alice.url}{resource}"] * 2 == [one.json()["resource"] for one in answers]
-    assert [OPTIONS | changed] * 2 == [options_of(one.headers["Location"]) for one in answers]
+    assert [f"{alice.url}{resource}"] * 2 == [answer.json()["resource"] for answer in answers]
+    assert [OPTIONS | changed] * 2 == [options_of(answer.headers["Location"]) for answer in answers]
     assert answers[0].json()["id"] != answers[1].json()["id"]
 
 
 def test_subscribe_to_a_calendar(alice: Connection) -> None:
-    """A calendar's subscription lives below another path."""
+    """A calendar subscription has a different path."""
     answer = alice.post(EVENT, HERE, incomingDays=30)
     location = answer.headers["Location"]
 
     assert f"{alice.url}{EVENT}?incomingDays=30&pastDays=50" == answer.json()["resource"]
     assert location.startswith(f"{alice.url}/EventSubscription/$subscriptions/{answer.json()['id']}?options=")
-    assert ("Calendar", 30, 50) == tuple(options_of(location)[one] for one in ("Table", "IncomingDays", "PastDays"))
+    assert ("Calendar", 30, 50) == tuple(options_of(location)[name] for name in ("Table", "IncomingDays", "PastDays"))
 
 
-# Renewed and ended
+# Renewal and deletion
 
 
 @pytest.mark.parametrize("path", [MAIL, EVENT])
 def test_renew_and_end(sandbox: Sandbox, alice: Connection, listener: Stub, path: str) -> None:
-    """A renewal is answered like the start, moves the callback, and holds for another hour; an end is for good."""
+    """A renewal answers like a creation, replaces the callback and lasts another hour; a deletion is final."""
     first = alice.post(path, HERE)
     location = first.headers["Location"]
     sandbox.advance("59m")
@@ -140,7 +140,7 @@ def test_renew_and_end(sandbox: Sandbox, alice: Connection, listener: Stub, path
 
 
 def test_a_subscription_lasts_an_hour(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """It is there until the hour is over by the sandbox's clock, and then neither renewed nor poked."""
+    """After an hour of the sandbox's clock a subscription can no longer be renewed and is not poked."""
     location = subscribe(alice, listener)
     sandbox.advance("59m59s")
     alice.deliver(subject="In time")
@@ -155,7 +155,7 @@ def test_a_subscription_lasts_an_hour(sandbox: Sandbox, alice: Connection, liste
     ]
 
 
-# Refused
+# Rejected requests
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_subscription_lasts_an_hour(sandbox: Sandbox, alice: Connection, liste
     ],
 )
 def test_missing_folder(alice: Connection, path: str, query: dict[str, str]) -> None:
-    """There is nothing to hear of a folder or calendar that is not there."""
+    """A subscription to an unknown folder or calendar is rejected."""
     assert (404, "ErrorFolderNotFound") == code(alice.http.post(path, json=HERE, params=query))
 
 
@@ -200,7 +200,7 @@ def test_missing_folder(alice: Connection, path: str, query: dict[str, str]) -> 
 )
 @pytest.mark.parametrize("path", [MAIL, EVENT])
 def test_bad_callback(alice: Connection, path: str, url: str) -> None:
-    """A callback is an http(s) URL that leads to this machine; the refusal names the member."""
+    """A callback must be an http(s) URL on this machine; the error names the property."""
     answer = alice.http.post(path, json={"NotificationUrl": url})
 
     assert (400, "ErrorInvalidRequest") == code(answer)
@@ -211,7 +211,7 @@ def test_bad_callback(alice: Connection, path: str, url: str) -> None:
     "url", ["http://localhost", "https://LOCALHOST:8/x", "http://127.8.9.1/", "http://[::1]:7071/a?b=c#d"]
 )
 def test_good_callback(alice: Connection, url: str) -> None:
-    """All of loopback is this machine."""
+    """Every loopback address counts as this machine."""
     assert url == alice.post(MAIL, {"NotificationUrl": url}).json()["notificationUrl"]
 
 
@@ -224,12 +224,12 @@ def test_renewal_needs_a_good_callback(alice: Connection, listener: Stub) -> Non
         at(alice, "PATCH", location, {"NotificationUrl": "https://example.org"}),
     ]
 
-    assert [(400, "ErrorInvalidRequest")] * 3 == [code(one) for one in answers]
+    assert [(400, "ErrorInvalidRequest")] * 3 == [code(answer) for answer in answers]
     assert 200 == at(alice, "DELETE", location).status_code
 
 
 def test_wrong_options(alice: Connection, bob: Connection, listener: Stub) -> None:
-    """Id and options belong together, to one mailbox, and to one kind of subscription."""
+    """An id is valid only with its own options, mailbox and kind of subscription."""
     location = subscribe(alice, listener)
     start, _, token = location.partition("?options=")
     other = b64encode(json.dumps(OPTIONS | {"Importance": 2}).encode()).decode()
@@ -254,7 +254,7 @@ def test_wrong_options(alice: Connection, bob: Connection, listener: Stub) -> No
 
 
 def test_poke(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A poke is an empty POST to the callback with a request id, and goes into the journal."""
+    """A poke is an empty POST to the callback with a request id, and the journal records it."""
     answer = alice.post(MAIL, {"NotificationUrl": f"{listener.url}/run?sig=a%2Bb"})
     alice.deliver(subject="News")
     (entry,) = sandbox.callbacks()
@@ -269,7 +269,7 @@ def test_poke(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
 
 
 def test_one_poke_for_what_a_request_did(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """Each change pokes each subscription once, and what somebody else receives pokes nobody here."""
+    """Each change pokes each subscription once; mail to another mailbox pokes no subscription of this one."""
     subscribe(alice, listener, at="one")
     subscribe(alice, listener, at="two")
     subscribe(bob, listener, at="bob")
@@ -282,7 +282,7 @@ def test_one_poke_for_what_a_request_did(sandbox: Sandbox, alice: Connection, bo
 
 
 def test_only_the_watched_folder_counts(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A subscription to a folder hears of nothing else; one to mentions without a folder hears of all."""
+    """A folder's subscription is poked for that folder only; a mention subscription without one for all folders."""
     subscribe(alice, listener, at="archive", folderPath="Archive")
     subscribe(alice, listener, MENTION, at="any")
     message = alice.deliver()
@@ -294,7 +294,7 @@ def test_only_the_watched_folder_counts(sandbox: Sandbox, alice: Connection, lis
 
 
 def test_flags(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Who watches flags hears of mail that is flagged by now, not of other mail."""
+    """A flag subscription is poked only for mail that is flagged."""
     subscribe(alice, listener, FLAG)
     message = alice.deliver()
     before = pokes(sandbox, listener)
@@ -306,7 +306,7 @@ def test_flags(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
 
 
 def test_calendars(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Every change of a calendar pokes, a deletion too; mail does not."""
+    """Every change of a calendar pokes its subscription, deletions included; mail does not."""
     subscribe(alice, listener, EVENT)
     alice.deliver()
     before = pokes(sandbox, listener)
@@ -320,7 +320,7 @@ def test_calendars(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
 
 
 def test_what_was_before_does_not_count(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A new subscription starts with what comes; reading pokes nobody."""
+    """Earlier changes and reads do not poke a new subscription."""
     alice.deliver()
     subscribe(alice, listener)
     assert 1 == len(alice.mails())
@@ -329,7 +329,7 @@ def test_what_was_before_does_not_count(sandbox: Sandbox, alice: Connection, lis
 
 
 def test_a_deleted_mail_is_no_news(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What leaves a folder is nothing to fetch there."""
+    """Mail that leaves a folder does not poke the folder's subscription."""
     message = alice.deliver()
     subscribe(alice, listener)
     alice.post(f"/Mail/Move/{message['Id']}", folderPath="Archive")
@@ -338,7 +338,7 @@ def test_a_deleted_mail_is_no_news(sandbox: Sandbox, alice: Connection, listener
 
 
 def test_an_ended_subscription_is_silent(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Nobody is poked who has unsubscribed."""
+    """A deleted subscription is not poked."""
     location = subscribe(alice, listener)
     at(alice, "DELETE", location)
     alice.deliver()
@@ -347,7 +347,7 @@ def test_an_ended_subscription_is_silent(sandbox: Sandbox, alice: Connection, li
 
 
 def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What had failed and what was waiting behind it is cancelled with the subscription, and stays in the journal."""
+    """Deleting a subscription cancels its failed and waiting pokes; they stay in the journal."""
     listener.answer_with(500)
     location = subscribe(alice, listener)
     alice.deliver()
@@ -359,18 +359,18 @@ def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Conne
 
     assert ["/"] == before == pokes(sandbox, listener)
     assert [("cancelled", 1, None), ("cancelled", 0, None)] == [
-        (one["state"], one["attempts"], one["dueAt"]) for one in entries
+        (entry["state"], entry["attempts"], entry["dueAt"]) for entry in entries
     ]
 
 
 def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """However much happens while a subscriber is down, a single poke waits behind the one that failed."""
+    """While a subscriber is down, at most one poke waits behind the failed one."""
     listener.answer_with(500, 200)
     subscribe(alice, listener)
     for _ in range(5):
         alice.deliver()
         sandbox.advance()
-    waiting = [one["attempts"] for one in sandbox.callbacks()]
+    waiting = [entry["attempts"] for entry in sandbox.callbacks()]
     sandbox.advance("1m")
 
     assert [1, 0] == waiting
@@ -398,7 +398,7 @@ def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: 
     ],
 )
 def test_a_url_that_cannot_be_called(url: str) -> None:
-    """What cannot be called, or might be read as another host than was checked, is refused at once."""
+    """A URL that cannot be called, or whose host is ambiguous, is rejected at once."""
     with pytest.raises(InvalidRequest, match="absolute"):
         callbacks.check_url(url, "NotificationUrl", frozenset("*"))
 
@@ -416,13 +416,13 @@ def test_a_url_that_cannot_be_called(url: str) -> None:
     ],
 )
 def test_a_url_that_can_be_called(url: str) -> None:
-    """Whatever is accepted, the library that makes the calls reads as the same host."""
+    """For every accepted URL, the HTTP client parses the same host."""
     callbacks.check_url(url, "NotificationUrl", frozenset("*"))
 
     assert httpx.URL(url).raw_host.decode() == (urlsplit(url).hostname or "")
 
 
-# --- What the mail service's back end reports ---
+# --- Reports from the mail service's back end ---
 
 
 def living(alice: Connection) -> dict[str, Any]:
@@ -432,32 +432,32 @@ def living(alice: Connection) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("made", "reported"),
+    ("subscription_path", "report_path"),
     [
         ("/MailSubscriptionPoke/$subscriptions", "/MailSubscriptionReceive"),
         ("/Calendar/EventSubscriptionPoke/$subscriptions", "/EventSubscriptionReceive"),
     ],
 )
 def test_a_report_of_the_back_end_pokes(
-    sandbox: Sandbox, alice: Connection, listener: Stub, made: str, reported: str
+    sandbox: Sandbox, alice: Connection, listener: Stub, subscription_path: str, report_path: str
 ) -> None:
-    """A change that the back end reports pokes its subscriber, whether or not the address names the connection."""
-    alice.post(made, {"NotificationUrl": listener.url})
+    """A back-end report pokes its subscriber, whether or not the URL contains the connection."""
+    alice.post(subscription_path, {"NotificationUrl": listener.url})
     state = living(alice)["state"]
     root = alice.url.rpartition("/")[0]
     payload = {"value": [{"SequenceNumber": 1, "ChangeType": "Created", "ResourceData": {"Id": "x"}}]}
 
-    for path in (reported, f"/{alice.id}{reported}"):
+    for path in (report_path, f"/{alice.id}{report_path}"):
         answer = httpx.post(root + path, params={"state": state}, json=payload)
         assert (answer.status_code, answer.content) == (200, b"")
         sandbox.advance()
 
-    assert [one.body for one in listener.wait(2)] == [b"", b""]
+    assert [request.body for request in listener.wait(2)] == [b"", b""]
     assert len(listener.requests) == 2
 
 
 def test_the_back_ends_handshake(alice: Connection, listener: Stub) -> None:
-    """A token is given back as plain text, and pokes nobody."""
+    """A validation token is returned as plain text and causes no poke."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
     url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
     answer = httpx.post(url, params={"state": living(alice)["state"], "validationtoken": "a <b>"})
@@ -468,7 +468,7 @@ def test_the_back_ends_handshake(alice: Connection, listener: Stub) -> None:
 
 @pytest.mark.parametrize("state", ["x", "a:b:c", "nowhere:1:x", ":::", "default:99999999999999999999:x"])
 def test_a_report_about_nothing(alice: Connection, state: str) -> None:
-    """A state that names no living subscription is refused."""
+    """A report whose state names no active subscription is rejected."""
     url = alice.url.rpartition("/")[0] + "/MailSubscriptionReceive"
 
     assert httpx.post(url, params={"state": state}, json={"value": []}).status_code in (400, 403, 404)

@@ -1,4 +1,4 @@
-"""Triggers under a random life: two pollers of each, that come when they like, held against a model of a few lists."""
+"""Random changes and polls: two pollers of each trigger must return what a simple model expects."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from outlook_emulator.settings import Settings
 T = TypeVar("T")
 INBOX, ARCHIVE, DELETED = FOLDERS = ("Inbox", "Archive", "Deleted Items")
 BATCH = 3
-"""Few enough that polls have to come in several parts."""
+"""Small enough that polls need several batches."""
 LOOK, PAST, INCOMING = 90, 1, 2
-"""Minutes that are looked ahead, and days of the window of changed items."""
+"""The look-ahead in minutes, and the window of changed items in days."""
 MINUTE, DAY = 60_000_000, 86_400_000_000
 ITEMS, TABLE = "/datasets/calendars/v3/tables/Calendar/items", "/datasets/calendars/v2/tables/Calendar"
 GONE = "/datasets/calendars/tables/Calendar/items"
@@ -52,7 +52,7 @@ MAIL_TRIGGERS, EVENT_TRIGGERS = tuple(WATCHED)[:3], tuple(WATCHED)[3:]
 
 @dataclass(eq=False)
 class Copy:
-    """A mail in a folder; moved, it is another one."""
+    """A mail in a folder; a move creates a new copy."""
 
     subject: str
     id: str
@@ -64,11 +64,11 @@ class Copy:
 
 
 Key = tuple[int, int | None]
-"""An event, or with an original start one occurrence of it."""
+"""The number of an event and, for an occurrence, its original start."""
 
 
 class Face(NamedTuple):
-    """What can be seen of an event in a calendar."""
+    """The visible properties of an event."""
 
     subject: str
     start: int
@@ -76,7 +76,7 @@ class Face(NamedTuple):
 
 @dataclass
 class Meeting:
-    """An event or, with more than one `count`, a daily series; half an hour each. `own` is what occurrences became."""
+    """A half-hour event or, if `count` is above 1, a daily series; `own` maps original starts to exceptions."""
 
     number: int
     id: str
@@ -106,15 +106,17 @@ class Calendar:
     meetings: dict[int, Meeting] = field(default_factory=dict)
 
     def faces(self) -> dict[Key, Face]:
-        return {key: face for one in self.meetings.values() for key, face in one.faces()}
+        return {key: face for meeting in self.meetings.values() for key, face in meeting.faces()}
 
     def kept_by_itself(self) -> set[Key]:
-        """What has a life of its own: single events, and occurrences that differ from their series."""
-        own = {(one.number, start) for one in self.meetings.values() for start, face in one.own.items() if face}
-        return own | {(one.number, None) for one in self.meetings.values() if not one.is_series}
+        """Return the keys of single events and of occurrences that differ from their series."""
+        own = {
+            (meeting.number, start) for meeting in self.meetings.values() for start, face in meeting.own.items() if face
+        }
+        return own | {(meeting.number, None) for meeting in self.meetings.values() if not meeting.is_series}
 
     def subject_of(self, key: Key) -> str | None:
-        """What an item of the calendar is called, a series by itself; None when it is gone."""
+        """Return the subject of an event, series or changed occurrence; None if it was deleted."""
         number, original = key
         meeting = self.meetings.get(number)
         if meeting is None or original is None:
@@ -125,7 +127,7 @@ class Calendar:
 
 @dataclass
 class Model:
-    """What lies where, and what happened to it in order."""
+    """The expected mails and events, and their changes in order."""
 
     copies: list[Copy] = field(default_factory=list)
     mail: list[tuple[str, Copy]] = field(default_factory=list)
@@ -135,7 +137,7 @@ class Model:
 
 @dataclass
 class Poller:
-    """An engine's memory, `location`, beside the model's: when it was here last, and what it saw."""
+    """A poller's cursor, `location`, and the state of the model at its last poll."""
 
     name: str
     location: str
@@ -147,23 +149,23 @@ class Poller:
 
 
 def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
-    """Mails that came in and are still there, unless they were received before the last poll."""
+    """Return mails that arrived and still exist, except those received before the last poll."""
     return [
         copy.subject
         for action, copy in model.mail[poller.mail :]
         if action != "changed" and copy.folder == folder and not copy.gone
-        if copy.received > poller.now or (copy.received == poller.now and action == "made")
+        if copy.received > poller.now or (copy.received == poller.now and action == "added")
     ]
 
 
 def flagged(model: Model, poller: Poller) -> list[str]:
-    """Mails that something happened to and that bear a flag now, in the order of what happened to each last."""
+    """Return changed mails that are flagged now, in the order of their last changes."""
     touched = latest(copy for _, copy in model.mail[poller.mail :])
-    return [one.subject for one in touched if one.flagged and not one.gone and one.folder == INBOX]
+    return [copy.subject for copy in touched if copy.flagged and not copy.gone and copy.folder == INBOX]
 
 
-def told_of(model: Model, poller: Poller, *actions: str) -> list[str]:
-    """Items of the calendar with a change of such a kind, unless they are gone, in the order of their last changes."""
+def changed_subjects(model: Model, poller: Poller, *actions: str) -> list[str]:
+    """Return the subjects of items with one of these changes that still exist, in the order of their last changes."""
     entries = model.events[poller.events :]
     wanted = {key for action, key in entries if action in actions}
     touched = latest(key for _, key in entries if key in wanted)
@@ -171,13 +173,13 @@ def told_of(model: Model, poller: Poller, *actions: str) -> list[str]:
 
 
 def created(model: Model, poller: Poller) -> list[str]:
-    """Events that were made and are still there, in the order they were made in."""
+    """Return the created events that still exist, in the order of creation."""
     keys = [key for action, key in model.events[poller.events :] if action == "created"]
     return [subject for key in keys if (subject := model.calendar.subject_of(key)) is not None]
 
 
 def latest(touched: Iterable[T]) -> list[T]:
-    """Each once, at its last place."""
+    """Return each value once, at its last position."""
     return list(dict.fromkeys(reversed(list(touched))))[::-1]
 
 
@@ -189,20 +191,20 @@ def in_window(calendar: Calendar, now: int) -> dict[Key, Face]:
 
 
 def differences(model: Model, poller: Poller, now: int) -> list[tuple[str, int, str]]:
-    """What today's window shows other than it would have if nothing had changed."""
+    """Return the differences between the current window before and after the changes."""
     before, after = in_window(poller.calendar, now), in_window(model.calendar, now)
     by_itself = poller.calendar.kept_by_itself() | model.calendar.kept_by_itself()
     touched = {key for _, key in model.events[poller.events :]} & by_itself
-    found = [(*after[key], "added") for key in after.keys() - before.keys()]
-    found += [(*before[key], "deleted") for key in before.keys() - after.keys()]
-    found += [
+    shown_changes = [(*after[key], "added") for key in after.keys() - before.keys()]
+    shown_changes += [(*before[key], "deleted") for key in before.keys() - after.keys()]
+    shown_changes += [
         (*after[key], "updated") for key in before.keys() & after.keys() if key in touched or before[key] != after[key]
     ]
-    return sorted(found)
+    return sorted(shown_changes)
 
 
 def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Face]]:
-    """What came near since, and what was put there; what starts at the very instant of a poll may be told or not."""
+    """Return the events that a poll must report, and those that start exactly at a poll, which it may report."""
     seen = poller.now if poller.is_first else poller.now + LOOK * MINUTE
     known = poller.calendar.faces()
     must, may = [], set()
@@ -219,7 +221,7 @@ def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Fa
 
 
 async def exchange(app: Any, scope: dict[str, Any], body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Status, headers and body of an answer, with no HTTP client in between."""
+    """Call the app without an HTTP client and return status, headers and body."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -229,7 +231,7 @@ async def exchange(app: Any, scope: dict[str, Any], body: bytes) -> tuple[int, d
         sent.append(message)
 
     await app(scope, receive, send)
-    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(one.get("body", b"") for one in sent)
+    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent)
 
 
 def text(instant: int) -> str:
@@ -241,7 +243,7 @@ def span(start: int) -> dict[str, str]:
 
 
 class Triggers(RuleBasedStateMachine):
-    """Every rule does the same to the server and to the model; each poll must find what the model says."""
+    """Each rule makes the same change to the server and the model; each poll must return what the model expects."""
 
     watched: tuple[str, ...]
 
@@ -283,7 +285,7 @@ class Triggers(RuleBasedStateMachine):
         location = headers[b"location"].decode()
         return Poller(name, location, now, len(model.mail), len(model.events), deepcopy(model.calendar))
 
-    def asked(self, location: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    def get(self, location: str) -> tuple[int, dict[bytes, bytes], bytes]:
         path, _, query = location.removeprefix("http://test").partition("?")
         return self.call("GET", path, query=query)
 
@@ -308,12 +310,12 @@ class Triggers(RuleBasedStateMachine):
     @rule(data=st.data())
     def poll_one(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self.watched))
-        self.check(next(one for one in self.pollers if one.name == name), False)
+        self.check(next(poller for poller in self.pollers if poller.name == name), False)
 
     def check(self, poller: Poller, restarts: bool) -> None:
-        found = self.drained(poller, restarts)
+        items = self.drained(poller, restarts)
         now = self.clock.now()
-        subjects = [one["Subject"] for one in found]
+        subjects = [item["Subject"] for item in items]
         if poller.name.startswith("new in "):
             assert subjects == arrivals(self.model, poller, poller.name.removeprefix("new in "))
         elif poller.name == "new events":
@@ -321,60 +323,64 @@ class Triggers(RuleBasedStateMachine):
         elif poller.name == "flagged":
             assert subjects == flagged(self.model, poller)
         elif poller.name == "updated events":
-            # Whether a series itself changed along with occurrences of it is left open.
+            # A series with changed occurrences may or may not be reported itself.
             touched = {number for _, (number, start) in self.model.events[poller.events :] if start is not None}
             either = {self.model.calendar.subject_of((number, None)) for number in touched}
-            expected = told_of(self.model, poller, "updated")
-            assert [one for one in subjects if one not in either] == [one for one in expected if one not in either]
+            expected = changed_subjects(self.model, poller, "updated")
+            assert [subject for subject in subjects if subject not in either] == [
+                subject for subject in expected if subject not in either
+            ]
             assert len(set(subjects)) == len(subjects)
         elif poller.name == "changed events":
-            marks = [(one["Subject"], start_of(one), one["ActionType"]) for one in found]
+            marks = [(item["Subject"], start_of(item), item["ActionType"]) for item in items]
             assert sorted(marks) == differences(self.model, poller, now)
-            for one in found:
-                assert (one["IsAdded"], one["IsUpdated"]) == tuple(one["ActionType"] == w for w in ("added", "updated"))
-            order = [(one["DateTimeLastModified"], start_of(one)) for one in found]
+            for item in items:
+                assert (item["IsAdded"], item["IsUpdated"]) == tuple(
+                    item["ActionType"] == w for w in ("added", "updated")
+                )
+            order = [(item["DateTimeLastModified"], start_of(item)) for item in items]
             assert order == sorted(order)
         else:
             must, may = upcoming(self.model, poller, now)
-            faces = [Face(one["Subject"], start_of(one)) for one in found]
+            faces = [Face(item["Subject"], start_of(item)) for item in items]
             assert sorted(set(faces) - may) == must
             assert len(faces) == len(set(faces))
-            assert [one.start for one in faces] == sorted(one.start for one in faces)
+            assert [face.start for face in faces] == sorted(face.start for face in faces)
         poller.now, poller.is_first = now, False
         poller.mail, poller.events = len(self.model.mail), len(self.model.events)
         poller.calendar = deepcopy(self.model.calendar)
 
     def drained(self, poller: Poller, restarts: bool) -> list[dict[str, Any]]:
-        """What an engine gets that comes again at once whenever it is told that more is waiting."""
-        found: list[dict[str, Any]] = []
+        """Poll until no more items wait, and return all of them."""
+        items: list[dict[str, Any]] = []
         while True:
-            asked = poller.location
-            status, headers, body = self.asked(asked)
+            location = poller.location
+            status, headers, body = self.get(location)
             if restarts:
                 self.restart()
-            again = self.asked(asked)
+            again = self.get(location)
             assert (again[0], again[1][b"location"], again[2]) == (status, headers[b"location"], body)
             poller.location = headers[b"location"].decode()
             assert (status == 200) == bool(body)
             assert status in (200, 202)
-            found += json.loads(body)["value"] if body else []
+            items += json.loads(body)["value"] if body else []
             if headers[b"retry-after"] != b"0":
-                return found
+                return items
             assert status == 200
 
 
 class MailTriggers(Triggers):
-    """A mailbox that gets mail, and those who watch it."""
+    """Mail and the triggers that watch it."""
 
     watched = MAIL_TRIGGERS
 
     def placed(self, subject: str, id: str, folder: str, received: int, flagged: bool, read: bool) -> None:
         copy = Copy(subject, id, folder, received, flagged, read)
         self.model.copies.append(copy)
-        self.model.mail.append(("made", copy))
+        self.model.mail.append(("added", copy))
 
     def live(self, data: st.DataObject) -> Copy:
-        return data.draw(st.sampled_from([one for one in self.model.copies if not one.gone][-6:]))
+        return data.draw(st.sampled_from([copy for copy in self.model.copies if not copy.gone][-6:]))
 
     @rule()
     def send(self) -> None:
@@ -403,7 +409,7 @@ class MailTriggers(Triggers):
             assert status == 201, answer
             self.placed(subject, json.loads(answer)["message"]["Id"], folder, received, flagged, read)
 
-    @precondition(lambda self: any(not one.gone for one in self.model.copies))
+    @precondition(lambda self: any(not copy.gone for copy in self.model.copies))
     @rule(data=st.data(), folder=st.sampled_from(FOLDERS))
     def move(self, data: st.DataObject, folder: str) -> None:
         copy = self.live(data)
@@ -412,7 +418,7 @@ class MailTriggers(Triggers):
         self.model.copies.append(Copy(copy.subject, moved["Id"], folder, copy.received, copy.flagged, copy.read))
         self.model.mail.append(("moved", self.model.copies[-1]))
 
-    @precondition(lambda self: any(not one.gone for one in self.model.copies))
+    @precondition(lambda self: any(not copy.gone for copy in self.model.copies))
     @rule(data=st.data(), how=st.sampled_from(("Flag", "MarkAsRead")))
     def mark(self, data: st.DataObject, how: str) -> None:
         copy = self.live(data)
@@ -422,24 +428,24 @@ class MailTriggers(Triggers):
             setattr(copy, name, True)
             self.model.mail.append(("changed", copy))
 
-    @precondition(lambda self: any(not one.gone for one in self.model.copies))
+    @precondition(lambda self: any(not copy.gone for copy in self.model.copies))
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """Nobody watches where deleted mail goes: it is forgotten."""
+        """No trigger watches Deleted Items, so the model forgets the mail."""
         copy = self.live(data)
         self.done("DELETE", f"/Mail/{copy.id}")
         copy.gone = True
 
 
 class EventTriggers(Triggers):
-    """A calendar, and those who watch it."""
+    """A calendar and the triggers that watch it."""
 
     watched = EVENT_TRIGGERS
 
     def meeting(self, data: st.DataObject) -> Meeting:
         return data.draw(st.sampled_from(list(self.model.calendar.meetings.values())))
 
-    def told(self, action: str, number: int, original: int | None = None) -> None:
+    def record(self, action: str, number: int, original: int | None = None) -> None:
         self.model.events.append((action, (number, original)))
 
     @rule(
@@ -452,64 +458,66 @@ class EventTriggers(Triggers):
         for _ in range(times):
             number = next(self.numbers)
             series = {"Recurrence": "Daily", "NumberOfOccurrences": days} if days > 1 else {}
-            made = self.done("POST", ITEMS, {"Subject": f"Event {number}", **span(start), **series})
-            self.model.calendar.meetings[number] = Meeting(number, made["Id"], f"Event {number}", start, days)
-            self.told("created", number)
+            event = self.done("POST", ITEMS, {"Subject": f"Event {number}", **span(start), **series})
+            self.model.calendar.meetings[number] = Meeting(number, event["Id"], f"Event {number}", start, days)
+            self.record("created", number)
 
     @precondition(lambda self: self.model.calendar.meetings)
     @rule(data=st.data(), minutes=st.sampled_from((None, None, -90, 30, 300, 7000)))
     def change_event(self, data: st.DataObject, minutes: int | None) -> None:
-        """Rename an event or series, or move it: no start of a moved series is one that it had."""
-        one = self.meeting(data)
+        """Rename or move an event or series; a moved series shares no start with its old one."""
+        meeting = self.meeting(data)
         if minutes is None:
-            one.subject = f"Event {next(self.numbers)}"
-            self.done("PATCH", f"{ITEMS}/{one.id}", {"Subject": one.subject})
+            meeting.subject = f"Event {next(self.numbers)}"
+            self.done("PATCH", f"{ITEMS}/{meeting.id}", {"Subject": meeting.subject})
         else:
-            one.start += minutes * MINUTE
-            self.done("PATCH", f"{ITEMS}/{one.id}", span(one.start))
-        self.told("updated", one.number)
+            meeting.start += minutes * MINUTE
+            self.done("PATCH", f"{ITEMS}/{meeting.id}", span(meeting.start))
+        self.record("updated", meeting.number)
         if minutes is not None:
-            for original in sorted(one.own):
-                self.told("deleted", one.number, original)
-            one.own.clear()
+            for original in sorted(meeting.own):
+                self.record("deleted", meeting.number, original)
+            meeting.own.clear()
 
     @precondition(lambda self: self.model.calendar.meetings)
     @rule(data=st.data())
     def delete_event(self, data: st.DataObject) -> None:
-        one = self.meeting(data)
-        self.done("DELETE", f"{GONE}/{one.id}")
-        del self.model.calendar.meetings[one.number]
-        self.told("deleted", one.number)
+        meeting = self.meeting(data)
+        self.done("DELETE", f"{GONE}/{meeting.id}")
+        del self.model.calendar.meetings[meeting.number]
+        self.record("deleted", meeting.number)
 
-    @precondition(lambda self: any(one.is_series for one in self.model.calendar.meetings.values()))
+    @precondition(lambda self: any(meeting.is_series for meeting in self.model.calendar.meetings.values()))
     @rule(data=st.data(), minutes=st.sampled_from((None, 0, 0, 45, -45, 7000)))
     def change_occurrence(self, data: st.DataObject, minutes: int | None) -> None:
-        """Rename an occurrence, and move it perhaps, or take it out of its series."""
-        meetings = [one for one in self.model.calendar.meetings.values() if one.is_series and dict(one.faces())]
+        """Rename an occurrence and perhaps move it, or delete it."""
+        meetings = [
+            meeting for meeting in self.model.calendar.meetings.values() if meeting.is_series and dict(meeting.faces())
+        ]
         if not meetings:
             return
-        one = data.draw(st.sampled_from(meetings))
-        (_, original), face = data.draw(st.sampled_from(sorted(one.faces())))
+        meeting = data.draw(st.sampled_from(meetings))
+        (_, original), face = data.draw(st.sampled_from(sorted(meeting.faces())))
         assert original is not None
         id = self.id_of(face)
-        was = one.own.get(original)
+        was = meeting.own.get(original)
         if minutes is None:
             self.done("DELETE", f"{GONE}/{id}")
-            one.own[original] = None
+            meeting.own[original] = None
             if was is None:
-                self.told("updated", one.number)
+                self.record("updated", meeting.number)
             else:
-                self.told("deleted", one.number, original)
+                self.record("deleted", meeting.number, original)
             return
         changed = Face(f"Event {next(self.numbers)}", original + minutes * MINUTE)
         self.done("PATCH", f"{ITEMS}/{id}", {"Subject": changed.subject, **span(changed.start)})
-        one.own[original] = changed
-        self.told("updated", one.number, original)
+        meeting.own[original] = changed
+        self.record("updated", meeting.number, original)
 
     def id_of(self, face: Face) -> str:
         window = {"startDateTimeOffset": text(face.start), "endDateTimeOffset": text(face.start + MINUTE)}
-        found = self.done("GET", VIEW, calendarId="Calendar", **window)["value"]
-        (id,) = (one["Id"] for one in found if one["Subject"] == face.subject)
+        events = self.done("GET", VIEW, calendarId="Calendar", **window)["value"]
+        (id,) = (event["Id"] for event in events if event["Subject"] == face.subject)
         return str(id)
 
 
@@ -520,7 +528,7 @@ def start_of(item: dict[str, Any]) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [MailTriggers, EventTriggers])
 def test_each_poller_is_told_of_every_change_once(machine: type[Triggers]) -> None:
-    """Whatever happens between its polls, a poller gets what is new, in order, and the same for the same cursor."""
+    """A poll returns all new items in order, and the same items again for the same cursor."""
     with patch.object(mail_triggers, "BATCH", BATCH), patch.object(event_triggers, "_BATCH", BATCH):
         run_state_machine_as_test(
             machine,

@@ -766,6 +766,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str, reason: str) -> N
     assert f"cannot read the faults in {file}: {reason}" == str(refused.value)
 
 
+@pytest.mark.slow
 def test_serve_refuses_bad_faults(tmp_path: Path) -> None:
     """The command ends with 1 and one line, whether the file is missing or its plan is wrong."""
     bad, missing = written(tmp_path, {"faults": [{"effect": "gremlins"}]}), str(tmp_path / "nowhere.json")

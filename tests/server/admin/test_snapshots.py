@@ -28,7 +28,7 @@ from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
-from tests.server.webhooks.test_delivery import MAIL, put, running, subjects, subscribe, told, trigger
+from tests.server.webhooks.test_delivery import MAIL, pick, put, running, subjects, subscribe, trigger
 from tests.stub import Stub
 
 SQLITE = "application/vnd.sqlite3"
@@ -328,7 +328,7 @@ def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, l
     release.set()
     entries = sandbox.callbacks()
 
-    assert [("done", 1, f"{listener.url}/new")] == [told(one, "state", "attempts", "url") for one in entries]
+    assert [("done", 1, f"{listener.url}/new")] == [pick(one, "state", "attempts", "url") for one in entries]
     assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.requests]
 
 
@@ -530,21 +530,21 @@ def test_an_import_of_ones_own(sandbox: Sandbox, alice: Connection, bob: Connect
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda file: b"", "it is no SQLite database"),
-        (lambda file: b'{"name": "x"}', "it is no SQLite database"),
-        (lambda file: file[: len(file) // 2], "no readable SQLite database|it is damaged"),
-        (lambda file: file[:8192] + b"\x07" * 4096 + file[12288:], "no readable SQLite database|it is damaged"),
+        (lambda file: b"", "it is not an SQLite database"),
+        (lambda file: b'{"name": "x"}', "it is not an SQLite database"),
+        (lambda file: file[: len(file) // 2], "not a readable SQLite database|it is damaged"),
+        (lambda file: file[:8192] + b"\x07" * 4096 + file[12288:], "not a readable SQLite database|it is damaged"),
         ("PRAGMA user_version = 99", "it has schema version 99, this emulator needs"),
-        ("CREATE TABLE evil (x)", "its table 'evil' is not as this emulator makes them"),
-        ("CREATE VIEW evil AS SELECT 1", "its view 'evil' is not as"),
+        ("CREATE TABLE evil (x)", "its table 'evil' does not belong to this emulator's schema"),
+        ("CREATE VIEW evil AS SELECT 1", "its view 'evil' does not belong"),
         (
             "CREATE TRIGGER evil AFTER UPDATE ON sandbox_state BEGIN DELETE FROM content; END",
-            "its trigger 'evil' is not as",
+            "its trigger 'evil' does not belong",
         ),
-        ("ALTER TABLE contact ADD COLUMN shoe_size TEXT", "its table 'contact' is not as"),
+        ("ALTER TABLE contact ADD COLUMN shoe_size TEXT", "its table 'contact' does not belong"),
         ("DROP TABLE push", "the table 'push' is missing"),
         ("UPDATE content SET body = x'00'", "its table 'content' has a value of the wrong kind"),
-        ("DELETE FROM mailbox", "refers to a mailbox that is not there"),
+        ("DELETE FROM mailbox", "refers to a missing mailbox"),
         ("UPDATE connection SET id = 'a/b'", "A connection id has"),
         ("INSERT INTO sandbox_state VALUES ('clock', 'noon')", "its clock cannot be read"),
     ],
@@ -661,7 +661,7 @@ def test_snapshots_over_a_restart(tmp_path: Path, listener: Stub) -> None:
 
     assert ([saved], []) == (listed, empty)
     assert rows(before) == rows(after)
-    assert (("done", 2), ["Kept"], ["default"]) == (told(call, "state", "attempts"), mails, sandboxes)
+    assert (("done", 2), ["Kept"], ["default"]) == (pick(call, "state", "attempts"), mails, sandboxes)
 
 
 def rows(image: bytes) -> dict[str, list[Any]]:
@@ -680,7 +680,7 @@ def test_a_damaged_snapshot(tmp_path: Path) -> None:
     app.state.sandboxes.close()
 
     assert {"value": [{"name": "one", "takenAt": None, "bytes": 10}]} == listed
-    assert (409, True) == (answer.status_code, "it is no SQLite database" in json.dumps(answer.json()))
+    assert (409, True) == (answer.status_code, "it is not an SQLite database" in json.dumps(answer.json()))
 
 
 def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:

@@ -22,8 +22,8 @@ VERSION = "?api-version=2016-06-01"
 
 
 def invoke(connection: Connection, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-    """A call as Power Apps makes it; `path` starts below the connection."""
-    given = {
+    """Send a request through /invoke, as Power Apps does; `path` starts below the connection."""
+    sent_headers = {
         **CREDENTIAL,
         "x-ms-request-method": method,
         "x-ms-request-url": f"/apim/outlook/{connection.id}{path}",
@@ -32,7 +32,7 @@ def invoke(connection: Connection, method: str, path: str, body: Any = None, **h
         **headers,
     }
     url = httpx.URL(connection.url).join("/invoke")
-    return httpx.post(url, headers=given, **({} if body is None else {"json": body}))
+    return httpx.post(url, headers=sent_headers, **({} if body is None else {"json": body}))
 
 
 def address(connection: Connection, rest: str, base: str = ARM) -> httpx.URL:
@@ -50,7 +50,7 @@ def dynamic_invoke(connection: Connection, method: str, path: str, **more: Any) 
 
 
 def ask(settings: Settings, method: str, path: str, **more: Any) -> httpx.Response:
-    """One call to an emulator of a test's own."""
+    """Send one request to a new emulator with these settings."""
     app = create_app(settings, VirtualClock(START))
 
     async def call() -> httpx.Response:
@@ -64,7 +64,7 @@ def ask(settings: Settings, method: str, path: str, **more: Any) -> httpx.Respon
 
 
 def arm_error(answer: httpx.Response) -> tuple[int, str, str]:
-    """Status, code and text of an error in the management API's shape."""
+    """The status, code and message of an error in the management API's shape."""
     error = answer.json()["error"]
     assert (["error"], ["code", "message"]) == (list(answer.json()), list(error))
     return answer.status_code, error["code"], error["message"]
@@ -73,16 +73,16 @@ def arm_error(answer: httpx.Response) -> tuple[int, str, str]:
 # /invoke
 
 
-def test_a_mail_sent_as_power_apps_does_arrives(alice: Connection, bob: Connection) -> None:
-    """A send through /invoke has the response of a direct one, and the mail is there."""
+def test_a_mail_sent_through_invoke_arrives(alice: Connection, bob: Connection) -> None:
+    """A send through /invoke gets the same response as a direct one, and the mail arrives."""
     answer = invoke(alice, "POST", "/v2/Mail", {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"})
 
     assert (200, b"") == (answer.status_code, answer.content)
     assert ("Hi", alice.address) == (bob.mail()["Subject"], bob.mail()["From"])
 
 
-def test_query_and_answer_pass(alice: Connection, bob: Connection) -> None:
-    """What the address asks for is what comes back, word for word as on the straight path."""
+def test_query_and_response_are_passed_on(alice: Connection, bob: Connection) -> None:
+    """The query is applied, and the response equals that of a direct request."""
     for subject in ("One", "Two"):
         alice.send(bob.address, subject)
     path = "/v2/Mail?fetchOnlyUnread=False&top=1&subjectFilter=One"
@@ -90,30 +90,30 @@ def test_query_and_answer_pass(alice: Connection, bob: Connection) -> None:
     answer = invoke(bob, "GET", path)
 
     assert (straight.status_code, straight.json()) == (answer.status_code, answer.json())
-    assert ["One"] == [one["Subject"] for one in answer.json()["value"]]
+    assert ["One"] == [mail["Subject"] for mail in answer.json()["value"]]
     assert straight.headers.keys() == answer.headers.keys()
 
 
-def test_ids_pass_as_they_are(alice: Connection, bob: Connection) -> None:
-    """A percent-encoded id in the address means the same mail as on the straight path."""
+def test_ids_are_passed_on_unchanged(alice: Connection, bob: Connection) -> None:
+    """An id finds its mail raw, percent-encoded once, and percent-encoded twice."""
     alice.send(bob.address, "Read me")
     id = bob.mail()["Id"]
     answers = [invoke(bob, "GET", f"/Mail/{form}") for form in (id, id.replace("=", "%3D"), id.replace("=", "%253D"))]
 
-    assert ["Read me"] * 3 == [one.json()["Subject"] for one in answers]
+    assert ["Read me"] * 3 == [answer.json()["Subject"] for answer in answers]
 
 
 def test_the_address_may_be_absolute(alice: Connection) -> None:
-    """Of an absolute URL the path counts: the runtime URL of a real connection leads here as well."""
+    """Only the path of an absolute URL is used, so the runtime URL of a real connection works too."""
     url = f"https://x.azure-apihub.net/apim/outlook/{alice.id}/testconnection"
 
     assert invoke(alice, "get", "", **{"x-ms-request-url": url}).status_code == 200
 
 
-def test_what_a_request_line_could_not_hold_is_escaped(alice: Connection) -> None:
-    """Blanks and letters beyond ASCII in the header are read as they were meant."""
-    made = alice.api.post(f"/connections/{alice.id}/folders", json={"path": "Grüße an alle"})
-    assert made.is_success, made.text
+def test_raw_characters_in_the_url_header(alice: Connection) -> None:
+    """The URL header may hold unescaped spaces and non-ASCII letters."""
+    created = alice.api.post(f"/connections/{alice.id}/folders", json={"path": "Grüße an alle"})
+    assert created.is_success, created.text
     alice.deliver(subject="Here", folder="Grüße an alle")
     url = f"/apim/outlook/{alice.id}/v2/Mail?folderPath=Grüße an alle"
     headers = [
@@ -123,11 +123,11 @@ def test_what_a_request_line_could_not_hold_is_escaped(alice: Connection) -> Non
     ]
     answer = httpx.post(httpx.URL(alice.url).join("/invoke"), headers=headers)
 
-    assert ["Here"] == [one["Subject"] for one in answer.json()["value"]]
+    assert ["Here"] == [mail["Subject"] for mail in answer.json()["value"]]
 
 
-def test_a_poll_leads_on(alice: Connection, bob: Connection) -> None:
-    """The Location of a poll through /invoke is an address that works, on the host that was called."""
+def test_the_location_of_a_poll(alice: Connection, bob: Connection) -> None:
+    """The Location of a poll through /invoke can be requested directly, and names the host of the request."""
     first = invoke(bob, "GET", "/v2/Mail/OnNewEmail?folderPath=Inbox")
     alice.send(bob.address, "News")
     location = first.headers["location"]
@@ -136,20 +136,20 @@ def test_a_poll_leads_on(alice: Connection, bob: Connection) -> None:
 
     assert (202, 200, 200) == (first.status_code, straight.status_code, again.status_code)
     assert location.startswith(f"{bob.url}/v2/Mail/OnNewEmail?folderPath=Inbox&LastPollInformation=")
-    assert ["News"] == [one["Subject"] for one in straight.json()["value"]]
+    assert ["News"] == [mail["Subject"] for mail in straight.json()["value"]]
     assert straight.json() == again.json()
 
 
-def test_a_subscription_leads_on(alice: Connection) -> None:
-    """The Location of a subscription through /invoke ends it."""
+def test_the_location_of_a_subscription(alice: Connection) -> None:
+    """A DELETE of the Location of a subscription made through /invoke ends the subscription."""
     order = {"NotificationUrl": "http://127.0.0.1:1/x"}
-    made = invoke(alice, "POST", "/MailSubscriptionPoke/$subscriptions", order)
-    ended = httpx.delete(made.headers["location"], headers=CREDENTIAL)
+    created = invoke(alice, "POST", "/MailSubscriptionPoke/$subscriptions", order)
+    ended = httpx.delete(created.headers["location"], headers=CREDENTIAL)
 
-    assert (201, 200) == (made.status_code, ended.status_code)
+    assert (201, 200) == (created.status_code, ended.status_code)
 
 
-def test_an_error_passes(alice: Connection) -> None:
+def test_an_error_is_passed_on(alice: Connection) -> None:
     """An error of the connector is returned unchanged, with the client's request id."""
     query = {"x-ms-client-request-id": "mine"}
     straight = alice.http.get("/Mail/nonsense", headers=query)
@@ -179,7 +179,7 @@ def test_an_error_passes(alice: Connection) -> None:
     ],
 )
 def test_unreadable_invocation(alice: Connection, headers: dict[str, str], expected: str) -> None:
-    """A request without a valid method or URL in its headers is an error in the connector's shape."""
+    """A request without a valid method and URL in its headers gets an error in the connector's shape."""
     answer = invoke(alice, "GET", "/testconnection", **headers)
 
     assert (400, "ErrorInvalidRequest") == (answer.status_code, answer.json()["error"]["code"])
@@ -188,7 +188,7 @@ def test_unreadable_invocation(alice: Connection, headers: dict[str, str], expec
 
 
 def test_no_headers_at_all(server: Server) -> None:
-    """The first header that is missing is named."""
+    """The error for a request without headers names the first missing header."""
     answer = server.http.post("/invoke", headers={"x-ms-client-request-id": "mine"})
 
     assert answer.json()["message"].startswith("The header 'x-ms-request-method' is required")
@@ -196,14 +196,14 @@ def test_no_headers_at_all(server: Server) -> None:
 
 
 def test_invoke_is_a_post(server: Server) -> None:
-    """An error about the method names the right one."""
+    """A GET of /invoke gets 405, and the Allow header names POST."""
     answer = server.http.get("/invoke", headers=CREDENTIAL)
 
     assert (405, "POST") == (answer.status_code, answer.headers["allow"])
 
 
-def test_the_way_out_of_a_connection_leads_nowhere(alice: Connection) -> None:
-    """Dots in an address do not lead from the connector into the admin API."""
+def test_dots_in_the_path_do_not_leave_the_connector(alice: Connection) -> None:
+    """A path with `..` segments cannot reach the admin API through /invoke."""
     for path in ("/../../../_emulator/api/sandboxes", "/%2e%2e/%2e%2e/%2e%2e/_emulator/api/sandboxes"):
         assert invoke(alice, "GET", path).status_code == 404
 
@@ -211,8 +211,8 @@ def test_the_way_out_of_a_connection_leads_nowhere(alice: Connection) -> None:
 @pytest.mark.parametrize(
     ("credential", "expected"), [("Bearer secret", 200), ("Key secret", 200), ("Bearer other", 401), ("", 401)]
 )
-def test_the_credential_counts(credential: str, expected: int) -> None:
-    """The credential that is demanded on the straight path is demanded here."""
+def test_the_credential_of_invoke(credential: str, expected: int) -> None:
+    """/invoke requires the same credential as a direct request."""
     headers = {
         "Authorization": credential,
         "x-ms-request-method": "GET",
@@ -227,7 +227,7 @@ def test_the_credential_counts(credential: str, expected: int) -> None:
 
 
 def test_a_mail_sent_by_dynamic_invoke_arrives(alice: Connection, bob: Connection) -> None:
-    """An inner send is served, and its empty success has its name."""
+    """A mail sent by dynamicInvoke arrives, and the inner response has the status OK and a null body."""
     body = {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"}
     inside = dynamic_invoke(alice, "post", "/v2/Mail", body=body)
 
@@ -236,41 +236,41 @@ def test_a_mail_sent_by_dynamic_invoke_arrives(alice: Connection, bob: Connectio
 
 @pytest.mark.parametrize("path", ["testconnection", "/testconnection"])
 def test_the_test_request_of_a_connection(alice: Connection, path: str) -> None:
-    """The test request that a connection resource names works as it stands there."""
+    """The test request works with and without a leading slash."""
     assert dynamic_invoke(alice, "get", path)["statusCode"] == "OK"
 
 
 def test_queries(alice: Connection, bob: Connection) -> None:
-    """Queries may be texts, numbers or booleans, stand in the path as well, and nulls are none."""
+    """Query values may be strings, numbers or booleans, or part of the path; a null value is left out."""
     for subject in ("One & only", "Two"):
         alice.send(bob.address, subject)
     queries = {"fetchOnlyUnread": False, "top": 5, "subjectFilter": "One & only", "to": None}
     inside = dynamic_invoke(bob, "GET", "/v2/Mail?includeAttachments=true", queries=queries)
 
-    assert ["One & only"] == [one["Subject"] for one in inside["body"]["value"]]
+    assert ["One & only"] == [mail["Subject"] for mail in inside["body"]["value"]]
     assert dynamic_invoke(bob, "GET", "/v2/Mail?top=1")["body"]["value"][0]["Subject"] == "Two"
 
 
 def test_a_poll_by_dynamic_invoke(alice: Connection, bob: Connection) -> None:
-    """A poll inside a call says in its headers where to ask next, and that address works."""
+    """A poll by dynamicInvoke has the next address in its inner headers, and that address works."""
     first = dynamic_invoke(bob, "GET", "/v2/Mail/OnNewEmail", queries={"folderPath": "Inbox"})
     alice.send(bob.address, "News")
     straight = httpx.get(first["headers"]["Location"], headers=CREDENTIAL)
 
     assert ("Accepted", "15", None) == (first["statusCode"], first["headers"]["Retry-After"], first["body"])
     assert first["headers"]["Location"].startswith(f"{bob.url}/v2/Mail/OnNewEmail?")
-    assert ["News"] == [one["Subject"] for one in straight.json()["value"]]
+    assert ["News"] == [mail["Subject"] for mail in straight.json()["value"]]
     below = first["headers"]["Location"].removeprefix(bob.url)
     assert straight.json() == dynamic_invoke(bob, "GET", below)["body"]
 
 
 def test_a_created_event(alice: Connection) -> None:
-    """A 201 has its name, with the new event as body."""
+    """The inner response of a created event has the status Created and the new event as its body."""
     body = {"Subject": "Tea", "Start": "2026-03-04T16:00:00Z", "End": "2026-03-04T16:30:00Z"}
     inside = dynamic_invoke(alice, "POST", "/datasets/calendars/v3/tables/Calendar/items", body=body)
 
     assert ("Created", "Tea") == (inside["statusCode"], inside["body"]["Subject"])
-    assert ["Tea"] == [one["Subject"] for one in alice.events()]
+    assert ["Tea"] == [event["Subject"] for event in alice.events()]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_created_event(alice: Connection) -> None:
     ],
 )
 def test_an_error_inside(alice: Connection, method: str, path: str, name: str) -> None:
-    """The outer request succeeds though the inner one fails; status and body are inside."""
+    """When the inner request fails, the outer one succeeds and holds the error's status and body."""
     inside = dynamic_invoke(alice, method, path)
 
     assert name == inside["statusCode"]
@@ -293,7 +293,7 @@ def test_an_error_inside(alice: Connection, method: str, path: str, name: str) -
 
 
 def test_bytes_inside(alice: Connection) -> None:
-    """A binary attachment becomes an object with type and base64, a text stays as it is."""
+    """A binary body becomes an object with its content type and base64; a text body becomes a string."""
     eml = (
         b"From: x@example.org\r\nSubject: Files\r\nMIME-Version: 1.0\r\n"
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -304,29 +304,29 @@ def test_bytes_inside(alice: Connection) -> None:
     kind = {"Content-Type": "message/rfc822"}
     delivered = alice.api.post(f"/connections/{alice.id}/deliver", content=eml, headers=kind).json()["message"]
     mail = alice.get(f"/Mail/{delivered['Id']}", includeAttachments=True)
-    paths = [f"/Mail/{mail['Id']}/Attachments/{one['Id']}" for one in mail["Attachments"]]
+    paths = [f"/Mail/{mail['Id']}/Attachments/{file['Id']}" for file in mail["Attachments"]]
     bodies = [dynamic_invoke(alice, "GET", path)["body"] for path in paths]
 
     assert [{"$content-type": "image/png; charset=iso-8859-1", "$content": "AAEC/w=="}, "1;2"] == bodies
 
 
-def test_headers_pass(alice: Connection) -> None:
-    """Headers of the request inside count, those of the call where it has none; host and credential are the call's."""
-    given = {"x-ms-client-request-id": "inner", "Authorization": "none", "Host": "elsewhere.example"}
-    order = {"request": {"method": "GET", "path": "/Mail/nonsense", "headers": given}}
+def test_inner_headers(alice: Connection) -> None:
+    """Inner headers win over outer ones, except Host and Authorization, which are always the outer ones."""
+    inner_headers = {"x-ms-client-request-id": "inner", "Authorization": "none", "Host": "elsewhere.example"}
+    order = {"request": {"method": "GET", "path": "/Mail/nonsense", "headers": inner_headers}}
     url = address(alice, f"dynamicInvoke{VERSION}")
     inner = httpx.post(url, headers=CREDENTIAL, json=order).json()["response"]
-    del given["x-ms-client-request-id"]
+    del inner_headers["x-ms-client-request-id"]
     outer = httpx.post(url, headers=CREDENTIAL | {"x-ms-client-request-id": "outer"}, json=order).json()["response"]
-    poll = dynamic_invoke(alice, "GET", "/v2/Mail/OnNewEmail", headers=given)
+    poll = dynamic_invoke(alice, "GET", "/v2/Mail/OnNewEmail", headers=inner_headers)
 
     assert "clientRequestId: inner" in inner["body"]["message"]
     assert "clientRequestId: outer" in outer["body"]["message"]
     assert poll["headers"]["Location"].startswith(alice.url)
 
 
-def test_case_does_not_count(alice: Connection) -> None:
-    """The management API's own words may come in any case; so may the name of the version."""
+def test_path_in_any_case(alice: Connection) -> None:
+    """The fixed words of the management API's paths, and `api-version`, match in any case."""
     base = "/SUBSCRIPTIONS/s1/resourcegroups/g1/PROVIDERS/microsoft.web/Connections"
     order = {"request": {"method": "get", "path": "TestConnection"}}
     invoked = httpx.post(address(alice, "dynamicinvoke?API-Version=2016-06-01", base), headers=CREDENTIAL, json=order)
@@ -374,7 +374,7 @@ def test_case_does_not_count(alice: Connection) -> None:
     ],
 )
 def test_unreadable_dynamic_invoke(alice: Connection, body: bytes, expected: str) -> None:
-    """An unreadable request is an error that names the member, and nothing is run."""
+    """An invalid dynamicInvoke body gets a 400 that names the invalid property."""
     answer = httpx.post(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL, content=body)
     status, code, text = arm_error(answer)
 
@@ -383,7 +383,7 @@ def test_unreadable_dynamic_invoke(alice: Connection, body: bytes, expected: str
 
 
 def test_dynamic_invoke_is_a_post(alice: Connection) -> None:
-    """An error about the method names the right one."""
+    """A GET of dynamicInvoke gets 405, and the Allow header names POST."""
     answer = httpx.get(address(alice, f"dynamicInvoke{VERSION}"), headers=CREDENTIAL)
 
     assert (405, "MethodNotAllowed") == arm_error(answer)[:2]
@@ -402,7 +402,7 @@ def test_a_body_that_is_too_large() -> None:
 
 
 def test_the_test_link_of_a_connection(alice: Connection) -> None:
-    """The test link of a connection resource has the response of the connector's own test."""
+    """The test link of a connection resource gets the response of the TestConnection operation."""
     answer = httpx.get(
         address(alice, "extensions/proxy/testconnection?api-version=2018-07-01-preview"), headers=CREDENTIAL
     )
@@ -411,19 +411,19 @@ def test_the_test_link_of_a_connection(alice: Connection) -> None:
 
 
 def test_any_path_and_method_by_proxy(alice: Connection, bob: Connection) -> None:
-    """Every operation of the connection is reached, with query and body but without the version."""
+    """The proxy passes on method, path, query and body, but not `api-version`."""
     body = {"To": bob.address, "Subject": "Hi", "Body": "<p>Hi</p>"}
     sent = httpx.post(address(alice, f"extensions/proxy/v2/Mail{VERSION}"), headers=CREDENTIAL, json=body)
     query = f"{VERSION}&fetchOnlyUnread=False&top=1"
     read = httpx.get(address(bob, f"extensions/proxy/v2/Mail{query}"), headers=CREDENTIAL)
     poll = httpx.get(address(bob, f"extensions/proxy/v2/Mail/OnNewEmail{VERSION}&folderPath=Inbox"), headers=CREDENTIAL)
 
-    assert (200, ["Hi"]) == (sent.status_code, [one["Subject"] for one in read.json()["value"]])
+    assert (200, ["Hi"]) == (sent.status_code, [mail["Subject"] for mail in read.json()["value"]])
     assert poll.headers["location"].startswith(f"{bob.url}/v2/Mail/OnNewEmail?folderPath=Inbox&LastPoll")
 
 
 def test_an_error_by_proxy(alice: Connection) -> None:
-    """An error of the connector is returned in its own shape."""
+    """An error through the proxy keeps the connector's shape."""
     answer = httpx.get(address(alice, f"extensions/proxy/nothing{VERSION}"), headers=CREDENTIAL)
 
     assert (404, "ResourceNotFound") == (answer.status_code, answer.json()["error"]["code"])
@@ -436,7 +436,7 @@ def test_an_error_by_proxy(alice: Connection) -> None:
 @pytest.mark.parametrize("query", ["", "?", "?api-version=", "?version=1", "?top=1&api-version"])
 @pytest.mark.parametrize(("method", "rest"), [("POST", "dynamicInvoke"), ("GET", "extensions/proxy/testconnection")])
 def test_a_missing_version(alice: Connection, method: str, rest: str, query: str) -> None:
-    """A missing version is an error before anything else is checked."""
+    """A request without an API version gets a 400 in the management API's shape."""
     text = "The api-version query parameter (?api-version=) is required for all requests."
 
     assert (400, "MissingApiVersionParameter", text) == arm_error(httpx.request(method, address(alice, rest + query)))
@@ -445,7 +445,7 @@ def test_a_missing_version(alice: Connection, method: str, rest: str, query: str
 @pytest.mark.parametrize("credential", ["", "Bearer other", "Basic secret"])
 @pytest.mark.parametrize(("method", "rest"), [("POST", "dynamicInvoke"), ("GET", "extensions/proxy/testconnection")])
 def test_a_missing_credential(method: str, rest: str, credential: str) -> None:
-    """A missing credential is an error in the management API's shape."""
+    """A request without a valid credential gets a 401 in the management API's shape."""
     headers = {"Authorization": credential}
     answer = ask(Settings(authorization="secret"), method, f"{ARM}/x/{rest}{VERSION}", headers=headers)
 
@@ -453,8 +453,8 @@ def test_a_missing_credential(method: str, rest: str, credential: str) -> None:
 
 
 @pytest.mark.parametrize("credential", ["Bearer secret", "Key secret"])
-def test_the_demanded_credential(credential: str) -> None:
-    """The credential of the direct path is valid for these routes as well."""
+def test_the_required_credential(credential: str) -> None:
+    """The credential of direct requests is valid for these routes too."""
     headers = {"Authorization": credential}
     order = {"request": {"method": "GET", "path": "testconnection"}}
     settings = Settings(authorization="secret")
@@ -464,8 +464,8 @@ def test_the_demanded_credential(credential: str) -> None:
     assert ("OK", 200) == (invoked.json()["response"]["statusCode"], proxied.status_code)
 
 
-def test_the_time_of_an_answer(sandbox: Sandbox, alice: Connection) -> None:
-    """Every response to the management API has the date of the connection's sandbox."""
+def test_the_date_of_a_response(sandbox: Sandbox, alice: Connection) -> None:
+    """The Date of every response is the time of the connection's sandbox."""
     sandbox.advance("1h")
     straight = alice.http.get("/testconnection").headers["date"]
     order = {"request": {"method": "GET", "path": "testconnection"}}
@@ -476,8 +476,8 @@ def test_the_time_of_an_answer(sandbox: Sandbox, alice: Connection) -> None:
     assert [straight] * 3 == dates
 
 
-def test_a_query_that_is_no_text(alice: Connection) -> None:
-    """A version that is not UTF-8 is an error of the client."""
+def test_a_query_that_is_not_utf8(alice: Connection) -> None:
+    """An API version that is not UTF-8 gets a 400."""
     answer = httpx.get(address(alice, "extensions/proxy/testconnection?api-version=%ff"), headers=CREDENTIAL)
 
     assert (400, "InvalidRequestContent") == arm_error(answer)[:2]
@@ -496,32 +496,32 @@ def test_a_query_that_is_no_text(alice: Connection) -> None:
         f"/x{ARM}/x/dynamicInvoke",
     ],
 )
-def test_other_paths_are_untouched(server: Server, path: str) -> None:
-    """A path that is not an alternate route is not found."""
+def test_other_paths(server: Server, path: str) -> None:
+    """A path that only resembles an alternate route gets a 404."""
     answer = server.http.post(path + VERSION, headers=CREDENTIAL)
 
     assert (404, "ResourceNotFound") == (answer.status_code, answer.json()["error"]["code"])
 
 
-def test_what_is_no_request_passes() -> None:
-    """Events of the server's lifespan are passed on."""
-    seen = []
+def test_lifespan_events_are_passed_on() -> None:
+    """Lifespan events of the server reach the inner app."""
+    scope_types = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["type"])
+        scope_types.append(scope["type"])
 
     sandboxes = Sandboxes(Settings())
     asyncio.run(AlternateRoutes(app, sandboxes)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     sandboxes.close()
 
-    assert seen == ["lifespan"]
+    assert scope_types == ["lifespan"]
 
 
-# The shape of an answer inside another
+# The shape of the inner response
 
 
 def inside(status: int, content_type: str, content: bytes) -> Any:
-    """The response of `dynamicInvoke` to an inner response in two parts."""
+    """The inner response that `dynamicInvoke` returns when the app sends its response in two parts."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", content_type.encode()), (b"x-ms-request-id", b"1")]
@@ -580,7 +580,7 @@ def inside(status: int, content_type: str, content: bytes) -> Any:
     ],
 )
 def test_status_names(status: int, name: str) -> None:
-    """A status goes by its name in .NET, and by its number where it has none."""
+    """The inner status is its .NET name, or its number if it has no name."""
     assert name == inside(status, "text/plain", b"")["statusCode"]
 
 
@@ -599,15 +599,15 @@ DEEP = b"[" * 300 + b"]" * 300
     ],
 )
 def test_bodies(content_type: str, content: bytes, shown: Any) -> None:
-    """JSON stays JSON, text becomes a string, and anything else an object with its bytes."""
+    """A JSON body stays JSON, a text body becomes a string, and any other body becomes an object with base64."""
     assert shown == inside(200, content_type, content)["body"]
 
 
 def test_a_deep_body() -> None:
-    """JSON that is nested deeper than a writer of JSON goes passes all the same."""
+    """JSON that is too deeply nested for the JSON writer is still returned as JSON."""
     assert isinstance(inside(200, "application/json", DEEP)["body"], list)
 
 
 def test_header_names() -> None:
-    """Names are spelled as clients look for them."""
+    """Header names are capitalised, except those that start with `x-ms-`."""
     assert {"Content-Type": "text/plain", "x-ms-request-id": "1"} == inside(200, "text/plain", b"x")["headers"]

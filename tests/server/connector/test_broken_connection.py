@@ -1,4 +1,4 @@
-"""Answers that do not arrive, as a client sees them over a real socket: reset, cut, stalled, or no JSON at last."""
+"""Responses over a real socket that do not arrive whole: reset, cut, stalled, or malformed JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOKEN = {"Authorization": "Bearer token"}
 
 
 class Emulator:
-    """A server of a test's own. `http` calls the connector and the admin API, `entries` is what the journal has."""
+    """A server for one test, with a client for the connector and the admin API."""
 
     def __init__(self, url: str, sandbox: Sandbox, http: httpx.Client) -> None:
         self.url = url
@@ -49,14 +49,14 @@ class Emulator:
         assert 200 == self.http.post("/_emulator/api/sandboxes/default/reset").status_code
 
     def body(self) -> bytes:
-        """What a list of mails is where nothing breaks it."""
+        """The body of a list of mails when the connection is not broken."""
         return self.http.get(MAILS).raise_for_status().content
 
     def entries(self) -> list[ExchangeEntry]:
         return list(self.sandbox.traffic.journal.exchanges())
 
     def client(self) -> httpx.Client:
-        """Another client, with a connection of its own."""
+        """Another client, with its own connections."""
         return httpx.Client(base_url=self.url, headers=TOKEN, verify=False, trust_env=False)
 
 
@@ -69,60 +69,60 @@ def emulating(**settings: Any) -> Iterator[Emulator]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_complained_of(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """A connection that is broken on purpose leaves no error in the server's log."""
+def nothing_is_logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """A connection that is broken on purpose logs no warning or error."""
     yield
-    complaints = [one.getMessage() for one in caplog.get_records("call") if one.levelno >= logging.WARNING]
-    assert ([], "") == (complaints, capfd.readouterr().err)
+    warnings = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
+    assert ([], "") == (warnings, capfd.readouterr().err)
 
 
 def received(answer: httpx.Response) -> tuple[bytes, type[Exception] | None]:
-    """What came of a body, and the error that ended it."""
-    found = b""
+    """The part of a body that arrived, and the error that ended it."""
+    content = b""
     try:
         for part in answer.iter_raw():
-            found += part
+            content += part
     except httpx.TransportError as error:
-        return found, type(error)
-    return found, None
+        return content, type(error)
+    return content, None
 
 
 def first_half(answer: httpx.Response, parts: Iterator[bytes]) -> bytes:
-    """As much of a body as comes of one that is cut in two."""
-    found = b""
-    while len(found) < int(answer.headers["content-length"]) // 2:
-        found += next(parts)
-    return found
+    """Receive the first half of a body."""
+    content = b""
+    while len(content) < int(answer.headers["content-length"]) // 2:
+        content += next(parts)
+    return content
 
 
 def test_reset() -> None:
-    """A connection that is reset ends with an error before any response, and nothing was run."""
-    with emulating() as one:
-        one.breaks(RESET)
+    """A connection that is reset before the effect ends without a response, and the operation does not run."""
+    with emulating() as emulator:
+        emulator.breaks(RESET)
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
-            one.http.post(MAILS, json=MAIL)
-        assert [] == one.http.get(MAILS, params={"folderPath": "SentItems"}).json()["value"]
+            emulator.http.post(MAILS, json=MAIL)
+        assert [] == emulator.http.get(MAILS, params={"folderPath": "SentItems"}).json()["value"]
 
-    assert [RESET, ANSWERED] == [entry.outcome for entry in one.entries()]
+    assert [RESET, ANSWERED] == [entry.outcome for entry in emulator.entries()]
 
 
 def test_reset_after_the_effect() -> None:
-    """A connection that is reset after the effect leaves the caller in the dark about a mail that was sent."""
-    with emulating() as one:
-        one.breaks(RESET, phase="after")
+    """When the connection is reset after the effect, the mail is sent though the caller sees an error."""
+    with emulating() as emulator:
+        emulator.breaks(RESET, phase="after")
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
-            one.http.post(MAILS, json=MAIL)
+            emulator.http.post(MAILS, json=MAIL)
         query: dict[str, Any] = {"folderPath": "SentItems", "fetchOnlyUnread": False}
-        assert ["Hello"] == [mail["Subject"] for mail in one.http.get(MAILS, params=query).json()["value"]]
+        assert ["Hello"] == [mail["Subject"] for mail in emulator.http.get(MAILS, params=query).json()["value"]]
 
-    assert (RESET, True) == (one.entries()[0].outcome, one.entries()[0].effected)
+    assert (RESET, True) == (emulator.entries()[0].outcome, emulator.entries()[0].effected)
 
 
 def test_nothing_comes_before_a_reset() -> None:
-    """Below HTTP a reset is one: not a byte comes, and no goodbye either."""
-    with emulating() as one:
-        one.breaks(RESET)
-        host, port = one.http.base_url.host, one.http.base_url.port
+    """A reset is a TCP reset: the client receives no byte and no orderly close."""
+    with emulating() as emulator:
+        emulator.breaks(RESET)
+        host, port = emulator.http.base_url.host, emulator.http.base_url.port
         with socket.create_connection((host, port or 0)) as caller:
             caller.sendall(f"GET {MAILS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n".encode())
             with pytest.raises(ConnectionResetError):
@@ -130,66 +130,66 @@ def test_nothing_comes_before_a_reset() -> None:
 
 
 def test_cut() -> None:
-    """A body that is cut ends in its middle, with a length announced that does not come."""
-    with emulating() as one:
-        whole = one.body()
-        one.breaks(CUT)
-        with one.http.stream("GET", MAILS) as answer:
-            found, error = received(answer)
+    """A cut body ends in the middle, though the Content-Length is that of the whole body."""
+    with emulating() as emulator:
+        whole = emulator.body()
+        emulator.breaks(CUT)
+        with emulator.http.stream("GET", MAILS) as answer:
+            content, error = received(answer)
 
         assert (200, str(len(whole))) == (answer.status_code, answer.headers["content-length"])
-        assert (whole[: len(whole) // 2], httpx.RemoteProtocolError) == (found, error)
-        assert whole == one.body()
+        assert (whole[: len(whole) // 2], httpx.RemoteProtocolError) == (content, error)
+        assert whole == emulator.body()
 
 
 def test_cut_of_an_empty_body() -> None:
-    """A response without a body is cut as well: it announces a byte that never comes."""
-    with emulating() as one:
-        one.breaks(CUT)
-        with one.http.stream("POST", MAILS, json=MAIL) as answer:
-            found, error = received(answer)
+    """A cut response without a body announces one byte that never arrives."""
+    with emulating() as emulator:
+        emulator.breaks(CUT)
+        with emulator.http.stream("POST", MAILS, json=MAIL) as answer:
+            content, error = received(answer)
 
-        assert (200, "1", b"") == (answer.status_code, answer.headers["content-length"], found)
+        assert (200, "1", b"") == (answer.status_code, answer.headers["content-length"], content)
         assert httpx.RemoteProtocolError is error
 
 
 def test_stall_until_the_client_gives_up() -> None:
-    """A body that stalls stops half-way and stays open; others are served meanwhile, and giving up ends it."""
-    with emulating() as one:
-        whole = one.body()
-        one.breaks(STALL)
-        with one.client() as stalled, stalled.stream("GET", MAILS) as answer:
+    """A stalled body stops half-way until the client disconnects; other requests are served meanwhile."""
+    with emulating() as emulator:
+        whole = emulator.body()
+        emulator.breaks(STALL)
+        with emulator.client() as stalled, stalled.stream("GET", MAILS) as answer:
             parts = answer.iter_raw()
-            found = first_half(answer, parts)
-            assert whole == one.body()
-            assert UNDER_WAY == one.entries()[1].outcome
+            content = first_half(answer, parts)
+            assert whole == emulator.body()
+            assert UNDER_WAY == emulator.entries()[1].outcome
 
     assert (200, str(len(whole))) == (answer.status_code, answer.headers["content-length"])
-    assert whole[: len(whole) // 2] == found
-    assert [ANSWERED, STALL, ANSWERED] == [entry.outcome for entry in one.entries()]
+    assert whole[: len(whole) // 2] == content
+    assert [ANSWERED, STALL, ANSWERED] == [entry.outcome for entry in emulator.entries()]
 
 
 def test_stall_until_a_reset() -> None:
-    """The rest of a stalled body never arrives, and a reset of the sandbox ends it."""
-    with emulating() as one:
-        one.body()
-        one.breaks(STALL)
-        with one.client() as stalled, stalled.stream("GET", MAILS) as answer:
+    """A reset of the sandbox closes the connection of a stalled response."""
+    with emulating() as emulator:
+        emulator.body()
+        emulator.breaks(STALL)
+        with emulator.client() as stalled, stalled.stream("GET", MAILS) as answer:
             parts = answer.iter_raw()
             first_half(answer, parts)
-            one.reset()
+            emulator.reset()
             with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
                 next(parts)
 
-        assert 200 == one.http.get(MAILS).status_code
+        assert 200 == emulator.http.get(MAILS).status_code
 
 
 def test_malformed() -> None:
-    """A malformed response arrives with a right length, and its JSON ends in the middle."""
-    with emulating() as one:
-        whole = one.body()
-        one.breaks(MALFORMED)
-        answer = one.http.get(MAILS)
+    """A malformed response has a correct Content-Length, and its JSON ends in the middle."""
+    with emulating() as emulator:
+        whole = emulator.body()
+        emulator.breaks(MALFORMED)
+        answer = emulator.http.get(MAILS)
 
         assert (200, whole[: len(whole) // 2]) == (answer.status_code, answer.content)
         assert str(len(answer.content)) == answer.headers["content-length"]
@@ -197,7 +197,7 @@ def test_malformed() -> None:
         with pytest.raises(json.JSONDecodeError):
             answer.json()
 
-    assert [ANSWERED, ANSWERED] == [entry.outcome for entry in one.entries()]
+    assert [ANSWERED, ANSWERED] == [entry.outcome for entry in emulator.entries()]
 
 
 @pytest.mark.parametrize("body", [b"", b"7", b"{}", b'{"value":[]}'])
@@ -212,11 +212,11 @@ def test_malformed_body(body: bytes) -> None:
 
 @pytest.mark.parametrize("how", [RESET, CUT, STALL])
 def test_breaks_over_tls(how: str) -> None:
-    """A connection is broken below TLS as well, without a word by the server."""
-    with emulating(tls="yes") as one:
-        one.body()
-        one.breaks(how)
-        with one.client() as other:
+    """A connection over TLS is broken in the same ways, and the server logs nothing."""
+    with emulating(tls="yes") as emulator:
+        emulator.body()
+        emulator.breaks(how)
+        with emulator.client() as other:
             if how == STALL:
                 with other.stream("GET", MAILS) as answer:
                     parts = answer.iter_raw()
@@ -224,11 +224,11 @@ def test_breaks_over_tls(how: str) -> None:
             else:
                 with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
                     other.get(MAILS)
-        assert 200 == one.http.get(MAILS).status_code
+        assert 200 == emulator.http.get(MAILS).status_code
 
 
 class Transport:
-    """A transport below ASGI, which records what is done to it."""
+    """A transport that records the calls to it."""
 
     def __init__(self, closing: bool) -> None:
         self.done: list[str] = []
@@ -245,8 +245,8 @@ class Transport:
 
 
 @pytest.mark.parametrize(("closing", "done"), [(False, ["socket", "abort"]), (True, [])])
-def test_connection_that_has_gone(idle_sandbox: Sandbox, closing: bool, done: list[str]) -> None:
-    """A connection that the client has closed is left alone, since its socket may be gone."""
+def test_connection_that_is_closing(idle_sandbox: Sandbox, closing: bool, done: list[str]) -> None:
+    """A connection that the client has closed is not reset, since its socket may no longer exist."""
     transport, messages = Transport(closing), [{"type": "http.request"}, {"type": "http.disconnect"}]
 
     async def receive() -> dict[str, Any]:
@@ -265,7 +265,7 @@ def test_connection_that_has_gone(idle_sandbox: Sandbox, closing: bool, done: li
 @pytest.mark.parametrize("how", [RESET, CUT, STALL])
 @pytest.mark.parametrize("scope", [{"type": "http"}, {"type": "http", "extensions": {}}])
 def test_no_socket(idle_sandbox: Sandbox, how: Break, scope: dict[str, Any]) -> None:
-    """Without a connection to break an error says how it would be broken, and nothing is sent."""
+    """Without a socket to break, an error names the way of breaking, and nothing is sent."""
 
     async def untouched(*_: Any) -> Any:
         raise AssertionError

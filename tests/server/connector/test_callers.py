@@ -1,4 +1,4 @@
-"""Who sent a request, as its headers say."""
+"""The caller of a request, read from its headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from outlook_emulator.server.connector.exchange import Request
 
 
 def caller(**headers: str) -> Caller:
-    """The caller of a request with those headers, written with underscores."""
+    """The caller of a request with these headers, whose names have underscores for hyphens."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return caller_of(Request({"type": "http", "headers": raw}, receive))
 
@@ -22,12 +22,12 @@ async def receive() -> Message:
 
 
 def test_a_request_without_headers() -> None:
-    """A request that says nothing about its caller has the same caller as no request."""
+    """A request without headers has the caller NOBODY."""
     assert caller() == NOBODY
 
 
 def test_a_workflow() -> None:
-    """A workflow engine names itself, the workflow, its run and the request."""
+    """The headers of a workflow engine give the product, the workflow, its run and the request id."""
     headers = {
         "user_agent": "azure-logic-apps/1.0 (workflow abc)",
         "x_ms_workflow_name": "orders",
@@ -58,21 +58,21 @@ def test_a_workflow() -> None:
     ],
 )
 def test_product(agent: str, expected: Product | None) -> None:
-    """The User-Agent tells the products apart, in any case."""
+    """The product is recognised from the User-Agent, in any case."""
     assert product_of(agent) is expected
 
 
-def test_power_apps_name_themselves_in_a_header_of_their_own() -> None:
-    """The agent in `x-ms-user-agent` counts before that of the browser or gateway."""
-    found = caller(user_agent="Mozilla/5.0", x_ms_user_agent="PowerApps/3.22")
+def test_the_user_agent_header_of_power_apps() -> None:
+    """`x-ms-user-agent` takes precedence over `User-Agent`, which names the browser or gateway."""
+    sender = caller(user_agent="Mozilla/5.0", x_ms_user_agent="PowerApps/3.22")
 
-    assert (found.user_agent, found.product) == ("PowerApps/3.22", Product.POWER_APPS)
+    assert (sender.user_agent, sender.product) == ("PowerApps/3.22", Product.POWER_APPS)
 
 
 @pytest.mark.parametrize("value", ["env-1", "/providers/Microsoft.PowerApps/environments/env-1"])
 @pytest.mark.parametrize("name", ["x_ms_environment_id", "x_ms_client_environment_id"])
 def test_environment(name: str, value: str) -> None:
-    """An environment is named by its id or its path, in either of two headers."""
+    """The environment is read from either of two headers, as an id or as a path that ends in the id."""
     assert caller(**{name: value}).environment == "env-1"
 
 
@@ -80,5 +80,5 @@ def test_environment(name: str, value: str) -> None:
     ("forwarded", "expected"), [("https", "https://h"), ("HTTPS, http", "https://h"), ("http", "http://h")]
 )
 def test_base_url_behind_a_proxy(forwarded: str, expected: str) -> None:
-    """A proxy says by which scheme the caller came."""
+    """The scheme of the base URL is the first value of `X-Forwarded-Proto`."""
     assert caller(host="h", x_forwarded_proto=forwarded).base_url == expected

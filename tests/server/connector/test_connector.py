@@ -1,4 +1,4 @@
-"""What holds for every call to the connector: credentials, connections, the error shape, bodies, defects."""
+"""Rules for every request to the connector: credentials, connections, the error shape, bodies, defects."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
 
 
 def made_up_id(answer: httpx.Response) -> str:
-    """The request id in an error's text, which must be a UUID."""
-    found = re.search(r"clientRequestId: ([0-9a-f-]{36})\Z", answer.json()["message"])
-    assert found is not None
-    return str(UUID(found[1]))
+    """The request id in an error's message, which must be a UUID."""
+    match = re.search(r"clientRequestId: ([0-9a-f-]{36})\Z", answer.json()["message"])
+    assert match is not None
+    return str(UUID(match[1]))
 
 
 BROKEN = "The emulator failed on this request. Its log has the details."
 
 
 def ask(app: Any, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
-    """One call to an app without a server; `path` starts below `/apim/outlook`."""
+    """Send one request to an app without a server; `path` starts below `/apim/outlook`."""
 
     async def call() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
@@ -54,7 +54,7 @@ def ask(app: Any, method: str, path: str, headers: dict[str, str] | None = None,
 
 
 def post_parts(app: Starlette, *messages: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None) -> Any:
-    """The status of a send whose body arrives as these messages, and how many of them were taken."""
+    """Send a mail whose body arrives as these messages: the status, and how many messages were received."""
     path = b"/apim/outlook/alice/v2/Mail"
     scope = {
         "type": "http",
@@ -82,25 +82,25 @@ def part(body: bytes, more: bool = True) -> dict[str, Any]:
 
 def state(app: Starlette) -> dict[str, Any]:
     """Every row of every table of every sandbox."""
-    found: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
     for sandbox in app.state.sandboxes.all():
         for (table,) in sandbox.db.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
-            found[f"{sandbox.name}.{table}"] = sandbox.db.all(f'SELECT * FROM "{table}"', {})
-    return found
+            rows[f"{sandbox.name}.{table}"] = sandbox.db.all(f'SELECT * FROM "{table}"', {})
+    return rows
 
 
 @pytest.fixture
 def emulator() -> Iterator[Callable[..., Starlette]]:
-    """Makes apps from settings, and closes them after the test."""
-    made = []
+    """A function that creates an app from settings; the apps are closed after the test."""
+    apps = []
 
     def make(**settings: Any) -> Starlette:
-        made.append(create_app(Settings(**settings), VirtualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))))
-        return made[-1]
+        apps.append(create_app(Settings(**settings), VirtualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))))
+        return apps[-1]
 
     yield make
-    for one in made:
-        one.state.sandboxes.close()
+    for app in apps:
+        app.state.sandboxes.close()
 
 
 @pytest.fixture
@@ -110,31 +110,31 @@ def app(emulator: Callable[..., Starlette]) -> Starlette:
 
 @pytest.fixture
 def sandboxes() -> Iterator[Sandboxes]:
-    made = Sandboxes(Settings())
-    yield made
-    made.close()
+    registry = Sandboxes(Settings())
+    yield registry
+    registry.close()
 
 
 # --- Credentials ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "given", ["Bearer x", "bearer x", "BEARER x", "Key x", "key x", "KEY x", "Bearer   x", "Bearer a b", "Key any"]
+    "credential", ["Bearer x", "bearer x", "BEARER x", "Key x", "key x", "KEY x", "Bearer   x", "Bearer a b", "Key any"]
 )
-def test_any_credential(app: Starlette, given: str) -> None:
+def test_any_credential(app: Starlette, credential: str) -> None:
     """Any Bearer or Key credential is accepted, with its scheme in any case."""
-    assert ask(app, "GET", "/alice/testconnection", {"Authorization": given}).status_code == 200
+    assert ask(app, "GET", "/alice/testconnection", {"Authorization": credential}).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "given",
+    "credential",
     [None, "", " ", "Bearer", "Bearer ", "Key  \t", "Basic eDp5", "Bearerx", "Bearer:x", "x Bearer", "Negotiate x"],
 )
 @pytest.mark.parametrize("path", ["testconnection", "v2/Mail", "Mail/x", "Events/CalendarView"])
-def test_no_credential(emulator: Callable[..., Starlette], given: str | None, path: str) -> None:
+def test_no_credential(emulator: Callable[..., Starlette], credential: str | None, path: str) -> None:
     """Without a valid credential the response is 401 in the gateway's shape, and no connection is made."""
     app = emulator()
-    answer = ask(app, "GET", f"/alice/{path}", {} if given is None else {"Authorization": given})
+    answer = ask(app, "GET", f"/alice/{path}", {} if credential is None else {"Authorization": credential})
     text = "The connection does not contain an access token. Please edit the connection and login."
 
     assert answer.status_code == 401
@@ -147,7 +147,7 @@ def test_no_credential(emulator: Callable[..., Starlette], given: str | None, pa
 
 
 @pytest.mark.parametrize(
-    ("given", "status"),
+    ("credential", "status"),
     [
         ("Bearer secret", 200),
         ("Key secret", 200),
@@ -160,17 +160,17 @@ def test_no_credential(emulator: Callable[..., Starlette], given: str | None, pa
         ("Bearer", 401),
     ],
 )
-def test_given_credential(emulator: Callable[..., Starlette], given: str, status: int) -> None:
-    """With a setting only one credential is accepted, with any scheme; its case counts."""
+def test_required_credential(emulator: Callable[..., Starlette], credential: str, status: int) -> None:
+    """With `authorization` set, only that credential is accepted, with either scheme; its case matters."""
     app = emulator(authorization="secret")
 
-    assert status == ask(app, "GET", "/alice/testconnection", {"Authorization": given}).status_code
+    assert status == ask(app, "GET", "/alice/testconnection", {"Authorization": credential}).status_code
 
 
-@pytest.mark.parametrize("given", [None, "", "Basic eDp5", "Bearer x"])
-def test_no_credential_demanded(emulator: Callable[..., Starlette], given: str | None) -> None:
-    """A setting lets everyone in."""
-    headers = {} if given is None else {"Authorization": given}
+@pytest.mark.parametrize("credential", [None, "", "Basic eDp5", "Bearer x"])
+def test_no_credential_required(emulator: Callable[..., Starlette], credential: str | None) -> None:
+    """With `authorization` set to `none`, every request is accepted."""
+    headers = {} if credential is None else {"Authorization": credential}
 
     assert ask(emulator(authorization="none"), "GET", "/alice/testconnection", headers).status_code == 200
 
@@ -179,7 +179,7 @@ def test_no_credential_demanded(emulator: Callable[..., Starlette], given: str |
 
 
 def test_unknown_connection_is_made(emulator: Callable[..., Starlette]) -> None:
-    """A connection id not seen before opens a mailbox of its own in the default sandbox."""
+    """A request with a new connection id creates a mailbox in the default sandbox."""
     app = emulator(domain="example.org")
     answer = ask(app, "GET", "/Fresh-1/v2/Mail")
 
@@ -187,8 +187,8 @@ def test_unknown_connection_is_made(emulator: Callable[..., Starlette]) -> None:
     assert app.state.sandboxes.default.connections()["Fresh-1"].address == "fresh-1@example.org"
 
 
-def test_unknown_connection_is_refused(emulator: Callable[..., Starlette]) -> None:
-    """With a setting unknown connection ids are errors."""
+def test_unknown_connection_is_rejected(emulator: Callable[..., Starlette]) -> None:
+    """With `unknown_connections` set to `refuse`, a new connection id gets a 404."""
     app = emulator(unknown_connections="refuse")
     answer = ask(app, "GET", "/fresh/v2/Mail")
 
@@ -209,10 +209,10 @@ def test_unknown_connection_is_refused(emulator: Callable[..., Starlette]) -> No
         ("GET", "/", 404),
     ],
 )
-def test_meaningless_calls_make_no_connection(
+def test_unknown_operations_make_no_connection(
     emulator: Callable[..., Starlette], method: str, path: str, status: int
 ) -> None:
-    """A request for an unknown path or method makes no connection."""
+    """A request for an unknown path or method creates no connection."""
     app = emulator()
     before = state(app)
 
@@ -222,7 +222,7 @@ def test_meaningless_calls_make_no_connection(
 
 @pytest.mark.parametrize("id", ["a%20b", "a%2Fb", "%FF", "%00", "a@b", "a;b", "%C3%A4", "x" * 129, "a%0Ab"])
 def test_bad_connection_ids(emulator: Callable[..., Starlette], id: str) -> None:
-    """An invalid connection id is an error, and no connection is made."""
+    """An invalid connection id gets a 400, and no connection is created."""
     app = emulator()
     answer = ask(app, "GET", f"/{id}/testconnection")
 
@@ -232,7 +232,7 @@ def test_bad_connection_ids(emulator: Callable[..., Starlette], id: str) -> None
 
 
 def test_encoded_connection_id(emulator: Callable[..., Starlette]) -> None:
-    """A percent-encoded connection id is the same connection."""
+    """A connection id names the same connection percent-encoded or raw."""
     app = emulator()
     ask(app, "GET", "/alice/testconnection")
     ask(app, "GET", "/%61lice/testconnection")
@@ -262,36 +262,36 @@ def test_error_shape(app: Starlette) -> None:
 
 
 def test_source(emulator: Callable[..., Starlette]) -> None:
-    """A setting says which host error bodies name."""
+    """The `source` of an error is a setting."""
     assert ask(emulator(source="here"), "GET", "/alice/Mails").json()["source"] == "here"
 
 
 def test_client_request_id(app: Starlette) -> None:
-    """The client's request id is returned; without one each response has a new one."""
-    given = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "X-Ms-Client-Request-Id": "a"}).json()["message"]
+    """An error names the client's request id, or a new one if the client sent none."""
+    message = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "X-Ms-Client-Request-Id": "a"}).json()["message"]
     made_up = [made_up_id(ask(app, "GET", "/alice/Mails", CREDENTIAL)) for _ in range(2)]
 
-    assert given.endswith("\r\nclientRequestId: a")
+    assert message.endswith("\r\nclientRequestId: a")
     assert len(set(made_up)) == 2
 
 
 def test_long_client_request_id(app: Starlette) -> None:
-    """A request id as long as a book does not come back whole."""
+    """A very long request id is cut in the response."""
     answer = ask(app, "GET", "/alice/Mails", {**CREDENTIAL, "x-ms-client-request-id": "x" * 100_000})
 
     assert len(answer.content) < 1000
 
 
 @pytest.mark.parametrize("path", ["/alice/v2/Mail", "/alice/testconnection", "/alice/Mails", "/alice/Mail/x"])
-def test_headers_of_every_answer(app: Starlette, path: str) -> None:
-    """Neither successes nor errors may be cached or sniffed by a client."""
+def test_headers_of_every_response(app: Starlette, path: str) -> None:
+    """Every response, success or error, forbids caching and content sniffing."""
     headers = ask(app, "GET", path).headers
 
     assert ("no-store, no-cache", "no-cache", "-1") == (headers["cache-control"], headers["pragma"], headers["expires"])
     assert headers["x-content-type-options"] == "nosniff"
 
 
-# --- What a call may look like --------------------------------------------------------------------------------------
+# --- Requests and responses in general ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_headers_of_every_answer(app: Starlette, path: str) -> None:
     ],
 )
 def test_empty_success(emulator: Callable[..., Starlette], method: str, path: str, body: Any, status: int) -> None:
-    """A success without a body says so: a length of zero and no content type."""
+    """A success without a body has a Content-Length of zero and no Content-Type."""
     app = emulator()
     ask(app, "POST", "/bob/v2/Mail", json=MAIL)
     (mail,) = ask(app, "GET", "/bob/v2/Mail").json()["value"]
@@ -321,7 +321,7 @@ def test_empty_success(emulator: Callable[..., Starlette], method: str, path: st
 @pytest.mark.parametrize("accepted", ["application/json", "application/xml", "image/png", "*/*;q=0", "", "nonsense"])
 @pytest.mark.parametrize("path", ["/v2/Mail", "/testconnection", "/Mail/{id}/Attachments/{file}"])
 def test_accept(emulator: Callable[..., Starlette], accepted: str, path: str) -> None:
-    """What a client says it accepts is never held against it, not even for the bytes of a file."""
+    """The Accept header never causes an error, not even for the content of an attachment."""
     app = emulator()
     ask(app, "POST", "/bob/v2/Mail", json={**MAIL, "Attachments": [{"Name": "a.txt", "ContentBytes": "YQ=="}]})
     (mail,) = ask(app, "GET", "/bob/v2/Mail").json()["value"]
@@ -332,7 +332,7 @@ def test_accept(emulator: Callable[..., Starlette], accepted: str, path: str) ->
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/xml", "", "nonsense"])
 def test_content_type(app: Starlette, kind: str) -> None:
-    """A JSON body is read with any content type, also with GET."""
+    """The Content-Type of a request is ignored, and so is the body of a GET."""
     headers = {**CREDENTIAL, "Content-Type": kind}
 
     assert ask(app, "POST", "/alice/v2/Mail", headers, content=b'{"To":"a@b.c","Subject":"s"}').status_code == 200
@@ -341,7 +341,7 @@ def test_content_type(app: Starlette, kind: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b" ", b"\r\n\t"])
 def test_required_body(app: Starlette, content: bytes) -> None:
-    """A missing body is an error that names the body as the description does."""
+    """A missing body gets an error that names the body as the Swagger document does."""
     answer = ask(app, "POST", "/alice/v2/Mail", {**CREDENTIAL, "Content-Type": "application/json"}, content=content)
 
     assert (400, "The request body 'emailMessage' is required.") == (
@@ -363,11 +363,11 @@ def test_required_body(app: Starlette, content: bytes) -> None:
     ],
 )
 def test_wrong_method(app: Starlette, method: str, path: str, allow: str) -> None:
-    """An error about the method lists those of the path, with or without a credential."""
+    """A 405 lists the methods of the path in the Allow header, with or without a credential."""
     answers = [ask(app, method, path), ask(app, method, path, {})]
 
-    assert [405, 405] == [one.status_code for one in answers]
-    assert [allow, allow] == [one.headers["allow"] for one in answers]
+    assert [405, 405] == [answer.status_code for answer in answers]
+    assert [allow, allow] == [answer.headers["allow"] for answer in answers]
 
 
 # --- Large and broken bodies ----------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_oversized_body(emulator: Callable[..., Starlette]) -> None:
 def test_oversized_body_in_parts(
     emulator: Callable[..., Starlette], messages: list[Any], headers: list[tuple[bytes, bytes]], taken: int
 ) -> None:
-    """An oversized body is an error as early as possible, also in chunks, and changes nothing."""
+    """An oversized body gets a 413 as soon as it is known to be too large, and changes nothing."""
     app = emulator(max_body_bytes=100)
     ask(app, "GET", "/alice/testconnection")
     before = state(app)
@@ -413,8 +413,8 @@ def test_body_in_parts(app: Starlette) -> None:
 
 
 @pytest.mark.parametrize("arrived", [b"", b'{"To":"a@b.c",', b'{"To":"a@b.c","Subject":"s"}'])
-def test_hanging_up(emulator: Callable[..., Starlette], arrived: bytes) -> None:
-    """A client that hangs up before the end of its body has changed nothing, however much has arrived."""
+def test_disconnect(emulator: Callable[..., Starlette], arrived: bytes) -> None:
+    """A client that disconnects before the end of its body changes nothing, whatever part arrived."""
     app = emulator()
     ask(app, "GET", "/alice/testconnection")
     before = state(app)
@@ -426,7 +426,7 @@ def test_hanging_up(emulator: Callable[..., Starlette], arrived: bytes) -> None:
 
 @pytest.mark.parametrize("length", [b"\xb2", b"-1", b"ten"])
 def test_unreadable_length(app: Starlette, length: bytes) -> None:
-    """A length that is not a number is an error that names the header."""
+    """A Content-Length that is not a number gets a 400, and the body is not read."""
     assert post_parts(app, part(b"{}", more=False), headers=[(b"content-length", length)]) == (400, 0)
 
 
@@ -435,12 +435,12 @@ def test_unreadable_length(app: Starlette, length: bytes) -> None:
 
 @pytest.fixture
 def broken(emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch) -> Starlette:
-    """An app whose connection test fails with a text that clients must not see."""
+    """An app whose TestConnection operation fails with a text that clients must not see."""
 
     def probe(mailbox: Any) -> None:
         raise RuntimeError("secret words")
 
-    rows = tuple(replace(one, run=probe) if one.id == "TestConnection" else one for one in OPERATIONS)
+    rows = tuple(replace(row, run=probe) if row.id == "TestConnection" else row for row in OPERATIONS)
     monkeypatch.setattr(composition, "OPERATIONS", rows)
     return emulator()
 
@@ -459,8 +459,8 @@ def test_defect(broken: Starlette, caplog: pytest.LogCaptureFixture) -> None:
     assert "RuntimeError: secret words" in caplog.text
 
 
-def test_life_after_a_defect(broken: Starlette, caplog: pytest.LogCaptureFixture) -> None:
-    """A defect in one operation leaves the others as they were."""
+def test_requests_after_a_defect(broken: Starlette, caplog: pytest.LogCaptureFixture) -> None:
+    """After a defect in one operation, the others still work."""
     ask(broken, "GET", "/alice/testconnection")
 
     assert ask(broken, "GET", "/alice/v2/Mail").status_code == 200
@@ -470,7 +470,7 @@ def test_life_after_a_defect(broken: Starlette, caplog: pytest.LogCaptureFixture
 def test_defect_in_a_transaction(
     emulator: Callable[..., Starlette], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A send that fails after its first copy was written leaves no copy at all, and the next one goes through."""
+    """A send that fails after its first copy was written leaves no copy, and the next send succeeds."""
     app = emulator()
     ask(app, "GET", "/bob/testconnection")
     ask(app, "GET", "/alice/testconnection")
@@ -485,22 +485,22 @@ def test_defect_in_a_transaction(
     assert "ZeroDivisionError" in caplog.text
 
 
-# --- How it is put together -----------------------------------------------------------------------------------------
+# --- The order of the features --------------------------------------------------------------------------------------
 
 
 def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
-    """Only the connector's own URL space is its business, and only over HTTP."""
-    seen = []
+    """The connector passes on requests outside its own paths, and all that are not HTTP."""
+    paths = []
 
     async def inner(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(scope["type"] + scope.get("path", ""))
+        paths.append(scope["type"] + scope.get("path", ""))
 
     connector: Any = Connector(inner, OPERATIONS, sandboxes, Settings(), Recording().features())
     for path in ("/", "/apim", "/apim/outlook", "/apim/outlook365/c/Mail", "/x/apim/outlook/c/Mail"):
         asyncio.run(connector({"type": "http", "path": path, "raw_path": path.encode()}, None, None))
     asyncio.run(connector({"type": "websocket", "raw_path": b"/apim/outlook/c/Mail"}, None, None))
 
-    assert seen == [
+    assert paths == [
         "http/",
         "http/apim",
         "http/apim/outlook",
@@ -511,7 +511,7 @@ def test_everything_else_is_passed_on(sandboxes: Sandboxes) -> None:
 
 
 class Recording:
-    """Features that record their calls, and may answer or refuse in the operation's place."""
+    """Features that record their calls; `instead` is returned or raised in place of the operation."""
 
     def __init__(self, instead: Response | AccessDenied | None = None) -> None:
         self.calls: list[str] = []
@@ -557,7 +557,7 @@ ENDING = ["close", "close", "close answered"]
 
 
 def test_one_request(sandboxes: Sandboxes) -> None:
-    """A request meets the features in order: journal, limits, faults, webhooks, and then the same way back."""
+    """A request passes the features in order, from the journal to the webhooks, and its response passes them back."""
     recording = Recording()
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
 
@@ -569,8 +569,8 @@ def test_one_request(sandboxes: Sandboxes) -> None:
     ]
 
 
-def test_a_feature_answers(sandboxes: Sandboxes) -> None:
-    """A response from the faults takes the operation's place: nothing runs, and no connection is made."""
+def test_a_feature_responds(sandboxes: Sandboxes) -> None:
+    """When the faults return a response, the operation does not run, and no connection is created."""
     recording = Recording(Response(418))
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
 
@@ -583,8 +583,8 @@ def test_a_feature_answers(sandboxes: Sandboxes) -> None:
     assert sandboxes.connection_ids() == frozenset()
 
 
-def test_a_feature_refuses(sandboxes: Sandboxes) -> None:
-    """An error of a feature becomes a response, and the steps after it see that."""
+def test_a_feature_raises(sandboxes: Sandboxes) -> None:
+    """An error that a feature raises becomes a response, which the later features receive."""
     recording = Recording(AccessDenied("Not today."))
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
 
@@ -604,7 +604,7 @@ def test_a_feature_refuses(sandboxes: Sandboxes) -> None:
 def test_a_request_without_a_row_or_a_credential(
     sandboxes: Sandboxes, path: str, headers: dict[str, str], status: int, opened: str
 ) -> None:
-    """A request that is not admitted is recorded, and does not count for the limits."""
+    """A request for an unknown operation or without a credential is recorded, but does not count for the limits."""
     recording = Recording()
     app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
 
@@ -620,7 +620,7 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize("action", ["reset", "delete"])
 def test_a_sandbox_changes_while_a_body_arrives(action: str) -> None:
-    """A request whose sandbox is reset or deleted while its body arrives works on what is there when it runs."""
+    """A request runs in the sandbox that exists after its body arrived, even if a reset or deletion came in between."""
     sandboxes = Sandboxes(Settings())
     other = sandboxes.create("other")
     sandboxes.load_sample(other, "empty", "quiet")
@@ -646,11 +646,13 @@ def test_a_sandbox_changes_while_a_body_arrives(action: str) -> None:
     mailbox = sandbox.mailbox(owner)
 
     assert [200] == statuses
-    assert ["Late"] == [one.message.subject for one in find(mailbox, folder_path="Sent Items", fetch_only_unread=False)]
+    assert ["Late"] == [
+        copy.message.subject for copy in find(mailbox, folder_path="Sent Items", fetch_only_unread=False)
+    ]
 
 
-def test_a_refused_call_makes_no_connection(app: Starlette) -> None:
-    """A first call that cannot be read leaves no connection behind."""
+def test_an_unreadable_body_makes_no_connection(app: Starlette) -> None:
+    """A request with an unreadable body creates no connection."""
     answer = ask(app, "POST", "/never-seen/v2/Mail", content=b"{")
 
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""The two ends of the wire: a request's headers and body, and a response's bytes."""
+"""Reading a request's headers and body, and sending a response."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def body_of(wire: Wire, limit: int = 10, **headers: bytes) -> bytes:
 
 
 def test_header() -> None:
-    """A header is found by its lower-case name, as Latin-1 text; one that is not there is None."""
+    """A header is looked up by its lower-case name and decoded as Latin-1; a missing header is None."""
     exchange = Request({"headers": [(b"x-name", b"caf\xe9"), (b"x-empty", b"")]}, Wire().receive)
 
     assert ("café", "", None) == tuple(map(exchange.header, ("x-name", "x-empty", "x-other")))
@@ -58,7 +58,7 @@ def test_body(messages: list[dict[str, Any]]) -> None:
 
 
 def test_no_body() -> None:
-    """A request without a body has an empty one."""
+    """The body of a request without one is empty."""
     assert body_of(Wire({"type": "http.request"}), content_length=b"0") == b""
 
 
@@ -69,7 +69,7 @@ def test_full_body() -> None:
 
 @pytest.mark.parametrize("announced", [b"11", b"0000000000000000000011", b"9" * 5000])
 def test_announced_too_large(announced: bytes) -> None:
-    """A body that is announced as too large is an error before any of it is read."""
+    """A body whose Content-Length is too large is an error before any of it is read."""
     wire = Wire(part(b"x"))
 
     with pytest.raises(BodyTooLarge, match="larger than 10 bytes"):
@@ -87,7 +87,7 @@ def test_announced_too_large(announced: bytes) -> None:
     ],
 )
 def test_turns_out_too_large(messages: list[dict[str, Any]]) -> None:
-    """A body without a length, or with a wrong one, is an error as soon as it is too large."""
+    """A body with a missing or wrong Content-Length is an error as soon as it is too large."""
     without: dict[str, Any] = {}
     for headers in (without, {"content_length": b"3"}):
         wire = Wire(*messages)
@@ -97,21 +97,21 @@ def test_turns_out_too_large(messages: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("announced", [b"-1", b"+1", b" 1", b"1.0", b"x", b"\xb2", b"1,1", b"0x1"])
-def test_no_number(announced: bytes) -> None:
+def test_length_that_is_not_a_number(announced: bytes) -> None:
     """A Content-Length that is not a number is an error that names the header."""
     with pytest.raises(InvalidRequest, match="Content-Length must be a number"):
         body_of(Wire(part(b"x", more=False)), content_length=announced)
 
 
 @pytest.mark.parametrize("messages", [[GONE], [part(b"ab"), GONE], [part(b""), part(b"ab"), GONE]])
-def test_hanging_up(messages: list[dict[str, Any]]) -> None:
-    """A client that hangs up has sent no body, even if a part arrived."""
+def test_disconnect(messages: list[dict[str, Any]]) -> None:
+    """A client that disconnects before the end of the body causes an error, even if a part arrived."""
     with pytest.raises(InvalidRequest, match="ended early"):
         asyncio.run(read_body(Wire(*messages).receive, 10))
 
 
 def test_response() -> None:
-    """A response has the headers of every response, its own, and always its length."""
+    """A response has the common headers, its length and its own headers."""
     sent: list[Any] = []
     asyncio.run(send_response(_into(sent), Response(201, b"body", [(b"x-own", b"1")]), [(b"x-common", b"2")]))
 
@@ -126,7 +126,7 @@ def test_response() -> None:
 
 
 def test_empty_response() -> None:
-    """A response without a body says that its length is zero."""
+    """A response without a body has a Content-Length of zero."""
     sent: list[Any] = []
     asyncio.run(send_response(_into(sent), Response(202), []))
 

@@ -1,4 +1,4 @@
-"""Query strings as clients write them, read against what a row declares."""
+"""Reading query strings, as clients write them, by the parameters that a row declares."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DEFAULTS = {
     "filter": None,
     "context": None,
 }
-ROWS = {one.id: one for one in OPERATIONS}
+ROWS = {row.id: row for row in OPERATIONS}
 
 
 def reader(query: type) -> QueryReader:
@@ -49,26 +49,26 @@ def reader(query: type) -> QueryReader:
 def read(text: str | bytes, **headers: str) -> dict[str, Any]:
     """The values of a query string that differ from the defaults."""
     raw = text.encode("latin-1") if isinstance(text, str) else text
-    found = reader(Query).read(raw, lambda name: headers.get(name.replace("-", "_")))
-    assert set(found) == set(DEFAULTS)
-    return {name: value for name, value in found.items() if value != DEFAULTS[name]}
+    values = reader(Query).read(raw, lambda name: headers.get(name.replace("-", "_")))
+    assert set(values) == set(DEFAULTS)
+    return {name: value for name, value in values.items() if value != DEFAULTS[name]}
 
 
 @pytest.mark.parametrize("text", ["", "&", "&&=&=x&", "unknown=1", "%24unknown=%ZZ", "folderPath", "folder_path=A"])
 def test_defaults(text: str) -> None:
-    """Without values, or with undeclared names only, the defaults apply."""
+    """Parameters that the query string does not name have their defaults; undeclared names are ignored."""
     assert read(text) == {}
 
 
 @pytest.mark.parametrize("text", ["folderPath=", "top=", "fetchOnlyUnread=", "importance=", "from=&%24filter="])
-def test_empty_is_not_given(text: str) -> None:
-    """An empty value stands for a cleared field, so the default applies."""
+def test_empty_values(text: str) -> None:
+    """A parameter with an empty value has its default."""
     assert read(text) == {}
 
 
 @pytest.mark.parametrize("name", ["folderPath", "folderpath", "FOLDERPATH", "FolderPath", "folder%50ath"])
 def test_names_in_any_case(name: str) -> None:
-    """Names match in any case, percent-encoded ones too."""
+    """Parameter names match in any case, raw or percent-encoded."""
     assert read(f"{name}=Archive") == {"folder_path": "Archive"}
 
 
@@ -80,13 +80,13 @@ def test_dollar(name: str) -> None:
 
 @pytest.mark.parametrize("word", ["False", "false", "FALSE", "fAlSe", "0", "%46alse", "+false+"])
 def test_flags(word: str) -> None:
-    """Booleans are read in the spelling of .NET, of Python and of everyone else."""
+    """A boolean may be written in any case, or as 0."""
     assert read(f"fetchOnlyUnread={word}") == {"fetch_only_unread": False}
 
 
 @pytest.mark.parametrize("word", ["True", "true", "TRUE", "1"])
 def test_true(word: str) -> None:
-    """A true flag is read, not only a false one."""
+    """True may be written in any case, or as 1."""
     values = reader(RequiredQuery).read(f"comment=x&replyAll={word}".encode(), lambda name: None)
 
     assert values == {"comment": "x", "reply_all": True}
@@ -94,12 +94,12 @@ def test_true(word: str) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [("high", "High"), ("HIGH", "High"), ("3", "High"), ("%33", "High")])
 def test_names_of_an_enumeration(text: str, expected: str) -> None:
-    """A named value is read in any case, or as the integer one generation of clients sends."""
+    """A value of an enumeration is read in any case, or as the integer that some clients send."""
     assert read(f"importance={text}") == {"importance": expected}
 
 
 def test_zero_is_any() -> None:
-    """An importance of 0 means any, as older designers send it."""
+    """An importance of 0, which older designers send, means any."""
     assert read("importance=0") == {}
 
 
@@ -125,12 +125,12 @@ def test_zero_is_any() -> None:
     ],
 )
 def test_text(text: str, expected: str) -> None:
-    """A value is decoded once, `+` in it is a blank, and bytes left unescaped count as UTF-8."""
+    """A value is percent-decoded once, `+` means a space, and unescaped bytes are read as UTF-8."""
     assert read(f"folderPath={text}") == {"folder_path": expected}
 
 
 def test_first_of_repeated() -> None:
-    """The first of a repeated name counts, in any case; the others are not read."""
+    """If a parameter is repeated, in any case, the first value is used and the others are ignored."""
     assert read("top=5&Top=7&TOP=x") == {"top": 5}
 
 
@@ -138,7 +138,7 @@ def test_first_of_repeated() -> None:
     "text", ["top=%FF", "%FF=1", "x=%ED%A0%80", "top=1&x=%C3", "folderPath=\xff", "\xff", "folderPath=\xc3+%20"]
 )
 def test_no_utf8(text: str) -> None:
-    """Bytes that are not UTF-8 are an error anywhere in the query."""
+    """Bytes that are not UTF-8 are an error anywhere in the query string."""
     with pytest.raises(InvalidRequest, match="The query string is not UTF-8"):
         read(text)
 
@@ -147,7 +147,7 @@ def test_no_utf8(text: str) -> None:
     "number", ["2147483648", "-2147483649", "99999999999999999999", "1e3", "1.0", "0x10", "ten", "%D9%A1", "1" * 9999]
 )
 def test_integers_out_of_range(number: str) -> None:
-    """A value that is not a 32-bit integer is an error that names the parameter and cuts the value."""
+    """A value that is not a 32-bit integer gets an error that names the parameter; a long value is cut."""
     with pytest.raises(InvalidRequest, match="The query parameter 'top' must be an integer") as caught:
         read(f"top={number}")
 
@@ -156,7 +156,7 @@ def test_integers_out_of_range(number: str) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [("-1", -1), ("%2B7", 7), ("+7", 7), ("2147483647", 2**31 - 1)])
 def test_integers(text: str, expected: int) -> None:
-    """Integers of 32 bits are read, signs and blanks included; what they may be is for the mailbox to say."""
+    """Any 32-bit integer is read, with or without a sign; the mailbox checks its range."""
     assert read(f"top={text}") == {"top": expected}
 
 
@@ -164,39 +164,39 @@ def test_integers(text: str, expected: int) -> None:
     ("text", "name"), [("fetchOnlyUnread=yes", "fetchOnlyUnread"), ("importance=urgent", "importance")]
 )
 def test_unreadable(text: str, name: str) -> None:
-    """A value of a wrong type is an error that names the parameter as the description does."""
+    """A value of the wrong type gets an error that names the parameter as the Swagger document does."""
     with pytest.raises(InvalidRequest, match=f"The query parameter '{name}' must be"):
         read(text.lower())
 
 
 def test_missing_required() -> None:
-    """A missing required parameter is an error that names it."""
+    """A missing required parameter gets an error that names it."""
     with pytest.raises(InvalidRequest, match="The query parameter 'comment' is required"):
         reader(RequiredQuery).read(b"replyAll=true", lambda name: None)
 
 
 def test_empty_required() -> None:
-    """A required parameter cannot be cleared."""
+    """An empty required parameter gets an error that names it."""
     with pytest.raises(InvalidRequest, match="The query parameter 'comment' must not be empty"):
         reader(RequiredQuery).read(b"comment=", lambda name: None)
 
 
 def test_header() -> None:
-    """A header parameter is read from the headers, and from nowhere else."""
+    """A header parameter is read from the headers only."""
     assert read("", x_ms_operation_context="simulate") == {"context": "simulate"}
     assert read("x-ms-operation-context=simulate") == {}
 
 
-def test_calls_share_nothing() -> None:
-    """What one call sends does not become another's default."""
-    one = reader(Query)
-    one.read(b"top=1&folderPath=Archive", lambda name: None)
+def test_requests_share_no_values() -> None:
+    """The values of one request do not become the defaults of the next."""
+    shared_reader = reader(Query)
+    shared_reader.read(b"top=1&folderPath=Archive", lambda name: None)
 
-    assert one.read(b"", lambda name: None) == DEFAULTS
+    assert shared_reader.read(b"", lambda name: None) == DEFAULTS
 
 
 def test_hidden_parameters() -> None:
-    """Parameters that designers hide, as the .NET client sends them, are read like any other."""
+    """Parameters that designers hide are read like any other, since the .NET client sends them."""
     values = QueryReader(ROWS["GetEmailsV2"].parameters).read(
         b"fetchOnlyFlagged=True&mailboxAddress=a%40b.c", lambda name: None
     )
@@ -205,7 +205,7 @@ def test_hidden_parameters() -> None:
 
 
 def test_pairs() -> None:
-    """A query string comes apart into lower-case names and decoded values, in order."""
+    """A query string is split into lower-case names and decoded values, in order."""
     assert pairs(b"A=1&a=2&%41=%33&b&=c&d=e=f") == [
         ("a", "1"),
         ("a", "2"),

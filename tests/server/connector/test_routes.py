@@ -1,4 +1,4 @@
-"""Which row a method and a path mean, however a client spells the path."""
+"""Finding the row for a method and a path, in every spelling that clients use."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def match(method: str, path: str) -> tuple[str, list[str]]:
-    """The id of the row that a path below `/apim/outlook` leads to, and the raw values in the path."""
+    """The id of the row for a path below `/apim/outlook`, and the raw values in the path."""
     operation, values = ROUTES.match(method, path.strip("/").split("/"))
     return operation.id, values
 
 
 def filled(path: str, value: str = "~") -> str:
-    """A template with every placeholder filled in; no path has the fixed word `~`."""
+    """A template with every placeholder replaced by a value; no path has the fixed word `~`."""
     return re.sub(r"{\w+}", value, path)
 
 
 def ask(app: Starlette, method: str, path: str, **headers: str) -> httpx.Response:
-    """One call to an app without a server; `path` starts below `/apim/outlook`."""
+    """Send one request to an app without a server; `path` starts below `/apim/outlook`."""
 
     async def call() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers) as client:
@@ -45,47 +45,49 @@ def ask(app: Starlette, method: str, path: str, **headers: str) -> httpx.Respons
 
 
 def allowed() -> dict[str, set[str]]:
-    """The methods of every path, regardless of the names of its placeholders."""
-    found = defaultdict(set)
-    for one in OPERATIONS:
-        found[filled(one.full_path)].add(one.method)
-    return found
+    """The methods of every path; placeholders of different names are the same."""
+    methods = defaultdict(set)
+    for row in OPERATIONS:
+        methods[filled(row.full_path)].add(row.method)
+    return methods
 
 
 @pytest.fixture
 def app() -> Iterator[Starlette]:
-    made = create_app(Settings())
-    yield made
-    made.state.sandboxes.close()
+    app = create_app(Settings())
+    yield app
+    app.state.sandboxes.close()
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.id)
 def test_every_row_is_found(operation: Operation) -> None:
-    """A path made from a row's template leads to that row, with its values in order."""
+    """A path made from a row's template matches that row, with its values in order."""
     values = operation.full_path.count("{")
 
     assert (operation.id, ["~"] * values) == match(operation.method, filled(operation.full_path))
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.id)
 def test_fixed_words_in_any_case(operation: Operation) -> None:
-    """Fixed words match in upper and in lower case."""
+    """Fixed words match in upper case and in lower case."""
     path = filled(operation.full_path)
 
     assert match(operation.method, path.upper())[0] == operation.id
     assert match(operation.method, path.lower())[0] == operation.id
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.id)
 def test_fixed_words_percent_encoded(operation: Operation) -> None:
-    """Fixed words match when a client percent-encodes every character of them, and values come out untouched."""
-    whole = "".join(one if one in "/~" else f"%{ord(one):02X}" for one in filled(operation.full_path))
+    """Fixed words match even if every character is percent-encoded, and the values stay the same."""
+    whole = "".join(
+        character if character in "/~" else f"%{ord(character):02X}" for character in filled(operation.full_path)
+    )
 
     assert match(operation.method, filled(operation.full_path)) == match(operation.method, whole)
 
 
 def test_values_keep_their_case() -> None:
-    """The case of ids is kept, also between fixed words."""
+    """Ids keep their case, also between fixed words."""
     assert match("GET", "/Conn/MAIL/aQ=") == ("GetEmail", ["Conn", "aQ="])
     assert match("GET", "/C/DataSets(Calendars)/TABLES(aQ=)/onnewitems")[1] == ["C", "Calendars", "aQ="]
 
@@ -114,7 +116,7 @@ def test_values_keep_their_case() -> None:
     ],
 )
 def test_fixed_words_before_ids(method: str, path: str, expected: str) -> None:
-    """A segment that could be a fixed word or an id is the word, unless no row goes on from there."""
+    """A segment that could be a fixed word or an id is the word, unless no row matches the rest of the path."""
     assert expected == match(method, path)[0]
 
 
@@ -130,7 +132,7 @@ def test_fixed_words_before_ids(method: str, path: str, expected: str) -> None:
     ],
 )
 def test_values_between_parentheses(segments: str, values: list[str]) -> None:
-    """The OData spelling of a table gives the text between its parentheses, encoded ones included."""
+    """In the OData spelling of a table, the values are between raw or percent-encoded parentheses."""
     assert match("GET", f"/c/{segments}/onnewitems") == ("ODataStyleGetOnNewItems", ["c", *values])
 
 
@@ -155,25 +157,29 @@ def test_values_between_parentheses(segments: str, values: list[str]) -> None:
     ],
 )
 def test_unknown_paths(path: str) -> None:
-    """An unknown path is an error, which cuts a long path."""
+    """An unknown path gets an error that names the path; a long path is cut."""
     with pytest.raises(NoSuchOperation, match="Resource not found: '/") as caught:
         match("GET", path)
 
     assert len(caught.value.message) < 300
 
 
-@pytest.mark.parametrize(("path", "methods"), allowed().items(), ids=lambda one: one if isinstance(one, str) else None)
+@pytest.mark.parametrize(
+    ("path", "methods"), allowed().items(), ids=lambda value: value if isinstance(value, str) else None
+)
 def test_wrong_method(app: Starlette, path: str, methods: set[str]) -> None:
-    """A path answers other methods with 405 and the list of its own."""
-    answers = [ask(app, one, path) for one in METHODS if one not in methods]
+    """An unsupported method gets a 405 with the path's methods in the Allow header."""
+    answers = [ask(app, method, path) for method in METHODS if method not in methods]
 
-    assert {405} == {one.status_code for one in answers}
-    assert {", ".join(sorted(methods))} == {one.headers["allow"] for one in answers}
-    assert {"MethodNotAllowed"} == {one.json()["error"]["code"] for one in answers if one.request.method != "HEAD"}
+    assert {405} == {answer.status_code for answer in answers}
+    assert {", ".join(sorted(methods))} == {answer.headers["allow"] for answer in answers}
+    assert {"MethodNotAllowed"} == {
+        answer.json()["error"]["code"] for answer in answers if answer.request.method != "HEAD"
+    }
 
 
 def test_wrong_method_of_a_fixed_word() -> None:
-    """A wrong method of a fixed word is not tried on an id of that name."""
+    """A wrong method for a fixed word is an error, although the word could be an id that supports the method."""
     with pytest.raises(Exception, match=r"The method DELETE is not allowed here\. Allowed: GET\."):
         match("DELETE", "/c/Mail/OnNewEmail")
 
@@ -199,13 +205,13 @@ def test_wrong_method_of_a_fixed_word() -> None:
     ],
 )
 def test_path_value(raw: str, expected: str) -> None:
-    """A value is decoded while an escape is left, at most twice, and `+` is never a blank."""
+    """A path value is percent-decoded at most twice, and `+` stays `+`."""
     assert expected == decode_path_value(raw, "id")
 
 
 @pytest.mark.parametrize("raw", ["%FF", "%25FF", "%ED%A0%80", "%00", "a%2500", "x" * (MAX_SEGMENT + 1)])
 def test_unreadable_path_value(raw: str) -> None:
-    """A value that is not text or too long for an id is an error that names the parameter."""
+    """A path value that is not valid text, or is too long, gets an error that names the parameter."""
     with pytest.raises(InvalidRequest, match="'messageId'"):
         decode_path_value(raw, "messageId")
 
@@ -227,7 +233,7 @@ def test_ids_over_http(alice: Connection, times: int) -> None:
 
 @pytest.mark.parametrize(("id", "status"), [("AQ/Mk=", 404), ("AQ%2FMk=", 400), ("AQ%252FMk%253D", 400)])
 def test_slash_in_an_id(alice: Connection, id: str, status: int) -> None:
-    """A raw slash leads to a path that is none, as on the real connector; an encoded one to an id that is none."""
+    """An id with a raw slash is an unknown path, as on the real connector; with an encoded slash it is malformed."""
     answer = alice.http.get(f"/Mail/{id}")
 
     assert status == answer.status_code
@@ -236,14 +242,14 @@ def test_slash_in_an_id(alice: Connection, id: str, status: int) -> None:
 
 @pytest.mark.parametrize("path", ["/v2/Mail", "//v2/Mail", "/v2/Mail/", "//v2//Mail//", "/V2/MAIL", "/v%32/Mai%6C"])
 def test_slashes_and_case_over_http(alice: Connection, path: str) -> None:
-    """A runtime URL that ends in a slash, and paths in any spelling, lead to the same list."""
+    """Extra slashes, other case and percent-encoded letters in a path make no difference."""
     alice.deliver(subject="Hello")
     answer = alice.http.get(alice.url + path)
 
-    assert [one["Subject"] for one in answer.json()["value"]] == ["Hello"]
+    assert [mail["Subject"] for mail in answer.json()["value"]] == ["Hello"]
 
 
 @pytest.mark.parametrize("word", ["$metadata.json", "%24metadata.json", "$METADATA.JSON"])
 def test_dollar_over_http(alice: Connection, word: str) -> None:
-    """A dollar sign may be percent-encoded."""
+    """A dollar sign in a path may be percent-encoded."""
     assert alice.get(f"/{word}/datasets")["tabular"]["urlEncoding"] == "double"

@@ -1,4 +1,4 @@
-"""The generated Swagger document says in Swagger's words what a row declares."""
+"""The Swagger document that is generated from the rows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Query:
     search: str | None = None
 
 
-def row(**given: Any) -> Operation:
+def row(**changes: Any) -> Operation:
     fields = {"id": "Any", "method": "GET", "path": "/Any", "summary": "Any", "family": "Any", "run": print}
-    return Operation(**{**fields, **given})
+    return Operation(**{**fields, **changes})
 
 
 def accept(draft: ClientSendMessage) -> str:
@@ -37,9 +37,9 @@ def show(mail: str) -> ClientReceiveMessage:
     raise NotImplementedError(mail)
 
 
-def described(**given: Any) -> dict[str, Any]:
-    """The one operation of a document of one row."""
-    document = swagger([row(**given)])
+def described(**changes: Any) -> dict[str, Any]:
+    """The only operation of a document for one row."""
+    document = swagger([row(**changes)])
     operation: dict[str, Any] = next(iter(document["paths"].values()))["get"]
     return operation
 
@@ -69,12 +69,12 @@ def described(**given: Any) -> dict[str, Any]:
     ],
 )
 def test_describe(hint: Any, expected: dict[str, Any]) -> None:
-    """A type hint becomes the schema Swagger has for it."""
+    """A type hint becomes the Swagger schema for that type."""
     assert expected == describe(hint)
 
 
 def test_numbers_are_named() -> None:
-    """An enumeration that travels as integers tells what they mean."""
+    """An enumeration that is sent as integers lists their names."""
     names = [{"value": 0, "name": "Low"}, {"value": 1, "name": "Normal"}, {"value": 2, "name": "High"}]
     schema = describe(ImportanceNumber)
 
@@ -82,7 +82,7 @@ def test_numbers_are_named() -> None:
 
 
 def test_parameters() -> None:
-    """Path, query and body parameters come in this order; hidden ones and the connection id are marked internal."""
+    """Parameters are in the order path, query, body; hidden ones and the connection id are marked internal."""
     schemas = {"table": Schema(double_encoded=True)}
     operation = described(path="/{table}", path_schemas=schemas, query=Query, accepts=accept)
     internal = {"x-ms-visibility": "internal"}
@@ -106,7 +106,7 @@ def test_parameters() -> None:
 
 
 def test_responses() -> None:
-    """Every declared status is there, only the success has a schema, and any other outcome is allowed for."""
+    """Every declared status and a default are listed, and only the success has a schema."""
     responses = described(returns=show, status=201, also=(202,), errors=(400,))["responses"]
 
     assert list(responses) == ["201", "202", "400", "default"]
@@ -114,7 +114,7 @@ def test_responses() -> None:
 
 
 def test_api_scope() -> None:
-    """An operation of the connector itself needs neither connection nor credential."""
+    """An operation with the scope API has neither a connection id nor a credential."""
     operation = described(scope=Scope.API)
 
     assert (operation["parameters"], operation["security"]) == ([], [])
@@ -122,17 +122,17 @@ def test_api_scope() -> None:
 
 @pytest.mark.parametrize(("visibility", "expected"), [("normal", None), ("important", "important")])
 def test_visibility(visibility: str, expected: str | None) -> None:
-    """Normal visibility goes without saying."""
+    """Normal visibility is left out of the document."""
     assert expected == described(visibility=visibility).get("x-ms-visibility")
 
 
 def test_deprecated() -> None:
-    """A deprecated row says so, a current one nothing."""
+    """Only a deprecated operation has the member `deprecated`."""
     assert (described(deprecated=True).get("deprecated"), described().get("deprecated")) == (True, None)
 
 
 def test_extension() -> None:
-    """A shape in an extension becomes a reference, and its definition is part of the document."""
+    """A shape in an extension becomes a reference, and the document defines it."""
     content = {"x-ms-notification-content": {"schema": ApprovalEmailResponse}}
     document = swagger([row(extensions=content)])
 
@@ -142,7 +142,7 @@ def test_extension() -> None:
 
 
 def test_required_members() -> None:
-    """A definition lists the members a caller must send."""
+    """A definition lists the members that a client must send."""
     definitions = swagger([row(accepts=accept)])["definitions"]
 
     assert {"To", "Subject", "Body"} == set(definitions["ClientSendMessage"]["required"])
@@ -150,14 +150,14 @@ def test_required_members() -> None:
 
 
 def test_one_path_two_methods() -> None:
-    """Rows that share a path share its entry."""
+    """Two rows with the same path are two methods of one entry."""
     document = swagger([row(id="Read"), row(id="Write", method="POST")])
 
     assert list(document["paths"]["/{connectionId}/Any"]) == ["get", "post"]
 
 
 def test_references_resolve() -> None:
-    """Everything that the document refers to is defined in it."""
+    """Every definition that the document refers to exists."""
     document = swagger(OPERATIONS)
     missing = {reference for reference in _references(document) if reference not in document["definitions"]}
 
@@ -165,14 +165,14 @@ def test_references_resolve() -> None:
 
 
 def test_plain_json() -> None:
-    """The whole document can be written as JSON."""
+    """The document consists of plain JSON values."""
     document = swagger(OPERATIONS)
 
     assert document == json.loads(json.dumps(document))
 
 
 def test_base_path() -> None:
-    """A server mounted elsewhere says where."""
+    """The base path of the document can be changed."""
     assert swagger([], base_path="/elsewhere")["basePath"] == "/elsewhere"
 
 

@@ -1,4 +1,4 @@
-"""Fault rules at work: what a struck call is answered, when a rule acts, and that nobody else is in its way."""
+"""Fault rules in use: the response of a request they hit, when they act, and which requests they leave alone."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from outlook_emulator.traffic.journal import Cause, ExchangeEntry
 from tests.conftest import START, Connection, Sandbox
 from tests.server.admin.test_faults import EFFECTS, PLAN, arm, counted, fixed, ledger, status, statuses
 from tests.server.connector.test_alternate_routes import dynamic_invoke, invoke
-from tests.server.faults.test_names import SOURCE, said
+from tests.server.faults.test_names import SOURCE, error_parts
 
 LONG = 30
-"""Seconds to wait for what does come: only a broken test waits so long."""
+"""Timeout in seconds of what must happen; only a failing test waits this long."""
 DEFAULT = f"{ROOT}/sandboxes/default"
 MAIL = {"To": "bob@example.com", "Subject": "Hi", "Body": "<p>Hi</p>"}
 
 
-def strike(sandbox: Sandbox, connection: Connection, **effect: Any) -> httpx.Response:
-    """What a call is answered to which an effect happens."""
+def response_with(sandbox: Sandbox, connection: Connection, **effect: Any) -> httpx.Response:
+    """The response of a request that a rule with this effect hits."""
     arm(sandbox, {"name": "it", "effect": effect})
     answer = connection.http.get("/v2/Mail")
     assert sandbox.api.delete("/faults").is_success
@@ -41,10 +41,10 @@ def strike(sandbox: Sandbox, connection: Connection, **effect: Any) -> httpx.Res
 
 @pytest.fixture
 def app() -> Iterator[Starlette]:
-    """An emulator without limits, in the test's own event loop."""
-    made = create_app(Settings(max_calls=0, max_concurrent=0), VirtualClock(START))
-    yield made
-    made.state.sandboxes.close()
+    """An app without limits, which runs in the test's event loop."""
+    app = create_app(Settings(max_calls=0, max_concurrent=0), VirtualClock(START))
+    yield app
+    app.state.sandboxes.close()
 
 
 @asynccontextmanager
@@ -60,7 +60,7 @@ async def armed(http: httpx.AsyncClient, *rules: Any) -> None:
 
 
 async def waiting(app: Starlette) -> None:
-    """Return once a call waits for the clock of the default sandbox, or in real time."""
+    """Return once a request waits for the clock of the default sandbox, or for real time."""
     waits = app.state.sandboxes.default.traffic.waits
     async with asyncio.timeout(LONG):
         while waits.next_at(None) is None:
@@ -68,17 +68,17 @@ async def waiting(app: Starlette) -> None:
 
 
 async def acted(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
-    """Return once the rule `it` has acted on a call that is still under way."""
+    """Return once the rule `it` has acted on a request, which may still be under way."""
     async with asyncio.timeout(LONG):
         while not (await http.get(f"{sandbox.api.base_url}faults/it")).json()["used"]:
             pass
 
 
-# The answer
+# The response
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "text"),
+    ("effect", "code", "text"),
     [
         ({"status": 400}, "BadRequest", "An injected fault."),
         ({"status": 418}, "ErrorInvalidRequest", "An injected fault."),
@@ -89,25 +89,25 @@ async def acted(http: httpx.AsyncClient, sandbox: Sandbox) -> None:
     ],
 )
 def test_a_status_in_the_connectors_shape(
-    sandbox: Sandbox, alice: Connection, given: dict[str, Any], code: str, text: str
+    sandbox: Sandbox, alice: Connection, effect: dict[str, Any], code: str, text: str
 ) -> None:
-    """An error is told as the connector tells its own, unless the rule says otherwise."""
-    answer = strike(sandbox, alice, **given)
+    """An injected error has the connector's shape by default; the rule may set its message and code."""
+    answer = response_with(sandbox, alice, **effect)
 
-    assert (given["status"], (given["status"], text, code)) == (answer.status_code, said(answer.json()))
+    assert (effect["status"], (effect["status"], text, code)) == (answer.status_code, error_parts(answer.json()))
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
 
 
 def test_a_status_in_the_gateways_shape(sandbox: Sandbox, alice: Connection) -> None:
-    """The gateway tells status and text, and no more."""
-    answer = strike(sandbox, alice, status=503, shape="gateway", message="Busy")
+    """An error in the gateway's shape has a status and a message only."""
+    answer = response_with(sandbox, alice, status=503, shape="gateway", message="Busy")
 
     assert (503, {"statusCode": 503, "message": "Busy"}) == (answer.status_code, answer.json())
 
 
 def test_a_wrapped_status(sandbox: Sandbox, alice: Connection) -> None:
-    """The gateway wraps what the connector said, under the code."""
-    answer = strike(sandbox, alice, status=502, shape="wrapped", message="Gone", code="NoResponse")
+    """A wrapped error is a gateway error that holds the connector's error and has the rule's code as its message."""
+    answer = response_with(sandbox, alice, status=502, shape="wrapped", message="Gone", code="NoResponse")
     error = answer.json()["error"]
 
     assert (502, 502, "NoResponse", SOURCE) == (answer.status_code, error["code"], error["message"], error["source"])
@@ -126,53 +126,51 @@ def test_a_wrapped_status(sandbox: Sandbox, alice: Connection) -> None:
     ],
 )
 @pytest.mark.parametrize("code", [200, 302, 503])
-def test_a_body_of_ones_own(
-    sandbox: Sandbox, alice: Connection, body: Any, kind: str, content: bytes, code: int
-) -> None:
-    """It takes the place of the answer: a text as it is, all else as JSON, with any status."""
-    answer = strike(sandbox, alice, status=code, body=body)
+def test_a_body(sandbox: Sandbox, alice: Connection, body: Any, kind: str, content: bytes, code: int) -> None:
+    """A rule's body replaces that of the response, with any status; a string is sent as text, other values as JSON."""
+    answer = response_with(sandbox, alice, status=code, body=body)
 
     assert (code, kind, content) == (answer.status_code, answer.headers["content-type"], answer.content)
 
 
 @pytest.mark.parametrize("code", [200, 204, 304, 399])
 def test_a_status_that_is_no_error(sandbox: Sandbox, alice: Connection, code: int) -> None:
-    """It comes without a body, though nothing was done."""
-    answer = strike(sandbox, alice, status=code)
+    """A status below 400 is sent without a body."""
+    answer = response_with(sandbox, alice, status=code)
 
     assert (code, b"", False) == (answer.status_code, answer.content, "content-type" in answer.headers)
 
 
 def test_headers(sandbox: Sandbox, alice: Connection) -> None:
-    """They come with the answer, in place of those it has; a content type of one's own as well."""
-    given = {"Content-Type": "text/html", "X-Ms-Note": "né", "Retry-After": "soon"}
-    answer = strike(sandbox, alice, status=503, body="<p>", headers=given)
+    """A rule's headers replace those of the response, including its Content-Type."""
+    headers = {"Content-Type": "text/html", "X-Ms-Note": "né", "Retry-After": "soon"}
+    answer = response_with(sandbox, alice, status=503, body="<p>", headers=headers)
 
-    assert ["text/html", "né", "soon"] == [answer.headers[name] for name in given]
-    assert [["text/html"], ["soon"]] == [answer.headers.get_list(one) for one in ("content-type", "retry-after")]
+    assert ["text/html", "né", "soon"] == [answer.headers[name] for name in headers]
+    assert [["text/html"], ["soon"]] == [answer.headers.get_list(name) for name in ("content-type", "retry-after")]
 
 
 def test_retry_after(sandbox: Sandbox, alice: Connection) -> None:
-    """It is a header in seconds, and wins over one of that name."""
-    answer = strike(sandbox, alice, status=429, shape="gateway", retryAfter=0, headers={"retry-after": "9"})
+    """`retryAfter` sets the Retry-After header in seconds, and wins over the rule's `headers`."""
+    answer = response_with(sandbox, alice, status=429, shape="gateway", retryAfter=0, headers={"retry-after": "9"})
 
     assert (429, ["0"]) == (answer.status_code, answer.headers.get_list("retry-after"))
 
 
-def test_headers_on_an_answer_that_works(sandbox: Sandbox, alice: Connection) -> None:
-    """Headers alone let the operation do its work, and come with its answer."""
+def test_headers_only(sandbox: Sandbox, alice: Connection) -> None:
+    """With headers only, the operation runs, and the headers are added to its response."""
     alice.deliver(subject="Here")
-    answer = strike(sandbox, alice, headers={"X-Extra": "1"})
+    answer = response_with(sandbox, alice, headers={"X-Extra": "1"})
 
     assert (200, "1") == (answer.status_code, answer.headers["x-extra"])
-    assert ["Here"] == [one["Subject"] for one in answer.json()["value"]]
+    assert ["Here"] == [mail["Subject"] for mail in answer.json()["value"]]
 
 
 def test_malformed(sandbox: Sandbox, alice: Connection) -> None:
-    """JSON that ends in its middle comes with its right length, after the operation has done its work."""
+    """With `malformed`, the operation runs, and its JSON response ends in the middle."""
     alice.deliver(subject="Here")
     whole = alice.http.get("/v2/Mail").content
-    answer = strike(sandbox, alice, **{"break": "malformed"})
+    answer = response_with(sandbox, alice, **{"break": "malformed"})
 
     assert (200, whole[: len(whole) // 2]) == (answer.status_code, answer.content)
     with pytest.raises(ValueError, match=r"Unterminated string|Expecting"):
@@ -180,8 +178,8 @@ def test_malformed(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_malformed_errors(sandbox: Sandbox, alice: Connection) -> None:
-    """A status of one's own can be malformed too; and what has no body gets the beginning of one."""
-    error = strike(sandbox, alice, status=503, body={"a": "bcdef"}, **{"break": "malformed"})
+    """A rule's own body can be malformed too, and a response without a body gets the start of a JSON object."""
+    error = response_with(sandbox, alice, status=503, body={"a": "bcdef"}, **{"break": "malformed"})
     arm(sandbox, {"effect": {"break": "malformed"}})
     sent = alice.http.post("/v2/Mail", json=MAIL)
 
@@ -192,17 +190,17 @@ def test_malformed_errors(sandbox: Sandbox, alice: Connection) -> None:
 @pytest.mark.slow
 @fixed(150)
 @given(effect=EFFECTS)
-def test_whatever_an_effect_says_it_can_be_answered(sandbox: Sandbox, alice: Connection, effect: Any) -> None:
-    """A rule that is taken strikes with an answer that arrives, and never with a failure of the emulator's own."""
+def test_any_effect_leads_to_a_response(sandbox: Sandbox, alice: Connection, effect: Any) -> None:
+    """Any effect is either rejected when the rule is armed or produces a response without an internal error."""
     if isinstance(effect, dict):
         effect = {name: value for name, value in effect.items() if name not in ("delay", "delayBy", "break")}
     assert sandbox.api.delete("/faults").is_success
-    made = sandbox.api.post("/faults", content=json.dumps({"faults": [{"effect": effect}]}))
+    armed_response = sandbox.api.post("/faults", content=json.dumps({"faults": [{"effect": effect}]}))
     answers = [alice.http.get("/v2/Mail"), alice.http.post("/v2/Mail", json=MAIL)]
 
-    assert made.status_code in (201, 400), made.text
-    assert [] == [one.text for one in answers if "The emulator failed" in one.text]
-    assert made.status_code == 201 or [200, 200] == [one.status_code for one in answers]
+    assert armed_response.status_code in (201, 400), armed_response.text
+    assert [] == [response.text for response in answers if "The emulator failed" in response.text]
+    assert armed_response.status_code == 201 or [200, 200] == [response.status_code for response in answers]
 
 
 # Before or after the effect
@@ -210,7 +208,7 @@ def test_whatever_an_effect_says_it_can_be_answered(sandbox: Sandbox, alice: Con
 
 @pytest.mark.parametrize(("phase", "sent"), [("before", 0), ("after", 1), (None, 0)])
 def test_phase(sandbox: Sandbox, alice: Connection, bob: Connection, phase: str | None, sent: int) -> None:
-    """A status comes before the operation unless told otherwise; after it, the mail is there all the same."""
+    """A status replaces the operation by default; with the phase `after`, the mail is sent."""
     arm(sandbox, {"effect": {"status": 500, **({} if phase is None else {"phase": phase})}})
     answer = alice.http.post("/v2/Mail", json={**MAIL, "To": bob.address})
     assert sandbox.api.delete("/faults").is_success
@@ -218,8 +216,8 @@ def test_phase(sandbox: Sandbox, alice: Connection, bob: Connection, phase: str 
     assert (500, sent) == (answer.status_code, len(bob.mails()))
 
 
-def test_after_an_operation_that_was_refused(sandbox: Sandbox, alice: Connection) -> None:
-    """The status of the rule hides the operation's own."""
+def test_after_an_operation_that_fails(sandbox: Sandbox, alice: Connection) -> None:
+    """With the phase `after`, the rule's status replaces the error of the operation."""
     arm(sandbox, {"effect": {"status": 200, "phase": "after"}})
 
     assert [200, 200] == [alice.http.request(method, "/Mail/nonsense").status_code for method in ("GET", "DELETE")]
@@ -255,13 +253,13 @@ def test_after_an_operation_that_was_refused(sandbox: Sandbox, alice: Connection
     ],
 )
 def test_match(sandbox: Sandbox, alice: Connection, bob: Connection, match: dict[str, Any], hit: list[str]) -> None:
-    """All that a match says must fit; texts compare without case and by pattern, other values by how JSON has them."""
+    """Every member of a match must fit: strings as patterns in any case, other values by their JSON form."""
     if "connection" in match:
         match = {**match, "connection": bob.id}
     arm(sandbox, {"name": "it", "match": match, "effect": {"status": 599}})
     mail = {**MAIL, "Attachments": [{"Name": name, "ContentBytes": "YQ=="} for name in ("a.txt", "b.txt")]}
     event = {"Subject": "Review", "Start": "2026-03-04T10:00:00Z", "End": "2026-03-04T11:00:00Z", "IsAllDay": True}
-    asked = {
+    responses = {
         "read": alice.http.get("/v2/Mail", params={"top": "7", "folderPath": "Inbox"}),
         "send": alice.http.post("/v2/Mail", json=mail),
         "bob": bob.http.get("/v2/Mail", params={"fetchOnlyUnread": "False"}),
@@ -270,31 +268,31 @@ def test_match(sandbox: Sandbox, alice: Connection, bob: Connection, match: dict
         "test": alice.http.get("/testconnection"),
     }
 
-    assert hit == [name for name, answer in asked.items() if answer.status_code == 599]
+    assert hit == [name for name, answer in responses.items() if answer.status_code == 599]
     assert [("it", "armed", len(hit), len(hit))] == counted(sandbox)
 
 
 def test_a_query_that_does_not_match(sandbox: Sandbox, alice: Connection) -> None:
-    """A parameter that is left out matches no pattern, not even the one for anything."""
+    """A parameter that a request does not have matches no pattern, not even `*`."""
     arm(sandbox, {"match": {"query": {"top": "*"}}, "effect": {"status": 599}})
 
     assert [200, 599] == [status(alice), status(alice, "/v2/Mail?top=1")]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff"])
-def test_a_body_that_is_no_object(sandbox: Sandbox, alice: Connection, content: bytes) -> None:
-    """It matches nothing, and is refused as it is without the rule."""
+def test_a_body_that_is_not_an_object(sandbox: Sandbox, alice: Connection, content: bytes) -> None:
+    """A body that is not a JSON object matches no rule, and gets the same error as without the rule."""
     before = alice.http.post("/v2/Mail", content=content)
     arm(sandbox, {"name": "it", "match": {"body": {"Subject": "*"}}, "effect": {"status": 599}})
     after = alice.http.post("/v2/Mail", content=content)
 
     assert (400, 400) == (before.status_code, after.status_code)
-    assert said(before.json()) == said(after.json())
+    assert error_parts(before.json()) == error_parts(after.json())
     assert [("it", "armed", 0, 0)] == counted(sandbox)
 
 
-def test_a_body_that_was_compared_arrives_whole(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """What a rule has looked at and let alone is sent as it was written."""
+def test_a_body_that_a_rule_read_arrives_whole(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A body that a rule compared without a match reaches the operation unchanged."""
     arm(sandbox, {"match": {"body": {"Subject": "Other"}}, "effect": {"status": 599}})
     alice.send(bob.address, "Grüße", "x" * 100_000)
 
@@ -318,30 +316,30 @@ def test_a_body_that_was_compared_arrives_whole(sandbox: Sandbox, alice: Connect
     ],
 )
 def test_when(sandbox: Sandbox, alice: Connection, when: dict[str, Any], hit: list[int], state: str) -> None:
-    """Calls are counted from one: a rule acts on the nth, after so many, or so many times."""
+    """A rule acts on the nth matching request, counted from 1, after a number of requests, or a number of times."""
     arm(sandbox, {"name": "it", "when": when, "effect": {"status": 599}})
-    found = statuses(alice, 6)
+    answered = statuses(alice, 6)
 
-    assert hit == [number for number, one in enumerate(found, 1) if one == 599]
+    assert hit == [number for number, code in enumerate(answered, 1) if code == 599]
     assert (state, len(hit)) == (ledger(sandbox)[0]["state"], ledger(sandbox)[0]["used"])
 
 
 def test_only_calls_that_match_are_counted(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The nth call is the nth of those that the rule is about."""
+    """`nth` counts only the requests that the rule matches."""
     arm(sandbox, {"match": {"connection": bob.id}, "when": {"nth": 2}, "effect": {"status": 599}})
 
-    assert [200, 200, 200, 599] == [status(one) for one in (bob, alice, alice, bob)]
+    assert [200, 200, 200, 599] == [status(connection) for connection in (bob, alice, alice, bob)]
 
 
 def pattern(sandbox: Sandbox, connection: Connection, count: int = 40, **when: Any) -> list[bool]:
-    """Which of so many calls a rule acts on that is left to chance."""
+    """Whether a rule with a probability of 0.5 acts on each of `count` requests."""
     assert sandbox.api.delete("/faults").is_success
     arm(sandbox, {"name": "it", "when": {"probability": 0.5, **when}, "effect": {"status": 599}})
-    return [one == 599 for one in statuses(connection, count)]
+    return [code == 599 for code in statuses(connection, count)]
 
 
-def test_chance_repeats(sandbox: Sandbox, alice: Connection) -> None:
-    """The same seed strikes the same calls, another one others, and not all are struck."""
+def test_probability_repeats(sandbox: Sandbox, alice: Connection) -> None:
+    """A rule with the same random seed acts on the same requests; another seed selects others."""
     first, again, other = (pattern(sandbox, alice, seed=seed) for seed in (7, 7, 8))
 
     assert first == again
@@ -349,35 +347,35 @@ def test_chance_repeats(sandbox: Sandbox, alice: Connection) -> None:
     assert {True, False} == set(first)
 
 
-def test_chance_without_a_seed(sandbox: Sandbox, alice: Connection) -> None:
-    """The server's own seed and the rule's name say what happens, so that a run can be repeated."""
+def test_probability_without_a_seed(sandbox: Sandbox, alice: Connection) -> None:
+    """Without a seed in the rule, the server's seed and the rule's name select the requests, so runs repeat."""
     assert pattern(sandbox, alice) == pattern(sandbox, alice)
 
 
-def test_chance_and_times(sandbox: Sandbox, alice: Connection) -> None:
-    """A rule of chance may be limited: it acts so often at most, counting those that it struck."""
+def test_probability_and_times(sandbox: Sandbox, alice: Connection) -> None:
+    """With a probability, `times` limits the number of requests that the rule acts on."""
     hit = pattern(sandbox, alice, times=3, seed=7)
 
     assert (3, "used up") == (sum(hit), ledger(sandbox)[0]["state"])
 
 
-def test_certainty(sandbox: Sandbox, alice: Connection) -> None:
-    """A probability of one strikes each call."""
+def test_probability_of_one(sandbox: Sandbox, alice: Connection) -> None:
+    """A rule with a probability of 1 acts on every request."""
     assert [True] * 10 == pattern(sandbox, alice, 10, probability=1)
 
 
 @pytest.mark.parametrize("instants", [False, True])
 def test_a_window_of_time(sandbox: Sandbox, alice: Connection, instants: bool) -> None:
-    """A rule begins at its first instant and is over at its last, by the sandbox's clock; other calls do not count."""
+    """A rule acts from `from` up to `until` by the sandbox's clock, and counts only the requests in between."""
     now = datetime.fromisoformat(sandbox.api.get("/clock").json()["now"])
-    window = [(now + timedelta(minutes=one)).isoformat() for one in (10, 20)] if instants else ["PT10M", "20m"]
+    window = [(now + timedelta(minutes=minutes)).isoformat() for minutes in (10, 20)] if instants else ["PT10M", "20m"]
     arm(sandbox, {"name": "it", "when": dict(zip(("from", "until"), window, strict=True)), "effect": {"status": 599}})
-    found = [status(alice)]
+    observed = [status(alice)]
     for step in ("9m59s", "1s", "9m59s", "1s"):
         sandbox.advance(step)
-        found.append(status(alice))
+        observed.append(status(alice))
 
-    assert [200, 200, 599, 599, 200] == found
+    assert [200, 200, 599, 599, 200] == observed
     assert [("it", "over", 2, 2)] == counted(sandbox)
 
 
@@ -385,7 +383,7 @@ def test_a_window_of_time(sandbox: Sandbox, alice: Connection, instants: bool) -
 
 
 def test_a_sequence(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """One step after the other: a fault by name, a status, a call that works, and then nothing any more."""
+    """A rule applies one step of its sequence to each request, and none after the last step."""
     arm(
         sandbox,
         {
@@ -396,73 +394,73 @@ def test_a_sequence(sandbox: Sandbox, alice: Connection, bob: Connection) -> Non
     )
     answers = [alice.http.post("/v2/Mail", json={**MAIL, "To": bob.address}) for _ in range(5)]
 
-    assert [504, 503, 200, 429, 200] == [one.status_code for one in answers]
-    assert [None, "1", None, "60", None] == [one.headers.get("retry-after") for one in answers]
+    assert [504, 503, 200, 429, 200] == [answer.status_code for answer in answers]
+    assert [None, "1", None, "60", None] == [answer.headers.get("retry-after") for answer in answers]
     assert 3 == len(bob.mails())
     assert [("it", "used up", 4, 4)] == counted(sandbox)
 
 
-def test_a_sequence_by_turns(sandbox: Sandbox, alice: Connection) -> None:
-    """When the rule does not act, its sequence stays where it is."""
+def test_a_sequence_with_nth(sandbox: Sandbox, alice: Connection) -> None:
+    """A request that the rule does not act on uses no step of its sequence."""
     arm(sandbox, {"when": {"nth": [2, 4]}, "sequence": [{"status": 501}, {"status": 502}]})
 
     assert [200, 501, 200, 502, 200] == statuses(alice, 5)
 
 
 def test_a_sequence_is_atomic(app: Starlette) -> None:
-    """Of 64 calls at a time each gets another step, and none is left over."""
+    """Each of 64 concurrent requests gets a different step, and no step is left."""
 
     async def story() -> tuple[list[int], list[int], dict[str, Any]]:
         async with asking(app) as http:
             steps = [{"status": 500 + number} for number in range(64)]
             await armed(http, {"name": "it", "sequence": steps})
-            asked = [http.post(f"/apim/outlook/c{number % 5}/v2/Mail", json=MAIL) for number in range(64)]
-            answers = await asyncio.gather(*asked)
+            requests = [http.post(f"/apim/outlook/c{number % 5}/v2/Mail", json=MAIL) for number in range(64)]
+            answers = await asyncio.gather(*requests)
             later = await asyncio.gather(*(http.get("/apim/outlook/c0/v2/Mail") for _ in range(8)))
-            facts = (await http.get(f"{DEFAULT}/faults/it")).json()
-        return [one.status_code for one in answers], [one.status_code for one in later], facts
+            rule = (await http.get(f"{DEFAULT}/faults/it")).json()
+        return [answer.status_code for answer in answers], [answer.status_code for answer in later], rule
 
-    found, later, facts = asyncio.run(story())
+    first_statuses, later_statuses, rule = asyncio.run(story())
 
-    assert [500 + number for number in range(64)] == sorted(found)
-    assert [200] * 8 == later
-    assert ("used up", 64, 64) == (facts["state"], facts["matched"], facts["used"])
+    assert [500 + number for number in range(64)] == sorted(first_statuses)
+    assert [200] * 8 == later_statuses
+    assert ("used up", 64, 64) == (rule["state"], rule["matched"], rule["used"])
 
 
 def test_a_sequence_is_atomic_over_sockets(sandbox: Sandbox) -> None:
-    """The same through a server's own connections."""
+    """Each of 64 concurrent requests over sockets gets a different step, and no step is left."""
     people = [sandbox.connect(f"c{number}") for number in range(4)]
     arm(sandbox, {"name": "it", "sequence": [{"status": 500 + number} for number in range(64)]})
 
     async def story() -> list[int]:
         headers = {"Authorization": "Bearer token"}
         async with httpx.AsyncClient(headers=headers, verify=False, timeout=LONG) as http:
-            asked = [http.post(f"{people[number % 4].url}/v2/Mail", json=MAIL) for number in range(64)]
-            return [one.status_code for one in await asyncio.gather(*asked)]
+            requests = [http.post(f"{people[number % 4].url}/v2/Mail", json=MAIL) for number in range(64)]
+            return [answer.status_code for answer in await asyncio.gather(*requests)]
 
     assert [500 + number for number in range(64)] == sorted(asyncio.run(story()))
     assert [("it", "used up", 64, 64)] == counted(sandbox)
 
 
 def test_counts_add_up_under_parallel_calls(app: Starlette) -> None:
-    """With a probability and a limit, what callers saw is what the ledger says."""
+    """The counts of a rule with a probability equal the responses that 100 concurrent requests got."""
 
     async def story() -> tuple[Counter[int], dict[str, Any]]:
         async with asking(app) as http:
             await armed(http, {"name": "it", "when": {"probability": 0.3, "seed": 1}, "effect": {"status": 599}})
             answers = await asyncio.gather(*(http.get("/apim/outlook/me/v2/Mail") for _ in range(100)))
-            return Counter(one.status_code for one in answers), (await http.get(f"{DEFAULT}/faults/it")).json()
+            return Counter(answer.status_code for answer in answers), (await http.get(f"{DEFAULT}/faults/it")).json()
 
-    found, facts = asyncio.run(story())
+    status_counts, rule = asyncio.run(story())
 
-    assert (100, found[599], {200, 599}) == (facts["matched"], facts["used"], set(found))
+    assert (100, status_counts[599], {200, 599}) == (rule["matched"], rule["used"], set(status_counts))
 
 
 # Delays
 
 
 def test_a_delay_by_the_clock(app: Starlette) -> None:
-    """The call stays open until the sandbox's time has come; others, of the same connection too, are answered."""
+    """A delayed request waits until the sandbox's clock is advanced; others, of any connection, are served."""
 
     async def story() -> tuple[list[bool], list[int], httpx.Response]:
         async with asking(app) as http:
@@ -478,7 +476,7 @@ def test_a_delay_by_the_clock(app: Starlette) -> None:
             ]
             done = [late.done()]
             others.append(await http.post(f"{DEFAULT}/clock", json={"advance": "1s"}))
-            return [*done, late.done()], [one.status_code for one in others], await late
+            return [*done, late.done()], [answer.status_code for answer in others], await late
 
     done, others, answer = asyncio.run(story())
 
@@ -488,8 +486,8 @@ def test_a_delay_by_the_clock(app: Starlette) -> None:
 
 
 @pytest.mark.parametrize(("phase", "early", "late"), [("before", 0, 0), ("after", 1, 1), (None, 0, 1)])
-def test_what_a_delayed_call_has_done(app: Starlette, phase: str | None, early: int, late: int) -> None:
-    """A delay holds back the work as well, unless it is done before; a status before it has nothing done at all."""
+def test_the_effect_of_a_delayed_request(app: Starlette, phase: str | None, early: int, late: int) -> None:
+    """A delayed operation runs after the delay, or with the phase `after` before it; with `before` it never runs."""
     effect = {"delay": "30s", **({} if phase is None else {"status": 503, "phase": phase})}
 
     async def story() -> list[int]:
@@ -503,15 +501,15 @@ def test_what_a_delayed_call_has_done(app: Starlette, phase: str | None, early: 
             await armed(http, {"match": {"method": "POST"}, "effect": effect})
             call = asyncio.create_task(http.post("/apim/outlook/me/v2/Mail", json=MAIL))
             await waiting(app)
-            found = [await sent()]
+            mails_before = [await sent()]
             await http.post(f"{DEFAULT}/clock", json={"advance": "30s"})
-            return [*found, (await call).status_code, await sent()]
+            return [*mails_before, (await call).status_code, await sent()]
 
     assert [early, 503 if phase else 200, late] == asyncio.run(story())
 
 
 def test_a_delay_by_the_clock_over_sockets(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A server's connection waits while others are answered, and is answered once the clock is moved."""
+    """A delayed request over a socket gets its response once the clock is advanced; others are served meanwhile."""
     match = {"connection": alice.id}
     arm(sandbox, {"name": "it", "match": match, "when": {"times": 1}, "effect": {"delay": "1h"}})
 
@@ -520,33 +518,33 @@ def test_a_delay_by_the_clock_over_sockets(sandbox: Sandbox, alice: Connection, 
         async with httpx.AsyncClient(headers=headers, verify=False, timeout=LONG) as http:
             call = asyncio.create_task(http.get(f"{alice.url}/v2/Mail"))
             await acted(http, sandbox)
-            others = [await http.get(f"{one.url}/v2/Mail") for one in (alice, bob)]
+            others = [await http.get(f"{connection.url}/v2/Mail") for connection in (alice, bob)]
             done = call.done()
             others.append(await http.post(f"{sandbox.api.base_url}clock", json={"advance": "1h"}))
-            return done, [one.status_code for one in [*others, await call]]
+            return done, [response.status_code for response in [*others, await call]]
 
     assert (False, [200] * 4) == asyncio.run(story())
 
 
-def test_a_delay_after_the_work(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The mail is there at once, and its answer is not until the clock is moved."""
+def test_a_delay_after_the_effect(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """With the phase `after`, the mail is sent at once, and the response waits until the clock is advanced."""
     arm(sandbox, {"name": "it", "match": {"operation": "SendEmailV2"}, "effect": {"delay": "1h", "phase": "after"}})
 
     async def story() -> tuple[bool, int]:
         async with httpx.AsyncClient(headers={"Authorization": "Bearer token"}, verify=False, timeout=LONG) as http:
             call = asyncio.create_task(http.post(f"{alice.url}/v2/Mail", json={**MAIL, "To": bob.address}))
             await acted(http, sandbox)
-            found = len((await http.get(f"{bob.url}/v2/Mail")).json()["value"])
+            arrived = len((await http.get(f"{bob.url}/v2/Mail")).json()["value"])
             assert not call.done()
             await http.post(f"{sandbox.api.base_url}clock", json={"advance": "1h"})
-            return found == 1, (await call).status_code
+            return arrived == 1, (await call).status_code
 
     assert (True, 200) == asyncio.run(story())
 
 
 @pytest.mark.parametrize("path", ["faults", "faults/it"])
-def test_a_rule_that_is_taken_away_has_nobody_wait(sandbox: Sandbox, alice: Connection, path: str) -> None:
-    """The call that waited because of it goes on at once."""
+def test_removing_a_rule_ends_its_delays(sandbox: Sandbox, alice: Connection, path: str) -> None:
+    """A delayed request continues at once when its rule is removed."""
     arm(sandbox, {"name": "it", "effect": {"delay": "1h"}})
 
     async def story() -> int:
@@ -561,10 +559,8 @@ def test_a_rule_that_is_taken_away_has_nobody_wait(sandbox: Sandbox, alice: Conn
 
 @pytest.mark.parametrize("by", ["clock", "real"])
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_who_hangs_up_is_in_nobodys_way(
-    sandbox: Sandbox, alice: Connection, bob: Connection, by: str, phase: str
-) -> None:
-    """The work is done, the place is free again, and the report says that the mail came twice."""
+def test_a_client_that_disconnects(sandbox: Sandbox, alice: Connection, bob: Connection, by: str, phase: str) -> None:
+    """After a disconnect, the operation still runs and the slot is free; the retry report counts the duplicate."""
     effect = {"delay": "5m", "delayBy": by, "phase": phase}
     arm(sandbox, {"name": "it", "match": {"operation": "SendEmailV2"}, "when": {"nth": 1}, "effect": effect})
     assert sandbox.api.patch("/limits", json={"concurrentRequests": 1}).is_success
@@ -586,15 +582,15 @@ def test_who_hangs_up_is_in_nobodys_way(
 
     assert (200, 2) == (status, len(bob.mails()))
     assert [("lost", True), ("answered", True)] == [
-        (one["outcome"], one["effected"]) for one in entries if one["status"] != 429
+        (entry["outcome"], entry["effected"]) for entry in entries if entry["status"] != 429
     ]
     assert 1 == report["duplicatedSends"]
 
 
 def test_a_delay_in_real_time(sandbox: Sandbox, alice: Connection) -> None:
-    """It passes while the sandbox's clock stands still."""
+    """A delay in real time passes while the sandbox's clock stands still."""
     date = alice.http.get("/v2/Mail").headers["date"]
-    answer = strike(sandbox, alice, status=503, delay="PT0.001S", delayBy="real")
+    answer = response_with(sandbox, alice, status=503, delay="PT0.001S", delayBy="real")
 
     assert (503, date) == (answer.status_code, answer.headers["date"])
 
@@ -602,7 +598,7 @@ def test_a_delay_in_real_time(sandbox: Sandbox, alice: Connection) -> None:
 @pytest.mark.parametrize("by", ["clock", "real"])
 @pytest.mark.parametrize("effect", [{}, {"status": 503}, {"fault": "throttled"}])
 def test_a_reset_ends_a_call_that_waits(app: Starlette, by: str, effect: dict[str, Any]) -> None:
-    """The call is told with 409, and nothing was done; the rule is gone."""
+    """A reset ends a delayed request with a 409; nothing was sent, and the rule is removed."""
 
     async def story() -> tuple[httpx.Response, list[Any]]:
         async with asking(app) as http:
@@ -618,11 +614,11 @@ def test_a_reset_ends_a_call_that_waits(app: Starlette, by: str, effect: dict[st
     answer, left = asyncio.run(story())
     text = "The sandbox was reset or deleted while this request waited."
 
-    assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, said(answer.json()), left)
+    assert (409, (409, text, "Conflict"), [[], []]) == (answer.status_code, error_parts(answer.json()), left)
 
 
 def test_deleting_a_sandbox_ends_a_call_that_waits(sandbox: Sandbox, alice: Connection) -> None:
-    """The end of the sandbox is the end of the wait."""
+    """Deleting a sandbox ends its delayed requests with a 409."""
     arm(sandbox, {"name": "it", "effect": {"delay": "1h"}})
 
     async def story() -> httpx.Response:
@@ -635,7 +631,7 @@ def test_deleting_a_sandbox_ends_a_call_that_waits(sandbox: Sandbox, alice: Conn
     assert 409 == asyncio.run(story()).status_code
 
 
-# Who is let alone, and what is noted
+# Requests that rules do not apply to, and the journal
 
 
 @pytest.mark.parametrize(
@@ -647,25 +643,25 @@ def test_deleting_a_sandbox_ends_a_call_that_waits(sandbox: Sandbox, alice: Conn
         ("PUT", "/v2/Mail", {}, 405),
     ],
 )
-def test_a_call_that_is_refused_anyway(
+def test_a_request_without_a_credential_or_operation(
     sandbox: Sandbox, alice: Connection, method: str, path: str, headers: dict[str, str], expected: int
 ) -> None:
-    """Who has no credential, or asks for what is not there, is refused as ever, and is not counted."""
+    """A request without a credential or for an unknown operation gets its usual error, and no rule counts it."""
     arm(sandbox, {"name": "it", "effect": {"status": 599}})
     answer = alice.http.request(method, path, headers=headers)
 
     assert (expected, [("it", "armed", 0, 0)]) == (answer.status_code, counted(sandbox))
 
 
-def test_the_admin_api_is_let_alone(sandbox: Sandbox, alice: Connection) -> None:
-    """Nothing goes wrong with what a test itself asks."""
+def test_the_admin_api_has_no_faults(sandbox: Sandbox, alice: Connection) -> None:
+    """Fault rules do not apply to requests to the admin API."""
     arm(sandbox, {"effect": {"status": 599}})
 
     assert [200, 200] == [sandbox.api.get(path).status_code for path in ("/clock", "/outbox")]
 
 
 def journaled(ask: Callable[[httpx.AsyncClient], Any], *rules: Any) -> list[ExchangeEntry]:
-    """What the journal has of calls to an emulator where these rules are armed."""
+    """The journal entries of requests to an app where these rules are armed."""
     app = create_app(Settings(max_calls=0), VirtualClock(START))
 
     async def story() -> None:
@@ -674,13 +670,13 @@ def journaled(ask: Callable[[httpx.AsyncClient], Any], *rules: Any) -> list[Exch
             await ask(http)
 
     asyncio.run(story())
-    found = list(app.state.sandboxes.default.traffic.journal.exchanges())
+    journaled_entries = list(app.state.sandboxes.default.traffic.journal.exchanges())
     app.state.sandboxes.close()
-    return found
+    return journaled_entries
 
 
 def test_the_journal_names_the_rule() -> None:
-    """Each answer that a rule shaped says which and how; one that was let alone says nothing."""
+    """The entry of a request that a rule acted on has the rule and its effect as a cause; others have no cause."""
 
     async def ask(http: httpx.AsyncClient) -> None:
         for _ in range(4):
@@ -694,11 +690,14 @@ def test_the_journal_names_the_rule() -> None:
         [],
     ]
 
-    assert (causes, [429, 503, 200, 200]) == ([list(one.causes) for one in entries], [one.status for one in entries])
+    assert (causes, [429, 503, 200, 200]) == (
+        [list(entry.causes) for entry in entries],
+        [entry.status for entry in entries],
+    )
 
 
-def test_the_journal_knows_what_was_done() -> None:
-    """Of a call with a status after its effect it says that the operation worked, of one before that it did not."""
+def test_the_journal_records_effects() -> None:
+    """An entry is `effected` if the fault came after the operation, and not if it came before."""
 
     async def ask(http: httpx.AsyncClient) -> None:
         for _ in range(3):
@@ -706,11 +705,11 @@ def test_the_journal_knows_what_was_done() -> None:
 
     entries = journaled(ask, {"sequence": ["timeout-504-after", "timeout-504-before"]})
 
-    assert [(504, True), (504, False), (200, True)] == [(one.status, one.effected) for one in entries]
+    assert [(504, True), (504, False), (200, True)] == [(entry.status, entry.effected) for entry in entries]
 
 
-def test_the_journal_names_a_rule_that_holds_a_find_back() -> None:
-    """The poll that a rule begins to hold back says so."""
+def test_the_journal_names_a_rule_that_delays_a_trigger() -> None:
+    """The entry of the first poll that a rule delays has the rule as its cause."""
 
     async def ask(http: httpx.AsyncClient) -> None:
         first = await http.get("/apim/outlook/me/v2/Mail/OnNewEmail")
@@ -721,15 +720,15 @@ def test_the_journal_names_a_rule_that_holds_a_find_back() -> None:
     entries = journaled(ask, {"name": "late", "effect": "trigger-delayed"})
 
     assert [(202, []), (202, [Cause("fault", "late", "trigger-delayed")])] == [
-        (one.status, list(one.causes)) for one in entries
+        (entry.status, list(entry.causes)) for entry in entries
     ]
 
 
-# The other doors
+# Alternate routes
 
 
 def test_a_fault_behind_invoke(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A call as Power Apps makes it is struck as the straight one, and bound by the same header."""
+    """A rule acts on a request through /invoke as on a direct one, and its plan's header must match too."""
     match = {"operation": "SendEmailV2", "body": {"Subject": "Hi"}, "path": "/v2/Mail"}
     arm(sandbox, {"name": "it", "match": match, "effect": {"status": 503, "retryAfter": 3}}, header="t-1")
     mail = {**MAIL, "To": bob.address}
@@ -739,23 +738,23 @@ def test_a_fault_behind_invoke(sandbox: Sandbox, alice: Connection, bob: Connect
     assert (503, "3", (503, "An injected fault.", "InternalServerError")) == (
         hit.status_code,
         hit.headers["retry-after"],
-        said(hit.json()),
+        error_parts(hit.json()),
     )
     assert (200, 1, [("it", "armed", 1, 1)]) == (spared.status_code, len(bob.mails()), counted(sandbox))
 
 
 def test_a_fault_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A call through the management API succeeds, and holds the struck answer inside."""
+    """A dynamicInvoke request succeeds and holds the injected response as its inner one."""
     arm(sandbox, {"name": "it", "match": {"method": "POST"}, "effect": {"status": 503, "retryAfter": 3}})
     inside = dynamic_invoke(alice, "POST", "/v2/Mail", body={**MAIL, "To": bob.address})
 
     assert ("ServiceUnavailable", "3") == (inside["statusCode"], inside["headers"]["Retry-After"])
-    assert (503, "An injected fault.", "InternalServerError") == said(inside["body"])
+    assert (503, "An injected fault.", "InternalServerError") == error_parts(inside["body"])
     assert ([], [("it", "armed", 1, 1)]) == (bob.mails(), counted(sandbox))
 
 
 def test_a_named_fault_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The mail arrives while the answer inside says that it timed out."""
+    """With `timeout-504-after`, the mail arrives although the inner response is a 504."""
     arm(sandbox, {"match": {"method": "POST"}, "effect": "timeout-504-after"})
     inside = dynamic_invoke(alice, "POST", "/v2/Mail", body={**MAIL, "To": bob.address})
 
@@ -767,7 +766,7 @@ def test_a_named_fault_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection
 
 
 def test_malformed_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection) -> None:
-    """JSON that is none any more is passed on as the bytes it is, and the answer around it stays whole."""
+    """A malformed inner response is passed on as base64, and the outer response stays valid JSON."""
     arm(sandbox, {"effect": {"status": 503, "body": {"a": "bcdef"}, "break": "malformed"}})
     inside = dynamic_invoke(alice, "GET", "/v2/Mail")
 
@@ -776,13 +775,13 @@ def test_malformed_behind_dynamic_invoke(sandbox: Sandbox, alice: Connection) ->
 
 
 @pytest.mark.parametrize("how", ["reset", "cut"])
-@pytest.mark.parametrize("door", [invoke, dynamic_invoke])
-def test_a_broken_connection_behind_a_door(
-    sandbox: Sandbox, alice: Connection, how: str, door: Callable[..., Any]
+@pytest.mark.parametrize("send_through", [invoke, dynamic_invoke])
+def test_a_broken_connection_behind_an_alternate_route(
+    sandbox: Sandbox, alice: Connection, how: str, send_through: Callable[..., Any]
 ) -> None:
-    """An answer that is not to arrive does not arrive by another door either, and the server goes on."""
+    """A fault breaks the connection of an alternate route too, and the server still serves the next request."""
     arm(sandbox, {"name": "it", "when": {"times": 1}, "effect": {"break": how}})
     with pytest.raises(httpx.TransportError):
-        door(alice, "GET", "/v2/Mail")
+        send_through(alice, "GET", "/v2/Mail")
 
     assert ([("it", "used up", 1, 1)], 200) == (counted(sandbox), status(alice))

@@ -1,4 +1,4 @@
-"""What the journal notes of an exchange: who asked what, what came back and why, and nothing that is secret."""
+"""What the journal records: requests, responses, their causes and deliveries, but no secrets."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ POKE = "/MailSubscriptionPoke/$subscriptions"
 
 
 def entries(sandbox: Sandbox, **query: Any) -> list[dict[str, Any]]:
-    """What the journal has, oldest first."""
+    """The journal entries that match a query, oldest first."""
     answer = sandbox.api.post("/journal/query", json=query)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["value"]
-    return found
+    journal_entries: list[dict[str, Any]] = answer.json()["value"]
+    return journal_entries
 
 
 def only(sandbox: Sandbox, **query: Any) -> dict[str, Any]:
-    (one,) = entries(sandbox, **query)
-    return one
+    (entry,) = entries(sandbox, **query)
+    return entry
 
 
 def arm(sandbox: Sandbox, **rule: Any) -> None:
@@ -46,7 +46,7 @@ def cap(sandbox: Sandbox, **caps: int) -> None:
 
 
 def test_an_exchange(sandbox: Sandbox, alice: Connection) -> None:
-    """It is told with the sandbox's time, connection, operation, path below the connection, request and answer."""
+    """An entry has the sandbox's time, the connection, operation, path, request and response."""
     sandbox.advance("1h")
     answer = alice.http.post("/v2/Mail?a=1&b=%20", json=MAIL, headers={"User-Agent": "me", "X-Own": "1"})
     entry = only(sandbox)
@@ -72,12 +72,14 @@ def test_an_exchange(sandbox: Sandbox, alice: Connection) -> None:
         "workflow": {"name": None, "runId": None, "operation": None, "clientRequestId": None},
     } == entry
     assert ("me", "1") == (request["headers"]["user-agent"], request["headers"]["x-own"])
-    assert (MAIL, len(answer.request.content), False) == tuple(request[one] for one in ("body", "size", "truncated"))
-    assert (None, 0, False) == tuple(response[one] for one in ("body", "size", "truncated"))
+    assert (MAIL, len(answer.request.content), False) == tuple(
+        request[member] for member in ("body", "size", "truncated")
+    )
+    assert (None, 0, False) == tuple(response[member] for member in BODY)
 
 
-def test_an_answer(sandbox: Sandbox, alice: Connection) -> None:
-    """What was answered is told as JSON, with the headers that are the answer's own."""
+def test_a_response(sandbox: Sandbox, alice: Connection) -> None:
+    """An entry has the response's headers, its body as JSON and its size."""
     alice.deliver(subject="Hello")
     answer = alice.http.get("/v2/Mail")
     response = only(sandbox)["response"]
@@ -86,8 +88,8 @@ def test_an_answer(sandbox: Sandbox, alice: Connection) -> None:
     assert "application/json; charset=utf-8" == response["headers"]["content-type"]
 
 
-def test_who_the_workflow_is(sandbox: Sandbox, alice: Connection) -> None:
-    """The headers by which a workflow engine names workflow, run, action and request stand by themselves."""
+def test_the_workflow(sandbox: Sandbox, alice: Connection) -> None:
+    """An entry names the workflow, run, action and request id that a workflow engine sends as headers."""
     names = {
         "x-ms-workflow-name": "orders",
         "x-ms-workflow-run-id": "0858CU21",
@@ -100,47 +102,47 @@ def test_who_the_workflow_is(sandbox: Sandbox, alice: Connection) -> None:
     assert wanted == only(sandbox)["workflow"]
 
 
-# What is done, and why
+# Effects and causes
 
 
-def test_refusals_are_causes(sandbox: Sandbox, alice: Connection) -> None:
-    """What the connector refuses has its reason as a cause, and no effect."""
+def test_errors_are_causes(sandbox: Sandbox, alice: Connection) -> None:
+    """The entry of a request that the connector rejects has the error as its cause, and no effect."""
     alice.http.delete("/Mail/none")
     alice.http.post("/v2/Mail", json={"To": "nobody at all"})
     malformed, unreadable = entries(sandbox)
 
-    assert [("refusal", "InvalidId", "Id is malformed.")] == [tuple(one.values()) for one in malformed["causes"]]
-    assert [("refusal", "InvalidRequest")] == [(one["kind"], one["name"]) for one in unreadable["causes"]]
-    assert [(400, False)] * 2 == [(one["status"], one["effected"]) for one in (malformed, unreadable)]
+    assert [("refusal", "InvalidId", "Id is malformed.")] == [tuple(cause.values()) for cause in malformed["causes"]]
+    assert [("refusal", "InvalidRequest")] == [(cause["kind"], cause["name"]) for cause in unreadable["causes"]]
+    assert [(400, False)] * 2 == [(entry["status"], entry["effected"]) for entry in (malformed, unreadable)]
 
 
 def test_faults_are_causes(sandbox: Sandbox, alice: Connection) -> None:
-    """A rule that acted is told by its name and its fault; what was done all the same has its effect."""
+    """A cause names the fault rule that acted and its fault; `effected` says whether the operation ran."""
     arm(sandbox, name="lost", effect="timeout-504-after", when={"nth": 1})
     arm(sandbox, name="gone", effect="timeout-504-before", when={"nth": 1})
     for _ in range(3):
         alice.http.post("/v2/Mail", json=MAIL)
-    found = entries(sandbox)
+    journaled = entries(sandbox)
 
-    assert [(504, True), (504, False), (200, True)] == [(one["status"], one["effected"]) for one in found]
+    assert [(504, True), (504, False), (200, True)] == [(entry["status"], entry["effected"]) for entry in journaled]
     assert [
         [{"kind": "fault", "name": "lost", "reason": "timeout-504-after"}],
         [{"kind": "fault", "name": "gone", "reason": "timeout-504-before"}],
         [],
-    ] == [one["causes"] for one in found]
+    ] == [entry["causes"] for entry in journaled]
     assert 2 == len(sandbox.outbox.mails())
 
 
 def test_reading_has_no_effect(sandbox: Sandbox, alice: Connection) -> None:
-    """A GET changes nothing, however well it went."""
+    """A successful GET is recorded as having no effect."""
     alice.get("/v2/Mail")
 
     assert (200, False) == (only(sandbox)["status"], only(sandbox)["effected"])
 
 
 @pytest.mark.parametrize("how", ["reset", "cut"])
-def test_how_an_answer_left(sandbox: Sandbox, alice: Connection, how: str) -> None:
-    """A connection that was broken is told as its outcome, beside what would have been the answer."""
+def test_a_broken_connection(sandbox: Sandbox, alice: Connection, how: str) -> None:
+    """The outcome of an entry says how the connection was broken; its status is that of the unsent response."""
     arm(sandbox, effect={"break": how, "phase": "after"})
     with pytest.raises(httpx.TransportError):
         alice.http.post("/v2/Mail", json=MAIL)
@@ -149,26 +151,26 @@ def test_how_an_answer_left(sandbox: Sandbox, alice: Connection, how: str) -> No
     assert (200, how, True) == (entry["status"], entry["outcome"], entry["effected"])
 
 
-def test_what_is_under_way(sandbox: Sandbox, alice: Connection) -> None:
-    """A call that has no answer yet is seen without one; it counts once it has."""
+def test_a_request_under_way(sandbox: Sandbox, alice: Connection) -> None:
+    """A request without a response yet has an entry without a status, and is not counted until it has one."""
     arm(sandbox, effect={"delay": "1h", "delayBy": "clock"})
     url = urlsplit(alice.url)
     with closing(HTTPConnection(url.hostname or "", url.port, timeout=30)) as waiting:
         waiting.request("GET", f"{url.path}/testconnection", headers={"Authorization": "Key k"})
-        while not (found := entries(sandbox)):
+        while not (open_entries := entries(sandbox)):
             pass
         before = sandbox.api.get("/journal/counts").json()["exchanges"]
         sandbox.advance("1h")
         status = waiting.getresponse().status
-    (entry,) = found
+    (entry,) = open_entries
 
     assert (None, "under way", "TestConnection") == (entry["status"], entry["outcome"], entry["operation"])
     assert (0, 200, 1) == (before, status, sandbox.api.get("/journal/counts").json()["exchanges"])
     assert (200, "answered") == (only(sandbox)["status"], only(sandbox)["outcome"])
 
 
-def test_what_no_operation_answers(server: Server) -> None:
-    """A path that is none is journaled in the default sandbox, with all of it and without a connection."""
+def test_an_unknown_path(server: Server) -> None:
+    """A request for an unknown path is recorded in the default sandbox, with its whole path and no connection."""
     admin = f"{server.url}/_emulator/api/sandboxes/default/journal"
     server.http.get(f"{server.url}/apim/outlook/c/no/such%20path")
     entry = server.http.post(f"{admin}/query", json={"path": "/c/no/such path"}).json()["value"][-1]
@@ -178,15 +180,15 @@ def test_what_no_operation_answers(server: Server) -> None:
 
 
 def test_no_credential(sandbox: Sandbox, alice: Connection) -> None:
-    """A call without a credential is journaled under the connection it was for."""
+    """A request without a credential is recorded for the connection in its path."""
     httpx.get(f"{alice.url}/testconnection")
     entry = only(sandbox)
 
     assert (alice.id, "TestConnection", 401) == (entry["connection"], entry["operation"], entry["status"])
 
 
-def test_another_door(sandbox: Sandbox, alice: Connection) -> None:
-    """A call by way of Power Apps is the operation it leads to."""
+def test_an_alternate_route(sandbox: Sandbox, alice: Connection) -> None:
+    """A request through /invoke is recorded as the operation that it calls."""
     headers = {"x-ms-request-method": "POST", "x-ms-request-url": f"/apim/outlook/{alice.id}/v2/Mail"}
     sandbox.server.http.post("/invoke", json=MAIL, headers={"Authorization": "Bearer token", **headers})
     entry = only(sandbox)
@@ -194,11 +196,11 @@ def test_another_door(sandbox: Sandbox, alice: Connection) -> None:
     assert ("SendEmailV2", "/v2/Mail", MAIL) == (entry["operation"], entry["path"], entry["request"]["body"])
 
 
-# What is left out
+# Secrets
 
 
-def test_credentials_are_left_out(sandbox: Sandbox, alice: Connection) -> None:
-    """No header that would let a reader act as the caller is shown, by no way of asking."""
+def test_credentials_are_redacted(sandbox: Sandbox, alice: Connection) -> None:
+    """Headers that hold a credential are redacted in every view of the journal."""
     secret = dict.fromkeys(("Authorization", "Cookie", "X-Api-Key", "Ocp-Apim-Subscription-Key"), SECRET)
     alice.http.get("/testconnection", headers=secret | {"Authorization": f"Bearer {SECRET}"})
     headers = only(sandbox)["request"]["headers"]
@@ -217,8 +219,8 @@ def test_credentials_are_left_out(sandbox: Sandbox, alice: Connection) -> None:
         '{"NotificationUrl": "ftp://127.0.0.1:9/?sig=%s"}',
     ],
 )
-def test_signatures_are_left_out(sandbox: Sandbox, alice: Connection, written: str) -> None:
-    """A signature in an address is shown nowhere: not in a body, a query, a header or the text of a refusal."""
+def test_signatures_are_redacted(sandbox: Sandbox, alice: Connection, written: str) -> None:
+    """A signature in a URL is redacted in bodies, queries, headers and error messages."""
     body = written.replace("%s", SECRET).replace("%%", "%")
     headers = {"Content-Type": "application/json", "Referer": f"http://h/?sig={SECRET}"}
     alice.http.post(f"{POKE}?sig={SECRET}", content=body, headers=headers)
@@ -239,8 +241,8 @@ def test_signatures_are_left_out(sandbox: Sandbox, alice: Connection, written: s
         ("?design=x&resig=y", "?design=x&resig=y"),
     ],
 )
-def test_only_the_signature_goes(text: str, shown: str) -> None:
-    """What surrounds a signature stays, so that an address can be told from another, and JSON stays JSON."""
+def test_only_the_signature_is_redacted(text: str, shown: str) -> None:
+    """The text around a signature stays, so that URLs can be told apart and JSON stays valid."""
     assert shown == redacted(text.encode()).decode()
 
 
@@ -248,7 +250,7 @@ def test_only_the_signature_goes(text: str, shown: str) -> None:
 
 
 def echoed(sandbox: Sandbox, alice: Connection, content: bytes, kind: str = "application/json") -> dict[str, Any]:
-    """What the journal has of a request with a body, however it was answered."""
+    """Send a body; return the request as the journal recorded it."""
     alice.http.post("/v2/Mail", content=content, headers={"Content-Type": kind})
     request: dict[str, Any] = entries(sandbox)[-1]["request"]
     return request
@@ -266,14 +268,14 @@ def echoed(sandbox: Sandbox, alice: Connection, content: bytes, kind: str = "app
 )
 def test_bodies(sandbox: Sandbox, alice: Connection, content: bytes, body: Any) -> None:
     """JSON is shown as JSON, text as text, and other bytes in base64 with their type."""
-    assert (body, len(content), False) == tuple(echoed(sandbox, alice, content)[one] for one in BODY)
+    assert (body, len(content), False) == tuple(echoed(sandbox, alice, content)[member] for member in BODY)
 
 
 BODY = ("body", "size", "truncated")
 
 
-def test_a_body_that_is_deep(sandbox: Sandbox, alice: Connection) -> None:
-    """A body nested so deep that not everybody can write it is shown as it came."""
+def test_a_deeply_nested_body(sandbox: Sandbox, alice: Connection) -> None:
+    """A deeply nested JSON body is shown as it was sent."""
     deep = b"[" * 900 + b"]" * 900
     request = alice.http.post("/v2/Mail", content=deep)
 
@@ -291,23 +293,23 @@ def test_a_body_that_is_deep(sandbox: Sandbox, alice: Connection) -> None:
     ],
 )
 def test_long_bodies_are_cut(sandbox: Sandbox, alice: Connection, kept: int, body: Any) -> None:
-    """What is above the cap is left out, between letters, and its size is told all the same."""
+    """A body above the cap is cut between two characters, and `size` is that of the whole body."""
     cap(sandbox, bodyBytes=kept)
     content = '{"To": "ä@b.c"}'.encode()
 
-    assert (body, len(content), True) == tuple(echoed(sandbox, alice, content)[one] for one in BODY)
+    assert (body, len(content), True) == tuple(echoed(sandbox, alice, content)[member] for member in BODY)
 
 
 def test_a_whole_body(sandbox: Sandbox, alice: Connection) -> None:
-    """A body that is just as long as the cap is whole."""
+    """A body of exactly the cap's size is not cut."""
     content = json.dumps(MAIL).encode()
     cap(sandbox, bodyBytes=len(content))
 
-    assert (MAIL, len(content), False) == tuple(echoed(sandbox, alice, content)[one] for one in BODY)
+    assert (MAIL, len(content), False) == tuple(echoed(sandbox, alice, content)[member] for member in BODY)
 
 
 def test_old_entries_make_room(sandbox: Sandbox, alice: Connection) -> None:
-    """With as many entries as are kept, the oldest goes for each new one; with 0 nothing is noted."""
+    """Once the journal is full, each new entry replaces the oldest; with a cap of 0, nothing is recorded."""
     cap(sandbox, cap=2)
     for _ in range(3):
         alice.http.get("/testconnection")
@@ -318,13 +320,13 @@ def test_old_entries_make_room(sandbox: Sandbox, alice: Connection) -> None:
     nothing = sandbox.api.get("/journal").json()
     alice.http.get("/testconnection")
 
-    assert ([2, 3], 3, 1) == ([one["id"] for one in kept["value"]], kept["total"], kept["dropped"])
+    assert ([2, 3], 3, 1) == ([entry["id"] for entry in kept["value"]], kept["total"], kept["dropped"])
     assert ([], 3, 3) == (nothing["value"], nothing["total"], nothing["dropped"])
-    assert [4] == [one["id"] for one in entries(sandbox)]
+    assert [4] == [entry["id"] for entry in entries(sandbox)]
 
 
-def test_a_reset_forgets(sandbox: Sandbox, alice: Connection) -> None:
-    """A reset clears the journal, and what it keeps is again what the server's settings say."""
+def test_a_reset_clears_the_journal(sandbox: Sandbox, alice: Connection) -> None:
+    """A reset clears the journal and restores the caps of the server's settings."""
     cap(sandbox, cap=1, bodyBytes=1)
     alice.http.post("/v2/Mail", json=MAIL)
     sandbox.api.post("/reset")
@@ -334,11 +336,11 @@ def test_a_reset_forgets(sandbox: Sandbox, alice: Connection) -> None:
     assert {"cap": 2000, "bodyBytes": 65536} == sandbox.api.patch("/journal", json={}).json()
 
 
-# Calls to others
+# Deliveries
 
 
 def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Each attempt to call somebody is an entry, with how it ended and without the signature of its address."""
+    """Each attempt to deliver a callback is an entry with its status; the signature in the URL is redacted."""
     listener.answer_with(500, 202)
     alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook?sig={SECRET}"})
     alice.deliver()
@@ -346,9 +348,9 @@ def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Stub) -> None
     sandbox.advance("1s")
     first, second = entries(sandbox, kind="delivery")
     (callback,) = sandbox.callbacks()
-    times = [datetime.fromisoformat(one.pop("at")) for one in (first, second)]
-    for one in (first, second):
-        one.pop("realAt")
+    times = [datetime.fromisoformat(entry.pop("at")) for entry in (first, second)]
+    for entry in (first, second):
+        entry.pop("realAt")
 
     common = {
         "kind": "delivery",
@@ -365,8 +367,8 @@ def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Stub) -> None
     assert 2 == sandbox.api.get("/journal/counts").json()["deliveries"]
 
 
-def test_nobody_there(sandbox: Sandbox, alice: Connection) -> None:
-    """A call that found nobody has an error in place of a status."""
+def test_a_failed_delivery(sandbox: Sandbox, alice: Connection) -> None:
+    """A delivery that cannot connect has an error and no status."""
     alice.post(POKE, {"NotificationUrl": "http://127.0.0.1:9/"})
     alice.deliver()
     sandbox.advance()
@@ -375,8 +377,8 @@ def test_nobody_there(sandbox: Sandbox, alice: Connection) -> None:
     assert (None, True) == (entry["status"], entry["error"].startswith("ConnectError"))
 
 
-def test_deliveries_are_not_kept_where_nothing_is(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A journal that keeps nothing counts no deliveries either."""
+def test_a_journal_with_a_cap_of_zero_counts_no_deliveries(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """With a cap of 0, deliveries are neither recorded nor counted."""
     cap(sandbox, cap=0)
     alice.post(POKE, {"NotificationUrl": listener.url})
     alice.deliver()
@@ -387,8 +389,8 @@ def test_deliveries_are_not_kept_where_nothing_is(sandbox: Sandbox, alice: Conne
     assert 0 == sandbox.api.get("/journal").json()["total"]
 
 
-def test_a_body_that_does_not_come(sandbox: Sandbox, alice: Connection) -> None:
-    """A call that a fault refuses is answered, though the rest of its body stays away."""
+def test_a_body_that_does_not_arrive(sandbox: Sandbox, alice: Connection) -> None:
+    """A fault responds before the operation, even if the rest of the request body never arrives."""
     assert sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}]}).is_success
     url = httpx.URL(f"{alice.url}/v2/Mail")
     head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1000\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Calls to others: delivered once, retried by the sandbox's clock, journaled, kept over a restart, in nobody's way."""
+"""Callbacks: one delivery, retries by the sandbox's clock, the journal, restarts, and no blocked requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def subscribe(connection: Connection, url: str) -> str:
     return id
 
 
-def told(entry: dict[str, Any], *names: str) -> tuple[Any, ...]:
+def pick(entry: dict[str, Any], *names: str) -> tuple[Any, ...]:
     return tuple(entry[name] for name in names)
 
 
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(settings: Settings, clock: VirtualClock | SystemClock) -> Iterator[httpx.Client]:
-    """A server of a test's own; its default sandbox is `/_emulator/api/sandboxes/default`."""
+    """Start a separate server; its default sandbox is `/_emulator/api/sandboxes/default`."""
     with (
         serving.running(settings, clock) as served,
         httpx.Client(base_url=served.url, headers=AUTHORIZED, timeout=30) as http,
@@ -69,11 +69,11 @@ def journal(http: httpx.Client, advance: str = "0s") -> list[dict[str, Any]]:
     return callbacks
 
 
-# Trying again
+# Retries
 
 
 def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A 500 is followed by another attempt a second later by the sandbox's clock, which then is the last."""
+    """A 500 is retried after one second of the sandbox's clock; a success ends the retries."""
     listener.answer_with(500, 200)
     subscribe(alice, f"{listener.url}/x")
     alice.deliver()
@@ -83,17 +83,17 @@ def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener:
     (done,) = sandbox.callbacks()
     sandbox.advance("1h")
 
-    assert ("pending", 1, 500) == told(failed, "state", "attempts", "lastStatus")
+    assert ("pending", 1, 500) == pick(failed, "state", "attempts", "lastStatus")
     assert failed == still
-    assert ("done", 2, 200, None) == told(done, "state", "attempts", "lastStatus", "dueAt")
+    assert ("done", 2, 200, None) == pick(done, "state", "attempts", "lastStatus", "dueAt")
     assert 2 == len(listener.requests)
-    # It is the same call both times.
-    assert 1 == len({one.headers["x-ms-client-request-id"] for one in listener.requests})
+    # Both attempts have the same request id.
+    assert 1 == len({request.headers["x-ms-client-request-id"] for request in listener.requests})
 
 
 @pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
 def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
-    """Six attempts, each wait twice as long as the one before."""
+    """A callback fails after six attempts, and each wait doubles."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
@@ -107,48 +107,48 @@ def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Stub,
     (entry,) = sandbox.callbacks()
 
     assert [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6] == seen
-    assert ("failed", 6, status, None) == told(entry, "state", "attempts", "lastStatus", "dueAt")
+    assert ("failed", 6, status, None) == pick(entry, "state", "attempts", "lastStatus", "dueAt")
     assert 6 == len(listener.requests)
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
 def test_a_refusal_is_final(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
-    """Who answers 4xx will not like it better later; a redirect is followed nowhere."""
+    """A 4xx response or a redirect ends the callback without a retry."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
     sandbox.advance("1h")
     (entry,) = sandbox.callbacks()
 
-    assert ("failed", 1, status) == told(entry, "state", "attempts", "lastStatus")
-    assert ["/"] == [one.path for one in listener.requests]
+    assert ("failed", 1, status) == pick(entry, "state", "attempts", "lastStatus")
+    assert ["/"] == [request.path for request in listener.requests]
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_success_will_do(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
-    """2xx is success."""
+    """Any 2xx response completes the callback."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
     alice.deliver()
 
-    assert [("done", status)] == [told(one, "state", "lastStatus") for one in sandbox.callbacks()]
+    assert [("done", status)] == [pick(entry, "state", "lastStatus") for entry in sandbox.callbacks()]
 
 
 def test_nobody_listens(sandbox: Sandbox, alice: Connection) -> None:
-    """A refused connection is an error in words, and tried again."""
+    """A refused connection is recorded as an error and retried."""
     subscribe(alice, f"http://127.0.0.1:{free_port()}")
     alice.deliver()
     (first,) = sandbox.callbacks()
     sandbox.advance("1m")
     (last,) = sandbox.callbacks()
 
-    assert ("pending", 1, None) == told(first, "state", "attempts", "lastStatus")
+    assert ("pending", 1, None) == pick(first, "state", "attempts", "lastStatus")
     assert "ConnectError" in first["lastError"]
-    assert ("failed", 6) == told(last, "state", "attempts")
+    assert ("failed", 6) == pick(last, "state", "attempts")
 
 
 def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What waits for a retry holds back what comes after it at the same URL, and nothing else."""
+    """A waiting retry delays later callbacks to the same URL only."""
     listener.respond = lambda heard: (
         500 if heard.path == "/bad" and len(listener.requests) < 4 else 200,
         "text/plain",
@@ -158,20 +158,22 @@ def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, lis
     alice.deliver()
     alice.deliver()
     waiting = sandbox.callbacks()
-    heard = [one.path for one in listener.requests]
+    heard = [request.path for request in listener.requests]
     sandbox.advance("10s")
 
     assert ["/bad", "/good", "/good"] == sorted(heard)
-    assert [(bad, 1), (bad, 0)] == [told(one, "reference", "attempts") for one in waiting if one["state"] == "pending"]
-    assert {"done"} == {one["state"] for one in sandbox.callbacks()}
-    assert good in {one["reference"] for one in sandbox.callbacks()}
+    assert [(bad, 1), (bad, 0)] == [
+        pick(entry, "reference", "attempts") for entry in waiting if entry["state"] == "pending"
+    ]
+    assert {"done"} == {entry["state"] for entry in sandbox.callbacks()}
+    assert good in {entry["reference"] for entry in sandbox.callbacks()}
 
 
-# In nobody's way
+# Concurrency
 
 
 def test_a_hanging_callback_delays_nobody(listener: Stub) -> None:
-    """Whoever causes a call has the answer while the call still hangs; in the end it has failed for lack of time."""
+    """A request returns while its callback still hangs; the callback later times out."""
     release = threading.Event()
 
     def hang(heard: Any) -> tuple[int, str, bytes]:
@@ -181,7 +183,7 @@ def test_a_hanging_callback_delays_nobody(listener: Stub) -> None:
     listener.respond = hang
     with running(Settings(callback_timeout=1), SystemClock()) as http:
         runtime = "/apim/outlook/alice"
-        made = http.post(f"{runtime}{MAIL}", json={"NotificationUrl": listener.url})
+        subscribed = http.post(f"{runtime}{MAIL}", json={"NotificationUrl": listener.url})
         http.post(f"{SANDBOX}/clock", json={"freeze": True})
         mail = {"To": "alice@outlook.com", "Subject": "x", "Body": "x"}
         sent = http.post(f"{runtime}/v2/Mail", json=mail)
@@ -192,13 +194,13 @@ def test_a_hanging_callback_delays_nobody(listener: Stub) -> None:
         late = journal(http)
         release.set()
 
-    assert (201, 200, 200, 200) == (made.status_code, sent.status_code, read.status_code, again.status_code)
-    assert [("pending", 0), ("pending", 0)] == [told(one, "state", "attempts") for one in early]
-    assert ("pending", 1, "no answer within 1 s") == told(late[0], "state", "attempts", "lastError")
+    assert (201, 200, 200, 200) == (subscribed.status_code, sent.status_code, read.status_code, again.status_code)
+    assert [("pending", 0), ("pending", 0)] == [pick(entry, "state", "attempts") for entry in early]
+    assert ("pending", 1, "no answer within 1 s") == pick(late[0], "state", "attempts", "lastError")
 
 
 def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Other URLs are called while one hangs; a move of the clock waits for all of them."""
+    """Other URLs are called while one callback hangs; advancing the clock waits for all callbacks."""
     release = threading.Event()
 
     def hang(heard: Any) -> tuple[int, str, bytes]:
@@ -210,20 +212,20 @@ def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection,
     for path in ("hangs", *"abc"):
         subscribe(alice, f"{listener.url}/{path}")
     alice.deliver()
-    heard = sorted(one.path for one in listener.wait(4))
+    heard = sorted(request.path for request in listener.wait(4))
     alice.deliver()
-    again = sorted(one.path for one in listener.wait(7))
+    again = sorted(request.path for request in listener.wait(7))
     release.set()
     entries = sandbox.callbacks()
 
     assert ["/a", "/b", "/c", "/hangs"] == heard
     assert ["/a", "/a", "/b", "/b", "/c", "/c", "/hangs"] == again
-    # The poke under way may have been answered with what was there before: the second one is made.
-    assert 8 == len(listener.requests) == len([one for one in entries if one["state"] == "done"])
+    # The hanging poke may have missed the second mail, so a second poke follows.
+    assert 8 == len(listener.requests) == len([entry for entry in entries if entry["state"] == "done"])
 
 
 def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Ten URLs are called at a time, and the others after them."""
+    """At most ten URLs are called at a time; the others follow."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     for number in range(12):
@@ -234,13 +236,13 @@ def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Stu
     most = len(listener.requests)
     release.set()
 
-    assert ["done"] * 12 == [one["state"] for one in sandbox.callbacks()]
+    assert ["done"] * 12 == [entry["state"] for entry in sandbox.callbacks()]
     assert (10, 12) == (most, len(listener.requests))
 
 
 @pytest.mark.parametrize("ends", ["deleted", "closed"])
-def test_who_has_ended_calls_nobody(listener: Stub, ends: str) -> None:
-    """With a sandbox, or with the server, its calls end, those under way and those about to be looked for."""
+def test_ended_sandboxes_deliver_no_callbacks(listener: Stub, ends: str) -> None:
+    """Deleting a sandbox or closing the server ends its running and waiting callbacks."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
 
@@ -261,22 +263,22 @@ def test_who_has_ended_calls_nobody(listener: Stub, ends: str) -> None:
         else:
             await webhooks.close()
         await asyncio.sleep(0.05)
-        left, due = len(asyncio.all_tasks()), sum(isinstance(one, CallbackDelivery) for one in sandbox.due)
+        left, due = len(asyncio.all_tasks()), sum(isinstance(item, CallbackDelivery) for item in sandbox.due)
         await webhooks.close()
         sandboxes.close()
         return under_way, left, due
 
-    found = asyncio.run(story())
+    counts = asyncio.run(story())
     release.set()
 
-    assert (2, 1, 0) == found
-    assert ["/one"] == [one.path for one in listener.requests]
+    assert (2, 1, 0) == counts
+    assert ["/one"] == [request.path for request in listener.requests]
 
 
 def test_the_journal_forgets(
     sandbox: Sandbox, alice: Connection, listener: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the last calls that ended are kept, oldest first; what waits is never dropped."""
+    """The journal keeps the latest completed callbacks, oldest first, and every waiting callback."""
     monkeypatch.setattr(callbacks, "KEPT", 3)
     listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
     subscribe(alice, f"{listener.url}/bad")
@@ -290,13 +292,13 @@ def test_the_journal_forgets(
 
     assert bad[0]["id"] == entries[0]["id"]
     assert ["pending", "done", "done", "done"] == [
-        one["state"] for one in entries if one["id"] == bad[0]["id"] or one["state"] == "done"
+        entry["state"] for entry in entries if entry["id"] == bad[0]["id"] or entry["state"] == "done"
     ]
-    assert sorted(one["id"] for one in entries) == [one["id"] for one in entries]
+    assert sorted(entry["id"] for entry in entries) == [entry["id"] for entry in entries]
 
 
 def test_a_running_clock_retries_by_itself(listener: Stub) -> None:
-    """With a clock that follows the machine's, nobody has to move it for a second attempt."""
+    """With a running clock, a retry happens without advancing the clock."""
     listener.answer_with(500, 200)
     with running(Settings(), SystemClock()) as http:
         http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": listener.url})
@@ -304,11 +306,11 @@ def test_a_running_clock_retries_by_itself(listener: Stub) -> None:
         listener.wait(2)
         (entry,) = journal(http)
 
-    assert ("done", 2) == told(entry, "state", "attempts")
+    assert ("done", 2) == pick(entry, "state", "attempts")
 
 
 def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What was on its way when a sandbox started over is not recorded in the new one."""
+    """A callback that is in progress during a reset is not recorded afterwards."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     subscribe(alice, listener.url)
@@ -321,11 +323,11 @@ def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: St
     assert 200 == alice.http.get("/v2/Mail").status_code
 
 
-# Over a restart
+# Restarts
 
 
 def test_a_restart_goes_on(tmp_path: Path, listener: Stub) -> None:
-    """Calls that wait when a server stops are made by the next one."""
+    """Callbacks that wait when a server stops are delivered after a restart."""
     clock = VirtualClock(START)
     settings = Settings(data=str(tmp_path))
     with running(settings, clock) as http:
@@ -336,12 +338,12 @@ def test_a_restart_goes_on(tmp_path: Path, listener: Stub) -> None:
     with running(settings, clock) as http:
         (after,) = journal(http, "1s")
 
-    assert ("pending", 1) == told(before, "state", "attempts")
-    assert (before["id"], "done", 2) == told(after, "id", "state", "attempts")
+    assert ("pending", 1) == pick(before, "state", "attempts")
+    assert (before["id"], "done", 2) == pick(after, "id", "state", "attempts")
 
 
 def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
-    """A call that waits for a host which is no longer allowed is not made, and says why."""
+    """A waiting callback to a host that is no longer allowed fails with the reason."""
     clock = VirtualClock(START)
     with running(Settings(data=str(tmp_path), callback_hosts="example.org"), clock) as http:
         http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://127.0.0.1:{free_port()}/gone"})
@@ -351,13 +353,13 @@ def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
     with running(Settings(data=str(tmp_path)), clock) as http:
         (entry,) = journal(http, "1s")
 
-    assert ("failed", 1, None) == told(entry, "state", "attempts", "lastStatus")
+    assert ("failed", 1, None) == pick(entry, "state", "attempts", "lastStatus")
     assert "'example.org'" in entry["lastError"]
     assert "callback_hosts" in entry["lastError"]
 
 
 def redirect(folder: Path, url: str) -> None:
-    """Let the one call of a stopped server lead somewhere else."""
+    """Change the URL of the waiting callback of a stopped server."""
     connection = sqlite3.connect(folder / "default.sqlite")
     with connection:
         connection.execute("UPDATE callback SET url = ?", (url,))
@@ -381,7 +383,7 @@ def redirect(folder: Path, url: str) -> None:
     ],
 )
 def test_validation(listener: Stub, answer: Callable[[bytes], tuple[int, str, bytes]], accepted: bool) -> None:
-    """Where it is switched on, only who echoes the token as plain text is subscribed."""
+    """With validation enabled, a subscriber must echo the token as plain text."""
 
     def respond(heard: Any) -> tuple[int, str, bytes]:
         token = httpx.URL(f"http://x{heard.path}").params.get("validationToken")
@@ -389,29 +391,29 @@ def test_validation(listener: Stub, answer: Callable[[bytes], tuple[int, str, by
 
     listener.respond = respond
     with running(Settings(validate_callbacks="yes"), VirtualClock(START)) as http:
-        made = http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"{listener.url}/x?sig=1"})
+        subscribed = http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"{listener.url}/x?sig=1"})
         http.post("/_emulator/api/sandboxes/default/connections", json={"id": "other"})
         http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
         poked = journal(http)
 
     assert listener.requests[0].path.startswith("/x?sig=1&validationToken=")
-    assert accepted == (made.status_code == 201) == (len(poked) == 1)
-    assert accepted or (made.status_code == 400 and "NotificationUrl" in made.json()["message"])
+    assert accepted == (subscribed.status_code == 201) == (len(poked) == 1)
+    assert accepted or (subscribed.status_code == 400 and "NotificationUrl" in subscribed.json()["message"])
 
 
 def test_validation_refuses_before_it_calls(listener: Stub) -> None:
-    """A bad body or URL is refused as ever, and nobody is called."""
+    """An invalid body or URL is rejected before any validation request."""
     with running(Settings(validate_callbacks="yes"), VirtualClock(START)) as http:
         bodies = [b"", b"{}", b"[", b'{"NotificationUrl": "https://example.org"}']
-        answers = [http.post(f"/apim/outlook/alice{MAIL}", content=one) for one in bodies]
+        answers = [http.post(f"/apim/outlook/alice{MAIL}", content=body) for body in bodies]
         nobody = http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://localhost:{free_port()}"})
 
-    assert [400] * 5 == [one.status_code for one in (*answers, nobody)]
+    assert [400] * 5 == [response.status_code for response in (*answers, nobody)]
     assert [] == listener.requests
 
 
 def test_more_hosts(alice: Connection) -> None:
-    """A setting lets callbacks leave this machine."""
+    """A setting allows callbacks to other hosts."""
     for hosts, expected in (("", 400), ("example.org", 201), ("a.test, EXAMPLE.org", 201), ("org", 400), ("*", 201)):
         with running(Settings(callback_hosts=hosts), VirtualClock(START)) as http:
             body = {"NotificationUrl": "https://Example.org/x"}
@@ -436,54 +438,56 @@ def put(alice: Connection, body: Any, name: str = "news") -> httpx.Response:
 
 
 def subjects(heard: Any) -> list[str]:
-    """The subjects in a call, as Microsoft's own class reads it."""
+    """Return the subjects in a callback, parsed with Microsoft's own class."""
     payload: Any = TriggerCallbackPayload.from_dict(json.loads(heard.body))
     return [mail["Subject"] for mail in payload.body.value]
 
 
 def test_push(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What a trigger finds is posted at once, in an envelope and with the headers that a receiver demands."""
+    """New items are pushed at once, in an envelope with the headers that a receiver requires."""
     alice.deliver(subject="Before")
     assert 201 == put(alice, trigger(f"{listener.url}/runtime/webhooks/connector?code=k")).status_code
     alice.deliver(subject="One")
     alice.deliver(subject="Two")
     alice.meet()
     entries = sandbox.callbacks()
-    bodies = [json.loads(one.body) for one in listener.requests]
+    bodies = [json.loads(request.body) for request in listener.requests]
 
-    assert [["One"], ["Two"]] == [subjects(one) for one in listener.requests]
-    assert [["One"], ["Two"]] == [[item["Subject"] for item in one["body"]["value"]] for one in bodies]
+    assert [["One"], ["Two"]] == [subjects(request) for request in listener.requests]
+    assert [["One"], ["Two"]] == [[item["Subject"] for item in body["body"]["value"]] for body in bodies]
     assert {("application/json", "news")} == {
-        (one.headers["content-type"], one.headers["x-ms-trigger-name"]) for one in listener.requests
+        (request.headers["content-type"], request.headers["x-ms-trigger-name"]) for request in listener.requests
     }
-    assert all(one.headers["x-ms-gateway-resource-name"] for one in listener.requests)
-    assert [("push", f"{alice.id}/news", "done")] * 2 == [told(one, "kind", "reference", "state") for one in entries]
+    assert all(request.headers["x-ms-gateway-resource-name"] for request in listener.requests)
+    assert [("push", f"{alice.id}/news", "done")] * 2 == [
+        pick(entry, "kind", "reference", "state") for entry in entries
+    ]
     assert alice.mails()[0].keys() >= bodies[0]["body"]["value"][0].keys() - {"Importance"}
 
 
 def test_push_one_by_one(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """With splitOn each item has a call of its own."""
+    """With splitOn each item is pushed in its own callback."""
     put(alice, trigger(listener.url, splitOn=True))
     alice.send("alice@example.com; alice@example.com", subject="Mine")
     bob.send("alice@example.com", subject="His")
     sandbox.advance()
 
-    assert [["Mine"], ["His"]] == [subjects(one) for one in listener.requests]
-    assert ["Mine", "His"] == [json.loads(one.body)["body"]["Subject"] for one in listener.requests]
+    assert [["Mine"], ["His"]] == [subjects(request) for request in listener.requests]
+    assert ["Mine", "His"] == [json.loads(request.body)["body"]["Subject"] for request in listener.requests]
 
 
 def test_push_of_events(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Calendar triggers take their calendar among the parameters."""
+    """A calendar trigger takes its calendar from the parameters."""
     put(alice, trigger(listener.url, "CalendarGetOnNewItemsV2", parameters={"table": "Calendar"}))
     alice.meet("Planning")
     sandbox.advance()
 
     (heard,) = listener.requests
-    assert ["Planning"] == [one["Subject"] for one in json.loads(heard.body)["body"]["value"]]
+    assert ["Planning"] == [event["Subject"] for event in json.loads(heard.body)["body"]["value"]]
 
 
 def test_push_waits_for_time(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Upcoming events are pushed as the clock comes near them, though nothing was written."""
+    """Upcoming events are pushed when the clock reaches them, without any change."""
     put(
         alice,
         trigger(listener.url, "OnUpcomingEventsV2", parameters={"table": "Calendar", "lookAheadTimeInMinutes": "15"}),
@@ -502,22 +506,22 @@ def test_push_waits_for_time(sandbox: Sandbox, alice: Connection, listener: Stub
     assert sandbox.api.post("/clock", json={"advance": "P3D"}).status_code == 200
 
     assert [] == early
-    starts = [json.loads(one.body)["body"]["value"][0]["Start"] for one in listener.requests]
+    starts = [json.loads(request.body)["body"]["value"][0]["Start"] for request in listener.requests]
     for minutes, seen in ((60, starts), (45, instants)):
         expected = [(now + timedelta(days=day, minutes=minutes)).isoformat()[:19] for day in range(3)]
-        assert expected == [one[:19] for one in seen]
+        assert expected == [start[:19] for start in seen]
 
 
 def test_push_of_the_first_poll(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What a trigger is told to begin with is pushed as it is registered."""
+    """The message for the first trigger run is pushed at registration."""
     message = alice.deliver(subject="First")
     parameters = {"messageIdToFireOnFirstTriggerRun": message["Id"]}
-    made = put(alice, trigger(listener.url, "OnNewMentionMeEmail", parameters=parameters))
-    assert 201 == made.status_code, made.text
+    registered = put(alice, trigger(listener.url, "OnNewMentionMeEmail", parameters=parameters))
+    assert 201 == registered.status_code, registered.text
     sandbox.advance()
     sandbox.advance("1h")
 
-    assert [["First"]] == [subjects(one) for one in listener.requests]
+    assert [["First"]] == [subjects(request) for request in listener.requests]
 
 
 def test_a_push_that_breaks(
@@ -528,7 +532,7 @@ def test_a_push_that_breaks(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One trigger that cannot be polled, for whatever reason, keeps nothing from the others and stops no clock."""
+    """A push trigger that fails affects neither the other triggers nor the clock."""
     put(alice, trigger(f"{listener.url}/alice"))
     put(bob, trigger(f"{listener.url}/bob"))
     parameters = {"table": "Calendar", "lookAheadTimeInMinutes": "15"}
@@ -546,15 +550,15 @@ def test_a_push_that_breaks(
     monkeypatch.setattr(push_triggers, "_poll", poll)
     monkeypatch.setitem(vars(push_triggers.operation_named("OnUpcomingEventsV2")), "next_at", look)
     subscribe(alice, f"{listener.url}/poke")
-    for one in (alice, bob):
-        one.deliver(subject="News")
+    for connection in (alice, bob):
+        connection.deliver(subject="News")
     sandbox.advance("1h")
-    heard = sorted(one.path for one in listener.requests)
+    heard = sorted(request.path for request in listener.requests)
     monkeypatch.undo()
     sandbox.advance("1h")
 
     assert ["/bob", "/poke"] == heard
-    assert "/alice" in [one.path for one in listener.wait(3)]
+    assert "/alice" in [request.path for request in listener.wait(3)]
     printed = caplog.text
     assert "broken poll" in printed
     assert "broken look" in printed
@@ -563,26 +567,26 @@ def test_a_push_that_breaks(
 def test_a_deleted_trigger_is_not_tried_again(
     sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub
 ) -> None:
-    """What waits is cancelled with a registration, or by one that takes its name; another connection's goes on."""
+    """Deleting or replacing a registration cancels its waiting callbacks, but not those of another connection."""
     listener.answer_with(500)
-    for one in (alice, bob):
-        put(one, trigger(f"{listener.url}/{one.address}"))
-        one.deliver()
+    for connection in (alice, bob):
+        put(connection, trigger(f"{listener.url}/{connection.address}"))
+        connection.deliver()
     sandbox.advance()
     alice.api.delete(f"/connections/{alice.id}/triggerConfigs/news")
     sandbox.advance("1s")
-    first = [told(one, "state", "attempts") for one in sandbox.callbacks()]
+    first = [pick(entry, "state", "attempts") for entry in sandbox.callbacks()]
     put(bob, trigger(f"{listener.url}/new"))
     sandbox.advance("1m")
 
     assert [("cancelled", 1), ("pending", 2)] == first
-    assert [("cancelled", 1), ("cancelled", 2)] == [told(one, "state", "attempts") for one in sandbox.callbacks()]
+    assert [("cancelled", 1), ("cancelled", 2)] == [pick(entry, "state", "attempts") for entry in sandbox.callbacks()]
     assert 3 == len(listener.requests)
 
 
 def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """A registration is shown as it was asked for, replaced by name, and silent once it is deleted."""
-    made = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
+    """A registration is returned as sent, replaced by name, and does not push after deletion."""
+    registered = put(alice, trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"}))
     root = f"/connections/{alice.id}/triggerConfigs"
     shown = alice.api.get(f"{root}/news")
     listed = alice.api.get(root).json()["value"]
@@ -590,11 +594,11 @@ def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, l
     ended = alice.api.delete(f"{root}/news")
     alice.deliver()
 
-    assert made.json() == shown.json() == listed[0]
-    assert "news" == made.json()["name"]
+    assert registered.json() == shown.json() == listed[0]
+    assert "news" == registered.json()["name"]
     expected = trigger(listener.url, parameters={"folderPath": "Inbox", "importance": "High"})["properties"]
     expected["connectionDetails"]["connectionName"] = alice.id
-    assert expected | {"splitOn": False} == made.json()["properties"]
+    assert expected | {"splitOn": False} == registered.json()["properties"]
     assert f"{listener.url}/new" == changed.json()["properties"]["notificationDetails"]["callbackUrl"]
     assert (204, 404, 404) == (
         ended.status_code,
@@ -623,7 +627,7 @@ def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, l
     ],
 )
 def test_bad_trigger(alice: Connection, change: dict[str, Any], named: str) -> None:
-    """A registration that could never push is refused by name, and leaves nothing behind."""
+    """A registration that could never push is rejected with an error that names the property."""
     body = trigger("http://localhost")
     body["properties"] |= change
     answer = put(alice, body)

@@ -1,4 +1,4 @@
-"""Triggers that fire late, as far as somebody is called: pokes and pushed items, by the sandbox's clock."""
+"""Trigger delays of pokes and pushed items, by the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def delay(sandbox: Sandbox, by: str | None = None, **match: Any) -> None:
 
 
 def used(sandbox: Sandbox) -> tuple[int, int]:
-    facts = sandbox.api.get("/faults/late").json()
-    return facts["matched"], facts["used"]
+    rule = sandbox.api.get("/faults/late").json()
+    return rule["matched"], rule["used"]
 
 
 def push(sandbox: Sandbox, connection: Connection, url: str, operation: str = "OnNewEmailV2") -> None:
@@ -35,7 +35,7 @@ def push(sandbox: Sandbox, connection: Connection, url: str, operation: str = "O
 def test_a_poke_comes_late(
     sandbox: Sandbox, alice: Connection, listener: Stub, by: str | None, early: str, rest: str
 ) -> None:
-    """Nobody is poked before the delay is over, an hour unless it is said; then once, and the rule was used once."""
+    """A poke is sent once after the delay, by default an hour, and the rule counts one use."""
     assert alice.post(MAIL, {"NotificationUrl": listener.url}).status_code == 201
     delay(sandbox, by)
     alice.deliver()
@@ -51,7 +51,7 @@ def test_a_poke_comes_late(
 
 
 def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """The items of a pushed trigger arrive after the delay, as they were found."""
+    """Pushed items arrive after the delay, unchanged."""
     push(sandbox, alice, listener.url)
     delay(sandbox, "PT10M", operation="OnNewEmailV2")
     alice.deliver(subject="Late")
@@ -65,19 +65,19 @@ def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener
 
 
 def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """A rule about one connection, or one trigger, holds back nothing of another's."""
+    """A rule for one connection does not delay the triggers of another."""
     delay(sandbox, connection=alice.id)
-    for one in (alice, bob):
-        one.post(MAIL, {"NotificationUrl": f"{listener.url}/{one.id}"})
-        one.deliver()
+    for subscriber in (alice, bob):
+        subscriber.post(MAIL, {"NotificationUrl": f"{listener.url}/{subscriber.id}"})
+        subscriber.deliver()
     sandbox.advance("1s")
 
-    assert [f"/{bob.id}"] == [one.path for one in listener.requests]
+    assert [f"/{bob.id}"] == [request.path for request in listener.requests]
     assert (1, 1) == used(sandbox)
 
 
-def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What was held back stays so when its rule is taken away; what comes later does not."""
+def test_a_deleted_rule(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """Deleting a rule does not shorten delays that already started; later callbacks are not delayed."""
     alice.post(MAIL, {"NotificationUrl": f"{listener.url}/x"})
     delay(sandbox, "10s")
     alice.deliver()
@@ -87,8 +87,8 @@ def test_a_rule_that_is_gone(sandbox: Sandbox, alice: Connection, listener: Stub
     bob.post(MAIL, {"NotificationUrl": f"{listener.url}/y"})
     bob.deliver()
     sandbox.advance("1s")
-    first = [one.path for one in listener.requests]
+    first = [request.path for request in listener.requests]
     sandbox.advance("8s")
 
     assert ["/y"] == first
-    assert ["/y", "/x"] == [one.path for one in listener.requests]
+    assert ["/y", "/x"] == [request.path for request in listener.requests]

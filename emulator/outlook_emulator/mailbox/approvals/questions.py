@@ -144,7 +144,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
         if len(option) > _LONGEST_OPTION or not "".join(option.split()).isprintable():
             rule = f"has options of at most {_LONGEST_OPTION} printable characters"
             raise InvalidField("options", f"{rule}, unlike '{option[:50]!r}'.")
-    callbacks.check_url(request.callback_url, "NotificationUrl", mailbox.rules.allowed_hosts)
+    callbacks.check_url(request.callback_url, "notification_url", mailbox.rules.allowed_hosts)
     if not request.mail.to:
         raise InvalidRecipients("to")
     delivery.check_size(mailbox, request.mail)

@@ -25,9 +25,9 @@ _DAY = timedelta(days=1)
 # A `+` that was not escaped in a query arrives as a blank.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 _ATTENDEE_FIELDS = {
-    "required_attendees": AttendeeType["Required"],
-    "optional_attendees": AttendeeType["Optional"],
-    "resource_attendees": AttendeeType["Resource"],
+    "required_attendees": AttendeeType.Required,
+    "optional_attendees": AttendeeType.Optional,
+    "resource_attendees": AttendeeType.Resource,
 }
 _CONVERTED = ("start", "end", "attendees", "rule")
 _COPIED = tuple(
@@ -164,11 +164,13 @@ def _attendees(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> t
         listed = _by_type(event.attendees, changes)
     else:
         return event.attendees
+    types = {} if "attendees" in changes else _ATTENDEE_FIELDS
+    field_of = {int(kind): name for name, kind in types.items()}
     known = {attendee.address.lower(): attendee for attendee in event.attendees}
     organizer = event.organizer.address.lower() if event.organizer else mailbox.owner.address
     kept: dict[str, Attendee] = {}
     for attendee in listed:
-        _refuse_nul(attendee.name, "attendees")
+        _refuse_nul(attendee.name, field_of.get(attendee.type, "attendees"))
         address = attendee.address.lower()
         # The organizer is not an attendee. Attendees who stay keep their name and response.
         if not is_for(organizer, address):

@@ -112,7 +112,7 @@ def rule_of(event: Event) -> Rule | None:
 
 def type_of(event: EventFields) -> int:
     """The EventType of an event that is not part of a series."""
-    return EventType["SeriesMaster" if event.rule else "SingleInstance"]
+    return EventType.SeriesMaster if event.rule else EventType.SingleInstance
 
 
 def local(instant: int, zone_name: str) -> datetime:

@@ -34,7 +34,7 @@ def insert(mailbox: Mailbox, calendar_id: int, event: EventFields, original_star
 
 def insert_exception(mailbox: Mailbox, master: Event, original_start: int, event: EventFields) -> Event:
     """Store an occurrence of a series as an event of its own."""
-    position = {"type": EventType["Exception"], "master_id": master.id, "original_start": original_start}
+    position = {"type": EventType.Exception, "master_id": master.id, "original_start": original_start}
     exclude(mailbox, master, original_start)
     return _insert(mailbox, master.calendar_id, event, position)
 

@@ -137,7 +137,7 @@ def by_id(mailbox: Mailbox, id: str) -> Event:
 
 def import_events(mailbox: Mailbox, calendar: ItemFolder, series: Iterable[Series]) -> list[Event]:
     """Add events from a file to a calendar without inviting anybody; call it inside a transaction."""
-    return [_import_event(mailbox, calendar, one) for one in series]
+    return [_import_event(mailbox, calendar, entry) for entry in series]
 
 
 def export_events(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
@@ -151,7 +151,7 @@ def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Eve
     if event.rule is None and event.added:
         # Outlook has no series without a rule, so the start gets a rule with a single occurrence.
         first = local(event.start, event.start_zone).date()
-        event = replace(event, rule=recurrence.normalize(recurrence.simple(Recurrence["Daily"], first, count=1)))
+        event = replace(event, rule=recurrence.normalize(recurrence.simple(Recurrence.Daily, first, count=1)))
     check_series(event)
     master = event_store.insert(mailbox, calendar.id, event)
     for original_start, changed_occurrence in series.changed.items():
@@ -170,7 +170,7 @@ def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
 def _imported(mailbox: Mailbox, event: EventFields) -> EventFields:
     """An event from a file; one that the owner organizes needs no response of the owner."""
     is_guest = event.organizer is not None and not is_own(mailbox, event)
-    return event if is_guest else replace(event, response=ResponseType["Organizer"])
+    return event if is_guest else replace(event, response=ResponseType.Organizer)
 
 
 def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges) -> Event:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from outlook_emulator.enums import ResponseType, ShowAs
+from outlook_emulator.enums import NO_RESPONSE, ResponseType, ShowAs
 from outlook_emulator.errors import NotFound
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.access import owner_of
@@ -213,9 +213,9 @@ def _as_guest(host: Mailbox, event: EventFields) -> EventFields:
     return replace(
         event,
         organizer=Address(host.owner.address, host.owner.display_name),
-        response=ResponseType["NotResponded"],
+        response=ResponseType.NotResponded,
         responded=None,
-        show_as=ShowAs["Tentative"],
+        show_as=ShowAs.Tentative,
         categories=(),
         external_id=None,
     )
@@ -248,13 +248,13 @@ def _cancel_copy(guest: Mailbox, event: Event) -> None:
 
 def _cancelled(event: EventFields) -> EventFields:
     subject = CANCELLED_PREFIX + event.subject.removeprefix(CANCELLED_PREFIX)
-    return replace(event, subject=subject, is_cancelled=True, show_as=ShowAs["Free"])
+    return replace(event, subject=subject, is_cancelled=True, show_as=ShowAs.Free)
 
 
 def _without_responses(mailbox: Mailbox, event: Event) -> Event:
     """Reset the responses of all attendees."""
     fields = fields_of(event)
-    attendees = tuple(attendee._replace(response=ResponseType["None"], responded=None) for attendee in fields.attendees)
+    attendees = tuple(attendee._replace(response=NO_RESPONSE, responded=None) for attendee in fields.attendees)
     if attendees == fields.attendees:
         return event
     return event_store.save(mailbox, event, replace(fields, attendees=attendees))

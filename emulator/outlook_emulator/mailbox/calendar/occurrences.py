@@ -39,7 +39,7 @@ def master_wire_id(event: Event) -> str | None:
 
 def is_computed(event: Event) -> bool:
     """Whether an event is an occurrence that is computed from its series, not stored."""
-    return event.type == EventType["Occurrence"]
+    return event.type == EventType.Occurrence
 
 
 def split_key(key: int) -> tuple[int, int]:
@@ -134,7 +134,7 @@ def _occurrence(master: Event, start: int, length: timedelta) -> Event:
     end = instant(wall + length, master.start_zone)
     return master._replace(
         id=_key(master.id, start),
-        type=EventType["Occurrence"],
+        type=EventType.Occurrence,
         master_id=master.id,
         original_start=start,
         start_at=start,

@@ -65,7 +65,7 @@ def _record_response(mailbox: Mailbox, event: Event, name: str) -> Event:
     response = ResponseType[name]
     fields = fields_of(event)
     attendees = invitations.with_response(fields.attendees, mailbox.owner.address, response, mailbox.now)
-    shown = {"Accepted": _organizer_show_as(mailbox, event), "Declined": ShowAs["Free"]}.get(name, ShowAs["Tentative"])
+    shown = {"Accepted": _organizer_show_as(mailbox, event), "Declined": ShowAs.Free}.get(name, ShowAs.Tentative)
     answered = replace(fields, response=response, responded=mailbox.now, show_as=shown, attendees=attendees)
     return event_store.save(mailbox, event_store.separate(mailbox, event), answered)
 
@@ -74,4 +74,4 @@ def _organizer_show_as(mailbox: Mailbox, event: Event) -> int:
     """The ShowAs of a meeting in the organizer's calendar."""
     host = delivery.find_owner(mailbox, event.organizer)
     copy = invitations.copy_of(mailbox.beside(host), event) if host else None
-    return copy.show_as if copy else ShowAs["Busy"]
+    return copy.show_as if copy else ShowAs.Busy

@@ -13,7 +13,7 @@ from icalendar import Calendar, Component, vDDDTypes, vText
 from icalendar.parser import unescape_backslash
 
 from outlook_emulator.clock import microseconds
-from outlook_emulator.enums import AttendeeType, Importance, ResponseType, ShowAs
+from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.formats.ics_compose import (
@@ -214,8 +214,8 @@ def _importance(event: Component) -> int:
         return Importance(int(stated))
     priority = _text(event, "PRIORITY")
     if priority in ("1", "2", "3", "4"):
-        return Importance["High"]
-    return Importance["Low" if priority in ("6", "7", "8", "9") else "Normal"]
+        return Importance.High
+    return Importance.Low if priority in ("6", "7", "8", "9") else Importance.Normal
 
 
 def _show_as(event: Component) -> int:
@@ -223,8 +223,8 @@ def _show_as(event: Component) -> int:
     if stated is not None:
         return stated
     if _text(event, "TRANSP").upper() == "TRANSPARENT":
-        return ShowAs["Free"]
-    return ShowAs["Tentative" if _text(event, "STATUS").upper() == "TENTATIVE" else "Busy"]
+        return ShowAs.Free
+    return ShowAs.Tentative if _text(event, "STATUS").upper() == "TENTATIVE" else ShowAs.Busy
 
 
 def _stamp(text: str) -> int:
@@ -265,12 +265,14 @@ def _attendees(event: Component) -> tuple[Attendee, ...]:
 
 def _attendee(person: Any) -> Attendee:
     address, name = _address(person)
-    kind = AttendeeType[
-        "Optional" if _param(person, "ROLE").upper() in ("OPT-PARTICIPANT", "NON-PARTICIPANT") else "Required"
-    ]
+    kind = (
+        AttendeeType.Optional
+        if _param(person, "ROLE").upper() in ("OPT-PARTICIPANT", "NON-PARTICIPANT")
+        else AttendeeType.Required
+    )
     if _param(person, "CUTYPE").upper() in ("RESOURCE", "ROOM"):
-        kind = AttendeeType["Resource"]
-    partstat = PARTSTATS.get(_param(person, "PARTSTAT").upper(), ResponseType["None"])
+        kind = AttendeeType.Resource
+    partstat = PARTSTATS.get(_param(person, "PARTSTAT").upper(), NO_RESPONSE)
     responded = _param(person, RESPONDED)
     return Attendee(
         address,
@@ -289,5 +291,5 @@ def _wants_response(event: Component) -> bool:
 
 def _response(event: Component, has_organizer: bool) -> int:
     # The file does not say whose calendar it is.
-    unstated = ResponseType["NotResponded" if has_organizer else "Organizer"]
+    unstated = ResponseType.NotResponded if has_organizer else ResponseType.Organizer
     return ResponseType.__members__.get(_text(event, RESPONSE), unstated)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from icalendar import Alarm, Calendar, Component, Event, Timezone, vCalAddress, vCategory, vRecur, vText
 
 from outlook_emulator.clock import iso_seconds, moment
-from outlook_emulator.enums import AttendeeType, Importance, ResponseType, ShowAs
+from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, Series
 from outlook_emulator.mailbox.formats.ics_rules import parts_of
@@ -45,20 +45,20 @@ NO_UID = "@no-uid.outlook-connector-emulator"
 """The end of a generated UID: iCalendar has no event without a UID."""
 
 PARTSTATS = {
-    "NEEDS-ACTION": ResponseType["None"],
-    "ACCEPTED": ResponseType["Accepted"],
-    "TENTATIVE": ResponseType["TentativelyAccepted"],
-    "DECLINED": ResponseType["Declined"],
+    "NEEDS-ACTION": NO_RESPONSE,
+    "ACCEPTED": ResponseType.Accepted,
+    "TENTATIVE": ResponseType.TentativelyAccepted,
+    "DECLINED": ResponseType.Declined,
 }
 BUSY_STATUSES = {status.name.upper(): status for status in ShowAs}
 
 _STATED = {response: partstat for partstat, response in PARTSTATS.items()}
 _ROLES = {
-    AttendeeType["Required"]: {"ROLE": "REQ-PARTICIPANT", "CUTYPE": "INDIVIDUAL"},
-    AttendeeType["Optional"]: {"ROLE": "OPT-PARTICIPANT", "CUTYPE": "INDIVIDUAL"},
-    AttendeeType["Resource"]: {"ROLE": "NON-PARTICIPANT", "CUTYPE": "RESOURCE"},
+    AttendeeType.Required: {"ROLE": "REQ-PARTICIPANT", "CUTYPE": "INDIVIDUAL"},
+    AttendeeType.Optional: {"ROLE": "OPT-PARTICIPANT", "CUTYPE": "INDIVIDUAL"},
+    AttendeeType.Resource: {"ROLE": "NON-PARTICIPANT", "CUTYPE": "RESOURCE"},
 }
-_PRIORITIES = {Importance["High"]: 1, Importance["Normal"]: 5, Importance["Low"]: 9}
+_PRIORITIES = {Importance.High: 1, Importance.Normal: 5, Importance.Low: 9}
 _ENDLESS = 2038
 """Time zones are written up to this year at least, for readers of endless series."""
 
@@ -183,7 +183,7 @@ def _add_texts(component: Event, event: EventFields) -> None:
 def _add_status(component: Event, event: EventFields, message: _Message) -> None:
     component.add("PRIORITY", _PRIORITIES[Importance(event.importance)])
     component.add(IMPORTANCE, _Text(str(int(event.importance))))
-    component.add("TRANSP", "TRANSPARENT" if event.show_as == ShowAs["Free"] else "OPAQUE")
+    component.add("TRANSP", "TRANSPARENT" if event.show_as == ShowAs.Free else "OPAQUE")
     component.add(BUSY_STATUS, _Text(ShowAs(event.show_as).name.upper()))
     if event.is_cancelled or message.method == "CANCEL":
         component.add("STATUS", "CANCELLED")
@@ -224,7 +224,7 @@ def _person(address: str, name: str) -> vCalAddress:
 def _attendee(attendee: Attendee, wants_response: bool) -> vCalAddress:
     person = _person(attendee.address, attendee.name)
     response = ResponseType(attendee.response)
-    fallback = "ACCEPTED" if response == ResponseType["Organizer"] else "NEEDS-ACTION"
+    fallback = "ACCEPTED" if response == ResponseType.Organizer else "NEEDS-ACTION"
     person.params.update(_ROLES[AttendeeType(attendee.type)])
     person.params["PARTSTAT"] = _STATED.get(response, fallback)
     person.params["RSVP"] = "TRUE" if wants_response else "FALSE"
@@ -262,7 +262,7 @@ def _alarm(reminder: int) -> Alarm:
 
 
 def _timezones(calendar: Calendar, series: list[Series]) -> list[Component]:
-    events = [event for one in series for event in (one.event, *one.changed.values())]
+    events = [event for entry in series for event in (entry.event, *entry.changed.values())]
     years = [moment(instant).year for event in events for instant in (event.start, event.end)]
     span = max(min(years, default=_ENDLESS) - 1, 1), min(max([*years, _ENDLESS]) + 1, 9999)
     return [Timezone.from_ical(_timezone(name, *span)) for name in sorted(calendar.get_used_tzids() - {UTC})]

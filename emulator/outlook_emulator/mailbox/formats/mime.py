@@ -1,4 +1,4 @@
-"""Mail as bytes: reading an internet message into a Mail with the email package (RFC 5322 and MIME)."""
+"""Parses internet messages (RFC 5322 and MIME) with the email package."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["compose", "parse", "read_addresses"]
 
 MAX_DEPTH = 100
 
-# Text such as JSON or an address has `name:` lines too, but none of these.
+# A text needs one of these headers to count as a mail; other texts have `name:` lines too.
 _MAIL_FIELDS = frozenset(
     {"from", "to", "cc", "bcc", "reply-to", "sender", "subject", "date", "message-id", "mime-version", "received"}
 )
 _IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
 _IMPORTANCES = {
-    **dict.fromkeys(("high", "urgent", "1", "2"), Importance["High"]),
-    **dict.fromkeys(("normal", "3"), Importance["Normal"]),
-    **dict.fromkeys(("low", "non-urgent", "4", "5"), Importance["Low"]),
+    **dict.fromkeys(("high", "urgent", "1", "2"), Importance.High),
+    **dict.fromkeys(("normal", "3"), Importance.Normal),
+    **dict.fromkeys(("low", "non-urgent", "4", "5"), Importance.Low),
 }
-# Not the machine's own tables: the same type must give the same name everywhere.
+# Without the tables of the machine, so that a type gets the same extension everywhere.
 _TYPES = MimeTypes(filenames=())
 _MORE_EXTENSIONS = {
     "text/vcard": ".vcf",
@@ -47,13 +47,13 @@ _MORE_EXTENSIONS = {
     "application/ms-tnef": ".dat",
 }
 _ENCRYPTED_MAIL = frozenset({"application/x-microsoft-rpmsg-message", "application/pgp-encrypted"})
-# What senders mean by these names: the WHATWG Encoding Standard's supersets, which browsers and mailers use. The
-# last ones are Python's own and no charsets of mail.
+# Browsers and mail programs read these charsets as their supersets, as the WHATWG Encoding Standard says. The last
+# four are codecs of Python that are not charsets of mail.
 _MEANT = {"iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}
 _MEANT |= {"shift_jis": "cp932", **dict.fromkeys(("unicode-escape", "raw-unicode-escape", "idna", "punycode"), "utf-8")}
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[qQ]\?[^?\s]*\?=")
 _SPECIALS = re.compile(r'[(),.:;<>@\[\]"\\]')
-# Newer Pythons are strict by default: one oddity would cost all the addresses of a header.
+# Newer Python versions are strict by default, and would drop all addresses of a header with a single odd one.
 _LENIENT: dict[str, Any] = {"strict": False} if getattr(utils, "supports_strict_parsing", False) else {}
 
 
@@ -68,7 +68,7 @@ _BREAKING = (
 
 
 class _Headers(Compat32):
-    # Headers come out as clean text on one line, whatever bytes they hold, and go into a nested mail as they came.
+    # Headers are read as clean text on one line, and written unchanged into a nested mail.
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
@@ -76,7 +76,7 @@ class _Headers(Compat32):
         return name, "\r\n".join(CONTROLS.sub(" ", line) for line in re.split(r"[\r\n]+", text))
 
     def header_fetch_parse(self, name: str, value: str) -> str:
-        # Cut where parameters are, for the package's time on them is quadratic.
+        # Headers with parameters are cut, because the package reads parameters in quadratic time.
         limit = 10_000 if name.lower().startswith("content-") else len(value)
         return value[:limit].replace("\r\n", "")
 
@@ -85,18 +85,18 @@ class _Headers(Compat32):
 
 
 class _Part(Message):
-    # A mail or one of its parts. The root counts as the first of MAX_DEPTH.
+    # A mail or one of its parts; the depth of the root is 1.
     depth = 1
 
     def attach(self, payload: Any) -> None:
-        # Refused while the mail is being read: the package would recurse, and take ever longer for each line.
+        # Checked during parsing, because the package slows down with each level and later recurses.
         payload.depth = self.depth + 1
         if payload.depth > MAX_DEPTH:
             raise InvalidRequest(f"The mail nests its parts more than {MAX_DEPTH} deep.")
         super().attach(payload)
 
     def get_param(self, *args: Any, **options: Any) -> Any:
-        # The package raises on parameters numbered in two ways, numbered too high, or with a NUL in their charset.
+        # The package raises on parameters with mixed or very high numbers, or with a NUL in their charset.
         try:
             value = super().get_param(*args, **options)
             return utils.collapse_rfc2231_value(value) if isinstance(value, tuple) else value
@@ -107,11 +107,11 @@ class _Part(Message):
         return read_text(self.get(name, ""))
 
     def file_name(self) -> str:
-        # Not get_filename: it unquotes a second time.
+        # Not get_filename, because it unquotes a second time.
         return read_text(self.get_param("filename", "", "content-disposition") or self.get_param("name", ""))
 
     def content(self) -> bytes:
-        # What a message/… part holds has been read into parts of its own.
+        # The content of a message/… part is already parsed into parts.
         payload: Any = self.get_payload() if self.is_multipart() else self.get_payload(decode=True)
         return payload if isinstance(payload, bytes) else b"".join(part.as_bytes() for part in payload)
 
@@ -123,19 +123,19 @@ _POLICY = _Headers(linesep="\r\n")
 
 
 def parse(raw: bytes) -> Mail:
-    """The mail these bytes are, with `raw` kept.
+    """Parse a mail; the result keeps the bytes in `raw`.
 
     An HTML body is preferred to a plain one; line ends of the body become `\\r\\n`. Every other part is an attachment,
-    with a made-up name when it has none; a nested mail is written anew and named after its subject. Broken MIME gives
-    what can be read. Raises InvalidRequest when this is no mail at all, or one nested more than 100 deep.
+    and gets a name if it has none. A nested mail is serialized again and named after its subject. Broken MIME is parsed
+    as far as possible. Raises InvalidRequest if the bytes are not a mail, or if parts are nested more than 100 deep.
     """
     try:
         return _mail(raw)
     except InvalidRequest:
         raise
     except Exception as error:
-        # The email package is known to raise nearly anything on some broken headers.
-        raise InvalidRequest(f"The content is not a mail that can be read: {error}") from error
+        # The email package raises many kinds of exceptions on broken headers.
+        raise InvalidRequest(f"The mail cannot be parsed: {error}") from error
 
 
 def _mail(raw: bytes) -> Mail:
@@ -164,31 +164,31 @@ def _mail(raw: bytes) -> Mail:
         references=_ids(root.header("references")),
         headers=tuple((name, read_text(value)) for name, value in root.items() if not is_own_header(name)),
         attachments=tuple(_attachment(leaf, number) for number, leaf in enumerate(attached, start=1)),
-        is_encrypted=root.get_content_type() == "multipart/encrypted" or any(map(_hides_the_mail, attached)),
+        is_encrypted=root.get_content_type() == "multipart/encrypted" or any(map(_is_encrypted, attached)),
         raw=raw,
     )
 
 
 def is_broken(raw: bytes) -> bool:
-    """Whether a mail's parts do not hold together, or one cannot be decoded."""
+    """Whether the MIME structure of a mail is broken, or a part cannot be decoded."""
     message = message_from_bytes(raw)
     for part in message.walk():
         if not part.is_multipart():
             part.get_payload(decode=True)
-        if any(isinstance(one, _BREAKING) for one in part.defects):
+        if any(isinstance(defect, _BREAKING) for defect in part.defects):
             return True
     return False
 
 
 def decode_text(data: bytes, charset: str | None) -> str:
-    """The text behind `data`: in its charset if that is known and true, else as UTF-8, else as Latin-1."""
+    """Decode `data` in its charset if that is known and correct, otherwise as UTF-8, Windows-1252 or Latin-1."""
     for name in (_codec(charset), "utf-8", "cp1252"):
         try:
             text = data.decode(name)
         except ValueError:
             text = data.decode(name, "replace")
-            # A cut or damaged text in an honest charset loses few of its characters; a lying charset loses most.
-            if text.count("\ufffd") * 10 > sum(not message_view.isascii() for message_view in text):
+            # A damaged text in the correct charset loses few of its characters; with a wrong charset it loses most.
+            if text.count("\ufffd") * 10 > sum(not character.isascii() for character in text):
                 continue
         return text.encode("utf-8", "replace").decode()
     return data.decode("latin-1")
@@ -204,8 +204,8 @@ def _codec(charset: str | None) -> str:
 
 
 def read_text(value: str) -> str:
-    """An unstructured header, such as a subject, with its encoded words read, on one line."""
-    # Only up to the last end of a word: the package looks for it anew from every beginning, and slows with length.
+    """Decode an unstructured header, such as a subject, to text on one line."""
+    # Only up to the end of the last encoded word, because the package takes quadratic time for the rest.
     end = value.rfind("?=", 0, 100_000) + 2
     try:
         pieces: list[tuple[Any, str | None]] = decode_header(CONTROLS.sub(" ", value[:end]))
@@ -216,16 +216,16 @@ def read_text(value: str) -> str:
 
 
 def read_addresses(value: str) -> tuple[Address, ...]:
-    """All addresses of an address header in order, those inside groups among them."""
-    # Many senders leave specials bare inside encoded words, and a quote without its partner would swallow the rest.
-    value = _ENCODED_WORD.sub(lambda word: _SPECIALS.sub(lambda one: f"={ord(one[0]):02X}", word[0]), value)
+    """All addresses of an address header in order, including those inside groups."""
+    # Many senders leave special characters unescaped in encoded words, and a single quote would swallow the rest.
+    value = _ENCODED_WORD.sub(lambda word: _SPECIALS.sub(lambda special: f"={ord(special[0]):02X}", word[0]), value)
     if re.sub(r"\\.", "", value).count('"') % 2:
         value = value.replace('"', "")
     try:
-        found = utils.getaddresses([value], **_LENIENT)
-    except RecursionError:  # comments in comments without end
+        pairs = utils.getaddresses([value], **_LENIENT)
+    except RecursionError:  # deeply nested comments
         return ()
-    return tuple(Address(address, read_text(name)) for name, address in found if name or address)
+    return tuple(Address(address, read_text(name)) for name, address in pairs if name or address)
 
 
 def _addresses(root: _Part, name: str) -> tuple[Address, ...]:
@@ -240,7 +240,7 @@ def _date(value: str) -> int | None:
 
 
 def _ids(value: str) -> tuple[str, ...]:
-    # Words without brackets count when there are none with.
+    # Without ids in angle brackets, the bare words are the ids.
     return tuple(re.findall(r"<[^<>\s]+>", value)) or tuple(value.split())
 
 
@@ -251,7 +251,7 @@ def _importance(root: _Part) -> int:
 
 class _Leaf(NamedTuple):
     part: _Part
-    alternative: _Part | None  # the outermost one around it
+    alternative: _Part | None  # the outermost multipart/alternative around the part
     is_related: bool  # to the body, rather than the body itself
 
 
@@ -267,7 +267,7 @@ def _leaves(part: _Part, alternative: _Part | None = None, is_related: bool = Fa
 
 
 def _body(leaves: list[_Leaf]) -> tuple[_Part | None, set[_Leaf]]:
-    # The part to show, and all the texts it is one rendering of.
+    # The part to show, and all text parts that are alternatives of it.
     texts = [leaf for leaf in leaves if _is_text(leaf)]
     if not texts:
         return None, set()
@@ -278,7 +278,7 @@ def _body(leaves: list[_Leaf]) -> tuple[_Part | None, set[_Leaf]]:
 
 
 def _is_text(leaf: _Leaf) -> bool:
-    # A multipart without its boundary is shown as the text it is, as mail programs do.
+    # A multipart without its boundary is shown as text, as mail programs do.
     part = leaf.part
     is_text = part.get_content_type() in ("text/plain", "text/html") or part.get_content_maintype() == "multipart"
     return is_text and not leaf.is_related and part.get_content_disposition() != "attachment" and not part.file_name()
@@ -289,7 +289,7 @@ def _attachment(leaf: _Leaf, number: int) -> Attachment:
     content, content_type, content_id = part.content(), part.get_content_type(), part.header("content-id")
     is_shown = bool(content_id) and disposition != "attachment"
     return Attachment(
-        name=part.file_name() or _made_up_name(content_type, content, number),
+        name=part.file_name() or _default_name(content_type, content, number),
         content=content,
         content_type=content_type,
         is_inline=is_shown or (leaf.is_related and disposition == "inline"),
@@ -297,7 +297,7 @@ def _attachment(leaf: _Leaf, number: int) -> Attachment:
     )
 
 
-def _made_up_name(content_type: str, content: bytes, number: int) -> str:
+def _default_name(content_type: str, content: bytes, number: int) -> str:
     if content_type == "text/calendar":
         return "invite.ics"
     if content_type == "message/rfc822":
@@ -307,7 +307,7 @@ def _made_up_name(content_type: str, content: bytes, number: int) -> str:
     return f"attachment-{number}{extension}"
 
 
-def _hides_the_mail(leaf: _Leaf) -> bool:
+def _is_encrypted(leaf: _Leaf) -> bool:
     part = leaf.part
     name, content_type = part.file_name().lower(), part.get_content_type()
     if content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):

@@ -1,4 +1,4 @@
-"""Writing a Mail as an internet message, by the email package. Equal mails give equal bytes."""
+"""Composes internet messages with the email package. Equal mails give equal bytes."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from outlook_emulator.mailbox.text import plain_text
 # The headers that are fields of a Mail.
 OWN_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "in-reply-to"})
 OWN_HEADERS |= {"references", "importance", "x-priority", "x-msmail-priority", "priority"}
-# Whatever str.splitlines cuts at is among them: the email package folds there.
+# They include all line separators of str.splitlines, because the email package folds there.
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
-_PRIORITIES = {Importance["High"]: ("high", "1"), Importance["Low"]: ("low", "5")}
+_PRIORITIES = {Importance.High: ("high", "1"), Importance.Low: ("low", "5")}
 _MEDIA_TYPE = re.compile(r"(?!multipart/)[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
-# RFC 5322 forbids lines of more than 998, and encoded words can be folded anywhere.
+# RFC 5322 limits lines to 998 characters; unlike plain text, encoded words can be folded anywhere.
 _LONGEST_PLAIN = 900
-# Not the package's newer header classes: they change texts that merely look encoded, and lose blanks when they fold.
-# Lines are folded where headers are set, so those of a nested mail stay as they are.
+# Not the newer header classes of the package: they change texts that only look encoded, and lose spaces when they
+# fold. Headers are folded when they are set, so the headers of a nested mail stay unchanged.
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=None)
 _UTF_8 = Charset("utf-8")
 _UTF_8.body_encoding = QP
 
 
 def compose(mail: Mail) -> bytes:
-    """The mail as bytes: unchanged when it came from outside, otherwise as RFC 5322 asks, in UTF-8.
+    """Serialize a mail: its original bytes if it came from outside, otherwise an RFC 5322 message in UTF-8.
 
-    An HTML body travels with its plain text beside it. Controls in headers become blanks, so no value can add a header
-    of its own; times lose their fraction of a second, inline attachments come first, and line ends become `\\r\\n`.
+    An HTML body has a plain text alternative. Control characters in headers become spaces, so that no value can add a
+    header. Times lose their fraction of a second, inline attachments come first, and line ends become `\\r\\n`.
     """
     if mail.raw is not None:
         return mail.raw
@@ -57,7 +57,7 @@ def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
     people = {"From": senders, "To": mail.to, "Cc": mail.cc, "Reply-To": mail.reply_to, "Bcc": mail.bcc}
     for name, addresses in people.items():
         if any(map(any, addresses)):
-            yield name, _folded(name, ", ".join(_address(one) for one in addresses if any(one)))
+            yield name, _folded(name, ", ".join(_address(address) for address in addresses if any(address)))
     if mail.subject:
         yield "Subject", _text("Subject", mail.subject)
     ids = {"Message-ID": mail.message_id, "In-Reply-To": mail.in_reply_to, "References": " ".join(mail.references)}
@@ -69,13 +69,13 @@ def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
 
 
 def is_own_header(name: str) -> bool:
-    """Whether a header is written from a field of a Mail or from its content, and so is none of its `headers`."""
+    """Whether a header comes from a field or the content of a Mail, and so is not in its `headers`."""
     lower = name.lower()
     return lower in OWN_HEADERS or lower == "mime-version" or lower.startswith("content-")
 
 
 def _clean(value: str) -> str:
-    # Lone surrogates cannot be written.
+    # Lone surrogates cannot be encoded.
     return CONTROLS.sub(" ", value).encode("utf-8", "replace").decode().strip(" ")
 
 
@@ -91,7 +91,7 @@ def _text(name: str, value: str) -> str:
 def _folded(name: str, value: str) -> str:
     if value.isascii():
         return Header(value, header_name=name).encode(linesep="\r\n")
-    # An address or id beyond ASCII has no encoded form: it is written as the UTF-8 it is (RFC 6532).
+    # Non-ASCII addresses and ids cannot be encoded words, so they are written as plain UTF-8 (RFC 6532).
     return value.encode().decode("ascii", "surrogateescape")
 
 
@@ -103,9 +103,17 @@ def _address(entry: Address) -> str:
 
 def _content(mail: Mail) -> Message:
     mark = _mark(mail)
-    invitations = [one for one in mail.attachments if _is_invitation(one)]
-    inline = [_attachment(one) for one in mail.attachments if one.is_inline and one not in invitations]
-    attached = [_attachment(one) for one in mail.attachments if not one.is_inline and one not in invitations]
+    invitations = [attachment for attachment in mail.attachments if _is_invitation(attachment)]
+    inline = [
+        _attachment(attachment)
+        for attachment in mail.attachments
+        if attachment.is_inline and attachment not in invitations
+    ]
+    attached = [
+        _attachment(attachment)
+        for attachment in mail.attachments
+        if not attachment.is_inline and attachment not in invitations
+    ]
     content = _body_text("html" if mail.is_html else "plain", mail.body)
     forms = [content, *map(_invitation, invitations)]
     if mail.is_html:
@@ -118,7 +126,7 @@ def _content(mail: Mail) -> Message:
 
 
 def _is_invitation(attachment: Attachment) -> bool:
-    """Whether a file is what RFC 6047 calls the calendar form of the mail it comes with, rather than a file."""
+    """Whether an attachment is the calendar part of an invitation (RFC 6047) instead of a file."""
     return attachment.is_inline and attachment.content_type.lower().startswith("text/calendar; method=")
 
 
@@ -130,10 +138,10 @@ def _invitation(attachment: Attachment) -> Message:
 
 
 def _mark(mail: Mail) -> str:
-    # Taken from the content, which therefore cannot hold it.
+    # A hash of the content, so the content cannot contain it.
     digest = sha256(mail.body.encode("utf-8", "replace"))
-    for one in mail.attachments:
-        digest.update(one.content)
+    for attachment in mail.attachments:
+        digest.update(attachment.content)
     return digest.hexdigest()[:40]
 
 
@@ -165,13 +173,13 @@ def _attachment(attachment: Attachment) -> Message:
 
 
 def _nested(media_type: str, content: bytes) -> Message | None:
-    # RFC 2046 allows no base64 here, so what is no message, or one that cannot be written, is no such part.
+    # RFC 2046 forbids base64 in message parts, so content that is not a valid message becomes an ordinary file.
     if not _MEDIA_TYPE.fullmatch(media_type):
         return None
     try:
         part = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + content, policy=_POLICY)
         inner = part.get_payload()
         part.as_bytes()
-    except Exception:  # The package raises nearly anything on broken headers.
+    except Exception:  # The package raises many kinds of exceptions on broken headers.
         return None
     return part if isinstance(inner, list) and any(map(len, inner)) else None

@@ -281,13 +281,13 @@ def _vcard(card: Card) -> Any:
 
 
 def _add_name(vcard: Any, card: Card) -> None:
-    family, given, additional, prefix, suffix = (getattr(card, member) or "" for member in _NAME)
-    vcard.add("N").value = vobject.vcard.Name(family, given, additional, prefix, suffix)
+    family, given_name, additional, prefix, suffix = (getattr(card, member) or "" for member in _NAME)
+    vcard.add("N").value = vobject.vcard.Name(family, given_name, additional, prefix, suffix)
     if card.display_name:
         _add(vcard, "FN", card.display_name)
         return
     people = (address.name or address.address for address in card.email_addresses)
-    choices = (f"{given} {family}".strip(), card.company_name, card.file_as, card.nick_name, *people)
+    choices = (f"{given_name} {family}".strip(), card.company_name, card.file_as, card.nick_name, *people)
     _add(vcard, "FN", next(filter(None, choices), "Unknown"), **{_GENERATED: "TRUE"})
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from outlook_emulator.enums import ChangeAction
-from outlook_emulator.errors import InvalidRecipients, MessageTooLarge, SendAsDenied
+from outlook_emulator.errors import InlineImageTooLarge, InvalidRecipients, MessageTooLarge, SendAsDenied
 from outlook_emulator.mailbox import addresses, changes
 from outlook_emulator.mailbox.mail import origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -105,10 +105,7 @@ def check_size(mailbox: Mailbox, mail: Mail) -> None:
     if inline_limit and mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
         for image in _DATA_URI.finditer(body):
             if (size := len(image[1])) > inline_limit:
-                raise MessageTooLarge(
-                    f"An inline image in the body has {size} bytes after base64 encoding; at most"
-                    f" {inline_limit} are allowed."
-                )
+                raise InlineImageTooLarge(size, inline_limit)
 
 
 def write_content(

@@ -100,9 +100,9 @@ def attachment(mailbox: Mailbox, *, message_id: str, attachment_id: str) -> File
     return File(mail_store.attachment_bytes(mailbox.db, info.id), info.content_type)
 
 
-def message_of(mailbox: Mailbox, message_id: str) -> Message:
-    """The message with a wire id. Raises InvalidId and NotFound."""
-    key = mailbox.key_of(IdKind.MESSAGE, message_id, "message_id")
+def message_of(mailbox: Mailbox, message_id: str, field: str = "message_id") -> Message:
+    """The message with a wire id. Raises InvalidId, which names the `field`, and NotFound."""
+    key = mailbox.key_of(IdKind.MESSAGE, message_id, field)
     message = mail_store.message(mailbox.db, mailbox.owner.id, key)
     if message is None:
         raise NotFound()

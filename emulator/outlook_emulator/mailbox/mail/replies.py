@@ -22,7 +22,7 @@ from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import Message
 
-REPLY_IMPORTANCE = Importance["Low"]
+REPLY_IMPORTANCE = Importance.Low
 """The importance of a reply when the caller sets none (Learn page)."""
 
 

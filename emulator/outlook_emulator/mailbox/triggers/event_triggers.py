@@ -237,10 +237,10 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
         before |= {wire_id(event): event for event in _visible(old, since, until)}
         after |= {wire_id(event): event for event in _visible(new, since, until)}
         rewritten.update(wire_id(event) for event in (old, new) if event is not None and event.rule is None)
-    differences = [Changed(after[id], ActionType["added"]) for id in after if id not in before]
-    differences += [Changed(before[id], ActionType["deleted"]) for id in before if id not in after]
+    differences = [Changed(after[id], ActionType.added) for id in after if id not in before]
+    differences += [Changed(before[id], ActionType.deleted) for id in before if id not in after]
     differences += [
-        Changed(after[id], ActionType["updated"])
+        Changed(after[id], ActionType.updated)
         for id in after
         if id in before and (id in rewritten or _content(before[id]) != _content(after[id]))
     ]

@@ -102,7 +102,8 @@ def on_new_mention(
     """
     filters = _filters(mailbox, folder_path, **parameters)
     if cursor is None and message_id_to_fire_on_first_trigger_run:
-        first = message_of(mailbox, message_id_to_fire_on_first_trigger_run)
+        field = "message_id_to_fire_on_first_trigger_run"
+        first = message_of(mailbox, message_id_to_fire_on_first_trigger_run, field)
         return Poll([message_view(mailbox, first, filters.include_attachments)], _text(_baseline(mailbox)))
     mentions = mention_of(mailbox)
 
@@ -204,7 +205,7 @@ def _matches(
 ) -> Iterator[tuple[Change, Message]]:
     """The messages that a trigger fires for, each with its entry in the change feed."""
     entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, since.created)
-    for entry in newest((one for one in entries if filters.folder_id in (None, one.folder_id)), actions):
+    for entry in newest((change for change in entries if filters.folder_id in (None, change.folder_id)), actions):
         message = mail_store.message(mailbox.db, mailbox.owner.id, entry.item_id)
         if message is not None and wanted(entry, message, since) and _passes(mailbox, filters, message):
             yield entry, message

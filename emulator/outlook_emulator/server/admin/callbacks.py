@@ -18,50 +18,50 @@ _LONGEST_NAME = 128
 
 
 def list_callbacks(request: AdminRequest) -> shapes.CallbackJournal:
-    return {"value": [_callback(one) for one in callbacks.journal(request.sandbox.db)]}
+    return {"value": [_callback(callback) for callback in callbacks.journal(request.sandbox.db)]}
 
 
 def list_subscriptions(request: AdminRequest) -> shapes.SubscriptionList:
     name = request.sandbox.name
-    return {"value": [_subscription(name, one) for one in subscriptions.living(request.mailbox)]}
+    return {"value": [_subscription(name, subscription) for subscription in subscriptions.living(request.mailbox)]}
 
 
 def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
     connection, owner = request.connection
-    asked: shapes.TriggerProperties = request.body["properties"]
+    properties: shapes.TriggerProperties = request.body["properties"]
     mailbox = request.mailbox
-    callbacks.check_url(asked["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
-    _check(connection, _name(request), asked)
-    operation = push_triggers.operation_named(asked["operationName"])
-    parameters = {one["name"]: one.get("value", "") for one in asked.get("parameters", ())}
-    wanted = PushTrigger(
+    callbacks.check_url(properties["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
+    _check(connection, _name(request), properties)
+    operation = push_triggers.operation_named(properties["operationName"])
+    parameters = {parameter["name"]: parameter.get("value", "") for parameter in properties.get("parameters", ())}
+    trigger = PushTrigger(
         connection_id=connection,
         name=_name(request),
         mailbox_id=owner.id,
         operation=operation.id,
-        url=asked["notificationDetails"]["callbackUrl"],
+        url=properties["notificationDetails"]["callbackUrl"],
         parameters=orjson.dumps(parameters).decode(),
-        split_on=int(asked.get("splitOn", False)),
+        split_on=int(properties.get("splitOn", False)),
         cursor="",
         created=mailbox.now,
     )
-    return _trigger(push_triggers.register(mailbox, wanted))
+    return _trigger(push_triggers.register(mailbox, trigger))
 
 
 def get_trigger(request: AdminRequest) -> shapes.TriggerConfig:
-    return _trigger(_found(request))
+    return _trigger(_registered(request))
 
 
 def list_triggers(request: AdminRequest) -> shapes.TriggerConfigList:
     triggers = trigger_store.push_triggers(request.sandbox.db, request.connection[0])
-    return {"value": [_trigger(one) for one in triggers]}
+    return {"value": [_trigger(trigger) for trigger in triggers]}
 
 
 def delete_trigger(request: AdminRequest) -> None:
-    push_triggers.delete(request.sandbox.db, _found(request))
+    push_triggers.delete(request.sandbox.db, _registered(request))
 
 
-def _found(request: AdminRequest) -> PushTrigger:
+def _registered(request: AdminRequest) -> PushTrigger:
     trigger = trigger_store.push_trigger(request.sandbox.db, request.connection[0], _name(request))
     if trigger is None:
         raise NotFound(f"No trigger '{_name(request)[:100]}' is registered for this connection.")
@@ -73,57 +73,57 @@ def _name(request: AdminRequest) -> str:
     return name
 
 
-def _check(connection: str, name: str, asked: shapes.TriggerProperties) -> None:
+def _check(connection: str, name: str, properties: shapes.TriggerProperties) -> None:
     if len(name) > _LONGEST_NAME or not (name.isascii() and name.isprintable()):
         raise InvalidRequest(f"A trigger's name has 1 to {_LONGEST_NAME} printable ASCII characters.")
-    method = asked["notificationDetails"].get("httpMethod", "Post")
+    method = properties["notificationDetails"].get("httpMethod", "Post")
     if method.lower() != "post":
         raise InvalidRequest(f"'httpMethod' must be Post, not '{method[:20]}'.")
-    named = asked.get("connectionDetails", {}).get("connectionName", connection)
-    if named != connection:
-        raise InvalidRequest(f"'connectionName' must be '{connection}' as in the path, not '{named[:130]}'.")
+    connection_name = properties.get("connectionDetails", {}).get("connectionName", connection)
+    if connection_name != connection:
+        raise InvalidRequest(f"'connectionName' must be '{connection}' as in the path, not '{connection_name[:130]}'.")
 
 
-def _trigger(one: PushTrigger) -> shapes.TriggerConfig:
-    parameters: dict[str, str] = orjson.loads(one.parameters)
+def _trigger(trigger: PushTrigger) -> shapes.TriggerConfig:
+    parameters: dict[str, str] = orjson.loads(trigger.parameters)
     return {
-        "name": one.name,
+        "name": trigger.name,
         "properties": {
-            "operationName": one.operation,
-            "connectionDetails": {"connectorName": "outlook", "connectionName": one.connection_id},
-            "notificationDetails": {"callbackUrl": one.url, "httpMethod": "Post"},
+            "operationName": trigger.operation,
+            "connectionDetails": {"connectorName": "outlook", "connectionName": trigger.connection_id},
+            "notificationDetails": {"callbackUrl": trigger.url, "httpMethod": "Post"},
             "parameters": [{"name": name, "value": value} for name, value in parameters.items()],
-            "splitOn": bool(one.split_on),
+            "splitOn": bool(trigger.split_on),
         },
     }
 
 
-def _subscription(sandbox: str, one: Subscription) -> shapes.SubscriptionFacts:
+def _subscription(sandbox: str, subscription: Subscription) -> shapes.SubscriptionFacts:
     return {
-        "id": one.id,
-        "watches": one.watched,
-        "url": one.url,
-        "expiresAt": iso_ticks(one.expires),
-        "state": subscriptions.state_of(sandbox, one),
+        "id": subscription.id,
+        "watches": subscription.watched,
+        "url": subscription.url,
+        "expiresAt": iso_ticks(subscription.expires),
+        "state": subscriptions.state_of(sandbox, subscription),
     }
 
 
-def _callback(one: Callback) -> shapes.CallbackFacts:
-    waits = one.state == CallbackState.PENDING
+def _callback(callback: Callback) -> shapes.CallbackFacts:
+    is_pending = callback.state == CallbackState.PENDING
     return {
-        "id": one.id,
-        "kind": one.kind,
-        "url": one.url,
-        "reference": one.reference,
-        "state": one.state,
-        "attempts": one.attempts,
-        "lastStatus": one.last_status,
-        "lastError": one.last_error,
-        "createdAt": iso_ticks(one.created),
-        "attemptedAt": None if one.attempted is None else iso_ticks(one.attempted),
-        "dueAt": iso_ticks(one.due) if waits else None,
-        "headers": callbacks.headers_of(one),
-        "body": one.body.decode("utf-8", "replace"),
+        "id": callback.id,
+        "kind": callback.kind,
+        "url": callback.url,
+        "reference": callback.reference,
+        "state": callback.state,
+        "attempts": callback.attempts,
+        "lastStatus": callback.last_status,
+        "lastError": callback.last_error,
+        "createdAt": iso_ticks(callback.created),
+        "attemptedAt": None if callback.attempted is None else iso_ticks(callback.attempted),
+        "dueAt": iso_ticks(callback.due) if is_pending else None,
+        "headers": callbacks.headers_of(callback),
+        "body": callback.body.decode("utf-8", "replace"),
     }
 
 

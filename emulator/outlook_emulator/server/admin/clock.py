@@ -19,7 +19,7 @@ async def change_clock(request: AdminRequest) -> shapes.ClockFacts:
     clock = sandbox.clock
     if not change:
         raise InvalidRequest("The request needs 'freeze', 'set' or 'advance'.")
-    # Held, so that the clock does not pass the requested instant while the request is checked.
+    # The clock is held so that it does not pass the requested instant while the request is checked.
     with clock.held():
         to = _target(clock, change)
         if to is not None:
@@ -31,13 +31,13 @@ async def change_clock(request: AdminRequest) -> shapes.ClockFacts:
 
 def start_clock(clock: SandboxClock, order: shapes.ClockStart) -> None:
     """Set the clock of a new sandbox. Raises InvalidRequest."""
-    # Held, so that a clock that will be frozen does not move in between.
+    # The clock is held so that it does not move between the two steps.
     with clock.held():
         if "set" in order:
             try:
                 clock.start(read_instant(order["set"], "clock.set"))
             except ValueError as error:
-                raise InvalidRequest(f"The clock cannot start there: {error}.") from None
+                raise InvalidRequest(f"The clock cannot start at this time: {error}.") from None
         if order.get("freeze"):
             clock.freeze()
 
@@ -55,8 +55,8 @@ def _target(clock: SandboxClock, order: shapes.ClockOrder) -> int | None:
     try:
         clock.check(to)
     except ValueError as error:
-        refusal = Conflict if to < clock.now() else InvalidRequest
-        raise refusal(f"The clock was not moved: {error}.") from None
+        error_type = Conflict if to < clock.now() else InvalidRequest
+        raise error_type(f"The clock was not moved: {error}.") from None
     return to
 
 

@@ -24,7 +24,7 @@ def rows(others: Iterable[AdminOperation], root: str) -> tuple[AdminOperation, .
             id="ListOperations",
             method="GET",
             path="/operations",
-            summary="List the operations of the connector, and whether each is served",
+            summary="List the operations of the connector",
             handler=list_operations,
             returns=shapes.Coverage,
         ),

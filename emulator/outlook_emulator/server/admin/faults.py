@@ -46,7 +46,7 @@ def clear_faults(request: AdminRequest) -> None:
 
 
 def _ledger(sandbox: Sandbox, rules: list[Rule]) -> shapes.FaultLedger:
-    return {"value": [_facts(sandbox, one) for one in rules]}
+    return {"value": [_facts(sandbox, rule) for rule in rules]}
 
 
 def _facts(sandbox: Sandbox, rule: Rule) -> shapes.FaultFacts:

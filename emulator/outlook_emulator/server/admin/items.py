@@ -27,18 +27,18 @@ def add_contact_folder(request: AdminRequest) -> shapes.ItemFolderState:
 def import_calendar(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox, found = request.mailbox, ics.parse(request.content)
+    mailbox, series = request.mailbox, ics.parse(request.content)
     place = _folder(request, CALENDARS)
     with mailbox.db.transaction():
-        return {"ids": [wire_id(one) for one in events.import_events(mailbox, place, found)]}
+        return {"ids": [wire_id(event) for event in events.import_events(mailbox, place, series)]}
 
 
 def export_calendar(request: AdminRequest) -> Binary:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox = request.mailbox
-    found = events.export_events(mailbox, _folder(request, CALENDARS))
-    return Binary(ics.compose(found, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
+    series = events.export_events(mailbox, _folder(request, CALENDARS))
+    return Binary(ics.compose(series, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
 
 
 def import_contacts(request: AdminRequest) -> shapes.Imported:
@@ -47,8 +47,8 @@ def import_contacts(request: AdminRequest) -> shapes.Imported:
     mailbox, cards = request.mailbox, vcf.parse(request.content)
     folder = _folder(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
-        made = [contacts.insert(mailbox, folder.id, card) for card in cards]
-    return {"ids": [mailbox.id_of(IdKind.CONTACT, one.id) for one in made]}
+        inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]
+    return {"ids": [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted]}
 
 
 def export_contacts(request: AdminRequest) -> Binary:
@@ -60,8 +60,8 @@ def export_contacts(request: AdminRequest) -> Binary:
 
 def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ItemFolderState:
     mailbox = request.mailbox
-    made = item_folders.ensure(mailbox, kind, request.body["name"])
-    return {"id": mailbox.id_of(kind.kind, made.id), "name": made.name}
+    folder = item_folders.ensure(mailbox, kind, request.body["name"])
+    return {"id": mailbox.id_of(kind.kind, folder.id), "name": folder.name}
 
 
 def _folder(request: AdminRequest, kind: ItemFolderKind) -> ItemFolder:

@@ -15,17 +15,22 @@ _LISTS = ("operation", "status")
 
 def list_entries(request: AdminRequest) -> shapes.JournalPage:
     journal = _journal(request)
-    asked = {name: value for name, value in request.query.items() if value is not None}
-    found = JournalQuery(asked | {name: [asked[name]] for name in _LISTS if name in asked}).find(journal.entries())
-    return {"value": [entry_json(one) for one in found.entries], "total": journal.total, "dropped": journal.dropped}
+    conditions = {name: value for name, value in request.query.items() if value is not None}
+    lists = {name: [conditions[name]] for name in _LISTS if name in conditions}
+    result = JournalQuery(conditions | lists).find(journal.entries())
+    return {
+        "value": [entry_json(entry) for entry in result.entries],
+        "total": journal.total,
+        "dropped": journal.dropped,
+    }
 
 
 def query_journal(request: AdminRequest) -> shapes.JournalMatches:
-    found = JournalQuery(request.body).find(_journal(request).entries())
+    result = JournalQuery(request.body).find(_journal(request).entries())
     return {
-        "value": [entry_json(one) for one in found.entries],
-        "count": found.total,
-        "nearMisses": [{**entry_json(one), "differs": differs} for one, differs in found.near],
+        "value": [entry_json(entry) for entry in result.entries],
+        "count": result.total,
+        "nearMisses": [{**entry_json(entry), "differs": differs} for entry, differs in result.near],
     }
 
 

@@ -19,7 +19,7 @@ def get_limits(request: AdminRequest) -> Mapping[str, Any]:
 
 
 def change_limits(request: AdminRequest) -> Mapping[str, Any]:
-    changes = {one.name: request.body[one.limit] for one in limits() if one.limit in request.body}
+    changes = {option.name: request.body[option.limit] for option in limits() if option.limit in request.body}
     request.sandbox.use(replace(request.sandbox.settings, **changes))
     return _limits(request.sandbox)
 
@@ -28,7 +28,7 @@ def _limits(sandbox: Sandbox) -> Mapping[str, Any]:
     settings, now = sandbox.settings, sandbox.clock.now()
     uses = sandbox.traffic.limiter.uses()
     return {
-        **{one.limit: getattr(settings, one.name) for one in limits()},
+        **{option.limit: getattr(settings, option.name) for option in limits()},
         "connections": [_use(connection, use, settings, now) for connection, use in uses.items()],
     }
 

@@ -32,12 +32,12 @@ def openapi(operations: Iterable[AdminOperation], root: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Outlook Connector Emulator: admin API", "version": "1"},
         "servers": [{"url": root}],
-        # Both alternatives, because a token is only required if one is set.
+        # The empty alternative, because a token is only required if one is set.
         "security": [{"adminToken": []}, {}],
         "paths": paths,
         "components": {"schemas": describe_all(shapes), "securitySchemes": {"adminToken": _ADMIN_TOKEN}},
     }
-    return _modern(document)  # type: ignore[no-any-return]
+    return _to_openapi_3(document)  # type: ignore[no-any-return]
 
 
 def _operation(operation: AdminOperation) -> dict[str, Any]:
@@ -59,12 +59,12 @@ def _operation(operation: AdminOperation) -> dict[str, Any]:
 def _parameters(operation: AdminOperation) -> Iterator[dict[str, Any]]:
     for name in _PLACEHOLDER.findall(operation.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    for one in parameters_of(operation.query) if operation.query else ():
-        schema = describe(Annotated[one.type, one.schema])
-        yield {"name": one.name, "in": "query", "required": one.required, "schema": schema}
-    for one in parameters_of(operation.mime_query) if operation.mime_query else ():
-        schema = describe(Annotated[one.type, one.schema])
-        yield {"name": one.name, "in": "query", "description": "For a message/rfc822 body.", "schema": schema}
+    for parameter in parameters_of(operation.query) if operation.query else ():
+        schema = describe(Annotated[parameter.type, parameter.schema])
+        yield {"name": parameter.name, "in": "query", "required": parameter.required, "schema": schema}
+    for parameter in parameters_of(operation.mime_query) if operation.mime_query else ():
+        schema = describe(Annotated[parameter.type, parameter.schema])
+        yield {"name": parameter.name, "in": "query", "description": "For a message/rfc822 body.", "schema": schema}
 
 
 def _content(operation: AdminOperation) -> dict[str, Any]:
@@ -82,13 +82,13 @@ def _success(operation: AdminOperation) -> dict[str, Any]:
     return {"description": "Done", "content": {kind: {"schema": describe(operation.returns)}}}
 
 
-def _modern(value: Any) -> Any:
-    """A described value in OpenAPI 3.1's words: references into components, null as a type."""
+def _to_openapi_3(value: Any) -> Any:
+    """Convert a schema from Swagger 2.0 to OpenAPI 3.1: references point to components, and null is a type."""
     if isinstance(value, list):
-        return [_modern(one) for one in value]
+        return [_to_openapi_3(part) for part in value]
     if not isinstance(value, dict):
         return value
-    described = {name: _modern(part) for name, part in value.items() if name != "x-nullable"}
+    described = {name: _to_openapi_3(part) for name, part in value.items() if name != "x-nullable"}
     if "$ref" in described:
         described["$ref"] = described["$ref"].replace("#/definitions/", "#/components/schemas/")
     if value.get("x-nullable") and isinstance(described.get("type"), str):

@@ -14,7 +14,7 @@ from outlook_emulator.store.records import Question
 
 def list_questions(request: AdminRequest) -> shapes.QuestionList:
     db = request.sandbox.db
-    return {"value": [_facts(db, one) for one in questions.all_questions(db)]}
+    return {"value": [_facts(db, question) for question in questions.all_questions(db)]}
 
 
 def answer_question(request: AdminRequest) -> shapes.QuestionFacts:

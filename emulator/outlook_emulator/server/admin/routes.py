@@ -114,9 +114,9 @@ class _Endpoint:
         except ConnectorError as error:
             response = self._error(http, error)
         except Exception:
-            _log.exception("The admin API failed at %s %s", http.method, http.scope["path"])
+            _log.exception("The admin API failed on %s %s", http.method, http.scope["path"])
             response = self._error(http, InternalError())
-        # A request that waits for something in a sandbox must also hear that the sandbox is gone.
+        # A request that waits for items of a sandbox must also wake up when the sandbox is deleted.
         if (sandbox := self.sandboxes.get(name) or before) is not None:
             self.webhooks.wake(sandbox)
         response.raw_headers.append(date_header(self.sandboxes.clock_of(name).now()))

@@ -26,15 +26,15 @@ from outlook_emulator.wire.mail_convert import incoming, received
 
 
 def list_sandboxes(request: AdminRequest) -> shapes.SandboxList:
-    return {"value": [sandbox_facts(one) for one in request.sandboxes.all()]}
+    return {"value": [sandbox_facts(sandbox) for sandbox in request.sandboxes.all()]}
 
 
 def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
     sandbox = request.sandboxes.create(request.body["name"])
     try:
         start_clock(sandbox.clock, request.body.get("clock", {}))
-        for asked in request.body.get("connections", ()):
-            _connect(request.sandboxes, sandbox, asked)
+        for connection in request.body.get("connections", ()):
+            _connect(request.sandboxes, sandbox, connection)
         for name in request.body.get("seeds", ()):
             request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     except ConnectorError:
@@ -89,7 +89,7 @@ def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
 
 
 def read_outbox(request: AdminRequest) -> shapes.Outbox:
-    return {"value": [_outbox_mail(one) for one in request.sandbox.outbox()]}
+    return {"value": [_outbox_mail(mail) for mail in request.sandbox.outbox()]}
 
 
 def outbox_mime(request: AdminRequest) -> Binary:
@@ -104,31 +104,31 @@ def outbox_mime(request: AdminRequest) -> Binary:
 
 def message_mime(request: AdminRequest) -> Binary:
     mailbox = request.mailbox
-    message = reading.message_of(mailbox, request.path["message"])
+    message = reading.message_of(mailbox, request.path["message"], "message")
     return Binary(mime_of(mailbox, message.content_id, message.recipients_bcc), MIME)
 
 
-def _connect(sandboxes: Sandboxes, sandbox: Sandbox, asked: Mapping[str, Any]) -> tuple[str, Owner]:
-    id = asked.get("id") or _unused_id(sandboxes, sandbox)
-    address = asked.get("address") or f"{id}@{sandbox.settings.domain}"
+def _connect(sandboxes: Sandboxes, sandbox: Sandbox, order: Mapping[str, Any]) -> tuple[str, Owner]:
+    id = order.get("id") or _unused_id(sandboxes, sandbox)
+    address = order.get("address") or f"{id}@{sandbox.settings.domain}"
     with sandboxes.connecting(sandbox, id):
-        owner = sandbox.connect(id, address, asked.get("displayName", ""), asked.get("sendAs", ()))
+        owner = sandbox.connect(id, address, order.get("displayName", ""), order.get("sendAs", ()))
         mailbox = sandbox.mailbox(owner)
-        for one in asked.get("mails", ()):
-            _deliver_parts(mailbox, one)
+        for mail in order.get("mails", ()):
+            _deliver_parts(mailbox, mail)
     return id, owner
 
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
     taken = sandboxes.connection_ids()
-    # After a reset the generator starts again, but the connections with its earlier ids remain.
+    # A reset restarts the random generator, so it repeats ids of connections that still exist.
     while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
         pass
     return id
 
 
 def _shipped(name: str) -> str:
-    # Only names: a path over HTTP would let callers read files of the server.
+    # Only names are accepted: a path would let callers read files of the server.
     from outlook_emulator.sandbox.samples import names
 
     if name not in names():
@@ -150,14 +150,14 @@ def _connection(request: AdminRequest, id: str, owner: Owner) -> shapes.Connecti
     }
 
 
-def _outbox_mail(one: OutboxMail) -> shapes.OutboxMail:
+def _outbox_mail(mail: OutboxMail) -> shapes.OutboxMail:
     return {
-        "id": one.id,
-        "departedAt": iso_seconds(one.at),
-        "from": one.sender,
-        "recipients": one.recipients.split(";"),
-        "subject": one.subject,
-        "internetMessageId": one.message_id,
+        "id": mail.id,
+        "departedAt": iso_seconds(mail.at),
+        "from": mail.sender,
+        "recipients": mail.recipients.split(";"),
+        "subject": mail.subject,
+        "internetMessageId": mail.message_id,
     }
 
 
@@ -168,15 +168,15 @@ def _parsed(raw: bytes) -> Mail:
     return parse(raw)
 
 
-def _deliver_parts(mailbox: Mailbox, asked: Mapping[str, Any]) -> int:
-    eml = asked.get("eml")
+def _deliver_parts(mailbox: Mailbox, parts: Mapping[str, Any]) -> int:
+    eml = parts.get("eml")
     return _deliver(
         mailbox,
-        _parsed(eml.encode()) if eml else incoming(asked, mailbox.owner),
-        folder=asked.get("folder"),
-        received=asked.get("received"),
-        is_read=asked.get("isRead", False),
-        is_flagged=asked.get("isFlagged", False),
+        _parsed(eml.encode()) if eml else incoming(parts, mailbox.owner),
+        folder=parts.get("folder"),
+        received=parts.get("received"),
+        is_read=parts.get("isRead", False),
+        is_flagged=parts.get("isFlagged", False),
     )
 
 

@@ -236,7 +236,7 @@ class ClockFacts(TypedDict):
 
 
 class Coverage(TypedDict):
-    """Every operation of the connector, and whether it is served."""
+    """Every operation of the connector."""
 
     value: list[Covered]
 

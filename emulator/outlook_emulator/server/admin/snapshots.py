@@ -14,7 +14,7 @@ SQLITE = "application/vnd.sqlite3"
 
 
 def list_snapshots(request: AdminRequest) -> shapes.SnapshotList:
-    return {"value": [_facts(one) for one in request.sandbox.snapshots()]}
+    return {"value": [_facts(snapshot) for snapshot in request.sandbox.snapshots()]}
 
 
 def save_snapshot(request: AdminRequest) -> shapes.SnapshotFacts:
@@ -44,9 +44,13 @@ def _name(request: AdminRequest) -> str:
     return name
 
 
-def _facts(one: Snapshot) -> shapes.SnapshotFacts:
-    is_known = one.taken is not None and 0 <= one.taken <= LATEST
-    return {"name": one.name, "takenAt": iso_ticks(one.taken or 0) if is_known else None, "bytes": one.size}
+def _facts(snapshot: Snapshot) -> shapes.SnapshotFacts:
+    is_known = snapshot.taken is not None and 0 <= snapshot.taken <= LATEST
+    return {
+        "name": snapshot.name,
+        "takenAt": iso_ticks(snapshot.taken or 0) if is_known else None,
+        "bytes": snapshot.size,
+    }
 
 
 _S = "/sandboxes/{sandbox}"

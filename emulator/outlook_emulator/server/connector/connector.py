@@ -14,13 +14,14 @@ from outlook_emulator.errors import (
     BadSignature,
     ConnectorError,
     InternalError,
+    InvalidRequest,
     NotFound,
     Unauthorized,
 )
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.operation import Scope as OperationScope
-from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.broken_connection import HungUp, has_hung_up, send_broken
 from outlook_emulator.server.connector.callers import caller_of
@@ -64,8 +65,7 @@ class Connector:
         raw = scope["raw_path"][len(PREFIX) :].decode("latin-1")
         # A runtime URL may end in a slash, which doubles the one of the path.
         segments = [part for part in raw.split("/") if part]
-        sandbox = self._sandboxes.sandbox_of(segments[0] if segments else "")
-        exchange = Exchange(scope, receive, sandbox, self._error_response)
+        exchange = Exchange(scope, receive, self._look_up(segments), self._error_response)
         outcome: Outcome = LOST
         try:
             response = await self._respond(exchange, segments)
@@ -115,14 +115,18 @@ class Connector:
             authorize(exchange, self._settings.authorization)
 
     def _locate(self, exchange: Exchange) -> None:
-        """Find the connection and its sandbox, or the sandbox that a link names. Raises InvalidRequest."""
+        """Read the connection id, or find the sandbox that a link names. Raises InvalidRequest."""
         if exchange.row.place_of is not None:
             exchange.enter(self._sandbox_of_link(exchange))
-            return
-        raw = exchange.path_values[0]
-        exchange.connection_id = decode_path_value(raw, "connectionId")
-        if exchange.connection_id != raw:
-            exchange.enter(self._sandboxes.sandbox_of(exchange.connection_id))
+        else:
+            exchange.connection_id = decode_path_value(exchange.path_values[0], "connectionId")
+
+    def _look_up(self, segments: list[str]) -> Target:
+        """Where the request goes. It is found first, since its sandbox counts and records failed requests as well."""
+        try:
+            return self._sandboxes.look_up(decode_path_value(segments[0], "connectionId") if segments else "")
+        except InvalidRequest:
+            return self._sandboxes.look_up("")
 
     def _sandbox_of_link(self, exchange: Exchange) -> Sandbox:
         """The sandbox that the `state` of a link names; the default one for an unreadable link, which fails later."""
@@ -158,6 +162,10 @@ class Connector:
     def _open(self, exchange: Exchange, arguments: Arguments) -> tuple[Sandbox, Owner]:
         """The mailbox of the connection, or the one that the `state` of a link names."""
         if exchange.connection_id is not None:
+            sandbox, owner, _ = exchange.target
+            if owner is not None and exchange.target.is_current:
+                return sandbox, owner
+            # The id is new, or the sandbox was replaced while the request waited.
             return self._sandboxes.find(exchange.connection_id)
         place_of = exchange.row.place_of
         assert place_of is not None

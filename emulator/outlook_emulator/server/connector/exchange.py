@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from outlook_emulator.clock import moment
 from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyRequests
 from outlook_emulator.operations.operation import Operation
+from outlook_emulator.sandbox.registry import Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import Hit
@@ -91,7 +92,8 @@ class Request:
 class Exchange(Request):
     """A request to the connector and what is known about it. Lives as long as the request.
 
-    `operation`, `path_values` and `connection_id` are set when its row is found. `sandbox` counts and records the
+    `operation`, `path_values` and `connection_id` are set when its row is found. `target` is where the connection id
+    leads, `sandbox` the same sandbox unless a link names another one. It counts and records the
     request; it `arrived` there at that instant of the sandbox's clock, in microseconds since 1970. `ran_in` is the
     sandbox in which the row ran, None if it did not; that is another one only if `sandbox` was deleted meanwhile.
     `is_done` says that the row ran to its end, even if the client gets an error.
@@ -113,15 +115,17 @@ class Exchange(Request):
         "ran_in",
         "rule_changes",
         "sandbox",
+        "target",
         "waiting",
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, sandbox: Sandbox, render: Callable[[Exchange, ConnectorError], Response]
+        self, scope: Scope, receive: Receive, target: Target, render: Callable[[Exchange, ConnectorError], Response]
     ) -> None:
         super().__init__(scope, receive)
         self._render = render
-        self.enter(sandbox)
+        self.target = target
+        self.enter(target.sandbox)
         self.operation: Operation | None = None
         self.path_values: list[str] = []
         self.connection_id: str | None = None

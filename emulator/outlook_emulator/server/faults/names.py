@@ -10,8 +10,8 @@ from outlook_emulator.errors import (
     BadGateway,
     CallsExceeded,
     EncryptedReply,
+    InlineImageTooLarge,
     InvalidRequest,
-    MessageTooLarge,
     NoSuchOperation,
     NotFound,
     TimedOut,
@@ -78,9 +78,8 @@ def _hidden_attachments(options: FaultEffect) -> Effect:
 
 
 def _large_image(options: FaultEffect) -> Effect:
-    most = Rules().max_inline_image_bytes
-    size = f"An inline image in 'Body' has {most + 1} bytes after base64 encoding; at most {most} are allowed."
-    return Effect(response=MessageTooLarge(size))
+    limit = Rules().max_inline_image_bytes
+    return Effect(response=InlineImageTooLarge(limit + 1, limit))
 
 
 def _trigger_delay(options: FaultEffect) -> Effect:

@@ -6,7 +6,9 @@ from typing import Annotated, Any, get_args
 
 from typing_extensions import TypedDict
 
+from outlook_emulator.options import options_of
 from outlook_emulator.server.schemas import Whole
+from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.journal import CauseKind, EntryKind
 from outlook_emulator.wire.base import DateTime, Double, Int32, Int64, Schema, Uri
 
@@ -208,14 +210,22 @@ class RetryReport(TypedDict):
     duplicatedSends: Int64
 
 
+def _bounds_of(setting: str) -> Whole:
+    """The bounds of the setting that a member changes."""
+    (option,) = (option for option in options_of(Settings) if option.name == setting)
+    assert option.least is not None
+    assert option.most is not None
+    return Whole(least=option.least, most=option.most)
+
+
 class JournalCaps(TypedDict, total=False):
     """The number of entries to keep from now on, the newest, and the bytes of each body; 0 for none.
 
     Members that are left out or null stay.
     """
 
-    cap: Annotated[int, Whole(most=100_000)]
-    bodyBytes: Annotated[int, Whole(most=100 * 1024 * 1024)]
+    cap: Annotated[int, _bounds_of("journal_entries")]
+    bodyBytes: Annotated[int, _bounds_of("journal_body_bytes")]
 
 
 class JournalFacts(TypedDict):
