@@ -12,9 +12,9 @@ from outlook_emulator.wire.base import Schema
 from outlook_emulator.wire.mail import ClientReceiveMessage, ClientSendMessage
 
 
-def row(**given: Any) -> Operation:
+def row(**overrides: Any) -> Operation:
     fields = {"id": "Any", "method": "GET", "path": "/Any", "summary": "Any", "family": "Any", "run": print}
-    return Operation(**{**fields, **given})
+    return Operation(**{**fields, **overrides})
 
 
 def read_draft(draft: ClientSendMessage) -> str:
@@ -51,7 +51,7 @@ def test_parameters() -> None:
     """Query parameters take their names from attributes or marks, and are required where they have no default."""
     parameters = row(query=Query).parameters
 
-    assert [(one.name, one.required) for one in parameters] == [("$top", False), ("folderPath", True)]
+    assert [(parameter.name, parameter.required) for parameter in parameters] == [("$top", False), ("folderPath", True)]
 
 
 def test_no_parameters() -> None:
@@ -110,14 +110,14 @@ def test_wire_name_of_an_inner_member() -> None:
 
 def test_ids_are_unique() -> None:
     """No two rows have the same operation id, or answer the same request."""
-    assert len(OPERATIONS) == len({one.id for one in OPERATIONS})
-    assert len(OPERATIONS) == len({(one.method, one.full_path) for one in OPERATIONS})
+    assert len(OPERATIONS) == len({operation.id for operation in OPERATIONS})
+    assert len(OPERATIONS) == len({(operation.method, operation.full_path) for operation in OPERATIONS})
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 def test_marks_fit_the_row(operation: Operation) -> None:
     """Marks of path parameters name one of the path, notifications a row that subscribes, and triggers are polled."""
-    subscribing = {one.id for one in OPERATIONS if one.kind is Kind.SUBSCRIBE}
+    subscribing = {row.id for row in OPERATIONS if row.kind is Kind.SUBSCRIBE}
     notification = operation.extensions.get("x-ms-notification", {})
 
     assert set(operation.path_schemas) <= set(operation.path_parameters)
@@ -125,18 +125,20 @@ def test_marks_fit_the_row(operation: Operation) -> None:
     assert (operation.kind is Kind.POLL) == ("x-ms-trigger" in operation.extensions)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 def test_every_row_finds_its_mailbox(operation: Operation) -> None:
     """A row has a connection in its path, or else says what its `state` leads to."""
-    named = [one.name for one in operation.parameters if one.required]
+    named = [parameter.name for parameter in operation.parameters if parameter.required]
 
     assert (operation.scope is Scope.API) == (operation.place_of is not None)
     assert operation.place_of is None or "state" in named
 
 
-@pytest.mark.parametrize("family", sorted({one.family for one in OPERATIONS}))
+@pytest.mark.parametrize("family", sorted({operation.family for operation in OPERATIONS}))
 def test_versions(family: str) -> None:
     """The generations of a family are numbered from one without a gap."""
-    rows = sorted((one for one in OPERATIONS if one.family == family), key=lambda one: one.version)
+    rows = sorted(
+        (operation for operation in OPERATIONS if operation.family == family), key=lambda operation: operation.version
+    )
 
-    assert list(range(1, len(rows) + 1)) == [one.version for one in rows]
+    assert list(range(1, len(rows) + 1)) == [operation.version for operation in rows]

@@ -33,9 +33,9 @@ def start(**settings: Any) -> Sandboxes:
 
 @pytest.fixture
 def sandboxes() -> Iterator[Sandboxes]:
-    made = start()
-    yield made
-    made.close()
+    registry = start()
+    yield registry
+    registry.close()
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def send(sandbox: Sandbox, owner: Owner, *to: str, subject: str = "Hello") -> No
 
 def messages(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[Message]:
     message_views = listing.find(sandbox.mailbox(owner), folder_path=folder, fetch_only_unread=False, top=1000)
-    return [one.message for one in message_views]
+    return [message_view.message for message_view in message_views]
 
 
 def subjects(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[str]:
-    return [one.subject for one in messages(sandbox, owner, folder)]
+    return [message.subject for message in messages(sandbox, owner, folder)]
 
 
 def rows(sandbox: Sandbox) -> dict[str, list[tuple[Any, ...]]]:
@@ -70,29 +70,29 @@ def journey(sandbox: Sandbox) -> list[str]:
     mailbox = sandbox.mailbox(bob)
     reading.move(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, messages(sandbox, bob)[0].id), folder_path="Archive")
     folders.ensure(mailbox, ("Projects", "Engine"))
-    found = [*messages(sandbox, bob), *messages(sandbox, bob, "Archive"), *messages(sandbox, alice, "Sent Items")]
-    ids = [mailbox.id_of(IdKind.MESSAGE, one.id) for one in found]
-    conversations = [mailbox.id_of(IdKind.CONVERSATION, one.conversation_id) for one in found]
-    return [*ids, *conversations, *(one.message_id for one in found)]
+    sent = [*messages(sandbox, bob), *messages(sandbox, bob, "Archive"), *messages(sandbox, alice, "Sent Items")]
+    ids = [mailbox.id_of(IdKind.MESSAGE, message.id) for message in sent]
+    conversations = [mailbox.id_of(IdKind.CONVERSATION, message.conversation_id) for message in sent]
+    return [*ids, *conversations, *(message.message_id for message in sent)]
 
 
 def test_sandboxes_are_worlds_apart(sandboxes: Sandboxes) -> None:
     """Mail to an address of another sandbox leaves the world, and arrives nowhere."""
-    one, other = sandboxes.create("one"), sandboxes.create("other")
-    ada = sandboxes.connect(one, "ada-1", "ada@example.com")
+    sandbox, other = sandboxes.create("one"), sandboxes.create("other")
+    ada = sandboxes.connect(sandbox, "ada-1", "ada@example.com")
     namesake = sandboxes.connect(other, "ada-2", "ada@example.com")
     bob = sandboxes.connect(other, "bob", "bob@example.com")
-    send(one, ada, "bob@example.com", "ada@example.com")
+    send(sandbox, ada, "bob@example.com", "ada@example.com")
 
-    assert ["bob@example.com"] == [departed.recipients for departed in one.outbox()]
-    assert ["Hello"] == subjects(one, ada)
+    assert ["bob@example.com"] == [outbox_mail.recipients for outbox_mail in sandbox.outbox()]
+    assert ["Hello"] == subjects(sandbox, ada)
     assert ([], [], []) == (subjects(other, bob), subjects(other, namesake), other.outbox())
 
 
 def test_a_connection_id_is_taken_everywhere(sandboxes: Sandboxes) -> None:
     """An id opens one mailbox of one sandbox; a second claim to it is refused and makes nothing."""
-    one, other = sandboxes.create("one"), sandboxes.create("other")
-    sandboxes.connect(one, "ada", "ada@example.com")
+    sandbox, other = sandboxes.create("one"), sandboxes.create("other")
+    sandboxes.connect(sandbox, "ada", "ada@example.com")
     before = rows(other)
 
     with pytest.raises(Conflict, match="'ada' exists already"):
@@ -100,7 +100,7 @@ def test_a_connection_id_is_taken_everywhere(sandboxes: Sandboxes) -> None:
     with pytest.raises(Conflict, match="'ada' exists already"):
         sandboxes.load_sample(other, "office", "ada")
     assert before == rows(other)
-    assert one is sandboxes.find("ada")[0]
+    assert sandbox is sandboxes.find("ada")[0]
 
 
 def test_unknown_id_makes_a_mailbox(sandboxes: Sandboxes) -> None:
@@ -186,9 +186,9 @@ def test_earlier_mail_is_claimed(default: Sandbox) -> None:
 
     assert ["bob", "both"] == subjects(default, bob)
     assert [("both", "zoe@example.org"), ("zoe", "zoe@example.org")] == [
-        (one.subject, one.recipients) for one in default.outbox()
+        (outbox_mail.subject, outbox_mail.recipients) for outbox_mail in default.outbox()
     ]
-    assert {one.id for one in messages(default, bob)} < {change[4] for change in rows(default)["change"]}
+    assert {message.id for message in messages(default, bob)} < {change[4] for change in rows(default)["change"]}
 
 
 def test_mail_is_claimed_once(default: Sandbox) -> None:
@@ -213,16 +213,16 @@ def test_same_calls_give_same_ids() -> None:
     assert len(set(journeys[0])) > len(journeys[0]) // 2
 
 
-@pytest.mark.parametrize("other", [{"chance": 1}, {"name": "other"}])
+@pytest.mark.parametrize("other", [{"seed": 1}, {"name": "other"}])
 def test_other_seed_gives_other_ids(other: dict[str, Any]) -> None:
     """Another seed, or another sandbox of the same server, has Message-IDs of its own."""
-    found = []
-    for given in ({}, other):
-        sandboxes = start(random_seed=given.get("chance", 4365))
-        found.append({one for one in journey(sandboxes.create(given.get("name", "one"))) if one.startswith("<")})
+    message_ids = []
+    for options in ({}, other):
+        sandboxes = start(random_seed=options.get("seed", 4365))
+        message_ids.append({id for id in journey(sandboxes.create(options.get("name", "one"))) if id.startswith("<")})
         sandboxes.close()
 
-    assert set() == found[0] & found[1]
+    assert set() == message_ids[0] & message_ids[1]
 
 
 def test_reset_repeats(default: Sandbox) -> None:
@@ -299,17 +299,17 @@ def test_bad_sandbox_name(sandboxes: Sandboxes, name: str) -> None:
     """A name that could not be part of a file's name and of a URL is refused."""
     with pytest.raises(InvalidRequest, match="A sandbox name has"):
         sandboxes.create(name)
-    assert [DEFAULT] == [one.name for one in sandboxes.all()]
+    assert [DEFAULT] == [sandbox.name for sandbox in sandboxes.all()]
 
 
 def test_sandbox_name_is_unique(sandboxes: Sandboxes) -> None:
     """A sandbox whose name is taken is refused, the default one's included."""
-    made = sandboxes.create("one")
+    sandbox = sandboxes.create("one")
 
     for name in ("one", DEFAULT):
         with pytest.raises(Conflict, match=f"'{name}' exists already"):
             sandboxes.create(name)
-    assert made is sandboxes.named("one")
+    assert sandbox is sandboxes.named("one")
 
 
 def test_deleted_sandbox_is_gone(sandboxes: Sandboxes) -> None:
@@ -337,12 +337,12 @@ def test_files_come_and_go(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
     sandboxes = start(data=str(data))
     sandboxes.create("one")
-    made = {path.name for path in data.glob("*.sqlite")}
+    names = {path.name for path in data.glob("*.sqlite")}
     sandboxes.delete("one")
     left = {path.name.partition(".")[0] for path in data.glob("*.sqlite*")}
     sandboxes.close()
 
-    assert ({"default.sqlite", "one.sqlite"}, {DEFAULT}) == (made, left)
+    assert ({"default.sqlite", "one.sqlite"}, {DEFAULT}) == (names, left)
 
 
 def test_everything_is_there_again(tmp_path: Path) -> None:
@@ -355,13 +355,13 @@ def test_everything_is_there_again(tmp_path: Path) -> None:
     before = rows(sandbox)
     sandboxes.close()
     again = start(data=str(tmp_path))
-    found, owner = again.find("ada")
-    after = rows(found)
+    reopened, owner = again.find("ada")
+    after = rows(reopened)
     again.reset("one")
-    kept = found.connections()
+    kept = reopened.connections()
     again.close()
 
-    assert ("one", ada, before) == (found.name, owner, after)
+    assert ("one", ada, before) == (reopened.name, owner, after)
     assert ["ada", "quiet"] == list(kept)
 
 
@@ -372,10 +372,10 @@ def test_message_ids_differ_after_a_restart(tmp_path: Path) -> None:
         sandbox, owner = sandboxes.find("ada")
         for _ in range(2):
             send(sandbox, owner, "outside@example.org")
-        found = messages(sandbox, owner, "Sent Items")
+        sent = messages(sandbox, owner, "Sent Items")
         sandboxes.close()
 
-    assert 6 == len({one.message_id for one in found}) == len({one.conversation_id for one in found})
+    assert 6 == len({message.message_id for message in sent}) == len({message.conversation_id for message in sent})
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "a b.sqlite").write_text("mine")
     (tmp_path / "notes.txt").write_text("mine")
     sandboxes = start(data=str(tmp_path))
-    names = [one.name for one in sandboxes.all()]
+    names = [sandbox.name for sandbox in sandboxes.all()]
     sandboxes.close()
 
     assert [DEFAULT] == names
@@ -424,9 +424,9 @@ def test_seed_by_folder_goes_by_the_folders_name(tmp_path: Path) -> None:
     (folder / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n')
     app = create_app(Settings(seed=f"{folder},empty"))
 
-    found = app.state.sandboxes.find("mine")[1].address
+    address = app.state.sandboxes.find("mine")[1].address
 
-    assert "me@example.com" == found
+    assert "me@example.com" == address
     assert {"mine", "empty"} == app.state.sandboxes.connection_ids()
 
 
@@ -438,7 +438,7 @@ def test_create_refuses_a_file_that_is_no_sandbox(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match=r"taken\.sqlite"):
         registry.create("taken")
 
-    assert ["default"] == [one.name for one in registry.all()]
+    assert ["default"] == [sandbox.name for sandbox in registry.all()]
     registry.close()
 
 
@@ -563,7 +563,7 @@ def test_a_sandbox_that_goes_ends_the_move(sandboxes: Sandboxes, way: str) -> No
     sandbox = sandboxes.create("short")
     log: list[tuple[str, int]] = []
     gone = getattr(sandboxes, way)
-    sandbox.due += [Alarm("end", [NINE + 5], log, lambda one: gone("short") and None), Alarm("more", [NINE + 6], log)]
+    sandbox.due += [Alarm("end", [NINE + 5], log, lambda at: gone("short") and None), Alarm("more", [NINE + 6], log)]
 
     with pytest.raises(Conflict, match="was reset, replaced or deleted"):
         asyncio.run(sandbox.move_clock(NINE + 10))
@@ -590,10 +590,10 @@ def test_the_clock_survives_a_restart(tmp_path: Path, frozen: bool) -> None:
         first.default.clock.freeze()
     first.close()
     again = Sandboxes(Settings(data=str(tmp_path)), VirtualClock(NOW + timedelta(minutes=10)))
-    found = again.default.clock.now(), again.default.clock.frozen
+    clock_state = again.default.clock.now(), again.default.clock.frozen
     again.close()
 
-    assert (NINE + HOUR + (0 if frozen else HOUR // 6), frozen) == found
+    assert (NINE + HOUR + (0 if frozen else HOUR // 6), frozen) == clock_state
 
 
 def test_a_file_that_was_reset_follows_again(tmp_path: Path) -> None:
@@ -603,7 +603,7 @@ def test_a_file_that_was_reset_follows_again(tmp_path: Path) -> None:
     first.reset(DEFAULT)
     first.close()
     again = start(data=str(tmp_path))
-    found = again.default.clock.now()
+    now = again.default.clock.now()
     again.close()
 
-    assert NINE == found
+    assert NINE == now

@@ -53,18 +53,18 @@ def start(folder: Path | None = None, **more: Any) -> Sandboxes:
 
 @pytest.fixture(params=("memory", "file"))
 def sandboxes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandboxes]:
-    made = start(tmp_path / "data" if request.param == "file" else None)
-    yield made
-    made.close()
+    registry = start(tmp_path / "data" if request.param == "file" else None)
+    yield registry
+    registry.close()
 
 
 @pytest.fixture
 def box(sandboxes: Sandboxes) -> Sandbox:
     """A sandbox with alice and bob in it."""
-    made = sandboxes.create("box")
+    sandbox = sandboxes.create("box")
     for name in ("alice", "bob"):
-        sandboxes.connect(made, name, f"{name}@example.com")
-    return made
+        sandboxes.connect(sandbox, name, f"{name}@example.com")
+    return sandbox
 
 
 def held(image: bytes, *without: str) -> Rows:
@@ -86,8 +86,8 @@ def send(sandbox: Sandbox, name: str, *to: str, subject: str = "Hello") -> None:
 
 
 def subjects(sandbox: Sandbox, name: str, folder: str = "Inbox", **more: Any) -> list[str]:
-    found = listing.find(opened(sandbox, name), folder_path=folder, fetch_only_unread=False, top=100, **more)
-    return [one.message.subject for one in found]
+    message_views = listing.find(opened(sandbox, name), folder_path=folder, fetch_only_unread=False, top=100, **more)
+    return [message_view.message.subject for message_view in message_views]
 
 
 def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
@@ -97,7 +97,7 @@ def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
     message = listing.find(mailbox, fetch_only_unread=False)[0].message
     watched = watch(mailbox)
     (event,) = events.import_events(
-        mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, "Work"), [Series(details(1))]
+        mailbox, item_folders.ensure(mailbox, item_folders.CALENDARS, "Work"), [Series(event_fields(1))]
     )
     owner = sandbox.connect(name, f"{name}@example.com")
     numbers = ("message", message.id), ("event", event.id), ("mailbox", owner.id)
@@ -105,11 +105,11 @@ def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
 
 
 def watch(mailbox: Mailbox) -> str:
-    asked: dict[str, Any] = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
-    return subscriptions.watch_mail(mailbox, URL, watched=Watched.MAIL, **asked).id
+    options: dict[str, Any] = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
+    return subscriptions.watch_mail(mailbox, URL, watched=Watched.MAIL, **options).id
 
 
-def details(number: int) -> EventFields:
+def event_fields(number: int) -> EventFields:
     begin = NINE + number * HOUR
     return EventFields(
         subject=f"Review {number}", start=begin, end=begin + HOUR, attendees=(Attendee("bob@example.com"),)
@@ -171,15 +171,15 @@ def test_the_clock_is_as_it_was(tmp_path: Path, frozen: bool) -> None:
     sandbox.clock.follow()
     base.advance(timedelta(hours=2))
     sandboxes.restore(DEFAULT, "one")
-    found = [(sandbox.clock.now(), sandbox.clock.state)]
+    clocks = [(sandbox.clock.now(), sandbox.clock.state)]
     sandboxes.close()
     sandboxes = Sandboxes(data, base)
-    found.append((sandboxes.default.clock.now(), sandboxes.default.clock.state))
+    clocks.append((sandboxes.default.clock.now(), sandboxes.default.clock.state))
     sandboxes.close()
 
     expected = NINE + HOUR + (0 if frozen else 2 * HOUR)
-    assert [expected, expected] == [now for now, _ in found]
-    assert frozen is all(one.frozen_at == state.frozen_at is not None for _, one in found)
+    assert [expected, expected] == [now for now, _ in clocks]
+    assert frozen is all(state_now.frozen_at == state.frozen_at is not None for _, state_now in clocks)
 
 
 def test_a_reset_is_undone(sandboxes: Sandboxes, box: Sandbox) -> None:
@@ -241,10 +241,10 @@ def test_names_and_times(box: Sandbox) -> None:
     """Snapshots are listed by name with the time that the sandbox's clock showed; one of the same name is replaced."""
     for name, hours in (("b", 0), ("a", 1), ("b", 2)):
         box.clock.set(NINE + hours * HOUR)
-        made = box.save(name)
+        snapshot = box.save(name)
 
-        assert (name, NINE + hours * HOUR) == made[:2]
-    assert [("a", NINE + HOUR), ("b", NINE + 2 * HOUR)] == [one[:2] for one in box.snapshots()]
+        assert (name, NINE + hours * HOUR) == snapshot[:2]
+    assert [("a", NINE + HOUR), ("b", NINE + 2 * HOUR)] == [snapshot[:2] for snapshot in box.snapshots()]
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "x" * 65, ".a"])
@@ -257,9 +257,9 @@ def test_a_name_that_cannot_be(box: Sandbox, name: str) -> None:
     assert ([], before) == (box.snapshots(), epochs.valid(box.db))
 
 
-@pytest.mark.parametrize("verb", ["restore", "drop_snapshot"])
+@pytest.mark.parametrize("method", ["restore", "drop_snapshot"])
 @pytest.mark.parametrize(("names", "there"), [((), "There is none."), (("b", "a"), "There are: a, b.")])
-def test_a_snapshot_that_is_none(box: Sandbox, verb: str, names: tuple[str, ...], there: str) -> None:
+def test_a_snapshot_that_is_none(box: Sandbox, method: str, names: tuple[str, ...], there: str) -> None:
     """What was not saved is not found, and the refusal says what was."""
     for name in names:
         box.save(name)
@@ -267,7 +267,7 @@ def test_a_snapshot_that_is_none(box: Sandbox, verb: str, names: tuple[str, ...]
 
     for name in ("none", "../../box", "x" * 500):
         with pytest.raises(NotFound, match=there):
-            getattr(box, verb)(name)
+            getattr(box, method)(name)
     assert before == box.export()
 
 
@@ -284,9 +284,9 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     send(sandbox, "alice", "alice@example.com", subject="Dropped")
     sandboxes.close()
     sandboxes = start(tmp_path)
-    names = [one.name for one in sandboxes.all()]
+    names = [sandbox.name for sandbox in sandboxes.all()]
     sandbox = sandboxes.named("one")
-    found = sandbox.snapshots()
+    snapshots = sandbox.snapshots()
     sandboxes.restore("one", "with.dots")
     restored = held(sandbox.export())
     sandboxes.close()
@@ -296,8 +296,8 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     sandboxes.close()
 
     assert (["default", "one"], []) == (names, others)
-    assert ["default", "later", "with.dots"] == [one.name for one in found]
-    assert listed == found
+    assert ["default", "later", "with.dots"] == [snapshot.name for snapshot in snapshots]
+    assert listed == snapshots
     assert before == restored
     assert {**before, "sandbox_state": [row for row in before["sandbox_state"] if row[0] != state.RNG]} == kept[0]
     assert ["Kept"] == kept[1]
@@ -307,7 +307,7 @@ def test_snapshots_go_with_their_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp
     """A sandbox that is deleted leaves no snapshot, neither to a later one of its name nor in the data folder."""
     box.save("one")
     sandboxes.delete("box")
-    left = [one.name for one in tmp_path.rglob("*") if "box" in one.name or "one" in one.name]
+    left = [path.name for path in tmp_path.rglob("*") if "box" in path.name or "one" in path.name]
 
     assert ([], []) == (sandboxes.create("box").snapshots(), left)
 
@@ -320,10 +320,10 @@ def test_a_kill_while_deleting(tmp_path: Path) -> None:
     for file in tmp_path.glob("box.sqlite*"):
         file.unlink()
     sandboxes = start(tmp_path)
-    found = sandboxes.create("box").snapshots()
+    snapshots = sandboxes.create("box").snapshots()
     sandboxes.close()
 
-    assert [] == found
+    assert [] == snapshots
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_file_that_was_damaged(tmp_path: Path, content: bytes, reason: str) ->
     before = sandbox.export()
     with pytest.raises(Conflict, match=f"The snapshot 'one' cannot be restored: {reason}"):
         sandboxes.restore(DEFAULT, "one")
-    listed = [one.taken for one in sandbox.snapshots()]
+    listed = [snapshot.taken for snapshot in sandbox.snapshots()]
     after = sandbox.export()
     sandbox.drop_snapshot("one")
     left = sandbox.snapshots()
@@ -424,7 +424,9 @@ def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> No
 
     assert names == list(copy.connections())
     assert [(names[0], "news"), (names[2], "news")] == pushes
-    assert [f"{names[0]}/news", "5", f"{names[2]}/news", "5"] == [one.reference for one in callbacks.journal(copy.db)]
+    assert [f"{names[0]}/news", "5", f"{names[2]}/news", "5"] == [
+        callback.reference for callback in callbacks.journal(copy.db)
+    ]
     assert [(names[4], "empty")] == state.read_samples(copy.db)
     assert {copy} == {sandboxes.find(name)[0] for name in names}
 
@@ -435,14 +437,14 @@ def test_a_prefix_that_takes_the_name_of_another(sandboxes: Sandboxes, box: Sand
         sandboxes.connect(box, name, f"{name}@example.com")
     file = box.export()
     sandboxes.import_file("box", file, "x-")
-    found = {id: owner.address for id, owner in box.connections().items()}
+    addresses = {id: owner.address for id, owner in box.connections().items()}
 
     assert {
         "x-alice": "alice@example.com",
         "x-bob": "bob@example.com",
         "x-x-alice": "x-alice@example.com",
         "x-x-x-alice": "x-x-alice@example.com",
-    } == found
+    } == addresses
 
 
 @pytest.mark.parametrize("prefix", ["a/", " ", "x" * 130, ".", "ä"])
@@ -455,7 +457,7 @@ def test_a_prefix_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, prefix: str
     assert before == box.export()
 
 
-def told(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
+def export_with(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
     """An export in which facts say something else, or nothing."""
     with closing(Database(image=box.export())) as other:
         for key, value in rows:
@@ -489,7 +491,7 @@ def told(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
 def test_facts_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, key: str, value: str, reason: str) -> None:
     """A file that was made up, and says of itself what cannot be, is refused and changes nothing."""
     send(box, "alice", "bob@example.com")
-    file, before = told(box, (key, value)), box.export()
+    file, before = export_with(box, (key, value)), box.export()
 
     with pytest.raises(InvalidRequest, match=f"The file cannot be imported: .*{reason}"):
         sandboxes.import_file("box", file)
@@ -501,7 +503,7 @@ def test_samples_of_another_machine(sandboxes: Sandboxes, box: Sandbox, tmp_path
     (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
     sandboxes.load_sample(box, "empty", "quiet")
     lines = f"quiet empty\nalice {tmp_path}\nnobody empty\nquiet empty"
-    sandboxes.import_file("box", told(box, ("samples", lines)))
+    sandboxes.import_file("box", export_with(box, ("samples", lines)))
     remembered = state.read_samples(box.db)
     sandboxes.reset("box")
 
@@ -527,11 +529,11 @@ def test_a_file_without_chance(tmp_path: Path) -> None:
     other = start()
     other.import_file(DEFAULT, (tmp_path / "default.sqlite").read_bytes())
     send(other.default, "alice", "alice@outlook.com", subject="Again")
-    found = listing.find(opened(other.default, "alice"), fetch_only_unread=False)
-    ids = {one.message.message_id for one in found}
+    message_views = listing.find(opened(other.default, "alice"), fetch_only_unread=False)
+    ids = {message_view.message.message_id for message_view in message_views}
     other.close()
 
-    assert (2, ["Again", "Hello"]) == (len(ids), [one.message.subject for one in found])
+    assert (2, ["Again", "Hello"]) == (len(ids), [message_view.message.subject for message_view in message_views])
 
 
 def test_cursors_of_an_import(sandboxes: Sandboxes, box: Sandbox) -> None:
@@ -587,8 +589,8 @@ class Lives(RuleBasedStateMachine):
 
     def newest(self, name: str) -> str | None:
         mailbox = self.mailbox(name)
-        found = listing.find(mailbox, fetch_only_unread=False, top=1)
-        return mailbox.id_of(IdKind.MESSAGE, found[0].message.id) if found else None
+        message_views = listing.find(mailbox, fetch_only_unread=False, top=1)
+        return mailbox.id_of(IdKind.MESSAGE, message_views[0].message.id) if message_views else None
 
     @rule(by=st.sampled_from(("alice", "bob")), outside=st.booleans())
     def send(self, by: str, outside: bool) -> None:
@@ -619,8 +621,8 @@ class Lives(RuleBasedStateMachine):
         mailbox, number = self.mailbox("alice"), next(self.numbers)
         with self.box.db.transaction():
             folders.ensure(mailbox, (f"Folder {number}", "Deep"))
-            shelf = item_folders.ensure(mailbox, item_folders.CALENDARS, f"Calendar {number}")
-            events.import_events(mailbox, shelf, [Series(details(number))])
+            calendar = item_folders.ensure(mailbox, item_folders.CALENDARS, f"Calendar {number}")
+            events.import_events(mailbox, calendar, [Series(event_fields(number))])
             card = Card(given_name=f"Carol {number}", home_phones=("1",), categories=("Red",))
             contacts.create(mailbox, card, table="Contacts")
 
@@ -672,7 +674,7 @@ class Lives(RuleBasedStateMachine):
 
     @precondition(lambda self: self.exported)
     @rule()
-    def bring_in(self) -> None:
+    def import_export(self) -> None:
         assert self.exported is not None
         self.sandboxes.import_file("box", self.exported)
 

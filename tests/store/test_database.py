@@ -18,21 +18,21 @@ KINDS = ("memory", "file")
 
 @pytest.fixture(params=KINDS)
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "box.sqlite" if request.param == "file" else None)
-    yield made
-    made.close()
+    database = Database(tmp_path / "box.sqlite" if request.param == "file" else None)
+    yield database
+    database.close()
 
 
 def put(db: Database, key: str, value: str = "x") -> None:
     db.execute(sql.SET_STATE, {"key": key, "value": value})
 
 
-def fact(db: Database, key: str) -> str | None:
+def state_value(db: Database, key: str) -> str | None:
     row = db.one(sql.STATE, {"key": key})
     return row[0] if row else None
 
 
-def departure(db: Database) -> int:
+def add_outbox_mail(db: Database) -> int:
     values: dict[str, Any] = {"mailbox_id": 1, "content_id": 1, "recipients": "a@example.com", "at": 0}
     return db.insert(sql.INSERT_OUTBOX_MAIL, values)
 
@@ -51,7 +51,7 @@ def test_transaction_commits(db: Database) -> None:
         with db.transaction():
             put(db, key)
 
-    assert ("x", "x") == (fact(db, "first"), fact(db, "second"))
+    assert ("x", "x") == (state_value(db, "first"), state_value(db, "second"))
 
 
 def test_transaction_rolls_back(db: Database) -> None:
@@ -67,7 +67,7 @@ def test_transaction_rolls_back(db: Database) -> None:
     with db.transaction():
         put(db, "second")
 
-    assert (None, "x") == (fact(db, "first"), fact(db, "second"))
+    assert (None, "x") == (state_value(db, "first"), state_value(db, "second"))
 
 
 def test_inner_block_joins_the_outer(db: Database) -> None:
@@ -83,7 +83,7 @@ def test_inner_block_joins_the_outer(db: Database) -> None:
     with pytest.raises(LookupError):
         work()
 
-    assert (None, None) == (fact(db, "outer"), fact(db, "inner"))
+    assert (None, None) == (state_value(db, "outer"), state_value(db, "inner"))
 
 
 def test_error_of_an_inner_block_undoes_the_outer(db: Database) -> None:
@@ -98,7 +98,7 @@ def test_error_of_an_inner_block_undoes_the_outer(db: Database) -> None:
     with pytest.raises(LookupError):
         work()
 
-    assert fact(db, "outer") is None
+    assert state_value(db, "outer") is None
 
 
 def test_failed_commit_leaves_no_transaction_open(db: Database) -> None:
@@ -109,44 +109,44 @@ def test_failed_commit_leaves_no_transaction_open(db: Database) -> None:
         with db.transaction():
             db.execute("PRAGMA defer_foreign_keys = ON")
             put(db, "first")
-            departure(db)
+            add_outbox_mail(db)
 
     with pytest.raises(sqlite3.IntegrityError):
         work()
     with db.transaction():
         put(db, "second")
 
-    assert (None, "x") == (fact(db, "first"), fact(db, "second"))
+    assert (None, "x") == (state_value(db, "first"), state_value(db, "second"))
 
 
 def test_clear_empties(db: Database) -> None:
     """Once cleared, the database is as it was made: empty, ids from the start, schema in place."""
-    first = departure(db)
+    first = add_outbox_mail(db)
     put(db, "key")
     with db.transaction():
         db.clear()
 
-    assert ([], None) == (db.all(sql.OUTBOX_MAILS, {}), fact(db, "key"))
-    assert first == departure(db)
+    assert ([], None) == (db.all(sql.OUTBOX_MAILS, {}), state_value(db, "key"))
+    assert first == add_outbox_mail(db)
     assert pragma(db, "user_version") == SCHEMA_VERSION
 
 
 def test_ids_are_never_reused(db: Database) -> None:
     """The id of a row that was deleted, even of the newest, names nothing that comes later."""
-    keys = [departure(db)]
+    keys = [add_outbox_mail(db)]
     for _ in range(3):
         db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": keys[-1]})
-        keys.append(departure(db))
+        keys.append(add_outbox_mail(db))
 
     assert sorted(set(keys)) == keys
 
 
 def test_memory_databases_are_separate() -> None:
     """Two databases in memory share nothing, not even the template they were copied from."""
-    with closing(Database()) as one, closing(Database()) as other, closing(Database()) as later:
-        put(one, "key")
+    with closing(Database()) as first, closing(Database()) as other, closing(Database()) as later:
+        put(first, "key")
 
-        assert (None, None) == (fact(other, "key"), fact(later, "key"))
+        assert (None, None) == (state_value(other, "key"), state_value(later, "key"))
 
 
 def test_file_keeps_what_was_committed(tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_file_keeps_what_was_committed(tmp_path: Path) -> None:
     path = tmp_path / "box.sqlite"
     with closing(Database(path)) as db:
         put(db, "key", "kept")
-        first = departure(db)
+        first = add_outbox_mail(db)
         db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": first})
     with closing(Database(path)) as db:
-        again = fact(db, "key"), departure(db)
+        again = state_value(db, "key"), add_outbox_mail(db)
 
     assert ("kept", first + 1) == again
 
@@ -169,7 +169,7 @@ def test_file_loses_what_was_not_committed(tmp_path: Path) -> None:
         db.transaction().__enter__()
         put(db, "key")
     with closing(Database(path)) as db:
-        kept = fact(db, "key")
+        kept = state_value(db, "key")
 
     assert kept is None
 
@@ -184,7 +184,7 @@ def test_file_is_cleared_for_good(tmp_path: Path) -> None:
         put(db, "after")
         mode = pragma(db, "journal_mode")
     with closing(Database(path)) as db:
-        kept = fact(db, "key"), fact(db, "after")
+        kept = state_value(db, "key"), state_value(db, "after")
 
     assert ((None, "x"), "wal") == (kept, mode)
 
@@ -203,7 +203,7 @@ def test_empty_file_is_filled(tmp_path: Path) -> None:
     with closing(Database(path)) as db:
         put(db, "key")
 
-        assert fact(db, "key") == "x"
+        assert state_value(db, "key") == "x"
 
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1])
@@ -252,7 +252,7 @@ def test_clear_is_undone_with_its_transaction(tmp_path: Path) -> None:
         put(db, "key")
         with pytest.raises(LookupError):
             work(db)
-        kept = fact(db, "key")
+        kept = state_value(db, "key")
 
     assert "x" == kept
 

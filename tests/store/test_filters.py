@@ -26,8 +26,8 @@ RECORDS: dict[str, Any] = {"event": records.Event, "contact": records.Contact}
 INSERTS = {"event": sql.INSERT_EVENT, "contact": sql.INSERT_CONTACT}
 FOLDER_COLUMNS = {"event": "calendar_id", "contact": "folder_id"}
 USUAL_ORDER = {
-    "event": lambda one: (one.start_at, one.id),
-    "contact": lambda one: (folded(one.display_name), one.id),
+    "event": lambda event: (event.start_at, event.id),
+    "contact": lambda contact: (folded(contact.display_name), contact.id),
 }
 
 
@@ -37,7 +37,7 @@ def key_of(text: str) -> int | None:
 
 
 def collections_of(vocabulary: Vocabulary) -> set[str]:
-    return {one.field for one in vocabulary.members.values() if isinstance(one, Collection)}
+    return {member.field for member in vocabulary.members.values() if isinstance(member, Collection)}
 
 
 def plain(vocabulary: Vocabulary, **values: Any) -> Row:
@@ -53,8 +53,8 @@ def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
     """Store a row and the elements of its lists."""
     owner = db.insert(INSERTS[vocabulary.kind], row)
     for member in collections_of(vocabulary):
-        for one in orjson.loads(row[member]):
-            item = Item(one) if isinstance(one, str) else Item(*one[:4])
+        for entry in orjson.loads(row[member]):
+            item = Item(entry) if isinstance(entry, str) else Item(*entry[:4])
             list_entry = {"kind": vocabulary.kind, "owner_id": owner, "member": member, **item._asdict()}
             db.insert(sql.INSERT_LIST_ENTRY, list_entry)
     return owner
@@ -66,9 +66,9 @@ def ids(db: Database, vocabulary: Vocabulary, **question: Any) -> list[int]:
 
 @pytest.fixture
 def db() -> Iterator[Database]:
-    made = Database()
-    yield made
-    made.close()
+    database = Database()
+    yield database
+    database.close()
 
 
 # --- Plain cases ---
@@ -79,9 +79,9 @@ def test_rows_are_records(db: Database) -> None:
     row = plain(CONTACTS, display_name="Ada", surname="Lovelace", birthday=-5)
     owner = insert(db, CONTACTS, row)
 
-    (found,) = find(db, CONTACTS, FOLDER, read(CONTACTS, filter="startswith(surname,'love')"), key_of)
+    (contact,) = find(db, CONTACTS, FOLDER, read(CONTACTS, filter="startswith(surname,'love')"), key_of)
 
-    assert {**row, "id": owner} == records.Contact._make(found)._asdict()
+    assert {**row, "id": owner} == records.Contact._make(contact)._asdict()
 
 
 def test_only_the_shelf_is_searched(db: Database) -> None:
@@ -205,7 +205,7 @@ def test_index_is_used(
     """What is often asked is looked up; no table is read from end to end."""
     query = read(vocabulary, filter=filter, orderby=orderby)
     text, values = statement(vocabulary.kind, query.where, query.order, paged)
-    bound = {name: 1 if isinstance(one, Key) else one for name, one in values.items()}
+    bound = {name: 1 if isinstance(value, Key) else value for name, value in values.items()}
     plan = db.all(f"EXPLAIN QUERY PLAN {text}", {**bound, "folder": FOLDER, "top": 1, "skip": 0})
     steps = [step for *_, step in plan]
 
@@ -218,7 +218,7 @@ def test_indexed_columns_are_indexed(db: Database, kind: str) -> None:
     """The columns that lookups count on come right after the folder in an index."""
     folder = filters._FOLDERS[kind]
     indexes = [name for _, name, _, _, partial in db.all(f"PRAGMA index_list({kind})", {}) if not partial]
-    leading = {tuple(name for _, _, name in db.all(f"PRAGMA index_info({one})", {}))[:2] for one in indexes}
+    leading = {tuple(name for _, _, name in db.all(f"PRAGMA index_info({index})", {}))[:2] for index in indexes}
 
     assert folder.indexed == {column for first, column in leading if first == folder.column}
 
@@ -289,7 +289,7 @@ def stored(vocabulary: Vocabulary) -> st.SearchStrategy[Row]:
         elif member.kind is not Kind.ID:
             null = [st.none()] if "None" in str(hints[member.field]) else []
             values[member.field] = st.one_of(*null, ranges[member.kind])
-    return st.fixed_dictionaries(values).map(lambda found: plain(vocabulary, **found))
+    return st.fixed_dictionaries(values).map(lambda drawn: plain(vocabulary, **drawn))
 
 
 def quoted(text: str) -> str:
@@ -319,7 +319,7 @@ class Asker:
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabulary) -> None:
         self._draw = draw
-        self._lists = {path: one for path, one in vocabulary.members.items() if isinstance(one, Collection)}
+        self._lists = {path: member for path, member in vocabulary.members.items() if isinstance(member, Collection)}
 
     def pick(self, *options: str) -> str:
         chosen: str = self._draw(st.sampled_from(options))
@@ -351,9 +351,9 @@ class Asker:
         return f"{path}/{said}({variable}: {body})"
 
     def _leaf(self, members: Paths) -> str:
-        path = self.pick(*{one.names or one.kind: path for path, one in members.items()}.values())
+        path = self.pick(*{member.names or member.kind: path for path, member in members.items()}.values())
         kind, names = members[path].kind, members[path].names
-        alike = [one for one, member in members.items() if member.kind is kind and member.names is names]
+        alike = [other for other, member in members.items() if member.kind is kind and member.names is names]
         left = path
         if kind is Kind.TEXT:
             left = self._text(alike)
@@ -396,7 +396,7 @@ class Asker:
 
 
 def single(vocabulary: Vocabulary) -> Paths:
-    return {path: one for path, one in vocabulary.members.items() if isinstance(one, Member)}
+    return {path: member for path, member in vocabulary.members.items() if isinstance(member, Member)}
 
 
 @st.composite
@@ -406,7 +406,7 @@ def focused(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabular
     for path, member in single(vocabulary).items():
         kinds.setdefault(member.names or member.kind, []).append(path)
     chosen = {path for paths in kinds.values() for path in draw(st.permutations(paths))[:2]}
-    lists = {path for path, one in vocabulary.members.items() if isinstance(one, Collection)}
+    lists = {path for path, member in vocabulary.members.items() if isinstance(member, Collection)}
     return Vocabulary(vocabulary.kind, {path: vocabulary.members[path] for path in sorted(chosen | lists)})
 
 
@@ -432,7 +432,7 @@ def test_sql_and_python_agree(vocabulary: Vocabulary, data: st.DataObject) -> No
     everything = standing(db, vocabulary)
     for question in data.draw(st.lists(questions(vocabulary), min_size=1, max_size=12)):
         query = read(vocabulary, **question)
-        expected = [tuple(one) for one in apply(query, everything, key_of)]
+        expected = [tuple(row) for row in apply(query, everything, key_of)]
         assert expected == find(db, vocabulary, FOLDER, query, key_of)
     db.close()
 
@@ -440,8 +440,8 @@ def test_sql_and_python_agree(vocabulary: Vocabulary, data: st.DataObject) -> No
 def standing(db: Database, vocabulary: Vocabulary) -> list[Any]:
     """The records of the folder, in the usual order."""
     record = RECORDS[vocabulary.kind]
-    found = map(record._make, db.all(f"SELECT {', '.join(record._fields)} FROM {vocabulary.kind}", {}))
-    in_folder = [one for one in found if getattr(one, FOLDER_COLUMNS[vocabulary.kind]) == FOLDER]
+    rows = map(record._make, db.all(f"SELECT {', '.join(record._fields)} FROM {vocabulary.kind}", {}))
+    in_folder = [row for row in rows if getattr(row, FOLDER_COLUMNS[vocabulary.kind]) == FOLDER]
     return sorted(in_folder, key=USUAL_ORDER[vocabulary.kind])
 
 
@@ -467,7 +467,7 @@ FRAGMENTS: Mapping[str, list[str]] = {
     "functions": ["contains(", "substring(", "year(", "/any(", "/all(", "any", "all", "a:", "length(", "concat("],
     "literals": ["'x'", "''", "'", "5", "1.5e400", "true", "null", "2026-01-01", "'2026-13-01'", "datetime'x'"],
 }
-JUMBLE = st.lists(st.sampled_from([one for words in FRAGMENTS.values() for one in words]), max_size=14).map("".join)
+JUMBLE = st.lists(st.sampled_from([word for words in FRAGMENTS.values() for word in words]), max_size=14).map("".join)
 
 
 @pytest.mark.slow

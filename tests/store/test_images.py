@@ -16,20 +16,20 @@ from outlook_emulator.store.database import SCHEMA_VERSION, Database
 
 @pytest.fixture(params=("memory", "file"))
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "box.sqlite" if request.param == "file" else None)
-    yield made
-    made.close()
+    database = Database(tmp_path / "box.sqlite" if request.param == "file" else None)
+    yield database
+    database.close()
 
 
 def put(db: Database, key: str, value: str = "x") -> None:
     db.execute(sql.SET_STATE, {"key": key, "value": value})
 
 
-def facts(db: Database) -> dict[str, str]:
+def state_values(db: Database) -> dict[str, str]:
     return dict(db.all("SELECT key, value FROM sandbox_state", {}))
 
 
-def departure(db: Database) -> int:
+def add_outbox_mail(db: Database) -> int:
     values: dict[str, Any] = {"mailbox_id": 1, "content_id": 1, "recipients": "a@example.com", "at": 0}
     return db.insert(sql.INSERT_OUTBOX_MAIL, values)
 
@@ -40,14 +40,14 @@ def index(db: Database, rowid: int, subject: str) -> None:
 
 
 def search(db: Database, word: str) -> list[int]:
-    found = db.all(sql.SEARCH, {"match": word, "since": 0, "until": 100, "top": 10})
-    return [rowid for rowid, _ in found]
+    rows = db.all(sql.SEARCH, {"match": word, "since": 0, "until": 100, "top": 10})
+    return [rowid for rowid, _ in rows]
 
 
 def changed(*statements: str, pragmas: tuple[str, ...] = ()) -> bytes:
     """The image of an empty database, to which something was done that the emulator never does."""
-    with closing(Database()) as made, closing(sqlite3.connect(":memory:", isolation_level=None)) as other:
-        other.deserialize(made.image())
+    with closing(Database()) as database, closing(sqlite3.connect(":memory:", isolation_level=None)) as other:
+        other.deserialize(database.image())
         for statement in (*pragmas, *statements):
             other.execute(statement)
         return other.serialize()
@@ -55,10 +55,10 @@ def changed(*statements: str, pragmas: tuple[str, ...] = ()) -> bytes:
 
 def foreign(*statements: str) -> bytes:
     """The image of a database that is none of ours, though it bears our version."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         for statement in (*statements, f"PRAGMA user_version = {SCHEMA_VERSION}"):
-            made.execute(statement)
-        return made.serialize()
+            database.execute(statement)
+        return database.serialize()
 
 
 # What an image holds
@@ -68,9 +68,9 @@ def test_an_image_holds_everything_and_more(db: Database) -> None:
     """An image has what is there and the facts it is told; the database itself does not get them."""
     put(db, "a")
     with closing(Database(image=db.image({"b": "y"}))) as copy:
-        found = facts(copy)
+        values = state_values(copy)
 
-    assert ({"a": "x", "b": "y"}, {"a": "x"}) == (found, facts(db))
+    assert ({"a": "x", "b": "y"}, {"a": "x"}) == (values, state_values(db))
 
 
 def test_an_image_is_a_file_by_itself(db: Database, tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_an_image_is_a_file_by_itself(db: Database, tmp_path: Path) -> None:
     path = tmp_path / "copy.sqlite"
     path.write_bytes(db.image())
     with closing(sqlite3.connect(path)) as other:
-        found = other.execute("SELECT key, value FROM sandbox_state").fetchall()
+        rows = other.execute("SELECT key, value FROM sandbox_state").fetchall()
         mode = other.execute("PRAGMA journal_mode").fetchone()
         verdict = other.execute("PRAGMA integrity_check").fetchone()
 
-    assert ([("a", "x")], ("delete",), ("ok",)) == (found, mode, verdict)
+    assert ([("a", "x")], ("delete",), ("ok",)) == (rows, mode, verdict)
 
 
 def test_a_file_that_was_copied_is_an_image(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_file_that_was_copied_is_an_image(tmp_path: Path) -> None:
     with closing(Database(image=path.read_bytes())) as copy:
         copy.check()
 
-        assert {"a": "x"} == facts(copy)
+        assert {"a": "x"} == state_values(copy)
 
 
 def test_there_is_no_image_of_half_a_transaction(db: Database) -> None:
@@ -105,7 +105,7 @@ def test_there_is_no_image_of_half_a_transaction(db: Database) -> None:
             db.image()
         put(db, "b")
 
-    assert {"a": "x", "b": "x"} == facts(db)
+    assert {"a": "x", "b": "x"} == state_values(db)
 
 
 # One in the place of another
@@ -114,19 +114,19 @@ def test_there_is_no_image_of_half_a_transaction(db: Database) -> None:
 def test_taking_over(db: Database) -> None:
     """All that was there is gone for all that was in the other, down to the ids that come next and the text index."""
     index(db, 1, "engine")
-    first = departure(db)
+    first = add_outbox_mail(db)
     db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": first})
     put(db, "a")
     image = db.image()
     index(db, 2, "loom")
-    departure(db)
+    add_outbox_mail(db)
     put(db, "b")
     with closing(Database(image=image)) as other:
         db.take_over(other)
 
-    assert {"a": "x"} == facts(db)
+    assert {"a": "x"} == state_values(db)
     assert ([1], []) == (search(db, "engine"), search(db, "loom"))
-    assert ([], first + 1) == (db.all(sql.OUTBOX_MAILS, {}), departure(db))
+    assert ([], first + 1) == (db.all(sql.OUTBOX_MAILS, {}), add_outbox_mail(db))
     index(db, 2, "loom")
     assert [2] == search(db, "loom")
 
@@ -160,7 +160,7 @@ def test_a_file_keeps_what_it_took_over(tmp_path: Path) -> None:
     with closing(Database(path)) as db:
         mode = db.one("PRAGMA journal_mode", {})
 
-        assert ({"theirs": "x", "later": "x"}, ("wal",)) == (facts(db), mode)
+        assert ({"theirs": "x", "later": "x"}, ("wal",)) == (state_values(db), mode)
 
 
 def test_taking_over_fails_as_a_whole(db: Database) -> None:
@@ -175,7 +175,7 @@ def test_taking_over_fails_as_a_whole(db: Database) -> None:
     put(db, "b")
     db.check()
 
-    assert ({"a": "x", "b": "x"}, 0, False) == (facts(db), db.generation, db.is_taken_over)
+    assert ({"a": "x", "b": "x"}, 0, False) == (state_values(db), db.generation, db.is_taken_over)
 
 
 def test_taking_over_waits_for_no_transaction(db: Database) -> None:
@@ -185,7 +185,7 @@ def test_taking_over_waits_for_no_transaction(db: Database) -> None:
         with pytest.raises(sqlite3.OperationalError, match="in use"):
             db.take_over(other)
 
-    assert {"a": "x"} == facts(db)
+    assert {"a": "x"} == state_values(db)
 
 
 # What is none of ours
@@ -295,11 +295,11 @@ def test_a_damaged_image(script: str, reason: str) -> None:
 @pytest.mark.slow
 def test_any_damaged_page_is_found() -> None:
     """Whichever page of a database is overwritten, that is found, at once or when it is looked through."""
-    with closing(Database()) as made:
+    with closing(Database()) as database:
         for number in range(200):
-            put(made, f"key {number}", "x" * 500)
-            index(made, number, f"word{number}")
-        image = made.image()
+            put(database, f"key {number}", "x" * 500)
+            index(database, number, f"word{number}")
+        image = database.image()
     pages = range(0, len(image), 4096)
 
     assert not passes(image[:24] + b"\xff" * 20 + image[44:])

@@ -19,8 +19,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Snapshots:
 
 @pytest.fixture
 def db() -> Iterator[Database]:
-    with closing(Database()) as made:
-        yield made
+    with closing(Database()) as database:
+        yield database
 
 
 def taken(db: Database, at: int) -> bytes:
@@ -37,12 +37,17 @@ def test_there_is_nothing_at_first(kept: Snapshots) -> None:
 def test_what_is_kept(kept: Snapshots, db: Database) -> None:
     """Every snapshot is there by its name, with its size and its time, in the order of names."""
     images = {name: taken(db, at) for at, name in enumerate(("b", "a.b", "a", "A"), start=7)}
-    made = [kept.keep(name, image, at) for at, (name, image) in enumerate(images.items(), start=7)]
+    snapshots = [kept.keep(name, image, at) for at, (name, image) in enumerate(images.items(), start=7)]
     size = len(images["a"])
 
-    assert [Snapshot("b", 7, size), Snapshot("a.b", 8, size), Snapshot("a", 9, size), Snapshot("A", 10, size)] == made
+    assert [
+        Snapshot("b", 7, size),
+        Snapshot("a.b", 8, size),
+        Snapshot("a", 9, size),
+        Snapshot("A", 10, size),
+    ] == snapshots
     assert ["A", "a", "a.b", "b"] == kept.names()
-    assert sorted(made) == kept.every()
+    assert sorted(snapshots) == kept.every()
     assert images == {name: kept.image(name) for name in images}
 
 
@@ -70,10 +75,10 @@ def test_files_are_there_again(tmp_path: Path, db: Database) -> None:
     folder = tmp_path / "box.snapshots"
     SnapshotsInFolder(folder).keep("a", image := taken(db, 5), 5)
     later = SnapshotsInFolder(folder)
-    found = later.every(), later.image("a")
+    snapshots_and_image = later.every(), later.image("a")
     later.clear()
 
-    assert (([Snapshot("a", 5, len(image))], image), False) == (found, folder.exists())
+    assert (([Snapshot("a", 5, len(image))], image), False) == (snapshots_and_image, folder.exists())
 
 
 def test_a_kill_leaves_the_one_before(tmp_path: Path, db: Database) -> None:
@@ -82,11 +87,11 @@ def test_a_kill_leaves_the_one_before(tmp_path: Path, db: Database) -> None:
     kept = SnapshotsInFolder(folder)
     kept.keep("a", before := taken(db, 1), 1)
     (folder / ".a.part").write_bytes(b"SQLite for")
-    found = kept.names(), kept.image("a")
+    names_and_image = kept.names(), kept.image("a")
     kept.keep("a", taken(db, 2), 2)
 
-    assert (["a"], before) == found
-    assert ["a.sqlite"] == [one.name for one in folder.iterdir()]
+    assert (["a"], before) == names_and_image
+    assert ["a.sqlite"] == [path.name for path in folder.iterdir()]
 
 
 def test_other_files_are_none(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from outlook_emulator.traffic.call_facts import CallFacts, Match, folded, like, meet, path_below
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
-LETTERS = "ab"
-TEXTS = ["".join(message_views) for size in range(7) for message_views in product(LETTERS, repeat=size)]
+CHARACTERS = "ab"
+TEXTS = ["".join(characters) for size in range(7) for characters in product(CHARACTERS, repeat=size)]
 PATTERNS = st.text("ab*", max_size=6)
 
 
@@ -82,7 +82,7 @@ def test_like_of_other_values(pattern: str, value: object) -> None:
     assert not like(f"{pattern}x", value)
 
 
-@given(PATTERNS, st.text(LETTERS, max_size=8))
+@given(PATTERNS, st.text(CHARACTERS, max_size=8))
 @FIXED
 def test_like_is_what_a_pattern_means(pattern: str, text: str) -> None:
     """A pattern fits exactly the texts that it fits when it is read by hand, one character after the other."""
@@ -107,7 +107,7 @@ def test_pattern_of_many_stars() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("pattern", "other", "expected"),
     [
         ("/v2/Mail*", "/v2/Mail/*/move", True),
         ("/v2/Mail", "/V2/MAIL", True),
@@ -119,9 +119,9 @@ def test_pattern_of_many_stars() -> None:
         ("", "a", False),
     ],
 )
-def test_meet(one: str, other: str, expected: bool) -> None:
+def test_meet(pattern: str, other: str, expected: bool) -> None:
     """Two patterns meet where some text fits both."""
-    assert expected is meet(one, other)
+    assert expected is meet(pattern, other)
 
 
 @given(PATTERNS, PATTERNS)
@@ -129,16 +129,16 @@ def test_meet(one: str, other: str, expected: bool) -> None:
 @example("**", "")
 @example("a*a", "*aa*")
 @FIXED
-def test_meet_is_the_same_both_ways(one: str, other: str) -> None:
+def test_meet_is_the_same_both_ways(pattern: str, other: str) -> None:
     """It is of no account which of two patterns is named first."""
-    assert meet(one, other) is meet(other, one)
+    assert meet(pattern, other) is meet(other, pattern)
 
 
 @given(st.text("ab*", max_size=3), st.text("ab*", max_size=3))
 @FIXED
-def test_meet_where_a_text_is_found(one: str, other: str) -> None:
+def test_meet_where_a_text_is_found(pattern: str, other: str) -> None:
     """Two patterns meet exactly if one of all texts fits both: where there is any, one is as short as their letters."""
-    assert any(like(one, text) and like(other, text) for text in TEXTS) is meet(one, other)
+    assert any(like(pattern, text) and like(other, text) for text in TEXTS) is meet(pattern, other)
 
 
 @given(PATTERNS, st.text("ab", max_size=8))

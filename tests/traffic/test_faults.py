@@ -56,12 +56,14 @@ def armed(*rules: Callable[[str], Rule]) -> Rulebook:
 
 def hit(book: Rulebook, operation: str = "SendEmailV2", header: str | None = None, now: int = NOW) -> str | None:
     """The fault that happens to a call, None where it is let alone."""
-    found = book.hit(seen(operation), header, now)
-    return None if found is None else found.effect.fault
+    match = book.hit(seen(operation), header, now)
+    return None if match is None else match.effect.fault
 
 
 def ledger(book: Rulebook, now: int = NOW) -> list[tuple[str, int, int, str]]:
-    return [(one.name, one.matched, one.used, one.state(now)) for one in book.rules()]
+    return [
+        (armed_rule.name, armed_rule.matched, armed_rule.used, armed_rule.state(now)) for armed_rule in book.rules()
+    ]
 
 
 def test_no_rules() -> None:
@@ -101,7 +103,7 @@ def test_only_matching_calls_count() -> None:
     book = armed(rule(match=Match(operations=frozenset({"sendemailv2"})), nth=frozenset({2})))
 
     called = ("GetEmails", "SendEmailV2", "GetEmails", "SendEmailV2")
-    assert [None, None, None, "first"] == [hit(book, one) for one in called]
+    assert [None, None, None, "first"] == [hit(book, operation) for operation in called]
     assert [("fault-1", 2, 1, USED_UP)] == ledger(book)
 
 
@@ -117,8 +119,8 @@ def test_sequence() -> None:
     """Each step of a sequence happens once and in order; then calls are let alone and count no more."""
     book = armed(rule(FIRST, NEXT, WORK, THIRD))
 
-    struck_by = [book.hit(seen(), None, NOW) for _ in range(6)]
-    assert [FIRST, NEXT, WORK, THIRD, None, None] == [one and one.effect for one in struck_by]
+    matches = [book.hit(seen(), None, NOW) for _ in range(6)]
+    assert [FIRST, NEXT, WORK, THIRD, None, None] == [match and match.effect for match in matches]
     assert [("fault-1", 4, 4, USED_UP)] == ledger(book)
 
 
@@ -131,7 +133,7 @@ def test_chance_is_repeated_by_its_seed() -> None:
 
     assert own == [hit(again) for _ in range(64)]
     assert own != [hit(other) for _ in range(64)]
-    assert own == [[hit(both, one) for one in ("GetEmails", "SendEmailV2")][1] for _ in range(64)]
+    assert own == [[hit(both, operation) for operation in ("GetEmails", "SendEmailV2")][1] for _ in range(64)]
     assert {None, "first"} == set(own)
 
 
@@ -194,12 +196,16 @@ def test_header_of_no_rule() -> None:
 def test_names() -> None:
     """Rules that have no name are given numbers, past those that are taken, and stand in the order they came."""
     book = Rulebook()
-    made = book.arm([rule(), rule(), rule(), rule()], [None, "own", "fault-3", None])
+    armed_rules = book.arm([rule(), rule(), rule(), rule()], [None, "own", "fault-3", None])
     more = book.arm([rule(), rule()], [None, None])
 
     names = ["fault-1", "own", "fault-3", "fault-2", "fault-4", "fault-5"]
-    assert names == [one.name for one in [*made, *more]] == [one.name for one in book.rules()]
-    assert made[1] is book.named("own")
+    assert (
+        names
+        == [armed_rule.name for armed_rule in [*armed_rules, *more]]
+        == [armed_rule.name for armed_rule in book.rules()]
+    )
+    assert armed_rules[1] is book.named("own")
 
 
 @pytest.mark.parametrize("names", [["new", "taken"], ["new", "new"], [None, "fault-1"]])
@@ -210,7 +216,7 @@ def test_name_that_is_taken(names: list[str | None]) -> None:
 
     with pytest.raises(Conflict, match=f"A fault rule '{names[1]}' exists already"):
         book.arm([rule(), rule()], names)
-    assert ["taken"] == [one.name for one in book.rules()]
+    assert ["taken"] == [armed_rule.name for armed_rule in book.rules()]
 
 
 def test_refused_names_are_given_again() -> None:
@@ -219,7 +225,7 @@ def test_refused_names_are_given_again() -> None:
     with pytest.raises(Conflict):
         book.arm([rule(), rule(), rule()], [None, "one", "one"])
 
-    assert ["fault-1"] == [one.name for one in book.arm([rule()], [None])]
+    assert ["fault-1"] == [armed_rule.name for armed_rule in book.arm([rule()], [None])]
 
 
 def test_rule_that_cannot_be_made() -> None:
@@ -253,7 +259,7 @@ def test_remove() -> None:
 
     assert "second" == hit(book)
     assert [("fault-2", 1, 1, ARMED)] == ledger(book)
-    assert ["fault-3"] == [one.name for one in book.arm([rule()], [None])]
+    assert ["fault-3"] == [armed_rule.name for armed_rule in book.arm([rule()], [None])]
 
 
 @pytest.mark.parametrize("act", [Rulebook.named, Rulebook.remove])
@@ -280,19 +286,19 @@ def test_clear() -> None:
         book.has_trigger_rules,
         book.reads_bodies,
     )
-    assert ["fault-1"] == [one.name for one in book.arm([rule()], [None])]
+    assert ["fault-1"] == [armed_rule.name for armed_rule in book.arm([rule()], [None])]
 
 
 def test_what_there_is_to_ask_for() -> None:
     """A rulebook knows whether any rule acts on calls, on what triggers find, or looks into bodies."""
     book = Rulebook()
-    found = []
-    for name, one in (("calls", rule()), ("finds", rule(LATE)), ("bodies", rule(match=Match(body={"To": "*"})))):
-        book.arm([one], [name])
-        found.append((book.has_request_rules, book.has_trigger_rules, book.reads_bodies))
+    answers = []
+    for name, make in (("calls", rule()), ("finds", rule(LATE)), ("bodies", rule(match=Match(body={"To": "*"})))):
+        book.arm([make], [name])
+        answers.append((book.has_request_rules, book.has_trigger_rules, book.reads_bodies))
         book.remove(name)
 
-    assert [(True, False, False), (False, True, False), (True, False, True)] == found
+    assert [(True, False, False), (False, True, False), (True, False, True)] == answers
     assert (False, False, False) == (book.has_request_rules, book.has_trigger_rules, book.reads_bodies)
 
 
@@ -300,8 +306,10 @@ def test_finds_and_calls_are_apart() -> None:
     """A rule about what triggers find strikes no call, and one about calls holds nothing back."""
     book = armed(rule(FIRST, times=1), rule(LATE, times=1))
 
-    assert (FIRST, None) == tuple(one and one.effect for one in (book.hit(seen(), None, NOW) for _ in range(2)))
-    assert (LATE, None) == tuple(one and one.effect for one in (book.trigger_hit(seen(), None, NOW) for _ in range(2)))
+    assert (FIRST, None) == tuple(match and match.effect for match in (book.hit(seen(), None, NOW) for _ in range(2)))
+    assert (LATE, None) == tuple(
+        match and match.effect for match in (book.trigger_hit(seen(), None, NOW) for _ in range(2))
+    )
     assert [("fault-1", 1, 1, USED_UP), ("fault-2", 1, 1, USED_UP)] == ledger(book)
 
 
@@ -368,7 +376,7 @@ def test_most_polls_are_remembered() -> None:
 
 
 @dataclass
-class EventChanges:
+class RuleSpec:
     """A rule in short: the operations and header it is about, when it acts, and how."""
 
     operations: frozenset[str]
@@ -395,25 +403,25 @@ class EventChanges:
 class Reference:
     """What a rule is to do, as two endless stories: whether it is a call's turn, and which effect is the next."""
 
-    asked: EventChanges
+    spec: RuleSpec
     counted: int = 0
     done: list[Effect] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._turns = self._all_turns()
-        effects = self.asked.steps if self.asked.once_each else chain(self.asked.steps, repeat(self.asked.steps[-1]))
-        self._effects = islice(effects, self.asked.when.times)
+        effects = self.spec.steps if self.spec.once_each else chain(self.spec.steps, repeat(self.spec.steps[-1]))
+        self._effects = islice(effects, self.spec.when.times)
         self._next = next(self._effects, None)
 
     def _all_turns(self) -> Iterator[bool]:
-        when, rng = self.asked.when, Random(self.asked.seed)
+        when, rng = self.spec.when, Random(self.spec.seed)
         for number in count(1):
             is_turn = number > when.after and (not when.nth or number in when.nth)
             yield is_turn and rng.random() < when.probability
 
     def ask(self, operation: str, header: str | None, now: int) -> Effect | None:
-        asked, when = self.asked, self.asked.when
-        is_meant = operation.lower() in asked.operations and asked.header in (None, header)
+        spec, when = self.spec, self.spec.when
+        is_meant = operation.lower() in spec.operations and spec.header in (None, header)
         is_time = (when.since is None or when.since <= now) and (when.until is None or now < when.until)
         if not (is_meant and is_time and self._next):
             return None
@@ -425,7 +433,7 @@ class Reference:
         return effect
 
     def state(self, now: int) -> str:
-        when = self.asked.when
+        when = self.spec.when
         if self._next is None:
             return USED_UP
         if when.until is not None and when.until <= now:
@@ -446,7 +454,7 @@ WHENS = st.builds(
     until=INSTANTS,
 )
 RULES = st.builds(
-    EventChanges,
+    RuleSpec,
     operations=st.sampled_from([frozenset({"a"}), frozenset({"b"}), frozenset({"a", "b"})]),
     header=st.sampled_from([None, PLAN]),
     when=WHENS | st.builds(When),
@@ -460,34 +468,36 @@ CALLS = st.tuples(st.sampled_from("AB"), st.sampled_from([None, PLAN]), st.sampl
 @pytest.mark.slow
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @settings(FIXED, max_examples=400)
-def test_any_rules_and_calls(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:
+def test_any_rules_and_calls(rules: list[RuleSpec], calls: list[tuple[str, str | None, int]]) -> None:
     """Whatever rules are armed and whoever calls: each call gets what the first rule whose turn it is says, and each
     rule says truly how many calls it counted, how often it acted and whether it still may.
     """
-    book, references, now = armed(*[one.make for one in rules]), [Reference(one) for one in rules], NOW
+    book, references, now = armed(*[spec.make for spec in rules]), [Reference(spec) for spec in rules], NOW
     for operation, header, step in calls:
         now += step
-        effects = (one.ask(operation, header, now) for one in references)
+        effects = (reference.ask(operation, header, now) for reference in references)
         expected = next((effect for effect in effects if effect is not None), None)
-        found = book.hit(seen(operation), header, now)
+        match = book.hit(seen(operation), header, now)
 
-        assert expected == (found and found.effect)
-        facts = [(one.counted, len(one.done), one.state(now)) for one in references]
-        assert facts == [(one.matched, one.used, one.state(now)) for one in book.rules()]
+        assert expected == (match and match.effect)
+        counts = [(reference.counted, len(reference.done), reference.state(now)) for reference in references]
+        assert counts == [(armed_rule.matched, armed_rule.used, armed_rule.state(now)) for armed_rule in book.rules()]
 
 
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @FIXED
-def test_finds_are_counted_as_calls_are(rules: list[EventChanges], calls: list[tuple[str, str | None, int]]) -> None:
+def test_finds_are_counted_as_calls_are(rules: list[RuleSpec], calls: list[tuple[str, str | None, int]]) -> None:
     """The same rules about what triggers find act on the same ones."""
-    late = [replace(one, steps=tuple(replace(step, trigger_delay=HOUR) for step in one.steps)) for one in rules]
-    struck_by, held_by = armed(*[one.make for one in rules]), armed(*[one.make for one in late])
+    late = [replace(spec, steps=tuple(replace(step, trigger_delay=HOUR) for step in spec.steps)) for spec in rules]
+    request_book, trigger_book = armed(*[spec.make for spec in rules]), armed(*[spec.make for spec in late])
     for operation, header, step in calls:
-        strike = struck_by.hit(seen(operation), header, NOW + step)
-        hold = held_by.trigger_hit(seen(operation), header, NOW + step)
+        request_match = request_book.hit(seen(operation), header, NOW + step)
+        trigger_match = trigger_book.trigger_hit(seen(operation), header, NOW + step)
 
-        assert (strike and (strike.rule.name, strike.effect.fault)) == (hold and (hold.rule.name, hold.effect.fault))
-    assert ledger(struck_by) == ledger(held_by)
+        assert (request_match and (request_match.rule.name, request_match.effect.fault)) == (
+            trigger_match and (trigger_match.rule.name, trigger_match.effect.fault)
+        )
+    assert ledger(request_book) == ledger(trigger_book)
 
 
 @given(st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "fault-1", "fault-2", "fault-3"])), max_size=6))
@@ -497,10 +507,10 @@ def test_all_or_none(names: list[str | None]) -> None:
     book = armed(rule(), rule())
     before = book.rules()
     try:
-        made = book.arm([rule()] * len(names), names)
+        armed_rules = book.arm([rule()] * len(names), names)
     except Conflict:
         assert before == book.rules()
     else:
-        assert [*before, *made] == book.rules()
-        assert all(name in (None, one.name) for name, one in zip(names, made, strict=True))
-        assert len(book.rules()) == len({one.name for one in book.rules()})
+        assert [*before, *armed_rules] == book.rules()
+        assert all(name in (None, armed_rule.name) for name, armed_rule in zip(names, armed_rules, strict=True))
+        assert len(book.rules()) == len({armed_rule.name for armed_rule in book.rules()})

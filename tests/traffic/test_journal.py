@@ -47,7 +47,7 @@ def deliver(journal: Journal, **more: Any) -> None:
 
 
 def ids(journal: Journal) -> list[int]:
-    return [one.id for one in journal.entries()]
+    return [entry.id for entry in journal.entries()]
 
 
 def test_new_journal() -> None:
@@ -121,7 +121,7 @@ def test_delivery() -> None:
     expected = DeliveryEntry(2, NOW, REAL, 3, "poke", "s1", "http://hook/", 1, b"{}", None, "no answer within 10 s")
     assert expected == list(journal.entries())[1]
     assert "delivery" == expected.kind
-    assert [1] == [one.id for one in journal.exchanges()]
+    assert [1] == [entry.id for entry in journal.exchanges()]
     assert (2, 1, {200: 1}) == (journal.total, journal.deliveries, journal.statuses)
 
 
@@ -200,7 +200,7 @@ def test_reader_sees_one_moment() -> None:
     reader = journal.entries()
     exchange(journal)
 
-    assert [1] == [one.id for one in reader]
+    assert [1] == [entry.id for entry in reader]
 
 
 @pytest.mark.parametrize(("size", "kept"), [(3, 3), (4, 4), (5, 4), (900, 4)])
@@ -209,8 +209,8 @@ def test_bodies_of_deliveries_are_cut(size: int, kept: int) -> None:
     journal = Journal(cap=1, body_bytes=4)
     deliver(journal, body=b"x" * size)
 
-    (found,) = journal.entries()
-    assert b"x" * kept == (found.body if isinstance(found, DeliveryEntry) else None)
+    (entry,) = journal.entries()
+    assert b"x" * kept == (entry.body if isinstance(entry, DeliveryEntry) else None)
 
 
 def test_headers_of_an_exchange() -> None:
@@ -307,9 +307,9 @@ def test_delivery_hides_what_signs_its_address() -> None:
     journal = Journal(cap=1, body_bytes=4)
     deliver(journal, url="https://hook/wörk/run?api-version=1&sig=secret")
 
-    (found,) = journal.entries()
+    (entry,) = journal.entries()
     expected = "https://hook/wörk/run?api-version=1&sig=(redacted)"
-    assert expected == (found.url if isinstance(found, DeliveryEntry) else None)
+    assert expected == (entry.url if isinstance(entry, DeliveryEntry) else None)
 
 
 @dataclass

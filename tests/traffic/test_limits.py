@@ -287,10 +287,10 @@ class Callers(RuleBasedStateMachine):
     def enter(self, connection: str) -> None:
         known, limits = self.known[connection], self.limiter.limits
         if limits.max_calls and len(known.begun) >= limits.max_calls and self.is_open(connection):
-            with pytest.raises(CallsExceeded) as refused:
+            with pytest.raises(CallsExceeded) as error:
                 self.limiter.enter(connection, self.now)
-            assert refused.value.retry_after is not None
-            self.check_wait(connection, refused.value.retry_after)
+            assert error.value.retry_after is not None
+            self.check_wait(connection, error.value.retry_after)
         elif limits.max_concurrent and len(known.under_way) >= limits.max_concurrent:
             with pytest.raises(TooManyAtOnce):
                 self.limiter.enter(connection, self.now)

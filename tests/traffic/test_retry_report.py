@@ -131,8 +131,8 @@ def test_chain_that_is_given_up(calls: Calls) -> None:
 @pytest.mark.parametrize("status", [200, 404])
 def test_chain_ends_with_an_answer(calls: Calls, status: int) -> None:
     """Once a client has its answer, the same call is a new wish: what fails then begins another chain."""
-    for one in (504, status, 200, 504, 200):
-        calls.add(one)
+    for response_status in (504, status, 200, 504, 200):
+        calls.add(response_status)
 
     assert [(1, 2), (4, 5)] == calls.chains()
 
@@ -156,7 +156,7 @@ def test_broken_answer_is_a_failure(calls: Calls, outcome: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "waited", "as_asked"),
+    ("retry_after", "waited", "as_asked"),
     [
         ("10", 10, True),
         ("10", 9.999999, False),
@@ -170,14 +170,14 @@ def test_broken_answer_is_a_failure(calls: Calls, outcome: str) -> None:
         ("\u00b2", 60, None),
     ],
 )
-def test_waited_long_enough(calls: Calls, asked: str | None, waited: float, as_asked: bool | None) -> None:
+def test_waited_long_enough(calls: Calls, retry_after: str | None, waited: float, as_asked: bool | None) -> None:
     """A client has waited as asked when it came back no sooner than Retry-After said, by the sandbox's clock."""
-    calls.add(429, retry_after=asked)
+    calls.add(429, retry_after=retry_after)
     calls.add(200, at=waited)
 
     (row,) = calls.report()
     assert (waited, as_asked) == (row.waited, row.waited_long_enough)
-    assert (int(asked) if as_asked is not None and asked else None) == row.retry_after
+    assert (int(retry_after) if as_asked is not None and retry_after else None) == row.retry_after
 
 
 def test_asked_and_nobody_came_back(calls: Calls) -> None:
@@ -315,8 +315,8 @@ ATTEMPTS = st.lists(
 def told_alone(entries: Iterable[ExchangeEntry]) -> list[Retried]:
     """The report on each client's calls by themselves, put together."""
     kept = list(entries)
-    agents = dict.fromkeys(one.header(b"user-agent") for one in kept)
-    rows = [row for agent in agents for row in report(one for one in kept if one.header(b"user-agent") == agent)]
+    agents = dict.fromkeys(entry.header(b"user-agent") for entry in kept)
+    rows = [row for agent in agents for row in report(entry for entry in kept if entry.header(b"user-agent") == agent)]
     return sorted(rows, key=lambda row: row.failed.id)
 
 
@@ -328,19 +328,19 @@ def test_any_attempts(attempts: list[Attempt]) -> None:
     last of one have failed, and it was duplicated if two of them did their work.
     """
     calls, now = Calls(), 0
-    for one in attempts:
-        now += one.gap
-        calls.add(one.status, at=now, agent=one.agent, retry_after="3", effected=one.effected)
-    entries = {one.id: one for one in calls.entries}
+    for attempt in attempts:
+        now += attempt.gap
+        calls.add(attempt.status, at=now, agent=attempt.agent, retry_after="3", effected=attempt.effected)
+    entries = {entry.id: entry for entry in calls.entries}
     rows = calls.report()
 
     assert told_alone(calls.entries) == rows
-    assert [one for one in calls.entries if has_failed(one)] == [row.failed for row in rows]
+    assert [entry for entry in calls.entries if has_failed(entry)] == [row.failed for row in rows]
     for row in rows:
         chain = [entries[number] for number in row.attempts]
         place = chain.index(row.failed)
         assert row.retry == (chain[place + 1] if chain[place + 1 :] else None)
-        assert all(has_failed(one) for one in chain[:-1])
-        assert row.effects == sum(one.effected for one in chain)
+        assert all(has_failed(entry) for entry in chain[:-1])
+        assert row.effects == sum(entry.effected for entry in chain)
         assert row.duplicated is (row.effects > 1)
         assert row.waited_long_enough is (None if row.retry is None else row.retry.at - row.failed.at >= 3 * SECOND)

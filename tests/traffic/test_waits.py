@@ -32,11 +32,11 @@ class _Jumping(selectors.DefaultSelector):
     seconds = 0.0
 
     def select(self, timeout: float | None = None) -> Any:
-        found = super().select(0)
-        if not found:
+        events = super().select(0)
+        if not events:
             assert timeout is not None, "everybody waits for something that never comes"
             self.seconds += timeout
-        return found
+        return events
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
@@ -82,7 +82,7 @@ class Caller:
 
     def __init__(self, waits: Waits, clock: Clock, until: int) -> None:
         self.passed: int | None = None
-        self.was_told = False
+        self.was_ended = False
         self._waits, self._clock, self._until = waits, clock, until
         self.task = asyncio.ensure_future(self._call())
 
@@ -92,7 +92,7 @@ class Caller:
                 await wait.pass_until(self._clock)
                 self.passed = self._clock.now()
         except StartedOver:
-            self.was_told = True
+            self.was_ended = True
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def test_caller_that_hangs_up(waits: Waits, clock: VirtualClock) -> None:
         await steps()
         caller.task.cancel()
         await waits.run(None, NOW + 1)
-        assert (None, False, None) == (caller.passed, caller.was_told, waits.next_at(None))
+        assert (None, False, None) == (caller.passed, caller.was_ended, waits.next_at(None))
         assert caller.task.cancelled()
 
     assert 0 == play(story)
@@ -287,10 +287,10 @@ def test_end(waits: Waits, clock: VirtualClock) -> None:
         waits.end()
         assert waits.next_at(None) is None
         await steps()
-        assert [(None, True), (None, True)] == [(one.passed, one.was_told) for one in before]
+        assert [(None, True), (None, True)] == [(caller.passed, caller.was_ended) for caller in before]
         after = Caller(waits, clock, NOW + 2)
         await steps()
-        assert (NOW + 2, False) == (waits.next_at(None), after.was_told)
+        assert (NOW + 2, False) == (waits.next_at(None), after.was_ended)
         clock.set(moment(NOW + 2))
         await waits.run(None, NOW + 2)
         assert NOW + 2 == after.passed
@@ -309,7 +309,7 @@ def test_end_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
         await asyncio.sleep(0)
         waits.end()
         await moving
-        assert (NOW + 1, False) == (caller.passed, caller.was_told)
+        assert (NOW + 1, False) == (caller.passed, caller.was_ended)
 
     assert 0 == play(story)
 
@@ -389,11 +389,13 @@ def test_any_waits(acts: list[tuple[str, int]]) -> None:
             else:
                 waits.end()
                 await steps()
-                assert {(None, True)} >= {(one.passed, one.was_told) for _, one in waiting}
+                assert {(None, True)} >= {(caller.passed, caller.was_ended) for _, caller in waiting}
                 waiting = []
-            assert {(clock.now(), False)} >= {(one.passed, one.was_told) for at, one in waiting if at <= clock.now()}
-            waiting = [(at, one) for at, one in waiting if at > clock.now()]
-            assert {(None, False)} >= {(one.passed, one.was_told) for _, one in waiting}
+            assert {(clock.now(), False)} >= {
+                (caller.passed, caller.was_ended) for at, caller in waiting if at <= clock.now()
+            }
+            waiting = [(at, caller) for at, caller in waiting if at > clock.now()]
+            assert {(None, False)} >= {(caller.passed, caller.was_ended) for _, caller in waiting}
             assert min((at for at, _ in waiting), default=None) == waits.next_at(None)
         waits.end()
         await steps()

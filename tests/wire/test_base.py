@@ -75,9 +75,9 @@ def test_unwrap(hint: Any, expected: tuple[Any, Schema, bool]) -> None:
 
 def test_parameters_of() -> None:
     """Names are camel-cased unless marked, inherited ones come first, and no default means required."""
-    found = {one.name: (one.keyword, one.default) for one in parameters_of(Query)}
+    by_name = {parameter.name: (parameter.keyword, parameter.default) for parameter in parameters_of(Query)}
 
-    assert found == {
+    assert by_name == {
         "from": ("from_", None),
         "lookAheadTimeInMinutes": ("look_ahead_time_in_minutes", 15),
         "importance": ("importance", "Any"),
@@ -114,10 +114,10 @@ def test_integer(text: str, expected: int) -> None:
 )
 def test_unreadable(kind: type, text: str) -> None:
     """A value of a wrong type is an error that names the parameter and cuts a long value."""
-    with pytest.raises(InvalidRequest, match="'p'") as refusal:
+    with pytest.raises(InvalidRequest, match="'p'") as error:
         parameter(kind).read(text)
 
-    assert len(refusal.value.message) < 200
+    assert len(error.value.message) < 200
 
 
 def test_empty_is_not_given() -> None:

@@ -22,7 +22,7 @@ class File(TypedDict, total=False):
     ContentBytes: Required[Annotated[str, Schema(format="byte")]]
 
 
-class MessageView(TypedDict, total=False):
+class Draft(TypedDict, total=False):
     To: Required[str]
     Body: Required[Annotated[str, Schema(lenient=True)]]
     ReplyAll: bool
@@ -45,7 +45,7 @@ _JSON = st.recursive(
 )
 
 
-def read(body: Any, shape: Any = MessageView) -> Any:
+def read(body: Any, shape: Any = Draft) -> Any:
     """A body, as JSON text or as a value."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return reader_of(shape).read(data)
@@ -138,10 +138,10 @@ def test_bytes_of_logic_apps(content: object, expected: str) -> None:
 )
 def test_missing_required(body: object, name: str) -> None:
     """A missing required member is an error that names its path."""
-    with pytest.raises(InvalidRequest) as refusal:
+    with pytest.raises(InvalidRequest) as error:
         read(body)
 
-    assert f"The property '{name}' is required." == refusal.value.message
+    assert f"The property '{name}' is required." == error.value.message
 
 
 def test_missing_but_lenient() -> None:
@@ -183,11 +183,11 @@ def test_missing_but_lenient() -> None:
 )
 def test_wrong_types(body: object, name: str) -> None:
     """A value of a wrong type is an error that names its path and does not quote it."""
-    with pytest.raises(InvalidRequest) as refusal:
+    with pytest.raises(InvalidRequest) as error:
         read(body)
 
-    assert f"property '{name}' " in refusal.value.message
-    assert len(refusal.value.message) < 200
+    assert f"property '{name}' " in error.value.message
+    assert len(error.value.message) < 200
 
 
 @pytest.mark.parametrize(
@@ -222,10 +222,10 @@ def test_wrong_types(body: object, name: str) -> None:
 )
 def test_broken_json(data: bytes) -> None:
     """A body that is not JSON is an error with reason and position, which does not quote it."""
-    with pytest.raises(InvalidRequest, match="The request body is not valid JSON: ") as refusal:
+    with pytest.raises(InvalidRequest, match="The request body is not valid JSON: ") as error:
         read(data)
 
-    assert len(refusal.value.message) < 200
+    assert len(error.value.message) < 200
 
 
 @pytest.mark.parametrize("data", [b"null", b"[]", b'"text"', b"1", b"true", b'[{"To":"a"}]'])
@@ -294,7 +294,7 @@ def test_reply_keeps_what_was_not_given() -> None:
 
 def test_readers_are_kept() -> None:
     """The reader of a shape is made once."""
-    assert reader_of(MessageView) is reader_of(MessageView)
+    assert reader_of(Draft) is reader_of(Draft)
 
 
 @pytest.mark.slow
@@ -303,14 +303,14 @@ def test_readers_are_kept() -> None:
 def test_any_object(body: object) -> None:
     """An object is either read in the declared types or is an error."""
     try:
-        found = read(body)
+        parsed = read(body)
     except InvalidRequest:
         return
 
-    assert isinstance(found["To"], str)
-    assert isinstance(found["Body"], str)
-    assert found["Importance"] in Importance.__members__
-    assert all(isinstance(one, str) for file in found.get("Attachments", ()) for one in file.values())
+    assert isinstance(parsed["To"], str)
+    assert isinstance(parsed["Body"], str)
+    assert parsed["Importance"] in Importance.__members__
+    assert all(isinstance(value, str) for file in parsed.get("Attachments", ()) for value in file.values())
 
 
 @pytest.mark.slow
@@ -319,8 +319,8 @@ def test_any_object(body: object) -> None:
 def test_any_bytes(data: bytes) -> None:
     """Bytes that are not a JSON object are an error of the client."""
     try:
-        found = read(data)
+        parsed = read(data)
     except InvalidRequest:
         return
 
-    assert json.loads(data)["To"] == found["To"]
+    assert json.loads(data)["To"] == parsed["To"]

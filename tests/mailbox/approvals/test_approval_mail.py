@@ -43,9 +43,9 @@ class Parsed(HTMLParser):
             self.scripts.append((attributes.get("type"), data))
 
 
-def request(body: str = "", **given: Any) -> ApprovalRequest:
+def request(body: str = "", **fields: Any) -> ApprovalRequest:
     return ApprovalRequest(
-        **{"kind": "approval", "options": tuple(LINKS), "callback_url": "http://x/", **given}, mail=Mail(body=body)
+        **{"kind": "approval", "options": tuple(LINKS), "callback_url": "http://x/", **fields}, mail=Mail(body=body)
     )
 
 
@@ -78,11 +78,13 @@ def test_links(confirms: bool) -> None:
 
 def test_texts_are_in_order() -> None:
     """A reader sees header, body, the heading of the options and the options, line breaks kept."""
-    asked = request("First line\r\nsecond line\nthird", header_text="Trip to Oslo", selection_text="Your choice")
-    lines = plain_text(compose(asked, LINKS)).split("\r\n")
+    approval_request = request(
+        "First line\r\nsecond line\nthird", header_text="Trip to Oslo", selection_text="Your choice"
+    )
+    lines = plain_text(compose(approval_request, LINKS)).split("\r\n")
 
     expected = ["Trip to Oslo", "First line", "second line", "third", "Your choice", "Approve", "Reject"]
-    assert expected == [one for one in lines if one]
+    assert expected == [line for line in lines if line]
 
 
 def test_texts_that_are_not_given_leave_nothing() -> None:
@@ -92,30 +94,31 @@ def test_texts_that_are_not_given_leave_nothing() -> None:
 
 def test_hostile_texts_stay_texts() -> None:
     """No text of the caller becomes markup, whether it is read as HTML or as the script element that holds the card."""
-    asked = request(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
-    parsed = Parsed(compose(asked, {HOSTILE: "http://x/?state=a&sig=b"}))
+    approval_request = request(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
+    parsed = Parsed(compose(approval_request, {HOSTILE: "http://x/?state=a&sig=b"}))
     ((kind, script),) = parsed.scripts
 
     assert ["html", "head", "meta", "script", "body", "h2", "p", "h3", "p", "a"] == parsed.tags
     assert {HOSTILE: "http://x/?state=a&sig=b&showConfirm=False"} == parsed.links
     assert "application/adaptivecard+json" == kind
-    assert [HOSTILE] * 3 == [one["text"] for one in orjson.loads(script)["body"]]
+    assert [HOSTILE] * 3 == [text_block["text"] for text_block in orjson.loads(script)["body"]]
     assert HOSTILE == orjson.loads(script)["actions"][0]["title"]
 
 
 @pytest.mark.parametrize("hides", [False, True])
 def test_card(hides: bool) -> None:
     """The card says the same as the HTML, its buttons post to the links, and it hides the HTML when told to."""
-    asked = request("Details", header_text="Trip", selection_text="Choose", hides_html=hides)
-    ((_, script),) = Parsed(compose(asked, LINKS)).scripts
+    approval_request = request("Details", header_text="Trip", selection_text="Choose", hides_html=hides)
+    ((_, script),) = Parsed(compose(approval_request, LINKS)).scripts
     card = orjson.loads(script)
 
-    assert card == card_of(asked, LINKS)
+    assert card == card_of(approval_request, LINKS)
     assert ("AdaptiveCard", "1.0", hides) == (card["type"], card["version"], card["hideOriginalBody"])
-    assert ["Trip", "Details", "Choose"] == [one["text"] for one in card["body"]]
-    assert list(LINKS.items()) == [(one["title"], one["url"]) for one in card["actions"]]
-    assert {("Action.Http", "POST")} == {(one["type"], one["method"]) for one in card["actions"]}
-    assert [{"SelectedOption": one} for one in LINKS] == [orjson.loads(one["body"]) for one in card["actions"]]
+    assert ["Trip", "Details", "Choose"] == [text_block["text"] for text_block in card["body"]]
+    assert list(LINKS.items()) == [(action["title"], action["url"]) for action in card["actions"]]
+    assert {("Action.Http", "POST")} == {(action["type"], action["method"]) for action in card["actions"]}
+    bodies = [orjson.loads(action["body"]) for action in card["actions"]]
+    assert bodies == [{"SelectedOption": option} for option in LINKS]
 
 
 def test_links_only_means_no_card() -> None:

@@ -87,8 +87,8 @@ def click(link: str, method: str = "GET") -> httpx.Response:
 
 
 def questions(sandbox: Sandbox) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = sandbox.api.get("/questions").json()["value"]
-    return found
+    rows: list[dict[str, Any]] = sandbox.api.get("/questions").json()["value"]
+    return rows
 
 
 def answer(sandbox: Sandbox) -> str | None:
@@ -99,8 +99,8 @@ def answer(sandbox: Sandbox) -> str | None:
 
 
 def answer_as_admin(sandbox: Sandbox, option: str) -> httpx.Response:
-    (one,) = questions(sandbox)
-    return sandbox.api.post(f"/questions/{one['id']}/answer", json={"option": option})
+    (question,) = questions(sandbox)
+    return sandbox.api.post(f"/questions/{question['id']}/answer", json={"option": option})
 
 
 @pytest.fixture
@@ -159,12 +159,15 @@ class Office:
 
     def starts(self) -> set[str]:
         """Where the links lead, without what they say."""
-        return {one.partition("?")[0] for one in self.links().values()}
+        return {link.partition("?")[0] for link in self.links().values()}
 
     def journal(self) -> list[tuple[str, str, str, bytes, str]]:
         """What is to be called back, or was: kind, cause, URL, body and content type."""
-        found = callbacks.journal(self.app.state.sandboxes.default.db)
-        return [(one.kind, one.reference, one.url, one.body, json.loads(one.headers)["Content-Type"]) for one in found]
+        callback_rows = callbacks.journal(self.app.state.sandboxes.default.db)
+        return [
+            (row.kind, row.reference, row.url, row.body, json.loads(row.headers)["Content-Type"])
+            for row in callback_rows
+        ]
 
     def close(self) -> None:
         self.app.state.sandboxes.close()
@@ -172,25 +175,27 @@ class Office:
 
 @pytest.fixture
 def office() -> Iterator[Office]:
-    made = Office()
-    yield made
-    made.close()
+    office = Office()
+    yield office
+    office.close()
 
 
 def test_story(office: Office) -> None:
     """A click calls back once with the option, and later clicks are told what was answered."""
-    asked = office.ask().json()
+    subscription = office.ask().json()
     links = office.links()
     assert office.journal() == []
-    clicks = [office.anyone("GET", links[one]) for one in ("Approve", "Approve", "Reject")]
+    clicks = [office.anyone("GET", links[option]) for option in ("Approve", "Approve", "Reject")]
 
-    assert [(200, "text/html; charset=utf-8")] * 3 == [(one.status_code, one.headers["content-type"]) for one in clicks]
-    first, again, other = (Page(one.text).text for one in clicks)
+    assert [(200, "text/html; charset=utf-8")] * 3 == [
+        (response.status_code, response.headers["content-type"]) for response in clicks
+    ]
+    first, again, other = (Page(response.text).text for response in clicks)
     assert "Your answer was recorded: Approve." in first
     assert "This was answered already: Approve." in again
     assert "This was answered already: Approve." in other
     body = b'{"SelectedOption":"Approve"}'
-    assert [("answer", asked["id"], CALLBACK, body, "application/json")] == office.journal()
+    assert [("answer", subscription["id"], CALLBACK, body, "application/json")] == office.journal()
 
 
 def test_two_runs_make_the_same_links() -> None:
@@ -250,13 +255,13 @@ def test_option_limit_is_a_setting() -> None:
 def test_asking_is_answered_as_a_subscription(alice: Connection, bob: Connection, path: str) -> None:
     """The answer is 201, the stored subscription, and where it ends."""
     answer = alice.http.post(path, json={"NotificationUrl": CALLBACK, "Message": {"To": bob.address}})
-    made = answer.json()
+    subscription = answer.json()
 
     assert answer.status_code == 201
-    assert ["id", "resource", "notificationType", "notificationUrl"] == list(made)
-    assert ("webhook", CALLBACK) == (made["notificationType"], made["notificationUrl"])
-    assert alice.url + path == made["resource"]
-    assert f"{alice.url}{path}/{made['id']}" == answer.headers["location"]
+    assert ["id", "resource", "notificationType", "notificationUrl"] == list(subscription)
+    assert ("webhook", CALLBACK) == (subscription["notificationType"], subscription["notificationUrl"])
+    assert alice.url + path == subscription["resource"]
+    assert f"{alice.url}{path}/{subscription['id']}" == answer.headers["location"]
 
 
 @pytest.mark.parametrize(
@@ -272,9 +277,9 @@ def test_defaults(alice: Connection, bob: Connection, path: str, subject: str, o
     mail, page = bob.mail(), opened(bob)
 
     assert (subject, 1, True, alice.address) == (mail["Subject"], mail["Importance"], mail["IsHtml"], mail["From"])
-    assert options == list(page.links) == [one["title"] for one in page.card["actions"]]
+    assert options == list(page.links) == [action["title"] for action in page.card["actions"]]
     assert page.card["hideOriginalBody"] is False
-    assert {"False"} == {parse_qs(urlsplit(one).query)["showConfirm"][0] for one in page.links.values()}
+    assert {"False"} == {parse_qs(urlsplit(link).query)["showConfirm"][0] for link in page.links.values()}
 
 
 @BOTH
@@ -286,16 +291,16 @@ def test_a_mail_like_any_other(sandbox: Sandbox, alice: Connection, bob: Connect
     ask(alice, path, f"{bob.address}; {carol.address};zoe@example.org", **more)
     copies = [bob.mail(), carol.mail(), alice.mail("Sent Items")]
 
-    for one in copies:
+    for copy in copies:
         assert ("Trip", 2, True, "plan.txt") == (
-            one["Subject"],
-            one["Importance"],
-            one["HasAttachment"],
-            one["Attachments"][0]["Name"],
+            copy["Subject"],
+            copy["Importance"],
+            copy["HasAttachment"],
+            copy["Attachments"][0]["Name"],
         )
-    assert len({one["Body"] for one in copies}) == 1
+    assert len({copy["Body"] for copy in copies}) == 1
     assert copies[0]["BodyPreview"].startswith("Oslo\r\n")
-    assert [["zoe@example.org"]] == [one["recipients"] for one in sandbox.outbox.mails()]
+    assert [["zoe@example.org"]] == [outbox_mail["recipients"] for outbox_mail in sandbox.outbox.mails()]
     assert b"x-ms-mail-operation-type: Send" in bob.mime(copies[0]["Id"])
 
 
@@ -305,7 +310,7 @@ def test_texts(alice: Connection, bob: Connection) -> None:
     page = opened(bob)
 
     assert page.text == "Trip to OsloThree daysYour choiceApproveReject"
-    assert ["Trip to Oslo", "Three days", "Your choice"] == [one["text"] for one in page.card["body"]]
+    assert ["Trip to Oslo", "Three days", "Your choice"] == [text_block["text"] for text_block in page.card["body"]]
 
 
 def test_sdk_approval(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
@@ -322,18 +327,18 @@ def test_sdk_approval(sandbox: Sandbox, alice: Connection, bob: Connection) -> N
         hide_h_t_m_l_message=True,
         show_h_t_m_l_confirmation_dialog=True,
     )
-    made = alice.sdk("send_approval_mail_async", ApprovalEmailSubscription(CALLBACK, message))
+    subscription = alice.sdk("send_approval_mail_async", ApprovalEmailSubscription(CALLBACK, message))
     mail, page = bob.mail(), opened(bob)
 
-    assert (CALLBACK, "approval", made["id"]) == (
-        made["notificationUrl"],
+    assert (CALLBACK, "approval", subscription["id"]) == (
+        subscription["notificationUrl"],
         questions(sandbox)[0]["kind"],
         questions(sandbox)[0]["id"],
     )
     assert ("Trip", 0) == (mail["Subject"], mail["Importance"])
     assert page.text == "OsloDetailsChooseYesNo"
     assert page.card is None
-    assert all(one.endswith("&showConfirm=True") for one in page.links.values())
+    assert all(link.endswith("&showConfirm=True") for link in page.links.values())
 
 
 def test_sdk_mail_with_options(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
@@ -433,7 +438,7 @@ def test_card(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     ask(alice, Options="Grün\nund gut, Rot")
     first, second = opened(bob).card["actions"]
     done = httpx.post(
-        first["url"], content=first["body"], headers={one["name"]: one["value"] for one in first["headers"]}
+        first["url"], content=first["body"], headers={header["name"]: header["value"] for header in first["headers"]}
     )
     late = httpx.post(second["url"])
 
@@ -466,8 +471,9 @@ def test_looking_is_not_answering(sandbox: Sandbox, alice: Connection, bob: Conn
 
 def changed(link: str, **query: str | None) -> str:
     """A link with some of its query replaced or left out."""
-    found = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()} | query
-    return f"{link.partition('?')[0]}?{urlencode({name: value for name, value in found.items() if value is not None})}"
+    query_values = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()} | query
+    query_string = urlencode({name: value for name, value in query_values.items() if value is not None})
+    return f"{link.partition('?')[0]}?{query_string}"
 
 
 def state(*parts: Any) -> str:
@@ -510,9 +516,9 @@ def test_bad_link(
 ) -> None:
     """A link without, or with the wrong, signature is refused and answers nothing."""
     ask(alice)
-    refused = click(changed(opened(bob).links["Approve"], **query), method)
+    response = click(changed(opened(bob).links["Approve"], **query), method)
 
-    assert (refused.status_code, f"'{word}'" in refused.json()["message"]) == (status, True), refused.text
+    assert (response.status_code, f"'{word}'" in response.json()["message"]) == (status, True), response.text
     assert answer(sandbox) is None
 
 
@@ -529,7 +535,7 @@ def test_a_signature_fits_its_own_state_alone(sandbox: Sandbox, alice: Connectio
         changed(approve, state=whole["state"][0] + "=="),
     ]
 
-    assert [403] * 4 == [click(one).status_code for one in tries]
+    assert [403] * 4 == [click(link).status_code for link in tries]
     assert answer(sandbox) is None
 
 
@@ -540,10 +546,10 @@ def test_another_sandbox_has_another_key(sandbox: Sandbox, server: Server, alice
     named = json.loads(base64.urlsafe_b64decode(parse_qs(urlsplit(link).query)["state"][0] + "=="))
     other = f"{sandbox.name}-other"
     server.http.post("/_emulator/api/sandboxes", json={"name": other, "connections": [{"address": "a@example.com"}]})
-    refused = click(changed(link, state=state(other, *named[1:])))
+    response = click(changed(link, state=state(other, *named[1:])))
     server.http.delete(f"/_emulator/api/sandboxes/{other}")
 
-    assert (refused.status_code, answer(sandbox)) == (403, None)
+    assert (response.status_code, answer(sandbox)) == (403, None)
 
 
 def test_a_reset_forgets(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
@@ -582,39 +588,39 @@ def test_the_engine_is_called_back(
 @BOTH
 def test_withdraw(sandbox: Sandbox, alice: Connection, bob: Connection, path: str) -> None:
     """The address from `Location` withdraws a question; a click then says so, and calls nobody."""
-    made = ask(alice, path)
+    subscription = ask(alice, path)
     link = next(iter(opened(bob).links.values()))
-    gone = alice.http.delete(f"{path}/{made['id']}")
+    gone = alice.http.delete(f"{path}/{subscription['id']}")
     late = click(link)
 
     assert (gone.status_code, gone.content) == (200, b"")
     assert (late.status_code, "withdrawn" in Page(late.text).text) == (200, True)
-    assert [(None, True)] == [(one["answer"], one["withdrawn"]) for one in questions(sandbox)]
+    assert [(None, True)] == [(question["answer"], question["withdrawn"]) for question in questions(sandbox)]
 
 
 def test_withdraw_after_the_answer(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An engine withdraws what was answered too; the answer stays."""
-    made = ask(alice)
+    subscription = ask(alice)
     link = opened(bob).links["Approve"]
     click(link)
 
-    assert alice.http.delete(f"{APPROVAL}/{made['id']}").status_code == 200
+    assert alice.http.delete(f"{APPROVAL}/{subscription['id']}").status_code == 200
     assert "answered already: Approve" in click(link).text
     assert answer(sandbox) == "Approve"
 
 
 def test_withdraw_what_is_not_there(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An id that is unknown, of the other kind, of another mailbox, or withdrawn before is not found."""
-    made = ask(alice)["id"]
-    asked = [
+    subscription_id = ask(alice)["id"]
+    responses = [
         alice.http.delete(f"{APPROVAL}/nothing"),
-        alice.http.delete(f"{OPTIONS}/{made}"),
-        bob.http.delete(f"{APPROVAL}/{made}"),
+        alice.http.delete(f"{OPTIONS}/{subscription_id}"),
+        bob.http.delete(f"{APPROVAL}/{subscription_id}"),
     ]
-    assert [404] * 3 == [one.status_code for one in asked]
+    assert [404] * 3 == [response.status_code for response in responses]
     assert questions(sandbox)[0]["withdrawn"] is False
 
-    assert [200, 404] == [alice.http.delete(f"{APPROVAL}/{made}").status_code for _ in range(2)]
+    assert [200, 404] == [alice.http.delete(f"{APPROVAL}/{subscription_id}").status_code for _ in range(2)]
 
 
 # --- The admin API ---
@@ -622,9 +628,9 @@ def test_withdraw_what_is_not_there(sandbox: Sandbox, alice: Connection, bob: Co
 
 def test_questions(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """The admin API shows what is asked, of whom, and what came of it."""
-    made = ask(alice, OPTIONS, Subject="Lunch", Options="Soup, Salad")
+    subscription = ask(alice, OPTIONS, Subject="Lunch", Options="Soup, Salad")
     expected = {
-        "id": made["id"],
+        "id": subscription["id"],
         "kind": "options",
         "from": alice.address,
         "to": [bob.address],
@@ -650,8 +656,8 @@ def test_one_of_many_is_not_known(sandbox: Sandbox, alice: Connection) -> None:
     ask(alice, to="a@example.org;b@example.org")
     answer_as_admin(sandbox, "Approve")
 
-    (one,) = questions(sandbox)
-    assert ("Approve", None) == (one["answer"], one["answeredBy"])
+    (question,) = questions(sandbox)
+    assert ("Approve", None) == (question["answer"], question["answeredBy"])
 
 
 def test_admin_answers_as_a_click(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
@@ -666,13 +672,13 @@ def test_admin_answers_as_a_click(sandbox: Sandbox, alice: Connection, bob: Conn
 
 def test_admin_refusals(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An option the question does not have, a question that is not there, and one that was withdrawn are refused."""
-    made = ask(alice)
+    subscription = ask(alice)
     unknown = answer_as_admin(sandbox, "approve")
     missing = sandbox.api.post("/questions/nothing/answer", json={"option": "Approve"})
-    empty = sandbox.api.post(f"/questions/{made['id']}/answer", json={})
-    alice.http.delete(f"{APPROVAL}/{made['id']}")
+    empty = sandbox.api.post(f"/questions/{subscription['id']}/answer", json={})
+    alice.http.delete(f"{APPROVAL}/{subscription['id']}")
 
-    assert [400, 404, 400] == [one.status_code for one in (unknown, missing, empty)]
+    assert [400, 404, 400] == [response.status_code for response in (unknown, missing, empty)]
     assert "Approve, Reject" in unknown.text
     assert (409, None) == (answer_as_admin(sandbox, "Approve").status_code, answer(sandbox))
 

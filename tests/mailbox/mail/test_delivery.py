@@ -1,4 +1,4 @@
-"""Sending: what each mailbox, the outbox and the wire hold after a mail was sent, delivered or refused."""
+"""Sending mail: the content of mailboxes, outbox and responses after a mail was sent, delivered or rejected."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def draft(**more: Any) -> dict[str, Any]:
 
 
 def read(raw: bytes) -> EmailMessage:
-    """A mail as Python's own email package sees it."""
+    """Parse a mail with Python's own email package."""
     return message_from_bytes(raw, policy=policy.default)
 
 
 def untouched(*connections: Any) -> bool:
-    """Whether nothing was sent or received by any of these."""
-    return not any(one.mails(folder) for one in connections for folder in ("Inbox", "Sent Items"))
+    """Whether none of these connections sent or received a mail."""
+    return not any(connection.mails(folder) for connection in connections for folder in ("Inbox", "Sent Items"))
 
 
 # --- What a send says ---
@@ -50,7 +50,7 @@ def untouched(*connections: Any) -> bool:
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 def test_a_send_answers_with_nothing(alice: Connection, bob: Connection, path: str) -> None:
-    """A send is answered with 200 and an empty body, as recorded."""
+    """A send returns 200 with an empty body, as recorded."""
     answer = alice.http.post(path, json=draft())
 
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
@@ -61,7 +61,7 @@ def test_a_send_answers_with_nothing(alice: Connection, bob: Connection, path: s
 def test_the_first_version_sends_text_unless_asked(
     alice: Connection, bob: Connection, more: dict[str, Any], is_html: bool
 ) -> None:
-    """A body of the first version is text as it stands, unless `IsHtml` says otherwise."""
+    """The first version sends the body as plain text unless `IsHtml` is true."""
     alice.post(FIRST, draft(Body="a <b>c</b>\r\nd", **more))
 
     mail = bob.mail()
@@ -71,7 +71,7 @@ def test_the_first_version_sends_text_unless_asked(
 
 
 def test_the_second_version_is_always_html(alice: Connection, bob: Connection) -> None:
-    """A body of the second version is HTML, whatever an `IsHtml` that some callers still send claims."""
+    """The second version sends HTML and ignores `IsHtml`, which some callers still send."""
     alice.post(SECOND, draft(Body="<p>one</p><p>two</p>", IsHtml=False))
 
     mail = bob.mail()
@@ -80,7 +80,7 @@ def test_the_second_version_is_always_html(alice: Connection, bob: Connection) -
 
 
 def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """What the SDK's own model carries in snake_case arrives member by member, in both copies alike."""
+    """Every snake_case property of the SDK's model arrives in both copies."""
     carol = sandbox.connect("carol")
     alice.sdk(
         "send_email_async",
@@ -116,18 +116,18 @@ def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, sandbox:
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("importance", "expected"),
     [(None, 1), ("Low", 0), ("Normal", 1), ("High", 2), ("hIGH", 2), (0, 0), (2, 2), ("2", 2)],
 )
-def test_importance(alice: Connection, bob: Connection, path: str, given: Any, expected: int) -> None:
-    """Importance is Normal unless given, by name in any case or by number."""
-    alice.post(path, draft(Importance=given))
+def test_importance(alice: Connection, bob: Connection, path: str, importance: Any, expected: int) -> None:
+    """Importance defaults to Normal and is accepted by name in any case or by number."""
+    alice.post(path, draft(Importance=importance))
 
     assert bob.mail()["Importance"] == expected
 
 
 def test_members_match_without_case_and_unknown_ones_do_not_matter(alice: Connection, bob: Connection) -> None:
-    """Lower-case names as workflow samples send them are read, unknown members are not."""
+    """Property names match without case, and unknown properties are ignored."""
     alice.post(SECOND, {"to": bob.address, "subject": "Hello", "body": "Hi", "cc": None, "Sensitivity": "Private"})
 
     mail = bob.mail()
@@ -135,7 +135,7 @@ def test_members_match_without_case_and_unknown_ones_do_not_matter(alice: Connec
 
 
 def test_a_mail_may_have_no_body(alice: Connection, bob: Connection) -> None:
-    """Public workflows leave the declared body out; the mail arrives empty."""
+    """A mail without a body arrives empty; public workflows omit the body although it is declared."""
     alice.post(SECOND, {"To": bob.address, "Subject": "Hello"})
 
     mail = bob.mail()
@@ -143,7 +143,7 @@ def test_a_mail_may_have_no_body(alice: Connection, bob: Connection) -> None:
 
 
 def test_a_subject_is_one_line(alice: Connection, bob: Connection) -> None:
-    """A subject that ends in a line feed loses it, and one with more cannot add headers of its own."""
+    """Line feeds in a subject are removed, so a subject cannot add headers."""
     alice.send(bob.address, subject="Hello\r\nX-Evil: yes\n")
 
     mail = bob.mail()
@@ -155,26 +155,26 @@ def test_a_subject_is_one_line(alice: Connection, bob: Connection) -> None:
 
 
 def test_bcc_is_for_the_sender_only(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """Nobody but the sender learns who else got a mail, neither on the wire nor in the MIME export."""
+    """Only the sender sees the Bcc recipients, in responses and in the MIME export."""
     carol, dave = sandbox.connect("carol"), sandbox.connect("dave")
     alice.send(bob.address, Cc=carol.address, Bcc=f"{dave.address}; eve@example.org")
 
-    for one in (bob, carol, dave):
-        mail = one.mail()
+    for recipient in (bob, carol, dave):
+        mail = recipient.mail()
         assert mail["Bcc"] is None
-        assert dave.address.encode() not in one.mime(mail["Id"])
-        assert b"eve@example.org" not in one.mime(mail["Id"])
+        assert dave.address.encode() not in recipient.mime(mail["Id"])
+        assert b"eve@example.org" not in recipient.mime(mail["Id"])
     sent = alice.mail("Sent Items")
     assert sent["Bcc"] == "dave@example.com;eve@example.org"
     assert read(alice.mime(sent["Id"]))["Bcc"] == "dave@example.com, eve@example.org"
-    (departed,) = sandbox.outbox.mails()
-    left = sandbox.api.get(f"/outbox/{departed['id']}/mime").content
+    (outbox_mail,) = sandbox.outbox.mails()
+    left = sandbox.api.get(f"/outbox/{outbox_mail['id']}/mime").content
     assert b"Bcc" not in left
     assert dave.address.encode() not in left
 
 
 def test_bcc_survives_a_move_of_the_sent_mail(alice: Connection, bob: Connection) -> None:
-    """The sender's own copy keeps its Bcc when it is filed elsewhere."""
+    """The sender's copy keeps its Bcc after a move."""
     alice.send("bob@example.com", Bcc="eve@example.org")
     alice.sdk("move_async", alice.mail("Sent Items")["Id"], "Archive")
 
@@ -182,7 +182,7 @@ def test_bcc_survives_a_move_of_the_sent_mail(alice: Connection, bob: Connection
 
 
 def test_everyone_gets_one_copy(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """Being listed twice, in any case and on any line, still means one copy."""
+    """A recipient listed several times, in any case and on any line, gets one copy."""
     alice.send("bob@example.com; BOB@example.com", Cc="Bob@Example.Com", Bcc="bob+news@example.com")
 
     assert len(bob.mails()) == 1
@@ -191,7 +191,7 @@ def test_everyone_gets_one_copy(alice: Connection, bob: Connection, sandbox: San
 
 
 def test_a_mail_to_oneself_is_sent_and_received(alice: Connection) -> None:
-    """Who writes to the own address has a read copy in Sent Items and an unread one in the Inbox."""
+    """A mail to oneself appears as read in Sent Items and as unread in the Inbox."""
     alice.send(alice.address)
 
     sent, received = alice.mail("Sent Items"), alice.mail()
@@ -201,7 +201,7 @@ def test_a_mail_to_oneself_is_sent_and_received(alice: Connection) -> None:
 
 
 def test_connection_addresses_match_without_case(sandbox: Sandbox, alice: Connection) -> None:
-    """An owner's address is kept in lower case, and mail reaches it however it is spelled."""
+    """An owner's address is stored in lower case and receives mail in any spelling."""
     bob = sandbox.connect("bob", address="Bob.Stone@Example.COM")
     alice.send("BOB.stone@example.com")
 
@@ -211,14 +211,14 @@ def test_connection_addresses_match_without_case(sandbox: Sandbox, alice: Connec
 
 
 def test_plus_addresses_reach_their_owner(alice: Connection, bob: Connection) -> None:
-    """`name+tag@` reaches `name@`, and the mail still shows the address it was sent to."""
+    """Mail to `name+tag@` reaches `name@` and still shows the tagged address."""
     alice.send("Bob+Invoices+2026@example.com")
 
     assert bob.mail()["To"] == "Bob+Invoices+2026@example.com"
 
 
 def test_a_mailbox_with_a_plus_comes_first(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """Where the whole address has a mailbox of its own, that one gets the mail."""
+    """If the tagged address has its own mailbox, that mailbox gets the mail."""
     tagged = sandbox.connect("tagged", address="bob+news@example.com")
     alice.send("bob+news@example.com")
 
@@ -226,26 +226,26 @@ def test_a_mailbox_with_a_plus_comes_first(alice: Connection, bob: Connection, s
 
 
 def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """Recipients outside the sandbox get one entry in the outbox, with the addresses as they were written."""
+    """Recipients outside the sandbox share one outbox mail that keeps the addresses as written."""
     alice.send("bob@example.com; Xena@example.org", subject="Out", Cc="yves@example.net", Bcc="zoe@example.net")
 
-    (departed,) = sandbox.outbox.mails()
+    (outbox_mail,) = sandbox.outbox.mails()
     sent = alice.mail("Sent Items")
-    assert departed == {
-        "id": departed["id"],
+    assert outbox_mail == {
+        "id": outbox_mail["id"],
         "departedAt": sent["DateTimeReceived"],
         "from": alice.address,
         "recipients": ["Xena@example.org", "yves@example.net", "zoe@example.net"],
         "subject": "Out",
         "internetMessageId": sent["InternetMessageId"],
     }
-    left = read(sandbox.api.get(f"/outbox/{departed['id']}/mime").content)
+    left = read(sandbox.api.get(f"/outbox/{outbox_mail['id']}/mime").content)
     assert (left["To"], left["Cc"]) == ("bob@example.com, Xena@example.org", "yves@example.net")
     assert len(bob.mails()) == 1
 
 
 def test_mail_within_the_sandbox_leaves_no_trace_outside(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """The outbox stays empty while every recipient has a mailbox."""
+    """The outbox stays empty if every recipient has a mailbox."""
     alice.send(bob.address)
 
     assert sandbox.outbox.mails() == []
@@ -255,7 +255,7 @@ def test_mail_within_the_sandbox_leaves_no_trace_outside(alice: Connection, bob:
 def test_a_mailbox_made_later_claims_its_mail(
     alice: Connection, bob: Connection, sandbox: Sandbox, written: str
 ) -> None:
-    """Who connects after a mail was sent finds it, once and with its time, and it is not counted as gone any more."""
+    """A mailbox created later receives earlier mail once, with its original time, out of the outbox."""
     alice.send(f"{written}; x@example.org", subject="Early", Bcc="carol@example.com")
     sent = alice.mail("Sent Items")
     sandbox.server.clock.advance(timedelta(minutes=5))
@@ -265,11 +265,11 @@ def test_a_mailbox_made_later_claims_its_mail(
     assert ("Early", sent["DateTimeReceived"], False) == (mail["Subject"], mail["DateTimeReceived"], mail["IsRead"])
     assert mail["InternetMessageId"] == sent["InternetMessageId"]
     assert mail["Bcc"] is None
-    assert [one["recipients"] for one in sandbox.outbox.mails()] == [["x@example.org"]]
+    assert [outbox_mail["recipients"] for outbox_mail in sandbox.outbox.mails()] == [["x@example.org"]]
 
 
 def test_a_mailbox_made_later_empties_the_outbox(alice: Connection, sandbox: Sandbox) -> None:
-    """An entry whose every recipient has come in since is gone from the outbox."""
+    """An outbox mail disappears once all of its recipients have a mailbox."""
     alice.send("carol@example.com")
     carol = sandbox.connect("carol")
     sandbox.connect("carol2", address="carol@example.com")
@@ -279,7 +279,7 @@ def test_a_mailbox_made_later_empties_the_outbox(alice: Connection, sandbox: San
 
 
 def test_sandboxes_do_not_mail_each_other(alice: Connection, sandbox: Sandbox) -> None:
-    """The same address in another sandbox is another mailbox."""
+    """The same address in another sandbox is a different mailbox."""
     other = f"{sandbox.name}-other"
     root = f"{sandbox.server.url}/_emulator/api/sandboxes"
     sandbox.server.http.post(root, json={"name": other})
@@ -312,7 +312,7 @@ def test_sandboxes_do_not_mail_each_other(alice: Connection, sandbox: Sandbox) -
 def test_the_ways_to_write_content_bytes(
     alice: Connection, bob: Connection, path: str, content: Any, content_type: str
 ) -> None:
-    """Base64 text, a data URI and Logic Apps' content object all mean bytes, the last two with their type."""
+    """Content bytes are base64 text, a data URI or a Logic Apps object; the last two set the type."""
     alice.post(path, draft(Attachments=[{"Name": "notes.txt", "ContentBytes": content}]))
 
     mail = bob.mails(includeAttachments=True)[0]
@@ -329,7 +329,7 @@ def test_the_ways_to_write_content_bytes(
 
 
 def test_the_sdk_sends_attachments_in_order(alice: Connection, bob: Connection) -> None:
-    """Files in the SDK's own model reach every copy, in their order, an empty one and one of any bytes included."""
+    """Attachments of the SDK's model reach every copy in order, including empty and binary files."""
     every_byte = bytes(range(256))
     files = {"b.bin": every_byte, "a.pdf": b"%PDF", "empty.docx": b"", "bild ü.png": b"\x89PNG"}
     alice.sdk(
@@ -346,23 +346,23 @@ def test_the_sdk_sends_attachments_in_order(alice: Connection, bob: Connection) 
     )
 
     for copy in (alice.mails("Sent Items", includeAttachments=True)[0], bob.mails(includeAttachments=True)[0]):
-        shown = {one["Name"]: base64.b64decode(one["ContentBytes"]) for one in copy["Attachments"]}
+        shown = {attachment["Name"]: base64.b64decode(attachment["ContentBytes"]) for attachment in copy["Attachments"]}
         assert list(files.items()) == list(shown.items())
-        assert [one["ContentType"] for one in copy["Attachments"]] == [
+        assert [attachment["ContentType"] for attachment in copy["Attachments"]] == [
             "application/octet-stream",
             "application/pdf",
             "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             "image/png",
         ]
     exported = read(bob.mime(bob.mail()["Id"]))
-    assert list(files.items()) == [(one.get_filename(), one.get_content()) for one in exported.iter_attachments()]
+    assert list(files.items()) == [(part.get_filename(), part.get_content()) for part in exported.iter_attachments()]
 
 
 # --- Send as ---
 
 
 def test_sending_as_somebody_else_needs_a_grant(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """An address the connection was not granted is refused with 403, and nobody gets anything."""
+    """Sending from an address without a grant returns 403, and nothing is delivered."""
     answer = alice.http.post(SECOND, json=draft(From="boss@example.com", Cc="x@example.org"))
 
     assert answer.status_code == 403
@@ -375,7 +375,7 @@ def test_sending_as_somebody_else_needs_a_grant(alice: Connection, bob: Connecti
 def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(
     alice: Connection, bob: Connection, sandbox: Sandbox
 ) -> None:
-    """That an address exists is no right to use it, and the SDK reports the refusal."""
+    """Sending from an existing mailbox needs a grant too, and the SDK raises the error."""
     message = ClientSendHtmlMessage(to="bob@example.com", subject="Hi", body="Hi", from_=bob.address)
     with pytest.raises(ConnectorException, match="ErrorSendAsDenied"):
         alice.sdk("send_email_async", message)
@@ -384,7 +384,7 @@ def test_sending_as_another_mailbox_of_the_sandbox_needs_a_grant_too(
 
 
 def test_a_granted_address_is_the_sender(sandbox: Sandbox, bob: Connection) -> None:
-    """A granted address stands in From everywhere, while the mail is filed with who really sent it."""
+    """From shows the granted address, and the mail is filed in the caller's own Sent Items."""
     alice = sandbox.connect("alice", send_as=["Desk@example.com"])
     desk = sandbox.connect("desk")
     alice.sdk(
@@ -400,7 +400,7 @@ def test_a_granted_address_is_the_sender(sandbox: Sandbox, bob: Connection) -> N
 
 
 def test_the_own_address_needs_no_grant(alice: Connection, bob: Connection) -> None:
-    """Naming oneself in From, in any case, changes nothing."""
+    """From may name the caller's own address, in any case, without effect."""
     alice.send(bob.address, From="ALICE@example.com")
 
     assert bob.mail()["From"] == alice.address
@@ -482,15 +482,15 @@ ENVIRONMENT = "/providers/Microsoft.PowerApps/environments/Env-7"
 def test_the_headers_the_connector_adds(
     alice: Connection, bob: Connection, sandbox: Sandbox, path: str, sent: dict[str, str], expected: dict[str, str]
 ) -> None:
-    """Every copy of a mail, the one that leaves included, carries the documented headers for who called, in order."""
+    """Every copy, including the outbox mail, has the documented origin headers in order."""
     answer = alice.http.post(path, json=draft(Cc="x@example.org"), headers=sent)
 
     assert answer.status_code == 200
-    (departed,) = sandbox.outbox.mails()
+    (outbox_mail,) = sandbox.outbox.mails()
     copies = [
         alice.mime(alice.mail("Sent Items")["Id"]),
         bob.mime(bob.mail()["Id"]),
-        sandbox.api.get(f"/outbox/{departed['id']}/mime").content,
+        sandbox.api.get(f"/outbox/{outbox_mail['id']}/mime").content,
     ]
     for copy in copies:
         stamped = [(name, value) for name, value in read(copy).items() if name.startswith("x-ms-mail-")]
@@ -498,13 +498,13 @@ def test_the_headers_the_connector_adds(
 
 
 def test_each_mail_has_a_request_id_of_its_own(alice: Connection, bob: Connection) -> None:
-    """A caller that names no request gets a made-up id in the header, another one for each mail."""
+    """Without a request id from the caller, each mail gets its own generated id."""
     for _ in range(2):
         alice.http.post(SECOND, json=draft(), headers={"User-Agent": LOGIC})
 
-    found = [read(bob.mime(one["Id"]))["x-ms-mail-workflow"] for one in bob.mails()]
-    assert all(len(one) == len("x-ms-client-request-id: ;") + 36 for one in found)
-    assert len(set(found)) == 2
+    headers = [read(bob.mime(message["Id"]))["x-ms-mail-workflow"] for message in bob.mails()]
+    assert all(len(header) == len("x-ms-client-request-id: ;") + 36 for header in headers)
+    assert len(set(headers)) == 2
 
 
 # --- Refusals ---
@@ -550,7 +550,7 @@ def test_each_mail_has_a_request_id_of_its_own(alice: Connection, bob: Connectio
 def test_a_refused_send_writes_nothing(
     alice: Connection, bob: Connection, sandbox: Sandbox, path: str, change: dict[str, Any], code: str, named: str
 ) -> None:
-    """A send that cannot be is a 400 that names the member, and no mailbox and no outbox knows of it."""
+    """A rejected send returns 400, names the property, and writes to no mailbox and no outbox."""
     answer = alice.http.post(path, json=draft(Cc="x@example.org") | change)
 
     assert answer.status_code == 400
@@ -561,7 +561,7 @@ def test_a_refused_send_writes_nothing(
 
 
 def test_a_whole_megabyte_of_inline_image_is_the_most(alice: Connection, bob: Connection) -> None:
-    """An image in the body may have 1 MB as base64 text, not a character more; the other images do not count."""
+    """An inline image may have exactly 1 MB of base64 text; images are measured separately."""
     image = "data:image/png;base64," + "A" * 2**20
     alice.send(bob.address, body=f'<img src="{image}"><img src="{image}">')
     answer = alice.http.post(SECOND, json=draft(Body=f"<img src='{image}A'>"))
@@ -573,13 +573,13 @@ def test_a_whole_megabyte_of_inline_image_is_the_most(alice: Connection, bob: Co
 
 
 def test_the_documented_limits_are_the_defaults() -> None:
-    """Without settings a mail may have 50 MB, and an inline image 1 MB."""
+    """By default a mail may have 50 MB and an inline image 1 MB."""
     assert (50 * 2**20, 2**20) == (Settings().max_mail_bytes, Settings().max_inline_image_bytes)
 
 
 @pytest.fixture
 def small() -> Iterator[Call]:
-    """Calls to a server in this process that takes mails of 1000 bytes, and inline images of 100."""
+    """Call an in-process server that limits mails to 1000 bytes and inline images to 100."""
     app = create_app(Settings(max_mail_bytes=1000, max_inline_image_bytes=100), VirtualClock(datetime(2026, 3, 2)))
 
     def call(method: str, path: str, **more: Any) -> httpx.Response:
@@ -614,7 +614,7 @@ def count(call: Call, connection: str, folder: str) -> int:
 def test_a_mail_above_the_limit_is_refused_whole(
     small: Call, path: str, body: str, attached: list[int], status: int
 ) -> None:
-    """Body and decoded attachments together are held to the limit, and too much of them leaves no copy anywhere."""
+    """The limit covers the body and the decoded attachments; a rejected mail leaves no copy."""
     files = [{"Name": "a", "ContentBytes": base64.b64encode(b"x" * size).decode()} for size in attached]
     message = {"To": "bob@outlook.com", "Subject": "Big", "Body": body, "Attachments": files}
     answer = small("POST", f"/alice{path}", json=message)
@@ -639,7 +639,7 @@ def test_a_mail_above_the_limit_is_refused_whole(
     ],
 )
 def test_inline_images_are_measured_one_by_one(small: Call, body: str, status: int) -> None:
-    """Each data URI in the body is held to the limit by itself, however it is spelled."""
+    """The limit applies to each data URI in the body separately, in every spelling."""
     answer = small("POST", "/alice/v2/Mail", json={"To": "bob@outlook.com", "Subject": "Image", "Body": body})
 
     assert answer.status_code == status
@@ -647,7 +647,7 @@ def test_inline_images_are_measured_one_by_one(small: Call, body: str, status: i
 
 
 def test_a_text_body_has_no_images(small: Call) -> None:
-    """In a body of plain text a data URI is text."""
+    """A data URI in a plain text body does not count as an image."""
     text = f"data:image/png;base64,{'A' * 101}"
     answer = small("POST", "/alice/Mail", json={"To": "bob@outlook.com", "Subject": "Text", "Body": text})
 
@@ -659,7 +659,7 @@ def test_a_text_body_has_no_images(small: Call) -> None:
 
 
 def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """A delivered mail lands unread in one Inbox, whoever else it names."""
+    """A delivered mail arrives unread in one Inbox, even if it names other recipients."""
     shown = alice.deliver(to="alice@example.com; bob@example.com", subject="Offer", text="Buy")
 
     assert shown == alice.mail()
@@ -671,7 +671,7 @@ def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connect
 
 
 def test_a_delivery_says_where_and_how(alice: Connection) -> None:
-    """Folder, time, and flags of a delivered mail are the caller's to choose."""
+    """The caller can choose folder, time and flags of a delivered mail."""
     alice.deliver(subject="Old", folder="Projects/2026", received="2026-01-05T09:00:07Z", is_read=True, is_flagged=True)
 
     mail = alice.mail("Projects/2026")
@@ -682,7 +682,7 @@ def test_a_delivery_says_where_and_how(alice: Connection) -> None:
 
 @pytest.mark.parametrize("path", sorted(EML.glob("*.eml")), ids=lambda path: path.stem)
 def test_a_delivered_mail_keeps_its_bytes(alice: Connection, path: Path) -> None:
-    """A whole mail from outside is written out again byte for byte, before and after a move."""
+    """The MIME export of a delivered mail equals its original bytes, also after a move."""
     raw = path.read_bytes()
     answer = alice.api.post(f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"})
     assert answer.status_code == 201, answer.text
@@ -692,7 +692,7 @@ def test_a_delivered_mail_keeps_its_bytes(alice: Connection, path: Path) -> None
 
 
 def test_a_delivered_mail_is_held_to_the_limits(small: Call) -> None:
-    """A mail from outside above the limit does not come in."""
+    """A delivered mail above the limit is rejected."""
     small("GET", "/alice/testconnection")
     path = "http://emulator/_emulator/api/sandboxes/default/connections/alice/deliver"
     answer = small("POST", path, json={"from": "x@example.org", "text": "a" * 1001})
@@ -703,7 +703,7 @@ def test_a_delivered_mail_is_held_to_the_limits(small: Call) -> None:
 
 
 def test_sent_at_is_the_clock(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """A mail is received at the instant it was sent, which is the sandbox's own."""
+    """A mail is sent and received at the current time of the sandbox's clock."""
     sandbox.server.clock.advance(timedelta(seconds=90))
     now = datetime.fromtimestamp(sandbox.server.clock.now() / 1_000_000, UTC)
     alice.send(bob.address)

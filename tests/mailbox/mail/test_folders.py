@@ -1,4 +1,4 @@
-"""Folders: what the picker shows, and every way a client may name one."""
+"""Mail folders: the folder picker, and the ways to name a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OWN = ["Archive", "Conversation History", "Deleted Items", "Drafts", "Inbox", "J
 
 
 def make(connection: Connection, **folder: Any) -> dict[str, Any]:
-    """A folder by `path` or, name by name, by `names`."""
+    """Create a folder by `path`, or by the list of `names` from the root down."""
     answer = connection.api.post(f"/connections/{connection.id}/folders", json=folder)
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
@@ -31,32 +31,32 @@ def browsed(connection: Connection, id: str, **query: Any) -> list[dict[str, Any
 
 
 def names(folders: list[dict[str, Any]]) -> list[str]:
-    return [one["DisplayName"] for one in folders]
+    return [folder["DisplayName"] for folder in folders]
 
 
 # --- The picker ---
 
 
 def test_the_picker_opens_at_the_root(alice: Connection) -> None:
-    """A new mailbox shows its well-known folders by name, each with id, name and path."""
-    found = opened(alice)
+    """A new mailbox lists its well-known folders by name, each with id, name and path."""
+    folders = opened(alice)
 
-    assert names(found) == OWN
-    assert [list(one) for one in found] == [["Id", "DisplayName", "IsFolder", "Path"]] * len(OWN)
-    assert [(one["IsFolder"], one["Path"]) for one in found] == [(True, name) for name in OWN]
-    assert len({one["Id"] for one in found}) == len(OWN)
+    assert names(folders) == OWN
+    assert [list(folder) for folder in folders] == [["Id", "DisplayName", "IsFolder", "Path"]] * len(OWN)
+    assert [(folder["IsFolder"], folder["Path"]) for folder in folders] == [(True, name) for name in OWN]
+    assert len({folder["Id"] for folder in folders}) == len(OWN)
 
 
 def test_the_picker_browses_into_folders(alice: Connection) -> None:
-    """A folder's children come by name without regard to case, and carry the whole path."""
+    """Child folders are sorted by name without case and show their whole path."""
     for path in ("Projects/beta", "Projects/Alpha/Deep", "Projects/gamma", "Inbox/Alpha"):
         make(alice, path=path)
-    (projects,) = [one for one in opened(alice) if one["DisplayName"] == "Projects"]
+    (projects,) = [folder for folder in opened(alice) if folder["DisplayName"] == "Projects"]
     children = browsed(alice, projects["Id"])
     deep = browsed(alice, children[0]["Id"])
 
-    assert [one["Path"] for one in children] == ["Projects/Alpha", "Projects/beta", "Projects/gamma"]
-    assert [(one["DisplayName"], one["Path"]) for one in deep] == [("Deep", "Projects/Alpha/Deep")]
+    assert [folder["Path"] for folder in children] == ["Projects/Alpha", "Projects/beta", "Projects/gamma"]
+    assert [(folder["DisplayName"], folder["Path"]) for folder in deep] == [("Deep", "Projects/Alpha/Deep")]
     assert browsed(alice, deep[0]["Id"]) == []
 
 
@@ -75,15 +75,15 @@ def test_the_picker_browses_into_folders(alice: Connection) -> None:
     ],
 )
 def test_the_picker_pages(alice: Connection, query: dict[str, Any], expected: list[str]) -> None:
-    """`top` and `skip` cut a page out of the list; the own address may be named."""
+    """`top` and `skip` select a page; the caller's own address is accepted as the mailbox."""
     assert expected == names(opened(alice, **query))
 
 
 def test_the_picker_shows_a_hundred_by_default(alice: Connection) -> None:
-    """Without `top` a page has 100 folders, in both operations."""
+    """Without `top`, both operations return 100 folders."""
     for number in range(101):
         make(alice, path=f"Many/{number:03}")
-    (many,) = [one for one in opened(alice) if one["DisplayName"] == "Many"]
+    (many,) = [folder for folder in opened(alice) if folder["DisplayName"] == "Many"]
 
     assert names(browsed(alice, many["Id"])) == [f"{number:03}" for number in range(100)]
     assert names(browsed(alice, many["Id"], top=2, skip=99)) == ["099", "100"]
@@ -103,7 +103,7 @@ def test_the_picker_shows_a_hundred_by_default(alice: Connection) -> None:
 def test_the_picker_refuses_what_it_cannot_read(
     alice: Connection, path: str, change: dict[str, Any], named: str
 ) -> None:
-    """An unknown operation or a page that cannot be is a 400 that names the parameter."""
+    """An unknown operation or an invalid page returns 400 and names the parameter."""
     query = {**PICKER, "id": opened(alice)[0]["Id"], **change}
     answer = alice.http.get(path, params={name: value for name, value in query.items() if value is not None})
 
@@ -112,13 +112,13 @@ def test_the_picker_refuses_what_it_cannot_read(
 
 
 def test_the_picker_needs_an_id_to_browse(alice: Connection, bob: Connection) -> None:
-    """Without an id it is a 400, with one that is none a 400 too, and with somebody else's a 404."""
+    """A missing or malformed id returns 400, and another mailbox's id returns 404."""
     answers = [
         alice.http.get("/OnFilePickerBrowse", params=query)
         for query in (PICKER, {**PICKER, "id": "Inbox"}, {**PICKER, "id": opened(bob)[0]["Id"]})
     ]
 
-    assert [(one.status_code, one.json()["error"]["code"]) for one in answers] == [
+    assert [(response.status_code, response.json()["error"]["code"]) for response in answers] == [
         (400, "ErrorInvalidRequest"),
         (400, "ErrorInvalidIdMalformed"),
         (404, "ErrorFolderNotFound"),
@@ -160,60 +160,60 @@ def test_the_picker_needs_an_id_to_browse(alice: Connection, bob: Connection) ->
     ],
 )
 def test_folders_by_name(alice: Connection, named: str, lies_in: str) -> None:
-    """Well-known names, with and without their blank, and paths lead to one folder each, in any case."""
+    """Well-known names, with or without a space, and paths name one folder each, in any case."""
     every = [*OWN, "Projects", "Projects/Apollo", "Projects/Apollo/Inbox", "Inbox/Projects", "ärger/öl"]
     for path in every:
         alice.deliver(subject=path, folder=path)
 
-    assert [one["Subject"] for one in alice.mails(named)] == [lies_in]
-    assert [one["Subject"] for one in alice.get("/Mail", folderPath=named)] == [lies_in]
+    assert [message["Subject"] for message in alice.mails(named)] == [lies_in]
+    assert [message["Subject"] for message in alice.get("/Mail", folderPath=named)] == [lies_in]
 
 
 def test_making_a_folder_twice_is_making_it_once(alice: Connection) -> None:
-    """The same path in another case, or a well-known name, is the folder that is there already."""
-    made = [make(alice, path=path)["id"] for path in ("Projects/Apollo", "PROJECTS/apollo", "Inbox", "inbox")]
+    """Creating an existing path, in any case, or a well-known name returns the existing folder."""
+    ids = [make(alice, path=path)["id"] for path in ("Projects/Apollo", "PROJECTS/apollo", "Inbox", "inbox")]
 
-    assert len(set(made)) == 2
+    assert len(set(ids)) == 2
     assert names(opened(alice)) == sorted([*OWN, "Projects"])
 
 
 def test_folders_by_id(alice: Connection) -> None:
-    """The id from the picker works wherever a folder is asked for, for well-known and own folders alike."""
+    """A folder id from the picker works in every folder parameter, for well-known and other folders."""
     alice.deliver(subject="deep", folder="Projects/Apollo")
     alice.deliver(subject="in")
-    ids = {one["DisplayName"]: one["Id"] for one in opened(alice)}
+    ids = {folder["DisplayName"]: folder["Id"] for folder in opened(alice)}
     (apollo,) = browsed(alice, ids["Projects"])
 
-    assert [one["Subject"] for one in alice.sdk("get_emails_async", apollo["Id"])["value"]] == ["deep"]
-    assert [one["Subject"] for one in alice.mails(ids["Inbox"])] == ["in"]
+    assert [message["Subject"] for message in alice.sdk("get_emails_async", apollo["Id"])["value"]] == ["deep"]
+    assert [message["Subject"] for message in alice.mails(ids["Inbox"])] == ["in"]
 
 
 def test_a_slash_in_a_name_is_not_addressable_by_path(alice: Connection) -> None:
-    """A folder whose own name holds a slash has no path, only an id, as documented."""
-    made = make(alice, names=["Clients", "A/B"])
-    moved = alice.sdk("move_async", alice.deliver()["Id"], made["id"])
-    (clients,) = [one for one in opened(alice) if one["DisplayName"] == "Clients"]
+    """A folder with a slash in its name can be named only by id, as documented."""
+    created = make(alice, names=["Clients", "A/B"])
+    moved = alice.sdk("move_async", alice.deliver()["Id"], created["id"])
+    (clients,) = [folder for folder in opened(alice) if folder["DisplayName"] == "Clients"]
 
     assert names(browsed(alice, clients["Id"])) == ["A/B"]
-    assert alice.mail(made["id"])["Id"] == moved["Id"]
+    assert alice.mail(created["id"])["Id"] == moved["Id"]
     for path in ("Clients/A/B", "A/B", "Clients/A%2FB"):
         answer = alice.http.get("/v2/Mail", params={"folderPath": path})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ErrorFolderNotFound")
 
 
 def test_a_path_and_a_name_with_a_slash_differ(alice: Connection) -> None:
-    """Where both exist, the path means the nested folder."""
+    """A path names the nested folder, not the folder with a slash in its name."""
     named, nested = make(alice, names=["A/B"]), make(alice, path="A/B")
     alice.deliver(subject="nested", folder="A/B")
 
     assert named["id"] != nested["id"]
-    assert [one["Subject"] for one in alice.mails("A/B")] == ["nested"]
+    assert [message["Subject"] for message in alice.mails("A/B")] == ["nested"]
     assert alice.mails(named["id"]) == []
 
 
 @pytest.mark.parametrize("folder", ["Nowhere", "Projects/Nowhere", "Nowhere/Apollo", "Apollo", "/", " "])
 def test_a_folder_that_is_not_there(alice: Connection, folder: str) -> None:
-    """A path must lead all the way: nothing is looked for elsewhere, and reading makes no folders."""
+    """Every part of a path must exist, and reading creates no folders."""
     make(alice, path="Projects/Apollo")
     answer = alice.http.get("/v2/Mail", params={"folderPath": folder})
 
@@ -222,13 +222,13 @@ def test_a_folder_that_is_not_there(alice: Connection, folder: str) -> None:
 
 
 def test_ids_of_other_things_are_no_folders(alice: Connection, bob: Connection) -> None:
-    """A message id, somebody else's folder id and one nobody gave out are all refused."""
+    """A message id, another mailbox's folder id and an invalid id are rejected."""
     theirs = opened(bob)[0]["Id"]
     message = alice.deliver()["Id"]
     forged = theirs[:-2] + ("A=" if theirs[-2] != "A" else "B=")
     answers = [alice.http.get("/v2/Mail", params={"folderPath": id}) for id in (theirs, message, forged)]
 
-    assert [(one.status_code, one.json()["error"]["code"]) for one in answers] == [
+    assert [(response.status_code, response.json()["error"]["code"]) for response in answers] == [
         (404, "ErrorFolderNotFound"),
         (404, "ErrorFolderNotFound"),
         (400, "ErrorInvalidIdMalformed"),
@@ -236,7 +236,7 @@ def test_ids_of_other_things_are_no_folders(alice: Connection, bob: Connection) 
 
 
 def test_mailboxes_have_folders_of_their_own(alice: Connection, bob: Connection) -> None:
-    """A folder made in one mailbox is not in the other."""
+    """A folder created in one mailbox does not exist in another."""
     make(alice, path="Projects")
 
     assert names(opened(bob)) == OWN
@@ -245,7 +245,7 @@ def test_mailboxes_have_folders_of_their_own(alice: Connection, bob: Connection)
 
 @pytest.mark.parametrize("path", ["", "A//B", "A/ ", "x" * 256])
 def test_a_bad_folder_name_makes_nothing(alice: Connection, path: str) -> None:
-    """A name that is empty or too long is refused, and none of the path before it is made."""
+    """An empty or overlong name is rejected, and no part of the path is created."""
     answer = alice.api.post(f"/connections/{alice.id}/folders", json={"path": path})
 
     assert answer.status_code == 400
@@ -253,7 +253,7 @@ def test_a_bad_folder_name_makes_nothing(alice: Connection, path: str) -> None:
 
 
 def test_the_picker_opens_a_granted_mailbox(sandbox: Sandbox, alice: Connection) -> None:
-    """Whoever was granted an address sees that mailbox's folders; others are told that access is denied."""
+    """A caller with a grant sees the other mailbox's folders; without a grant access is denied."""
     make(alice, path="Shared")
     bob = sandbox.connect("bob", send_as=[alice.address])
     denied = alice.http.get("/OnFilePickerOpen", params={"operation": "MailFolders", "mailboxAddress": bob.address})

@@ -1,4 +1,4 @@
-"""Get emails: every filter against a plain reading of the same mails, paging, order, and search that keeps up."""
+"""Get emails: filters compared with a plain Python filter, paging, order, and search."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Mail = dict[str, Any]
 
 
 def subjects(mails: list[Mail]) -> list[str]:
-    return [one["Subject"] for one in mails]
+    return [message["Subject"] for message in mails]
 
 
-def refused(connection: Any, path: str, **query: Any) -> tuple[int, str, str]:
+def error_of(connection: Any, path: str, **query: Any) -> tuple[int, str, str]:
     """Status, code and text of a GET that must fail."""
     answer = connection.http.get(path, params=query)
     error = answer.json()["error"]
@@ -67,7 +67,7 @@ def names(*lines: str) -> set[str]:
 
 
 def passes(mail: Mail, wanted: Mail) -> bool:
-    """What the filters mean, read off their documentation."""
+    """Whether a mail passes the filters, as their documentation defines them."""
     checks: dict[str, Callable[[Any], object]] = {
         "to": lambda text: names(mail["to"]) & names(text),
         "cc": lambda text: names(mail["cc"]) & names(text),
@@ -84,7 +84,7 @@ def passes(mail: Mail, wanted: Mail) -> bool:
 
 @pytest.mark.slow
 def test_every_combination_of_filters(alice: Connection) -> None:
-    """Filters alone and together let exactly those mails through that satisfy each of them, newest first."""
+    """Any combination of filters returns exactly the mails that pass each filter, newest first."""
     ids = [alice.deliver(**mail)["Id"] for mail in MAILS]
     newest_first = list(reversed(list(zip(ids, MAILS, strict=True))))
     lengths = set()
@@ -92,24 +92,24 @@ def test_every_combination_of_filters(alice: Connection) -> None:
         wanted = dict(zip(FILTERS, values, strict=True))
         sent = {name: value for name, value in wanted.items() if value is not None}
         expected = [id for id, mail in newest_first if passes(mail, wanted)]
-        found = alice.get(SECOND, top=100, **sent)["value"]
+        messages = alice.get(SECOND, top=100, **sent)["value"]
         lengths.add(len(expected))
 
-        assert expected == [one["Id"] for one in found], sent
+        assert expected == [message["Id"] for message in messages], sent
     assert {0, 1, 2, 12, 30} <= lengths
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        *((one, ["high", "normal", "low"]) for one in ("Any", "any", "0", "")),
-        *((one, ["low"]) for one in ("Low", "low", "LOW", "1")),
-        *((one, ["normal"]) for one in ("Normal", "nORMAL", "2")),
-        *((one, ["high"]) for one in ("High", " high ", "3")),
+        *((spelling, ["high", "normal", "low"]) for spelling in ("Any", "any", "0", "")),
+        *((spelling, ["low"]) for spelling in ("Low", "low", "LOW", "1")),
+        *((spelling, ["normal"]) for spelling in ("Normal", "nORMAL", "2")),
+        *((spelling, ["high"]) for spelling in ("High", " high ", "3")),
     ],
 )
 def test_importance_is_a_name_in_any_case_or_a_number(alice: Connection, text: str, expected: list[str]) -> None:
-    """Designers send names, one workflow SDK numbers; both mean the same, and 0 is Any."""
+    """Importance is accepted by name in any case or by number; 0 means Any."""
     for level in ("low", "normal", "high"):
         alice.deliver(subject=level, importance=level)
 
@@ -118,7 +118,7 @@ def test_importance_is_a_name_in_any_case_or_a_number(alice: Connection, text: s
 
 @pytest.mark.parametrize("spelled", ["True", "true", "TRUE", "1"])
 def test_booleans_are_spelled_as_clients_do(alice: Connection, spelled: str) -> None:
-    """`.NET` writes `True`, Python `true`; both are read."""
+    """Booleans are accepted as `True` (.NET) and as `true`."""
     alice.deliver(subject="flagged", is_flagged=True)
     alice.deliver(subject="plain")
 
@@ -126,11 +126,11 @@ def test_booleans_are_spelled_as_clients_do(alice: Connection, spelled: str) -> 
 
 
 def test_the_sdk_passes_every_filter(alice: Connection, bob: Connection) -> None:
-    """The SDK's own parameter names arrive as filters, all of them at once."""
+    """Every filter parameter of the SDK arrives, all in one request."""
     bob.send(alice.address, subject="Budget 2026", Importance="High", Cc="x@example.org", Attachments=HELLO)
     bob.send(alice.address, subject="Budget 2025", Importance="Low", Cc="x@example.org", Attachments=HELLO)
-    for one in alice.mails():
-        alice.sdk("flag_async", one["Id"])
+    for message in alice.mails():
+        alice.sdk("flag_async", message["Id"])
     wanted = {
         "folder_path": "Inbox",
         "to": alice.address,
@@ -147,10 +147,10 @@ def test_the_sdk_passes_every_filter(alice: Connection, bob: Connection) -> None
         "search_query": "subject:2026",
         "top": 5,
     }
-    (found,) = alice.sdk("get_emails_async", **wanted)["value"]
+    (message,) = alice.sdk("get_emails_async", **wanted)["value"]
 
-    assert found["Subject"] == "Budget 2026"
-    assert found["Attachments"][0]["ContentBytes"] == "aGVsbG8="
+    assert message["Subject"] == "Budget 2026"
+    assert message["Attachments"][0]["ContentBytes"] == "aGVsbG8="
 
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
@@ -158,7 +158,7 @@ def test_the_sdk_passes_every_filter(alice: Connection, bob: Connection) -> None
 def test_lists_hold_attachments_content_only_when_asked(
     alice: Connection, path: str, query: dict[str, str], content: Any
 ) -> None:
-    """A list always has the facts of attachments, and their bytes where `includeAttachments` says so."""
+    """A list always describes attachments; `includeAttachments` adds their bytes."""
     alice.deliver(attachments=HELLO)
     answer = alice.get(path, **query)
     (file,) = (answer if path == FIRST else answer["value"])[0]["Attachments"]
@@ -167,14 +167,14 @@ def test_lists_hold_attachments_content_only_when_asked(
 
 
 def test_unknown_parameters_do_not_matter_and_names_match_without_case(alice: Connection) -> None:
-    """Public workflows send parameters of other versions, and names in other spellings."""
+    """Unknown parameters are ignored, and names match without case."""
     alice.deliver(subject="read", is_read=True)
 
     assert subjects(alice.get(SECOND, FETCHONLYUNREAD="false", nonsense="1")["value"]) == ["read"]
 
 
 def test_an_address_filter_that_names_nobody_finds_nothing(alice: Connection) -> None:
-    """What is no address is no error in a filter: it matches nobody."""
+    """An invalid address in a filter is no error and matches no mail."""
     alice.deliver()
 
     assert alice.mails(**{"from": "stranger"}) == []
@@ -184,7 +184,7 @@ def test_an_address_filter_that_names_nobody_finds_nothing(alice: Connection) ->
 
 
 def test_defaults_are_ten_unread_of_the_inbox(alice: Connection) -> None:
-    """Without parameters both versions give the ten newest unread mails of the Inbox, without bytes."""
+    """Without parameters, both versions return the ten newest unread Inbox mails without bytes."""
     for number in range(12):
         alice.deliver(subject=f"unread {number}")
         alice.deliver(subject=f"read {number}", is_read=True)
@@ -197,21 +197,21 @@ def test_defaults_are_ten_unread_of_the_inbox(alice: Connection) -> None:
 
 
 def test_the_first_version_pages_by_skip(alice: Connection) -> None:
-    """`skip` leaves out the newest, whatever else filters, and past the end there is nothing."""
+    """`skip` leaves out the newest mails that pass the filters; past the end the list is empty."""
     for number in range(7):
         alice.deliver(subject=f"word {number}", is_read=number % 2 == 0)
     pages = [alice.get(FIRST, top=3, skip=skip, fetchOnlyUnread=False) for skip in (0, 3, 6, 9)]
-    found = alice.get(FIRST, top=2, skip=1, fetchOnlyUnread=False, searchQuery="word")
+    page = alice.get(FIRST, top=2, skip=1, fetchOnlyUnread=False, searchQuery="word")
 
     assert [["6", "5", "4"], ["3", "2", "1"], ["0"], []] == [
         [text.removeprefix("word ") for text in subjects(page)] for page in pages
     ]
     assert subjects(alice.get(FIRST, top=2, skip=1)) == ["word 3", "word 1"]
-    assert subjects(found) == ["word 5", "word 4"]
+    assert subjects(page) == ["word 5", "word 4"]
 
 
 def test_the_second_version_does_not_page(alice: Connection) -> None:
-    """`skip` is not declared there, so it counts as unknown."""
+    """The second version does not declare `skip` and ignores it."""
     alice.deliver(subject="only")
 
     assert subjects(alice.get(SECOND, skip=1)["value"]) == ["only"]
@@ -219,7 +219,7 @@ def test_the_second_version_does_not_page(alice: Connection) -> None:
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 def test_newest_come_first(alice: Connection, sandbox: Sandbox, path: str) -> None:
-    """Order follows the time of receipt, and of mails of one instant the later arrival comes first."""
+    """Mails are sorted by time of receipt, newest first; of equal times, the later arrival comes first."""
     alice.deliver(subject="third", received="2026-01-05T10:00:00Z")
     alice.deliver(subject="last", received="2025-12-31T23:59:59Z")
     alice.deliver(subject="second", received="2026-01-05T10:00:00Z")
@@ -232,13 +232,13 @@ def test_newest_come_first(alice: Connection, sandbox: Sandbox, path: str) -> No
 
 
 def test_time_passing_orders_sent_mail(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """What is sent later is newer in every copy."""
+    """A mail sent later is newer in every copy."""
     for number in range(3):
         alice.send(bob.address, subject=str(number))
         sandbox.server.clock.advance(timedelta(seconds=1))
 
     assert subjects(bob.mails()) == subjects(alice.mails("Sent Items")) == ["2", "1", "0"]
-    times = [one["DateTimeReceived"] for one in bob.mails()]
+    times = [message["DateTimeReceived"] for message in bob.mails()]
     assert times == sorted(times, reverse=True)
     assert len(set(times)) == 3
 
@@ -246,8 +246,8 @@ def test_time_passing_orders_sent_mail(alice: Connection, bob: Connection, sandb
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize("top", ["0", "-1", "1001", "2147483648", "99999999999", "ten", "1.5"])
 def test_top_has_bounds(alice: Connection, path: str, top: str) -> None:
-    """A `top` that is no number from 1 to 1000 is a 400 that names it."""
-    status, code, message = refused(alice, path, top=top)
+    """A `top` that is not a number from 1 to 1000 returns 400 and names the parameter."""
+    status, code, message = error_of(alice, path, top=top)
 
     assert (400, "ErrorInvalidRequest") == (status, code)
     assert "'top'" in message
@@ -255,7 +255,7 @@ def test_top_has_bounds(alice: Connection, path: str, top: str) -> None:
 
 @pytest.mark.parametrize("top", [1, 1000])
 def test_the_bounds_of_top_are_included(alice: Connection, top: int) -> None:
-    """One mail and a thousand are pages one may ask for."""
+    """`top` accepts 1 and 1000."""
     alice.deliver(subject="older")
     alice.deliver(subject="newer")
 
@@ -273,16 +273,16 @@ def test_the_bounds_of_top_are_included(alice: Connection, top: int) -> None:
     ],
 )
 def test_what_cannot_be_read_is_named(alice: Connection, query: dict[str, str], named: str) -> None:
-    """A parameter of the wrong kind is a 400 that names it."""
-    status, code, message = refused(alice, FIRST, **query)
+    """A parameter of the wrong type returns 400 and names the parameter."""
+    status, code, message = error_of(alice, FIRST, **query)
 
     assert (400, "ErrorInvalidRequest") == (status, code)
     assert named in message
 
 
 def test_an_importance_that_is_none_is_refused(alice: Connection) -> None:
-    """The refusal lists what there is."""
-    status, _, message = refused(alice, SECOND, importance="Urgent")
+    """An unknown importance is rejected, and the error lists the valid values."""
+    status, _, message = error_of(alice, SECOND, importance="Urgent")
 
     assert status == 400
     assert "'importance' must be one of Any, Low, Normal, High" in message
@@ -291,20 +291,20 @@ def test_an_importance_that_is_none_is_refused(alice: Connection) -> None:
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize("folder", ["Nowhere", "Inbox/Nowhere", "/", "Nowhere/Inbox"])
 def test_an_unknown_folder_is_a_404(alice: Connection, path: str, folder: str) -> None:
-    """A folder that is not there is an error, not an empty list."""
-    status, code, message = refused(alice, path, folderPath=folder)
+    """An unknown folder returns 404, not an empty list."""
+    status, code, message = error_of(alice, path, folderPath=folder)
 
     assert (404, "ErrorFolderNotFound") == (status, code)
     assert folder in message
 
 
 def test_the_sdk_reports_an_unknown_folder(alice: Connection) -> None:
-    """The refusal reaches the SDK's caller with its status."""
-    with pytest.raises(ConnectorException) as refusal:
+    """The SDK raises the error with its status."""
+    with pytest.raises(ConnectorException) as error:
         alice.sdk("get_emails_async", folder_path="Nowhere")
 
-    assert "404" in str(refusal.value)
-    assert "ErrorFolderNotFound" in str(refusal.value)
+    assert "404" in str(error.value)
+    assert "ErrorFolderNotFound" in str(error.value)
 
 
 # --- The window ---
@@ -312,7 +312,7 @@ def test_the_sdk_reports_an_unknown_folder(alice: Connection) -> None:
 
 @pytest.fixture
 def narrow() -> Iterator[Callable[..., list[str]]]:
-    """Lists subjects of seven mails, `0` the oldest, on a server whose named filters look at the newest three."""
+    """List the subjects of seven mails, oldest first, on a server whose window is the three newest mails."""
     app = create_app(Settings(filter_window=3), VirtualClock(datetime(2026, 3, 2)))
 
     async def exchange(method: str, path: str, **more: Any) -> httpx.Response:
@@ -351,12 +351,12 @@ def narrow() -> Iterator[Callable[..., list[str]]]:
 def test_named_filters_look_at_the_newest_only(
     narrow: Callable[..., list[str]], query: dict[str, Any], expected: str
 ) -> None:
-    """Filters by address and subject see only so many of the newest mails that pass the others, as documented."""
+    """Address and subject filters look only at the newest mails that pass the other filters."""
     assert list(expected) == narrow(**query)
 
 
 def test_the_window_is_250_mails() -> None:
-    """The sibling connector documents 250, so that is the default."""
+    """The window defaults to 250 mails, as the sibling connector documents."""
     assert Settings().filter_window == 250
 
 
@@ -365,14 +365,14 @@ def test_the_window_is_250_mails() -> None:
 
 @pytest.mark.parametrize("address", ["alice@example.com", "ALICE@Example.com", " alice@example.com ", ""])
 def test_the_own_mailbox_may_be_named(alice: Connection, address: str) -> None:
-    """Naming the own address, in any case, asks for what one gets anyway."""
+    """Naming one's own address, in any case, returns the same list as naming none."""
     alice.deliver(subject="mine")
 
     assert subjects(alice.get(SECOND, mailboxAddress=address)["value"]) == ["mine"]
 
 
 def test_a_granted_mailbox_can_be_listed(sandbox: Sandbox, bob: Connection) -> None:
-    """Who was granted an address may list its mailbox, folders and search included, by any of its folder names."""
+    """A caller with a grant can list and search the other mailbox by any of its folder names."""
     alice = sandbox.connect("alice", send_as=["bob@example.com"])
     alice.deliver(subject="hers")
     bob.deliver(subject="his")
@@ -385,24 +385,24 @@ def test_a_granted_mailbox_can_be_listed(sandbox: Sandbox, bob: Connection) -> N
 
 @pytest.mark.parametrize("address", ["bob@example.com", "nobody@example.com", "granted@example.com", "no address"])
 def test_other_mailboxes_are_denied(sandbox: Sandbox, bob: Connection, address: str) -> None:
-    """An address that was not granted, or that has no mailbox, is a 403 either way: nothing is given away."""
+    """An address without a grant and an address without a mailbox both return the same 403."""
     alice = sandbox.connect("alice", send_as=["granted@example.com"])
-    status, code, message = refused(alice, SECOND, mailboxAddress=address)
+    status, code, message = error_of(alice, SECOND, mailboxAddress=address)
 
     assert (403, "ErrorAccessDenied") == (status, code)
     assert address in message
 
 
 def test_a_grant_goes_one_way(sandbox: Sandbox, bob: Connection) -> None:
-    """Being granted somebody's address does not open the own mailbox to them."""
+    """A grant does not open the grantee's own mailbox to the other owner."""
     alice = sandbox.connect("alice", send_as=["bob@example.com"])
 
-    assert refused(bob, SECOND, mailboxAddress=alice.address)[0] == 403
+    assert error_of(bob, SECOND, mailboxAddress=alice.address)[0] == 403
 
 
 # --- Search ---
 
-LETTERS: dict[str, Mail] = {
+SEARCHED_MAILS: dict[str, Mail] = {
     "q1": {
         "sender": "Ada <ada@example.org>",
         "subject": "Quarterly report",
@@ -431,15 +431,15 @@ LETTERS: dict[str, Mail] = {
 
 @pytest.fixture
 def library(alice: Connection) -> Any:
-    """A mailbox that holds `LETTERS`; one more mail, which would match, lies in another folder."""
-    for mail in LETTERS.values():
+    """Deliver `SEARCHED_MAILS` to a mailbox, and one matching mail to another folder."""
+    for mail in SEARCHED_MAILS.values():
         alice.deliver(**mail)
-    alice.deliver(**{**LETTERS["q1"], "folder": "Archive"})
+    alice.deliver(**{**SEARCHED_MAILS["q1"], "folder": "Archive"})
     return alice
 
 
 def keys(mails: list[Mail]) -> list[str]:
-    by_subject = {mail["subject"]: key for key, mail in LETTERS.items()}
+    by_subject = {mail["subject"]: key for key, mail in SEARCHED_MAILS.items()}
     return [by_subject[subject] for subject in subjects(mails)]
 
 
@@ -486,7 +486,7 @@ def keys(mails: list[Mail]) -> list[str]:
 )
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 def test_search(library: Any, path: str, query: str, expected: list[str]) -> None:
-    """`searchQuery` speaks Outlook's search language within one folder, newest first, in both versions."""
+    """`searchQuery` searches one folder with Outlook's search language, newest first, in both versions."""
     answer = library.get(path, searchQuery=query, fetchOnlyUnread=False)
 
     assert expected == keys(answer if path == FIRST else answer["value"])
@@ -508,7 +508,7 @@ def test_search(library: Any, path: str, query: str, expected: list[str]) -> Non
     ],
 )
 def test_search_and_filters_go_together(library: Any, query: dict[str, Any], expected: list[str]) -> None:
-    """A search is narrowed by the other parameters, the unread default among them."""
+    """Search and the other filters combine, including the unread default."""
     assert expected == keys(library.get(SECOND, **query)["value"])
 
 
@@ -522,7 +522,7 @@ def test_search_and_filters_go_together(library: Any, query: dict[str, Any], exp
     ],
 )
 def test_a_day_is_searched_to_its_last_instant(alice: Connection, received: str, days: list[str]) -> None:
-    """The first and the last microsecond of a day belong to it and to no other."""
+    """A day includes its first and last microsecond and nothing else."""
     alice.deliver(received=received)
     every = [f"2026-01-0{day}" for day in (4, 5, 6)]
 
@@ -530,36 +530,36 @@ def test_a_day_is_searched_to_its_last_instant(alice: Connection, received: str,
 
 
 def test_search_follows_every_change(alice: Connection, bob: Connection) -> None:
-    """What was sent, read, flagged, answered, moved or deleted a moment ago is found as it is now."""
+    """A search sees every earlier send, read, flag, reply, move and delete."""
 
-    def found(folder: str = "Inbox", **query: Any) -> int:
+    def count(folder: str = "Inbox", **query: Any) -> int:
         return len(bob.mails(folder, **{"searchQuery": "body:lighthouse", **query}))
 
-    assert found() == 0
+    assert count() == 0
     alice.send(bob.address, body="<p>the lighthouse</p>")
-    assert (found(), found(fetchOnlyUnread=True), found(searchQuery="isflagged:true")) == (1, 1, 0)
+    assert (count(), count(fetchOnlyUnread=True), count(searchQuery="isflagged:true")) == (1, 1, 0)
 
     bob.sdk("mark_as_read_async", bob.mail()["Id"])
-    assert (found(), found(fetchOnlyUnread=True)) == (1, 0)
+    assert (count(), count(fetchOnlyUnread=True)) == (1, 0)
 
     bob.sdk("flag_async", bob.mail()["Id"])
-    assert (found(fetchOnlyFlagged=True), found(searchQuery="isflagged:true")) == (1, 1)
+    assert (count(fetchOnlyFlagged=True), count(searchQuery="isflagged:true")) == (1, 1)
 
     bob.post(f"/Mail/ReplyTo/{bob.mail()['Id']}", comment="seen")
-    assert (found(), found("Sent Items")) == (1, 1)
+    assert (count(), count("Sent Items")) == (1, 1)
 
     bob.sdk("move_async", bob.mail()["Id"], "Archive")
-    assert (found(), found("Archive"), found("Archive", fetchOnlyFlagged=True)) == (0, 1, 1)
+    assert (count(), count("Archive"), count("Archive", fetchOnlyFlagged=True)) == (0, 1, 1)
 
     bob.sdk("delete_email_async", bob.mail("Archive")["Id"])
-    assert (found("Archive"), found("Deleted Items")) == (0, 1)
+    assert (count("Archive"), count("Deleted Items")) == (0, 1)
 
     bob.sdk("delete_email_async", bob.mail("Deleted Items")["Id"])
-    assert (found("Deleted Items"), found("Sent Items")) == (0, 1)
+    assert (count("Deleted Items"), count("Sent Items")) == (0, 1)
 
 
 def test_mailboxes_share_an_index_but_not_its_answers(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """A search sees the own folder only, and an own Bcc line is searched by nobody else."""
+    """A search sees only its own folder, and Bcc lines only in the sender's own mailbox."""
     alice.send(bob.address, body="lighthouse", Bcc="eve@example.org")
 
     assert len(alice.mails("Sent Items", searchQuery="lighthouse AND bcc:eve")) == 1

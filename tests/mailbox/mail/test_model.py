@@ -1,4 +1,4 @@
-"""Three mailboxes under a random life, held against a model of folders that is a few lists."""
+"""Random operations on three mailboxes, compared with a model made of plain lists."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def address(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class MessageView:
-    """What a mail says; people are named by owner, outsiders by address."""
+class MailContent:
+    """The content of a mail; people with a mailbox are named by owner, others by address."""
 
     subject: str
     sender: str
@@ -48,9 +48,9 @@ class MessageView:
 
 @dataclass(frozen=True)
 class Copy:
-    """A letter in a folder. Later copies have a higher `number`; `id` is known once it was listed."""
+    """A copy of a mail in a folder; `number` grows with each copy, and `id` is known after the first listing."""
 
-    message_view: MessageView
+    content: MailContent
     owner: str
     folder: str
     time: int
@@ -61,34 +61,34 @@ class Copy:
 
     @property
     def shown(self) -> Shown:
-        message_view = self.message_view
-        to, cc = (";".join(map(address, line)) or None for line in (message_view.to, message_view.cc))
-        return message_view.subject, address(message_view.sender), to, cc, self.read
+        content = self.content
+        to, cc = (";".join(map(address, line)) or None for line in (content.to, content.cc))
+        return content.subject, address(content.sender), to, cc, self.read
 
 
 @dataclass
 class Model:
-    """All copies of all mails, and the times the outside was written to."""
+    """All copies of all mails, and the subjects of mails sent outside the sandbox."""
 
     copies: list[Copy] = field(default_factory=list)
-    departures: list[str] = field(default_factory=list)
+    outbox: list[str] = field(default_factory=list)
     stale: list[tuple[str, str]] = field(default_factory=list)
     _numbers: count[int] = field(default_factory=count)
 
-    def send(self, message_view: MessageView, now: int) -> None:
-        """One read copy for the sender, one unread for each owner reached, a note for the rest."""
-        self.place(message_view, message_view.sender, SENT, now, read=True)
-        reached = dict.fromkeys((*message_view.to, *message_view.cc))
-        for owner in (one for one in reached if one in OWNERS):
-            self.place(message_view, owner, INBOX, now)
+    def send(self, content: MailContent, now: int) -> None:
+        """Add a read copy for the sender, an unread copy per owner, and an outbox mail for other recipients."""
+        self.place(content, content.sender, SENT, now, read=True)
+        reached = dict.fromkeys((*content.to, *content.cc))
+        for owner in (address for address in reached if address in OWNERS):
+            self.place(content, owner, INBOX, now)
         if OUTSIDER in reached:
-            self.departures.append(message_view.subject)
+            self.outbox.append(content.subject)
 
-    def place(self, message_view: MessageView, owner: str, folder: str, time: int, *, read: bool = False) -> None:
-        self.copies.append(Copy(message_view, owner, folder, time, next(self._numbers), read))
+    def place(self, content: MailContent, owner: str, folder: str, time: int, *, read: bool = False) -> None:
+        self.copies.append(Copy(content, owner, folder, time, next(self._numbers), read))
 
     def move(self, copy: Copy, folder: str) -> None:
-        """The same mail under a new id; the old one means nothing any more."""
+        """Move a copy and give it a new id; the old id becomes invalid."""
         self.forget(copy)
         self.copies.append(replace(copy, folder=folder, number=next(self._numbers), id=""))
 
@@ -96,27 +96,27 @@ class Model:
         self.copies.remove(copy)
         self.stale.append((copy.owner, copy.id))
 
-    def change(self, copy: Copy, **facts: Any) -> None:
-        self.copies[self.copies.index(copy)] = replace(copy, **facts)
+    def change(self, copy: Copy, **fields: Any) -> None:
+        self.copies[self.copies.index(copy)] = replace(copy, **fields)
 
     def folder(self, owner: str, name: str) -> list[Copy]:
-        """What lies in a folder, newest first."""
-        found = [one for one in self.copies if (one.owner, one.folder) == (owner, name)]
-        return sorted(found, key=lambda one: (one.time, one.number), reverse=True)
+        """The copies in a folder, newest first."""
+        copies = [copy for copy in self.copies if (copy.owner, copy.folder) == (owner, name)]
+        return sorted(copies, key=lambda copy: (copy.time, copy.number), reverse=True)
 
 
-def answered(message_view: MessageView, by: str, reply_all: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Whom an answer goes to: the author, or those one's own mail went to; oneself only where nobody else is."""
-    others = tuple(one for one in message_view.to if one != by)
-    author = (others or (by,)) if message_view.sender == by else (message_view.sender,)
+def answered(content: MailContent, by: str, reply_all: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The To and Cc of a reply; oneself is left out unless nobody else remains."""
+    others = tuple(address for address in content.to if address != by)
+    author = (others or (by,)) if content.sender == by else (content.sender,)
     if not reply_all:
         return author, ()
-    everyone = tuple(one for one in dict.fromkeys((*author, *message_view.to)) if one != by) or author
-    return everyone, tuple(one for one in message_view.cc if one != by and one not in everyone)
+    everyone = tuple(address for address in dict.fromkeys((*author, *content.to)) if address != by) or author
+    return everyone, tuple(address for address in content.cc if address != by and address not in everyone)
 
 
 def request(owner: str, method: str, path: str, **query: Any) -> dict[str, Any]:
-    """A request as an ASGI server passes it on."""
+    """Build the ASGI scope of a request."""
     raw = f"/apim/outlook/{owner}{path}"
     headers = [(b"authorization", b"Key k")]
     scope = {"type": "http", "method": method, "path": raw, "raw_path": raw.encode(), "headers": headers}
@@ -124,7 +124,7 @@ def request(owner: str, method: str, path: str, **query: Any) -> dict[str, Any]:
 
 
 async def exchange(app: Any, scope: dict[str, Any], body: bytes = b"") -> tuple[int, bytes]:
-    """Status and body of an answer, with no HTTP client in between: listing folders is most of the work here."""
+    """Send a request to the app and return status and body; no HTTP client, because listing dominates the cost."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -134,7 +134,7 @@ async def exchange(app: Any, scope: dict[str, Any], body: bytes = b"") -> tuple[
         sent.append(message)
 
     await app(scope, receive, send)
-    return sent[0]["status"], b"".join(one.get("body", b"") for one in sent)
+    return sent[0]["status"], b"".join(event.get("body", b"") for event in sent)
 
 
 EVERYTHING = {"fetchOnlyUnread": False, "top": 500}
@@ -146,7 +146,7 @@ LISTS = {
 
 
 class Mailboxes(RuleBasedStateMachine):
-    """Every rule does the same to the server and to the model; after each the two must look alike."""
+    """Each rule changes the server and the model alike; afterwards both must agree."""
 
     @initialize()
     def start(self) -> None:
@@ -188,10 +188,10 @@ class Mailboxes(RuleBasedStateMachine):
         path=st.sampled_from(("/Mail", "/v2/Mail")),
     )
     def send(self, sender: str, to: list[str], cc: list[str], path: str) -> None:
-        message_view = MessageView(f"Mail {next(self.subjects)}", sender, tuple(to), tuple(cc))
+        content = MailContent(f"Mail {next(self.subjects)}", sender, tuple(to), tuple(cc))
         people = {"To": "; ".join(map(address, to)), "Cc": ";".join(map(address, cc))}
-        self.done(sender, "POST", path, {**people, "Subject": message_view.subject, "Body": "Hello"})
-        self.model.send(message_view, self.clock.now())
+        self.done(sender, "POST", path, {**people, "Subject": content.subject, "Body": "Hello"})
+        self.model.send(content, self.clock.now())
 
     @precondition(lambda self: self.model.copies)
     @rule(data=st.data(), reply_all=st.booleans(), version=st.sampled_from((1, 2, 3)))
@@ -202,10 +202,10 @@ class Mailboxes(RuleBasedStateMachine):
         else:
             body = {"Body": "Yes", "ReplyAll": reply_all}
             self.by_id(copy, "POST", f"/v{version}/Mail/ReplyTo/{{}}", body)
-        subject = copy.message_view.subject
+        subject = copy.content.subject
         prefixed = subject if subject.startswith("RE: ") else f"RE: {subject}"
-        to, cc = answered(copy.message_view, copy.owner, reply_all)
-        self.model.send(MessageView(prefixed, copy.owner, to, cc), self.clock.now())
+        to, cc = answered(copy.content, copy.owner, reply_all)
+        self.model.send(MailContent(prefixed, copy.owner, to, cc), self.clock.now())
 
     @precondition(lambda self: self.model.copies)
     @rule(data=st.data(), to=st.lists(st.sampled_from((*OWNERS, OUTSIDER)), min_size=1, max_size=2, unique=True))
@@ -213,9 +213,9 @@ class Mailboxes(RuleBasedStateMachine):
         copy = self.drawn(data)
         order = {"Comment": "FYI", "ToRecipients": ";".join(map(address, to))}
         self.by_id(copy, "POST", "/codeless/api/v2.0/me/messages/{}/forward", order)
-        subject = copy.message_view.subject
+        subject = copy.content.subject
         prefixed = subject if subject.startswith("FW: ") else f"FW: {subject}"
-        self.model.send(MessageView(prefixed, copy.owner, tuple(to)), self.clock.now())
+        self.model.send(MailContent(prefixed, copy.owner, tuple(to)), self.clock.now())
 
     @precondition(lambda self: self.model.copies)
     @rule(data=st.data(), folder=st.sampled_from(FOLDERS))
@@ -224,7 +224,7 @@ class Mailboxes(RuleBasedStateMachine):
         moved = json.loads(self.by_id(copy, "POST", "/Mail/Move/{}", folderPath=folder))
         self.model.move(copy, folder)
 
-        assert (moved["Subject"], moved["IsRead"]) == (copy.message_view.subject, copy.read)
+        assert (moved["Subject"], moved["IsRead"]) == (copy.content.subject, copy.read)
         assert moved["Id"] != copy.id
 
     @precondition(lambda self: self.model.copies)
@@ -290,24 +290,28 @@ class Mailboxes(RuleBasedStateMachine):
         for owner in OWNERS:
             for folder in FOLDERS:
                 self.compare(owner, folder)
-        ids = [one.id for one in self.model.copies] + [id for _, id in self.model.stale]
+        ids = [copy.id for copy in self.model.copies] + [id for _, id in self.model.stale]
 
         assert len(ids) == len(set(ids))
-        assert self.model.departures == [one.subject for one in self.app.state.sandboxes.default.outbox()]
+        assert self.model.outbox == [outbox_mail.subject for outbox_mail in self.app.state.sandboxes.default.outbox()]
 
     def compare(self, owner: str, folder: str) -> None:
         expected = self.model.folder(owner, folder)
-        found = self.listed(LISTS[owner, folder])
-        shown = [(one["Subject"], one["From"], one["To"], one["Cc"], one["IsRead"]) for one in found]
+        messages = self.listed(LISTS[owner, folder])
+        shown = [
+            (message["Subject"], message["From"], message["To"], message["Cc"], message["IsRead"])
+            for message in messages
+        ]
 
-        assert [one.shown for one in expected] == shown
-        for copy, one in zip(expected, found, strict=True):
-            assert copy.id in ("", one["Id"])
-            self.model.change(copy, id=one["Id"])
-        if any(one.flagged for one in expected):
+        assert [copy.shown for copy in expected] == shown
+        for copy, message in zip(expected, messages, strict=True):
+            assert copy.id in ("", message["Id"])
+            self.model.change(copy, id=message["Id"])
+        if any(copy.flagged for copy in expected):
             query = {"folderPath": folder, "fetchOnlyFlagged": True, **EVERYTHING}
             flagged = self.listed(request(owner, "GET", "/v2/Mail", **query))
-            assert [one.id for one in self.model.folder(owner, folder) if one.flagged] == [one["Id"] for one in flagged]
+            flagged_copies = [copy for copy in self.model.folder(owner, folder) if copy.flagged]
+            assert [copy.id for copy in flagged_copies] == [message["Id"] for message in flagged]
 
     def listed(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         status, answer = self.loop.run_until_complete(exchange(self.app, scope))
@@ -318,7 +322,7 @@ class Mailboxes(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_three_mailboxes_live_like_the_model() -> None:
-    """Whatever is sent, answered, filed, marked or deleted, every folder holds what a few lists say it must."""
+    """After any sequence of operations, every folder equals the model's folder."""
     run_state_machine_as_test(
         Mailboxes,
         settings=settings(

@@ -1,4 +1,4 @@
-"""Reading mail and acting on single messages: the exact shapes, and what becomes of ids, flags and files."""
+"""Reading mail and changing single messages: exact shapes, ids, flags and attachments."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ FILE = {
 
 
 def shape(value: dict[str, Any]) -> list[tuple[str, type]]:
-    """Names and JSON types in the order they were written."""
+    """The property names and JSON types in their order."""
     return [(name, type(member)) for name, member in value.items()]
 
 
 def deliver(connection: Any, raw: bytes) -> dict[str, Any]:
-    """A whole mail from outside; the message it became."""
+    """Deliver a MIME mail from outside and return the message."""
     answer = connection.api.post(
         f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
     )
@@ -94,13 +94,13 @@ def deliver(connection: Any, raw: bytes) -> dict[str, Any]:
     return message
 
 
-def refusal(answer: Any) -> tuple[int, str]:
+def error_of(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
 @pytest.fixture
 def full(alice: Connection, bob: Connection) -> dict[str, Any]:
-    """The sender's copy of a mail that has something in every member."""
+    """The sender's copy of a mail in which every property has a value."""
     alice.send(
         bob.address,
         subject="Everything",
@@ -118,16 +118,16 @@ def full(alice: Connection, bob: Connection) -> dict[str, Any]:
 
 
 def test_numbered_shape(alice: Connection, full: dict[str, Any]) -> None:
-    """Get email and Get emails V2 write importance as a number, in the recorded order of members."""
-    one = alice.sdk("get_email_async", full["Id"])
+    """Get email and Get emails V2 write importance as a number, with properties in the recorded order."""
+    message = alice.sdk("get_email_async", full["Id"])
 
-    assert one == full
-    assert list(NUMBERED.items()) == shape(one)
-    assert one["Importance"] == 2
+    assert message == full
+    assert list(NUMBERED.items()) == shape(message)
+    assert message["Importance"] == 2
 
 
 def test_worded_shape(alice: Connection, full: dict[str, Any]) -> None:
-    """Get emails of the first version and Move write importance as text, in the recorded order of members."""
+    """Get emails V1 and Move write importance as text, with properties in the recorded order."""
     (listed,) = alice.get("/Mail", folderPath="Sent Items", fetchOnlyUnread=False)
     moved = alice.post(f"/Mail/Move/{full['Id']}", folderPath="Archive").json()
 
@@ -136,7 +136,7 @@ def test_worded_shape(alice: Connection, full: dict[str, Any]) -> None:
 
 
 def test_the_shapes_say_the_same(alice: Connection, full: dict[str, Any]) -> None:
-    """All four reads agree on everything but how importance is written, and a move changes the id only."""
+    """All four shapes agree except for the format of importance, and a move changes only the id."""
     (listed,) = alice.get("/Mail", folderPath="Sent Items", fetchOnlyUnread=False)
     moved = alice.sdk("move_async", full["Id"], "Archive")
 
@@ -147,7 +147,7 @@ def test_the_shapes_say_the_same(alice: Connection, full: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize(("level", "name"), list(enumerate(["Low", "Normal", "High"])))
 def test_importance_in_both_spellings(alice: Connection, level: int, name: str) -> None:
-    """Every level has its number and its name."""
+    """Each importance has a number and a name."""
     alice.deliver(importance=name)
 
     assert alice.mail()["Importance"] == level
@@ -155,7 +155,7 @@ def test_importance_in_both_spellings(alice: Connection, level: int, name: str) 
 
 
 def test_what_is_not_there_is_null(alice: Connection) -> None:
-    """Empty address lists are null, no attachments are an empty list, and the other texts are empty."""
+    """Empty address lists are null, missing attachments an empty list, other missing texts empty."""
     message = deliver(alice, b"Date: Mon, 2 Mar 2026 08:00:00 +0000\r\nMessage-ID: <bare@example.org>\r\n\r\n")
 
     expected = dict.fromkeys(("From", "To", "Cc", "Bcc", "ReplyTo"))
@@ -166,7 +166,7 @@ def test_what_is_not_there_is_null(alice: Connection) -> None:
 
 
 def test_attachment_shape(alice: Connection, full: dict[str, Any]) -> None:
-    """An attachment has its members in the declared order; its content is null until asked for."""
+    """An attachment has its properties in the declared order; its content is null unless requested."""
     (without,) = full["Attachments"]
     with_content = alice.sdk("get_email_async", full["Id"], include_attachments=True)
     (file,) = with_content["Attachments"]
@@ -178,17 +178,17 @@ def test_attachment_shape(alice: Connection, full: dict[str, Any]) -> None:
 
 
 def test_inline_attachments(alice: Connection) -> None:
-    """A picture the body shows is inline, has its content id without brackets, and alone is no attachment."""
+    """An inline image has a content id without brackets and does not set HasAttachment."""
     message = deliver(alice, (EML / "inline-image.eml").read_bytes())
 
-    inline = [one for one in message["Attachments"] if one["IsInline"]]
+    inline = [attachment for attachment in message["Attachments"] if attachment["IsInline"]]
     assert message["HasAttachment"] is (len(inline) < len(message["Attachments"]))
     assert list(FILE.items()) == shape(inline[0] | {"ContentBytes": ""})
     assert f"cid:{inline[0]['ContentId']}" in message["Body"]
 
 
 def test_a_preview_has_255_characters(alice: Connection) -> None:
-    """Previews hold the start of the visible text, line ends kept."""
+    """A preview has the first 255 characters of the visible text, including line ends."""
     alice.deliver(html=f"<style>p {{}}</style><p>one</p><p>{'x' * 300}</p>")
 
     assert alice.mail()["BodyPreview"] == "one\r\n" + "x" * 250
@@ -198,7 +198,7 @@ def test_a_preview_has_255_characters(alice: Connection) -> None:
 
 
 def test_reading_does_not_mark_as_read(alice: Connection) -> None:
-    """Looking at a mail leaves it unread."""
+    """Getting a mail leaves it unread."""
     id = alice.deliver()["Id"]
 
     assert alice.sdk("get_email_async", id)["IsRead"] is False
@@ -207,7 +207,7 @@ def test_reading_does_not_mark_as_read(alice: Connection) -> None:
 
 @pytest.mark.parametrize("encode", [lambda id: id, quote, lambda id: quote(quote(id))])
 def test_ids_may_be_escaped_none_one_or_two_times(alice: Connection, encode: Any) -> None:
-    """Python sends ids as they are, others escape them once, some twice; all mean the same mail."""
+    """An id may be percent-encoded zero, one or two times, as different clients do."""
     id = alice.deliver()["Id"]
 
     assert "=" in id
@@ -215,29 +215,29 @@ def test_ids_may_be_escaped_none_one_or_two_times(alice: Connection, encode: Any
 
 
 def test_internet_message_id_finds_a_moved_mail(alice: Connection) -> None:
-    """An id that a move made stale still leads to the mail when its internet message id comes along."""
+    """`internetMessageId` finds a mail whose id is stale after a move."""
     mail = alice.deliver(subject="Found")
     other = alice.deliver(subject="Other")
     moved = alice.sdk("move_async", mail["Id"], "Archive")
 
-    found = alice.sdk("get_email_async", mail["Id"], internet_message_id=mail["InternetMessageId"])
-    assert (found["Id"], found["Subject"]) == (moved["Id"], "Found")
+    message = alice.sdk("get_email_async", mail["Id"], internet_message_id=mail["InternetMessageId"])
+    assert (message["Id"], message["Subject"]) == (moved["Id"], "Found")
     direct = alice.sdk("get_email_async", other["Id"], internet_message_id=mail["InternetMessageId"])
     assert direct["Subject"] == "Other"
 
 
 def test_internet_message_id_stays_in_the_mailbox(alice: Connection, bob: Connection) -> None:
-    """The same mail in another mailbox is not found by it, and neither is one that nobody has."""
+    """`internetMessageId` finds mails of the same mailbox only."""
     alice.send(bob.address)
     sent, received = alice.mail("Sent Items"), bob.mail()
     for _ in range(2):
         bob.sdk("delete_email_async", (bob.mails() + bob.mails("Deleted Items"))[0]["Id"])
     answers = [
-        bob.http.get(f"/Mail/{received['Id']}", params={"internetMessageId": one})
-        for one in (sent["InternetMessageId"], "<nobody@example.com>", "")
+        bob.http.get(f"/Mail/{received['Id']}", params={"internetMessageId": message_id})
+        for message_id in (sent["InternetMessageId"], "<nobody@example.com>", "")
     ]
 
-    assert [refusal(one) for one in answers] == [(404, "ErrorItemNotFound")] * 3
+    assert [error_of(response) for response in answers] == [(404, "ErrorItemNotFound")] * 3
 
 
 # --- Ids that mean nothing here ---
@@ -260,11 +260,11 @@ ACTIONS = [
 def test_an_id_of_another_mailbox_is_not_found(
     alice: Connection, bob: Connection, sandbox: Sandbox, method: str, path: str, body: Any
 ) -> None:
-    """A message that exists, but elsewhere, is a 404 for every operation, and stays as it was."""
+    """A message id of another mailbox returns 404 in every operation and changes nothing."""
     theirs = alice.deliver(attachments=[{"Name": "a", "ContentBytes": "aGk="}])
     answer = bob.http.request(method, path.format(id=theirs["Id"]), json=body)
 
-    assert refusal(answer) == (404, "ErrorItemNotFound")
+    assert error_of(answer) == (404, "ErrorItemNotFound")
     assert answer.json()["error"]["message"] == "The specified object was not found in the store."
     assert alice.mail() == theirs
     assert bob.mails("Sent Items") == sandbox.outbox.mails() == []
@@ -274,11 +274,11 @@ def test_an_id_of_another_mailbox_is_not_found(
 def test_an_id_of_a_deleted_mail_is_not_found(
     alice: Connection, sandbox: Sandbox, method: str, path: str, body: Any
 ) -> None:
-    """A message that is gone for good is a 404 for every operation."""
+    """The id of a permanently deleted mail returns 404 in every operation."""
     gone = alice.deliver(folder="Deleted Items")["Id"]
     alice.sdk("delete_email_async", gone)
 
-    assert refusal(alice.http.request(method, path.format(id=gone), json=body)) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.request(method, path.format(id=gone), json=body)) == (404, "ErrorItemNotFound")
     assert sandbox.outbox.mails() == []
 
 
@@ -288,11 +288,11 @@ def test_an_id_of_a_deleted_mail_is_not_found(
     [lambda id: id[:-2] + ("EI"[id[-2] == "E"]) + "=", lambda id: "x", lambda id: id[4:], lambda id: id + "%20"],
 )
 def test_an_id_nobody_gave_out_is_malformed(alice: Connection, method: str, path: str, body: Any, spoil: Any) -> None:
-    """What never was an id is a 400 that says so and names the parameter."""
+    """A malformed id returns 400 and names the parameter."""
     bad = spoil(alice.deliver()["Id"])
     answer = alice.http.request(method, path.format(id=bad), json=body)
 
-    assert refusal(answer) == (400, "ErrorInvalidIdMalformed")
+    assert error_of(answer) == (400, "ErrorInvalidIdMalformed")
     assert answer.json()["error"]["originalMessage"] in (
         "Id is malformed. (messageId)",
         "Id is malformed. (message_id)",
@@ -300,14 +300,14 @@ def test_an_id_nobody_gave_out_is_malformed(alice: Connection, method: str, path
 
 
 def test_a_folder_id_is_no_message_id(alice: Connection) -> None:
-    """An id of another kind of thing names no message."""
+    """A folder id is not accepted as a message id."""
     folder = alice.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"]
 
-    assert refusal(alice.http.get(f"/Mail/{folder}")) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.get(f"/Mail/{folder}")) == (404, "ErrorItemNotFound")
 
 
 def test_the_sdk_reports_a_missing_mail(alice: Connection) -> None:
-    """The SDK's caller learns status and code of a refusal."""
+    """The SDK raises the error with its status and code."""
     id = alice.deliver()["Id"]
     alice.sdk("delete_email_async", id)
     with pytest.raises(ConnectorException) as error:
@@ -331,7 +331,7 @@ def test_the_sdk_reports_a_missing_mail(alice: Connection) -> None:
     ],
 )
 def test_get_attachment(alice: Connection, bob: Connection, name: str, content: bytes, content_type: str) -> None:
-    """The bytes come back as they were sent, under their type, to the SDK as to anyone else."""
+    """An attachment's bytes and content type are returned as sent, also to the SDK."""
     file = ClientSendAttachment(name=name, content_bytes=base64.b64encode(content).decode())
     alice.sdk(
         "send_email_async", ClientSendHtmlMessage(to=bob.address, subject="File", body="Here", attachments=[file])
@@ -346,24 +346,24 @@ def test_get_attachment(alice: Connection, bob: Connection, name: str, content: 
 
 
 def test_an_attachment_follows_its_mail(alice: Connection) -> None:
-    """After a move the same attachment id works with the new message id, and with the old one it is gone."""
+    """After a move, an attachment id works with the new message id only."""
     mail = alice.deliver(attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
     moved = alice.sdk("move_async", mail["Id"], "Archive")
     id = moved["Attachments"][0]["Id"]
 
     assert alice.sdk("get_attachment_async", moved["Id"], id) == b"hello"
-    assert refusal(alice.http.get(f"/Mail/{mail['Id']}/Attachments/{id}")) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.get(f"/Mail/{mail['Id']}/Attachments/{id}")) == (404, "ErrorItemNotFound")
 
 
 def test_an_attachment_belongs_to_its_mail(alice: Connection) -> None:
-    """An attachment is found under its own message only, and a message id is no attachment id."""
+    """An attachment is found only under its own message, and a message id is no attachment id."""
     first, second = (alice.deliver(attachments=[{"Name": "a", "ContentBytes": "aGk="}]) for _ in range(2))
     path = f"/Mail/{first['Id']}/Attachments/"
 
-    assert refusal(alice.http.get(path + second["Attachments"][0]["Id"])) == (404, "ErrorItemNotFound")
-    assert refusal(alice.http.get(path + first["Id"])) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.get(path + second["Attachments"][0]["Id"])) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.get(path + first["Id"])) == (404, "ErrorItemNotFound")
     answer = alice.http.get(path + "nonsense")
-    assert refusal(answer) == (400, "ErrorInvalidIdMalformed")
+    assert error_of(answer) == (400, "ErrorInvalidIdMalformed")
     assert answer.json()["error"]["originalMessage"] == "Id is malformed. (attachmentId)"
 
 
@@ -371,7 +371,7 @@ SKIPPED = ["mail.eml", "mail.msg", "invite.ics", "LOUD.ICS"]
 
 
 def test_skipped_attachments_are_kept_but_not_shown(alice: Connection, bob: Connection) -> None:
-    """EML, MSG and ICS files are in no answer, yet the mail counts as having attachments and keeps them."""
+    """EML, MSG and ICS files are stored and set HasAttachment, but no response shows them."""
     for name in SKIPPED:
         alice.send(bob.address, subject=name, Attachments=[{"Name": name, "ContentBytes": "aGVsbG8="}])
 
@@ -381,34 +381,34 @@ def test_skipped_attachments_are_kept_but_not_shown(alice: Connection, bob: Conn
         (kept,) = exported.iter_attachments()
         assert (kept.get_filename(), kept.get_payload(decode=True)) == (mail["Subject"], b"hello")
     assert len(bob.mails(fetchOnlyWithAttachment=True)) == len(SKIPPED)
-    assert all(one["Attachments"] == [] for one in bob.get("/Mail", includeAttachments=True))
+    assert all(message["Attachments"] == [] for message in bob.get("/Mail", includeAttachments=True))
 
 
 def test_others_beside_a_skipped_attachment_are_shown(alice: Connection, bob: Connection) -> None:
-    """Skipping is for the kinds named, not for the files around them."""
+    """Files beside a skipped attachment are still shown."""
     names = ["a.txt", "mail.eml", "b.pdf", "invite.ics", "eml"]
     alice.send(bob.address, Attachments=[{"Name": name, "ContentBytes": "aGVsbG8="} for name in names])
 
-    assert [one["Name"] for one in bob.mail()["Attachments"]] == ["a.txt", "b.pdf", "eml"]
+    assert [attachment["Name"] for attachment in bob.mail()["Attachments"]] == ["a.txt", "b.pdf", "eml"]
 
 
 @pytest.mark.parametrize("name", ["forwarded-message", "calendar-invite"])
 def test_nested_mails_and_invitations_are_skipped(alice: Connection, name: str) -> None:
-    """What came as a MIME part of those kinds is skipped by its type, whatever it is called."""
+    """MIME parts of the skipped types are skipped by type, whatever their name."""
     raw = (EML / f"{name}.eml").read_bytes()
     message = deliver(alice, raw)
 
-    shown = {one["ContentType"] for one in message["Attachments"]}
+    shown = {attachment["ContentType"] for attachment in message["Attachments"]}
     assert not shown & {"message/rfc822", "text/calendar"}
     assert message["HasAttachment"] is True
     assert raw == alice.mime(message["Id"])
 
 
 def test_a_skipped_attachment_cannot_be_had_by_id(alice: Connection) -> None:
-    """Even under its right id, which lies between those of its neighbours, it is a 404."""
+    """The id of a skipped attachment returns 404."""
     names = ["a.txt", "mail.eml", "b.txt"]
     mail = alice.deliver(attachments=[{"Name": name, "ContentBytes": "aGVsbG8="} for name in names])
-    first, last = (one["Id"] for one in mail["Attachments"])
+    first, last = (attachment["Id"] for attachment in mail["Attachments"])
     mailbox = unpack(">9sBIQB", urlsafe_b64decode(first))[2]
     key = decode(IdKind.ATTACHMENT, mailbox, first, "Id")
     between = encode(IdKind.ATTACHMENT, mailbox, key + 1)
@@ -422,20 +422,20 @@ def test_a_skipped_attachment_cannot_be_had_by_id(alice: Connection) -> None:
 
 
 def test_a_move_gives_a_new_id(alice: Connection) -> None:
-    """The moved mail answers under the id that Move returns, and the old one is a 404 for good."""
+    """A moved mail has the id that Move returns, and the old id returns 404."""
     mail = alice.deliver(subject="Trip", is_flagged=True, received="2026-01-05T09:00:07Z")
     moved = alice.sdk("move_async", mail["Id"], "Archive")
     back = alice.sdk("move_async", moved["Id"], "Inbox")
 
     assert len({mail["Id"], moved["Id"], back["Id"]}) == 3
     for old in (mail["Id"], moved["Id"]):
-        assert refusal(alice.http.get(f"/Mail/{old}")) == (404, "ErrorItemNotFound")
+        assert error_of(alice.http.get(f"/Mail/{old}")) == (404, "ErrorItemNotFound")
     assert alice.sdk("get_email_async", back["Id"]) == mail | {"Id": back["Id"]}
     assert len(alice.mails(fetchOnlyFlagged=True)) == 1
 
 
 def test_a_moved_mail_keeps_its_time(alice: Connection, sandbox: Sandbox) -> None:
-    """Moving is not receiving: the mail takes its old place in the order of its new folder."""
+    """A moved mail keeps its time of receipt and is sorted by it in the new folder."""
     old = alice.deliver(subject="old")
     sandbox.server.clock.advance(timedelta(minutes=1))
     alice.deliver(subject="new", folder="Archive")
@@ -443,7 +443,7 @@ def test_a_moved_mail_keeps_its_time(alice: Connection, sandbox: Sandbox) -> Non
     moved = alice.sdk("move_async", old["Id"], "Archive")
 
     assert moved["DateTimeReceived"] == old["DateTimeReceived"]
-    assert [one["Subject"] for one in alice.mails("Archive")] == ["new", "old"]
+    assert [message["Subject"] for message in alice.mails("Archive")] == ["new", "old"]
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_a_moved_mail_keeps_its_time(alice: Connection, sandbox: Sandbox) -> Non
     ],
 )
 def test_where_a_move_goes(alice: Connection, named: str, lands_in: str) -> None:
-    """A folder is named by well-known name or path, in any case."""
+    """The target folder is a well-known name or a path, in any case."""
     for path in ("Projects/Apollo", "Inbox/Bills"):
         alice.api.post(f"/connections/{alice.id}/folders", json={"path": path})
     moved = alice.sdk("move_async", alice.deliver()["Id"], named)
@@ -473,41 +473,41 @@ def test_where_a_move_goes(alice: Connection, named: str, lands_in: str) -> None
 
 
 def test_a_move_by_folder_id(alice: Connection) -> None:
-    """The id that the picker gives for a folder works as its path does."""
-    made = alice.api.post(f"/connections/{alice.id}/folders", json={"path": "Projects/Apollo"}).json()
-    moved = alice.sdk("move_async", alice.deliver()["Id"], made["id"])
+    """The target folder may be an id from the folder picker."""
+    folder = alice.api.post(f"/connections/{alice.id}/folders", json={"path": "Projects/Apollo"}).json()
+    moved = alice.sdk("move_async", alice.deliver()["Id"], folder["id"])
 
-    assert alice.mails("Projects/Apollo") == alice.mails(made["id"])
-    assert alice.mail(made["id"])["Id"] == moved["Id"]
+    assert alice.mails("Projects/Apollo") == alice.mails(folder["id"])
+    assert alice.mail(folder["id"])["Id"] == moved["Id"]
 
 
 @pytest.mark.parametrize("folder", ["Nowhere", "Archive/Nowhere", "Nowhere/Archive"])
 def test_a_move_to_nowhere_is_refused(alice: Connection, folder: str) -> None:
-    """Move makes no folders, and a refused move leaves the mail under its id."""
+    """Move creates no folders, and a rejected move leaves the mail and its id unchanged."""
     mail = alice.deliver()
     answer = alice.http.post(f"/Mail/Move/{mail['Id']}", params={"folderPath": folder})
 
-    assert refusal(answer) == (404, "ErrorFolderNotFound")
+    assert error_of(answer) == (404, "ErrorFolderNotFound")
     assert alice.mail() == mail
 
 
 def test_a_folder_of_another_mailbox_is_refused(alice: Connection, bob: Connection) -> None:
-    """A folder id from somebody else's picker names no folder here."""
+    """A folder id of another mailbox is rejected."""
     theirs = bob.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"]
     mail = alice.deliver()
     answer = alice.http.post(f"/Mail/Move/{mail['Id']}", params={"folderPath": theirs})
 
-    assert refusal(answer) == (404, "ErrorFolderNotFound")
+    assert error_of(answer) == (404, "ErrorFolderNotFound")
     assert alice.mail() == mail
 
 
 @pytest.mark.parametrize("query", [{}, {"folderPath": ""}])
 def test_a_move_needs_a_folder(alice: Connection, query: dict[str, str]) -> None:
-    """The folder is required: without it nothing moves."""
+    """Move requires a folder; without one nothing moves."""
     mail = alice.deliver()
     answer = alice.http.post(f"/Mail/Move/{mail['Id']}", params=query)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert "'folderPath'" in answer.json()["message"]
     assert alice.mail() == mail
 
@@ -516,7 +516,7 @@ def test_a_move_needs_a_folder(alice: Connection, query: dict[str, str]) -> None
 
 
 def test_delete_is_to_deleted_items_and_then_for_good(alice: Connection) -> None:
-    """The first delete files a mail under a new id, the second removes it, and a third finds nothing."""
+    """The first delete moves a mail to Deleted Items, the second removes it, a third returns 404."""
     mail = alice.deliver(is_flagged=True)
     first = alice.http.delete(f"/Mail/{mail['Id']}")
     binned = alice.mail("Deleted Items")
@@ -524,15 +524,15 @@ def test_delete_is_to_deleted_items_and_then_for_good(alice: Connection) -> None
     assert (first.status_code, first.content) == (200, b"")
     assert binned == mail | {"Id": binned["Id"]}
     assert binned["Id"] != mail["Id"]
-    assert refusal(alice.http.delete(f"/Mail/{mail['Id']}")) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.delete(f"/Mail/{mail['Id']}")) == (404, "ErrorItemNotFound")
 
     alice.sdk("delete_email_async", binned["Id"])
     assert alice.mails("Deleted Items") == alice.mails() == []
-    assert refusal(alice.http.delete(f"/Mail/{binned['Id']}")) == (404, "ErrorItemNotFound")
+    assert error_of(alice.http.delete(f"/Mail/{binned['Id']}")) == (404, "ErrorItemNotFound")
 
 
 def test_delete_below_deleted_items_is_for_good(alice: Connection) -> None:
-    """A folder inside Deleted Items counts as Deleted Items."""
+    """Deleting a mail in a subfolder of Deleted Items removes it permanently."""
     mail = alice.deliver(folder="Deleted Items/Old/Older")
     alice.sdk("delete_email_async", mail["Id"])
 
@@ -540,7 +540,7 @@ def test_delete_below_deleted_items_is_for_good(alice: Connection) -> None:
 
 
 def test_deleting_a_copy_leaves_the_others(alice: Connection, bob: Connection) -> None:
-    """What one mailbox deletes for good, files included, the others keep."""
+    """Permanent deletion in one mailbox leaves the copies and attachments of others."""
     alice.send(bob.address, Attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
     for folder in ("Sent Items", "Deleted Items"):
         alice.sdk("delete_email_async", alice.mail(folder)["Id"])
@@ -553,7 +553,7 @@ def test_deleting_a_copy_leaves_the_others(alice: Connection, bob: Connection) -
     ("path", "listing"), [("/Mail/Flag/", {"fetchOnlyFlagged": True}), ("/Mail/MarkAsRead/", {"fetchOnlyUnread": True})]
 )
 def test_flag_and_mark_as_read(alice: Connection, bob: Connection, path: str, listing: dict[str, Any]) -> None:
-    """Flagging and reading change the one mail in the one mailbox, answer with nothing, and may be repeated."""
+    """Flag and Mark as read change one mail in one mailbox, return no body, and can be repeated."""
     alice.send(f"{bob.address}; {alice.address}", subject="one")
     alice.send(bob.address, subject="two")
     before = bob.mails(**listing)
@@ -563,7 +563,7 @@ def test_flag_and_mark_as_read(alice: Connection, bob: Connection, path: str, li
         assert (answer.status_code, answer.content) == (200, b"")
 
     assert target["Subject"] == "one"
-    changed = {one["Id"] for one in before} ^ {one["Id"] for one in bob.mails(**listing)}
+    changed = {message["Id"] for message in before} ^ {message["Id"] for message in bob.mails(**listing)}
     assert changed == {target["Id"]}
     assert bob.sdk("get_email_async", target["Id"])["IsRead"] is (path == "/Mail/MarkAsRead/")
     assert alice.mail()["IsRead"] is False
@@ -571,7 +571,7 @@ def test_flag_and_mark_as_read(alice: Connection, bob: Connection, path: str, li
 
 
 def test_flags_survive_what_comes_after(alice: Connection) -> None:
-    """A mail that was read and flagged stays so through moves and into Deleted Items."""
+    """A mail stays read and flagged after moves and a first delete."""
     id = alice.deliver()["Id"]
     alice.sdk("flag_async", id)
     alice.sdk("mark_as_read_async", id)
@@ -587,14 +587,14 @@ def test_flags_survive_what_comes_after(alice: Connection) -> None:
 
 
 def test_the_connection_can_be_tested(alice: Connection) -> None:
-    """A working connection answers 200 with nothing."""
+    """The connection test returns 200 without a body."""
     answer = alice.http.get("/testconnection")
 
     assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_datasets(alice: Connection) -> None:
-    """There are two datasets, whose tables are addressed by ids escaped twice, as recorded."""
+    """There are two datasets, and their tables accept ids encoded twice, as recorded."""
     assert alice.get("/datasets")["value"] == [
         {"Name": "calendars", "DisplayName": "Calendars"},
         {"Name": "contacts", "DisplayName": "Contacts"},
@@ -613,7 +613,7 @@ def test_datasets(alice: Connection) -> None:
 
 
 def test_what_is_deleted_for_good_is_let_go() -> None:
-    """The bytes of a mail go with its last copy, and not before."""
+    """The stored bytes of a mail are deleted with its last copy, and not before."""
     registry = Sandboxes(Settings())
     sandbox = registry.default
     alice, bob = (sandbox.mailbox(sandbox.connect(name, f"{name}@example.com")) for name in ("alice", "bob"))

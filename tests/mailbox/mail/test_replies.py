@@ -104,7 +104,7 @@ def test_the_sdk_replies_with_every_member(
     mail = bob.mail("Sent Items")
     assert lines(mail) == ("carol@example.org", "dave@example.org", "eve@example.org")
     assert (mail["Subject"], mail["Importance"], mail["IsHtml"]) == ("Another subject", 2, True)
-    assert [one["Name"] for one in mail["Attachments"]] == ["map.txt"]
+    assert [attachment["Name"] for attachment in mail["Attachments"]] == ["map.txt"]
     assert sandbox.outbox.mails()[0]["recipients"] == ["carol@example.org", "dave@example.org", "eve@example.org"]
     assert alice.mails() == []
 
@@ -213,12 +213,12 @@ def test_the_prefix_of_a_forward_comes_once(bob: Connection, subject: str, expec
     assert bob.mail("Sent Items")["Subject"] == expected
 
 
-@pytest.mark.parametrize("given", ["", "  ", None])
+@pytest.mark.parametrize("subject", ["", "  ", None])
 def test_an_empty_subject_is_the_originals(
-    alice: Connection, bob: Connection, question: dict[str, Any], given: str | None
+    alice: Connection, bob: Connection, question: dict[str, Any], subject: str | None
 ) -> None:
     """A reply whose subject is empty takes the original's, as documented."""
-    bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": given})
+    bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": subject})
 
     assert alice.mail()["Subject"] == "RE: Plans"
 
@@ -281,8 +281,11 @@ def test_reply_all_leaves_out_oneself(
 
     assert lines(bob.mail("Sent Items")) == ("alice@example.com;x@example.org", "carol@example.com", None)
     assert len(bob.mails()) == 1
-    assert [one["Subject"] for one in carol.mails()] == ["RE: Hello", "Hello"]
-    assert [one["recipients"] for one in sandbox.outbox.mails()] == [["x@example.org"], ["x@example.org"]]
+    assert [message["Subject"] for message in carol.mails()] == ["RE: Hello", "Hello"]
+    assert [outbox_mail["recipients"] for outbox_mail in sandbox.outbox.mails()] == [
+        ["x@example.org"],
+        ["x@example.org"],
+    ]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -321,7 +324,7 @@ def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice: Connection, bob: C
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("fields", "expected"),
     [
         ({"To": "x@example.org"}, ("x@example.org", None, None)),
         ({"To": "x@example.org", "ReplyAll": True}, ("x@example.org", "carol@example.com", None)),
@@ -331,11 +334,11 @@ def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice: Connection, bob: C
     ],
 )
 def test_recipients_given_replace_those_suggested(
-    alice: Connection, bob: Connection, given: dict[str, Any], expected: tuple[Any, ...]
+    alice: Connection, bob: Connection, fields: dict[str, Any], expected: tuple[Any, ...]
 ) -> None:
     """A line of recipients given in a reply counts instead of the original's, line by line."""
     alice.send(bob.address, Cc="carol@example.com")
-    bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", **given})
+    bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", **fields})
 
     assert lines(bob.mail("Sent Items")) == expected
 
@@ -350,8 +353,8 @@ def test_answering_ones_own_sent_mail_goes_to_its_recipients(
 
     answer = alice.mails("Sent Items")[0]
     assert lines(answer) == (bob.address, carol.address if reply_all else None, None)
-    assert [one["Subject"] for one in bob.mails()] == ["RE: Hello", "Hello"]
-    assert [one["Subject"] for one in alice.mails()] == ["Hello"]
+    assert [message["Subject"] for message in bob.mails()] == ["RE: Hello", "Hello"]
+    assert [message["Subject"] for message in alice.mails()] == ["Hello"]
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
@@ -360,7 +363,7 @@ def test_answering_a_mail_to_oneself(alice: Connection, reply_all: bool) -> None
     alice.send(alice.address)
     reply(alice, 3, alice.mail()["Id"], reply_all=reply_all)
 
-    assert [one["Subject"] for one in alice.mails()] == ["RE: Hello", "Hello"]
+    assert [message["Subject"] for message in alice.mails()] == ["RE: Hello", "Hello"]
 
 
 def test_nobody_to_answer_is_refused(alice: Connection) -> None:
@@ -368,9 +371,9 @@ def test_nobody_to_answer_is_refused(alice: Connection) -> None:
     raw = b"Subject: Who?\r\nMessage-ID: <who@example.org>\r\n\r\nGuess.\r\n"
     answer = alice.api.post(f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"})
     id = answer.json()["message"]["Id"]
-    refused = reply(alice, 3, id)
+    response = reply(alice, 3, id)
 
-    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "ErrorInvalidRecipients")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "ErrorInvalidRecipients")
     assert alice.mails("Sent Items") == []
     alice.sdk("reply_to_async", ReplyHtmlMessage(to="x@example.org", body="Hi"), id)
     assert alice.mail("Sent Items")["To"] == "x@example.org"
@@ -391,11 +394,11 @@ def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any,
 
     last = alice.mails()[0]
     chain = [alice.mails("Sent Items")[1], alice.mails()[1], alice.mails("Sent Items")[0], last]
-    assert [one["Subject"] for one in chain] == ["Plans", "RE: Plans", "FW: RE: Plans", "RE: FW: RE: Plans"]
-    assert len({one["ConversationId"] for one in chain}) == 1
-    assert len({one["ConversationId"] for one in bob.mails() + bob.mails("Sent Items")}) == 1
-    assert len({one["ConversationId"] for one in carol.mails() + carol.mails("Sent Items")}) == 1
-    ids = [one["InternetMessageId"] for one in chain]
+    assert [message["Subject"] for message in chain] == ["Plans", "RE: Plans", "FW: RE: Plans", "RE: FW: RE: Plans"]
+    assert len({message["ConversationId"] for message in chain}) == 1
+    assert len({message["ConversationId"] for message in bob.mails() + bob.mails("Sent Items")}) == 1
+    assert len({message["ConversationId"] for message in carol.mails() + carol.mails("Sent Items")}) == 1
+    ids = [message["InternetMessageId"] for message in chain]
     assert len(set(ids)) == 4
     for position, mail in enumerate(chain):
         mime = read(alice, mail)
@@ -408,7 +411,7 @@ def test_mails_of_their_own_are_conversations_of_their_own(alice: Connection, bo
     alice.send(bob.address, subject="Plans")
     alice.send(bob.address, subject="RE: Plans")
 
-    assert len({one["ConversationId"] for one in bob.mails()}) == 2
+    assert len({message["ConversationId"] for message in bob.mails()}) == 2
 
 
 def test_delivered_mail_joins_its_conversation(alice: Connection) -> None:
@@ -499,11 +502,11 @@ def test_a_forward_takes_all_attachments_along(alice: Connection, bob: Connectio
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=carol.address), bob.mail()["Id"])
 
     mail = carol.mails(includeAttachments=True)[0]
-    shown = {one["Name"]: base64.b64decode(one["ContentBytes"]) for one in mail["Attachments"]}
+    shown = {attachment["Name"]: base64.b64decode(attachment["ContentBytes"]) for attachment in mail["Attachments"]}
     assert shown == {"a.txt": b"hello", "b.bin": b"\xff"}
     assert mail["HasAttachment"] is True
     kept = list(read(carol, mail).iter_attachments())
-    assert [one.get_filename() for one in kept] == list(files)
+    assert [part.get_filename() for part in kept] == list(files)
     assert kept[1].get_content_type() == "message/rfc822"
     assert kept[2].get_payload(decode=True) == b"BEGIN"
 
@@ -513,10 +516,10 @@ def test_a_forward_keeps_inline_pictures(alice: Connection, bob: Connection) -> 
     message = deliver(bob, "inline-image")
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), message["Id"])
 
-    facts = ("Name", "ContentType", "Size", "IsInline", "ContentId")
+    names = ("Name", "ContentType", "Size", "IsInline", "ContentId")
     mail = alice.mail()
-    expected = [[one[name] for name in facts] for one in message["Attachments"]]
-    assert expected == [[one[name] for name in facts] for one in mail["Attachments"]]
+    expected = [[attachment[name] for name in names] for attachment in message["Attachments"]]
+    assert expected == [[attachment[name] for name in names] for attachment in mail["Attachments"]]
     assert f"cid:{message['Attachments'][0]['ContentId']}" in mail["Body"]
 
 
@@ -526,7 +529,7 @@ def test_a_reply_leaves_the_originals_files_behind(alice: Connection, bob: Conne
     attachments = [{"name": "b.txt", "content_bytes": "aGVsbG8="}]
     bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"body": "Hi", "attachments": attachments})
 
-    assert [one["Name"] for one in alice.mail()["Attachments"]] == ["b.txt"]
+    assert [attachment["Name"] for attachment in alice.mail()["Attachments"]] == ["b.txt"]
 
 
 @pytest.mark.parametrize(
@@ -554,7 +557,7 @@ def test_a_refused_forward_sends_nothing(
 
 
 @pytest.mark.parametrize(
-    ("verb", "path", "body"),
+    ("operation_type", "path", "body"),
     [
         ("Reply", "/Mail/ReplyTo/{}?comment=Hi", None),
         ("Reply", "/v2/Mail/ReplyTo/{}", {"Body": "Hi"}),
@@ -563,7 +566,7 @@ def test_a_refused_forward_sends_nothing(
     ],
 )
 def test_the_operation_type_header(
-    alice: Connection, bob: Connection, question: dict[str, Any], verb: str, path: str, body: Any
+    alice: Connection, bob: Connection, question: dict[str, Any], operation_type: str, path: str, body: Any
 ) -> None:
     """Answers and forwards carry the documented headers too, each under its own operation type, once."""
     agent = "azure-logic-apps/1.0 (workflow abc; version 085)"
@@ -573,7 +576,7 @@ def test_the_operation_type_header(
     stamped = [item for item in read(alice, alice.mail()).items() if item[0].startswith("x-ms-mail-")]
     assert stamped == [
         ("x-ms-mail-application", f"Azure Logic Apps; User-Agent: {agent}"),
-        ("x-ms-mail-operation-type", verb),
+        ("x-ms-mail-operation-type", operation_type),
         ("x-ms-mail-workflow", "x-ms-workflow-run-id: 0858CU21; x-ms-client-request-id: r;"),
     ]
 
@@ -662,7 +665,7 @@ def test_an_html_reply_keeps_the_pictures_it_quotes(alice: Connection, bob: Conn
     original = deliver(alice, "inline-image")
     alice.post(f"/v3/Mail/ReplyTo/{original['Id']}", {"To": bob.address, "Body": "<p>Nice</p>"})
     answer = bob.mail()
-    shown = [one for one in answer["Attachments"] if one["IsInline"]]
+    shown = [attachment for attachment in answer["Attachments"] if attachment["IsInline"]]
 
     assert 1 == len(shown)
     assert f"cid:{shown[0]['ContentId']}" in answer["Body"]

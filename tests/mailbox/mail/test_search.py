@@ -246,9 +246,9 @@ FOUND = [
 @pytest.mark.parametrize(("query", "names"), FOUND, ids=[query for query, _ in FOUND])
 def test_query_finds(store: sqlite3.Connection, query: str, names: str) -> None:
     """A query finds exactly the mails that Outlook's language describes."""
-    found = search(store, query)
+    matches = search(store, query)
 
-    assert set(names.split()) == {name for number, name in enumerate(MAILS) if number in found}
+    assert set(names.split()) == {name for number, name in enumerate(MAILS) if number in matches}
 
 
 REFUSED = [
@@ -536,10 +536,10 @@ def test_index_agrees_with_plain_reading(query: tuple[Tree, str], messages: list
     """Whatever the query, the index finds what reading each mail by itself would."""
     tree, text = query
     store = store_of(messages)
-    found = search(store, text)
+    matches = search(store, text)
     store.close()
 
-    assert {number for number, message in enumerate(messages) if holds(tree, message)} == found
+    assert {number for number, message in enumerate(messages) if holds(tree, message)} == matches
 
 
 PIECES = ["AND", "OR", "NOT", "(", ")", '"', "-", "*", ":", "\\", " ", "from:", "received", "isread:", "foo:", "true"]
