@@ -19,7 +19,7 @@ from tests.stub import Stub, stubbed
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _NUMBERS = count(1)
-_FAST_CASES = 5
+_FAST_CASES = 3
 
 
 def half_an_hour_after(start: str) -> str:
@@ -156,7 +156,7 @@ def new_sandbox(server: Server) -> Sandbox:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave at most five cases of a parametrized test in the fast tier, spread over all its cases."""
+    """Leave at most three cases of a parametrized test in the fast tier, spread over all its cases."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
