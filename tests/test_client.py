@@ -20,30 +20,30 @@ from tests.stub import Stub, stubbed
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing about an emulator."""
-    for name in [one for one in os.environ if one.startswith(ENVIRONMENT_PREFIX)]:
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with stubbed() as made:
-        yield made
+    with stubbed() as server_stub:
+        yield server_stub
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> tuple[trustme.CA, str]:
     """Who signs the certificates of a server, and the file that clients are to trust."""
-    made, file = trustme.CA(), tmp_path / "ca.pem"
-    made.cert_pem.write_to_path(str(file))
-    return made, str(file)
+    authority, file = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return authority, str(file)
 
 
 @pytest.fixture
 def secure(authority: tuple[trustme.CA, str]) -> Iterator[Stub]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority[0].issue_cert("127.0.0.1").configure_cert(context)
-    with stubbed(context) as made:
-        yield made
+    with stubbed(context) as server_stub:
+        yield server_stub
 
 
 def test_it_is_light() -> None:
@@ -82,10 +82,10 @@ def test_bodies(stub: Stub) -> None:
     client.call("POST", stub.url, {"a": "é"})
     client.call("PUT", stub.url, b"raw", content_type="message/rfc822")
     client.call("DELETE", stub.url)
-    kinds = [one.headers.get("content-type") for one in stub.requests]
+    kinds = [request.headers.get("content-type") for request in stub.requests]
 
-    assert ["POST", "PUT", "DELETE"] == [one.method for one in stub.requests]
-    assert [{"a": "é"}, b"raw", b""] == [stub.requests[0].json, *(one.body for one in stub.requests[1:])]
+    assert ["POST", "PUT", "DELETE"] == [request.method for request in stub.requests]
+    assert [{"a": "é"}, b"raw", b""] == [stub.requests[0].json, *(request.body for request in stub.requests[1:])]
     assert ["application/json", "message/rfc822"] == kinds[:2]
 
 
@@ -111,7 +111,9 @@ def test_token(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     client.call("GET", stub.url, token="other")
     client.call("GET", stub.url, token="")
 
-    assert ["Bearer secret", "Bearer other", None] == [one.headers.get("authorization") for one in stub.requests]
+    assert ["Bearer secret", "Bearer other", None] == [
+        request.headers.get("authorization") for request in stub.requests
+    ]
 
 
 def test_token_stays_where_it_was_meant_for(stub: Stub) -> None:
@@ -120,8 +122,8 @@ def test_token_stays_where_it_was_meant_for(stub: Stub) -> None:
         stub.status, stub.headers = 302, {"Location": other.url}
 
         assert (200, "") == client.call("GET", stub.url, token="secret")
-        assert ["Bearer secret"] == [one.headers.get("authorization") for one in stub.requests]
-        assert [None] == [one.headers.get("authorization") for one in other.requests]
+        assert ["Bearer secret"] == [request.headers.get("authorization") for request in stub.requests]
+        assert [None] == [request.headers.get("authorization") for request in other.requests]
 
 
 @pytest.mark.parametrize("token", ["new\nline", "clé", "nul\0"])
@@ -135,7 +137,7 @@ def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pyt
     """A server is trusted whose certificate rests on the file that is given or that the environment names: as what to
     trust, or as where a server writes it."""
     file = authority[1]
-    given = client.call("GET", secure.url, ca_file=file)
+    response = client.call("GET", secure.url, ca_file=file)
     monkeypatch.setenv("OUTLOOK_EMULATOR_TLS_CA_FILE", file)
     written = client.call("GET", secure.url)
     monkeypatch.setenv("OUTLOOK_EMULATOR_TLS_CA_FILE", "/nowhere")
@@ -143,7 +145,7 @@ def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pyt
     named = client.call("GET", secure.url)
     status, text = client.call("GET", secure.url, ca_file="")
 
-    assert [(200, "")] * 3 == [given, written, named]
+    assert [(200, "")] * 3 == [response, written, named]
     assert (0, True) == (status, "certificate verify failed" in text)
 
 
@@ -151,7 +153,7 @@ def test_ca_file_that_is_none(secure: Stub, tmp_path: Path) -> None:
     """A file that is missing or holds no certificate is named, and nothing is asked."""
     missing, empty = tmp_path / "none.pem", tmp_path / "empty.pem"
     empty.write_text("hello")
-    texts = [client.call("GET", secure.url, ca_file=str(one)) for one in (missing, empty)]
+    texts = [client.call("GET", secure.url, ca_file=str(file)) for file in (missing, empty)]
 
     assert (0, f"cannot read certificates from {missing}: No such file or directory") == texts[0]
     assert (0, True) == (texts[1][0], texts[1][1].startswith(f"cannot read certificates from {empty}: "))

@@ -151,29 +151,29 @@ def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
 @pytest.mark.parametrize("instant", [NOW - 1, -(10**19), LATEST + 1, 10**19])
 def test_sandbox_clock_refuses(clock: VirtualClock, frozen: bool, instant: int) -> None:
     """The past and the far future are errors, and the clock does not move."""
-    told: list[ClockState] = []
-    own = SandboxClock(clock, told.append)
+    states: list[ClockState] = []
+    own = SandboxClock(clock, states.append)
     if frozen:
         own.freeze()
-    before = own.state, list(told)
+    before = own.state, list(states)
 
     with pytest.raises(ValueError, match=r"cannot go backwards|goes no further"):
         own.set(instant)
     with pytest.raises(ValueError, match=r"cannot go backwards|goes no further"):
         own.advance(instant - NOW)
-    assert before == (own.state, told)
+    assert before == (own.state, states)
     assert own.now() == NOW
 
 
 def test_sandbox_clock_starts_anywhere(clock: VirtualClock) -> None:
     """Before anything happened a clock may be put into the past; from there it follows, or stands when frozen."""
-    told: list[ClockState] = []
-    own = SandboxClock(clock, told.append)
+    states: list[ClockState] = []
+    own = SandboxClock(clock, states.append)
     own.start(NOW - HOUR)
     clock.advance(timedelta(microseconds=5))
 
     assert (NOW - HOUR + 5, -HOUR) == (own.now(), own.shift)
-    assert [ClockState(None, -HOUR)] == told
+    assert [ClockState(None, -HOUR)] == states
 
 
 @pytest.mark.parametrize("instant", [-1, -(10**19), LATEST + 1])

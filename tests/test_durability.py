@@ -228,7 +228,7 @@ def test_stops_cleanly(tmp_path: Path) -> None:
         rest, _ = server.process.communicate()
         status = server.process.returncode
     with serving(tmp_path) as server:
-        found = [server.mails("alice", "Sent Items"), server.mails("carol", "Inbox")]
+        folders = [server.mails("alice", "Sent Items"), server.mails("carol", "Inbox")]
 
     assert (0, "") == (status, rest)
-    assert [["hello"], ["Kept"]] == [[one["Subject"] for one in mails] for mails in found]
+    assert [["hello"], ["Kept"]] == [[mail["Subject"] for mail in mails] for mails in folders]

@@ -25,8 +25,8 @@ from outlook_emulator.errors import (
 from outlook_emulator.server.connector.error_responses import error_body
 
 _LINE = re.compile(r"(?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?P<status>\d{3})(?: +(?P<code>\w+))?")
-TREE = [one for one in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if one]
-CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ConnectorError)]
+TREE = [line for line in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if line]
+CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ConnectorError)]
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InvalidField": ("anything", "must not be 'ä\0'."),
     "InlineImageTooLarge": (1001, 1000),
@@ -57,18 +57,18 @@ def made(kind: type[ConnectorError]) -> ConnectorError:
 
 def parents() -> dict[str, str | None]:
     """The parent of each class in the picture, from how far its line is indented."""
-    found: dict[str, str | None] = {}
+    parent_of: dict[str, str | None] = {}
     above: list[str] = []
     for line in TREE:
         depth = len(line["lead"]) // 4
-        found[line["name"]] = above[depth - 1] if depth else None
+        parent_of[line["name"]] = above[depth - 1] if depth else None
         above[depth:] = [line["name"]]
-    return found
+    return parent_of
 
 
 def test_every_class_is_in_the_picture() -> None:
     """The picture names every class once, and no other."""
-    assert sorted(one.__name__ for one in CLASSES) == sorted(line["name"] for line in TREE)
+    assert sorted(error_class.__name__ for error_class in CLASSES) == sorted(line["name"] for line in TREE)
 
 
 @pytest.mark.parametrize("line", TREE, ids=lambda line: line["name"])
@@ -81,7 +81,11 @@ def test_picture(line: re.Match[str]) -> None:
     assert kind.__base__ is (getattr(errors, parent) if parent else Exception)
 
 
-@pytest.mark.parametrize("kind", [one for one in CLASSES if one.form is Form.CONNECTOR], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [error_class for error_class in CLASSES if error_class.form is Form.CONNECTOR],
+    ids=lambda kind: kind.__name__,
+)
 def test_every_class_renders(kind: type[ConnectorError]) -> None:
     """Every error becomes JSON in the connector's shape, including the order of keys."""
     error = made(kind)
@@ -106,7 +110,7 @@ def test_only_the_gateway_has_no_code() -> None:
     """Only errors from before the connector have no code, and so no `error` object."""
     codeless = {"Unauthorized", "TokenExpired", "TimedOut", "TooManyRequests", "CallsExceeded", "TooManyAtOnce"}
 
-    assert codeless == {one.__name__ for one in CLASSES if one.code is None}
+    assert codeless == {error_class.__name__ for error_class in CLASSES if error_class.code is None}
 
 
 def test_the_gateways_forms() -> None:

@@ -43,14 +43,14 @@ def test_look(kind: IdKind, mailbox: int, key: int) -> None:
 @given(st.lists(st.tuples(kinds, mailboxes, keys), min_size=2, max_size=50, unique=True))
 def test_distinct(things: list[tuple[IdKind, int, int]]) -> None:
     """Different things have different ids."""
-    assert len(things) == len({encode(*one) for one in things})
+    assert len(things) == len({encode(*thing) for thing in things})
 
 
 def test_neighbours_look_unrelated() -> None:
     """Ids of keys that follow each other differ in most of the part that tells them apart."""
-    one, other = (encode(IdKind.MESSAGE, 1, key)[18:] for key in (1, 2))
+    first, other = (encode(IdKind.MESSAGE, 1, key)[18:] for key in (1, 2))
 
-    assert sum(a != b for a, b in zip(one, other, strict=True)) >= 9
+    assert sum(a != b for a, b in zip(first, other, strict=True)) >= 9
 
 
 @FIXED
@@ -63,13 +63,13 @@ def test_changed(kind: IdKind, mailbox: int, key: int, place: int, character: st
     changed = id[:place] + character + id[place + 1 :]
 
     try:
-        found = decode(kind, mailbox, changed, "id")
+        key_back = decode(kind, mailbox, changed, "id")
     except (InvalidId, NotFound):
         return
 
     # The check has eight bits, so a change may hit the id of another thing, but never the same thing's.
-    assert key != found
-    assert changed == encode(kind, mailbox, found)
+    assert key != key_back
+    assert changed == encode(kind, mailbox, key_back)
 
 
 @FIXED

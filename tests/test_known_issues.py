@@ -14,19 +14,19 @@ from tests.paths import ROOT
 def functions(file: str) -> set[str]:
     """The names of the tests in a file, those in classes too."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    return {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def test_its_settings_exist() -> None:
     """Each setting it names is one."""
-    named = {one for row in KNOWN_ISSUES for one in row.settings}
+    named = {setting for row in KNOWN_ISSUES for setting in row.settings}
 
-    assert named <= {one.name for one in options()}
+    assert named <= {option.name for option in options()}
 
 
 def test_it_has_every_fault_once() -> None:
     """Each named fault is in one row, and no other is."""
-    assert Counter(list(NAMED)) == Counter(one for row in KNOWN_ISSUES for one in row.faults)
+    assert Counter(list(NAMED)) == Counter(fault for row in KNOWN_ISSUES for fault in row.faults)
 
 
 def test_its_tests_exist() -> None:

@@ -84,8 +84,8 @@ def run() -> tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], i
         assert http.post(f"{SANDBOX}/faults", json={"faults": PLAN}).status_code == 201
         seen = asyncio.run(clients(httpx.URL(server.url).port or 0))
         ledger = {
-            one["name"]: (one["matched"], one["used"], one["state"])
-            for one in http.get(f"{SANDBOX}/faults").json()["value"]
+            fault["name"]: (fault["matched"], fault["used"], fault["state"])
+            for fault in http.get(f"{SANDBOX}/faults").json()["value"]
         }
         counts = http.get(f"{SANDBOX}/journal/counts").json()
         counts |= {name: http.get(f"{SANDBOX}/journal").json()[name] for name in ("total", "dropped")}

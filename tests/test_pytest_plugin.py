@@ -225,10 +225,10 @@ def run(folder: Path, source: str, *arguments: str, **environment: str) -> subpr
     """What pytest says of a file of tests, with this plugin and no other than those that the arguments name."""
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLOOK_", "PYTEST_"))}
-    given = {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
+    variables = {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "outlook_emulator.pytest_plugin", "-p", "no:cacheprovider"]
     command += ["-W", "error", "--strict-markers", *arguments, "."]
-    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
 
 
 def passed(done: subprocess.CompletedProcess[str], count: int) -> bool:
@@ -238,7 +238,7 @@ def passed(done: subprocess.CompletedProcess[str], count: int) -> bool:
 
 
 def names(server: Server) -> set[str]:
-    return {one["name"] for one in server.http.get(f"{ROOT}/sandboxes").json()["value"]}
+    return {sandbox["name"] for sandbox in server.http.get(f"{ROOT}/sandboxes").json()["value"]}
 
 
 def test_loading_it_costs_nothing() -> None:
@@ -281,7 +281,7 @@ def test_many_on_a_shared_server(tmp_path: Path, server: Server, sandbox: Sandbo
 
     assert passed(done, 200)
     assert before == names(server)
-    assert ["Mine"] == [one["Subject"] for one in alice.mails()]
+    assert ["Mine"] == [mail["Subject"] for mail in alice.mails()]
 
 
 def test_many_on_servers_of_the_workers_own(tmp_path: Path) -> None:

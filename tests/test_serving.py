@@ -71,12 +71,12 @@ def test_it_answers_while_the_block_lasts() -> None:
 
 def test_each_has_a_port_and_a_world_of_its_own() -> None:
     """Two at a time do not meet, and their registries can be looked at."""
-    with running() as one, running(Settings(seed="empty")) as other:
-        probe(one.url)
-        known = [served.app.state.sandboxes.connection_ids() for served in (one, other)]
+    with running() as first, running(Settings(seed="empty")) as other:
+        probe(first.url)
+        known = [served.app.state.sandboxes.connection_ids() for served in (first, other)]
 
     assert [{"bob"}, {"empty"}] == known
-    assert one.url != other.url
+    assert first.url != other.url
 
 
 def test_a_port_that_is_asked_for() -> None:
@@ -172,9 +172,9 @@ def test_https() -> None:
         connection = http.post("/_emulator/api/sandboxes/default/connections", json={"id": "eve"}).json()
 
     assert served.url.startswith("https://127.0.0.1:")
-    assert [200, 202, 202] == [one.status_code for one in (sent, poll, again)]
+    assert [200, 202, 202] == [response.status_code for response in (sent, poll, again)]
     named = [poll.headers["location"], subscription.headers["location"], connection["runtimeUrl"]]
-    assert [] == [one for one in named if not one.startswith(f"{served.url}/apim/outlook/")]
+    assert [] == [name for name in named if not name.startswith(f"{served.url}/apim/outlook/")]
 
 
 def test_names_of_the_certificate() -> None:

@@ -9,9 +9,9 @@ import pytest
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, Setting, Settings, limits, options
 
 TABLE = list(options())
-NUMBERS = [one for one in TABLE if isinstance(one.default, int)]
-TEXTS = [one for one in TABLE if isinstance(one.default, str) and not one.choices]
-CHOICES = [one for one in TABLE if one.choices]
+NUMBERS = [option for option in TABLE if isinstance(option.default, int)]
+TEXTS = [option for option in TABLE if isinstance(option.default, str) and not option.choices]
+CHOICES = [option for option in TABLE if option.choices]
 
 
 def name(option: Setting) -> str:
@@ -20,7 +20,7 @@ def name(option: Setting) -> str:
 
 def test_the_table_is_the_settings() -> None:
     """There is an option for each setting, in the same order, with the default it has without one."""
-    assert [(one.name, one.default) for one in TABLE] == list(asdict(Settings()).items())
+    assert [(option.name, option.default) for option in TABLE] == list(asdict(Settings()).items())
 
 
 @pytest.mark.parametrize("option", TABLE, ids=name)
@@ -60,7 +60,7 @@ def test_variable_sets_a_text(option: Setting) -> None:
 @pytest.mark.parametrize("option", CHOICES, ids=name)
 def test_variable_makes_a_choice(option: Setting) -> None:
     """Each listed choice is taken; the default is one of them."""
-    chosen = [getattr(Settings.from_environment({option.variable: one}), option.name) for one in option.choices]
+    chosen = [getattr(Settings.from_environment({option.variable: choice}), option.name) for choice in option.choices]
 
     assert list(option.choices) == chosen
     assert option.default in option.choices
@@ -88,12 +88,12 @@ def test_the_admin_token_is_not_shown() -> None:
 
 def test_settings_cannot_be_changed() -> None:
     """A server's settings stay as they were when it was made."""
-    assert all(one.kw_only for one in fields(Settings))
+    assert all(field.kw_only for field in fields(Settings))
     with pytest.raises(AttributeError):
         Settings().port = 1  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("option", [one for one in NUMBERS if one.most is not None], ids=name)
+@pytest.mark.parametrize("option", [number for number in NUMBERS if number.most is not None], ids=name)
 def test_a_number_above_its_bound(option: Setting) -> None:
     """A number above its upper bound raises ValueError with the bounds."""
     with pytest.raises(ValueError, match=rf"^{option.variable} must be from \d+ to {option.most}, not "):
@@ -103,5 +103,5 @@ def test_a_number_above_its_bound(option: Setting) -> None:
 def test_limits_are_settings() -> None:
     """Each limit that the admin API changes is a number among the settings, with both bounds."""
     assert limits()
-    assert {one.name for one in limits()} <= {one.name for one in NUMBERS}
-    assert all(one.least is not None and one.most is not None for one in limits())
+    assert {limit.name for limit in limits()} <= {number.name for number in NUMBERS}
+    assert all(limit.least is not None and limit.most is not None for limit in limits())

@@ -28,9 +28,9 @@ OFFSET = re.compile(r"\(UTC(?:([+-])(\d\d):(\d\d))?\) .+")
 
 
 def named_offset(name: str) -> timedelta:
-    found = OFFSET.fullmatch(name)
-    assert found
-    sign, hours, minutes = found.groups(default="0")
+    match = OFFSET.fullmatch(name)
+    assert match
+    sign, hours, minutes = match.groups(default="0")
     offset = timedelta(hours=int(hours), minutes=int(minutes))
     return -offset if sign == "-" else offset
 

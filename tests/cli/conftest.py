@@ -20,14 +20,14 @@ Said = tuple[int, str, str]
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing about an emulator."""
-    for name in [one for one in os.environ if one.startswith(ENVIRONMENT_PREFIX)]:
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with stubbed() as made:
-        yield made
+    with stubbed() as server_stub:
+        yield server_stub
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ def test_clock(url: str) -> None:
     httpx.post(f"{url}/_emulator/api/sandboxes", json={"name": "timed"}).raise_for_status()
     orders = [["freeze"], ["set", "2090-03-01T09:00Z"], ["advance", "1h30m"], [], ["follow"]]
     done = [run("clock", *order, "--sandbox", "timed", "--url", url, "--json") for order in orders]
-    facts = [json.loads(one.stdout) for one in done]
+    facts = [json.loads(result.stdout) for result in done]
 
-    assert ["frozen", "frozen", "frozen", "frozen", "shifted"] == [one["mode"] for one in facts]
-    assert ["2090-03-01T09:00:00+00:00", *["2090-03-01T10:30:00+00:00"] * 2] == [one["now"] for one in facts[1:4]]
+    assert ["frozen", "frozen", "frozen", "frozen", "shifted"] == [fact["mode"] for fact in facts]
+    assert ["2090-03-01T09:00:00+00:00", *["2090-03-01T10:30:00+00:00"] * 2] == [fact["now"] for fact in facts[1:4]]
     late = run("clock", "set", "2001-01-01", "--sandbox", "timed", "--url", url)
     assert failure(late).startswith("The clock was not moved: a clock cannot go backwards")
 

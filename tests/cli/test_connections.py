@@ -20,7 +20,7 @@ def test_connections(sandbox: Sandbox, say: Callable[..., Any]) -> None:
     assert (0, f"{id}  zoe@example.com  {runtime}\n", "") == say("connections", "add", id, *who, *asked)
     lines = say("connections", "list", *asked)[1].splitlines()
     assert [["ID", "ADDRESS", "NAME", "RUNTIME", "URL"], [id, "zoe@example.com", "Zoe", "Z", runtime]] == [
-        one.split() for one in lines
+        line.split() for line in lines
     ]
     (listed,) = json.loads(say("connections", "list", "--json", *asked)[1])["value"]
     assert ["team@example.com"] == listed["sendAs"]

@@ -91,7 +91,7 @@ def test_command_that_is_not(tmp_path: Path) -> None:
     """A command that is not found, and one that cannot be run, give what a shell gives."""
     text = tmp_path / "text"
     text.write_text("hello")
-    missing, plain = (run("exec", "--", one) for one in ("no-such-command", str(text)))
+    missing, plain = (run("exec", "--", command) for command in ("no-such-command", str(text)))
     text.chmod(0o755)
     strange = run("exec", "--", str(text))
 
@@ -286,9 +286,11 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the command is told comes from the line that the server is ready with; all else stays as it is."""
     monkeypatch.setenv("KEPT", "yes")
     monkeypatch.setenv(client.URL, "http://other")
-    given = argparse.Namespace(admin_token="secret")
+    arguments = argparse.Namespace(admin_token="secret")
     plain = run_with.environment(argparse.Namespace(), "outlook-emulator ready url=http://h:1 store=memory")
-    secure = run_with.environment(given, "outlook-emulator ready url=https://h:1 store=/my data/x ca=/tmp/a b/ca.pem")
+    secure = run_with.environment(
+        arguments, "outlook-emulator ready url=https://h:1 store=/my data/x ca=/tmp/a b/ca.pem"
+    )
 
     assert ("yes", "http://h:1", None, None) == (
         *(plain["KEPT"], plain[client.URL]),

@@ -86,7 +86,7 @@ def test_add_a_named_fault(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_add_with_everything(stub: Stub, say: Callable[..., Any]) -> None:
     """Each option has its place in the rule."""
-    made = plan(
+    sent = plan(
         *(stub, say, "timeout-504-after", "--name", "n", "--optional", "--header", "t-17"),
         *("--connection", "c", "--operation", "SendEmailV2", "--family", "SendEmail", "--method", "POST"),
         *("--path", "/v2/Mail*", "--query", "top=1*", "--query", "a=b=c", "--body", "Message.Subject=Hi*"),
@@ -114,19 +114,19 @@ def test_add_with_everything(stub: Stub, say: Callable[..., Any]) -> None:
     effect = {"fault": "timeout-504-after", "retryAfter": 5}
     rule = {"name": "n", "optional": True, "match": match, "when": when, "effect": effect}
 
-    assert {"header": "t-17", "faults": [rule]} == made
+    assert {"header": "t-17", "faults": [rule]} == sent
 
 
 def test_add_for_several(stub: Stub, say: Callable[..., Any]) -> None:
     """Several operations and several turns are lists."""
-    made = plan(stub, say, "throttled", "--operation", "A", "--operation", "B", "--nth", "1,3")
+    sent = plan(stub, say, "throttled", "--operation", "A", "--operation", "B", "--nth", "1,3")
 
-    assert [{"match": {"operation": ["A", "B"]}, "when": {"nth": [1, 3]}, "effect": "throttled"}] == made["faults"]
+    assert [{"match": {"operation": ["A", "B"]}, "when": {"nth": [1, 3]}, "effect": "throttled"}] == sent["faults"]
 
 
 def test_add_an_effect_of_ones_own(stub: Stub, say: Callable[..., Any]) -> None:
     """An effect can be put together from its parts."""
-    made = plan(
+    sent = plan(
         *(stub, say, "--status", "503", "--shape", "gateway", "--message", "m", "--code", "c", "--answer", "<html>"),
         *("--answer-header", "X-A=1", "--answer-header", "X-B=2", "--retry-after", "0", "--phase", "after"),
         *("--delay", "30s", "--delay-by", "real", "--break", "reset"),
@@ -145,21 +145,21 @@ def test_add_an_effect_of_ones_own(stub: Stub, say: Callable[..., Any]) -> None:
         "break": "reset",
     }
 
-    assert [{"effect": effect}] == made["faults"]
+    assert [{"effect": effect}] == sent["faults"]
 
 
 def test_add_a_fault_about_files(stub: Stub, say: Callable[..., Any]) -> None:
     """Which files are left out is part of the effect."""
-    made = plan(stub, say, "attachment-skipped", "--names", "*.pdf")
+    sent = plan(stub, say, "attachment-skipped", "--names", "*.pdf")
 
-    assert [{"effect": {"fault": "attachment-skipped", "names": "*.pdf"}}] == made["faults"]
+    assert [{"effect": {"fault": "attachment-skipped", "names": "*.pdf"}}] == sent["faults"]
 
 
 def test_add_a_sequence(stub: Stub, say: Callable[..., Any]) -> None:
     """A sequence is faults by name, statuses, and calls that work."""
-    made = plan(stub, say, "--sequence", "timeout-504-before, 503,work", "--after", "3")
+    sent = plan(stub, say, "--sequence", "timeout-504-before, 503,work", "--after", "3")
 
-    assert [{"when": {"after": 3}, "sequence": ["timeout-504-before", {"status": 503}, "work"]}] == made["faults"]
+    assert [{"when": {"after": 3}, "sequence": ["timeout-504-before", {"status": 503}, "work"]}] == sent["faults"]
 
 
 def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,10 +167,10 @@ def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeyp
     stub.body, file = {"value": [FACTS, SEQUENCE]}, tmp_path / "plan.json"
     file.write_bytes(b'{"faults": [ ] }')
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"piped")))
-    done = [say("fault", "add", "--file", one, "--url", stub.url) for one in (str(file), "-")]
+    done = [say("fault", "add", "--file", source, "--url", stub.url) for source in (str(file), "-")]
 
     assert [(0, "first is used up\ns is armed\n", "")] * 2 == done
-    assert [b'{"faults": [ ] }', b"piped"] == [one.body for one in stub.requests]
+    assert [b'{"faults": [ ] }', b"piped"] == [request.body for request in stub.requests]
 
 
 def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def test_health_asks_where_the_environment_says(url: str) -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [["health"], ["seed", "office"], ["clock"], ["reset"]], ids=lambda one: one[0])
+@pytest.mark.parametrize(
+    "arguments", [["health"], ["seed", "office"], ["clock"], ["reset"]], ids=lambda words: words[0]
+)
 def test_nobody_answers(closed_port: int, arguments: list[str]) -> None:
     """Without a server the command fails with 1 and says whom it asked."""
     asked = f"http://127.0.0.1:{closed_port}"

@@ -20,11 +20,11 @@ def test_import_and_export(url: str, file: str, items: str) -> None:
     format = file[-3:]
     httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
     path = str(FIXTURES / file)
-    told, brought = (run("import", path, "--connection", "filed", "--url", url, *more) for more in ([], ["--json"]))
+    output, brought = (run("import", path, "--connection", "filed", "--url", url, *more) for more in ([], ["--json"]))
     carried = run("export", format, "--connection", "filed", "--url", url)
 
-    assert (0, 0, 0) == (told.returncode, brought.returncode, carried.returncode)
-    assert f"imported {items} from {path}\n" == told.stdout
+    assert (0, 0, 0) == (output.returncode, brought.returncode, carried.returncode)
+    assert f"imported {items} from {path}\n" == output.stdout
     assert json.loads(brought.stdout)["ids"]
     begin = {"ics": "BEGIN:VCALENDAR", "vcf": "BEGIN:VCARD"}[format]
     assert carried.stdout.startswith(begin)

@@ -26,9 +26,9 @@ def file(tmp_path: Path) -> Path:
         "b": {"api": api, "connectionRuntimeUrl": OLD + PATH, "authentication": identity},
     }
     (tmp_path / "local.settings.json").write_text(json.dumps({"Values": {"url": OLD + PATH, "key": "very secret"}}))
-    made = tmp_path / "connections.json"
-    made.write_text(json.dumps({"managedApiConnections": entries}, indent=2))
-    return made
+    path = tmp_path / "connections.json"
+    path.write_text(json.dumps({"managedApiConnections": entries}, indent=2))
+    return path
 
 
 def everything(file: Path) -> dict[str, bytes]:

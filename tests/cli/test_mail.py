@@ -41,7 +41,7 @@ def test_deliver_from_standard_input(
     status, out, _ = say("mail", "deliver", "-", "--json", *asked)
 
     assert (0, "piped") == (status, json.loads(out)["message"]["Subject"])
-    assert ["piped"] == [one["Subject"] for one in alice.mails()]
+    assert ["piped"] == [mail["Subject"] for mail in alice.mails()]
 
 
 def test_deliver_in_vain(sandbox: Sandbox, alice: Connection, say: Callable[..., Any], tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_wait(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> N
     for subject in ("Code 1", "Code 2", "Nothing"):
         alice.deliver(subject=subject)
     order = ["mail", "wait", "--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url]
-    found = say(*order, "--subject", "code", "--from", "stranger@example.org")
+    result = say(*order, "--subject", "code", "--from", "stranger@example.org")
     failed = say(*order, "--subject", "password", "--timeout", "0")
-    facts = dict(line.split(maxsplit=1) for line in found[1].splitlines())
+    facts = dict(line.split(maxsplit=1) for line in result[1].splitlines())
 
-    assert (0, "") == found[::2]
+    assert (0, "") == result[::2]
     assert ("stranger@example.org", "Code 2", "Inbox") == (facts["from"], facts["subject"], facts["folder"])
     assert (
         1,

@@ -39,10 +39,10 @@ def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(capsys.readouterr().out.split())
 
     assert stopped.value.code == 0
-    for one in options():
-        value = f"[{one.name.upper()}]" if one.is_switch else one.name.upper()
-        assert f"{one.flag} {value}" in text
-        assert re.search(rf"\(default {re.escape(repr(one.default))};\s?\${one.variable}\)", text)
+    for option in options():
+        value = f"[{option.name.upper()}]" if option.is_switch else option.name.upper()
+        assert f"{option.flag} {value}" in text
+        assert re.search(rf"\(default {re.escape(repr(option.default))};\s?\${option.variable}\)", text)
 
 
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,23 +16,23 @@ LOCAL = {"exec", "serve", "operations", "swagger", "health", "connections patch"
 """Commands that ask nobody, or print nothing."""
 
 
-def commands(made: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+def commands(command_parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Every command that can be run, by its words."""
-    groups = [one for one in made._actions if isinstance(one, argparse._SubParsersAction)]
+    groups = [action for action in command_parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not groups:
-        yield name, made
+        yield name, command_parser
     for group in groups:
         for word, inner in group.choices.items():
             yield from commands(inner, f"{name} {word}".strip())
 
 
-ASKING = {name: made for name, made in commands(parser()) if name not in LOCAL}
+ASKING = {name: command_parser for name, command_parser in commands(parser()) if name not in LOCAL}
 
 
 @pytest.mark.parametrize("name", ASKING)
 def test_options(name: str) -> None:
     """Every command that asks an emulator takes the same options."""
-    taken = {option for one in ASKING[name]._actions for option in one.option_strings}
+    taken = {option for action in ASKING[name]._actions for option in action.option_strings}
 
     assert {"--url", "--token", "--ca-file", "--json"} <= taken
 
@@ -42,7 +42,7 @@ def test_sandbox(name: str) -> None:
     """Every command that asks about a sandbox says which, as an option or by its name."""
     everywhere = {"sandbox list", "fault names", "sandbox create"}
 
-    assert (name not in everywhere) == any(one.dest == "sandbox" for one in ASKING[name]._actions)
+    assert (name not in everywhere) == any(action.dest == "sandbox" for action in ASKING[name]._actions)
 
 
 def test_credentials(stub: Stub, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_credentials(stub: Stub, say: Callable[..., Any], monkeypatch: pytest.Mo
     say("sandbox", "list")
     say("sandbox", "list", "--token", "other")
 
-    assert ["Bearer secret", "Bearer other"] == [one.headers["authorization"] for one in stub.requests]
+    assert ["Bearer secret", "Bearer other"] == [request.headers["authorization"] for request in stub.requests]
 
 
 def test_help_does_not_tell_the_token(say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

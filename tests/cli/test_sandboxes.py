@@ -75,7 +75,7 @@ def test_a_sandboxs_life(server: Server, say: Callable[..., Any]) -> None:
     assert (0, line, "") == say("sandbox", "show", "life", *asked)
     assert (0, line, "") == say("reset", "--sandbox", "life", *asked)
     assert [["NAME", "CONNECTIONS"], ["life", "life-a,", "life-b,", "life-empty"]] == [
-        one.split() for one in say("sandbox", "list", *asked)[1].splitlines() if one.startswith(("NAME", "life "))
+        line.split() for line in say("sandbox", "list", *asked)[1].splitlines() if line.startswith(("NAME", "life "))
     ]
     assert (0, "deleted sandbox life\n", "") == say("sandbox", "delete", "life", *asked)
     assert 1 == say("sandbox", "show", "life", *asked)[0]
@@ -84,7 +84,7 @@ def test_a_sandboxs_life(server: Server, say: Callable[..., Any]) -> None:
 def test_show_is_about_the_default_sandbox(server: Server, say: Callable[..., Any]) -> None:
     """Without a name the default sandbox is shown; deleting and making one needs its name."""
     assert say("sandbox", "show", "--url", server.url)[1].startswith("sandbox default with connections: ")
-    assert [2, 2] == [say("sandbox", one, "--url", server.url)[0] for one in ("delete", "create")]
+    assert [2, 2] == [say("sandbox", action, "--url", server.url)[0] for action in ("delete", "create")]
 
 
 def test_json_is_the_apis(server: Server, sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
@@ -152,7 +152,7 @@ def test_import_from_standard_input(
     say("sandbox", "import", "-", "--url", stub.url)
     missing = say("sandbox", "import", str(tmp_path / "none"), "--url", stub.url)
 
-    assert [b"bytes"] == [one.body for one in stub.requests]
+    assert [b"bytes"] == [request.body for request in stub.requests]
     assert (1, f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == missing[::2]
 
 

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.slow
 def test_serve_says_one_line_when_it_can_answer() -> None:
     """The first line is there when the server answers, is flushed, and stays the only one until SIGTERM ends it."""
     with serving("--port", "0") as (process, line):
-        found = READY.fullmatch(line)
-        assert found is not None, line
-        answers = [httpx.get(f"{found[1]}{path}", trust_env=False) for path in ("/livez", "/readyz")]
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        answers = [httpx.get(f"{match[1]}{path}", trust_env=False) for path in ("/livez", "/readyz")]
         process.terminate()
         rest = process.communicate()
 
-    assert [(200, "ok"), (200, "ok")] == [(one.status_code, one.text) for one in answers]
-    assert "memory" == found[2]
+    assert [(200, "ok"), (200, "ok")] == [(answer.status_code, answer.text) for answer in answers]
+    assert "memory" == match[2]
     assert (0, ("", "")) == (process.returncode, rest)
 
 
@@ -42,10 +42,10 @@ def test_serve_names_the_data_folder(tmp_path: Path) -> None:
     """The line names the folder that keeps the data, which is made when it is missing."""
     data = tmp_path / "new" / "data"
     with serving("--port", "0", "--data", str(data)) as (_, line):
-        found = READY.fullmatch(line)
+        match = READY.fullmatch(line)
 
-    assert found is not None, line
-    assert (str(data), ["default.sqlite"]) == (found[2], sorted(one.name for one in data.glob("*.sqlite")))
+    assert match is not None, line
+    assert (str(data), ["default.sqlite"]) == (match[2], sorted(path.name for path in data.glob("*.sqlite")))
 
 
 def test_serve_loads_samples(tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
         "OUTLOOK_EMULATOR_AUTHORIZATION": "none",
     }
     with serving("--port", "0", **variables) as (_, line):
-        found = READY.fullmatch(line)
-        assert found is not None, line
-        answer = httpx.get(f"{found[1]}/apim/outlook/ada/v2/Mail", trust_env=False)
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        answer = httpx.get(f"{match[1]}/apim/outlook/ada/v2/Mail", trust_env=False)
 
-    assert (str(tmp_path), 200) == (found[2], answer.status_code)
+    assert (str(tmp_path), 200) == (match[2], answer.status_code)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
 )
 def test_serve_refuses(arguments: list[str], environment: dict[str, str], expected: str) -> None:
     """A setting that cannot be ends the command with 1 and one line that says which, without a traceback."""
-    given = [] if "--port" in arguments or "OUTLOOK_EMULATOR_PORT" in environment else ["--port", "0"]
+    port = [] if "--port" in arguments or "OUTLOOK_EMULATOR_PORT" in environment else ["--port", "0"]
 
-    assert expected in failure(run("serve", *given, *arguments, **environment))
+    assert expected in failure(run("serve", *port, *arguments, **environment))
 
 
 @pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "::"), ("", "0.0.0.0")])
@@ -115,45 +115,45 @@ def test_serve_refuses_to_open_the_admin_api(host: str, shown: str) -> None:
 def test_this_machines_own_addresses_need_no_token(host: str) -> None:
     """On a loopback address the admin API answers whoever asks."""
     with serving("--port", "0", "--host", host) as (_, line):
-        found = READY.fullmatch(line)
-        assert found is not None, line
-        answer = httpx.get(f"{found[1]}/_emulator/api/sandboxes", trust_env=False)
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        answer = httpx.get(f"{match[1]}/_emulator/api/sandboxes", trust_env=False)
 
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("given", ["flag", "variable"])
-def test_serve_with_an_admin_token(given: str) -> None:
+@pytest.mark.parametrize("token", ["flag", "variable"])
+def test_serve_with_an_admin_token(token: str) -> None:
     """With a token the emulator serves everybody, the admin API whoever has it; no output ever shows it."""
     secret = "a-very-secret-token"
-    flags = ["--admin-token", secret] if given == "flag" else []
-    variables = {} if given == "flag" else {"OUTLOOK_EMULATOR_ADMIN_TOKEN": secret}
+    flags = ["--admin-token", secret] if token == "flag" else []
+    variables = {} if token == "flag" else {"OUTLOOK_EMULATOR_ADMIN_TOKEN": secret}
     with serving("--port", "0", "--host", "0.0.0.0", *flags, **variables) as (process, line):
-        found = READY.fullmatch(line)
-        assert found is not None, line
-        root = found[1].replace("0.0.0.0", "127.0.0.1")
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        root = match[1].replace("0.0.0.0", "127.0.0.1")
         sent = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {secret}"}]
-        answers = [httpx.get(f"{root}/_emulator/api/sandboxes", headers=one, trust_env=False) for one in sent]
+        answers = [httpx.get(f"{root}/_emulator/api/sandboxes", headers=headers, trust_env=False) for headers in sent]
         process.terminate()
         rest = process.communicate()
 
-    assert [401, 401, 200] == [one.status_code for one in answers]
-    assert secret not in "".join([line, *rest, *(one.text for one in answers)])
+    assert [401, 401, 200] == [answer.status_code for answer in answers]
+    assert secret not in "".join([line, *rest, *(answer.text for answer in answers)])
 
 
-@pytest.mark.parametrize("given", [["--tls"], ["--tls", "yes"], []], ids=" ".join)
-def test_serve_with_tls(given: list[str]) -> None:
+@pytest.mark.parametrize("flags", [["--tls"], ["--tls", "yes"], []], ids=" ".join)
+def test_serve_with_tls(flags: list[str]) -> None:
     """With TLS the line names an https address and the file to trust for it, which goes when the server does."""
-    variables = {} if given else {"OUTLOOK_EMULATOR_TLS": "yes"}
-    with serving(*given, "--port", "0", **variables) as (process, line):
-        found = re.fullmatch(r"outlook-emulator ready url=(https://127.0.0.1:\d+) store=memory ca=(/.+)\n", line)
-        assert found is not None, line
-        context = ssl.create_default_context(cafile=found[2])
-        answer = httpx.get(f"{found[1]}/readyz", verify=context, trust_env=False)
+    variables = {} if flags else {"OUTLOOK_EMULATOR_TLS": "yes"}
+    with serving(*flags, "--port", "0", **variables) as (process, line):
+        match = re.fullmatch(r"outlook-emulator ready url=(https://127.0.0.1:\d+) store=memory ca=(/.+)\n", line)
+        assert match is not None, line
+        context = ssl.create_default_context(cafile=match[2])
+        answer = httpx.get(f"{match[1]}/readyz", verify=context, trust_env=False)
         process.terminate()
         rest = process.communicate()
 
-    assert (200, 0, ("", ""), False) == (answer.status_code, process.returncode, rest, Path(found[2]).exists())
+    assert (200, 0, ("", ""), False) == (answer.status_code, process.returncode, rest, Path(match[2]).exists())
 
 
 def test_serve_without_tls() -> None:
@@ -181,8 +181,8 @@ def test_serve_refuses_bad_data(tmp_path: Path, kind: str) -> None:
         (data / "default.sqlite").write_text("Dear diary, " * 100)
     if kind == "directory":
         (data / "default.sqlite").mkdir()
-    given = data / "deeper" if kind == "below" else data
-    text = failure(run("serve", "--port", "0", "--data", str(given)))
+    folder = data / "deeper" if kind == "below" else data
+    text = failure(run("serve", "--port", "0", "--data", str(folder)))
 
-    assert str(given) in text
+    assert str(folder) in text
     assert "Errno" not in text

@@ -38,7 +38,7 @@ def test_snapshot(
     done = say("snapshot", *arguments, "--sandbox", "t1", "--url", stub.url)
 
     assert (0, said, "") == done
-    assert [(asked, b"")] == [(one.line, one.body) for one in stub.requests]
+    assert [(asked, b"")] == [(request.line, request.body) for request in stub.requests]
 
 
 def test_snapshot_that_is_not(stub: Stub, say: Callable[..., Any]) -> None:

@@ -68,12 +68,12 @@ def _pieces(value: Any, layout: Layout, gaps: Iterator[str]) -> Iterator[tuple[s
         yield "{", False
         if isinstance(value, Open) and not value:
             yield "", True
-        for number, (name, one) in enumerate(value.items()):
+        for number, (name, member) in enumerate(value.items()):
             last = number == len(value) - 1
             yield next(gaps), False
             yield json.dumps(name, ensure_ascii=layout.ascii), False
             yield f"{next(gaps)}:", False
-            yield from _pieces(one, layout, gaps)
+            yield from _pieces(member, layout, gaps)
             if last and isinstance(value, Open):
                 yield "", True
             yield next(gaps), False
@@ -82,9 +82,9 @@ def _pieces(value: Any, layout: Layout, gaps: Iterator[str]) -> Iterator[tuple[s
         yield "}", False
     elif isinstance(value, list):
         yield "[", False
-        for number, one in enumerate(value):
+        for number, member in enumerate(value):
             yield "," if number else "", False
-            yield from _pieces(one, layout, gaps)
+            yield from _pieces(member, layout, gaps)
             yield next(gaps), False
         yield "]", False
     else:
@@ -101,7 +101,7 @@ class Files(NamedTuple):
 def plain(value: Any) -> Any:
     """A value without its marks."""
     value = value.value if isinstance(value, Hole) else value
-    return {name: plain(one) for name, one in value.items()} if isinstance(value, dict) else value
+    return {name: plain(member) for name, member in value.items()} if isinstance(value, dict) else value
 
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -156,10 +156,10 @@ def projects(draw: st.DrawFn) -> Files:
 
 def meant(project: list[Any], value: Any) -> Any:
     """What a value stands for, by an independent and simpler reading."""
-    found = re.fullmatch(r"@\{?(\w+)\('(.*?)'\)\}?", value) if isinstance(value, str) else None
-    if found is None:
+    match = re.fullmatch(r"@\{?(\w+)\('(.*?)'\)\}?", value) if isinstance(value, str) else None
+    if match is None:
         return value
-    held = project[1]["Values"][found[2]] if found[1] == "appsetting" else project[2][found[2]]["value"]
+    held = project[1]["Values"][match[2]] if match[1] == "appsetting" else project[2][match[2]]["value"]
     return meant(project, held)
 
 
@@ -174,7 +174,7 @@ def test_there_and_back(files: Files) -> None:
         for path, text in zip(paths, texts, strict=True):
             path.write_bytes(text.text.encode())
         patch = connections.patch(paths[0], URL)
-        assert [one.text.encode() for one in texts] == [path.read_bytes() for path in paths]
+        assert [text.text.encode() for text in texts] == [path.read_bytes() for path in paths]
         file_backup.write(patch.writes)
         patched = [path.read_bytes().decode() for path in paths]
         again = connections.patch(paths[0], URL)
@@ -182,9 +182,9 @@ def test_there_and_back(files: Files) -> None:
         restored = [path.read_bytes() for path in paths]
         left = {path.name for path in Path(folder).iterdir()}
 
-    fits = [re.fullmatch(one.pattern, text, re.DOTALL) for text, one in zip(patched, texts, strict=True)]
+    fits = [re.fullmatch(pair.pattern, text, re.DOTALL) for text, pair in zip(patched, texts, strict=True)]
     assert all(fits), patched
-    assert ([one.text.encode() for one in texts], set(NAMES)) == (restored, left)
+    assert ([text.text.encode() for text in texts], set(NAMES)) == (restored, left)
     assert ([], []) == (again.edits, again.writes)
     if all(layout.is_strict for layout in files.layouts):
         check([json.loads(text) for text in patched], plain(files.contents[0])["managedApiConnections"], files)

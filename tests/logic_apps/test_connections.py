@@ -21,8 +21,13 @@ RAW = {"type": "Raw", "scheme": "Key", "parameter": "outlook-emulator"}
 
 def entry(url: Any = OLD + PATH, authentication: Any = KEYED, api: str = "outlook") -> dict[str, Any]:
     id = f"/subscriptions/@{{appsetting('S')}}/providers/Microsoft.Web/locations/westus/managedApis/{api}"
-    made = {"api": {"id": id}, "connection": {"id": "x"}, "connectionRuntimeUrl": url, "authentication": authentication}
-    return {name: value for name, value in made.items() if value is not None}
+    connection = {
+        "api": {"id": id},
+        "connection": {"id": "x"},
+        "connectionRuntimeUrl": url,
+        "authentication": authentication,
+    }
+    return {name: value for name, value in connection.items() if value is not None}
 
 
 class Project:
@@ -45,7 +50,7 @@ class Project:
         """Patch it; what was changed, in which file."""
         patch = connections.patch(self.file, url, **how)
         file_backup.write(patch.writes)
-        return [(Path(one.file).name, one.before, one.after) for one in patch.edits]
+        return [(Path(edit.file).name, edit.before, edit.after) for edit in patch.edits]
 
     def refused(self, url: str = EMULATOR, **how: Any) -> str:
         """Why it is not patched; its files stay as they were."""
@@ -406,22 +411,22 @@ def test_runtime_url_that_is_none(tmp_path: Path, url: Any, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [
         ({}, f"{SETTING}, but there is no local.settings.json"),
         ({"values": {}}, f"{SETTING}, which local.settings.json does not have"),
         ({"values": 3}, f"{SETTING}, which local.settings.json does not have"),
     ],
 )
-def test_app_setting_that_is_nowhere(tmp_path: Path, given: Any, expected: str) -> None:
+def test_app_setting_that_is_nowhere(tmp_path: Path, value: Any, expected: str) -> None:
     """An app setting that is not there is named, and the file that should have it."""
-    project = Project(tmp_path, outlook=entry(SETTING, RAW), **given)
+    project = Project(tmp_path, outlook=entry(SETTING, RAW), **value)
 
     assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [
         ({}, f"{PARAMETER}, but there is no parameters.json"),
         ({"parameters": {}}, f"{PARAMETER}, which parameters.json does not have"),
@@ -435,9 +440,9 @@ def test_app_setting_that_is_nowhere(tmp_path: Path, given: Any, expected: str) 
         ),
     ],
 )
-def test_parameter_that_is_nowhere(tmp_path: Path, given: Any, expected: str) -> None:
+def test_parameter_that_is_nowhere(tmp_path: Path, value: Any, expected: str) -> None:
     """So is a parameter, and an app setting that it names."""
-    project = Project(tmp_path, outlook=entry(PARAMETER, RAW), **given)
+    project = Project(tmp_path, outlook=entry(PARAMETER, RAW), **value)
 
     assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
 

@@ -16,10 +16,10 @@ from outlook_emulator.logic_apps.file_backup import Change, PatchError
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     """Two files; the first is the anchor."""
-    made = [tmp_path / "one.json", tmp_path / "two.json"]
-    for path in made:
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for path in paths:
         path.write_bytes(path.stem.encode())
-    return made
+    return paths
 
 
 def everything(folder: Path) -> dict[str, bytes]:

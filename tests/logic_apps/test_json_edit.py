@@ -25,9 +25,9 @@ def read(text: str, value: Value) -> Any:
 
 def members(value: Value) -> Iterator[tuple[str, Value]]:
     """Every member of an object and of the objects in it."""
-    for one in value.members or ():
-        yield one.name, one.value
-        yield from members(one.value)
+    for member in value.members or ():
+        yield member.name, member.value
+        yield from members(member.value)
 
 
 @pytest.mark.slow
@@ -35,13 +35,13 @@ def members(value: Value) -> Iterator[tuple[str, Value]]:
 def test_values_stand_where_they_say(value: Any, indent: Any, ascii: bool) -> None:
     """Whatever Python writes is read, and each member's value is in its place."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii)
-    found = json_edit.parse(text)
+    parsed = json_edit.parse(text)
 
-    assert (0, len(text)) == (found.start, found.end)
+    assert (0, len(text)) == (parsed.start, parsed.end)
     if isinstance(value, dict):
-        assert value == {one.name: read(text, one.value) for one in found.members or ()}
+        assert value == {member.name: read(text, member.value) for member in parsed.members or ()}
     elif isinstance(value, str):
-        assert value == found.string
+        assert value == parsed.string
 
 
 @given(st.text(max_size=200))
@@ -57,7 +57,7 @@ def test_replaced(value: dict[str, Any], indent: Any, data: st.DataObject) -> No
     """One value is another, and all others are what they were."""
     text = json.dumps(value, indent=indent)
     name = data.draw(st.sampled_from(sorted(value)))
-    (old,) = [one.value for one in json_edit.parse(text).members or () if one.name == name]
+    (old,) = [member.value for member in json_edit.parse(text).members or () if member.name == name]
 
     assert {**value, name: [1]} == json.loads(json_edit.replaced(text, old, "[1]"))
 
@@ -68,9 +68,9 @@ def test_with_member(value: dict[str, Any], indent: Any) -> None:
     """One more member comes last, and all others are what they were."""
     text = json.dumps(value, indent=indent)
     value.pop("new", None)
-    made = json_edit.with_member(text, json_edit.parse(text), "new", "[1]")
+    edited = json_edit.with_member(text, json_edit.parse(text), "new", "[1]")
 
-    assert {**value, "new": [1]} == json.loads(made)
+    assert {**value, "new": [1]} == json.loads(edited)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_with_member(value: dict[str, Any], indent: Any) -> None:
 )
 def test_leniency(text: str) -> None:
     """A byte order mark, comments, and a comma at the end do no harm."""
-    found = dict(members(json_edit.parse(text)))
+    by_name = dict(members(json_edit.parse(text)))
 
-    assert ["a", "b"] == list(found)
-    assert "1" == text[found["b"].start : found["b"].end]
+    assert ["a", "b"] == list(by_name)
+    assert "1" == text[by_name["b"].start : by_name["b"].end]
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def test_no_json(text: str, expected: str) -> None:
 def test_get() -> None:
     """Of members that share a name the last counts, one of another case only where there is none of the same."""
     text = '{"A": 1, "a": 2, "a": 3, "B": 4, "b": null}'
-    found = json_edit.parse(text)
-    values = {name: found.get(name) for name in ("a", "A", "B", "c")}
+    parsed = json_edit.parse(text)
+    values = {name: parsed.get(name) for name in ("a", "A", "B", "c")}
 
-    assert {"a": 3, "A": 1, "B": 4, "c": None} == {name: one and read(text, one) for name, one in values.items()}
+    assert {"a": 3, "A": 1, "B": 4, "c": None} == {name: value and read(text, value) for name, value in values.items()}
     last = json_edit.parse('{"X": 1, "x": 2}').get("x")
     assert last is not None
     assert json_edit.parse("[]").get("a") is None

@@ -14,8 +14,8 @@ from tests.conftest import START
 @pytest.fixture(scope="session")
 def hosted() -> Iterator[Server]:
     """An app in this process, whose clock stands at `START`."""
-    with Server.in_process(clock=VirtualClock(START)) as made:
-        yield made
+    with Server.in_process(clock=VirtualClock(START)) as server:
+        yield server
 
 
 @pytest.fixture(params=["http", "app"])
@@ -24,14 +24,14 @@ def place(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param == "app":
         yield request.getfixturevalue("hosted")
         return
-    with Server(request.getfixturevalue("server").url) as made:
-        yield made
+    with Server(request.getfixturevalue("server").url) as server:
+        yield server
 
 
 @pytest.fixture
 def box(place: Server) -> Iterator[Sandbox]:
-    with place.sandbox("box") as made:
-        yield made
+    with place.sandbox("box") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

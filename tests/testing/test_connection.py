@@ -35,7 +35,7 @@ def test_async_http(ann: Connection) -> None:
     async def test() -> list[int]:
         async with ann.async_http() as http:
             answers = await asyncio.gather(*(http.get("/testconnection") for _ in range(20)))
-        return [one.status_code for one in answers]
+        return [answer.status_code for answer in answers]
 
     assert [200] * 20 == asyncio.run(test())
 

@@ -149,7 +149,7 @@ def test_what_was_never_used(line: Line, knows: bool) -> None:
     faults = Faults(line.admin)
     nearly = ["  nearly: SendEmail of t1-me, answered 200; differs in: operation, path"] if knows else []
 
-    assert ["late", "missed", "any"] == [one["name"] for one in faults.unused()]
+    assert ["late", "missed", "any"] == [unused["name"] for unused in faults.unused()]
     assert [
         "The fault 'late' was never used: matching requests: 2, but none that it acts on.",
         "The fault 'missed' was never used: no request matched.",

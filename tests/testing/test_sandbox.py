@@ -24,7 +24,7 @@ def send(sender: Connection, to: str, **more: object) -> None:
 
 def test_a_mailbox_as_it_is_asked_for(box: Sandbox) -> None:
     """Name, address, display name, further addresses and first mails are as given; the rest follows from the name."""
-    made = box.connect(
+    connection = box.connect(
         "bob",
         "robert@example.org",
         display_name="Bob",
@@ -32,13 +32,13 @@ def test_a_mailbox_as_it_is_asked_for(box: Sandbox) -> None:
         mails=[{"from": "x@example.org", "subject": "First"}],
     )
     plain = box.connect("eve")
-    facts = {one["id"]: one for one in box.admin.request("GET", "/connections")["value"]}
+    facts = {entry["id"]: entry for entry in box.admin.request("GET", "/connections")["value"]}
 
-    assert (f"{box.name}-bob", "robert@example.org") == (made.id, made.address)
-    assert ("Bob", ["team@example.org"], made.url) == tuple(
-        facts[made.id][name] for name in ("displayName", "sendAs", "runtimeUrl")
+    assert (f"{box.name}-bob", "robert@example.org") == (connection.id, connection.address)
+    assert ("Bob", ["team@example.org"], connection.url) == tuple(
+        facts[connection.id][name] for name in ("displayName", "sendAs", "runtimeUrl")
     )
-    assert ["First"] == [one["Subject"] for one in made.mails()]
+    assert ["First"] == [mail["Subject"] for mail in connection.mails()]
     assert ("eve@example.com", facts[plain.id]["runtimeUrl"]) == (plain.address, plain.url)
 
 
@@ -49,9 +49,9 @@ def test_mailboxes_of_one_sandbox_meet(box: Sandbox, ann: Connection) -> None:
     (departed,) = box.outbox.mails()
     shown = message_from_bytes(box.outbox.mime(departed))
 
-    assert [("Hello", ann.address)] == [(one["Subject"], one["From"]) for one in bob.mails()]
+    assert [("Hello", ann.address)] == [(mail["Subject"], mail["From"]) for mail in bob.mails()]
     assert (["Out@example.net"], "Hello") == (departed["recipients"], shown["Subject"])
-    assert ["Hello"] == [one["Subject"] for one in ann.mails("Sent Items")]
+    assert ["Hello"] == [mail["Subject"] for mail in ann.mails("Sent Items")]
 
 
 def test_the_outbox_is_searched(box: Sandbox, ann: Connection) -> None:
@@ -78,14 +78,14 @@ def test_mails_from_outside(ann: Connection) -> None:
     whole = ann.deliver(b"From: y@example.org\r\nSubject: Bytes\r\n\r\nx\r\n", folder="Archive", is_flagged=True)
     file = ann.deliver(EML)
 
-    assert [file["Id"], parts["Id"]] == [one["Id"] for one in ann.mails()]
+    assert [file["Id"], parts["Id"]] == [mail["Id"] for mail in ann.mails()]
     assert ("x@example.org", True, (START - HOUR).isoformat()) == (
         parts["From"],
         parts["IsRead"],
         parts["DateTimeReceived"],
     )
-    assert [("Bytes", "y@example.org")] == [(one["Subject"], one["From"]) for one in ann.mails("Archive")]
-    assert [whole["Id"]] == [one["Id"] for one in ann.mails("Archive", fetchOnlyFlagged=True)]
+    assert [("Bytes", "y@example.org")] == [(mail["Subject"], mail["From"]) for mail in ann.mails("Archive")]
+    assert [whole["Id"]] == [mail["Id"] for mail in ann.mails("Archive", fetchOnlyFlagged=True)]
 
 
 def test_mail_that_cannot_arrive(ann: Connection) -> None:
@@ -122,15 +122,15 @@ def test_the_clock_is_moved(place: Server) -> None:
 
     ahead = [timedelta(0), 1.5 * HOUR, 1.5 * HOUR + timedelta(seconds=90)]
     ahead += [ahead[-1] + timedelta(microseconds=1), 3 * HOUR, 4 * HOUR, 4 * HOUR, 4 * HOUR, 5 * HOUR]
-    assert ahead == [one - START for one in steps]
+    assert ahead == [step - START for step in steps]
 
 
 def test_wait_for_what_came(box: Sandbox, ann: Connection) -> None:
     """What fits is given; where nothing does, the near misses are told."""
     ann.deliver(subject="The Budget", sender="x@example.org")
-    (found,) = box.wait(subject="budget", sender="x@example.org", connection=ann.id)
+    (item,) = box.wait(subject="budget", sender="x@example.org", connection=ann.id)
 
-    assert ("mail", ann.address) == (found["kind"], found["recipients"][0] if found["recipients"] else ann.address)
+    assert ("mail", ann.address) == (item["kind"], item["recipients"][0] if item["recipients"] else ann.address)
     with pytest.raises(AssertionError, match=r"0 of 1 came in 0 seconds(.|\n)*nearest miss: .*The Budget"):
         box.wait(subject="Lunch", timeout=0)
     with pytest.raises(AdminError, match="'kind' must be one of"):
@@ -162,9 +162,9 @@ def test_it_is_told_apart(box: Sandbox, ann: Connection) -> None:
 
 def test_two_tests_of_one_server_have_faults_of_their_own(place: Server) -> None:
     """A fault of one sandbox is none of another's, and gone with it."""
-    with place.sandbox() as one, place.sandbox() as other:
-        one.faults.add("bad-gateway")
-        faulty, sound = one.connect(), other.connect()
+    with place.sandbox() as first, place.sandbox() as other:
+        first.faults.add("bad-gateway")
+        faulty, sound = first.connect(), other.connect()
         assert (502, 200) == tuple(box.http.get("/testconnection").status_code for box in (faulty, sound))
 
 
@@ -178,4 +178,4 @@ def test_a_rule_that_is_refused(box: Sandbox) -> None:
 def test_a_journal_of_a_sandbox(ann: Connection) -> None:
     """Only what was asked of the sandbox's own connections is in its journal."""
     ann.mails()
-    assert {ann.id} == {one["connection"] for one in ann.sandbox.journal.entries()}
+    assert {ann.id} == {entry["connection"] for entry in ann.sandbox.journal.entries()}

@@ -17,7 +17,7 @@ from outlook_emulator.testing import AdminError, Server
 def names(place: Server) -> set[str]:
     """The sandboxes there are."""
     with httpx.Client(transport=place.transport()) as http:
-        return {one["name"] for one in http.get(f"{place.url}{ROOT}/sandboxes").json()["value"]}
+        return {sandbox["name"] for sandbox in http.get(f"{place.url}{ROOT}/sandboxes").json()["value"]}
 
 
 def test_plain_python() -> None:
@@ -25,7 +25,7 @@ def test_plain_python() -> None:
     with outlook_emulator.running() as running, Server(running.url, ca_file=running.ca_file) as server:
         ada = server.connect("ada")
         ada.deliver(subject="Hello")
-        subjects = [one["Subject"] for one in ada.mails()]
+        subjects = [mail["Subject"] for mail in ada.mails()]
 
     assert ["Hello"] == subjects
     assert "ada@example.com" == ada.address
@@ -68,7 +68,7 @@ def test_in_process() -> None:
     with Server.in_process() as server:
         ada = server.connect("ada")
         ada.deliver(subject="Hello")
-        subjects = [one["Subject"] for one in ada.mails()]
+        subjects = [mail["Subject"] for mail in ada.mails()]
 
     assert ["Hello"] == subjects
     assert before == threading.active_count()
@@ -76,12 +76,12 @@ def test_in_process() -> None:
 
 def test_a_sandbox_ends_with_its_block(place: Server) -> None:
     """It is there inside of the block and not after it, and may as well have been deleted by then."""
-    with place.sandbox("mine") as one, place.sandbox("mine") as other:
+    with place.sandbox("mine") as first, place.sandbox("mine") as other:
         inside = names(place)
         other.admin.request("DELETE")
 
-    assert {one.name, other.name} <= inside
-    assert not {one.name, other.name} & names(place)
+    assert {first.name, other.name} <= inside
+    assert not {first.name, other.name} & names(place)
 
 
 def test_a_server_takes_along_what_is_left(server: Server) -> None:
@@ -97,9 +97,9 @@ def test_a_server_takes_along_what_is_left(server: Server) -> None:
 
 def test_names_are_nobody_elses(place: Server) -> None:
     """Two of one label differ, and a label may be anything."""
-    with place.sandbox("gw0-test_a[ü/1]" * 9) as one, place.sandbox("gw0-test_a[ü/1]" * 9) as other:
-        assert one.name != other.name
-        assert one.name.startswith("gw0-test_a-1-gw0-")
+    with place.sandbox("gw0-test_a[ü/1]" * 9) as first, place.sandbox("gw0-test_a[ü/1]" * 9) as other:
+        assert first.name != other.name
+        assert first.name.startswith("gw0-test_a-1-gw0-")
 
 
 def test_a_sandbox_starts_when_it_is_told(place: Server) -> None:
@@ -119,7 +119,7 @@ def test_a_sample_mailbox_is_connected(place: Server) -> None:
 
         assert ("ada@example.com", "mary@example.com") == (office.address, again.address)
         assert (True, True) == (office.id.endswith("-office"), again.id.endswith("-second"))
-        assert [True, True] == [bool(one.mails()) for one in (office, again)]
+        assert [True, True] == [bool(connection.mails()) for connection in (office, again)]
 
 
 def test_nothing_stays_of_what_is_refused(place: Server) -> None:

@@ -75,11 +75,11 @@ async def gated(request: Request) -> Response:
 @pytest.fixture
 def app() -> Iterator[AppTarget]:
     anything = Route("/{path:path}", echo, methods=["GET", "HEAD", "PUT"])
-    made = Starlette(routes=[Route("/fail", fail, methods=["GET", "DELETE", "POST"]), Route("/gated", gated), anything])
-    made.state.gate, made.state.asked = Gate(), []
-    one = AppTarget(made)
-    yield one
-    one.close()
+    app = Starlette(routes=[Route("/fail", fail, methods=["GET", "DELETE", "POST"]), Route("/gated", gated), anything])
+    app.state.gate, app.state.asked = Gate(), []
+    target = AppTarget(app)
+    yield target
+    target.close()
 
 
 def client(app: AppTarget, **options: Any) -> httpx.Client:
@@ -254,4 +254,4 @@ def test_callbacks_are_delivered_meanwhile(listener: Stub) -> None:
         ann.sandbox.answer("No")
         heard = listener.wait()
 
-    assert [b'{"SelectedOption":"No"}'] == [one.body for one in heard]
+    assert [b'{"SelectedOption":"No"}'] == [record.body for record in heard]

@@ -24,9 +24,9 @@ PREFLIGHT = {"Origin": "https://evil.example", "Access-Control-Request-Method": 
 @pytest.fixture
 def app() -> Iterator[Starlette]:
     """An emulator that has an admin token."""
-    made = create_app(Settings(admin_token=TOKEN))
-    yield made
-    made.state.sandboxes.close()
+    app = create_app(Settings(admin_token=TOKEN))
+    yield app
+    app.state.sandboxes.close()
 
 
 def ask(app: Starlette, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -53,7 +53,7 @@ def test_nobody_learns_what_there_is(app: Starlette, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("token", "expected"),
     [
         (f"Bearer {TOKEN}", 200),
         (f"bearer   {TOKEN} ", 200),
@@ -69,12 +69,12 @@ def test_nobody_learns_what_there_is(app: Starlette, path: str) -> None:
         (f"Bearer {TOKEN.upper()}", 401),
     ],
 )
-def test_tokens(app: Starlette, given: str, expected: int) -> None:
+def test_tokens(app: Starlette, token: str, expected: int) -> None:
     """Only the whole token, as a bearer token, opens the admin API."""
 
     async def call() -> int:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            headers = [(b"authorization", given.encode("latin-1"))]
+            headers = [(b"authorization", token.encode("latin-1"))]
             return (await client.get(f"{ROOT}/sandboxes", headers=headers)).status_code
 
     assert expected == asyncio.run(call())
@@ -116,14 +116,14 @@ def test_the_connector_needs_no_token(app: Starlette) -> None:
         ask(app, "GET", "/elsewhere"),
     ]
 
-    assert [200, 404] == [one.status_code for one in answers]
+    assert [200, 404] == [answer.status_code for answer in answers]
 
 
 def test_no_token_is_wanted_where_none_is_set(server: Server) -> None:
     """Without the setting whatever a caller brings is all right."""
-    answers = [server.http.get(f"{ROOT}/sandboxes", headers=one) for one in ({}, {"Authorization": "Bearer x"})]
+    answers = [server.http.get(f"{ROOT}/sandboxes", headers=headers) for headers in ({}, {"Authorization": "Bearer x"})]
 
-    assert [200, 200] == [one.status_code for one in answers]
+    assert [200, 200] == [answer.status_code for answer in answers]
 
 
 @pytest.mark.parametrize("bad", [" ", " x", "\n", "ä", "=x", '"', ","])
@@ -150,7 +150,7 @@ def test_preflights_are_refused(app: Starlette, server: Server, path: str) -> No
         server.http.options(ROOT + path, headers=PREFLIGHT | {"Origin": server.url}),
     ]
 
-    assert [401, 403, 403, 405] == [one.status_code for one in answers]
+    assert [401, 403, 403, 405] == [answer.status_code for answer in answers]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_no_answer_lets_other_origins_in(server: Server, method: str, path: str)
         for origin in ("https://evil.example", "null", server.url)
     ]
 
-    assert [] == [name for one in answers for name in one.headers if name.startswith("access-control-")]
+    assert [] == [name for answer in answers for name in answer.headers if name.startswith("access-control-")]
 
 
 def test_a_page_with_the_token_is_a_page_all_the_same(app: Starlette) -> None:
@@ -175,7 +175,7 @@ def test_a_page_with_the_token_is_a_page_all_the_same(app: Starlette) -> None:
         for origin in ("https://evil.example", "null", "http://test")
     ]
 
-    assert [403, 403, 200] == [one.status_code for one in answers]
+    assert [403, 403, 200] == [answer.status_code for answer in answers]
 
 
 def test_the_document_names_the_token() -> None:

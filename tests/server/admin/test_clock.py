@@ -130,15 +130,15 @@ def test_a_sandbox_starts_at_a_time_of_its_own(start: dict[str, Any], mode: str,
 
     async def ask() -> tuple[Any, Any]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", trust_env=False) as http:
-            made = {"name": "early", "clock": start, "connections": [connection]}
-            assert (await http.post(f"{ROOT}/sandboxes", json=made)).status_code == 201
+            order = {"name": "early", "clock": start, "connections": [connection]}
+            assert (await http.post(f"{ROOT}/sandboxes", json=order)).status_code == 201
             mails = await http.get("/apim/outlook/early/v2/Mail", headers={"Authorization": "Bearer token"})
             return (await http.get(f"{ROOT}/sandboxes/early/clock")).json(), mails.json()["value"]
 
     facts, mails = asyncio.run(ask())
 
     assert (mode, now) == (facts["mode"], facts["now"])
-    assert [now] == [one["DateTimeReceived"] for one in mails]
+    assert [now] == [mail["DateTimeReceived"] for mail in mails]
 
 
 def test_a_sandbox_stands_exactly_where_it_starts() -> None:
@@ -222,9 +222,9 @@ def test_date_of_answers(sandbox: Sandbox, server: Server) -> None:
     ]
     now, later = ({moment(server.clock.now()).replace(microsecond=0) + step} for step in (0 * HOUR, 48 * HOUR))
 
-    assert later == {parsedate_to_datetime(one.headers["date"]) for one in own}
-    assert now == {parsedate_to_datetime(one.headers["date"]) for one in servers}
-    assert {1} == {len(one.headers.get_list("date")) for one in [*own, *servers]}
+    assert later == {parsedate_to_datetime(time.headers["date"]) for time in own}
+    assert now == {parsedate_to_datetime(time.headers["date"]) for time in servers}
+    assert {1} == {len(time.headers.get_list("date")) for time in [*own, *servers]}
 
 
 def test_a_move_waits_for_what_is_due() -> None:

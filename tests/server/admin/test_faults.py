@@ -42,8 +42,8 @@ def arm(sandbox: Sandbox, *rules: Any, **plan: Any) -> list[dict[str, Any]]:
     """Arm rules, which must succeed; what the ledger says of them."""
     answer = sandbox.api.post("/faults", json={**plan, "faults": rules})
     assert answer.status_code == 201, answer.text
-    made: list[dict[str, Any]] = answer.json()["value"]
-    return made
+    armed: list[dict[str, Any]] = answer.json()["value"]
+    return armed
 
 
 def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 def counted(sandbox: Sandbox) -> list[tuple[str, str, int, int]]:
     """Name, state, how many calls matched and on how many it acted, of each rule."""
-    return [(one["name"], one["state"], one["matched"], one["used"]) for one in ledger(sandbox)]
+    return [(fault["name"], fault["state"], fault["matched"], fault["used"]) for fault in ledger(sandbox)]
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -86,29 +86,29 @@ def other(server: Server) -> Iterator[Sandbox]:
 def test_catalogue(sandbox: Sandbox) -> None:
     """Each named fault has a summary, a documentation reference, the families it can happen to and its members."""
     shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
-    families = {one.family for one in OPERATIONS}
+    families = {operation.family for operation in OPERATIONS}
 
-    assert list(NAMED) == [one["name"] for one in shown]
+    assert list(NAMED) == [fault["name"] for fault in shown]
     assert {"name", "summary", "documentation", "families", "takes"} == set().union(*shown)
-    assert all(one["summary"] for one in shown)
-    assert families >= {family for one in shown for family in one["families"]}
+    assert all(fault["summary"] for fault in shown)
+    assert families >= {family for fault in shown for family in fault["families"]}
 
 
 def test_catalogue_leads_to_the_documentation(sandbox: Sandbox) -> None:
     """What the connector's page says refers to the part of it that does; the rest to what is known of such errors."""
     shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
-    pages = {tuple(one["documentation"].partition("#")[::2]) for one in shown}
+    pages = {tuple(fault["documentation"].partition("#")[::2]) for fault in shown}
     learn = "https://learn.microsoft.com/connectors/outlook/"
 
-    assert {(learn, section) for section in SECTIONS} == {one for one in pages if one[0] == learn}
+    assert {(learn, section) for section in SECTIONS} == {page for page in pages if page[0] == learn}
     assert {"https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"} == {
-        one[0] for one in pages if one[0] != learn
+        page[0] for page in pages if page[0] != learn
     }
 
 
 def test_catalogue_by_family(sandbox: Sandbox) -> None:
     """A fault that can happen to some operations only says to which, one that happens to all names none."""
-    shown = {one["name"]: one for one in sandbox.server.http.get(f"{ROOT}/faults").json()["value"]}
+    shown = {fault["name"]: fault for fault in sandbox.server.http.get(f"{ROOT}/faults").json()["value"]}
 
     assert ([], ["retryAfter"]) == (shown["throttled"]["families"], shown["throttled"]["takes"])
     assert (["ReplyTo"], []) == (shown["encrypted-reply"]["families"], shown["encrypted-reply"]["takes"])
@@ -128,7 +128,7 @@ def test_a_rule(sandbox: Sandbox, alice: Connection) -> None:
         "when": {"nth": [1, 3], "from": "0s", "until": "2999-12-31T00:00:00Z"},
         "effect": {"status": 503, "shape": "gateway", "headers": {"X-A": "b"}, "retryAfter": 4},
     }
-    (made,) = arm(sandbox, rule)
+    (rule_state,) = arm(sandbox, rule)
 
     assert {
         "name": "first",
@@ -139,37 +139,37 @@ def test_a_rule(sandbox: Sandbox, alice: Connection) -> None:
         "optional": True,
         "header": None,
         "rule": rule,
-    } == made
-    assert [made] == ledger(sandbox)
-    assert made == sandbox.api.get("/faults/first").json()
+    } == rule_state
+    assert [rule_state] == ledger(sandbox)
+    assert rule_state == sandbox.api.get("/faults/first").json()
 
 
 def test_rules_have_names(sandbox: Sandbox) -> None:
     """A rule without a name gets a number, which no other rule has; in the order they were given."""
     arm(sandbox, {"name": "fault-2", "effect": "throttled"})
-    made = arm(sandbox, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
+    rules = arm(sandbox, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
 
-    assert ["fault-1", "mine", "fault-3"] == [one["name"] for one in made]
-    assert ["fault-2", "fault-1", "mine", "fault-3"] == [one["name"] for one in ledger(sandbox)]
+    assert ["fault-1", "mine", "fault-3"] == [fault["name"] for fault in rules]
+    assert ["fault-2", "fault-1", "mine", "fault-3"] == [fault["name"] for fault in ledger(sandbox)]
 
 
 def test_a_rule_is_shown_in_the_form_it_was_given(sandbox: Sandbox) -> None:
     """A named fault may be a text or an object, in a sequence as well; one value may stand for a list of one."""
-    (made,) = arm(sandbox, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
+    (rule_state,) = arm(sandbox, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
     rule = {"match": {"operation": ["SendEmail"]}, "sequence": ["work", "throttled"]}
 
-    assert rule == made["rule"]
+    assert rule == rule_state["rule"]
 
 
 def test_what_was_used_is_counted(sandbox: Sandbox, alice: Connection) -> None:
     """Calls that match and calls that were struck are counted, and a rule that did all it was to do is used up."""
     arm(sandbox, {"name": "twice", "when": {"after": 1, "times": 2}, "effect": {"status": 503}})
     before = counted(sandbox)
-    found = statuses(alice, 2)
+    seen = statuses(alice, 2)
     during = counted(sandbox)
-    found += statuses(alice, 2)
+    seen += statuses(alice, 2)
 
-    assert [200, 503, 503, 200] == found
+    assert [200, 503, 503, 200] == seen
     assert [("twice", "armed", 0, 0)] == before
     assert [("twice", "armed", 2, 1)] == during
     assert [("twice", "used up", 3, 2)] == counted(sandbox)
@@ -187,7 +187,7 @@ def test_what_can_never_act_is_over(sandbox: Sandbox, alice: Connection) -> None
     sandbox.advance("1m")
 
     assert [("past", "over", 0, 0), ("acted", "over", 1, 1)] == counted(sandbox)
-    assert [True, False] == [one["neverReached"] for one in ledger(sandbox)]
+    assert [True, False] == [fault["neverReached"] for fault in ledger(sandbox)]
 
 
 def test_plans_add_up(sandbox: Sandbox, alice: Connection) -> None:
@@ -214,9 +214,9 @@ def test_clear(sandbox: Sandbox, alice: Connection) -> None:
     arm(sandbox, {"effect": {"status": 501}}, {"effect": {"status": 502}})
     gone = [sandbox.api.delete("/faults") for _ in range(2)]
 
-    assert [(204, b"")] * 2 == [(one.status_code, one.content) for one in gone]
+    assert [(204, b"")] * 2 == [(response.status_code, response.content) for response in gone]
     assert ([], 200) == (ledger(sandbox), status(alice))
-    assert ["fault-1"] == [one["name"] for one in arm(sandbox, {"effect": "throttled"})]
+    assert ["fault-1"] == [fault["name"] for fault in arm(sandbox, {"effect": "throttled"})]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -229,7 +229,7 @@ def test_a_rule_that_does_not_exist(sandbox: Sandbox, method: str) -> None:
     assert (404, "No fault rule 'nothing' exists. There are: a, b.") == refusal(
         sandbox.api.request(method, "/faults/nothing")
     )
-    assert ["a", "b"] == [one["name"] for one in ledger(sandbox)]
+    assert ["a", "b"] == [fault["name"] for fault in ledger(sandbox)]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_name_that_is_taken(sandbox: Sandbox) -> None:
     fresh, taken = {"name": "b", "effect": "bad-gateway"}, {"name": "a", "effect": "bad-gateway"}
     answers = [sandbox.api.post("/faults", json={"faults": rules}) for rules in ([fresh, taken], [fresh, fresh])]
 
-    assert [(409, f"A fault rule '{name}' exists already.") for name in "ab"] == [refusal(one) for one in answers]
+    assert [(409, f"A fault rule '{name}' exists already.") for name in "ab"] == [refusal(answer) for answer in answers]
     assert [first] == ledger(sandbox)
 
 
@@ -274,11 +274,11 @@ def test_most_rules(sandbox: Sandbox) -> None:
 
 def test_a_plan_bound_to_a_header(sandbox: Sandbox, alice: Connection) -> None:
     """It acts on requests that carry its header, to the letter, and counts no others."""
-    made = arm(sandbox, {"name": "a", "effect": {"status": 503}}, header="t-17")
-    found = [status(alice, **headers) for headers in ({}, {PLAN: "t-18"}, {PLAN: "T-17"}, {PLAN: "t-17"})]
+    rules = arm(sandbox, {"name": "a", "effect": {"status": 503}}, header="t-17")
+    seen = [status(alice, **headers) for headers in ({}, {PLAN: "t-18"}, {PLAN: "T-17"}, {PLAN: "t-17"})]
 
-    assert ["t-17"] == [one["header"] for one in made]
-    assert [200, 200, 200, 503] == found
+    assert ["t-17"] == [fault["header"] for fault in rules]
+    assert [200, 200, 200, 503] == seen
     assert [("a", "armed", 1, 1)] == counted(sandbox)
 
 
@@ -290,7 +290,7 @@ def test_plans_of_two_tests(sandbox: Sandbox, alice: Connection) -> None:
         )
     arm(sandbox, {"name": "all", "effect": {"status": 509}})
 
-    assert [502, 501, 509, 509] == [status(alice, **{PLAN: one}) for one in ("t-2", "t-1", "t-1", "t-3")]
+    assert [502, 501, 509, 509] == [status(alice, **{PLAN: header}) for header in ("t-2", "t-1", "t-1", "t-3")]
 
 
 @pytest.mark.parametrize("way", ["reset", "delete"])
@@ -307,7 +307,7 @@ def test_a_sandbox_that_ends_takes_its_rules_along(sandbox: Sandbox, alice: Conn
         alice = sandbox.connect("alice")
 
     assert ([], 200) == (ledger(sandbox), status(alice))
-    assert ["a"] == [one["name"] for one in arm(sandbox, {"name": "a", "effect": {"status": 503}})]
+    assert ["a"] == [fault["name"] for fault in arm(sandbox, {"name": "a", "effect": {"status": 503}})]
 
 
 def test_sandboxes_do_not_share_rules(sandbox: Sandbox, alice: Connection, other: Sandbox) -> None:
@@ -555,9 +555,9 @@ def test_a_connection_of_another_sandbox(sandbox: Sandbox, alice: Connection, ot
 def test_a_connection_that_is_made_on_its_first_call() -> None:
     """In the default sandbox a rule may be about a connection that is not there yet."""
     with served(Settings()) as ask:
-        made = ask("POST", f"{ROOT}/sandboxes/default/faults", json={"faults": [match(connection="new")]})
+        response = ask("POST", f"{ROOT}/sandboxes/default/faults", json={"faults": [match(connection="new")]})
 
-        assert (201, 503) == (made.status_code, ask("GET", "/apim/outlook/new/v2/Mail").status_code)
+        assert (201, 503) == (response.status_code, ask("GET", "/apim/outlook/new/v2/Mail").status_code)
     with served(Settings(unknown_connections="refuse")) as ask:
         refused = ask("POST", f"{ROOT}/sandboxes/default/faults", json={"faults": [match(connection="new")]})
 
@@ -574,7 +574,7 @@ def fixed(examples: int) -> trying:
 
 
 DECLARED = (FaultPlan, FaultRule, FaultMatch, FaultWhen, FaultEffect)
-NAMES = st.sampled_from(sorted({one.member for declaration in DECLARED for one in options_of(declaration)}))
+NAMES = st.sampled_from(sorted({option.member for declaration in DECLARED for option in options_of(declaration)}))
 PLAIN = "work a * /v2/* SendEmail POST connector gateway before after clock real reset cut stall malformed 1h Subject"
 TIMES = "PT0.000001S 9999-12-31T23:59:59-14:00 0001-01-01"
 WORDS = st.sampled_from([*NAMED, *PLAIN.split(), *TIMES.split()])
@@ -671,8 +671,8 @@ def test_any_plan_is_taken_or_refused(sandbox: Sandbox, plan: Any) -> None:
     answer = sandbox.api.post("/faults", content=json.dumps(plan))
 
     assert answer.status_code in (201, 400, 404, 409), answer.text
-    made = answer.json()["value"] if answer.status_code == 201 else []
-    assert [kept, *made] == ledger(sandbox)
+    rules = answer.json()["value"] if answer.status_code == 201 else []
+    assert [kept, *rules] == ledger(sandbox)
 
 
 # Armed at start
@@ -709,15 +709,15 @@ def test_a_file_of_rules_is_armed_at_start(tmp_path: Path) -> None:
     """Its rules act in the default sandbox from the first call on, and in no other."""
     plan = {"faults": [{"name": "first", "match": {"connection": "office"}, "when": {"nth": 1}, "effect": "throttled"}]}
     with served(Settings(faults=written(tmp_path, plan), seed="office")) as ask:
-        made = ask("POST", f"{ROOT}/sandboxes", json={"name": "other"})
+        response = ask("POST", f"{ROOT}/sandboxes", json={"name": "other"})
         rules = [
-            [one["name"] for one in ask("GET", f"{ROOT}/sandboxes/{name}/faults").json()["value"]]
+            [fault["name"] for fault in ask("GET", f"{ROOT}/sandboxes/{name}/faults").json()["value"]]
             for name in ("default", "other")
         ]
-        found = [ask("GET", "/apim/outlook/office/v2/Mail").status_code for _ in range(2)]
+        seen = [ask("GET", "/apim/outlook/office/v2/Mail").status_code for _ in range(2)]
 
-    assert 201 == made.status_code
-    assert ([["first"], []], [429, 200]) == (rules, found)
+    assert 201 == response.status_code
+    assert ([["first"], []], [429, 200]) == (rules, seen)
 
 
 def test_a_file_of_rules_does_not_outlive_a_reset(tmp_path: Path) -> None:

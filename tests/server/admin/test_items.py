@@ -44,7 +44,7 @@ def test_events_that_go_out_come_in_again_equal(alice: Connection, file: Path) -
     for name in ("Calendar", "Copy"):
         seen = alice.get("/datasets/calendars/v2/tables/items/calendarview", calendarId=name, **window)["value"]
         own = ("Id", "SeriesMasterId", "WebLink", "DateTimeCreated", "DateTimeLastModified")
-        views.append([{key: one[key] for key in one if key not in own} for one in seen])
+        views.append([{key: item[key] for key in item if key not in own} for item in seen])
     assert views[0] == views[1]
 
 
@@ -67,7 +67,7 @@ def test_the_year_of_series_looks_as_it_should(alice: Connection) -> None:
     admin(alice, "POST", "calendars/Calendar/import", content=(FIXTURES / "ics" / "recurring-year.ics").read_bytes())
 
     seen = alice.view("2026-03-27", "2026-03-31")
-    stand_ups = [one["Start"][:16] for one in seen if "tand-up" in one["Subject"]]
+    stand_ups = [item["Start"][:16] for item in seen if "tand-up" in item["Subject"]]
 
     assert stand_ups[0][11:] != stand_ups[-1][11:]
     assert alice.events(**{"$filter": "Type eq 'SeriesMaster'"})

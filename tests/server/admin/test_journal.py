@@ -18,21 +18,21 @@ def listed(sandbox: Sandbox, **query: Any) -> list[int]:
     """The ids that a list has."""
     answer = sandbox.api.get("/journal", params=query)
     assert answer.status_code == 200, answer.text
-    return [one["id"] for one in answer.json()["value"]]
+    return [entry["id"] for entry in answer.json()["value"]]
 
 
 def asked(sandbox: Sandbox, **query: Any) -> dict[str, Any]:
     answer = sandbox.api.post("/journal/query", json=query)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    findings: dict[str, Any] = answer.json()
+    return findings
 
 
 def fitting(sandbox: Sandbox, **query: Any) -> list[int]:
     """The ids of the entries that fit a query."""
-    found = asked(sandbox, **query)
-    assert found["count"] == len(found["value"])
-    return [one["id"] for one in found["value"]]
+    findings = asked(sandbox, **query)
+    assert findings["count"] == len(findings["value"])
+    return [entry["id"] for entry in findings["value"]]
 
 
 def retries(sandbox: Sandbox) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_a_list(story: Sandbox, query: Any, ids: list[int]) -> None:
 def test_a_list_of_a_connection(story: Sandbox, alice: Connection, bob: Connection) -> None:
     """Each connection's own exchanges; a delivery is nobody's."""
     assert [[1], [2, 4, 5, 6], []] == [
-        listed(story, connection=one) for one in (alice.id, bob.id, f"{story.name}-nobody")
+        listed(story, connection=connection) for connection in (alice.id, bob.id, f"{story.name}-nobody")
     ]
 
 
@@ -167,16 +167,16 @@ def test_a_query_shows_some_of_many(story: Sandbox) -> None:
     """All that fit are counted, the newest shown; with `after` those that follow."""
     newest, next_ones = asked(story, limit=2), asked(story, after=1, limit=2)
 
-    assert (6, [5, 6]) == (newest["count"], [one["id"] for one in newest["value"]])
-    assert (5, [2, 3]) == (next_ones["count"], [one["id"] for one in next_ones["value"]])
+    assert (6, [5, 6]) == (newest["count"], [entry["id"] for entry in newest["value"]])
+    assert (5, [2, 3]) == (next_ones["count"], [entry["id"] for entry in next_ones["value"]])
 
 
 def test_near_misses(story: Sandbox, alice: Connection, bob: Connection) -> None:
     """What does not fit is told with what differs: the fewest members first, then the newest."""
-    found = asked(story, connection=bob.id, operation="SendEmailV2", status=503)
-    misses = [(one["id"], one["differs"]) for one in found["nearMisses"]]
+    findings = asked(story, connection=bob.id, operation="SendEmailV2", status=503)
+    misses = [(miss["id"], miss["differs"]) for miss in findings["nearMisses"]]
 
-    assert (0, []) == (found["count"], found["value"])
+    assert (0, []) == (findings["count"], findings["value"])
     assert [
         (6, ["operation"]),
         (4, ["status"]),
@@ -184,23 +184,23 @@ def test_near_misses(story: Sandbox, alice: Connection, bob: Connection) -> None
         (5, ["operation", "status"]),
         (1, ["connection", "operation", "status"]),
     ] == misses
-    assert "GetEmails" == found["nearMisses"][0]["operation"]
+    assert "GetEmails" == findings["nearMisses"][0]["operation"]
 
 
 def test_near_misses_name_members(story: Sandbox) -> None:
     """Of queries and bodies it is the single member that is named; a delivery only differs in what it has."""
-    found = asked(story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none")
+    findings = asked(story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none")
     (delivery,) = asked(story, url="*/other", status=200)["nearMisses"]
 
-    assert ["query.top", "body.Body", "workflowRun"] == found["nearMisses"][1]["differs"]
+    assert ["query.top", "body.Body", "workflowRun"] == findings["nearMisses"][1]["differs"]
     assert (3, ["url"]) == (delivery["id"], delivery["differs"])
 
 
 def test_near_misses_where_something_fits(story: Sandbox) -> None:
     """They are there as well where something fits, since it may be too little of it; ten at most."""
-    found = asked(story, operation="SendEmailV2", status=200)
+    findings = asked(story, operation="SendEmailV2", status=200)
 
-    assert (1, [5, 4, 6, 1]) == (found["count"], [one["id"] for one in found["nearMisses"]])
+    assert (1, [5, 4, 6, 1]) == (findings["count"], [miss["id"] for miss in findings["nearMisses"]])
 
 
 def test_ten_near_misses_at_most(sandbox: Sandbox, alice: Connection) -> None:
@@ -209,7 +209,7 @@ def test_ten_near_misses_at_most(sandbox: Sandbox, alice: Connection) -> None:
         alice.http.get("/testconnection")
 
     misses = asked(sandbox, status=404)["nearMisses"]
-    assert [*range(12, 2, -1)] == [one["id"] for one in misses]
+    assert [*range(12, 2, -1)] == [miss["id"] for miss in misses]
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_what_was_refused_unread_is_known_again(sandbox: Sandbox, alice: Connect
     rows = retries(sandbox)["value"]
 
     assert (429, 200) == (other, again)
-    assert [("reset", [1, 3]), ("answered", [2])] == [(one["outcome"], one["entries"]) for one in rows]
+    assert [("reset", [1, 3]), ("answered", [2])] == [(row["outcome"], row["entries"]) for row in rows]
     assert "other" == asked(sandbox, status=429)["value"][0]["request"]["body"]["Subject"]
 
 

@@ -126,10 +126,10 @@ def test_what_connections_use(sandbox: Sandbox, alice: Connection, bob: Connecti
         "bytesInFlight": 0,
     } == alices
     assert (bob.id, 1, 4) == (bobs["connection"], bobs["calls"], bobs["remaining"])
-    assert [end, end + timedelta(seconds=10)] == [datetime.fromisoformat(one["resetsAt"]) for one in (alices, bobs)]
+    assert [end, end + timedelta(seconds=10)] == [datetime.fromisoformat(use["resetsAt"]) for use in (alices, bobs)]
     assert {**alices, "calls": 0, "remaining": 5, "resetsAt": None} == later[0]
     assert bobs == later[1]
-    assert [None, None] == [one["remaining"] for one in change(sandbox, calls=0)["connections"]]
+    assert [None, None] == [connection["remaining"] for connection in change(sandbox, calls=0)["connections"]]
 
 
 def test_a_change_acts_at_once(sandbox: Sandbox, alice: Connection) -> None:

@@ -47,15 +47,15 @@ def state(sandbox: Sandbox) -> Any:
 def test_create_and_show_a_sandbox(sandbox: Sandbox, server: Server) -> None:
     """A new sandbox is answered as it is shown and listed: its name, and no connections."""
     name = f"{sandbox.name}-new"
-    made = server.http.post(f"{ROOT}/sandboxes", json={"name": name})
+    response = server.http.post(f"{ROOT}/sandboxes", json={"name": name})
     shown = server.http.get(f"{ROOT}/sandboxes/{name}")
     listed = server.http.get(f"{ROOT}/sandboxes").json()["value"]
     server.http.delete(f"{ROOT}/sandboxes/{name}")
 
-    assert (201, {"name": name, "connections": []}) == (made.status_code, made.json())
-    assert (200, made.json()) == (shown.status_code, shown.json())
-    assert made.json() in listed
-    assert "default" in [one["name"] for one in listed]
+    assert (201, {"name": name, "connections": []}) == (response.status_code, response.json())
+    assert (200, response.json()) == (shown.status_code, shown.json())
+    assert response.json() in listed
+    assert "default" in [entry["name"] for entry in listed]
 
 
 def test_create_a_whole_world_at_once(sandbox: Sandbox, server: Server) -> None:
@@ -70,7 +70,7 @@ def test_create_a_whole_world_at_once(sandbox: Sandbox, server: Server) -> None:
         "connections": [{"id": f"{name}-x", "address": "x@example.com", "mails": mails}],
         "seeds": ["empty", "office"],
     }
-    made = server.http.post(f"{ROOT}/sandboxes", json=order)
+    response = server.http.post(f"{ROOT}/sandboxes", json=order)
     runtime = f"{server.url}/apim/outlook/{name}-x/v2/Mail"
     folders = {}
     for folder in ("Inbox", "Archive"):
@@ -78,9 +78,9 @@ def test_create_a_whole_world_at_once(sandbox: Sandbox, server: Server) -> None:
         folders[folder] = httpx.get(runtime, params=query, headers={"Authorization": "Bearer token"}).json()["value"]
     server.http.delete(f"{ROOT}/sandboxes/{name}")
 
-    assert [f"{name}-empty", f"{name}-office", f"{name}-x"] == made.json()["connections"]
+    assert [f"{name}-empty", f"{name}-office", f"{name}-x"] == response.json()["connections"]
     assert {"Inbox": ["One"], "Archive": ["Plain"]} == {
-        folder: [one["Subject"] for one in found] for folder, found in folders.items()
+        folder: [mail["Subject"] for mail in mails] for folder, mails in folders.items()
     }
 
 
@@ -235,9 +235,9 @@ def test_refused_connection(
 ) -> None:
     """A connection that cannot be made as asked is refused and changes nothing."""
     before = state(sandbox)
-    given = {key: alice.id if value == "{alice}" else value for key, value in order.items()}
+    body = {key: alice.id if value == "{alice}" else value for key, value in order.items()}
 
-    assert expected == refusal(sandbox.api.post("/connections", json=given))
+    assert expected == refusal(sandbox.api.post("/connections", json=body))
     assert before == state(sandbox)
 
 
@@ -253,7 +253,7 @@ def test_add_a_folder(alice: Connection, order: dict[str, Any], expected: str | 
     answers = [alice.api.post(f"/connections/{alice.id}/folders", json=order) for _ in range(2)]
     folder = answers[0].json()
 
-    assert [201, 201] == [one.status_code for one in answers]
+    assert [201, 201] == [answer.status_code for answer in answers]
     assert answers[0].json() == answers[1].json()
     assert (expected, []) == (folder["path"], alice.mails(folder["id"]))
 
@@ -423,7 +423,9 @@ def test_message_mime(alice: Connection, bob: Connection) -> None:
     alice.send("x@example.org", subject="Written", Bcc=bob.address)
     sent, got = alice.mail("Sent Items"), bob.mail()
     answer = alice.api.get(f"/connections/{alice.id}/messages/{sent['Id']}/mime")
-    own, theirs = (message_from_bytes(one, policy=policy.default) for one in (answer.content, bob.mime(got["Id"])))
+    own, theirs = (
+        message_from_bytes(content, policy=policy.default) for content in (answer.content, bob.mime(got["Id"]))
+    )
 
     assert (200, "message/rfc822") == (answer.status_code, answer.headers["content-type"])
     assert (bob.address, None) == (own["Bcc"], theirs["Bcc"])
@@ -435,15 +437,15 @@ def test_message_mime(alice: Connection, bob: Connection) -> None:
 )
 def test_message_that_is_none(alice: Connection, bob: Connection, id: str, expected: tuple[int, str]) -> None:
     """An id that is none, or another mailbox's, gives no MIME."""
-    given = id.format(bob=bob.deliver(subject="Mine")["Id"])
+    message_id = id.format(bob=bob.deliver(subject="Mine")["Id"])
 
-    assert expected == refusal(alice.api.get(f"/connections/{alice.id}/messages/{given}/mime"))
+    assert expected == refusal(alice.api.get(f"/connections/{alice.id}/messages/{message_id}/mime"))
 
 
 # Everything else
 
 
-@pytest.mark.parametrize("verb", [one for one in ADMIN if "{sandbox}" in one.path], ids=lambda verb: verb.id)
+@pytest.mark.parametrize("verb", [call for call in ADMIN if "{sandbox}" in call.path], ids=lambda verb: verb.id)
 def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
     """Each verb says that there is no such sandbox."""
     url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
@@ -464,7 +466,7 @@ def test_unknown_connection(sandbox: Sandbox, bob: Connection, method: str, path
 
     assert refusal(answer) == (404, "ErrorItemNotFound")
     assert "No connection 'none' exists in this sandbox" in answer.json()["message"]
-    assert [bob.id] == [one["id"] for one in sandbox.api.get("/connections").json()["value"]]
+    assert [bob.id] == [connection["id"] for connection in sandbox.api.get("/connections").json()["value"]]
 
 
 def _wrong_methods() -> Iterator[tuple[str, str]]:
@@ -577,12 +579,16 @@ def test_document_has_every_verb(document: dict[str, Any]) -> None:
 def test_document_describes_the_verb(document: dict[str, Any], verb: AdminOperation) -> None:
     """A verb's path parameters, body and answer are described as the row has them."""
     operation = document["paths"][verb.path][verb.method.lower()]
-    names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path" and one["required"]]
+    names = [
+        parameter["name"]
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path" and parameter["required"]
+    ]
 
     assert re.findall(r"\{(\w+)\}", verb.path) == names
     assert bool(verb.accepts or verb.accepts_type) == ("requestBody" in operation)
     assert (verb.returns is not None) <= ("content" in operation["responses"][str(verb.status)])
-    assert all(one["description"] for one in operation["responses"].values())
+    assert all(response["description"] for response in operation["responses"].values())
 
 
 def test_references_lead_somewhere(document: dict[str, Any]) -> None:
@@ -611,5 +617,5 @@ def test_pages_from_elsewhere_are_refused(server: Server, sandbox: Sandbox) -> N
         for origin in ("https://evil.example", "null", server.url)
     ]
 
-    assert [403, 403, 200] == [one.status_code for one in answers]
+    assert [403, 403, 200] == [answer.status_code for answer in answers]
     assert "evil.example" in answers[0].json()["message"]

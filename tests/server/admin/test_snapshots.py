@@ -60,12 +60,12 @@ def bring_in(sandbox: Sandbox, file: bytes, **query: Any) -> httpx.Response:
 
 
 def names(sandbox: Sandbox) -> list[str]:
-    return [one["name"] for one in sandbox.api.get("/snapshots").json()["value"]]
+    return [snapshot["name"] for snapshot in sandbox.api.get("/snapshots").json()["value"]]
 
 
 def shown(sandbox: Sandbox) -> dict[str, Any]:
-    found: dict[str, Any] = sandbox.server.http.get(f"{ROOT}/sandboxes/{sandbox.name}").json()
-    return found
+    state: dict[str, Any] = sandbox.server.http.get(f"{ROOT}/sandboxes/{sandbox.name}").json()
+    return state
 
 
 def everything(sandbox: Sandbox) -> dict[str, list[Any]]:
@@ -73,9 +73,11 @@ def everything(sandbox: Sandbox) -> dict[str, list[Any]]:
     with closing(sqlite3.connect(":memory:")) as db:
         db.deserialize(export(sandbox))
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        found = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"}
-    found["sandbox_state"] = sorted(row for row in found["sandbox_state"] if row[0] != "epochs")
-    return found
+        tables_of = {
+            name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables if name != "message_search"
+        }
+    tables_of["sandbox_state"] = sorted(row for row in tables_of["sandbox_state"] if row[0] != "epochs")
+    return tables_of
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_all_comes_back(sandbox: Sandbox, alice: Connection, bob: Connection, li
 
     assert before == everything(sandbox)
     assert facts == (restored, sandbox.api.get("/clock").json())
-    assert [None] == [one["answer"] for one in sandbox.api.get("/questions").json()["value"]]
+    assert [None] == [question["answer"] for question in sandbox.api.get("/questions").json()["value"]]
     assert 404 == sandbox.api.get(f"/connections/{sandbox.name}-carol/subscriptions").status_code
     assert mail == bob.mails()[0]["Id"]
 
@@ -139,9 +141,9 @@ def test_ids_after_a_restore(sandbox: Sandbox, alice: Connection, bob: Connectio
 
     def handed_out() -> set[str]:
         alice.send(bob.address)
-        made = sandbox.api.post("/connections").json()["id"]
+        connection = sandbox.api.post("/connections").json()["id"]
         mail = bob.mails()[0]
-        return {mail["Id"], mail["InternetMessageId"], mail["ConversationId"], alice.meet()["Id"], made}
+        return {mail["Id"], mail["InternetMessageId"], mail["ConversationId"], alice.meet()["Id"], connection}
 
     before = handed_out()
     save(sandbox)
@@ -175,9 +177,9 @@ def test_an_unknown_snapshot(sandbox: Sandbox, alice: Connection) -> None:
     save(sandbox, "a")
     missing += [sandbox.api.post("/snapshots/x%00%2e%2e/restore"), sandbox.api.delete("/snapshots/%2e%2e%5cbox")]
 
-    assert [404] * 4 == [one.status_code for one in missing]
+    assert [404] * 4 == [response.status_code for response in missing]
     assert ["There is none."] * 2 + ["There are: a, b."] * 2 == [
-        one.json()["error"]["message"].partition(" exists. ")[2] for one in missing
+        response.json()["error"]["message"].partition(" exists. ")[2] for response in missing
     ]
     assert before == everything(sandbox)
 
@@ -201,18 +203,18 @@ def test_polls_over_a_restore(sandbox: Sandbox, alice: Connection, path: str) ->
     save(sandbox)
     fire(alice, path)
     dropped = Poller(alice, path, **EVERY[path])
-    found = before.ask(first := before.location)
+    first_answer = before.ask(first := before.location)
     since = before.last.headers["location"]
     restore(sandbox)
-    refused = [alice.http.get(one) for one in (dropped.location, since)]
+    refused = [alice.http.get(position) for position in (dropped.location, since)]
     none = before.ask(first)
     fire(alice, path)
     again = before.ask(first)
     fresh = Poller(alice, path, **EVERY[path])
 
-    assert [400, 400] == [one.status_code for one in refused]
+    assert [400, 400] == [response.status_code for response in refused]
     assert "or to what a reset or a restored snapshot has undone" in refused[0].json()["message"]
-    assert ([], found) == (none, again)
+    assert ([], first_answer) == (none, again)
     assert [] == fresh.ask()
 
 
@@ -256,7 +258,7 @@ def test_snapshots_of_several_times(sandbox: Sandbox, alice: Connection) -> None
     states.append(Poller(alice, calendar).location)
 
     def statuses() -> list[int]:
-        return [alice.http.get(one).status_code for one in states]
+        return [alice.http.get(state).status_code for state in states]
 
     seen = [statuses()]
     for name in ("first", "second", "first"):
@@ -284,8 +286,8 @@ def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener
     entries = sandbox.callbacks()
 
     assert 1 == heard
-    assert ["/kept", "/kept"] == [one.path for one in listener.requests]
-    assert [kept, kept] == [one["reference"] for one in entries]
+    assert ["/kept", "/kept"] == [request.path for request in listener.requests]
+    assert [kept, kept] == [entry["reference"] for entry in entries]
 
 
 def options(alice: Connection) -> str:
@@ -328,8 +330,8 @@ def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, l
     release.set()
     entries = sandbox.callbacks()
 
-    assert [("done", 1, f"{listener.url}/new")] == [pick(one, "state", "attempts", "url") for one in entries]
-    assert [["Dropped"], ["New"]] == [subjects(one) for one in listener.requests]
+    assert [("done", 1, f"{listener.url}/new")] == [pick(entry, "state", "attempts", "url") for entry in entries]
+    assert [["Dropped"], ["New"]] == [subjects(request) for request in listener.requests]
 
 
 def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
@@ -346,7 +348,7 @@ def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Stub) -> 
     alice.deliver(subject="After")
     sandbox.advance()
 
-    assert [["Before"], ["Dropped"], ["After"]] == [subjects(one) for one in listener.requests]
+    assert [["Before"], ["Dropped"], ["After"]] == [subjects(request) for request in listener.requests]
 
 
 def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
@@ -380,7 +382,7 @@ def test_a_wait_over_a_restore(sandbox: Sandbox, alice: Connection, bob: Connect
         bob.deliver(subject="Two")
         status, answer = waiting.end()
 
-    assert (200, ["Kept", "One", "Two"]) == (status, [one["subject"] for one in answer["value"]])
+    assert (200, ["Kept", "One", "Two"]) == (status, [mail["subject"] for mail in answer["value"]])
 
 
 @pytest.mark.parametrize("anchor", ["Kept", "Dropped"])
@@ -399,7 +401,7 @@ def test_a_wait_for_what_is_newer(sandbox: Sandbox, bob: Connection, anchor: str
 
     assert (200, [f"New {number}" for number in range(count + 1)]) == (
         status,
-        [one["subject"] for one in answer["value"]],
+        [mail["subject"] for mail in answer["value"]],
     )
 
 
@@ -420,9 +422,9 @@ def test_a_wait_for_newer_events_and_calls(sandbox: Sandbox, alice: Connection, 
         restore(sandbox)
         alice.meet("New")
         alice.deliver()
-        (_, found), (_, poked) = events.end(), pokes.end()
+        (_, events_body), (_, poked) = events.end(), pokes.end()
 
-    assert ["New"] == [one["subject"] for one in found["value"]]
+    assert ["New"] == [event["subject"] for event in events_body["value"]]
     assert 1 == len(poked["value"])
 
 
@@ -435,7 +437,7 @@ def test_a_wait_over_an_import(sandbox: Sandbox, alice: Connection, bob: Connect
         bob.deliver(subject="New")
         status, _ = waiting.end()
 
-    assert (200, ["New"]) == (status, [one["Subject"] for one in bob.mails()])
+    assert (200, ["New"]) == (status, [mail["Subject"] for mail in bob.mails()])
 
 
 def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
@@ -464,7 +466,7 @@ def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection,
     assert 409 == answer.status
     assert "was reset, replaced or deleted while its clock was moved" in refusal["message"]
     assert before == after
-    hours = [datetime.fromisoformat(one["now"]) for one in (before, sandbox.api.get("/clock").json())]
+    hours = [datetime.fromisoformat(clock["now"]) for clock in (before, sandbox.api.get("/clock").json())]
     assert timedelta(hours=1) == hours[1] - hours[0]
 
 
@@ -478,9 +480,9 @@ def test_an_export_is_one_file(sandbox: Sandbox, alice: Connection, tmp_path: Pa
     path.write_bytes(export(sandbox))
     with closing(sqlite3.connect(path)) as db:
         verdict = db.execute("PRAGMA integrity_check").fetchall()
-        found = db.execute("SELECT subject FROM content").fetchall()
+        rows = db.execute("SELECT subject FROM content").fetchall()
 
-    assert ([("ok",)], [("Here",)]) == (verdict, found)
+    assert ([("ok",)], [("Here",)]) == (verdict, rows)
 
 
 def test_an_import_replaces_everything(sandbox: Sandbox, other: Sandbox, alice: Connection, bob: Connection) -> None:
@@ -494,10 +496,10 @@ def test_an_import_replaces_everything(sandbox: Sandbox, other: Sandbox, alice: 
     copied = f"copy-{bob.id}"
     url = str(bob.http.base_url).rstrip("/").replace(bob.id, copied)
     with httpx.Client(base_url=url, headers={"Authorization": "Bearer token"}) as http:
-        found = http.get("/v2/Mail", params={"fetchOnlyUnread": False}).json()["value"]
+        mails = http.get("/v2/Mail", params={"fetchOnlyUnread": False}).json()["value"]
 
     assert {"name": other.name, "connections": [f"copy-{alice.id}", copied]} == answer.json()
-    assert bob.mails() == found
+    assert bob.mails() == mails
     assert 404 == other.api.get(f"/connections/{lost.id}/subscriptions").status_code
     # What was saved of a sandbox stays its own.
     assert (["one"], ["mine"]) == (names(sandbox), names(other))
@@ -564,7 +566,7 @@ def test_a_refused_import(sandbox: Sandbox, alice: Connection, change: Any, reas
     answer = bring_in(sandbox, file)
 
     assert (400, "ErrorInvalidRequest") == (answer.status_code, answer.json()["error"]["code"])
-    assert any(one in answer.json()["message"] for one in reason.split("|"))
+    assert any(part in answer.json()["message"] for part in reason.split("|"))
     assert before == everything(sandbox)
 
 
@@ -656,8 +658,8 @@ def test_snapshots_over_a_restart(tmp_path: Path, listener: Stub) -> None:
     with running(settings, clock) as http:
         http.post(f"{admin}/clock", json={"advance": "1s"})
         (call,) = http.get(f"{admin}/callbacks").json()["value"]
-        mails = [one["Subject"] for one in http.get(f"{runtime}/v2/Mail").json()["value"]]
-        sandboxes = [one["name"] for one in http.get(f"{ROOT}/sandboxes").json()["value"]]
+        mails = [mail["Subject"] for mail in http.get(f"{runtime}/v2/Mail").json()["value"]]
+        sandboxes = [sandbox["name"] for sandbox in http.get(f"{ROOT}/sandboxes").json()["value"]]
 
     assert ([saved], []) == (listed, empty)
     assert rows(before) == rows(after)
@@ -698,5 +700,5 @@ def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, li
     again = sandbox.callbacks()
 
     assert before == after
-    assert [one["id"] for one in dropped] == [one["id"] for one in again]
-    assert {CallbackState.DONE} == {one["state"] for one in again}
+    assert [event["id"] for event in dropped] == [event["id"] for event in again]
+    assert {CallbackState.DONE} == {event["state"] for event in again}

@@ -32,7 +32,7 @@ def found(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
 
 
 def subjects(sandbox: Sandbox, **order: Any) -> list[str]:
-    return [one["subject"] for one in found(sandbox, **order)]
+    return [item["subject"] for item in found(sandbox, **order)]
 
 
 def missed(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
@@ -138,8 +138,8 @@ def test_sent_copies_count_where_they_are_asked_for(sandbox: Sandbox, alice: Con
     """Who waits for mail does not mean the copy that its sender keeps."""
     alice.send(bob.address, "Hello")
 
-    assert [bob.id] == [one["connection"] for one in found(sandbox)]
-    assert [alice.id] == [one["connection"] for one in found(sandbox, folder="Sent Items")]
+    assert [bob.id] == [item["connection"] for item in found(sandbox)]
+    assert [alice.id] == [item["connection"] for item in found(sandbox, folder="Sent Items")]
 
 
 def test_newer_than_a_mail(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
@@ -157,7 +157,7 @@ def test_newer_than_a_mail(sandbox: Sandbox, alice: Connection, bob: Connection)
 
 def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     """An event is told for each calendar it lies in; one that is changed afterwards is no new one."""
-    made = alice.meet("Review", RequiredAttendees=bob.address)
+    meeting = alice.meet("Review", RequiredAttendees=bob.address)
     (event,) = found(sandbox, kind="event", recipient=bob.address, **{"from": alice.address})
 
     assert {
@@ -169,13 +169,13 @@ def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
         "start": "2026-03-04T10:00:00.0000000+00:00",
         "connection": bob.id,
     } == event
-    assert [alice.id, bob.id] == [one["connection"] for one in found(sandbox, kind="event", count=2)]
-    alice.change(made["Id"], Subject="Preview", Start=made["Start"], End=made["End"])
-    misses = missed(sandbox, kind="event", connection=alice.id, newerThan=made["Id"])
+    assert [alice.id, bob.id] == [item["connection"] for item in found(sandbox, kind="event", count=2)]
+    alice.change(meeting["Id"], Subject="Preview", Start=meeting["Start"], End=meeting["End"])
+    misses = missed(sandbox, kind="event", connection=alice.id, newerThan=meeting["Id"])
     assert [(bob.id, ["connection"]), (alice.id, ["newerThan"])] == [
-        (one["connection"], one["differs"]) for one in misses
+        (miss["connection"], miss["differs"]) for miss in misses
     ]
-    assert ["Preview", "Preview"] == [one["subject"] for one in misses]
+    assert ["Preview", "Preview"] == [miss["subject"] for miss in misses]
 
 
 def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
@@ -200,11 +200,11 @@ def test_a_mail_that_comes(sandbox: Sandbox, alice: Connection, bob: Connection)
     with begun(sandbox, connection=bob.id, subject="code") as waiting:
         alice.send(bob.address, "Something else")
         alice.send(alice.address, "Code")
-        assert ["Something else"] == [one["Subject"] for one in bob.mails()]
+        assert ["Something else"] == [mail["Subject"] for mail in bob.mails()]
         alice.send(bob.address, "Code")
         status, answer = waiting.end()
 
-    assert (200, ["Code"]) == (status, [one["subject"] for one in answer["value"]])
+    assert (200, ["Code"]) == (status, [item["subject"] for item in answer["value"]])
     assert 0 < answer["waitedSeconds"] < LONG
 
 
@@ -216,7 +216,7 @@ def test_several_that_come(sandbox: Sandbox, alice: Connection) -> None:
         alice.send("carol@example.net", "Three")
         status, answer = waiting.end()
 
-    assert (200, ["One", "Two", "Three"]) == (status, [one["subject"] for one in answer["value"]])
+    assert (200, ["One", "Two", "Three"]) == (status, [item["subject"] for item in answer["value"]])
 
 
 def test_a_mail_that_is_moved_in(sandbox: Sandbox, alice: Connection) -> None:
@@ -257,7 +257,7 @@ def test_a_reset_meanwhile(sandbox: Sandbox, alice: Connection, bob: Connection)
         bob.deliver(subject="New")
         status, answer = waiting.end()
 
-    assert (200, ["New"]) == (status, [one["subject"] for one in answer["value"]])
+    assert (200, ["New"]) == (status, [item["subject"] for item in answer["value"]])
 
 
 def test_an_end_meanwhile(sandbox: Sandbox, alice: Connection, server: Server) -> None:
@@ -288,7 +288,7 @@ def test_near_misses(sandbox: Sandbox, alice: Connection, bob: Connection) -> No
     assert [
         ("Password", ["subject"]),
         *((f"Code {number}", ["recipient"]) for number in (3, 2, 1, 0)),
-    ] == [(one["subject"], one["differs"]) for one in body["nearMisses"]]
+    ] == [(miss["subject"], miss["differs"]) for miss in body["nearMisses"]]
     assert ["recipient", "subject"] == missed(sandbox, recipient="x@y.z", subject="?", count=2)[0]["differs"]
 
 
@@ -350,5 +350,5 @@ def test_ids_of_others_are_refused(sandbox: Sandbox, alice: Connection) -> None:
         for kind, id in (("mail", event), ("event", mail))
     ]
 
-    assert [400, 400] == [one.status_code for one in answers]
+    assert [400, 400] == [answer.status_code for answer in answers]
     assert "'newerThan' names no message of this sandbox" in answers[0].text
