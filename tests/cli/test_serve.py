@@ -122,12 +122,12 @@ def test_this_machines_own_addresses_need_no_token(host: str) -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("token", ["flag", "variable"])
-def test_serve_with_an_admin_token(token: str) -> None:
+@pytest.mark.parametrize("source", ["flag", "variable"])
+def test_serve_with_an_admin_token(source: str) -> None:
     """With a token the emulator serves everybody, the admin API whoever has it; no output ever shows it."""
     secret = "a-very-secret-token"
-    flags = ["--admin-token", secret] if token == "flag" else []
-    variables = {} if token == "flag" else {"OUTLOOK_EMULATOR_ADMIN_TOKEN": secret}
+    flags = ["--admin-token", secret] if source == "flag" else []
+    variables = {} if source == "flag" else {"OUTLOOK_EMULATOR_ADMIN_TOKEN": secret}
     with serving("--port", "0", "--host", "0.0.0.0", *flags, **variables) as (process, line):
         match = READY.fullmatch(line)
         assert match is not None, line

@@ -39,6 +39,7 @@ class Calls:
     ) -> ExchangeEntry:
         """A mail that is sent, which works if its status is a good one."""
         entry = ExchangeEntry(next(self._numbers), NOW + round(at * SECOND), REAL + round(real * SECOND))
+        entry.started = round(real * 1_000_000_000)
         entry.status, entry.outcome = status, ANSWERED
         entry.connection, entry.method, entry.raw_path = "c1", "POST", b"/v2/Mail"
         entry.about, entry.effected = About("SendEmailV2", "SendEmail", creates=creates), status == 200
@@ -198,6 +199,15 @@ def test_a_call_that_began_meanwhile(calls: Calls) -> None:
     assert ((1, 3), 2, True) == (row.attempts, row.effects, row.duplicated)
 
 
+def test_a_machine_clock_that_is_set_back(calls: Calls) -> None:
+    """A retry is found even if the machine's clock was set back after the failed request."""
+    failed, retry = calls.add(504, real=5), calls.add(200, real=6)
+    retry.real = failed.real - SECOND
+
+    (row,) = calls.report()
+    assert (retry, 1.0) == (row.retry, row.real_wait)
+
+
 def test_a_wait_by_the_sandboxs_clock(calls: Calls) -> None:
     """It begins when the answer of the failed call had left."""
     calls.add(429, retry_after="60", left=NOW + 120 * SECOND)
@@ -279,12 +289,13 @@ def test_rows_stand_in_order(calls: Calls) -> None:
 
 
 def test_journal_is_what_is_reported_of() -> None:
-    """The entries of a journal are reported of as they are, those that are still open too."""
+    """The report reads the entries of a journal, those of requests under way included."""
     journal = Journal(cap=10, body_bytes=10)
     failed = journal.open(NOW, REAL)
     failed.status = 504
     journal.close(failed, 7, ANSWERED)
     back = journal.open(NOW + SECOND, REAL)
+    back.started = 7
 
     (row,) = report(journal.exchanges())
     assert (failed, back, 1.0) == (row.failed, row.retry, row.waited)

@@ -45,7 +45,7 @@ def report(entries: Iterable[ExchangeEntry]) -> list[Retried]:
     for entry in entries:
         chains = open_chains[_client_and_request(entry)]
         # A request that began before the failed one had ended is not its retry, but a concurrent request.
-        chain = next((chain for chain in chains if _ended(chain[-1]) <= entry.real), None)
+        chain = next((chain for chain in chains if _ended(chain[-1]) <= entry.started), None)
         if chain is None and not has_failed(entry):
             continue
         if chain is None:
@@ -60,9 +60,9 @@ def report(entries: Iterable[ExchangeEntry]) -> list[Retried]:
     return sorted(rows, key=lambda row: row.failed.id)
 
 
-def _ended(entry: ExchangeEntry) -> float:
-    """The instant at which the response had left, by the machine's clock."""
-    return entry.real + entry.took / 1000
+def _ended(entry: ExchangeEntry) -> int:
+    """When the response had left, by the performance counter: the machine's clock may be set back in between."""
+    return entry.started + entry.took
 
 
 def has_failed(entry: ExchangeEntry) -> bool:
@@ -97,7 +97,7 @@ def _row(
     if retry is not None:
         # From the end of the failed request, as its client counts.
         waited = max(0.0, (retry.at - (failed.left or failed.at)) / _SECOND)
-        real = max(0.0, (retry.real - failed.real) / _SECOND - failed.took / 1_000_000_000)
+        real = max(0.0, (retry.started - _ended(failed)) / 1_000_000_000)
     seconds = int(header) if header is not None and header.isascii() and header.isdigit() else None
     return Retried(failed, retry, waited, real, seconds, effects, duplicated, attempts)
 
