@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.mailbox.filter_properties import CONTACTS, EVENTS
 from outlook_emulator.odata import Collection, Kind, Member, Query, Vocabulary, apply, read
 from outlook_emulator.odata.tree import Item, Key, folded
 from outlook_emulator.store import filters, records, sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.filters import find, statement
+from outlook_emulator.wire.filter_properties import CONTACTS, EVENTS
 
 Row = dict[str, Any]
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from outlook_emulator.enums import InviteResponse
 from outlook_emulator.mailbox.calendar import events, responses
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.wire import calendar_convert as wire
 from outlook_emulator.wire.base import Schema
 from outlook_emulator.wire.calendar import CalendarViewQuery, SearchedCalendarViewQuery
+from outlook_emulator.wire.filter_properties import EVENTS
 from outlook_emulator.wire.metadata import EntityQuery, Page
 
 _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=True)}
 _EVENT = {**_CALENDAR, "id": Schema(double_encoded=True)}
 
+_FIND, _VIEW = partial(events.find, properties=EVENTS), partial(events.view, properties=EVENTS)
 _BACKEND_PATHS = {"recurrence_end": "Recurrence.Range.EndDate"}
 OPERATIONS = (
     Operation(
@@ -30,7 +34,7 @@ OPERATIONS = (
         path="/datasets/calendars/tables/{table}/items",
         summary="Get events (V1) [DEPRECATED]",
         family="CalendarGetItems",
-        run=events.find,
+        run=_FIND,
         query=Page,
         path_schemas=_CALENDAR,
         returns=wire.backend_page,
@@ -43,7 +47,7 @@ OPERATIONS = (
         summary="Get events (V2) [DEPRECATED]",
         family="CalendarGetItems",
         version=2,
-        run=events.find,
+        run=_FIND,
         query=EntityQuery,
         path_schemas=_CALENDAR,
         returns=wire.words_page,
@@ -56,7 +60,7 @@ OPERATIONS = (
         summary="Get events (V3)",
         family="CalendarGetItems",
         version=3,
-        run=events.find,
+        run=_FIND,
         query=EntityQuery,
         path_schemas=_CALENDAR,
         returns=wire.numbers_list,
@@ -67,7 +71,7 @@ OPERATIONS = (
         path="/Events/CalendarView",
         summary="Get calendar view of events [DEPRECATED]",
         family="GetEventsCalendarView",
-        run=events.view,
+        run=_VIEW,
         query=CalendarViewQuery,
         returns=wire.first_view,
         deprecated=True,
@@ -80,7 +84,7 @@ OPERATIONS = (
         summary="Get calendar view of events (V2)",
         family="GetEventsCalendarView",
         version=2,
-        run=events.view,
+        run=_VIEW,
         query=SearchedCalendarViewQuery,
         returns=wire.view,
     ),

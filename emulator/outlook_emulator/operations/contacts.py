@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.wire import contacts_convert as wire
 from outlook_emulator.wire.base import Schema
+from outlook_emulator.wire.filter_properties import CONTACTS
 from outlook_emulator.wire.metadata import EntityQuery
 
 _CONTACT_FOLDER = {"table": Schema(values_from="ContactGetTables", double_encoded=True)}
@@ -27,7 +30,7 @@ OPERATIONS = (
         path="/datasets/contacts/tables/{table}/items",
         summary="Get contacts",
         family="ContactGetItems",
-        run=contacts.find,
+        run=partial(contacts.find, properties=CONTACTS),
         query=EntityQuery,
         path_schemas=_CONTACT_FOLDER,
         returns=wire.contacts,

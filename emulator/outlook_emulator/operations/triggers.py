@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from outlook_emulator.mailbox.triggers import event_triggers, mail_triggers
@@ -9,6 +10,7 @@ from outlook_emulator.operations.operation import MAIL_ERRORS, Kind, Operation
 from outlook_emulator.wire import triggers_convert as wire
 from outlook_emulator.wire.base import Schema
 from outlook_emulator.wire.calendar import ChangedEventsQuery, EventItemsQuery, UpcomingEventsQuery
+from outlook_emulator.wire.filter_properties import EVENTS
 from outlook_emulator.wire.mail import FlaggedMailQuery, MentionQuery, NewMailQuery
 
 MAIL_CURSOR, CALENDAR_CURSOR = "LastPollInformation", "triggerstate"
@@ -16,6 +18,8 @@ MAIL_CURSOR, CALENDAR_CURSOR = "LastPollInformation", "triggerstate"
 _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=True)}
 # The description names an operation here that it does not have.
 _UNLISTED_CALENDAR = {"table": Schema(values_from="CalendarGetTables_V2", double_encoded=True)}
+_NEW_ITEMS = partial(event_triggers.on_new_items, properties=EVENTS)
+_UPDATED_ITEMS = partial(event_triggers.on_updated_items, properties=EVENTS)
 _BATCH = {"x-ms-trigger": "batch"}
 
 
@@ -176,7 +180,7 @@ OPERATIONS = (
         summary="When a new event is created (V1) [DEPRECATED]",
         family="CalendarGetOnNewItems",
         kind=Kind.POLL,
-        run=event_triggers.on_new_items,
+        run=_NEW_ITEMS,
         query=EventItemsQuery,
         path_schemas=_CALENDAR,
         returns=wire.backend_events,
@@ -192,7 +196,7 @@ OPERATIONS = (
         family="CalendarGetOnNewItems",
         version=2,
         kind=Kind.POLL,
-        run=event_triggers.on_new_items,
+        run=_NEW_ITEMS,
         query=EventItemsQuery,
         path_schemas=_CALENDAR,
         returns=wire.events,
@@ -206,7 +210,7 @@ OPERATIONS = (
         summary="When a new event is created, addressed by dataset",
         family="ODataStyleGetOnNewItems",
         kind=Kind.POLL,
-        run=event_triggers.on_new_items,
+        run=_NEW_ITEMS,
         query=EventItemsQuery,
         returns=wire.backend_events,
         cursor=CALENDAR_CURSOR,
@@ -220,7 +224,7 @@ OPERATIONS = (
         summary="When an event is modified (V1) [DEPRECATED]",
         family="CalendarGetOnUpdatedItems",
         kind=Kind.POLL,
-        run=event_triggers.on_updated_items,
+        run=_UPDATED_ITEMS,
         query=EventItemsQuery,
         path_schemas=_CALENDAR,
         returns=wire.backend_events,
@@ -236,7 +240,7 @@ OPERATIONS = (
         family="CalendarGetOnUpdatedItems",
         version=2,
         kind=Kind.POLL,
-        run=event_triggers.on_updated_items,
+        run=_UPDATED_ITEMS,
         query=EventItemsQuery,
         path_schemas=_CALENDAR,
         returns=wire.events,
@@ -250,7 +254,7 @@ OPERATIONS = (
         summary="When an event is modified, addressed by dataset",
         family="ODataStyleCalendarGetOnUpdatedItems",
         kind=Kind.POLL,
-        run=event_triggers.on_updated_items,
+        run=_UPDATED_ITEMS,
         query=EventItemsQuery,
         returns=wire.backend_events,
         cursor=CALENDAR_CURSOR,

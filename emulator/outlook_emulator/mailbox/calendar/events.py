@@ -14,9 +14,9 @@ from outlook_emulator.mailbox.calendar import event_store, invitations, occurren
 from outlook_emulator.mailbox.calendar.event_input import changed, check_series, clamp, new, read_time
 from outlook_emulator.mailbox.calendar.event_rows import fields_of, is_own, local
 from outlook_emulator.mailbox.event import EventChanges, EventFields, Series
-from outlook_emulator.mailbox.filter_properties import EVENTS
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.odata import Vocabulary
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store import filters
 from outlook_emulator.store.records import Event, ItemFolder
@@ -38,15 +38,19 @@ def find(
     mailbox: Mailbox,
     *,
     table: str,
+    properties: Vocabulary,
     filter: str | None = None,
     orderby: str | None = None,
     top: int | None = None,
     skip: int | None = None,
 ) -> list[Event]:
-    """The events of a calendar, each series once (recorded); `top` is the only limit."""
+    """The events of a calendar, each series once (recorded), filtered and ordered by `properties`.
+
+    `top` is the only limit.
+    """
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
-    query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
-    return filters.find(mailbox.db, EVENTS, calendar.id, query, lambda text: key_in_filter(mailbox, text))
+    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    return filters.find(mailbox.db, properties, calendar.id, query, lambda text: key_in_filter(mailbox, text))
 
 
 def view(
@@ -55,6 +59,7 @@ def view(
     calendar_id: str,
     start_date_time_offset: str,
     end_date_time_offset: str,
+    properties: Vocabulary,
     search: str | None = None,
     filter: str | None = None,
     orderby: str | None = None,
@@ -77,7 +82,7 @@ def view(
             "Your request can't be completed. The range between the start and end dates is greater than the allowed"
             f" range. Maximum number of days: {longest}"
         )
-    query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
     events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
     return odata.apply(query, _with_words(events, search), lambda text: key_in_filter(mailbox, text))
 

@@ -14,10 +14,10 @@ from outlook_emulator.errors import ConnectorError, InvalidField, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.filter_properties import CONTACTS
 from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.odata import Vocabulary
 from outlook_emulator.store import contacts as contact_store
 from outlook_emulator.store import filters
 from outlook_emulator.store.records import Contact, ItemFolder, ListEntry
@@ -39,15 +39,16 @@ def find(
     mailbox: Mailbox,
     *,
     table: str,
+    properties: Vocabulary,
     filter: str | None = None,
     orderby: str | None = None,
     top: int | None = None,
     skip: int | None = None,
 ) -> list[Contact]:
-    """The contacts of a folder; `top` is the only limit (recorded)."""
+    """The contacts of a folder, filtered and ordered by `properties`; `top` is the only limit (recorded)."""
     folder_id = _folder_id(mailbox, table)
-    query = odata.read(CONTACTS, filter=filter, orderby=orderby, top=top, skip=skip)
-    return filters.find(mailbox.db, CONTACTS, folder_id, query, lambda text: _key(mailbox, text))
+    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    return filters.find(mailbox.db, properties, folder_id, query, lambda text: _key(mailbox, text))
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:

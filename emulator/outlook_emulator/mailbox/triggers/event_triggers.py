@@ -21,10 +21,10 @@ from outlook_emulator.mailbox.calendar import occurrences
 from outlook_emulator.mailbox.calendar.event_input import clamp
 from outlook_emulator.mailbox.calendar.events import key_in_filter
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
-from outlook_emulator.mailbox.filter_properties import EVENTS
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_instant, newest
+from outlook_emulator.odata import Vocabulary
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Change, Event
 
@@ -47,6 +47,7 @@ def on_new_items(
     mailbox: Mailbox,
     *,
     table: str,
+    properties: Vocabulary,
     dataset: str = "calendars",
     filter: str | None = None,
     orderby: str | None = None,
@@ -55,7 +56,7 @@ def on_new_items(
     cursor: str | None = None,
 ) -> Poll:
     """Events that were added to a calendar, at most `top` for each poll; `skip` is ignored (inferred)."""
-    query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
     return _items(mailbox, dataset, table, query, cursor, _is_new)
 
 
@@ -63,6 +64,7 @@ def on_updated_items(
     mailbox: Mailbox,
     *,
     table: str,
+    properties: Vocabulary,
     dataset: str = "calendars",
     filter: str | None = None,
     orderby: str | None = None,
@@ -71,7 +73,7 @@ def on_updated_items(
     cursor: str | None = None,
 ) -> Poll:
     """Events of a calendar that were modified; a changed occurrence is an item of its own."""
-    query = odata.read(EVENTS, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
     return _items(mailbox, dataset, table, query, cursor, _is_updated)
 
 
