@@ -159,7 +159,7 @@ def test_bad_grant_makes_nothing(sandboxes: Sandboxes) -> None:
     """A connection with a grant that is no address is not made at all."""
     before = rows(sandboxes.default)
 
-    with pytest.raises(InvalidRequest, match="sendAs"):
+    with pytest.raises(InvalidRequest, match="send_as"):
         sandboxes.connect(sandboxes.default, "ada", "ada@example.com", send_as=["team@example.com", "nobody"])
     assert before == rows(sandboxes.default)
 

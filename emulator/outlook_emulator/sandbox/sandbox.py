@@ -87,7 +87,7 @@ class Sandbox:
         """
         check_connection_id(connection_id)
         owner_address = _single_address(address, "address")
-        grants = [_single_address(text, "sendAs").lower() for text in send_as]
+        grants = [_single_address(text, "send_as").lower() for text in send_as]
         if mailboxes.has_connection(self.db, connection_id):
             raise Conflict(f"The connection '{connection_id}' exists already.")
         with self.db.transaction():

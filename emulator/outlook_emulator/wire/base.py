@@ -135,7 +135,7 @@ def parameters_of(query: type) -> tuple[Parameter, ...]:
     parameters = []
     for attribute, hint in get_type_hints(query, include_extras=True).items():
         plain, schema, _ = unwrap(hint)
-        name = schema.key or _camel(attribute)
+        name = schema.key or camel_case(attribute)
         parameters.append(Parameter(name, attribute, plain, schema, getattr(query, attribute, REQUIRED)))
     return tuple(parameters)
 
@@ -241,7 +241,8 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
-def _camel(attribute: str) -> str:
+def camel_case(attribute: str) -> str:
+    """A keyword as a wire name: `message_id` is `messageId`."""
     head, *rest = attribute.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in rest)
 

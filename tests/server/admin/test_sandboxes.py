@@ -241,6 +241,13 @@ def test_refused_connection(
     assert before == state(sandbox)
 
 
+def test_an_error_names_the_member_of_the_body(sandbox: Sandbox) -> None:
+    """The API has names of its own for what the domain refuses."""
+    answer = sandbox.api.post("/connections", json={"sendAs": ["nobody"]})
+
+    assert "One or more recipients are invalid. (sendAs)" in answer.json()["message"]
+
+
 # Folders and deliveries
 
 

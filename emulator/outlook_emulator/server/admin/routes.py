@@ -42,7 +42,7 @@ from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.webhooks.webhooks import Webhooks
-from outlook_emulator.wire.base import parameters_of
+from outlook_emulator.wire.base import camel_case, parameters_of
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
@@ -148,6 +148,8 @@ class _Endpoint:
         return await result if isawaitable(result) else result
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
+        if error.field is not None and "_" in error.field:
+            error.rename("property", camel_case(error.field))
         headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
         if isinstance(error, AdminTokenRequired):
             headers["www-authenticate"] = "Bearer"
