@@ -95,8 +95,7 @@ def insert_event(db: Database, values: Mapping[str, Any], entries: Iterable[List
 def update_event(db: Database, event: Event, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:
     """Write new values over the columns of an event, and replace the entries of its lists."""
     db.execute(sql.UPDATE_EVENT, {**values, "key": event.id})
-    list_entries.delete(db, "event", event.id)
-    list_entries.insert(db, "event", event.id, entries)
+    list_entries.replace(db, "event", event.id, entries)
     return event._replace(**values)
 
 

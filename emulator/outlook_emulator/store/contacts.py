@@ -42,8 +42,7 @@ def insert_contact(db: Database, values: Mapping[str, Any], entries: Iterable[Li
 def update_contact(db: Database, contact: Contact, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Contact:
     """Write new values over the columns of a contact, and replace the entries of its lists."""
     db.execute(sql.UPDATE_CONTACT, {**values, "key": contact.id})
-    list_entries.delete(db, "contact", contact.id)
-    list_entries.insert(db, "contact", contact.id, entries)
+    list_entries.replace(db, "contact", contact.id, entries)
     return contact._replace(**values)
 
 

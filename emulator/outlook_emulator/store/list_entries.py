@@ -15,6 +15,12 @@ def insert(db: Database, kind: str, owner_id: int, entries: Iterable[ListEntry])
         db.execute(sql.INSERT_LIST_ENTRY, {"kind": kind, "owner_id": owner_id, **entry._asdict()})
 
 
+def replace(db: Database, kind: str, owner_id: int, entries: Iterable[ListEntry]) -> None:
+    """Put other list entries in the place of those that an item has."""
+    delete(db, kind, owner_id)
+    insert(db, kind, owner_id, entries)
+
+
 def delete(db: Database, kind: str, owner_id: int) -> None:
     """Delete all list entries of an item."""
     db.execute(sql.DELETE_LIST_ENTRIES, {"kind": kind, "owner_id": owner_id})

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String, Table, bindparam, delete, func, literal_column, select, type_coerce, update
-from sqlmodel import SQLModel
+from sqlalchemy import String, bindparam, delete, func, literal_column, select, type_coerce, update
 
 from outlook_emulator.store.schema import callback_tables, item_tables, tables
 
-
-def _table(model: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(model.__tablename__)]
-
-
-sandbox_state = _table(tables.SandboxState)
-connection = _table(tables.ConnectionRow)
-push = _table(callback_tables.PushRow)
-callback = _table(callback_tables.CallbackRow)
-content = _table(tables.Content)
+sandbox_state = tables.table_of(tables.SandboxState)
+connection = tables.table_of(tables.ConnectionRow)
+push = tables.table_of(callback_tables.PushRow)
+callback = tables.table_of(callback_tables.CallbackRow)
+content = tables.table_of(tables.Content)
 event = item_tables.event
 
 SNAPSHOT_STATEMENTS: dict[str, Any] = {

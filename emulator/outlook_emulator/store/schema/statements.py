@@ -23,7 +23,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlmodel import SQLModel
 
 from outlook_emulator.store.records import (
     AttachmentInfo,
@@ -45,31 +44,26 @@ from outlook_emulator.store.records import (
 from outlook_emulator.store.schema import callback_tables, item_tables, question_tables, tables
 from outlook_emulator.store.schema.snapshot_statements import SNAPSHOT_STATEMENTS
 
-
-def _table(model: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(model.__tablename__)]
-
-
-sandbox_state = _table(tables.SandboxState)
-mailbox = _table(tables.MailboxRow)
-connection = _table(tables.ConnectionRow)
-grant = _table(tables.Grant)
-folder = _table(tables.FolderRow)
-content = _table(tables.Content)
-attachment = _table(tables.AttachmentRow)
-message = _table(tables.MessageRow)
-change = _table(tables.ChangeRow)
-outbox_mail = _table(tables.OutboxMailRow)
-search_entry = _table(tables.SearchEntry)
-calendar = _table(item_tables.CalendarRow)
+sandbox_state = tables.table_of(tables.SandboxState)
+mailbox = tables.table_of(tables.MailboxRow)
+connection = tables.table_of(tables.ConnectionRow)
+grant = tables.table_of(tables.Grant)
+folder = tables.table_of(tables.FolderRow)
+content = tables.table_of(tables.Content)
+attachment = tables.table_of(tables.AttachmentRow)
+message = tables.table_of(tables.MessageRow)
+change = tables.table_of(tables.ChangeRow)
+outbox_mail = tables.table_of(tables.OutboxMailRow)
+search_entry = tables.table_of(tables.SearchEntry)
+calendar = tables.table_of(item_tables.CalendarRow)
 event = item_tables.event
-contact_folder = _table(item_tables.ContactFolderRow)
+contact_folder = tables.table_of(item_tables.ContactFolderRow)
 contact = item_tables.contact
-list_entry = _table(item_tables.ListEntryRow)
-callback = _table(callback_tables.CallbackRow)
-subscription = _table(callback_tables.SubscriptionRow)
-push = _table(callback_tables.PushRow)
-question = _table(question_tables.QuestionRow)
+list_entry = tables.table_of(item_tables.ListEntryRow)
+callback = tables.table_of(callback_tables.CallbackRow)
+subscription = tables.table_of(callback_tables.SubscriptionRow)
+push = tables.table_of(callback_tables.PushRow)
+question = tables.table_of(question_tables.QuestionRow)
 _ZERO: ColumnElement[Any] = literal_column("0")
 _ONE: ColumnElement[Any] = literal_column("1")
 

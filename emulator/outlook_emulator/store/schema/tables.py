@@ -6,7 +6,7 @@ in `sql.py`.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -25,6 +25,10 @@ def instant() -> Column[int]:
 
 def flag() -> Column[int]:
     return Column(Integer, nullable=False, server_default=text("0"))
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
 class SandboxState(SQLModel, table=True):
