@@ -96,8 +96,8 @@ def test_settings_cannot_be_changed() -> None:
 @pytest.mark.parametrize("option", [number for number in NUMBERS if number.most is not None], ids=name)
 def test_a_number_above_its_bound(option: Setting) -> None:
     """A number above its upper bound raises ValueError with the bounds."""
-    with pytest.raises(ValueError, match=rf"^{option.variable} must be from \d+ to {option.most}, not "):
-        option.read(f"{option.most}0")
+    with pytest.raises(ValueError, match=rf"^{option.flag} must be from \d+ to {option.most}, not "):
+        option.read(f"{option.most}0", option.flag)
 
 
 def test_limits_are_settings() -> None:

@@ -22,7 +22,7 @@ class _ServerSettings:
     """Where and for whom the server listens, and what it starts with."""
 
     host: str = option("127.0.0.1", "address to listen on")
-    port: int = option(4365, "port to listen on; 0 picks a free port", least=0)
+    port: int = option(4365, "port to listen on; 0 picks a free port", least=0, most=65535)
     tls: YesNo = option("no", "serve https, with a certificate made at start")
     tls_ca_file: str = option(
         "", "file for the certificate that clients must trust; empty: a temporary file, removed at exit"
@@ -150,7 +150,7 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
         values = {}
         for setting in options():
             if (text := environment.get(setting.variable)) is not None:
-                values[setting.name] = setting.read(text)
+                values[setting.name] = setting.read(text, setting.variable)
         return cls(**values)
 
 
@@ -172,16 +172,16 @@ class Setting:
         """Whether the flag alone means yes."""
         return self.choices == ("no", "yes")
 
-    def read(self, text: str) -> Any:
-        """The value in `text`. Raises ValueError, naming the variable."""
+    def read(self, text: str, source: str) -> Any:
+        """The value in `text`. Raises ValueError that names the `source`: the flag or the variable."""
         value: Any = text
         if self._declared.type is int:
             try:
                 value = int(text)
             except ValueError:
-                raise ValueError(f"{self.variable} must be a number, not '{text}'") from None
+                raise ValueError(f"{source} must be a number, not '{text}'") from None
         if problem := self._declared.problem(value):
-            raise ValueError(f"{self.variable} {problem}")
+            raise ValueError(f"{source} {problem}")
         return value
 
 

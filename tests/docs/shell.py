@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 
 from outlook_emulator.cli import main, parser
-from outlook_emulator.settings import Settings, options
+from outlook_emulator.cli.serve import settings_of
+from outlook_emulator.settings import Settings
 
 URL = "http://127.0.0.1:4365"
 """Where the documents' server answers."""
@@ -25,10 +26,7 @@ def serve_settings(line: str) -> Settings | None:
     words = _emulator_words(line)
     if not words or words[0] != "serve":
         return None
-    namespace = parser().parse_args(words)
-    chosen = {option.name: getattr(namespace, option.name) for option in options()}
-    values = {option.name: option.read(chosen[option.name]) for option in options() if chosen[option.name] is not None}
-    return Settings(**values)
+    return settings_of(parser().parse_args(words))
 
 
 def is_run(line: str) -> bool:

@@ -33,10 +33,15 @@ def serve(arguments: argparse.Namespace) -> int:
     from outlook_emulator import serving
 
     try:
-        base = asdict(Settings.from_environment())
-        for option in options():
-            if (text := getattr(arguments, option.name)) is not None:
-                base[option.name] = option.read(text)
-        return serving.serve(Settings(**base))
+        return serving.serve(settings_of(arguments))
     except (ValueError, OSError) as error:
         return output.fail(str(error))
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings of the environment and, over them, those of the flags. Raises ValueError."""
+    values = asdict(Settings.from_environment())
+    for option in options():
+        if (text := getattr(arguments, option.name)) is not None:
+            values[option.name] = option.read(text, option.flag)
+    return Settings(**values)
