@@ -1,4 +1,4 @@
-"""Who may use the admin API: whoever has its token where one is set, and no page of another origin."""
+"""Authorization of the admin API: the admin token and the check for foreign origins."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PREFLIGHT = {"Origin": "https://evil.example", "Access-Control-Request-Method": 
 
 @pytest.fixture
 def app() -> Iterator[Starlette]:
-    """An emulator that has an admin token."""
+    """An app with an admin token."""
     app = create_app(Settings(admin_token=TOKEN))
     yield app
     app.state.sandboxes.close()
 
 
-def ask(app: Starlette, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+def send(app: Starlette, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
     async def call() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return await client.request(method, path, headers=headers)
@@ -38,18 +38,18 @@ def ask(app: Starlette, method: str, path: str, headers: dict[str, str] | None =
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda verb: verb.id)
-def test_every_verb_needs_the_token(app: Starlette, verb: AdminOperation) -> None:
-    """No row of the admin API is served without the token, and none is for lack of it with."""
+def test_every_operation_requires_the_token(app: Starlette, verb: AdminOperation) -> None:
+    """Every admin operation rejects a request without the token and accepts one with it."""
     path = ROOT + verb.path.replace("{sandbox}", "default")
-    without, answer = ask(app, verb.method, path), ask(app, verb.method, path, ADMITTED)
+    without, answer = send(app, verb.method, path), send(app, verb.method, path, ADMITTED)
 
     assert (401, True) == (without.status_code, answer.status_code != 401)
 
 
 @pytest.mark.parametrize("path", [ROOT, f"{ROOT}/", f"{ROOT}/nothing", f"{ROOT}/sandboxes/none"])
-def test_nobody_learns_what_there_is(app: Starlette, path: str) -> None:
-    """What is not there is refused like the rest below the root, and is missing for whoever has the token."""
-    assert [401, 404] == [ask(app, "GET", path, headers).status_code for headers in (None, ADMITTED)]
+def test_unknown_paths_require_the_token(app: Starlette, path: str) -> None:
+    """Without the token, an unknown path responds 401 like every other path; with the token it responds 404."""
+    assert [401, 404] == [send(app, "GET", path, headers).status_code for headers in (None, ADMITTED)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_nobody_learns_what_there_is(app: Starlette, path: str) -> None:
     ],
 )
 def test_tokens(app: Starlette, token: str, expected: int) -> None:
-    """Only the whole token, as a bearer token, opens the admin API."""
+    """The admin API accepts only the complete token, sent as a bearer token."""
 
     async def call() -> int:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
@@ -90,9 +90,9 @@ def test_tokens(app: Starlette, token: str, expected: int) -> None:
         ),
     ],
 )
-def test_the_refusal(app: Starlette, headers: dict[str, str], text: str) -> None:
-    """A refusal is in the connector's shape, says which scheme is wanted, and shows no token."""
-    answer = ask(app, "GET", f"{ROOT}/sandboxes", headers | {"x-ms-client-request-id": "mine"})
+def test_unauthorized_response(app: Starlette, headers: dict[str, str], text: str) -> None:
+    """A 401 response has the connector's shape, names the bearer scheme and does not reveal the token."""
+    answer = send(app, "GET", f"{ROOT}/sandboxes", headers | {"x-ms-client-request-id": "mine"})
 
     assert (401, "Bearer") == (answer.status_code, answer.headers["www-authenticate"])
     assert answer.json() == {
@@ -105,30 +105,30 @@ def test_the_refusal(app: Starlette, headers: dict[str, str], text: str) -> None
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_health_needs_no_token(app: Starlette, path: str) -> None:
-    """Whoever watches over a server need not be let into it."""
-    assert ask(app, "GET", path).status_code == 200
+    """Health checks work without the token."""
+    assert send(app, "GET", path).status_code == 200
 
 
 def test_the_connector_needs_no_token(app: Starlette) -> None:
-    """The connector's own URLs go by their own credential."""
+    """The connector's URLs do not require the admin token."""
     answers = [
-        ask(app, "GET", "/apim/outlook/x/testconnection", {"Authorization": "Bearer anything"}),
-        ask(app, "GET", "/elsewhere"),
+        send(app, "GET", "/apim/outlook/x/testconnection", {"Authorization": "Bearer anything"}),
+        send(app, "GET", "/elsewhere"),
     ]
 
     assert [200, 404] == [answer.status_code for answer in answers]
 
 
-def test_no_token_is_wanted_where_none_is_set(server: Server) -> None:
-    """Without the setting whatever a caller brings is all right."""
+def test_no_token_is_required_by_default(server: Server) -> None:
+    """Without an admin token in the settings, the admin API ignores the Authorization header."""
     answers = [server.http.get(f"{ROOT}/sandboxes", headers=headers) for headers in ({}, {"Authorization": "Bearer x"})]
 
     assert [200, 200] == [answer.status_code for answer in answers]
 
 
 @pytest.mark.parametrize("bad", [" ", " x", "\n", "ä", "=x", '"', ","])
-def test_a_token_that_no_header_can_hold(bad: str) -> None:
-    """A token that nobody could send is refused at start, and not shown."""
+def test_token_that_no_header_can_hold(bad: str) -> None:
+    """An admin token that cannot be sent in a header is rejected at startup, and the error does not show it."""
     with pytest.raises(
         ValueError, match=r"^the admin token must have only letters, digits and -\._~\+/, and"
     ) as raised:
@@ -141,11 +141,11 @@ def test_a_token_that_no_header_can_hold(bad: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sandboxes", "/sandboxes/default/reset", "/openapi.json"])
-def test_preflights_are_refused(app: Starlette, server: Server, path: str) -> None:
-    """A browser that asks for a page of another origin is told no, with a token and without one."""
+def test_preflights_are_rejected(app: Starlette, server: Server, path: str) -> None:
+    """A CORS preflight from another origin is rejected, with and without the token."""
     answers = [
-        ask(app, "OPTIONS", ROOT + path, PREFLIGHT),
-        ask(app, "OPTIONS", ROOT + path, PREFLIGHT | ADMITTED),
+        send(app, "OPTIONS", ROOT + path, PREFLIGHT),
+        send(app, "OPTIONS", ROOT + path, PREFLIGHT | ADMITTED),
         server.http.options(ROOT + path, headers=PREFLIGHT),
         server.http.options(ROOT + path, headers=PREFLIGHT | {"Origin": server.url}),
     ]
@@ -158,8 +158,8 @@ def test_preflights_are_refused(app: Starlette, server: Server, path: str) -> No
     [f"{ROOT}/sandboxes", "/livez", "/readyz", "/invoke", "/elsewhere", "/apim/outlook/x/testconnection"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_no_answer_lets_other_origins_in(server: Server, method: str, path: str) -> None:
-    """No answer has a header by which a browser would hand it to a page of another origin."""
+def test_no_response_has_cors_headers(server: Server, method: str, path: str) -> None:
+    """No response has a CORS header."""
     answers = [
         server.http.request(method, path, headers=PREFLIGHT | {"Origin": origin, "Authorization": "Bearer x"})
         for origin in ("https://evil.example", "null", server.url)
@@ -168,18 +168,18 @@ def test_no_answer_lets_other_origins_in(server: Server, method: str, path: str)
     assert [] == [name for answer in answers for name in answer.headers if name.startswith("access-control-")]
 
 
-def test_a_page_with_the_token_is_a_page_all_the_same(app: Starlette) -> None:
-    """The token does not make up for a foreign origin."""
+def test_token_does_not_allow_another_origin(app: Starlette) -> None:
+    """A request from another origin is rejected even if it has the token."""
     answers = [
-        ask(app, "GET", f"{ROOT}/sandboxes", ADMITTED | {"Origin": origin})
+        send(app, "GET", f"{ROOT}/sandboxes", ADMITTED | {"Origin": origin})
         for origin in ("https://evil.example", "null", "http://test")
     ]
 
     assert [403, 403, 200] == [answer.status_code for answer in answers]
 
 
-def test_the_document_names_the_token() -> None:
-    """Whoever reads the document of the admin API learns of the token, and that it may not be needed."""
+def test_openapi_declares_the_token() -> None:
+    """The OpenAPI document of the admin API declares the token as an optional security scheme."""
     document = openapi(ADMIN, ROOT)
 
     assert [{"adminToken": []}, {}] == document["security"]

@@ -1,4 +1,4 @@
-"""The clock over HTTP: shown, moved, frozen and released, refused, and what date the answers carry."""
+"""The clock over HTTP: show, advance, set, freeze and release, invalid requests, and the Date header of responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 class Ticking:
-    """A clock of which no two looks show the same."""
+    """A clock that advances at every reading."""
 
     def __init__(self) -> None:
         self.instant = 0
@@ -33,7 +33,7 @@ class Ticking:
 
 
 def order(sandbox: Sandbox, **body: Any) -> dict[str, Any]:
-    """What an order to the clock answers, which must succeed; afterwards the clock shows the same."""
+    """Send a clock request that must succeed; return the response, which must equal what the clock shows afterwards."""
     answer = sandbox.api.post("/clock", json=body)
     assert answer.status_code == 200, answer.text
     facts: dict[str, Any] = answer.json()
@@ -46,7 +46,7 @@ def base(server: Server) -> Any:
 
 
 def test_show_the_clock(sandbox: Sandbox, server: Server) -> None:
-    """A new sandbox goes with the server's clock."""
+    """A new sandbox follows the server's clock."""
     assert {"now": base(server).isoformat(), "mode": "following", "shiftSeconds": 0} == sandbox.api.get("/clock").json()
 
 
@@ -69,7 +69,7 @@ def test_show_the_clock(sandbox: Sandbox, server: Server) -> None:
     ],
 )
 def test_advance(sandbox: Sandbox, server: Server, text: Any, seconds: float) -> None:
-    """Durations are read as ISO 8601 writes them, in short, and as seconds."""
+    """A duration is an ISO 8601 duration, a short form such as 1h30m, or a number of seconds."""
     expected = (base(server) + timedelta(seconds=seconds)).isoformat()
 
     mode = "shifted" if seconds else "following"
@@ -77,7 +77,7 @@ def test_advance(sandbox: Sandbox, server: Server, text: Any, seconds: float) ->
 
 
 def test_set(sandbox: Sandbox, server: Server) -> None:
-    """An instant is set with any offset or none; what is sent from then on bears that time."""
+    """The clock can be set to a time with any UTC offset or none, and mail sent afterwards has that time."""
     alice = sandbox.connect("alice")
     then = (base(server) + HOUR).replace(tzinfo=None)
     facts = order(sandbox, set=then.isoformat())
@@ -90,7 +90,7 @@ def test_set(sandbox: Sandbox, server: Server) -> None:
 
 
 def test_freeze_and_follow(sandbox: Sandbox, server: Server) -> None:
-    """Frozen, time passes for others alone; released, it goes on from there."""
+    """While the clock is frozen, its time stands still; after the release it continues from that time."""
     start = base(server)
     frozen = order(sandbox, freeze=True)
     server.clock.advance(HOUR)
@@ -105,7 +105,7 @@ def test_freeze_and_follow(sandbox: Sandbox, server: Server) -> None:
 
 
 def test_move_and_release_at_once(sandbox: Sandbox, server: Server) -> None:
-    """An order may move the clock and say what it does from there."""
+    """One request can move the clock and release it."""
     order(sandbox, freeze=True)
 
     assert ((base(server) + HOUR).isoformat(), "shifted", 3600) == tuple(
@@ -122,8 +122,8 @@ def test_move_and_release_at_once(sandbox: Sandbox, server: Server) -> None:
         ({"set": "2090-01-01", "freeze": False}, "shifted", "2090-01-01T00:00:00+00:00"),
     ],
 )
-def test_a_sandbox_starts_at_a_time_of_its_own(start: dict[str, Any], mode: str, now: str) -> None:
-    """A new sandbox may start in the past; what it starts with arrives then."""
+def test_sandbox_starts_at_its_own_time(start: dict[str, Any], mode: str, now: str) -> None:
+    """A new sandbox can start in the past, and its first mails arrive at that time."""
     app = create_app(Settings(), VirtualClock(START))
     mail = {"from": "x@example.org", "subject": "Early"}
     connection = {"id": "early", "address": "early@example.com", "mails": [mail]}
@@ -141,8 +141,8 @@ def test_a_sandbox_starts_at_a_time_of_its_own(start: dict[str, Any], mode: str,
     assert [now] == [mail["DateTimeReceived"] for mail in mails]
 
 
-def test_a_sandbox_stands_exactly_where_it_starts() -> None:
-    """A clock that starts frozen shows the instant that it was given, though time passes meanwhile."""
+def test_frozen_sandbox_shows_its_exact_start() -> None:
+    """A clock that starts frozen shows exactly its start time, although real time passes during the start."""
     clock = create_app(Settings(), Ticking()).state.sandboxes.create("early").clock
     start_clock(clock, {"set": "2001-01-01T09:00:00Z", "freeze": True})
 
@@ -160,8 +160,8 @@ def test_a_sandbox_stands_exactly_where_it_starts() -> None:
         ("2001-01-01", "clock"),
     ],
 )
-def test_refused_start(sandbox: Sandbox, server: Server, start: Any, text: str) -> None:
-    """A sandbox that cannot start then is not made at all."""
+def test_invalid_start(sandbox: Sandbox, server: Server, start: Any, text: str) -> None:
+    """A sandbox with an invalid start time is not created."""
     name = f"{sandbox.name}-start"
     answer = server.http.post(f"{ROOT}/sandboxes", json={"name": name, "clock": start})
 
@@ -192,8 +192,8 @@ def test_refused_start(sandbox: Sandbox, server: Server, start: Any, text: str) 
         *(({"advance": bad}, 400, "'advance'") for bad in [True, [], {}, "P999999999W", "1" * 5000]),
     ],
 )
-def test_refused_order(sandbox: Sandbox, body: dict[str, Any], status: int, text: str) -> None:
-    """What contradicts itself, cannot be read or leads nowhere is refused in the connector's shape, as a whole."""
+def test_invalid_request(sandbox: Sandbox, body: dict[str, Any], status: int, text: str) -> None:
+    """An invalid clock request is rejected in the connector's shape and changes nothing."""
     before = sandbox.api.get("/clock").json()
     answer = sandbox.api.post("/clock", json=body)
 
@@ -202,8 +202,8 @@ def test_refused_order(sandbox: Sandbox, body: dict[str, Any], status: int, text
     assert before == sandbox.api.get("/clock").json()
 
 
-def test_date_of_answers(sandbox: Sandbox, server: Server) -> None:
-    """Answers carry the time of the sandbox they are about, refusals too, and the server's where there is none."""
+def test_date_header(sandbox: Sandbox, server: Server) -> None:
+    """The Date header, also of errors, has the time of the sandbox, or of the server if the path names no sandbox."""
     alice = sandbox.connect("alice")
     order(sandbox, advance="48h")
     own = [
@@ -227,8 +227,8 @@ def test_date_of_answers(sandbox: Sandbox, server: Server) -> None:
     assert {1} == {len(time.headers.get_list("date")) for time in [*own, *servers]}
 
 
-def test_a_move_waits_for_what_is_due() -> None:
-    """The answer to an order comes when all that was due on the way has run, asynchronous things too."""
+def test_move_waits_for_due_work() -> None:
+    """The response to a clock request is sent after all work that fell due has run, including asynchronous work."""
     seen: list[str] = []
 
     class Delivery:

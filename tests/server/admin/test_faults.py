@@ -1,4 +1,4 @@
-"""The admin API's verbs about faults: the catalogue, plans armed whole or not at all, the ledger, a file of rules."""
+"""Faults over HTTP: the catalogue, atomic arming of plans, the ledger, and a file of rules at startup."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECTIONS = {
 
 
 def arm(sandbox: Sandbox, *rules: Any, **plan: Any) -> list[dict[str, Any]]:
-    """Arm rules, which must succeed; what the ledger says of them."""
+    """Arm rules, which must succeed, and return their ledger entries."""
     answer = sandbox.api.post("/faults", json={**plan, "faults": rules})
     assert answer.status_code == 201, answer.text
     armed: list[dict[str, Any]] = answer.json()["value"]
@@ -54,12 +54,12 @@ def ledger(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 def counted(sandbox: Sandbox) -> list[tuple[str, str, int, int]]:
-    """Name, state, how many calls matched and on how many it acted, of each rule."""
+    """Return the name, the state, the number of matching requests and the number of hits of each rule."""
     return [(fault["name"], fault["state"], fault["matched"], fault["used"]) for fault in ledger(sandbox)]
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Status and text of a refusal, which is in the connector's shape."""
+    """Return the status and text of an error response, which must have the connector's shape."""
     body = answer.json()
     assert ["status", "message", "error", "source"] == list(body), body
     return answer.status_code, body["error"]["message"]
@@ -84,7 +84,7 @@ def other(server: Server) -> Iterator[Sandbox]:
 
 
 def test_catalogue(sandbox: Sandbox) -> None:
-    """Each named fault has a summary, a documentation reference, the families it can happen to and its members."""
+    """Each named fault has a summary, a documentation link, the families it applies to and its options."""
     shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
     families = {operation.family for operation in OPERATIONS}
 
@@ -94,8 +94,8 @@ def test_catalogue(sandbox: Sandbox) -> None:
     assert families >= {family for fault in shown for family in fault["families"]}
 
 
-def test_catalogue_leads_to_the_documentation(sandbox: Sandbox) -> None:
-    """What the connector's page says refers to the part of it that does; the rest to what is known of such errors."""
+def test_catalogue_links_to_the_documentation(sandbox: Sandbox) -> None:
+    """A named fault links to its section of the connector's documentation, or else to the page about such errors."""
     shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
     pages = {tuple(fault["documentation"].partition("#")[::2]) for fault in shown}
     learn = "https://learn.microsoft.com/connectors/outlook/"
@@ -107,7 +107,7 @@ def test_catalogue_leads_to_the_documentation(sandbox: Sandbox) -> None:
 
 
 def test_catalogue_by_family(sandbox: Sandbox) -> None:
-    """A fault that can happen to some operations only says to which, one that happens to all names none."""
+    """A fault that applies to some operations lists their families; a fault that applies to all lists none."""
     shown = {fault["name"]: fault for fault in sandbox.server.http.get(f"{ROOT}/faults").json()["value"]}
 
     assert ([], ["retryAfter"]) == (shown["throttled"]["families"], shown["throttled"]["takes"])
@@ -119,8 +119,8 @@ def test_catalogue_by_family(sandbox: Sandbox) -> None:
 # Arming, and the ledger
 
 
-def test_a_rule(sandbox: Sandbox, alice: Connection) -> None:
-    """An armed rule is told as it was given, with nothing counted, and the same by its name and in the list."""
+def test_armed_rule(sandbox: Sandbox, alice: Connection) -> None:
+    """An armed rule has the submitted definition and zero counts in the response, the list and under its own URL."""
     rule = {
         "name": "first",
         "optional": True,
@@ -145,7 +145,7 @@ def test_a_rule(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_rules_have_names(sandbox: Sandbox) -> None:
-    """A rule without a name gets a number, which no other rule has; in the order they were given."""
+    """A rule without a name gets a unique numbered name, and rules are listed in the order they were armed."""
     arm(sandbox, {"name": "fault-2", "effect": "throttled"})
     rules = arm(sandbox, {"effect": "throttled"}, {"name": "mine", "effect": "throttled"}, {"effect": "bad-gateway"})
 
@@ -153,16 +153,16 @@ def test_rules_have_names(sandbox: Sandbox) -> None:
     assert ["fault-2", "fault-1", "mine", "fault-3"] == [fault["name"] for fault in ledger(sandbox)]
 
 
-def test_a_rule_is_shown_in_the_form_it_was_given(sandbox: Sandbox) -> None:
-    """A named fault may be a text or an object, in a sequence as well; one value may stand for a list of one."""
+def test_rules_are_shown_in_normal_form(sandbox: Sandbox) -> None:
+    """Rules are shown in a normal form: a named fault as a string, a single operation as a list."""
     (rule_state,) = arm(sandbox, {"match": {"operation": "SendEmail"}, "sequence": ["work", {"fault": "throttled"}]})
     rule = {"match": {"operation": ["SendEmail"]}, "sequence": ["work", "throttled"]}
 
     assert rule == rule_state["rule"]
 
 
-def test_what_was_used_is_counted(sandbox: Sandbox, alice: Connection) -> None:
-    """Calls that match and calls that were struck are counted, and a rule that did all it was to do is used up."""
+def test_matches_and_hits_are_counted(sandbox: Sandbox, alice: Connection) -> None:
+    """The ledger counts matching requests and hits, and a rule that has reached its limit is used up."""
     arm(sandbox, {"name": "twice", "when": {"after": 1, "times": 2}, "effect": {"status": 503}})
     before = counted(sandbox)
     seen = statuses(alice, 2)
@@ -176,8 +176,8 @@ def test_what_was_used_is_counted(sandbox: Sandbox, alice: Connection) -> None:
     assert not ledger(sandbox)[0]["neverReached"]
 
 
-def test_what_can_never_act_is_over(sandbox: Sandbox, alice: Connection) -> None:
-    """A rule whose time has passed is over, whether it acted or not, and so is one whose turn never came."""
+def test_expired_rules_are_over(sandbox: Sandbox, alice: Connection) -> None:
+    """A rule is over once its time has passed, whether or not it has acted."""
     arm(
         sandbox,
         {"name": "past", "match": {"operation": "SendEmail"}, "when": {"until": "1m"}, "effect": "throttled"},
@@ -191,7 +191,7 @@ def test_what_can_never_act_is_over(sandbox: Sandbox, alice: Connection) -> None
 
 
 def test_plans_add_up(sandbox: Sandbox, alice: Connection) -> None:
-    """A later plan joins an earlier one; of two rules that would act the earlier one does."""
+    """A later plan adds to an earlier one; if two rules apply, the earlier rule acts."""
     arm(sandbox, {"name": "a", "when": {"times": 1}, "effect": {"status": 501}})
     arm(sandbox, {"name": "b", "when": {"times": 1}, "effect": {"status": 502}})
 
@@ -200,7 +200,7 @@ def test_plans_add_up(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_remove(sandbox: Sandbox, alice: Connection) -> None:
-    """A rule that is taken away acts no more; the others stay."""
+    """A deleted rule no longer acts, and the other rules stay."""
     arm(sandbox, {"name": "a", "effect": {"status": 501}}, {"name": "b", "effect": {"status": 502}})
     first = status(alice)
     gone = sandbox.api.delete("/faults/a")
@@ -210,7 +210,7 @@ def test_remove(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_clear(sandbox: Sandbox, alice: Connection) -> None:
-    """All rules go at once, which is no error where there is none, and their numbers begin anew."""
+    """Deleting all rules restarts their numbering, and is no error when there are none."""
     arm(sandbox, {"effect": {"status": 501}}, {"effect": {"status": 502}})
     gone = [sandbox.api.delete("/faults") for _ in range(2)]
 
@@ -220,8 +220,8 @@ def test_clear(sandbox: Sandbox, alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_rule_that_does_not_exist(sandbox: Sandbox, method: str) -> None:
-    """It is not found, and the text says which there are."""
+def test_unknown_rule(sandbox: Sandbox, method: str) -> None:
+    """An unknown rule responds 404 with the names of the existing rules."""
     empty = refusal(sandbox.api.request(method, "/faults/nothing"))
     arm(sandbox, {"name": "a", "effect": "throttled"}, {"name": "b", "effect": "throttled"})
 
@@ -235,15 +235,15 @@ def test_a_rule_that_does_not_exist(sandbox: Sandbox, method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/a"), ("DELETE", "/a")]
 )
-def test_a_sandbox_that_does_not_exist(sandbox: Sandbox, method: str, path: str) -> None:
-    """Its faults are not found."""
+def test_unknown_sandbox(sandbox: Sandbox, method: str, path: str) -> None:
+    """The faults of an unknown sandbox respond 404."""
     answer = sandbox.server.http.request(method, f"{ROOT}/sandboxes/nowhere/faults{path}", json={"faults": []})
 
     assert (404, True) == (answer.status_code, "nowhere" in answer.text)
 
 
-def test_a_name_that_is_taken(sandbox: Sandbox) -> None:
-    """A plan with a name that a rule has already, there or in the plan itself, conflicts and arms nothing."""
+def test_duplicate_name(sandbox: Sandbox) -> None:
+    """A plan with a duplicate name, in the sandbox or in the plan itself, responds 409 and arms nothing."""
     (first,) = arm(sandbox, {"name": "a", "effect": "throttled"})
     fresh, taken = {"name": "b", "effect": "bad-gateway"}, {"name": "a", "effect": "bad-gateway"}
     answers = [sandbox.api.post("/faults", json={"faults": rules}) for rules in ([fresh, taken], [fresh, fresh])]
@@ -253,15 +253,15 @@ def test_a_name_that_is_taken(sandbox: Sandbox) -> None:
 
 
 def test_all_or_none(sandbox: Sandbox, alice: Connection) -> None:
-    """Of two rules of which the second is wrong neither is armed, and the text says which one it was."""
+    """If one rule of a plan is invalid, none is armed, and the error names the invalid rule."""
     answer = sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}, {"effect": "thrott1ed"}]})
 
     assert (400, "faults[1]: There is no fault 'thrott1ed'. Did you mean throttled?") == refusal(answer)
     assert ([], 200) == (ledger(sandbox), status(alice))
 
 
-def test_most_rules(sandbox: Sandbox) -> None:
-    """A sandbox takes a thousand rules, not more, and a plan that goes beyond is not armed in part."""
+def test_maximum_number_of_rules(sandbox: Sandbox) -> None:
+    """A sandbox holds at most 1000 rules, and a plan that exceeds this arms nothing."""
     arm(sandbox, *[{"effect": "throttled"}] * 999)
     answer = sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}] * 2})
 
@@ -269,11 +269,11 @@ def test_most_rules(sandbox: Sandbox) -> None:
     assert 999 == len(ledger(sandbox))
 
 
-# Whose calls
+# Plans bound to a header
 
 
-def test_a_plan_bound_to_a_header(sandbox: Sandbox, alice: Connection) -> None:
-    """It acts on requests that carry its header, to the letter, and counts no others."""
+def test_plan_with_a_header(sandbox: Sandbox, alice: Connection) -> None:
+    """A plan with a header acts on and counts only requests with exactly that header value."""
     rules = arm(sandbox, {"name": "a", "effect": {"status": 503}}, header="t-17")
     seen = [status(alice, **headers) for headers in ({}, {PLAN: "t-18"}, {PLAN: "T-17"}, {PLAN: "t-17"})]
 
@@ -283,7 +283,7 @@ def test_a_plan_bound_to_a_header(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_plans_of_two_tests(sandbox: Sandbox, alice: Connection) -> None:
-    """Each test's plan acts on its own requests, one without a header on all of them."""
+    """A plan with a header acts only on its test's requests; a plan without a header acts on all requests."""
     for header in ("t-1", "t-2"):
         arm(
             sandbox, {"name": header, "when": {"times": 1}, "effect": {"status": int(f"50{header[-1]}")}}, header=header
@@ -294,8 +294,8 @@ def test_plans_of_two_tests(sandbox: Sandbox, alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("way", ["reset", "delete"])
-def test_a_sandbox_that_ends_takes_its_rules_along(sandbox: Sandbox, alice: Connection, way: str) -> None:
-    """After a reset, or in a new sandbox of the same name, nothing is armed and nothing goes wrong."""
+def test_reset_and_delete_remove_rules(sandbox: Sandbox, alice: Connection, way: str) -> None:
+    """A reset, or deleting and recreating the sandbox, leaves no rules, and rules can be armed again."""
     root = f"{ROOT}/sandboxes"
     arm(sandbox, {"name": "a", "effect": {"status": 503}})
     assert 503 == status(alice)
@@ -311,7 +311,7 @@ def test_a_sandbox_that_ends_takes_its_rules_along(sandbox: Sandbox, alice: Conn
 
 
 def test_sandboxes_do_not_share_rules(sandbox: Sandbox, alice: Connection, other: Sandbox) -> None:
-    """A rule acts in its own sandbox; another may have one of the same name, and removes only that."""
+    """A rule acts only in its own sandbox, and rules of the same name in different sandboxes are independent."""
     stranger = other.connect("alice")
     arm(sandbox, {"name": "a", "effect": {"status": 503}})
     alone = (status(alice), status(stranger), ledger(other))
@@ -324,7 +324,7 @@ def test_sandboxes_do_not_share_rules(sandbox: Sandbox, alice: Connection, other
     assert (503, 200) == (status(alice), status(stranger))
 
 
-# What is refused
+# Invalid rules and plans
 
 HTTP = {"status": 503}
 NOTHING = "The effect does nothing: it needs 'fault', 'status', 'headers', 'delay' or 'break'."
@@ -384,7 +384,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "'from' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'soon'.",
     ),
     (when(until="2026-13-01"), "'until' must be an ISO 8601 date and time, not '2026-13-01'."),
-    # Which calls
+    # Which requests
     (match(connection="nobody-here"), "has no connection 'nobody-here'."),
     (match(operation="SendMail"), "There is no operation 'SendMail'. Did you mean SendEmail"),
     (match(operation=["SendEmail", "Nothing"]), "There is no operation 'Nothing'."),
@@ -424,7 +424,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"sequence": ["encrypted-reply", "attachment-skipped"]},
         "has the fault 'attachment-skipped'.",
     ),
-    # What happens
+    # The effect
     (effect(), NOTHING),
     (effect(retryAfter=3), NOTHING),
     ({"effect": "gremlins"}, "There is no fault 'gremlins'. There are: timeout-504-before, "),
@@ -508,8 +508,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("rule", "text"), REFUSED, ids=[json.dumps(rule)[:90] for rule, _ in REFUSED])
-def test_a_rule_that_is_refused(sandbox: Sandbox, rule: dict[str, Any], text: str) -> None:
-    """What is unknown, contradicts itself or can never act is refused with the reason, and nothing is armed."""
+def test_invalid_rule(sandbox: Sandbox, rule: dict[str, Any], text: str) -> None:
+    """A rule that is unknown, contradictory or can never act is rejected with the reason, and nothing is armed."""
     status, said = refusal(sandbox.api.post("/faults", json={"faults": [{"effect": "throttled"}, rule]}))
 
     assert (400, "faults[1]: ", True) == (status, said[:11], text in said), said
@@ -536,24 +536,24 @@ def test_a_rule_that_is_refused(sandbox: Sandbox, rule: dict[str, Any], text: st
         ({"faults": [{"effect": HTTP}], "header": "x" * 201}, "'header' must be 1 to 200 printable ASCII characters"),
     ],
 )
-def test_a_plan_that_is_refused(sandbox: Sandbox, plan: Any, text: str) -> None:
-    """A plan that is none, or has a member that no plan has, is refused with the reason."""
+def test_invalid_plan(sandbox: Sandbox, plan: Any, text: str) -> None:
+    """A malformed plan, or a plan with an unknown member, is rejected with the reason."""
     status, said = refusal(sandbox.api.post("/faults", json=plan))
 
     assert (400, True) == (status, text in said), said
     assert [] == ledger(sandbox)
 
 
-def test_a_connection_of_another_sandbox(sandbox: Sandbox, alice: Connection, other: Sandbox) -> None:
-    """A rule about it could never act, and is refused."""
+def test_connection_of_another_sandbox(sandbox: Sandbox, alice: Connection, other: Sandbox) -> None:
+    """A rule about a connection of another sandbox can never act and is rejected."""
     answer = other.api.post("/faults", json={"faults": [match(connection=alice.id)]})
     text = f"The rule can match nothing: the sandbox '{other.name}' has no connection '{alice.id}'."
 
     assert (400, f"faults[0]: {text}") == refusal(answer)
 
 
-def test_a_connection_that_is_made_on_its_first_call() -> None:
-    """In the default sandbox a rule may be about a connection that is not there yet."""
+def test_connection_that_does_not_exist_yet() -> None:
+    """In the default sandbox a rule may name a connection that does not exist yet."""
     with served(Settings()) as ask:
         response = ask("POST", f"{ROOT}/sandboxes/default/faults", json={"faults": [match(connection="new")]})
 
@@ -564,11 +564,11 @@ def test_a_connection_that_is_made_on_its_first_call() -> None:
     assert 400 == refused.status_code
 
 
-# A property
+# Property-based test
 
 
 def fixed(examples: int) -> trying:
-    """The same examples in every run, each against the sandbox of the test."""
+    """The same examples in every run, all in the sandbox of the test."""
     quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
     return trying(max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=quiet)
 
@@ -587,13 +587,13 @@ VALUES = st.recursive(
 
 
 def some(**named: Any) -> Any:
-    """Objects with some of these members."""
+    """Generate objects with a subset of these members."""
     return st.fixed_dictionaries({}, optional=named)
 
 
 @st.composite
 def spoiled(draw: st.DrawFn, sound: Any) -> Any:
-    """What has one thing in it, somewhere, that is anything at all."""
+    """Generate a valid value with one part replaced by an arbitrary value."""
     whole = place = draw(sound)
     while isinstance(place, dict | list) and place:
         key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
@@ -664,8 +664,8 @@ PLANS = SOUND | spoiled(SOUND) | VALUES
 @pytest.mark.slow
 @fixed(300)
 @given(plan=PLANS)
-def test_any_plan_is_taken_or_refused(sandbox: Sandbox, plan: Any) -> None:
-    """Whatever a plan says, it is armed whole or refused with a reason, and what is refused leaves no trace."""
+def test_any_plan_is_armed_or_rejected(sandbox: Sandbox, plan: Any) -> None:
+    """Any plan is either armed as a whole or rejected with a reason, and a rejected plan changes nothing."""
     sandbox.api.delete("/faults")
     (kept,) = arm(sandbox, {"name": "kept", "effect": "throttled"})
     answer = sandbox.api.post("/faults", content=json.dumps(plan))
@@ -675,12 +675,12 @@ def test_any_plan_is_taken_or_refused(sandbox: Sandbox, plan: Any) -> None:
     assert [kept, *rules] == ledger(sandbox)
 
 
-# Armed at start
+# Armed at startup
 
 
 @contextmanager
 def served(settings: Settings) -> Iterator[Ask]:
-    """An emulator of a test's own, asked in process."""
+    """Run an app with these settings in process."""
     app = create_app(settings, VirtualClock(START))
 
     def ask(method: str, path: str, **more: Any) -> httpx.Response:
@@ -698,17 +698,17 @@ def served(settings: Settings) -> Iterator[Ask]:
         app.state.sandboxes.close()
 
 
-def written(folder: Path, plan: Any) -> str:
-    """A file of fault rules."""
+def write_plan(folder: Path, plan: Any) -> str:
+    """Write a file of fault rules and return its path."""
     file = folder / "faults.json"
     file.write_text(plan if isinstance(plan, str) else json.dumps(plan))
     return str(file)
 
 
-def test_a_file_of_rules_is_armed_at_start(tmp_path: Path) -> None:
-    """Its rules act in the default sandbox from the first call on, and in no other."""
+def test_file_is_armed_at_startup(tmp_path: Path) -> None:
+    """Rules from the file act in the default sandbox from the first request on, and in no other sandbox."""
     plan = {"faults": [{"name": "first", "match": {"connection": "office"}, "when": {"nth": 1}, "effect": "throttled"}]}
-    with served(Settings(faults=written(tmp_path, plan), seed="office")) as ask:
+    with served(Settings(faults=write_plan(tmp_path, plan), seed="office")) as ask:
         response = ask("POST", f"{ROOT}/sandboxes", json={"name": "other"})
         rules = [
             [fault["name"] for fault in ask("GET", f"{ROOT}/sandboxes/{name}/faults").json()["value"]]
@@ -720,9 +720,9 @@ def test_a_file_of_rules_is_armed_at_start(tmp_path: Path) -> None:
     assert ([["first"], []], [429, 200]) == (rules, seen)
 
 
-def test_a_file_of_rules_does_not_outlive_a_reset(tmp_path: Path) -> None:
-    """A reset of the default sandbox drops what came from the file as well."""
-    with served(Settings(faults=written(tmp_path, {"faults": [{"effect": "throttled"}]}))) as ask:
+def test_reset_removes_rules_of_the_file(tmp_path: Path) -> None:
+    """A reset of the default sandbox also removes the rules from the file."""
+    with served(Settings(faults=write_plan(tmp_path, {"faults": [{"effect": "throttled"}]}))) as ask:
         reset = ask("POST", f"{ROOT}/sandboxes/default/reset")
         rules = ask("GET", f"{ROOT}/sandboxes/default/faults").json()["value"]
 
@@ -745,9 +745,9 @@ UNUSABLE: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("plan", "reason"), UNUSABLE)
-def test_a_file_that_cannot_be_used(tmp_path: Path, plan: Any, reason: str) -> None:
-    """What is no plan, or contradicts itself, keeps the emulator from starting; the text names the file and why."""
-    file = written(tmp_path, plan)
+def test_invalid_file(tmp_path: Path, plan: Any, reason: str) -> None:
+    """An invalid plan prevents the start, and the error names the file and the reason."""
+    file = write_plan(tmp_path, plan)
     with pytest.raises(ValueError, match="cannot be used") as refused:
         create_app(Settings(faults=file))
 
@@ -757,8 +757,8 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, plan: Any, reason: str) -> N
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("missing", "No such file or directory"), ("folder", "Is a directory")])
-def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str, reason: str) -> None:
-    """A file that is not there, or is none, keeps the emulator from starting, with the reason."""
+def test_unreadable_file(tmp_path: Path, kind: str, reason: str) -> None:
+    """A missing or unreadable file prevents the start, and the error gives the reason."""
     file = tmp_path if kind == "folder" else tmp_path / "nowhere.json"
     with pytest.raises(OSError, match="cannot read") as refused:
         create_app(Settings(faults=str(file)))
@@ -767,9 +767,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str, reason: str) -> N
 
 
 @pytest.mark.slow
-def test_serve_refuses_bad_faults(tmp_path: Path) -> None:
-    """The command ends with 1 and one line, whether the file is missing or its plan is wrong."""
-    bad, missing = written(tmp_path, {"faults": [{"effect": "gremlins"}]}), str(tmp_path / "nowhere.json")
+def test_serve_rejects_invalid_faults(tmp_path: Path) -> None:
+    """`serve` exits with 1 and one line on standard error if the file is missing or its plan is invalid."""
+    bad, missing = write_plan(tmp_path, {"faults": [{"effect": "gremlins"}]}), str(tmp_path / "nowhere.json")
     said = [failure(run("serve", "--port", "0", "--faults", file)) for file in (bad, missing)]
 
     assert said[0].startswith(f"the faults in {bad} cannot be used: faults[0]: There is no fault 'gremlins'. There are")

@@ -1,4 +1,4 @@
-"""Calendars and contact folders over the admin API: made, filled from files, written out again."""
+"""Calendars and contact folders over the admin API: create, import from files, export to files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def admin(alice: Connection, method: str, path: str, **more: Any) -> httpx.Respo
     return alice.api.request(method, f"/connections/{alice.id}/{path}", **more)
 
 
-def carried(alice: Connection, shelf: str) -> str:
-    """A calendar or contact folder as a file, without what is new in every copy."""
+def exported(alice: Connection, shelf: str) -> str:
+    """Export a calendar or contact folder, without the lines that differ between copies."""
     answer = admin(alice, "GET", f"{shelf}/export")
     assert answer.status_code == 200, answer.text
     lines = answer.text.splitlines()
@@ -28,7 +28,7 @@ def carried(alice: Connection, shelf: str) -> str:
 
 
 @pytest.mark.parametrize("file", ICS, ids=lambda file: file.stem)
-def test_events_that_go_out_come_in_again_equal(alice: Connection, file: Path) -> None:
+def test_exported_events_import_unchanged(alice: Connection, file: Path) -> None:
     assert admin(alice, "POST", "calendars", json={"name": "Copy"}).status_code == 201
     first = admin(alice, "POST", "calendars/Calendar/import", content=file.read_bytes())
     assert first.status_code == 201, first.text
@@ -38,7 +38,7 @@ def test_events_that_go_out_come_in_again_equal(alice: Connection, file: Path) -
     second = admin(alice, "POST", "calendars/Copy/import", content=out.content)
 
     assert len(second.json()["ids"]) == len(first.json()["ids"]) == len(alice.events()) > 0
-    assert carried(alice, "calendars/Copy") == carried(alice, "calendars/Calendar")
+    assert exported(alice, "calendars/Copy") == exported(alice, "calendars/Calendar")
     window = {"startDateTimeOffset": "2026-01-01", "endDateTimeOffset": "2027-01-01"}
     views = []
     for name in ("Calendar", "Copy"):
@@ -49,7 +49,7 @@ def test_events_that_go_out_come_in_again_equal(alice: Connection, file: Path) -
 
 
 @pytest.mark.parametrize("file", VCF, ids=lambda file: file.stem)
-def test_contacts_that_go_out_come_in_again_equal(alice: Connection, file: Path) -> None:
+def test_exported_contacts_import_unchanged(alice: Connection, file: Path) -> None:
     assert admin(alice, "POST", "contactfolders", json={"name": "Copy"}).status_code == 201
     first = admin(alice, "POST", "contactfolders/Contacts/import", content=file.read_bytes())
     assert first.status_code == 201, first.text
@@ -59,11 +59,11 @@ def test_contacts_that_go_out_come_in_again_equal(alice: Connection, file: Path)
     second = admin(alice, "POST", "contactfolders/Copy/import", content=out.content)
 
     assert len(second.json()["ids"]) == len(first.json()["ids"]) > 0
-    assert carried(alice, "contactfolders/Copy") == carried(alice, "contactfolders/Contacts")
+    assert exported(alice, "contactfolders/Copy") == exported(alice, "contactfolders/Contacts")
 
 
-def test_the_year_of_series_looks_as_it_should(alice: Connection) -> None:
-    """One week of the sample, by hand: London went to summer time on the 29th of March."""
+def test_imported_series_follow_daylight_saving_time(alice: Connection) -> None:
+    """In the sample, the clocks in London change on 29 March, so the stand-up moves by an hour in UTC."""
     admin(alice, "POST", "calendars/Calendar/import", content=(FIXTURES / "ics" / "recurring-year.ics").read_bytes())
 
     seen = alice.view("2026-03-27", "2026-03-31")
@@ -73,7 +73,7 @@ def test_the_year_of_series_looks_as_it_should(alice: Connection) -> None:
     assert alice.events(**{"$filter": "Type eq 'SeriesMaster'"})
 
 
-def test_nobody_is_invited_by_a_file(alice: Connection, bob: Connection) -> None:
+def test_import_sends_no_invitations(alice: Connection, bob: Connection) -> None:
     ics = (
         b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:S\r\nDTSTAMP:20260101T000000Z"
         b"\r\nDTSTART:20260304T100000Z\r\nORGANIZER:mailto:ALICE@example.com\r\nATTENDEE:mailto:bob@example.com\r\n"
@@ -100,7 +100,7 @@ def test_nobody_is_invited_by_a_file(alice: Connection, bob: Connection) -> None
         ("contactfolders/Contacts/import", b"\xff\xfe\x00"),
     ],
 )
-def test_a_broken_file_brings_in_nothing(alice: Connection, path: str, content: bytes) -> None:
+def test_invalid_file_imports_nothing(alice: Connection, path: str, content: bytes) -> None:
     answer = admin(alice, "POST", path, content=content)
 
     assert answer.status_code == 400, answer.text
@@ -108,7 +108,7 @@ def test_a_broken_file_brings_in_nothing(alice: Connection, path: str, content: 
     assert alice.events() == alice.get("/datasets/contacts/tables/Contacts/items")["value"] == []
 
 
-def test_one_broken_event_keeps_out_all(alice: Connection) -> None:
+def test_one_invalid_event_rejects_the_file(alice: Connection) -> None:
     good = (FIXTURES / "ics" / "busy-week.ics").read_text(encoding="utf-8")
     bad = good.replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR")
 
@@ -117,19 +117,19 @@ def test_one_broken_event_keeps_out_all(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("path", ["calendars/Nowhere/import", "contactfolders/Nowhere/import"])
-def test_a_place_that_is_not_there(alice: Connection, path: str) -> None:
+def test_unknown_folder(alice: Connection, path: str) -> None:
     file = VCF[0] if "contact" in path else ICS[0]
 
     assert admin(alice, "POST", path, content=file.read_bytes()).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 256, "AQMkADAwATExabc="])
-def test_a_name_that_is_none(alice: Connection, name: str) -> None:
+def test_invalid_name(alice: Connection, name: str) -> None:
     for kind in ("calendars", "contactfolders"):
         assert admin(alice, "POST", kind, json={"name": name}).status_code == 400
 
 
-def test_the_same_name_is_the_same_place(alice: Connection) -> None:
+def test_names_ignore_case(alice: Connection) -> None:
     first, second = (admin(alice, "POST", "calendars", json={"name": name}).json() for name in ("Work", "work"))
 
     assert first == second

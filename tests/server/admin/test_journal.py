@@ -1,4 +1,4 @@
-"""The journal over HTTP: listed, queried with near misses, counted, capped, cleared, and what it says of retries."""
+"""The journal over HTTP: list, query with near misses, count, cap, clear, and the retry report."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ MAIL = {"To": "a@example.net", "Subject": "s", "Body": "b"}
 POKE = "/MailSubscriptionPoke/$subscriptions"
 
 
-def listed(sandbox: Sandbox, **query: Any) -> list[int]:
-    """The ids that a list has."""
+def list_ids(sandbox: Sandbox, **query: Any) -> list[int]:
+    """Return the ids of the list_ids entries."""
     answer = sandbox.api.get("/journal", params=query)
     assert answer.status_code == 200, answer.text
     return [entry["id"] for entry in answer.json()["value"]]
 
 
-def asked(sandbox: Sandbox, **query: Any) -> dict[str, Any]:
+def run_query(sandbox: Sandbox, **query: Any) -> dict[str, Any]:
     answer = sandbox.api.post("/journal/query", json=query)
     assert answer.status_code == 200, answer.text
     findings: dict[str, Any] = answer.json()
     return findings
 
 
-def fitting(sandbox: Sandbox, **query: Any) -> list[int]:
-    """The ids of the entries that fit a query."""
-    findings = asked(sandbox, **query)
+def matching_ids(sandbox: Sandbox, **query: Any) -> list[int]:
+    """Return the ids of the entries that match a query."""
+    findings = run_query(sandbox, **query)
     assert findings["count"] == len(findings["value"])
     return [entry["id"] for entry in findings["value"]]
 
@@ -51,7 +51,7 @@ def arm(sandbox: Sandbox, *rules: dict[str, Any]) -> None:
 
 @pytest.fixture
 def story(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> Sandbox:
-    """Alice subscribes, Bob sends her a mail, she is told; he is refused another, reads his own, and is told 503."""
+    """Alice subscribes and is notified of Bob's mail; Bob sends an invalid mail, lists his own, and receives a 503."""
     arm(sandbox, {"name": "busy", "match": {"operation": "GetEmails"}, "effect": {"status": 503}})
     names = {"x-ms-workflow-name": "orders", "x-ms-workflow-run-id": "run-1", "x-ms-client-request-id": "c-1"}
     alice.post(POKE, {"NotificationUrl": f"{listener.url}/hook"})
@@ -83,15 +83,15 @@ def story(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) 
         ({"limit": 1000, "kind": "", "status": ""}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_a_list(story: Sandbox, query: Any, ids: list[int]) -> None:
-    """Oldest first: of all that fit the newest, or with `after` those that follow."""
-    assert ids == listed(story, **query)
+def test_list(story: Sandbox, query: Any, ids: list[int]) -> None:
+    """Entries are list_ids oldest first: the newest matches, or with `after` the matches that follow."""
+    assert ids == list_ids(story, **query)
 
 
-def test_a_list_of_a_connection(story: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Each connection's own exchanges; a delivery is nobody's."""
+def test_list_by_connection(story: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A connection lists its own exchanges; a delivery belongs to no connection."""
     assert [[1], [2, 4, 5, 6], []] == [
-        listed(story, connection=connection) for connection in (alice.id, bob.id, f"{story.name}-nobody")
+        list_ids(story, connection=connection) for connection in (alice.id, bob.id, f"{story.name}-nobody")
     ]
 
 
@@ -112,8 +112,8 @@ def test_a_list_of_a_connection(story: Sandbox, alice: Connection, bob: Connecti
         ({"limit": 1001}, "'limit' must be from 1 to 1000, not 1001."),
     ],
 )
-def test_a_refused_list(sandbox: Sandbox, query: Any, reason: str) -> None:
-    """A filter that can fit nothing is refused with what it may be."""
+def test_invalid_filter(sandbox: Sandbox, query: Any, reason: str) -> None:
+    """A filter that can match nothing is rejected with the reason."""
     answer = sandbox.api.get("/journal", params=query)
 
     assert 400 == answer.status_code
@@ -158,22 +158,22 @@ def test_a_refused_list(sandbox: Sandbox, query: Any, reason: str) -> None:
         ({"connection": None, "operation": None}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_a_query(story: Sandbox, query: Any, ids: list[int]) -> None:
-    """Every member that is given must fit; texts are patterns, case does not count, and null asks nothing."""
-    assert ids == fitting(story, **query)
+def test_query(story: Sandbox, query: Any, ids: list[int]) -> None:
+    """All members of a query must match; strings are patterns that ignore case, and null is ignored."""
+    assert ids == matching_ids(story, **query)
 
 
-def test_a_query_shows_some_of_many(story: Sandbox) -> None:
-    """All that fit are counted, the newest shown; with `after` those that follow."""
-    newest, next_ones = asked(story, limit=2), asked(story, after=1, limit=2)
+def test_query_limit(story: Sandbox) -> None:
+    """The count includes all matches; the newest are shown, or with `after` those that follow."""
+    newest, next_ones = run_query(story, limit=2), run_query(story, after=1, limit=2)
 
     assert (6, [5, 6]) == (newest["count"], [entry["id"] for entry in newest["value"]])
     assert (5, [2, 3]) == (next_ones["count"], [entry["id"] for entry in next_ones["value"]])
 
 
 def test_near_misses(story: Sandbox, alice: Connection, bob: Connection) -> None:
-    """What does not fit is told with what differs: the fewest members first, then the newest."""
-    findings = asked(story, connection=bob.id, operation="SendEmailV2", status=503)
+    """Near misses name the members that differ, sorted by fewest differences, then newest first."""
+    findings = run_query(story, connection=bob.id, operation="SendEmailV2", status=503)
     misses = [(miss["id"], miss["differs"]) for miss in findings["nearMisses"]]
 
     assert (0, []) == (findings["count"], findings["value"])
@@ -188,27 +188,29 @@ def test_near_misses(story: Sandbox, alice: Connection, bob: Connection) -> None
 
 
 def test_near_misses_name_members(story: Sandbox) -> None:
-    """Of queries and bodies it is the single member that is named; a delivery only differs in what it has."""
-    findings = asked(story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none")
-    (delivery,) = asked(story, url="*/other", status=200)["nearMisses"]
+    """A near miss names single query parameters and body members; a delivery is compared only by members it has."""
+    findings = run_query(
+        story, path="/v2/Mail", body={"Subject": "s", "Body": "x"}, query={"top": "5"}, workflowRun="none"
+    )
+    (delivery,) = run_query(story, url="*/other", status=200)["nearMisses"]
 
     assert ["query.top", "body.Body", "workflowRun"] == findings["nearMisses"][1]["differs"]
     assert (3, ["url"]) == (delivery["id"], delivery["differs"])
 
 
-def test_near_misses_where_something_fits(story: Sandbox) -> None:
-    """They are there as well where something fits, since it may be too little of it; ten at most."""
-    findings = asked(story, operation="SendEmailV2", status=200)
+def test_near_misses_beside_matches(story: Sandbox) -> None:
+    """Near misses are included even if an entry matches, because the test may expect more matches."""
+    findings = run_query(story, operation="SendEmailV2", status=200)
 
     assert (1, [5, 4, 6, 1]) == (findings["count"], [miss["id"] for miss in findings["nearMisses"]])
 
 
-def test_ten_near_misses_at_most(sandbox: Sandbox, alice: Connection) -> None:
-    """Of many that miss by as much the newest ten are told."""
+def test_at_most_ten_near_misses(sandbox: Sandbox, alice: Connection) -> None:
+    """A query returns at most ten near misses, the newest first when they differ equally."""
     for _ in range(12):
         alice.http.get("/testconnection")
 
-    misses = asked(sandbox, status=404)["nearMisses"]
+    misses = run_query(sandbox, status=404)["nearMisses"]
     assert [*range(12, 2, -1)] == [miss["id"] for miss in misses]
 
 
@@ -235,8 +237,8 @@ def test_ten_near_misses_at_most(sandbox: Sandbox, alice: Connection) -> None:
         ({"subject": "s"}, "has no member 'subject'. It may have: kind, connection, operation,"),
     ],
 )
-def test_a_refused_query(sandbox: Sandbox, query: Any, reason: str) -> None:
-    """A query that can fit nothing, or asks for what no entry has, is refused with the reason."""
+def test_invalid_query(sandbox: Sandbox, query: Any, reason: str) -> None:
+    """A query that can match nothing, or names an unknown member, is rejected with the reason."""
     answer = sandbox.api.post("/journal/query", json=query)
 
     assert 400 == answer.status_code
@@ -247,8 +249,8 @@ def test_a_refused_query(sandbox: Sandbox, query: Any, reason: str) -> None:
     ("method", "path"),
     [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/query"), ("GET", "/counts"), ("GET", "/retries")],
 )
-def test_no_such_sandbox(server: Server, method: str, path: str) -> None:
-    """A sandbox that is not there has no journal."""
+def test_unknown_sandbox(server: Server, method: str, path: str) -> None:
+    """The journal of an unknown sandbox responds 404."""
     answer = server.http.request(method, f"/_emulator/api/sandboxes/nowhere/journal{path}", content=b"{}")
 
     assert (404, True) == (answer.status_code, "No sandbox 'nowhere' exists." in answer.json()["message"])
@@ -258,7 +260,7 @@ def test_no_such_sandbox(server: Server, method: str, path: str) -> None:
 
 
 def test_counts(story: Sandbox) -> None:
-    """Exchanges are counted by operation, status and cause, deliveries in all."""
+    """Exchanges are counted by operation, status and cause; deliveries are counted in total."""
     assert {
         "exchanges": 5,
         "deliveries": 1,
@@ -268,8 +270,8 @@ def test_counts(story: Sandbox) -> None:
     } == story.api.get("/journal/counts").json()
 
 
-def test_counts_outlive_entries(sandbox: Sandbox, alice: Connection) -> None:
-    """What had to make room is still counted, and so are answers that did not arrive and paths that are none."""
+def test_counts_include_removed_entries(sandbox: Sandbox, alice: Connection) -> None:
+    """Counts include entries that the cap removed and responses that were cut."""
     sandbox.api.patch("/journal", json={"cap": 1})
     arm(sandbox, {"effect": {"break": "cut", "status": 500}, "when": {"nth": 1}})
     with pytest.raises(Exception, match="closed connection"):
@@ -279,7 +281,7 @@ def test_counts_outlive_entries(sandbox: Sandbox, alice: Connection) -> None:
     counts = sandbox.api.get("/journal/counts").json()
 
     assert (3, {"TestConnection": 3}) == (counts["exchanges"], counts["byOperation"])
-    assert ({"cut": 1, "200": 2}, [3]) == (counts["byStatus"], listed(sandbox))
+    assert ({"cut": 1, "200": 2}, [3]) == (counts["byStatus"], list_ids(sandbox))
 
 
 @pytest.mark.parametrize(
@@ -292,17 +294,17 @@ def test_counts_outlive_entries(sandbox: Sandbox, alice: Connection) -> None:
     ],
 )
 def test_cap(sandbox: Sandbox, caps: Any, facts: Any) -> None:
-    """What is named changes, what is null or left out stays."""
+    """A PATCH changes the given members; null and missing members keep their value."""
     answer = sandbox.api.patch("/journal", json=caps)
 
     assert (200, facts) == (answer.status_code, answer.json())
 
 
 def test_a_lower_cap_keeps_the_newest(story: Sandbox) -> None:
-    """Entries that there is no room for any more go, the oldest first."""
+    """Lowering the cap removes the oldest entries."""
     story.api.patch("/journal", json={"cap": 2})
 
-    assert [5, 6] == listed(story)
+    assert [5, 6] == list_ids(story)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +317,8 @@ def test_a_lower_cap_keeps_the_newest(story: Sandbox) -> None:
         ({"cap": 5, "bodies": 1}, "has no member 'bodies'. It may have: cap, bodyBytes."),
     ],
 )
-def test_a_refused_cap(sandbox: Sandbox, caps: Any, reason: str) -> None:
-    """A number that is none or out of bounds is refused, and nothing changes."""
+def test_invalid_cap(sandbox: Sandbox, caps: Any, reason: str) -> None:
+    """An invalid number is rejected and nothing changes."""
     answer = sandbox.api.patch("/journal", json=caps)
 
     assert 400 == answer.status_code
@@ -325,7 +327,7 @@ def test_a_refused_cap(sandbox: Sandbox, caps: Any, reason: str) -> None:
 
 
 def test_clear(story: Sandbox, alice: Connection) -> None:
-    """Everything is forgotten, counts too; ids go on, so that none comes twice."""
+    """Clearing the journal also clears the counts, but ids continue and are not used again."""
     answer = story.api.delete("/journal")
     empty = story.api.get("/journal").json()
     counts = story.api.get("/journal/counts").json()
@@ -334,21 +336,21 @@ def test_clear(story: Sandbox, alice: Connection) -> None:
     assert (204, b"") == (answer.status_code, answer.content)
     assert {"value": [], "total": 0, "dropped": 0} == empty
     assert {"exchanges": 0, "deliveries": 0, "byOperation": {}, "byStatus": {}, "byCause": {}} == counts
-    assert [7] == listed(story)
+    assert [7] == list_ids(story)
 
 
 # Retries
 
 
 def test_a_duplicated_send(sandbox: Sandbox, alice: Connection) -> None:
-    """A send that was done and answered 504, and sent again, is told with both attempts as duplicated."""
+    """A send that took effect despite a 504 and was sent again is reported as duplicated, with both entries."""
     arm(sandbox, {"effect": "timeout-504-after", "when": {"nth": 1}})
     send(alice)
     sandbox.advance("2.5s")
     send(alice)
     report = retries(sandbox)
     (row,) = report["value"]
-    failed = asked(sandbox, status=504)["value"][0]
+    failed = run_query(sandbox, status=504)["value"][0]
 
     assert 1 == report["duplicatedSends"]
     assert row.pop("realWaitedSeconds") >= 0
@@ -369,8 +371,8 @@ def test_a_duplicated_send(sandbox: Sandbox, alice: Connection) -> None:
 
 
 @pytest.mark.parametrize(("waited", "as_asked"), [("59s", False), ("60s", True)])
-def test_whether_a_client_waited(sandbox: Sandbox, alice: Connection, waited: str, as_asked: bool) -> None:
-    """Of a throttled call it is told how long its client was asked to wait, and whether it did."""
+def test_client_waits_as_requested(sandbox: Sandbox, alice: Connection, waited: str, as_asked: bool) -> None:
+    """The report of a throttled request has the requested wait and whether the client waited that long."""
     arm(sandbox, {"effect": "throttled", "when": {"nth": 1}})
     send(alice)
     sandbox.advance(waited)
@@ -382,8 +384,8 @@ def test_whether_a_client_waited(sandbox: Sandbox, alice: Connection, waited: st
     assert (1, False, 0) == (row["timesEffected"], row["duplicated"], report["duplicatedSends"])
 
 
-def test_what_was_refused_unread_is_known_again(sandbox: Sandbox, alice: Connection) -> None:
-    """A call that a limit refused, and one that was reset, are told from others by what they asked for."""
+def test_retries_of_throttled_and_reset_requests(sandbox: Sandbox, alice: Connection) -> None:
+    """A retry of a request that was throttled or reset is recognized by the content of the request."""
     sandbox.api.patch("/limits", json={"calls": 1})
     arm(sandbox, {"effect": {"break": "reset"}, "when": {"nth": 1}})
     with pytest.raises(httpx.TransportError):
@@ -395,11 +397,11 @@ def test_what_was_refused_unread_is_known_again(sandbox: Sandbox, alice: Connect
 
     assert (429, 200) == (other, again)
     assert [("reset", [1, 3]), ("answered", [2])] == [(row["outcome"], row["entries"]) for row in rows]
-    assert "other" == asked(sandbox, status=429)["value"][0]["request"]["body"]["Subject"]
+    assert "other" == run_query(sandbox, status=429)["value"][0]["request"]["body"]["Subject"]
 
 
-def test_who_does_not_come_back(sandbox: Sandbox, alice: Connection) -> None:
-    """A call that was given up, and one that another client made, are no retries."""
+def test_request_without_a_retry(sandbox: Sandbox, alice: Connection) -> None:
+    """A request by another client is not a retry, and a request that nobody retried has not come back."""
     arm(sandbox, {"effect": "bad-gateway", "when": {"nth": 1}})
     send(alice, **{"User-Agent": "one"})
     send(alice, **{"User-Agent": "another"})
@@ -409,7 +411,7 @@ def test_who_does_not_come_back(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_nothing_failed(sandbox: Sandbox, alice: Connection) -> None:
-    """Where all went well, or was refused for good, there is nothing to tell."""
+    """Successful requests and permanent errors are not in the report."""
     send(alice)
     alice.http.delete("/Mail/none")
 

@@ -1,4 +1,4 @@
-"""Limits over HTTP: shown, changed from the next call on, refused, switched off, and put back by a reset."""
+"""Limits over HTTP: show, change, invalid changes, switch off, and reset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APPROVAL = "/approvalmail/$subscriptions"
 
 
 def change(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
-    """The limits after a change that must succeed."""
+    """Change limits, which must succeed, and return the response."""
     answer = sandbox.api.patch("/limits", json=changes)
     assert answer.status_code == 200, answer.text
     facts: dict[str, Any] = answer.json()
@@ -33,8 +33,8 @@ def statuses(connection: Connection, count: int) -> list[int]:
     return [connection.http.get("/testconnection").status_code for _ in range(count)]
 
 
-def ask(connection: Connection, count: int) -> int:
-    """The status of asking for an approval with so many options."""
+def request_approval(connection: Connection, count: int) -> int:
+    """Send an approval request with this number of options and return the status."""
     options = ",".join(f"o{number}" for number in range(count))
     body = {"NotificationUrl": "http://127.0.0.1:9/", "Message": {"To": "a@example.net", "Options": options}}
     status: int = connection.http.post(APPROVAL, json=body).status_code
@@ -48,12 +48,12 @@ def sent(connection: Connection, body: str) -> int:
 
 
 def test_the_limits_of_a_new_sandbox(sandbox: Sandbox) -> None:
-    """They are those of the server's settings, and nobody has used any."""
+    """A new sandbox has the limits of the server's settings and no usage."""
     assert {**DEFAULTS, "connections": []} == shown(sandbox)
 
 
 def test_change_some(sandbox: Sandbox) -> None:
-    """What is named changes, what is null or left out stays, and the answer is what is shown from then on."""
+    """A PATCH changes the given limits; null and missing ones keep their value, and the response shows the result."""
     changed = change(sandbox, calls=5, warnAt=0, mailBytes=7, period=None)
 
     assert {**DEFAULTS, "calls": 5, "warnAt": 0, "mailBytes": 7, "connections": []} == changed
@@ -61,7 +61,7 @@ def test_change_some(sandbox: Sandbox) -> None:
 
 
 def test_names_in_any_spelling(sandbox: Sandbox) -> None:
-    """Names match without case and underscores, as everywhere."""
+    """Names of limits ignore case and underscores."""
     facts = change(sandbox, concurrent_requests=4, INLINEIMAGEBYTES=9)
 
     assert (4, 9) == (facts["concurrentRequests"], facts["inlineImageBytes"])
@@ -88,8 +88,8 @@ def test_names_in_any_spelling(sandbox: Sandbox) -> None:
         ([5], "The request body must be a JSON object."),
     ],
 )
-def test_refused(sandbox: Sandbox, changes: Any, reason: str) -> None:
-    """A number that is none, or out of bounds, and a name that no limit has are refused; nothing changes then."""
+def test_invalid_change(sandbox: Sandbox, changes: Any, reason: str) -> None:
+    """An invalid number or an unknown limit is rejected and nothing changes."""
     body = {"warnAt": 50, **changes} if isinstance(changes, dict) else changes
     answer = sandbox.api.patch("/limits", json=body)
 
@@ -99,15 +99,15 @@ def test_refused(sandbox: Sandbox, changes: Any, reason: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_no_such_sandbox(server: Server, method: str) -> None:
-    """A sandbox that is not there has no limits."""
+def test_unknown_sandbox(server: Server, method: str) -> None:
+    """The limits of an unknown sandbox respond 404."""
     answer = server.http.request(method, "/_emulator/api/sandboxes/nowhere/limits", json={})
 
     assert (404, True) == (answer.status_code, "No sandbox 'nowhere' exists." in answer.json()["message"])
 
 
-def test_what_connections_use(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Each connection that called is told with its calls, what is left of them, and when they count no more."""
+def test_usage_of_connections(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """Each connection's usage has its calls, its remaining calls and the end of its window."""
     change(sandbox, calls=5)
     statuses(alice, 3)
     sandbox.advance("10s")
@@ -132,8 +132,8 @@ def test_what_connections_use(sandbox: Sandbox, alice: Connection, bob: Connecti
     assert [None, None] == [connection["remaining"] for connection in change(sandbox, calls=0)["connections"]]
 
 
-def test_a_change_acts_at_once(sandbox: Sandbox, alice: Connection) -> None:
-    """Calls that were made count against the new number, in the window that has begun."""
+def test_change_applies_at_once(sandbox: Sandbox, alice: Connection) -> None:
+    """A new limit applies at once and counts the calls already made in the current window."""
     change(sandbox, calls=2)
     first = statuses(alice, 3)
     change(sandbox, calls=3)
@@ -146,7 +146,7 @@ def test_a_change_acts_at_once(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_a_window_keeps_its_end(sandbox: Sandbox, alice: Connection) -> None:
-    """A new period is that of the next window, whatever the one that has begun was to last."""
+    """A new period applies from the next window on; the current window keeps its end."""
     change(sandbox, calls=1)
     statuses(alice, 1)
     change(sandbox, period=10)
@@ -161,25 +161,25 @@ def test_a_window_keeps_its_end(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_limits_of_mails(sandbox: Sandbox, alice: Connection) -> None:
-    """The size of a mail and of an inline image, and how many options there are, are held to the sandbox's limits."""
+    """The sandbox limits the size of mails and inline images, and the number of options."""
     change(sandbox, mailBytes=100, inlineImageBytes=8, options=2)
 
     assert [200, 400] == [sent(alice, "x" * 100), sent(alice, "x" * 101)]
     assert [200, 400] == [sent(alice, IMAGE.format("QUJD" * 2)), sent(alice, IMAGE.format("QUJD" * 3))]
-    assert [201, 400] == [ask(alice, 2), ask(alice, 3)]
+    assert [201, 400] == [request_approval(alice, 2), request_approval(alice, 3)]
 
 
 def test_limits_of_mails_off(sandbox: Sandbox, alice: Connection) -> None:
-    """0 lets any size and any number of options pass."""
-    before = [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
+    """0 removes the limit on sizes and on the number of options."""
+    before = [sent(alice, IMAGE.format("QUJD" * 300_000)), request_approval(alice, 101)]
     change(sandbox, mailBytes=0, inlineImageBytes=0, options=0)
 
     assert [400, 400] == before
-    assert [200, 201] == [sent(alice, IMAGE.format("QUJD" * 300_000)), ask(alice, 101)]
+    assert [200, 201] == [sent(alice, IMAGE.format("QUJD" * 300_000)), request_approval(alice, 101)]
 
 
-def test_large_mails_fire_no_trigger_unless_they_may(sandbox: Sandbox, alice: Connection) -> None:
-    """What a trigger skips for its size it finds where there is no limit."""
+def test_triggers_skip_mails_above_the_limit(sandbox: Sandbox, alice: Connection) -> None:
+    """A trigger skips a mail above the size limit, and returns it once the limit is raised or removed."""
     first = alice.http.get("/Mail/OnNewEmail")
     alice.deliver(text="x" * 50)
     statuses = []
@@ -190,8 +190,8 @@ def test_large_mails_fire_no_trigger_unless_they_may(sandbox: Sandbox, alice: Co
     assert [202, 200, 202, 200] == statuses
 
 
-def test_a_reset_puts_them_back(sandbox: Sandbox, alice: Connection) -> None:
-    """After a reset the server's settings hold again, and nobody has called."""
+def test_reset_restores_the_limits(sandbox: Sandbox, alice: Connection) -> None:
+    """A reset restores the limits of the server's settings and clears all usage."""
     change(sandbox, calls=1, period=5, concurrentRequests=2, bytesInFlight=9999, warnAt=1)
     change(sandbox, mailBytes=1, inlineImageBytes=2, options=3)
     statuses(alice, 2)
@@ -200,8 +200,8 @@ def test_a_reset_puts_them_back(sandbox: Sandbox, alice: Connection) -> None:
     assert {**DEFAULTS, "connections": []} == shown(sandbox)
 
 
-def test_limits_are_a_sandboxs_own(sandbox: Sandbox, server: Server, alice: Connection) -> None:
-    """What is changed in one sandbox leaves the others alone."""
+def test_sandboxes_have_separate_limits(sandbox: Sandbox, server: Server, alice: Connection) -> None:
+    """A change in one sandbox does not affect other sandboxes."""
     before = server.http.get("/_emulator/api/sandboxes/default/limits").json()
     change(sandbox, calls=1)
     refused = statuses(alice, 2)

@@ -1,4 +1,4 @@
-"""The admin API over HTTP: sandboxes, connections, folders, deliveries, the outbox, and what is refused."""
+"""The admin API over HTTP: sandboxes, connections, folders, deliveries, the outbox, and error responses."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE")
 PATHS = sorted({verb.path for verb in ADMIN})
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """The status and code of a refusal, which must be in the connector's shape."""
+def error_of(answer: httpx.Response) -> tuple[int, str]:
+    """Return the status and code of an error response, which must have the connector's shape."""
     body = answer.json()
     assert (answer.status_code, "outlook-emulator.localhost") == (body["status"], body["source"])
     assert body["message"].startswith(body["error"]["message"] + "\r\nclientRequestId: ")
@@ -37,7 +37,7 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
 
 
 def state(sandbox: Sandbox) -> Any:
-    """What a refused call must leave alone."""
+    """Return the state that a rejected request must not change."""
     return sandbox.api.get("/connections").json(), sandbox.outbox.mails()
 
 
@@ -45,7 +45,7 @@ def state(sandbox: Sandbox) -> Any:
 
 
 def test_create_and_show_a_sandbox(sandbox: Sandbox, server: Server) -> None:
-    """A new sandbox is answered as it is shown and listed: its name, and no connections."""
+    """A new sandbox has a name and no connections, and looks the same when created, shown and listed."""
     name = f"{sandbox.name}-new"
     response = server.http.post(f"{ROOT}/sandboxes", json={"name": name})
     shown = server.http.get(f"{ROOT}/sandboxes/{name}")
@@ -58,8 +58,8 @@ def test_create_and_show_a_sandbox(sandbox: Sandbox, server: Server) -> None:
     assert "default" in [entry["name"] for entry in listed]
 
 
-def test_create_a_whole_world_at_once(sandbox: Sandbox, server: Server) -> None:
-    """A sandbox can be made with connections, their mails and sample mailboxes in one call."""
+def test_create_a_sandbox_with_content(sandbox: Sandbox, server: Server) -> None:
+    """One request can create a sandbox with connections, mails and sample mailboxes."""
     name = f"{sandbox.name}-whole"
     mails = [
         {"from": "x@example.org", "subject": "One", "text": "1"},
@@ -104,26 +104,26 @@ def test_create_a_whole_world_at_once(sandbox: Sandbox, server: Server) -> None:
         ({"name": "fresh", "connections": [{"mails": "none"}]}, (400, "ErrorInvalidRequest")),
     ],
 )
-def test_refused_sandbox(sandbox: Sandbox, server: Server, order: Any, expected: tuple[int, str]) -> None:
-    """A sandbox that cannot be made as asked is refused with a reason, and nothing of it stays."""
+def test_invalid_sandbox(sandbox: Sandbox, server: Server, order: Any, expected: tuple[int, str]) -> None:
+    """An invalid request to create a sandbox is rejected with a reason, and no sandbox is created."""
     if isinstance(order, dict) and order.get("name") == "fresh":
         order = order | {"name": f"{sandbox.name}-fresh"}
     answer = server.http.post(f"{ROOT}/sandboxes", json=order)
 
-    assert expected == refusal(answer)
+    assert expected == error_of(answer)
     assert server.http.get(f"{ROOT}/sandboxes/{sandbox.name}-fresh").status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'"name"', b"null", b'{"name": "\\ud800"}'])
 def test_broken_json(server: Server, body: bytes) -> None:
-    """A body that is no JSON object is refused."""
+    """A body that is not a JSON object is rejected."""
     answer = server.http.post(f"{ROOT}/sandboxes", content=body, headers={"Content-Type": "application/json"})
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
 
 
 def test_reset_a_sandbox(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A reset keeps who there is and drops what there is."""
+    """A reset keeps the connections and removes all content."""
     alice.send(f"{bob.address}; out@example.org")
     bob.deliver(subject="Outside")
     answer = sandbox.api.post("/reset")
@@ -133,21 +133,21 @@ def test_reset_a_sandbox(sandbox: Sandbox, alice: Connection, bob: Connection) -
 
 
 def test_delete_a_sandbox(sandbox: Sandbox, server: Server, alice: Connection) -> None:
-    """A deleted sandbox answers 204 without a body, and is not found from then on."""
+    """Deleting a sandbox responds 204 without a body; afterwards the sandbox responds 404."""
     answer = server.http.delete(f"{ROOT}/sandboxes/{sandbox.name}")
     after = server.http.delete(f"{ROOT}/sandboxes/{sandbox.name}")
 
     assert (204, b"") == (answer.status_code, answer.content)
-    assert refusal(after) == (404, "ErrorItemNotFound")
+    assert error_of(after) == (404, "ErrorItemNotFound")
 
 
 def test_default_sandbox_stays(server: Server) -> None:
     """The default sandbox cannot be deleted."""
-    assert refusal(server.http.delete(f"{ROOT}/sandboxes/default")) == (409, "Conflict")
+    assert error_of(server.http.delete(f"{ROOT}/sandboxes/default")) == (409, "Conflict")
 
 
 def test_seed_a_sandbox(sandbox: Sandbox, server: Server) -> None:
-    """A sample mailbox is loaded under the id asked for, and answers there at once."""
+    """A sample mailbox is loaded under the requested id and can be used at once."""
     id = f"{sandbox.name}-office"
     answer = sandbox.api.post("/seed", json={"name": "office", "connection": id})
     facts = answer.json()
@@ -173,12 +173,12 @@ def test_seed_a_sandbox(sandbox: Sandbox, server: Server) -> None:
         ({"name": "empty", "connection": "{alice}"}, (409, "Conflict")),
     ],
 )
-def test_refused_seed(sandbox: Sandbox, alice: Connection, order: dict[str, str], expected: tuple[int, str]) -> None:
-    """A sample that there is not, or an id that is none or taken, is refused and changes nothing."""
+def test_invalid_seed(sandbox: Sandbox, alice: Connection, order: dict[str, str], expected: tuple[int, str]) -> None:
+    """An unknown sample, or an id that is invalid or already in use, is rejected and changes nothing."""
     before = state(sandbox)
     answer = sandbox.api.post("/seed", json={key: value.format(alice=alice.id) for key, value in order.items()})
 
-    assert expected == refusal(answer)
+    assert expected == error_of(answer)
     assert before == state(sandbox)
 
 
@@ -186,7 +186,7 @@ def test_refused_seed(sandbox: Sandbox, alice: Connection, order: dict[str, str]
 
 
 def test_add_a_connection(sandbox: Sandbox, server: Server) -> None:
-    """A connection is answered as it is listed, with the URL at which the connector answers for it."""
+    """A new connection looks the same when created and listed, and includes its runtime URL."""
     id = f"{sandbox.name}-c"
     order = {"id": id, "address": "Carol@Example.com", "displayName": "Carol C.", "sendAs": ["Team@example.com"]}
     answer = sandbox.api.post("/connections", json=order)
@@ -204,8 +204,8 @@ def test_add_a_connection(sandbox: Sandbox, server: Server) -> None:
     assert httpx.get(f"{runtime}/v2/Mail", headers={"Authorization": "Bearer token"}).json() == {"value": []}
 
 
-def test_connection_without_wishes(sandbox: Sandbox) -> None:
-    """Id and address are made up where they are missing, and never twice, not even after a reset."""
+def test_connection_by_default(sandbox: Sandbox) -> None:
+    """A missing id or address is generated and never reused, not even after a reset."""
     first = sandbox.api.post("/connections").json()
     second = sandbox.api.post("/connections", json={}).json()
     sandbox.api.post("/reset")
@@ -230,19 +230,19 @@ def test_connection_without_wishes(sandbox: Sandbox) -> None:
         ({"id": "{alice}"}, (409, "Conflict")),
     ],
 )
-def test_refused_connection(
+def test_invalid_connection(
     sandbox: Sandbox, alice: Connection, order: dict[str, Any], expected: tuple[int, str]
 ) -> None:
-    """A connection that cannot be made as asked is refused and changes nothing."""
+    """An invalid connection is rejected and changes nothing."""
     before = state(sandbox)
     body = {key: alice.id if value == "{alice}" else value for key, value in order.items()}
 
-    assert expected == refusal(sandbox.api.post("/connections", json=body))
+    assert expected == error_of(sandbox.api.post("/connections", json=body))
     assert before == state(sandbox)
 
 
-def test_an_error_names_the_member_of_the_body(sandbox: Sandbox) -> None:
-    """The API has names of its own for what the domain refuses."""
+def test_error_names_the_member_of_the_body(sandbox: Sandbox) -> None:
+    """An error about a connection names the member of the admin API."""
     answer = sandbox.api.post("/connections", json={"sendAs": ["nobody"]})
 
     assert "One or more recipients are invalid. (sendAs)" in answer.json()["message"]
@@ -256,7 +256,7 @@ def test_an_error_names_the_member_of_the_body(sandbox: Sandbox) -> None:
     [({"path": "Projects/Engine"}, "Projects/Engine"), ({"names": ["R/D", "Notes"]}, None)],
 )
 def test_add_a_folder(alice: Connection, order: dict[str, Any], expected: str | None) -> None:
-    """A folder is made with those above it; its id is one that operations take; a second time nothing changes."""
+    """A folder is created with its parents, operations accept its id, and creating it again changes nothing."""
     answers = [alice.api.post(f"/connections/{alice.id}/folders", json=order) for _ in range(2)]
     folder = answers[0].json()
 
@@ -266,17 +266,17 @@ def test_add_a_folder(alice: Connection, order: dict[str, Any], expected: str | 
 
 
 @pytest.mark.parametrize("order", [{}, {"path": ""}, {"path": "A//B"}, {"names": [" "]}, {"path": "x" * 256}])
-def test_refused_folder(alice: Connection, order: dict[str, Any]) -> None:
-    """A folder needs a name at each step of its path, and none is made when one step is bad."""
+def test_invalid_folder(alice: Connection, order: dict[str, Any]) -> None:
+    """Every part of a folder path needs a valid name, and an invalid part creates no folder."""
     answer = alice.api.post(f"/connections/{alice.id}/folders", json=order)
     missing = alice.http.get("/v2/Mail", params={"folderPath": "A"})
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert missing.status_code == 404
 
 
-def test_deliver_in_parts(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """A mail described in JSON lies in the mailbox as described, and nowhere else."""
+def test_deliver_json(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
+    """A mail described in JSON is delivered as described, to this mailbox only."""
     content = b64encode(b"a,b").decode()
     order: dict[str, Any] = {
         "sender": "Zoe Z. <zoe@example.org>",
@@ -307,7 +307,7 @@ def test_deliver_in_parts(alice: Connection, bob: Connection, sandbox: Sandbox) 
 
 
 def test_deliver_by_default(alice: Connection) -> None:
-    """A mail that says nothing of where and when arrives in the Inbox, now, unread."""
+    """By default a mail is delivered unread to the Inbox at the current time."""
     alice.deliver(subject="Now", text="Hello")
 
     (mail,) = alice.get("/v2/Mail")["value"]
@@ -317,7 +317,7 @@ def test_deliver_by_default(alice: Connection) -> None:
 @pytest.mark.parametrize("file", EML_FILES, ids=lambda file: file.stem)
 @pytest.mark.parametrize("how", ["body", "member"])
 def test_deliver_every_sample(alice: Connection, file: Path, how: str) -> None:
-    """Every sample mail is accepted whole, read back, found in its folder and written out again."""
+    """Every sample mail can be delivered, read, found in its folder and exported."""
     url = f"/connections/{alice.id}/deliver"
     raw = file.read_bytes()
     if how == "body":
@@ -336,8 +336,8 @@ def test_deliver_every_sample(alice: Connection, file: Path, how: str) -> None:
     assert read["InternetMessageId"] == written["Message-ID"]
 
 
-def test_deliver_a_whole_mail_with_wishes(alice: Connection) -> None:
-    """Query parameters, in any case, say of a whole mail what members say of one in parts."""
+def test_deliver_mime_with_parameters(alice: Connection) -> None:
+    """For a MIME mail, query parameters, in any case, have the meaning of the members of a JSON mail."""
     wishes = {"FOLDER": "Kept", "received": "2026-01-02T03:04:05Z", "isread": "True", "isFlagged": "1"}
     answer = alice.api.post(
         f"/connections/{alice.id}/deliver",
@@ -353,7 +353,7 @@ def test_deliver_a_whole_mail_with_wishes(alice: Connection) -> None:
 
 
 def test_delivered_bytes_are_kept(alice: Connection) -> None:
-    """A mail that came whole goes out as it came, byte by byte."""
+    """A delivered MIME mail is exported byte for byte."""
     headers = {"Content-Type": "message/rfc822"}
     answer = alice.api.post(f"/connections/{alice.id}/deliver", content=PLAIN, headers=headers)
 
@@ -376,22 +376,22 @@ def test_delivered_bytes_are_kept(alice: Connection) -> None:
         {"attachments": {}},
     ],
 )
-def test_refused_delivery(alice: Connection, order: dict[str, Any]) -> None:
-    """A delivery with a member that cannot be is refused, and nothing arrives."""
+def test_invalid_delivery(alice: Connection, order: dict[str, Any]) -> None:
+    """An invalid member is rejected and nothing is delivered."""
     answer = alice.api.post(f"/connections/{alice.id}/deliver", json=order)
 
-    assert refusal(answer)[0] == 400
+    assert error_of(answer)[0] == 400
     assert alice.mails() == []
     assert alice.http.get("/v2/Mail", params={"folderPath": "A"}).status_code == 404
 
 
 @pytest.mark.parametrize("wish", [{"isRead": "perhaps"}, {"isFlagged": "2"}, {"received": "soon"}, {"folder": "/"}])
-def test_refused_wishes(alice: Connection, wish: dict[str, str]) -> None:
-    """A query parameter that cannot be is refused by name, and nothing arrives."""
+def test_invalid_delivery_parameters(alice: Connection, wish: dict[str, str]) -> None:
+    """An invalid query parameter is rejected by name and nothing is delivered."""
     headers = {"Content-Type": "message/rfc822"}
     answer = alice.api.post(f"/connections/{alice.id}/deliver", content=PLAIN, params=wish, headers=headers)
 
-    assert refusal(answer) == (400, "ErrorInvalidRequest")
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
     assert next(iter(wish)) in answer.json()["message"]
     assert alice.mails() == []
 
@@ -400,7 +400,7 @@ def test_refused_wishes(alice: Connection, wish: dict[str, str]) -> None:
 
 
 def test_outbox(sandbox: Sandbox, alice: Connection, bob: Connection, server: Server) -> None:
-    """A mail that left is listed with those outside only, oldest first, and can be had as MIME without Bcc."""
+    """An outbox mail lists only its outside recipients, oldest mail first, and its MIME has no Bcc."""
     alice.send(f"{bob.address};x@example.org", subject="First", Cc="y@example.org", Bcc="z@example.org")
     alice.send(bob.address, subject="Inside")
     alice.send("x@example.org", subject="Last")
@@ -420,13 +420,13 @@ def test_outbox(sandbox: Sandbox, alice: Connection, bob: Connection, server: Se
 
 
 @pytest.mark.parametrize("departure", ["1", "0", "-1", "x", "1" * 30, "²", "٣"])
-def test_departed_mail_that_is_none(sandbox: Sandbox, departure: str) -> None:
-    """A number that nothing in the outbox has, or no number, is not found."""
-    assert refusal(sandbox.api.get(f"/outbox/{departure}/mime")) == (404, "ErrorItemNotFound")
+def test_unknown_outbox_mail(sandbox: Sandbox, departure: str) -> None:
+    """An unknown outbox number, or one that is not a number, responds 404."""
+    assert error_of(sandbox.api.get(f"/outbox/{departure}/mime")) == (404, "ErrorItemNotFound")
 
 
 def test_message_mime(alice: Connection, bob: Connection) -> None:
-    """A message is written out as its own mailbox sees it: the sender's copy has the Bcc."""
+    """A message is exported as its mailbox has it: only the sender's copy has the Bcc."""
     alice.send("x@example.org", subject="Written", Bcc=bob.address)
     sent, got = alice.mail("Sent Items"), bob.mail()
     answer = alice.api.get(f"/connections/{alice.id}/messages/{sent['Id']}/mime")
@@ -442,11 +442,11 @@ def test_message_mime(alice: Connection, bob: Connection) -> None:
 @pytest.mark.parametrize(
     ("id", "expected"), [("none", (400, "ErrorInvalidIdMalformed")), ("{bob}", (404, "ErrorItemNotFound"))]
 )
-def test_message_that_is_none(alice: Connection, bob: Connection, id: str, expected: tuple[int, str]) -> None:
-    """An id that is none, or another mailbox's, gives no MIME."""
+def test_unknown_message(alice: Connection, bob: Connection, id: str, expected: tuple[int, str]) -> None:
+    """MIME of an invalid id, or of another mailbox's message, responds with an error."""
     message_id = id.format(bob=bob.deliver(subject="Mine")["Id"])
 
-    assert expected == refusal(alice.api.get(f"/connections/{alice.id}/messages/{message_id}/mime"))
+    assert expected == error_of(alice.api.get(f"/connections/{alice.id}/messages/{message_id}/mime"))
 
 
 # Everything else
@@ -454,7 +454,7 @@ def test_message_that_is_none(alice: Connection, bob: Connection, id: str, expec
 
 @pytest.mark.parametrize("verb", [call for call in ADMIN if "{sandbox}" in call.path], ids=lambda verb: verb.id)
 def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
-    """Each verb says that there is no such sandbox."""
+    """Every admin operation responds 404 for an unknown sandbox."""
     url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
     trigger = {"operationName": "OnNewEmailV2", "notificationDetails": {"callbackUrl": "http://localhost"}}
     body: dict[str, Any] = {"name": "empty", "option": "Yes", "properties": trigger, "faults": []}
@@ -462,16 +462,16 @@ def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
         body = {name: body[name] for name in members_of(verb.accepts) if name in body}
     answer = server.http.request(verb.method, url, json=body if verb.accepts else None)
 
-    assert refusal(answer) == (404, "ErrorItemNotFound")
+    assert error_of(answer) == (404, "ErrorItemNotFound")
     assert "No sandbox 'none' exists" in answer.json()["message"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "folders"), ("POST", "deliver"), ("GET", "messages/x/mime")])
 def test_unknown_connection(sandbox: Sandbox, bob: Connection, method: str, path: str) -> None:
-    """The admin API makes no connection by using it: an unknown id is not found, nor is another sandbox's."""
+    """The admin API never creates a connection implicitly: an unknown id responds 404."""
     answer = sandbox.api.request(method, f"/connections/none/{path}", json={} if method == "POST" else None)
 
-    assert refusal(answer) == (404, "ErrorItemNotFound")
+    assert error_of(answer) == (404, "ErrorItemNotFound")
     assert "No connection 'none' exists in this sandbox" in answer.json()["message"]
     assert [bob.id] == [connection["id"] for connection in sandbox.api.get("/connections").json()["value"]]
 
@@ -484,7 +484,7 @@ def _wrong_methods() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("method", "path"), list(_wrong_methods()))
 def test_wrong_method(server: Server, method: str, path: str) -> None:
-    """A path with the wrong method answers 405 and names the right ones, whether or not its ids exist."""
+    """A wrong method responds 405 with the allowed methods, whether or not the ids exist."""
     right = {verb.method for verb in ADMIN if verb.path == path}
     url = f"{ROOT}{path}" if right else path
     answer = server.http.request(method, re.sub(r"\{\w+\}", "none", url))
@@ -492,19 +492,19 @@ def test_wrong_method(server: Server, method: str, path: str) -> None:
     assert answer.status_code == 405
     assert ", ".join(sorted(right or {"GET", "HEAD"})) == answer.headers["allow"]
     if method != "HEAD":
-        assert refusal(answer) == (405, "MethodNotAllowed")
+        assert error_of(answer) == (405, "MethodNotAllowed")
 
 
 @pytest.mark.parametrize("path", ["/", "/_emulator", ROOT, f"{ROOT}/nothing", f"{ROOT}/sandboxes/", "/favicon.ico"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
 def test_unknown_path(server: Server, method: str, path: str) -> None:
-    """A path that nobody serves is not found, whatever the method."""
-    assert refusal(server.http.request(method, path)) == (404, "ResourceNotFound")
+    """An unknown path responds 404 for every method."""
+    assert error_of(server.http.request(method, path)) == (404, "ResourceNotFound")
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_health(server: Server, path: str) -> None:
-    """The health checks answer without a credential."""
+    """The health checks respond without a credential."""
     answer = server.http.get(path)
 
     assert (200, "ok", "text/plain; charset=utf-8") == (
@@ -515,26 +515,26 @@ def test_health(server: Server, path: str) -> None:
     assert server.http.head(path).status_code == 200
 
 
-def test_refusal_carries_the_request_id(server: Server) -> None:
-    """A caller's request id comes back in the text of a refusal."""
+def test_error_contains_the_request_id(server: Server) -> None:
+    """An error text contains the request id of the caller."""
     answer = server.http.get(f"{ROOT}/sandboxes/none", headers={"x-ms-client-request-id": "my-id"})
 
     assert answer.json()["message"].endswith("\r\nclientRequestId: my-id")
 
 
 def test_operations(server: Server) -> None:
-    """The coverage table has a line for each row."""
+    """The coverage table has a line for each operation."""
     table = server.http.get(f"{ROOT}/operations").json()["value"]
 
     assert [(row.id, row.method) for row in OPERATIONS] == [(line["id"], line["method"]) for line in table]
 
 
 def test_swagger(server: Server) -> None:
-    """The connector's document is the one made from the rows."""
+    """The served Swagger document is generated from the operations."""
     assert json.loads(json.dumps(swagger(OPERATIONS))) == server.http.get(f"{ROOT}/swagger.json").json()
 
 
-# The API's own document
+# The OpenAPI document of the admin API
 
 
 @pytest.fixture
@@ -564,14 +564,14 @@ def _words(value: Any) -> Iterator[str]:
 
 
 def test_document_is_openapi(document: dict[str, Any]) -> None:
-    """The document says which version it is in, what it describes, and where that is served."""
+    """The document states its OpenAPI version, a title, a version and the server URL."""
     assert "3.1.0" == document["openapi"]
     assert {"title", "version"} <= document["info"].keys()
     assert [{"url": ROOT}] == document["servers"]
 
 
-def test_document_has_every_verb(document: dict[str, Any]) -> None:
-    """Each row stands at its path and method with its id, and nothing else does."""
+def test_document_has_every_operation(document: dict[str, Any]) -> None:
+    """The document contains each admin operation at its path and method with its id, and nothing else."""
     described = {
         (path, method.upper(), operation["operationId"])
         for path, methods in document["paths"].items()
@@ -583,8 +583,8 @@ def test_document_has_every_verb(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("verb", ADMIN, ids=lambda verb: verb.id)
-def test_document_describes_the_verb(document: dict[str, Any], verb: AdminOperation) -> None:
-    """A verb's path parameters, body and answer are described as the row has them."""
+def test_document_describes_the_operation(document: dict[str, Any], verb: AdminOperation) -> None:
+    """The document describes the path parameters, body and responses of each operation."""
     operation = document["paths"][verb.path][verb.method.lower()]
     names = [
         parameter["name"]
@@ -598,27 +598,27 @@ def test_document_describes_the_verb(document: dict[str, Any], verb: AdminOperat
     assert all(response["description"] for response in operation["responses"].values())
 
 
-def test_references_lead_somewhere(document: dict[str, Any]) -> None:
-    """Every reference points into the document's own components, and no component is there for nothing."""
+def test_references_resolve(document: dict[str, Any]) -> None:
+    """Every reference points to a component of the document, and every component is referenced."""
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
     assert schemas == set(_references(document))
 
 
-def test_document_speaks_no_swagger(document: dict[str, Any]) -> None:
-    """What OpenAPI 3.1 spells otherwise than Swagger 2.0 is spelled its way."""
+def test_document_has_no_swagger_keywords(document: dict[str, Any]) -> None:
+    """The document has no keywords that exist only in Swagger 2.0."""
     swagger_only = {"x-nullable", "definitions", "produces", "consumes", "swagger", "nullable"}
 
     assert set() == swagger_only & set(_words(document))
 
 
 def test_component_names_are_plain(document: dict[str, Any]) -> None:
-    """Names of components have only the characters that OpenAPI allows."""
+    """Component names contain only the characters that OpenAPI allows."""
     assert [] == [name for name in document["components"]["schemas"] if not re.fullmatch(r"[A-Za-z0-9._-]+", name)]
 
 
-def test_pages_from_elsewhere_are_refused(server: Server, sandbox: Sandbox) -> None:
-    """A web page of another origin cannot reset a sandbox; one that the emulator serves itself could."""
+def test_pages_of_other_origins_are_rejected(server: Server, sandbox: Sandbox) -> None:
+    """A web page of another origin cannot reset a sandbox; a page of the emulator's own origin can."""
     answers = [
         sandbox.api.post("/reset", headers={"Origin": origin})
         for origin in ("https://evil.example", "null", server.url)

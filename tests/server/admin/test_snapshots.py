@@ -1,4 +1,4 @@
-"""Snapshots, exports and imports over HTTP: what comes back, who is told, what is refused, and what a restart keeps."""
+"""Snapshots, export and import over HTTP: restored state, pollers, callbacks, waits, invalid files, and restarts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def export(sandbox: Sandbox) -> bytes:
     return answer.content
 
 
-def bring_in(sandbox: Sandbox, file: bytes, **query: Any) -> httpx.Response:
+def import_file(sandbox: Sandbox, file: bytes, **query: Any) -> httpx.Response:
     return sandbox.api.post("/import", content=file, params=query, headers={"Content-Type": SQLITE})
 
 
@@ -69,7 +69,7 @@ def shown(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def everything(sandbox: Sandbox) -> dict[str, list[Any]]:
-    """All that a sandbox holds, but for the worlds it has been in."""
+    """Return all content of a sandbox except its epochs."""
     with closing(sqlite3.connect(":memory:")) as db:
         db.deserialize(export(sandbox))
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
@@ -87,11 +87,11 @@ def other(server: Server) -> Iterator[Sandbox]:
         yield sandbox
 
 
-# Saving and bringing back
+# Save and restore
 
 
-def test_a_snapshot(sandbox: Sandbox, alice: Connection) -> None:
-    """It is told with its name, its size and the sandbox's time, listed by name, and forgotten when it is deleted."""
+def test_save_list_and_delete(sandbox: Sandbox, alice: Connection) -> None:
+    """A snapshot has a name, a size and the sandbox's time, is listed by name, and can be deleted."""
     sandbox.advance("1h")
     second, first = save(sandbox, "two"), save(sandbox, "a.one")
     listed = sandbox.api.get("/snapshots").json()
@@ -104,8 +104,8 @@ def test_a_snapshot(sandbox: Sandbox, alice: Connection) -> None:
     assert ((204, b""), ["a.one"]) == ((gone.status_code, gone.content), names(sandbox))
 
 
-def test_all_comes_back(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """Mails, events, contacts, questions, subscriptions, calls, connections, the outbox, and the clock."""
+def test_restore_brings_everything_back(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
+    """A restore brings back mails, events, contacts, questions, subscriptions, callbacks, connections and the clock."""
     alice.send(f"{bob.address}; out@example.net", "Kept")
     alice.meet("Review", RequiredAttendees=bob.address)
     alice.post("/datasets/contacts/tables/Contacts/items", {"GivenName": "Carol", "HomePhones": ["1"]})
@@ -137,27 +137,27 @@ def test_all_comes_back(sandbox: Sandbox, alice: Connection, bob: Connection, li
 
 
 def test_ids_after_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The same calls give the same ids each time, and none of them is one of before."""
+    """After each restore the same requests produce the same new ids, and no id from before the snapshot."""
 
-    def handed_out() -> set[str]:
+    def create_items() -> set[str]:
         alice.send(bob.address)
         connection = sandbox.api.post("/connections").json()["id"]
         mail = bob.mails()[0]
         return {mail["Id"], mail["InternetMessageId"], mail["ConversationId"], alice.meet()["Id"], connection}
 
-    before = handed_out()
+    before = create_items()
     save(sandbox)
-    rounds = [handed_out()]
+    rounds = [create_items()]
     for _ in range(2):
         restore(sandbox)
-        rounds.append(handed_out())
+        rounds.append(create_items())
 
     assert [rounds[0]] * 3 == rounds
     assert set() == before & rounds[0]
 
 
 def test_a_reset_after_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A reset drops what a restore brought, and leaves the snapshot, which can be restored again."""
+    """A reset removes what a restore brought back but keeps the snapshot, which can be restored again."""
     alice.send(bob.address, "Kept")
     save(sandbox)
     before = everything(sandbox)
@@ -169,8 +169,8 @@ def test_a_reset_after_a_restore(sandbox: Sandbox, alice: Connection, bob: Conne
     assert ([], before) == (empty, everything(sandbox))
 
 
-def test_an_unknown_snapshot(sandbox: Sandbox, alice: Connection) -> None:
-    """What was not saved is not found, and the refusal names what was; nothing is changed."""
+def test_unknown_snapshot(sandbox: Sandbox, alice: Connection) -> None:
+    """An unknown snapshot responds 404 with the names of the existing ones, and nothing changes."""
     before = everything(sandbox)
     missing = [sandbox.api.post("/snapshots/x/restore"), sandbox.api.delete("/snapshots/x")]
     save(sandbox, "b")
@@ -185,20 +185,20 @@ def test_an_unknown_snapshot(sandbox: Sandbox, alice: Connection) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", ".a", "a.", "a..b", "x" * 65, "%C3%A4", "a%00"])
-def test_a_bad_name(sandbox: Sandbox, name: str) -> None:
-    """A name that could not be one of a file is refused with what names look like."""
+def test_invalid_name(sandbox: Sandbox, name: str) -> None:
+    """A name that is not safe as a file name is rejected with the rule for names."""
     answer = sandbox.api.put(f"/snapshots/{name}")
 
     assert (400, []) == (answer.status_code, names(sandbox))
     assert "A snapshot name has 1 to 64 letters, digits, -_ and inner dots" in answer.json()["message"]
 
 
-# Those who poll
+# Pollers
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_polls_over_a_restore(sandbox: Sandbox, alice: Connection, path: str) -> None:
-    """What was handed out before a snapshot holds again after its restore; what came from the dropped time does not."""
+def test_poll_urls_after_a_restore(sandbox: Sandbox, alice: Connection, path: str) -> None:
+    """Poll URLs from before the snapshot are valid after its restore; URLs from the undone period are rejected."""
     before = Poller(alice, path, **EVERY[path])
     save(sandbox)
     fire(alice, path)
@@ -218,8 +218,8 @@ def test_polls_over_a_restore(sandbox: Sandbox, alice: Connection, path: str) ->
     assert [] == fresh.ask()
 
 
-def test_polls_that_were_restored_go_on(sandbox: Sandbox, alice: Connection) -> None:
-    """A flow that went back with its sandbox goes on from there, poll by poll, and through the next restore."""
+def test_restored_pollers_continue(sandbox: Sandbox, alice: Connection) -> None:
+    """A workflow that was restored with its sandbox continues to poll, also through the next restore."""
     poller = Poller(alice, NEW)
     alice.deliver(subject="Kept")
     assert ["Kept"] == poller.subjects()
@@ -235,8 +235,8 @@ def test_polls_that_were_restored_go_on(sandbox: Sandbox, alice: Connection) -> 
     assert 400 == alice.http.get(poller.location).status_code
 
 
-def test_polls_go_on_while_snapshots_are_taken(sandbox: Sandbox, alice: Connection) -> None:
-    """Saving takes nothing from anybody: a state from before it holds on."""
+def test_saving_does_not_affect_pollers(sandbox: Sandbox, alice: Connection) -> None:
+    """Saving a snapshot does not affect poll URLs."""
     poller = Poller(alice, NEW)
     save(sandbox)
     alice.deliver(subject="One")
@@ -247,7 +247,7 @@ def test_polls_go_on_while_snapshots_are_taken(sandbox: Sandbox, alice: Connecti
 
 
 def test_snapshots_of_several_times(sandbox: Sandbox, alice: Connection) -> None:
-    """Going back further, and forward again to a later snapshot, brings back the states of each."""
+    """Snapshots of different times can be restored in any order, each with its poll URLs."""
     calendar = f"{TABLE}/onnewitems"
     states = [Poller(alice, calendar).location]
     save(sandbox, "first")
@@ -268,11 +268,11 @@ def test_snapshots_of_several_times(sandbox: Sandbox, alice: Connection) -> None
     assert [[200, 200, 202], [202, 400, 400], [200, 202, 400], [202, 400, 400]] == seen
 
 
-# Those who are called
+# Callbacks
 
 
-def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Who was subscribed when the snapshot was taken is poked after the restore, once; who came later is not."""
+def test_subscriptions_are_restored(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """Subscriptions of the snapshot are poked after the restore, later ones are not."""
     kept = subscribe(alice, f"{listener.url}/kept")
     alice.deliver()
     sandbox.advance()
@@ -291,13 +291,13 @@ def test_a_subscription_comes_back(sandbox: Sandbox, alice: Connection, listener
 
 
 def options(alice: Connection) -> str:
-    """What belongs to a subscription in its address."""
+    """Return the query parameter `options` of a subscription's URL."""
     answer = alice.post(MAIL, {"NotificationUrl": "http://localhost/x"})
     return httpx.URL(answer.headers["location"]).params["options"]
 
 
-def test_a_call_that_waited_is_made_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A retry that was due later when the snapshot was taken is due then once more, with the tries it had left."""
+def test_pending_callback_is_sent_again(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A retry that was pending in the snapshot is due again after the restore, with the same remaining attempts."""
     listener.answer_with(500, 200)
     subscribe(alice, listener.url)
     alice.deliver()
@@ -315,8 +315,8 @@ def test_a_call_that_waited_is_made_again(sandbox: Sandbox, alice: Connection, l
     assert (done, 3) == (last, len(listener.requests))
 
 
-def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """What was on its way when a sandbox went back says nothing about the calls that it has to make then."""
+def test_callback_in_progress_is_not_recorded(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """The result of a callback that was in progress during a restore is not recorded in the restored sandbox."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     save(sandbox)
@@ -334,8 +334,8 @@ def test_a_call_under_way_is_not_recorded(sandbox: Sandbox, alice: Connection, l
     assert [["Dropped"], ["New"]] == [subjects(request) for request in listener.requests]
 
 
-def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A registered trigger comes back where it stood: what it pushed before is not pushed again, what comes then is."""
+def test_push_trigger_continues(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A restored push trigger continues where it was: old items are not pushed again, new items are."""
     put(alice, trigger(listener.url))
     alice.deliver(subject="Before")
     sandbox.advance()
@@ -351,8 +351,8 @@ def test_a_push_goes_on(sandbox: Sandbox, alice: Connection, listener: Stub) -> 
     assert [["Before"], ["Dropped"], ["After"]] == [subjects(request) for request in listener.requests]
 
 
-def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """A call that was under way when the snapshot was taken is made anew, without anybody asking for more."""
+def test_restore_resumes_delivery(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A callback that was in progress at the snapshot is sent again after the restore, without further requests."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     subscribe(alice, listener.url)
@@ -368,11 +368,11 @@ def test_a_restore_wakes_the_delivery(sandbox: Sandbox, alice: Connection, liste
     assert ("done", done) == (again["state"], again)
 
 
-# Those who wait
+# Waits
 
 
-def test_a_wait_over_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Who waits goes on waiting: what comes after the restore is told, what was dropped is not."""
+def test_wait_during_a_restore(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait continues after a restore: it returns items added afterwards, and no undone items."""
     bob.deliver(subject="Kept")
     save(sandbox)
     bob.deliver(subject="Dropped")
@@ -386,8 +386,8 @@ def test_a_wait_over_a_restore(sandbox: Sandbox, alice: Connection, bob: Connect
 
 
 @pytest.mark.parametrize("anchor", ["Kept", "Dropped"])
-def test_a_wait_for_what_is_newer(sandbox: Sandbox, bob: Connection, anchor: str) -> None:
-    """Newer than a mail is what comes after it, even where the restore has dropped that mail: nothing older counts."""
+def test_wait_for_newer_mail_during_a_restore(sandbox: Sandbox, bob: Connection, anchor: str) -> None:
+    """`newerThan` means items after that mail, even if the restore has removed the mail."""
     ids = {"Old": bob.deliver(subject="Old")["Id"], "Kept": bob.deliver(subject="Kept")["Id"]}
     save(sandbox)
     for subject in ("Between", "Dropped"):
@@ -405,8 +405,8 @@ def test_a_wait_for_what_is_newer(sandbox: Sandbox, bob: Connection, anchor: str
     )
 
 
-def test_a_wait_for_newer_events_and_calls(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """The same holds for events and for calls."""
+def test_wait_for_newer_events_and_callbacks(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """`newerThan` also continues after a restore for events and callbacks."""
     alice.meet("Kept")
     subscribe(alice, listener.url)
     alice.deliver()
@@ -428,20 +428,20 @@ def test_a_wait_for_newer_events_and_calls(sandbox: Sandbox, alice: Connection, 
     assert 1 == len(poked["value"])
 
 
-def test_a_wait_over_an_import(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Who waits in a sandbox is told what comes to the one that took its place."""
+def test_wait_during_an_import(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait continues in the sandbox that an import has replaced."""
     file = export(sandbox)
     bob.deliver(subject="Dropped")
     with begun(sandbox, recipient=bob.address, subject="New") as waiting:
-        assert 200 == bring_in(sandbox, file).status_code
+        assert 200 == import_file(sandbox, file).status_code
         bob.deliver(subject="New")
         status, _ = waiting.end()
 
     assert (200, ["New"]) == (status, [mail["Subject"] for mail in bob.mails()])
 
 
-def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Who is moving the clock hears that it was replaced; the sandbox has the clock of the snapshot, and it moves."""
+def test_clock_move_during_a_restore(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A clock request that a restore interrupts responds 409; the sandbox has the snapshot's clock, which can move."""
     release = threading.Event()
     listener.respond = lambda heard: (200 if release.wait(10) else 500, "text/plain", b"")
     assert sandbox.api.post("/clock", json={"freeze": True}).status_code == 200
@@ -452,7 +452,7 @@ def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection,
     listener.wait()
     with closing(HTTPConnection(sandbox.server.url.partition("://")[2], timeout=LONG)) as connection:
         connection.request("POST", f"{ROOT}/sandboxes/{sandbox.name}/clock", json.dumps({"advance": "5h"}))
-        # Requests are read in the order they come in: once these are answered, the other one is under way.
+        # The server reads requests in order: when these have responses, the earlier request is in progress.
         for _ in range(2):
             with httpx.Client(base_url=sandbox.api.base_url, verify=False) as later:
                 assert later.get("/clock").json() == before
@@ -470,11 +470,11 @@ def test_a_move_of_the_clock_over_a_restore(sandbox: Sandbox, alice: Connection,
     assert timedelta(hours=1) == hours[1] - hours[0]
 
 
-# Elsewhere
+# Export and import
 
 
 def test_an_export_is_one_file(sandbox: Sandbox, alice: Connection, tmp_path: Path) -> None:
-    """It is an SQLite database by itself, whole, and opens with any tool."""
+    """An export is one complete SQLite database that any tool can open."""
     alice.deliver(subject="Here")
     path = tmp_path / "sandbox.sqlite"
     path.write_bytes(export(sandbox))
@@ -486,13 +486,13 @@ def test_an_export_is_one_file(sandbox: Sandbox, alice: Connection, tmp_path: Pa
 
 
 def test_an_import_replaces_everything(sandbox: Sandbox, other: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A copy beside the original has all it has under other connection ids; what was there before is gone."""
+    """An import replaces the whole sandbox, and a prefix gives the copied connections other ids."""
     alice.send(bob.address, "Carried")
     save(sandbox)
     lost = other.connect("lost")
     lost.deliver(subject="Lost")
     save(other, "mine")
-    answer = bring_in(other, export(sandbox), connectionPrefix="copy-")
+    answer = import_file(other, export(sandbox), connectionPrefix="copy-")
     copied = f"copy-{bob.id}"
     url = str(bob.http.base_url).rstrip("/").replace(bob.id, copied)
     with httpx.Client(base_url=url, headers={"Authorization": "Bearer token"}) as http:
@@ -501,27 +501,27 @@ def test_an_import_replaces_everything(sandbox: Sandbox, other: Sandbox, alice: 
     assert {"name": other.name, "connections": [f"copy-{alice.id}", copied]} == answer.json()
     assert bob.mails() == mails
     assert 404 == other.api.get(f"/connections/{lost.id}/subscriptions").status_code
-    # What was saved of a sandbox stays its own.
+    # Each sandbox keeps its own snapshots.
     assert (["one"], ["mine"]) == (names(sandbox), names(other))
 
 
-def test_an_import_of_taken_connections(sandbox: Sandbox, other: Sandbox, alice: Connection) -> None:
-    """Connections that another sandbox has are a conflict, which names one, and nothing is changed."""
+def test_import_of_existing_connections(sandbox: Sandbox, other: Sandbox, alice: Connection) -> None:
+    """An import whose connection ids belong to another sandbox responds 409 with an id, and nothing changes."""
     other.connect("zoe")
     before = everything(other)
-    answer = bring_in(other, export(sandbox))
+    answer = import_file(other, export(sandbox))
 
     assert (409, before) == (answer.status_code, everything(other))
     assert f"'{alice.id}' belongs to the sandbox '{sandbox.name}'" in answer.json()["message"]
 
 
-def test_an_import_of_ones_own(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An export that comes back brings the sandbox to where it was; states of polls from before are refused."""
+def test_import_of_own_export(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """Importing a sandbox's own export restores its state; poll URLs from before the import are rejected."""
     poller = Poller(alice, NEW)
     alice.send(bob.address, "Kept")
     file, before = export(sandbox), everything(sandbox)
     bob.deliver(subject="Dropped")
-    answer = bring_in(sandbox, file)
+    answer = import_file(sandbox, file)
     facts = shown(sandbox)
 
     assert (200, facts) == (answer.status_code, answer.json())
@@ -551,8 +551,8 @@ def test_an_import_of_ones_own(sandbox: Sandbox, alice: Connection, bob: Connect
         ("INSERT INTO sandbox_state VALUES ('clock', 'noon')", "its clock cannot be read"),
     ],
 )
-def test_a_refused_import(sandbox: Sandbox, alice: Connection, change: Any, reason: str) -> None:
-    """What is no export of this version is refused with the reason, and nothing is changed."""
+def test_invalid_import(sandbox: Sandbox, alice: Connection, change: Any, reason: str) -> None:
+    """A file that is not an export of this version is rejected with the reason, and nothing changes."""
     alice.deliver()
     before = everything(sandbox)
     file = export(sandbox)
@@ -563,7 +563,7 @@ def test_a_refused_import(sandbox: Sandbox, alice: Connection, change: Any, reas
             file = db.serialize()
     else:
         file = change(file)
-    answer = bring_in(sandbox, file)
+    answer = import_file(sandbox, file)
 
     assert (400, "ErrorInvalidRequest") == (answer.status_code, answer.json()["error"]["code"])
     assert any(part in answer.json()["message"] for part in reason.split("|"))
@@ -571,15 +571,15 @@ def test_a_refused_import(sandbox: Sandbox, alice: Connection, change: Any, reas
 
 
 @pytest.mark.parametrize("prefix", ["a/", "%", "x" * 128])
-def test_a_refused_prefix(sandbox: Sandbox, alice: Connection, prefix: str) -> None:
-    """A prefix that makes no connection ids is refused, and nothing is changed."""
+def test_invalid_prefix(sandbox: Sandbox, alice: Connection, prefix: str) -> None:
+    """A prefix that makes invalid connection ids is rejected and nothing changes."""
     before = everything(sandbox)
-    answer = bring_in(sandbox, export(sandbox), connectionPrefix=prefix)
+    answer = import_file(sandbox, export(sandbox), connectionPrefix=prefix)
 
     assert (400, before) == (answer.status_code, everything(sandbox))
 
 
-def ask(app: Any, method: str, path: str, sandbox: str = "default", **more: Any) -> httpx.Response:
+def send(app: Any, method: str, path: str, sandbox: str = "default", **more: Any) -> httpx.Response:
     async def call() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", trust_env=False) as http:
             return await http.request(method, f"{ROOT}/sandboxes/{sandbox}{path}", **more)
@@ -587,11 +587,11 @@ def ask(app: Any, method: str, path: str, sandbox: str = "default", **more: Any)
     return asyncio.run(call())
 
 
-def test_an_import_that_is_too_large() -> None:
-    """A file above the largest body is not read to its end."""
+def test_import_that_is_too_large() -> None:
+    """A file above the maximum body size responds 413."""
     app = create_app(Settings(max_body_bytes=100_000), VirtualClock(START))
-    file = ask(app, "GET", "/export").content
-    answer = ask(app, "POST", "/import", content=file)
+    file = send(app, "GET", "/export").content
+    answer = send(app, "POST", "/import", content=file)
     app.state.sandboxes.close()
 
     assert len(file) > 100_000
@@ -600,7 +600,7 @@ def test_an_import_that_is_too_large() -> None:
 
 @pytest.fixture(scope="module")
 def office() -> Iterator[Starlette]:
-    """An app whose default sandbox has a sample mailbox, and another sandbox to bring things into."""
+    """An app whose default sandbox has a sample mailbox, with a second sandbox as the target of imports."""
     app = create_app(Settings(seed="office"), VirtualClock(START))
     default = app.state.sandboxes.default
     listing.update_index(default.mailbox(default.connections()["office"]))
@@ -618,27 +618,27 @@ def office() -> Iterator[Starlette]:
         max_size=5,
     )
 )
-def test_a_file_with_some_bytes_changed(office: Starlette, changes: list[tuple[int, int]]) -> None:
-    """An export that was damaged anywhere changes nothing, or what it brings is whole all the same and can be reset."""
+def test_import_of_a_damaged_file(office: Starlette, changes: list[tuple[int, int]]) -> None:
+    """An import of a damaged export either changes nothing or leaves a consistent sandbox that can be reset."""
     file, target = bytearray(office.state.sandboxes.default.export()), office.state.sandboxes.named("target")
     for at, value in changes:
         file[at % len(file)] = value
     target.restore("empty")
     before = target.connections()
-    answer = ask(office, "POST", "/import?connectionPrefix=x-", "target", content=bytes(file))
+    answer = send(office, "POST", "/import?connectionPrefix=x-", "target", content=bytes(file))
     after = target.connections()
     target.db.check()
-    again = ask(office, "POST", "/reset", "target")
+    again = send(office, "POST", "/reset", "target")
 
     assert (answer.status_code, after) in [(200, {**after}), (400, before)]
     assert 200 == again.status_code
 
 
-# Over a restart
+# Restarts
 
 
-def test_snapshots_over_a_restart(tmp_path: Path, listener: Stub) -> None:
-    """With a data folder a snapshot is there again, and so is all it holds, calls that wait among it."""
+def test_snapshots_survive_a_restart(tmp_path: Path, listener: Stub) -> None:
+    """With a data folder, a snapshot and all its content, pending callbacks included, survive a restart."""
     clock, settings = VirtualClock(START), Settings(data=str(tmp_path))
     runtime, admin = "/apim/outlook/alice", f"{ROOT}/sandboxes/default"
     listener.answer_with(500, 200)
@@ -673,20 +673,20 @@ def rows(image: bytes) -> dict[str, list[Any]]:
 
 
 def test_a_damaged_snapshot(tmp_path: Path) -> None:
-    """A snapshot whose file was damaged is listed without a time, and a restore says what is wrong with it."""
+    """A damaged snapshot is listed without a time, and its restore responds with the reason."""
     app = create_app(Settings(data=str(tmp_path)), VirtualClock(START))
-    ask(app, "PUT", "/snapshots/one")
+    send(app, "PUT", "/snapshots/one")
     (tmp_path / "default.snapshots" / "one.sqlite").write_bytes(b"Dear diary")
-    listed = ask(app, "GET", "/snapshots").json()
-    answer = ask(app, "POST", "/snapshots/one/restore")
+    listed = send(app, "GET", "/snapshots").json()
+    answer = send(app, "POST", "/snapshots/one/restore")
     app.state.sandboxes.close()
 
     assert {"value": [{"name": "one", "takenAt": None, "bytes": 10}]} == listed
     assert (409, True) == (answer.status_code, "it is not an SQLite database" in json.dumps(answer.json()))
 
 
-def test_the_journal_of_calls_comes_back(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
-    """Calls are those of the time of the snapshot, and are numbered on from there."""
+def test_callbacks_are_restored(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A restore brings back the callbacks of the snapshot, and their numbering continues from there."""
     subscribe(alice, listener.url)
     alice.deliver()
     sandbox.callbacks()

@@ -1,4 +1,4 @@
-"""Waiting over HTTP: for what is there, for what comes, in vain, and in nobody's way."""
+"""Waiting over HTTP: for existing items, for new items, timeouts, and concurrent requests."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ LONG = 30
 
 
 def wait(sandbox: Sandbox, **order: Any) -> dict[str, Any]:
-    """What a wait answers that must succeed."""
+    """Wait, which must succeed, and return the response."""
     answer = sandbox.api.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 200, answer.text
     result: dict[str, Any] = answer.json()
     return result
 
 
-def found(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
+def matches(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
     matches: list[dict[str, Any]] = wait(sandbox, **order)["value"]
     return matches
 
 
 def subjects(sandbox: Sandbox, **order: Any) -> list[str]:
-    return [item["subject"] for item in found(sandbox, **order)]
+    return [item["subject"] for item in matches(sandbox, **order)]
 
 
-def missed(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
-    """The near misses of a wait that ends at once."""
+def near_misses(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
+    """Return the near misses of a wait with a timeout of zero."""
     answer = sandbox.api.post("/wait", json={"timeoutSeconds": 0, **order})
     assert answer.status_code == 408, answer.text
     misses: list[dict[str, Any]] = answer.json()["nearMisses"]
@@ -44,7 +44,7 @@ def missed(sandbox: Sandbox, **order: Any) -> list[dict[str, Any]]:
 
 
 class Waiting:
-    """A wait that the server has begun; `end` gives its status and what it answers."""
+    """A wait in progress; `end` returns the status and body of the response."""
 
     def __init__(self, connection: HTTPConnection) -> None:
         self._connection = connection
@@ -59,18 +59,18 @@ def begun(sandbox: Sandbox, **order: Any) -> Iterator[Waiting]:
     with closing(HTTPConnection(sandbox.server.url.partition("://")[2], timeout=LONG)) as connection:
         body = json.dumps({"timeoutSeconds": LONG, **order})
         connection.request("POST", f"/_emulator/api/sandboxes/{sandbox.name}/wait", body)
-        # Requests are read in the order they come in: once these are answered, the other one has been looked at.
+        # The server reads requests in order: when these have responses, the wait has started.
         for _ in range(2):
             with httpx.Client(base_url=sandbox.api.base_url, verify=False) as later:
                 assert later.get("/clock").status_code == 200
         yield Waiting(connection)
 
 
-# For what is there
+# Existing items
 
 
-def test_a_mail_that_is_there(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """It is told with its id, people, time, folder and connection, and without delay."""
+def test_existing_mail(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait for an existing mail returns it at once with its id, people, time, folder and connection."""
     alice.send(f"{bob.address}; carol@example.net", "Your code", Cc="dan@example.net")
     answer = wait(sandbox, recipient="BOB@example.com", subject="CODE", **{"from": "Alice@Example.com"})
     (mail,) = answer["value"]
@@ -88,26 +88,26 @@ def test_a_mail_that_is_there(sandbox: Sandbox, alice: Connection, bob: Connecti
     assert 0 <= answer["waitedSeconds"] < LONG
 
 
-def test_a_mail_that_left(sandbox: Sandbox, alice: Connection) -> None:
-    """Mail to somebody outside is told with its number in the outbox."""
+def test_outbox_mail(sandbox: Sandbox, alice: Connection) -> None:
+    """A mail to an outside address is returned with its outbox number."""
     alice.send("carol@example.net", "Out", "<p>Far &amp; away</p>")
-    (mail,) = found(sandbox, recipient="carol@example.net", text="far & away")
+    (mail,) = matches(sandbox, recipient="carol@example.net", text="far & away")
     departed = sandbox.outbox.mails()[0]
 
     assert (str(departed["id"]), "Out", None) == (mail["id"], mail["subject"], mail["connection"])
     assert departed["departedAt"] == mail["receivedAt"]
-    assert missed(sandbox, recipient="carol@example.net", newerThan=departed["id"])[0]["differs"] == ["newerThan"]
+    assert near_misses(sandbox, recipient="carol@example.net", newerThan=departed["id"])[0]["differs"] == ["newerThan"]
 
 
-def test_all_that_match_come_oldest_first(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An answer has everything that fits, however few were asked for."""
+def test_all_matches_oldest_first(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait returns all matches, oldest first, even if `count` is lower."""
     for subject in ("One", "Two", "Three"):
         bob.deliver(subject=subject)
 
     assert ["One", "Two", "Three"] == subjects(sandbox)
     assert ["Two", "Three"] == subjects(sandbox, subject="t", count=2)
     assert [] == subjects(sandbox, connection=bob.id, count=3)[3:]
-    assert missed(sandbox, count=4) == []
+    assert near_misses(sandbox, count=4) == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_all_that_match_come_oldest_first(sandbox: Sandbox, alice: Connection, b
 def test_conditions(
     sandbox: Sandbox, alice: Connection, bob: Connection, order: dict[str, Any], expected: list[str]
 ) -> None:
-    """Each condition lets through what fits, wherever it lies."""
+    """Each condition selects the matching mails in any folder."""
     alice.deliver(subject="First", folder="Work/New", text="nothing")
     bob.deliver(subject="Second", html="<p>hidden &amp; <b>seen</b></p>")
     if "connection" in order:
@@ -134,18 +134,18 @@ def test_conditions(
     assert expected == subjects(sandbox, **order)
 
 
-def test_sent_copies_count_where_they_are_asked_for(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Who waits for mail does not mean the copy that its sender keeps."""
+def test_sent_items_match_only_by_folder(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait ignores copies in Sent Items unless it names the folder."""
     alice.send(bob.address, "Hello")
 
-    assert [bob.id] == [item["connection"] for item in found(sandbox)]
-    assert [alice.id] == [item["connection"] for item in found(sandbox, folder="Sent Items")]
+    assert [bob.id] == [item["connection"] for item in matches(sandbox)]
+    assert [alice.id] == [item["connection"] for item in matches(sandbox, folder="Sent Items")]
 
 
 def test_newer_than_a_mail(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """What came after a mail counts, in other mailboxes too, and wherever the mail has gone since."""
+    """`newerThan` selects later mails in all mailboxes, even after the named mail was moved."""
     first = alice.deliver(subject="First")["Id"]
-    assert missed(sandbox, newerThan=first)[0]["differs"] == ["newerThan"]
+    assert near_misses(sandbox, newerThan=first)[0]["differs"] == ["newerThan"]
     bob.deliver(subject="Second")
     alice.send("carol@example.net", "Third")
     before = subjects(sandbox, newerThan=first)
@@ -156,9 +156,9 @@ def test_newer_than_a_mail(sandbox: Sandbox, alice: Connection, bob: Connection)
 
 
 def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An event is told for each calendar it lies in; one that is changed afterwards is no new one."""
+    """An event is returned once per calendar, and changing an event does not make it newer."""
     meeting = alice.meet("Review", RequiredAttendees=bob.address)
-    (event,) = found(sandbox, kind="event", recipient=bob.address, **{"from": alice.address})
+    (event,) = matches(sandbox, kind="event", recipient=bob.address, **{"from": alice.address})
 
     assert {
         "kind": "event",
@@ -169,9 +169,9 @@ def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
         "start": "2026-03-04T10:00:00.0000000+00:00",
         "connection": bob.id,
     } == event
-    assert [alice.id, bob.id] == [item["connection"] for item in found(sandbox, kind="event", count=2)]
+    assert [alice.id, bob.id] == [item["connection"] for item in matches(sandbox, kind="event", count=2)]
     alice.change(meeting["Id"], Subject="Preview", Start=meeting["Start"], End=meeting["End"])
-    misses = missed(sandbox, kind="event", connection=alice.id, newerThan=meeting["Id"])
+    misses = near_misses(sandbox, kind="event", connection=alice.id, newerThan=meeting["Id"])
     assert [(bob.id, ["connection"]), (alice.id, ["newerThan"])] == [
         (miss["connection"], miss["differs"]) for miss in misses
     ]
@@ -179,24 +179,24 @@ def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
 
 
 def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """Calls are found by URL and by what they are about; a poke is a callback as well."""
+    """Callbacks match by URL and reference, and a poke is also a callback."""
     url = f"{listener.url}/x"
     subscription = alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": url}).json()["id"]
     alice.deliver()
     (entry,) = sandbox.callbacks()
-    (poke,) = found(sandbox, kind="poke", url=url, reference=subscription)
+    (poke,) = matches(sandbox, kind="poke", url=url, reference=subscription)
 
     assert (str(entry["id"]), "poke", url, "done") == (poke["id"], poke["kind"], poke["url"], poke["state"])
-    assert [poke] == found(sandbox, kind="callback")
-    assert missed(sandbox, kind="poke", newerThan=entry["id"])[0]["differs"] == ["newerThan"]
-    assert missed(sandbox, kind="poke", url="http://localhost/y", text="z")[0]["differs"] == ["text", "url"]
+    assert [poke] == matches(sandbox, kind="callback")
+    assert near_misses(sandbox, kind="poke", newerThan=entry["id"])[0]["differs"] == ["newerThan"]
+    assert near_misses(sandbox, kind="poke", url="http://localhost/y", text="z")[0]["differs"] == ["text", "url"]
 
 
-# For what comes
+# New items
 
 
-def test_a_mail_that_comes(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The answer is there with the mail; others are served meanwhile, and what does not fit ends nothing."""
+def test_new_mail(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait responds when the mail arrives; until then, the server handles other requests and ignores other mails."""
     with begun(sandbox, connection=bob.id, subject="code") as waiting:
         alice.send(bob.address, "Something else")
         alice.send(alice.address, "Code")
@@ -208,8 +208,8 @@ def test_a_mail_that_comes(sandbox: Sandbox, alice: Connection, bob: Connection)
     assert 0 < answer["waitedSeconds"] < LONG
 
 
-def test_several_that_come(sandbox: Sandbox, alice: Connection) -> None:
-    """A count is reached by what was there and what comes, delivered and left."""
+def test_several_new_mails(sandbox: Sandbox, alice: Connection) -> None:
+    """Existing and new mails, delivered or sent to outside addresses, count towards `count`."""
     alice.deliver(subject="One")
     with begun(sandbox, count=3) as waiting:
         alice.deliver(subject="Two")
@@ -219,8 +219,8 @@ def test_several_that_come(sandbox: Sandbox, alice: Connection) -> None:
     assert (200, ["One", "Two", "Three"]) == (status, [item["subject"] for item in answer["value"]])
 
 
-def test_a_mail_that_is_moved_in(sandbox: Sandbox, alice: Connection) -> None:
-    """A mail counts once it lies in the folder."""
+def test_moved_mail(sandbox: Sandbox, alice: Connection) -> None:
+    """A mail counts once it has been moved to the folder."""
     id = alice.deliver()["Id"]
     with begun(sandbox, folder="Archive") as waiting:
         alice.post(f"/Mail/Move/{id}", folderPath="Archive")
@@ -229,8 +229,8 @@ def test_a_mail_that_is_moved_in(sandbox: Sandbox, alice: Connection) -> None:
     assert (200, "Archive") == (status, answer["value"][0]["folder"])
 
 
-def test_a_connection_that_comes(sandbox: Sandbox) -> None:
-    """Who is waited for need not be there yet."""
+def test_new_connection(sandbox: Sandbox) -> None:
+    """A wait can name a connection that does not exist yet."""
     with begun(sandbox, connection=f"{sandbox.name}-bob") as waiting:
         sandbox.connect("bob").deliver(subject="Welcome")
         status, answer = waiting.end()
@@ -238,8 +238,8 @@ def test_a_connection_that_comes(sandbox: Sandbox) -> None:
     assert (200, "Welcome") == (status, answer["value"][0]["subject"])
 
 
-def test_an_event_and_a_poke_that_come(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
-    """Events and pokes end a wait of theirs, several at once."""
+def test_new_event_and_poke(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
+    """Several waits for events and pokes can run at once."""
     alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
     with begun(sandbox, kind="event", recipient=bob.address) as event, begun(sandbox, kind="poke") as poke:
         alice.meet("Review", RequiredAttendees=bob.address)
@@ -249,8 +249,8 @@ def test_an_event_and_a_poke_that_come(sandbox: Sandbox, alice: Connection, bob:
     assert [(200, "event"), (200, "poke")] == [(status, answer["value"][0]["kind"]) for status, answer in ends]
 
 
-def test_a_reset_meanwhile(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """After a reset the wait goes on: all that comes then is new."""
+def test_reset_during_a_wait(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A wait continues after a reset, and all items added afterwards are newer."""
     old = [bob.deliver(subject=f"Old {number}")["Id"] for number in range(3)]
     with begun(sandbox, connection=bob.id, newerThan=old[-1]) as waiting:
         assert sandbox.api.post("/reset").status_code == 200
@@ -260,8 +260,8 @@ def test_a_reset_meanwhile(sandbox: Sandbox, alice: Connection, bob: Connection)
     assert (200, ["New"]) == (status, [item["subject"] for item in answer["value"]])
 
 
-def test_an_end_meanwhile(sandbox: Sandbox, alice: Connection, server: Server) -> None:
-    """Nothing comes to a sandbox that is deleted: the wait ends there."""
+def test_delete_during_a_wait(sandbox: Sandbox, alice: Connection, server: Server) -> None:
+    """A wait ends with 404 when its sandbox is deleted."""
     with begun(sandbox) as waiting:
         assert server.http.delete(f"/_emulator/api/sandboxes/{sandbox.name}").status_code == 204
         status, answer = waiting.end()
@@ -270,11 +270,11 @@ def test_an_end_meanwhile(sandbox: Sandbox, alice: Connection, server: Server) -
     assert f"The sandbox '{sandbox.name}' was deleted." == answer["error"]["message"]
 
 
-# In vain
+# Timeouts
 
 
 def test_near_misses(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A timeout names what came closest, that which differs least first, of equals the newest."""
+    """A timeout names the near misses, sorted by fewest differences, then newest first."""
     for number in range(4):
         alice.deliver(subject=f"Code {number}")
     bob.deliver(subject="Password")
@@ -289,29 +289,29 @@ def test_near_misses(sandbox: Sandbox, alice: Connection, bob: Connection) -> No
         ("Password", ["subject"]),
         *((f"Code {number}", ["recipient"]) for number in (3, 2, 1, 0)),
     ] == [(miss["subject"], miss["differs"]) for miss in body["nearMisses"]]
-    assert ["recipient", "subject"] == missed(sandbox, recipient="x@y.z", subject="?", count=2)[0]["differs"]
+    assert ["recipient", "subject"] == near_misses(sandbox, recipient="x@y.z", subject="?", count=2)[0]["differs"]
 
 
-def test_nothing_at_all(sandbox: Sandbox) -> None:
-    """Where nothing is, nothing was near."""
-    assert [[], [], [], []] == [missed(sandbox, kind=kind) for kind in ("mail", "event", "callback", "poke")]
-    assert [] == missed(sandbox, connection="nobody", recipient="no@body.at", folder="none")
+def test_empty_sandbox(sandbox: Sandbox) -> None:
+    """An empty sandbox has no near misses."""
+    assert [[], [], [], []] == [near_misses(sandbox, kind=kind) for kind in ("mail", "event", "callback", "poke")]
+    assert [] == near_misses(sandbox, connection="nobody", recipient="no@body.at", folder="none")
 
 
-def test_gone_mails_are_no_match(sandbox: Sandbox, alice: Connection) -> None:
-    """A mail that was deleted is where deleted mails are, and then nowhere."""
+def test_deleted_mails(sandbox: Sandbox, alice: Connection) -> None:
+    """A deleted mail matches in Deleted Items until it is deleted there as well."""
     alice.deliver()
     for folder in ("Inbox", "Deleted Items"):
-        (mail,) = found(sandbox)
+        (mail,) = matches(sandbox)
         assert folder == mail["folder"]
         assert alice.http.delete(f"/Mail/{mail['id']}").status_code == 200
 
-    assert [] == missed(sandbox)
+    assert [] == near_misses(sandbox)
     answer = sandbox.api.post("/wait", json={"newerThan": mail["id"]})
     assert (400, True) == (answer.status_code, "'newerThan' names no mail" in answer.text)
 
 
-# Bad input
+# Invalid requests
 
 
 @pytest.mark.parametrize(
@@ -335,15 +335,15 @@ def test_gone_mails_are_no_match(sandbox: Sandbox, alice: Connection) -> None:
         ({"url": "http://localhost"}, "'url' does not apply to the kind 'mail'"),
     ],
 )
-def test_refused(sandbox: Sandbox, alice: Connection, order: dict[str, Any], text: str) -> None:
-    """What cannot be waited for is refused at once, by the name of the member."""
+def test_invalid_wait(sandbox: Sandbox, alice: Connection, order: dict[str, Any], text: str) -> None:
+    """An invalid wait is rejected at once with the name of the member."""
     answer = sandbox.api.post("/wait", json=order)
 
     assert (400, True) == (answer.status_code, text in answer.json()["message"]), answer.text
 
 
-def test_ids_of_others_are_refused(sandbox: Sandbox, alice: Connection) -> None:
-    """The id of an event is none of a mail, nor the other way round."""
+def test_ids_of_another_kind_are_rejected(sandbox: Sandbox, alice: Connection) -> None:
+    """The id of an event is rejected for a mail, and the other way round."""
     event, mail = alice.meet()["Id"], alice.deliver()["Id"]
     answers = [
         sandbox.api.post("/wait", json={"kind": kind, "newerThan": id})
