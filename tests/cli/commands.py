@@ -1,4 +1,4 @@
-"""Running the command `outlook-emulator` as a user does: in a process of its own."""
+"""Run the command `outlook-emulator` in a process of its own, as a user does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def failure(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line on standard error of a command that failed; there is nothing on standard output."""
+    """Return the single line that a failed command wrote to standard error; its standard output must be empty."""
     assert (1, "") == (done.returncode, done.stdout)
     (line,) = done.stderr.splitlines()
     return line.removeprefix("outlook-emulator: ")
@@ -33,7 +33,7 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
 
 @contextmanager
 def default_signals() -> Iterator[None]:
-    """Processes started in the block react to Ctrl-C and hang-ups, even if this one ignores them, as under nohup."""
+    """Processes started in the block react to Ctrl-C and hang-ups, even if this process ignores them as under nohup."""
     ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, lambda number, frame: None)
@@ -46,7 +46,7 @@ def default_signals() -> Iterator[None]:
 
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server that has said it is ready, and what it said."""
+    """Start a server and wait until it is ready; yield the process and its first line of output."""
     whole = command("serve", *arguments)
     with default_signals():
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A server in a process of its own, somebody who is none, and a stub that records what it is asked."""
+"""Fixtures for the command line: a server process, unreachable servers, and a stub that records requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Said = tuple[int, str, str]
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing about an emulator."""
+    """Remove all variables of the emulator from the environment."""
     for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         monkeypatch.delenv(name)
 
@@ -32,7 +32,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Runs a command in this process: its exit code, and what it says on standard output and on standard error."""
+    """Run a command in this process and return its exit code, standard output and standard error."""
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
@@ -47,14 +47,14 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A server for the commands that talk to one."""
+    """The URL of a server in a process of its own."""
     with serving("--port", "0") as (_, line):
         yield line.split()[2].removeprefix("url=")
 
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that is taken, on which nobody answers."""
+    """A bound port on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -62,7 +62,7 @@ def closed_port() -> Iterator[int]:
 
 @pytest.fixture
 def babbler() -> Iterator[str]:
-    """The URL of something that speaks, but not HTTP."""
+    """The URL of a server that does not speak HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -1,4 +1,4 @@
-"""The command `clock`: shown, moved, frozen and released."""
+"""The command `clock`: show, freeze, set, advance and follow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_clock(url: str) -> None:
-    """A sandbox's clock is shown, frozen, moved and released; what cannot be is said in one line."""
+    """`clock` shows, freezes, moves and releases a sandbox's clock, and reports an invalid move in one line."""
     httpx.post(f"{url}/_emulator/api/sandboxes", json={"name": "timed"}).raise_for_status()
     orders = [["freeze"], ["set", "2090-03-01T09:00Z"], ["advance", "1h30m"], [], ["follow"]]
     done = [run("clock", *order, "--sandbox", "timed", "--url", url, "--json") for order in orders]
@@ -29,7 +29,7 @@ def test_clock(url: str) -> None:
 
 
 def test_clock_as_text(say: Callable[..., Any], sandbox: Sandbox) -> None:
-    """For people it is one line: what time it is, whether time passes, and how far ahead it is."""
+    """The text output is one line with the time, the mode and the shift."""
     asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
 
     assert (0, "2026-03-02T09:00:00+00:00 following\n", "") == say("clock", *asked)
@@ -37,8 +37,8 @@ def test_clock_as_text(say: Callable[..., Any], sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["advance"], ["set"], ["freeze", "1h"], ["show", "1h"], ["rewind"]])
-def test_misused_clock(say: Callable[..., Any], arguments: list[str]) -> None:
-    """A value too few or too many, or an unknown action, is misuse."""
+def test_usage_errors(say: Callable[..., Any], arguments: list[str]) -> None:
+    """A missing or extra value, or an unknown action, is a usage error."""
     status, out, errors = say("clock", *arguments)
 
     assert (2, "", True) == (status, out, "outlook-emulator clock: error: " in errors)

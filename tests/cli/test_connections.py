@@ -1,4 +1,4 @@
-"""The command `connections`, as far as it asks an emulator."""
+"""The actions of the command `connections` that send requests to an emulator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.stub import Stub
 
 
 def test_connections(sandbox: Sandbox, say: Callable[..., Any]) -> None:
-    """A connection is added with what is said about its owner, and listed."""
+    """`connections add` creates a connection with its options, and `connections list` shows it."""
     asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
     id = f"{sandbox.name}-zoe"
     who = ("--address", "zoe@example.com", "--display-name", "Zoe Z", "--send-as", "team@example.com")
@@ -26,8 +26,8 @@ def test_connections(sandbox: Sandbox, say: Callable[..., Any]) -> None:
     assert ["team@example.com"] == listed["sendAs"]
 
 
-def test_add_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> None:
-    """What is not given is left to the server."""
+def test_add_sends_only_given_options(stub: Stub, say: Callable[..., Any]) -> None:
+    """Options that are not passed are not sent; the server chooses the values."""
     stub.body = {"id": "x", "address": "x@outlook.com", "runtimeUrl": "http://h/apim/outlook/x"}
     done = say("connections", "add", "--url", stub.url)
 
@@ -36,7 +36,7 @@ def test_add_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> Non
 
 
 def test_add_twice(sandbox: Sandbox, say: Callable[..., Any]) -> None:
-    """A connection that exists already is refused with the server's reason."""
+    """Adding an existing connection fails with the server's reason."""
     order = ("connections", "add", f"{sandbox.name}-a", "--sandbox", sandbox.name, "--url", sandbox.server.url)
     first, second = say(*order), say(*order)
 

@@ -1,4 +1,4 @@
-"""The commands `operations` and `swagger`: what the connector has."""
+"""The commands `operations` and `swagger`: the operations of the connector."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_operations_as_a_table() -> None:
-    """There is a line for each operation, with its id, method and path, and a total."""
+    """The table has a line with id, method and path for each operation, and a total."""
     done = run("operations")
     *lines, total = done.stdout.splitlines()
     expected = [(row.id, row.method, row.full_path) for row in OPERATIONS]
@@ -28,7 +28,7 @@ def test_operations_as_a_table() -> None:
 
 
 def test_operations_as_json() -> None:
-    """The same table as JSON: all rows in order, with the versions of each operation's family."""
+    """The JSON output has all operations in order, with the versions of each operation's family."""
     done = run("operations", "--json")
     table: list[dict[str, Any]] = json.loads(done.stdout)
     versions = {line["id"]: line["versions"] for line in table}
@@ -39,7 +39,7 @@ def test_operations_as_json() -> None:
 
 
 def test_swagger() -> None:
-    """The document that is printed is the one made from the rows."""
+    """`swagger` prints the Swagger document generated from the operations."""
     done = run("swagger")
 
     assert 0 == done.returncode

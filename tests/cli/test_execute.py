@@ -1,4 +1,4 @@
-"""The command `exec`: a command beside an emulator of its own, its exit code, and its signals."""
+"""The command `exec`: run a command with an emulator of its own, pass on its exit code, and forward signals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def execute(code: str, *options: str, **environment: str) -> subprocess.Complete
 
 @contextmanager
 def executing(code: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A command that runs beside an emulator, and the first line it printed."""
+    """Start a command with `exec`; yield the process and the first line of its output."""
     whole = command("exec", "--", sys.executable, "-c", code)
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with default_signals():
@@ -59,15 +59,15 @@ def is_gone(url: str) -> bool:
     return False
 
 
-def test_an_emulator_for_a_command() -> None:
-    """The command finds an emulator at the URL in its environment, and nothing else is said."""
+def test_command_reaches_the_emulator() -> None:
+    """The command reaches an emulator at the URL in its environment, and `exec` prints nothing itself."""
     done = execute(HEALTH)
 
     assert (0, "0\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_nothing_is_left() -> None:
-    """When the command has ended, so has the emulator."""
+def test_emulator_stops_with_the_command() -> None:
+    """The emulator stops when the command exits."""
     done = execute(URL)
 
     assert 0 == done.returncode
@@ -83,12 +83,12 @@ def test_nothing_is_left() -> None:
     ],
 )
 def test_exit_code(code: str, expected: int) -> None:
-    """The command's exit code is passed on; one that a signal ended gives 128 and the signal's number."""
+    """`exec` returns the command's exit code, or 128 plus the signal's number if a signal ended it."""
     assert expected == execute(code).returncode
 
 
-def test_command_that_is_not(tmp_path: Path) -> None:
-    """A command that is not found, and one that cannot be run, give what a shell gives."""
+def test_command_that_cannot_be_run(tmp_path: Path) -> None:
+    """A command that does not exist or cannot be run returns the exit code that a shell returns."""
     text = tmp_path / "text"
     text.write_text("hello")
     missing, plain = (run("exec", "--", command) for command in ("no-such-command", str(text)))
@@ -100,8 +100,8 @@ def test_command_that_is_not(tmp_path: Path) -> None:
     assert (126, f"outlook-emulator: {text} cannot be run: Exec format error\n") == (strange.returncode, strange.stderr)
 
 
-def test_standard_streams_are_the_commands() -> None:
-    """What is piped in reaches the command, and the command's errors are seen."""
+def test_standard_streams() -> None:
+    """Standard input reaches the command, and the command's standard error is passed through."""
     code = "import sys; print(sys.stdin.read().upper()); print('oh', file=sys.stderr)"
     whole = command("exec", "--", sys.executable, "-c", code)
     done = subprocess.run(whole, env=CLEAN, input="hello", capture_output=True, text=True, timeout=60)
@@ -109,8 +109,8 @@ def test_standard_streams_are_the_commands() -> None:
     assert (0, "HELLO\n", "oh\n") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_everything_after_the_dashes_is_the_commands() -> None:
-    """Options after `--` are the command's, a second `--` too."""
+def test_arguments_after_the_dashes() -> None:
+    """All arguments after the first `--` belong to the command, including a second `--`."""
     done = execute("import sys; print(sys.argv[1:])")
     more = run("exec", "--", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--port", "--", "x")
 
@@ -118,7 +118,7 @@ def test_everything_after_the_dashes_is_the_commands() -> None:
 
 
 def test_settings() -> None:
-    """Options of `serve` come before `--`; the environment sets what they would, except for the port."""
+    """Options of `serve` come before `--`; environment variables also set them, except for the port."""
     code = (
         "import os, httpx\nurl = os.environ['OUTLOOK_EMULATOR_URL']\n"
         "one = httpx.get(url + '/apim/outlook/empty/v2/Mail', trust_env=False)\n"
@@ -132,14 +132,14 @@ def test_settings() -> None:
 
 
 def test_authorization() -> None:
-    """What the emulator wants to see is told to the command, in the variable of the setting."""
+    """The command finds the required credential in the environment variable of the setting."""
     done = execute("import os; print(os.environ['OUTLOOK_EMULATOR_AUTHORIZATION'])", "--authorization", "sesame")
 
     assert ("sesame\n", "") == (done.stdout, done.stderr)
 
 
 def test_tls_and_token() -> None:
-    """With TLS and a token the command is told what it needs to be let in, and what it runs trusts the server."""
+    """With TLS and a token, the command finds the certificate file and the token in its environment."""
     code = (
         "import os; from outlook_emulator.client import call, server_url\n"
         "print(os.environ['NODE_EXTRA_CA_CERTS'] == os.environ['OUTLOOK_EMULATOR_CA_FILE'])\n"
@@ -160,7 +160,7 @@ def test_tls_and_token() -> None:
     ],
 )
 def test_emulator_that_does_not_start(tmp_path: Path, options: list[str], expected: str) -> None:
-    """An emulator that cannot start says why; the exit code is 1, and the command is not run."""
+    """If the emulator cannot start, `exec` prints the reason, exits with 1 and does not run the command."""
     done = execute(f"open({str(tmp_path / 'ran')!r}, 'w')", *options)
 
     assert (1, "", True) == (done.returncode, done.stdout, expected in done.stderr)
@@ -171,23 +171,23 @@ def test_emulator_that_does_not_start(tmp_path: Path, options: list[str], expect
     "arguments",
     [["exec"], ["exec", "--"], ["exec", "pytest"], ["exec", "--dance", "--", "true"], ["exec", "x", "--", "y"]],
 )
-def test_misused(say: Callable[..., Any], arguments: list[str]) -> None:
-    """Without a command after `--`, or with an option that there is not, nothing is started."""
+def test_usage_errors(say: Callable[..., Any], arguments: list[str]) -> None:
+    """A missing command or an unknown option is a usage error, and nothing is started."""
     status, out, errors = say(*arguments)
 
     assert (2, "", True) == (status, out, "usage: outlook-emulator" in errors)
 
 
 def test_help(say: Callable[..., Any]) -> None:
-    """The help shows where the command goes."""
+    """The help shows the position of the command."""
     status, out, _ = say("exec", "--help")
 
     assert (0, True) == (status, "-- COMMAND ..." in out)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_are_passed_on(number: signal.Signals) -> None:
-    """The command hears a signal and ends as it likes; the emulator stops all the same."""
+def test_signals_are_forwarded(number: signal.Signals) -> None:
+    """Signals are forwarded to the command, which chooses its exit code; the emulator stops afterwards."""
     with executing(WAITS) as (process, url):
         assert not is_gone(url)
         process.send_signal(number)
@@ -199,7 +199,7 @@ def test_signals_are_passed_on(number: signal.Signals) -> None:
 
 
 def test_signal_that_ends_the_command() -> None:
-    """A command that a signal ends gives 128 and its number."""
+    """If a signal ends the command, `exec` exits with 128 plus its number."""
     with executing(f"{URL}\nimport sys; sys.stdin.read()") as (process, url):
         process.send_signal(signal.SIGTERM)
         process.wait()
@@ -208,8 +208,8 @@ def test_signal_that_ends_the_command() -> None:
     assert is_gone(url)
 
 
-def test_the_emulator_does_not_outlive_whom_it_serves() -> None:
-    """Killed without warning, `exec` leaves no emulator behind: nobody holds its output open any more."""
+def test_emulator_stops_when_exec_is_killed() -> None:
+    """If `exec` is killed, the emulator stops as well and closes its output."""
     with executing(WAITS) as (process, url):
         process.kill()
         output = process.communicate()
@@ -219,7 +219,7 @@ def test_the_emulator_does_not_outlive_whom_it_serves() -> None:
 
 
 def test_signal_before_the_command() -> None:
-    """A signal that comes while nothing is there to take it is passed on as soon as something is, and once."""
+    """A signal that arrives while there is no receiver is delivered once to the next receiver."""
     signals = run_with._Signals()
     heard: list[int] = []
     with default_signals(), signals.caught():
@@ -233,8 +233,8 @@ def test_signal_before_the_command() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_signal_that_is_ignored() -> None:
-    """What nohup makes deaf stays so."""
+def test_ignored_signal() -> None:
+    """A signal that is ignored, as under nohup, stays ignored."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with run_with._Signals().caught():
@@ -243,8 +243,8 @@ def test_signal_that_is_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_control_c_comes_once() -> None:
-    """Typed at a terminal, Ctrl-C reaches the command from there, and not a second time from `exec`."""
+def test_control_c_arrives_once() -> None:
+    """Ctrl-C in a terminal reaches the command once: from the terminal, and not also from `exec`."""
     code = """
 import signal, sys
 heard = []
@@ -272,8 +272,8 @@ print("in all", len(heard), flush=True)
     assert 0 == process.returncode
 
 
-def test_folder_with_a_package_of_that_name(tmp_path: Path) -> None:
-    """A folder called `emulator` where the command is run does not stand in for the emulator."""
+def test_folder_named_emulator(tmp_path: Path) -> None:
+    """A folder named `emulator` in the working directory does not shadow the package."""
     (tmp_path / "emulator").mkdir()
     (tmp_path / "emulator" / "__init__.py").write_text("raise ImportError('not this one')")
     whole = [sys.executable, "-P", "-m", "outlook_emulator", "exec", "--", sys.executable, "-c", URL]
@@ -283,7 +283,7 @@ def test_folder_with_a_package_of_that_name(tmp_path: Path) -> None:
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the command is told comes from the line that the server is ready with; all else stays as it is."""
+    """The command's environment has the URL and certificate file from the server's ready line; other variables stay."""
     monkeypatch.setenv("KEPT", "yes")
     monkeypatch.setenv(client.URL, "http://other")
     arguments = argparse.Namespace(admin_token="secret")
@@ -302,8 +302,8 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_emulator_that_ends_too_early(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
-    """An emulator that ends before the command is told of; the exit code is the command's."""
+def test_emulator_that_exits_early(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
+    """If the emulator exits before the command, `exec` reports it and returns the command's exit code."""
     ready = run_with._ready
 
     def end(server: subprocess.Popen[str]) -> str | None:
@@ -318,8 +318,8 @@ def test_emulator_that_ends_too_early(monkeypatch: pytest.MonkeyPatch, say: Call
     assert (3, "", "outlook-emulator: the emulator ended before the command did, with exit code -9\n") == done
 
 
-def test_signal_while_the_emulator_starts(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
-    """A signal that comes before the emulator is there ends all, and the command is not run."""
+def test_signal_during_startup(monkeypatch: pytest.MonkeyPatch, say: Callable[..., Any]) -> None:
+    """A signal during startup stops the emulator, and the command is not run."""
     ready = run_with._ready
 
     def interrupt(server: subprocess.Popen[str]) -> str | None:

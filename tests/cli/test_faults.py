@@ -1,4 +1,4 @@
-"""The command `fault`, held against a stub: what each action asks, and what is said of the answer."""
+"""The command `fault` against a stub: the request of each action, and the output for its response."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEQUENCE = {
 
 
 def plan(stub: Stub, say: Callable[..., Any], *arguments: str) -> Any:
-    """The plan that a command sends, which must succeed."""
+    """Run `fault add`, which must succeed, and return the plan it sends."""
     stub.status, stub.body = 201, {"value": [FACTS]}
     assert (0, "first is used up\n", "") == say("fault", "add", *arguments, "--sandbox", "t1", "--url", stub.url)
     assert f"POST {F}" == stub.last().line
@@ -35,7 +35,7 @@ def plan(stub: Stub, say: Callable[..., Any], *arguments: str) -> Any:
 
 
 def test_names(stub: Stub, say: Callable[..., Any]) -> None:
-    """The connector's own troubles are listed with what they are."""
+    """`fault names` lists the named faults with their summaries."""
     stub.body = {"value": [{"name": "throttled", "summary": "too many calls", "documentation": "…"}]}
 
     assert (0, "NAME       SUMMARY\nthrottled  too many calls\n", "") == say("fault", "names", "--url", stub.url)
@@ -43,7 +43,9 @@ def test_names(stub: Stub, say: Callable[..., Any]) -> None:
 
 
 def test_list(stub: Stub, say: Callable[..., Any]) -> None:
-    """The ledger is a table: state, how many calls matched, how often each acted, and what it does."""
+    """`fault list` prints a table with the state, the number of matches, the number of hits and the effect of each
+    rule.
+    """
     stub.body = {"value": [FACTS, SEQUENCE]}
     lines = say("fault", "list", "--sandbox", "t1", "--url", stub.url)[1].splitlines()
 
@@ -54,7 +56,7 @@ def test_list(stub: Stub, say: Callable[..., Any]) -> None:
 
 
 def test_show(stub: Stub, say: Callable[..., Any]) -> None:
-    """One fault is shown with its rule as it was given, and --json prints what the server says."""
+    """`fault show` prints a rule as it was submitted, and --json prints the server's response."""
     stub.body = FACTS
     asked = ("fault", "show", "first/send", "--sandbox", "t1", "--url", stub.url)
     facts = dict(line.split(maxsplit=1) for line in say(*asked)[1].splitlines())
@@ -71,8 +73,8 @@ def test_show(stub: Stub, say: Callable[..., Any]) -> None:
         (["clear"], f"DELETE {F}", "removed all faults\n"),
     ],
 )
-def test_taken_away(stub: Stub, say: Callable[..., Any], arguments: list[str], asked: str, said: str) -> None:
-    """A fault is removed by its name, all of them at once by `clear`."""
+def test_remove_and_clear(stub: Stub, say: Callable[..., Any], arguments: list[str], asked: str, said: str) -> None:
+    """`fault remove` deletes a rule by name, and `fault clear` deletes all rules."""
     stub.status = 204
 
     assert (0, said, "") == say("fault", *arguments, "--sandbox", "t1", "--url", stub.url)
@@ -80,12 +82,12 @@ def test_taken_away(stub: Stub, say: Callable[..., Any], arguments: list[str], a
 
 
 def test_add_a_named_fault(stub: Stub, say: Callable[..., Any]) -> None:
-    """A name alone is a whole plan."""
+    """The name of a fault is a complete plan."""
     assert {"faults": [{"effect": "throttled"}]} == plan(stub, say, "throttled")
 
 
-def test_add_with_everything(stub: Stub, say: Callable[..., Any]) -> None:
-    """Each option has its place in the rule."""
+def test_add_with_every_option(stub: Stub, say: Callable[..., Any]) -> None:
+    """Each option sets its member of the rule."""
     sent = plan(
         *(stub, say, "timeout-504-after", "--name", "n", "--optional", "--header", "t-17"),
         *("--connection", "c", "--operation", "SendEmailV2", "--family", "SendEmail", "--method", "POST"),
@@ -117,15 +119,15 @@ def test_add_with_everything(stub: Stub, say: Callable[..., Any]) -> None:
     assert {"header": "t-17", "faults": [rule]} == sent
 
 
-def test_add_for_several(stub: Stub, say: Callable[..., Any]) -> None:
-    """Several operations and several turns are lists."""
+def test_add_with_lists(stub: Stub, say: Callable[..., Any]) -> None:
+    """Several operations and several values of --nth become lists."""
     sent = plan(stub, say, "throttled", "--operation", "A", "--operation", "B", "--nth", "1,3")
 
     assert [{"match": {"operation": ["A", "B"]}, "when": {"nth": [1, 3]}, "effect": "throttled"}] == sent["faults"]
 
 
-def test_add_an_effect_of_ones_own(stub: Stub, say: Callable[..., Any]) -> None:
-    """An effect can be put together from its parts."""
+def test_add_a_custom_effect(stub: Stub, say: Callable[..., Any]) -> None:
+    """An effect can be built from options."""
     sent = plan(
         *(stub, say, "--status", "503", "--shape", "gateway", "--message", "m", "--code", "c", "--answer", "<html>"),
         *("--answer-header", "X-A=1", "--answer-header", "X-B=2", "--retry-after", "0", "--phase", "after"),
@@ -148,22 +150,22 @@ def test_add_an_effect_of_ones_own(stub: Stub, say: Callable[..., Any]) -> None:
     assert [{"effect": effect}] == sent["faults"]
 
 
-def test_add_a_fault_about_files(stub: Stub, say: Callable[..., Any]) -> None:
-    """Which files are left out is part of the effect."""
+def test_add_with_file_names(stub: Stub, say: Callable[..., Any]) -> None:
+    """--names is part of the effect."""
     sent = plan(stub, say, "attachment-skipped", "--names", "*.pdf")
 
     assert [{"effect": {"fault": "attachment-skipped", "names": "*.pdf"}}] == sent["faults"]
 
 
 def test_add_a_sequence(stub: Stub, say: Callable[..., Any]) -> None:
-    """A sequence is faults by name, statuses, and calls that work."""
+    """A sequence can contain fault names, statuses and `work`."""
     sent = plan(stub, say, "--sequence", "timeout-504-before, 503,work", "--after", "3")
 
     assert [{"when": {"after": 3}, "sequence": ["timeout-504-before", {"status": 503}, "work"]}] == sent["faults"]
 
 
 def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan is sent as it stands in its file, or comes from standard input."""
+    """A plan from a file or standard input is sent unchanged."""
     stub.body, file = {"value": [FACTS, SEQUENCE]}, tmp_path / "plan.json"
     file.write_bytes(b'{"faults": [ ] }')
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"piped")))
@@ -173,8 +175,8 @@ def test_add_a_file(stub: Stub, say: Callable[..., Any], tmp_path: Path, monkeyp
     assert [b'{"faults": [ ] }', b"piped"] == [request.body for request in stub.requests]
 
 
-def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
-    """A plan that is not there is named, and nothing is asked."""
+def test_unreadable_file(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
+    """An unreadable plan file is named in the error, and no request is sent."""
     done = say("fault", "add", "--file", str(tmp_path / "none"), "--url", stub.url)
 
     assert (1, "", f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == done
@@ -201,15 +203,15 @@ def test_file_that_cannot_be_read(stub: Stub, say: Callable[..., Any], tmp_path:
         (["throttled", "bad-gateway"], "bad-gateway"),
     ],
 )
-def test_misused(stub: Stub, say: Callable[..., Any], arguments: list[str], reason: str) -> None:
-    """What contradicts itself or says nothing is misuse with the reason, and nothing is asked."""
+def test_usage_errors(stub: Stub, say: Callable[..., Any], arguments: list[str], reason: str) -> None:
+    """Contradictory or missing options are usage errors with the reason, and no request is sent."""
     status, out, errors = say("fault", "add", *arguments, "--url", stub.url)
 
     assert (2, "", True, []) == (status, out, reason in errors, stub.requests)
 
 
-def test_refused(stub: Stub, say: Callable[..., Any]) -> None:
-    """What the server refuses fails with 1 and its words."""
+def test_error_response(stub: Stub, say: Callable[..., Any]) -> None:
+    """An error response exits with 1 and the server's message."""
     stub.status, stub.body = 400, {"status": 400, "message": "There is no fault 'x'.\r\nclientRequestId: 1"}
 
     assert (1, "", "outlook-emulator: There is no fault 'x'.\n") == say("fault", "add", "x", "--url", stub.url)

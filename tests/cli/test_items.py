@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(("file", "items"), [("ics/windows-zone.ics", "5 items"), ("vcf/v4.vcf", "1 item")])
 def test_import_and_export(url: str, file: str, items: str) -> None:
-    """A file goes into a mailbox, and comes out of it again."""
+    """A file is imported into a mailbox and exported from it."""
     format = file[-3:]
     httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
     path = str(FIXTURES / file)
@@ -30,8 +30,10 @@ def test_import_and_export(url: str, file: str, items: str) -> None:
     assert carried.stdout.startswith(begin)
 
 
-def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
-    """What is no such file, is missing, broken or for nobody, is said in one line."""
+def test_invalid_import(url: str, tmp_path: Path) -> None:
+    """A file that is missing, has an unknown extension, or is imported to an unknown connection gives one line of
+    error.
+    """
     broken = tmp_path / "broken.ics"
     broken.write_text("hello")
     for arguments, expected in (
@@ -42,8 +44,8 @@ def test_import_of_what_cannot_be(url: str, tmp_path: Path) -> None:
         assert failure(run("import", *arguments, "--url", url)) == expected
 
 
-def test_export_of_nobodys_calendar(url: str) -> None:
-    """What cannot be carried out is said in one line."""
+def test_invalid_export(url: str) -> None:
+    """An export from an unknown connection gives one line of error."""
     done = run("export", "ics", "--connection", "nobody-yet", "--url", url)
 
     assert failure(done) == "No connection 'nobody-yet' exists in this sandbox."

@@ -1,4 +1,4 @@
-"""The command `journal`, held against a stub: what each action asks, and what is said of the answer."""
+"""The command `journal` against a stub: the request of each action, and the output for its response."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RETRY = {
 
 @pytest.mark.parametrize("action", [[], ["list"]])
 def test_list(stub: Stub, say: Callable[..., Any], action: list[str]) -> None:
-    """Listing is what the command does without more words: an entry a line, and how many there are."""
+    """`list` is the default action: one line per entry, and the number of entries."""
     stub.body = {"value": ENTRIES, "total": 7, "dropped": 3}
     done = say("journal", *action, "--sandbox", "t1", "--url", stub.url)
 
@@ -55,7 +55,7 @@ def test_list(stub: Stub, say: Callable[..., Any], action: list[str]) -> None:
 
 
 def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
-    """An answer that several things shaped names all of them; what was delivered to somebody shows whom."""
+    """An entry shows all its causes, and a delivery shows its URL."""
     causes = [{"kind": "fault", "name": "first"}, {"kind": "limit", "name": "calls"}]
     delivery = {"id": 3, "at": "T3", "kind": "delivery", "url": "http://h/hook", "status": 200}
     stub.body = {"value": [{**ENTRIES[0], "causes": causes}, delivery], "total": 2, "dropped": 0}
@@ -65,8 +65,8 @@ def test_several_causes(stub: Stub, say: Callable[..., Any]) -> None:
     assert ["3", "T3", "delivery", "-", "http://h/hook", "200", "-"] == lines[2].split()
 
 
-def test_list_some(stub: Stub, say: Callable[..., Any]) -> None:
-    """Each filter goes to the server under its name; --json prints what it answers."""
+def test_list_with_filters(stub: Stub, say: Callable[..., Any]) -> None:
+    """Each filter is sent under the server's name for it, and --json prints the response."""
     stub.body = {"value": [], "total": 0, "dropped": 0}
     many = ("--connection", "a&b", "--operation", "SendEmailV2", "--status", "504", "--kind", "exchange")
     status, out, _ = say(
@@ -80,7 +80,7 @@ def test_list_some(stub: Stub, say: Callable[..., Any]) -> None:
 
 
 def test_count(stub: Stub, say: Callable[..., Any]) -> None:
-    """Counts are a line each, those by a name as well."""
+    """Each count is one line, including the counts by name."""
     stub.body = {"exchanges": 3, "deliveries": 1, "byStatus": {"200": 2, "504": 1}, "byCause": {}}
     done = say("journal", "count", "--sandbox", "t1", "--url", stub.url)
 
@@ -89,7 +89,7 @@ def test_count(stub: Stub, say: Callable[..., Any]) -> None:
 
 
 def test_retries(stub: Stub, say: Callable[..., Any]) -> None:
-    """Every call that failed is a line, with when the caller came back; the sum is how many mails were sent twice."""
+    """Each failed request is a line with its retry, followed by the number of duplicated sends."""
     stub.body = {"value": [RETRY], "duplicatedSends": 1}
     done = say("journal", "retries", "--sandbox", "t1", "--url", stub.url)
     lines = done[1].splitlines()
@@ -100,7 +100,7 @@ def test_retries(stub: Stub, say: Callable[..., Any]) -> None:
 
 
 def test_clear(stub: Stub, say: Callable[..., Any]) -> None:
-    """Clearing is said in a line."""
+    """`clear` prints one line."""
     stub.status = 204
 
     assert (0, "cleared the journal\n", "") == say("journal", "clear", "--sandbox", "t1", "--url", stub.url)
@@ -116,7 +116,7 @@ def test_clear(stub: Stub, say: Callable[..., Any]) -> None:
     ],
 )
 def test_cap(stub: Stub, say: Callable[..., Any], arguments: list[str], order: Any, said: str) -> None:
-    """How many entries are kept, and how much of a body, is set together or apart."""
+    """The number of entries and the size of bodies can be set together or separately."""
     done = say("journal", "cap", *arguments, "--sandbox", "t1", "--url", stub.url)
 
     assert (f"PATCH {J}", order) == (stub.last().line, stub.last().json)
@@ -130,6 +130,6 @@ def test_cap(stub: Stub, say: Callable[..., Any], arguments: list[str], order: A
         *(["clear", "--connection", "c"], ["count", "--limit", "1"], ["--limit", "few"], ["burn"]),
     ],
 )
-def test_misused(stub: Stub, say: Callable[..., Any], arguments: list[str]) -> None:
-    """A number where there is none to give, none where there is, and filters of what is not listed are misuse."""
+def test_usage_errors(stub: Stub, say: Callable[..., Any], arguments: list[str]) -> None:
+    """A missing or unexpected number, and a filter without a list, are usage errors."""
     assert (2, "", []) == (*say("journal", *arguments, "--url", stub.url)[:2], stub.requests)

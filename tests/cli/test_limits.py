@@ -1,4 +1,4 @@
-"""The command `limits`, held against a stub: what each action asks, and what is said of the answer."""
+"""The command `limits` against a stub: the request of each action, and the output for its response."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PATH = "/_emulator/api/sandboxes/t1/limits"
 
 
 def test_show(stub: Stub, say: Callable[..., Any]) -> None:
-    """The limits are a line each, and what connections use of them is a table."""
+    """Each limit is one line, and the usage of connections is a table."""
     stub.body = LIMITS
 
     assert (0, SAID, "") == say("limits", "show", "--sandbox", "t1", "--url", stub.url)
     assert f"GET {PATH}" == stub.last().line
 
 
-def test_show_before_anybody_called(stub: Stub, say: Callable[..., Any]) -> None:
+def test_show_without_connections(stub: Stub, say: Callable[..., Any]) -> None:
     """Without connections there is no table."""
     stub.body = {"calls": 10, "connections": []}
 
@@ -30,7 +30,7 @@ def test_show_before_anybody_called(stub: Stub, say: Callable[..., Any]) -> None
 
 
 def test_set(stub: Stub, say: Callable[..., Any]) -> None:
-    """Limits are set by name, several at once, and shown as they are then."""
+    """Several limits can be set by name at once, and the result is shown."""
     stub.body = LIMITS
     done = say("limits", "set", "calls=10", "concurrentRequests=0", "--sandbox", "t1", "--url", stub.url)
 
@@ -39,8 +39,8 @@ def test_set(stub: Stub, say: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["calls"], ["calls="], ["=3"], ["calls=many"], ["calls=-1"], ["calls=1.5"]])
-def test_misused(stub: Stub, say: Callable[..., Any], words: list[str]) -> None:
-    """What is no name with a whole number is misuse, and nothing is asked."""
+def test_usage_errors(stub: Stub, say: Callable[..., Any], words: list[str]) -> None:
+    """An argument that is not NAME=NUMBER is a usage error, and no request is sent."""
     status, _, errors = say("limits", "set", *words, "--url", stub.url)
 
     assert (2, True, []) == (status, "outlook-emulator limits set: error: " in errors, stub.requests)

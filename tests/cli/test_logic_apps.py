@@ -1,4 +1,4 @@
-"""The commands `connections patch` and `connections restore`: what they say, and what they leave."""
+"""The commands `connections patch` and `connections restore`: their output and the files they change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EMULATOR = "http://127.0.0.1:4365"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A connections.json with one connection by key and one by managed identity, its settings beside it."""
+    """A connections.json with a connection by key and one by managed identity, with its settings beside it."""
     api = {"id": "/subscriptions/S/providers/Microsoft.Web/locations/westus/managedApis/outlook"}
     keyed = {"type": "Raw", "scheme": "Key", "parameter": "@appsetting('key')"}
     identity = {"type": "ManagedServiceIdentity"}
@@ -36,7 +36,7 @@ def everything(file: Path) -> dict[str, bytes]:
 
 
 def test_patch_and_restore(say: Callable[..., Any], file: Path) -> None:
-    """What changes is a line each, without keys, and how to put it back; restoring leaves nothing behind."""
+    """`patch` prints a line per change without keys, and how to undo it; `restore` restores the files exactly."""
     before, settings = everything(file), file.with_name("local.settings.json")
     status, out, errors = say("connections", "patch", str(file))
 
@@ -54,7 +54,7 @@ def test_patch_and_restore(say: Callable[..., Any], file: Path) -> None:
 
 
 def test_dry_run(say: Callable[..., Any], file: Path) -> None:
-    """What would change is shown, and nothing is changed."""
+    """--dry-run prints the changes and changes nothing."""
     before = everything(file)
     status, out, _ = say("connections", "patch", str(file), "--dry-run")
 
@@ -63,7 +63,7 @@ def test_dry_run(say: Callable[..., Any], file: Path) -> None:
 
 
 def test_json(say: Callable[..., Any], file: Path) -> None:
-    """Programs read the same."""
+    """--json prints the same changes as JSON."""
     asked = ("connections", "patch", str(file), "--connection", "b", "--url", "https://other.test", "--json")
     dry, done = (json.loads(say(*asked, *more)[1]) for more in (["--dry-run"], []))
     edit = {
@@ -79,7 +79,7 @@ def test_json(say: Callable[..., Any], file: Path) -> None:
 
 
 def test_emulator_of_the_environment(say: Callable[..., Any], file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without --url it is the emulator that the environment names, as under `exec`."""
+    """Without --url, the environment names the emulator, as under `exec`."""
     monkeypatch.setenv("OUTLOOK_EMULATOR_URL", "http://there:1")
 
     assert f"-> http://there:1{PATH}" in say("connections", "patch", str(file))[1]
@@ -87,7 +87,7 @@ def test_emulator_of_the_environment(say: Callable[..., Any], file: Path, monkey
 
 @pytest.mark.slow
 def test_under_exec(file: Path) -> None:
-    """Run by `exec`, the files lead to the emulator that runs beside."""
+    """Under `exec`, the files are patched to the URL of its emulator."""
     done = run("exec", "--", *command("connections", "patch", str(file)))
     url = json.loads(file.read_text())["managedApiConnections"]["b"]["connectionRuntimeUrl"]
 
@@ -96,7 +96,7 @@ def test_under_exec(file: Path) -> None:
 
 
 def test_settings(say: Callable[..., Any], file: Path, tmp_path: Path) -> None:
-    """App settings may be in another file."""
+    """--settings names another file with app settings."""
     other = tmp_path / "other.json"
     file.with_name("local.settings.json").rename(other)
     missing = say("connections", "patch", str(file))
@@ -108,8 +108,8 @@ def test_settings(say: Callable[..., Any], file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_refused(say: Callable[..., Any], file: Path, more: list[str]) -> None:
-    """What cannot be patched is refused in a line, whether it was to be changed or not."""
+def test_invalid_patch(say: Callable[..., Any], file: Path, more: list[str]) -> None:
+    """An invalid patch gives one line of error and changes nothing, also with --dry-run."""
     before = everything(file)
     for arguments, expected in (
         (["--connection", "c"], f"{file} has no connection 'c'; it has: a, b"),
@@ -121,8 +121,8 @@ def test_refused(say: Callable[..., Any], file: Path, more: list[str]) -> None:
     assert before == everything(file)
 
 
-def test_changed_by_hand(say: Callable[..., Any], file: Path) -> None:
-    """What was changed by hand is neither put back nor patched again, unless it is forced."""
+def test_edited_file(say: Callable[..., Any], file: Path) -> None:
+    """A file that was edited after the patch is neither restored nor patched again without --force."""
     say("connections", "patch", str(file))
     file.write_text(file.read_text() + "\n")
     reason = f"outlook-emulator: {file} was edited after it was patched; --force overwrites it\n"
@@ -136,20 +136,20 @@ def test_changed_by_hand(say: Callable[..., Any], file: Path) -> None:
 
 
 def test_nothing_to_restore(say: Callable[..., Any], file: Path) -> None:
-    """Without originals there is nothing to put back."""
+    """Without originals, `restore` fails with the reason."""
     status, out, errors = say("connections", "restore", str(file))
 
     assert (1, "", True) == (status, out, f"{file} is not patched" in errors)
 
 
 @pytest.mark.parametrize("arguments", [["patch"], ["restore"], ["restore", "a", "b"], ["mend", "a"], []])
-def test_misused(say: Callable[..., Any], arguments: list[str]) -> None:
-    """Without a file, or with two, it is misuse."""
+def test_usage_errors(say: Callable[..., Any], arguments: list[str]) -> None:
+    """A missing or extra file is a usage error."""
     assert (2, "") == say("connections", *arguments)[:2]
 
 
-def test_names_that_steer_terminals(say: Callable[..., Any], file: Path) -> None:
-    """What a file holds cannot steer the terminal it is shown on."""
+def test_control_characters_are_not_printed(say: Callable[..., Any], file: Path) -> None:
+    """Control characters in a file are not printed to the terminal."""
     file.write_text(file.read_text().replace('"b"', '"\\u001b[31m\\ud800"'))
     status, out, _ = say("connections", "patch", str(file), "--dry-run")
 

@@ -1,4 +1,4 @@
-"""The commands `mail` and `outbox`: a mail that arrives, one that is waited for, those that left."""
+"""The commands `mail` and `outbox`: deliver a mail, wait for a mail, and list the outbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EML = EML / "inline-image.eml"
 
 
 def test_deliver(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
-    """A file becomes a mail in the folder that is named, as old and as read as is said."""
+    """`mail deliver` delivers a file to the given folder with the given time and flags."""
     asked = ("--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url)
     how = ("--folder", "Inbox/Old", "--received", "2026-01-02T03:04:05Z", "--read", "--flagged")
     status, out, errors = say("mail", "deliver", str(EML), *how, *asked)
@@ -35,7 +35,7 @@ def test_deliver(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -
 def test_deliver_from_standard_input(
     sandbox: Sandbox, alice: Connection, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dash stands for standard input, and --json prints what the server made of the mail."""
+    """`-` reads the mail from standard input, and --json prints the server's response."""
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"Subject: piped\r\n\r\nHello")))
     asked = ("--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url)
     status, out, _ = say("mail", "deliver", "-", "--json", *asked)
@@ -44,8 +44,8 @@ def test_deliver_from_standard_input(
     assert ["piped"] == [mail["Subject"] for mail in alice.mails()]
 
 
-def test_deliver_in_vain(sandbox: Sandbox, alice: Connection, say: Callable[..., Any], tmp_path: Path) -> None:
-    """A file that is not there, and a mailbox that is not, fail with 1 and the reason."""
+def test_invalid_delivery(sandbox: Sandbox, alice: Connection, say: Callable[..., Any], tmp_path: Path) -> None:
+    """An unreadable file or an unknown mailbox exits with 1 and the reason."""
     asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
     missing = say("mail", "deliver", str(tmp_path), "--connection", alice.id, *asked)
     nobody = say("mail", "deliver", str(EML), "--connection", "nobody", *asked)
@@ -55,7 +55,7 @@ def test_deliver_in_vain(sandbox: Sandbox, alice: Connection, say: Callable[...,
 
 
 def test_wait(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
-    """The newest mail that fits is shown, a line for each fact; the command fails with 1 where none comes."""
+    """`mail wait` prints the newest match, a line per member, and exits with 1 after a timeout."""
     for subject in ("Code 1", "Code 2", "Nothing"):
         alice.deliver(subject=subject)
     order = ["mail", "wait", "--connection", alice.id, "--sandbox", sandbox.name, "--url", sandbox.server.url]
@@ -72,8 +72,8 @@ def test_wait(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> N
     ) == failed
 
 
-def test_wait_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> None:
-    """Every condition goes to the server under its name there, and --json prints the whole answer."""
+def test_wait_sends_every_condition(stub: Stub, say: Callable[..., Any]) -> None:
+    """Each condition is sent under the server's name for it, and --json prints the whole response."""
     stub.body = {"value": [{"id": "1"}, {"id": "2"}], "waitedSeconds": 0.0}
     many = ("--subject", "s", "--from", "f@x", "--recipient", "r@x", "--folder", "F", "--text", "t")
     asked = ("--connection", "c", "--url", stub.url, "--json")
@@ -95,7 +95,7 @@ def test_wait_asks_for_what_was_given(stub: Stub, say: Callable[..., Any]) -> No
 
 
 def test_outbox(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
-    """Each mail that left is a line."""
+    """Each outbox mail is one line."""
     alice.send("carol@example.net", "Out\x1b[31m there")
     lines = say("outbox", "--sandbox", sandbox.name, "--url", sandbox.server.url)[1].splitlines()
 

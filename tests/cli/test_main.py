@@ -1,4 +1,4 @@
-"""The command line as a whole: its help, its misuse, and what it imports."""
+"""The command line as a whole: its help, usage errors, and imports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def last_line(text: str) -> str:
 
 
 def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    """Help on `serve` names each flag, its variable and its default."""
+    """The help of `serve` names each flag with its variable and its default."""
     with pytest.raises(SystemExit) as stopped:
         main(["serve", "--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -46,14 +46,14 @@ def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a command the help is shown, and the command line counts as misused."""
+    """Without a command, the help is printed and the exit code is 2."""
     status = main([])
 
     assert (2, True) == (status, "COMMAND" in capsys.readouterr().out)
 
 
-def test_misused() -> None:
-    """A command or a flag that there is not is a misuse: exit code 2, told on standard error."""
+def test_usage_errors() -> None:
+    """An unknown command or flag is a usage error: exit code 2 and a message on standard error."""
     for arguments in (["dance"], ["serve", "--dance"], ["seed"]):
         done = run(*arguments)
 
@@ -62,7 +62,7 @@ def test_misused() -> None:
 
 
 def imported(*arguments: str) -> set[str]:
-    """The modules that a command has imported when it ends."""
+    """Return the modules that are imported when a command exits."""
     code = (
         "import sys\nfrom outlook_emulator.cli import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
@@ -75,7 +75,7 @@ def imported(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["health"], ["reset"]], ids=" ".join)
 def test_light_commands_import_little(url: str, arguments: list[str]) -> None:
-    """Help, and the commands that only ask a server, do not pay for being one."""
+    """Help and client commands do not import the server."""
     asked = [] if "--help" in arguments else ["--url", url]
     modules = imported(*arguments, *asked)
 
@@ -84,7 +84,7 @@ def test_light_commands_import_little(url: str, arguments: list[str]) -> None:
 
 
 def test_server_imports_only_what_it_uses() -> None:
-    """Serving mail needs neither SQLAlchemy, nor the sample generator, nor a parser of MIME: start-up and memory."""
+    """A server that only handles mail does not import SQLAlchemy, the sample generator or the MIME parser."""
     code = """
 import asyncio, sys
 from outlook_emulator.app import create_app
@@ -117,8 +117,8 @@ print(*sys.modules)
     assert set() == UNUSED & set(modules.split())
 
 
-def test_output_may_be_cut_short() -> None:
-    """A reader that has seen enough, such as `head`, causes no traceback."""
+def test_closed_output() -> None:
+    """A closed standard output, as after `head`, causes no traceback."""
     command = [sys.executable, "-u", "-m", "outlook_emulator", "swagger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -10,7 +10,7 @@ from outlook_emulator.cli import output
 
 
 def test_table() -> None:
-    """Columns are as wide as what they hold, headings included; nothing trails."""
+    """Columns are as wide as their longest value or heading, without trailing spaces."""
     rows: list[dict[str, Any]] = [{"a": "long one", "b": 1}, {"a": "x"}]
     lines = list(output.table(rows, {"A": "a", "TWICE": lambda row: row.get("b", 0) * 2, "B": "b"}))
 
@@ -18,7 +18,7 @@ def test_table() -> None:
 
 
 def test_fields() -> None:
-    """Names are aligned, and no fields give no lines."""
+    """Names are aligned, and an empty record prints no lines."""
     assert ["a   1", "bc  -"] == list(output.fields({"a": 1, "bc": None}))
     assert [] == list(output.fields({}))
 
@@ -41,10 +41,10 @@ def test_fields() -> None:
     ],
 )
 def test_cell(value: Any, expected: str) -> None:
-    """A value is one line without anything that could steer a terminal."""
+    """A value is one line without control characters."""
     assert expected == output.cell(value)
 
 
 def test_count() -> None:
-    """One thing is not several."""
+    """A count uses the singular for one and the plural otherwise."""
     assert ["0 mails", "1 mail", "2 mails"] == [output.count(number, "mail") for number in range(3)]

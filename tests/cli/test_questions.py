@@ -1,4 +1,4 @@
-"""The commands `question` and `callbacks`: mails that wait for an answer, and who is told of it."""
+"""The commands `question` and `callbacks`: approval mails, their answers and the callbacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stub import Stub
 def test_questions(
     sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, say: Callable[..., Any]
 ) -> None:
-    """A mail that waits is listed with its options, answered once, and the call that tells of it is listed."""
+    """A question is listed with its options and can be answered; its callback is listed afterwards."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
     asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
@@ -32,10 +32,10 @@ def test_questions(
     assert ["done", "1", "200", "-", listener.url] == called[1].split()[2:]
 
 
-def test_answer_that_is_refused(
+def test_invalid_answer(
     sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, say: Callable[..., Any]
 ) -> None:
-    """An option that there is not, and a question that there is not, fail with 1 and the server's reason."""
+    """An unknown option or an unknown question exits with 1 and the server's reason."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
     asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
@@ -48,7 +48,7 @@ def test_answer_that_is_refused(
 
 
 def test_withdrawn_question(stub: Any, say: Callable[..., Any]) -> None:
-    """A question that was taken back is neither open nor answered."""
+    """A withdrawn question is neither open nor answered."""
     stub.body = {"value": [{"answer": None, "withdrawn": True}]}
 
     assert say("question", "list", "--url", stub.url)[1].rstrip().endswith("withdrawn")

@@ -1,4 +1,4 @@
-"""What the commands that ask an emulator share: whom they ask, as whom, and what they make of odd answers."""
+"""What all client commands share: URL, credentials, TLS, and the handling of unexpected responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCAL = {"exec", "serve", "operations", "swagger", "health", "connections patch"
 
 
 def commands(command_parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command that can be run, by its words."""
+    """Return every command with its parser, by its words."""
     groups = [action for action in command_parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not groups:
         yield name, command_parser
@@ -31,7 +31,7 @@ ASKING = {name: command_parser for name, command_parser in commands(parser()) if
 
 @pytest.mark.parametrize("name", ASKING)
 def test_options(name: str) -> None:
-    """Every command that asks an emulator takes the same options."""
+    """Every client command has the same connection options."""
     taken = {option for action in ASKING[name]._actions for option in action.option_strings}
 
     assert {"--url", "--token", "--ca-file", "--json"} <= taken
@@ -39,14 +39,14 @@ def test_options(name: str) -> None:
 
 @pytest.mark.parametrize("name", ASKING)
 def test_sandbox(name: str) -> None:
-    """Every command that asks about a sandbox says which, as an option or by its name."""
+    """Every command about a sandbox takes it as an option or an argument."""
     everywhere = {"sandbox list", "fault names", "sandbox create"}
 
     assert (name not in everywhere) == any(action.dest == "sandbox" for action in ASKING[name]._actions)
 
 
 def test_credentials(stub: Stub, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token and the URL come from the environment, and options win."""
+    """Token and URL come from the environment, and options override them."""
     stub.body = {"value": []}
     monkeypatch.setenv(client.URL, stub.url)
     monkeypatch.setenv(client.TOKEN, "secret")
@@ -56,22 +56,22 @@ def test_credentials(stub: Stub, say: Callable[..., Any], monkeypatch: pytest.Mo
     assert ["Bearer secret", "Bearer other"] == [request.headers["authorization"] for request in stub.requests]
 
 
-def test_help_does_not_tell_the_token(say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is secret in the environment is not in the help."""
+def test_help_does_not_show_the_token(say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The help does not show the token of the environment."""
     monkeypatch.setenv(client.TOKEN, "secret")
 
     assert "secret" not in say("clock", "--help")[1]
 
 
 def test_ca_file(say: Callable[..., Any]) -> None:
-    """The file of certificates that is named is the one that is read."""
+    """--ca-file names the file with trusted certificates."""
     _, _, errors = say("sandbox", "list", "--url", "https://127.0.0.1:1", "--ca-file", "none.pem")
 
     assert "cannot read certificates from none.pem: No such file or directory" in errors
 
 
-def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> None:
-    """A refusal is the server's message up to its technical lines."""
+def test_error_message(stub: Stub, say: Callable[..., Any]) -> None:
+    """An error shows the server's message without its technical lines."""
     stub.status, stub.body = 401, {"status": 401, "message": "The admin API wants a token.\r\nclientRequestId: 1"}
 
     assert (1, "", "outlook-emulator: The admin API wants a token.\n") == say("reset", "--url", stub.url)
@@ -87,16 +87,16 @@ def test_refused_for_want_of_a_token(stub: Stub, say: Callable[..., Any]) -> Non
         ({"message": 3}, '{"message": 3}'),
     ],
 )
-def test_refusal_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any, said: str) -> None:
-    """A refusal that is no emulator's is shown as it is."""
+def test_error_in_another_format(stub: Stub, say: Callable[..., Any], answer: Any, said: str) -> None:
+    """An error response in an unknown format is printed as it is, without control characters."""
     stub.status, stub.body = 500, answer
 
     assert (1, "", f"outlook-emulator: {said.replace('URL', stub.url)}\n") == say("reset", "--url", stub.url)
 
 
 @pytest.mark.parametrize("answer", [b"hello", b"\xff", None, [], {}, {"value": 3}, {"value": [3]}, {"value": [{}]}])
-def test_answer_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any) -> None:
-    """An answer that a command cannot read is no reason for a traceback, and --json still prints it."""
+def test_response_in_another_format(stub: Stub, say: Callable[..., Any], answer: Any) -> None:
+    """A response in an unknown format gives an error and no traceback, and --json still prints it."""
     stub.body = answer
     asked = ("question", "list", "--url", stub.url)
     reason = "has an unknown format; --json prints it"
@@ -105,8 +105,8 @@ def test_answer_in_another_form(stub: Stub, say: Callable[..., Any], answer: Any
     assert 0 == say(*asked, "--json")[0]
 
 
-def test_sandbox_names_are_one_part_of_a_path(stub: Stub, say: Callable[..., Any]) -> None:
-    """Whatever a name holds stays within it, bytes that are no text included."""
+def test_sandbox_names_are_one_path_segment(stub: Stub, say: Callable[..., Any]) -> None:
+    """A sandbox name is escaped as one path segment, including bytes that are not valid text."""
     say("reset", "--sandbox", "../a b?/\udcff", "--url", stub.url)
 
     assert "POST /_emulator/api/sandboxes/..%2Fa%20b%3F%2F%FF/reset" == stub.last().line

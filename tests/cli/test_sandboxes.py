@@ -1,4 +1,4 @@
-"""The commands `sandbox`, `seed` and `reset`: worlds made, filled, carried elsewhere, started over and ended."""
+"""The commands `sandbox`, `seed` and `reset`: create, fill, export, import, reset and delete sandboxes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FACTS = {"name": "t 1", "connections": ["a", "b"]}
 
 
 def test_seed_and_reset(url: str) -> None:
-    """A sample is loaded under the id asked for, and is still there, fresh, after a reset."""
+    """`seed` loads a sample under the given id, and a reset restores the sample."""
     httpx.post(f"{url}/_emulator/api/sandboxes", json={"name": "one"}).raise_for_status()
     seeded = run("seed", "office", "--connection", "mine", "--sandbox", "one", "--url", url, "--json")
     reset = run("reset", "--sandbox", "one", "--url", url, "--json")
@@ -36,7 +36,7 @@ def test_seed_and_reset(url: str) -> None:
 
 
 def test_seed_defaults(url: str) -> None:
-    """Without more words a sample goes to the default sandbox under its own name, once."""
+    """By default, `seed` loads a sample into the default sandbox under its own name."""
     first, second = (run("seed", "empty", "--url", url) for _ in range(2))
 
     assert (0, f"empty  quiet@example.com  {url}/apim/outlook/empty\n") == (first.returncode, first.stdout)
@@ -56,8 +56,8 @@ def test_seed_defaults(url: str) -> None:
         (["sandbox", "create", "t", "--connection", "a=nobody"], "One or more recipients are invalid. (address)"),
     ],
 )
-def test_refused(server: Server, say: Callable[..., Any], arguments: list[str], expected: str) -> None:
-    """What the server refuses fails with 1 and the server's own words."""
+def test_error_response(server: Server, say: Callable[..., Any], arguments: list[str], expected: str) -> None:
+    """An error response exits with 1 and the server's message."""
     status, out, errors = say(*arguments, "--url", server.url)
 
     assert (1, "") == (status, out)
@@ -65,8 +65,8 @@ def test_refused(server: Server, say: Callable[..., Any], arguments: list[str], 
     assert expected in errors
 
 
-def test_a_sandboxs_life(server: Server, say: Callable[..., Any]) -> None:
-    """A sandbox is made with connections and samples, listed, shown, started over and deleted."""
+def test_life_of_a_sandbox(server: Server, say: Callable[..., Any]) -> None:
+    """A sandbox is created with connections and samples, listed, shown, reset and deleted."""
     asked = ("--url", server.url)
     more = ("--connection", "life-a", "--connection", "life-b=b@example.com", "--seed", "empty")
     line = "sandbox life with connections: life-a, life-b, life-empty\n"
@@ -81,14 +81,14 @@ def test_a_sandboxs_life(server: Server, say: Callable[..., Any]) -> None:
     assert 1 == say("sandbox", "show", "life", *asked)[0]
 
 
-def test_show_is_about_the_default_sandbox(server: Server, say: Callable[..., Any]) -> None:
-    """Without a name the default sandbox is shown; deleting and making one needs its name."""
+def test_show_defaults_to_the_default_sandbox(server: Server, say: Callable[..., Any]) -> None:
+    """`sandbox show` defaults to the default sandbox; `delete` and `create` require a name."""
     assert say("sandbox", "show", "--url", server.url)[1].startswith("sandbox default with connections: ")
     assert [2, 2] == [say("sandbox", action, "--url", server.url)[0] for action in ("delete", "create")]
 
 
-def test_json_is_the_apis(server: Server, sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
-    """With --json the answer is printed as it came, and nothing where there is none."""
+def test_json_prints_the_response(server: Server, sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
+    """--json prints the response unchanged, and nothing if the response is empty."""
     shown = say("sandbox", "show", sandbox.name, "--json", "--url", server.url)
     expected = server.http.get(f"/_emulator/api/sandboxes/{sandbox.name}").text
     say("sandbox", "create", "brief", "--url", server.url)
@@ -98,7 +98,7 @@ def test_json_is_the_apis(server: Server, sandbox: Sandbox, alice: Connection, s
 
 
 def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
-    """The sandbox is written to the file as the server sent it."""
+    """`sandbox export` writes the response to the file unchanged."""
     stub.body = b"SQLite format 3\0\xff"
     file = tmp_path / "t.sqlite"
 
@@ -110,7 +110,7 @@ def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
 
 
 def test_export_to_standard_output(stub: Stub, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    """A dash stands for standard output, where nothing else is said then."""
+    """`-` writes the export to standard output, and nothing else is printed there."""
     from outlook_emulator.cli import main
 
     stub.body = b"SQLite format 3\0\xff"
@@ -119,8 +119,8 @@ def test_export_to_standard_output(stub: Stub, capfdbinary: pytest.CaptureFixtur
     assert (stub.body, b"") == capfdbinary.readouterr()
 
 
-def test_export_in_vain(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
-    """A file that cannot be written is named; where the server refuses, no file is made."""
+def test_failed_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
+    """An unwritable file is named in the error, and an error response creates no file."""
     file = tmp_path / "no such folder" / "t.sqlite"
     lost = say("sandbox", "export", str(file), "--url", stub.url)
     stub.status, stub.body = 404, {"status": 404, "message": "No sandbox 'x' exists.\r\nclientRequestId: 1"}
@@ -132,7 +132,7 @@ def test_export_in_vain(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> 
 
 
 def test_import(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
-    """The file's bytes are sent as what they are."""
+    """`sandbox import` sends the file unchanged, with the content type of a database."""
     stub.body, file = FACTS, tmp_path / "t.sqlite"
     file.write_bytes(b"SQLite format 3\0\xff")
     done = say("sandbox", "import", str(file), "--sandbox", "t 1", "--url", stub.url)
@@ -146,7 +146,7 @@ def test_import(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
 def test_import_from_standard_input(
     stub: Stub, say: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A dash stands for standard input; a file that is not there is named, and nothing is asked."""
+    """`-` reads from standard input; a missing file is named in the error, and no request is sent."""
     stub.body = FACTS
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"bytes")))
     say("sandbox", "import", "-", "--url", stub.url)
@@ -156,8 +156,8 @@ def test_import_from_standard_input(
     assert (1, f"outlook-emulator: cannot read {tmp_path / 'none'}: No such file or directory\n") == missing[::2]
 
 
-def test_a_copy_beside_the_original(server: Server, say: Callable[..., Any], tmp_path: Path) -> None:
-    """What one sandbox was is brought into another, whose connection ids begin with something of their own."""
+def test_copy_of_a_sandbox(server: Server, say: Callable[..., Any], tmp_path: Path) -> None:
+    """An exported sandbox can be imported into another one, with a prefix for its connection ids."""
     file, url = tmp_path / "t.sqlite", ("--url", server.url)
     say("sandbox", "create", "first", "--connection", "first-ann", *url)
     say("sandbox", "create", "second", *url)
@@ -169,8 +169,8 @@ def test_a_copy_beside_the_original(server: Server, say: Callable[..., Any], tmp
     assert (0, "sandbox second with connections: copy-first-ann\n", "") == done
 
 
-def test_a_clock_that_stands(server: Server, say: Callable[..., Any]) -> None:
-    """A sandbox can begin at an instant of one's own, and stay there."""
+def test_frozen_clock(server: Server, say: Callable[..., Any]) -> None:
+    """A sandbox can start at a given time with a frozen clock."""
     url = ("--url", server.url)
     say("sandbox", "create", "past", "--at", "2001-02-03T04:05:06Z", "--freeze", *url)
     shown = say("clock", "--sandbox", "past", *url)

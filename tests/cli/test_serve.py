@@ -1,4 +1,4 @@
-"""The command `serve`: one line when it can answer, a clean end, and settings that cannot be."""
+"""The command `serve`: its ready line, a clean stop, and invalid settings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.cli.commands import READY, failure, run, serving
 pytestmark = pytest.mark.slow
 
 
-def test_serve_says_one_line_when_it_can_answer() -> None:
-    """The first line is there when the server answers, is flushed, and stays the only one until SIGTERM ends it."""
+def test_ready_line() -> None:
+    """`serve` prints and flushes one line once the server responds, and nothing more until SIGTERM stops it."""
     with serving("--port", "0") as (process, line):
         match = READY.fullmatch(line)
         assert match is not None, line
@@ -28,8 +28,8 @@ def test_serve_says_one_line_when_it_can_answer() -> None:
     assert (0, ("", "")) == (process.returncode, rest)
 
 
-def test_serve_stops_on_interrupt() -> None:
-    """Ctrl-C ends a server as quietly as SIGTERM does."""
+def test_stops_on_interrupt() -> None:
+    """Ctrl-C stops a server as quietly as SIGTERM."""
     with serving("--port", "0") as (process, line):
         assert READY.fullmatch(line)
         process.send_signal(2)
@@ -38,8 +38,8 @@ def test_serve_stops_on_interrupt() -> None:
     assert (0, ("", "")) == (process.returncode, rest)
 
 
-def test_serve_names_the_data_folder(tmp_path: Path) -> None:
-    """The line names the folder that keeps the data, which is made when it is missing."""
+def test_ready_line_names_the_data_folder(tmp_path: Path) -> None:
+    """The ready line names the data folder, which is created if it is missing."""
     data = tmp_path / "new" / "data"
     with serving("--port", "0", "--data", str(data)) as (_, line):
         match = READY.fullmatch(line)
@@ -48,8 +48,8 @@ def test_serve_names_the_data_folder(tmp_path: Path) -> None:
     assert (str(data), ["default.sqlite"]) == (match[2], sorted(path.name for path in data.glob("*.sqlite")))
 
 
-def test_serve_loads_samples(tmp_path: Path) -> None:
-    """Samples are loaded before the server answers, each under its name, and once only where data is kept."""
+def test_samples(tmp_path: Path) -> None:
+    """Samples are loaded under their names before the server responds, and only once into a data folder."""
     seen = []
     for _ in range(2):
         with serving("--port", "0", "--seed", "empty, office", "--data", str(tmp_path)) as (_, line):
@@ -64,8 +64,8 @@ def test_serve_loads_samples(tmp_path: Path) -> None:
     assert seen[0][1] > 0
 
 
-def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
-    """A variable sets what its flag would; where both are given, the flag holds."""
+def test_flag_overrides_the_environment(tmp_path: Path) -> None:
+    """A variable sets the same setting as its flag, and the flag overrides the variable."""
     variables = {
         "OUTLOOK_EMULATOR_PORT": "1",
         "OUTLOOK_EMULATOR_DATA": str(tmp_path),
@@ -95,16 +95,16 @@ def test_environment_sets_and_flag_wins(tmp_path: Path) -> None:
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
     ],
 )
-def test_serve_refuses(arguments: list[str], environment: dict[str, str], expected: str) -> None:
-    """A setting that cannot be ends the command with 1 and one line that says which, without a traceback."""
+def test_invalid_setting(arguments: list[str], environment: dict[str, str], expected: str) -> None:
+    """An invalid setting exits with 1 and one line that names the setting."""
     port = [] if "--port" in arguments or "OUTLOOK_EMULATOR_PORT" in environment else ["--port", "0"]
 
     assert expected in failure(run("serve", *port, *arguments, **environment))
 
 
 @pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "::"), ("", "0.0.0.0")])
-def test_serve_refuses_to_open_the_admin_api(host: str, shown: str) -> None:
-    """Beyond this machine's own addresses there is no server without an admin token; the line says what to do."""
+def test_public_address_requires_an_admin_token(host: str, shown: str) -> None:
+    """Without an admin token, the server does not listen on addresses that other machines can reach."""
     assert failure(run("serve", "--port", "0", "--host", host)) == (
         f"listening on {shown} opens the admin API to other machines:"
         " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
@@ -112,8 +112,8 @@ def test_serve_refuses_to_open_the_admin_api(host: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
-def test_this_machines_own_addresses_need_no_token(host: str) -> None:
-    """On a loopback address the admin API answers whoever asks."""
+def test_loopback_addresses_need_no_token(host: str) -> None:
+    """On a loopback address the admin API works without a token."""
     with serving("--port", "0", "--host", host) as (_, line):
         match = READY.fullmatch(line)
         assert match is not None, line
@@ -123,8 +123,8 @@ def test_this_machines_own_addresses_need_no_token(host: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["flag", "variable"])
-def test_serve_with_an_admin_token(source: str) -> None:
-    """With a token the emulator serves everybody, the admin API whoever has it; no output ever shows it."""
+def test_admin_token(source: str) -> None:
+    """With a token, only the admin API requires it, and no output contains the token."""
     secret = "a-very-secret-token"
     flags = ["--admin-token", secret] if source == "flag" else []
     variables = {} if source == "flag" else {"OUTLOOK_EMULATOR_ADMIN_TOKEN": secret}
@@ -142,8 +142,8 @@ def test_serve_with_an_admin_token(source: str) -> None:
 
 
 @pytest.mark.parametrize("flags", [["--tls"], ["--tls", "yes"], []], ids=" ".join)
-def test_serve_with_tls(flags: list[str]) -> None:
-    """With TLS the line names an https address and the file to trust for it, which goes when the server does."""
+def test_tls(flags: list[str]) -> None:
+    """With TLS, the ready line has an https URL and the certificate file, which is deleted when the server stops."""
     variables = {} if flags else {"OUTLOOK_EMULATOR_TLS": "yes"}
     with serving(*flags, "--port", "0", **variables) as (process, line):
         match = re.fullmatch(r"outlook-emulator ready url=(https://127.0.0.1:\d+) store=memory ca=(/.+)\n", line)
@@ -156,22 +156,22 @@ def test_serve_with_tls(flags: list[str]) -> None:
     assert (200, 0, ("", ""), False) == (answer.status_code, process.returncode, rest, Path(match[2]).exists())
 
 
-def test_serve_without_tls() -> None:
-    """What the environment says, a flag takes back."""
+def test_flag_turns_tls_off() -> None:
+    """The flag overrides the TLS setting of the environment."""
     with serving("--port", "0", "--tls", "no", OUTLOOK_EMULATOR_TLS="yes") as (_, line):
         assert READY.fullmatch(line), line
 
 
-def test_serve_refuses_a_busy_port(closed_port: int) -> None:
-    """A port that somebody has ends the command with 1 and a line that names it."""
+def test_port_in_use(closed_port: int) -> None:
+    """A port that is in use exits with 1 and a line that names it."""
     text = failure(run("serve", "--port", str(closed_port)))
 
     assert f"cannot listen on 127.0.0.1:{closed_port}: Address already in use" == text
 
 
 @pytest.mark.parametrize("kind", ["file", "below", "garbage", "directory"])
-def test_serve_refuses_bad_data(tmp_path: Path, kind: str) -> None:
-    """A data folder that is none, or holds no database of ours, ends the command with 1 and a line naming it."""
+def test_invalid_data_folder(tmp_path: Path, kind: str) -> None:
+    """A data folder that is not a folder or has a foreign database exits with 1 and a line that names it."""
     data = tmp_path / "data"
     if kind in ("file", "below"):
         data.write_text("I was here first")

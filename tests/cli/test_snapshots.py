@@ -1,4 +1,4 @@
-"""The command `snapshot`, held against a stub: what each action asks, and what is said of the answer."""
+"""The command `snapshot` against a stub: the request of each action, and the output for its response."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ S = "/_emulator/api/sandboxes/t1/snapshots"
 def test_snapshot(
     stub: Stub, say: Callable[..., Any], arguments: list[str], status: int, answer: Any, asked: str, said: str
 ) -> None:
-    """Each action is one request, without a body, and a line or a table."""
+    """Each action sends one request without a body and prints a line or a table."""
     stub.status, stub.body = status, answer
     done = say("snapshot", *arguments, "--sandbox", "t1", "--url", stub.url)
 
@@ -41,14 +41,14 @@ def test_snapshot(
     assert [(asked, b"")] == [(request.line, request.body) for request in stub.requests]
 
 
-def test_snapshot_that_is_not(stub: Stub, say: Callable[..., Any]) -> None:
-    """What the server refuses fails with 1 and its words."""
+def test_error_response(stub: Stub, say: Callable[..., Any]) -> None:
+    """An error response exits with 1 and the server's message."""
     stub.status, stub.body = 404, {"message": "No snapshot 'x' exists."}
 
     assert (1, "", "outlook-emulator: No snapshot 'x' exists.\n") == say("snapshot", "restore", "x", "--url", stub.url)
 
 
 @pytest.mark.parametrize("arguments", [[], ["save"], ["restore"], ["delete"], ["list", "x"], ["keep", "x"]])
-def test_misused(say: Callable[..., Any], arguments: list[str]) -> None:
-    """An action without its name, or none at all, is misuse."""
+def test_usage_errors(say: Callable[..., Any], arguments: list[str]) -> None:
+    """A missing name or a missing action is a usage error."""
     assert (2, "") == say("snapshot", *arguments)[:2]

@@ -1,4 +1,4 @@
-"""The objects that tests hold, once over a socket and once without."""
+"""Fixtures that run each test over a socket and in process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.conftest import START
 
 @pytest.fixture(scope="session")
 def hosted() -> Iterator[Server]:
-    """An app in this process, whose clock stands at `START`."""
+    """An app in this process with a clock at `START`."""
     with Server.in_process(clock=VirtualClock(START)) as server:
         yield server
 
 
 @pytest.fixture(params=["http", "app"])
 def place(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """An emulator in both ways that there are to it; what is made there is gone after the test."""
+    """An emulator, reached over a socket or in process; its sandboxes are deleted after the test."""
     if request.param == "app":
         yield request.getfixturevalue("hosted")
         return

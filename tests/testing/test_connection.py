@@ -1,4 +1,4 @@
-"""What a client gets of a connection: httpx in and out of an event loop, and Microsoft's own client."""
+"""Clients of a connection: httpx inside and outside an event loop, and Microsoft's client."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from outlook_emulator.testing import Connection
 
 
 def test_http(ann: Connection) -> None:
-    """The client starts at the runtime URL with a credential, and is the same each time."""
+    """The client has the runtime URL and a credential, and is created once."""
     answer = ann.http.get("/testconnection")
 
     assert (200, ann.url + "/testconnection") == (answer.status_code, str(answer.url))
     assert ann.http is ann.http
 
 
-def test_http_inside_of_an_event_loop(ann: Connection) -> None:
-    """A test that runs in an event loop may use the same client: the emulator answers from another thread."""
+def test_http_inside_an_event_loop(ann: Connection) -> None:
+    """The synchronous client also works inside an event loop, because the emulator runs in another thread."""
 
     async def test() -> int:
         return ann.http.get("/testconnection").status_code
@@ -30,7 +30,7 @@ def test_http_inside_of_an_event_loop(ann: Connection) -> None:
 
 
 def test_async_http(ann: Connection) -> None:
-    """For the code in the loop there is one that waits for its turn, for many calls at a time."""
+    """The asynchronous client handles many concurrent requests."""
 
     async def test() -> list[int]:
         async with ann.async_http() as http:
@@ -40,8 +40,8 @@ def test_async_http(ann: Connection) -> None:
     assert [200] * 20 == asyncio.run(test())
 
 
-def test_the_clients_end_with_the_sandbox(ann: Connection) -> None:
-    """Once the sandbox is closed, so are its clients; closing it again changes nothing."""
+def test_clients_close_with_the_sandbox(ann: Connection) -> None:
+    """Closing a sandbox closes its clients, and closing it again changes nothing."""
     http = ann.http
     ann.sandbox.close()
     ann.sandbox.close()
@@ -58,7 +58,7 @@ def call(connection: Connection, method: str, *arguments: Any, **keywords: Any) 
 
 
 def test_microsofts_client(ann: Connection) -> None:
-    """It is ready to be used: reads, writes, odd ids and odd texts, and what is refused."""
+    """Microsoft's client reads and deletes mail, and raises its own error for an error response."""
     ann.deliver(subject="Grüße & more")
     batch = call(ann, "get_emails_async", folder_path="Inbox", fetch_only_unread=False)
     (mail,) = ann.mails()
@@ -70,14 +70,14 @@ def test_microsofts_client(ann: Connection) -> None:
         call(ann, "delete_email_async", mail["Id"])
 
 
-def test_an_option_that_there_is_not(ann: Connection) -> None:
-    """Options are those of Microsoft's client."""
+def test_unknown_option(ann: Connection) -> None:
+    """An unknown option of Microsoft's client raises TypeError."""
     with pytest.raises(TypeError, match="attempts"):
         ann.client(attempts=1)
 
 
 def test_without_microsofts_client(ann: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is not installed, that is said, and what to install."""
+    """If Microsoft's client is not installed, the error has the command to install it."""
     monkeypatch.setitem(sys.modules, "azure.connectors.outlook", None)
 
     with pytest.raises(ModuleNotFoundError, match="pip install azure-connectors aiohttp"):

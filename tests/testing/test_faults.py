@@ -1,4 +1,4 @@
-"""How a test says what is to go wrong, and what it is told: the wire's side of it stands in `tests/server`."""
+"""Fault rules, the ledger and the journal as a test uses them; `tests/server` tests them over HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answers = dict[str, tuple[int, Any]]
 
 
 class Line:
-    """An admin API that answers what it was told to, by method and path, and remembers the bodies it was sent."""
+    """An admin API with fixed responses by method and path, which records the bodies of requests."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers: Answers = {}
@@ -38,7 +38,7 @@ def line() -> Line:
 
 @pytest.fixture
 def arm(line: Line) -> Callable[..., Any]:
-    """Arm rules; the plan that this sends."""
+    """Return a function that arms rules and returns the plan it sends."""
     line.answers["POST /faults"] = (201, {"value": []})
 
     def add(*rules: Any, **keywords: Any) -> Any:
@@ -61,7 +61,7 @@ RULE = {"name": "first", "match": {"operation": "SendEmailV2"}, "effect": {"stat
     ],
 )
 def test_rules(arm: Callable[..., Any], rules: tuple[Any, ...], plan: Any) -> None:
-    """Names, rules and whole plans are armed as they are."""
+    """Fault names, rules and whole plans are sent unchanged."""
     assert plan == arm(*rules)
 
 
@@ -90,15 +90,15 @@ def test_rules(arm: Callable[..., Any], rules: tuple[Any, ...], plan: Any) -> No
         ((), {"effect": "throttled", "nth": 2}, {"effect": "throttled", "when": {"nth": 2}}),
     ],
 )
-def test_a_rule_by_keywords(arm: Callable[..., Any], rules: tuple[Any, ...], keywords: Any, rule: Any) -> None:
-    """Each keyword goes where a rule has it; Python's own words are written with an underscore."""
+def test_rule_by_keywords(arm: Callable[..., Any], rules: tuple[Any, ...], keywords: Any, rule: Any) -> None:
+    """Each keyword sets its member of the rule; names that Python reserves end with an underscore."""
     effect = {"effect": rules[0]} if rules else {}
 
     assert {"faults": [{**effect, **rule}]} == arm(*rules, **keywords)
 
 
-def test_a_plan_of_one_test(arm: Callable[..., Any]) -> None:
-    """With a header, rules see only the requests that carry it."""
+def test_plan_with_a_header(arm: Callable[..., Any]) -> None:
+    """With a header, a plan applies only to requests with that header."""
     assert {"header": "t-17", "faults": [{"effect": "throttled"}]} == arm("throttled", header="t-17")
 
 
@@ -112,14 +112,14 @@ def test_a_plan_of_one_test(arm: Callable[..., Any]) -> None:
         ((RULE,), {"nth": 2}, "keywords describe one rule"),
     ],
 )
-def test_a_rule_that_cannot_be(arm: Callable[..., Any], rules: Any, keywords: Any, said: str) -> None:
-    """A keyword that no rule has, or that could mean two things, is refused before anything is armed."""
+def test_invalid_rule(arm: Callable[..., Any], rules: Any, keywords: Any, said: str) -> None:
+    """An unknown or ambiguous keyword raises TypeError before anything is armed."""
     with pytest.raises(TypeError, match=said):
         arm(*rules, **keywords)
 
 
-def test_what_is_armed(line: Line) -> None:
-    """Once a rule was armed there is something to look for; a refused one changes nothing."""
+def test_armed(line: Line) -> None:
+    """`armed` becomes true after the first successful plan; a rejected plan does not change it."""
     faults = Faults(line.admin)
     line.answers["POST /faults"] = (400, {"message": "There is no fault 'none'.\r\nclientRequestId: 1"})
     with pytest.raises(AdminError, match=r"400 to POST /sandboxes/t1/faults: There is no fault 'none'\.$"):
@@ -142,8 +142,8 @@ MISS = {"operation": "SendEmail", "connection": "t1-me", "status": 200, "differs
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_what_was_never_used(line: Line, knows: bool) -> None:
-    """The complaint names each rule that had to be used and was not, why, and what nearly met it, if that is known."""
+def test_complaint_about_unused_rules(line: Line, knows: bool) -> None:
+    """The complaint names each required rule that was not used, the reason, and the near miss if there is one."""
     line.answers["GET /faults"] = (200, {"value": LEDGER})
     line.answers["POST /journal/query"] = (200, {"nearMisses": [MISS]}) if knows else (400, {"message": "no"})
     faults = Faults(line.admin)
@@ -159,8 +159,8 @@ def test_what_was_never_used(line: Line, knows: bool) -> None:
     assert [RULE["match"]] == line.sent
 
 
-def test_calls_that_were_made(line: Line) -> None:
-    """An assertion holds for the number of calls that is asked for, or for any when none is; the rest is the query."""
+def test_assert_called(line: Line) -> None:
+    """`assert_called` passes for the given number of calls, or for any number above zero without one."""
     line.answers["POST /journal/query"] = (200, {"value": [], "count": 2, "nearMisses": []})
     journal = Journal(line.admin)
     journal.assert_called(operation="SendEmailV2", status=504)
@@ -173,8 +173,8 @@ def test_calls_that_were_made(line: Line) -> None:
     ("count", "times", "said"),
     [(2, 1, "2 times, not once: "), (1, 0, "once, not 0 times: "), (0, None, "0 times, not at least once: ")],
 )
-def test_calls_that_were_not_made(line: Line, count: int, times: int | None, said: str) -> None:
-    """A failed assertion says what was counted, what was asked for and what came closest."""
+def test_assert_called_fails(line: Line, count: int, times: int | None, said: str) -> None:
+    """A failed assertion shows the number of calls, the expected number and the near misses."""
     line.answers["POST /journal/query"] = (200, {"value": [], "count": count, "nearMisses": [MISS]})
 
     with pytest.raises(AssertionError) as failed:

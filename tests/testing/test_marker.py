@@ -1,4 +1,4 @@
-"""The keywords of the marker `outlook`: which there are, what they may be, and whose count."""
+"""The keywords of the marker `outlook`: names, values and precedence."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from outlook_emulator.testing.marker import Marker, read_marks
 
 
 def test_no_marker() -> None:
-    """Without one, a test starts with an empty mailbox and an unfaulted sandbox, and has to use its faults."""
+    """Without a marker, a test has an empty mailbox and no faults, and unused faults fail it."""
     assert Marker(seed=None, faults=(), clock=None, transport=None, unused_faults="fail") == read_marks([])
 
 
-def test_the_nearest_counts() -> None:
-    """Of several markers the nearest one that has a keyword decides about it, faults included."""
+def test_nearest_marker_wins() -> None:
+    """For each keyword, the nearest marker that has it wins, also for faults."""
     when = datetime(2026, 3, 2)
     near = {"faults": ["throttled"], "clock": when}
     far = {"faults": [{"effect": "bad-gateway"}], "seed": "office", "transport": "app", "unused_faults": "allow"}
@@ -38,27 +38,27 @@ def test_the_nearest_counts() -> None:
         ({"clock": 5}, "clock=5, which must be an instant, as text or as a datetime"),
     ],
 )
-def test_a_mistake(keywords: dict[str, Any], said: str) -> None:
-    """A keyword that there is not, or that means nothing, is told with what there is; a farther mark's mistake too."""
+def test_invalid_keyword(keywords: dict[str, Any], said: str) -> None:
+    """An unknown keyword or an invalid value is rejected with the valid ones, also in a marker that is overridden."""
     with pytest.raises(ValueError, match="the marker 'outlook'") as mistake:
         read_marks([((), {"seed": "office"}), ((), keywords)])
 
     assert said in str(mistake.value)
 
 
-def test_an_argument_without_its_name() -> None:
-    """The marker has keywords only."""
+def test_positional_argument() -> None:
+    """The marker takes keywords only."""
     with pytest.raises(ValueError, match="takes keywords only, not 'office'"):
         read_marks([(("office",), {})])
 
 
 @pytest.mark.parametrize("name", testing.__all__)
 def test_public_name(name: str) -> None:
-    """Every public name of the package can be had from it, and is the thing of that name."""
+    """Every public name is an attribute of the package and refers to the object of that name."""
     assert getattr(testing, name).__name__ == name
 
 
 def test_unknown_name() -> None:
-    """A name that is not public is no attribute of the package."""
+    """A name that is not public is not an attribute of the package."""
     with pytest.raises(AttributeError, match="no attribute 'Admin'"):
         _ = testing.Admin

@@ -1,4 +1,4 @@
-"""A sandbox in a test's hand: mailboxes and mails, the clock, what left, what is waited for and answered."""
+"""A sandbox in a test: mailboxes, mails, the clock, the outbox, waits and answers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def send(sender: Connection, to: str, **more: object) -> None:
     sender.http.post("/v2/Mail", json=body).raise_for_status()
 
 
-def test_a_mailbox_as_it_is_asked_for(box: Sandbox) -> None:
-    """Name, address, display name, further addresses and first mails are as given; the rest follows from the name."""
+def test_connect_with_options(box: Sandbox) -> None:
+    """A mailbox has the given name, address, display name, aliases and mails; missing values follow from the name."""
     connection = box.connect(
         "bob",
         "robert@example.org",
@@ -42,8 +42,8 @@ def test_a_mailbox_as_it_is_asked_for(box: Sandbox) -> None:
     assert ("eve@example.com", facts[plain.id]["runtimeUrl"]) == (plain.address, plain.url)
 
 
-def test_mailboxes_of_one_sandbox_meet(box: Sandbox, ann: Connection) -> None:
-    """A mail to another mailbox lands there, one to nobody's address in the outbox."""
+def test_mail_between_mailboxes(box: Sandbox, ann: Connection) -> None:
+    """A mail to another mailbox of the sandbox is delivered there; a mail to any other address goes to the outbox."""
     bob = box.connect("bob")
     send(ann, f"{bob.address}; Out@example.net")
     (departed,) = box.outbox.mails()
@@ -54,8 +54,8 @@ def test_mailboxes_of_one_sandbox_meet(box: Sandbox, ann: Connection) -> None:
     assert ["Hello"] == [mail["Subject"] for mail in ann.mails("Sent Items")]
 
 
-def test_the_outbox_is_searched(box: Sandbox, ann: Connection) -> None:
-    """By whole address and by a part of the subject, both without case; what is given must all fit."""
+def test_outbox_search(box: Sandbox, ann: Connection) -> None:
+    """The outbox is searched by full address and by part of the subject, ignoring case; all conditions must match."""
     send(ann, "one@example.net", Subject="The Budget")
     send(ann, "two@example.net", Subject="Lunch")
 
@@ -71,8 +71,8 @@ def test_the_outbox_is_searched(box: Sandbox, ann: Connection) -> None:
     ]
 
 
-def test_mails_from_outside(ann: Connection) -> None:
-    """A mail arrives in parts or whole, as bytes or a file, where and how it is told to; the message is given."""
+def test_deliver(ann: Connection) -> None:
+    """A mail is delivered from keywords, bytes or a file, with the given options, and the message is returned."""
     received = START.replace(tzinfo=None) - HOUR
     parts = ann.deliver(subject="Parts", text="x", sender="x@example.org", is_read=True, received=received)
     whole = ann.deliver(b"From: y@example.org\r\nSubject: Bytes\r\n\r\nx\r\n", folder="Archive", is_flagged=True)
@@ -88,22 +88,24 @@ def test_mails_from_outside(ann: Connection) -> None:
     assert [whole["Id"]] == [mail["Id"] for mail in ann.mails("Archive", fetchOnlyFlagged=True)]
 
 
-def test_mail_that_cannot_arrive(ann: Connection) -> None:
-    """What the emulator refuses is raised with its reason; a whole mail has no parts besides."""
+def test_invalid_delivery(ann: Connection) -> None:
+    """An invalid mail raises the emulator's reason, and a MIME mail cannot be combined with keywords."""
     with pytest.raises(TypeError, match="cannot be combined with subject and from"):
         ann.deliver(EML, subject="x", sender="x@example.org")
     with pytest.raises(AdminError, match=r"400 to POST /sandboxes/.*/deliver: .*received"):
         ann.deliver(subject="x", received="soon")
 
 
-def test_a_folder_that_is_not_there(ann: Connection) -> None:
-    """To look for mails in it is the test's mistake."""
+def test_unknown_folder(ann: Connection) -> None:
+    """Listing an unknown folder raises an error."""
     with pytest.raises(httpx.HTTPStatusError, match="404"):
         ann.mails("Nowhere")
 
 
-def test_the_clock_is_moved(place: Server) -> None:
-    """By words, seconds and timedeltas, to instants, frozen, and running again; each move tells the time."""
+def test_clock(place: Server) -> None:
+    """The clock accepts durations, seconds, timedeltas and instants, can be frozen, and returns the time after each
+    move.
+    """
     with place.sandbox(clock=START) as box:
         clock = box.clock
         steps = [
@@ -125,8 +127,8 @@ def test_the_clock_is_moved(place: Server) -> None:
     assert ahead == [step - START for step in steps]
 
 
-def test_wait_for_what_came(box: Sandbox, ann: Connection) -> None:
-    """What fits is given; where nothing does, the near misses are told."""
+def test_wait(box: Sandbox, ann: Connection) -> None:
+    """`wait` returns the matches, or raises with the near misses."""
     ann.deliver(subject="The Budget", sender="x@example.org")
     (item,) = box.wait(subject="budget", sender="x@example.org", connection=ann.id)
 
@@ -139,8 +141,8 @@ def test_wait_for_what_came(box: Sandbox, ann: Connection) -> None:
         box.wait(subjet="Lunch")
 
 
-def test_answer_a_waiting_mail(box: Sandbox, ann: Connection, listener: Stub) -> None:
-    """The newest open question with that subject is answered, once; whoever waits for it is called."""
+def test_answer(box: Sandbox, ann: Connection, listener: Stub) -> None:
+    """`answer` answers the newest open question with that subject once, and the callback is sent."""
     bob = box.connect("bob")
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     order = {"NotificationUrl": listener.url, "Message": message}
@@ -153,29 +155,29 @@ def test_answer_a_waiting_mail(box: Sandbox, ann: Connection, listener: Stub) ->
         box.answer("Yes", subject="budget")
 
 
-def test_it_is_told_apart(box: Sandbox, ann: Connection) -> None:
-    """What is shown of the objects says which they are."""
+def test_repr(box: Sandbox, ann: Connection) -> None:
+    """The repr of each object identifies it."""
     assert f"<Server {box.server.url}>" == repr(box.server)
     assert f"<Sandbox {box.name} at {box.server.url}>" == repr(box)
     assert f"<Connection {ann.id} of ann@example.com>" == repr(ann)
 
 
-def test_two_tests_of_one_server_have_faults_of_their_own(place: Server) -> None:
-    """A fault of one sandbox is none of another's, and gone with it."""
+def test_sandboxes_have_separate_faults(place: Server) -> None:
+    """A fault applies to one sandbox only."""
     with place.sandbox() as first, place.sandbox() as other:
         first.faults.add("bad-gateway")
         faulty, sound = first.connect(), other.connect()
         assert (502, 200) == tuple(box.http.get("/testconnection").status_code for box in (faulty, sound))
 
 
-def test_a_rule_that_is_refused(box: Sandbox) -> None:
-    """What the emulator does not know is refused with its reason, and nothing is armed."""
+def test_invalid_rule(box: Sandbox) -> None:
+    """An invalid rule raises the emulator's reason, and nothing is armed."""
     with pytest.raises(AdminError, match=r"400 to POST .*/faults"):
         box.faults.add("throttled", operation="NoSuchOperation")
     assert [] == box.faults.ledger()
 
 
-def test_a_journal_of_a_sandbox(ann: Connection) -> None:
-    """Only what was asked of the sandbox's own connections is in its journal."""
+def test_journal(ann: Connection) -> None:
+    """The journal contains only requests to the sandbox's own connections."""
     ann.mails()
     assert {ann.id} == {entry["connection"] for entry in ann.sandbox.journal.entries()}

@@ -1,4 +1,4 @@
-"""Emulators and their sandboxes as plain objects: made, used, and gone without a trace."""
+"""Emulators and sandboxes as plain objects: start, use and clean up."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from outlook_emulator.testing import AdminError, Server
 
 
 def names(place: Server) -> set[str]:
-    """The sandboxes there are."""
+    """Return the names of all sandboxes."""
     with httpx.Client(transport=place.transport()) as http:
         return {sandbox["name"] for sandbox in http.get(f"{place.url}{ROOT}/sandboxes").json()["value"]}
 
 
 def test_plain_python() -> None:
-    """Without pytest, an emulator is started, a mailbox had, and both end with their blocks."""
+    """Without pytest, the emulator and its mailboxes last until their blocks end."""
     with outlook_emulator.running() as running, Server(running.url, ca_file=running.ca_file) as server:
         ada = server.connect("ada")
         ada.deliver(subject="Hello")
@@ -33,8 +33,8 @@ def test_plain_python() -> None:
 
 @pytest.mark.parametrize("authorization", ["any", "none", "secret"])
 @pytest.mark.parametrize("way", ["http", "app"])
-def test_settings_of_its_own(way: str, authorization: str) -> None:
-    """An emulator may be started with settings, and what it demands of clients they have."""
+def test_settings(way: str, authorization: str) -> None:
+    """An emulator can be started with settings, and its clients send the credential that it requires."""
     settings = Settings(max_top=7, authorization=authorization)
     with Server.in_process(settings) if way == "app" else Server.started(settings) as server:
         ada = server.connect("ada")
@@ -44,8 +44,8 @@ def test_settings_of_its_own(way: str, authorization: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["http", "app"])
-def test_an_admin_api_behind_a_token(way: str) -> None:
-    """Whoever starts an emulator with a token has it; nobody else gets in."""
+def test_admin_token(way: str) -> None:
+    """The server object that starts an emulator with a token sends the token; a request without it is rejected."""
     settings = Settings(admin_token="secret")
     with Server.in_process(settings) if way == "app" else Server.started(settings) as server:
         server.connect().deliver(subject="Hello")
@@ -53,8 +53,8 @@ def test_an_admin_api_behind_a_token(way: str) -> None:
             assert 401 == http.get(f"{server.url}{ROOT}/sandboxes").status_code
 
 
-def test_a_token_that_is_missing() -> None:
-    """Where a token is demanded and not given, the refusal says so."""
+def test_missing_admin_token() -> None:
+    """A missing admin token raises the emulator's reason."""
     with Server.started(Settings(admin_token="secret")) as server, Server(server.url) as locked:
         with pytest.raises(AdminError, match="401 to POST /sandboxes: The admin API requires its token"):
             locked.connect()
@@ -63,7 +63,7 @@ def test_a_token_that_is_missing() -> None:
 
 
 def test_in_process() -> None:
-    """Without a socket, too; its thread ends with it."""
+    """An emulator can run in process without a socket, and its thread stops with it."""
     before = threading.active_count()
     with Server.in_process() as server:
         ada = server.connect("ada")
@@ -74,8 +74,8 @@ def test_in_process() -> None:
     assert before == threading.active_count()
 
 
-def test_a_sandbox_ends_with_its_block(place: Server) -> None:
-    """It is there inside of the block and not after it, and may as well have been deleted by then."""
+def test_sandbox_is_deleted_after_its_block(place: Server) -> None:
+    """A sandbox is deleted at the end of its block, also if it has been deleted before."""
     with place.sandbox("mine") as first, place.sandbox("mine") as other:
         inside = names(place)
         other.admin.request("DELETE")
@@ -84,8 +84,8 @@ def test_a_sandbox_ends_with_its_block(place: Server) -> None:
     assert not {first.name, other.name} & names(place)
 
 
-def test_a_server_takes_along_what_is_left(server: Server) -> None:
-    """Sandboxes that nobody closed go with the object that made them, and no others."""
+def test_close_deletes_own_sandboxes(server: Server) -> None:
+    """Closing a server deletes the sandboxes that it created, and no others."""
     with Server(server.url) as mine, Server(server.url) as other:
         left = mine.connect().sandbox.name
         kept = other.sandbox().name
@@ -95,15 +95,15 @@ def test_a_server_takes_along_what_is_left(server: Server) -> None:
     assert (False, True) == (left in after, kept in after)
 
 
-def test_names_are_nobody_elses(place: Server) -> None:
-    """Two of one label differ, and a label may be anything."""
+def test_names_are_unique(place: Server) -> None:
+    """Sandboxes with the same label have different names, and a label can be any string."""
     with place.sandbox("gw0-test_a[ü/1]" * 9) as first, place.sandbox("gw0-test_a[ü/1]" * 9) as other:
         assert first.name != other.name
         assert first.name.startswith("gw0-test_a-1-gw0-")
 
 
-def test_a_sandbox_starts_when_it_is_told(place: Server) -> None:
-    """A clock that is given stands there, in the past too; else it goes with the server's."""
+def test_clock_of_a_new_sandbox(place: Server) -> None:
+    """A sandbox with a clock starts frozen at that time, even in the past; by default it follows the server's clock."""
     with place.sandbox(clock="2001-01-01T09:00:00Z") as past, place.sandbox(clock=datetime(2001, 1, 1, 9)) as naive:
         assert {datetime(2001, 1, 1, 9, tzinfo=UTC)} == {past.clock.now(), naive.clock.now()}
     with place.sandbox() as now:
@@ -111,8 +111,8 @@ def test_a_sandbox_starts_when_it_is_told(place: Server) -> None:
 
 
 @pytest.mark.slow
-def test_a_sample_mailbox_is_connected(place: Server) -> None:
-    """A seed brings its address and mails; the end of its id is its name, unless another is given."""
+def test_seed(place: Server) -> None:
+    """A seed provides address and mails; the name of the connection defaults to the name of the seed."""
     office = place.connect(seed="office", clock="2026-03-02T09:00:00Z")
     with office.sandbox:
         again = office.sandbox.connect("second", seed="archive")
@@ -122,8 +122,8 @@ def test_a_sample_mailbox_is_connected(place: Server) -> None:
         assert [True, True] == [bool(connection.mails()) for connection in (office, again)]
 
 
-def test_nothing_stays_of_what_is_refused(place: Server) -> None:
-    """A sample mailbox that there is not is refused with the reason, and so is the sandbox that was made for it."""
+def test_failed_connect_leaves_nothing(place: Server) -> None:
+    """An invalid seed or clock raises the reason and leaves no sandbox behind."""
     before = names(place)
 
     with pytest.raises(AdminError, match=r"answered 400 to POST /sandboxes/.*/seed: There is no sample mailbox 'none'"):
@@ -134,27 +134,27 @@ def test_nothing_stays_of_what_is_refused(place: Server) -> None:
     assert before == names(place)
 
 
-def test_a_sample_mailbox_is_what_it_is(place: Server) -> None:
-    """Whoever asks for a sample mailbox says nothing of what it brings itself."""
+def test_seed_with_address(place: Server) -> None:
+    """A seed cannot be combined with an address or mails."""
     with place.sandbox() as box, pytest.raises(TypeError, match="has its own address and mails"):
         box.connect("x", "x@example.com", seed="office", mails=[])
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[", "ftp://x"])
-def test_nobody_there(url: str) -> None:
-    """Where no emulator answers, that is said, with the URL."""
+def test_no_emulator(url: str) -> None:
+    """If no emulator responds, the error names the URL."""
     with Server(url) as server, pytest.raises(ConnectionError) as refused:
         server.check()
 
     assert str(refused.value).startswith(f"No emulator responds at {url}: ")
 
 
-def test_a_file_that_vouches_for_nobody() -> None:
-    """A PEM file that is not there is told, with its name."""
+def test_missing_certificate_file() -> None:
+    """A missing certificate file is named in the error."""
     with pytest.raises(ValueError, match=r"cannot read certificates from /nowhere\.pem: No such file"):
         Server("https://127.0.0.1:1", ca_file="/nowhere.pem")
 
 
-def test_somebody_there(place: Server) -> None:
-    """Where one answers, nothing is said."""
+def test_check(place: Server) -> None:
+    """`check` raises nothing if an emulator responds."""
     place.check()

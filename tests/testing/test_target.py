@@ -1,4 +1,4 @@
-"""An app without a socket: what it is asked, what its clients see, and how it is as a server is."""
+"""An app without a socket behaves like a server for each of its clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BROKEN: dict[str, tuple[type[Exception], type[Exception]]] = {
 
 
 class Gate:
-    """A request that is under way until the gate is opened."""
+    """A request handler that waits until the gate is opened."""
 
     def __init__(self) -> None:
         self._open = asyncio.Event()
@@ -50,7 +50,7 @@ class Gate:
 
 
 async def echo(request: Request) -> Response:
-    """The request as it came."""
+    """Respond with the request as the app received it."""
     seen = {
         "method": request.method,
         "path": request.scope["raw_path"].decode(),
@@ -87,7 +87,7 @@ def client(app: AppTarget, **options: Any) -> httpx.Client:
 
 
 def in_loop(app: AppTarget, method: str, path: str, **what: Any) -> httpx.Response:
-    """The same request, made in an event loop."""
+    """Send the request from an event loop."""
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(base_url=URL, transport=app.async_transport()) as http:
@@ -97,7 +97,7 @@ def in_loop(app: AppTarget, method: str, path: str, **what: Any) -> httpx.Respon
 
 
 def by_session(app: AppTarget, method: str, path: str, **what: Any) -> tuple[int, str, bytes, str | None]:
-    """The same as Microsoft's client does it: status, text, bytes and a header."""
+    """Send the request with the session of Microsoft's client; return the status, text, bytes and a header."""
 
     async def ask() -> tuple[int, str, bytes, str | None]:
         async with AppSession(app.thread, 30).request(method, f"{URL}{path}", **what) as answer:
@@ -106,8 +106,8 @@ def by_session(app: AppTarget, method: str, path: str, **what: Any) -> tuple[int
     return asyncio.run(ask())
 
 
-def test_a_request_arrives_as_it_is(app: AppTarget) -> None:
-    """Method, path as it was escaped, query, headers and body reach the app, and its answer the client."""
+def test_request_arrives_unchanged(app: AppTarget) -> None:
+    """Method, escaped path, query, headers and body reach the app, and the response reaches the client."""
     path = "/a%2Fb/ü?x=%20"
     what: dict[str, Any] = {"content": "größer", "headers": {"X-Own": "1"}}
     with client(app) as http:
@@ -121,8 +121,8 @@ def test_a_request_arrives_as_it_is(app: AppTarget) -> None:
         assert (200, "yes") == (answer.status_code, answer.headers["x-seen"])
 
 
-def test_a_request_of_microsofts_client(app: AppTarget) -> None:
-    """Text and bytes are sent as such, without a body the length is none, and what comes back can be read both ways."""
+def test_request_of_microsofts_client(app: AppTarget) -> None:
+    """Microsoft's client sends strings and bytes, a length of 0 without a body, and reads the response as both."""
     sent = by_session(app, "PUT", "/a%2Fb/c d?x=1", headers={"Content-Type": "text/plain"}, data="größer")
     status, text, content, header = sent
 
@@ -135,7 +135,7 @@ def test_a_request_of_microsofts_client(app: AppTarget) -> None:
 
 
 def test_head(app: AppTarget) -> None:
-    """The answer to a HEAD has no body, but says how long it would be."""
+    """The response to HEAD has a content length and no body."""
     with client(app) as http:
         answer = http.head("/x")
 
@@ -144,8 +144,8 @@ def test_head(app: AppTarget) -> None:
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_answer(app: AppTarget, how: str) -> None:
-    """An answer that the app breaks off looks to each client as it does over a socket."""
+def test_broken_response(app: AppTarget, how: str) -> None:
+    """A broken response raises the same error in each client as over a socket."""
     for_httpx, for_aiohttp = BROKEN[how]
     with client(app) as http, pytest.raises(for_httpx):
         http.get("/fail", params={"how": how})
@@ -156,8 +156,8 @@ def test_a_broken_answer(app: AppTarget, how: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "calls"), [("GET", 2), ("DELETE", 2), ("POST", 1)])
-def test_a_reset_is_repeated_by_aiohttp(app: AppTarget, method: str, calls: int) -> None:
-    """As over a socket, Microsoft's client asks again by itself where that can do no harm, and once only."""
+def test_aiohttp_retries_after_a_reset(app: AppTarget, method: str, calls: int) -> None:
+    """As over a socket, aiohttp retries an idempotent request once after a reset."""
     asked = app.app.state.asked
     with pytest.raises(aiohttp.ClientOSError):
         by_session(app, method, "/fail?how=reset")
@@ -165,8 +165,8 @@ def test_a_reset_is_repeated_by_aiohttp(app: AppTarget, method: str, calls: int)
     assert [method] * calls == asked
 
 
-def test_a_failure_of_the_app(app: AppTarget) -> None:
-    """What goes wrong in the app reaches the test as it is."""
+def test_exception_in_the_app(app: AppTarget) -> None:
+    """An exception in the app reaches the test unchanged."""
     with client(app) as http, pytest.raises(KeyError):
         http.get("/fail")
     with pytest.raises(KeyError):
@@ -175,20 +175,20 @@ def test_a_failure_of_the_app(app: AppTarget) -> None:
         by_session(app, "GET", "/fail")
 
 
-def test_an_impatient_client(app: AppTarget) -> None:
-    """Who waits no longer than the timeout for reading sees a timeout; the app goes on with what it was asked."""
+def test_read_timeout(app: AppTarget) -> None:
+    """A client with a read timeout raises it, and the app continues to handle the request."""
     with client(app, timeout=0) as http, pytest.raises(httpx.ReadTimeout):
         http.get("/gated")
     with client(app) as http:
-        # The app has begun with the one by the time it answers another.
+        # The app has started the first request when it responds to the second.
         http.get("/x")
     app.app.state.gate.open()
 
     assert app.app.state.gate.passed.wait(10)
 
 
-def test_an_impatient_client_in_a_loop(app: AppTarget) -> None:
-    """The same in an event loop, and for Microsoft's client."""
+def test_read_timeout_in_an_event_loop(app: AppTarget) -> None:
+    """The read timeout also applies in an event loop and to Microsoft's client."""
     with pytest.raises(httpx.ReadTimeout):
         in_loop(app, "GET", "/gated", timeout=0)
 
@@ -205,8 +205,8 @@ def test_an_impatient_client_in_a_loop(app: AppTarget) -> None:
     assert app.app.state.gate.passed.wait(10)
 
 
-def test_a_call_under_way_holds_up_no_other(app: AppTarget) -> None:
-    """While one call waits others are answered, from any thread."""
+def test_concurrent_requests(app: AppTarget) -> None:
+    """While one request waits, the app handles other requests from any thread."""
     late: list[bytes] = []
     with client(app) as http:
         caller = threading.Thread(target=lambda: late.append(http.get("/gated").content))
@@ -218,8 +218,8 @@ def test_a_call_under_way_holds_up_no_other(app: AppTarget) -> None:
     assert ([200] * 3, [b"late"]) == (answers, late)
 
 
-def test_an_app_that_does_not_start() -> None:
-    """What keeps an app from starting is raised where it was to start, and no thread is left."""
+def test_failed_startup() -> None:
+    """An error during startup is raised where the app is started, and no thread remains."""
 
     @asynccontextmanager
     async def fails(app: Starlette) -> AsyncIterator[None]:
@@ -232,8 +232,8 @@ def test_an_app_that_does_not_start() -> None:
     assert before == threading.active_count()
 
 
-def test_an_app_that_is_stopped_half_way(app: AppTarget) -> None:
-    """Calls that are under way when the app is closed end with it."""
+def test_close_cancels_requests(app: AppTarget) -> None:
+    """Closing the app cancels requests in progress."""
     late = app.thread.send("GET", httpx.URL(f"{URL}/gated"), [], b"")
     with client(app) as http:
         http.get("/x")
@@ -244,8 +244,8 @@ def test_an_app_that_is_stopped_half_way(app: AppTarget) -> None:
         http.get("/x")
 
 
-def test_callbacks_are_delivered_meanwhile(listener: Stub) -> None:
-    """Who subscribed is called though the test does nothing more than wait for it."""
+def test_callbacks_are_delivered(listener: Stub) -> None:
+    """Callbacks are delivered while the test only waits for them."""
     with Server.in_process() as server:
         ann = server.connect("ann")
         bob = ann.sandbox.connect("bob")
