@@ -1,4 +1,4 @@
-"""The layers of the package, read from its imports: every dependency points one way."""
+"""The layers of the package, read from its imports: all dependencies point one way."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
     },
     "store": {"schema": set()},
 }
-"""The folders of a part, and the further folders of that part that each may import. They share the modules beside them,
-which import none of them.
+"""The folders of each part, and the other folders of the part that each may import. All of them may import the modules
+beside them, which must not import any of the folders.
 """
 
 OUTSIDE = {
@@ -89,7 +89,7 @@ RETIRED = frozenset(
     {"asking", "attended", "chance", "conduct", "departure", "departures", "doors", "holding", "inquiry"}
     | {"plant", "pushing", "refusals", "stamps", "strike", "strikes", "struck"}
 )
-"""Words of an earlier vocabulary. The glossary has the field's own terms for them."""
+"""Words of an earlier vocabulary, for which the field has terms of its own."""
 
 
 VAGUE = frozenset({"found", "given", "made", "one", "told"})
@@ -106,12 +106,12 @@ def parsed(module: str) -> ast.Module:
 
 
 def part_of(module: str) -> str:
-    """The first name below the package, a folder or a module; empty for the package itself."""
+    """Return the first name below the package, a folder or a module; empty for the package itself."""
     return module.partition(".")[2].partition(".")[0]
 
 
 def subfolder_of(module: str) -> str:
-    """The folder inside its part that a module is in; empty for a module beside the folders."""
+    """Return the folder of a module inside its part; empty for a module beside the folders."""
     return ".".join(folder_of(module).split(".")[2:])
 
 
@@ -120,7 +120,7 @@ def folder_of(module: str) -> str:
 
 
 def imports(module: str) -> Iterator[str]:
-    """The modules that a module imports anywhere in it; names imported from a package of ours count as modules."""
+    """Yield all modules that a module imports; a name imported from one of our packages counts as a module."""
     for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -135,12 +135,12 @@ _SCHEMA = "outlook_emulator.store.schema"
 
 @cache
 def imports_of(module: str) -> list[str]:
-    """The other modules of the package that a module imports."""
+    """Return the other modules of the package that a module imports."""
     return sorted(set(imports(module)) & MODULES.keys() - {module})
 
 
 def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """The names along a cycle of a graph, empty where there is none."""
+    """Return the names along a cycle of a graph, or an empty list."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -150,7 +150,7 @@ def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def test_the_tables_are_complete() -> None:
-    """Each part and folder has its line in the tables, and the tables name nothing else."""
+    """The tables list exactly the parts and folders that exist."""
     parts = {part_of(module) for module in INNER}
     folders = {(part_of(module), subfolder_of(module)) for module in INNER}
 
@@ -159,7 +159,7 @@ def test_the_tables_are_complete() -> None:
 
 
 def test_the_tables_point_one_way() -> None:
-    """The permissions themselves have no cycles, and none is left over that no module needs."""
+    """The tables contain no cycles and no permission that is not needed."""
     needed = {(part_of(module), part_of(name)) for module in INNER for name in imports_of(module)}
 
     assert [] == cycle(MAY_IMPORT)
@@ -168,7 +168,7 @@ def test_the_tables_point_one_way() -> None:
 
 
 def test_dependencies_point_down() -> None:
-    """A module imports the vocabulary, its own part, and the parts that its part may import."""
+    """A module imports only the vocabulary, its own part, and the parts that its part may import."""
     allowed = {part: {"", part} | VOCABULARY | more for part, more in MAY_IMPORT.items()}
     allowed |= {part: {"", *VOCABULARY} for part in VOCABULARY}
 
@@ -181,7 +181,7 @@ def test_dependencies_point_down() -> None:
 
 
 def test_folders_of_a_part_point_one_way() -> None:
-    """A module imports only those folders of its own part that its folder may import."""
+    """Inside its part, a module imports only the folders that its folder may import."""
     wrong = []
     for module in INNER:
         part, folder = part_of(module), subfolder_of(module)
@@ -193,12 +193,12 @@ def test_folders_of_a_part_point_one_way() -> None:
 
 
 def test_modules_have_no_cycles() -> None:
-    """No module imports itself by way of others, imports inside functions and for types included."""
+    """No module imports itself through other modules, including imports in functions and for types."""
     assert [] == cycle({module: set(imports_of(module)) - {"outlook_emulator"} for module in MODULES})
 
 
 def test_folders_have_no_cycles() -> None:
-    """No folder imports itself by way of others; the modules at the top of a layer are what its folders share."""
+    """No folder imports itself through other folders; modules beside the folders are shared and may not import them."""
     graph: dict[str, set[str]] = {}
     for module in INNER:
         if (folder := folder_of(module)) != "outlook_emulator":
@@ -208,15 +208,15 @@ def test_folders_have_no_cycles() -> None:
     assert [] == cycle(graph)
 
 
-def test_only_some_import_from_outside() -> None:
-    """Only the store knows the database, and only what serves knows the web framework."""
+def test_imports_from_outside() -> None:
+    """Only the listed parts import a package from outside."""
     packages = {(module, name.partition(".")[0]) for module in INNER for name in imports(module)}
 
     assert [] == [pair for pair in packages if part_of(pair[0]) not in OUTSIDE.get(pair[1], {part_of(pair[0])})]
 
 
 def statements(module: str) -> Iterator[str]:
-    """The methods of a database that a module calls, such as `execute` in `mailbox.db.execute`."""
+    """Yield the database methods that a module calls, such as `execute` in `mailbox.db.execute`."""
     for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute | ast.Name):
             holder = node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id
@@ -225,7 +225,7 @@ def statements(module: str) -> Iterator[str]:
 
 
 def test_only_the_store_knows_sql() -> None:
-    """Modules outside the store import neither its statements nor the tables, and run no statements."""
+    """Modules outside the store do not import its SQL or its tables, and do not execute statements."""
     outside = [module for module in INNER if part_of(module) != "store"]
     hidden = ("outlook_emulator.store.sql", _SCHEMA)
 
@@ -234,14 +234,14 @@ def test_only_the_store_knows_sql() -> None:
 
 
 def test_imports_are_absolute() -> None:
-    """Imports are spelled out, so that the other checks can see them."""
+    """All imports are absolute, so that the other checks can see them."""
     nodes = [(module, node) for module in INNER for node in ast.walk(parsed(module))]
 
     assert [] == [(module, node.lineno) for module, node in nodes if isinstance(node, ast.ImportFrom) and node.level]
 
 
 def identifiers(module: str) -> Iterator[str]:
-    """The names that a module defines: functions, classes, parameters, variables and attributes."""
+    """Yield the names that a module defines: functions, classes, parameters, variables and attributes."""
     for node in ast.walk(parsed(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -254,17 +254,17 @@ def identifiers(module: str) -> Iterator[str]:
 
 
 def words_of(name: str) -> set[str]:
-    """The words of an identifier in snake case or camel case."""
+    """Return the words of an identifier in snake case or camel case."""
     return set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_"))
 
 
 def test_no_retired_word() -> None:
-    """No identifier brings a retired word back."""
+    """No identifier contains a retired word."""
     assert [] == [(module, name) for module in MODULES for name in identifiers(module) if words_of(name) & RETIRED]
 
 
 def test_variables_name_the_thing() -> None:
-    """No variable and no parameter has a name that fits everything."""
+    """No variable or parameter has a vague name."""
     nodes = [(module, node) for module in MODULES for node in ast.walk(parsed(module))]
     names = [(module, node.id) for module, node in nodes if isinstance(node, ast.Name)]
     names += [(module, node.arg) for module, node in nodes if isinstance(node, ast.arg)]
@@ -273,7 +273,7 @@ def test_variables_name_the_thing() -> None:
 
 
 def test_members_of_enumerations_are_attributes() -> None:
-    """Members are written as attributes, since a type checker does not look a name up that is a string."""
+    """Members of enumerations are accessed as attributes, because type checkers do not check names in strings."""
     nodes = [(module, node) for module in MODULES for node in ast.walk(parsed(module))]
     names = [
         (module, ast.unparse(node))
@@ -291,13 +291,13 @@ def test_modules_have_docstrings() -> None:
 
 @pytest.mark.parametrize("name", outlook_emulator.__all__)
 def test_public_name(name: str) -> None:
-    """Every public name is an attribute of the package, and is the object of that name."""
+    """Every public name is an attribute of the package and refers to the object of that name."""
     public = getattr(outlook_emulator, name)
 
     assert getattr(public, "__name__", name) == name
 
 
 def test_unknown_name() -> None:
-    """A name that is not public is no attribute of the package."""
+    """A name that is not public is not an attribute of the package."""
     with pytest.raises(AttributeError, match="no attribute 'Connector'"):
         _ = outlook_emulator.Connector

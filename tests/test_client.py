@@ -1,4 +1,4 @@
-"""What a program needs to talk to a running emulator: where it is, who asks, and whom https trusts."""
+"""The client module: the URL of the emulator, the admin token, and trusted certificates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stub import Stub, stubbed
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing about an emulator."""
+    """Remove all variables of the emulator from the environment."""
     for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
         monkeypatch.delenv(name)
 
@@ -32,7 +32,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> tuple[trustme.CA, str]:
-    """Who signs the certificates of a server, and the file that clients are to trust."""
+    """A certificate authority, and the file that clients trust."""
     authority, file = trustme.CA(), tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     return authority, str(file)
@@ -46,8 +46,8 @@ def secure(authority: tuple[trustme.CA, str]) -> Iterator[Stub]:
         yield server_stub
 
 
-def test_it_is_light() -> None:
-    """Importing it costs next to nothing: neither the server nor what speaks HTTP is imported before it is needed."""
+def test_import_is_light() -> None:
+    """The module is cheap to import: it imports neither the server nor an HTTP client until they are needed."""
     code = "import sys; import outlook_emulator.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     unwanted = {
@@ -64,8 +64,8 @@ def test_it_is_light() -> None:
     assert set() == unwanted & set(done.stdout.split())
 
 
-def test_where_the_emulator_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is where the environment says, else on this machine, at the port that the environment says."""
+def test_server_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The URL comes from the environment, or is this machine with the port of the environment."""
     local = client.server_url()
     monkeypatch.setenv("OUTLOOK_EMULATOR_PORT", "17")
     there = client.server_url()
@@ -78,7 +78,7 @@ def test_where_the_emulator_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bodies(stub: Stub) -> None:
-    """Bytes are sent as they are, anything else as JSON, and the content type is the one asked for."""
+    """Bytes are sent unchanged and other values as JSON, with the given content type."""
     client.call("POST", stub.url, {"a": "é"})
     client.call("PUT", stub.url, b"raw", content_type="message/rfc822")
     client.call("DELETE", stub.url)
@@ -89,8 +89,8 @@ def test_bodies(stub: Stub) -> None:
     assert ["application/json", "message/rfc822"] == kinds[:2]
 
 
-def test_answers(stub: Stub) -> None:
-    """Status and content come back whatever they are; text is had from bytes that are none, too."""
+def test_responses(stub: Stub) -> None:
+    """The status and content of any response are returned, and undecodable bytes are replaced in text."""
     stub.status, stub.body = 409, b"\xff\x00"
 
     assert (409, b"\xff\x00") == client.fetch("GET", stub.url)
@@ -98,14 +98,14 @@ def test_answers(stub: Stub) -> None:
 
 
 def test_no_token(stub: Stub) -> None:
-    """Without a token nobody claims to have one."""
+    """Without a token, no Authorization header is sent."""
     client.call("GET", stub.url)
 
     assert "authorization" not in stub.last().headers
 
 
 def test_token(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token of the environment is sent, the one that is given wins, and an empty one is none."""
+    """The token comes from the environment, an argument overrides it, and an empty argument sends none."""
     monkeypatch.setenv(client.TOKEN, "secret\n")
     client.call("GET", stub.url)
     client.call("GET", stub.url, token="other")
@@ -116,8 +116,8 @@ def test_token(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_token_stays_where_it_was_meant_for(stub: Stub) -> None:
-    """A redirect is followed, and does not carry the token elsewhere."""
+def test_redirect_does_not_forward_the_token(stub: Stub) -> None:
+    """Redirects are followed, and another host does not receive the token."""
     with stubbed() as other:
         stub.status, stub.headers = 302, {"Location": other.url}
 
@@ -127,15 +127,14 @@ def test_token_stays_where_it_was_meant_for(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("token", ["new\nline", "clé", "nul\0"])
-def test_token_that_is_none(stub: Stub, token: str) -> None:
-    """A token that no header can carry is refused without being repeated, and nothing is asked."""
+def test_invalid_token(stub: Stub, token: str) -> None:
+    """A token that is not valid in a header is rejected without being shown, and no request is sent."""
     assert (0, "the admin token must be printable ASCII") == client.call("GET", stub.url, token=token)
     assert [] == stub.requests
 
 
 def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server is trusted whose certificate rests on the file that is given or that the environment names: as what to
-    trust, or as where a server writes it."""
+    """A certificate is trusted if it is signed by the given file, or by a file that the environment names."""
     file = authority[1]
     response = client.call("GET", secure.url, ca_file=file)
     monkeypatch.setenv("OUTLOOK_EMULATOR_TLS_CA_FILE", file)
@@ -149,8 +148,8 @@ def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pyt
     assert (0, True) == (status, "certificate verify failed" in text)
 
 
-def test_ca_file_that_is_none(secure: Stub, tmp_path: Path) -> None:
-    """A file that is missing or holds no certificate is named, and nothing is asked."""
+def test_invalid_ca_file(secure: Stub, tmp_path: Path) -> None:
+    """A certificate file that is missing or empty is named in the error, and no request is sent."""
     missing, empty = tmp_path / "none.pem", tmp_path / "empty.pem"
     empty.write_text("hello")
     texts = [client.call("GET", secure.url, ca_file=str(file)) for file in (missing, empty)]
@@ -161,7 +160,7 @@ def test_ca_file_that_is_none(secure: Stub, tmp_path: Path) -> None:
 
 
 def test_slashes(stub: Stub) -> None:
-    """A slash at the end of a URL does no harm."""
+    """Repeated slashes in a URL are collapsed."""
     client.call("GET", f"{stub.url}//_emulator/api")
 
     assert stub.last().line == "GET /_emulator/api"

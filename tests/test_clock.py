@@ -1,4 +1,4 @@
-"""Time: the clock of a test stands still, moves when told, and never goes back."""
+"""Clocks: a virtual clock moves only on request, and no clock goes back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOW = microseconds(START)
 
 
 class Wandering:
-    """A clock that may be set back, as a machine's can."""
+    """A base clock that can go back, as a machine's clock can."""
 
     def __init__(self) -> None:
         self.instant = NOW
@@ -41,7 +41,7 @@ def clock() -> VirtualClock:
 
 
 def test_system_clock_tells_the_time() -> None:
-    """The machine's clock is read in microseconds since 1970."""
+    """The system clock returns microseconds since 1970."""
     before = microseconds(datetime.now(UTC))
     now = SystemClock().now()
     after = microseconds(datetime.now(UTC))
@@ -50,20 +50,20 @@ def test_system_clock_tells_the_time() -> None:
 
 
 def test_virtual_clock_stands_still(clock: VirtualClock) -> None:
-    """A virtual clock says the same until it is moved."""
+    """A virtual clock shows the same time until it is moved."""
     assert (microseconds(START), microseconds(START)) == (clock.now(), clock.now())
 
 
 def test_virtual_clock_advances(clock: VirtualClock) -> None:
-    """Steps add up to the microsecond."""
+    """Advances add up to the microsecond."""
     clock.advance(timedelta(hours=1))
     clock.advance(timedelta(microseconds=1))
 
     assert START + timedelta(hours=1, microseconds=1) == moment(clock.now())
 
 
-def test_virtual_clock_jumps(clock: VirtualClock) -> None:
-    """A clock can be set to a time ahead, in any zone, and to the time it is."""
+def test_virtual_clock_is_set(clock: VirtualClock) -> None:
+    """A clock can be set to a later time in any zone, and to its current time."""
     clock.set(datetime(2026, 3, 2, 15, 30, tzinfo=EAST))
     clock.set(datetime(2026, 3, 2, 10, 0, tzinfo=UTC))
 
@@ -71,7 +71,7 @@ def test_virtual_clock_jumps(clock: VirtualClock) -> None:
 
 
 def test_virtual_clock_never_goes_back(clock: VirtualClock) -> None:
-    """A time in the past and a negative step are errors, and the clock does not move."""
+    """A time in the past and a negative duration raise ValueError, and the clock does not move."""
     with pytest.raises(ValueError, match="cannot go backwards"):
         clock.set(START - timedelta(microseconds=1))
     with pytest.raises(ValueError, match="cannot go backwards"):
@@ -91,7 +91,7 @@ def test_virtual_clock_never_goes_back(clock: VirtualClock) -> None:
     ],
 )
 def test_instants_are_exact(when: datetime, expected: int) -> None:
-    """An instant is a whole number of microseconds; a naive one is read as UTC; the way back is the same."""
+    """An instant is a whole number of microseconds, a naive datetime is UTC, and the conversion back is exact."""
     assert expected == microseconds(when)
     assert microseconds(when) == microseconds(moment(expected))
 
@@ -105,7 +105,7 @@ def test_instants_are_exact(when: datetime, expected: int) -> None:
     ],
 )
 def test_wire_time_has_whole_seconds(instant: int, expected: str) -> None:
-    """On the wire a time has seconds, rounded down, and a numeric UTC offset."""
+    """On the wire a time has whole seconds, rounded down, and a numeric UTC offset."""
     assert expected == iso_seconds(instant)
 
 
@@ -113,7 +113,7 @@ def test_wire_time_has_whole_seconds(instant: int, expected: str) -> None:
 
 
 def test_sandbox_clock_follows(clock: VirtualClock) -> None:
-    """Left alone, a sandbox's clock shows what the one it follows shows."""
+    """A new sandbox clock shows the time of its base clock."""
     own = SandboxClock(clock)
     clock.advance(timedelta(hours=1))
 
@@ -121,7 +121,7 @@ def test_sandbox_clock_follows(clock: VirtualClock) -> None:
 
 
 def test_sandbox_clock_is_shifted(clock: VirtualClock) -> None:
-    """Moved while it runs, it runs on at the distance that the moves add up to."""
+    """A moved clock continues to run with the sum of its moves as its shift."""
     own = SandboxClock(clock)
     own.advance(HOUR)
     own.set(NOW + 3 * HOUR)
@@ -132,7 +132,7 @@ def test_sandbox_clock_is_shifted(clock: VirtualClock) -> None:
 
 
 def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
-    """A frozen clock moves only when set; released, it runs on from there, even behind its base clock."""
+    """A frozen clock moves only when it is set; released, it continues from there, even behind its base clock."""
     own = SandboxClock(clock)
     own.freeze()
     clock.advance(timedelta(hours=3))
@@ -149,8 +149,8 @@ def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("instant", [NOW - 1, -(10**19), LATEST + 1, 10**19])
-def test_sandbox_clock_refuses(clock: VirtualClock, frozen: bool, instant: int) -> None:
-    """The past and the far future are errors, and the clock does not move."""
+def test_sandbox_clock_rejects_invalid_times(clock: VirtualClock, frozen: bool, instant: int) -> None:
+    """The past and the far future raise ValueError, and the clock does not move."""
     states: list[ClockState] = []
     own = SandboxClock(clock, states.append)
     if frozen:
@@ -165,8 +165,8 @@ def test_sandbox_clock_refuses(clock: VirtualClock, frozen: bool, instant: int) 
     assert own.now() == NOW
 
 
-def test_sandbox_clock_starts_anywhere(clock: VirtualClock) -> None:
-    """Before anything happened a clock may be put into the past; from there it follows, or stands when frozen."""
+def test_sandbox_clock_starts_in_the_past(clock: VirtualClock) -> None:
+    """A new clock can start in the past and then runs from there."""
     states: list[ClockState] = []
     own = SandboxClock(clock, states.append)
     own.start(NOW - HOUR)
@@ -177,8 +177,8 @@ def test_sandbox_clock_starts_anywhere(clock: VirtualClock) -> None:
 
 
 @pytest.mark.parametrize("instant", [-1, -(10**19), LATEST + 1])
-def test_sandbox_clock_starts_within_reason(clock: VirtualClock, instant: int) -> None:
-    """Outside of the years that are reckoned with no clock starts."""
+def test_sandbox_clock_rejects_an_invalid_start(clock: VirtualClock, instant: int) -> None:
+    """A start outside the supported years raises ValueError."""
     own = SandboxClock(clock)
 
     with pytest.raises(ValueError, match=r"no earlier than 1970|no further than 9000"):
@@ -186,8 +186,8 @@ def test_sandbox_clock_starts_within_reason(clock: VirtualClock, instant: int) -
     assert own.now() == NOW
 
 
-def test_sandbox_clock_waits_for_a_clock_that_went_back() -> None:
-    """When the machine's clock is set back, a sandbox's stands until that has caught up."""
+def test_sandbox_clock_waits_for_its_base_clock() -> None:
+    """When the base clock is set back, the sandbox clock stands still until the base clock has caught up."""
     base = Wandering()
     own = SandboxClock(base)
     seen = []
@@ -199,7 +199,7 @@ def test_sandbox_clock_waits_for_a_clock_that_went_back() -> None:
 
 
 def test_held_clock() -> None:
-    """A held clock moves only when set; afterwards it is exactly as far ahead as it was set."""
+    """A held clock moves only when it is set; after the hold, its shift is exact."""
     base = Wandering()
     own = SandboxClock(base)
     with own.held(), own.held():
@@ -211,7 +211,7 @@ def test_held_clock() -> None:
 
 
 def test_stops() -> None:
-    """Time stops at each instant that is named, overdue ones first, and the same one does not come twice."""
+    """`stops` visits each due instant in order, overdue ones first, and does not repeat an instant."""
     own = SandboxClock(Wandering())
     plans = {"late": [NOW - 5], "twice": [NOW + 1, NOW + 3], "never": [], "far": [NOW + 11]}
 
@@ -236,7 +236,7 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, max_size=30))
 def test_sandbox_clock_never_goes_back(steps: list[tuple[str, int]]) -> None:
-    """No change of a clock or of its base clock lets the time decrease."""
+    """No change to the clock or its base clock makes time decrease."""
     base = Wandering()
     own = SandboxClock(base)
     latest = own.now()
@@ -245,7 +245,7 @@ def test_sandbox_clock_never_goes_back(steps: list[tuple[str, int]]) -> None:
         if name == "base":
             base.instant += amount
         elif name == "restart":
-            # While the machine's clock goes forward, a clock that is read from a file goes on where it was.
+            # If the machine's clock moves forward, a restored clock continues from where it was.
             base.instant = max(base.instant, shown - state.shift)
             own = SandboxClock(base)
             own.restore(state)

@@ -17,7 +17,7 @@ from tests.paths import ROOT
 
 
 def _instructions() -> list[tuple[str, str]]:
-    """Each instruction with its arguments, without comments and with continued lines joined."""
+    """Return each instruction with its arguments, without comments and with continued lines joined."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
@@ -38,7 +38,7 @@ def only(name: str) -> str:
 
 
 def copied() -> list[tuple[str, str]]:
-    """The source and destination of each path that is copied into the image."""
+    """Return the source and destination of each path that is copied into the image."""
     pairs = []
     for arguments in all_of("COPY"):
         *sources, target = arguments.split()
@@ -47,13 +47,13 @@ def copied() -> list[tuple[str, str]]:
 
 
 def test_base_image_is_an_argument() -> None:
-    """The base image is slim Python unless the build names another, and there is one stage."""
+    """The base image is slim Python by default, can be replaced, and is the only stage."""
     assert [("ARG", "PYTHON_IMAGE=python:3.13-slim"), ("FROM", "${PYTHON_IMAGE}")] == INSTRUCTIONS[:2]
     assert only("FROM")
 
 
 def test_sources_exist() -> None:
-    """The image is built from the sources of the wheel and the locked dependencies, and all of them exist."""
+    """The image contains exactly the sources of the wheel and the locked dependencies, and all of them exist."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     sources = {Path(source).parts[0] for source in (*wheel["packages"], *wheel["force-include"])}
@@ -102,8 +102,8 @@ def test_serves_on_all_interfaces() -> None:
     assert ("0.0.0.0", "/data", "serve") == (arguments.host, arguments.data, arguments.run.__name__)
 
 
-def test_the_documented_command_passes_a_token() -> None:
-    """The admin token that such a server needs comes from the command line, not from the image."""
+def test_documented_command_passes_a_token() -> None:
+    """The documented command passes the admin token, and the image does not contain it."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     (line,) = re.findall(r"^#   docker run (.*)$", text, re.MULTILINE)
     variable = next(option.variable for option in options() if option.name == "admin_token")
@@ -113,7 +113,7 @@ def test_the_documented_command_passes_a_token() -> None:
 
 
 def test_health_check_runs_the_health_command() -> None:
-    """The health check runs the `health` command against the server of the container."""
+    """The health check runs the `health` command against the container's server."""
     timing, command = only("HEALTHCHECK").split("CMD ")
     arguments = parser().parse_args(json.loads(command)[1:])
 

@@ -1,4 +1,4 @@
-"""The documents stay true: their commands print what they show, their code runs, their tables are the code's."""
+"""The documents are correct: their commands print the shown output, their code runs, and their tables are current."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def named(page: Page) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
 def test_commands(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in order against a fresh server, a page's commands print what the page shows below them."""
+    """A page's commands, run in order against a fresh server, print the output that the page shows."""
     serve, *more = [command for command in page.commands if shell.serve_settings(command.line) is not None]
     settings = shell.serve_settings(serve.line)
     write_files(page, tmp_path)
@@ -63,13 +63,13 @@ def test_commands(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
 def test_commands_are_known(page: Page) -> None:
-    """A page's commands are those that the tests run, and a few that install something or start a server."""
+    """Every command on a page is run by the tests, or installs something or starts a server."""
     assert [] == [command.line for command in page.commands if not shell.is_known(command.line)]
 
 
 @pytest.mark.parametrize("page", WITH_SCRIPTS, ids=named)
 def test_scripts(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page's Python scripts run to their end, against a server with the sample mailboxes `office` and `empty`."""
+    """A page's Python scripts run without errors against a server with the sample mailboxes `office` and `empty`."""
     write_files(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     with running(Settings(seed="office,empty")) as server:
@@ -79,7 +79,7 @@ def test_scripts(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.slow
 def test_tests(tmp_path: Path) -> None:
-    """The tests that the pages show pass, in a project that has the package installed."""
+    """The tests on the pages pass in a project that has the package installed."""
     expected = 0
     for page in pages():
         for number, code in enumerate(page.tests):
@@ -88,7 +88,7 @@ def test_tests(tmp_path: Path) -> None:
             expected += code.count("def test_")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "outlook_emulator.pytest_plugin", "--strict-markers"]
-    # Without the plugins of others, whose start takes longer than these tests.
+    # Other plugins take longer to start than these tests.
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -100,7 +100,7 @@ def test_tests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=named)
 def test_json(page: Page) -> None:
-    """A page's JSON blocks are JSON, and its fault plans can be armed."""
+    """A page's JSON blocks are valid JSON, and its fault plans can be armed."""
     for block in page.blocks:
         if block.language == "json" and "faults" in json.loads(block.text):
             sandboxes = Sandboxes(Settings())
@@ -108,7 +108,7 @@ def test_json(page: Page) -> None:
 
 
 def test_make_run_serves_the_samples() -> None:
-    """`make run` serves every sample mailbox that the README names."""
+    """`make run` serves every sample mailbox."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     seeds = re.search(r"serve --seed (\S+)", makefile)
 
@@ -116,8 +116,8 @@ def test_make_run_serves_the_samples() -> None:
     assert {"office", "empty", "archive"} == set(seeds[1].split(","))
 
 
-def test_the_readme_is_short() -> None:
-    """Everything but the start is in `docs/`."""
+def test_readme_is_short() -> None:
+    """The README contains only the start; the rest is in `docs/`."""
     assert len(README.text.splitlines()) <= 130
 
 
@@ -129,8 +129,8 @@ def test_tables(page: Path) -> None:
     assert tables.updated(text) == text
 
 
-def test_every_table_is_shown_once() -> None:
-    """Each generated table stands on one page."""
+def test_every_table_is_on_one_page() -> None:
+    """Each generated table is on exactly one page."""
     places = [name for page in pages() for name in re.findall(r"<!-- (?:built )?table: ([\w-]+) -->", page.text)]
 
     assert Counter([*tables.TABLES, *tables.BUILT_TABLES]) == Counter(places)
@@ -138,14 +138,14 @@ def test_every_table_is_shown_once() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md"])
 def test_links(name: str) -> None:
-    """Links from the documents outside of `docs/` lead to files; the site's own build checks those inside."""
+    """Links from documents outside `docs/` point to existing files; the site's build checks the links inside."""
     page = Page.read(ROOT / name)
 
     assert [] == [link for link in page.links if not (ROOT / link).exists()]
 
 
-def test_the_index_leads_to_every_page() -> None:
-    """Every page of the site is in its table of contents, and the README links to the index."""
+def test_index_names_every_page() -> None:
+    """The index names every page of the site, and the README links to the index."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     missing = [path.stem for path in PAGES.values() if path.parent == DOCS and path.stem not in index]
 
@@ -154,13 +154,13 @@ def test_the_index_leads_to_every_page() -> None:
 
 
 def write_files(page: Page, folder: Path) -> None:
-    """Put the files that a page shows into a folder."""
+    """Write the files that a page shows to a folder."""
     for name, text in page.files.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
 def guide() -> dict[str, str]:
-    """The guide's code, by the file that each piece belongs to."""
+    """Return the guide's code by file."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     pieces = re.split(r"^# (emulator/\S+)\n", blocks, flags=re.MULTILINE)[1:]
@@ -172,8 +172,8 @@ async def ask(app: Connector, url: str) -> httpx.Response:
         return await client.get(url, headers={"Authorization": "Bearer token"})
 
 
-def test_the_guides_operation_works() -> None:
-    """Whoever follows the guide to the letter ends up with an operation that is served and documented."""
+def test_operation_of_the_guide() -> None:
+    """The operation that the contributor's guide adds is served and documented."""
     code = guide()
     names = {**vars(folders), "TypedDict": TypedDict, "Int32": Int32, "Operation": Operation, "folders": folders}
     for place in ("mailbox/mail/folders", "wire/metadata", "wire/metadata_convert"):
@@ -190,8 +190,8 @@ def test_the_guides_operation_works() -> None:
     assert "CountFolders" == swagger([row])["paths"]["/{connectionId}/Folders/Count"]["get"]["operationId"]
 
 
-def test_the_architecture_page_names_every_room() -> None:
-    """Every package and top-level module of the emulator stands on the page, which stays one page."""
+def test_architecture_page_names_every_package() -> None:
+    """The architecture page names every package and top-level module, and stays short."""
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     parts = {
         path.stem

@@ -1,4 +1,4 @@
-"""The documents build as a static site without warnings, and the site needs nothing from other hosts."""
+"""The documents build as a static site without warnings, and the site loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built site. A broken link, or any other warning, fails the build."""
+    """Build the site and return its folder; any warning, such as a broken link, fails the build."""
     folder = tmp_path_factory.mktemp("site")
     strict = ["--quiet", "--nitpicky", "--fail-on-warning", "--keep-going"]
     command = [sys.executable, "-m", "sphinx", *strict, str(DOCS), str(folder), "-d", str(folder / ".doctrees")]
@@ -40,8 +40,8 @@ def test_no_resource_of_another_host(site: Path) -> None:
     assert [] == re.findall(rf"(?:@import|url\()\s*[\"']?{foreign}[^)]*", styles)
 
 
-def test_every_operation_is_on_its_page(site: Path) -> None:
-    """The site names every operation, though no document in the repository does."""
+def test_every_operation_is_listed(site: Path) -> None:
+    """The operations page lists every operation."""
     page = (site / "operations.html").read_text(encoding="utf-8")
 
     assert [] == [operation.id for operation in OPERATIONS if f">{operation.id}<" not in page]

@@ -199,7 +199,7 @@ def test_killed_at_its_start(tmp_path: Path) -> None:
         assert ["hello"] == [mail["Subject"] for mail in server.mails("alice", "Sent Items")]
 
 
-def test_ids_are_not_handed_out_twice(tmp_path: Path) -> None:
+def test_ids_are_not_reused(tmp_path: Path) -> None:
     """Ids of deleted mails are not used again after a kill, nor are generated connection ids."""
     ids, connections = set(), set()
     for number in range(3):

@@ -1,4 +1,4 @@
-"""Every trigger, driven as a workflow engine does: from the Swagger document and the responses alone."""
+"""Every trigger, used like a workflow engine: with the Swagger document and the responses alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MENTION = '<a href="mailto:alice@example.com">@Alice</a> please look'
 
 
 class Described(NamedTuple):
-    """An operation as the Swagger document has it; `notified_by` is the operation that subscribes to pokes, if any."""
+    """An operation of the Swagger document; `notified_by` is the operation that subscribes to its pokes, if any."""
 
     method: str
     path: str
@@ -29,47 +29,47 @@ def in_ten_minutes(alice: Connection) -> str:
     return (now + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:00Z")
 
 
-def arrives(alice: Connection, subject: str) -> str:
-    """Deliver a mail that fires every mail trigger; return its id."""
+def deliver_mail(alice: Connection, subject: str) -> str:
+    """Deliver a mail that fires every mail trigger, and return its id."""
     id: str = alice.deliver(subject=subject, html=MENTION, is_flagged=True)["Id"]
     return id
 
 
-def is_flagged(alice: Connection, subject: str) -> str:
+def flag_mail(alice: Connection, subject: str) -> str:
     id: str = alice.deliver(subject=subject)["Id"]
     alice.post(f"/Mail/Flag/{id}")
     return id
 
 
-def is_made(alice: Connection, subject: str) -> str:
+def create_event(alice: Connection, subject: str) -> str:
     id: str = alice.meet(subject, in_ten_minutes(alice))["Id"]
     return id
 
 
-def is_changed(alice: Connection, subject: str) -> str:
-    id = is_made(alice, "Before")
+def change_event(alice: Connection, subject: str) -> str:
+    id = create_event(alice, "Before")
     alice.change(id, Subject=subject)
     return id
 
 
 Cause = Callable[[Connection, str], str]
 TRIGGERS: dict[str, tuple[Cause, str | None]] = {
-    "OnNewEmail": (arrives, None),
-    "OnNewEmailV2": (arrives, "CreateOnNewEmailPokeSubscription"),
-    "OnNewMentionMeEmail": (arrives, None),
-    "OnNewMentionMeEmailV2": (arrives, "CreateOnNewMentionMeEmailPokeSubscription"),
-    "OnFlaggedEmail": (is_flagged, None),
-    "OnFlaggedEmailV2": (is_flagged, "CreateOnFlaggedEmailPokeSubscription"),
-    "CalendarGetOnNewItems": (is_made, None),
-    "CalendarGetOnNewItemsV2": (is_made, None),
-    "ODataStyleGetOnNewItems": (is_made, None),
-    "CalendarGetOnUpdatedItems": (is_changed, None),
-    "CalendarGetOnUpdatedItemsV2": (is_changed, None),
-    "ODataStyleCalendarGetOnUpdatedItems": (is_changed, None),
-    "CalendarGetOnChangedItems": (is_made, None),
-    "CalendarGetOnChangedItemsV2": (is_made, "CreateOnChangedEventPokeSubscription"),
-    "OnUpcomingEvents": (is_made, None),
-    "OnUpcomingEventsV2": (is_made, None),
+    "OnNewEmail": (deliver_mail, None),
+    "OnNewEmailV2": (deliver_mail, "CreateOnNewEmailPokeSubscription"),
+    "OnNewMentionMeEmail": (deliver_mail, None),
+    "OnNewMentionMeEmailV2": (deliver_mail, "CreateOnNewMentionMeEmailPokeSubscription"),
+    "OnFlaggedEmail": (flag_mail, None),
+    "OnFlaggedEmailV2": (flag_mail, "CreateOnFlaggedEmailPokeSubscription"),
+    "CalendarGetOnNewItems": (create_event, None),
+    "CalendarGetOnNewItemsV2": (create_event, None),
+    "ODataStyleGetOnNewItems": (create_event, None),
+    "CalendarGetOnUpdatedItems": (change_event, None),
+    "CalendarGetOnUpdatedItemsV2": (change_event, None),
+    "ODataStyleCalendarGetOnUpdatedItems": (change_event, None),
+    "CalendarGetOnChangedItems": (create_event, None),
+    "CalendarGetOnChangedItemsV2": (create_event, "CreateOnChangedEventPokeSubscription"),
+    "OnUpcomingEvents": (create_event, None),
+    "OnUpcomingEventsV2": (create_event, None),
 }
 """The action that fires each trigger, and the operation that subscribes to its pokes."""
 
@@ -92,7 +92,7 @@ def described(server: Any) -> dict[str, Described]:
 
 
 class Engine:
-    """The trigger of a workflow. Its only state is the URL to poll next."""
+    """A workflow's trigger, whose only state is the URL to poll next."""
 
     def __init__(self, alice: Connection, trigger: Described) -> None:
         self._http = alice.http
@@ -100,7 +100,7 @@ class Engine:
         assert self._poll(trigger.path, trigger.query) == []
 
     def poll(self) -> list[tuple[str, str]]:
-        """The ids and subjects of the new items."""
+        """Return the ids and subjects of the new items."""
         return [(item["Id"], item["Subject"]) for item in self._poll(self._next)]
 
     def _poll(self, url: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
@@ -119,13 +119,13 @@ class Engine:
 
 
 def count_pokes(sandbox: Sandbox, listener: Stub) -> int:
-    """Deliver the pokes that are due and return how many there were so far. Every poke has an empty body."""
+    """Deliver the pokes that are due and return the total number; every poke has an empty body."""
     sandbox.advance()
     assert {request.body for request in listener.requests} <= {b""}
     return len(listener.requests)
 
 
-def test_the_table_has_every_trigger(server: Any, described: dict[str, Described]) -> None:
+def test_table_has_every_trigger(server: Any, described: dict[str, Described]) -> None:
     document = server.http.get("/_emulator/api/swagger.json").json()
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
 
@@ -134,8 +134,8 @@ def test_the_table_has_every_trigger(server: Any, described: dict[str, Described
 
 
 @pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is None])
-def test_a_trigger_that_is_polled(alice: Connection, described: dict[str, Described], id: str) -> None:
-    """An engine polls first at the trigger's path, then at the URL of the last Location header."""
+def test_polled_trigger(alice: Connection, described: dict[str, Described], id: str) -> None:
+    """A polling engine starts at the trigger's path and continues at the URL of the last Location header."""
     cause, _ = TRIGGERS[id]
     cause(alice, "Too early")
     engine = Engine(alice, described[id])
@@ -149,10 +149,10 @@ def test_a_trigger_that_is_polled(alice: Connection, described: dict[str, Descri
 
 
 @pytest.mark.parametrize("id", [id for id, (_, by) in TRIGGERS.items() if by is not None])
-def test_a_trigger_that_is_poked(
+def test_poked_trigger(
     sandbox: Sandbox, alice: Connection, listener: Stub, described: dict[str, Described], id: str
 ) -> None:
-    """An engine subscribes, fetches whenever it is poked, renews before the hour is over, and unsubscribes."""
+    """A subscribed engine polls after each poke, renews its subscription within the hour, and unsubscribes."""
     cause, _ = TRIGGERS[id]
     trigger = described[id]
     engine = Engine(alice, trigger)

@@ -1,4 +1,4 @@
-"""The tree of errors: its picture is true, and every refusal can be put on the wire."""
+"""The tree of errors: its diagram is complete, and every error has a response body."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def made(kind: type[ConnectorError]) -> ConnectorError:
+def create_error(kind: type[ConnectorError]) -> ConnectorError:
     return kind(*ARGUMENTS.get(kind.__name__, ("Anything 'ä\0'",)))
 
 
 def parents() -> dict[str, str | None]:
-    """The parent of each class in the picture, from how far its line is indented."""
+    """Return the parent of each class in the diagram, from the indentation of its line."""
     parent_of: dict[str, str | None] = {}
     above: list[str] = []
     for line in TREE:
@@ -66,18 +66,18 @@ def parents() -> dict[str, str | None]:
     return parent_of
 
 
-def test_every_class_is_in_the_picture() -> None:
-    """The picture names every class once, and no other."""
+def test_every_class_is_in_the_diagram() -> None:
+    """The diagram contains every class exactly once, and no other name."""
     assert sorted(error_class.__name__ for error_class in CLASSES) == sorted(line["name"] for line in TREE)
 
 
 @pytest.mark.parametrize("line", TREE, ids=lambda line: line["name"])
-def test_picture(line: re.Match[str]) -> None:
-    """A line of the picture has the class's own status and code, and stands below its parent."""
+def test_diagram(line: re.Match[str]) -> None:
+    """Each line of the diagram has the class's status and code and is below its parent."""
     kind = getattr(errors, line["name"])
     parent = parents()[line["name"]]
 
-    assert (int(line["status"]), line["code"]) == (kind.status, made(kind).code if parent else None)
+    assert (int(line["status"]), line["code"]) == (kind.status, create_error(kind).code if parent else None)
     assert kind.__base__ is (getattr(errors, parent) if parent else Exception)
 
 
@@ -87,8 +87,8 @@ def test_picture(line: re.Match[str]) -> None:
     ids=lambda kind: kind.__name__,
 )
 def test_every_class_renders(kind: type[ConnectorError]) -> None:
-    """Every error becomes JSON in the connector's shape, including the order of keys."""
-    error = made(kind)
+    """Every error is rendered as JSON in the connector's shape, including the order of keys."""
+    error = create_error(kind)
     body = orjson.loads(orjson.dumps(error_body(error, "request-1", "service-1", "somewhere")))
     detail = {"message": error.message, "code": error.code, "originalMessage": error.original}
 
@@ -102,19 +102,19 @@ def test_every_class_renders(kind: type[ConnectorError]) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
-    """An error is the client's, except a defect and the outages that faults simulate."""
+    """Every error has a 4xx status, except internal errors and simulated outages."""
     assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "BadGateway", "TimedOut")
 
 
 def test_only_the_gateway_has_no_code() -> None:
-    """Only errors from before the connector have no code, and so no `error` object."""
+    """Only errors of the gateway have no code and no `error` object."""
     codeless = {"Unauthorized", "TokenExpired", "TimedOut", "TooManyRequests", "CallsExceeded", "TooManyAtOnce"}
 
     assert codeless == {error_class.__name__ for error_class in CLASSES if error_class.code is None}
 
 
-def test_the_gateways_forms() -> None:
-    """Throttling, time-outs and bad gateways have the bodies that were recorded of them, or that the docs show."""
+def test_gateway_errors() -> None:
+    """Throttling, timeouts and bad gateways have the recorded or documented bodies."""
     inner = {"status": 502, "message": "Gone\r\nclientRequestId: r", "source": "s"}
     wrapped = {"code": 502, "source": "s", "clientRequestId": "r", "message": "BadGateway", "innerError": inner}
 
@@ -129,7 +129,7 @@ def test_the_gateways_forms() -> None:
 
 @pytest.mark.parametrize("name", ["FolderNotFound", "NoSuchOperation", "MethodNotAllowed"])
 def test_long_names_are_cut(name: str) -> None:
-    """What a caller sent is not repeated in full when it is long."""
+    """A long name from the request is cut in the error."""
     kind = getattr(errors, name)
     error = kind("x" * 100_000, ["GET"]) if kind is MethodNotAllowed else kind("x" * 100_000)
 
@@ -137,7 +137,7 @@ def test_long_names_are_cut(name: str) -> None:
 
 
 def test_renaming_a_field() -> None:
-    """An error about a field of the domain reads as the client knows the field, and quotes the client unchanged."""
+    """An error about a domain field is renamed to the client's name for it, and quoted values stay unchanged."""
     error = InvalidField("top", "must not be 'top'.")
 
     error.rename("query parameter", "$top")
@@ -146,7 +146,7 @@ def test_renaming_a_field() -> None:
 
 
 def test_renaming_without_a_field() -> None:
-    """An error that names no field of the domain keeps its text."""
+    """An error without a domain field keeps its text."""
     error = InvalidRequest("No 'top'.")
 
     error.rename("query parameter", "$top")
@@ -155,7 +155,7 @@ def test_renaming_without_a_field() -> None:
 
 
 def test_renaming_an_id() -> None:
-    """A malformed id is named as the client named it."""
+    """An error about a malformed id has the client's name for it."""
     error = InvalidId("message_id")
 
     error.rename("path parameter", "messageId")
@@ -165,7 +165,7 @@ def test_renaming_an_id() -> None:
 
 @pytest.mark.parametrize("address", ["to@to", None])
 def test_renaming_recipients(address: str | None) -> None:
-    """A list of recipients is named as the client named it, and the address stays as it was sent."""
+    """An error about recipients has the client's name for the list, and the address stays unchanged."""
     error, expected = InvalidRecipients("to", address), InvalidRecipients("To", address)
 
     error.rename("property", "To")
@@ -174,7 +174,7 @@ def test_renaming_recipients(address: str | None) -> None:
 
 
 def test_allow() -> None:
-    """The methods that would do are in alphabetical order, in the header's own form."""
+    """The allowed methods are sorted and separated as in the Allow header."""
     assert MethodNotAllowed("PUT", {"POST": 1, "GET": 2}).allow == "GET, POST"
 
 
@@ -182,7 +182,7 @@ def test_allow() -> None:
     ("address", "expected"), [("x", "Recipient 'x' is not resolved"), (None, "names no recipient")]
 )
 def test_recipients(address: str | None, expected: str) -> None:
-    """An invalid recipient and a missing one have different texts of the mail service, which name the member."""
+    """Invalid and missing recipients have different texts of the mail service, both with the name of the member."""
     error = InvalidRecipients("Cc", address)
 
     assert error.message == "One or more recipients are invalid. (Cc)"

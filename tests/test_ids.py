@@ -1,4 +1,4 @@
-"""Wire ids: given out once for each thing, understood again, and nothing else taken for one."""
+"""Wire ids: unique, decodable, and strict about malformed and foreign ids."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ keys = st.integers(1, LARGEST)
 @given(kinds, mailboxes, keys)
 @example(IdKind.MESSAGE, 1, LARGEST)
 def test_round_trip(kind: IdKind, mailbox: int, key: int) -> None:
-    """An id gives back the key it was made from."""
+    """An id decodes to the key it was encoded from."""
     assert key == decode(kind, mailbox, encode(kind, mailbox, key), "id")
 
 
 @FIXED
 @given(kinds, mailboxes, keys)
-def test_look(kind: IdKind, mailbox: int, key: int) -> None:
-    """An id is URL-safe, holds no slash, and looks like those of a personal mailbox."""
+def test_format(kind: IdKind, mailbox: int, key: int) -> None:
+    """An id is URL-safe, contains no slash, and looks like an id of a personal mailbox."""
     id = encode(kind, mailbox, key)
 
     assert re.fullmatch(r"A(QM|AQ)kADAwATEx[A-Za-z0-9_-]{19}=", id)
@@ -42,12 +42,12 @@ def test_look(kind: IdKind, mailbox: int, key: int) -> None:
 @FIXED
 @given(st.lists(st.tuples(kinds, mailboxes, keys), min_size=2, max_size=50, unique=True))
 def test_distinct(things: list[tuple[IdKind, int, int]]) -> None:
-    """Different things have different ids."""
+    """Different keys have different ids."""
     assert len(things) == len({encode(*thing) for thing in things})
 
 
-def test_neighbours_look_unrelated() -> None:
-    """Ids of keys that follow each other differ in most of the part that tells them apart."""
+def test_adjacent_keys() -> None:
+    """Ids of adjacent keys differ in most of their variable part."""
     first, other = (encode(IdKind.MESSAGE, 1, key)[18:] for key in (1, 2))
 
     assert sum(a != b for a, b in zip(first, other, strict=True)) >= 9
@@ -55,8 +55,8 @@ def test_neighbours_look_unrelated() -> None:
 
 @FIXED
 @given(kinds, mailboxes, keys, st.integers(0, 1000), st.sampled_from(ALPHABET))
-def test_changed(kind: IdKind, mailbox: int, key: int, place: int, character: str) -> None:
-    """An id with one character changed finds nothing else: it is malformed, or nothing of this mailbox."""
+def test_changed_character(kind: IdKind, mailbox: int, key: int, place: int, character: str) -> None:
+    """An id with one changed character is malformed, not found, or the valid id of another item."""
     id = encode(kind, mailbox, key)
     place %= len(id)
     assume(id[place] != character)
@@ -67,15 +67,15 @@ def test_changed(kind: IdKind, mailbox: int, key: int, place: int, character: st
     except (InvalidId, NotFound):
         return
 
-    # The check has eight bits, so a change may hit the id of another thing, but never the same thing's.
+    # The checksum has eight bits, so a changed id may belong to another item, but never to the same one.
     assert key != key_back
     assert changed == encode(kind, mailbox, key_back)
 
 
 @FIXED
 @given(kinds, mailboxes, keys, st.integers(1, 31))
-def test_cut(kind: IdKind, mailbox: int, key: int, length: int) -> None:
-    """A piece of an id is malformed, and so is an id with something behind it."""
+def test_partial_id(kind: IdKind, mailbox: int, key: int, length: int) -> None:
+    """A part of an id is malformed, and so is an id with additional characters."""
     id = encode(kind, mailbox, key)
 
     for text in (id[:length], id[length:], id + id[:length]):
@@ -86,7 +86,7 @@ def test_cut(kind: IdKind, mailbox: int, key: int, length: int) -> None:
 @FIXED
 @given(kinds, mailboxes, mailboxes, keys)
 def test_another_mailbox(kind: IdKind, mailbox: int, other: int, key: int) -> None:
-    """An id of another mailbox is not found, rather than malformed."""
+    """An id of another mailbox is not found, not malformed."""
     assume(mailbox != other)
 
     with pytest.raises(NotFound):
@@ -96,7 +96,7 @@ def test_another_mailbox(kind: IdKind, mailbox: int, other: int, key: int) -> No
 @pytest.mark.parametrize("kind", IdKind)
 @pytest.mark.parametrize("other", IdKind)
 def test_another_kind(kind: IdKind, other: IdKind) -> None:
-    """An id of something else in the same mailbox is not found."""
+    """An id of another kind in the same mailbox is not found."""
     if kind is other:
         assert decode(kind, 1, encode(other, 1, 5), "id") == 5
     else:
@@ -106,8 +106,8 @@ def test_another_kind(kind: IdKind, other: IdKind) -> None:
 
 @pytest.mark.parametrize("key", [2**63, 2**64 - 1])
 @pytest.mark.parametrize("mailbox", [1, 2])
-def test_keys_no_store_has(key: int, mailbox: int) -> None:
-    """A forged id with a key above the largest one is malformed, in any mailbox."""
+def test_key_above_the_maximum(key: int, mailbox: int) -> None:
+    """A forged id with a key above the maximum is malformed, in any mailbox."""
     with pytest.raises(InvalidId):
         decode(IdKind.MESSAGE, 1, encode(IdKind.MESSAGE, mailbox, key), "id")
 
@@ -120,7 +120,7 @@ def test_keys_no_store_has(key: int, mailbox: int) -> None:
 @example("\ud800")
 @example("AQMkADAwATEx\n=")
 @example("A" * 100_000)
-def test_made_up(text: str) -> None:
+def test_invented_id(text: str) -> None:
     """An id that was never issued is malformed; the error names the parameter and does not quote the id."""
     with pytest.raises(InvalidId) as refusal:
         decode(IdKind.MESSAGE, 1, text, "messageId")
@@ -130,7 +130,7 @@ def test_made_up(text: str) -> None:
 
 @pytest.mark.parametrize("spelling", [lambda id: id.replace("=", ""), lambda id: id + "\n", lambda id: f" {id}"])
 def test_other_spellings(spelling: Callable[[str], str]) -> None:
-    """An id has one spelling: what base64 would read just the same is malformed."""
+    """An id has exactly one spelling; other spellings of the same base64 value are malformed."""
     id = encode(IdKind.MESSAGE, 1, 7)
 
     with pytest.raises(InvalidId):

@@ -12,25 +12,25 @@ from tests.paths import ROOT
 
 
 def functions(file: str) -> set[str]:
-    """The names of the tests in a file, those in classes too."""
+    """Return the names of the tests in a file, including those in classes."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def test_its_settings_exist() -> None:
-    """Each setting it names is one."""
+def test_settings_exist() -> None:
+    """Every setting in the list exists."""
     named = {setting for row in KNOWN_ISSUES for setting in row.settings}
 
     assert named <= {option.name for option in options()}
 
 
-def test_it_has_every_fault_once() -> None:
-    """Each named fault is in one row, and no other is."""
+def test_every_fault_is_listed_once() -> None:
+    """Every named fault is in exactly one row, and every fault in a row exists."""
     assert Counter(list(NAMED)) == Counter(fault for row in KNOWN_ISSUES for fault in row.faults)
 
 
-def test_its_tests_exist() -> None:
-    """Each row is shown by tests that are there."""
+def test_tests_exist() -> None:
+    """Every row names tests that exist."""
     missing = [
         test
         for row in KNOWN_ISSUES

@@ -1,4 +1,4 @@
-"""Many clients at once: the ledger, the journal, the mailbox and what the clients saw tell the same story, twice."""
+"""Many concurrent clients: the ledger, the journal, the mailbox and the clients agree, and the run is reproducible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 CLIENTS = 32
 OWN, SHARED = 300, 13
-"""How often each client calls by its own connection, which is all that is let in, and by one that all share."""
+"""The number of requests per client: through its own connection, up to the limit, and through a shared connection."""
 SANDBOX = "/_emulator/api/sandboxes/default"
 MAIL = json.dumps({"To": "guest@example.net", "Subject": "Hi", "Body": "Hi"}).encode()
 CALLS = (
@@ -54,7 +54,7 @@ CallFacts = Counter[tuple[str, int]]
 
 
 async def client(port: int, number: int, seen: CallFacts) -> None:
-    """One client on one socket, which asks for the next answer once it has read the one before."""
+    """A client on one socket that sends its next request after it has read a response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for turn in range(OWN + SHARED):
         connection, call = (f"c{number}", CALLS[turn % len(CALLS)]) if turn < OWN else ("busy", BUSY)
@@ -78,7 +78,7 @@ async def clients(port: int) -> CallFacts:
 
 
 def run() -> tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]:
-    """What the clients saw, the ledger, the counts of the journal, and how many mails left."""
+    """Return what the clients received, the ledger, the journal's counts, and the number of outbox mails."""
     clock = VirtualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
     with running(Settings(journal_entries=100), clock) as server, httpx.Client(base_url=server.url) as http:
         assert http.post(f"{SANDBOX}/faults", json={"faults": PLAN}).status_code == 201
@@ -98,13 +98,13 @@ def first() -> tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any],
 
 
 def hits(seed: str, probability: float, draws: int) -> int:
-    """How often chance strikes."""
+    """Return the number of hits for this seed and probability."""
     rng = Random(seed)
     return sum(rng.random() < probability for _ in range(draws))
 
 
 def test_everything_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]) -> None:
-    """Over 10,000 calls: what each client saw is what the ledger, the journal and the mailbox say, to the last one."""
+    """After 10,000 requests, the clients' responses agree exactly with the ledger, the journal and the outbox."""
     seen, ledger, _, mails = first
     each = CLIENTS * OWN // len(CALLS)
     coin = hits("4365 coin", 0.1, 2 * each)
@@ -137,8 +137,8 @@ def test_everything_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, st
     assert mails == sent
 
 
-def test_the_journal_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]) -> None:
-    """The journal counts every exchange, by operation, status and cause, though it keeps the last hundred only."""
+def test_journal_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int]) -> None:
+    """The journal counts every exchange by operation, status and cause, although it keeps only the last hundred."""
     seen, _, counts, _ = first
     statuses: Counter[str] = Counter()
     operations: Counter[str] = Counter()
@@ -151,8 +151,8 @@ def test_the_journal_adds_up(first: tuple[CallFacts, dict[str, tuple[int, int, s
     assert (statuses, operations) == (counts["byStatus"], counts["byOperation"])
 
 
-def test_a_second_run_is_the_same(
+def test_second_run_is_the_same(
     first: tuple[CallFacts, dict[str, tuple[int, int, str]], dict[str, Any], int],
 ) -> None:
-    """The same seed brings the same faults again."""
+    """Two runs with the same seed have the same faults."""
     assert first[:2] == run()[:2]

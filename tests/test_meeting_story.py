@@ -1,4 +1,4 @@
-"""A meeting among three mailboxes: every calendar is right after each step."""
+"""A meeting of three mailboxes: every calendar is correct after each step."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from tests.conftest import Connection, Sandbox
 
 
 def shown(connection: Connection) -> list[tuple[str, str, str]]:
-    """The events of one week in a calendar: subject, start and the owner's response."""
+    """Return the events of one week in a calendar: subject, start and the owner's response."""
     events = connection.view("2026-03-02", "2026-03-09")
     return [(event["Subject"], event["Start"][8:16], event["ResponseType"]) for event in events]
 
 
-def answers(connection: Connection, event_id: str) -> list[tuple[str, str]]:
+def responses(connection: Connection, event_id: str) -> list[tuple[str, str]]:
     attendees = connection.get(f"/datasets/calendars/tables/Calendar/items/{event_id}")["Attendees"]
     return [(entry["EmailAddress"]["Address"].partition("@")[0], entry["Status"]["Response"]) for entry in attendees]
 
 
-def test_the_life_of_a_meeting(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+def test_life_of_a_meeting(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     carol = sandbox.connect("carol")
     everyone = (alice, bob, carol)
 
-    # Alice invites the two to a stand-up on three days, at nine in London.
+    # Alice invites Bob and Carol to a stand-up on three days, at nine in London.
     meeting = alice.meet(
         "Stand-up",
         "2026-03-03T09:00:00",
@@ -41,19 +41,19 @@ def test_the_life_of_a_meeting(sandbox: Sandbox, alice: Connection, bob: Connect
     carol.respond(carol.events()[0]["Id"], "Decline")
     assert shown(bob) == [("Stand-up", day, "Accepted") for day in days]
     assert shown(carol) == [("Stand-up", day, "Declined") for day in days]
-    assert answers(alice, meeting["Id"]) == [("bob", "Accepted"), ("carol", "Declined")]
+    assert responses(alice, meeting["Id"]) == [("bob", "Accepted"), ("carol", "Declined")]
     assert [mail["Subject"] for mail in alice.mails()] == ["Declined: Stand-up", "Accepted: Stand-up"]
 
-    # Alice moves it by an hour: both are invited again.
+    # Alice moves the meeting by an hour: both are invited again.
     alice.change(meeting["Id"], Start="2026-03-03T10:00:00", End="2026-03-03T10:30:00")
     days = ["03T10:00", "04T10:00", "05T10:00"]
     assert shown(alice) == [("Stand-up", day, "Organizer") for day in days]
     assert shown(bob) == shown(carol) == [("Stand-up", day, "NotResponded") for day in days]
-    assert answers(alice, meeting["Id"]) == [("bob", "None"), ("carol", "None")]
+    assert responses(alice, meeting["Id"]) == [("bob", "None"), ("carol", "None")]
     bob.respond(bob.events()[0]["Id"], "Tentatively Accept", SendResponse=False)
-    assert answers(alice, meeting["Id"]) == [("bob", "TentativelyAccepted"), ("carol", "None")]
+    assert responses(alice, meeting["Id"]) == [("bob", "TentativelyAccepted"), ("carol", "None")]
 
-    # She moves and renames the second occurrence; the series stays.
+    # Alice moves and renames the second occurrence; the series stays unchanged.
     second = alice.view("2026-03-04", "2026-03-05")[0]
     alice.change(second["Id"], Subject="Retrospective", Start="2026-03-04T15:00:00", End="2026-03-04T16:00:00")
     moved = ("Retrospective", "04T15:00")
@@ -67,7 +67,7 @@ def test_the_life_of_a_meeting(sandbox: Sandbox, alice: Connection, bob: Connect
     # Carol accepts only that occurrence.
     carol.respond(carol.view("2026-03-04", "2026-03-05")[0]["Id"], "Accept")
     assert [response for _, _, response in shown(carol)] == ["NotResponded", "Accepted", "NotResponded"]
-    assert answers(alice, second["Id"]) == [("bob", "None"), ("carol", "Accepted")]
+    assert responses(alice, second["Id"]) == [("bob", "None"), ("carol", "Accepted")]
 
     # Alice cancels the third occurrence, then the whole series.
     third = alice.view("2026-03-05", "2026-03-06")[0]

@@ -396,7 +396,7 @@ LEVELS: dict[str, int] = {
     "mod": 6,
     "not": 7,
 }
-"""How tightly each operator binds, as the OData standard orders them."""
+"""The precedence of each operator in the OData standard."""
 
 OPERANDS = ["Subject", "Place/DisplayName", "5", "-1.5e3", "'it''s'", "null", "true", "2026-01-01", "year(Start)"]
 

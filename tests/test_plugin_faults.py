@@ -1,4 +1,4 @@
-"""Faults, the journal, limits and snapshots by way of the fixtures, over a socket and in process."""
+"""Faults, the journal, limits and snapshots through the plugin's fixtures, over a socket and in process."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_duplicated_send(outlook, outlook_faults, outlook_journal, outlook_out
     assert [(one["cameBack"], one["duplicated"]) for one in report["value"]] == [(True, True)]
 
 
-def test_nothing_is_forgotten_before_it_is_told(outlook, outlook_journal):
+def test_failed_assertion_and_clear(outlook, outlook_journal):
     send(outlook)
     with pytest.raises(AssertionError, match="Called 0 times, not at least once: operation='ReplyTo") as failed:
         outlook_journal.assert_called(operation="ReplyToV3")
@@ -158,12 +158,12 @@ def test_skipped(outlook):
 
 @pytest.mark.parametrize("transport", ["http", "app"])
 def test_faults_and_journal(tmp_path: Path, transport: str) -> None:
-    """One suite passes over a socket and in process."""
+    """The same suite passes over a socket and in process."""
     assert passed(run(tmp_path, SUITE, f"--outlook-transport={transport}"), SUITE.count("def test_") + 2)
 
 
 def test_unused_faults(tmp_path: Path) -> None:
-    """A test that would pass with an unused fault fails, with the rule and what came near it; no other does."""
+    """A passing test with an unused fault fails and shows the rule and its near miss; other tests are not affected."""
     done = run(tmp_path, UNUSED, "--outlook-transport=app", "--tb=short")
     unused, missed = (report_of(name, done.stdout) for name in ("test_unused", "test_missed"))
 

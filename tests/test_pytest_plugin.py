@@ -1,4 +1,4 @@
-"""The pytest plugin, run as a user runs it: pytest in a process of its own."""
+"""The pytest plugin, used as a user does: with pytest in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_answer(outlook_answer):
 """
 
 SUITE = '''
-"""What the fixtures give, whatever the emulator is reached by."""
+"""The fixtures, which work the same over a socket and in process."""
 
 import asyncio
 
@@ -202,7 +202,7 @@ def test_unknown_clock(outlook):
     pass
 
 @pytest.mark.outlook(transport="app")
-def test_refused(make_outlook):
+def test_duplicate_mailbox(make_outlook):
     make_outlook("bob")
     make_outlook("bob")
 """
@@ -217,12 +217,12 @@ SAID = {
     "test_contradiction": "outlook_app cannot be combined with the marker's transport='http'",
     "test_unknown_seed": "There is no sample mailbox 'none'",
     "test_unknown_clock": "'clock.set' must be an ISO 8601 date and time, not 'soon'",
-    "test_refused": "exists already",
+    "test_duplicate_mailbox": "exists already",
 }
 
 
 def run(folder: Path, source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What pytest says of a file of tests, with this plugin and no other than those that the arguments name."""
+    """Run pytest on a test file with this plugin and the plugins that the arguments name."""
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLOOK_", "PYTEST_"))}
     variables = {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
@@ -232,7 +232,7 @@ def run(folder: Path, source: str, *arguments: str, **environment: str) -> subpr
 
 
 def passed(done: subprocess.CompletedProcess[str], count: int) -> bool:
-    """Whether so many tests passed and nothing else happened; a test's own report says why not."""
+    """Return whether exactly this many tests passed; a failed run shows its output."""
     assert done.returncode == 0, done.stdout + done.stderr
     return f"{count} passed in" in done.stdout
 
@@ -241,8 +241,8 @@ def names(server: Server) -> set[str]:
     return {sandbox["name"] for sandbox in server.http.get(f"{ROOT}/sandboxes").json()["value"]}
 
 
-def test_loading_it_costs_nothing() -> None:
-    """Where the plugin is loaded and not used, neither a server nor a client has been imported."""
+def test_loading_is_light() -> None:
+    """Loading the plugin imports neither a server nor a client."""
     script = "import pytest, sys; before = set(sys.modules); import outlook_emulator.pytest_plugin; "
     script += "print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -250,8 +250,8 @@ def test_loading_it_costs_nothing() -> None:
     assert ["outlook_emulator", "outlook_emulator.pytest_plugin"] == done.stdout.split()
 
 
-def test_using_it_costs_what_is_used(tmp_path: Path) -> None:
-    """A run in which no test asks for it imports no more, markers and all."""
+def test_unused_plugin_is_light(tmp_path: Path) -> None:
+    """A run whose tests use no fixture of the plugin imports nothing further."""
     heavy = {"starlette", "uvicorn", "httpx", "sqlite3", "asyncio", "ssl"}
     source = f"import sys\n\n\ndef test_it():\n    assert not {heavy} & set(sys.modules)\n"
 
@@ -259,13 +259,13 @@ def test_using_it_costs_what_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["http", "app"])
-def test_the_fixtures(tmp_path: Path, transport: str) -> None:
-    """One suite passes over a socket and in process."""
+def test_fixtures(tmp_path: Path, transport: str) -> None:
+    """The same suite passes over a socket and in process."""
     assert passed(run(tmp_path, SUITE, f"--outlook-transport={transport}"), SUITE.count("def test_"))
 
 
-def test_the_fixtures_on_a_server_that_is_up(tmp_path: Path, server: Server) -> None:
-    """The same suite passes against somebody's server, which is left as it was."""
+def test_fixtures_on_a_running_server(tmp_path: Path, server: Server) -> None:
+    """The same suite passes against a running server and leaves no sandbox behind."""
     before = names(server)
     done = run(tmp_path, SUITE, "-k", "not microsofts", OUTLOOK_EMULATOR_URL=server.url)
 
@@ -274,7 +274,7 @@ def test_the_fixtures_on_a_server_that_is_up(tmp_path: Path, server: Server) -> 
 
 
 def test_many_on_a_shared_server(tmp_path: Path, server: Server, sandbox: Sandbox, alice: Connection) -> None:
-    """Four workers share a server that others use too; nobody meets, and nothing of others is touched."""
+    """Four workers share a server with other users without affecting them or each other."""
     alice.deliver(subject="Mine")
     before = names(server)
     done = run(tmp_path, MANY, "-p", "xdist.plugin", "-n", "4", f"--outlook-url={server.url}", MANY="200")
@@ -284,18 +284,18 @@ def test_many_on_a_shared_server(tmp_path: Path, server: Server, sandbox: Sandbo
     assert ["Mine"] == [mail["Subject"] for mail in alice.mails()]
 
 
-def test_many_on_servers_of_the_workers_own(tmp_path: Path) -> None:
-    """Without a server that is up, every worker has one."""
+def test_many_with_a_server_per_worker(tmp_path: Path) -> None:
+    """Without a running server, every worker starts its own."""
     assert passed(run(tmp_path, MANY, "-p", "xdist.plugin", "-n", "2", MANY="40"), 40)
 
 
 def test_many_in_process(tmp_path: Path) -> None:
-    """Without workers and without a socket, too."""
+    """Many tests pass in process, without workers and without a socket."""
     assert passed(run(tmp_path, MANY, "--outlook-transport=app", MANY="200"), 200)
 
 
-def test_what_a_marker_cannot_be(tmp_path: Path) -> None:
-    """Each mistake fails its test with its reason, before anything of it has run."""
+def test_invalid_markers(tmp_path: Path) -> None:
+    """An invalid marker fails its test with the reason before the test runs."""
     done = run(tmp_path, MISTAKES, "-rEf", "--tb=short")
 
     assert f"{len(SAID) - 1} errors" in done.stdout
@@ -303,13 +303,13 @@ def test_what_a_marker_cannot_be(tmp_path: Path) -> None:
 
 
 def report_of(name: str, output: str) -> str:
-    """The part of pytest's output that is about one test."""
+    """Return the part of pytest's output about one test."""
     start = output.index(f" {name} _")
     return output[start : output.index("\n____", start) if "\n____" in output[start:] else None]
 
 
-def test_settings_of_ones_own(tmp_path: Path) -> None:
-    """Whoever overrides `outlook_settings` has a server, or an app, that behaves like that."""
+def test_custom_settings(tmp_path: Path) -> None:
+    """A test suite can override `outlook_settings`, over a socket and in process."""
     source = (
         "import pytest\nfrom outlook_emulator import Settings\n\n\n"
         "@pytest.fixture(scope='session')\ndef outlook_settings():\n    return Settings(max_top=7)\n\n\n"
@@ -322,8 +322,8 @@ def test_settings_of_ones_own(tmp_path: Path) -> None:
     assert passed(run(tmp_path, source), 2)
 
 
-def test_a_server_with_a_lock(tmp_path: Path) -> None:
-    """The token and the credential that a server demands are taken from the environment, as the server's own are."""
+def test_server_with_credentials(tmp_path: Path) -> None:
+    """The admin token and the credential come from the server's own environment variables."""
     source = "def test_it(outlook):\n    outlook.deliver(subject='Hello')\n    assert outlook.mails()\n"
     keys = {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "key-1", "OUTLOOK_EMULATOR_AUTHORIZATION": "key-2"}
     with running(Settings(admin_token="key-1", authorization="key-2")) as up:
@@ -336,8 +336,8 @@ def test_a_server_with_a_lock(tmp_path: Path) -> None:
     )
 
 
-def test_the_fixtures_over_tls(tmp_path: Path) -> None:
-    """Who vouches for the server is taken from the environment, for Microsoft's client too; without, nobody does."""
+def test_fixtures_over_tls(tmp_path: Path) -> None:
+    """The certificate file of the environment is used, also by Microsoft's client; without it, connecting fails."""
     with running(Settings(tls="yes")) as up:
         trusting = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url, OUTLOOK_EMULATOR_CA_FILE=up.ca_file or "")
         without = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url)
@@ -346,26 +346,24 @@ def test_the_fixtures_over_tls(tmp_path: Path) -> None:
     assert f"ConnectionError: No emulator responds at {up.url}: " in without.stdout
 
 
-def test_nobody_at_the_url(tmp_path: Path) -> None:
-    """Where no emulator answers, each test says so."""
+def test_no_emulator(tmp_path: Path) -> None:
+    """If no emulator responds, each test fails with the URL."""
     done = run(tmp_path, "def test_it(outlook):\n    pass\n", "--outlook-url=http://127.0.0.1:1")
 
     assert 1 == done.returncode
     assert "ConnectionError: No emulator responds at http://127.0.0.1:1: " in done.stdout
 
 
-def test_a_url_and_no_socket(tmp_path: Path) -> None:
-    """A run cannot be both, at a server and in process."""
+def test_url_with_the_in_process_transport(tmp_path: Path) -> None:
+    """A server's URL and the in-process transport cannot be combined."""
     done = run(tmp_path, "", "--outlook-url=http://127.0.0.1:1", "--outlook-transport=app")
 
     assert 4 == done.returncode
     assert "--outlook-transport=app cannot be combined with --outlook-url" in done.stderr
 
 
-def test_a_waiting_mail_is_answered(
-    tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub
-) -> None:
-    """`outlook_answer` answers in a sandbox of the server that the environment names."""
+def test_answer(tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
+    """`outlook_answer` answers a question in a given sandbox of the server in the environment."""
     message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
     source = ANSWER.format(option="Yes", sandbox=sandbox.name)
@@ -377,10 +375,10 @@ def test_a_waiting_mail_is_answered(
 @pytest.mark.parametrize(
     ("subject", "said"), [("The Budget", "The emulator answered 400"), ("Other", "No open question")]
 )
-def test_what_cannot_be_answered_fails_the_test(
+def test_invalid_answer(
     tmp_path: Path, sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, subject: str, said: str
 ) -> None:
-    """An option that there is not and a question that nobody asked are mistakes, and nobody is called."""
+    """An unknown option or question fails the test, and no callback is sent."""
     message = {"To": bob.address, "Subject": subject, "Options": "Yes, No"}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
     source = ANSWER.format(option="Perhaps", sandbox=sandbox.name)

@@ -1,4 +1,4 @@
-"""An emulator in a thread of this process: it answers as long as its block lasts, and leaves nothing behind."""
+"""An emulator in a thread of this process runs until its block ends and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAIL = {"To": "bob@outlook.com", "Subject": "Hello", "Body": "<p>Hello</p>"}
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """No thread outlives a test, and what was left open shows as the warning that it is."""
+    """Check that no thread outlives a test, and collect garbage so that open resources show their warnings."""
     before = threading.active_count()
     yield
     gc.collect()
@@ -40,7 +40,7 @@ def nothing_is_left() -> Iterator[None]:
 
 
 def probe(url: str) -> None:
-    """Bring a mailbox for `bob` into being."""
+    """Create a mailbox for `bob` by using it."""
     httpx.get(f"{url}/apim/outlook/bob/testconnection", headers=CREDENTIAL, trust_env=False).raise_for_status()
 
 
@@ -49,19 +49,19 @@ def status_of(url: str) -> int:
 
 
 def is_gone(url: str) -> bool:
-    """Whether nobody listens there any more."""
+    """Return whether nothing listens at the URL any more."""
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
 
 
-def test_answers_are_sent_at_once() -> None:
-    """The listening socket says that it speaks TCP: asyncio sets TCP_NODELAY on connections of such a one only."""
+def test_socket_sends_without_delay() -> None:
+    """The listening socket has the protocol TCP, because asyncio sets TCP_NODELAY only on such connections."""
     with serving._listening(Settings(port=0)) as listener:
         assert socket.IPPROTO_TCP == listener.proto
 
 
-def test_it_answers_while_the_block_lasts() -> None:
-    """The first request is answered, and after the block there is nobody to ask."""
+def test_runs_during_the_block() -> None:
+    """The server responds during the block, and nothing listens after it."""
     with outlook_emulator.running() as served:
         status = status_of(served.url)
 
@@ -69,8 +69,8 @@ def test_it_answers_while_the_block_lasts() -> None:
     assert served.ca_file is None
 
 
-def test_each_has_a_port_and_a_world_of_its_own() -> None:
-    """Two at a time do not meet, and their registries can be looked at."""
+def test_servers_are_separate() -> None:
+    """Two servers at a time have separate ports and sandboxes."""
     with running() as first, running(Settings(seed="empty")) as other:
         probe(first.url)
         known = [served.app.state.sandboxes.connection_ids() for served in (first, other)]
@@ -79,8 +79,8 @@ def test_each_has_a_port_and_a_world_of_its_own() -> None:
     assert first.url != other.url
 
 
-def test_a_port_that_is_asked_for() -> None:
-    """A port in the settings is the one listened on, and is free again afterwards."""
+def test_port_of_the_settings() -> None:
+    """The port of the settings is used and is free again afterwards."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -93,23 +93,23 @@ def test_a_port_that_is_asked_for() -> None:
 
 
 def test_ipv6() -> None:
-    """An address with colons stands in brackets."""
+    """An IPv6 address is in brackets in the URL."""
     with running(Settings(host="::1")) as served:
         assert status_of(served.url) == 200
 
     assert served.url.startswith("http://[::1]:")
 
 
-def test_a_clock_is_followed() -> None:
-    """Answers carry the date of the clock that was given."""
+def test_clock() -> None:
+    """Responses have the date of the given clock."""
     with running(clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC))) as served:
         answer = httpx.get(f"{served.url}/readyz", trust_env=False)
 
     assert answer.headers["date"] == "Tue, 01 Jan 2030 00:00:00 GMT"
 
 
-def test_an_app_of_ones_own() -> None:
-    """An app that is handed in is the one that is served."""
+def test_custom_app() -> None:
+    """A given app is the app that is served."""
     app = outlook_emulator.create_app(Settings(domain="example.test"))
     with running(app=app) as served:
         httpx.get(
@@ -121,24 +121,24 @@ def test_an_app_of_ones_own() -> None:
     assert owner.address == "bob@example.test"
 
 
-def test_a_client_that_stays_connected_holds_nothing_up() -> None:
-    """A connection that is kept open does not keep the block from ending."""
+def test_open_connection_does_not_delay_the_end() -> None:
+    """An open client connection does not delay the end of the block."""
     with httpx.Client(headers=CREDENTIAL, trust_env=False) as http, running() as served:
         assert http.post(f"{served.url}/apim/outlook/bob/v2/Mail", json=MAIL).status_code == 200
 
     assert is_gone(served.url)
 
 
-def test_what_the_block_raises_comes_out() -> None:
-    """An error in the block ends the server, and stays the error that it was."""
+def test_exception_in_the_block() -> None:
+    """An exception in the block stops the server and is raised unchanged."""
     with pytest.raises(ZeroDivisionError), running() as served:
         _ = 1 / 0
 
     assert is_gone(served.url)
 
 
-def test_logging_is_left_alone() -> None:
-    """Whoever starts an emulator in a process keeps its log handlers."""
+def test_logging_is_unchanged() -> None:
+    """Starting an emulator does not change log handlers."""
     before = [logging.getLogger(name).handlers[:] for name in (None, "uvicorn", "uvicorn.error")]
     with running():
         during = [logging.getLogger(name).handlers[:] for name in (None, "uvicorn", "uvicorn.error")]
@@ -150,19 +150,19 @@ def test_logging_is_left_alone() -> None:
 
 
 def trusting(served: Running) -> httpx.Client:
-    """A client that trusts the emulator's certificate and no other."""
+    """A client that trusts only the emulator's certificate."""
     assert served.ca_file is not None
     context = ssl.create_default_context(cafile=served.ca_file)
     return httpx.Client(base_url=served.url, headers=CREDENTIAL, verify=context, trust_env=False)
 
 
 def certificates(file: str | Path) -> list[str]:
-    """What kinds of things a PEM file holds."""
+    """Return the kinds of entries in a PEM file."""
     return re.findall(r"-----BEGIN (.*)-----", Path(file).read_text())
 
 
 def test_https() -> None:
-    """Whoever trusts the file is served, and every address that an answer names is https as well."""
+    """A client that trusts the certificate file can connect, and every URL in a response is https."""
     with running(Settings(tls="yes")) as served, trusting(served) as http:
         sent = http.post("/apim/outlook/bob/v2/Mail", json=MAIL)
         poll = http.get("/apim/outlook/bob/v2/Mail/OnNewEmail")
@@ -178,7 +178,7 @@ def test_https() -> None:
 
 
 def test_names_of_the_certificate() -> None:
-    """The certificate is for this machine by each of its names and addresses, and for nobody else."""
+    """The certificate is valid for each name and address of this machine, and for no other host."""
     with running(Settings(tls="yes", host="127.0.0.2")) as served:
         context = ssl.create_default_context(cafile=served.ca_file)
 
@@ -194,15 +194,15 @@ def test_names_of_the_certificate() -> None:
 
 
 @pytest.mark.parametrize("name", ["no_name_of_dns", "", "x" * 70])
-def test_a_machine_whose_name_no_certificate_holds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A machine may have a name that DNS knows nothing of; it is served without it."""
+def test_machine_name_that_no_certificate_can_hold(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """If the machine's name is not valid in a certificate, the certificate omits it."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
     with running(Settings(tls="yes")) as served, trusting(served) as http:
         assert http.get("/readyz").status_code == 200
 
 
-def test_a_client_that_does_not_trust_it() -> None:
-    """Each start makes a certificate of its own, so nobody who does not know it is served."""
+def test_untrusted_certificate() -> None:
+    """Each start creates a new certificate, so other certificates are not trusted."""
     with running(Settings(tls="yes")) as other, running(Settings(tls="yes")) as served:
         stranger = ssl.create_default_context(cafile=other.ca_file)
         for context in (stranger, ssl.create_default_context()):
@@ -210,16 +210,16 @@ def test_a_client_that_does_not_trust_it() -> None:
                 httpx.get(served.url, verify=context, trust_env=False)
 
 
-def test_plain_http_is_not_spoken() -> None:
-    """Who speaks http to an emulator that serves https gets no answer, and does no harm."""
+def test_plain_http_to_an_https_server() -> None:
+    """Plain http to an https server fails and does not affect other clients."""
     with running(Settings(tls="yes")) as served, trusting(served) as http:
         with pytest.raises(httpx.TransportError):
             status_of(served.url.replace("https:", "http:"))
         assert http.get("/readyz").status_code == 200
 
 
-def test_no_key_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it serves there is one file, a certificate; afterwards there is none."""
+def test_no_key_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the server runs, its only file is a certificate, and afterwards the file is deleted."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with running(Settings(tls="yes")) as served:
         (file,) = tmp_path.iterdir()
@@ -228,8 +228,8 @@ def test_no_key_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (str(file), ["CERTIFICATE"], []) == (served.ca_file, kinds, list(tmp_path.iterdir()))
 
 
-def test_a_file_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in the settings is written anew at each start, named in full, and kept."""
+def test_certificate_file_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate file from the settings is rewritten at each start, reported as an absolute path, and kept."""
     monkeypatch.chdir(tmp_path)
     texts = []
     for _ in range(2):
@@ -241,15 +241,15 @@ def test_a_file_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (["CERTIFICATE"], True) == (certificates(tmp_path / "ca.pem"), texts[0] != texts[1])
 
 
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """Where the file cannot be, there is no server, and the error says which one."""
+def test_unwritable_certificate_file(tmp_path: Path) -> None:
+    """If the certificate file cannot be written, the server does not start and the error names the file."""
     file = tmp_path / "nowhere" / "ca.pem"
     with pytest.raises(OSError, match=f"^cannot write the certificate to {file}: No such file or directory$"):
         running(Settings(tls="yes", tls_ca_file=str(file))).__enter__()
 
 
-def test_a_tls_client_that_stays_connected_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
-    """A client that keeps its connection and looks away does not keep the block from ending."""
+def test_open_tls_connection_does_not_delay_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """An open TLS connection does not delay the end of the block."""
     with ExitStack() as clients, running(Settings(tls="yes")) as served:
         http = clients.enter_context(trusting(served))
         assert http.get("/readyz").status_code == 200
@@ -257,11 +257,11 @@ def test_a_tls_client_that_stays_connected_holds_nothing_up(caplog: pytest.LogCa
     assert ("", True) == (caplog.text, is_gone(served.url))
 
 
-# What keeps it from starting
+# Failed starts
 
 
-def test_a_busy_port() -> None:
-    """A port that somebody has is named."""
+def test_port_in_use() -> None:
+    """A port that is in use is named in the error."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"^cannot listen on 127.0.0.1:{port}: Address already in use$"):
@@ -275,29 +275,29 @@ def test_a_busy_port() -> None:
         (Settings(seed="nothing"), "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
     ],
 )
-def test_settings_that_cannot_be(settings: Settings, expected: str) -> None:
-    """Settings that lead nowhere raise the reason."""
+def test_invalid_settings(settings: Settings, expected: str) -> None:
+    """Invalid settings raise ValueError with the reason."""
     with pytest.raises(ValueError, match=expected):
         running(settings).__enter__()
 
 
-def test_data_that_is_none(tmp_path: Path) -> None:
-    """A data folder that holds no database of ours is named."""
+def test_invalid_data_folder(tmp_path: Path) -> None:
+    """A data folder with a foreign database is named in the error."""
     (tmp_path / "default.sqlite").write_text("Dear diary, " * 100)
     with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
         running(Settings(data=str(tmp_path))).__enter__()
 
 
-def test_a_refused_start_lets_go_of_the_folder(tmp_path: Path) -> None:
-    """After a start that failed, the data folder is free for the next one."""
+def test_failed_start_releases_the_folder(tmp_path: Path) -> None:
+    """After a failed start, the data folder can be used by the next server."""
     with suppress(ValueError), running(Settings(data=str(tmp_path), seed="nothing")):
         pass
     with running(Settings(data=str(tmp_path))) as served:
         assert status_of(served.url) == 200
 
 
-def test_an_app_that_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
-    """When an app's own start fails, the block never begins, and the log has the reason."""
+def test_failed_startup_of_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    """If the app's startup fails, the block does not run, and the log has the reason."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -310,14 +310,14 @@ def test_an_app_that_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
     assert "LookupError: no good" in caplog.text
 
 
-def test_an_app_listens_as_it_was_made_to() -> None:
-    """Without more words an app is served by the settings that it was made with."""
+def test_app_uses_its_own_settings() -> None:
+    """An app is served with the settings it was created with."""
     with running(app=outlook_emulator.create_app(Settings(host="127.0.0.2"))) as served:
         assert served.url.startswith("http://127.0.0.2:")
 
 
-def test_an_app_without_a_token_is_not_opened_to_others() -> None:
-    """What counts beyond this machine is the token of the app that is served, not one that it has never heard of."""
+def test_public_address_requires_the_apps_token() -> None:
+    """For a public address, the token that counts is that of the app, not that of the server's settings."""
     app = outlook_emulator.create_app()
     with pytest.raises(ValueError, match=r"^listening on 0\.0\.0\.0 opens the admin API to other machines"):
         running(Settings(host="0.0.0.0", admin_token="secret"), app=app).__enter__()
@@ -327,16 +327,16 @@ def test_an_app_without_a_token_is_not_opened_to_others() -> None:
     assert answer.status_code == 401
 
 
-def test_an_app_brings_its_clock() -> None:
-    """A clock beside an app would be of no effect, so it is refused."""
+def test_app_with_another_clock() -> None:
+    """A clock cannot be combined with an app, which has its own."""
     app = Starlette()
     with pytest.raises(ValueError, match=r"^an app already has a clock"):
         running(clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC)), app=app).__enter__()
 
 
 @pytest.mark.parametrize("effect", [{"delay": "1h"}, {"delay": "10m", "delayBy": "real"}], ids=["clock", "real"])
-def test_a_call_that_waits_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture, effect: dict[str, str]) -> None:
-    """A call that a fault delays is told that its sandbox is gone, and nobody has to wait for it, or logs it."""
+def test_delayed_request_does_not_delay_the_end(caplog: pytest.LogCaptureFixture, effect: dict[str, str]) -> None:
+    """When the server stops, a delayed request gets a 409 at once, and nothing is logged."""
     answers: list[int] = []
     faults = "/_emulator/api/sandboxes/default/faults"
     with running(clock=VirtualClock(datetime(2026, 3, 2, tzinfo=UTC))) as served, caplog.at_level(logging.WARNING):

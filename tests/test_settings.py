@@ -1,4 +1,4 @@
-"""Settings: one table from which variables, flags and defaults come."""
+"""Settings: one table that defines variables, flags and defaults."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def name(option: Setting) -> str:
     return option.name
 
 
-def test_the_table_is_the_settings() -> None:
-    """There is an option for each setting, in the same order, with the default it has without one."""
+def test_table_matches_the_settings() -> None:
+    """There is an option for each setting, in the same order and with the same default."""
     assert [(option.name, option.default) for option in TABLE] == list(asdict(Settings()).items())
 
 
 @pytest.mark.parametrize("option", TABLE, ids=name)
 def test_option_is_described(option: Setting) -> None:
-    """Every option has a help text, and the flag and variable that its name makes."""
+    """Every option has a help text, and a flag and a variable derived from its name."""
     words = option.name.split("_")
 
     assert option.help
@@ -34,7 +34,7 @@ def test_option_is_described(option: Setting) -> None:
 
 
 def test_defaults() -> None:
-    """An environment that says nothing leaves all at its default: loopback, in memory, any credential."""
+    """Without variables, all settings have their defaults: loopback, in memory, any credential."""
     settings = Settings.from_environment({"PATH": "/bin", "OUTLOOK": "x", "OUTLOOK_EMULATOR_URL": "http://x"})
 
     assert Settings() == settings
@@ -43,7 +43,7 @@ def test_defaults() -> None:
 
 @pytest.mark.parametrize("option", NUMBERS, ids=name)
 def test_variable_sets_a_number(option: Setting) -> None:
-    """A variable with a whole number sets its setting, and that alone."""
+    """A variable with a whole number changes its setting only."""
     settings = Settings.from_environment({option.variable: "17"})
 
     assert asdict(Settings()) | {option.name: 17} == asdict(settings)
@@ -51,15 +51,15 @@ def test_variable_sets_a_number(option: Setting) -> None:
 
 @pytest.mark.parametrize("option", TEXTS, ids=name)
 def test_variable_sets_a_text(option: Setting) -> None:
-    """A variable with a text sets its setting as it is, and that alone."""
+    """A variable with a text changes its setting only, and the text stays unchanged."""
     settings = Settings.from_environment({option.variable: " Some=text "})
 
     assert asdict(Settings()) | {option.name: " Some=text "} == asdict(settings)
 
 
 @pytest.mark.parametrize("option", CHOICES, ids=name)
-def test_variable_makes_a_choice(option: Setting) -> None:
-    """Each listed choice is taken; the default is one of them."""
+def test_variable_sets_a_choice(option: Setting) -> None:
+    """Each listed choice is accepted, and the default is one of them."""
     chosen = [getattr(Settings.from_environment({option.variable: choice}), option.name) for choice in option.choices]
 
     assert list(option.choices) == chosen
@@ -69,39 +69,39 @@ def test_variable_makes_a_choice(option: Setting) -> None:
 @pytest.mark.parametrize("text", ["", "many", "1.5", "0x10", "-1"])
 @pytest.mark.parametrize("option", NUMBERS, ids=name)
 def test_bad_number_names_the_variable(option: Setting, text: str) -> None:
-    """What is no number from zero up is refused by the variable's name, with what was given."""
+    """An invalid number is rejected with the variable's name and the value."""
     with pytest.raises(ValueError, match=f"^{option.variable} must .*{text}"):
         Settings.from_environment({option.variable: text})
 
 
 @pytest.mark.parametrize("option", CHOICES, ids=name)
 def test_bad_choice_names_the_variable(option: Setting) -> None:
-    """What is not among the choices is refused by the variable's name, with the choices."""
+    """A value that is not a choice is rejected with the variable's name and the choices."""
     with pytest.raises(ValueError, match=f"^{option.variable} must be one of {', '.join(option.choices)}"):
         Settings.from_environment({option.variable: "perhaps"})
 
 
-def test_the_admin_token_is_not_shown() -> None:
-    """Settings that are printed keep the token to themselves."""
+def test_admin_token_is_not_shown() -> None:
+    """The representation of settings does not contain the token."""
     assert "secret" not in repr(Settings(admin_token="secret"))
 
 
-def test_settings_cannot_be_changed() -> None:
-    """A server's settings stay as they were when it was made."""
+def test_settings_are_immutable() -> None:
+    """Settings are immutable and keyword-only."""
     assert all(field.kw_only for field in fields(Settings))
     with pytest.raises(AttributeError):
         Settings().port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("option", [number for number in NUMBERS if number.most is not None], ids=name)
-def test_a_number_above_its_bound(option: Setting) -> None:
+def test_number_above_its_bound(option: Setting) -> None:
     """A number above its upper bound raises ValueError with the bounds."""
     with pytest.raises(ValueError, match=rf"^{option.flag} must be from \d+ to {option.most}, not "):
         option.read(f"{option.most}0", option.flag)
 
 
 def test_limits_are_settings() -> None:
-    """Each limit that the admin API changes is a number among the settings, with both bounds."""
+    """Each limit of the admin API is a number among the settings, with both bounds."""
     assert limits()
     assert {limit.name for limit in limits()} <= {number.name for number in NUMBERS}
     assert all(limit.least is not None and limit.most is not None for limit in limits())

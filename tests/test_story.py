@@ -1,4 +1,4 @@
-"""Microsoft's own client sends, reads, answers, forwards, moves and deletes mail between two mailboxes."""
+"""Microsoft's client sends, reads, answers, forwards, moves and deletes mail between two mailboxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.conftest import Connection, Sandbox
 def test_the_sdk_sends_reads_answers_forwards_moves_flags_and_deletes(
     alice: Connection, bob: Connection, sandbox: Sandbox
 ) -> None:
-    """The unchanged SDK drives a mail from being sent by one connection to being deleted by another."""
+    """The unchanged SDK takes a mail from sending in one mailbox to deletion in the other."""
     alice.sdk("send_email_async", ClientSendHtmlMessage(to=bob.address, subject="Plans", body="<p>Lunch?</p>"))
 
     (mail,) = bob.sdk("get_emails_async")["value"]

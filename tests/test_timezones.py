@@ -1,4 +1,4 @@
-"""The three kinds of zone names: Outlook's, Windows's and the IANA's."""
+"""The three kinds of time zone names: Outlook's, those of Windows, and those of the IANA."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.timezones import MACHINE, RETIRED, WINDOWS_IDS, ZONE_NAMES, canonical, iana, zone
 
 YEAR = 2017
-"""When Outlook's list was drawn up: Saratov has its own zone already, Sao Tome not yet."""
+"""The year of Outlook's list, which has a zone of its own for Saratov but not yet for Sao Tome."""
 
 CHANGED = {
-    # The IANA calls its summer time standard and its winter time (+01:00) the exception.
+    # In the IANA's data, summer time is the standard and winter time (+01:00) the exception.
     "(UTC+01:00) Windhoek": timedelta(hours=2),
-    # On Moscow's time until October 2018; +04:00 after it, until December 2020.
+    # Volgograd had Moscow's time until October 2018, then +04:00 until December 2020.
     "(UTC+04:00) Volgograd": timedelta(hours=3),
 }
 """The zones whose standard offset in 2017 is not the one in their name."""
@@ -36,13 +36,13 @@ def named_offset(name: str) -> timedelta:
 
 
 def standard_offsets(where: ZoneInfo) -> set[timedelta]:
-    """The offsets without summer time in the middle of each month."""
+    """Return the offsets in the middle of each month, without daylight saving time."""
     days = [datetime(YEAR, month, 15, tzinfo=where) for month in range(1, 13)]
     return {(day.utcoffset() or timedelta()) - (day.dst() or timedelta()) for day in days}
 
 
 def test_names() -> None:
-    """All the names the connector declares, and the empty one first."""
+    """There is a zone for every name that the connector declares, and the empty name is first."""
     assert len(ZONE_NAMES) == len(set(ZONE_NAMES)) == 137
     assert ZONE_NAMES[0] == ""
     assert len(set(WINDOWS_IDS.values())) == 136
@@ -50,14 +50,14 @@ def test_names() -> None:
 
 @pytest.mark.parametrize(("name", "windows_id"), WINDOWS_IDS.items())
 def test_outlook_name(name: str, windows_id: str) -> None:
-    """Each stands for a zone that can be loaded and has the offset it claims."""
+    """Each Outlook name refers to a zone with the offset in its name, apart from the listed exceptions."""
     assert canonical(name, "TimeZone") == windows_id
     assert standard_offsets(zone(windows_id)) == {CHANGED.get(name, named_offset(name))}
 
 
 @pytest.mark.parametrize(("name", "offset"), CHANGED.items())
 def test_changed_zone(name: str, offset: timedelta) -> None:
-    """The exceptions are exceptions."""
+    """Each listed exception has another offset than the one in its name."""
     assert named_offset(name) != offset
 
 
@@ -75,7 +75,7 @@ def test_changed_zone(name: str, offset: timedelta) -> None:
         # Windows has no such zone.
         ("Antarctica/Troll", "Antarctica/Troll"),
         ("PST8PDT", "PST8PDT"),
-        # Not in Outlook's list, but in Windows.
+        # Outlook's list does not have this Windows zone.
         ("Qyzylorda Standard Time", "Qyzylorda Standard Time"),
         ("Z", "UTC"),
         ("GMT", "UTC"),
@@ -88,7 +88,7 @@ def test_changed_zone(name: str, offset: timedelta) -> None:
     ],
 )
 def test_canonical(name: str, expected: str) -> None:
-    """Every kind of name leads to the one that is kept, however it is written."""
+    """Every kind of name, in any case, maps to one canonical name."""
     for spelling in (name, name.upper(), name.lower(), f" \t{name}\n"):
         assert canonical(spelling, "TimeZone") == expected
 
@@ -105,19 +105,19 @@ def test_iana_zone(name: str) -> None:
 
 @pytest.mark.parametrize("windows_id", sorted(set(WINDOWS_IDS.values()) - RETIRED.keys()))
 def test_round_trip(windows_id: str) -> None:
-    """The IANA name of a Windows zone leads back to it."""
+    """The IANA name of a Windows zone maps back to the zone."""
     assert canonical(iana(windows_id), "TimeZone") == windows_id
 
 
 @pytest.mark.parametrize("windows_id", RETIRED)
 def test_retired_zone(windows_id: str) -> None:
-    """A zone that only old Outlooks know keeps its id, though its IANA name now has another."""
+    """A retired zone keeps its Windows id, although its IANA name now maps to another."""
     assert canonical(windows_id, "TimeZone") == windows_id
     assert canonical(iana(windows_id), "TimeZone") != windows_id
 
 
 def test_summer_time() -> None:
-    """A zone's rules come with it."""
+    """A zone includes its daylight saving time rules."""
     noon = datetime(2026, 7, 1, 12, tzinfo=zone("Pacific Standard Time"))
 
     assert noon.astimezone(UTC).hour == 19
@@ -146,7 +146,7 @@ def test_summer_time() -> None:
     ],
 )
 def test_unknown_zone(name: str) -> None:
-    """An unknown zone is an error that names the member and cuts the text; no file is opened."""
+    """An unknown zone is an error with the member's name and a shortened text, and no file is opened."""
     with pytest.raises(InvalidRequest) as refusal:
         canonical(name, "StartTimeZone")
 
@@ -157,8 +157,8 @@ def test_unknown_zone(name: str) -> None:
 
 @settings(deadline=None)
 @given(st.text() | st.sampled_from([*ZONE_NAMES, *available_timezones()]).map(str.swapcase))
-def test_any_text(name: str) -> None:
-    """Any text is a zone or an error."""
+def test_any_name(name: str) -> None:
+    """Any text is either a zone or an error."""
     try:
         kept = canonical(name, "TimeZone")
     except InvalidRequest:

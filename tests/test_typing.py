@@ -1,4 +1,4 @@
-"""The types of the public names, as a strict type checker sees them in a project of a user."""
+"""The types of the public names, as a strict type checker sees them in a user's project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUITE = Path(__file__).with_name("typing_tests") / "user_suite.py"
 
 
 @pytest.mark.slow
-def test_a_strict_type_checker_accepts_a_users_tests(tmp_path: Path) -> None:
+def test_strict_type_checker_accepts_a_users_tests(tmp_path: Path) -> None:
     """A test file that uses every fixture and every public name has no type errors, and its types are exact."""
     (tmp_path / "test_user.py").write_bytes(SUITE.read_bytes())
     package = Path(outlook_emulator.__file__).parents[1]

@@ -29,7 +29,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 {URL}
 sys.stdin.read()
 """
-"""Says where the emulator is, and waits for a signal, or for the end of its input."""
+"""A program that prints the emulator's URL and waits for a signal or the end of its input."""
 
 
 def execute(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

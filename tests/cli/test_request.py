@@ -13,7 +13,7 @@ from outlook_emulator.cli import parser
 from tests.stub import Stub
 
 LOCAL = {"exec", "serve", "operations", "swagger", "health", "connections patch", "connections restore"}
-"""Commands that ask nobody, or print nothing."""
+"""Commands that send no request to the admin API, or print nothing."""
 
 
 def commands(command_parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:

@@ -1,4 +1,4 @@
-"""Files of Logic Apps projects in every layout: only what is meant is changed, and all of it comes back."""
+"""Property-based tests of patched Logic Apps projects: any layout, exact changes and an exact restore."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ LENIENT = [*STRICT, "// it's {\n", '/* " */', "\t//\r\n"]
 
 
 class Hole(NamedTuple):
-    """A value that may become another."""
+    """A value that the patch may replace."""
 
     value: Any
 
 
 class Open(dict[str, Any]):
-    """An object that may get one more member."""
+    """An object to which the patch may add one member."""
 
 
 class Layout(NamedTuple):
-    """How a text is written: what stands between its tokens, in turn, and how strings are."""
+    """How a JSON text is written: the gaps between tokens, used in turn, and the form of strings."""
 
     gaps: list[str]
     ascii: bool
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A text, and the pattern that it fits whatever becomes of its holes."""
+    """A JSON text, and a pattern that matches it after any change of its holes."""
 
     text: str
     pattern: str
@@ -60,7 +60,7 @@ def written(value: Any, layout: Layout) -> Written:
 
 
 def _pieces(value: Any, layout: Layout, gaps: Iterator[str]) -> Iterator[tuple[str, bool]]:
-    """The pieces of a value's text, and whether each may become another."""
+    """Yield the parts of a value's text, each with whether the patch may replace it."""
     yield next(gaps), False
     if isinstance(value, Hole):
         yield "".join(piece for piece, _ in _pieces(value.value, layout, cycle([""]))), True
@@ -92,14 +92,14 @@ def _pieces(value: Any, layout: Layout, gaps: Iterator[str]) -> Iterator[tuple[s
 
 
 class Files(NamedTuple):
-    """A project: its three files with holes, and the layout of each."""
+    """The three files of a project with their holes, and the layout of each."""
 
     contents: tuple[Any, Any, Any]
     layouts: tuple[Layout, Layout, Layout]
 
 
 def plain(value: Any) -> Any:
-    """A value without its marks."""
+    """Return a value without its holes."""
     value = value.value if isinstance(value, Hole) else value
     return {name: plain(member) for name, member in value.items()} if isinstance(value, dict) else value
 
@@ -122,18 +122,18 @@ def layouts() -> st.SearchStrategy[Layout]:
 
 @st.composite
 def projects(draw: st.DrawFn) -> Files:
-    """A project with one connection of the connector, or several, whose values stand in all the places they may."""
+    """Generate a project with connections of the connector whose values are in the file, a setting or a parameter."""
     values, parameters, entries = Open(), {}, {}
     numbers = count()
 
-    def behind(value: Any, text_only: bool = True) -> Any:
-        """A value itself, or the name of an app setting or a parameter that holds it."""
+    def refer_to(value: Any, text_only: bool = True) -> Any:
+        """Return the value, or a reference to an app setting or a parameter that contains it."""
         kind = draw(st.sampled_from(["", "appsetting", "parameters"] if text_only else ["", "parameters"]))
         name = f"n{next(numbers)}"
         if kind == "appsetting":
             values[name] = value
         elif kind == "parameters":
-            parameters[name] = {"type": "x", "value": behind(value) if text_only and draw(st.booleans()) else value}
+            parameters[name] = {"type": "x", "value": refer_to(value) if text_only and draw(st.booleans()) else value}
         return draw(st.sampled_from([f"@{kind}('{name}')", f"@{{{kind}('{name}')}}"])) if kind else value
 
     for name in draw(st.lists(_TEXT, min_size=1, max_size=3, unique_by=str.casefold)):
@@ -143,8 +143,8 @@ def projects(draw: st.DrawFn) -> Files:
         identity = Hole({"type": "ManagedServiceIdentity", **draw(_EXTRAS)})
         authentication = draw(st.sampled_from([None, raw, identity, Hole("none"), {"type": "ActiveDirectoryOAuth"}]))
         if isinstance(plain(authentication), dict):
-            authentication = behind(authentication, text_only=False)
-        entry = {"connectionRuntimeUrl": behind(Hole(url)), **draw(_EXTRAS)}
+            authentication = refer_to(authentication, text_only=False)
+        entry = {"connectionRuntimeUrl": refer_to(Hole(url)), **draw(_EXTRAS)}
         if authentication is not None:
             entry["authentication"] = authentication
         entries[name] = Open(api={"id": "/x/managedApis/outlook"}) | entry
@@ -154,20 +154,20 @@ def projects(draw: st.DrawFn) -> Files:
     return Files((main, app_settings, parameters), draw(st.tuples(layouts(), layouts(), layouts())))
 
 
-def meant(project: list[Any], value: Any) -> Any:
-    """What a value stands for, by an independent and simpler reading."""
+def resolve(project: list[Any], value: Any) -> Any:
+    """Resolve a reference with an independent, simpler implementation."""
     match = re.fullmatch(r"@\{?(\w+)\('(.*?)'\)\}?", value) if isinstance(value, str) else None
     if match is None:
         return value
     held = project[1]["Values"][match[2]] if match[1] == "appsetting" else project[2][match[2]]["value"]
-    return meant(project, held)
+    return resolve(project, held)
 
 
 @pytest.mark.slow
 @settings(deadline=None)
 @given(projects())
-def test_there_and_back(files: Files) -> None:
-    """Only what is meant is another, it leads to the emulator, and every byte comes back."""
+def test_patch_and_restore(files: Files) -> None:
+    """A patch changes only holes, every connection points at the emulator, and a restore returns the original bytes."""
     texts = [written(content, layout) for content, layout in zip(files.contents, files.layouts, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in NAMES]
@@ -191,12 +191,12 @@ def test_there_and_back(files: Files) -> None:
 
 
 def check(project: list[Any], before: Any, files: Files) -> None:
-    """Every connection leads to the emulator on the path it had, with a credential that runs locally."""
+    """Every connection points at the emulator with its original path and a credential that works locally."""
     old = [plain(content) for content in files.contents]
     for name, entry in project[0]["managedApiConnections"].items():
-        was = meant(old, before[name]["connectionRuntimeUrl"])
-        assert re.sub("^https?://old.test:1", lambda _: URL, was) == meant(project, entry["connectionRuntimeUrl"])
-        authentication = meant(project, entry["authentication"])
+        was = resolve(old, before[name]["connectionRuntimeUrl"])
+        assert re.sub("^https?://old.test:1", lambda _: URL, was) == resolve(project, entry["connectionRuntimeUrl"])
+        authentication = resolve(project, entry["authentication"])
         assert authentication["type"] in ("Raw", "ActiveDirectoryOAuth")
         if authentication["type"] == "Raw":
-            assert meant(project, authentication["parameter"]) in ("key", "outlook-emulator")
+            assert resolve(project, authentication["parameter"]) in ("key", "outlook-emulator")

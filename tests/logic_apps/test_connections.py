@@ -1,4 +1,4 @@
-"""A Logic Apps project pointed at an emulator and back: what is changed, what is refused, and what stays."""
+"""Patch and restore the connections of a Logic Apps project: changes, errors, and what stays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def entry(url: Any = OLD + PATH, authentication: Any = KEYED, api: str = "outloo
 
 
 class Project:
-    """A folder with the files of a project, written as Visual Studio Code does."""
+    """A folder with the files of a project, formatted as Visual Studio Code does."""
 
     def __init__(self, folder: Path, *, values: Any = None, parameters: Any = None, **entries: Any) -> None:
         self.file = folder / "connections.json"
@@ -47,13 +47,13 @@ class Project:
         path.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
     def patch(self, url: str = EMULATOR, **how: Any) -> list[tuple[str, str, str]]:
-        """Patch it; what was changed, in which file."""
+        """Patch the project and return the changes with their files."""
         patch = connections.patch(self.file, url, **how)
         file_backup.write(patch.writes)
         return [(Path(edit.file).name, edit.before, edit.after) for edit in patch.edits]
 
     def refused(self, url: str = EMULATOR, **how: Any) -> str:
-        """Why it is not patched; its files stay as they were."""
+        """Return the error of a patch, which must not change any file."""
         before = self.everything()
         with pytest.raises(PatchError) as refused:
             connections.patch(self.file, url, **how)
@@ -70,14 +70,14 @@ class Project:
         return json.loads(self.settings.read_text(encoding="utf-8"))["Values"]
 
 
-# the URL
+# The URL
 
 
 @pytest.mark.parametrize("path", ["", "/", PATH, PATH + "/", "/apim/outlook/@{appsetting('id')}?a=b#c", "/é/\ud83d"])
 @pytest.mark.parametrize("old", [OLD, "http://localhost:7071", "HTTPS://@{appsetting('host')}"])
 @pytest.mark.parametrize("url", [EMULATOR, "https://host.test/", "http://[::1]:80"])
 def test_literal_url(tmp_path: Path, path: str, old: str, url: str) -> None:
-    """Scheme, host and port are the emulator's, and the rest stays."""
+    """Scheme, host and port become the emulator's, and the rest of the URL stays."""
     project = Project(tmp_path, values={"outlook-connectionKey": "k"}, outlook=entry(old + path))
 
     assert [("connections.json", old + path, url.rstrip("/") + path)] == project.patch(url)
@@ -94,7 +94,7 @@ def test_literal_url(tmp_path: Path, path: str, old: str, url: str) -> None:
     ],
 )
 def test_url_in_an_app_setting(tmp_path: Path, reference: str) -> None:
-    """The app setting is changed where it stands; the connection still names it."""
+    """A URL in an app setting is changed there, and the connection keeps its reference."""
     values = {"outlook-runtimeUrl": OLD + PATH, "outlook-connectionKey": "k", "other": "o"}
     project = Project(tmp_path, values=values, outlook=entry(reference))
 
@@ -104,7 +104,7 @@ def test_url_in_an_app_setting(tmp_path: Path, reference: str) -> None:
 
 
 def test_url_in_a_parameter(tmp_path: Path) -> None:
-    """The parameter's value is changed where it stands."""
+    """A URL in a parameter is changed there."""
     parameters = {"outlook-ConnectionRuntimeUrl": {"type": "String", "value": OLD + PATH}}
     project = Project(tmp_path, parameters=parameters, outlook=entry(PARAMETER, RAW))
 
@@ -114,7 +114,7 @@ def test_url_in_a_parameter(tmp_path: Path) -> None:
 
 
 def test_url_in_an_app_setting_behind_a_parameter(tmp_path: Path) -> None:
-    """A parameter may name an app setting; what is changed is where the URL stands at last."""
+    """If a parameter refers to an app setting, the app setting is changed."""
     parameters = {"outlook-ConnectionRuntimeUrl": {"type": "String", "value": "@{appsetting('it''s')}"}}
     project = Project(tmp_path, values={"it's": OLD}, parameters=parameters, outlook=entry(PARAMETER, RAW))
 
@@ -122,7 +122,7 @@ def test_url_in_an_app_setting_behind_a_parameter(tmp_path: Path) -> None:
 
 
 def test_setting_that_two_connections_share(tmp_path: Path) -> None:
-    """What two connections name is changed once."""
+    """An app setting that two connections share is changed once."""
     values = {"outlook-runtimeUrl": OLD, "outlook-connectionKey": "k"}
     project = Project(tmp_path, values=values, a=entry(SETTING), b=entry(SETTING))
 
@@ -130,7 +130,7 @@ def test_setting_that_two_connections_share(tmp_path: Path) -> None:
 
 
 def test_settings_elsewhere(tmp_path: Path) -> None:
-    """Other settings than those beside the file can be meant, and come back with it."""
+    """App settings can be in another file, which is restored with the project."""
     (tmp_path / "app").mkdir()
     project = Project(tmp_path / "app", values={"outlook-runtimeUrl": OLD}, outlook=entry(SETTING, RAW))
     elsewhere = tmp_path / "settings.json"
@@ -144,11 +144,11 @@ def test_settings_elsewhere(tmp_path: Path) -> None:
     assert before == elsewhere.read_bytes()
 
 
-# which connections
+# Which connections
 
 
-def test_only_outlook_is_meant(tmp_path: Path) -> None:
-    """Connections of other APIs stay as they are, whatever their names are."""
+def test_only_outlook_connections_change(tmp_path: Path) -> None:
+    """Connections of other APIs stay unchanged, whatever their names are."""
     entries = {"outlook": entry(api="office365", authentication={"type": "x"}), "a": entry(OLD, RAW), "b": {}, "c": 1}
     project = Project(tmp_path, **entries)
 
@@ -156,15 +156,15 @@ def test_only_outlook_is_meant(tmp_path: Path) -> None:
     assert entries["outlook"] == project.entry("outlook")
 
 
-def test_one_by_name(tmp_path: Path) -> None:
-    """A connection can be named, and is then meant whatever its API is called."""
+def test_connection_by_name(tmp_path: Path) -> None:
+    """A connection that is selected by name is patched, whatever its API is."""
     project = Project(tmp_path, a=entry(OLD, RAW), b=entry(OLD, RAW, api="@{appsetting('api')}"))
 
     assert [("connections.json", OLD, EMULATOR)] == project.patch(connection="b")
     assert (OLD, EMULATOR) == tuple(project.entry(name)["connectionRuntimeUrl"] for name in "ab")
 
 
-# the credential
+# The credential
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_one_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_authentication_that_does_not_run_locally(tmp_path: Path, authentication: Any) -> None:
-    """What the local runtime refuses becomes a key."""
+    """An authentication that the local runtime rejects is replaced by a key."""
     values = {"authentication": '{"type": "Raw"}'}
     project = Project(tmp_path, values=values, outlook=entry(EMULATOR, authentication))
     ((file, _, after),) = project.patch()
@@ -201,7 +201,7 @@ def test_authentication_that_does_not_run_locally(tmp_path: Path, authentication
     ],
 )
 def test_authentication_that_runs_locally(tmp_path: Path, authentication: Any) -> None:
-    """What the local runtime takes stays as it is, wherever its parts stand."""
+    """An authentication that the local runtime accepts stays unchanged."""
     values = {"outlook-connectionKey": "k", "kind": "Raw"}
     parameters = {"key": {"value": "@appsetting('outlook-connectionKey')"}}
     project = Project(tmp_path, values=values, parameters=parameters, outlook=entry(EMULATOR, authentication))
@@ -211,7 +211,7 @@ def test_authentication_that_runs_locally(tmp_path: Path, authentication: Any) -
 
 
 def test_authentication_in_a_parameter(tmp_path: Path) -> None:
-    """An authentication that is a parameter is changed in it."""
+    """An authentication in a parameter is changed there."""
     parameters = {"auth": {"type": "Object", "value": {"type": "ManagedServiceIdentity"}}}
     project = Project(tmp_path, parameters=parameters, outlook=entry(EMULATOR, "@parameters('auth')"))
 
@@ -221,7 +221,7 @@ def test_authentication_in_a_parameter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [{}, {"outlook-connectionKey": ""}, {"a": "b"}, {"outlook-connectionKey": None}])
 def test_key_that_is_missing_in_the_settings(tmp_path: Path, values: Any) -> None:
-    """An app setting for a key that is empty or missing gets something to stand there."""
+    """A missing or empty app setting for a key gets a placeholder."""
     project = Project(tmp_path, values=values, outlook=entry(EMULATOR))
     ((file, before, after),) = project.patch()
 
@@ -235,22 +235,22 @@ def test_key_that_is_missing_in_the_settings(tmp_path: Path, values: Any) -> Non
     [KEYED, {"type": "Raw", "scheme": "Key"}, {**RAW, "parameter": ""}, {**RAW, "parameter": "@parameters('k')"}],
 )
 def test_key_without_settings(tmp_path: Path, authentication: Any) -> None:
-    """Where there is no app setting to fill, the key stands in the connection itself."""
+    """Without an app setting for the key, the key is written to the connection itself."""
     project = Project(tmp_path, outlook=entry(EMULATOR, authentication))
 
     assert ["connections.json"] == [file for file, _, _ in project.patch()]
     assert RAW == project.entry()["authentication"]
 
 
-def test_keys_are_not_told(tmp_path: Path) -> None:
-    """What is said of the change names no key."""
+def test_keys_are_not_reported(tmp_path: Path) -> None:
+    """The reported changes contain no key."""
     authentication = {"type": "ManagedServiceIdentity", "parameter": "very secret"}
     project = Project(tmp_path, outlook=entry(OLD, authentication))
 
     assert "secret" not in str(project.patch())
 
 
-# what stays
+# What stays
 
 MIXED = """\ufeff{\r
 \t// comments, a byte order mark and mixed ends of lines stay\r
@@ -284,8 +284,8 @@ PATCHED = """\ufeff{\r
  """
 
 
-def test_all_else_stays(tmp_path: Path) -> None:
-    """Outside of what is changed every byte stays, and the way back is exact."""
+def test_everything_else_stays(tmp_path: Path) -> None:
+    """All bytes outside the changed values stay, and a restore is exact."""
     file = tmp_path / "connections.json"
     file.write_bytes(MIXED.encode())
     file_backup.write(connections.patch(file, EMULATOR).writes)
@@ -297,7 +297,7 @@ def test_all_else_stays(tmp_path: Path) -> None:
 
 
 def test_patched_twice(tmp_path: Path) -> None:
-    """Patched again, for the same emulator or for another, the first originals are those that come back."""
+    """After several patches, a restore returns the first originals."""
     project = Project(tmp_path, values={"outlook-runtimeUrl": OLD}, outlook=entry(SETTING))
     before = project.everything()
     first, same, other = project.patch(), project.patch(), project.patch("http://other.test")
@@ -307,8 +307,8 @@ def test_patched_twice(tmp_path: Path) -> None:
     assert before == project.everything()
 
 
-def test_changed_by_hand(tmp_path: Path) -> None:
-    """A file that was changed by hand since is neither patched again nor put back, unless it is forced."""
+def test_edited_file(tmp_path: Path) -> None:
+    """A file that was edited after the patch is neither patched again nor restored without force."""
     project = Project(tmp_path, outlook=entry(OLD, RAW))
     before = project.everything()
     project.patch()
@@ -323,8 +323,8 @@ def test_changed_by_hand(tmp_path: Path) -> None:
     assert before == project.everything()
 
 
-def test_by_way_of_a_link(tmp_path: Path) -> None:
-    """A file that is a link stays one; what it leads to is changed."""
+def test_symbolic_link(tmp_path: Path) -> None:
+    """A symbolic link stays a link, and its target is changed."""
     (tmp_path / "real").mkdir()
     project = Project(tmp_path / "real", outlook=entry(OLD, RAW))
     link = tmp_path / "connections.json"
@@ -335,7 +335,7 @@ def test_by_way_of_a_link(tmp_path: Path) -> None:
     assert [project.file] == connections.restore(link)
 
 
-# what is refused
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -358,8 +358,8 @@ def test_by_way_of_a_link(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_file_that_is_none(tmp_path: Path, content: bytes, expected: str) -> None:
-    """What is no connections.json, or has nothing of the connector, is refused with the reason."""
+def test_invalid_file(tmp_path: Path, content: bytes, expected: str) -> None:
+    """A file that is not a connections.json, or has no connection of the connector, is rejected with the reason."""
     project = Project(tmp_path)
     project.file.write_bytes(content)
 
@@ -381,8 +381,8 @@ def test_file_that_is_none(tmp_path: Path, content: bytes, expected: str) -> Non
         "http://a b",
     ],
 )
-def test_url_that_is_none(tmp_path: Path, url: str) -> None:
-    """What is no http(s) URL of a host and a port is refused."""
+def test_invalid_url(tmp_path: Path, url: str) -> None:
+    """A URL that is not an http(s) URL of a host and a port is rejected."""
     project = Project(tmp_path, outlook=entry(OLD, RAW))
 
     assert f"'{url}' is not the http(s) URL of an emulator, such as http://127.0.0.1:4365" == project.refused(url)
@@ -401,8 +401,8 @@ def test_url_that_is_none(tmp_path: Path, url: str) -> None:
         (PARAMETER, "missing"),
     ],
 )
-def test_runtime_url_that_is_none(tmp_path: Path, url: Any, shown: str) -> None:
-    """A connection without a URL that could be pointed elsewhere is refused, wherever that would stand."""
+def test_invalid_runtime_url(tmp_path: Path, url: Any, shown: str) -> None:
+    """A connection without a valid runtime URL is rejected, also if the URL is in a setting or a parameter."""
     parameters = {"outlook-ConnectionRuntimeUrl": {"value": 3}}
     project = Project(tmp_path, values={"outlook-runtimeUrl": ""}, parameters=parameters, outlook=entry(url, RAW))
     wanted = "must be an http(s) URL, @appsetting('…') or @parameters('…')"
@@ -418,8 +418,8 @@ def test_runtime_url_that_is_none(tmp_path: Path, url: Any, shown: str) -> None:
         ({"values": 3}, f"{SETTING}, which local.settings.json does not have"),
     ],
 )
-def test_app_setting_that_is_nowhere(tmp_path: Path, value: Any, expected: str) -> None:
-    """An app setting that is not there is named, and the file that should have it."""
+def test_missing_app_setting(tmp_path: Path, value: Any, expected: str) -> None:
+    """The error for a missing app setting names it and the file where it belongs."""
     project = Project(tmp_path, outlook=entry(SETTING, RAW), **value)
 
     assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
@@ -440,8 +440,8 @@ def test_app_setting_that_is_nowhere(tmp_path: Path, value: Any, expected: str) 
         ),
     ],
 )
-def test_parameter_that_is_nowhere(tmp_path: Path, value: Any, expected: str) -> None:
-    """So is a parameter, and an app setting that it names."""
+def test_missing_parameter(tmp_path: Path, value: Any, expected: str) -> None:
+    """The error for a missing parameter, or for its missing app setting, names it and the file where it belongs."""
     project = Project(tmp_path, outlook=entry(PARAMETER, RAW), **value)
 
     assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
@@ -457,23 +457,23 @@ def test_parameter_that_is_nowhere(tmp_path: Path, value: Any, expected: str) ->
         ),
     ],
 )
-def test_authentication_that_is_nowhere(tmp_path: Path, authentication: Any, expected: str) -> None:
-    """An authentication that cannot be found is not guessed at."""
+def test_missing_authentication(tmp_path: Path, authentication: Any, expected: str) -> None:
+    """An authentication that cannot be resolved is rejected."""
     project = Project(tmp_path, outlook=entry(OLD, authentication))
 
     assert f"outlook: {expected}" == project.refused()
 
 
-def test_circle(tmp_path: Path) -> None:
-    """A parameter that leads to itself is refused."""
+def test_circular_reference(tmp_path: Path) -> None:
+    """A parameter that refers to itself is rejected."""
     parameters = {"outlook-ConnectionRuntimeUrl": {"value": PARAMETER}}
     project = Project(tmp_path, parameters=parameters, outlook=entry(PARAMETER, RAW))
 
     assert f"parameters.json: {PARAMETER} refers to itself" == project.refused()
 
 
-def test_other_refusals(tmp_path: Path) -> None:
-    """So are a name that no connection has, encrypted settings, and files that cannot be read."""
+def test_other_errors(tmp_path: Path) -> None:
+    """Unknown connections, encrypted settings and unreadable files are rejected."""
     project = Project(tmp_path, values={}, a=entry(SETTING), b=entry(api="office365"))
     known = "connections.json has no connection 'c'; it has: a, b"
     assert known == project.refused(connection="c")
@@ -489,14 +489,14 @@ def test_other_refusals(tmp_path: Path) -> None:
 
 
 def test_all_or_none(tmp_path: Path) -> None:
-    """One connection that cannot be pointed elsewhere keeps all of them as they are."""
+    """If one connection cannot be patched, none is changed."""
     project = Project(tmp_path, a=entry(OLD, RAW), b=entry("nowhere", RAW))
 
     assert project.refused().startswith("b: connectionRuntimeUrl must be")
 
 
-def test_restore_of_what_is_not_patched(tmp_path: Path) -> None:
-    """Without originals there is nothing to put back, and that is said."""
+def test_restore_without_a_patch(tmp_path: Path) -> None:
+    """A restore without originals fails with the reason."""
     project = Project(tmp_path, outlook=entry())
 
     with pytest.raises(PatchError, match="is not patched, or its originals are gone"):

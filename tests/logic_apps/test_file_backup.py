@@ -1,4 +1,4 @@
-"""Files that are changed together and can be put back: all or none, with their originals beside them."""
+"""Files that change together, with backups beside them: either all change or none, and all can be restored."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def change(files: list[Path], after: bytes, force: bool = False) -> None:
     file_backup.write(file_backup.prepare(files[0], changes, force=force))
 
 
-def test_there_and_back(files: list[Path]) -> None:
-    """Files change together, come back as they were, and nothing is left beside them."""
+def test_change_and_restore(files: list[Path]) -> None:
+    """Files change together and are restored exactly, and no other files remain."""
     before = everything(files[0].parent)
     change(files, b"new")
     between = [path.read_bytes() for path in files]
@@ -42,8 +42,8 @@ def test_there_and_back(files: list[Path]) -> None:
     assert before == everything(files[0].parent)
 
 
-def test_originals_are_beside(files: list[Path]) -> None:
-    """Each original lies beside its file, and whoever changes a file again keeps the first one."""
+def test_second_change_keeps_the_original(files: list[Path]) -> None:
+    """Each original is kept beside its file, and a second change keeps the first original."""
     change(files, b"new")
     change(files[:1], b"newer")
 
@@ -54,7 +54,7 @@ def test_originals_are_beside(files: list[Path]) -> None:
 
 
 def test_nothing_to_restore(files: list[Path]) -> None:
-    """Files that were not changed cannot be put back, nor twice."""
+    """Files without a patch cannot be restored, also after a restore."""
     reason = f"{files[0]} is not patched, or its originals are gone: one.json.outlook-emulator.patched is missing"
     for _ in range(2):
         with pytest.raises(PatchError) as refused:
@@ -65,8 +65,8 @@ def test_nothing_to_restore(files: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("by_hand", [b"mine", None])
-def test_changed_by_hand(files: list[Path], by_hand: bytes | None) -> None:
-    """What was changed or removed by hand is not put back, and nothing else is, unless it is forced."""
+def test_restore_of_an_edited_file(files: list[Path], by_hand: bytes | None) -> None:
+    """If a file was edited or removed after the patch, nothing is restored without force."""
     change(files, b"new")
     files[1].unlink()
     if by_hand is not None:
@@ -80,8 +80,8 @@ def test_changed_by_hand(files: list[Path], by_hand: bytes | None) -> None:
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
 
 
-def test_changed_again_after_a_change_by_hand(files: list[Path]) -> None:
-    """What was changed by hand is not changed again unless it is forced, and is still told from what was not then."""
+def test_change_of_an_edited_file(files: list[Path]) -> None:
+    """An edited file is not changed again without force, and after a forced change it still counts as edited."""
     change(files, b"new")
     files[1].write_bytes(b"mine")
     with pytest.raises(PatchError, match=r"two\.json was edited"):
@@ -94,8 +94,8 @@ def test_changed_again_after_a_change_by_hand(files: list[Path]) -> None:
         file_backup.restore(files[0])
 
 
-def test_put_back_by_hand(files: list[Path]) -> None:
-    """A file that somebody put back already is no obstacle, to either way."""
+def test_file_restored_by_hand(files: list[Path]) -> None:
+    """A file that was already restored by hand does not prevent another change or a restore."""
     change(files, b"new")
     files[1].write_bytes(b"two")
     change(files, b"newer")
@@ -106,8 +106,8 @@ def test_put_back_by_hand(files: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("content", [b"other", None])
-def test_original_that_is_lost(files: list[Path], content: bytes | None) -> None:
-    """Without the originals as they were nothing is put back, not even by force."""
+def test_missing_original(files: list[Path], content: bytes | None) -> None:
+    """If an original is missing or different, nothing is restored or changed, even with force."""
     change(files, b"new")
     original = files[1].with_name("two.json.outlook-emulator.bak")
     original.unlink()
@@ -132,8 +132,8 @@ def test_original_that_is_lost(files: list[Path], content: bytes | None) -> None
     "content",
     [b"", b"[]", b"{}", b'{"files": []}', b'{"files": {"one.json": 1}}', b'{"files": {"one.json": {}}}', b"\xff"],
 )
-def test_record_that_is_none(files: list[Path], content: bytes) -> None:
-    """A record that somebody spoiled is refused by its name."""
+def test_invalid_record(files: list[Path], content: bytes) -> None:
+    """An invalid record of a patch is rejected by name."""
     change(files, b"new")
     files[0].with_name("one.json.outlook-emulator.patched").write_bytes(content)
 
@@ -141,8 +141,8 @@ def test_record_that_is_none(files: list[Path], content: bytes) -> None:
         file_backup.restore(files[0])
 
 
-def test_somebody_elses_original(files: list[Path]) -> None:
-    """An original of another patch is not overwritten; one that says the same, as a patch cut short leaves it, is."""
+def test_existing_backup(files: list[Path]) -> None:
+    """A different existing backup is not overwritten, but one with the same content, as after a crash, is."""
     place = files[1].with_name("two.json.outlook-emulator.bak")
     place.write_bytes(b"other")
     with pytest.raises(PatchError, match=r"two\.json\.outlook-emulator\.bak is in the way"):
@@ -156,7 +156,7 @@ def test_somebody_elses_original(files: list[Path]) -> None:
 
 
 class Disk:
-    """A disk that is full at the nth thing that is done to it."""
+    """A disk that is full at the nth operation."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
         self._left = nth
@@ -174,8 +174,8 @@ class Disk:
 
 
 @pytest.mark.parametrize("nth", range(1, 11))
-def test_changed_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
-    """Whichever step of a change fails, all files are as they were, and nothing is left beside them."""
+def test_change_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """If any step of a change fails, all files keep their content and no other files remain."""
     before = everything(files[0].parent)
     with monkeypatch.context() as patched:
         Disk(patched, nth)
@@ -186,8 +186,8 @@ def test_changed_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("nth", range(1, 8))
-def test_put_back_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
-    """Whichever step of putting back fails, all files are as they were, and can still be put back."""
+def test_restore_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """If any step of a restore fails, all files keep their content and can still be restored."""
     files[1].chmod(0o600)
     change(files, b"new")
     before = everything(files[0].parent)
@@ -202,14 +202,14 @@ def test_put_back_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
 
 
-def test_folder_that_is_not_there(tmp_path: Path) -> None:
-    """A file that cannot be written is named."""
+def test_missing_folder(tmp_path: Path) -> None:
+    """A file that cannot be written is named in the error."""
     with pytest.raises(PatchError, match=r"cannot write .*: No such file or directory"):
         file_backup.write([(tmp_path / "none" / "file", b"")])
 
 
 def test_permissions_stay(files: list[Path]) -> None:
-    """What others may not read they may not read in a copy either, nor afterwards."""
+    """Backups have the permissions of their files, and so do the restored files."""
     files[0].chmod(0o644)
     files[1].chmod(0o600)
     change(files, b"new")

@@ -1,4 +1,4 @@
-"""JSON texts whose values know where they stand: read with leniency, changed in one place only."""
+"""Lenient JSON parsing with the position of each value, and edits that change one place only."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.
 
 
 def read(text: str, value: Value) -> Any:
-    """A value as Python reads it from where it stands."""
+    """Parse the text at a value's position with the standard library."""
     return json.loads(text[value.start : value.end])
 
 
 def members(value: Value) -> Iterator[tuple[str, Value]]:
-    """Every member of an object and of the objects in it."""
+    """Yield every member of an object and of the objects in it."""
     for member in value.members or ():
         yield member.name, member.value
         yield from members(member.value)
@@ -32,8 +32,8 @@ def members(value: Value) -> Iterator[tuple[str, Value]]:
 
 @pytest.mark.slow
 @given(VALUES, st.sampled_from([None, 0, 2, "\t"]), st.booleans())
-def test_values_stand_where_they_say(value: Any, indent: Any, ascii: bool) -> None:
-    """Whatever Python writes is read, and each member's value is in its place."""
+def test_positions(value: Any, indent: Any, ascii: bool) -> None:
+    """All output of `json.dumps` is parsed, and each member has the right position."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii)
     parsed = json_edit.parse(text)
 
@@ -45,8 +45,8 @@ def test_values_stand_where_they_say(value: Any, indent: Any, ascii: bool) -> No
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """A text is JSON, or it is refused with the place where it is none; there is no other error."""
+def test_any_text(text: str) -> None:
+    """Any text is either parsed or rejected with ValueError."""
     with suppress(ValueError):
         assert json_edit.parse(text).end <= len(text)
 
@@ -54,7 +54,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.slow
 @given(st.dictionaries(st.text(), VALUES, min_size=1), st.sampled_from([None, 2]), st.data())
 def test_replaced(value: dict[str, Any], indent: Any, data: st.DataObject) -> None:
-    """One value is another, and all others are what they were."""
+    """Replacing a value leaves all other values unchanged."""
     text = json.dumps(value, indent=indent)
     name = data.draw(st.sampled_from(sorted(value)))
     (old,) = [member.value for member in json_edit.parse(text).members or () if member.name == name]
@@ -65,7 +65,7 @@ def test_replaced(value: dict[str, Any], indent: Any, data: st.DataObject) -> No
 @pytest.mark.slow
 @given(st.dictionaries(st.text(), VALUES), st.sampled_from([None, 2]))
 def test_with_member(value: dict[str, Any], indent: Any) -> None:
-    """One more member comes last, and all others are what they were."""
+    """A new member is added last, and all others stay unchanged."""
     text = json.dumps(value, indent=indent)
     value.pop("new", None)
     edited = json_edit.with_member(text, json_edit.parse(text), "new", "[1]")
@@ -83,7 +83,7 @@ def test_with_member(value: dict[str, Any], indent: Any) -> None:
     ],
 )
 def test_leniency(text: str) -> None:
-    """A byte order mark, comments, and a comma at the end do no harm."""
+    """A byte order mark, comments and trailing commas are accepted."""
     by_name = dict(members(json_edit.parse(text)))
 
     assert ["a", "b"] == list(by_name)
@@ -113,8 +113,8 @@ def test_leniency(text: str) -> None:
         ("[" * 2000 + "]" * 2000, "expected less than 100 nested values at line 1, column 102"),
     ],
 )
-def test_no_json(text: str, expected: str) -> None:
-    """What is no JSON is refused with the place, and with what should stand there."""
+def test_invalid_json(text: str, expected: str) -> None:
+    """Invalid JSON is rejected with the position and what was expected there."""
     with pytest.raises(ValueError) as refused:
         json_edit.parse(text)
 
@@ -122,7 +122,7 @@ def test_no_json(text: str, expected: str) -> None:
 
 
 def test_get() -> None:
-    """Of members that share a name the last counts, one of another case only where there is none of the same."""
+    """The last of several members with the same name wins; a name in another case matches only if no exact one does."""
     text = '{"A": 1, "a": 2, "a": 3, "B": 4, "b": null}'
     parsed = json_edit.parse(text)
     values = {name: parsed.get(name) for name in ("a", "A", "B", "c")}
@@ -146,8 +146,8 @@ def test_get() -> None:
         ('{"a"/**/:1}', '{"a"/**/:1, "n": 0}'),
     ],
 )
-def test_layout_of_one_more_member(text: str, expected: str) -> None:
-    """A member is added in the way of those that are there."""
+def test_format_of_a_new_member(text: str, expected: str) -> None:
+    """A new member is formatted like the existing members."""
     assert expected == json_edit.with_member(text, json_edit.parse(text), "n", "0")
 
 
@@ -162,6 +162,6 @@ def test_layout_of_one_more_member(text: str, expected: str) -> None:
         ("[\n1]", '{"x": "1", "y": "2"}'),
     ],
 )
-def test_layout_of_another_object(old: str, expected: str) -> None:
-    """An object that replaces another is laid out as that was."""
+def test_format_of_a_replacement(old: str, expected: str) -> None:
+    """A replacement object is formatted like the original."""
     assert expected == json_edit.object_like(old, json_edit.parse(old), {"x": "1", "y": "2"})

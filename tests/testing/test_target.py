@@ -28,7 +28,7 @@ BROKEN: dict[str, tuple[type[Exception], type[Exception]]] = {
     "cut": (httpx.RemoteProtocolError, aiohttp.ClientPayloadError),
     "stall": (httpx.ReadTimeout, TimeoutError),
 }
-"""What httpx and what aiohttp make of each way to break off an answer."""
+"""The errors of httpx and aiohttp for each kind of broken response."""
 
 
 class Gate:

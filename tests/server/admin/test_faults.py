@@ -35,7 +35,7 @@ SECTIONS = {
     "known-issues-and-limitations-with-triggers",
     "throttling-limits",
 }
-"""What of the connector's page a named fault may be about."""
+"""The sections of the connector's documentation that named faults refer to."""
 
 
 def arm(sandbox: Sandbox, *rules: Any, **plan: Any) -> list[dict[str, Any]]:

@@ -401,7 +401,7 @@ def test_retries_of_throttled_and_reset_requests(sandbox: Sandbox, alice: Connec
 
 
 def test_request_without_a_retry(sandbox: Sandbox, alice: Connection) -> None:
-    """A request by another client is not a retry, and a request that nobody retried has not come back."""
+    """A request by another client is not a retry, so the failed request is reported without one."""
     arm(sandbox, {"effect": "bad-gateway", "when": {"nth": 1}})
     send(alice, **{"User-Agent": "one"})
     send(alice, **{"User-Agent": "another"})

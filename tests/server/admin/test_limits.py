@@ -11,7 +11,7 @@ from outlook_emulator.settings import limits
 from tests.conftest import Connection, Sandbox, Server
 
 DEFAULTS = {limit.limit: limit.default for limit in limits()} | {"calls": 0}
-"""The tests' server has no limit of calls."""
+"""The server of the tests does not limit calls."""
 IMAGE = '<img src="data:image/png;base64,{}">'
 APPROVAL = "/approvalmail/$subscriptions"
 

@@ -15,7 +15,7 @@ from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 
 LONG = 30
-"""Seconds to wait for what does come: only a broken test waits so long."""
+"""Timeout in seconds for items that do arrive; a passing test never waits this long."""
 
 
 def wait(sandbox: Sandbox, **order: Any) -> dict[str, Any]:
