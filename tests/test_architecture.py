@@ -275,7 +275,7 @@ def test_variables_name_the_thing() -> None:
 
 
 def wire_names() -> set[str]:
-    """The names of parameters and of members of bodies that no domain word looks like, such as `folderPath`."""
+    """Return the camel-case names of parameters and of members of bodies, such as `folderPath`."""
     names = {name for row in OPERATIONS for name in row.path_parameters}
     names |= {parameter.name for row in OPERATIONS for parameter in row.parameters}
     shapes = describe_all(shape for row in OPERATIONS for shape in (row.body_shape, row.response_shape))
@@ -284,7 +284,7 @@ def wire_names() -> set[str]:
 
 
 def test_the_domain_knows_no_wire_names() -> None:
-    """No text in the domain is the name of a parameter or of a member; file formats have names of their own."""
+    """No string in the domain, apart from the file formats, is the name of a parameter or of a member of a body."""
     domain = [module for module in INNER if part_of(module) == "mailbox" and subfolder_of(module) != "formats"]
     nodes = [(module, node) for module in domain for node in ast.walk(parsed(module))]
     texts = [(module, node.value) for module, node in nodes if isinstance(node, ast.Constant)]
