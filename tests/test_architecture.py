@@ -14,6 +14,8 @@ import pytest
 
 import outlook_emulator
 from outlook_emulator import enums
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.wire.schemas import describe_all
 
 PACKAGE = Path(outlook_emulator.__file__).parent
 MODULES = {
@@ -270,6 +272,26 @@ def test_variables_name_the_thing() -> None:
     names += [(module, node.arg) for module, node in nodes if isinstance(node, ast.arg)]
 
     assert [] == [(module, name) for module, name in names if name in VAGUE]
+
+
+def wire_names() -> set[str]:
+    """The names of parameters and of members of bodies that no domain word looks like, such as `folderPath`."""
+    names = {name for row in OPERATIONS for name in row.path_parameters}
+    names |= {parameter.name for row in OPERATIONS for parameter in row.parameters}
+    shapes = describe_all(shape for row in OPERATIONS for shape in (row.body_shape, row.response_shape))
+    names |= {name for schema in shapes.values() for name in schema.get("properties", ())}
+    return {name for name in names if re.search(r"[a-z][A-Z]", name)}
+
+
+def test_the_domain_knows_no_wire_names() -> None:
+    """No text in the domain is the name of a parameter or of a member; file formats have names of their own."""
+    domain = [module for module in INNER if part_of(module) == "mailbox" and subfolder_of(module) != "formats"]
+    nodes = [(module, node) for module in domain for node in ast.walk(parsed(module))]
+    texts = [(module, node.value) for module, node in nodes if isinstance(node, ast.Constant)]
+    names = wire_names()
+
+    assert len(names) > 50
+    assert [] == [(module, text) for module, text in texts if text in names]
 
 
 def test_members_of_enumerations_are_attributes() -> None:

@@ -39,6 +39,8 @@ from outlook_emulator.settings import Settings
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
+from outlook_emulator.wire.approvals_convert import selected
+from outlook_emulator.wire.subscriptions_convert import mail_options, poke
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NINE = microseconds(START)
@@ -106,7 +108,7 @@ def create_ids(sandbox: Sandbox, name: str = "carol") -> list[Any]:
 
 def watch(mailbox: Mailbox) -> str:
     options: dict[str, Any] = {"folder_path": None, "importance": "Any", "fetch_only_with_attachment": False}
-    return subscriptions.watch_mail(mailbox, URL, watched=Watched.MAIL, **options).id
+    return subscriptions.watch_mail(mailbox, URL, watched=Watched.MAIL, write_options=mail_options, **options).id
 
 
 def event_fields(number: int) -> EventFields:
@@ -415,8 +417,10 @@ def test_import_with_a_prefix(sandboxes: Sandboxes, box: Sandbox) -> None:
     for name in ("alice", "copy-alice"):
         owner = box.connections()[name]
         box.db.execute(sql.SET_PUSH, {"connection_id": name, "mailbox_id": owner.id, "created": 0, **push})
-        callbacks.enqueue(box.mailbox(owner), URL, b"", kind=CallbackKind.PUSH, reference=f"{name}/news")
-        callbacks.enqueue(box.mailbox(owner), URL, b"", kind=CallbackKind.POKE, reference="5")
+        callbacks.enqueue(
+            box.mailbox(owner), URL, callbacks.Content(b""), kind=CallbackKind.PUSH, reference=f"{name}/news"
+        )
+        callbacks.enqueue(box.mailbox(owner), URL, callbacks.Content(b""), kind=CallbackKind.POKE, reference="5")
     copy = sandboxes.create("copy")
     sandboxes.import_file("copy", box.export(), "copy-copy-copy-")
     pushes = [row[:2] for row in copy.db.all(sql.PUSHES, {})]
@@ -630,14 +634,14 @@ class Histories(RuleBasedStateMachine):
     def ask(self) -> None:
         question = Mail(to=(Address("bob@example.com"),), subject="Budget")
         request = ApprovalRequest(kind=QuestionKind.APPROVAL, mail=question, options=("Yes", "No"), callback_url=URL)
-        questions.choose(self.mailbox("alice"), questions.ask(self.mailbox("alice"), request), "Yes")
+        questions.choose(self.mailbox("alice"), questions.ask(self.mailbox("alice"), request), "Yes", selected)
 
     @rule()
     def subscribe(self) -> None:
         watch(self.mailbox("bob"))
         db = self.box.db
         subscriptions.poke(
-            db, self.box.clock.now(), lambda id: self.box.mailbox(Owner._make(db.one(sql.MAILBOX, {"id": id})))
+            db, self.box.clock.now(), lambda id: self.box.mailbox(Owner._make(db.one(sql.MAILBOX, {"id": id}))), poke
         )
 
     @rule()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from html import escape
 
+import orjson
+
 from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.approvals.approval_mail import ApprovalRequest, split_options
 from outlook_emulator.mailbox.approvals.questions import ApprovalAnswer, Outcome
+from outlook_emulator.mailbox.triggers.callbacks import Content
 from outlook_emulator.store.records import Question
 from outlook_emulator.wire.approvals import (
     ApprovalEmailSubscription,
@@ -49,6 +52,11 @@ def subscription(question: Question, path: str) -> Reply[SubscriptionResponse]:
         "notificationUrl": question.callback_url,
     }
     return Reply(body, {"Location": f"{resource}/{question.token}"})
+
+
+def selected(option: str) -> Content:
+    """The callback that reports the chosen option (recorded)."""
+    return Content(orjson.dumps({"SelectedOption": option}), {"Content-Type": "application/json"})
 
 
 def page(answer: ApprovalAnswer) -> Reply[str]:

@@ -137,4 +137,4 @@ class BackendQuery:
     """The state that the connector gave to its back end, and the text to echo in a handshake."""
 
     state: str
-    validationtoken: str | None = None
+    validation_token: Annotated[str | None, Schema(key="validationtoken")] = None

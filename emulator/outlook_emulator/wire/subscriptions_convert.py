@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+from binascii import Error
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -9,7 +11,9 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from outlook_emulator.enums import ImportanceFilter, Watched
-from outlook_emulator.mailbox.triggers.subscriptions import token
+from outlook_emulator.errors import InvalidField
+from outlook_emulator.mailbox.triggers.callbacks import Content
+from outlook_emulator.mailbox.triggers.subscriptions import EventWatch, MailWatch
 from outlook_emulator.store.records import Subscription
 from outlook_emulator.wire.base import ROOT, Reply
 from outlook_emulator.wire.subscriptions import (
@@ -23,6 +27,45 @@ from outlook_emulator.wire.subscriptions import (
 
 Paths = Mapping[Watched, str]
 """Where each kind of subscription is made, below the connection."""
+
+
+_LONGEST_TOKEN = 4096
+_POKE = {"IsPokeNotification": True, "IsGraphApi": True, "OutlookApiVersion": 1, "GraphApiVersion": 1}
+
+
+def mail_options(watch: MailWatch) -> str:
+    """The options of a mail subscription (recorded)."""
+    options = {
+        "FolderPath": watch.folder_path,
+        "Importance": watch.importance,
+        "HasAttachment": int(watch.only_with_attachment),
+        "IsOnNewMentioningMeEmailNotification": watch.watched == Watched.MENTION,
+        "IsOnFlaggedEmailNotification": watch.watched == Watched.FLAG,
+        **_POKE,
+    }
+    return orjson.dumps(options).decode()
+
+
+def event_options(watch: EventWatch) -> str:
+    """The options of a calendar subscription (inferred)."""
+    options = {"Table": watch.table, "IncomingDays": watch.incoming_days, "PastDays": watch.past_days, **_POKE}
+    return orjson.dumps(options).decode()
+
+
+def read_options(text: str) -> Any:
+    """The options in the token of a subscription's `Location`. Raises InvalidField."""
+    try:
+        if len(text) > _LONGEST_TOKEN:
+            raise ValueError
+        # A plus sign that was not escaped arrives as a space.
+        return orjson.loads(b64decode(text.replace(" ", "+").encode("ascii"), validate=True))
+    except (Error, ValueError):
+        raise InvalidField("options", "must be that of the subscription's Location.") from None
+
+
+def poke(request_id: str) -> Content:
+    """An empty callback that tells a subscriber to poll (recorded)."""
+    return Content(b"", {"x-ms-client-request-id": request_id})
 
 
 def notification_url(subscription: ClientSubscription) -> str:
@@ -48,7 +91,8 @@ def echo(text: str) -> Reply[Any]:
 def created(subscription: Subscription, paths: Paths, renewal_path: str) -> Reply[SubscriptionResponse]:
     """A new subscription. `Location` is where it is renewed and deleted, which is not where it was made (recorded)."""
     # Escapes are in lower case, as in recorded addresses.
-    options = quote(token(subscription), safe="").replace("%3D", "%3d").replace("%2B", "%2b").replace("%2F", "%2f")
+    token = b64encode(subscription.options.encode())
+    options = quote(token, safe="").replace("%3D", "%3d").replace("%2B", "%2b").replace("%2F", "%2f")
     location = f"{ROOT}{renewal_path.format(id=subscription.id)}?options={options}"
     return Reply(_shape(subscription, paths), {"Location": location})
 

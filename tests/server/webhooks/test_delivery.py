@@ -251,11 +251,11 @@ def test_ended_sandboxes_deliver_no_callbacks(listener: Stub, ends: str) -> None
         sandbox = sandboxes.create("brief")
         mailbox = sandbox.mailbox(sandboxes.connect(sandbox, "carol", "carol@example.com"))
         webhooks = Webhooks(sandboxes)
-        callbacks.enqueue(mailbox, f"{listener.url}/one", b"", kind=CallbackKind.POKE)
+        callbacks.enqueue(mailbox, f"{listener.url}/one", callbacks.Content(b""), kind=CallbackKind.POKE)
         webhooks.wake(sandbox)
         await asyncio.to_thread(listener.wait)
         under_way = len(asyncio.all_tasks())
-        callbacks.enqueue(mailbox, f"{listener.url}/two", b"", kind=CallbackKind.POKE)
+        callbacks.enqueue(mailbox, f"{listener.url}/two", callbacks.Content(b""), kind=CallbackKind.POKE)
         webhooks.wake(sandbox)
         if ends == "deleted":
             sandboxes.delete("brief")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
@@ -22,6 +23,9 @@ from outlook_emulator.store import approvals as approval_store
 from outlook_emulator.store import sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Question
+
+ContentOf = Callable[[str], callbacks.Content]
+"""Makes the callback that reports an option."""
 
 _LONGEST_OPTION = 255
 ANSWER_PATH = "/apim/outlook/RecordResponse"
@@ -82,24 +86,29 @@ def withdraw_options(mailbox: Mailbox, *, id: str) -> None:
     _withdraw(mailbox, id, QuestionKind.OPTIONS)
 
 
-def follow(mailbox: Mailbox, *, state: str, sig: str | None = None, show_confirm: bool = False) -> ApprovalAnswer:
+def follow(
+    mailbox: Mailbox, *, state: str, sig: str | None = None, show_confirm: bool = False, content_of: ContentOf
+) -> ApprovalAnswer:
     """Answer by following a link; with `show_confirm`, a page asks for confirmation first.
 
-    Raises InvalidField, BadSignature and NotFound for a link that is not valid.
+    `content_of` makes the callback to the sender of the question. Raises InvalidField, BadSignature and NotFound for a
+    link that is not valid.
     """
     question, option = _read_link(mailbox, state, sig)
     if show_confirm and question.answer is None and not question.withdrawn:
         return ApprovalAnswer(question, option, Outcome.CONFIRM, f"state={state}&sig={sig}")
-    return _answer(mailbox, question, option)
+    return _answer(mailbox, question, option, content_of)
 
 
-def submit(mailbox: Mailbox, *, state: str, sig: str | None = None, from_confirm: bool = False) -> ApprovalAnswer:
+def submit(
+    mailbox: Mailbox, *, state: str, sig: str | None = None, from_confirm: bool = False, content_of: ContentOf
+) -> ApprovalAnswer:
     """Answer from the confirmation page or by a button of the card. Raises as `follow` does."""
     question, option = _read_link(mailbox, state, sig)
-    return _answer(mailbox, question, option)._replace(by_card=not from_confirm)
+    return _answer(mailbox, question, option, content_of)._replace(by_card=not from_confirm)
 
 
-def choose(mailbox: Mailbox, question: Question, option: str) -> Question:
+def choose(mailbox: Mailbox, question: Question, option: str, content_of: ContentOf) -> Question:
     """Answer a question of this mailbox as a link would, and return the answered question.
 
     Raises InvalidField for an option that it does not have, Conflict when it was answered or withdrawn.
@@ -107,7 +116,7 @@ def choose(mailbox: Mailbox, question: Question, option: str) -> Question:
     options = options_of(question)
     if option not in options:
         raise InvalidField("option", f"must be one of {', '.join(options)[:500]}, not '{option[:100]}'.")
-    answer = _answer(mailbox, question, option)
+    answer = _answer(mailbox, question, option, content_of)
     if answer.outcome is Outcome.WITHDRAWN:
         raise Conflict(f"The question '{question.token}' was withdrawn.")
     if answer.outcome is Outcome.ANSWERED:
@@ -189,7 +198,7 @@ def _read_link(mailbox: Mailbox, state: str, sig: str | None) -> tuple[Question,
     return question, options[link.option]
 
 
-def _answer(mailbox: Mailbox, question: Question, option: str) -> ApprovalAnswer:
+def _answer(mailbox: Mailbox, question: Question, option: str, content_of: ContentOf) -> ApprovalAnswer:
     """Record an option as the answer if it is the first one, and call back the sender of the question."""
     if question.answer is not None:
         return ApprovalAnswer(question, option, Outcome.ANSWERED)
@@ -200,9 +209,8 @@ def _answer(mailbox: Mailbox, question: Question, option: str) -> ApprovalAnswer
         callbacks.enqueue(
             mailbox,
             question.callback_url,
-            orjson.dumps({"SelectedOption": option}),
+            content_of(option),
             kind=CallbackKind.ANSWER,
-            headers={"Content-Type": "application/json"},
             reference=question.token,
         )
     return ApprovalAnswer(question._replace(answer=option, answered=mailbox.now), option, Outcome.RECORDED)

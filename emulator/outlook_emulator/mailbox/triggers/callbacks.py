@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -45,9 +46,14 @@ def check_url(text: str, field: str, allowed: frozenset[str]) -> None:
         )
 
 
-def enqueue(
-    mailbox: Mailbox, url: str, body: bytes, *, kind: CallbackKind, headers: Mapping[str, str] = {}, reference: str = ""
-) -> int:
+class Content(NamedTuple):
+    """The body of a callback, and the headers that go with it."""
+
+    body: bytes
+    headers: Mapping[str, str] = {}
+
+
+def enqueue(mailbox: Mailbox, url: str, content: Content, *, kind: CallbackKind, reference: str = "") -> int:
     """Enqueue a callback, which is called after the surrounding transaction is committed; returns its id.
 
     `kind` is the reason for it and `reference` names its cause, both for the journal and for `cancel`. Old entries of
@@ -57,8 +63,8 @@ def enqueue(
         "kind": kind,
         "url": url,
         "reference": reference,
-        "headers": orjson.dumps(dict(headers)).decode(),
-        "body": body,
+        "headers": orjson.dumps(dict(content.headers)).decode(),
+        "body": content.body,
         "state": CallbackState.PENDING,
         "attempts": 0,
         "due": mailbox.now,

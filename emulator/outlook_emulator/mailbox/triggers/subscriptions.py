@@ -6,10 +6,8 @@ sibling connector.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from binascii import Error
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -27,8 +25,28 @@ from outlook_emulator.store.records import Subscription
 
 LIFETIME = 3_600_000_000
 """How long a subscription is valid unless it is renewed, in microseconds."""
-_LONGEST_TOKEN = 4096
+ReadOptions = Callable[[str], Any]
+"""Reads the options that a client sends back, as they were written. Raises InvalidField."""
+ContentOf = Callable[[str], callbacks.Content]
+"""Makes a poke, with an id of the request."""
 _LONGEST_NUMBER = 18
+
+
+class MailWatch(NamedTuple):
+    """The mail that a subscription watches; `importance` is a value of ImportanceFilter."""
+
+    watched: Watched
+    folder_path: str | None
+    importance: int
+    only_with_attachment: bool
+
+
+class EventWatch(NamedTuple):
+    """The calendar that a subscription watches, and the days around now."""
+
+    table: str
+    incoming_days: int
+    past_days: int
 
 
 def watch_mail(
@@ -39,57 +57,50 @@ def watch_mail(
     folder_path: str | None,
     importance: str,
     fetch_only_with_attachment: bool,
+    write_options: Callable[[MailWatch], str],
 ) -> Subscription:
-    """Subscribe `url` to mail in a folder, or in any. Raises FolderNotFound and InvalidField."""
-    options = {
-        "FolderPath": folder_path,
-        "Importance": ImportanceFilter[importance].value,
-        "HasAttachment": int(fetch_only_with_attachment),
-        "IsOnNewMentioningMeEmailNotification": watched == Watched.MENTION,
-        "IsOnFlaggedEmailNotification": watched == Watched.FLAG,
-        "IsPokeNotification": True,
-        "IsGraphApi": True,
-        "OutlookApiVersion": 1,
-        "GraphApiVersion": 1,
-    }
+    """Subscribe `url` to mail in a folder, or in any. Raises FolderNotFound and InvalidField.
+
+    `write_options` makes the options by which a client refers to the subscription.
+    """
+    watch = MailWatch(watched, folder_path, ImportanceFilter[importance].value, fetch_only_with_attachment)
     folder_id = None if folder_path is None else folders.resolve(mailbox, folder_path)
-    return _subscribe(mailbox, url, watched, folder_id, options)
+    return _subscribe(mailbox, url, watched, folder_id, write_options(watch))
 
 
-def watch_events(mailbox: Mailbox, url: str, *, table: str, incoming_days: int, past_days: int) -> Subscription:
+def watch_events(
+    mailbox: Mailbox,
+    url: str,
+    *,
+    table: str,
+    incoming_days: int,
+    past_days: int,
+    write_options: Callable[[EventWatch], str],
+) -> Subscription:
     """Subscribe `url` to changes of a calendar. Raises InvalidId, FolderNotFound and InvalidField."""
-    # The options of this one are not recorded, but inferred.
-    options = {
-        "Table": table,
-        "IncomingDays": incoming_days,
-        "PastDays": past_days,
-        "IsPokeNotification": True,
-        "IsGraphApi": True,
-        "OutlookApiVersion": 1,
-        "GraphApiVersion": 1,
-    }
     calendar = item_folders.resolve(mailbox, item_folders.CALENDARS, table)
+    options = write_options(EventWatch(table, incoming_days, past_days))
     return _subscribe(mailbox, url, Watched.EVENT, calendar.id, options)
 
 
-def renew_mail(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscription:
+def renew_mail(mailbox: Mailbox, url: str, *, id: str, options: str, read_options: ReadOptions) -> Subscription:
     """Renew a mail subscription for another hour. Raises NotFound and InvalidField."""
-    return _renew(mailbox, url, _subscription(mailbox, id, options, of_events=False))
+    return _renew(mailbox, url, _subscription(mailbox, id, read_options(options), of_events=False))
 
 
-def renew_events(mailbox: Mailbox, url: str, *, id: str, options: str) -> Subscription:
+def renew_events(mailbox: Mailbox, url: str, *, id: str, options: str, read_options: ReadOptions) -> Subscription:
     """Renew a calendar subscription for another hour. Raises NotFound and InvalidField."""
-    return _renew(mailbox, url, _subscription(mailbox, id, options, of_events=True))
+    return _renew(mailbox, url, _subscription(mailbox, id, read_options(options), of_events=True))
 
 
-def drop_mail(mailbox: Mailbox, *, id: str, options: str) -> None:
+def drop_mail(mailbox: Mailbox, *, id: str, options: str, read_options: ReadOptions) -> None:
     """Delete a mail subscription. Raises NotFound and InvalidField."""
-    _drop(mailbox, _subscription(mailbox, id, options, of_events=False))
+    _drop(mailbox, _subscription(mailbox, id, read_options(options), of_events=False))
 
 
-def drop_events(mailbox: Mailbox, *, id: str, options: str) -> None:
+def drop_events(mailbox: Mailbox, *, id: str, options: str, read_options: ReadOptions) -> None:
     """Delete a calendar subscription. Raises NotFound and InvalidField."""
-    _drop(mailbox, _subscription(mailbox, id, options, of_events=True))
+    _drop(mailbox, _subscription(mailbox, id, read_options(options), of_events=True))
 
 
 def state_of(sandbox: str, subscription: Subscription) -> str:
@@ -111,8 +122,9 @@ def receive(
     changed: int,
     *,
     state: str,
-    validationtoken: str | None = None,
+    validation_token: str | None = None,
     subscribed_connection_id: str | None = None,
+    content_of: ContentOf,
 ) -> str:
     """Receive a notification of the back end: poke the subscriber if anything changed; returns the token to echo.
 
@@ -121,10 +133,10 @@ def receive(
     subscription = trigger_store.subscription(mailbox.db, mailbox.owner.id, state.rpartition(":")[2])
     if subscription is None or subscription.expires <= mailbox.now:
         raise NotFound(f"No subscription '{state[:100]}' exists.")
-    if changed and validationtoken is None:
+    if changed and validation_token is None:
         with mailbox.db.transaction():
-            _enqueue(mailbox, subscription)
-    return validationtoken or ""
+            _enqueue(mailbox, subscription, content_of)
+    return validation_token or ""
 
 
 def living(mailbox: Mailbox) -> list[Subscription]:
@@ -133,12 +145,7 @@ def living(mailbox: Mailbox) -> list[Subscription]:
     return [subscription for subscription in subscriptions if subscription.mailbox_id == mailbox.owner.id]
 
 
-def token(subscription: Subscription) -> str:
-    """The options, encoded as in the subscription's URL."""
-    return b64encode(subscription.options.encode()).decode("ascii")
-
-
-def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox]) -> None:
+def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox], content_of: ContentOf) -> None:
     """Enqueue a poke for each subscription whose folder or calendar changed since the last look.
 
     A subscriber with a poke that was not attempted yet gets no second one. `mailbox_of` opens a mailbox by its key.
@@ -152,16 +159,15 @@ def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox]) -> None:
         for subscription in behind:
             mailbox = mailbox_of(subscription.mailbox_id)
             if _has_news(mailbox, subscription):
-                _enqueue(mailbox, subscription)
+                _enqueue(mailbox, subscription, content_of)
         trigger_store.set_subscriptions_seen(db, now, newest)
 
 
-def _enqueue(mailbox: Mailbox, subscription: Subscription) -> None:
+def _enqueue(mailbox: Mailbox, subscription: Subscription, content_of: ContentOf) -> None:
     if callbacks.is_waiting(mailbox.db, subscription.url, CallbackKind.POKE, subscription.id):
         return
-    headers = {"x-ms-client-request-id": _guid(mailbox)}
-    reference = subscription.id
-    callbacks.enqueue(mailbox, subscription.url, b"", kind=CallbackKind.POKE, headers=headers, reference=reference)
+    content = content_of(_guid(mailbox))
+    callbacks.enqueue(mailbox, subscription.url, content, kind=CallbackKind.POKE, reference=subscription.id)
 
 
 def _drop(mailbox: Mailbox, subscription: Subscription) -> None:
@@ -170,9 +176,7 @@ def _drop(mailbox: Mailbox, subscription: Subscription) -> None:
         callbacks.cancel(mailbox.db, CallbackKind.POKE, subscription.id)
 
 
-def _subscribe(
-    mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: dict[str, Any]
-) -> Subscription:
+def _subscribe(mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: str) -> Subscription:
     callbacks.check_url(url, "notification_url", mailbox.rules.allowed_hosts)
     subscription = Subscription(
         id=_guid(mailbox),
@@ -180,7 +184,7 @@ def _subscribe(
         watched=watched,
         folder_id=folder_id,
         url=url,
-        options=orjson.dumps(options).decode(),
+        options=options,
         expires=mailbox.now + LIFETIME,
         seen=changes.newest(mailbox.db),
     )
@@ -190,8 +194,7 @@ def _subscribe(
     return subscription
 
 
-def _subscription(mailbox: Mailbox, id: str, options: str, of_events: bool) -> Subscription:
-    expected = _read_options(options)
+def _subscription(mailbox: Mailbox, id: str, options: Any, of_events: bool) -> Subscription:
     subscription = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
     if (
         subscription is None
@@ -199,19 +202,9 @@ def _subscription(mailbox: Mailbox, id: str, options: str, of_events: bool) -> S
         or (subscription.watched == Watched.EVENT) != of_events
     ):
         raise NotFound(f"No subscription '{id[:100]}' exists.")
-    if expected != orjson.loads(subscription.options):
+    if options != orjson.loads(subscription.options):
         raise InvalidField("options", "does not belong to this subscription.")
     return subscription
-
-
-def _read_options(text: str) -> Any:
-    try:
-        if len(text) > _LONGEST_TOKEN:
-            raise ValueError
-        # A plus sign that was not escaped arrives as a space.
-        return orjson.loads(b64decode(text.replace(" ", "+").encode("ascii"), validate=True))
-    except (Error, ValueError):
-        raise InvalidField("options", "must be that of the subscription's Location.") from None
 
 
 def _renew(mailbox: Mailbox, url: str, subscription: Subscription) -> Subscription:

@@ -10,6 +10,7 @@ from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Question
+from outlook_emulator.wire.approvals_convert import selected
 
 
 def list_questions(request: AdminRequest) -> shapes.QuestionList:
@@ -21,7 +22,7 @@ def answer_question(request: AdminRequest) -> shapes.QuestionFacts:
     sandbox = request.sandbox
     question = questions.find(sandbox.db, request.path["question"])
     mailbox = sandbox.mailbox(owner_of(sandbox.db, question.mailbox_id))
-    return _facts(sandbox.db, questions.choose(mailbox, question, request.body["option"]))
+    return _facts(sandbox.db, questions.choose(mailbox, question, request.body["option"], selected))
 
 
 def _facts(db: Database, question: Question) -> shapes.QuestionFacts:

@@ -19,6 +19,7 @@ from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_delay
 from outlook_emulator.store.records import Callback
+from outlook_emulator.wire.subscriptions_convert import poke
 
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
@@ -108,7 +109,7 @@ class CallbackDelivery:
         """Enqueue callbacks for what happened since the last look."""
         sandbox = self._sandbox
         now = sandbox.clock.now()
-        subscriptions.poke(sandbox.db, now, self._mailbox)
+        subscriptions.poke(sandbox.db, now, self._mailbox, poke)
         if self._seen_writes != sandbox.db.writes or self._poll_at is None or self._poll_at <= now:
             self._poll_at = now + _MINUTE if push_triggers.push_all(sandbox.db, self._mailbox) else None
         self._seen_writes = sandbox.db.writes

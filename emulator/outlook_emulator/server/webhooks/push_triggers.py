@@ -144,10 +144,8 @@ def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -
         "x-ms-gateway-resource-name": GATEWAY,
     }
     for body in batch["value"] if trigger.split_on else [batch]:
-        content = orjson.dumps({"body": body})
-        callbacks.enqueue(
-            mailbox, trigger.url, content, kind=CallbackKind.PUSH, headers=headers, reference=reference_of(trigger)
-        )
+        content = callbacks.Content(orjson.dumps({"body": body}), headers)
+        callbacks.enqueue(mailbox, trigger.url, content, kind=CallbackKind.PUSH, reference=reference_of(trigger))
 
 
 @cache
