@@ -163,7 +163,7 @@ def test_pattern_meets_the_texts_it_matches(pattern: str, text: str) -> None:
     ],
 )
 def test_path_below(raw: bytes, has_connection: bool, path: str) -> None:
-    """A path starts after the connection id, is decoded once, and has no repeated or trailing slashes."""
+    """A path starts after the connection id, if any, is decoded once, and has no repeated or trailing slash."""
     assert path == path_below(raw, b"/apim/outlook/", has_connection)
 
 
