@@ -1,4 +1,4 @@
-"""The rows declare exactly what the contract's definition says the connector publishes."""
+"""The operations declare exactly what the contract's API definition publishes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXPECTED = definition.load()
 
 @pytest.mark.parametrize("operation_id", sorted(row.id for row in OPERATIONS))
 def test_operation(operation_id: str) -> None:
-    """A row's method, path, parameters, body and answers are those of the definition."""
+    """The method, path, parameters, body and responses of an operation match the definition."""
     actual = definition.operations(GENERATED)[operation_id]
 
     assert definition.operations(EXPECTED)[operation_id] == actual
@@ -25,29 +25,29 @@ def test_operation(operation_id: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(GENERATED["definitions"]))
 def test_shape(name: str) -> None:
-    """A shape's members, types, formats, enumerations and required marks are those of the definition."""
+    """The members, types, formats, enumerations and required members of a shape match the definition."""
     actual = definition.definitions(GENERATED)[name]
 
     assert definition.definitions(EXPECTED)[name] == actual
 
 
 def test_no_operation_is_left_out() -> None:
-    """Rows and definition have the same operations."""
+    """The operations and the definition have the same operation ids."""
     assert set(definition.operations(EXPECTED)) == set(definition.operations(GENERATED))
 
 
 def test_no_shape_is_left_out() -> None:
-    """Shapes and definition have the same names."""
+    """The shapes and the definition have the same names."""
     assert set(EXPECTED["definitions"]) == set(GENERATED["definitions"])
 
 
 def test_nulls_agree() -> None:
-    """Members may be null in the shapes exactly where the definition says so, whichever way it is marked."""
+    """A member of a shape is nullable exactly where the definition says so, in either notation."""
     assert _nullable(EXPECTED) == _nullable(GENERATED)
 
 
 def test_address_and_security_agree() -> None:
-    """Both documents are reached below the same path with the same credential."""
+    """Both documents have the same base path and security scheme."""
     parts = ("swagger", "basePath", "consumes", "produces", "securityDefinitions", "security")
 
     assert {part: EXPECTED[part] for part in parts} == {part: GENERATED[part] for part in parts}

@@ -51,14 +51,14 @@ def test_names() -> None:
     ],
 )
 def test_owners(name: str, address: str, display_name: str) -> None:
-    """Each sample mailbox has its own owner, so that several fit in one sandbox."""
+    """Each sample mailbox has its own owner, so that one sandbox can hold several samples."""
     sample = load(name)
 
     assert (address, display_name) == (sample.address, sample.display_name)
 
 
 @pytest.mark.parametrize("name", ["office", "archive"])
-def test_mails_lie_in_known_folders(name: str) -> None:
+def test_mails_are_in_known_folders(name: str) -> None:
     """The folder of each mail is listed in the sample or exists in every mailbox; a typo would create a new folder."""
     sample = load(name)
 
@@ -171,8 +171,8 @@ def test_invalid_json_lines(tmp_path: Path, line: str, complaint: str) -> None:
         described(tmp_path, HEAD + 'mail_files = ["mails.jsonl"]')
 
 
-def test_a_mail_written_in_the_file(tmp_path: Path) -> None:
-    """A mail in the file has the values of its keys; without `to` it goes to the owner."""
+def test_a_mail_defined_in_the_file(tmp_path: Path) -> None:
+    """A mail defined in the file has the values of its keys; without `to` it is addressed to the owner."""
     sample = described(
         tmp_path,
         HEAD

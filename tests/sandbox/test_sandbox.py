@@ -1,4 +1,4 @@
-"""Sandboxes: worlds of their own, what a reset keeps, and which world a connection id belongs to."""
+"""Sandboxes: isolation, connections, resets, files in the data folder, and the clock."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def subjects(sandbox: Sandbox, owner: Owner, folder: str = "Inbox") -> list[str]
 
 
 def rows(sandbox: Sandbox) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything a sandbox holds."""
+    """All rows of a sandbox."""
     return {table: sandbox.db.all(f"SELECT * FROM {table} ORDER BY rowid", {}) for table in TABLES}
 
 
-def journey(sandbox: Sandbox) -> list[str]:
-    """A little of everything that hands out ids; the ids and Message-IDs it led to."""
+def use_ids(sandbox: Sandbox) -> list[str]:
+    """Use every feature that creates ids, and return the ids and Message-IDs."""
     alice = sandbox.connect("alice", "alice@example.com")
     bob = sandbox.connect("bob", "bob@example.com")
     for number in range(3):
@@ -76,8 +76,8 @@ def journey(sandbox: Sandbox) -> list[str]:
     return [*ids, *conversations, *(message.message_id for message in sent)]
 
 
-def test_sandboxes_are_worlds_apart(sandboxes: Sandboxes) -> None:
-    """Mail to an address of another sandbox leaves the world, and arrives nowhere."""
+def test_sandboxes_are_isolated(sandboxes: Sandboxes) -> None:
+    """Mail to an address of another sandbox goes to the outbox and is delivered in neither sandbox."""
     sandbox, other = sandboxes.create("one"), sandboxes.create("other")
     ada = sandboxes.connect(sandbox, "ada-1", "ada@example.com")
     namesake = sandboxes.connect(other, "ada-2", "ada@example.com")
@@ -89,8 +89,8 @@ def test_sandboxes_are_worlds_apart(sandboxes: Sandboxes) -> None:
     assert ([], [], []) == (subjects(other, bob), subjects(other, namesake), other.outbox())
 
 
-def test_a_connection_id_is_taken_everywhere(sandboxes: Sandboxes) -> None:
-    """An id opens one mailbox of one sandbox; a second claim to it is refused and makes nothing."""
+def test_connection_id_is_unique_across_sandboxes(sandboxes: Sandboxes) -> None:
+    """A connection id belongs to one sandbox; creating it in another sandbox is rejected and changes nothing."""
     sandbox, other = sandboxes.create("one"), sandboxes.create("other")
     sandboxes.connect(sandbox, "ada", "ada@example.com")
     before = rows(other)
@@ -103,8 +103,8 @@ def test_a_connection_id_is_taken_everywhere(sandboxes: Sandboxes) -> None:
     assert sandbox is sandboxes.find("ada")[0]
 
 
-def test_unknown_id_makes_a_mailbox(sandboxes: Sandboxes) -> None:
-    """An id used for the first time gets a mailbox in the default sandbox, and keeps it."""
+def test_unknown_id_creates_a_mailbox(sandboxes: Sandboxes) -> None:
+    """The first use of an unknown id creates a mailbox in the default sandbox."""
     sandbox, owner = sandboxes.find("Ada.Byron_1")
 
     assert sandboxes.default is sandbox
@@ -114,7 +114,7 @@ def test_unknown_id_makes_a_mailbox(sandboxes: Sandboxes) -> None:
 
 
 def test_domain_is_a_setting() -> None:
-    """Mailboxes made on first use get the domain that is set."""
+    """Mailboxes created on first use have the configured domain."""
     sandboxes = start(domain="example.net")
     _, owner = sandboxes.find("ada")
     sandboxes.close()
@@ -122,8 +122,8 @@ def test_domain_is_a_setting() -> None:
     assert owner.address == "ada@example.net"
 
 
-def test_unknown_id_is_refused_when_set() -> None:
-    """With the setting that refuses, an unknown id is not found and nothing is made."""
+def test_unknown_id_is_rejected_when_set() -> None:
+    """With `unknown_connections="refuse"` an unknown id is not found, and nothing is created."""
     sandboxes = start(unknown_connections="refuse")
     before = rows(sandboxes.default)
     with pytest.raises(NotFound, match="No connection 'ada' exists"):
@@ -136,7 +136,7 @@ def test_unknown_id_is_refused_when_set() -> None:
 
 @pytest.mark.parametrize("id", ["", "a b", "a/b", "ä", "a@b", "a\n", "x" * 129, "%41", "a;b"])
 def test_bad_connection_id(sandboxes: Sandboxes, id: str) -> None:
-    """An id that could not stand in a URL, or not before an @, is refused and makes nothing."""
+    """An id that does not fit in a URL or before an @ is rejected, and nothing is created."""
     before = rows(sandboxes.default)
 
     with pytest.raises(InvalidRequest):
@@ -147,7 +147,7 @@ def test_bad_connection_id(sandboxes: Sandboxes, id: str) -> None:
 
 @pytest.mark.parametrize("address", ["", "ada", "a@b.c; d@e.f", "a@b.c, d@e.f", "two words@example.com"])
 def test_bad_address(sandboxes: Sandboxes, address: str) -> None:
-    """An owner has exactly one address; anything else is refused and makes nothing."""
+    """An owner has exactly one address; anything else is rejected, and nothing is created."""
     before = rows(sandboxes.default)
 
     with pytest.raises(InvalidRequest, match="address"):
@@ -155,8 +155,8 @@ def test_bad_address(sandboxes: Sandboxes, address: str) -> None:
     assert before == rows(sandboxes.default)
 
 
-def test_bad_grant_makes_nothing(sandboxes: Sandboxes) -> None:
-    """A connection with a grant that is no address is not made at all."""
+def test_bad_grant_creates_nothing(sandboxes: Sandboxes) -> None:
+    """A connection with an invalid address in `send_as` is rejected, and nothing is created."""
     before = rows(sandboxes.default)
 
     with pytest.raises(InvalidRequest, match="send_as"):
@@ -165,7 +165,7 @@ def test_bad_grant_makes_nothing(sandboxes: Sandboxes) -> None:
 
 
 def test_connections_of_one_owner_share_a_mailbox(default: Sandbox) -> None:
-    """Two connections of the same address, in any case, see the same mails; grants add up, the later name holds."""
+    """Connections of one address share a mailbox, ignoring case; grants add up, and the last display name wins."""
     first = default.connect("ada-1", "ada@example.com", "Ada", ["team@example.com"])
     second = default.connect("ada-2", "ADA@example.com", "Ada Byron", ["Info@example.com"])
     send(default, second, "ada@Example.com")
@@ -176,8 +176,8 @@ def test_connections_of_one_owner_share_a_mailbox(default: Sandbox) -> None:
     assert {"Ada Byron"} == {owner.display_name for owner in default.connections().values()}
 
 
-def test_earlier_mail_is_claimed(default: Sandbox) -> None:
-    """Mail to an address that gets a mailbox later was in the sandbox all along; only the others' share stays out."""
+def test_waiting_mail_is_delivered(default: Sandbox) -> None:
+    """A new mailbox gets the mail sent earlier to its address; the outbox keeps the other recipients."""
     ada = default.connect("ada", "ada@example.com")
     send(default, ada, "bob@example.com", "zoe@example.org", subject="both")
     send(default, ada, "Bob@Example.com", subject="bob")
@@ -191,8 +191,8 @@ def test_earlier_mail_is_claimed(default: Sandbox) -> None:
     assert {message.id for message in messages(default, bob)} < {change[4] for change in rows(default)["change"]}
 
 
-def test_mail_is_claimed_once(default: Sandbox) -> None:
-    """A second connection to the same mailbox brings nothing in again."""
+def test_waiting_mail_is_delivered_once(default: Sandbox) -> None:
+    """A second connection to the same mailbox does not deliver waiting mail again."""
     ada = default.connect("ada", "ada@example.com")
     send(default, ada, "bob@example.com")
     bob = default.connect("bob", "bob@example.com")
@@ -202,11 +202,11 @@ def test_mail_is_claimed_once(default: Sandbox) -> None:
 
 
 def test_same_calls_give_same_ids() -> None:
-    """Two servers with the same seed that are asked the same hand out the same ids and Message-IDs."""
+    """Two servers with the same seed create the same ids and Message-IDs for the same calls."""
     journeys = []
     for _ in range(2):
         sandboxes = start()
-        journeys.append(journey(sandboxes.create("one")))
+        journeys.append(use_ids(sandboxes.create("one")))
         sandboxes.close()
 
     assert journeys[0] == journeys[1]
@@ -215,28 +215,28 @@ def test_same_calls_give_same_ids() -> None:
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"name": "other"}])
 def test_other_seed_gives_other_ids(other: dict[str, Any]) -> None:
-    """Another seed, or another sandbox of the same server, has Message-IDs of its own."""
+    """A different seed or sandbox name gives different Message-IDs."""
     message_ids = []
     for options in ({}, other):
         sandboxes = start(random_seed=options.get("seed", 4365))
-        message_ids.append({id for id in journey(sandboxes.create(options.get("name", "one"))) if id.startswith("<")})
+        message_ids.append({id for id in use_ids(sandboxes.create(options.get("name", "one"))) if id.startswith("<")})
         sandboxes.close()
 
     assert set() == message_ids[0] & message_ids[1]
 
 
-def test_reset_repeats(default: Sandbox) -> None:
-    """After a reset the same calls give the same ids again."""
-    first = journey(default)
+def test_reset_repeats_ids(default: Sandbox) -> None:
+    """After a reset the same calls create the same ids again."""
+    first = use_ids(default)
     for id in ("alice", "bob"):
         default.db.execute("DELETE FROM connection WHERE id = :id", {"id": id})
     default.reset()
 
-    assert first == journey(default)
+    assert first == use_ids(default)
 
 
-def test_reset_keeps_who_and_drops_what(sandboxes: Sandboxes) -> None:
-    """A reset keeps connections, owners' names and grants, and nothing that anybody wrote or made."""
+def test_reset_keeps_connections_and_drops_content(sandboxes: Sandboxes) -> None:
+    """A reset keeps connections, owner names and grants, and drops everything else."""
     sandbox = sandboxes.create("one")
     ada = sandboxes.connect(sandbox, "ada", "ada@example.com", "Ada Byron", ["team@example.com"])
     sandboxes.connect(sandbox, "ada-2", "ada@example.com")
@@ -257,7 +257,7 @@ def test_reset_keeps_who_and_drops_what(sandboxes: Sandboxes) -> None:
 
 
 def test_reset_reloads_samples(sandboxes: Sandboxes) -> None:
-    """A sample mailbox is as fresh after a reset as when it was loaded, and is still remembered for the next one."""
+    """A reset reloads sample mailboxes in their original state, and so does the next reset."""
     sandbox = sandboxes.default
     sandboxes.load_sample(sandbox, "office", "office")
     sandboxes.load_sample(sandbox, "empty", "quiet")
@@ -273,7 +273,7 @@ def test_reset_reloads_samples(sandboxes: Sandboxes) -> None:
 
 
 def test_reset_without_the_sample_changes_nothing(sandboxes: Sandboxes, tmp_path: Path) -> None:
-    """A reset that cannot load a sample any more is refused, and the sandbox stays as it was."""
+    """A reset that cannot reload a sample is rejected, and the sandbox is unchanged."""
     file = tmp_path / "mailbox.toml"
     file.write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
     sandboxes.load_sample(sandboxes.default, str(tmp_path), "me")
@@ -285,8 +285,8 @@ def test_reset_without_the_sample_changes_nothing(sandboxes: Sandboxes, tmp_path
     assert before == rows(sandboxes.default)
 
 
-def test_sample_that_fails_makes_nothing(sandboxes: Sandboxes) -> None:
-    """An unknown sample is refused and makes no connection."""
+def test_sample_that_fails_creates_nothing(sandboxes: Sandboxes) -> None:
+    """An unknown sample is rejected, and no connection is created."""
     before = rows(sandboxes.default)
 
     with pytest.raises(ConnectorError, match="no sample mailbox 'nothing'"):
@@ -296,14 +296,14 @@ def test_sample_that_fails_makes_nothing(sandboxes: Sandboxes) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a.b", "ä", "x" * 65, "a\n"])
 def test_bad_sandbox_name(sandboxes: Sandboxes, name: str) -> None:
-    """A name that could not be part of a file's name and of a URL is refused."""
+    """A name that does not fit in a file name or a URL is rejected."""
     with pytest.raises(InvalidRequest, match="A sandbox name has"):
         sandboxes.create(name)
     assert [DEFAULT] == [sandbox.name for sandbox in sandboxes.all()]
 
 
 def test_sandbox_name_is_unique(sandboxes: Sandboxes) -> None:
-    """A sandbox whose name is taken is refused, the default one's included."""
+    """Creating a sandbox with an existing name is rejected, including the default sandbox's name."""
     sandbox = sandboxes.create("one")
 
     for name in ("one", DEFAULT):
@@ -313,7 +313,7 @@ def test_sandbox_name_is_unique(sandboxes: Sandboxes) -> None:
 
 
 def test_deleted_sandbox_is_gone(sandboxes: Sandboxes) -> None:
-    """With a sandbox go its connections, whose ids and whose name are free again."""
+    """Deleting a sandbox removes its connections, and frees their ids and its name."""
     sandbox = sandboxes.create("one")
     sandboxes.connect(sandbox, "ada", "ada@example.com")
     sandboxes.delete("one")
@@ -325,15 +325,15 @@ def test_deleted_sandbox_is_gone(sandboxes: Sandboxes) -> None:
 
 
 @pytest.mark.parametrize(("name", "error"), [(DEFAULT, Conflict), ("none", NotFound)])
-def test_what_cannot_be_deleted(sandboxes: Sandboxes, name: str, error: type[ConnectorError]) -> None:
-    """The default sandbox stays, and one that does not exist is not found."""
+def test_sandbox_that_cannot_be_deleted(sandboxes: Sandboxes, name: str, error: type[ConnectorError]) -> None:
+    """Deleting the default sandbox is a conflict, and an unknown sandbox is not found."""
     with pytest.raises(error):
         sandboxes.delete(name)
     assert [sandboxes.default] == sandboxes.all()
 
 
-def test_files_come_and_go(tmp_path: Path) -> None:
-    """With a data folder, which is made, each sandbox has a file, and a deleted one leaves nothing of it."""
+def test_each_sandbox_has_a_file(tmp_path: Path) -> None:
+    """The data folder is created, each sandbox has a file in it, and a deleted sandbox leaves no file."""
     data = tmp_path / "deep" / "data"
     sandboxes = start(data=str(data))
     sandboxes.create("one")
@@ -345,7 +345,7 @@ def test_files_come_and_go(tmp_path: Path) -> None:
     assert ({"default.sqlite", "one.sqlite"}, {DEFAULT}) == (names, left)
 
 
-def test_everything_is_there_again(tmp_path: Path) -> None:
+def test_sandboxes_survive_a_restart(tmp_path: Path) -> None:
     """Sandboxes, connections, grants, mails and remembered samples survive a restart."""
     sandboxes = start(data=str(tmp_path))
     sandbox = sandboxes.create("one")
@@ -366,7 +366,7 @@ def test_everything_is_there_again(tmp_path: Path) -> None:
 
 
 def test_message_ids_differ_after_a_restart(tmp_path: Path) -> None:
-    """A restarted sandbox does not begin again with the Message-IDs and conversations it has handed out."""
+    """A restarted sandbox does not repeat Message-IDs or conversations."""
     for _ in range(3):
         sandboxes = start(data=str(tmp_path))
         sandbox, owner = sandboxes.find("ada")
@@ -378,8 +378,8 @@ def test_message_ids_differ_after_a_restart(tmp_path: Path) -> None:
     assert 6 == len({message.message_id for message in sent}) == len({message.conversation_id for message in sent})
 
 
-def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    """A file in the data folder that no sandbox could own is none."""
+def test_other_files_are_ignored(tmp_path: Path) -> None:
+    """Files in the data folder without a valid sandbox name are ignored."""
     (tmp_path / "a b.sqlite").write_text("mine")
     (tmp_path / "notes.txt").write_text("mine")
     sandboxes = start(data=str(tmp_path))
@@ -390,7 +390,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_settings_reach_the_mailbox() -> None:
-    """The limits that mail lives under come from the settings."""
+    """The limits of a mailbox come from the settings."""
     sandboxes = start(max_mail_bytes=10, max_top=3)
     sandbox, owner = sandboxes.find("ada")
     mailbox = sandbox.mailbox(owner)
@@ -405,8 +405,8 @@ def test_settings_reach_the_mailbox() -> None:
     sandboxes.close()
 
 
-def test_sandbox_refuses_a_connection_it_has(tmp_path: Path) -> None:
-    """Asked directly, too, a sandbox says Conflict for a connection id of its own, and changes nothing."""
+def test_sandbox_rejects_a_duplicate_connection(tmp_path: Path) -> None:
+    """A sandbox rejects a connection id that it already has, and changes nothing."""
     registry = Sandboxes(Settings(data=str(tmp_path)))
     registry.default.connect("one", "one@example.com")
 
@@ -417,8 +417,8 @@ def test_sandbox_refuses_a_connection_it_has(tmp_path: Path) -> None:
     registry.close()
 
 
-def test_seed_by_folder_goes_by_the_folders_name(tmp_path: Path) -> None:
-    """A sample mailbox of one's own is given by its folder and found under that folder's name."""
+def test_sample_folder_gives_the_connection_id(tmp_path: Path) -> None:
+    """A user's own sample is loaded by its folder's path, and its connection id is the folder's name."""
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n')
@@ -430,8 +430,8 @@ def test_seed_by_folder_goes_by_the_folders_name(tmp_path: Path) -> None:
     assert {"mine", "empty"} == app.state.sandboxes.connection_ids()
 
 
-def test_create_refuses_a_file_that_is_no_sandbox(tmp_path: Path) -> None:
-    """Where a sandbox's file would be lies something else: Conflict, and no sandbox of that name."""
+def test_create_rejects_an_existing_foreign_file(tmp_path: Path) -> None:
+    """Creating a sandbox is a conflict if its file exists and is not a database, and no sandbox is added."""
     registry = Sandboxes(Settings(data=str(tmp_path)))
     (tmp_path / "taken.sqlite").write_bytes(b"not a database at all" * 100)
 
@@ -442,8 +442,8 @@ def test_create_refuses_a_file_that_is_no_sandbox(tmp_path: Path) -> None:
     registry.close()
 
 
-def test_ids_of_another_sandbox_fit_nothing(sandboxes: Sandboxes, default: Sandbox) -> None:
-    """Each sandbox has ids of its own, so one that was mixed up is not found instead of finding another mail."""
+def test_ids_of_another_sandbox_are_not_found(sandboxes: Sandboxes, default: Sandbox) -> None:
+    """An id from another sandbox is not found; it never refers to a different mail."""
     other = sandboxes.create("other")
     mails = []
     for sandbox in (default, other):
@@ -464,7 +464,7 @@ NINE = microseconds(NOW)
 
 @dataclass
 class Alarm:
-    """Something due at some instants, which notes when it ran; `then` is what running it leads to."""
+    """Work that is due at fixed instants and logs when it runs; running it calls `then`."""
 
     name: str
     times: list[int]
@@ -483,7 +483,7 @@ class Alarm:
 
 
 def test_a_clock_of_its_own(sandboxes: Sandboxes, default: Sandbox) -> None:
-    """One sandbox's clock is moved, and what is sent there is sent then; others go with the server's."""
+    """Moving a sandbox's clock changes the times in that sandbox only."""
     other = sandboxes.create("other")
     ada = default.connect("ada", "ada@example.com")
     asyncio.run(default.move_clock(NINE + HOUR))
@@ -493,8 +493,8 @@ def test_a_clock_of_its_own(sandboxes: Sandboxes, default: Sandbox) -> None:
     assert (NINE, NINE) == (other.clock.now(), sandboxes.clock.now())
 
 
-def test_what_is_due_runs_at_its_time(default: Sandbox) -> None:
-    """A move of the clock stops for whatever is due, in order, runs it then, and goes on to where it was sent."""
+def test_due_work_runs_at_its_time(default: Sandbox) -> None:
+    """A move of the clock stops at each due instant in order, runs the work, and then reaches its target."""
     log: list[tuple[str, int]] = []
 
     async def later(sandbox: Sandbox) -> None:
@@ -509,13 +509,13 @@ def test_what_is_due_runs_at_its_time(default: Sandbox) -> None:
     ]
     asyncio.run(default.move_clock(NINE + 10))
 
-    # The instant that b names twice comes once, which holds up what it names after that.
+    # Work runs once per instant: b's second entry for +2 stays first, so its entry for +9 is not reached.
     expected = [("late", 0), ("a", 1), ("awaited", 1), ("b", 2), ("a", 2), ("awaited", 2)]
     assert (expected, NINE + 10) == (log, default.clock.now())
 
 
-def test_running_may_make_more_due(default: Sandbox) -> None:
-    """What becomes due while something runs is still run at its time; what shows up as overdue runs at once."""
+def test_due_work_may_add_more(default: Sandbox) -> None:
+    """Work that becomes due during the move runs at its own time; overdue work runs at once."""
     log: list[tuple[str, int]] = []
 
     def adds(sandbox: Sandbox) -> None:
@@ -527,8 +527,8 @@ def test_running_may_make_more_due(default: Sandbox) -> None:
     assert [("first", 5), ("missed", 5), ("next", 7)] == log
 
 
-def test_time_stays_where_something_fails(default: Sandbox) -> None:
-    """A failure ends the move at that instant; the next one begins there."""
+def test_failed_work_stops_the_clock(default: Sandbox) -> None:
+    """A failure ends the move at that instant, and the next move starts there."""
 
     def fails(sandbox: Sandbox) -> None:
         raise RuntimeError("no")
@@ -543,7 +543,7 @@ def test_time_stays_where_something_fails(default: Sandbox) -> None:
 
 
 def test_one_move_at_a_time(default: Sandbox) -> None:
-    """While one move is under way another is refused, and so is one into the past."""
+    """A second move during a move is rejected, and so is a move backwards."""
 
     async def again(sandbox: Sandbox) -> None:
         with pytest.raises(Conflict, match="being moved"):
@@ -558,8 +558,8 @@ def test_one_move_at_a_time(default: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("way", ["reset", "delete"])
-def test_a_sandbox_that_goes_ends_the_move(sandboxes: Sandboxes, way: str) -> None:
-    """Reset or deleted while its clock moves, a sandbox is not moved on, and nothing more runs."""
+def test_reset_or_delete_ends_the_move(sandboxes: Sandboxes, way: str) -> None:
+    """A reset or deletion during a move ends the move, and no more work runs."""
     sandbox = sandboxes.create("short")
     log: list[tuple[str, int]] = []
     gone = getattr(sandboxes, way)
@@ -572,7 +572,7 @@ def test_a_sandbox_that_goes_ends_the_move(sandboxes: Sandboxes, way: str) -> No
 
 
 def test_reset_puts_the_clock_back(sandboxes: Sandboxes, default: Sandbox) -> None:
-    """A sandbox that starts over has the server's time again, and keeps nothing of its own."""
+    """A reset sets the sandbox's clock back to the server's time."""
     default.clock.advance(HOUR)
     default.clock.freeze()
     sandboxes.reset(DEFAULT)
@@ -583,7 +583,7 @@ def test_reset_puts_the_clock_back(sandboxes: Sandboxes, default: Sandbox) -> No
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_clock_survives_a_restart(tmp_path: Path, frozen: bool) -> None:
-    """A sandbox in a file has its clock again after a restart: frozen where it was, or as far ahead as it was."""
+    """A sandbox's clock survives a restart: frozen at its instant, or with its offset."""
     first = start(data=str(tmp_path))
     asyncio.run(first.default.move_clock(NINE + HOUR))
     if frozen:
@@ -596,8 +596,8 @@ def test_the_clock_survives_a_restart(tmp_path: Path, frozen: bool) -> None:
     assert (NINE + HOUR + (0 if frozen else HOUR // 6), frozen) == clock_state
 
 
-def test_a_file_that_was_reset_follows_again(tmp_path: Path) -> None:
-    """A reset clears the clock out of the file, too."""
+def test_reset_clears_the_clock_in_the_file(tmp_path: Path) -> None:
+    """A reset also removes the clock from the sandbox's file."""
     first = start(data=str(tmp_path))
     first.default.clock.advance(HOUR)
     first.reset(DEFAULT)

@@ -1,4 +1,4 @@
-"""Sandboxes that are saved and brought back, here or elsewhere: nothing is lost, added or handed out twice."""
+"""Snapshots, exports and imports of sandboxes: nothing is lost, added or issued twice."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sandboxes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandbo
 
 @pytest.fixture
 def box(sandboxes: Sandboxes) -> Sandbox:
-    """A sandbox with alice and bob in it."""
+    """A sandbox with connections for alice and bob."""
     sandbox = sandboxes.create("box")
     for name in ("alice", "bob"):
         sandboxes.connect(sandbox, name, f"{name}@example.com")
@@ -70,7 +70,7 @@ def box(sandboxes: Sandboxes) -> Sandbox:
 
 
 def held(image: bytes, *without: str) -> Rows:
-    """Every row of an export but for some facts, down to the text index and to where ids and chance stand."""
+    """All rows of an export except some sandbox state, including the text index, id counters and random generator."""
     with closing(sqlite3.connect(":memory:")) as db:
         db.deserialize(image)
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
@@ -92,8 +92,8 @@ def subjects(sandbox: Sandbox, name: str, folder: str = "Inbox", **more: Any) ->
     return [message_view.message.subject for message_view in message_views]
 
 
-def handed_out(sandbox: Sandbox, name: str = "carol") -> list[Any]:
-    """A little of everything that hands out ids, a new connection among it, and the ids."""
+def create_ids(sandbox: Sandbox, name: str = "carol") -> list[Any]:
+    """Use features that create ids, including a new connection, and return the ids."""
     send(sandbox, "alice", "bob@example.com", "out@example.org")
     mailbox = opened(sandbox, "bob")
     message = listing.find(mailbox, fetch_only_unread=False)[0].message
@@ -118,11 +118,11 @@ def event_fields(number: int) -> EventFields:
     )
 
 
-# What comes back
+# Restoring
 
 
-def test_everything_comes_back(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """Mails, connections, owners, what was found by search: all is as it was, and the registry knows it."""
+def test_restore_brings_everything_back(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """A restore brings back mails, connections, owners and search results, and updates the registry."""
     send(box, "alice", "bob@example.com", subject="Engine")
     subjects(box, "bob", search_query="engine")
     box.save("one")
@@ -144,22 +144,22 @@ def test_everything_comes_back(sandboxes: Sandboxes, box: Sandbox) -> None:
 
 
 def test_ids_repeat(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """After each restore the same calls hand out the same ids as after the snapshot was taken, and none that exists."""
-    taken = handed_out(box, "dave")
+    """After each restore the same calls create the same new ids as after saving."""
+    taken = create_ids(box, "dave")
     box.save("one")
-    first = handed_out(box)
+    first = create_ids(box)
     again = []
     for _ in range(2):
         sandboxes.restore("box", "one")
-        again.append(handed_out(box))
+        again.append(create_ids(box))
 
     assert [first, first] == again
     assert set() == {*taken} & {*first}
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_the_clock_is_as_it_was(tmp_path: Path, frozen: bool) -> None:
-    """A clock goes back to where it stood, or to the distance that it ran ahead; after a restart it still does."""
+def test_restore_sets_the_clock_back(tmp_path: Path, frozen: bool) -> None:
+    """A restore sets a frozen clock to its instant and a running clock to its offset; both survive a restart."""
     base = VirtualClock(START)
     data = Settings(data=str(tmp_path))
     sandboxes = Sandboxes(data, base)
@@ -184,8 +184,8 @@ def test_the_clock_is_as_it_was(tmp_path: Path, frozen: bool) -> None:
     assert frozen is all(state_now.frozen_at == state.frozen_at is not None for _, state_now in clocks)
 
 
-def test_a_reset_is_undone(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """Snapshots outlive a reset, and are unaware of it; a reset after that starts over as ever."""
+def test_restore_undoes_a_reset(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """Snapshots survive a reset and can undo it; a later reset works as usual."""
     sandboxes.load_sample(box, "office", "office")
     box.clock.advance(HOUR)
     send(box, "alice", "bob@example.com")
@@ -201,8 +201,8 @@ def test_a_reset_is_undone(sandboxes: Sandboxes, box: Sandbox) -> None:
     assert (["alice", "bob", "office"], NINE) == (list(box.connections()), box.clock.now())
 
 
-def test_samples_are_remembered_as_they_were(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """A reset after a restore reloads the samples that were there when the snapshot was taken, and no other."""
+def test_restore_sets_remembered_samples(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """A reset after a restore reloads only the samples that were loaded when the snapshot was saved."""
     sandboxes.load_sample(box, "empty", "quiet")
     box.save("one")
     sandboxes.load_sample(box, "office", "office")
@@ -212,8 +212,8 @@ def test_samples_are_remembered_as_they_were(sandboxes: Sandboxes, box: Sandbox)
     assert (["alice", "bob", "quiet"], [("quiet", "empty")]) == (list(box.connections()), state.read_samples(box.db))
 
 
-def test_a_move_of_the_clock_ends(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """Restored while its clock moves, a sandbox is not moved on, nothing more runs, and the next move is free."""
+def test_restore_ends_a_move_of_the_clock(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """A restore during a move of the clock ends the move; no more work runs, and the next move works."""
     box.save("one")
     ran: list[int] = []
 
@@ -236,11 +236,11 @@ def test_a_move_of_the_clock_ends(sandboxes: Sandboxes, box: Sandbox) -> None:
     assert ([5], NINE, NINE + 10) == (ran, stood, box.clock.now())
 
 
-# Keeping them
+# Storage
 
 
 def test_names_and_times(box: Sandbox) -> None:
-    """Snapshots are listed by name with the time that the sandbox's clock showed; one of the same name is replaced."""
+    """Snapshots are listed by name with the sandbox's time; saving to an existing name replaces the snapshot."""
     for name, hours in (("b", 0), ("a", 1), ("b", 2)):
         box.clock.set(NINE + hours * HOUR)
         snapshot = box.save(name)
@@ -250,8 +250,8 @@ def test_names_and_times(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "x" * 65, ".a"])
-def test_a_name_that_cannot_be(box: Sandbox, name: str) -> None:
-    """A name that could not be one of a file is refused, and nothing is saved."""
+def test_invalid_name(box: Sandbox, name: str) -> None:
+    """A name that is not a valid file name is rejected, and nothing is saved."""
     before = epochs.valid(box.db)
 
     with pytest.raises(InvalidRequest, match="A snapshot name has 1 to 64"):
@@ -261,8 +261,8 @@ def test_a_name_that_cannot_be(box: Sandbox, name: str) -> None:
 
 @pytest.mark.parametrize("method", ["restore", "drop_snapshot"])
 @pytest.mark.parametrize(("names", "there"), [((), "There is none."), (("b", "a"), "There are: a, b.")])
-def test_a_snapshot_that_is_none(box: Sandbox, method: str, names: tuple[str, ...], there: str) -> None:
-    """What was not saved is not found, and the refusal says what was."""
+def test_unknown_snapshot(box: Sandbox, method: str, names: tuple[str, ...], there: str) -> None:
+    """An unknown snapshot is not found, and the error lists the existing ones."""
     for name in names:
         box.save(name)
     before = box.export()
@@ -274,7 +274,7 @@ def test_a_snapshot_that_is_none(box: Sandbox, method: str, names: tuple[str, ..
 
 
 def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
-    """With a data folder snapshots are there again, belong to their sandbox, and are no sandboxes themselves."""
+    """Snapshots in a data folder survive a restart, stay with their sandbox, and are not listed as sandboxes."""
     sandboxes = start(tmp_path)
     sandbox = sandboxes.create("one")
     sandboxes.connect(sandbox, "alice", "alice@example.com")
@@ -305,8 +305,8 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     assert ["Kept"] == kept[1]
 
 
-def test_snapshots_go_with_their_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
-    """A sandbox that is deleted leaves no snapshot, neither to a later one of its name nor in the data folder."""
+def test_deleting_a_sandbox_deletes_its_snapshots(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
+    """Deleting a sandbox deletes its snapshots, so a new sandbox of that name has none."""
     box.save("one")
     sandboxes.delete("box")
     left = [path.name for path in tmp_path.rglob("*") if "box" in path.name or "one" in path.name]
@@ -315,7 +315,7 @@ def test_snapshots_go_with_their_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp
 
 
 def test_a_kill_while_deleting(tmp_path: Path) -> None:
-    """Snapshots that a kill left behind are not those of the next sandbox of the name."""
+    """Snapshots left over from a killed deletion do not appear in a new sandbox of that name."""
     sandboxes = start(tmp_path)
     sandboxes.create("box").save("one")
     sandboxes.close()
@@ -336,8 +336,8 @@ def test_a_kill_while_deleting(tmp_path: Path) -> None:
         (b"SQLite format 3\x00" + bytes(5000), "it has schema version 0, this emulator needs"),
     ],
 )
-def test_a_file_that_was_damaged(tmp_path: Path, content: bytes, reason: str) -> None:
-    """A snapshot whose file is none any more is listed without a time, refused with the reason, and can be dropped."""
+def test_damaged_file(tmp_path: Path, content: bytes, reason: str) -> None:
+    """A damaged snapshot is listed without a time, cannot be restored, and can be deleted."""
     sandboxes = start(tmp_path)
     sandbox = sandboxes.default
     sandbox.save("one")
@@ -354,12 +354,12 @@ def test_a_file_that_was_damaged(tmp_path: Path, content: bytes, reason: str) ->
     assert (before, [None], []) == (after, listed, left)
 
 
-# Whose connections
+# Connection conflicts
 
 
 @pytest.mark.parametrize("way", ["restore", "import"])
-def test_a_connection_that_is_taken_by_now(sandboxes: Sandboxes, box: Sandbox, way: str) -> None:
-    """Where another sandbox has one of the connections, that is a conflict, and nothing of either is changed."""
+def test_connection_in_another_sandbox(sandboxes: Sandboxes, box: Sandbox, way: str) -> None:
+    """A restore or import is a conflict if another sandbox has one of the connections, and changes neither."""
     box.save("one")
     file = box.export()
     box.db.execute("DELETE FROM connection WHERE id = 'bob'", {})
@@ -373,14 +373,14 @@ def test_a_connection_that_is_taken_by_now(sandboxes: Sandboxes, box: Sandbox, w
     assert (sandboxes.default, box) == (sandboxes.find("bob")[0], sandboxes.find("alice")[0])
 
 
-# From elsewhere
+# Exports and imports
 
 
-def test_an_export_is_the_same_elsewhere(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """Another emulator that takes an export has all of it, goes on with the same ids, and can reset it."""
+def test_import_into_another_emulator(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """Another emulator that imports an export has all its rows, creates the same ids, and can be reset."""
     sandboxes.load_sample(box, "office", "office")
     box.clock.freeze()
-    handed_out(box, "dave")
+    create_ids(box, "dave")
     file = box.export()
     elsewhere = start(random_seed=99)
     elsewhere.default.connect("gone", "gone@example.com")
@@ -388,19 +388,19 @@ def test_an_export_is_the_same_elsewhere(sandboxes: Sandboxes, box: Sandbox) -> 
     elsewhere.import_file(DEFAULT, file)
     there = held(elsewhere.default.export())
     ids = elsewhere.connection_ids()
-    theirs = handed_out(elsewhere.default)
+    theirs = create_ids(elsewhere.default)
     elsewhere.reset(DEFAULT)
     left = list(elsewhere.default.connections())
     elsewhere.close()
 
     assert held(file) == there
     assert frozenset({"alice", "bob", "dave", "office"}) == ids
-    assert handed_out(box) == theirs
+    assert create_ids(box) == theirs
     assert ["alice", "bob", "carol", "dave", "office"] == left
 
 
 def test_an_export_changes_nothing(box: Sandbox) -> None:
-    """Looking does not touch: an export leaves every row, and says the same when it is asked for again."""
+    """An export leaves the sandbox unchanged, and two exports are equal."""
     watch(opened(box, "bob"))
     before = box.db.image()
 
@@ -408,8 +408,8 @@ def test_an_export_changes_nothing(box: Sandbox) -> None:
     assert before == box.db.image()
 
 
-def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """With a prefix a copy lives beside the original: connections, samples and registered triggers are renamed."""
+def test_import_with_a_prefix(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """A prefix renames connections, samples and push triggers, so that a copy can exist beside the original."""
     sandboxes.load_sample(box, "empty", "quiet")
     for name in ("copy-alice", "copy-copy-alice"):
         sandboxes.connect(box, name, "alice@example.com")
@@ -435,8 +435,8 @@ def test_connections_under_other_names(sandboxes: Sandboxes, box: Sandbox) -> No
     assert {copy} == {sandboxes.find(name)[0] for name in names}
 
 
-def test_a_prefix_that_takes_the_name_of_another(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """What one connection is called by now may be what another was called before."""
+def test_prefixed_id_may_equal_another_id(sandboxes: Sandboxes, box: Sandbox) -> None:
+    """A connection's prefixed id may equal the former id of another connection."""
     for name in ("x-alice", "x-x-alice"):
         sandboxes.connect(box, name, f"{name}@example.com")
     file = box.export()
@@ -452,8 +452,8 @@ def test_a_prefix_that_takes_the_name_of_another(sandboxes: Sandboxes, box: Sand
 
 
 @pytest.mark.parametrize("prefix", ["a/", " ", "x" * 130, ".", "ä"])
-def test_a_prefix_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, prefix: str) -> None:
-    """A prefix that would make connection ids that cannot be is refused, and nothing is changed."""
+def test_invalid_prefix(sandboxes: Sandboxes, box: Sandbox, prefix: str) -> None:
+    """A prefix that gives invalid connection ids is rejected, and nothing is changed."""
     file, before = box.export(), box.export()
 
     with pytest.raises(InvalidRequest, match="A connection id has"):
@@ -462,7 +462,7 @@ def test_a_prefix_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, prefix: str
 
 
 def export_with(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
-    """An export in which facts say something else, or nothing."""
+    """An export with some sandbox state replaced or removed."""
     with closing(Database(image=box.export())) as other:
         for key, value in rows:
             other.execute(sql.DELETE_STATE, {"named": key})
@@ -492,8 +492,8 @@ def export_with(box: Sandbox, *rows: tuple[str, str | None]) -> bytes:
         ("epochs", "first", "its epochs cannot be read"),
     ],
 )
-def test_facts_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, key: str, value: str, reason: str) -> None:
-    """A file that was made up, and says of itself what cannot be, is refused and changes nothing."""
+def test_invalid_sandbox_state(sandboxes: Sandboxes, box: Sandbox, key: str, value: str, reason: str) -> None:
+    """A file with invalid sandbox state is rejected, and nothing is changed."""
     send(box, "alice", "bob@example.com")
     file, before = export_with(box, (key, value)), box.export()
 
@@ -503,7 +503,7 @@ def test_facts_that_cannot_be(sandboxes: Sandboxes, box: Sandbox, key: str, valu
 
 
 def test_samples_of_another_machine(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
-    """A reset after an import loads shipped samples, and no file that only the import names."""
+    """A reset after an import loads built-in samples, but no path that only the imported file names."""
     (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
     sandboxes.load_sample(box, "empty", "quiet")
     lines = f"quiet empty\nalice {tmp_path}\nnobody empty\nquiet empty"
@@ -516,7 +516,7 @@ def test_samples_of_another_machine(sandboxes: Sandboxes, box: Sandbox, tmp_path
 
 
 def test_samples_of_this_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp_path: Path) -> None:
-    """An export that comes back to where it was made still knows the samples of that place."""
+    """A sandbox that imports its own export still remembers samples loaded from a path."""
     (tmp_path / "mailbox.toml").write_text('address = "me@example.com"\ndisplay_name = "Me"\n', encoding="utf-8")
     sandboxes.load_sample(box, str(tmp_path), "me")
     sandboxes.import_file("box", box.export())
@@ -524,8 +524,8 @@ def test_samples_of_this_sandbox(sandboxes: Sandboxes, box: Sandbox, tmp_path: P
     assert [("me", str(tmp_path))] == state.read_samples(box.db)
 
 
-def test_a_file_without_chance(tmp_path: Path) -> None:
-    """A sandbox's own file, which does not say where chance stands, can be imported; ids go on as after a restart."""
+def test_file_without_a_random_generator(tmp_path: Path) -> None:
+    """A sandbox's own file has no random generator state; its import creates new ids, as after a restart."""
     sandboxes = start(tmp_path)
     sandboxes.find("alice")
     send(sandboxes.default, "alice", "alice@outlook.com")
@@ -541,7 +541,7 @@ def test_a_file_without_chance(tmp_path: Path) -> None:
 
 
 def test_cursors_of_an_import(sandboxes: Sandboxes, box: Sandbox) -> None:
-    """After an import nothing holds that was handed out in the sandbox that was, nor in the one that came."""
+    """After an import no earlier cursor is valid, neither the sandbox's nor the imported file's."""
     for _ in range(3):
         box.save("one")
     seen = {*epochs.valid(box.db)}
@@ -555,8 +555,8 @@ def test_cursors_of_an_import(sandboxes: Sandboxes, box: Sandbox) -> None:
     assert set() == seen & {*epochs.valid(other.db), *epochs.valid(box.db)}
 
 
-def test_where_chance_stands(box: Sandbox) -> None:
-    """A generator that was written down draws what the other one draws."""
+def test_random_generator_round_trip(box: Sandbox) -> None:
+    """A random generator read back from the sandbox state continues the same sequence."""
     rng = Random(5)
     rng.random()
     box.db.execute(sql.SET_STATE, {"key": state.RNG, "value": state.rng_to_text(rng)})
@@ -566,11 +566,11 @@ def test_where_chance_stands(box: Sandbox) -> None:
     assert [rng.getrandbits(128) for _ in range(500)] == [copy.getrandbits(128) for _ in range(500)]
 
 
-# Whatever happens
+# Random histories
 
 
-class Lives(RuleBasedStateMachine):
-    """A sandbox under a random life, saved and restored at random; an export says whether it is what it was."""
+class Histories(RuleBasedStateMachine):
+    """Random use of a sandbox with saves, restores, exports and imports, compared by export."""
 
     @initialize()
     def start(self) -> None:
@@ -701,10 +701,10 @@ class Lives(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_whatever_happens_all_comes_back() -> None:
-    """Whatever was done in between, a restore gives every row of the time of saving, and the sandbox lives on."""
+def test_restore_after_any_history() -> None:
+    """After any history a restore brings back every row, and the sandbox remains usable."""
     run_state_machine_as_test(
-        Lives,
+        Histories,
         settings=settings(
             max_examples=60,
             stateful_step_count=30,

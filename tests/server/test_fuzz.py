@@ -1,4 +1,4 @@
-"""No request may make the server fail: generated from the API documents, mutated, or random bytes."""
+"""No request may cause a server error: generated from the API documents, mutated, or random."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_ba
 
 
 def fixed(examples: int) -> settings:
-    """The same examples in every run."""
+    """Settings that repeat the same examples in every run."""
     return settings(max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=_QUIET)
 
 
@@ -103,9 +103,9 @@ def call(app: Starlette, method: str, path: str, body: Any = None, query: bytes 
 
 
 def newest(app: Starlette) -> dict[str, str]:
-    """The ids of a mail that was just sent, and of its attachment.
+    """The ids of a new mail and its attachment.
 
-    Each line of recipients has one address: the Swagger document declares them as an email address each.
+    Each recipient line has one address, because the Swagger document declares these lines as single email addresses.
     """
     file = {"Name": "a.txt", "ContentBytes": "YQ=="}
     call(
@@ -146,7 +146,7 @@ def known(app: Starlette, path: str) -> dict[str, str]:
 
 
 def watched(app: Starlette) -> str:
-    """The state that identifies a live subscription in change notifications of the back end."""
+    """The `state` of a live subscription in change notifications."""
     subscription(app, "/MailSubscription")
     path = f"{ROOT}/sandboxes/default/connections/alice/subscriptions"
     state: str = send(app, "GET", path.encode()).json()["value"][-1]["state"]
@@ -183,7 +183,7 @@ def trigger(app: Starlette) -> str:
 
 
 def question(app: Starlette, path: str) -> dict[str, str]:
-    """The id of a question that waits for an answer, and the query parameters of its first link."""
+    """The id of an open question, and the query parameters of its first link."""
     create = "/approvalmail/$subscriptions" if path == "/RecordResponse" else path
     body = {"NotificationUrl": "http://127.0.0.1:9/", "Message": {"To": "alice@outlook.com"}}
     created = call(app, "POST", create, body)

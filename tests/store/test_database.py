@@ -1,4 +1,4 @@
-"""A sandbox's database: transactions, reset, and files that survive, or are refused."""
+"""A sandbox's database: transactions, resets, and files that are kept or rejected."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def fail() -> None:
 
 
 def test_transaction_commits(db: Database) -> None:
-    """What a block wrote stays when it ends, and the next block can begin."""
+    """A block's writes are committed at its end, and another block can begin."""
     for key in ("first", "second"):
         with db.transaction():
             put(db, key)
@@ -55,7 +55,7 @@ def test_transaction_commits(db: Database) -> None:
 
 
 def test_transaction_rolls_back(db: Database) -> None:
-    """A block that raises leaves nothing behind, lets the error through, and the next block can begin."""
+    """A block that raises is rolled back, the error propagates, and another block can begin."""
 
     def work() -> None:
         with db.transaction():
@@ -71,7 +71,7 @@ def test_transaction_rolls_back(db: Database) -> None:
 
 
 def test_inner_block_joins_the_outer(db: Database) -> None:
-    """An inner block commits with the outer one: when the outer one raises later, both are undone."""
+    """An inner block commits with the outer block; if the outer block raises later, both are rolled back."""
 
     def work() -> None:
         with db.transaction():
@@ -86,8 +86,8 @@ def test_inner_block_joins_the_outer(db: Database) -> None:
     assert (None, None) == (state_value(db, "outer"), state_value(db, "inner"))
 
 
-def test_error_of_an_inner_block_undoes_the_outer(db: Database) -> None:
-    """An error that leaves an inner and the outer block undoes both."""
+def test_error_of_an_inner_block_rolls_back_the_outer(db: Database) -> None:
+    """An error that leaves both blocks rolls both back."""
 
     def work() -> None:
         with db.transaction():
@@ -102,7 +102,7 @@ def test_error_of_an_inner_block_undoes_the_outer(db: Database) -> None:
 
 
 def test_failed_commit_leaves_no_transaction_open(db: Database) -> None:
-    """When the commit itself is refused, everything is undone and the database stays usable."""
+    """A failed commit is rolled back, and the database stays usable."""
     db.execute("PRAGMA foreign_keys = ON")
 
     def work() -> None:
@@ -120,7 +120,7 @@ def test_failed_commit_leaves_no_transaction_open(db: Database) -> None:
 
 
 def test_clear_empties(db: Database) -> None:
-    """Once cleared, the database is as it was made: empty, ids from the start, schema in place."""
+    """A cleared database is like a new one: no rows, ids from the start, and the schema in place."""
     first = add_outbox_mail(db)
     put(db, "key")
     with db.transaction():
@@ -132,7 +132,7 @@ def test_clear_empties(db: Database) -> None:
 
 
 def test_ids_are_never_reused(db: Database) -> None:
-    """The id of a row that was deleted, even of the newest, names nothing that comes later."""
+    """The id of a deleted row is never reused, even if it was the newest row."""
     keys = [add_outbox_mail(db)]
     for _ in range(3):
         db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": keys[-1]})
@@ -142,15 +142,15 @@ def test_ids_are_never_reused(db: Database) -> None:
 
 
 def test_memory_databases_are_separate() -> None:
-    """Two databases in memory share nothing, not even the template they were copied from."""
+    """In-memory databases share no data."""
     with closing(Database()) as first, closing(Database()) as other, closing(Database()) as later:
         put(first, "key")
 
         assert (None, None) == (state_value(other, "key"), state_value(later, "key"))
 
 
-def test_file_keeps_what_was_committed(tmp_path: Path) -> None:
-    """A file that is opened again has everything, and goes on with its ids where it stopped."""
+def test_file_keeps_commits(tmp_path: Path) -> None:
+    """A reopened file has all committed rows and continues its ids."""
     path = tmp_path / "box.sqlite"
     with closing(Database(path)) as db:
         put(db, "key", "kept")
@@ -162,8 +162,8 @@ def test_file_keeps_what_was_committed(tmp_path: Path) -> None:
     assert ("kept", first + 1) == again
 
 
-def test_file_loses_what_was_not_committed(tmp_path: Path) -> None:
-    """A transaction that was open when the file was let go never happened."""
+def test_file_drops_an_open_transaction(tmp_path: Path) -> None:
+    """Closing the database rolls back an open transaction."""
     path = tmp_path / "box.sqlite"
     with closing(Database(path)) as db:
         db.transaction().__enter__()
@@ -175,7 +175,7 @@ def test_file_loses_what_was_not_committed(tmp_path: Path) -> None:
 
 
 def test_file_is_cleared_for_good(tmp_path: Path) -> None:
-    """Clearing reaches the file, which keeps its write-ahead log."""
+    """Clearing also empties the file, which stays in write-ahead mode."""
     path = tmp_path / "box.sqlite"
     with closing(Database(path)) as db:
         put(db, "key")
@@ -190,14 +190,14 @@ def test_file_is_cleared_for_good(tmp_path: Path) -> None:
 
 
 def test_file_survives_a_kill(tmp_path: Path) -> None:
-    """A file is written ahead and synchronised when the log is, which keeps what was committed over a kill."""
+    """A file uses write-ahead logging with `synchronous=NORMAL`, so commits survive a killed process."""
     normal = 1
     with closing(Database(tmp_path / "box.sqlite")) as db:
         assert ("wal", normal) == (pragma(db, "journal_mode"), pragma(db, "synchronous"))
 
 
-def test_empty_file_is_filled(tmp_path: Path) -> None:
-    """A file that was made but never written, as by a kill in the first moment, becomes a database."""
+def test_empty_file_becomes_a_database(tmp_path: Path) -> None:
+    """An empty file, as after a kill right after its creation, becomes a database."""
     path = tmp_path / "box.sqlite"
     path.touch()
     with closing(Database(path)) as db:
@@ -207,8 +207,8 @@ def test_empty_file_is_filled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1])
-def test_file_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """A database of another schema is refused with both versions, and not a byte of it is changed."""
+def test_file_of_another_version_is_rejected(tmp_path: Path, version: int) -> None:
+    """A database with another schema version is rejected with both versions, and its file is unchanged."""
     path = tmp_path / "box.sqlite"
     with closing(sqlite3.connect(path)) as foreign:
         foreign.execute("CREATE TABLE cat (name TEXT)")
@@ -220,8 +220,8 @@ def test_file_of_another_version_is_refused(tmp_path: Path, version: int) -> Non
     assert before == path.read_bytes()
 
 
-def test_garbage_is_refused(tmp_path: Path) -> None:
-    """A file that is no database is refused by name, and not a byte of it is changed."""
+def test_garbage_is_rejected(tmp_path: Path) -> None:
+    """A file that is not a database is rejected by name and left unchanged."""
     path = tmp_path / "box.sqlite"
     path.write_bytes(b"Dear diary, " * 200)
 
@@ -231,8 +231,8 @@ def test_garbage_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["folder", "missing/box.sqlite"])
-def test_path_that_cannot_be_opened_is_refused(tmp_path: Path, where: str) -> None:
-    """A path where no file can be is refused like a file that cannot be read."""
+def test_path_that_cannot_be_opened_is_rejected(tmp_path: Path, where: str) -> None:
+    """A path that cannot be opened is rejected like an unreadable file."""
     (tmp_path / "folder").mkdir()
 
     with pytest.raises(IncompatibleFile, match="cannot be opened"):
@@ -240,7 +240,7 @@ def test_path_that_cannot_be_opened_is_refused(tmp_path: Path, where: str) -> No
 
 
 def test_clear_is_undone_with_its_transaction(tmp_path: Path) -> None:
-    """A reset that fails half-way, or dies, leaves everything as it was."""
+    """A reset that fails part-way leaves the database unchanged."""
 
     def work(db: Database) -> None:
         with db.transaction():
@@ -257,8 +257,8 @@ def test_clear_is_undone_with_its_transaction(tmp_path: Path) -> None:
     assert "x" == kept
 
 
-def test_folder_has_one_user(tmp_path: Path) -> None:
-    """A data folder that one emulator has is refused to a second one, until the first lets go."""
+def test_folder_has_one_emulator(tmp_path: Path) -> None:
+    """A data folder in use by one emulator is rejected for a second one until it is released."""
     with closing(FolderLock(tmp_path)), pytest.raises(OSError, match="another emulator keeps its data in"):
         FolderLock(tmp_path)
 

@@ -1,4 +1,4 @@
-"""OData queries in SQL: the same answers as in Python for anything that can be asked, and an index to find them by."""
+"""OData queries as SQL: the same results as in Python for any query, and lookups by index."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USUAL_ORDER = {
 
 
 def key_of(text: str) -> int | None:
-    """Wire ids in miniature: `k7` is 7."""
+    """A simplified wire id: `k7` is 7."""
     return int(text[1:]) if text.startswith("k") else None
 
 
@@ -41,7 +41,7 @@ def collections_of(vocabulary: Vocabulary) -> set[str]:
 
 
 def plain(vocabulary: Vocabulary, **values: Any) -> Row:
-    """A row with nothing in it but `values`."""
+    """A row of empty values except for `values`."""
     hints = RECORDS[vocabulary.kind].__annotations__
     row = {name: None if "None" in str(hint) else (0 if "int" in str(hint) else "") for name, hint in hints.items()}
     del row["id"]
@@ -50,7 +50,7 @@ def plain(vocabulary: Vocabulary, **values: Any) -> Row:
 
 
 def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
-    """Store a row and the elements of its lists."""
+    """Store a row and the entries of its lists."""
     owner = db.insert(INSERTS[vocabulary.kind], row)
     for member in collections_of(vocabulary):
         for entry in orjson.loads(row[member]):
@@ -71,11 +71,11 @@ def db() -> Iterator[Database]:
     database.close()
 
 
-# --- Plain cases ---
+# --- Simple cases ---
 
 
 def test_rows_are_records(db: Database) -> None:
-    """A row is a record, column for column."""
+    """A result row has the fields of its record, in order."""
     row = plain(CONTACTS, display_name="Ada", surname="Lovelace", birthday=-5)
     owner = insert(db, CONTACTS, row)
 
@@ -84,8 +84,8 @@ def test_rows_are_records(db: Database) -> None:
     assert {**row, "id": owner} == records.Contact._make(contact)._asdict()
 
 
-def test_only_the_shelf_is_searched(db: Database) -> None:
-    """Other calendars are left out, and so are the exceptions of a series."""
+def test_only_the_item_folder_is_searched(db: Database) -> None:
+    """Events of other calendars and exceptions of a series are left out."""
     master = insert(db, EVENTS, plain(EVENTS, subject="x"))
     insert(db, EVENTS, plain(EVENTS, subject="x", master_id=master, original_start=1))
     insert(db, EVENTS, plain(EVENTS, subject="x", calendar_id=OTHER_FOLDER))
@@ -93,8 +93,8 @@ def test_only_the_shelf_is_searched(db: Database) -> None:
     assert [master] == ids(db, EVENTS) == ids(db, EVENTS, filter="Subject eq 'X'", top=9)
 
 
-def test_elements_belong_to_their_kind(db: Database) -> None:
-    """An event and a contact of the same number do not share their lists."""
+def test_list_entries_belong_to_their_kind(db: Database) -> None:
+    """An event and a contact with the same id have separate list entries."""
     contact = insert(db, CONTACTS, plain(CONTACTS, categories='["Blue"]'))
     event = insert(db, EVENTS, plain(EVENTS, categories='["Red"]'))
 
@@ -103,8 +103,8 @@ def test_elements_belong_to_their_kind(db: Database) -> None:
     assert [contact] == ids(db, CONTACTS, filter="Categories/any(c: c eq 'BLUE')")
 
 
-def test_usual_order(db: Database) -> None:
-    """Events come by start, contacts by display name, and what is still equal in the order it was made."""
+def test_default_order(db: Database) -> None:
+    """Events are ordered by start and contacts by display name; ties are in order of creation."""
     early, late, tie = (insert(db, EVENTS, plain(EVENTS, start_at=start)) for start in (5, 9, 5))
     bob, ada = (insert(db, CONTACTS, plain(CONTACTS, display_name=name)) for name in ("bob", "Ada"))
 
@@ -126,7 +126,7 @@ def test_usual_order(db: Database) -> None:
     ],
 )
 def test_page(db: Database, page: dict[str, int], numbers: list[int]) -> None:
-    """Pages of any size and at any place."""
+    """Paging works with any `top` and `skip`."""
     for number in range(1, 6):
         insert(db, EVENTS, plain(EVENTS, start_at=number, subject=f"s{9 - number}"))
 
@@ -135,7 +135,7 @@ def test_page(db: Database, page: dict[str, int], numbers: list[int]) -> None:
 
 
 def test_values_are_bound() -> None:
-    """Nothing that a caller wrote is in the statement, and the statement is written once."""
+    """Values from the caller are bound parameters, and the statement is cached."""
     query = read(EVENTS, filter="Subject eq 'secret' or contains(Body,'secret') or Id eq 'secret'", orderby="Subject")
     first = statement("event", query.where, query.order, True)
 
@@ -143,8 +143,8 @@ def test_values_are_bound() -> None:
     assert first is statement("event", query.where, query.order, True)
 
 
-def test_unknown_id_is_no_null(db: Database) -> None:
-    """An id that nobody gave out differs from null as from everything else."""
+def test_unknown_id_is_not_null(db: Database) -> None:
+    """An unknown id is unequal to every value, null included."""
     event = insert(db, EVENTS, plain(EVENTS))
 
     assert [event] == ids(db, EVENTS, filter="SeriesMasterId ne 'nonsense'")
@@ -152,8 +152,8 @@ def test_unknown_id_is_no_null(db: Database) -> None:
     assert [event] == ids(db, EVENTS, filter=f"Id in ('nonsense','k{event}')")
 
 
-def test_no_text_knows_case(db: Database) -> None:
-    """Columns that SQLite would compare with case, and what functions give, are compared without."""
+def test_text_ignores_case(db: Database) -> None:
+    """Text comparison ignores case, also for case-sensitive columns and for results of functions."""
     upper, lower, other = (insert(db, EVENTS, plain(EVENTS, uid=uid)) for uid in ("B", "a", "C"))
 
     assert [lower, upper, other] == ids(db, EVENTS, orderby="ICalUId")
@@ -162,7 +162,7 @@ def test_no_text_knows_case(db: Database) -> None:
 
 
 def test_parts_of_instants_before_1970(db: Database) -> None:
-    """A moment before 1970 belongs to the second that it lies in, not to the next one."""
+    """The parts of an instant before 1970 round down to the second that contains it."""
     contact = insert(db, CONTACTS, plain(CONTACTS, birthday=-1))
 
     assert [contact] == ids(db, CONTACTS, filter="year(Birthday) eq 1969 and second(Birthday) eq 59")
@@ -202,7 +202,7 @@ PLANS = [
 def test_index_is_used(
     db: Database, vocabulary: Vocabulary, filter: str | None, orderby: str | None, expected: str, paged: bool
 ) -> None:
-    """What is often asked is looked up; no table is read from end to end."""
+    """Common queries use an index, and no table is scanned."""
     query = read(vocabulary, filter=filter, orderby=orderby)
     text, values = statement(vocabulary.kind, query.where, query.order, paged)
     bound = {name: 1 if isinstance(value, Key) else value for name, value in values.items()}
@@ -215,7 +215,7 @@ def test_index_is_used(
 
 @pytest.mark.parametrize("kind", ["event", "contact"])
 def test_indexed_columns_are_indexed(db: Database, kind: str) -> None:
-    """The columns that lookups count on come right after the folder in an index."""
+    """The columns declared as indexed come right after the folder in an index."""
     folder = filters._FOLDERS[kind]
     indexes = [name for _, name, _, _, partial in db.all(f"PRAGMA index_list({kind})", {}) if not partial]
     leading = {tuple(name for _, _, name in db.all(f"PRAGMA index_info({index})", {}))[:2] for index in indexes}
@@ -228,7 +228,7 @@ def test_indexed_columns_are_indexed(db: Database, kind: str) -> None:
 
 @pytest.mark.parametrize("vocabulary", [EVENTS, CONTACTS], ids=["events", "contacts"])
 def test_vocabulary_names_columns(vocabulary: Vocabulary) -> None:
-    """Every member is a column, of the type that its kind asks for, and every path is folded."""
+    """Every member of a vocabulary is a column of the right type, and every path is in lower case."""
     hints = RECORDS[vocabulary.kind].__annotations__
     for path, member in vocabulary.members.items():
         textual = isinstance(member, Collection) or member.kind is Kind.TEXT
@@ -256,11 +256,11 @@ def test_vocabulary_names_columns(vocabulary: Vocabulary) -> None:
     ],
 )
 def test_member_of_path(vocabulary: Vocabulary, path: str, field: str) -> None:
-    """Where a few of the paths lead."""
+    """These paths map to these columns."""
     assert field == vocabulary.members[path.lower()].field
 
 
-# --- Anything that can be asked ---
+# --- Random queries ---
 
 TEXTS = st.one_of(
     st.sampled_from(
@@ -277,7 +277,7 @@ LISTS = st.lists(ITEMS, max_size=3).map(lambda items: orjson.dumps(items).decode
 
 
 def stored(vocabulary: Vocabulary) -> st.SearchStrategy[Row]:
-    """Rows with anything that the vocabulary can ask for."""
+    """Rows with random values for all members of a vocabulary."""
     values: dict[str, st.SearchStrategy[Any]] = {
         FOLDER_COLUMNS[vocabulary.kind]: st.sampled_from([FOLDER] * 4 + [OTHER_FOLDER])
     }
@@ -314,8 +314,8 @@ PLAIN: dict[Kind, tuple[str, ...]] = {
 }
 
 
-class Asker:
-    """Makes filters up, from the whole grammar."""
+class Generator:
+    """Generates random filters from the whole grammar."""
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabulary) -> None:
         self._draw = draw
@@ -326,7 +326,7 @@ class Asker:
         return chosen
 
     def condition(self, members: Paths, depth: int = 3, variables: str = "ab") -> str:
-        """A condition on these members, and on lists by the variables that are left."""
+        """A condition on these members, and on lists with the remaining variables."""
         shape = self.pick("leaf", "leaf", *["list"] * bool(variables), *["not", "and", "or"] * bool(depth))
         if shape == "leaf":
             return self._leaf(members)
@@ -345,7 +345,7 @@ class Asker:
         said = self.pick("any", "all", "some")
         if said == "some":
             return f"{path}/any()"
-        # Half of them look no further than the element, and the others as far as they like.
+        # Half of the conditions use members of the list entry only, and the others use all members.
         within = self._draw(st.booleans())
         body = self.condition(own, 1, "") if within else self.condition({**members, **own}, 1, "".join(rest))
         return f"{path}/{said}({variable}: {body})"
@@ -401,7 +401,7 @@ def single(vocabulary: Vocabulary) -> Paths:
 
 @st.composite
 def focused(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabulary) -> Vocabulary:
-    """All the lists of a vocabulary, but of its other members only two of a kind: what is asked shall be there."""
+    """The vocabulary with all its lists, but at most two other members of each kind, so that matches are likely."""
     kinds: dict[Any, list[str]] = {}
     for path, member in single(vocabulary).items():
         kinds.setdefault(member.names or member.kind, []).append(path)
@@ -411,9 +411,9 @@ def focused(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabular
 
 
 @st.composite
-def questions(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabulary) -> dict[str, Any]:
-    """What `read` takes."""
-    asker, paths = Asker(draw, vocabulary), single(vocabulary)
+def queries(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabulary) -> dict[str, Any]:
+    """Random arguments of `read`."""
+    asker, paths = Generator(draw, vocabulary), single(vocabulary)
     terms = [asker.pick(*paths) + asker.pick("", " asc", " desc") for _ in range(draw(st.integers(0, 3)))]
     top, skip = draw(st.none() | st.integers(0, 4)), draw(st.none() | st.integers(0, 4))
     return {"filter": asker.condition(paths), "orderby": ", ".join(terms), "top": top, "skip": skip}
@@ -424,21 +424,21 @@ def questions(draw: Callable[[st.SearchStrategy[Any]], Any], vocabulary: Vocabul
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_sql_and_python_agree(vocabulary: Vocabulary, data: st.DataObject) -> None:
-    """Whatever is stored and whatever is asked, both find the same records in the same order."""
+    """For any rows and any query, SQL and Python return the same records in the same order."""
     db = Database()
     vocabulary = data.draw(focused(vocabulary))
     for row in data.draw(st.lists(stored(vocabulary), max_size=8)):
         insert(db, vocabulary, row)
-    everything = standing(db, vocabulary)
-    for question in data.draw(st.lists(questions(vocabulary), min_size=1, max_size=12)):
+    everything = ordered_records(db, vocabulary)
+    for question in data.draw(st.lists(queries(vocabulary), min_size=1, max_size=12)):
         query = read(vocabulary, **question)
         expected = [tuple(row) for row in apply(query, everything, key_of)]
         assert expected == find(db, vocabulary, FOLDER, query, key_of)
     db.close()
 
 
-def standing(db: Database, vocabulary: Vocabulary) -> list[Any]:
-    """The records of the folder, in the usual order."""
+def ordered_records(db: Database, vocabulary: Vocabulary) -> list[Any]:
+    """The records of the folder, in the default order."""
     record = RECORDS[vocabulary.kind]
     rows = map(record._make, db.all(f"SELECT {', '.join(record._fields)} FROM {vocabulary.kind}", {}))
     in_folder = [row for row in rows if getattr(row, FOLDER_COLUMNS[vocabulary.kind]) == FOLDER]
@@ -473,8 +473,8 @@ JUMBLE = st.lists(st.sampled_from([word for words in FRAGMENTS.values() for word
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(text=st.one_of(st.text(max_size=60), JUMBLE, JUMBLE), orderby=st.one_of(st.text(max_size=20), JUMBLE))
-def test_any_text_is_read_or_refused(text: str, orderby: str) -> None:
-    """No text whatever breaks the reader, and what it reads can be run."""
+def test_any_text_is_parsed_or_rejected(text: str, orderby: str) -> None:
+    """Any text is either rejected or parsed to a query that runs."""
     for name, given_text in (("filter", text), ("orderby", orderby)):
         query = None
         with suppress(InvalidRequest):
@@ -506,6 +506,6 @@ def check_runs(query: Query) -> None:
     ],
     ids=lambda filter: filter[:20],
 )
-def test_largest_filters_fit_the_database(filter: str) -> None:
-    """What is long enough to be read is not too long, too deep or too wide for SQLite."""
+def test_largest_filters_fit_sqlite(filter: str) -> None:
+    """SQLite accepts the longest, deepest and widest filters that the parser accepts."""
     check_runs(read(EVENTS, filter=filter))

@@ -1,4 +1,4 @@
-"""Whole databases as bytes: what they hold, how one takes the place of another, and what is refused."""
+"""Database images: their content, replacing a database by an image, and images that are rejected."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def search(db: Database, word: str) -> list[int]:
     return [rowid for rowid, _ in rows]
 
 
-def changed(*statements: str, pragmas: tuple[str, ...] = ()) -> bytes:
-    """The image of an empty database, to which something was done that the emulator never does."""
+def image_after(*statements: str, pragmas: tuple[str, ...] = ()) -> bytes:
+    """The image of an empty database after statements that the emulator never runs."""
     with closing(Database()) as database, closing(sqlite3.connect(":memory:", isolation_level=None)) as other:
         other.deserialize(database.image())
         for statement in (*pragmas, *statements):
@@ -54,18 +54,18 @@ def changed(*statements: str, pragmas: tuple[str, ...] = ()) -> bytes:
 
 
 def foreign(*statements: str) -> bytes:
-    """The image of a database that is none of ours, though it bears our version."""
+    """The image of a database with another schema, but with our schema version."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         for statement in (*statements, f"PRAGMA user_version = {SCHEMA_VERSION}"):
             database.execute(statement)
         return database.serialize()
 
 
-# What an image holds
+# Content of an image
 
 
-def test_an_image_holds_everything_and_more(db: Database) -> None:
-    """An image has what is there and the facts it is told; the database itself does not get them."""
+def test_an_image_holds_all_rows_and_extra_state(db: Database) -> None:
+    """An image has all rows and the extra state passed to it, which the database itself does not get."""
     put(db, "a")
     with closing(Database(image=db.image({"b": "y"}))) as copy:
         values = state_values(copy)
@@ -73,8 +73,8 @@ def test_an_image_holds_everything_and_more(db: Database) -> None:
     assert ({"a": "x", "b": "y"}, {"a": "x"}) == (values, state_values(db))
 
 
-def test_an_image_is_a_file_by_itself(db: Database, tmp_path: Path) -> None:
-    """Written down, an image is an SQLite file that anything can read, without a log beside it."""
+def test_an_image_is_a_standalone_file(db: Database, tmp_path: Path) -> None:
+    """An image written to disk is a valid SQLite file without a write-ahead log."""
     put(db, "a")
     path = tmp_path / "copy.sqlite"
     path.write_bytes(db.image())
@@ -86,8 +86,8 @@ def test_an_image_is_a_file_by_itself(db: Database, tmp_path: Path) -> None:
     assert ([("a", "x")], ("delete",), ("ok",)) == (rows, mode, verdict)
 
 
-def test_a_file_that_was_copied_is_an_image(tmp_path: Path) -> None:
-    """The bytes of a database's own file will do, too, though they were written ahead by a log."""
+def test_a_copied_file_is_an_image(tmp_path: Path) -> None:
+    """A copy of a database file is a valid image, even in write-ahead mode."""
     path = tmp_path / "box.sqlite"
     with closing(Database(path)) as db:
         put(db, "a")
@@ -97,8 +97,8 @@ def test_a_file_that_was_copied_is_an_image(tmp_path: Path) -> None:
         assert {"a": "x"} == state_values(copy)
 
 
-def test_there_is_no_image_of_half_a_transaction(db: Database) -> None:
-    """Inside a transaction an image is refused, and the transaction goes on."""
+def test_no_image_within_a_transaction(db: Database) -> None:
+    """An image within a transaction is rejected, and the transaction continues."""
     with db.transaction():
         put(db, "a")
         with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
@@ -108,11 +108,11 @@ def test_there_is_no_image_of_half_a_transaction(db: Database) -> None:
     assert {"a": "x", "b": "x"} == state_values(db)
 
 
-# One in the place of another
+# Replacing a database
 
 
-def test_taking_over(db: Database) -> None:
-    """All that was there is gone for all that was in the other, down to the ids that come next and the text index."""
+def test_take_over(db: Database) -> None:
+    """The other database replaces all rows, the id counters and the text index."""
     index(db, 1, "engine")
     first = add_outbox_mail(db)
     db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": first})
@@ -131,8 +131,8 @@ def test_taking_over(db: Database) -> None:
     assert [2] == search(db, "loom")
 
 
-def test_what_was_read_before_is_told_apart(db: Database) -> None:
-    """Whoever remembers something of a database can see that all was replaced, and that it was not just dropped."""
+def test_take_over_invalidates_caches(db: Database) -> None:
+    """Counters and a flag show that the data changed, and whether it was replaced or cleared."""
     with closing(Database()) as other:
         db.last_change = 5
         before = db.generation, db.writes, db.is_taken_over
@@ -148,8 +148,8 @@ def test_what_was_read_before_is_told_apart(db: Database) -> None:
     assert remembered is None
 
 
-def test_a_file_keeps_what_it_took_over(tmp_path: Path) -> None:
-    """A file that is opened again holds what it took over, and goes on being written ahead."""
+def test_a_file_keeps_replaced_data(tmp_path: Path) -> None:
+    """A reopened file has the data that replaced its own, and stays in write-ahead mode."""
     path = tmp_path / "box.sqlite"
     with closing(Database()) as other:
         put(other, "theirs")
@@ -163,8 +163,8 @@ def test_a_file_keeps_what_it_took_over(tmp_path: Path) -> None:
         assert ({"theirs": "x", "later": "x"}, ("wal",)) == (state_values(db), mode)
 
 
-def test_taking_over_fails_as_a_whole(db: Database) -> None:
-    """Where there is no room for the other one, everything stays as it was."""
+def test_failed_take_over_changes_nothing(db: Database) -> None:
+    """A replacement that does not fit on the disk leaves the database unchanged."""
     with closing(Database()) as other:
         put(other, "large", "x" * 1_000_000)
         put(db, "a")
@@ -178,8 +178,8 @@ def test_taking_over_fails_as_a_whole(db: Database) -> None:
     assert ({"a": "x", "b": "x"}, 0, False) == (state_values(db), db.generation, db.is_taken_over)
 
 
-def test_taking_over_waits_for_no_transaction(db: Database) -> None:
-    """Inside a transaction taking over is refused, and the transaction goes on."""
+def test_no_take_over_within_a_transaction(db: Database) -> None:
+    """Replacing a database within a transaction is rejected, and the transaction continues."""
     with closing(Database()) as other, db.transaction():
         put(db, "a")
         with pytest.raises(sqlite3.OperationalError, match="in use"):
@@ -188,9 +188,9 @@ def test_taking_over_waits_for_no_transaction(db: Database) -> None:
     assert {"a": "x"} == state_values(db)
 
 
-# What is none of ours
+# Invalid images
 
-GOOD = changed()
+GOOD = image_after()
 HEADER = (16, 17, 20, 44, 47, 48, 51, 52, 55, 56, 57, 58, 59, 64, 67)
 """Bytes of the header that a connection looks at once, and that the emulator never sets."""
 NONE = [
@@ -202,67 +202,67 @@ NONE = [
     (GOOD[:16] + b"\xff" * 84 + GOOD[100:], "schema version -1"),
     *((GOOD[:at] + b"\x40" + GOOD[at + 1 :], "differs from that of this emulator's databases") for at in HEADER),
     (GOOD[:100] + b"\xff" * 4000 + GOOD[4100:], "not a readable SQLite database"),
-    (changed("PRAGMA user_version = 1"), f"schema version 1, this emulator needs {SCHEMA_VERSION}"),
-    (changed("PRAGMA user_version = -1"), f"schema version -1, this emulator needs {SCHEMA_VERSION}"),
+    (image_after("PRAGMA user_version = 1"), f"schema version 1, this emulator needs {SCHEMA_VERSION}"),
+    (image_after("PRAGMA user_version = -1"), f"schema version -1, this emulator needs {SCHEMA_VERSION}"),
     (foreign(), "its schema format differs from that of"),
     (foreign("CREATE TABLE cat (name TEXT)"), "its table 'cat' does not belong"),
-    (changed("CREATE TABLE cat (name TEXT)"), "its table 'cat' does not belong"),
-    (changed("CREATE TABLE cat AS SELECT 1 AS one"), "its table 'cat' does not belong"),
+    (image_after("CREATE TABLE cat (name TEXT)"), "its table 'cat' does not belong"),
+    (image_after("CREATE TABLE cat AS SELECT 1 AS one"), "its table 'cat' does not belong"),
     (
-        changed("CREATE TRIGGER evil AFTER INSERT ON sandbox_state BEGIN DELETE FROM mailbox; END"),
+        image_after("CREATE TRIGGER evil AFTER INSERT ON sandbox_state BEGIN DELETE FROM mailbox; END"),
         "its trigger 'evil' does not belong",
     ),
-    (changed("CREATE VIEW evil AS SELECT load_extension('evil')"), "its view 'evil' does not belong"),
-    (changed("CREATE VIRTUAL TABLE evil USING fts5(x)"), "its table 'evil"),
-    (changed("CREATE INDEX evil ON sandbox_state (value)"), "its index 'evil' does not belong"),
-    (changed("DROP TABLE question"), "the table 'question' is missing"),
-    (changed("DROP INDEX message_folder"), "the index 'message_folder' is missing"),
-    (changed("ALTER TABLE question ADD COLUMN mood TEXT"), "its table 'question' does not belong"),
-    (changed("ALTER TABLE question DROP COLUMN withdrawn"), "its table 'question' does not belong"),
-    (changed("ALTER TABLE question RENAME COLUMN token TO code"), "'question"),
+    (image_after("CREATE VIEW evil AS SELECT load_extension('evil')"), "its view 'evil' does not belong"),
+    (image_after("CREATE VIRTUAL TABLE evil USING fts5(x)"), "its table 'evil"),
+    (image_after("CREATE INDEX evil ON sandbox_state (value)"), "its index 'evil' does not belong"),
+    (image_after("DROP TABLE question"), "the table 'question' is missing"),
+    (image_after("DROP INDEX message_folder"), "the index 'message_folder' is missing"),
+    (image_after("ALTER TABLE question ADD COLUMN mood TEXT"), "its table 'question' does not belong"),
+    (image_after("ALTER TABLE question DROP COLUMN withdrawn"), "its table 'question' does not belong"),
+    (image_after("ALTER TABLE question RENAME COLUMN token TO code"), "'question"),
     (
-        changed(
+        image_after(
             "UPDATE sqlite_schema SET sql = replace(sql, 'recipients TEXT', 'recipients BLOB') WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
         "its table 'question' does not belong",
     ),
     (
-        changed(
+        image_after(
             "UPDATE sqlite_schema SET sql = 'CREATE TABLE question (' WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
         "malformed database schema",
     ),
     (
-        changed(
+        image_after(
             "UPDATE sqlite_schema SET name = NULL WHERE name = 'question'", pragmas=("PRAGMA writable_schema = ON",)
         ),
         "not a readable SQLite database|does not belong|is missing",
     ),
     (
-        changed(
+        image_after(
             "UPDATE sqlite_schema SET sql = CAST(x'ff' AS TEXT) WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
         "not a readable SQLite database",
     ),
     (
-        changed(
+        image_after(
             "UPDATE sqlite_schema SET name = CAST(x'ff' AS TEXT), sql = 'CREATE TABLE (' WHERE name = 'question'",
             pragmas=("PRAGMA writable_schema = ON",),
         ),
         "not a readable SQLite database",
     ),
     (foreign("PRAGMA encoding = 'UTF-16le'", *sql.SCHEMA), "its text encoding differs from that of"),
-    (changed("PRAGMA auto_vacuum = FULL", "VACUUM"), "its vacuum mode differs from that of"),
+    (image_after("PRAGMA auto_vacuum = FULL", "VACUUM"), "its vacuum mode differs from that of"),
     (foreign("PRAGMA page_size = 1024", *sql.SCHEMA), "its page size differs from that of"),
 ]
 
 
 @pytest.mark.parametrize(("image", "reason"), NONE, ids=range(len(NONE)))
-def test_no_image(image: bytes, reason: str) -> None:
-    """Bytes that are no database, or one of foreign make, are refused with the reason."""
+def test_invalid_image(image: bytes, reason: str) -> None:
+    """Bytes that are not a database, or a database with another schema, are rejected with the reason."""
     with pytest.raises(ValueError, match=reason):
         Database(image=image)
 
@@ -285,16 +285,16 @@ BROKEN = [
 
 @pytest.mark.parametrize(("script", "reason"), BROKEN, ids=range(len(BROKEN)))
 def test_a_damaged_image(script: str, reason: str) -> None:
-    """What is made like ours but contradicts itself is found when it is looked through."""
-    image = changed(*script.split("; "))
+    """An image with the right schema but inconsistent content fails the check."""
+    image = image_after(*script.split("; "))
 
     with closing(Database(image=image)) as db, pytest.raises(ValueError, match=reason):
         db.check()
 
 
 @pytest.mark.slow
-def test_any_damaged_page_is_found() -> None:
-    """Whichever page of a database is overwritten, that is found, at once or when it is looked through."""
+def test_any_damaged_page_is_detected() -> None:
+    """Damage to any page is detected on opening or by the check."""
     with closing(Database()) as database:
         for number in range(200):
             put(database, f"key {number}", "x" * 500)
@@ -307,7 +307,7 @@ def test_any_damaged_page_is_found() -> None:
 
 
 def passes(image: bytes) -> bool:
-    """Whether a database is made of an image, and nothing is found that is wrong with it."""
+    """Whether the image opens as a database and passes the check."""
     try:
         with closing(Database(image=image)) as db:
             db.check()

@@ -1,4 +1,4 @@
-"""Where snapshots are kept: in memory or in a folder, and what else may lie in that folder."""
+"""Snapshot stores in memory and in a folder, and other files in that folder."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def taken(db: Database, at: int) -> bytes:
     return db.image({TAKEN: str(at)})
 
 
-def test_there_is_nothing_at_first(kept: Snapshots) -> None:
-    """Without a snapshot there is an empty list, and nothing to forget."""
+def test_a_new_store_is_empty(kept: Snapshots) -> None:
+    """A new store has no snapshots, and clearing it is allowed."""
     kept.clear()
 
     assert ([], []) == (kept.names(), kept.every())
 
 
-def test_what_is_kept(kept: Snapshots, db: Database) -> None:
-    """Every snapshot is there by its name, with its size and its time, in the order of names."""
+def test_snapshots_are_listed_by_name(kept: Snapshots, db: Database) -> None:
+    """Snapshots are listed by name with their time and size."""
     images = {name: taken(db, at) for at, name in enumerate(("b", "a.b", "a", "A"), start=7)}
     snapshots = [kept.keep(name, image, at) for at, (name, image) in enumerate(images.items(), start=7)]
     size = len(images["a"])
@@ -51,16 +51,16 @@ def test_what_is_kept(kept: Snapshots, db: Database) -> None:
     assert images == {name: kept.image(name) for name in images}
 
 
-def test_a_name_is_used_again(kept: Snapshots, db: Database) -> None:
-    """The later snapshot of a name replaces the earlier one."""
+def test_a_snapshot_is_replaced(kept: Snapshots, db: Database) -> None:
+    """A later snapshot replaces the earlier one of the same name."""
     kept.keep("a", taken(db, 1), 1)
     kept.keep("a", later := taken(db, 2), 2)
 
     assert ([Snapshot("a", 2, len(later))], later) == (kept.every(), kept.image("a"))
 
 
-def test_forgetting(kept: Snapshots, db: Database) -> None:
-    """One is forgotten, or all of them."""
+def test_drop_and_clear(kept: Snapshots, db: Database) -> None:
+    """One snapshot or all snapshots can be deleted."""
     for name in "abc":
         kept.keep(name, taken(db, 1), 1)
     kept.drop("b")
@@ -70,8 +70,8 @@ def test_forgetting(kept: Snapshots, db: Database) -> None:
     assert (["a", "c"], []) == (left, kept.names())
 
 
-def test_files_are_there_again(tmp_path: Path, db: Database) -> None:
-    """Whoever looks into the folder later finds what was kept; once all is forgotten, the folder has gone."""
+def test_files_survive_a_restart(tmp_path: Path, db: Database) -> None:
+    """A new store on the same folder has the same snapshots; clearing it removes the folder."""
     folder = tmp_path / "box.snapshots"
     SnapshotsInFolder(folder).keep("a", image := taken(db, 5), 5)
     later = SnapshotsInFolder(folder)
@@ -81,8 +81,8 @@ def test_files_are_there_again(tmp_path: Path, db: Database) -> None:
     assert (([Snapshot("a", 5, len(image))], image), False) == (snapshots_and_image, folder.exists())
 
 
-def test_a_kill_leaves_the_one_before(tmp_path: Path, db: Database) -> None:
-    """What was not written to its end is no snapshot, and the next one of the name takes its place."""
+def test_partial_file_is_ignored(tmp_path: Path, db: Database) -> None:
+    """A partly written file is ignored, and the next snapshot of that name replaces it."""
     folder = tmp_path / "box.snapshots"
     kept = SnapshotsInFolder(folder)
     kept.keep("a", before := taken(db, 1), 1)
@@ -94,8 +94,8 @@ def test_a_kill_leaves_the_one_before(tmp_path: Path, db: Database) -> None:
     assert ["a.sqlite"] == [path.name for path in folder.iterdir()]
 
 
-def test_other_files_are_none(tmp_path: Path) -> None:
-    """A file that no snapshot could have is left out; one with such a name that cannot be read has no time."""
+def test_other_files_are_ignored(tmp_path: Path) -> None:
+    """Files without a valid snapshot name are ignored; an unreadable snapshot has no time."""
     folder = tmp_path / "box.snapshots"
     folder.mkdir()
     for name in ("notes.txt", "a b.sqlite", ".hidden.sqlite", "garbage.sqlite", "empty.sqlite"):
@@ -106,11 +106,11 @@ def test_other_files_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a", "A-b_c.d", "1.2.3", "x" * 64, "a.sqlite"])
 def test_names(name: str) -> None:
-    """Letters, digits, - and _, and dots between them."""
+    """A name has letters, digits, `-` and `_`, and dots between them."""
     assert NAME.fullmatch(name)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".a", "a.", "a..b", "a/b", "a b", "ä", "x" * 65, "a\n", "\x00"])
-def test_what_is_no_name(name: str) -> None:
-    """What could name another file, or none."""
+def test_invalid_names(name: str) -> None:
+    """A name that is not a plain file name is invalid."""
     assert not NAME.fullmatch(name)

@@ -98,7 +98,7 @@ def test_order_comes_from_an_index(db: Database, name: str) -> None:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_list_reads_the_rarest_facet(db: Database, name: str) -> None:
-    """A mail list uses the index of its rarest filter, or the folder's index without a filter."""
+    """A mail list uses the index of its rarest filter, or the folder's index if it has no filter."""
     facets = LISTS[name].split("+")
     index = f"message_{next((facet for facet in reversed(FACETS) if facet in facets), 'folder')}"
 
@@ -110,7 +110,7 @@ def test_every_combination_of_filters_has_a_list() -> None:
     assert 2**3 * 4 == len(LISTS)
 
 
-def test_search_uses_the_text_index_from_its_end(db: Database) -> None:
+def test_search_reads_the_text_index_backwards(db: Database) -> None:
     """Text search reads the full-text index in descending row order."""
     (step,) = plan(db, sql.SEARCH)
 

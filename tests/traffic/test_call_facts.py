@@ -1,4 +1,4 @@
-"""How a call is compared with a match: patterns of text, paths, parameters of the query and members of the body."""
+"""Matching requests: text patterns, paths, query parameters and members of the body."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TEXTS = ["".join(characters) for size in range(7) for characters in product(CHAR
 PATTERNS = st.text("ab*", max_size=6)
 
 
-def seen(query: bytes = b"", body: bytes = b"", **more: str) -> CallFacts:
-    """A call to send a mail, but for what is given."""
+def facts(query: bytes = b"", body: bytes = b"", **more: str) -> CallFacts:
+    """The facts of a request that sends a mail, with some values replaced."""
     usual = {
         "connection": "c1",
         "operation": "SendEmailV2",
@@ -30,13 +30,13 @@ def seen(query: bytes = b"", body: bytes = b"", **more: str) -> CallFacts:
     return CallFacts(**{**usual, **more}, query=query, body=body)
 
 
-def fits_by_hand(pattern: str, text: str) -> bool:
-    """The meaning of a pattern, told by its first character."""
+def reference_like(pattern: str, text: str) -> bool:
+    """A reference implementation of pattern matching, character by character."""
     if not pattern:
         return not text
     if pattern[0] == "*":
-        return any(fits_by_hand(pattern[1:], text[at:]) for at in range(len(text) + 1))
-    return text[:1] == pattern[0] and fits_by_hand(pattern[1:], text[1:])
+        return any(reference_like(pattern[1:], text[at:]) for at in range(len(text) + 1))
+    return text[:1] == pattern[0] and reference_like(pattern[1:], text[1:])
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def fits_by_hand(pattern: str, text: str) -> bool:
     ],
 )
 def test_like(pattern: str, value: str, expected: bool) -> None:
-    """Texts compare without case from end to end, a star stands for any text, and no other character is special."""
+    """A pattern matches a whole text without case; `*` matches any text, and no other character is special."""
     assert expected is like(pattern, value)
 
 
@@ -77,22 +77,22 @@ def test_like(pattern: str, value: str, expected: bool) -> None:
     ],
 )
 def test_like_of_other_values(pattern: str, value: object) -> None:
-    """What is no text is compared as JSON writes it."""
+    """A value that is not a text is compared as its JSON text."""
     assert like(pattern, value)
     assert not like(f"{pattern}x", value)
 
 
 @given(PATTERNS, st.text(CHARACTERS, max_size=8))
 @FIXED
-def test_like_is_what_a_pattern_means(pattern: str, text: str) -> None:
-    """A pattern fits exactly the texts that it fits when it is read by hand, one character after the other."""
-    assert fits_by_hand(pattern, text) is like(pattern, text)
+def test_like_agrees_with_the_reference(pattern: str, text: str) -> None:
+    """Pattern matching agrees with the reference implementation."""
+    assert reference_like(pattern, text) is like(pattern, text)
 
 
 @given(st.text(max_size=20))
 @FIXED
 def test_text_is_like_itself(text: str) -> None:
-    """Any text fits itself, and what is left of it where a star stands for the rest."""
+    """A text matches itself, and `*` can stand for its beginning or its end."""
     middle = len(text) // 2
 
     assert like(text, text)
@@ -101,7 +101,7 @@ def test_text_is_like_itself(text: str) -> None:
 
 
 def test_pattern_of_many_stars() -> None:
-    """However many stars a pattern has, nobody tries all the ways in which they could share a text among them."""
+    """A pattern with many stars is matched without trying every combination."""
     assert not like("*a" * 40 + "*b", "a" * 2000)
     assert like("*a" * 40 + "*b", "a" * 2000 + "b")
 
@@ -120,7 +120,7 @@ def test_pattern_of_many_stars() -> None:
     ],
 )
 def test_meet(pattern: str, other: str, expected: bool) -> None:
-    """Two patterns meet where some text fits both."""
+    """Two patterns meet if some text matches both."""
     assert expected is meet(pattern, other)
 
 
@@ -129,22 +129,22 @@ def test_meet(pattern: str, other: str, expected: bool) -> None:
 @example("**", "")
 @example("a*a", "*aa*")
 @FIXED
-def test_meet_is_the_same_both_ways(pattern: str, other: str) -> None:
-    """It is of no account which of two patterns is named first."""
+def test_meet_is_symmetric(pattern: str, other: str) -> None:
+    """The order of the two patterns does not matter."""
     assert meet(pattern, other) is meet(other, pattern)
 
 
 @given(st.text("ab*", max_size=3), st.text("ab*", max_size=3))
 @FIXED
-def test_meet_where_a_text_is_found(pattern: str, other: str) -> None:
-    """Two patterns meet exactly if one of all texts fits both: where there is any, one is as short as their letters."""
+def test_meet_agrees_with_a_search_of_all_texts(pattern: str, other: str) -> None:
+    """Two patterns meet exactly if one of all short texts matches both."""
     assert any(like(pattern, text) and like(other, text) for text in TEXTS) is meet(pattern, other)
 
 
 @given(PATTERNS, st.text("ab", max_size=8))
 @FIXED
-def test_pattern_meets_the_texts_it_fits(pattern: str, text: str) -> None:
-    """A pattern without stars is a text, and meets the patterns that it fits."""
+def test_pattern_meets_the_texts_it_matches(pattern: str, text: str) -> None:
+    """A pattern without stars is a text, and meets exactly the patterns that match it."""
     assert like(pattern, text) is meet(pattern, text)
 
 
@@ -163,31 +163,31 @@ def test_pattern_meets_the_texts_it_fits(pattern: str, text: str) -> None:
     ],
 )
 def test_path_below(raw: bytes, has_connection: bool, path: str) -> None:
-    """A path begins below the connection if it has one, is decoded once, and has single slashes."""
+    """A path starts after the connection id, if any, is decoded once, and has no repeated or trailing slash."""
     assert path == path_below(raw, b"/apim/outlook/", has_connection)
 
 
 def test_query_as_the_connector_reads_it() -> None:
-    """Names are in lower case, the first of a repeated one counts, whatever its case, and blanks are values."""
-    call = seen(query=b"folderPath=In%20box&top=&FOLDERPATH=Sent&q=a+b&bad=%FF")
+    """Parameter names are in lower case, the first of a repeated parameter counts, and empty values are kept."""
+    call = facts(query=b"folderPath=In%20box&top=&FOLDERPATH=Sent&q=a+b&bad=%FF")
 
     expected = {"folderpath": "In box", "top": "", "q": "a b", "bad": "\N{REPLACEMENT CHARACTER}"}
     assert expected == dict(call.query)
 
 
 @pytest.mark.parametrize("body", [b"", b"no JSON", b'{"To":', b"\xff", b"[" * 5000])
-def test_body_that_is_no_json(body: bytes) -> None:
-    """A body that cannot be read is none, and fits no pattern for a member of it."""
-    call = seen(body=body)
+def test_body_that_is_not_json(body: bytes) -> None:
+    """A body that is not JSON matches no pattern for a member."""
+    call = facts(body=body)
 
     assert call.body is None
     assert ["body.To"] == list(Match(body={"To": "*"}).differs(call))
 
 
-def test_match_of_anything() -> None:
-    """A match that says nothing fits every call, also one that no operation answers."""
-    assert Match().fits(seen())
-    assert Match().fits(seen(operation="", family="", connection=""))
+def test_empty_match_fits_every_request() -> None:
+    """An empty match fits every request, including one for which there is no operation."""
+    assert Match().fits(facts())
+    assert Match().fits(facts(operation="", family="", connection=""))
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ def test_match_of_anything() -> None:
     ],
 )
 def test_differs(match: dict[str, Any], differs: list[str]) -> None:
-    """Whatever of a match does not fit is named, in order; a match fits where nothing is."""
-    call = seen(query=b"folderpath=Inbox", body=b'{"To":"bob@example.com","Importance":1}')
+    """Each part of a match that differs is named, in order; a match fits if no part differs."""
+    call = facts(query=b"folderpath=Inbox", body=b'{"To":"bob@example.com","Importance":1}')
 
     assert differs == list(Match(**match).differs(call))
     assert (not differs) is Match(**match).fits(call)
@@ -236,7 +236,7 @@ def test_differs(match: dict[str, Any], differs: list[str]) -> None:
     ],
 )
 def test_members_of_a_body(member: str, pattern: str, expected: bool) -> None:
-    """Members are found without case and underscores, nested ones by dots, and in a list if any entry has them."""
+    """Member names ignore case and underscores, dots reach inner members, and one matching list entry is enough."""
     body = {
         "To": "bob@example.com",
         "IsHtml": True,
@@ -244,20 +244,20 @@ def test_members_of_a_body(member: str, pattern: str, expected: bool) -> None:
         "Nothing": None,
     }
 
-    assert expected is Match(body={member: pattern}).fits(seen(body=orjson.dumps(body)))
+    assert expected is Match(body={member: pattern}).fits(facts(body=orjson.dumps(body)))
 
 
 def test_members_of_a_list() -> None:
-    """A body that is a list has what any of its entries has."""
-    call = seen(body=b'[{"a":1},{"a":2}]')
+    """A body that is a list matches if any of its entries matches."""
+    call = facts(body=b'[{"a":1},{"a":2}]')
 
     assert Match(body={"a": "2"}).fits(call)
     assert not Match(body={"a": "3"}).fits(call)
 
 
-def test_body_is_read_only_when_asked_for() -> None:
-    """A match that says nothing of query and body never looks at them, nor one whose cheap members tell enough."""
-    call = seen(query=b"a=1", body=b"{}")
+def test_query_and_body_are_parsed_only_when_needed() -> None:
+    """The query and the body are parsed only if the match uses them and everything else fits."""
+    call = facts(query=b"a=1", body=b"{}")
 
     Match(connection="c1", path="/v2/*").fits(call)
     Match(connection="c2", query={"a": "1"}, body={"a": "1"}).fits(call)
@@ -266,5 +266,5 @@ def test_body_is_read_only_when_asked_for() -> None:
 
 @pytest.mark.parametrize("name", ["ContentBytes", "content_bytes", "CONTENTBYTES", "_content__bytes_"])
 def test_folded(name: str) -> None:
-    """Names of members are the same without case and underscores."""
+    """Member names are compared without case and underscores."""
     assert "contentbytes" == folded(name)

@@ -1,4 +1,4 @@
-"""Fault rules: which calls they act on, in which order, and what the ledger says of them."""
+"""Fault rules: which requests they match, in which order, and what they count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def seen(operation: str = "SendEmailV2", **more: Any) -> CallFacts:
 
 
 def rule(*steps: Effect, seed: int = 1, **more: Any) -> Callable[[str], Rule]:
-    """What makes a rule by its name: about every call, always, unless something else is given."""
+    """A factory that makes a rule from its name; by default the rule matches every request."""
     match, header = more.pop("match", Match()), more.pop("header", None)
     make = partial(
         Rule,
@@ -47,15 +47,15 @@ def rule(*steps: Effect, seed: int = 1, **more: Any) -> Callable[[str], Rule]:
     return lambda name: make(name=name)
 
 
-def armed(*rules: Callable[[str], Rule]) -> Rulebook:
-    """A rulebook with those rules, whose names are counted."""
+def armed_rulebook(*rules: Callable[[str], Rule]) -> Rulebook:
+    """A rulebook with these rules, named by number."""
     book = Rulebook()
     book.arm(rules, [None] * len(rules))
     return book
 
 
 def hit(book: Rulebook, operation: str = "SendEmailV2", header: str | None = None, now: int = NOW) -> str | None:
-    """The fault that happens to a call, None where it is let alone."""
+    """The fault for a request, or None."""
     match = book.hit(seen(operation), header, now)
     return None if match is None else match.effect.fault
 
@@ -67,7 +67,7 @@ def ledger(book: Rulebook, now: int = NOW) -> list[tuple[str, int, int, str]]:
 
 
 def test_no_rules() -> None:
-    """Without rules nothing happens to anybody, and nobody has to look."""
+    """A rulebook without rules has no effect, and its flags say so."""
     book = Rulebook()
 
     assert (None, None, False) == (
@@ -92,15 +92,15 @@ def test_no_rules() -> None:
     ],
 )
 def test_when(when: dict[str, Any], acts: list[int]) -> None:
-    """Calls are counted from 1, and a rule acts on those that it says."""
-    book = armed(rule(**when))
+    """Matching requests are counted from 1, and `when` selects those on which the rule acts."""
+    book = armed_rulebook(rule(**when))
 
     assert acts == [number for number in range(1, 7) if hit(book) is not None]
 
 
-def test_only_matching_calls_count() -> None:
-    """A call of another operation neither uses a rule nor counts for it."""
-    book = armed(rule(match=Match(operations=frozenset({"sendemailv2"})), nth=frozenset({2})))
+def test_only_matching_requests_count() -> None:
+    """A request for another operation is not counted, and does not use up the rule."""
+    book = armed_rulebook(rule(match=Match(operations=frozenset({"sendemailv2"})), nth=frozenset({2})))
 
     called = ("GetEmails", "SendEmailV2", "GetEmails", "SendEmailV2")
     assert [None, None, None, "first"] == [hit(book, operation) for operation in called]
@@ -108,27 +108,27 @@ def test_only_matching_calls_count() -> None:
 
 
 def test_window() -> None:
-    """A rule acts from its first instant on and no more at its last, and calls outside of them do not count."""
-    book = armed(rule(since=NOW + 1, until=NOW + 3))
+    """A rule acts from `since` until just before `until`, and counts requests only within that time."""
+    book = armed_rulebook(rule(since=NOW + 1, until=NOW + 3))
 
     assert [None, "first", "first", None] == [hit(book, now=NOW + step) for step in range(4)]
     assert [("fault-1", 2, 2, OVER)] == ledger(book, NOW + 3)
 
 
 def test_sequence() -> None:
-    """Each step of a sequence happens once and in order; then calls are let alone and count no more."""
-    book = armed(rule(FIRST, NEXT, WORK, THIRD))
+    """Each step of a sequence happens once, in order; later requests pass and are not counted."""
+    book = armed_rulebook(rule(FIRST, NEXT, WORK, THIRD))
 
     matches = [book.hit(seen(), None, NOW) for _ in range(6)]
     assert [FIRST, NEXT, WORK, THIRD, None, None] == [match and match.effect for match in matches]
     assert [("fault-1", 4, 4, USED_UP)] == ledger(book)
 
 
-def test_chance_is_repeated_by_its_seed() -> None:
-    """The same seed strikes the same calls, another one others, and one rule's chance leaves another's alone."""
+def test_seed_determines_random_faults() -> None:
+    """The same seed selects the same requests, a different seed selects others, and rules draw independently."""
     sends, reads = Match(operations=frozenset({"sendemailv2"})), Match(operations=frozenset({"getemails"}))
-    once, again, other = (armed(rule(probability=0.5, seed=seed)) for seed in (7, 7, 8))
-    both = armed(rule(probability=0.5, match=reads), rule(probability=0.5, seed=7, match=sends))
+    once, again, other = (armed_rulebook(rule(probability=0.5, seed=seed)) for seed in (7, 7, 8))
+    both = armed_rulebook(rule(probability=0.5, match=reads), rule(probability=0.5, seed=7, match=sends))
     own = [hit(once) for _ in range(64)]
 
     assert own == [hit(again) for _ in range(64)]
@@ -156,8 +156,8 @@ def test_chance_is_repeated_by_its_seed() -> None:
     ],
 )
 def test_state(when: dict[str, Any], calls: int, now: int, state: str) -> None:
-    """A rule is armed while it may act, used up when it has done all it was to, and over when it cannot any more."""
-    book = armed(rule(**when))
+    """A rule is armed while it may act, used up after its last action, and over if it can no longer act."""
+    book = armed_rulebook(rule(**when))
     for _ in range(calls):
         hit(book)
 
@@ -165,36 +165,36 @@ def test_state(when: dict[str, Any], calls: int, now: int, state: str) -> None:
 
 
 def test_first_rule_that_acts() -> None:
-    """Of the rules that would act the first does; later ones do not count the call, earlier ones that wait do."""
-    book = armed(rule(FIRST, after=1, times=1), rule(NEXT, times=1), rule(THIRD))
+    """The first rule that acts wins; rules before it count the request, and rules after it do not."""
+    book = armed_rulebook(rule(FIRST, after=1, times=1), rule(NEXT, times=1), rule(THIRD))
 
     assert ["second", "first", "third"] == [hit(book) for _ in range(3)]
     assert [("fault-1", 2, 1, USED_UP), ("fault-2", 1, 1, USED_UP), ("fault-3", 1, 1, ARMED)] == ledger(book)
 
 
-def test_struck_names_the_rule() -> None:
-    """Whoever is struck learns by which rule."""
-    book = armed(rule(after=9), rule())
+def test_hit_names_the_rule() -> None:
+    """A hit names the rule that acts on the request."""
+    book = armed_rulebook(rule(after=9), rule())
 
     assert Hit(book.named("fault-2"), FIRST) == book.hit(seen(), None, NOW)
 
 
 @pytest.mark.parametrize(("header", "expected"), [(PLAN, "first"), (None, None), ("", None), ("T-17", None)])
 def test_rule_bound_to_a_header(header: str | None, expected: str | None) -> None:
-    """A rule with a header acts on calls that carry exactly this text, and counts no others."""
-    book = armed(rule(header=PLAN))
+    """A rule with a header matches and counts only requests with exactly this header value."""
+    book = armed_rulebook(rule(header=PLAN))
 
     assert expected == hit(book, header=header)
     assert int(expected is not None) == book.rules()[0].matched
 
 
-def test_header_of_no_rule() -> None:
-    """A rule without a header acts on calls whatever they carry."""
-    assert "first" == hit(armed(rule()), header=PLAN)
+def test_rule_without_a_header() -> None:
+    """A rule without a header matches requests with any header value."""
+    assert "first" == hit(armed_rulebook(rule()), header=PLAN)
 
 
 def test_names() -> None:
-    """Rules that have no name are given numbers, past those that are taken, and stand in the order they came."""
+    """Rules without a name get the next free number, and rules keep their order."""
     book = Rulebook()
     armed_rules = book.arm([rule(), rule(), rule(), rule()], [None, "own", "fault-3", None])
     more = book.arm([rule(), rule()], [None, None])
@@ -209,8 +209,8 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("names", [["new", "taken"], ["new", "new"], [None, "fault-1"]])
-def test_name_that_is_taken(names: list[str | None]) -> None:
-    """A rule whose name there is already is refused, and with it all that were to be armed beside it."""
+def test_duplicate_name(names: list[str | None]) -> None:
+    """A rule with an existing name is rejected, and so are all rules armed with it."""
     book = Rulebook()
     book.arm([rule()], ["taken"])
 
@@ -219,8 +219,8 @@ def test_name_that_is_taken(names: list[str | None]) -> None:
     assert ["taken"] == [armed_rule.name for armed_rule in book.rules()]
 
 
-def test_refused_names_are_given_again() -> None:
-    """Numbers that a refused plan would have used are free for the next one."""
+def test_rejected_rules_use_no_numbers() -> None:
+    """A rejected request to arm rules uses up no numbers."""
     book = Rulebook()
     with pytest.raises(Conflict):
         book.arm([rule(), rule(), rule()], [None, "one", "one"])
@@ -228,8 +228,8 @@ def test_refused_names_are_given_again() -> None:
     assert ["fault-1"] == [armed_rule.name for armed_rule in book.arm([rule()], [None])]
 
 
-def test_rule_that_cannot_be_made() -> None:
-    """When making one rule fails, none is armed."""
+def test_invalid_rule_arms_none() -> None:
+    """If one rule is invalid, none is armed."""
 
     def broken(name: str) -> Rule:
         raise ValueError(name)
@@ -240,9 +240,9 @@ def test_rule_that_cannot_be_made() -> None:
     assert ([], False) == (book.rules(), book.has_request_rules)
 
 
-def test_most_rules() -> None:
-    """A sandbox takes so many rules and no more; a plan that would go beyond is refused whole."""
-    book = armed(*[rule()] * (MOST_RULES - 1))
+def test_rule_limit() -> None:
+    """A sandbox has a maximum number of rules; arming more rejects them all."""
+    book = armed_rulebook(*[rule()] * (MOST_RULES - 1))
 
     with pytest.raises(Conflict, match="at most 1000 fault rules"):
         book.arm([rule(), rule()], [None, None])
@@ -252,8 +252,8 @@ def test_most_rules() -> None:
 
 
 def test_remove() -> None:
-    """A rule that is taken away does nothing any more, and the others keep what they have counted."""
-    book = armed(rule(FIRST), rule(NEXT))
+    """A removed rule no longer acts, and the other rules keep their counts."""
+    book = armed_rulebook(rule(FIRST), rule(NEXT))
     hit(book)
     book.remove("fault-1")
 
@@ -264,8 +264,8 @@ def test_remove() -> None:
 
 @pytest.mark.parametrize("act", [Rulebook.named, Rulebook.remove])
 def test_unknown_rule(act: Callable[[Rulebook, str], object]) -> None:
-    """A rule that there is none of is refused with those that there are, and nothing is taken away."""
-    book = armed(rule(), rule())
+    """The error for an unknown rule lists the existing rules, and nothing is removed."""
+    book = armed_rulebook(rule(), rule())
 
     with pytest.raises(NotFound, match=r"No fault rule 'other' exists\. There are: fault-1, fault-2\."):
         act(book, "other")
@@ -275,8 +275,8 @@ def test_unknown_rule(act: Callable[[Rulebook, str], object]) -> None:
 
 
 def test_clear() -> None:
-    """Without its rules a rulebook is as a new one, and begins to number at 1."""
-    book = armed(rule(), rule(LATE), rule(match=Match(body={"To": "*"})))
+    """A cleared rulebook is like a new one, and its numbers start at 1."""
+    book = armed_rulebook(rule(), rule(LATE), rule(match=Match(body={"To": "*"})))
     book.clear()
 
     assert (None, [], False, False, False) == (
@@ -289,8 +289,8 @@ def test_clear() -> None:
     assert ["fault-1"] == [armed_rule.name for armed_rule in book.arm([rule()], [None])]
 
 
-def test_what_there_is_to_ask_for() -> None:
-    """A rulebook knows whether any rule acts on calls, on what triggers find, or looks into bodies."""
+def test_rulebook_flags() -> None:
+    """A rulebook has flags for rules on requests, rules on triggers, and rules that match bodies."""
     book = Rulebook()
     answers = []
     for name, make in (("calls", rule()), ("finds", rule(LATE)), ("bodies", rule(match=Match(body={"To": "*"})))):
@@ -302,9 +302,9 @@ def test_what_there_is_to_ask_for() -> None:
     assert (False, False, False) == (book.has_request_rules, book.has_trigger_rules, book.reads_bodies)
 
 
-def test_finds_and_calls_are_apart() -> None:
-    """A rule about what triggers find strikes no call, and one about calls holds nothing back."""
-    book = armed(rule(FIRST, times=1), rule(LATE, times=1))
+def test_trigger_and_request_rules_are_separate() -> None:
+    """A trigger rule never acts on a request, and a request rule never delays a trigger."""
+    book = armed_rulebook(rule(FIRST, times=1), rule(LATE, times=1))
 
     assert (FIRST, None) == tuple(match and match.effect for match in (book.hit(seen(), None, NOW) for _ in range(2)))
     assert (LATE, None) == tuple(
@@ -313,9 +313,9 @@ def test_finds_and_calls_are_apart() -> None:
     assert [("fault-1", 1, 1, USED_UP), ("fault-2", 1, 1, USED_UP)] == ledger(book)
 
 
-def test_poll_is_held_back() -> None:
-    """What a poll found is held until the rule's time is over; then it is let go, and is not held again."""
-    book = armed(rule(LATE))
+def test_poll_is_delayed() -> None:
+    """New items of a poll are delayed until the trigger delay is over, and are not delayed again."""
+    book = armed_rulebook(rule(LATE))
 
     assert Hit(book.named("fault-1"), LATE) == book.hold_back(seen(), None, "poll", NOW)
     instants = (NOW, NOW + HOUR - 1, NOW + HOUR, NOW + 9 * HOUR)
@@ -323,18 +323,18 @@ def test_poll_is_held_back() -> None:
     assert [("fault-1", 1, 1, ARMED)] == ledger(book)
 
 
-def test_polls_are_held_apart() -> None:
-    """Another poll is a find of its own: the rule counts it, and lets it go once it is used up."""
-    book = armed(rule(LATE, times=1))
+def test_polls_are_delayed_separately() -> None:
+    """Each poll counts separately, so a rule that is used up does not delay another poll."""
+    book = armed_rulebook(rule(LATE, times=1))
 
     first, other = (book.hold_back(seen(), None, state, NOW) for state in ("poll", "other"))
     assert (True, False) == (bool(first), other)
     assert book.hold_back(seen(), None, "poll", NOW + 1) is True
 
 
-def test_poll_that_is_not_meant() -> None:
-    """A poll of another connection, or one without the plan's header, is not held."""
-    book = armed(rule(LATE, match=Match(connection="c1"), header=PLAN))
+def test_poll_that_does_not_match() -> None:
+    """A poll of another connection, or without the rule's header, is not delayed."""
+    book = armed_rulebook(rule(LATE, match=Match(connection="c1"), header=PLAN))
 
     assert book.hold_back(seen(), None, "poll", NOW) is False
     assert book.hold_back(seen(connection="c2"), PLAN, "poll", NOW) is False
@@ -342,8 +342,8 @@ def test_poll_that_is_not_meant() -> None:
 
 
 @pytest.mark.parametrize("away", [Rulebook.clear, partial(Rulebook.remove, name="late")])
-def test_rule_that_goes_lets_go(away: Callable[[Rulebook], None]) -> None:
-    """What a rule holds is let go with it, and a new one of its name asks anew."""
+def test_removed_rule_ends_its_delays(away: Callable[[Rulebook], None]) -> None:
+    """Removing a rule ends its delays, and a new rule of the same name starts its own."""
     book = Rulebook()
     book.arm([rule(LATE)], ["late"])
     book.hold_back(seen(), None, "poll", NOW)
@@ -354,9 +354,9 @@ def test_rule_that_goes_lets_go(away: Callable[[Rulebook], None]) -> None:
     assert isinstance(book.hold_back(seen(), None, "poll", NOW), Hit)
 
 
-def test_other_rules_go_on_holding() -> None:
-    """Taking one rule away, or adding one, changes nothing of what another holds."""
-    book = armed(rule(LATE, times=1), rule(LATE, times=1))
+def test_other_rules_keep_their_delays() -> None:
+    """Adding or removing a rule does not change the delays of other rules."""
+    book = armed_rulebook(rule(LATE, times=1), rule(LATE, times=1))
     book.hold_back(seen(), None, "poll", NOW)
     book.hold_back(seen(), None, "other", NOW)
     book.remove("fault-2")
@@ -365,9 +365,9 @@ def test_other_rules_go_on_holding() -> None:
     assert [True, False] == [book.hold_back(seen(), None, state, NOW) for state in ("poll", "other")]
 
 
-def test_most_polls_are_remembered() -> None:
-    """Of too many polls that are held the first is forgotten, and asked for anew."""
-    book = armed(rule(LATE))
+def test_delayed_poll_limit() -> None:
+    """Above the maximum number of delayed polls the oldest is forgotten, and counts as a new poll."""
+    book = armed_rulebook(rule(LATE))
     for number in range(MOST_RULES + 1):
         book.hold_back(seen(), None, f"poll-{number}", NOW)
 
@@ -377,7 +377,7 @@ def test_most_polls_are_remembered() -> None:
 
 @dataclass
 class RuleSpec:
-    """A rule in short: the operations and header it is about, when it acts, and how."""
+    """The operations, the header, the conditions and the steps of a rule."""
 
     operations: frozenset[str]
     header: str | None
@@ -401,7 +401,7 @@ class RuleSpec:
 
 @dataclass
 class Reference:
-    """What a rule is to do, as two endless stories: whether it is a call's turn, and which effect is the next."""
+    """A reference implementation of a rule, as two generators: whether it acts, and its next effect."""
 
     spec: RuleSpec
     counted: int = 0
@@ -468,11 +468,9 @@ CALLS = st.tuples(st.sampled_from("AB"), st.sampled_from([None, PLAN]), st.sampl
 @pytest.mark.slow
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @settings(FIXED, max_examples=400)
-def test_any_rules_and_calls(rules: list[RuleSpec], calls: list[tuple[str, str | None, int]]) -> None:
-    """Whatever rules are armed and whoever calls: each call gets what the first rule whose turn it is says, and each
-    rule says truly how many calls it counted, how often it acted and whether it still may.
-    """
-    book, references, now = armed(*[spec.make for spec in rules]), [Reference(spec) for spec in rules], NOW
+def test_any_rules_and_requests(rules: list[RuleSpec], calls: list[tuple[str, str | None, int]]) -> None:
+    """For any rules and requests, the first rule that acts determines the effect, and the counts are right."""
+    book, references, now = armed_rulebook(*[spec.make for spec in rules]), [Reference(spec) for spec in rules], NOW
     for operation, header, step in calls:
         now += step
         effects = (reference.ask(operation, header, now) for reference in references)
@@ -486,10 +484,15 @@ def test_any_rules_and_calls(rules: list[RuleSpec], calls: list[tuple[str, str |
 
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @FIXED
-def test_finds_are_counted_as_calls_are(rules: list[RuleSpec], calls: list[tuple[str, str | None, int]]) -> None:
-    """The same rules about what triggers find act on the same ones."""
+def test_trigger_rules_count_like_request_rules(
+    rules: list[RuleSpec], calls: list[tuple[str, str | None, int]]
+) -> None:
+    """The same rules act on the same items for triggers as for requests."""
     late = [replace(spec, steps=tuple(replace(step, trigger_delay=HOUR) for step in spec.steps)) for spec in rules]
-    request_book, trigger_book = armed(*[spec.make for spec in rules]), armed(*[spec.make for spec in late])
+    request_book, trigger_book = (
+        armed_rulebook(*[spec.make for spec in rules]),
+        armed_rulebook(*[spec.make for spec in late]),
+    )
     for operation, header, step in calls:
         request_match = request_book.hit(seen(operation), header, NOW + step)
         trigger_match = trigger_book.trigger_hit(seen(operation), header, NOW + step)
@@ -503,8 +506,8 @@ def test_finds_are_counted_as_calls_are(rules: list[RuleSpec], calls: list[tuple
 @given(st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "fault-1", "fault-2", "fault-3"])), max_size=6))
 @FIXED
 def test_all_or_none(names: list[str | None]) -> None:
-    """A plan is armed whole, every rule under a name of its own, or leaves everything as it was."""
-    book = armed(rule(), rule())
+    """Rules are armed together, each with a name of its own, or the rulebook is unchanged."""
+    book = armed_rulebook(rule(), rule())
     before = book.rules()
     try:
         armed_rules = book.arm([rule()] * len(names), names)

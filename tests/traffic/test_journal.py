@@ -1,4 +1,4 @@
-"""What a sandbox remembers of its callers: which entries are kept, what is counted, and what no reader may learn."""
+"""A sandbox's journal: which entries it keeps, what it counts, and which secrets it redacts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BROKEN = Cause("fault", "fault-1", "timeout-504-after")
 
 
 def exchange(journal: Journal, operation: str = "SendEmailV2", status: int = 200, *causes: Cause) -> ExchangeEntry:
-    """A whole exchange: opened, told of and closed."""
+    """A complete exchange, opened and closed."""
     entry = journal.open(NOW, REAL)
     entry.about, entry.status = About(operation), status
     for cause in causes:
@@ -41,7 +41,7 @@ def exchange(journal: Journal, operation: str = "SendEmailV2", status: int = 200
 
 
 def deliver(journal: Journal, **more: Any) -> None:
-    """A call to a subscriber that was taken."""
+    """Record a successful callback."""
     usual: dict[str, Any] = {"callback": 3, "purpose": "poke", "reference": "s1", "url": "http://hook/", "number": 1}
     journal.deliver(NOW, REAL, **{**usual, "body": b"", "status": 202, "error": None, **more})
 
@@ -51,7 +51,7 @@ def ids(journal: Journal) -> list[int]:
 
 
 def test_new_journal() -> None:
-    """A journal begins with nothing in it and nothing counted."""
+    """A new journal has no entries and no counts."""
     journal = Journal(cap=3, body_bytes=10)
 
     assert (3, 10, [], 0, 0, 0) == (
@@ -66,7 +66,7 @@ def test_new_journal() -> None:
 
 
 def test_entry_under_way() -> None:
-    """An entry is seen as soon as it is opened, and counts once it is closed."""
+    """An entry is visible as soon as it is opened, and its response counts once it is closed."""
     journal = Journal(cap=3, body_bytes=10)
     entry = journal.open(NOW, REAL)
 
@@ -83,14 +83,14 @@ def test_entry_under_way() -> None:
 
 
 def test_closed_entry() -> None:
-    """An entry that is closed says how long it took and how its answer left."""
+    """A closed entry has its duration and its outcome."""
     entry = exchange(Journal(cap=3, body_bytes=10))
 
     assert (7, ANSWERED) == (entry.took, entry.outcome)
 
 
 def test_counts() -> None:
-    """Exchanges are counted by operation, by status and by each cause of theirs."""
+    """Exchanges are counted by operation, by status and by each of their causes."""
     journal = Journal(cap=10, body_bytes=10)
     exchange(journal)
     exchange(journal, "SendEmailV2", 429, THROTTLED)
@@ -103,7 +103,7 @@ def test_counts() -> None:
 
 @pytest.mark.parametrize("outcome", ["reset", "cut", "stall", "lost"])
 def test_response_that_did_not_arrive(outcome: Outcome) -> None:
-    """A response that did not arrive counts under its outcome, not under its status."""
+    """A response that did not arrive counts by its outcome instead of its status."""
     journal = Journal(cap=3, body_bytes=10)
     entry = journal.open(NOW, REAL)
     entry.status = 200
@@ -113,7 +113,7 @@ def test_response_that_did_not_arrive(outcome: Outcome) -> None:
 
 
 def test_delivery() -> None:
-    """An attempt to call somebody is an entry among the exchanges, and is counted apart from them."""
+    """A callback attempt is an entry among the exchanges, and is counted separately."""
     journal = Journal(cap=3, body_bytes=10)
     exchange(journal)
     deliver(journal, body=b"{}", status=None, error="no answer within 10 s")
@@ -126,7 +126,7 @@ def test_delivery() -> None:
 
 
 def test_full_journal() -> None:
-    """The oldest entries make room, and counts go on as if they were there."""
+    """A full journal drops its oldest entries, and still counts them."""
     journal = Journal(cap=2, body_bytes=10)
     for _ in range(3):
         exchange(journal)
@@ -136,8 +136,8 @@ def test_full_journal() -> None:
     assert (4, 2, 1, {200: 3}) == (journal.total, journal.dropped, journal.deliveries, journal.statuses)
 
 
-def test_entry_that_made_room_under_way() -> None:
-    """An entry that made room before it was closed is counted all the same."""
+def test_entry_dropped_while_open() -> None:
+    """An entry that is dropped before it is closed still counts."""
     journal = Journal(cap=1, body_bytes=10)
     entry = journal.open(NOW, REAL)
     exchange(journal)
@@ -147,8 +147,8 @@ def test_entry_that_made_room_under_way() -> None:
     assert ([2], {200: 1, 503: 1}) == (ids(journal), journal.statuses)
 
 
-def test_journal_of_nothing() -> None:
-    """With a cap of 0 nothing is kept; what is written all the same counts as dropped."""
+def test_journal_that_keeps_nothing() -> None:
+    """A journal with a cap of 0 keeps no entries, and counts them as dropped."""
     journal = Journal(cap=0, body_bytes=10)
     deliver(journal)
 
@@ -156,8 +156,8 @@ def test_journal_of_nothing() -> None:
 
 
 @pytest.mark.parametrize(("cap", "kept"), [(9, [2, 3, 4]), (3, [2, 3, 4]), (2, [3, 4]), (0, [])])
-def test_other_cap(cap: int, kept: list[int]) -> None:
-    """A new cap keeps the newest of what is there; what had to go before does not come back."""
+def test_changed_cap(cap: int, kept: list[int]) -> None:
+    """A lower cap keeps the newest entries; a higher cap does not bring dropped entries back."""
     journal = Journal(cap=3, body_bytes=10)
     for _ in range(4):
         exchange(journal)
@@ -168,7 +168,7 @@ def test_other_cap(cap: int, kept: list[int]) -> None:
 
 
 def test_clear() -> None:
-    """A journal that is cleared has nothing in it and nothing counted, and gives no number a second time."""
+    """A cleared journal has no entries and no counts, and does not reuse ids."""
     journal = Journal(cap=2, body_bytes=10)
     for _ in range(3):
         exchange(journal, "SendEmailV2", 429, THROTTLED)
@@ -181,7 +181,7 @@ def test_clear() -> None:
 
 
 def test_clear_while_an_entry_is_open() -> None:
-    """What was under way when the journal was cleared neither comes back into it nor counts."""
+    """An entry that was open when the journal was cleared is neither kept nor counted."""
     journal = Journal(cap=2, body_bytes=10)
     before = journal.open(NOW, REAL)
     journal.clear()
@@ -193,8 +193,8 @@ def test_clear_while_an_entry_is_open() -> None:
     assert ([after.id], {200: 1}, 1) == (ids(journal), journal.statuses, journal.total)
 
 
-def test_reader_sees_one_moment() -> None:
-    """Whoever reads the entries is not disturbed by those that are written meanwhile."""
+def test_reader_sees_a_snapshot() -> None:
+    """Entries written while a reader iterates do not change what it reads."""
     journal = Journal(cap=1, body_bytes=10)
     exchange(journal)
     reader = journal.entries()
@@ -205,7 +205,7 @@ def test_reader_sees_one_moment() -> None:
 
 @pytest.mark.parametrize(("size", "kept"), [(3, 3), (4, 4), (5, 4), (900, 4)])
 def test_bodies_of_deliveries_are_cut(size: int, kept: int) -> None:
-    """Of a body as much is kept as the journal keeps of each."""
+    """The body of a callback is cut to the journal's maximum size."""
     journal = Journal(cap=1, body_bytes=4)
     deliver(journal, body=b"x" * size)
 
@@ -214,7 +214,7 @@ def test_bodies_of_deliveries_are_cut(size: int, kept: int) -> None:
 
 
 def test_headers_of_an_exchange() -> None:
-    """Headers are found by their names in lower case, as Latin-1 text; of a repeated one the first."""
+    """Headers are found by their lower-case name, decoded as Latin-1; the first of a repeated header counts."""
     entry = ExchangeEntry(1, NOW, REAL)
     entry.raw_request_headers = [(b"x-name", b"caf\xe9"), (b"x-name", b"tea")]
     entry.raw_response_headers = [(b"retry-after", b"5")]
@@ -240,7 +240,7 @@ def test_headers_of_an_exchange() -> None:
     ],
 )
 def test_credentials_in_headers(name: bytes) -> None:
-    """A header that lets its bearer in is told without what it says, and the others stay beside it."""
+    """Headers with credentials are redacted, and other headers are kept."""
     entry = ExchangeEntry(1, NOW, REAL)
     entry.raw_request_headers = [(b"accept", b"*/*"), (name, b"Bearer secret"), (b"x-ms-workflow-run-id", b"r1")]
     entry.raw_response_headers = [(name, b"Bearer secret")]
@@ -287,23 +287,23 @@ def test_credentials_in_headers(name: bytes) -> None:
         (b"\xff\xfesig=\xff&\x00", b"\xff\xfesig=(redacted)&\x00"),
     ],
 )
-def test_signatures_in_addresses(text: bytes, expected: bytes) -> None:
-    """Whatever signs an address is taken out of it, wherever the address stands and however it is written there."""
+def test_secrets_in_text(text: bytes, expected: bytes) -> None:
+    """Signatures and other secrets are redacted wherever they are in a text, in any encoding."""
     assert expected == redacted(text)
 
 
 @given(st.sampled_from(["sig", "code", "token", "Sig"]), st.text("xyz%2F.=-_~", min_size=1), st.booleans())
 @FIXED
 def test_no_secret_is_left(name: str, secret: str, more: bool) -> None:
-    """Nothing of a signature is left over, and a text that was redacted once stays as it is."""
+    """A secret is redacted completely, and redacting a text again changes nothing."""
     text = f"https://hook/?api=1&{name}={secret}{'&b=2' if more else ''}".encode()
 
     expected = f"https://hook/?api=1&{name}=(redacted){'&b=2' if more else ''}".encode()
     assert expected == redacted(text) == redacted(redacted(text))
 
 
-def test_delivery_hides_what_signs_its_address() -> None:
-    """The address of who is called is noted without its signature, and with all that tells it from others."""
+def test_callback_url_is_redacted() -> None:
+    """A callback's URL is recorded without its signature; the rest of the URL is kept."""
     journal = Journal(cap=1, body_bytes=4)
     deliver(journal, url="https://hook/wörk/run?api-version=1&sig=secret")
 
@@ -313,8 +313,8 @@ def test_delivery_hides_what_signs_its_address() -> None:
 
 
 @dataclass
-class Written:
-    """What a model knows of a journal: the ids since it was cleared, those that are kept, and the counts."""
+class Model:
+    """The expected state of a journal: ids since it was cleared, ids that are kept, and counts."""
 
     since_cleared: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -322,14 +322,14 @@ class Written:
     deliveries: int = 0
 
 
-class Readers(RuleBasedStateMachine):
-    """Exchanges that begin and end in any order, deliveries among them, while somebody clears and caps the journal."""
+class Histories(RuleBasedStateMachine):
+    """Exchanges and callbacks in any order, while the journal is cleared and its cap changes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.cap, self.last = 3, 0
         self.journal = Journal(self.cap, 10)
-        self.known = Written()
+        self.known = Model()
         self.under_way: list[ExchangeEntry] = []
 
     def note(self) -> None:
@@ -368,7 +368,7 @@ class Readers(RuleBasedStateMachine):
     @rule()
     def clear(self) -> None:
         self.journal.clear()
-        self.known = Written()
+        self.known = Model()
 
     @invariant()
     def tells_what_is_known(self) -> None:
@@ -381,5 +381,5 @@ class Readers(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_any_history() -> None:
-    """Whatever is written, closed, capped and cleared in which order: entries and counts add up."""
-    run_state_machine_as_test(Readers, settings=settings(FIXED, max_examples=100, stateful_step_count=30))
+    """Entries and counts are right after any history."""
+    run_state_machine_as_test(Histories, settings=settings(FIXED, max_examples=100, stateful_step_count=30))

@@ -1,4 +1,4 @@
-"""How much a connection may ask: windows of calls, requests at a time and bytes in flight, all by the clock given."""
+"""Limits per connection: calls per period, concurrent requests and bytes in flight."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ONE, OTHER = "one", "other"
 
 
 def limiter_of(calls: int = 0, period: int = 60, requests: int = 0, size: int = 0, warn_at: int = 0) -> Limiter:
-    """A limiter with those limits that are given, and none else."""
+    """A limiter with only these limits."""
     return Limiter(
         Limits(
             max_calls=calls,
@@ -40,7 +40,7 @@ def limiter_of(calls: int = 0, period: int = 60, requests: int = 0, size: int = 
 
 
 def call(limiter: Limiter, now: int, connection: str = ONE) -> int | None:
-    """Make a call that ends at once; the seconds that a caller has to wait instead, None when it was let in."""
+    """Make a request that ends at once; returns the seconds to wait if it is rejected, or None."""
     try:
         limiter.enter(connection, now).release()
     except CallsExceeded as error:
@@ -49,20 +49,20 @@ def call(limiter: Limiter, now: int, connection: str = ONE) -> int | None:
 
 
 def in_use(limiter: Limiter, connection: str = ONE) -> tuple[int, int]:
-    """Requests and bytes that a connection has under way."""
+    """The concurrent requests and the bytes in flight of a connection."""
     use = limiter.uses()[connection]
     return use.requests, use.bytes
 
 
 def test_a_whole_window_of_calls() -> None:
-    """As many calls as allowed are let in at one instant, and the next has to wait for the whole period."""
+    """The allowed calls may come at one instant, and the next call must wait for the whole period."""
     limiter = limiter_of(calls=3, period=60)
 
     assert [None, None, None, 60] == [call(limiter, NOW) for _ in range(4)]
 
 
 def test_window_begins_with_its_first_call() -> None:
-    """A window ends a period after its first call, to the microsecond, however late the others come."""
+    """A window ends one period after its first call, to the microsecond."""
     limiter = limiter_of(calls=2, period=60)
     end = NOW + 60 * SECOND
 
@@ -75,7 +75,7 @@ def test_window_begins_with_its_first_call() -> None:
     [(0, 60), (1, 60), (SECOND - 1, 60), (SECOND, 59), (59 * SECOND, 1), (59 * SECOND + 1, 1), (60 * SECOND - 1, 1)],
 )
 def test_retry_after_is_rounded_up(gone: int, seconds: int) -> None:
-    """The wait is in whole seconds, never too short, and a second at least."""
+    """The wait is rounded up to whole seconds, and is at least one second."""
     limiter = limiter_of(calls=1, period=60)
     call(limiter, NOW)
 
@@ -83,23 +83,23 @@ def test_retry_after_is_rounded_up(gone: int, seconds: int) -> None:
     assert call(limiter, NOW + gone + seconds * SECOND) is None
 
 
-def test_call_inside_the_wait_is_refused_again() -> None:
-    """Whoever comes back early is refused for the rest of the window only, however often that is done."""
+def test_early_retries_do_not_extend_the_wait() -> None:
+    """An early retry is rejected, and does not extend the window."""
     limiter = limiter_of(calls=1, period=10)
     call(limiter, NOW)
 
     assert [10, 9, 5, 1, None] == [call(limiter, NOW + seconds * SECOND) for seconds in (0, 1, 5, 9, 10)]
 
 
-def test_connections_are_counted_apart() -> None:
-    """One connection that has used up its calls takes nothing from another."""
+def test_connections_are_counted_separately() -> None:
+    """A connection that has used up its calls does not affect other connections."""
     limiter = limiter_of(calls=1, period=10)
 
     assert [None, 10, None] == [call(limiter, NOW, connection) for connection in (ONE, ONE, OTHER)]
 
 
-def test_requests_at_a_time() -> None:
-    """A request above the limit is refused, until one that is being processed has its answer."""
+def test_concurrent_request_limit() -> None:
+    """A request above the limit is rejected until another request ends."""
     limiter = limiter_of(requests=2)
     first = limiter.enter(ONE, NOW)
     limiter.enter(ONE, NOW)
@@ -111,8 +111,8 @@ def test_requests_at_a_time() -> None:
     assert (2, 0) == in_use(limiter)
 
 
-def test_refused_for_its_calls_first() -> None:
-    """Where both limits are reached, the caller hears of the one with a longer wait."""
+def test_call_limit_is_reported_first() -> None:
+    """If both limits are exceeded, the error is the one for calls, which has the longer wait."""
     limiter = limiter_of(calls=1, requests=1)
     limiter.enter(ONE, NOW)
 
@@ -120,8 +120,8 @@ def test_refused_for_its_calls_first() -> None:
         limiter.enter(ONE, NOW)
 
 
-def test_call_refused_for_others_does_not_count() -> None:
-    """A call that found too many others under way is none of the calls of its window."""
+def test_request_rejected_as_concurrent_is_no_call() -> None:
+    """A request rejected for too many concurrent requests does not count as a call."""
     limiter = limiter_of(calls=2, requests=1)
     under_way = limiter.enter(ONE, NOW)
     with pytest.raises(TooManyAtOnce):
@@ -131,8 +131,8 @@ def test_call_refused_for_others_does_not_count() -> None:
     assert [None, 60] == [call(limiter, NOW) for _ in range(2)]
 
 
-def test_call_refused_for_others_begins_no_window() -> None:
-    """A window begins with the first call that is let in, not with one that found too many others under way."""
+def test_request_rejected_as_concurrent_starts_no_window() -> None:
+    """A request rejected for too many concurrent requests does not start a window."""
     limiter = limiter_of(calls=1, period=10, requests=1)
     under_way = limiter.enter(ONE, NOW)
     with pytest.raises(TooManyAtOnce):
@@ -144,7 +144,7 @@ def test_call_refused_for_others_begins_no_window() -> None:
 
 
 def test_bytes_in_flight() -> None:
-    """Bodies count until their request has its answer; what does not fit beside them is refused."""
+    """A body counts until its request ends, and a body that does not fit is rejected."""
     limiter = limiter_of(size=10)
     first, second = limiter.enter(ONE, NOW), limiter.enter(ONE, NOW)
     first.carry(4)
@@ -158,8 +158,8 @@ def test_bytes_in_flight() -> None:
     assert (1, 10) == in_use(limiter)
 
 
-def test_empty_body_is_carried() -> None:
-    """An empty body is never refused, not even where a limit was lowered below what is under way."""
+def test_empty_body_is_never_rejected() -> None:
+    """An empty body is never rejected, even if a lowered limit is already exceeded."""
     limiter = limiter_of(size=10)
     limiter.enter(ONE, NOW).carry(8)
     limiter.limits = Limits(max_bytes_in_flight=5)
@@ -171,7 +171,7 @@ def test_empty_body_is_carried() -> None:
 
 
 def test_limits_that_are_off() -> None:
-    """A limit of 0 lets anything in, and still says what is in use."""
+    """A limit of 0 allows everything, and usage is still counted."""
     limiter = limiter_of(warn_at=1)
     leases = [limiter.enter(ONE, NOW) for _ in range(400)]
     for lease in leases:
@@ -182,8 +182,8 @@ def test_limits_that_are_off() -> None:
     assert {None} == {lease.warning(NOW) for lease in leases}
 
 
-def test_calls_that_count() -> None:
-    """What a connection has used of its calls is nothing again once its window has ended."""
+def test_calls_reset_when_the_window_ends() -> None:
+    """A connection's call count is 0 again after its window has ended."""
     limiter = limiter_of(calls=5, period=10)
     call(limiter, NOW)
     call(limiter, NOW + 1)
@@ -197,7 +197,7 @@ def test_calls_that_count() -> None:
     [(0, None), (7, None), (8, "9 of 10 calls"), (9, "10 of 10 calls")],
 )
 def test_warning_before_the_calls_run_out(before: int, warning: str | None) -> None:
-    """From the given part of the limit on, the caller is told how many calls are used, its own among them."""
+    """From a percentage of the limit on, the warning has the number of calls, including the current one."""
     limiter = limiter_of(calls=10, warn_at=90)
     for _ in range(before):
         call(limiter, NOW)
@@ -206,7 +206,7 @@ def test_warning_before_the_calls_run_out(before: int, warning: str | None) -> N
 
 
 def test_warning_names_every_limit_that_is_near() -> None:
-    """Requests and bytes under way are warned of as calls are, all in one line."""
+    """The warning names every limit that is nearly reached, in one line."""
     limiter = limiter_of(calls=2, requests=2, size=100, warn_at=50)
     lease = limiter.enter(ONE, NOW)
     lease.carry(50)
@@ -216,12 +216,12 @@ def test_warning_names_every_limit_that_is_near() -> None:
 
 
 def test_warnings_that_are_off() -> None:
-    """Nobody is warned where the part of the limit is 0."""
+    """There are no warnings if the percentage is 0."""
     assert limiter_of(calls=1, requests=1, warn_at=0).enter(ONE, NOW).warning(NOW) is None
 
 
-def test_limits_that_change_under_way() -> None:
-    """New limits hold for the next call; those used under the old ones count."""
+def test_changed_limits() -> None:
+    """Changed limits apply to the next call, and earlier calls still count."""
     limiter = limiter_of(calls=3)
     call(limiter, NOW)
     call(limiter, NOW)
@@ -233,7 +233,7 @@ def test_limits_that_change_under_way() -> None:
 
 
 def test_forgotten() -> None:
-    """A limiter that starts over has counted nothing, and a call from before ends without a trace."""
+    """A reset limiter has no counts, and a request from before the reset ends without changing them."""
     limiter = limiter_of(calls=1, requests=1, size=10)
     before = limiter.enter(ONE, NOW)
     before.carry(10)
@@ -247,20 +247,20 @@ def test_forgotten() -> None:
 
 
 @dataclass
-class Known:
-    """What a model knows of one connection: the instants of its calls, and the bytes of those under way."""
+class Model:
+    """The expected use of one connection: the instants of its calls, and its open requests with their bytes."""
 
     begun: list[int] = field(default_factory=list)
     under_way: list[tuple[Lease, int]] = field(default_factory=list)
 
 
 class Callers(RuleBasedStateMachine):
-    """Two connections that call, carry bodies and end their calls as they like, while time passes."""
+    """Two connections that start requests, send bodies and end requests at random while time passes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
-        self.known = {ONE: Known(), OTHER: Known()}
+        self.known = {ONE: Model(), OTHER: Model()}
         self.limiter = limiter_of()
 
     @initialize(
@@ -342,7 +342,7 @@ class Callers(RuleBasedStateMachine):
         return (end := self.ends(connection)) is not None and self.now < end
 
     def check_wait(self, connection: str, seconds: int) -> None:
-        """The wait is over as soon as whole seconds can say, and then calls are let in."""
+        """The wait ends at the first whole second at which calls are accepted again."""
         end = self.ends(connection)
         assert end is not None
         assert self.now + (seconds - 1) * SECOND < end <= self.now + seconds * SECOND
@@ -350,7 +350,5 @@ class Callers(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_any_calls() -> None:
-    """Whatever is asked when: a window never has more calls than allowed, waits are true, refused calls leave no trace,
-    and what is under way comes back to nothing.
-    """
+    """For any history calls stay within the limit, waits are exact, and rejected requests leave no trace."""
     run_state_machine_as_test(Callers, settings=settings(FIXED, max_examples=150, stateful_step_count=40))

@@ -1,4 +1,4 @@
-"""The retry report: who came back after a failure, when, and what the mailbox was made to do twice."""
+"""The retry report: which failed requests were retried, when, and what was done twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW, REAL = 1_772_442_000 * SECOND, 1_800_000_000 * SECOND
 
 
 class Calls:
-    """Entries as the journal writes them, one after the other; `at` and `real` are in seconds since the first."""
+    """Entries as the journal writes them, in order; `at` and `real` are seconds after the first entry."""
 
     def __init__(self) -> None:
         self.entries: list[ExchangeEntry] = []
@@ -37,7 +37,7 @@ class Calls:
         creates: bool = True,
         **more: Any,
     ) -> ExchangeEntry:
-        """A mail that is sent, which works if its status is a good one."""
+        """Add a request that sends a mail; it takes effect if the status is 200."""
         entry = ExchangeEntry(next(self._numbers), NOW + round(at * SECOND), REAL + round(real * SECOND))
         entry.started = round(real * 1_000_000_000)
         entry.status, entry.outcome = status, ANSWERED
@@ -88,12 +88,12 @@ def calls() -> Calls:
     ],
 )
 def test_has_failed(calls: Calls, status: int | None, outcome: str, expected: bool) -> None:
-    """A call has failed when a client would try again: throttled, an error of the server's, or no whole answer."""
+    """A request has failed if clients retry it: throttling, a timeout, a server error or a broken response."""
     assert expected is has_failed(calls.add(status, outcome=outcome))
 
 
 def test_no_failures(calls: Calls) -> None:
-    """Where nothing failed there is nothing to report, not even of the same call made twice."""
+    """Without a failure the report is empty, even if a request was repeated."""
     calls.add()
     calls.add()
     calls.add(404, raw_path=b"/v2/Mail/none")
@@ -102,8 +102,8 @@ def test_no_failures(calls: Calls) -> None:
     assert [] == report([])
 
 
-def test_failure_nobody_came_back_from(calls: Calls) -> None:
-    """A failed call that was not made again stands alone, and says nothing of waits."""
+def test_failure_without_a_retry(calls: Calls) -> None:
+    """A failed request without a retry has a row of its own without waits."""
     failed = calls.add(504)
 
     (row,) = calls.report()
@@ -111,8 +111,8 @@ def test_failure_nobody_came_back_from(calls: Calls) -> None:
     assert row.waited_long_enough is None
 
 
-def test_chain_until_it_works(calls: Calls) -> None:
-    """Each failed attempt has a row of its own with the next one, and all know the whole chain."""
+def test_chain_ends_with_success(calls: Calls) -> None:
+    """Each failed attempt has a row with its retry, and all rows name the whole chain."""
     first, second, third = (calls.add(status) for status in (504, 502, 200))
     rows = calls.report()
 
@@ -122,7 +122,7 @@ def test_chain_until_it_works(calls: Calls) -> None:
 
 
 def test_chain_that_is_given_up(calls: Calls) -> None:
-    """The last attempt of a client that gives up has a row without another after it."""
+    """The last attempt of a client that gives up has a row without a retry."""
     calls.add(503)
     calls.add(503)
 
@@ -130,16 +130,16 @@ def test_chain_that_is_given_up(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_chain_ends_with_an_answer(calls: Calls, status: int) -> None:
-    """Once a client has its answer, the same call is a new wish: what fails then begins another chain."""
+def test_chain_ends_with_a_response(calls: Calls, status: int) -> None:
+    """After a successful response or a client error, the same request starts another chain."""
     for response_status in (504, status, 200, 504, 200):
         calls.add(response_status)
 
     assert [(1, 2), (4, 5)] == calls.chains()
 
 
-def test_call_that_is_still_under_way(calls: Calls) -> None:
-    """Somebody who is back has come back, whatever becomes of it."""
+def test_retry_under_way(calls: Calls) -> None:
+    """A retry counts even while it is under way."""
     calls.add(504)
     calls.add(None, outcome=UNDER_WAY)
 
@@ -147,8 +147,8 @@ def test_call_that_is_still_under_way(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["reset", "cut", "stall", "lost"])
-def test_broken_answer_is_a_failure(calls: Calls, outcome: str) -> None:
-    """A mail that was sent while its answer was lost is sent twice by a client that tries again."""
+def test_broken_response_is_a_failure(calls: Calls, outcome: str) -> None:
+    """A request that took effect but lost its response is duplicated by a retry."""
     calls.add(200, outcome=outcome)
     calls.add(200)
 
@@ -172,7 +172,7 @@ def test_broken_answer_is_a_failure(calls: Calls, outcome: str) -> None:
     ],
 )
 def test_waited_long_enough(calls: Calls, retry_after: str | None, waited: float, as_asked: bool | None) -> None:
-    """A client has waited as asked when it came back no sooner than Retry-After said, by the sandbox's clock."""
+    """A client has waited long enough if the wait is at least `Retry-After`, by the sandbox's clock."""
     calls.add(429, retry_after=retry_after)
     calls.add(200, at=waited)
 
@@ -181,16 +181,16 @@ def test_waited_long_enough(calls: Calls, retry_after: str | None, waited: float
     assert (int(retry_after) if as_asked is not None and retry_after else None) == row.retry_after
 
 
-def test_asked_and_nobody_came_back(calls: Calls) -> None:
-    """What was asked of a client that never came back is known, and that it waited is not."""
+def test_retry_after_without_a_retry(calls: Calls) -> None:
+    """Without a retry the row has `Retry-After`, but no wait."""
     calls.add(429, retry_after="10")
 
     (row,) = calls.report()
     assert (10, None, None) == (row.retry_after, row.waited, row.waited_long_enough)
 
 
-def test_a_call_that_began_meanwhile(calls: Calls) -> None:
-    """Who asks before the failed call has ended does not come back because of it; who asks then, does."""
+def test_request_started_before_the_failure(calls: Calls) -> None:
+    """A request started before the failed one ended is not its retry; one started at its end is."""
     calls.add(504, took=1_000_000_000, effected=True)
     calls.add(200, real=0.5)
     calls.add(200, real=1.0)
@@ -200,7 +200,7 @@ def test_a_call_that_began_meanwhile(calls: Calls) -> None:
 
 
 def test_a_machine_clock_that_is_set_back(calls: Calls) -> None:
-    """A retry is found even if the machine's clock was set back after the failed request."""
+    """A retry is recognized even if the machine's clock was set back after the failure."""
     failed, retry = calls.add(504, real=5), calls.add(200, real=6)
     retry.real = failed.real - SECOND
 
@@ -208,8 +208,8 @@ def test_a_machine_clock_that_is_set_back(calls: Calls) -> None:
     assert (retry, 1.0) == (row.retry, row.real_wait)
 
 
-def test_a_wait_by_the_sandboxs_clock(calls: Calls) -> None:
-    """It begins when the answer of the failed call had left."""
+def test_wait_by_the_sandboxs_clock(calls: Calls) -> None:
+    """By the sandbox's clock a wait starts when the failed response was sent."""
     calls.add(429, retry_after="60", left=NOW + 120 * SECOND)
     calls.add(200, at=130)
 
@@ -219,7 +219,7 @@ def test_a_wait_by_the_sandboxs_clock(calls: Calls) -> None:
 
 @pytest.mark.parametrize(("real", "took", "expected"), [(3.0, 1.0, 2.0), (3.0, 0.0, 3.0), (1.0, 1.0, 0.0)])
 def test_real_wait(calls: Calls, real: float, took: float, expected: float) -> None:
-    """In real time a wait begins when the failed call has ended."""
+    """In real time a wait starts when the failed request ended."""
     calls.add(504, took=round(took * 1_000_000_000))
     calls.add(200, at=60, real=real)
 
@@ -239,15 +239,15 @@ def test_real_wait(calls: Calls, real: float, took: float, expected: float) -> N
     ],
 )
 def test_duplicated(calls: Calls, attempts: list[tuple[int, bool]], effects: int, duplicated: bool) -> None:
-    """Something was made twice when two attempts of one chain did their work, whatever their callers were told."""
+    """A chain duplicated its effect if at least two of its attempts took effect, whatever their status."""
     for status, effected in attempts:
         calls.add(status, effected=effected)
 
     assert {(effects, duplicated)} == {(row.effects, row.duplicated) for row in calls.report()}
 
 
-def test_work_that_can_be_done_twice(calls: Calls) -> None:
-    """An operation that makes nothing new duplicates nothing, however often it did its work."""
+def test_repeated_update_is_no_duplicate(calls: Calls) -> None:
+    """An operation that creates nothing has no duplicates, however often it took effect."""
     calls.add(504, effected=True, creates=False, method="PATCH")
     calls.add(200, creates=False, method="PATCH")
 
@@ -269,8 +269,8 @@ def test_work_that_can_be_done_twice(calls: Calls) -> None:
         {"request_digest": 2},
     ],
 )
-def test_others_are_not_mixed_in(calls: Calls, other: dict[str, Any]) -> None:
-    """Only the same client with the same wish comes back: a call of another in between ends no chain and joins none."""
+def test_other_requests_are_separate_chains(calls: Calls, other: dict[str, Any]) -> None:
+    """A retry is the same request by the same client; other requests in between do not affect a chain."""
     calls.add(504, agent="sdk", run="r1")
     calls.add(200, **{"agent": "sdk", "run": "r1", **other})
     calls.add(504, **{"agent": "sdk", "run": "r1", **other})
@@ -279,8 +279,8 @@ def test_others_are_not_mixed_in(calls: Calls, other: dict[str, Any]) -> None:
     assert [(1, 4), (3,)] == calls.chains()
 
 
-def test_rows_stand_in_order(calls: Calls) -> None:
-    """Failed calls stand in the order they came, though their chains cross."""
+def test_rows_are_in_order(calls: Calls) -> None:
+    """Failed requests are listed in order, even if their chains overlap."""
     for agent in ("a", "b", "a", "b", "b"):
         calls.add(504, agent=agent)
 
@@ -288,8 +288,8 @@ def test_rows_stand_in_order(calls: Calls) -> None:
     assert [(1, 3), (2, 4, 5), (1, 3), (2, 4, 5), (2, 4, 5)] == calls.chains()
 
 
-def test_journal_is_what_is_reported_of() -> None:
-    """The report reads the entries of a journal, those of requests under way included."""
+def test_report_of_a_journal() -> None:
+    """The report reads the entries of a journal, including requests under way."""
     journal = Journal(cap=10, body_bytes=10)
     failed = journal.open(NOW, REAL)
     failed.status = 504
@@ -303,7 +303,7 @@ def test_journal_is_what_is_reported_of() -> None:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A call of one of some clients: what it came to, and whether the mail was sent."""
+    """A request by one of several clients: its status, and whether it took effect."""
 
     agent: str
     status: int
@@ -323,8 +323,8 @@ ATTEMPTS = st.lists(
 )
 
 
-def told_alone(entries: Iterable[ExchangeEntry]) -> list[Retried]:
-    """The report on each client's calls by themselves, put together."""
+def separate_reports(entries: Iterable[ExchangeEntry]) -> list[Retried]:
+    """The reports on each client's requests, merged."""
     kept = list(entries)
     agents = dict.fromkeys(entry.header(b"user-agent") for entry in kept)
     rows = [row for agent in agents for row in report(entry for entry in kept if entry.header(b"user-agent") == agent)]
@@ -335,9 +335,7 @@ def told_alone(entries: Iterable[ExchangeEntry]) -> list[Retried]:
 @given(ATTEMPTS)
 @FIXED
 def test_any_attempts(attempts: list[Attempt]) -> None:
-    """Each failed call has one row, each client's are as if it had been alone, and chains hold together: all but the
-    last of one have failed, and it was duplicated if two of them did their work.
-    """
+    """For any attempts: one row per failure, clients do not affect each other, and chains are consistent."""
     calls, now = Calls(), 0
     for attempt in attempts:
         now += attempt.gap
@@ -345,7 +343,7 @@ def test_any_attempts(attempts: list[Attempt]) -> None:
     entries = {entry.id: entry for entry in calls.entries}
     rows = calls.report()
 
-    assert told_alone(calls.entries) == rows
+    assert separate_reports(calls.entries) == rows
     assert [entry for entry in calls.entries if has_failed(entry)] == [row.failed for row in rows]
     for row in rows:
         chain = [entries[number] for number in row.attempts]

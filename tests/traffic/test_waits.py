@@ -1,6 +1,6 @@
-"""Calls that wait for an instant of the sandbox's clock: they pass when it comes, and are told when it never will.
+"""Waits until an instant of the sandbox's clock: they end at that instant, or with an error after a reset.
 
-The event loop of these tests never sleeps: where it would, its own time jumps ahead instead.
+The event loop of these tests never sleeps; its time jumps ahead instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HOUR = 3_600 * SECOND
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Looks whether anything has come, and takes the time as passed that it was to wait for it."""
+    """A selector that never blocks, and counts the requested timeouts as elapsed."""
 
     seconds = 0.0
 
@@ -40,7 +40,7 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop by whose clock time passes at once."""
+    """An event loop whose time jumps ahead instead of passing."""
 
     def __init__(self) -> None:
         self._jumping = _Jumping()
@@ -51,34 +51,34 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """A sandbox's clock that runs by itself, as fast as the loop's."""
+    """A sandbox's clock that runs with the loop's time."""
 
     def now(self) -> int:
         return NOW + round(asyncio.get_running_loop().time() * SECOND)
 
 
 def play(story: Callable[[], Coroutine[Any, Any, None]]) -> float:
-    """Run a story; how many seconds passed by the loop's clock."""
+    """Run a test's coroutine; returns the seconds of loop time that passed."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(story())
         return runner.get_loop().time()
 
 
 async def sleep(waits: Waits, seconds: float) -> None:
-    """Wait in real time, as a call does that a fault delays so."""
+    """Wait in real time, as a delaying fault does."""
     with waits.until(LATEST) as wait:
         wait.settle()
         await wait.pass_seconds(seconds)
 
 
 async def steps() -> None:
-    """Let everybody go on who can."""
+    """Let all tasks run that can."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 class Caller:
-    """A call that waits for an instant, and takes a note of when it was let go on or told not to."""
+    """A request that waits for an instant, and records when it continued or whether its wait was ended."""
 
     def __init__(self, waits: Waits, clock: Clock, until: int) -> None:
         self.passed: int | None = None
@@ -105,8 +105,8 @@ def clock() -> VirtualClock:
     return VirtualClock(START)
 
 
-def test_nobody_waits(waits: Waits, clock: VirtualClock) -> None:
-    """Where nobody waits there is no instant to stop at, and nothing to do at any."""
+def test_no_waits(waits: Waits, clock: VirtualClock) -> None:
+    """Without waits there is no next instant, and nothing to run."""
 
     async def story() -> None:
         await waits.run(None, NOW)
@@ -117,8 +117,8 @@ def test_nobody_waits(waits: Waits, clock: VirtualClock) -> None:
 
 
 @pytest.mark.parametrize("late", [0, 1, HOUR])
-def test_instant_that_has_come(waits: Waits, clock: VirtualClock, late: int) -> None:
-    """A wait for an instant that has come already is none."""
+def test_past_instant(waits: Waits, clock: VirtualClock, late: int) -> None:
+    """A wait for a past or current instant ends at once."""
 
     async def story() -> None:
         with waits.until(NOW - late) as wait:
@@ -128,7 +128,7 @@ def test_instant_that_has_come(waits: Waits, clock: VirtualClock, late: int) -> 
 
 
 def test_wait_passes_when_the_clock_is_moved(waits: Waits, clock: VirtualClock) -> None:
-    """A call goes on when the clock stops at its instant, and not a microsecond before."""
+    """A wait ends when the clock is moved to its instant, and not a microsecond before."""
 
     async def story() -> None:
         caller = Caller(waits, clock, NOW + HOUR)
@@ -145,7 +145,7 @@ def test_wait_passes_when_the_clock_is_moved(waits: Waits, clock: VirtualClock) 
 
 @pytest.mark.parametrize("after", [1, 4_999, SECOND, 2 * SECOND + 1, 60 * SECOND])
 def test_wait_passes_when_the_clock_runs(waits: Waits, after: int) -> None:
-    """Where the clock runs by itself a call goes on at its instant, or milliseconds later at most."""
+    """With a running clock a wait ends at its instant, or at most 5 ms later."""
 
     async def story() -> None:
         caller = Caller(waits, LoopClock(), NOW + after)
@@ -155,8 +155,8 @@ def test_wait_passes_when_the_clock_runs(waits: Waits, after: int) -> None:
     play(story)
 
 
-def test_clock_that_somebody_else_moves(waits: Waits, clock: VirtualClock) -> None:
-    """A call finds out within a second that the clock was moved by somebody who told nobody."""
+def test_clock_moved_without_notice(waits: Waits, clock: VirtualClock) -> None:
+    """A wait notices within a second that the clock was moved without a call of `run`."""
 
     async def story() -> None:
         caller = Caller(waits, clock, NOW + HOUR)
@@ -168,8 +168,8 @@ def test_clock_that_somebody_else_moves(waits: Waits, clock: VirtualClock) -> No
     assert 1 >= play(story)
 
 
-def test_move_waits_for_what_is_done_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
-    """Whoever moves the clock goes on when the calls that it let go have done all they do then."""
+def test_move_waits_for_resumed_requests(waits: Waits, clock: VirtualClock) -> None:
+    """A move of the clock waits until the resumed requests have finished."""
 
     async def story() -> None:
         done: list[str] = []
@@ -191,8 +191,8 @@ def test_move_waits_for_what_is_done_at_the_instant(waits: Waits, clock: Virtual
     assert 0.5 == play(story)
 
 
-def test_move_does_not_wait_for_ever(waits: Waits, clock: VirtualClock) -> None:
-    """A call that takes long over what it does keeps a move of the clock for a second only, and is not cut short."""
+def test_move_waits_one_second_at_most(waits: Waits, clock: VirtualClock) -> None:
+    """A move of the clock waits at most one second for a slow request, which still finishes."""
 
     async def story() -> None:
         async def call() -> None:
@@ -212,7 +212,7 @@ def test_move_does_not_wait_for_ever(waits: Waits, clock: VirtualClock) -> None:
 
 
 def test_settled_early(waits: Waits, clock: VirtualClock) -> None:
-    """Nobody who moves the clock waits for a call that has said that it needs no time at its instant."""
+    """A move of the clock does not wait for a request that has called `settle`."""
 
     async def story() -> None:
         async def call() -> None:
@@ -231,7 +231,7 @@ def test_settled_early(waits: Waits, clock: VirtualClock) -> None:
 
 
 def test_next_at(waits: Waits, clock: VirtualClock) -> None:
-    """The clock stops at the first instant that anybody waits for, and no more at those that are over."""
+    """The next instant is the earliest one that a request waits for, and past instants do not count."""
 
     async def story() -> None:
         later, sooner = Caller(waits, clock, NOW + 2), Caller(waits, clock, NOW + 1)
@@ -249,7 +249,7 @@ def test_next_at(waits: Waits, clock: VirtualClock) -> None:
 
 @pytest.mark.parametrize("error", [None, RuntimeError])
 def test_wait_ends_with_its_block(waits: Waits, error: type[Exception] | None) -> None:
-    """A wait that is left, in whatever way, is no instant to stop at any more."""
+    """A wait whose block has ended, even with an error, is no longer the next instant."""
 
     async def story() -> None:
         try:
@@ -264,8 +264,8 @@ def test_wait_ends_with_its_block(waits: Waits, error: type[Exception] | None) -
     assert 0 == play(story)
 
 
-def test_caller_that_hangs_up(waits: Waits, clock: VirtualClock) -> None:
-    """A call that is cancelled waits no more, and keeps nobody who moves the clock."""
+def test_cancelled_request(waits: Waits, clock: VirtualClock) -> None:
+    """A cancelled request no longer waits, and does not hold up a move of the clock."""
 
     async def story() -> None:
         caller = Caller(waits, clock, NOW + 1)
@@ -279,7 +279,7 @@ def test_caller_that_hangs_up(waits: Waits, clock: VirtualClock) -> None:
 
 
 def test_end(waits: Waits, clock: VirtualClock) -> None:
-    """When the sandbox starts over, every call that waits is told so at once; later ones wait as before."""
+    """Ending all waits raises an error in every waiting request; later waits work as before."""
 
     async def story() -> None:
         before = [Caller(waits, clock, NOW + step) for step in (1, HOUR)]
@@ -299,7 +299,7 @@ def test_end(waits: Waits, clock: VirtualClock) -> None:
 
 
 def test_end_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
-    """A call whose instant has come is let go on, even if the sandbox starts over before it gets to."""
+    """A request whose instant has come continues, even if all waits are ended before it runs."""
 
     async def story() -> None:
         caller = Caller(waits, clock, NOW + 1)
@@ -314,8 +314,8 @@ def test_end_at_the_instant(waits: Waits, clock: VirtualClock) -> None:
     assert 0 == play(story)
 
 
-def test_started_over_says_so() -> None:
-    """What a call is told is a conflict that says what became of its sandbox."""
+def test_error_of_an_ended_wait() -> None:
+    """The error of an ended wait is a conflict that names the reason."""
     error = StartedOver()
 
     assert 409 == error.status
@@ -324,7 +324,7 @@ def test_started_over_says_so() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 30, 600])
 def test_sleep(waits: Waits, seconds: float) -> None:
-    """A wait in real time ends when so much of it has passed."""
+    """A wait in real time ends after its duration."""
 
     async def story() -> None:
         await sleep(waits, seconds)
@@ -332,8 +332,8 @@ def test_sleep(waits: Waits, seconds: float) -> None:
     assert seconds == play(story)
 
 
-def test_sleep_is_not_the_clocks(waits: Waits, clock: VirtualClock) -> None:
-    """Moving the sandbox's clock neither ends a wait in real time nor waits for it."""
+def test_sleep_is_independent_of_the_clock(waits: Waits, clock: VirtualClock) -> None:
+    """Moving the sandbox's clock does not end a wait in real time, and does not wait for it."""
 
     async def story() -> None:
         sleeping = asyncio.ensure_future(sleep(waits, 30))
@@ -347,8 +347,8 @@ def test_sleep_is_not_the_clocks(waits: Waits, clock: VirtualClock) -> None:
     assert 30 == play(story)
 
 
-def test_sleep_that_is_ended(waits: Waits) -> None:
-    """When the sandbox starts over, nobody sleeps on."""
+def test_ended_sleep(waits: Waits) -> None:
+    """Ending all waits also ends waits in real time."""
 
     async def story() -> None:
         sleeping = asyncio.ensure_future(sleep(waits, 30))
@@ -372,9 +372,7 @@ ACTS = st.one_of(
 @given(st.lists(ACTS, max_size=15))
 @FIXED
 def test_any_waits(acts: list[tuple[str, int]]) -> None:
-    """Whoever waits for whatever: each passes at the first move of the clock that reaches its instant, or is told that
-    the sandbox started over before, and the clock always knows the next instant that is waited for.
-    """
+    """Each wait ends at the first move that reaches its instant or with the sandbox, and `next_at` is always right."""
 
     async def story() -> None:
         waits, clock = Waits(), VirtualClock(START)

@@ -1,4 +1,4 @@
-"""How shapes are read: type hints, members, names, and the text of query parameters."""
+"""Reading shapes: type hints, members, names and the text of query parameters."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def parameter(kind: type, default: Any = REQUIRED, **marks: Any) -> Parameter:
     ],
 )
 def test_unwrap(hint: Any, expected: tuple[Any, Schema, bool]) -> None:
-    """A hint comes apart into type, schema and nullability, in whatever order they are wrapped."""
+    """A type hint is unwrapped to its type, schema and nullability, in any order of nesting."""
     assert expected == unwrap(hint)
 
 
 def test_parameters_of() -> None:
-    """Names are camel-cased unless marked, inherited ones come first, and no default means required."""
+    """Names are in camel case unless marked, inherited parameters come first, and no default means required."""
     by_name = {parameter.name: (parameter.keyword, parameter.default) for parameter in parameters_of(Query)}
 
     assert by_name == {
@@ -87,24 +87,24 @@ def test_parameters_of() -> None:
 
 @pytest.mark.parametrize("text", ["True", "true", "TRUE", " true ", "1"])
 def test_true(text: str) -> None:
-    """Booleans are read in every spelling clients use."""
+    """Booleans are read in all spellings that clients use."""
     assert parameter(bool).read(text) is True
 
 
 @pytest.mark.parametrize("text", ["False", "false", "0"])
 def test_false(text: str) -> None:
-    """A false flag is false, not merely a text that is there."""
+    """The text `false` is read as false, not as a non-empty text."""
     assert parameter(bool).read(text) is False
 
 
-def test_no_flag() -> None:
-    """A text that is not a boolean is not read as false."""
+def test_invalid_boolean() -> None:
+    """A text that is not a boolean is an error, not false."""
     assert read_flag("no") is None
 
 
 @pytest.mark.parametrize(("text", "expected"), [("10", 10), ("-1", -1), (" 7 ", 7), ("2147483647", 2**31 - 1)])
 def test_integer(text: str, expected: int) -> None:
-    """Integers of 32 bits are read, with blanks around them."""
+    """32-bit integers are read, with surrounding blanks."""
     assert expected == parameter(int).read(text)
 
 
@@ -112,38 +112,38 @@ def test_integer(text: str, expected: int) -> None:
     ("kind", "text"),
     [(bool, "maybe"), (int, "2147483648"), (int, "1.0"), (int, "١"), (int, "ten"), (int, "1" * 5000)],
 )
-def test_unreadable(kind: type, text: str) -> None:
-    """A value of a wrong type is an error that names the parameter and cuts a long value."""
+def test_invalid_value(kind: type, text: str) -> None:
+    """An invalid value is an error that names the parameter and shortens a long value."""
     with pytest.raises(InvalidRequest, match="'p'") as error:
         parameter(kind).read(text)
 
     assert len(error.value.message) < 200
 
 
-def test_empty_is_not_given() -> None:
-    """An empty text stands for a cleared field, so the default applies."""
+def test_empty_value_takes_the_default() -> None:
+    """An empty value means that a client has cleared the field, so the default applies."""
     assert parameter(int, default=15).read("") == 15
 
 
-def test_empty_but_required() -> None:
-    """A required parameter cannot be cleared."""
+def test_empty_required_value() -> None:
+    """An empty value for a required parameter is an error."""
     with pytest.raises(InvalidRequest, match="must not be empty"):
         parameter(str).read("")
 
 
 def test_text() -> None:
-    """Plain text is taken as it is, blanks included."""
+    """Text is kept unchanged, including blanks."""
     assert parameter(str).read(" Inbox ") == " Inbox "
 
 
 @pytest.mark.parametrize(("text", "expected"), [("high", "High"), (" HIGH", "High"), ("0", "Any")])
 def test_enumerated_text(text: str, expected: str) -> None:
-    """A parameter with names reads them in any case, or as integers, into the wire's spelling."""
+    """Enumerated values are read in any case or as integers, and converted to the wire spelling."""
     assert expected == parameter(str, names=ImportanceFilter).read(text)
 
 
-def test_choice_refuses() -> None:
-    """An unknown name is an error that lists the valid names."""
+def test_unknown_enumerated_value() -> None:
+    """An unknown value is an error that lists the valid names."""
     with pytest.raises(InvalidRequest, match="Importance must be one of Low, Normal, High, not 'Urgent'"):
         choice(Importance, "Urgent", "Importance")
 
@@ -152,7 +152,7 @@ def test_choice_refuses() -> None:
     ("shape", "expected"), [(Item, "Item"), (Page[Item], "Page[Item]"), (Page[Entry[Item]], "Page[Entry[Item]]")]
 )
 def test_shape_name(shape: Any, expected: str) -> None:
-    """A generic shape is named after what it holds."""
+    """The name of a generic shape contains the names of its arguments."""
     assert expected == shape_name(shape)
 
 
@@ -162,13 +162,13 @@ def test_members_of() -> None:
 
 
 def test_members_of_a_generic() -> None:
-    """Type variables are filled in at any depth, and marks survive it."""
+    """Type variables are replaced at any depth, and marks are kept."""
     assert {"value": Annotated[list[Entry[Item]], Schema(read_only=True)]} == members_of(Page[Item])
     assert {"Key": str, "Item": Item} == members_of(Entry[Item])
 
 
 def test_required_members() -> None:
-    """Only members marked so are required, whether the shape is total or not."""
+    """Only members marked as required are required, whether the shape is total or not."""
     assert required_members(Item) == ("Name",)
     assert required_members(Entry[Item]) == ()
 

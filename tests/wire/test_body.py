@@ -1,4 +1,4 @@
-"""JSON bodies as clients write them, read against a shape."""
+"""Reading JSON bodies against a shape, as clients write them."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def read(body: Any, shape: Any = Draft) -> Any:
 
 @pytest.mark.parametrize("key", ["ReplyAll", "replyAll", "replyall", "reply_all", "REPLY_ALL", "_Reply__All_"])
 def test_names_without_case_and_underscores(key: str) -> None:
-    """A member is known in every spelling that published clients use."""
+    """A member is found in every spelling that published clients use."""
     assert read({"To": "a", key: True}) == {**BARE, "ReplyAll": True}
 
 
 def test_names_of_the_python_client() -> None:
-    """The names that Microsoft's Python client makes up reach the members they stand for, nested ones too."""
+    """Member names from Microsoft's Python client are found, including names of inner members."""
     body = {"to": "a", "subject": "s", "from_": "f@x.y", "attachments": [{"name": "n", "content_bytes": "YQ=="}]}
 
     assert read(body, ClientSendHtmlMessage) == {
@@ -71,39 +71,39 @@ def test_names_of_the_python_client() -> None:
     }
 
 
-def test_nulls_are_not_given() -> None:
-    """A null counts as a member left out, so its default applies."""
+def test_null_takes_the_default() -> None:
+    """A null counts as a missing member, so the default applies."""
     body = {"To": "a", "Body": None, "ReplyAll": None, "Importance": None, "Attachments": None, "Cover": None}
 
     assert read(body) == BARE
 
 
-def test_null_but_required() -> None:
-    """A null does not stand in for a required member."""
+def test_null_required_member() -> None:
+    """A null for a required member is an error."""
     with pytest.raises(InvalidRequest, match="The property 'To' is required"):
         read({"To": None})
 
 
 def test_unknown_members() -> None:
-    """Unknown members are ignored with any value."""
+    """Unknown members are ignored, whatever their value."""
     assert read({"To": "a", "IsDraft": {"x": [1, None]}, "": 1, "_": 2}) == BARE
 
 
 @pytest.mark.parametrize("value", [True, "true", "True", "TRUE", 1])
-def test_flags_as_words(value: object) -> None:
-    """Booleans may be words, as public workflows send them."""
+def test_booleans_as_text(value: object) -> None:
+    """Booleans may be text, as in public workflows."""
     assert read({"To": "a", "ReplyAll": value})["ReplyAll"] is True
 
 
 @pytest.mark.parametrize("value", [False, "false", "False", 0])
-def test_false_as_a_word(value: object) -> None:
-    """A false word is false, not merely a text that is there."""
+def test_false_as_text(value: object) -> None:
+    """The text `false` is read as false, not as a non-empty text."""
     assert read({"To": "a", "ReplyAll": value})["ReplyAll"] is False
 
 
 @pytest.mark.parametrize(("value", "expected"), [("high", "High"), (" LOW ", "Low"), (2, "High"), ("0", "Low")])
 def test_enumeration(value: object, expected: str) -> None:
-    """A named value is read in any case or as its integer, into the wire's spelling."""
+    """Enumerated values are read in any case or as integers, and converted to the wire spelling."""
     assert read({"To": "a", "Importance": value})["Importance"] == expected
 
 
@@ -119,7 +119,7 @@ def test_enumeration(value: object, expected: str) -> None:
     ],
 )
 def test_bytes_of_logic_apps(content: object, expected: str) -> None:
-    """Bytes come as base64, as a data URI, or as the object that Logic Apps passes on."""
+    """Bytes are read from base64, from a data URI, or from the content object of Logic Apps."""
     body = {"To": "a", "Cover": {"Name": "n", "ContentBytes": content}}
 
     assert read(body)["Cover"]["ContentBytes"] == expected
@@ -137,7 +137,7 @@ def test_bytes_of_logic_apps(content: object, expected: str) -> None:
     ],
 )
 def test_missing_required(body: object, name: str) -> None:
-    """A missing required member is an error that names its path."""
+    """A missing required member is an error with its path."""
     with pytest.raises(InvalidRequest) as error:
         read(body)
 
@@ -145,7 +145,7 @@ def test_missing_required(body: object, name: str) -> None:
 
 
 def test_missing_but_lenient() -> None:
-    """A message without a body is taken, as public workflows send some."""
+    """A message without a body is accepted, because public workflows send such messages."""
     assert read({"To": "a", "Subject": "s"}, ClientSendMessage)["Body"] == ""
 
 
@@ -182,7 +182,7 @@ def test_missing_but_lenient() -> None:
     ],
 )
 def test_wrong_types(body: object, name: str) -> None:
-    """A value of a wrong type is an error that names its path and does not quote it."""
+    """A value of the wrong type is an error with its path, and the error does not quote the value."""
     with pytest.raises(InvalidRequest) as error:
         read(body)
 
@@ -221,7 +221,7 @@ def test_wrong_types(body: object, name: str) -> None:
     ],
 )
 def test_broken_json(data: bytes) -> None:
-    """A body that is not JSON is an error with reason and position, which does not quote it."""
+    """Invalid JSON is an error with the reason and the position, and the error does not quote the body."""
     with pytest.raises(InvalidRequest, match="The request body is not valid JSON: ") as error:
         read(data)
 
@@ -229,15 +229,15 @@ def test_broken_json(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"null", b"[]", b'"text"', b"1", b"true", b'[{"To":"a"}]'])
-def test_no_object(data: bytes) -> None:
-    """A body must be an object, even when it is valid JSON."""
+def test_body_must_be_an_object(data: bytes) -> None:
+    """A body must be an object, even if it is valid JSON."""
     with pytest.raises(InvalidRequest, match="The request body must be a JSON object"):
         read(data)
 
 
 @pytest.mark.parametrize("data", [b'\xef\xbb\xbf{"To":"a"}', b' \r\n\t{"To" : "a"}\r\n', b'{"\\u0054o":"\\u0061"}'])
 def test_tolerated_json(data: bytes) -> None:
-    """A byte order mark, blanks around the object, and escapes in names are taken."""
+    """A byte order mark, surrounding blanks and escapes in names are accepted."""
     assert read(data) == BARE
 
 
@@ -252,7 +252,7 @@ def test_repeated_members(data: bytes) -> None:
 @pytest.mark.parametrize("member", ["To", "ReplyAll", "Count", "Importance", "Attachments", "Cover", "Tags", "Extra"])
 @pytest.mark.parametrize("bracket", ["[]", '{"a":}'])
 def test_deep_nesting(member: str, bracket: str) -> None:
-    """A deeply nested value is an error that names its member, or is ignored in an unknown one."""
+    """A deeply nested value is an error that names its member; in an unknown member it is ignored."""
     opening, closing = bracket[:-1], bracket[-1]
     value = opening * 900 + "1" + closing * 900
     body = f'{{"To":"a","{member}":{value}}}'.encode()
@@ -265,7 +265,7 @@ def test_deep_nesting(member: str, bracket: str) -> None:
 
 
 def test_deep_content_type() -> None:
-    """A nested value as the type of base64 content does not count, at any depth."""
+    """A nested value as the type of base64 content is ignored, at any depth."""
     nested = "[" * 900 + "]" * 900
     body = f'{{"To":"a","Cover":{{"Name":"n","ContentBytes":{{"$content":"YQ==","$content-type":{nested}}}}}}}'
 
@@ -274,26 +274,26 @@ def test_deep_content_type() -> None:
 
 @pytest.mark.parametrize("text", ["a\0b", "\0", "\u2028", "\U0001f4e7", "\ufeff", "a" * 1_000_000])
 def test_strange_text(text: str) -> None:
-    """Text is taken as it is, control characters included."""
+    """Text is kept unchanged, including control characters."""
     assert read({"To": text})["To"] == text
 
 
 @pytest.mark.parametrize("number", ["1" * 400, "-" + "9" * 30, "1e400", "-1e400", "9223372036854775808"])
 def test_huge_numbers(number: str) -> None:
-    """A number of any size in the place of a text is an error of the client."""
+    """A huge number in a text or Boolean member is a client error."""
     with pytest.raises(InvalidRequest):
         read(f'{{"To":{number}}}'.encode())
     with pytest.raises(InvalidRequest):
         read(f'{{"To":"a","ReplyAll":{number}}}'.encode())
 
 
-def test_reply_keeps_what_was_not_given() -> None:
-    """A reply that says nothing of a member has no such member, so that its own default can apply."""
+def test_reply_has_no_missing_members() -> None:
+    """A member missing from a reply stays missing, so that its own default can apply."""
     assert read({"Body": "Hello"}, ReplyHtmlMessage) == {"Body": "Hello"}
 
 
-def test_readers_are_kept() -> None:
-    """The reader of a shape is made once."""
+def test_readers_are_cached() -> None:
+    """The reader of a shape is created once."""
     assert reader_of(Draft) is reader_of(Draft)
 
 
@@ -301,7 +301,7 @@ def test_readers_are_kept() -> None:
 @FIXED
 @given(st.dictionaries(_KEYS, _JSON, max_size=8).map(lambda body: {"To": "a", **body}))
 def test_any_object(body: object) -> None:
-    """An object is either read in the declared types or is an error."""
+    """Any object is either read with the declared types or rejected."""
     try:
         parsed = read(body)
     except InvalidRequest:
@@ -317,7 +317,7 @@ def test_any_object(body: object) -> None:
 @FIXED
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: json.dumps({"To": text})[:50].encode()))
 def test_any_bytes(data: bytes) -> None:
-    """Bytes that are not a JSON object are an error of the client."""
+    """Bytes that are not a JSON object are a client error."""
     try:
         parsed = read(data)
     except InvalidRequest:

@@ -1,4 +1,4 @@
-"""The mail that asks: its options, its HTML and its card, from what a caller wants to know."""
+"""The approval mail: its options, its HTML and its card, built from an approval request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOSTILE = "</script><script>alert('1')</script><!-- \"&amp;"
 
 
 class Parsed(HTMLParser):
-    """What a browser makes of a mail: the tags in order, each link's text, and the content of scripts."""
+    """The parts of a mail's HTML: its tags in order, the text of each link, and the content of each script."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -63,13 +63,13 @@ def request(body: str = "", **fields: Any) -> ApprovalRequest:
     ],
 )
 def test_options(text: str, options: tuple[str, ...]) -> None:
-    """Options are split at commas; blanks around them, empty ones and repeated ones go."""
+    """Options are split at commas; surrounding blanks, empty options and duplicates are dropped."""
     assert options == split_options(text)
 
 
 @pytest.mark.parametrize("confirms", [False, True])
 def test_links(confirms: bool) -> None:
-    """There is a link for each option, in order, which says whether a page is to ask first."""
+    """The mail has a link for each option, in order, and each link carries the confirmation setting."""
     links = Parsed(compose(request(confirms=confirms), LINKS)).links
 
     assert {option: f"{address}&showConfirm={confirms}" for option, address in LINKS.items()} == links
@@ -77,7 +77,7 @@ def test_links(confirms: bool) -> None:
 
 
 def test_texts_are_in_order() -> None:
-    """A reader sees header, body, the heading of the options and the options, line breaks kept."""
+    """The mail shows the header, the body, the options' heading and the options, with line breaks kept."""
     approval_request = request(
         "First line\r\nsecond line\nthird", header_text="Trip to Oslo", selection_text="Your choice"
     )
@@ -87,13 +87,13 @@ def test_texts_are_in_order() -> None:
     assert expected == [line for line in lines if line]
 
 
-def test_texts_that_are_not_given_leave_nothing() -> None:
-    """Without texts there are the links alone."""
+def test_missing_texts_leave_no_elements() -> None:
+    """A mail without texts contains only the links."""
     assert ["p", "a", "p", "a"] == Parsed(compose(request(links_only=True), LINKS)).tags[4:]
 
 
-def test_hostile_texts_stay_texts() -> None:
-    """No text of the caller becomes markup, whether it is read as HTML or as the script element that holds the card."""
+def test_hostile_texts_are_escaped() -> None:
+    """Text from a caller never becomes markup, neither in the HTML nor in the script that holds the card."""
     approval_request = request(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
     parsed = Parsed(compose(approval_request, {HOSTILE: "http://x/?state=a&sig=b"}))
     ((kind, script),) = parsed.scripts
@@ -107,7 +107,7 @@ def test_hostile_texts_stay_texts() -> None:
 
 @pytest.mark.parametrize("hides", [False, True])
 def test_card(hides: bool) -> None:
-    """The card says the same as the HTML, its buttons post to the links, and it hides the HTML when told to."""
+    """The card has the same content as the HTML, its buttons post to the links, and it can hide the HTML."""
     approval_request = request("Details", header_text="Trip", selection_text="Choose", hides_html=hides)
     ((_, script),) = Parsed(compose(approval_request, LINKS)).scripts
     card = orjson.loads(script)
@@ -122,7 +122,7 @@ def test_card(hides: bool) -> None:
 
 
 def test_links_only_means_no_card() -> None:
-    """A mail that shall be HTML only has no card, whatever else is asked of it."""
+    """An HTML-only mail has no card, even if the request also hides the HTML."""
     parsed = Parsed(compose(request(links_only=True, hides_html=True), LINKS))
 
     assert [] == parsed.scripts

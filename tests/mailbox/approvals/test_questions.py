@@ -1,4 +1,4 @@
-"""Mails that wait for an answer, through HTTP: asked, found, clicked, answered once, withdrawn."""
+"""Approval requests over HTTP: sending, answering by link, withdrawing, and the admin API."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = '<b onclick="x">Yes</b>&\''
 
 
 class Page(HTMLParser):
-    """The links, forms and visible words of a page or a mail, and the card in its head."""
+    """The links, forms and visible text of a page or a mail, and the card in its head."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Page(HTMLParser):
 
 
 def ask(connection: Connection, path: str = APPROVAL, to: str = "bob@example.com", **message: Any) -> dict[str, Any]:
-    """Send a mail that asks; the answer's body."""
+    """Send an approval mail and return the subscription from the response."""
     answer = connection.post(path, {"NotificationUrl": CALLBACK, "Message": {"To": to, **message}})
     assert answer.status_code == 201
     question: dict[str, Any] = answer.json()
@@ -77,12 +77,12 @@ def ask(connection: Connection, path: str = APPROVAL, to: str = "bob@example.com
 
 
 def opened(connection: Connection) -> Page:
-    """The only mail of somebody's Inbox."""
+    """The only mail in the connection's Inbox, parsed."""
     return Page(connection.mail()["Body"])
 
 
 def click(link: str, method: str = "GET") -> httpx.Response:
-    """Open a link as a browser does: nobody is signed in."""
+    """Open a link as a browser does, without credentials."""
     return httpx.request(method, link)
 
 
@@ -105,7 +105,7 @@ def answer_as_admin(sandbox: Sandbox, option: str) -> httpx.Response:
 
 @pytest.fixture
 def engine() -> Iterator[tuple[str, Queue[tuple[str, str | None, bytes]]]]:
-    """A workflow engine that waits: its URL, and the path, content type and body of each call as it comes."""
+    """A workflow engine: its URL, and a queue with the path, content type and body of each callback."""
     calls: Queue[tuple[str, str | None, bytes]] = Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -127,11 +127,11 @@ def engine() -> Iterator[tuple[str, Queue[tuple[str, str | None, bytes]]]]:
         thread.join()
 
 
-# --- The story, in one process to see what is called back ---
+# --- Callbacks, in one process ---
 
 
 class Office:
-    """A server in this process, where a clerk asks a boss; `anyone` calls without a credential."""
+    """A server in this process where a clerk sends approval mails to a boss; `anyone` sends no credentials."""
 
     def __init__(self, **settings: Any) -> None:
         self.app = create_app(Settings(**settings), VirtualClock(START))
@@ -153,16 +153,16 @@ class Office:
         return self.call("POST", f"/clerk{APPROVAL}", json=body, headers=headers or {})
 
     def links(self) -> dict[str, str]:
-        """The links of the newest mail that the boss has."""
+        """The links in the boss's newest mail."""
         mails = self.call("GET", "/boss/v2/Mail", params={"fetchOnlyUnread": False}).json()["value"]
         return Page(mails[0]["Body"]).links
 
-    def starts(self) -> set[str]:
-        """Where the links lead, without what they say."""
+    def link_urls(self) -> set[str]:
+        """The URLs of the links, without their query strings."""
         return {link.partition("?")[0] for link in self.links().values()}
 
     def journal(self) -> list[tuple[str, str, str, bytes, str]]:
-        """What is to be called back, or was: kind, cause, URL, body and content type."""
+        """All callbacks, queued or delivered: kind, reference, URL, body and content type."""
         callback_rows = callbacks.journal(self.app.state.sandboxes.default.db)
         return [
             (row.kind, row.reference, row.url, row.body, json.loads(row.headers)["Content-Type"])
@@ -180,8 +180,8 @@ def office() -> Iterator[Office]:
     office.close()
 
 
-def test_story(office: Office) -> None:
-    """A click calls back once with the option, and later clicks are told what was answered."""
+def test_first_click_answers(office: Office) -> None:
+    """The first click queues one callback with the option; later clicks show the recorded answer."""
     subscription = office.ask().json()
     links = office.links()
     assert office.journal() == []
@@ -199,7 +199,7 @@ def test_story(office: Office) -> None:
 
 
 def test_two_runs_make_the_same_links() -> None:
-    """Ids, keys and with them links repeat from run to run."""
+    """Two runs create the same ids, keys and links."""
     runs = []
     for office in (Office(), Office()):
         runs.append((office.ask().json()["id"], office.links()))
@@ -209,7 +209,7 @@ def test_two_runs_make_the_same_links() -> None:
 
 
 def test_links_survive_a_restart(tmp_path: Path) -> None:
-    """A link that was sent before a restart is good after it, and a question answered before stays answered."""
+    """A link sent before a restart works after it, and an answer survives a restart."""
     office = Office(data=str(tmp_path))
     office.ask()
     link = office.links()["Reject"]
@@ -222,11 +222,11 @@ def test_links_survive_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["https://mail.test", "https://mail.test/"])
 def test_public_url(setting: str) -> None:
-    """A setting says where links lead, whatever the caller's own address is."""
+    """The setting `public_url` determines the base URL of links, whatever host the request was sent to."""
     office = Office(public_url=setting)
     office.ask()
 
-    assert office.starts() == {"https://mail.test/apim/outlook/RecordResponse"}
+    assert office.link_urls() == {"https://mail.test/apim/outlook/RecordResponse"}
     office.close()
 
 
@@ -234,26 +234,26 @@ def test_public_url(setting: str) -> None:
     ("proto", "scheme"), [("https", "https"), ("HTTPS, http", "https"), ("http", "http"), ("x", "http")]
 )
 def test_links_behind_a_proxy(office: Office, proto: str, scheme: str) -> None:
-    """Links lead to the caller's own host, with the scheme that a proxy took the call by."""
+    """Links use the host of the request, and the scheme that a proxy forwards."""
     office.ask({"Host": "mail.test:8443", "X-Forwarded-Proto": proto})
 
-    assert {f"{scheme}://mail.test:8443/apim/outlook/RecordResponse"} == office.starts()
+    assert {f"{scheme}://mail.test:8443/apim/outlook/RecordResponse"} == office.link_urls()
 
 
 def test_option_limit_is_a_setting() -> None:
-    """A setting moves the limit."""
+    """The maximum number of options is a setting."""
     office = Office(max_options=1)
 
     assert [201, 400] == [office.ask(Options=options).status_code for options in ("Yes", "Yes, No")]
     office.close()
 
 
-# --- Asking ---
+# --- Sending approval mails ---
 
 
 @BOTH
-def test_asking_is_answered_as_a_subscription(alice: Connection, bob: Connection, path: str) -> None:
-    """The answer is 201, the stored subscription, and where it ends."""
+def test_response_is_a_subscription(alice: Connection, bob: Connection, path: str) -> None:
+    """The response is 201 with the stored subscription, and its URL in `Location`."""
     answer = alice.http.post(path, json={"NotificationUrl": CALLBACK, "Message": {"To": bob.address}})
     subscription = answer.json()
 
@@ -272,7 +272,7 @@ def test_asking_is_answered_as_a_subscription(alice: Connection, bob: Connection
     ],
 )
 def test_defaults(alice: Connection, bob: Connection, path: str, subject: str, options: list[str]) -> None:
-    """Only the recipient has to be named: a mail of normal importance with the documented subject and options."""
+    """Only the recipient is required; importance, subject and options have the documented defaults."""
     ask(alice, path)
     mail, page = bob.mail(), opened(bob)
 
@@ -283,8 +283,8 @@ def test_defaults(alice: Connection, bob: Connection, path: str, subject: str, o
 
 
 @BOTH
-def test_a_mail_like_any_other(sandbox: Sandbox, alice: Connection, bob: Connection, path: str) -> None:
-    """Each recipient gets a copy, the sender keeps one, strangers are in the outbox, and the connector stamps it."""
+def test_approval_mail_is_sent_like_any_mail(sandbox: Sandbox, alice: Connection, bob: Connection, path: str) -> None:
+    """Recipients and the sender get copies, outside recipients go to the outbox, and origin headers are added."""
     carol = sandbox.connect("carol")
     attachment = {"Name": "plan.txt", "ContentBytes": base64.b64encode(b"plan").decode()}
     more = {"Subject": "Trip\n", "Importance": "High", "Attachments": [attachment], "HeaderText": "Oslo"}
@@ -305,7 +305,7 @@ def test_a_mail_like_any_other(sandbox: Sandbox, alice: Connection, bob: Connect
 
 
 def test_texts(alice: Connection, bob: Connection) -> None:
-    """Header, body and the heading of the options are in the HTML and in the card."""
+    """The header, the body and the options' heading appear in the HTML and in the card."""
     ask(alice, HeaderText="Trip to Oslo", Body="Three days", SelectionText="Your choice")
     page = opened(bob)
 
@@ -314,7 +314,7 @@ def test_texts(alice: Connection, bob: Connection) -> None:
 
 
 def test_sdk_approval(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Microsoft's client sends snake_case names, words of capitals letter by letter; all of them are understood."""
+    """The snake_case names of Microsoft's client are accepted, including `h_t_m_l` for HTML."""
     message = ApprovalMessage(
         to=bob.address,
         subject="Trip",
@@ -342,7 +342,7 @@ def test_sdk_approval(sandbox: Sandbox, alice: Connection, bob: Connection) -> N
 
 
 def test_sdk_mail_with_options(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The same for a mail with options, whose card may stand in for the HTML."""
+    """Microsoft's client can send a mail with options whose card hides the HTML."""
     message = MessageWithOptions(to=bob.address, options="Red,Green", hide_h_t_m_l_message=True)
     alice.sdk("send_mail_with_options_async", OptionsEmailSubscription(CALLBACK, message))
     page = opened(bob)
@@ -353,7 +353,7 @@ def test_sdk_mail_with_options(sandbox: Sandbox, alice: Connection, bob: Connect
 
 @BOTH
 def test_hundred_options(alice: Connection, bob: Connection, path: str) -> None:
-    """A hundred options are the most there may be (Learn page); one that is named twice counts once."""
+    """The maximum is 100 options (Learn page); duplicates count once."""
     names = [f"Option {number}" for number in range(100)]
     ask(alice, path, Options=",".join([*names, "Option 0", "", " "]))
 
@@ -379,7 +379,7 @@ def test_hundred_options(alice: Connection, bob: Connection, path: str) -> None:
 def test_bad_message(
     sandbox: Sandbox, alice: Connection, bob: Connection, path: str, message: dict[str, Any], words: list[str]
 ) -> None:
-    """A message that cannot be sent is refused by the name of its member, and nothing happens."""
+    """An invalid message is rejected with the member's name, and nothing is sent."""
     body = {"NotificationUrl": CALLBACK, "Message": {"To": bob.address, **message}}
     answer = alice.http.post(path, json=body)
 
@@ -393,7 +393,7 @@ def test_bad_message(
     "url", ["", "resume", "ftp://127.0.0.1/", "http://example.org/resume", "http://u:p@127.0.0.1/"]
 )
 def test_bad_callback(sandbox: Sandbox, alice: Connection, bob: Connection, path: str, url: str) -> None:
-    """A callback URL that is none, or leads where callbacks must not go, is refused before anything is sent."""
+    """An invalid or disallowed callback URL is rejected before anything is sent."""
     answer = alice.http.post(path, json={"NotificationUrl": url, "Message": {"To": bob.address}})
 
     assert (answer.status_code, "NotificationUrl" in answer.text) == (400, True)
@@ -405,7 +405,7 @@ def test_bad_callback(sandbox: Sandbox, alice: Connection, bob: Connection, path
     ("body", "word"), [({"NotificationUrl": CALLBACK}, "Message"), ({"Message": {"To": "a@b.c"}}, "NotificationUrl")]
 )
 def test_missing_member(alice: Connection, path: str, body: dict[str, Any], word: str) -> None:
-    """Callback and message are both required."""
+    """The callback URL and the message are both required."""
     answer = alice.http.post(path, json=body)
 
     assert (answer.status_code, f"'{word}' is required" in answer.text) == (400, True)
@@ -416,7 +416,7 @@ def test_missing_member(alice: Connection, path: str, body: dict[str, Any], word
 
 @pytest.mark.parametrize("confirm", [False, True])
 def test_link(sandbox: Sandbox, alice: Connection, bob: Connection, confirm: bool) -> None:
-    """A link answers at once, or only leads to a page that asks; that page's form answers."""
+    """A link answers at once, or opens a confirmation page whose form answers."""
     ask(alice, ShowHTMLConfirmationDialog=confirm)
     link = opened(bob).links["Reject"]
     shown = click(link)
@@ -434,7 +434,7 @@ def test_link(sandbox: Sandbox, alice: Connection, bob: Connection, confirm: boo
 
 
 def test_card(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A button of the card posts, whatever its body; it is told in a header what came of it, in one line of ASCII."""
+    """A card button answers with any request body, and the response header reports the result as one line of ASCII."""
     ask(alice, Options="Grün\nund gut, Rot")
     first, second = opened(bob).card["actions"]
     done = httpx.post(
@@ -448,7 +448,7 @@ def test_card(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
 
 
 def test_pages_are_safe(alice: Connection, bob: Connection) -> None:
-    """Pages show hostile options and subjects as they are, load nothing and do not pass on where they are."""
+    """Pages escape hostile options and subjects, load nothing, and send no referrer."""
     ask(alice, Options=HOSTILE, Subject=HOSTILE, ShowHTMLConfirmationDialog=True)
     link = opened(bob).links[HOSTILE]
     for shown in (click(link), click(link, "POST"), click(link)):
@@ -460,8 +460,8 @@ def test_pages_are_safe(alice: Connection, bob: Connection) -> None:
         assert "no-store" in shown.headers["cache-control"]
 
 
-def test_looking_is_not_answering(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Only GET and POST count, and a link scanner's HEAD is refused."""
+def test_only_get_and_post_answer(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """Only GET and POST answer; a link scanner's HEAD request is rejected."""
     ask(alice)
     link = opened(bob).links["Approve"]
 
@@ -470,7 +470,7 @@ def test_looking_is_not_answering(sandbox: Sandbox, alice: Connection, bob: Conn
 
 
 def changed(link: str, **query: str | None) -> str:
-    """A link with some of its query replaced or left out."""
+    """A link with some of its query parameters replaced or removed."""
     query_values = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()} | query
     query_string = urlencode({name: value for name, value in query_values.items() if value is not None})
     return f"{link.partition('?')[0]}?{query_string}"
@@ -514,7 +514,7 @@ def test_bad_link(
     status: int,
     word: str,
 ) -> None:
-    """A link without, or with the wrong, signature is refused and answers nothing."""
+    """A link with a missing or wrong state or signature is rejected, and the question stays open."""
     ask(alice)
     response = click(changed(opened(bob).links["Approve"], **query), method)
 
@@ -522,8 +522,8 @@ def test_bad_link(
     assert answer(sandbox) is None
 
 
-def test_a_signature_fits_its_own_state_alone(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """A signature is good for one option of one question: not for another option, another question, or shortened."""
+def test_signature_is_valid_for_its_own_state_only(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A signature is rejected with another option's state, when shortened, or when padded."""
     ask(alice)
     approve, reject = opened(bob).links.values()
     signature = parse_qs(urlsplit(reject).query)["sig"][0]
@@ -540,7 +540,7 @@ def test_a_signature_fits_its_own_state_alone(sandbox: Sandbox, alice: Connectio
 
 
 def test_another_sandbox_has_another_key(sandbox: Sandbox, server: Server, alice: Connection, bob: Connection) -> None:
-    """What one sandbox signed, another does not take, though ids may agree."""
+    """A link signed by one sandbox is rejected for another, even if the ids match."""
     ask(alice)
     link = opened(bob).links["Approve"]
     named = json.loads(base64.urlsafe_b64decode(parse_qs(urlsplit(link).query)["state"][0] + "=="))
@@ -552,8 +552,8 @@ def test_another_sandbox_has_another_key(sandbox: Sandbox, server: Server, alice
     assert (response.status_code, answer(sandbox)) == (403, None)
 
 
-def test_a_reset_forgets(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """After a reset no link leads anywhere, and nothing is asked."""
+def test_reset_removes_questions(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """A reset removes all questions and makes their links invalid."""
     ask(alice)
     link = opened(bob).links["Approve"]
     sandbox.api.post("/reset")
@@ -565,7 +565,7 @@ def test_a_reset_forgets(sandbox: Sandbox, alice: Connection, bob: Connection) -
 def test_the_engine_is_called_back(
     alice: Connection, bob: Connection, engine: tuple[str, Queue[tuple[str, str | None, bytes]]]
 ) -> None:
-    """Whoever waits is told the option, with its callback URL as it was given, query and all; a second click is not."""
+    """The first click posts the option to the callback URL, query included; a second click posts nothing."""
     url, calls = engine
     body = {"NotificationUrl": f"{url}/resume?sig=a%2Fb", "Message": {"To": bob.address, "Options": "Ja, Jäin"}}
     alice.post(OPTIONS, body)
@@ -578,7 +578,7 @@ def test_the_engine_is_called_back(
 
     assert ("/resume?sig=a%2Fb", "application/json") == (path, content_type)
     assert json.loads(content) == {"SelectedOption": "Jäin"}
-    # Calls to one URL come in order, so what comes next shows that nothing came in between.
+    # Callbacks to one URL arrive in order: this one would be second if the second click had sent one.
     assert json.loads(calls.get(timeout=10)[2]) == {"SelectedOption": "Ja"}
 
 
@@ -587,7 +587,7 @@ def test_the_engine_is_called_back(
 
 @BOTH
 def test_withdraw(sandbox: Sandbox, alice: Connection, bob: Connection, path: str) -> None:
-    """The address from `Location` withdraws a question; a click then says so, and calls nobody."""
+    """DELETE on the `Location` URL withdraws a question; a later click says so, and records no answer."""
     subscription = ask(alice, path)
     link = next(iter(opened(bob).links.values()))
     gone = alice.http.delete(f"{path}/{subscription['id']}")
@@ -599,7 +599,7 @@ def test_withdraw(sandbox: Sandbox, alice: Connection, bob: Connection, path: st
 
 
 def test_withdraw_after_the_answer(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An engine withdraws what was answered too; the answer stays."""
+    """An engine can withdraw an answered question; the answer stays."""
     subscription = ask(alice)
     link = opened(bob).links["Approve"]
     click(link)
@@ -609,8 +609,8 @@ def test_withdraw_after_the_answer(sandbox: Sandbox, alice: Connection, bob: Con
     assert answer(sandbox) == "Approve"
 
 
-def test_withdraw_what_is_not_there(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An id that is unknown, of the other kind, of another mailbox, or withdrawn before is not found."""
+def test_withdraw_unknown_id(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """An id that is unknown, of another kind or mailbox, or already withdrawn is not found."""
     subscription_id = ask(alice)["id"]
     responses = [
         alice.http.delete(f"{APPROVAL}/nothing"),
@@ -627,7 +627,7 @@ def test_withdraw_what_is_not_there(sandbox: Sandbox, alice: Connection, bob: Co
 
 
 def test_questions(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """The admin API shows what is asked, of whom, and what came of it."""
+    """The admin API shows each question with its sender, recipients and answer."""
     subscription = ask(alice, OPTIONS, Subject="Lunch", Options="Soup, Salad")
     expected = {
         "id": subscription["id"],
@@ -651,8 +651,8 @@ def test_questions(sandbox: Sandbox, alice: Connection, bob: Connection) -> None
     assert before | {"answer": "Salad", "answeredAt": before["askedAt"], "answeredBy": bob.address} == after
 
 
-def test_one_of_many_is_not_known(sandbox: Sandbox, alice: Connection) -> None:
-    """All recipients have the same links, so nobody knows which of them clicked."""
+def test_answerer_among_many_is_unknown(sandbox: Sandbox, alice: Connection) -> None:
+    """With several recipients `answeredBy` is null, because all of them have the same links."""
     ask(alice, to="a@example.org;b@example.org")
     answer_as_admin(sandbox, "Approve")
 
@@ -661,7 +661,7 @@ def test_one_of_many_is_not_known(sandbox: Sandbox, alice: Connection) -> None:
 
 
 def test_admin_answers_as_a_click(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An answer over the admin API is the first one, like a click."""
+    """An answer through the admin API counts like a click, and the first answer stays."""
     ask(alice)
     link = opened(bob).links["Reject"]
     answer_as_admin(sandbox, "Approve")
@@ -670,8 +670,8 @@ def test_admin_answers_as_a_click(sandbox: Sandbox, alice: Connection, bob: Conn
     assert (409, "Approve") == (answer_as_admin(sandbox, "Reject").status_code, answer(sandbox))
 
 
-def test_admin_refusals(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An option the question does not have, a question that is not there, and one that was withdrawn are refused."""
+def test_rejected_admin_answers(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
+    """An unknown option, an unknown question and a withdrawn question are rejected."""
     subscription = ask(alice)
     unknown = answer_as_admin(sandbox, "approve")
     missing = sandbox.api.post("/questions/nothing/answer", json={"option": "Approve"})
@@ -683,8 +683,8 @@ def test_admin_refusals(sandbox: Sandbox, alice: Connection, bob: Connection) ->
     assert (409, None) == (answer_as_admin(sandbox, "Approve").status_code, answer(sandbox))
 
 
-def test_sdk_sees_the_refusal(alice: Connection, bob: Connection) -> None:
-    """Microsoft's client raises on a refusal, with its text."""
+def test_sdk_raises_on_an_invalid_message(alice: Connection, bob: Connection) -> None:
+    """Microsoft's client raises an exception with the text of the error."""
     message = ApprovalMessage(to=bob.address, options=" , ")
 
     with pytest.raises(ConnectorException, match=r"Message\.Options"):

@@ -1,4 +1,4 @@
-"""Answering and forwarding: whom it reaches, what it says, and how it keeps to its conversation."""
+"""Replies and forwards: recipients, content and conversations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERSIONS = (1, 2, 3)
 
 
 def reply(connection: Any, version: int, id: str, *, text: str = "Yes", reply_all: bool = False) -> Any:
-    """Answer in one of the three versions, with only what each needs; the answer of the server."""
+    """Reply through one of the three versions, with only its required fields, and return the response."""
     if version == 1:
         return connection.http.post(f"/Mail/ReplyTo/{id}", params={"comment": text, "replyAll": str(reply_all)})
     body = {"Body": text, "ReplyAll": reply_all}
@@ -33,12 +33,12 @@ def reply(connection: Any, version: int, id: str, *, text: str = "Yes", reply_al
 
 
 def read(connection: Any, mail: dict[str, Any]) -> EmailMessage:
-    """A message's MIME as Python's own email package sees it."""
+    """A message's MIME, parsed by Python's email package."""
     return message_from_bytes(connection.mime(mail["Id"]), policy=policy.default)
 
 
 def deliver(connection: Any, name: str) -> dict[str, Any]:
-    """One of the sample mails from outside; the message it became."""
+    """Deliver one of the .eml fixtures and return the message."""
     raw = (EML / f"{name}.eml").read_bytes()
     answer = connection.api.post(
         f"/connections/{connection.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"}
@@ -71,7 +71,7 @@ def question(alice: Connection, bob: Connection) -> dict[str, Any]:
 def test_a_reply_goes_back_to_the_sender(
     alice: Connection, bob: Connection, question: dict[str, Any], version: int
 ) -> None:
-    """Each version answers with 200 and nothing, and files an answer with both, read with who wrote it."""
+    """Each version responds with an empty 200; the reply is unread for the recipient and read in Sent Items."""
     answer = reply(bob, version, question["Id"])
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -85,7 +85,7 @@ def test_a_reply_goes_back_to_the_sender(
 def test_the_sdk_replies_with_every_member(
     alice: Connection, bob: Connection, question: dict[str, Any], sandbox: Sandbox
 ) -> None:
-    """What the SDK's own model of a reply carries arrives member by member."""
+    """Every member of the SDK's reply model reaches the mail."""
     bob.sdk(
         "reply_to_async",
         ReplyHtmlMessage(
@@ -111,7 +111,7 @@ def test_the_sdk_replies_with_every_member(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_replys_importance_is_low(alice: Connection, bob: Connection, question: dict[str, Any], version: int) -> None:
-    """The documented default of a reply is Low, however important the original was."""
+    """The documented default importance of a reply is Low, whatever the original's importance."""
     reply(bob, version, question["Id"])
 
     assert alice.mail()["Importance"] == 0
@@ -119,10 +119,10 @@ def test_a_replys_importance_is_low(alice: Connection, bob: Connection, question
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(("name", "level"), [("Low", 0), ("Normal", 1), ("high", 2), (None, 0)])
-def test_a_replys_importance_can_be_given(
+def test_a_reply_can_set_its_importance(
     alice: Connection, bob: Connection, question: dict[str, Any], version: int, name: str | None, level: int
 ) -> None:
-    """The later versions take an importance of their own."""
+    """Versions 2 and 3 accept an importance."""
     bob.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", {"Body": "Hi", "Importance": name})
 
     assert alice.mail()["Importance"] == level
@@ -141,7 +141,7 @@ def test_a_replys_importance_can_be_given(
 def test_the_format_of_a_reply(
     alice: Connection, bob: Connection, question: dict[str, Any], path: str, body: dict[str, Any], is_html: bool
 ) -> None:
-    """The second version is HTML unless told otherwise, the third always."""
+    """Version 2 sends HTML unless `IsHtml` is false; version 3 always sends HTML."""
     bob.post(path.format(question["Id"]), {"Body": "a <b>c</b>", **body})
 
     mail = alice.mail()
@@ -151,8 +151,8 @@ def test_the_format_of_a_reply(
 
 
 @pytest.mark.parametrize("is_html", [True, False])
-def test_a_remark_takes_the_format_of_the_original(alice: Connection, bob: Connection, is_html: bool) -> None:
-    """The first version's plain comment is shown as it was typed, in a mail of the original's format."""
+def test_a_comment_takes_the_format_of_the_original(alice: Connection, bob: Connection, is_html: bool) -> None:
+    """Version 1's plain comment is shown as typed, in a mail of the original's format."""
     alice.post("/Mail", {"To": bob.address, "Subject": "Plans", "Body": "Lunch?", "IsHtml": is_html})
     reply(bob, 1, bob.mail()["Id"], text="1 < 2 &\nso on")
 
@@ -162,7 +162,7 @@ def test_a_remark_takes_the_format_of_the_original(alice: Connection, bob: Conne
 
 
 def test_the_first_version_needs_a_comment(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
-    """Without its one required parameter nothing is sent."""
+    """Version 1 sends nothing without its required parameter `comment`."""
     for path in ("", "?comment="):
         answer = bob.http.post(f"/Mail/ReplyTo/{question['Id']}{path}")
         assert answer.status_code == 400
@@ -171,8 +171,8 @@ def test_the_first_version_needs_a_comment(alice: Connection, bob: Connection, q
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_a_reply_may_say_nothing(alice: Connection, bob: Connection, question: dict[str, Any], version: int) -> None:
-    """No member of a reply is required, so an empty one answers with the quoted original alone."""
+def test_a_reply_may_be_empty(alice: Connection, bob: Connection, question: dict[str, Any], version: int) -> None:
+    """No member of a reply is required; an empty reply contains only the quoted original."""
     bob.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", {})
 
     assert alice.mail()["BodyPreview"].startswith("From: alice@example.com")
@@ -192,10 +192,10 @@ def test_a_reply_may_say_nothing(alice: Connection, bob: Connection, question: d
     ],
 )
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_prefix_of_a_reply_comes_once(
+def test_the_prefix_of_a_reply_is_not_repeated(
     alice: Connection, bob: Connection, version: int, subject: str, expected: str
 ) -> None:
-    """A subject is prefixed with `RE: ` unless it has that already, in any case."""
+    """A subject gets the prefix `RE: ` unless it already has one, in any case."""
     bob.deliver(sender=alice.address, subject=subject)
     reply(bob, version, bob.mail()["Id"])
 
@@ -205,8 +205,8 @@ def test_the_prefix_of_a_reply_comes_once(
 @pytest.mark.parametrize(
     ("subject", "expected"), [("Plans", "FW: Plans"), ("fw: Plans", "fw: Plans"), ("RE: Plans", "FW: RE: Plans")]
 )
-def test_the_prefix_of_a_forward_comes_once(bob: Connection, subject: str, expected: str) -> None:
-    """A subject is prefixed with `FW: ` unless it has that already; an `RE:` in it stays."""
+def test_the_prefix_of_a_forward_is_not_repeated(bob: Connection, subject: str, expected: str) -> None:
+    """A subject gets the prefix `FW: ` unless it already has one; an `RE: ` stays."""
     bob.deliver(subject=subject)
     bob.post(FORWARD.format(bob.mail()["Id"]), {"ToRecipients": "x@example.org"})
 
@@ -214,17 +214,17 @@ def test_the_prefix_of_a_forward_comes_once(bob: Connection, subject: str, expec
 
 
 @pytest.mark.parametrize("subject", ["", "  ", None])
-def test_an_empty_subject_is_the_originals(
+def test_a_reply_without_a_subject_takes_the_originals(
     alice: Connection, bob: Connection, question: dict[str, Any], subject: str | None
 ) -> None:
-    """A reply whose subject is empty takes the original's, as documented."""
+    """A reply with an empty subject takes the original's subject, as documented."""
     bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": subject})
 
     assert alice.mail()["Subject"] == "RE: Plans"
 
 
-def test_a_given_subject_stays_as_it_is(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
-    """A subject of one's own gets no prefix, and the answer stays in its conversation all the same."""
+def test_a_replys_own_subject_gets_no_prefix(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
+    """A reply's own subject gets no prefix, and the reply stays in the conversation."""
     bob.post(f"/v3/Mail/ReplyTo/{question['Id']}", {"Body": "Yes", "Subject": "Dinner"})
 
     assert alice.mail()["Subject"] == "Dinner"
@@ -235,7 +235,7 @@ def test_a_given_subject_stays_as_it_is(alice: Connection, bob: Connection, ques
 
 
 def test_an_html_reply_quotes_the_original(alice: Connection, bob: Connection) -> None:
-    """Below the new text stand the original's sender, time, recipients and subject, escaped, and its body as it was."""
+    """An HTML reply ends with the original's escaped header lines and its unchanged body."""
     alice.send(bob.address, subject="1 < 2", body="<p>Lunch &amp; <b>more</b></p>", Cc="x@example.org")
     question = bob.mail()
     reply(bob, 3, question["Id"], text="<p>Yes</p>")
@@ -248,7 +248,7 @@ def test_an_html_reply_quotes_the_original(alice: Connection, bob: Connection) -
 
 
 def test_a_text_reply_quotes_the_original_as_text(alice: Connection, bob: Connection) -> None:
-    """A plain answer to an HTML mail quotes its visible text, not its tags."""
+    """A plain-text reply to an HTML mail quotes its visible text without tags."""
     alice.send(bob.address, subject="Plans", body="<p>Lunch &amp; <b>more</b></p>")
     bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "IsHtml": False})
 
@@ -261,21 +261,21 @@ def test_a_text_reply_quotes_the_original_as_text(alice: Connection, bob: Connec
 
 
 def test_an_html_reply_quotes_text_safely(alice: Connection, bob: Connection) -> None:
-    """The text of a plain original cannot become markup of the answer."""
+    """An HTML reply escapes the text of a plain original."""
     bob.deliver(sender=alice.address, text="a <script>\nnext")
     reply(bob, 3, bob.mail()["Id"])
 
     assert "a &lt;script&gt;<br>next" in alice.mail()["Body"]
 
 
-# --- Whom it reaches ---
+# --- Recipients ---
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_reply_all_leaves_out_oneself(
+def test_reply_all_excludes_the_replier(
     alice: Connection, bob: Connection, carol: Any, sandbox: Sandbox, version: int
 ) -> None:
-    """An answer to all goes to the sender and the other recipients, each once, and never back to who writes it."""
+    """A reply to all goes once to the sender and every other recipient, and never to the replier."""
     alice.send("BOB@example.com; x@example.org", Cc="carol@example.com; alice@example.com; bob@example.com")
     reply(bob, version, bob.mail()["Id"], reply_all=True)
 
@@ -290,7 +290,7 @@ def test_reply_all_leaves_out_oneself(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_plain_reply_is_for_the_sender_only(alice: Connection, bob: Connection, carol: Any, version: int) -> None:
-    """Without asking for all, nobody but the author gets an answer."""
+    """Without `ReplyAll` only the sender gets the reply."""
     alice.send(bob.address, Cc=carol.address)
     reply(bob, version, bob.mail()["Id"])
 
@@ -300,7 +300,7 @@ def test_a_plain_reply_is_for_the_sender_only(alice: Connection, bob: Connection
 
 @pytest.mark.parametrize("reply_all", [False, True])
 def test_reply_to_is_honoured(alice: Connection, bob: Connection, sandbox: Sandbox, reply_all: bool) -> None:
-    """An answer goes where the mail asks for it, and not to the address it came from."""
+    """A reply goes to the Reply-To addresses instead of the sender."""
     alice.sdk(
         "send_email_async",
         ClientSendHtmlMessage(
@@ -314,8 +314,8 @@ def test_reply_to_is_honoured(alice: Connection, bob: Connection, sandbox: Sandb
     assert alice.mails() == []
 
 
-def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice: Connection, bob: Connection, carol: Any) -> None:
-    """Who got a blind copy answers to all that are seen, and the other blind copies stay unknown."""
+def test_reply_all_from_bcc_reaches_visible_recipients(alice: Connection, bob: Connection, carol: Any) -> None:
+    """A Bcc recipient's reply to all goes to the visible recipients, not to the other Bcc recipients."""
     alice.send("x@example.org", Bcc=f"{bob.address};{carol.address}")
     reply(bob, 3, bob.mail()["Id"], reply_all=True)
 
@@ -333,10 +333,10 @@ def test_an_answer_to_a_bcc_copy_stays_with_the_sender(alice: Connection, bob: C
         ({"To": "", "Cc": ""}, ("alice@example.com", None, None)),
     ],
 )
-def test_recipients_given_replace_those_suggested(
+def test_a_reply_can_replace_recipients(
     alice: Connection, bob: Connection, fields: dict[str, Any], expected: tuple[Any, ...]
 ) -> None:
-    """A line of recipients given in a reply counts instead of the original's, line by line."""
+    """A To, Cc or Bcc line in the reply replaces that line only."""
     alice.send(bob.address, Cc="carol@example.com")
     bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", **fields})
 
@@ -344,10 +344,10 @@ def test_recipients_given_replace_those_suggested(
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
-def test_answering_ones_own_sent_mail_goes_to_its_recipients(
+def test_reply_to_own_sent_mail_goes_to_its_recipients(
     alice: Connection, bob: Connection, carol: Any, reply_all: bool
 ) -> None:
-    """Who answers the copy in Sent Items writes to those it went to, not to oneself."""
+    """A reply to one's own sent mail goes to the recipients of that mail."""
     alice.send(f"{bob.address}; alice@example.com", Cc=carol.address)
     reply(alice, 3, alice.mail("Sent Items")["Id"], reply_all=reply_all)
 
@@ -358,16 +358,16 @@ def test_answering_ones_own_sent_mail_goes_to_its_recipients(
 
 
 @pytest.mark.parametrize("reply_all", [False, True])
-def test_answering_a_mail_to_oneself(alice: Connection, reply_all: bool) -> None:
-    """When nobody but oneself was in the mail, the answer goes to oneself."""
+def test_reply_to_a_mail_to_oneself(alice: Connection, reply_all: bool) -> None:
+    """A reply to a mail that one sent only to oneself goes to oneself."""
     alice.send(alice.address)
     reply(alice, 3, alice.mail()["Id"], reply_all=reply_all)
 
     assert [message["Subject"] for message in alice.mails()] == ["RE: Hello", "Hello"]
 
 
-def test_nobody_to_answer_is_refused(alice: Connection) -> None:
-    """A mail without a sender has nobody to answer to, unless somebody is named."""
+def test_a_mail_without_a_sender_needs_recipients(alice: Connection) -> None:
+    """A reply to a mail without a sender is rejected unless the request has recipients."""
     raw = b"Subject: Who?\r\nMessage-ID: <who@example.org>\r\n\r\nGuess.\r\n"
     answer = alice.api.post(f"/connections/{alice.id}/deliver", content=raw, headers={"Content-Type": "message/rfc822"})
     id = answer.json()["message"]["Id"]
@@ -383,7 +383,7 @@ def test_nobody_to_answer_is_refused(alice: Connection) -> None:
 
 
 def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any, sandbox: Sandbox) -> None:
-    """Replies and forwards share one conversation in each mailbox, and name all mails before them, oldest first."""
+    """Replies and forwards share one conversation in each mailbox; `References` lists all earlier mails in order."""
     alice.send(bob.address, subject="Plans")
     sandbox.server.clock.advance(timedelta(minutes=1))
     reply(bob, 3, bob.mail()["Id"])
@@ -406,8 +406,8 @@ def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any,
         assert mime["In-Reply-To"] == (ids[position - 1] if position else None)
 
 
-def test_mails_of_their_own_are_conversations_of_their_own(alice: Connection, bob: Connection) -> None:
-    """The same subject alone joins nothing."""
+def test_equal_subjects_do_not_join_conversations(alice: Connection, bob: Connection) -> None:
+    """A new mail starts a conversation, even with the subject of another one."""
     alice.send(bob.address, subject="Plans")
     alice.send(bob.address, subject="RE: Plans")
 
@@ -415,7 +415,7 @@ def test_mails_of_their_own_are_conversations_of_their_own(alice: Connection, bo
 
 
 def test_delivered_mail_joins_its_conversation(alice: Connection) -> None:
-    """Mails from outside find their conversation by the Message-IDs they name, however old."""
+    """Delivered mails join conversations by the Message-IDs they refer to, in any order of arrival."""
     first = deliver(alice, "thread-1")
     third = deliver(alice, "thread-3")
     second = deliver(alice, "thread-2")
@@ -425,8 +425,8 @@ def test_delivered_mail_joins_its_conversation(alice: Connection) -> None:
     assert other["ConversationId"] != first["ConversationId"]
 
 
-def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
-    """An answer that comes back from outside belongs to the conversation it answers, and so does the next reply."""
+def test_an_outside_reply_joins_the_conversation(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
+    """A reply delivered from outside joins the conversation of the sent mail, and so does the next reply."""
     alice.send("x@example.org", subject="Plans")
     sent = alice.mail("Sent Items")
     raw = (
@@ -440,7 +440,7 @@ def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Conn
     answer = alice.mails("Sent Items")[0]
     assert answer["ConversationId"] == sent["ConversationId"]
     assert read(alice, answer)["In-Reply-To"] == "<x-1@example.org>"
-    # RFC 5322, 3.6.4: without References, the chain goes on from In-Reply-To.
+    # RFC 5322, 3.6.4: without References, the new References start with In-Reply-To.
     assert read(alice, answer)["References"].split() == [sent["InternetMessageId"], "<x-1@example.org>"]
 
 
@@ -450,7 +450,7 @@ def test_an_answer_from_outside_joins_what_was_sent(alice: Connection, bob: Conn
 def test_a_forward_is_accepted(
     alice: Connection, bob: Connection, question: dict[str, Any], carol: Any, sandbox: Sandbox
 ) -> None:
-    """Forwarding answers 202 with nothing, and reaches everyone named; the original stays where it is."""
+    """Forwarding responds with an empty 202 and sends to all recipients; the original is unchanged."""
     order = {"Comment": "FYI", "ToRecipients": f"{carol.address}; x@example.org;"}
     answer = bob.http.post(FORWARD.format(question["Id"]), json=order)
 
@@ -468,7 +468,7 @@ def test_a_forward_is_accepted(
 
 @pytest.mark.parametrize("is_html", [True, False])
 def test_a_comment_is_text(alice: Connection, bob: Connection, is_html: bool) -> None:
-    """The comment is shown as typed, in a mail of the original's format, and may be left out."""
+    """The optional comment is shown as typed, in a mail of the original's format."""
     alice.post("/Mail", {"To": bob.address, "Subject": "Plans", "Body": "Lunch?", "IsHtml": is_html})
     id = bob.mail()["Id"]
     bob.sdk("forward_email_async", DirectForwardMessage(comment="1 < 2\nok", to_recipients=alice.address), id)
@@ -482,15 +482,15 @@ def test_a_comment_is_text(alice: Connection, bob: Connection, is_html: bool) ->
 
 @pytest.mark.parametrize(("name", "level"), [("Low", 0), ("Normal", 1), ("High", 2)])
 def test_a_forward_is_as_important_as_the_original(alice: Connection, bob: Connection, name: str, level: int) -> None:
-    """What is passed on keeps its importance."""
+    """A forward keeps the importance of the original."""
     alice.send(bob.address, Importance=name)
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), bob.mail()["Id"])
 
     assert alice.mail()["Importance"] == level
 
 
-def test_a_forward_takes_all_attachments_along(alice: Connection, bob: Connection, carol: Any) -> None:
-    """Files travel on with their types, the kinds that the connector does not show among them."""
+def test_a_forward_keeps_all_attachments(alice: Connection, bob: Connection, carol: Any) -> None:
+    """A forward keeps all attachments with their types, including those that the connector does not show."""
     files = {
         "a.txt": b"hello",
         "mail.eml": b"From: x@example.org\r\n\r\nHi\r\n",
@@ -512,7 +512,7 @@ def test_a_forward_takes_all_attachments_along(alice: Connection, bob: Connectio
 
 
 def test_a_forward_keeps_inline_pictures(alice: Connection, bob: Connection) -> None:
-    """A picture of the body travels along with its content id, so that the body still shows it."""
+    """A forward keeps inline images with their content ids."""
     message = deliver(bob, "inline-image")
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), message["Id"])
 
@@ -523,8 +523,8 @@ def test_a_forward_keeps_inline_pictures(alice: Connection, bob: Connection) -> 
     assert f"cid:{message['Attachments'][0]['ContentId']}" in mail["Body"]
 
 
-def test_a_reply_leaves_the_originals_files_behind(alice: Connection, bob: Connection) -> None:
-    """An answer carries its own files, not those it was sent."""
+def test_a_reply_drops_the_originals_attachments(alice: Connection, bob: Connection) -> None:
+    """A reply has its own attachments only."""
     alice.send(bob.address, Attachments=[{"Name": "a.txt", "ContentBytes": "aGVsbG8="}])
     attachments = [{"name": "b.txt", "content_bytes": "aGVsbG8="}]
     bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"body": "Hi", "attachments": attachments})
@@ -543,17 +543,17 @@ def test_a_reply_leaves_the_originals_files_behind(alice: Connection, bob: Conne
         ({"ToRecipients": ["carol@example.com"]}, "ErrorInvalidRequest"),
     ],
 )
-def test_a_refused_forward_sends_nothing(
+def test_a_rejected_forward_sends_nothing(
     bob: Connection, question: dict[str, Any], carol: Any, order: dict[str, Any], code: str
 ) -> None:
-    """A forward to nobody, or to somebody who cannot be, is a 400 and leaves no trace."""
+    """A forward without valid recipients is rejected with 400, and nothing is sent."""
     answer = bob.http.post(FORWARD.format(question["Id"]), json=order)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
     assert carol.mails() == bob.mails("Sent Items") == []
 
 
-# --- What else ---
+# --- Origin headers, encryption and errors ---
 
 
 @pytest.mark.parametrize(
@@ -568,7 +568,7 @@ def test_a_refused_forward_sends_nothing(
 def test_the_operation_type_header(
     alice: Connection, bob: Connection, question: dict[str, Any], operation_type: str, path: str, body: Any
 ) -> None:
-    """Answers and forwards carry the documented headers too, each under its own operation type, once."""
+    """Replies and forwards have the documented origin headers, each once, with their own operation type."""
     agent = "azure-logic-apps/1.0 (workflow abc; version 085)"
     headers = {"User-Agent": agent, "x-ms-workflow-run-id": "0858CU21", "x-ms-client-request-id": "r"}
     bob.http.post(path.format(question["Id"]), json=body, headers=headers)
@@ -584,7 +584,7 @@ def test_the_operation_type_header(
 @pytest.mark.parametrize("name", ["smime-encrypted", "pgp-encrypted"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_encrypted_mail_cannot_be_answered(alice: Connection, sandbox: Sandbox, name: str, version: int) -> None:
-    """Replying to an encrypted mail fails as documented, in every version, and sends nothing."""
+    """Replying to an encrypted mail fails as documented in every version, and nothing is sent."""
     message = deliver(alice, name)
     answer = reply(alice, version, message["Id"])
 
@@ -594,8 +594,8 @@ def test_an_encrypted_mail_cannot_be_answered(alice: Connection, sandbox: Sandbo
     assert alice.mails("Sent Items") == sandbox.outbox.mails() == []
 
 
-def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice: Connection) -> None:
-    """The refusal reaches the SDK's caller."""
+def test_the_sdk_raises_on_a_reply_to_an_encrypted_mail(alice: Connection) -> None:
+    """The SDK raises an exception when a reply to an encrypted mail is rejected."""
     id = deliver(alice, "smime-encrypted")["Id"]
     with pytest.raises(ConnectorException, match="request has failed"):
         alice.sdk("reply_to_async", ReplyHtmlMessage(body="Hi"), id)
@@ -604,7 +604,7 @@ def test_the_sdk_reports_that_an_encrypted_mail_cannot_be_answered(alice: Connec
 
 
 def test_a_forwarded_encrypted_mail_stays_encrypted(alice: Connection, bob: Connection) -> None:
-    """Forwarding an encrypted mail is not refused, and the one it reaches cannot answer it either."""
+    """An encrypted mail can be forwarded; its recipient cannot reply to it either."""
     deliver(alice, "smime-encrypted")
     alice.sdk("forward_email_async", DirectForwardMessage(to_recipients=bob.address), alice.mail()["Id"])
     answer = reply(bob, 3, bob.mail()["Id"])
@@ -614,7 +614,7 @@ def test_a_forwarded_encrypted_mail_stays_encrypted(alice: Connection, bob: Conn
 
 
 def test_a_signed_mail_can_be_answered(alice: Connection) -> None:
-    """A signature is no encryption."""
+    """A signed mail that is not encrypted can be replied to."""
     message = deliver(alice, "signed")
 
     assert reply(alice, 3, message["Id"]).status_code == 200
@@ -631,10 +631,10 @@ def test_a_signed_mail_can_be_answered(alice: Connection) -> None:
         ({"Body": 5}, "'Body'"),
     ],
 )
-def test_a_refused_reply_sends_nothing(
+def test_a_rejected_reply_sends_nothing(
     alice: Connection, bob: Connection, question: dict[str, Any], version: int, change: dict[str, Any], named: str
 ) -> None:
-    """A reply that cannot be is a 400 that names the member and leaves no trace."""
+    """An invalid reply is rejected with 400 and the member's name, and nothing is sent."""
     answer = bob.http.post(f"/v{version}/Mail/ReplyTo/{question['Id']}", json={"Body": "Hi", **change})
 
     assert answer.status_code == 400
@@ -643,16 +643,16 @@ def test_a_refused_reply_sends_nothing(
 
 
 @pytest.mark.parametrize("path", ["/v2/Mail/ReplyTo/{}", "/v3/Mail/ReplyTo/{}", FORWARD])
-def test_a_missing_body_is_refused(bob: Connection, question: dict[str, Any], path: str) -> None:
-    """The body of these is required; zero bytes are none, whatever content type they claim."""
+def test_a_missing_body_is_rejected(bob: Connection, question: dict[str, Any], path: str) -> None:
+    """The body is required: zero bytes are rejected even with a JSON content type."""
     answer = bob.http.post(path.format(question["Id"]), headers={"Content-Type": "application/json"})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ErrorInvalidRequest")
     assert bob.mails("Sent Items") == []
 
 
-def test_a_mail_can_be_answered_wherever_it_lies(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
-    """An answer needs the mail's current id only; moving it changes neither recipients nor conversation."""
+def test_a_moved_mail_can_be_answered(alice: Connection, bob: Connection, question: dict[str, Any]) -> None:
+    """A reply to a moved mail has the same recipient and conversation."""
     moved = bob.sdk("move_async", question["Id"], "Archive")
     reply(bob, 3, moved["Id"])
 
@@ -661,7 +661,7 @@ def test_a_mail_can_be_answered_wherever_it_lies(alice: Connection, bob: Connect
 
 
 def test_an_html_reply_keeps_the_pictures_it_quotes(alice: Connection, bob: Connection) -> None:
-    """What the quoted body shows inline travels with the reply, so that its references still lead somewhere."""
+    """A reply keeps the inline images of the quoted body."""
     original = deliver(alice, "inline-image")
     alice.post(f"/v3/Mail/ReplyTo/{original['Id']}", {"To": bob.address, "Body": "<p>Nice</p>"})
     answer = bob.mail()
@@ -672,8 +672,8 @@ def test_an_html_reply_keeps_the_pictures_it_quotes(alice: Connection, bob: Conn
     assert answer["HasAttachment"] is False
 
 
-def test_reply_all_leaves_out_ones_tagged_address(alice: Connection, sandbox: Sandbox) -> None:
-    """An address with a tag reaches its owner too, who does not want the own answer."""
+def test_reply_all_excludes_the_repliers_tagged_address(alice: Connection, sandbox: Sandbox) -> None:
+    """A reply to all leaves out the replier's own address with a tag, such as `bob+news@example.com`."""
     bob = sandbox.connect("bob")
     alice.send("bob+news@example.com; carol@example.net", subject="All")
     bob.post(f"/v3/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "ReplyAll": True})

@@ -1,4 +1,4 @@
-"""Searches are run for real: parsed, handed to an FTS5 index in memory, compared with a plain reading of the mails."""
+"""Search queries, run on an in-memory FTS5 index and compared with a direct evaluation of each mail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from outlook_emulator.store.search_tree import Span
 
 Mail = dict[str, Any]
 
-# A Wednesday: the week began on Sunday 8 March.
+# A Wednesday; its week began on Sunday 8 March.
 NOW = microseconds(datetime(2026, 3, 11, 15, 30, tzinfo=UTC))
 EVERYTHING = (Alternative(None, None, None),)
 COLUMNS = ("subject", "body", "sender", "recipients_to", "recipients_cc", "recipients_bcc", "attachments")
@@ -52,7 +52,7 @@ MAILS: dict[str, Mail] = {
 NAMES = frozenset(MAILS)
 
 
-# --- A store in miniature ---
+# --- A small store ---
 
 
 def tags(message: Mail) -> str:
@@ -99,7 +99,7 @@ def store() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-# --- What the language finds ---
+# --- Query results ---
 
 BEFORE_MARCH = "q1 q2 lunch cafe secret old bare"
 FOUND = [
@@ -149,7 +149,7 @@ FOUND = [
     ("importance:high", "q2 old"),
     ('importance:"Low"', "secret"),
     ("importance:normal from:ada", "q1 cafe"),
-    # Unknown properties and things that only look like properties.
+    # Unknown properties, and text that only looks like a property.
     ("error:disk", "mon"),
     ('error:"disk full"', "mon"),
     ("error:(disk OR pizza)", "mon"),
@@ -245,7 +245,7 @@ FOUND = [
 
 @pytest.mark.parametrize(("query", "names"), FOUND, ids=[query for query, _ in FOUND])
 def test_query_finds(store: sqlite3.Connection, query: str, names: str) -> None:
-    """A query finds exactly the mails that Outlook's language describes."""
+    """A query matches exactly the mails that Outlook's search language describes."""
     matches = search(store, query)
 
     assert set(names.split()) == {name for number, name in enumerate(MAILS) if number in matches}
@@ -285,8 +285,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("query", "position", "problem"), REFUSED, ids=[query[:30] for query, _, _ in REFUSED])
-def test_broken_syntax_is_refused(query: str, position: int, problem: str) -> None:
-    """What cannot be read is refused with the parameter's name, the place and the problem."""
+def test_invalid_syntax_is_rejected(query: str, position: int, problem: str) -> None:
+    """A syntax error names the parameter, the position and the problem."""
     with pytest.raises(InvalidField, match=re.escape(problem)) as caught:
         parse(query, NOW)
 
@@ -294,12 +294,12 @@ def test_broken_syntax_is_refused(query: str, position: int, problem: str) -> No
 
 
 def test_many_negations_are_read() -> None:
-    """A long chain of NOT is read without recursion: an even number of them changes nothing."""
+    """A long chain of NOT is parsed without recursion, and an even number of them cancels out."""
     assert parse("pizza", NOW) == parse("NOT " * 10_000 + "pizza", NOW)
 
 
-def test_too_many_alternatives_are_refused() -> None:
-    """Dates combined with words in more ways than the limit are refused, not enumerated."""
+def test_too_many_alternatives_are_rejected() -> None:
+    """A query that combines dates and words in too many ways is rejected without enumerating them."""
     query = " ".join(f"(a{n} OR received>=2026-01-{n:02})" for n in range(1, 29))
 
     with pytest.raises(TooManyAlternatives):
@@ -307,7 +307,7 @@ def test_too_many_alternatives_are_refused() -> None:
 
 
 def test_spans_do_not_multiply() -> None:
-    """Leaving out sixteen days leaves the gaps between them and the time before and after."""
+    """Excluding 16 days leaves 17 spans: the gaps between them, and the time before and after."""
     days = range(1, 32, 2)
     spans = alternatives(parse(" ".join(f"-received:2026-01-{day:02}" for day in days), NOW))
 
@@ -315,7 +315,7 @@ def test_spans_do_not_multiply() -> None:
 
 
 def test_text_is_split_only_for_dates() -> None:
-    """A query without dates is one expression; a date beside it adds bounds, not alternatives."""
+    """A query without dates is one alternative; adding a date with AND bounds that alternative."""
     text = "(from:ada OR budget) -(pizza noon)"
     (plain,) = alternatives(parse(text, NOW))
     (dated,) = alternatives(parse(f"{text} received:1970-01-01", NOW))
@@ -323,8 +323,8 @@ def test_text_is_split_only_for_dates() -> None:
     assert Alternative(plain.match, 0, 86_400_000_000 - 1) == dated
 
 
-def test_quotes_never_reach_the_index_raw(store: sqlite3.Connection) -> None:
-    """FTS5's own syntax in a word is text like any other."""
+def test_fts5_syntax_is_plain_text(store: sqlite3.Connection) -> None:
+    """FTS5's own syntax in a query is treated as text."""
     assert set() == search(store, "NEAR(a,b) ^subject {subject}:x + tags:all col:a*b;--")
 
 
@@ -332,7 +332,7 @@ def test_quotes_never_reach_the_index_raw(store: sqlite3.Connection) -> None:
     "side", ["({} x{n}) OR y{n}", "y{n} -({} x{n})", "y{n} OR -({} OR x{n})", "foo:({} OR y) -z{n}"]
 )
 def test_deepest_query_fits_the_index(store: sqlite3.Connection, side: str) -> None:
-    """The deepest nesting that is read is not too deep for FTS5."""
+    """FTS5 accepts the deepest nesting that the parser accepts."""
     query = "pizza"
     for n in range(MAX_NESTING):
         query = side.replace("{n}", str(n)).replace("{}", query)
@@ -343,12 +343,12 @@ def test_deepest_query_fits_the_index(store: sqlite3.Connection, side: str) -> N
 
 @pytest.mark.parametrize("joint", [" ", " OR ", " OR -", " -"])
 def test_widest_query_fits_the_index(store: sqlite3.Connection, joint: str) -> None:
-    """The greatest number of terms that is read is not too many for FTS5."""
+    """FTS5 accepts the greatest number of terms that the parser accepts."""
     search(store, joint.join(f"w{n}" for n in range(MAX_TERMS)))
 
 
-def test_bushy_query_fits_the_index(store: sqlite3.Connection) -> None:
-    """A balanced tree of every term that is allowed is not too deep for FTS5."""
+def test_balanced_query_fits_the_index(store: sqlite3.Connection) -> None:
+    """FTS5 accepts a balanced tree of the greatest number of terms."""
 
     def bush(depth: int, leaf: int) -> str:
         if not depth:
@@ -369,8 +369,8 @@ def test_bushy_query_fits_the_index(store: sqlite3.Connection) -> None:
         (Span(6, 5), (Span(),)),
     ],
 )
-def test_outside_of_a_span(span: Span, outside: tuple[Span, ...]) -> None:
-    """What lies outside a span is all the rest of time."""
+def test_complement_of_a_span(span: Span, outside: tuple[Span, ...]) -> None:
+    """The complement of a span is all time before and after it."""
     assert outside == span.complement()
 
 
@@ -389,14 +389,14 @@ def test_outside_of_a_span(span: Span, outside: tuple[Span, ...]) -> None:
     ],
 )
 def test_relative_dates(today: str, words: str, first: str, days: int) -> None:
-    """Relative words follow the calendar, weeks from Sunday, from the instant that is handed in."""
+    """Relative dates follow the calendar from the current instant, and weeks begin on Sunday."""
     start = microseconds(datetime.fromisoformat(first))
     now = microseconds(datetime.fromisoformat(today)) + 86_399_999_999
 
     assert Span(start, start + days * 86_400_000_000 - 1) == parse(f'received:"{words}"', now)
 
 
-# --- Generated queries against a plain reading ---
+# --- Generated queries against a direct evaluation ---
 
 VOCABULARY = ["ada", "bob", "budget", "bud", "report", "q1"]
 DATES = [datetime(2026, 3, day, tzinfo=UTC) for day in range(1, 6)]
@@ -452,7 +452,7 @@ mails = st.builds(
 
 
 def holds(tree: Any, message: Mail) -> bool:
-    """The plain reading: the same question asked of one mail, without an index."""
+    """Whether a mail matches the query tree, evaluated without an index."""
     match tree:
         case ("not", inner):
             return not holds(inner, message)
@@ -487,11 +487,11 @@ def compares(comparison: str, received: int, start: int, end: int) -> bool:
 
 
 def written(tree: Any, draw: st.DrawFn) -> str:
-    """The tree in Outlook's language, in one of the ways it can be put."""
+    """The query tree as text, in one of its possible spellings."""
     match tree:
         case ("not", inner):
             operand = grouped(inner, draw)
-            # Two hyphens are text: they begin a signature, or a dash.
+            # Two hyphens are text, as before a signature or for a dash.
             return ("NOT " if operand.startswith("-") else draw(NEGATIONS)) + operand
         case ("and", parts):
             return draw(CONJUNCTIONS).join(grouped(part, draw) for part in parts)
@@ -532,8 +532,8 @@ def queries(draw: st.DrawFn) -> tuple[Tree, str]:
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(query=queries(), messages=st.lists(mails, min_size=1, max_size=6))
-def test_index_agrees_with_plain_reading(query: tuple[Tree, str], messages: list[Mail]) -> None:
-    """Whatever the query, the index finds what reading each mail by itself would."""
+def test_index_agrees_with_direct_evaluation(query: tuple[Tree, str], messages: list[Mail]) -> None:
+    """For any query the index returns exactly the mails that match when evaluated one by one."""
     tree, text = query
     store = store_of(messages)
     matches = search(store, text)
@@ -549,8 +549,8 @@ PIECES += [">=", "..", "2026-01-05", "T10:00Z", "1/5/2026", "last week", "ada", 
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(query=st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
-def test_any_text_is_read_or_refused(store: sqlite3.Connection, query: str) -> None:
-    """No text whatever breaks the reader, and what it reads is an expression that the index takes."""
+def test_any_text_is_parsed_or_rejected(store: sqlite3.Connection, query: str) -> None:
+    """Any text is either rejected or parsed to an expression that the index accepts."""
     try:
         ways = alternatives(parse(query, NOW))
     except (InvalidField, TooManyAlternatives):
