@@ -124,6 +124,10 @@ class MailboxSettings:
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
+    bodies: Literal["stored", "sent"] = option(
+        "stored",
+        "bodies that mails and events show: as the mail service has `stored` them, which is always HTML, or as `sent`",
+    )
     declined: Literal["keep", "remove"] = option("keep", "what happens to a meeting that its attendee declines")
     event_ids: Literal["new", "ews"] = option(
         "new", "ids of new events: `new`, or `ews` for the ids of the old mail service"

@@ -40,7 +40,9 @@ _TEXTS = tuple(field.name for field in fields(EventFields) if field.name in _COP
 
 def new(mailbox: Mailbox, changes: EventChanges) -> EventFields:
     """The fields of a new event. Raises InvalidRequest."""
-    blank = EventFields(start=0, end=0)
+    # Recorded: the first two versions store a missing body as text, the third as empty HTML.
+    is_text = changes.get("blank_is_text", False) and "body" not in changes and mailbox.rules.bodies == "stored"
+    blank = EventFields(start=0, end=0, is_html=not is_text)
     return _with_changes(mailbox, _with_times(blank, changes), changes)
 
 
