@@ -40,7 +40,7 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     the other recipients. Raises InvalidRecipients, MessageTooLarge and SendAsDenied.
     """
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("to")
+        raise InvalidRecipients()
     check_size(mailbox, mail)
     post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
@@ -101,7 +101,7 @@ def check_size(mailbox: Mailbox, mail: Mail) -> None:
     size = len(mail.body.encode()) + sum(len(attachment.content) for attachment in mail.attachments)
     limit, inline_limit = mailbox.rules.max_mail_bytes, mailbox.rules.max_inline_image_bytes
     if limit and size > limit:
-        raise MessageTooLarge(f"The mail has {size} bytes of content; at most {limit} are allowed.")
+        raise MessageTooLarge(size, limit)
     if inline_limit and mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
         for image in _DATA_URI.finditer(body):
             if (size := len(image[1])) > inline_limit:
