@@ -101,6 +101,11 @@ class Operation:
         return self.recorded_status or self.status
 
     @property
+    def is_notified(self) -> bool:
+        """Whether clients of a trigger can subscribe to pokes, which tell them to poll."""
+        return "x-ms-notification" in self.extensions
+
+    @property
     def full_path(self) -> str:
         """The path below `/apim/outlook`, connection id included."""
         return f"/{{connectionId}}{self.path}" if self.scope is Scope.CONNECTION else self.path

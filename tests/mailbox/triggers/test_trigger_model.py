@@ -137,24 +137,28 @@ class Model:
 
 @dataclass
 class Poller:
-    """A poller's cursor, `location`, and the state of the model at its last poll."""
+    """A poller's cursor, `location`, and the state of the model at its last poll.
+
+    `received` is when the newest mail that it got was received, and the first poll before there is one.
+    """
 
     name: str
     location: str
     now: int
+    received: int
     mail: int
     events: int
     calendar: Calendar
     is_first: bool = True
 
 
-def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
-    """Return mails that arrived and still exist, except those received before the last poll."""
+def arrivals(model: Model, poller: Poller, folder: str) -> list[Copy]:
+    """Return mails that arrived and still exist, except those received before the newest one that the poller got."""
     return [
-        copy.subject
+        copy
         for action, copy in model.mail[poller.mail :]
         if action != "changed" and copy.folder == folder and not copy.gone
-        if copy.received > poller.now or (copy.received == poller.now and action == "added")
+        if copy.received > poller.received or (copy.received == poller.received and action == "added")
     ]
 
 
@@ -283,7 +287,7 @@ class Triggers(RuleBasedStateMachine):
         assert (status, body) == (202, b"")
         now, model = self.clock.now(), self.model
         location = headers[b"location"].decode()
-        return Poller(name, location, now, len(model.mail), len(model.events), deepcopy(model.calendar))
+        return Poller(name, location, now, now, len(model.mail), len(model.events), deepcopy(model.calendar))
 
     def get(self, location: str) -> tuple[int, dict[bytes, bytes], bytes]:
         path, _, query = location.removeprefix("http://test").partition("?")
@@ -317,7 +321,9 @@ class Triggers(RuleBasedStateMachine):
         now = self.clock.now()
         subjects = [item["Subject"] for item in items]
         if poller.name.startswith("new in "):
-            assert subjects == arrivals(self.model, poller, poller.name.removeprefix("new in "))
+            arrived = arrivals(self.model, poller, poller.name.removeprefix("new in "))
+            assert subjects == [copy.subject for copy in arrived]
+            poller.received = max([poller.received, *(copy.received for copy in arrived)])
         elif poller.name == "new events":
             assert subjects == created(self.model, poller)
         elif poller.name == "flagged":
