@@ -194,7 +194,7 @@ def test_a_state_that_a_client_made_itself_is_read(sandbox: Sandbox, alice: Conn
     when = "2026-03-02T09:00:59+00:00"
     members = {"LastReceivedMailTime": when, "LastCreatedMailTime": when, "LastMessageId": None}
     for layout in ({"indent": 2}, {"separators": (",", ":")}):
-        state = b64encode(json.dumps(members, **layout).encode()).decode()  # type: ignore[arg-type]
+        state = b64encode(json.dumps(members, **layout).encode()).decode()
         items = alice.get(NEW, LastPollInformation=state)["value"]
         assert ["News"] == [mail["Subject"] for mail in items]
 
