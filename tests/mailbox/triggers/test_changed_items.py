@@ -29,7 +29,7 @@ GONE = {
 
 def series(alice: Connection, **more: Any) -> dict[str, Any]:
     """A daily series in Sydney, of three days by default."""
-    more = {"RecurrenceEnd": "2026-03-05"} if not more else more
+    more = more or {"RecurrenceEnd": "2026-03-05"}
     start, zone = "2026-03-03T09:00:00", "(UTC+10:00) Canberra, Melbourne, Sydney"
     return alice.meet("S", start, TimeZone=zone, Recurrence="Daily", Importance="High", Reminder=5, **more)
 
