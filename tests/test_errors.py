@@ -22,6 +22,7 @@ from outlook_emulator.errors import (
     InvalidRecipients,
     InvalidRequest,
     MethodNotAllowed,
+    RenewalFailed,
     TimedOut,
     TokenExpired,
     Unauthorized,
@@ -47,6 +48,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "CallsExceeded": (57,),
+    "RenewalFailed": (),
     "TimedOut": (),
     "TokenExpired": (),
     "SearchUnavailable": (),
@@ -123,8 +125,8 @@ def test_unauthorized(error: ConnectorError) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
-    """Every error has a 4xx status, except internal errors, simulated outages and failed policies of the gateway."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy)
+    """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 
