@@ -159,7 +159,7 @@ class Exchange(Request):
             if wire is not None:
                 error.rename(*wire)
         kind: CauseKind = "limit" if isinstance(error, TooManyRequests) else "refusal"
-        self.note(kind, type(error).__name__, error.message)
+        self.note(kind, type(error).__name__, error.original)
         return self.render(error)
 
     def note(self, kind: CauseKind, name: str, reason: str) -> None:
