@@ -160,7 +160,13 @@ def test_what_is_not_there_is_null(alice: Connection) -> None:
     message = deliver(alice, b"Date: Mon, 2 Mar 2026 08:00:00 +0000\r\nMessage-ID: <bare@example.org>\r\n\r\n")
 
     expected = dict.fromkeys(("From", "To", "Cc", "Bcc", "ReplyTo"))
-    expected |= {"Subject": "", "Body": from_text("&nbsp;"), "BodyPreview": "", "Attachments": [], "HasAttachment": False}
+    expected |= {
+        "Subject": "",
+        "Body": from_text("&nbsp;"),
+        "BodyPreview": "",
+        "Attachments": [],
+        "HasAttachment": False,
+    }
     assert {name: message[name] for name in expected} == expected
     (worded,) = alice.get("/Mail")
     assert {name: worded[name] for name in expected} == expected
