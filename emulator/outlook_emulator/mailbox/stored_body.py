@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from outlook_emulator.store.records import Event, Message
+
 _META = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
 _HEAD_START = f"\r\n{_META}"
 _BEFORE_FRAGMENT = f"<html><head>{_HEAD_START}</head><body>"
@@ -33,16 +35,30 @@ _CHARSET_META = re.compile(r"<meta\b(?=[^<>]*\bhttp-equiv\s*=\s*[\"']?content-ty
 _INNER_BLANK = re.compile(" (?= )")
 
 
+IN_DOCUMENT = ""
+"""Stands for a fragment in the usual document: most bodies are one, and to keep them twice costs every list."""
+
+
 def stored_body(body: str, is_html: bool) -> str | None:
-    """The HTML in which a body is stored, None if that is the body as it was sent. Empty HTML stays empty."""
+    """The HTML in which a body is stored, or `IN_DOCUMENT`; None if that is the body as it was sent.
+
+    Empty HTML stays empty.
+    """
     if not is_html:
         return _BEFORE_TEXT + (_escaped(body) or "&nbsp;") + _AFTER_TEXT
     if not body:
         return None
     if _is_fragment(body):
-        return _BEFORE_FRAGMENT + body + _AFTER_FRAGMENT
+        return IN_DOCUMENT
     stored = _document(body)
     return None if stored == body else stored
+
+
+def shown_body(item: Message | Event) -> str:
+    """The body that the connector shows."""
+    if item.stored_body is None:
+        return item.body
+    return item.stored_body or _BEFORE_FRAGMENT + item.body + _AFTER_FRAGMENT
 
 
 def inner_html(html: str) -> str:

@@ -28,8 +28,8 @@ class Folder(NamedTuple):
 class Message(NamedTuple):
     """A copy of a mail in a folder, with what the mail says; flags are 0 or 1, addresses joined by `;`.
 
-    `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body, None where it
-    does not differ.
+    `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
+    a fragment in the usual document, None where it does not differ.
     """
 
     id: int
@@ -55,11 +55,6 @@ class Message(NamedTuple):
     preview: str
     body: str
     stored_body: str | None
-
-    @property
-    def shown_body(self) -> str:
-        """The body that the connector shows."""
-        return self.body if self.stored_body is None else self.stored_body
 
     @property
     def shown_as_html(self) -> bool:
@@ -88,8 +83,8 @@ class Event(NamedTuple):
     finds the event: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is the id that the event had
     in another service.
 
-    `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body, None where it
-    does not differ. `shown_as_html` says whether the body that the connector shows is HTML.
+    `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
+    a fragment in the usual document, None where it does not differ. `shown_as_html` says whether the body that the connector shows is HTML.
     """
 
     id: int
@@ -140,11 +135,6 @@ class Event(NamedTuple):
     created: int
     modified: int
     version: int
-
-    @property
-    def shown_body(self) -> str:
-        """The body that the connector shows."""
-        return self.body if self.stored_body is None else self.stored_body
 
 
 class Contact(NamedTuple):

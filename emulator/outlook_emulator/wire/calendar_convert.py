@@ -22,6 +22,7 @@ from outlook_emulator.mailbox.calendar.responses import Reply
 from outlook_emulator.mailbox.event import Attendee, EventChanges, Rule
 from outlook_emulator.mailbox.item_folders import Listed
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.mailbox.stored_body import shown_body
 from outlook_emulator.store.records import Event
 from outlook_emulator.timezones import canonical
 from outlook_emulator.wire import calendar as shapes
@@ -110,7 +111,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
     return {
         "Id": wire_id(event),
         "Attendees": [_attendee_shape(attendee) for attendee in attendees_of(event)],
-        "Body": {"ContentType": "HTML" if event.shown_as_html else "Text", "Content": event.shown_body},
+        "Body": {"ContentType": "HTML" if event.shown_as_html else "Text", "Content": shown_body(event)},
         "BodyPreview": event.preview,
         "Categories": orjson.loads(event.categories),
         "ChangeKey": change_key(event.id, event.version),
@@ -221,7 +222,7 @@ def _flat(event: Event, spelled: Any) -> dict[str, Any]:
         "RequiredAttendees": event.required,
         "OptionalAttendees": event.optional,
         "ResourceAttendees": event.resources,
-        "Body": event.shown_body,
+        "Body": shown_body(event),
         "IsHtml": bool(event.shown_as_html),
         "Location": event.location,
         "IsAllDay": bool(event.is_all_day),

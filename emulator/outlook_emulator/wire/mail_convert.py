@@ -16,6 +16,7 @@ from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageView
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.mailbox.stored_body import shown_body
 from outlook_emulator.store.records import Owner
 from outlook_emulator.wire.mail import (
     BatchResponse,
@@ -123,7 +124,7 @@ def received(message_view: MessageView) -> ClientReceiveMessage:
         "ConversationId": encode(IdKind.CONVERSATION, message.mailbox_id, message.conversation_id),
         "IsRead": message.is_read == 1,
         "IsHtml": message.shown_as_html,
-        "Body": message.shown_body,
+        "Body": shown_body(message),
         "From": message.sender,
         "To": message.recipients_to,
         "Cc": message.recipients_cc,
@@ -143,7 +144,7 @@ def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEn
         "Bcc": message.recipients_bcc,
         "ReplyTo": message.reply_to,
         "Subject": message.subject,
-        "Body": message.shown_body,
+        "Body": shown_body(message),
         "Importance": _IMPORTANCE_NAMES[message.importance],
         "BodyPreview": message.preview,
         "HasAttachment": message.has_attachments == 1,
