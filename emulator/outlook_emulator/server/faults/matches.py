@@ -50,6 +50,7 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
         path=options.path,
         query=patterns("query", options.query or {}),
         body=patterns("body", options.body or {}),
+        filled=frozenset(fault.parameter for fault in faults if fault.parameter),
     )
 
 
