@@ -78,6 +78,7 @@ OPERATIONS = (
         returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
+        answers=True,
         visibility="internal",
     ),
     Operation(
@@ -91,6 +92,7 @@ OPERATIONS = (
         returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
+        answers=True,
         visibility="internal",
     ),
 )

@@ -356,7 +356,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"sequence": []}, "'sequence' has no step."),
     (
         {"sequence": ["work", "trigger-delayed"]},
-        "'trigger-delayed' cannot be a step of a sequence: it delays triggers, not requests.",
+        "'trigger-delayed' cannot be a step of a sequence: it acts on triggers, not on requests.",
     ),
     # When
     (when(nth=0), "'nth' must be from 1 to 1000000000, not 0."),

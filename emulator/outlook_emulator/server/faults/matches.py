@@ -51,6 +51,7 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
         query=patterns("query", options.query or {}),
         body=patterns("body", options.body or {}),
         filled=frozenset(fault.parameter for fault in faults if fault.parameter),
+        unless={name: value for fault in faults for name, value in fault.unless.items()},
     )
 
 
