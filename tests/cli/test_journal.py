@@ -81,6 +81,7 @@ def test_list_with_filters(stub: Stub, say: Callable[..., Any]) -> None:
 
 def test_flags_whose_names_differ_from_the_filters(stub: Stub, say: Callable[..., Any]) -> None:
     """Flags are sent under the names of their filters; `--url` stays the URL of the server."""
+    stub.body = {"value": [], "total": 0, "dropped": 0}
     flags = ("--workflow-run", "r", "--callback-url", "*/hook", "--no-effected")
     status, _, _ = say("journal", *flags, "--sandbox", "t1", "--url", stub.url)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Required, TypeVar
 
@@ -57,7 +57,7 @@ def shape_of(declaration: Any) -> Any:
 def query_of(declaration: Any) -> type:
     """The query parameters of a dataclass of options: a list takes one value, and a mapping is no parameter."""
     plain = [option for option in options_of(declaration) if not option.is_mapping]
-    hints = {option.name: Annotated[_nullable(option.item or option.type), _schema(option)] for option in plain}
+    hints = {option.name: Annotated[_nullable(option.item or option.type), _value_schema(option)] for option in plain}
     defaults = {option.name: option.default for option in plain}
     return type(declaration.__name__, (), {"__annotations__": hints, **defaults})
 
@@ -93,13 +93,13 @@ def _hint(option: Option) -> Any:
 
 
 def _schema(option: Option) -> Schema:
+    one_or_many = option.is_list and not is_dataclass(option.item)
+    return replace(_value_schema(option), shorthand=option.shorthand, one_or_many=one_or_many)
+
+
+def _value_schema(option: Option) -> Schema:
     is_plain = isinstance(option.default, str | int | float)
-    return Schema(
-        choices=option.choices,
-        default=option.default if is_plain else None,
-        shorthand=option.shorthand,
-        one_or_many=option.is_list and not is_dataclass(option.item),
-    )
+    return Schema(choices=option.choices, default=option.default if is_plain else None)
 
 
 def _nullable(type: Any) -> Any:
