@@ -32,6 +32,8 @@ TREE = [line for line in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines(
 CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ConnectorError)]
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InvalidField": ("anything", "must not be 'ä\0'."),
+    "InvalidProperty": ("anything", "must not be 'ä\0'."),
+    "OccurrenceCrossing": (),
     "MessageTooLarge": (5001, 5000),
     "InlineImageTooLarge": (1001, 1000),
     "AttachmentWithoutContent": (),

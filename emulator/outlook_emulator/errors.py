@@ -3,6 +3,8 @@
 ConnectorError                  400
 ├── InvalidRequest              400  ErrorInvalidRequest
 │   ├── InvalidField            400  ErrorInvalidRequest
+│   │   └── InvalidProperty     400  ErrorPropertyValidationFailure
+│   ├── OccurrenceCrossing      400  ErrorOccurrenceCrossingBoundary
 │   ├── RefusedByService        400  ErrorInvalidRequest
 │   ├── InvalidRecipients       400  ErrorInvalidRecipients
 │   ├── InvalidId               400  ErrorInvalidIdMalformed
@@ -120,6 +122,38 @@ class InvalidField(InvalidRequest):
 
     def rename(self, place: str, name: str) -> None:
         self.message = self.original = f"The {place} '{name}' {self.problem}"
+
+
+class InvalidProperty(InvalidField):
+    """A value that the mail service refuses, such as an unknown time zone.
+
+    Code and text are recorded from the mail service, and were seen through the connector of a workflow. They name no
+    property; that is our addition to the text of the mail service.
+    """
+
+    code = "ErrorPropertyValidationFailure"
+    from_store = True
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self._show(f"'{field}' {problem}")
+
+    def rename(self, place: str, name: str) -> None:
+        self._show(f"The {place} '{name}' {self.problem}")
+
+    def _show(self, problem: str) -> None:
+        self.message = "At least one property failed validation."
+        self.original = joined(self.message, problem)
+
+
+class OccurrenceCrossing(InvalidRequest):
+    """An occurrence of a series that is moved onto or over its neighbour (text from the vendor's documentation)."""
+
+    code = "ErrorOccurrenceCrossingBoundary"
+    from_store = True
+
+    def __init__(self) -> None:
+        super().__init__("Modified occurrence is crossing or overlapping adjacent occurrence.")
 
 
 class RefusedByService(InvalidRequest):
