@@ -56,7 +56,8 @@ class Match:
     """A condition on requests. All its members must match; texts ignore case, and `*` stands for any text.
 
     `path` starts below the connection id. `query` holds patterns by parameter, `body` by member, with dots between
-    nested names; member names ignore case and underscores, as the connector does.
+    nested names; member names ignore case and underscores, as the connector does. The parameters in `filled` must have
+    a value.
     """
 
     connection: str | None = None
@@ -66,6 +67,7 @@ class Match:
     path: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
 
     def differs(self, call: CallFacts) -> Iterator[str]:
         """The names of the members that a request does not match, cheap comparisons first."""
@@ -82,6 +84,9 @@ class Match:
         for name, pattern in self.query.items():
             value = call.query.get(name.lower())
             if value is None or not like(pattern, value):
+                yield f"query.{name}"
+        for name in self.filled:
+            if not call.query.get(name.lower(), "").strip():
                 yield f"query.{name}"
         for name, pattern in self.body.items():
             if not any(like(pattern, value) for value in _members(call.body, name)):
