@@ -131,6 +131,9 @@ class MailboxSettings:
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
+    deleted_mail: Literal["deleted-items", "gone"] = option(
+        "deleted-items", "where a deleted mail goes: to Deleted Items first, or nowhere"
+    )
     declined: Literal["keep", "remove"] = option("keep", "what happens to a meeting that its attendee declines")
     event_ids: Literal["new", "ews"] = option(
         "new", "ids of new events: `new`, or `ews` for the ids of the old mail service"
