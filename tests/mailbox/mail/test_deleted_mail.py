@@ -8,8 +8,6 @@ say of the connector that it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -22,28 +20,23 @@ from tests.mailbox.triggers.test_mail_triggers import FLAGGED, NEW, Poller
 GONE = (404, "ErrorItemNotFound")
 
 
-@contextmanager
-def sandbox_with(**settings: Any) -> Iterator[Sandbox]:
-    """A sandbox on a server of its own."""
-    clock = VirtualClock(START)
-    with (
-        running(Settings(max_calls=0, **settings), clock) as running_server,
-        Server(running_server.url, clock) as server,
-        new_sandbox(server) as sandbox,
-    ):
-        yield sandbox
-
-
 @pytest.fixture(scope="module")
-def gone_sandbox() -> Iterator[Sandbox]:
-    with sandbox_with(deleted_mail="gone") as sandbox:
+def gone_server() -> Iterator[Server]:
+    """A server where deleted mail is gone."""
+    clock, settings = VirtualClock(START), Settings(max_calls=0, deleted_mail="gone")
+    with running(settings, clock) as running_server, Server(running_server.url, clock) as server:
+        yield server
+
+
+@pytest.fixture
+def gone_sandbox(gone_server: Server) -> Iterator[Sandbox]:
+    with new_sandbox(gone_server) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def ann(gone_sandbox: Sandbox) -> Connection:
-    """A mailbox whose deleted mail is gone."""
-    return gone_sandbox.connect()
+    return gone_sandbox.connect("ann")
 
 
 def delete(connection: Connection, id: str) -> tuple[int, str | None]:
@@ -129,7 +122,7 @@ def test_deleted_mail_by_default_fires_triggers_of_deleted_items(alice: Connecti
 
 def test_deleted_mail_gone_leaves_other_copies(gone_sandbox: Sandbox, ann: Connection) -> None:
     """A mail that is gone in one mailbox is still in the others, with its attachments (contested, as above)."""
-    ben = gone_sandbox.connect()
+    ben = gone_sandbox.connect("ben")
     ann.send(ben.address, Attachments=[{"Name": "a.txt", "ContentBytes": "YQ=="}])
     delete(ann, ann.mail("Sent Items")["Id"])
 
