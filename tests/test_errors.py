@@ -22,6 +22,7 @@ from outlook_emulator.errors import (
     InvalidRecipients,
     InvalidRequest,
     MethodNotAllowed,
+    RenewalFailed,
     TimedOut,
 )
 from outlook_emulator.server.connector.error_responses import error_body
@@ -45,6 +46,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "CallsExceeded": (57,),
+    "RenewalFailed": (),
     "TimedOut": (),
     "TokenExpired": (),
     "Injected": (400, Form.CONNECTOR, "Anything", "Any"),
@@ -107,8 +109,8 @@ def test_every_class_renders(kind: type[ConnectorError]) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
-    """Every error has a 4xx status, except internal errors, simulated outages and failed policies of the gateway."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy)
+    """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 

@@ -36,6 +36,7 @@ ConnectorError                  400
 ├── GatewayPolicy               500
 │   ├── InlineImageTooLarge     500
 │   └── AttachmentWithoutContent 500
+├── RenewalFailed               500  InternalServerError
 ├── BadGateway                  502  BadGateway
 ├── TimedOut                    504
 ├── TokenExpired                401
@@ -457,6 +458,17 @@ class AttachmentWithoutContent(GatewayPolicy):
             "Value cannot be null.\r\nParameter name: s\r\n at System.Convert.FromBase64String(String s)",
             r"choose[6]\when[1]",
         )
+
+
+class RenewalFailed(ConnectorError):
+    """A subscription is renewed without a body. The status is from notes from live use, form and text are inferred."""
+
+    status = 500
+    code = "InternalServerError"
+    form = Form.WRAPPED
+
+    def __init__(self) -> None:
+        super().__init__("The subscription cannot be renewed without a notification URL.")
 
 
 class BadGateway(ConnectorError):

@@ -137,24 +137,28 @@ class Model:
 
 @dataclass
 class Poller:
-    """A poller's cursor, `location`, and the state of the model at its last poll."""
+    """A poller's cursor, `location`, and the state of the model at its last poll.
+
+    `received` is when the newest mail that it got was received, and the first poll before there is one.
+    """
 
     name: str
     location: str
     now: int
+    received: int
     mail: int
     events: int
     calendar: Calendar
     is_first: bool = True
 
 
-def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
-    """Return mails that arrived and still exist, except those received before the last poll."""
+def arrivals(model: Model, poller: Poller, folder: str) -> list[Copy]:
+    """Return mails that arrived and still exist, except those received before the newest one that the poller got."""
     return [
-        copy.subject
+        copy
         for action, copy in model.mail[poller.mail :]
         if action != "changed" and copy.folder == folder and not copy.gone
-        if copy.received > poller.now or (copy.received == poller.now and action == "added")
+        if copy.received > poller.received or (copy.received == poller.received and action == "added")
     ]
 
 
@@ -190,17 +194,21 @@ def in_window(calendar: Calendar, now: int) -> dict[Key, Face]:
     }
 
 
-def differences(model: Model, poller: Poller, now: int) -> list[tuple[str, int, str]]:
-    """Return the differences between the current window before and after the changes."""
+def differences(model: Model, poller: Poller, now: int) -> tuple[list[tuple[str, int, str]], list[str]]:
+    """Return the differences between the current window before and after the changes.
+
+    Of what was deleted there is only an id; the model knows none of an occurrence, which is an empty text.
+    """
     before, after = in_window(poller.calendar, now), in_window(model.calendar, now)
     by_itself = poller.calendar.kept_by_itself() | model.calendar.kept_by_itself()
     touched = {key for _, key in model.events[poller.events :]} & by_itself
     shown_changes = [(*after[key], "added") for key in after.keys() - before.keys()]
-    shown_changes += [(*before[key], "deleted") for key in before.keys() - after.keys()]
+    meetings = poller.calendar.meetings
+    deleted = [meetings[key[0]].id if key[1] is None else "" for key in before.keys() - after.keys()]
     shown_changes += [
         (*after[key], "updated") for key in before.keys() & after.keys() if key in touched or before[key] != after[key]
     ]
-    return sorted(shown_changes)
+    return sorted(shown_changes), sorted(deleted)
 
 
 def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Face]]:
@@ -283,7 +291,7 @@ class Triggers(RuleBasedStateMachine):
         assert (status, body) == (202, b"")
         now, model = self.clock.now(), self.model
         location = headers[b"location"].decode()
-        return Poller(name, location, now, len(model.mail), len(model.events), deepcopy(model.calendar))
+        return Poller(name, location, now, now, len(model.mail), len(model.events), deepcopy(model.calendar))
 
     def get(self, location: str) -> tuple[int, dict[bytes, bytes], bytes]:
         path, _, query = location.removeprefix("http://test").partition("?")
@@ -317,7 +325,9 @@ class Triggers(RuleBasedStateMachine):
         now = self.clock.now()
         subjects = [item["Subject"] for item in items]
         if poller.name.startswith("new in "):
-            assert subjects == arrivals(self.model, poller, poller.name.removeprefix("new in "))
+            arrived = arrivals(self.model, poller, poller.name.removeprefix("new in "))
+            assert subjects == [copy.subject for copy in arrived]
+            poller.received = max([poller.received, *(copy.received for copy in arrived)])
         elif poller.name == "new events":
             assert subjects == created(self.model, poller)
         elif poller.name == "flagged":
@@ -332,13 +342,18 @@ class Triggers(RuleBasedStateMachine):
             ]
             assert len(set(subjects)) == len(subjects)
         elif poller.name == "changed events":
-            marks = [(item["Subject"], start_of(item), item["ActionType"]) for item in items]
-            assert sorted(marks) == differences(self.model, poller, now)
+            shown = [item for item in items if item["ActionType"] != "deleted"]
+            marks = [(item["Subject"], start_of(item), item["ActionType"]) for item in shown]
+            changed, deleted = differences(self.model, poller, now)
+            assert sorted(marks) == changed
+            ids = [item["Id"] for item in items if item not in shown]
+            assert sorted(id if id in deleted else "" for id in ids) == deleted
+            assert len(set(ids)) == len(ids)
             for item in items:
                 assert (item["IsAdded"], item["IsUpdated"]) == tuple(
                     item["ActionType"] == w for w in ("added", "updated")
                 )
-            order = [(item["DateTimeLastModified"], start_of(item)) for item in items]
+            order = [(item["DateTimeLastModified"], start_of(item)) for item in shown if item["DateTimeLastModified"]]
             assert order == sorted(order)
         else:
             must, may = upcoming(self.model, poller, now)

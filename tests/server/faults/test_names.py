@@ -402,7 +402,7 @@ def test_trigger_delayed(sandbox: Sandbox, alice: Connection) -> None:
     sandbox.advance("1s")
     due = poller.subjects()
 
-    assert (202, b"", "15") == (waiting.status_code, waiting.content, waiting.headers["retry-after"])
+    assert (202, b"", "3600") == (waiting.status_code, waiting.content, waiting.headers["retry-after"])
     assert ([], [], ["Ping"], []) == (early, still, due, poller.subjects())
     assert [("trigger-delayed", "armed", 1, 1)] == counted(sandbox)
 

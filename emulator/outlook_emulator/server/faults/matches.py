@@ -15,7 +15,6 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector.polling import SCOPE
 from outlook_emulator.server.faults.effects import named_fault
 from outlook_emulator.server.name_checks import check_names
 from outlook_emulator.traffic.call_facts import Match, folded, meet, patterns
@@ -102,7 +101,7 @@ def _has_path(pattern: str, operation: Operation) -> bool:
 
 
 def _has_query(name: str, operation: Operation) -> bool:
-    if operation.cursor is not None and name.lower() in (operation.cursor.lower(), SCOPE.lower()):
+    if operation.cursor is not None and name.lower() == operation.cursor.lower():
         return True
     return any(
         parameter.name.lower() == name.lower() and parameter.schema.location == "query"
