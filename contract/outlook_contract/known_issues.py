@@ -155,6 +155,8 @@ KNOWN_ISSUES = (
         tests=(f"{_MAILBOX}mail/test_nondelivery.py::test_mail_to_an_address_nobody_can_have_answers_200",),
     ),
     _fault(_GATEWAY, "the gateway gets no valid response (from public reports)", "bad-gateway"),
+    _fault(_GATEWAY, "a policy of the gateway fails: 500 in its own form (from public reports)", "gateway-policy"),
+    _fault(_GATEWAY, "the mail service cannot search: 503 (from notes on its back end)", "search-unavailable"),
     _fault(_GATEWAY, "the consent of a connection has expired (from public reports)", "token-expired"),
     _fault(_GATEWAY, "nobody has signed in to a connection (from public reports)", "connection-unauthenticated"),
 )

@@ -89,6 +89,11 @@ class Meeting:
     def is_series(self) -> bool:
         return self.count > 1
 
+    def body(self) -> dict[str, Any]:
+        """Return all members that requests set, since an update resets those that it leaves out."""
+        series = {"Recurrence": "Daily", "NumberOfOccurrences": self.count} if self.is_series else {}
+        return {"Subject": self.subject, **span(self.start), **series}
+
     def faces(self) -> Iterator[tuple[Key, Face]]:
         if not self.is_series:
             yield (self.number, None), Face(self.subject, self.start)
@@ -472,9 +477,9 @@ class EventTriggers(Triggers):
         start = self.clock.now() + minutes * MINUTE
         for _ in range(times):
             number = next(self.numbers)
-            series = {"Recurrence": "Daily", "NumberOfOccurrences": days} if days > 1 else {}
-            event = self.done("POST", ITEMS, {"Subject": f"Event {number}", **span(start), **series})
-            self.model.calendar.meetings[number] = Meeting(number, event["Id"], f"Event {number}", start, days)
+            meeting = Meeting(number, "", f"Event {number}", start, days)
+            meeting.id = self.done("POST", ITEMS, meeting.body())["Id"]
+            self.model.calendar.meetings[number] = meeting
             self.record("created", number)
 
     @precondition(lambda self: self.model.calendar.meetings)
@@ -484,10 +489,9 @@ class EventTriggers(Triggers):
         meeting = self.meeting(data)
         if minutes is None:
             meeting.subject = f"Event {next(self.numbers)}"
-            self.done("PATCH", f"{ITEMS}/{meeting.id}", {"Subject": meeting.subject})
         else:
             meeting.start += minutes * MINUTE
-            self.done("PATCH", f"{ITEMS}/{meeting.id}", span(meeting.start))
+        self.done("PATCH", f"{ITEMS}/{meeting.id}", meeting.body())
         self.record("updated", meeting.number)
         if minutes is not None:
             for original in sorted(meeting.own):
@@ -505,7 +509,7 @@ class EventTriggers(Triggers):
     @precondition(lambda self: any(meeting.is_series for meeting in self.model.calendar.meetings.values()))
     @rule(data=st.data(), minutes=st.sampled_from((None, 0, 0, 45, -45, 7000)))
     def change_occurrence(self, data: st.DataObject, minutes: int | None) -> None:
-        """Rename an occurrence and perhaps move it, or delete it."""
+        """Rename an occurrence and perhaps move it, but not past its neighbours, or delete it."""
         meetings = [
             meeting for meeting in self.model.calendar.meetings.values() if meeting.is_series and dict(meeting.faces())
         ]
@@ -525,6 +529,8 @@ class EventTriggers(Triggers):
                 self.record("deleted", meeting.number, original)
             return
         changed = Face(f"Event {next(self.numbers)}", original + minutes * MINUTE)
+        if any((key[1] or 0) > original and other.start <= changed.start for key, other in meeting.faces()):
+            return
         self.done("PATCH", f"{ITEMS}/{id}", {"Subject": changed.subject, **span(changed.start)})
         meeting.own[original] = changed
         self.record("updated", meeting.number, original)
