@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.traffic.fault_plan import FaultMatch
 
 _NAME, _STARS = re.compile(r"\{\w+\}"), re.compile(r"\*+")
 _WORD = "\0"
@@ -95,7 +96,20 @@ class Match:
         return next(self.differs(call), None) is None
 
 
-def patterns(part: str, values: Mapping[str, Any]) -> dict[str, str]:
+def match_of(options: FaultMatch) -> Match:
+    """The condition that declared options describe. Raises InvalidRequest for a value that cannot be a pattern."""
+    return Match(
+        connection=options.connection,
+        operations=frozenset(id.lower() for id in options.operation or ()),
+        family=options.family,
+        method=options.method,
+        path=options.path,
+        query=_patterns("query", options.query or {}),
+        body=_patterns("body", options.body or {}),
+    )
+
+
+def _patterns(part: str, values: Mapping[str, Any]) -> dict[str, str]:
     """The patterns of one part of a match as texts, numbers and booleans in their JSON form. Raises InvalidRequest."""
     for name, value in values.items():
         if not isinstance(value, str | int | float):
