@@ -142,7 +142,9 @@ def _plain(value: Any) -> Any:
 
 
 def _addresses(event: EventFields, kind: str) -> str:
-    return ";".join(attendee.address for attendee in event.attendees if attendee.type == AttendeeType[kind])
+    people = (person.address for person in event.attendees if person.type == AttendeeType[kind] and person.address)
+    # The last address ends in a semicolon too, unlike in mails. Two projects noted it from live use.
+    return "".join(f"{address};" for address in people)
 
 
 def _span(event: EventFields) -> dict[str, int]:
