@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from outlook_contract.deviations import load as deviations_of_contract
 from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
@@ -104,6 +105,25 @@ def known_issues() -> str:
     )
 
 
+def deviations() -> str:
+    """Every known difference from the real connector, and all behaviour without proof."""
+    return _table(
+        ("Kind", "Operations", "Member", "The emulator", "The real connector", "Evidence", "Setting"),
+        (
+            (
+                deviation.kind.value,
+                ", ".join(map(_code, deviation.operations)),
+                _code(deviation.member) if deviation.member else "",
+                deviation.ours,
+                deviation.theirs,
+                deviation.evidence,
+                _code(f"--{deviation.setting.replace('_', '-')}") if deviation.setting else "",
+            )
+            for deviation in deviations_of_contract()
+        ),
+    )
+
+
 def operations() -> str:
     """Every operation of the connector."""
     return _table(
@@ -154,7 +174,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
 }
 
-BUILT_TABLES: Mapping[str, Callable[[], str]] = {"operations": operations}
+BUILT_TABLES: Mapping[str, Callable[[], str]] = {"operations": operations, "deviations": deviations}
 
 
 def _commands(command: argparse.ArgumentParser, name: str) -> Iterator[str]:

@@ -37,7 +37,11 @@ def load() -> Mapping[str, Any]:
 
 def file() -> Path:
     """The path of the definition."""
-    name = "outlook.swagger.json"
+    return specification("outlook.swagger.json")
+
+
+def specification(name: str) -> Path:
+    """The path of a file of the specification."""
     installed = Path(__file__).with_name(name)
     # In a checkout the file is beside the package.
     return installed if installed.exists() else Path(__file__).parents[1] / name

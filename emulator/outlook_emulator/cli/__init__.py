@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from outlook_emulator.cli import (
+    approvals,
     callbacks,
     clock,
     connections,
@@ -20,7 +21,6 @@ from outlook_emulator.cli import (
     journal,
     limits,
     mail,
-    questions,
     sandboxes,
     serve,
     snapshots,
@@ -28,7 +28,7 @@ from outlook_emulator.cli import (
 
 _GROUPS = (
     *(serve, execute, definition, health),
-    *(sandboxes, connections, items, mail, questions, callbacks, clock),
+    *(sandboxes, connections, items, mail, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
 

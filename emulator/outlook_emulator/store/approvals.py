@@ -1,4 +1,4 @@
-"""Mails that wait for an answer, called questions."""
+"""Approval mails and mails with options: mails that wait for an answer, called questions."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from outlook_emulator.errors import (
 )
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin import (
+    approvals,
     callbacks,
     clock,
     definition,
@@ -31,7 +32,6 @@ from outlook_emulator.server.admin import (
     items,
     journal,
     limits,
-    questions,
     sandboxes,
     snapshots,
     wait,
@@ -52,7 +52,7 @@ _log = logging.getLogger("outlook_emulator")
 _FAMILIES = (
     *sandboxes.ROWS,
     *items.ROWS,
-    *questions.ROWS,
+    *approvals.ROWS,
     *callbacks.ROWS,
     *wait.ROWS,
     *clock.ROWS,

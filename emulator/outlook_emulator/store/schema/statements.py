@@ -41,7 +41,7 @@ from outlook_emulator.store.records import (
     Subscription,
     facet_key,
 )
-from outlook_emulator.store.schema import callback_tables, item_tables, question_tables, tables
+from outlook_emulator.store.schema import approval_tables, callback_tables, item_tables, tables
 from outlook_emulator.store.schema.snapshot_statements import SNAPSHOT_STATEMENTS
 
 sandbox_state = tables.table_of(tables.SandboxState)
@@ -63,7 +63,7 @@ list_entry = tables.table_of(item_tables.ListEntryRow)
 callback = tables.table_of(callback_tables.CallbackRow)
 subscription = tables.table_of(callback_tables.SubscriptionRow)
 push = tables.table_of(callback_tables.PushRow)
-question = tables.table_of(question_tables.QuestionRow)
+question = tables.table_of(approval_tables.QuestionRow)
 _ZERO: ColumnElement[Any] = literal_column("0")
 _ONE: ColumnElement[Any] = literal_column("1")
 
@@ -267,7 +267,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "CONTACTS": select(*_columns(Contact, contact))
     .where(contact.c.folder_id == bindparam("folder_id"))
     .order_by(contact.c.display_name, contact.c.id),
-    # questions
+    # approvals
     "INSERT_QUESTION": _insert(question, "id", "answer", "answered", "withdrawn"),
     "QUESTION": _own(Question, question, "token"),
     "QUESTIONS": select(*_columns(Question, question)).order_by(question.c.id),

@@ -1,4 +1,4 @@
-"""The table of questions: mails that ask for an answer."""
+"""The table of questions: approval mails and mails with options, which wait for an answer."""
 
 from __future__ import annotations
 

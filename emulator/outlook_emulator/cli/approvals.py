@@ -11,7 +11,7 @@ from outlook_emulator.cli import output, parsers, request
 def add(commands: Any) -> None:
     actions = parsers.add_group(commands, "question", "list and answer approval mails and mails with options")
     parsers.add_command(actions, "list", "list approval mails and mails with options, open or not", list_questions)
-    answer = parsers.add_command(actions, "answer", "choose an option, as a click in the mail does", answer_one)
+    answer = parsers.add_command(actions, "answer", "choose an option, as a click in the mail does", answer_question)
     answer.add_argument("id", help="id of the question, as `question list` shows it")
     answer.add_argument("option", help="the option, spelled as in the question")
 
@@ -21,7 +21,7 @@ def list_questions(arguments: argparse.Namespace) -> int:
     return output.print_response(arguments, response, lambda questions: output.table(questions["value"], _COLUMNS))
 
 
-def answer_one(arguments: argparse.Namespace) -> int:
+def answer_question(arguments: argparse.Namespace) -> int:
     path = request.sandbox_path(arguments, "questions", arguments.id, "answer")
     response = request.send(arguments, "POST", path, {"option": arguments.option})
     return output.print_response(
