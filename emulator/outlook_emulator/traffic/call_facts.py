@@ -109,10 +109,24 @@ def meet(template: str, pattern: str) -> bool:
     return _meet(_NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower())
 
 
+def segments_of(path: str) -> list[str]:
+    """The parts of a raw path that begins with the connection id; an empty part stands for a missing value.
+
+    A slash at the end makes no part (inferred). Neither does a doubled one behind the connection id: a runtime URL may
+    end in a slash. Anywhere else, a doubled slash is where a variable was empty.
+    """
+    segments = path.split("/")
+    if len(segments) > 2 and not segments[1]:
+        del segments[1]
+    if len(segments) > 1 and not segments[-1]:
+        del segments[-1]
+    return segments
+
+
 def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
-    """The path of a request as a match sees it: below the connection id, decoded once, with single slashes."""
-    parts = [unquote(part) for part in raw_path[len(prefix) :].decode("latin-1").split("/") if part]
-    return "/" + "/".join(parts[1:] if has_connection else parts)
+    """The path of a request as a match sees it: below the connection id, and decoded once."""
+    segments = segments_of(raw_path[len(prefix) :].decode("latin-1"))
+    return "/" + "/".join(map(unquote, segments[1:] if has_connection else segments))
 
 
 @lru_cache(maxsize=1024)
