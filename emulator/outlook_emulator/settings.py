@@ -51,14 +51,21 @@ class _ServerSettings:
 class Limits:
     """How much one connection may request. 0 switches a limit off.
 
-    The period begins with the first request in it.
+    The period is a sliding window: a call counts until it is a whole period old.
     """
 
     max_calls: int = option(
         300, "requests per connection and period; 0: unlimited", least=0, most=_MOST_REQUESTS, limit="calls"
     )
     calls_period: int = option(
-        60, "length of the period, in seconds of the sandbox's clock", least=1, most=_YEAR, limit="period"
+        60,
+        "length of the period, in seconds of the sandbox's clock; it ends now and slides with the clock",
+        least=1,
+        most=_YEAR,
+        limit="period",
+    )
+    refused_calls: Literal["ignore", "count"] = option(
+        "ignore", "whether a call that a limit refuses uses up one of the calls in the period"
     )
     max_concurrent: int = option(
         30,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from typing import Any, cast
 
 import orjson
@@ -251,7 +251,7 @@ def _resources(text: str) -> tuple[Address, ...]:
 
 def _resource(text: str) -> Address:
     # The connector declares names here, so a room may lack an address.
-    return addresses.parse("resource_attendees", text)[0] if "@" in text else Address(text.strip(), text.strip())
+    return addresses.parse(text)[0] if "@" in text else Address(text.strip(), text.strip())
 
 
 def _attendees(members: list[dict[str, Any]]) -> tuple[Attendee, ...]:
@@ -265,7 +265,7 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
     if kind == enums.AttendeeType.Resource and "@" not in address and (address or person.get("Name")):
         name = address or person["Name"]
         return Attendee(name, person.get("Name", name), kind)
-    parsed = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)
+    parsed = addresses.parse(address)
     if len(parsed) != 1:
         raise InvalidRequest(f"The property 'Attendees[{index}].EmailAddress.Address' must be one mail address.")
     # Responses show the address where there is no name, and clients send whole events back.
@@ -282,8 +282,8 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "show_as": enums.ShowAs.__getitem__,
 }
 _FLAT_CONVERTERS = _CONVERTERS | {
-    "required_attendees": partial(addresses.parse, "required_attendees"),
-    "optional_attendees": partial(addresses.parse, "optional_attendees"),
+    "required_attendees": addresses.parse,
+    "optional_attendees": addresses.parse,
     "resource_attendees": _resources,
     "recurrence": lambda name: int(enums.Recurrence[name]),
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from outlook_emulator import odata
 from outlook_emulator.enums import Recurrence, ResponseType
-from outlook_emulator.errors import InvalidField, InvalidRequest, NoSuchOperation, NotFound
+from outlook_emulator.errors import InvalidField, InvalidRequest, NoSuchOperation, NotFound, RefusedByService
 from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, invitations, occurrences
@@ -78,9 +78,9 @@ def view(
         raise InvalidField("end_date_time_offset", "must not be before the start.")
     longest = mailbox.rules.max_view_days
     if until - since > longest * _DAY:
-        raise InvalidRequest(
-            "Your request can't be completed. The range between the start and end dates is greater than the allowed"
-            f" range. Maximum number of days: {longest}"
+        raise RefusedByService(
+            "The range between the start and end dates is greater than the allowed range. Maximum number of days:"
+            f" {longest}"
         )
     query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
     events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from outlook_emulator.enums import ResponseType, ShowAs
-from outlook_emulator.errors import InvalidField, InvalidRequest
+from outlook_emulator.errors import InvalidField, RefusedByService
 from outlook_emulator.mailbox.calendar import event_store, events, invitations
 from outlook_emulator.mailbox.calendar.event_rows import fields_of
 from outlook_emulator.mailbox.mail import delivery
@@ -44,11 +44,9 @@ def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> 
         raise InvalidField("response", f"must be Accept, Tentatively Accept or Decline, not '{response[:50]}'.")
     event = events.by_id(mailbox, event_id)
     if event.is_cancelled:
-        raise InvalidRequest("Your request can't be completed. The meeting was canceled.")
+        raise RefusedByService("The meeting was canceled.")
     if event.is_organizer:
-        raise InvalidRequest(
-            "Your request can't be completed. You can't respond to this meeting because you're the meeting organizer."
-        )
+        raise RefusedByService("You can't respond to this meeting because you're the meeting organizer.")
     with mailbox.db.transaction():
         answered = _record_response(mailbox, event, name)
         host = delivery.find_owner(mailbox, event.organizer)

@@ -43,7 +43,7 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     if mail.is_html:
         check_images(mailbox, mail.body)
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("to")
+        raise InvalidRecipients()
     check_size(mailbox, mail)
     post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
@@ -104,7 +104,7 @@ def check_size(mailbox: Mailbox, mail: Mail) -> None:
     size = len(mail.body.encode()) + sum(len(attachment.content) for attachment in mail.attachments)
     limit = mailbox.rules.max_mail_bytes
     if limit and size > limit:
-        raise MessageTooLarge(f"The mail has {size} bytes of content; at most {limit} are allowed.")
+        raise MessageTooLarge(size, limit)
 
 
 def check_images(mailbox: Mailbox, html: str) -> None:
