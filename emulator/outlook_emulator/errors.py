@@ -3,6 +3,8 @@
 ConnectorError                  400
 ├── InvalidRequest              400  ErrorInvalidRequest
 │   ├── InvalidField            400  ErrorInvalidRequest
+│   │   └── InvalidProperty     400  ErrorPropertyValidationFailure
+│   ├── OccurrenceCrossing      400  ErrorOccurrenceCrossingBoundary
 │   ├── RefusedByService        400  ErrorInvalidRequest
 │   ├── InvalidRecipients       400  ErrorInvalidRecipients
 │   ├── InvalidId               400  ErrorInvalidIdMalformed
@@ -36,7 +38,9 @@ ConnectorError                  400
 ├── GatewayPolicy               500
 │   ├── InlineImageTooLarge     500
 │   └── AttachmentWithoutContent 500
+├── RenewalFailed               500  InternalServerError
 ├── BadGateway                  502  BadGateway
+│   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
 ├── TokenExpired                401
 └── Injected                    400  Any
@@ -77,7 +81,7 @@ def joined(*texts: str) -> str:
 class ConnectorError(Exception):
     """An error that a client sees. `message` is the connector's text, `original` the mail service's if that differs.
 
-    Without a `code` the response has no `error` object, as errors of the gateway have none.
+    Without a `code` the response has none either: errors of the gateway, and a missing credential, come without.
     """
 
     status = 400
@@ -119,6 +123,38 @@ class InvalidField(InvalidRequest):
 
     def rename(self, place: str, name: str) -> None:
         self.message = self.original = f"The {place} '{name}' {self.problem}"
+
+
+class InvalidProperty(InvalidField):
+    """A value that the mail service refuses, such as an unknown time zone.
+
+    Code and text are recorded from the mail service, and were seen through the connector of a workflow. They name no
+    property; that is our addition to the text of the mail service.
+    """
+
+    code = "ErrorPropertyValidationFailure"
+    from_store = True
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self._show(f"'{field}' {problem}")
+
+    def rename(self, place: str, name: str) -> None:
+        self._show(f"The {place} '{name}' {self.problem}")
+
+    def _show(self, problem: str) -> None:
+        self.message = "At least one property failed validation."
+        self.original = joined(self.message, problem)
+
+
+class OccurrenceCrossing(InvalidRequest):
+    """An occurrence of a series that is moved onto or over its neighbour (text from the vendor's documentation)."""
+
+    code = "ErrorOccurrenceCrossingBoundary"
+    from_store = True
+
+    def __init__(self) -> None:
+        super().__init__("Modified occurrence is crossing or overlapping adjacent occurrence.")
 
 
 class RefusedByService(InvalidRequest):
@@ -225,7 +261,7 @@ class MissingApiVersion(InvalidRequest):
 
 
 class Unauthorized(ConnectorError):
-    """No valid credential."""
+    """No valid credential (text and form recorded on other connectors of the same gateway)."""
 
     status = 401
     code: str | None = None
@@ -459,6 +495,17 @@ class AttachmentWithoutContent(GatewayPolicy):
         )
 
 
+class RenewalFailed(ConnectorError):
+    """A subscription is renewed without a body. The status is from notes from live use, form and text are inferred."""
+
+    status = 500
+    code = "InternalServerError"
+    form = Form.WRAPPED
+
+    def __init__(self) -> None:
+        super().__init__("The subscription cannot be renewed without a notification URL.")
+
+
 class BadGateway(ConnectorError):
     """The gateway got no valid response from the mail service (form recorded)."""
 
@@ -468,6 +515,19 @@ class BadGateway(ConnectorError):
 
     def __init__(self, message: str = "The mail service gave no valid answer.") -> None:
         super().__init__(message)
+
+
+class SearchUnavailable(BadGateway):
+    """The mail service fails on a search: seen on personal mailboxes (notes from live use of Graph, its back end).
+
+    Status and occasion are from the notes; that the gateway wraps it like a 502, and the text, are inferred.
+    """
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The service is unavailable.")
 
 
 class TimedOut(ConnectorError):
@@ -482,7 +542,10 @@ class TimedOut(ConnectorError):
 
 
 class TokenExpired(ConnectorError):
-    """The connection's consent has expired (text from public reports; that this is its cause is inferred)."""
+    """The connection's consent has expired.
+
+    The text is from public reports; that this is its cause, and the form of the other 401, are inferred.
+    """
 
     status = 401
     code = None

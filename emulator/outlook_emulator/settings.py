@@ -131,7 +131,15 @@ class MailboxSettings:
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
-    declined: Literal["keep", "remove"] = option("keep", "what happens to a meeting that its attendee declines")
+    event_update: Literal["reset", "merge"] = option(
+        "reset", "members that the update of an event leaves out: `reset` to their defaults, or `merge` into the event"
+    )
+    accepted: Literal["recreate", "keep"] = option(
+        "recreate", "what happens to a meeting that its attendee accepts: `recreate` it with a new id, or `keep` it"
+    )
+    declined: Literal["remove", "keep"] = option(
+        "remove", "what happens to a meeting that its attendee declines: `remove` it from the calendar, or `keep` it"
+    )
     event_ids: Literal["new", "ews"] = option(
         "new", "ids of new events: `new`, or `ews` for the ids of the old mail service"
     )

@@ -169,6 +169,17 @@ def test_assert_called(line: Line) -> None:
     assert [{"operation": "SendEmailV2", "status": 504}, {"operation": "SendEmailV2"}] == line.sent
 
 
+def test_keywords_of_the_journal(line: Line) -> None:
+    """The journal takes its filters as keywords, also under the admin API's names, and rejects other keywords."""
+    line.answers["POST /journal/query"] = (200, {"value": [], "count": 2, "nearMisses": []})
+    journal = Journal(line.admin)
+    journal.count(workflow_run="r-1", clientRequestId="c-1", cause=None)
+
+    assert [{"workflowRun": "r-1", "clientRequestId": "c-1"}] == line.sent
+    with pytest.raises(TypeError, match="the journal has no filter 'colour'; it has after, body, cause, "):
+        journal.count(colour="red")
+
+
 @pytest.mark.parametrize(
     ("count", "times", "said"),
     [(2, 1, "2 times, not once: "), (1, 0, "once, not 0 times: "), (0, None, "0 times, not at least once: ")],

@@ -25,7 +25,7 @@ from outlook_emulator.mailbox.message import Address
 from outlook_emulator.store.records import Event
 from outlook_emulator.timezones import canonical
 from outlook_emulator.wire import calendar as shapes
-from outlook_emulator.wire.base import snake_case
+from outlook_emulator.wire.base import members_of, snake_case
 from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
 
@@ -276,6 +276,12 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
 _FIELDS = EventChanges.__annotations__.keys()
 # Cached: a regular expression for each member would double the cost of a request.
 _field = cache(snake_case)
+FLAT_MEMBERS = frozenset(_field(member) for member in members_of(shapes.CalendarEventClient)) & _FIELDS
+"""The fields of an event that a flat body may set."""
+BACKEND_MEMBERS = (frozenset(_field(member) for member in members_of(shapes.CalendarEventBackend)) & _FIELDS) - {
+    "recurrence"
+} | {"rule", "place", "is_html", "time_zone"}
+"""The fields of an event that a body of the first version may set."""
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "subject": _one_line,
     "importance": enums.Importance.__getitem__,
