@@ -135,6 +135,9 @@ class MailboxSettings:
         "stored",
         "bodies that mails and events show: as the mail service has `stored` them, which is always HTML, or as `sent`",
     )
+    deleted_mail: Literal["deleted-items", "gone"] = option(
+        "deleted-items", "where a deleted mail goes: to `deleted-items` first, or `gone` at once"
+    )
     event_update: Literal["reset", "merge"] = option(
         "reset", "members that the update of an event leaves out: `reset` to their defaults, or `merge` into the event"
     )

@@ -308,7 +308,7 @@ def test_an_id_nobody_gave_out_is_malformed(alice: Connection, method: str, path
 
 def test_a_folder_id_is_no_message_id(alice: Connection) -> None:
     """A folder id is not accepted as a message id."""
-    folder = alice.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"]
+    folder = alice.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"].removeprefix("Id::")
 
     assert error_of(alice.http.get(f"/Mail/{folder}")) == (404, "ErrorItemNotFound")
 

@@ -255,7 +255,12 @@ def test_a_text_reply_quotes_the_original_as_text(alice: Connection, bob: Connec
     bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "IsHtml": False})
 
     mail = alice.mail()
-    body = message_from_bytes(alice.mime(mail["Id"]), policy=policy.default).get_content().replace("\r\n", "\n").rstrip("\n")
+    body = (
+        message_from_bytes(alice.mime(mail["Id"]), policy=policy.default)
+        .get_content()
+        .replace("\r\n", "\n")
+        .rstrip("\n")
+    )
     assert body.startswith("Yes\n\n____")
     assert "From: alice@example.com\n" in body
     assert "Subject: Plans\n" in body
