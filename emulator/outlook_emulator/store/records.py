@@ -84,7 +84,8 @@ class Event(NamedTuple):
     in another service.
 
     `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
-    a fragment in the usual document, None where it does not differ. `shown_as_html` says whether the body that the connector shows is HTML.
+    a fragment in the usual document, None where it does not differ. `shown_as_html` says whether the body that the
+    connector shows is HTML.
     """
 
     id: int
