@@ -105,7 +105,7 @@ def test_plan_with_a_header(arm: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("rules", "keywords", "said"),
     [
-        (("throttled",), {"nht": 2}, "no rule has 'nht'; known are after, break_, code"),
+        (("throttled",), {"nht": 2}, "no rule has 'nht'; known are addresses, after, break_, code"),
         (("throttled",), {"body": {}}, r"use match=\{'body': …\} or effect=\{'body': …\}"),
         (("throttled",), {"match": "all"}, "no rule has 'match'"),
         (("throttled", "bad-gateway"), {"nth": 2}, "keywords describe one rule"),

@@ -635,3 +635,40 @@ def test_a_fault_of_some_operations_spares_all_others(sandbox: Sandbox, name: st
     ] == [refusal(answer) for answer in answers]
     assert untouched
     assert [] == ledger(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "failed"),
+    [
+        (None, ["bob@example.com", "carol@contoso.com"]),
+        ("BOB@*", ["bob@example.com"]),
+        (["*@contoso.com", "nobody@*"], ["carol@contoso.com"]),
+        (["*@nowhere.com"], []),
+    ],
+)
+def test_undeliverable(sandbox: Sandbox, alice: Connection, bob: Connection, addresses: Any, failed: list[str]) -> None:
+    """Mail to the addresses that the rule names comes back, by default to all; the others get theirs.
+
+    Recorded from the Office 365 twin: microsoft/Power-Fx O365OutlookTests, 2023-12.
+    """
+    only(sandbox, "undeliverable", **({} if addresses is None else {"addresses": addresses}))
+    alice.send(f"{bob.address};carol@contoso.com")
+    assert sandbox.api.delete("/faults").is_success
+
+    assert (bob.mails() == []) == ("bob@example.com" in failed)
+    assert (sandbox.outbox.mails() == []) == ("carol@contoso.com" in failed)
+    assert ["Undeliverable: Hello"] * bool(failed) == [mail["Subject"] for mail in alice.mails()]
+    assert all(f"The address {address} was not found." in alice.mail()["Body"] for address in failed)
+
+
+def test_undeliverable_happens_to_whatever_sends(sandbox: Sandbox) -> None:
+    """The fault is for the operations that send a mail, those of events and responses included."""
+    families = set(NAMED["undeliverable"].families)
+
+    assert {"SendEmail", "ReplyTo", "ForwardEmail", "SendApprovalMail", "SendMailWithOptions"} <= families
+    assert {"CalendarPostItem", "CalendarPatchItem", "CalendarDeleteItem", "RespondToEvent"} <= families
+    assert "GetEmails" not in families
+    for effect in ({"fault": "undeliverable", "addresses": []}, {"status": 500, "addresses": ["*"]}):
+        answer = sandbox.api.post("/faults", json={"faults": [{"effect": effect}]})
+        assert 400 == refusal(answer)[0]
+        assert "'addresses'" in refusal(answer)[1]

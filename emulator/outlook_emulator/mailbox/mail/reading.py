@@ -55,10 +55,14 @@ def read(
 
 
 def delete(mailbox: Mailbox, *, message_id: str) -> None:
-    """Move a message to Deleted Items; delete it for good when it is there already."""
+    """Move a message to Deleted Items; delete it for good when it is there already.
+
+    Sources disagree: with the setting `deleted_mail` it is always for good, as users of Microsoft Graph report.
+    """
     message = message_of(mailbox, message_id)
+    is_final = mailbox.rules.deleted_mail == "gone"
     with mailbox.db.transaction():
-        if folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
+        if is_final or folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
             _remove(mailbox, message)
             mail_store.delete_unused_content(mailbox.db, message.content_id)
         else:

@@ -65,6 +65,8 @@ def _custom_effect(options: FaultEffect) -> Effect:
         raise InvalidRequest("The effect does nothing: it needs 'fault', 'status', 'headers', 'delay' or 'break'.")
     if options.names is not None:
         raise InvalidRequest("'names' can only be combined with the fault 'attachment-skipped'.")
+    if options.addresses is not None:
+        raise InvalidRequest("'addresses' can only be combined with the fault 'undeliverable'.")
     _check_status(options)
     headers = _headers(options.headers or {}) | _retry_after(options)
     response = None if options.status is None else _response(options, options.status)

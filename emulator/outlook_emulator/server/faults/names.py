@@ -36,6 +36,9 @@ _TRIGGERS = f"{_LEARN}#known-issues-and-limitations-with-triggers"
 _THROTTLING = f"{_LEARN}#throttling-limits"
 _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"
 """About failures that the connector's page leaves out and public reports describe."""
+_REPORTS = (
+    "https://learn.microsoft.com/troubleshoot/exchange/email-delivery/ndr/non-delivery-reports-in-exchange-online"
+)
 
 _EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event and not row.creates)
 _LATEST = 60 * 60 * 1_000_000
@@ -79,6 +82,13 @@ def _slash_id(options: FaultEffect) -> Effect:
 
 def _hidden_attachments(options: FaultEffect) -> Effect:
     return Effect(rule_changes={"hides": partial(like, "*" if options.names is None else options.names)})
+
+
+def _undeliverable(options: FaultEffect) -> Effect:
+    patterns = ("*",) if options.addresses is None else options.addresses
+    if not patterns:
+        raise InvalidRequest("'addresses' must have at least one pattern.")
+    return Effect(rule_changes={"undeliverable": lambda address: any(like(pattern, address) for pattern in patterns)})
 
 
 def _large_image(options: FaultEffect) -> Effect:
@@ -150,6 +160,16 @@ _ROWS = (
         documentation=_GENERAL,
         make=_large_image,
         applies=lambda operation: operation.carries_images,
+    ),
+    NamedFault(
+        name="undeliverable",
+        summary="mail to the addresses that match `addresses`, by default to all, comes back: the request succeeds, and"
+        " a non-delivery report arrives in the sender's Inbox",
+        documentation=_REPORTS,
+        make=_undeliverable,
+        # An event with attendees is mailed to them.
+        applies=lambda operation: operation.sends_mail or operation.writes_event,
+        takes=frozenset({"addresses"}),
     ),
     NamedFault(
         name="object-not-found",
