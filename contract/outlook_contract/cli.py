@@ -16,17 +16,11 @@ from outlook_contract.plugin import ContractPlugin, ContractRun
 
 _SUITE = Path(outlook_contract.suite.__file__).parent
 _QUIET = (
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:outlook-emulator",
-    "-o",
-    "python_files=test_*.py",
-    "-c",
-    os.devnull,
-    "-W",
-    "ignore::pytest.PytestAssertRewriteWarning",
+    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator"),
+    *("-c", os.devnull, "-o", "python_files=test_*.py"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
+"""Keeps what the folder of the caller configures out of the run."""
 
 
 def run(

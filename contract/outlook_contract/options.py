@@ -30,6 +30,7 @@ class TargetOptions:
     partner_address: str = option("", "mail address of the second mailbox")
     admin_token: str = option("", "admin token of a running emulator", secret=True)
     ca_file: str = option("", "PEM file of the CA to trust for https")
+    definition: str = option("", "Swagger document that was exported from the connection, to be compared")
     client: Literal["microsoft", "http"] = option(
         "microsoft", "`microsoft`: call through Microsoft's own client where it has a method; `http`: never"
     )
