@@ -14,7 +14,9 @@ from outlook_emulator.errors import (
     CallsExceeded,
     ConnectorError,
     Form,
+    GatewayPolicy,
     Injected,
+    InternalError,
     InvalidField,
     InvalidId,
     InvalidRecipients,
@@ -30,6 +32,7 @@ CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "InvalidField": ("anything", "must not be 'ä\0'."),
     "InlineImageTooLarge": (1001, 1000),
+    "AttachmentWithoutContent": (),
     "EncryptedReply": (),
     "Unauthorized": (),
     "MailboxDenied": ("mailbox_address", "a@b.c"),
@@ -102,13 +105,16 @@ def test_every_class_renders(kind: type[ConnectorError]) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
-    """Every error has a 4xx status, except internal errors and simulated outages."""
-    assert kind.status in range(400, 500) or kind.__name__ in ("InternalError", "BadGateway", "TimedOut")
+    """Every error has a 4xx status, except internal errors, simulated outages and failed policies of the gateway."""
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy)
+
+    assert kind.status in range(400, 500) or issubclass(kind, outages)
 
 
 def test_only_the_gateway_has_no_code() -> None:
     """Only errors of the gateway have no code and no `error` object."""
     codeless = {"Unauthorized", "TokenExpired", "TimedOut", "TooManyRequests", "CallsExceeded", "TooManyAtOnce"}
+    codeless |= {"GatewayPolicy", "InlineImageTooLarge", "AttachmentWithoutContent"}
 
     assert codeless == {error_class.__name__ for error_class in CLASSES if error_class.code is None}
 
@@ -125,6 +131,24 @@ def test_gateway_errors() -> None:
     assert error_body(TimedOut(), "r", "", "s") == {"status": 504, "message": "Request failed. Try again later"}
     assert error_body(BadGateway("Gone"), "r", "", "s") == {"error": wrapped}
     assert error_body(Injected(418, Form.BARE, "Tea", None), "r", "", "s") == {"status": 418, "message": "Tea"}
+
+
+def test_an_error_of_a_gateway_policy() -> None:
+    """The body of a failed policy has the recorded members, in order; the status is an integer as `code`.
+
+    Recorded from the Office 365 twin: Azure/LogicAppsUX 6860.
+    """
+    body = error_body(GatewayPolicy("Too much.", r"choose[6]\when[1]"), "r", "service", "s")
+
+    assert list(body) == ["error"]
+    assert list(body["error"].items()) == [
+        ("code", 500),
+        ("message", "Too much."),
+        ("source", "s"),
+        ("path", r"choose[6]\when[1]"),
+        ("policyId", ""),
+        ("clientRequestId", "r"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["FolderNotFound", "NoSuchOperation", "MethodNotAllowed"])

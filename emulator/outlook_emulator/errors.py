@@ -6,7 +6,6 @@ ConnectorError                  400
 │   ├── InvalidRecipients       400  ErrorInvalidRecipients
 │   ├── InvalidId               400  ErrorInvalidIdMalformed
 │   ├── MessageTooLarge         400  ErrorMessageSizeExceeded
-│   │   └── InlineImageTooLarge 400  ErrorMessageSizeExceeded
 │   ├── EncryptedReply          400  ErrorInvalidOperation
 │   ├── HeaderRequired          400  ErrorInvalidRequest
 │   ├── ContentHeader           400  ErrorInvalidRequest
@@ -32,6 +31,9 @@ ConnectorError                  400
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
 ├── InternalError               500  InternalServerError
+├── GatewayPolicy               500
+│   ├── InlineImageTooLarge     500
+│   └── AttachmentWithoutContent 500
 ├── BadGateway                  502  BadGateway
 ├── TimedOut                    504
 ├── TokenExpired                401
@@ -49,11 +51,16 @@ from typing import Any
 
 
 class Form(Enum):
-    """The JSON form of an error: the connector's, that of the gateway before or around it, or status and text alone."""
+    """The JSON form of an error.
+
+    The connector's own; that of the gateway before it, around it, or of a policy that the gateway applies; or status
+    and text alone.
+    """
 
     CONNECTOR = "connector"
     GATEWAY = "gateway"
     WRAPPED = "wrapped"
+    POLICY = "policy"
     BARE = "bare"
 
 
@@ -70,6 +77,8 @@ class ConnectorError(Exception):
     """The `Retry-After` of the response, in seconds."""
     from_store = False
     """Whether the error comes from the mail service behind the connector. Its text then names two request ids."""
+    policy_path = ""
+    """Where the gateway's policies failed, such as `choose[6]\\when[1]`; only the form of a policy shows it."""
     field: str | None = None
     """The domain's name of the refused value, None where the error is about no single one; see `rename`."""
 
@@ -141,19 +150,10 @@ class InvalidId(InvalidRequest):
 
 
 class MessageTooLarge(InvalidRequest):
-    """A mail, or an inline image in it, above the connector's limit."""
+    """A mail above the connector's limit."""
 
     code = "ErrorMessageSizeExceeded"
     from_store = True
-
-
-class InlineImageTooLarge(MessageTooLarge):
-    """An inline image in a body, `size` bytes of base64 text, above the limit of the connector."""
-
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__(
-            f"An inline image in the body has {size} bytes after base64 encoding; at most {limit} are allowed."
-        )
 
 
 class EncryptedReply(InvalidRequest):
@@ -388,6 +388,39 @@ class TooManyAtOnce(TooManyRequests):
     """More concurrent requests or bytes than the connector accepts; status and text are inferred."""
 
     retry_after = 1
+
+
+class GatewayPolicy(ConnectorError):
+    """A policy of the gateway failed on the request, before the connector saw it (form recorded on the twin)."""
+
+    status = 500
+    code: str | None = None
+    form = Form.POLICY
+
+    def __init__(self, message: str, policy_path: str = "") -> None:
+        super().__init__(message)
+        self.policy_path = policy_path
+
+
+class InlineImageTooLarge(GatewayPolicy):
+    """An inline image in a body, `size` bytes long, above the gateway's limit (text recorded on the twin).
+
+    The recorded size, 1,255,777 bytes, cannot be the length of base64 text, so it is that of the image itself.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        allowed = f"{limit >> 20} MB" if limit and not limit % (1 << 20) else f"{limit:,} bytes"
+        super().__init__(f"File size: {size:,} bytes exceeds the maximum allowed size of {allowed}.")
+
+
+class AttachmentWithoutContent(GatewayPolicy):
+    """An attachment whose content is null; text and path were recorded on the twin."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Value cannot be null.\r\nParameter name: s\r\n at System.Convert.FromBase64String(String s)",
+            r"choose[6]\when[1]",
+        )
 
 
 class BadGateway(ConnectorError):

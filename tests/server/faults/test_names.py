@@ -286,7 +286,10 @@ def test_attachment_skipped_in_a_trigger(sandbox: Sandbox, alice: Connection, bo
 
 
 def test_inline_image_over_1mb(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Sends, replies and approval mails get the error for an inline image that is too large; nothing is sent."""
+    """Sends, replies and approval mails get the gateway's 500 for an inline image that is too large; nothing is sent.
+
+    Recorded from the Office 365 twin: Azure/logicapps 1300 and Azure/LogicAppsUX 6631.
+    """
     bob.send(alice.address, "Question")
     id = alice.mail()["Id"]
     only(sandbox, "inline-image-over-1mb")
@@ -298,10 +301,13 @@ def test_inline_image_over_1mb(sandbox: Sandbox, alice: Connection, bob: Connect
         sdk_error(alice, "send_approval_mail_async", approval),
         sdk_error(alice, "send_mail_with_options_async", options),
     ]
-    text = "An inline image in the body has 1048577 bytes after base64 encoding; at most 1048576 are allowed."
+    text = "File size: 1,048,577 bytes exceeds the maximum allowed size of 1 MB."
 
-    assert [(400, (400, text, "ErrorMessageSizeExceeded"))] * 4 == [
-        (status, error_parts(body)) for status, body in errors
+    assert [(500, 500, text)] * 4 == [
+        (status, body["error"]["code"], body["error"]["message"]) for status, body in errors
+    ]
+    assert [["code", "message", "source", "path", "policyId", "clientRequestId"]] * 4 == [
+        list(body["error"]) for _, body in errors
     ]
     assert ([], [("inline-image-over-1mb", "armed", 4, 4)]) == (bob.mails(), counted(sandbox))
 

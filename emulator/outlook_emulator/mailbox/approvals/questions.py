@@ -144,6 +144,7 @@ def options_of(question: Question) -> list[str]:
 
 
 def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
+    delivery.check_images(mailbox, request.mail.body)
     count, limit = len(request.options), mailbox.rules.max_options
     if not count:
         raise InvalidField("options", "must name at least one option.")

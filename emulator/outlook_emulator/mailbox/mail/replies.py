@@ -39,6 +39,8 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
     The To and Cc of the reply each replace those taken from the original (inferred); an empty subject becomes the
     original's (Learn page). Raises EncryptedReply when the original is encrypted, and what sending raises.
     """
+    if answer.mail.is_html:
+        delivery.check_images(mailbox, answer.mail.body)
     original = message_of(mailbox, message_id)
     if original.is_encrypted:
         raise EncryptedReply()
