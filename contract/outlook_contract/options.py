@@ -17,16 +17,18 @@ class TargetOptions:
     target: str = option(
         "emulator",
         "`emulator`: a new one in this process; the URL of a running emulator; or `real`: the connection in "
-        f"`{ENVIRONMENT_PREFIX}URL`",
+        f"`{ENVIRONMENT_PREFIX}CONNECTION`",
     )
-    url: str = option("", "runtime URL of a connection, such as `https://HOST/apim/outlook/ID`, for `--target real`")
+    connection: str = option(
+        "", "runtime URL of a connection, such as `https://HOST/apim/outlook/ID`, for `--target real`"
+    )
     key: str = option("", "connection key, sent as `Authorization: Key …`", secret=True)
-    token: str = option("", "bearer token of the connection", secret=True)
+    bearer: str = option("", "bearer token of the connection", secret=True)
     azure_identity: bool = option(False, "take the bearer token from azure-identity's DefaultAzureCredential")
     address: str = option("", "mail address of the connection's mailbox; checks that send mail need it")
-    partner_url: str = option("", "runtime URL of a second mailbox's connection, for invitations")
+    partner: str = option("", "runtime URL of a second mailbox's connection, for invitations")
     partner_key: str = option("", "connection key of the second mailbox", secret=True)
-    partner_token: str = option("", "bearer token of the second mailbox", secret=True)
+    partner_bearer: str = option("", "bearer token of the second mailbox", secret=True)
     partner_address: str = option("", "mail address of the second mailbox")
     admin_token: str = option("", "admin token of a running emulator", secret=True)
     ca_file: str = option("", "PEM file of the CA to trust for https")

@@ -79,7 +79,7 @@ def _emulator(options: TargetOptions, stack: ExitStack) -> Target:
 
         server = stack.enter_context(Server.in_process(Settings(journal_entries=0)))
     else:
-        credential = {"credential": options.token} if options.token else {}
+        credential = {"credential": options.bearer} if options.bearer else {}
         ca_file = options.ca_file or None
         server = stack.enter_context(Server(options.target, token=options.admin_token, ca_file=ca_file, **credential))
         try:
@@ -97,15 +97,15 @@ def _emulator(options: TargetOptions, stack: ExitStack) -> Target:
 
 
 def _connections(options: TargetOptions) -> Target:
-    url = options.url if options.target == "real" else options.target
+    url = options.connection if options.target == "real" else options.target
     if not url:
-        raise TargetError(f"--target real needs the runtime URL of a connection in {ENVIRONMENT_PREFIX}URL or --url.")
-    mailbox = _party(options, url, options.key, options.token, options.address)
-    partner = None
-    if options.partner_url:
-        partner = _party(
-            options, options.partner_url, options.partner_key, options.partner_token, options.partner_address
+        raise TargetError(
+            f"--target real needs the runtime URL of a connection in {ENVIRONMENT_PREFIX}CONNECTION or --connection."
         )
+    mailbox = _party(options, url, options.key, options.bearer, options.address)
+    partner = None
+    if options.partner:
+        partner = _party(options, options.partner, options.partner_key, options.partner_bearer, options.partner_address)
     pace = _OWN_PACE if options.pace < 0 else options.pace
     return Target(options.target, mailbox, partner, None, pace)
 
@@ -131,7 +131,7 @@ def _authorization(options: TargetOptions, key: str, token: str) -> Callable[[],
     if options.azure_identity:
         return _identity()
     raise TargetError(
-        f"The connection needs a credential: {ENVIRONMENT_PREFIX}KEY, {ENVIRONMENT_PREFIX}TOKEN or --azure-identity."
+        f"The connection needs a credential: {ENVIRONMENT_PREFIX}KEY, {ENVIRONMENT_PREFIX}BEARER or --azure-identity."
     )
 
 
