@@ -36,6 +36,7 @@ def _fault(
 
 _GENERAL, _ACTIONS, _TRIGGERS = "general", "actions", "triggers"
 _LIMIT, _THROTTLING, _GATEWAY = "limits", "throttling", "gateway"
+_MAIL_SERVICE = "mail service"
 
 KNOWN_ISSUES = (
     _fault(_GENERAL, "504 after 60 seconds; the operation did not run", "timeout-504-before"),
@@ -147,7 +148,15 @@ KNOWN_ISSUES = (
         settings=("max_calls", "calls_period"),
         tests=(f"{_LIMITS}test_calls",),
     ),
+    _fault(
+        _MAIL_SERVICE,
+        "mail to an address that nobody can have is sent all the same, and a report comes back (recorded)",
+        "undeliverable",
+        tests=(f"{_MAILBOX}mail/test_nondelivery.py::test_mail_to_an_address_nobody_can_have_answers_200",),
+    ),
     _fault(_GATEWAY, "the gateway gets no valid response (from public reports)", "bad-gateway"),
+    _fault(_GATEWAY, "a policy of the gateway fails: 500 in its own form (from public reports)", "gateway-policy"),
+    _fault(_GATEWAY, "the mail service cannot search: 503 (from notes on its back end)", "search-unavailable"),
     _fault(_GATEWAY, "the consent of a connection has expired (from public reports)", "token-expired"),
     _fault(_GATEWAY, "nobody has signed in to a connection (from public reports)", "connection-unauthenticated"),
 )

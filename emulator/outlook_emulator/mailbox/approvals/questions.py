@@ -156,7 +156,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
             raise InvalidField("options", f"{rule}, unlike '{option[:50]!r}'.")
     callbacks.check_url(request.callback_url, "notification_url", mailbox.rules.allowed_hosts)
     if not request.mail.to:
-        raise InvalidRecipients("to")
+        raise InvalidRecipients()
     delivery.check_size(mailbox, request.mail)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from outlook_emulator.enums import ChangeAction
-from outlook_emulator.errors import NotFound
+from outlook_emulator.errors import MessageNotFound, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders
@@ -55,10 +55,14 @@ def read(
 
 
 def delete(mailbox: Mailbox, *, message_id: str) -> None:
-    """Move a message to Deleted Items; delete it for good when it is there already."""
+    """Move a message to Deleted Items; delete it for good when it is there already.
+
+    Sources disagree: with the setting `deleted_mail` it is always for good, as users of Microsoft Graph report.
+    """
     message = message_of(mailbox, message_id)
+    is_final = mailbox.rules.deleted_mail == "gone"
     with mailbox.db.transaction():
-        if folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
+        if is_final or folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
             _remove(mailbox, message)
             mail_store.delete_unused_content(mailbox.db, message.content_id)
         else:
@@ -101,11 +105,14 @@ def attachment(mailbox: Mailbox, *, message_id: str, attachment_id: str) -> File
 
 
 def message_of(mailbox: Mailbox, message_id: str, field: str = "message_id") -> Message:
-    """The message with a wire id. Raises InvalidId, which names the `field`, and NotFound."""
-    key = mailbox.key_of(IdKind.MESSAGE, message_id, field)
+    """The message with a wire id. Raises InvalidId, which names the `field`, and MessageNotFound."""
+    try:
+        key = mailbox.key_of(IdKind.MESSAGE, message_id, field)
+    except NotFound:
+        raise MessageNotFound() from None
     message = mail_store.message(mailbox.db, mailbox.owner.id, key)
     if message is None:
-        raise NotFound()
+        raise MessageNotFound()
     return message
 
 
@@ -154,7 +161,7 @@ def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentInfo]:
 def _by_message_id(mailbox: Mailbox, internet_message_id: str) -> Message:
     message = mail_store.message_by_message_id(mailbox.db, mailbox.owner.id, internet_message_id.strip())
     if message is None:
-        raise NotFound()
+        raise MessageNotFound()
     return message
 
 

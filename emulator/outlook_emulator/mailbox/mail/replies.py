@@ -90,7 +90,7 @@ def prefixed(prefix: str, subject: str) -> str:
 
 def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: OperationType) -> None:
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("to_recipients" if operation_type == "Forward" else "to")
+        raise InvalidRecipients()
     answer = replace(
         mail,
         body=_quote(original, mail),

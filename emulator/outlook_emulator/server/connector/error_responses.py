@@ -36,6 +36,9 @@ def error_body(error: ConnectorError, request_id: str, service_id: str, source: 
         return {"error": _wrapped(error, request_id, source)}
     if error.form is Form.POLICY:
         return {"error": _of_policy(error, request_id, source)}
+    if error.status == 401 and error.code is None:
+        # Recorded on another connector of the same base: the text is alone, and the error repeats it without a code.
+        return {"status": 401, "message": error.message, "error": {"message": error.message}, "source": source}
     message = f"{error.message}\r\nclientRequestId: {request_id}"
     if error.from_store and service_id:
         message += f"\r\nserviceRequestId: {service_id}"

@@ -65,6 +65,8 @@ def _custom_effect(options: FaultEffect) -> Effect:
         raise InvalidRequest("The effect does nothing: it needs 'fault', 'status', 'headers', 'delay' or 'break'.")
     if options.names is not None:
         raise InvalidRequest("'names' can only be combined with the fault 'attachment-skipped'.")
+    if options.addresses is not None:
+        raise InvalidRequest("'addresses' can only be combined with the fault 'undeliverable'.")
     _check_status(options)
     headers = _headers(options.headers or {}) | _retry_after(options)
     response = None if options.status is None else _response(options, options.status)
@@ -97,9 +99,11 @@ def _response(options: FaultEffect, status: int) -> ConnectorError | CannedRespo
         return CannedResponse(status, orjson.dumps(body), "application/json")
     if status < 400:
         return CannedResponse(status, b"", None)
-    text = options.message or "An injected fault."
+    text, form = options.message or "An injected fault.", Form(options.shape or "connector")
     code = _CODES.get(status, "InternalServerError" if status >= 500 else "ErrorInvalidRequest")
-    return Injected(status, Form(options.shape or "connector"), text, code if options.code is None else options.code)
+    if status == 401 and form is Form.CONNECTOR:
+        code = None
+    return Injected(status, form, text, code if options.code is None else options.code)
 
 
 def _check_status(options: FaultEffect) -> None:

@@ -6,6 +6,7 @@ A rule that can never match a request is rejected: with a typo in its rule, a te
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args, get_origin
 
@@ -15,10 +16,9 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector.polling import SCOPE
 from outlook_emulator.server.faults.effects import named_fault
 from outlook_emulator.server.name_checks import check_names
-from outlook_emulator.traffic.call_facts import Match, folded, meet, patterns
+from outlook_emulator.traffic.call_facts import Match, folded, match_of, meet
 from outlook_emulator.traffic.fault_plan import FaultMatch, FaultRule
 from outlook_emulator.wire.base import is_shape, members_of, unwrap
 
@@ -42,16 +42,10 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
     if any(fault.name == "trigger-delayed" for fault in faults):
         operations = _keep_delayed(operations, options)
     restricted = any(fault.families for fault in faults)
-    ids = [operation.id for operation in operations] if restricted else options.operation or ()
-    return Match(
-        connection=options.connection,
-        operations=frozenset(id.lower() for id in ids),
-        family=options.family,
-        method=options.method,
-        path=options.path,
-        query=patterns("query", options.query or {}),
-        body=patterns("body", options.body or {}),
-    )
+    if restricted:
+        options = replace(options, operation=tuple(operation.id for operation in operations))
+    filled = frozenset(fault.parameter for fault in faults if fault.parameter)
+    return replace(match_of(options), filled=filled)
 
 
 def _keep_delayed(operations: list[Operation], options: FaultMatch) -> list[Operation]:
@@ -102,7 +96,7 @@ def _has_path(pattern: str, operation: Operation) -> bool:
 
 
 def _has_query(name: str, operation: Operation) -> bool:
-    if operation.cursor is not None and name.lower() in (operation.cursor.lower(), SCOPE.lower()):
+    if operation.cursor is not None and name.lower() == operation.cursor.lower():
         return True
     return any(
         parameter.name.lower() == name.lower() and parameter.schema.location == "query"

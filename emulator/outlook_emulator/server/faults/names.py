@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from outlook_emulator.errors import (
+    AttachmentWithoutContent,
     BadGateway,
     CallsExceeded,
     EncryptedReply,
@@ -14,6 +15,7 @@ from outlook_emulator.errors import (
     InvalidRequest,
     NoSuchOperation,
     NotFound,
+    SearchUnavailable,
     TimedOut,
     TokenExpired,
     Unauthorized,
@@ -34,11 +36,15 @@ _TRIGGERS = f"{_LEARN}#known-issues-and-limitations-with-triggers"
 _THROTTLING = f"{_LEARN}#throttling-limits"
 _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"
 """About failures that the connector's page leaves out and public reports describe."""
+_REPORTS = (
+    "https://learn.microsoft.com/troubleshoot/exchange/email-delivery/ndr/non-delivery-reports-in-exchange-online"
+)
 
 _EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event and not row.creates)
 _LATEST = 60 * 60 * 1_000_000
 """The longest delay of a trigger, in microseconds (documented)."""
 _PERIOD = Limits().calls_period
+_SEARCH = "searchQuery"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +52,7 @@ class NamedFault:
     """A fault of the connector that rules use by name.
 
     `make` returns its effect; `takes` are the options that it allows besides the name and the delay.
-    `applies` selects the operations that it can happen to.
+    `applies` selects the operations that it can happen to; with a `parameter`, only requests that give it a value.
     """
 
     name: str
@@ -55,6 +61,7 @@ class NamedFault:
     make: Callable[[FaultEffect], Effect]
     applies: Callable[[Operation], bool] = lambda operation: True
     takes: frozenset[str] = frozenset()
+    parameter: str = ""
 
     @property
     def families(self) -> list[str]:
@@ -77,6 +84,13 @@ def _hidden_attachments(options: FaultEffect) -> Effect:
     return Effect(rule_changes={"hides": partial(like, "*" if options.names is None else options.names)})
 
 
+def _undeliverable(options: FaultEffect) -> Effect:
+    patterns = ("*",) if options.addresses is None else options.addresses
+    if not patterns:
+        raise InvalidRequest("'addresses' must have at least one pattern.")
+    return Effect(rule_changes={"undeliverable": lambda address: any(like(pattern, address) for pattern in patterns)})
+
+
 def _large_image(options: FaultEffect) -> Effect:
     limit = Rules().max_inline_image_bytes
     return Effect(response=InlineImageTooLarge(limit + 1, limit))
@@ -92,6 +106,10 @@ def _trigger_delay(options: FaultEffect) -> Effect:
 def _is_trigger(operation: Operation) -> bool:
     """Whether a trigger can be late: it is polled, or its subscriber is notified."""
     return operation.kind is Kind.POLL or operation.watches is not None
+
+
+def _has_search(operation: Operation) -> bool:
+    return any(parameter.name == _SEARCH for parameter in operation.parameters)
 
 
 def _names_an_item(operation: Operation) -> bool:
@@ -144,6 +162,16 @@ _ROWS = (
         applies=lambda operation: operation.carries_images,
     ),
     NamedFault(
+        name="undeliverable",
+        summary="mail to the addresses that match `addresses`, by default to all, comes back: the request succeeds, and"
+        " a non-delivery report arrives in the sender's Inbox",
+        documentation=_REPORTS,
+        make=_undeliverable,
+        # An event with attendees is mailed to them.
+        applies=lambda operation: operation.sends_mail or operation.writes_event,
+        takes=frozenset({"addresses"}),
+    ),
+    NamedFault(
         name="object-not-found",
         summary="the item is not in the store: moved, deleted, or in a mailbox without permission",
         documentation=_GENERAL,
@@ -171,6 +199,22 @@ _ROWS = (
         documentation=_REPORTED,
         make=lambda options: Effect(response=BadGateway()),
         takes=frozenset({"retry_after"}),
+    ),
+    NamedFault(
+        name="gateway-policy",
+        summary="a policy of the gateway fails on the request: 500 in its own form, which engines try again",
+        documentation=_REPORTED,
+        make=lambda options: Effect(response=AttachmentWithoutContent()),
+        takes=frozenset({"retry_after"}),
+    ),
+    NamedFault(
+        name="search-unavailable",
+        summary="the mail service cannot search: requests with a `searchQuery` get 503, others work",
+        documentation=_REPORTED,
+        make=lambda options: Effect(response=SearchUnavailable()),
+        applies=_has_search,
+        takes=frozenset({"retry_after"}),
+        parameter=_SEARCH,
     ),
     NamedFault(
         name="token-expired",
