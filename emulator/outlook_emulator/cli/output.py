@@ -24,6 +24,7 @@ def print_response(arguments: argparse.Namespace, response: tuple[int, bytes], r
         return 0
     try:
         lines = list(render(json.loads(body) if body else None))
+    # Another program may listen at the URL, or another version of the emulator.
     except (LookupError, TypeError, ValueError, AttributeError):
         return fail(f"the response of {arguments.url} has an unknown format; --json prints it")
     for line in lines:
@@ -38,7 +39,10 @@ def print_error(arguments: argparse.Namespace, response: tuple[int, bytes]) -> i
     if status == 0:
         return fail(f"no response from {arguments.url}: {reason}")
     with suppress(ValueError, KeyError, TypeError, AttributeError):
-        reason = json.loads(reason)["message"].partition("\r\n")[0]
+        error = json.loads(reason)
+        reason = error["message"].partition("\r\n")[0]
+        # Only this text says which folder, mailbox or id is meant.
+        reason = error["error"]["originalMessage"]
     return fail(reason or f"{arguments.url} responded with status {status}")
 
 

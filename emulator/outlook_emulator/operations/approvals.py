@@ -80,6 +80,7 @@ OPERATIONS = (
         returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
+        answers=True,
         visibility="internal",
     ),
     Operation(
@@ -93,6 +94,7 @@ OPERATIONS = (
         returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
+        answers=True,
         visibility="internal",
     ),
 )

@@ -57,7 +57,7 @@ class Match:
 
     `path` starts below the connection id. `query` holds patterns by parameter, `body` by member, with dots between
     nested names; member names ignore case and underscores, as the connector does. The parameters in `filled` must have
-    a value.
+    a value. A request that has a parameter of `unless` with that value does not match.
     """
 
     connection: str | None = None
@@ -68,6 +68,7 @@ class Match:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
     filled: frozenset[str] = frozenset()
+    unless: Mapping[str, str] = field(default_factory=dict)
 
     def differs(self, call: CallFacts) -> Iterator[str]:
         """The names of the members that a request does not match, cheap comparisons first."""
@@ -87,6 +88,9 @@ class Match:
                 yield f"query.{name}"
         for name in self.filled:
             if not call.query.get(name.lower(), "").strip():
+                yield f"query.{name}"
+        for name, pattern in self.unless.items():
+            if like(pattern, call.query.get(name.lower(), "")):
                 yield f"query.{name}"
         for name, pattern in self.body.items():
             if not any(like(pattern, value) for value in _members(call.body, name)):

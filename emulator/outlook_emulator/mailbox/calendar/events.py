@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import chain
+from typing import Unpack
 
 from outlook_emulator import odata
 from outlook_emulator.enums import Recurrence, ResponseType
@@ -21,7 +22,7 @@ from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, invitations, occurrences
 from outlook_emulator.mailbox.calendar.event_input import changed, check_series, clamp, new, read_time
 from outlook_emulator.mailbox.calendar.event_rows import fields_of, is_own, local
-from outlook_emulator.mailbox.event import EventChanges, EventFields, Series
+from outlook_emulator.mailbox.event import EventChanges, EventFields, Series, wall_zone
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.odata import Vocabulary
@@ -47,17 +48,15 @@ def find(
     *,
     table: str,
     properties: Vocabulary,
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> list[Event]:
     """The events of a calendar, each series once (recorded), filtered and ordered by `properties`.
 
+    Without `orderby`, the newest start comes first (recorded from the Office 365 twin, series by their own start).
     `top` is the only limit.
     """
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     return filters.find(mailbox.db, properties, calendar.id, query, lambda text: key_in_filter(mailbox, text))
 
 
@@ -69,10 +68,7 @@ def view(
     end_date_time_offset: str,
     properties: Vocabulary,
     search: str | None = None,
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> list[Event]:
     """The events of a calendar between two instants, ordered by start; a series appears as its occurrences.
 
@@ -90,7 +86,7 @@ def view(
             "The range between the start and end dates is greater than the allowed range. Maximum number of days:"
             f" {longest}"
         )
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
     return odata.apply(query, _with_words(events, search), lambda text: key_in_filter(mailbox, text))
 
@@ -167,7 +163,7 @@ def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Eve
     event = replace(_imported(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
     if event.rule is None and event.added:
         # Outlook has no series without a rule, so the start gets a rule with a single occurrence.
-        first = local(event.start, event.start_zone).date()
+        first = local(event.start, wall_zone(event)).date()
         event = replace(event, rule=recurrence.normalize(recurrence.simple(Recurrence.Daily, first, count=1)))
     check_series(event)
     master = event_store.insert(mailbox, calendar.id, event)

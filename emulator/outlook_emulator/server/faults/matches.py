@@ -44,8 +44,11 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
     restricted = any(fault.families for fault in faults)
     if restricted:
         options = replace(options, operation=tuple(operation.id for operation in operations))
-    filled = frozenset(fault.parameter for fault in faults if fault.parameter)
-    return replace(match_of(options), filled=filled)
+    return replace(
+        match_of(options),
+        filled=frozenset(fault.parameter for fault in faults if fault.parameter),
+        unless={name: value for fault in faults for name, value in fault.unless.items()},
+    )
 
 
 def _keep_delayed(operations: list[Operation], options: FaultMatch) -> list[Operation]:
