@@ -224,7 +224,8 @@ def _attendees(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> t
         # The organizer is not an attendee. Attendees who stay keep their name and response.
         if not is_for(organizer, address):
             old = known.get(address, attendee)
-            kept[address] = old._replace(type=int(attendee.type), name=attendee.name or old.name)
+            name = attendee.name or old.name
+            kept[address] = old._replace(address=attendee.address, type=int(attendee.type), name=name)
     return tuple(sorted(kept.values(), key=lambda attendee: attendee.type))
 
 

@@ -52,6 +52,7 @@ def find(
 ) -> list[Event]:
     """The events of a calendar, each series once (recorded), filtered and ordered by `properties`.
 
+    Without `orderby`, the newest start comes first (recorded from the Office 365 twin, series by their own start).
     `top` is the only limit.
     """
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
