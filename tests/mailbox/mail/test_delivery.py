@@ -556,8 +556,9 @@ def test_a_refused_send_writes_nothing(
     answer = alice.http.post(path, json=draft(Cc="x@example.org") | change)
 
     assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == code
-    assert named in answer.json()["message"]
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert named in error["message"] + error["originalMessage"]
     assert untouched(alice, bob)
     assert sandbox.outbox.mails() == []
 
