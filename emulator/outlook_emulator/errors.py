@@ -5,6 +5,7 @@ ConnectorError                  400
 │   ├── InvalidField            400  ErrorInvalidRequest
 │   ├── InvalidRecipients       400  ErrorInvalidRecipients
 │   ├── InvalidId               400  ErrorInvalidIdMalformed
+│   ├── TooManyEntries          400  ErrorInvalidProperty
 │   ├── MessageTooLarge         400  ErrorMessageSizeExceeded
 │   │   └── InlineImageTooLarge 400  ErrorMessageSizeExceeded
 │   ├── EncryptedReply          400  ErrorInvalidOperation
@@ -124,6 +125,24 @@ def _unresolved(name: str, address: str | None) -> str:
         f"Recipient '{address}' is not resolved. All recipients must be resolved before a message can be submitted."
     )
     return f"At least one recipient is not valid., {problem}"
+
+
+class TooManyEntries(InvalidRequest):
+    """A list of a contact with more entries than the mail service keeps; text and code as recorded on Graph."""
+
+    code = "ErrorInvalidProperty"
+    from_store = True
+
+    def __init__(self, field: str, count: int, most: int) -> None:
+        self.field, self.count, self.most = field, count, most
+        super().__init__(self._text(field))
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = self._text(name)
+
+    def _text(self, name: str) -> str:
+        count = f"The multi value property {name} has {self.count} entries"
+        return f"{count}, that exceeds the max allowed value of {self.most}"
 
 
 class InvalidId(InvalidRequest):

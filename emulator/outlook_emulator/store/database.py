@@ -13,7 +13,7 @@ from weakref import finalize
 
 from outlook_emulator.store import images, sql
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Stored in each file; a file of another version is refused rather than misread."""
 
 
