@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -114,8 +115,15 @@ class Connection(testing.Connection):
         return event
 
     def change(self, event_id: str, **changes: Any) -> dict[str, Any]:
-        """Change an event of the default calendar."""
-        response = self.http.patch(f"/datasets/calendars/v3/tables/Calendar/items/{event_id}", json=changes)
+        """Change members of an event of the default calendar; the others are sent as they are, so that they stay."""
+        body = self.event(event_id)
+        if "NumberOfOccurrences" in changes or "RecurrenceEnd" in changes:
+            body |= {"NumberOfOccurrences": None, "RecurrenceEnd": None}
+        return self.patch(event_id, body | changes)
+
+    def patch(self, event_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Update an event of the default calendar with a body as it is."""
+        response = self.http.patch(f"/datasets/calendars/v3/tables/Calendar/items/{event_id}", json=body)
         assert response.status_code == 200, response.text
         event: dict[str, Any] = response.json()
         return event
@@ -179,6 +187,20 @@ def sandbox(server: Server) -> Iterator[Sandbox]:
     """A fresh sandbox; deleted after the test."""
     with new_sandbox(server) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def configured() -> Iterator[Callable[..., Sandbox]]:
+    """Makes a sandbox on a server of its own, with the settings in the keywords."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Sandbox:
+            clock = VirtualClock(START)
+            running_server = stack.enter_context(running(Settings(max_calls=0, **settings), clock))
+            server = stack.enter_context(Server(running_server.url, clock))
+            return stack.enter_context(new_sandbox(server))
+
+        yield make
 
 
 @pytest.fixture

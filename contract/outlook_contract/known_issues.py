@@ -148,6 +148,8 @@ KNOWN_ISSUES = (
         tests=(f"{_LIMITS}test_calls",),
     ),
     _fault(_GATEWAY, "the gateway gets no valid response (from public reports)", "bad-gateway"),
+    _fault(_GATEWAY, "a policy of the gateway fails: 500 in its own form (from public reports)", "gateway-policy"),
+    _fault(_GATEWAY, "the mail service cannot search: 503 (from notes on its back end)", "search-unavailable"),
     _fault(_GATEWAY, "the consent of a connection has expired (from public reports)", "token-expired"),
     _fault(_GATEWAY, "nobody has signed in to a connection (from public reports)", "connection-unauthenticated"),
 )

@@ -3,11 +3,13 @@
 ConnectorError                  400
 ├── InvalidRequest              400  ErrorInvalidRequest
 │   ├── InvalidField            400  ErrorInvalidRequest
+│   │   └── InvalidProperty     400  ErrorPropertyValidationFailure
+│   ├── OccurrenceCrossing      400  ErrorOccurrenceCrossingBoundary
+│   ├── RefusedByService        400  ErrorInvalidRequest
 │   ├── InvalidRecipients       400  ErrorInvalidRecipients
 │   ├── InvalidId               400  ErrorInvalidIdMalformed
 │   ├── TooManyEntries          400  ErrorInvalidProperty
 │   ├── MessageTooLarge         400  ErrorMessageSizeExceeded
-│   │   └── InlineImageTooLarge 400  ErrorMessageSizeExceeded
 │   ├── EncryptedReply          400  ErrorInvalidOperation
 │   ├── HeaderRequired          400  ErrorInvalidRequest
 │   ├── ContentHeader           400  ErrorInvalidRequest
@@ -22,6 +24,7 @@ ConnectorError                  400
 │   ├── SendAsDenied            403  ErrorSendAsDenied
 │   └── BadSignature            403  ErrorAccessDenied
 ├── NotFound                    404  ErrorItemNotFound
+│   ├── MessageNotFound         404  ErrorItemNotFound
 │   ├── FolderNotFound          404  ErrorFolderNotFound
 │   └── NoSuchOperation         404  ResourceNotFound
 ├── MethodNotAllowed            405  MethodNotAllowed
@@ -33,13 +36,21 @@ ConnectorError                  400
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
 ├── InternalError               500  InternalServerError
+├── GatewayPolicy               500
+│   ├── InlineImageTooLarge     500
+│   └── AttachmentWithoutContent 500
+├── RenewalFailed               500  InternalServerError
 ├── BadGateway                  502  BadGateway
+│   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
 ├── TokenExpired                401
 └── Injected                    400  Any
 
 ErrorItemNotFound, ErrorInvalidRequest and ErrorInvalidRecipients were recorded on the sibling connector, the
 401 texts and the gateway's forms come from public reports; the other codes are Exchange's own names and inferred.
+
+`message` is the friendly text of a recording, without additions of ours: clients compare it. What the mail service
+says, and which value of the request is meant, is in `originalMessage`.
 """
 
 from __future__ import annotations
@@ -50,18 +61,28 @@ from typing import Any
 
 
 class Form(Enum):
-    """The JSON form of an error: the connector's, that of the gateway before or around it, or status and text alone."""
+    """The JSON form of an error.
+
+    The connector's own; that of the gateway before it, around it, or of a policy that the gateway applies; or status
+    and text alone.
+    """
 
     CONNECTOR = "connector"
     GATEWAY = "gateway"
     WRAPPED = "wrapped"
+    POLICY = "policy"
     BARE = "bare"
+
+
+def joined(*texts: str) -> str:
+    """Several texts of the mail service as `originalMessage` holds them: each ends with a period (recorded)."""
+    return ", ".join(texts)
 
 
 class ConnectorError(Exception):
     """An error that a client sees. `message` is the connector's text, `original` the mail service's if that differs.
 
-    Without a `code` the response has no `error` object, as errors of the gateway have none.
+    Without a `code` the response has none either: errors of the gateway, and a missing credential, come without.
     """
 
     status = 400
@@ -71,6 +92,8 @@ class ConnectorError(Exception):
     """The `Retry-After` of the response, in seconds."""
     from_store = False
     """Whether the error comes from the mail service behind the connector. Its text then names two request ids."""
+    policy_path = ""
+    """Where the gateway's policies failed, such as `choose[6]\\when[1]`; only the form of a policy shows it."""
     field: str | None = None
     """The domain's name of the refused value, None where the error is about no single one; see `rename`."""
 
@@ -103,28 +126,65 @@ class InvalidField(InvalidRequest):
         self.message = self.original = f"The {place} '{name}' {self.problem}"
 
 
+class InvalidProperty(InvalidField):
+    """A value that the mail service refuses, such as an unknown time zone.
+
+    Code and text are recorded from the mail service, and were seen through the connector of a workflow. They name no
+    property; that is our addition to the text of the mail service.
+    """
+
+    code = "ErrorPropertyValidationFailure"
+    from_store = True
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self._show(f"'{field}' {problem}")
+
+    def rename(self, place: str, name: str) -> None:
+        self._show(f"The {place} '{name}' {self.problem}")
+
+    def _show(self, problem: str) -> None:
+        self.message = "At least one property failed validation."
+        self.original = joined(self.message, problem)
+
+
+class OccurrenceCrossing(InvalidRequest):
+    """An occurrence of a series that is moved onto or over its neighbour (text from the vendor's documentation)."""
+
+    code = "ErrorOccurrenceCrossingBoundary"
+    from_store = True
+
+    def __init__(self) -> None:
+        super().__init__("Modified occurrence is crossing or overlapping adjacent occurrence.")
+
+
+class RefusedByService(InvalidRequest):
+    """A request that the mail service itself refuses; `reason` is a sentence of its own."""
+
+    from_store = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Your request can't be completed. {reason}")
+
+
 class InvalidRecipients(InvalidRequest):
-    """A recipient that is not a mail address; without an `address`, a list of recipients without any."""
+    """A recipient that is not a mail address; without an `address`, a mail without any recipient.
+
+    All texts are recorded (a public runbook, and reports of users of the mail service behind the connector).
+    """
 
     code = "ErrorInvalidRecipients"
     from_store = True
 
-    def __init__(self, field: str, address: str | None = None) -> None:
-        super().__init__(f"One or more recipients are invalid. ({field})", _unresolved(field, address))
-        self.field, self.address = field, address
-
-    def rename(self, place: str, name: str) -> None:
-        self.message = f"One or more recipients are invalid. ({name})"
-        self.original = _unresolved(name, self.address)
-
-
-def _unresolved(name: str, address: str | None) -> str:
-    if address is None:
-        return f"At least one recipient is not valid. {name} names no recipient."
-    problem = (
-        f"Recipient '{address}' is not resolved. All recipients must be resolved before a message can be submitted."
-    )
-    return f"At least one recipient is not valid., {problem}"
+    def __init__(self, address: str | None = None) -> None:
+        problem = "A message can't be sent because it contains no recipients."
+        if address is not None:
+            problem = (
+                f"Recipient '{address}' is not resolved. All recipients must be resolved before a message can be"
+                " submitted."
+            )
+        super().__init__("One or more recipients are invalid.", joined("At least one recipient is not valid.", problem))
+        self.address = address
 
 
 class TooManyEntries(InvalidRequest):
@@ -160,19 +220,14 @@ class InvalidId(InvalidRequest):
 
 
 class MessageTooLarge(InvalidRequest):
-    """A mail, or an inline image in it, above the connector's limit."""
+    """A mail of `size` bytes of content, above the connector's limit (the service's own text, from public reports)."""
 
     code = "ErrorMessageSizeExceeded"
     from_store = True
 
-
-class InlineImageTooLarge(MessageTooLarge):
-    """An inline image in a body, `size` bytes of base64 text, above the limit of the connector."""
-
     def __init__(self, size: int, limit: int) -> None:
-        super().__init__(
-            f"An inline image in the body has {size} bytes after base64 encoding; at most {limit} are allowed."
-        )
+        text = "The message exceeds the maximum supported size."
+        super().__init__(text, joined(text, f"It has {size} bytes of content; at most {limit} are allowed."))
 
 
 class EncryptedReply(InvalidRequest):
@@ -225,7 +280,7 @@ class MissingApiVersion(InvalidRequest):
 
 
 class Unauthorized(ConnectorError):
-    """No valid credential."""
+    """No valid credential (text and form recorded on other connectors of the same gateway)."""
 
     status = 401
     code: str | None = None
@@ -268,11 +323,12 @@ class MailboxDenied(AccessDenied):
     """The connection was not granted the mailbox that a `field` names."""
 
     def __init__(self, field: str, address: str) -> None:
-        super().__init__(f"Access is denied. Check credentials and try again. ({field}: {address})")
+        super().__init__("Access is denied. Check credentials and try again.")
         self.field, self.address = field, address
+        self.rename("value", field)
 
     def rename(self, place: str, name: str) -> None:
-        self.message = self.original = f"Access is denied. Check credentials and try again. ({name}: {self.address})"
+        self.original = f"{self.message} ({name}: {self.address})"
 
 
 class SendAsDenied(AccessDenied):
@@ -281,10 +337,12 @@ class SendAsDenied(AccessDenied):
     code = "ErrorSendAsDenied"
 
     def __init__(self, address: str) -> None:
-        super().__init__(
-            f"The user account which was used to submit this request does not have the right to send mail on behalf"
-            f" of the specified sending account. (From: {address})"
+        text = (
+            "The user account which was used to submit this request does not have the right to send mail on behalf of"
+            " the specified sending account."
         )
+        # The service's own text ends like this (Microsoft Graph's documentation), so the address comes before it.
+        super().__init__(text, f"(From: {address}) {joined(text, 'Cannot submit message.')}")
 
 
 class BadSignature(AccessDenied):
@@ -308,8 +366,21 @@ class NotFound(ConnectorError):
     code = "ErrorItemNotFound"
     from_store = True
 
-    def __init__(self, message: str = "The specified object was not found in the store.") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str = "The specified object was not found in the store.", original: str | None = None
+    ) -> None:
+        super().__init__(message, original)
+
+
+class MessageNotFound(NotFound):
+    """This mailbox has no mail with that id.
+
+    The service's text is recorded on Microsoft Graph; that the connector hands it on is inferred.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.original = joined(self.message, "The process failed to get the correct properties.")
 
 
 class FolderNotFound(NotFound):
@@ -318,7 +389,8 @@ class FolderNotFound(NotFound):
     code = "ErrorFolderNotFound"
 
     def __init__(self, folder: str) -> None:
-        super().__init__(f"The specified folder could not be found in the store. ('{folder[:200]}')")
+        text = "The specified folder could not be found in the store."
+        super().__init__(text, f"{text} ('{folder[:200]}')")
 
 
 class NoSuchOperation(NotFound):
@@ -409,6 +481,50 @@ class TooManyAtOnce(TooManyRequests):
     retry_after = 1
 
 
+class GatewayPolicy(ConnectorError):
+    """A policy of the gateway failed on the request, before the connector saw it (form recorded on the twin)."""
+
+    status = 500
+    code: str | None = None
+    form = Form.POLICY
+
+    def __init__(self, message: str, policy_path: str = "") -> None:
+        super().__init__(message)
+        self.policy_path = policy_path
+
+
+class InlineImageTooLarge(GatewayPolicy):
+    """An inline image in a body, `size` bytes long, above the gateway's limit (text recorded on the twin).
+
+    The recorded size, 1,255,777 bytes, cannot be the length of base64 text, so it is that of the image itself.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        allowed = f"{limit >> 20} MB" if limit and not limit % (1 << 20) else f"{limit:,} bytes"
+        super().__init__(f"File size: {size:,} bytes exceeds the maximum allowed size of {allowed}.")
+
+
+class AttachmentWithoutContent(GatewayPolicy):
+    """An attachment whose content is null; text and path were recorded on the twin."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Value cannot be null.\r\nParameter name: s\r\n at System.Convert.FromBase64String(String s)",
+            r"choose[6]\when[1]",
+        )
+
+
+class RenewalFailed(ConnectorError):
+    """A subscription is renewed without a body. The status is from notes from live use, form and text are inferred."""
+
+    status = 500
+    code = "InternalServerError"
+    form = Form.WRAPPED
+
+    def __init__(self) -> None:
+        super().__init__("The subscription cannot be renewed without a notification URL.")
+
+
 class BadGateway(ConnectorError):
     """The gateway got no valid response from the mail service (form recorded)."""
 
@@ -418,6 +534,19 @@ class BadGateway(ConnectorError):
 
     def __init__(self, message: str = "The mail service gave no valid answer.") -> None:
         super().__init__(message)
+
+
+class SearchUnavailable(BadGateway):
+    """The mail service fails on a search: seen on personal mailboxes (notes from live use of Graph, its back end).
+
+    Status and occasion are from the notes; that the gateway wraps it like a 502, and the text, are inferred.
+    """
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The service is unavailable.")
 
 
 class TimedOut(ConnectorError):
@@ -432,7 +561,10 @@ class TimedOut(ConnectorError):
 
 
 class TokenExpired(ConnectorError):
-    """The connection's consent has expired (text from public reports; that this is its cause is inferred)."""
+    """The connection's consent has expired.
+
+    The text is from public reports; that this is its cause, and the form of the other 401, are inferred.
+    """
 
     status = 401
     code = None

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import httptools
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _ORGANIZATION = "Outlook Connector Emulator"
 _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+_INVALID = "Invalid HTTP request received."
 _GOODBYE = 0.05
 """How long an idle client has to answer the end of a TLS connection, in seconds."""
 
@@ -131,15 +133,56 @@ class _Config(uvicorn.Config):
 
 
 class _Connection(HttpToolsProtocol):
-    """A connection that gives the app its transport, for faults that break it, and closes idle TLS connections on stop.
+    """A connection that ignores upgrades and gives the app its transport, for faults that break it.
 
-    A client that keeps a connection in a pool does not read from it, so it never answers the end of the TLS connection.
+    It closes idle TLS connections on stop: a client that keeps one in a pool does not read from it, so it never answers
+    the end of the TLS connection.
     """
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         # The types of uvicorn only allow dicts as extensions.
         self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived. A request that asks for an upgrade is parsed again as one that does not.
+
+        Java's HttpClient and `curl --http2` offer HTTP/2 with every plain request, and a server may ignore the offer
+        (RFC 9110, 7.8). httptools stops before the body of such a request, and uvicorn then serves it without the body.
+        """
+        self._unset_keepalive_if_required()
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:
+                    if not self._should_upgrade():
+                        return
+                    data = data[upgrade.args[0] :]
+                    self._ignore_upgrade()
+        except httptools.HttpParserError:
+            self.logger.warning(_INVALID)
+            self.send_400_response(_INVALID)
+
+    def _should_upgrade(self) -> bool:
+        # uvicorn does not start a request for which this is true, so the second parsing can. A CONNECT has no body to
+        # lose, and httptools would stop again.
+        return bool(self.parser.get_method() != b"CONNECT")
+
+    def _ignore_upgrade(self) -> None:
+        """Start the request whose head was read, with a new parser that goes on to its body."""
+        headers = self.headers
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
+        for name, value in headers:
+            if name != b"upgrade":
+                head += name, b": ", value, b"\r\n"
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn does for its own parser: requests may follow one that closes the connection.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"".join((*head, b"\r\n")))
+        # The journal shows what the client sent.
+        self.headers[:] = headers
 
     def shutdown(self) -> None:
         super().shutdown()

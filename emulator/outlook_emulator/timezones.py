@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from outlook_emulator.errors import InvalidField
+from outlook_emulator.errors import InvalidProperty
 
 WINDOWS_IDS = {
     "(UTC-12:00) International Date Line West": "Dateline Standard Time",
@@ -164,12 +164,12 @@ def canonical(name: str, field: str) -> str:
     """The stored name of a zone: its Windows id, or its IANA name if it has none.
 
     Accepts a name of any kind, in any case and with blanks around it. The name is only looked up in a table, so a
-    hostile one reaches no file. Raises InvalidField for an unknown zone.
+    hostile one reaches no file. Raises InvalidProperty for an unknown zone.
     """
     key = name.strip().casefold()
     zone_name = _usual_names().get(key) or _remaining_names().get(key)
     if zone_name is None:
-        raise InvalidField(field, f"must be a known time zone, not '{name[:100]}'.")
+        raise InvalidProperty(field, f"must be a known time zone, not '{name[:100]}'.")
     return zone_name
 
 

@@ -53,7 +53,7 @@ def test_seed_defaults(url: str) -> None:
         (["sandbox", "show", "none"], "No sandbox 'none' exists."),
         (["sandbox", "delete", "none"], "No sandbox 'none' exists."),
         (["sandbox", "create", "default"], "'default'"),
-        (["sandbox", "create", "t", "--connection", "a=nobody"], "One or more recipients are invalid. (address)"),
+        (["sandbox", "create", "t", "--connection", "a=nobody"], "'address' must be one mail address, not 'nobody'."),
     ],
 )
 def test_error_response(server: Server, say: Callable[..., Any], arguments: list[str], expected: str) -> None:

@@ -32,7 +32,7 @@ from tests.conftest import Connection
 )
 def test_parse(text: str, expected: list[tuple[str, str]]) -> None:
     """Semicolons separate addresses, empty parts are ignored, and duplicates keep the first spelling."""
-    parsed = addresses.parse("To", text)
+    parsed = addresses.parse(text)
 
     assert expected == [tuple(address) for address in parsed]
 
@@ -57,11 +57,11 @@ def test_parse(text: str, expected: list[tuple[str, str]]) -> None:
     ],
 )
 def test_parse_refuses_what_is_no_address(part: str) -> None:
-    """One invalid address rejects the whole list, with an error that names the parameter and the part."""
+    """One invalid address rejects the whole list, with an error that names the part."""
     with pytest.raises(InvalidRecipients) as error:
-        addresses.parse("Cc", f"good@example.org; {part}")
+        addresses.parse(f"good@example.org; {part}")
 
-    assert "(Cc)" in error.value.message
+    assert error.value.message == "One or more recipients are invalid."
     assert f"Recipient '{part[:320]}' is not resolved." in error.value.original
 
 
@@ -69,7 +69,7 @@ def test_parse_takes_the_longest_address_there_is() -> None:
     """An address of 320 characters, the maximum of RFC 5321, is accepted."""
     longest = "a" * (320 - len("@example.org")) + "@example.org"
 
-    assert (Address(longest),) == addresses.parse("To", longest)
+    assert (Address(longest),) == addresses.parse(longest)
 
 
 def test_join_and_split() -> None:
@@ -109,7 +109,7 @@ def test_every_line_of_a_mail_is_checked(alice: Connection, bob: Connection, mem
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "ErrorInvalidRecipients"
-    assert f"({member})" in answer.json()["message"]
+    assert answer.json()["error"]["message"] == "One or more recipients are invalid."
     assert "Recipient 'nobody' is not resolved." in answer.json()["error"]["originalMessage"]
     assert bob.mails() == []
 
@@ -130,11 +130,11 @@ def test_from_is_one_address(alice: Connection, bob: Connection, sender: str) ->
 def test_what_cannot_be_an_address(text: str) -> None:
     """Invisible characters and misplaced dots make an address invalid."""
     with pytest.raises(InvalidRecipients):
-        addresses.parse("To", text)
+        addresses.parse(text)
 
 
 @pytest.mark.parametrize("text", ["a" + " " * 50_000 + "b", "<" * 50_000, '"' * 50_000, "a@" + "b." * 50_000])
 def test_hostile_text_is_refused_at_once(text: str) -> None:
     """Long text that is not an address is rejected in linear time."""
     with pytest.raises(InvalidRecipients):
-        addresses.parse("To", text)
+        addresses.parse(text)

@@ -152,7 +152,9 @@ def test_pattern_meets_the_texts_it_matches(pattern: str, text: str) -> None:
     ("raw", "has_connection", "path"),
     [
         (b"/apim/outlook/c1/v2/Mail", True, "/v2/Mail"),
-        (b"/apim/outlook/c1//v2//Mail/", True, "/v2/Mail"),
+        (b"/apim/outlook/c1//v2/Mail/", True, "/v2/Mail"),
+        (b"/apim/outlook/c1/v2//Mail//", True, "/v2//Mail/"),
+        (b"/apim/outlook/c1///Mail", True, "//Mail"),
         (b"/apim/outlook/c1", True, "/"),
         (b"/apim/outlook/", True, "/"),
         (b"/apim/outlook/c%2F1/Mail/a%2Fb%3D", True, "/Mail/a/b="),
@@ -160,10 +162,14 @@ def test_pattern_meets_the_texts_it_matches(pattern: str, text: str) -> None:
         (b"/apim/outlook/c1/Mail/%C3%A4", True, "/Mail/ä"),
         (b"/apim/outlook/c1/Mail/%FF", True, "/Mail/\N{REPLACEMENT CHARACTER}"),
         (b"/apim/outlook/approval/respond", False, "/approval/respond"),
+        (b"/apim/outlook//v2/Mail", False, "//v2/Mail"),
     ],
 )
 def test_path_below(raw: bytes, has_connection: bool, path: str) -> None:
-    """A path starts after the connection id, if any, is decoded once, and has no repeated or trailing slash."""
+    """A path starts after the connection id, if any, is is decoded once, and has no trailing slash.
+
+    Of doubled slashes, only the one behind the connection id is undone.
+    """
     assert path == path_below(raw, b"/apim/outlook/", has_connection)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 from hypothesis import settings
@@ -26,7 +28,14 @@ NOW = 1_772_442_000 * SECOND
 ONE, OTHER = "one", "other"
 
 
-def limiter_of(calls: int = 0, period: int = 60, requests: int = 0, size: int = 0, warn_at: int = 0) -> Limiter:
+def limiter_of(
+    calls: int = 0,
+    period: int = 60,
+    requests: int = 0,
+    size: int = 0,
+    warn_at: int = 0,
+    refused_calls: Literal["ignore", "count"] = "ignore",
+) -> Limiter:
     """A limiter with only these limits."""
     return Limiter(
         Limits(
@@ -35,6 +44,7 @@ def limiter_of(calls: int = 0, period: int = 60, requests: int = 0, size: int = 
             max_concurrent=requests,
             max_bytes_in_flight=size,
             warn_at=warn_at,
+            refused_calls=refused_calls,
         )
     )
 
@@ -61,13 +71,107 @@ def test_a_whole_window_of_calls() -> None:
     assert [None, None, None, 60] == [call(limiter, NOW) for _ in range(4)]
 
 
-def test_window_begins_with_its_first_call() -> None:
-    """A window ends one period after its first call, to the microsecond."""
+def test_window_slides() -> None:
+    """Each call leaves the window one period after it was made, to the microsecond.
+
+    API Management's documentation of its rate limits calls the period the length of a sliding window.
+    """
     limiter = limiter_of(calls=2, period=60)
     end = NOW + 60 * SECOND
+    half = NOW + 30 * SECOND
 
-    instants = (NOW, end - 2, end - 1, end, end + 60 * SECOND - 1, end + 60 * SECOND - 1, end + 60 * SECOND)
-    assert [None, None, 1, None, None, 1, None] == [call(limiter, now) for now in instants]
+    instants = (NOW, half, end - 1, end, end, half + 60 * SECOND - 1, half + 60 * SECOND)
+    assert [None, None, 1, None, 30, 1, None] == [call(limiter, now) for now in instants]
+
+
+def test_no_window_holds_more_calls_than_allowed() -> None:
+    """No period of any start holds more than the allowed calls; with fixed periods, two bursts could follow at once."""
+    limiter = limiter_of(calls=300, period=60)
+    allowed = [now for now in range(NOW, NOW + 180 * SECOND, SECOND // 20) if call(limiter, now) is None]
+
+    assert 900 == len(allowed)
+    assert [] == [now for now, later in zip(allowed, allowed[300:], strict=False) if later < now + 60 * SECOND]
+
+
+def test_a_burst_at_the_end_of_a_window_counts_in_the_next() -> None:
+    """599 calls within 2 seconds do not pass, wherever they lie: 300 do."""
+    limiter = limiter_of(calls=300, period=60)
+    burst = NOW + 59 * SECOND
+    call(limiter, NOW)
+
+    assert [None] * 299 == [call(limiter, burst) for _ in range(299)]
+    assert [None, 59] == [call(limiter, NOW + 60 * SECOND) for _ in range(2)]
+
+
+def test_retry_after_names_the_oldest_call() -> None:
+    """The wait ends when the oldest call leaves the window, and one call is allowed then."""
+    limiter = limiter_of(calls=3, period=60)
+    for seconds in (0, 10, 50):
+        call(limiter, NOW + seconds * SECOND)
+
+    assert [5, None, 10, None, 40] == [call(limiter, NOW + seconds * SECOND) for seconds in (55, 60, 60, 70, 70)]
+
+
+def test_refused_calls_do_not_count() -> None:
+    """By default a refused call does not count: a client that retries too often is not refused for longer.
+
+    Inferred from API Management's documentation, which speaks of the number of allowed requests in the window.
+    """
+    limiter = limiter_of(calls=1, period=10)
+    call(limiter, NOW)
+
+    assert [10, 9, 5, 1, None] == [call(limiter, NOW + seconds * SECOND) for seconds in (0, 1, 5, 9, 10)]
+
+
+def test_refused_calls_count_if_set() -> None:
+    """With the setting, each refused call uses up a call, and Retry-After allows for that."""
+    limiter = limiter_of(calls=2, period=10, refused_calls="count")
+
+    assert [None, None, 10] == [call(limiter, NOW) for _ in range(3)]
+    assert [2, 9] == [call(limiter, NOW + seconds * SECOND) for seconds in (8, 9)]
+    # The call at 8 has left, and the one at 9 has not.
+    assert None is call(limiter, NOW + 18 * SECOND)
+
+
+def test_requests_refused_for_another_limit_count_if_set() -> None:
+    """With the setting, a request refused for too many concurrent requests or bytes uses up a call as well."""
+    limiter = limiter_of(calls=3, period=10, requests=1, size=5, refused_calls="count")
+    lease = limiter.enter(ONE, NOW)
+    with pytest.raises(TooManyAtOnce):
+        limiter.enter(ONE, NOW)
+    lease.release()
+    with pytest.raises(TooManyAtOnce):
+        limiter.enter(ONE, NOW, 6)
+
+    assert 10 == call(limiter, NOW)
+
+
+def test_many_calls_take_little_memory() -> None:
+    """Far more calls than instants are kept take less than two megabytes, and the count stays exact."""
+    limiter = limiter_of(calls=10**9, period=60)
+    for number in range(200_000):
+        limiter.enter(ONE, NOW + number * 200).release()
+    window = limiter.uses()[ONE].calls
+    numbers = [*window._instants, *window._counts]
+
+    assert 200_000 == window.count(NOW + 40 * SECOND, 60 * SECOND)
+    assert 2_000_000 > sum(map(sys.getsizeof, (window._instants, window._counts))) + 28 * len(numbers)
+    assert 0 == window.count(NOW + 101 * SECOND, 60 * SECOND)
+
+
+def test_merged_calls_leave_almost_on_time() -> None:
+    """Where calls share an instant for want of memory, they leave early by less than a hundredth of a second."""
+    limiter = limiter_of(calls=20_000, period=60)
+    step = 2000
+    for number in range(20_000):
+        assert call(limiter, NOW + number * step) is None
+    end = NOW + 20_000 * step
+
+    assert 20 == call(limiter, end)
+    window = limiter.uses()[ONE].calls
+    for seconds in (25, 30, 50, 59):
+        left = 20_000 - window.count(NOW + (60 + seconds - 20) * SECOND, 60 * SECOND)
+        assert 0 <= left - min((seconds - 20) * SECOND // step + 1, 20_000) <= 10_000 // step + 1
 
 
 @pytest.mark.parametrize(
@@ -81,14 +185,6 @@ def test_retry_after_is_rounded_up(gone: int, seconds: int) -> None:
 
     assert seconds == call(limiter, NOW + gone)
     assert call(limiter, NOW + gone + seconds * SECOND) is None
-
-
-def test_early_retries_do_not_extend_the_wait() -> None:
-    """An early retry is rejected, and does not extend the window."""
-    limiter = limiter_of(calls=1, period=10)
-    call(limiter, NOW)
-
-    assert [10, 9, 5, 1, None] == [call(limiter, NOW + seconds * SECOND) for seconds in (0, 1, 5, 9, 10)]
 
 
 def test_connections_are_counted_separately() -> None:
@@ -131,43 +227,45 @@ def test_request_rejected_as_concurrent_is_no_call() -> None:
     assert [None, 60] == [call(limiter, NOW) for _ in range(2)]
 
 
-def test_request_rejected_as_concurrent_starts_no_window() -> None:
-    """A request rejected for too many concurrent requests does not start a window."""
-    limiter = limiter_of(calls=1, period=10, requests=1)
-    under_way = limiter.enter(ONE, NOW)
+def test_request_refused_for_its_bytes_is_no_call() -> None:
+    """A request refused for its announced body does not count as a call, and is not in progress."""
+    limiter = limiter_of(calls=1, size=10)
     with pytest.raises(TooManyAtOnce):
-        limiter.enter(ONE, NOW + 10 * SECOND)
-    under_way.release()
+        limiter.enter(ONE, NOW, 11)
 
-    assert call(limiter, NOW + 19 * SECOND) is None
-    assert 9 == call(limiter, NOW + 20 * SECOND)
+    assert (0, 0) == in_use(limiter)
+    assert call(limiter, NOW) is None
 
 
 def test_bytes_in_flight() -> None:
     """A body counts until its request ends, and a body that does not fit is rejected."""
     limiter = limiter_of(size=10)
-    first, second = limiter.enter(ONE, NOW), limiter.enter(ONE, NOW)
-    first.carry(4)
-    second.carry(6)
+    first, second = limiter.enter(ONE, NOW, 4), limiter.enter(ONE, NOW)
+    second.admit(6)
 
     with pytest.raises(TooManyAtOnce, match="11 bytes are being transferred; at most 10 are allowed"):
-        second.carry(1)
+        second.admit(1)
+    with pytest.raises(TooManyAtOnce, match="12 bytes are being transferred; at most 10 are allowed"):
+        limiter.enter(ONE, NOW, 2)
     assert (2, 10) == in_use(limiter)
     first.release()
-    second.carry(4)
+    second.admit(4)
     assert (1, 10) == in_use(limiter)
 
 
-def test_empty_body_is_never_rejected() -> None:
-    """An empty body is never rejected, even if a lowered limit is already exceeded."""
+def test_response_bytes_refuse_only_later_requests() -> None:
+    """A response above the limit counts without being refused; until it is sent, no other request is admitted."""
     limiter = limiter_of(size=10)
-    limiter.enter(ONE, NOW).carry(8)
-    limiter.limits = Limits(max_bytes_in_flight=5)
+    lease = limiter.enter(ONE, NOW, 10)
+    limiter.enter(ONE, NOW).release()
+    lease.carry(5)
 
-    later = limiter.enter(ONE, NOW)
-    later.carry(0)
-    with pytest.raises(TooManyAtOnce):
-        later.carry(1)
+    assert (1, 15) == in_use(limiter)
+    with pytest.raises(TooManyAtOnce, match="15 bytes are being transferred; at most 10 are allowed"):
+        limiter.enter(ONE, NOW)
+    lease.release()
+    limiter.enter(ONE, NOW, 10)
+    assert (1, 10) == in_use(limiter)
 
 
 def test_limits_that_are_off() -> None:
@@ -178,18 +276,19 @@ def test_limits_that_are_off() -> None:
         lease.carry(10**9)
 
     assert (400, 400 * 10**9) == in_use(limiter)
-    assert 400 == limiter.uses()[ONE].calls_at(NOW)
+    assert 400 == limiter.uses()[ONE].calls.count(NOW, 60 * SECOND)
     assert {None} == {lease.warning(NOW) for lease in leases}
 
 
-def test_calls_reset_when_the_window_ends() -> None:
-    """A connection's call count is 0 again after its window has ended."""
+def test_calls_leave_the_window() -> None:
+    """A connection's count goes down as each of its calls becomes a period old."""
     limiter = limiter_of(calls=5, period=10)
     call(limiter, NOW)
     call(limiter, NOW + 1)
 
-    use = limiter.uses()[ONE]
-    assert (2, 0) == (use.calls_at(NOW + 10 * SECOND - 1), use.calls_at(NOW + 10 * SECOND))
+    calls, end = limiter.uses()[ONE].calls, NOW + 10 * SECOND
+    assert [2, 1, 0] == [calls.count(now, 10 * SECOND) for now in (end - 1, end, end + 1)]
+    assert calls.oldest() is None
 
 
 @pytest.mark.parametrize(
@@ -228,20 +327,42 @@ def test_changed_limits() -> None:
 
     limiter.limits = Limits(max_calls=2)
     assert 60 == call(limiter, NOW)
+    limiter.limits = Limits(max_calls=1)
+    assert 60 == call(limiter, NOW + 1)
     limiter.limits = Limits(max_calls=3)
-    assert call(limiter, NOW) is None
+    assert call(limiter, NOW + 2) is None
+
+
+def test_lowered_limit_waits_for_every_call_above_it() -> None:
+    """After the limit was lowered, the wait lasts until fewer calls than the new limit are in the window."""
+    limiter = limiter_of(calls=10, period=60)
+    for seconds in range(10):
+        call(limiter, NOW + seconds * SECOND)
+    waits = []
+    for most in (1, 2, 5, 9, 10):
+        limiter.limits = Limits(max_calls=most)
+        waits.append(call(limiter, NOW + 10 * SECOND))
+
+    assert [59, 58, 55, 51, 50] == waits
+
+
+def test_changed_period_applies_to_earlier_calls() -> None:
+    """A new period decides which of the earlier calls count."""
+    limiter = limiter_of(calls=1, period=60)
+    call(limiter, NOW)
+
+    limiter.limits = Limits(max_calls=1, calls_period=20)
+    assert [1, None] == [call(limiter, NOW + seconds * SECOND) for seconds in (19, 20)]
 
 
 def test_forgotten() -> None:
     """A reset limiter has no counts, and a request from before the reset ends without changing them."""
     limiter = limiter_of(calls=1, requests=1, size=10)
-    before = limiter.enter(ONE, NOW)
-    before.carry(10)
+    before = limiter.enter(ONE, NOW, 10)
 
     limiter.forget()
     assert {} == limiter.uses()
-    after = limiter.enter(ONE, NOW - 1)
-    after.carry(10)
+    limiter.enter(ONE, NOW - 1, 10)
     before.release()
     assert (1, 10) == in_use(limiter)
 
@@ -286,7 +407,7 @@ class Callers(RuleBasedStateMachine):
     @rule(connection=st.sampled_from([ONE, OTHER]))
     def enter(self, connection: str) -> None:
         known, limits = self.known[connection], self.limiter.limits
-        if limits.max_calls and len(known.begun) >= limits.max_calls and self.is_open(connection):
+        if limits.max_calls and len(self.counted(connection)) >= limits.max_calls:
             with pytest.raises(CallsExceeded) as error:
                 self.limiter.enter(connection, self.now)
             assert error.value.retry_after is not None
@@ -295,7 +416,7 @@ class Callers(RuleBasedStateMachine):
             with pytest.raises(TooManyAtOnce):
                 self.limiter.enter(connection, self.now)
         else:
-            known.begun = [*(known.begun if self.is_open(connection) else ()), self.now]
+            known.begun.append(self.now)
             known.under_way.append((self.limiter.enter(connection, self.now), 0))
 
     @rule(connection=st.sampled_from([ONE, OTHER]), pick=st.integers(0, 9), size=st.integers(0, 12))
@@ -306,11 +427,11 @@ class Callers(RuleBasedStateMachine):
         at = pick % len(under_way)
         lease, before = under_way[at]
         limit = self.limiter.limits.max_bytes_in_flight
-        if limit and size and sum(size for _, size in under_way) + size > limit:
+        if limit and sum(size for _, size in under_way) + size > limit:
             with pytest.raises(TooManyAtOnce):
-                lease.carry(size)
+                lease.admit(size)
         else:
-            lease.carry(size)
+            lease.admit(size)
             under_way[at] = (lease, before + size)
 
     @rule(connection=st.sampled_from([ONE, OTHER]), pick=st.integers(0, 9))
@@ -324,8 +445,9 @@ class Callers(RuleBasedStateMachine):
         for connection, known in self.known.items():
             if (use := self.limiter.uses().get(connection)) is not None:
                 bytes_known = sum(size for _, size in known.under_way)
-                calls = len(known.begun) if self.is_open(connection) else 0
-                assert (calls, len(known.under_way), bytes_known) == (use.calls_at(self.now), use.requests, use.bytes)
+                calls = use.calls.count(self.now, self.period)
+                expected = (len(self.counted(connection)), len(known.under_way), bytes_known)
+                assert expected == (calls, use.requests, use.bytes)
 
     def teardown(self) -> None:
         for known in self.known.values():
@@ -334,15 +456,21 @@ class Callers(RuleBasedStateMachine):
         for use in self.limiter.uses().values():
             assert (0, 0) == (use.requests, use.bytes)
 
-    def ends(self, connection: str) -> int | None:
-        begun = self.known[connection].begun
-        return begun[0] + self.limiter.limits.calls_period * SECOND if begun else None
+    @property
+    def period(self) -> int:
+        return self.limiter.limits.calls_period * SECOND
 
-    def is_open(self, connection: str) -> bool:
-        return (end := self.ends(connection)) is not None and self.now < end
+    def counted(self, connection: str) -> list[int]:
+        """The instants of the calls that are less than a period old."""
+        return [instant for instant in self.known[connection].begun if instant > self.now - self.period]
+
+    def ends(self, connection: str) -> int | None:
+        """The instant at which the oldest of the counted calls leaves."""
+        counted = self.counted(connection)
+        return counted[0] + self.period if counted else None
 
     def check_wait(self, connection: str, seconds: int) -> None:
-        """The wait ends at the first whole second at which calls are accepted again."""
+        """The wait ends at the first whole second at which a call is accepted again."""
         end = self.ends(connection)
         assert end is not None
         assert self.now + (seconds - 1) * SECOND < end <= self.now + seconds * SECOND

@@ -16,34 +16,34 @@ MAX_ADDRESS = 320
 """The length of the longest address that RFC 5321 allows, in characters."""
 
 
-def parse(field: str, text: str) -> tuple[Address, ...]:
+def parse(text: str) -> tuple[Address, ...]:
     """The addresses in `text`, without duplicates; empty parts are skipped, since public workflows leave them behind.
 
-    Raises InvalidRecipients, which names `field` and the part that is not an address.
+    Raises InvalidRecipients, which names the part that is not an address.
     """
     # Most mails go to the same few people; only texts as short as an address or two are worth caching.
-    return _parse_cached(field, text) if len(text) < 2 * MAX_ADDRESS else _parse(field, text)
+    return _parse_cached(text) if len(text) < 2 * MAX_ADDRESS else _parse(text)
 
 
 @lru_cache(maxsize=4096)
-def _parse_cached(field: str, text: str) -> tuple[Address, ...]:
-    return _parse(field, text)
+def _parse_cached(text: str) -> tuple[Address, ...]:
+    return _parse(text)
 
 
-def _parse(field: str, text: str) -> tuple[Address, ...]:
+def _parse(text: str) -> tuple[Address, ...]:
     addresses: dict[str, Address] = {}
     for part in text.split(";"):
         if part := part.strip():
-            address = _parse_one(field, part)
+            address = _parse_one(part)
             addresses.setdefault(address.address.lower(), address)
     return tuple(addresses.values())
 
 
-def _parse_one(field: str, part: str) -> Address:
+def _parse_one(part: str) -> Address:
     name, bracket, inside = part.removesuffix(">").rpartition("<")
     address = (inside if bracket and part.endswith(">") else part).strip()
     if len(address) > MAX_ADDRESS or not _BARE.fullmatch(address):
-        raise InvalidRecipients(field, part[:MAX_ADDRESS])
+        raise InvalidRecipients(part[:MAX_ADDRESS])
     return Address(address, name.strip().strip('"').strip())
 
 

@@ -97,7 +97,9 @@ class EventFields:
 
 
 class EventChanges(TypedDict, total=False):
-    """The fields of an event that a caller sets. Missing ones keep their value, or get their default in a new event.
+    """The fields of an event that a caller sets. Missing ones get their default in a new event.
+
+    In an update they keep their value or get their default, which is a setting.
 
     Times are still texts, since their meaning depends on the zone. `time_zone` is for the start and, without an
     `end_time_zone`, for the end. `recurrence`, `recurrence_end` and `number_of_occurrences` describe a series in the

@@ -17,6 +17,8 @@ _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=Tru
 _EVENT = {**_CALENDAR, "id": Schema(double_encoded=True)}
 
 _FIND, _VIEW = partial(events.find, properties=EVENTS), partial(events.view, properties=EVENTS)
+_CHANGE_FIRST = partial(events.change, members=wire.BACKEND_MEMBERS)
+_CHANGE = partial(events.change, members=wire.FLAT_MEMBERS)
 _BACKEND_PATHS = {"recurrence_end": "Recurrence.Range.EndDate"}
 OPERATIONS = (
     Operation(
@@ -169,7 +171,7 @@ OPERATIONS = (
         path="/datasets/calendars/tables/{table}/items/{id}",
         summary="Update event (V1) [DEPRECATED]",
         family="CalendarPatchItem",
-        run=events.change,
+        run=_CHANGE_FIRST,
         writes_event=True,
         path_schemas=_EVENT,
         accepts=wire.from_backend,
@@ -186,7 +188,7 @@ OPERATIONS = (
         summary="Update event (V2) [DEPRECATED]",
         family="CalendarPatchItem",
         version=2,
-        run=events.change,
+        run=_CHANGE,
         writes_event=True,
         path_schemas=_EVENT,
         accepts=wire.from_client,
@@ -202,7 +204,7 @@ OPERATIONS = (
         summary="Update event (V3)",
         family="CalendarPatchItem",
         version=3,
-        run=events.change,
+        run=_CHANGE,
         writes_event=True,
         path_schemas=_EVENT,
         accepts=wire.from_html_client,

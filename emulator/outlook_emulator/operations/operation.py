@@ -11,6 +11,7 @@ from inspect import signature
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from outlook_emulator.enums import Watched
+from outlook_emulator.errors import ConnectorError
 from outlook_emulator.wire.base import Parameter, Reply, Schema, is_shape, members_of, parameters_of, snake_case, unwrap
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -52,6 +53,7 @@ class Operation:
     poll's state. `path_schemas` describes path parameters that are more than plain text. `place_of` maps the `state`
     parameter of a row without a connection to a sandbox name and a mailbox key.
 
+    `no_body` is the error of a request without its body, where that is known to be another than 400.
     `body_paths` maps a field of the domain to its path in the body where the two have different names.
 
     The remaining fields are facts that the journal, the faults and the webhooks use. `creates`: each success makes
@@ -75,6 +77,7 @@ class Operation:
     accepts: Callable[[Any], Any] | None = None
     body_name: str = "body"
     body_required: bool = True
+    no_body: Callable[[], ConnectorError] | None = None
     body_paths: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
     returns: Callable[[Any], Any] | None = None
@@ -99,6 +102,11 @@ class Operation:
     def success(self) -> int:
         """The status of a successful response."""
         return self.recorded_status or self.status
+
+    @property
+    def is_notified(self) -> bool:
+        """Whether clients of a trigger can subscribe to pokes, which tell them to poll."""
+        return "x-ms-notification" in self.extensions
 
     @property
     def full_path(self) -> str:

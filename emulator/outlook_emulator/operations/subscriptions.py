@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from outlook_emulator.enums import Watched
+from outlook_emulator.errors import RenewalFailed
 from outlook_emulator.mailbox.triggers import subscriptions
 from outlook_emulator.operations.operation import MAIL_ERRORS, Kind, Operation, Scope
 from outlook_emulator.wire import subscriptions_convert as wire
@@ -93,6 +94,7 @@ OPERATIONS = (
         accepts=wire.notification_url,
         body_name="subscription",
         returns=_RENEWED,
+        no_body=RenewalFailed,
         also=(201,),
         errors=MAIL_ERRORS,
         visibility="internal",
@@ -137,6 +139,7 @@ OPERATIONS = (
         accepts=wire.notification_url,
         body_name="subscription",
         returns=_RENEWED,
+        no_body=RenewalFailed,
         also=(201,),
         errors=MAIL_ERRORS,
         visibility="internal",

@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from outlook_emulator.clock import Clock, ClockState, SandboxClock
-from outlook_emulator.errors import Conflict, InvalidField, InvalidRequest, NotFound
+from outlook_emulator.errors import Conflict, InvalidField, InvalidRecipients, InvalidRequest, NotFound
 from outlook_emulator.mailbox import addresses, changes, epochs, item_folders
 from outlook_emulator.mailbox.access import check_connection_id, owner_of
 from outlook_emulator.mailbox.calendar import events, invitations
@@ -306,7 +306,8 @@ class Sandbox:
 
 
 def _single_address(text: str, field: str) -> str:
-    parsed = addresses.parse(field, text)
-    if len(parsed) != 1:
-        raise InvalidField(field, f"must be one mail address, not '{text[:200]}'.")
-    return parsed[0].address
+    try:
+        (parsed,) = addresses.parse(text)
+    except (InvalidRecipients, ValueError):
+        raise InvalidField(field, f"must be one mail address, not '{text[:200]}'.") from None
+    return parsed.address

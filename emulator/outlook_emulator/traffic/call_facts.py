@@ -55,7 +55,8 @@ class Match:
     """A condition on requests. All its members must match; texts ignore case, and `*` stands for any text.
 
     `path` starts below the connection id. `query` holds patterns by parameter, `body` by member, with dots between
-    nested names; member names ignore case and underscores, as the connector does.
+    nested names; member names ignore case and underscores, as the connector does. The parameters in `filled` must have
+    a value.
     """
 
     connection: str | None = None
@@ -65,6 +66,7 @@ class Match:
     path: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
 
     def differs(self, call: CallFacts) -> Iterator[str]:
         """The names of the members that a request does not match, cheap comparisons first."""
@@ -81,6 +83,9 @@ class Match:
         for name, pattern in self.query.items():
             value = call.query.get(name.lower())
             if value is None or not like(pattern, value):
+                yield f"query.{name}"
+        for name in self.filled:
+            if not call.query.get(name.lower(), "").strip():
                 yield f"query.{name}"
         for name, pattern in self.body.items():
             if not any(like(pattern, value) for value in _members(call.body, name)):
@@ -109,10 +114,24 @@ def meet(template: str, pattern: str) -> bool:
     return _meet(_NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower())
 
 
+def segments_of(path: str) -> list[str]:
+    """The parts of a raw path that begins with the connection id; an empty part stands for a missing value.
+
+    A slash at the end makes no part (inferred). Neither does a doubled one behind the connection id: a runtime URL may
+    end in a slash. Anywhere else, a doubled slash is where a variable was empty.
+    """
+    segments = path.split("/")
+    if len(segments) > 2 and not segments[1]:
+        del segments[1]
+    if len(segments) > 1 and not segments[-1]:
+        del segments[-1]
+    return segments
+
+
 def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
-    """The path of a request as a match sees it: below the connection id, decoded once, with single slashes."""
-    parts = [unquote(part) for part in raw_path[len(prefix) :].decode("latin-1").split("/") if part]
-    return "/" + "/".join(parts[1:] if has_connection else parts)
+    """The path of a request as a match sees it: below the connection id, and decoded once."""
+    segments = segments_of(raw_path[len(prefix) :].decode("latin-1"))
+    return "/" + "/".join(map(unquote, segments[1:] if has_connection else segments))
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from outlook_emulator.options import option
 
-Shape = Literal["connector", "gateway", "wrapped"]
+Shape = Literal["connector", "gateway", "wrapped", "policy"]
 Phase = Literal["before", "after"]
 DelayClock = Literal["clock", "real"]
 Break = Literal["reset", "cut", "stall", "malformed"]

@@ -7,23 +7,84 @@ reports them is inferred as well.
 
 from __future__ import annotations
 
+from collections import deque
+
 from outlook_emulator.errors import CallsExceeded, TooManyAtOnce
 from outlook_emulator.settings import Limits
 
 _SECOND = 1_000_000
+_MOST_INSTANTS = 10_000
+"""The number of instants from which calls close to each other share one, which bounds the memory of a connection."""
+
+
+class SlidingWindow:
+    """The calls of a connection in the last period, by instant. The window ends now and slides with the clock.
+
+    It is exact up to `_MOST_INSTANTS` instants. Beyond, a call may leave early by a `_MOST_INSTANTS`th part of the
+    period: API Management says of its own limits that they are never completely accurate (vendor's documentation).
+    """
+
+    __slots__ = ("_counts", "_instants", "_total")
+
+    def __init__(self) -> None:
+        # Two queues of numbers take less memory than a queue of pairs.
+        self._instants: deque[int] = deque()
+        self._counts: deque[int] = deque()
+        self._total = 0
+
+    def count(self, now: int, period: int) -> int:
+        """The number of calls in the period up to `now`; forgets older ones."""
+        instants = self._instants
+        while instants and instants[0] <= now - period:
+            instants.popleft()
+            self._total -= self._counts.popleft()
+        return self._total
+
+    def add(self, now: int, period: int) -> None:
+        """Count a call."""
+        instants = self._instants
+        gap = 0 if len(instants) < _MOST_INSTANTS else period // _MOST_INSTANTS
+        if instants and now - instants[-1] <= gap:
+            self._counts[-1] += 1
+        else:
+            instants.append(now)
+            self._counts.append(1)
+        self._total += 1
+
+    def oldest(self) -> int | None:
+        """The instant of the oldest call, None without calls."""
+        return self._instants[0] if self._instants else None
+
+    def last_to_leave(self, most: int) -> int:
+        """The instant of the call that must leave so that fewer than `most` calls remain. There are at least `most`."""
+        excess = self._total - most
+        if excess < most:
+            for instant, count in zip(self._instants, self._counts, strict=True):
+                excess -= count
+                if excess < 0:
+                    return instant
+        # From the other end, so that a caller who is refused very often does not make each refusal slower.
+        for instant, count in zip(reversed(self._instants), reversed(self._counts), strict=True):
+            most -= count
+            if most <= 0:
+                return instant
+        raise AssertionError("there are fewer calls")
 
 
 class Use:
     """What one connection uses of its limits. Lives as long as its sandbox, or until the sandbox is reset."""
 
-    __slots__ = ("bytes", "calls", "ends", "requests")
+    __slots__ = ("bytes", "calls", "requests")
 
     def __init__(self) -> None:
-        self.calls = self.ends = self.requests = self.bytes = 0
+        self.calls = SlidingWindow()
+        self.requests = self.bytes = 0
 
-    def calls_at(self, now: int) -> int:
-        """The number of calls in the period that contains `now`."""
-        return self.calls if now < self.ends else 0
+    def check_bytes(self, size: int, limits: Limits) -> None:
+        """Raise TooManyAtOnce if a request body is too much beside what is in transfer."""
+        limit = limits.max_bytes_in_flight
+        if limit and self.bytes + size > limit:
+            raise TooManyAtOnce(f"{self.bytes + size} bytes are being transferred; at most {limit} are allowed.")
 
 
 class Lease:
@@ -31,15 +92,18 @@ class Lease:
 
     __slots__ = ("_limits", "_use", "size")
 
-    def __init__(self, use: Use, limits: Limits) -> None:
+    def __init__(self, use: Use, limits: Limits, size: int) -> None:
         self._use, self._limits, self.size = use, limits, 0
         use.requests += 1
+        self.carry(size)
+
+    def admit(self, size: int) -> None:
+        """Count bytes of the request. Raises TooManyAtOnce without counting them."""
+        self._use.check_bytes(size, self._limits)
+        self.carry(size)
 
     def carry(self, size: int) -> None:
-        """Count a body in transfer. Raises TooManyAtOnce without counting it."""
-        limit = self._limits.max_bytes_in_flight
-        if limit and size and self._use.bytes + size > limit:
-            raise TooManyAtOnce(f"{self._use.bytes + size} bytes are being transferred; at most {limit} are allowed.")
+        """Count bytes in transfer, also above the limit: the operation has run, so only later requests are refused."""
         self._use.bytes += size
         self.size += size
 
@@ -49,7 +113,7 @@ class Lease:
         if not limits.warn_at:
             return None
         shares = (
-            (use.calls_at(now), limits.max_calls, "calls"),
+            (use.calls.count(now, limits.calls_period * _SECOND), limits.max_calls, "calls"),
             (use.requests, limits.max_concurrent, "concurrent requests"),
             (use.bytes, limits.max_bytes_in_flight, "bytes in flight"),
         )
@@ -73,25 +137,24 @@ class Limiter:
         self.limits = limits
         self._uses: dict[str, Use] = {}
 
-    def enter(self, connection_id: str, now: int) -> Lease:
-        """Count one request and admit it. Raises CallsExceeded and TooManyAtOnce.
+    def enter(self, connection_id: str, now: int, size: int = 0) -> Lease:
+        """Count one request with `size` bytes of body and admit it. Raises CallsExceeded and TooManyAtOnce.
 
-        Rejected requests do not count: a caller that waits for `Retry-After` gets a whole period (inferred).
+        Whether refused requests count is a setting. By default they do not: API Management's documentation speaks of
+        the number of allowed requests in the window.
         """
-        limits = self.limits
-        use = self._uses.get(connection_id)
+        limits, use = self.limits, self._uses.get(connection_id)
         if use is None:
             use = self._uses[connection_id] = Use()
-        if limits.max_calls and use.calls_at(now) >= limits.max_calls:
-            raise CallsExceeded(-(-(use.ends - now) // _SECOND))
-        if limits.max_concurrent and use.requests >= limits.max_concurrent:
-            raise TooManyAtOnce(
-                f"{use.requests} requests are being processed; at most {limits.max_concurrent} are allowed."
-            )
-        if now >= use.ends:
-            use.calls, use.ends = 0, now + limits.calls_period * _SECOND
-        use.calls += 1
-        return Lease(use, limits)
+        period = limits.calls_period * _SECOND
+        if limits.refused_calls == "count":
+            # First, since a refused call delays the next allowed one, and Retry-After must say so.
+            use.calls.add(now, period)
+            self._check(use, now, size, 1)
+        else:
+            self._check(use, now, size, 0)
+            use.calls.add(now, period)
+        return Lease(use, limits, size)
 
     def uses(self) -> dict[str, Use]:
         """The use of each connection that has sent a request since the counts were cleared."""
@@ -100,3 +163,16 @@ class Limiter:
     def forget(self) -> None:
         """Clear the counts. Requests in progress still release their old counts."""
         self._uses = {}
+
+    def _check(self, use: Use, now: int, size: int, counted: int) -> None:
+        """Raise the error of the first limit that a request exceeds; `counted` is 1 if its call is counted already."""
+        limits = self.limits
+        period = limits.calls_period * _SECOND
+        if use.calls.count(now, period) - counted >= limits.max_calls > 0:
+            wait = use.calls.last_to_leave(limits.max_calls) + period - now
+            raise CallsExceeded(-(-wait // _SECOND))
+        if limits.max_concurrent and use.requests >= limits.max_concurrent:
+            raise TooManyAtOnce(
+                f"{use.requests} requests are being processed; at most {limits.max_concurrent} are allowed."
+            )
+        use.check_bytes(size, limits)

@@ -29,7 +29,7 @@ from typing import (
 from typing_extensions import is_typeddict
 
 from outlook_emulator import enums
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import ConnectorError, InvalidRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,8 @@ class Schema:
     valid values; `known` holds values that were seen but are not declared. `lenient` marks a required member that real
     clients leave out, `callback_url` one that a workflow engine fills in, `double_encoded` a path value that clients
     percent-encode twice. An object with a `shorthand` may be written as a text, which is the member of that name. A
-    list with `one_or_many` may be written as its only value.
+    list with `one_or_many` may be written as its only value. A null raises `null_error`; without one it counts as left
+    out.
     """
 
     format: str | None = None
@@ -61,6 +62,7 @@ class Schema:
     double_encoded: bool = False
     shorthand: str | None = None
     one_or_many: bool = False
+    null_error: Callable[[], ConnectorError] | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Let pydantic check the names of an enumeration, the range of an integer and the forms of bytes."""

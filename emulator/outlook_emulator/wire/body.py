@@ -23,7 +23,7 @@ class _Member(NamedTuple):
 
 
 class BodyReader:
-    """Reads bodies of one shape: ignores case and underscores in names, and drops unknown members and nulls.
+    """Reads bodies of one shape: ignores case and underscores in names, and drops unknown members and most nulls.
 
     The published Python client writes snake_case names where its generator lost the wire names, and workflow samples
     write lower-case ones. Pydantic checks the rest.
@@ -70,6 +70,8 @@ class BodyReader:
                 named[member.name] = self._rename_nested(member, value, path)
             elif self._partial and member.is_nullable:
                 named[member.name] = None
+            elif member.schema.null_error is not None:
+                raise member.schema.null_error()
         for name in self._required:
             if name not in named:
                 if name not in self._lenient:

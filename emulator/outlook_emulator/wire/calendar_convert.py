@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from typing import Any, cast
 
 import orjson
@@ -25,7 +25,7 @@ from outlook_emulator.mailbox.message import Address
 from outlook_emulator.store.records import Event
 from outlook_emulator.timezones import canonical
 from outlook_emulator.wire import calendar as shapes
-from outlook_emulator.wire.base import snake_case
+from outlook_emulator.wire.base import members_of, snake_case
 from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
 
@@ -251,7 +251,7 @@ def _resources(text: str) -> tuple[Address, ...]:
 
 def _resource(text: str) -> Address:
     # The connector declares names here, so a room may lack an address.
-    return addresses.parse("resource_attendees", text)[0] if "@" in text else Address(text.strip(), text.strip())
+    return addresses.parse(text)[0] if "@" in text else Address(text.strip(), text.strip())
 
 
 def _attendees(members: list[dict[str, Any]]) -> tuple[Attendee, ...]:
@@ -265,7 +265,7 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
     if kind == enums.AttendeeType.Resource and "@" not in address and (address or person.get("Name")):
         name = address or person["Name"]
         return Attendee(name, person.get("Name", name), kind)
-    parsed = addresses.parse(f"Attendees[{index}].EmailAddress.Address", address)
+    parsed = addresses.parse(address)
     if len(parsed) != 1:
         raise InvalidRequest(f"The property 'Attendees[{index}].EmailAddress.Address' must be one mail address.")
     # Responses show the address where there is no name, and clients send whole events back.
@@ -276,14 +276,20 @@ def _attendee(shape: dict[str, Any], index: int) -> Attendee:
 _FIELDS = EventChanges.__annotations__.keys()
 # Cached: a regular expression for each member would double the cost of a request.
 _field = cache(snake_case)
+FLAT_MEMBERS = frozenset(_field(member) for member in members_of(shapes.CalendarEventClient)) & _FIELDS
+"""The fields of an event that a flat body may set."""
+BACKEND_MEMBERS = (frozenset(_field(member) for member in members_of(shapes.CalendarEventBackend)) & _FIELDS) - {
+    "recurrence"
+} | {"rule", "place", "is_html", "time_zone"}
+"""The fields of an event that a body of the first version may set."""
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "subject": _one_line,
     "importance": enums.Importance.__getitem__,
     "show_as": enums.ShowAs.__getitem__,
 }
 _FLAT_CONVERTERS = _CONVERTERS | {
-    "required_attendees": partial(addresses.parse, "required_attendees"),
-    "optional_attendees": partial(addresses.parse, "optional_attendees"),
+    "required_attendees": addresses.parse,
+    "optional_attendees": addresses.parse,
     "resource_attendees": _resources,
     "recurrence": lambda name: int(enums.Recurrence[name]),
 }

@@ -7,6 +7,7 @@ from typing import Annotated, Generic, NamedTuple, Required, TypeVar
 from typing_extensions import TypedDict
 
 from outlook_emulator import enums
+from outlook_emulator.errors import AttachmentWithoutContent
 from outlook_emulator.wire.base import (
     DateTime,
     Email,
@@ -105,7 +106,7 @@ class ClientSendAttachment(TypedDict, total=False):
     """A file to send, its content in base64."""
 
     Name: Required[str]
-    ContentBytes: Required[Annotated[str, Schema(format="byte")]]
+    ContentBytes: Required[Annotated[str, Schema(format="byte", null_error=AttachmentWithoutContent)]]
 
 
 class _Draft(TypedDict, total=False):

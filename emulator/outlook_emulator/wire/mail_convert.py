@@ -60,7 +60,7 @@ def draft_from_text(shape: ClientSendMessage) -> Mail:
 
 def draft_from_html(shape: ClientSendHtmlMessage) -> Mail:
     """The mail in a second-version body: always HTML, possibly sent from another address."""
-    sender = _people("From", shape.get("From"))
+    sender = _people(shape.get("From"))
     if len(sender) > 1:
         raise InvalidRequest("The property 'From' must be one mail address.")
     return _draft(shape, sender[0] if sender else None, True)
@@ -78,19 +78,19 @@ def answer_from_html(shape: ReplyHtmlMessage) -> Answer:
 
 def forwarded(shape: DirectForwardMessage) -> Mail:
     """The recipients and the comment of a forward."""
-    return Mail(to=_people("ToRecipients", shape["ToRecipients"]), body=shape.get("Comment", ""))
+    return Mail(to=_people(shape["ToRecipients"]), body=shape.get("Comment", ""))
 
 
 def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
     """A mail from outside in an admin request; without a recipient it goes to the owner of the mailbox."""
-    sender = _people("from", shape.get("from"))
+    sender = _people(shape.get("from"))
     if len(sender) != 1:
         raise InvalidRequest("The property 'from' must be one mail address.")
     html = shape.get("html")
     return Mail(
         sender=sender[0],
-        to=_people("to", shape.get("to")) or (Address(owner.address, owner.display_name),),
-        cc=_people("cc", shape.get("cc")),
+        to=_people(shape.get("to")) or (Address(owner.address, owner.display_name),),
+        cc=_people(shape.get("cc")),
         subject=_subject(shape.get("subject", "")),
         body=shape.get("text", "") if html is None else html,
         is_html=html is not None,
@@ -173,10 +173,10 @@ def raw_bytes(file: File) -> Binary:
 def _draft(shape: ClientSendMessage | ClientSendHtmlMessage, sender: Address | None, is_html: bool) -> Mail:
     return Mail(
         sender=sender,
-        to=_people("To", shape.get("To")),
-        cc=_people("Cc", shape.get("Cc")),
-        bcc=_people("Bcc", shape.get("Bcc")),
-        reply_to=_people("ReplyTo", shape.get("ReplyTo")),
+        to=_people(shape.get("To")),
+        cc=_people(shape.get("Cc")),
+        bcc=_people(shape.get("Bcc")),
+        reply_to=_people(shape.get("ReplyTo")),
         subject=_subject(shape["Subject"]),
         body=shape["Body"],
         is_html=is_html,
@@ -187,9 +187,9 @@ def _draft(shape: ClientSendMessage | ClientSendHtmlMessage, sender: Address | N
 
 def _answer(shape: ReplyMessage | ReplyHtmlMessage, is_html: bool) -> Answer:
     mail = Mail(
-        to=_people("To", shape.get("To")),
-        cc=_people("Cc", shape.get("Cc")),
-        bcc=_people("Bcc", shape.get("Bcc")),
+        to=_people(shape.get("To")),
+        cc=_people(shape.get("Cc")),
+        bcc=_people(shape.get("Bcc")),
         subject=_subject(shape.get("Subject", "")),
         body=shape.get("Body", ""),
         is_html=is_html,
@@ -199,8 +199,8 @@ def _answer(shape: ReplyMessage | ReplyHtmlMessage, is_html: bool) -> Answer:
     return Answer(mail, shape.get("ReplyAll", False))
 
 
-def _people(member: str, text: str | None) -> tuple[Address, ...]:
-    return addresses.parse(member, text) if text else ()
+def _people(text: str | None) -> tuple[Address, ...]:
+    return addresses.parse(text) if text else ()
 
 
 def _subject(text: str) -> str:

@@ -174,7 +174,7 @@ class TestOccurrences:
         assert (after["Subject"], after["NumberOfOccurrences"]) == ("Daily", 5)
 
     def test_an_occurrence_moved_out_of_a_window_leaves_it(self, alice: Connection, days: list[dict[str, Any]]) -> None:
-        alice.change(days[1]["Id"], Start="2026-05-01T10:00:00Z", End="2026-05-01T11:00:00Z")
+        alice.change(days[4]["Id"], Start="2026-05-01T10:00:00Z", End="2026-05-01T11:00:00Z")
 
         assert len(alice.view()) == 4
         assert starts(alice.view("2026-05-01", "2026-05-02")) == ["2026-05-01T10:00"]
@@ -323,18 +323,3 @@ class TestChangingASeries:
         alice.change(meeting["Id"], Recurrence="None")
         assert [event["Id"] for event in alice.view()] == [meeting["Id"]]
         assert alice.get(f"{V1}/{meeting['Id']}")["Type"] == "SingleInstance"
-
-    def test_a_first_version_pattern_survives_a_flat_change(self, alice: Connection) -> None:
-        body = {
-            "Subject": "Twice a week",
-            "Start": "2026-03-03T10:00:00Z",
-            "End": "2026-03-03T11:00:00Z",
-            "Recurrence": {"Pattern": {"Type": "Weekly", "DaysOfWeek": ["Tuesday", "Thursday"]}},
-        }
-        event = alice.post(V1, body).json()
-        flat = alice.event(event["Id"])
-
-        alice.change(event["Id"], **flat | {"Subject": "Renamed"})
-
-        after = alice.get(f"{V1}/{event['Id']}")
-        assert (after["Subject"], after["Recurrence"]) == ("Renamed", event["Recurrence"])

@@ -423,6 +423,27 @@ def test_too_many_entries(alice: Connection, member: str, entries: list[Any], mo
     assert contact[member] == entries[:most]
 
 
+def test_an_import_keeps_more_entries(alice: Connection) -> None:
+    """A .vcf file with more addresses and phones than requests may send is imported and exported whole (inferred)."""
+    emails = [f"EMAIL:a{number}@example.org" for number in range(4)]
+    phones = [f"TEL;TYPE={kind}:{number}" for kind in ("HOME", "WORK") for number in range(3)]
+    card = "\r\n".join(("BEGIN:VCARD", "VERSION:3.0", "FN:Ann", "N:;Ann;;;", *emails, *phones, "END:VCARD", ""))
+    path = f"/connections/{alice.id}/contactfolders/Contacts"
+
+    answer = alice.api.post(f"{path}/import", content=card.encode(), headers={"Content-Type": "text/vcard"})
+
+    assert answer.is_success
+    (contact,) = alice.get(ITEMS)["value"]
+    assert answer.json()["ids"] == [contact["Id"]]
+    assert [entry["Address"] for entry in contact["EmailAddresses"]] == [
+        f"a{number}@example.org" for number in range(4)
+    ]
+    assert contact["HomePhones"] == contact["BusinessPhones"] == ["0", "1", "2"]
+    assert [contact[name] for name in ("FileAs", "AssistantName", "Manager", "MobilePhone1")] == ["", "", "", ""]
+    assert alice.api.get(f"{path}/export").text.count("EMAIL") == 4
+    assert patch(alice, contact, {"JobTitle": "Engineer"}).status_code == 200
+
+
 def test_empty_entries_do_not_count(alice: Connection) -> None:
     """Entries that a designer left empty do not count against the limit of a list."""
     contact = create(alice, EmailAddresses=[*ADDRESSES[:3], {"Address": ""}], HomePhones=["1", "2", ""])

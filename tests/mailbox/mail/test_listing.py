@@ -27,10 +27,10 @@ def subjects(mails: list[Mail]) -> list[str]:
 
 
 def error_of(connection: Any, path: str, **query: Any) -> tuple[int, str, str]:
-    """Status, code and text of a GET that must fail."""
+    """Status, code and the mail service's text of a GET that must fail."""
     answer = connection.http.get(path, params=query)
     error = answer.json()["error"]
-    return answer.status_code, error["code"], error["message"]
+    return answer.status_code, error["code"], error["originalMessage"]
 
 
 # --- Filters ---

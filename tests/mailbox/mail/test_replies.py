@@ -624,7 +624,7 @@ def test_a_signed_mail_can_be_answered(alice: Connection) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"To": "nobody"}, "(To)"),
+        ({"To": "nobody"}, "One or more recipients are invalid."),
         ({"Importance": "Urgent"}, "'Importance'"),
         ({"ReplyAll": "perhaps"}, "'ReplyAll'"),
         ({"Attachments": [{"Name": "a", "ContentBytes": "?"}]}, "'Attachments[0].ContentBytes'"),

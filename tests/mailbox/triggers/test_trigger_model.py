@@ -89,6 +89,11 @@ class Meeting:
     def is_series(self) -> bool:
         return self.count > 1
 
+    def body(self) -> dict[str, Any]:
+        """Return all members that requests set, since an update resets those that it leaves out."""
+        series = {"Recurrence": "Daily", "NumberOfOccurrences": self.count} if self.is_series else {}
+        return {"Subject": self.subject, **span(self.start), **series}
+
     def faces(self) -> Iterator[tuple[Key, Face]]:
         if not self.is_series:
             yield (self.number, None), Face(self.subject, self.start)
@@ -137,24 +142,28 @@ class Model:
 
 @dataclass
 class Poller:
-    """A poller's cursor, `location`, and the state of the model at its last poll."""
+    """A poller's cursor, `location`, and the state of the model at its last poll.
+
+    `received` is when the newest mail that it got was received, and the first poll before there is one.
+    """
 
     name: str
     location: str
     now: int
+    received: int
     mail: int
     events: int
     calendar: Calendar
     is_first: bool = True
 
 
-def arrivals(model: Model, poller: Poller, folder: str) -> list[str]:
-    """Return mails that arrived and still exist, except those received before the last poll."""
+def arrivals(model: Model, poller: Poller, folder: str) -> list[Copy]:
+    """Return mails that arrived and still exist, except those received before the newest one that the poller got."""
     return [
-        copy.subject
+        copy
         for action, copy in model.mail[poller.mail :]
         if action != "changed" and copy.folder == folder and not copy.gone
-        if copy.received > poller.now or (copy.received == poller.now and action == "added")
+        if copy.received > poller.received or (copy.received == poller.received and action == "added")
     ]
 
 
@@ -190,17 +199,21 @@ def in_window(calendar: Calendar, now: int) -> dict[Key, Face]:
     }
 
 
-def differences(model: Model, poller: Poller, now: int) -> list[tuple[str, int, str]]:
-    """Return the differences between the current window before and after the changes."""
+def differences(model: Model, poller: Poller, now: int) -> tuple[list[tuple[str, int, str]], list[str]]:
+    """Return the differences between the current window before and after the changes.
+
+    Of what was deleted there is only an id; the model knows none of an occurrence, which is an empty text.
+    """
     before, after = in_window(poller.calendar, now), in_window(model.calendar, now)
     by_itself = poller.calendar.kept_by_itself() | model.calendar.kept_by_itself()
     touched = {key for _, key in model.events[poller.events :]} & by_itself
     shown_changes = [(*after[key], "added") for key in after.keys() - before.keys()]
-    shown_changes += [(*before[key], "deleted") for key in before.keys() - after.keys()]
+    meetings = poller.calendar.meetings
+    deleted = [meetings[key[0]].id if key[1] is None else "" for key in before.keys() - after.keys()]
     shown_changes += [
         (*after[key], "updated") for key in before.keys() & after.keys() if key in touched or before[key] != after[key]
     ]
-    return sorted(shown_changes)
+    return sorted(shown_changes), sorted(deleted)
 
 
 def upcoming(model: Model, poller: Poller, now: int) -> tuple[list[Face], set[Face]]:
@@ -283,7 +296,7 @@ class Triggers(RuleBasedStateMachine):
         assert (status, body) == (202, b"")
         now, model = self.clock.now(), self.model
         location = headers[b"location"].decode()
-        return Poller(name, location, now, len(model.mail), len(model.events), deepcopy(model.calendar))
+        return Poller(name, location, now, now, len(model.mail), len(model.events), deepcopy(model.calendar))
 
     def get(self, location: str) -> tuple[int, dict[bytes, bytes], bytes]:
         path, _, query = location.removeprefix("http://test").partition("?")
@@ -317,7 +330,9 @@ class Triggers(RuleBasedStateMachine):
         now = self.clock.now()
         subjects = [item["Subject"] for item in items]
         if poller.name.startswith("new in "):
-            assert subjects == arrivals(self.model, poller, poller.name.removeprefix("new in "))
+            arrived = arrivals(self.model, poller, poller.name.removeprefix("new in "))
+            assert subjects == [copy.subject for copy in arrived]
+            poller.received = max([poller.received, *(copy.received for copy in arrived)])
         elif poller.name == "new events":
             assert subjects == created(self.model, poller)
         elif poller.name == "flagged":
@@ -332,13 +347,18 @@ class Triggers(RuleBasedStateMachine):
             ]
             assert len(set(subjects)) == len(subjects)
         elif poller.name == "changed events":
-            marks = [(item["Subject"], start_of(item), item["ActionType"]) for item in items]
-            assert sorted(marks) == differences(self.model, poller, now)
+            shown = [item for item in items if item["ActionType"] != "deleted"]
+            marks = [(item["Subject"], start_of(item), item["ActionType"]) for item in shown]
+            changed, deleted = differences(self.model, poller, now)
+            assert sorted(marks) == changed
+            ids = [item["Id"] for item in items if item not in shown]
+            assert sorted(id if id in deleted else "" for id in ids) == deleted
+            assert len(set(ids)) == len(ids)
             for item in items:
                 assert (item["IsAdded"], item["IsUpdated"]) == tuple(
                     item["ActionType"] == w for w in ("added", "updated")
                 )
-            order = [(item["DateTimeLastModified"], start_of(item)) for item in items]
+            order = [(item["DateTimeLastModified"], start_of(item)) for item in shown if item["DateTimeLastModified"]]
             assert order == sorted(order)
         else:
             must, may = upcoming(self.model, poller, now)
@@ -457,9 +477,9 @@ class EventTriggers(Triggers):
         start = self.clock.now() + minutes * MINUTE
         for _ in range(times):
             number = next(self.numbers)
-            series = {"Recurrence": "Daily", "NumberOfOccurrences": days} if days > 1 else {}
-            event = self.done("POST", ITEMS, {"Subject": f"Event {number}", **span(start), **series})
-            self.model.calendar.meetings[number] = Meeting(number, event["Id"], f"Event {number}", start, days)
+            meeting = Meeting(number, "", f"Event {number}", start, days)
+            meeting.id = self.done("POST", ITEMS, meeting.body())["Id"]
+            self.model.calendar.meetings[number] = meeting
             self.record("created", number)
 
     @precondition(lambda self: self.model.calendar.meetings)
@@ -469,10 +489,9 @@ class EventTriggers(Triggers):
         meeting = self.meeting(data)
         if minutes is None:
             meeting.subject = f"Event {next(self.numbers)}"
-            self.done("PATCH", f"{ITEMS}/{meeting.id}", {"Subject": meeting.subject})
         else:
             meeting.start += minutes * MINUTE
-            self.done("PATCH", f"{ITEMS}/{meeting.id}", span(meeting.start))
+        self.done("PATCH", f"{ITEMS}/{meeting.id}", meeting.body())
         self.record("updated", meeting.number)
         if minutes is not None:
             for original in sorted(meeting.own):
@@ -490,7 +509,7 @@ class EventTriggers(Triggers):
     @precondition(lambda self: any(meeting.is_series for meeting in self.model.calendar.meetings.values()))
     @rule(data=st.data(), minutes=st.sampled_from((None, 0, 0, 45, -45, 7000)))
     def change_occurrence(self, data: st.DataObject, minutes: int | None) -> None:
-        """Rename an occurrence and perhaps move it, or delete it."""
+        """Rename an occurrence and perhaps move it, but not past its neighbours, or delete it."""
         meetings = [
             meeting for meeting in self.model.calendar.meetings.values() if meeting.is_series and dict(meeting.faces())
         ]
@@ -510,6 +529,8 @@ class EventTriggers(Triggers):
                 self.record("deleted", meeting.number, original)
             return
         changed = Face(f"Event {next(self.numbers)}", original + minutes * MINUTE)
+        if any((key[1] or 0) > original and other.start <= changed.start for key, other in meeting.faces()):
+            return
         self.done("PATCH", f"{ITEMS}/{id}", {"Subject": changed.subject, **span(changed.start)})
         meeting.own[original] = changed
         self.record("updated", meeting.number, original)

@@ -429,7 +429,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (effect(retryAfter=3), NOTHING),
     ({"effect": "gremlins"}, "There is no fault 'gremlins'. There are: timeout-504-before, "),
     ({"sequence": ["gremlins"]}, "There is no fault 'gremlins'."),
-    (effect(**HTTP, shape="round"), "'shape' must be one of connector, gateway, wrapped, not 'round'."),
+    (effect(**HTTP, shape="round"), "'shape' must be one of connector, gateway, wrapped, policy, not 'round'."),
     (effect(**HTTP, phase="during"), "'phase' must be one of before, after, not 'during'."),
     (effect(delay="1s", delayBy="moon"), "'delayBy' must be one of clock, real, not 'moon'."),
     ({"effect": {"break": "leg"}}, "'break' must be one of reset, cut, stall, malformed, not 'leg'."),
@@ -618,7 +618,7 @@ EFFECTS = (
     | st.fixed_dictionaries(
         {"status": STATUSES},
         optional={
-            "shape": st.sampled_from(["connector", "gateway", "wrapped", "bare"]),
+            "shape": st.sampled_from(["connector", "gateway", "wrapped", "policy", "bare"]),
             "message": st.text(),
             "code": st.text(),
             "phase": PHASES,

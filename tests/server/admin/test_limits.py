@@ -107,7 +107,7 @@ def test_unknown_sandbox(server: Server, method: str) -> None:
 
 
 def test_usage_of_connections(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """Each connection's usage has its calls, its remaining calls and the end of its window."""
+    """Each connection's usage has its calls, its remaining calls and when the oldest call leaves."""
     change(sandbox, calls=5)
     statuses(alice, 3)
     sandbox.advance("10s")
@@ -145,19 +145,37 @@ def test_change_applies_at_once(sandbox: Sandbox, alice: Connection) -> None:
     assert [200, 200] == statuses(alice, 2)
 
 
-def test_a_window_keeps_its_end(sandbox: Sandbox, alice: Connection) -> None:
-    """A new period applies from the next window on; the current window keeps its end."""
+def test_a_new_period_applies_at_once(sandbox: Sandbox, alice: Connection) -> None:
+    """A new period decides at once which of the earlier calls count."""
     change(sandbox, calls=1)
     statuses(alice, 1)
+    sandbox.advance("9s")
     change(sandbox, period=10)
-    sandbox.advance("59s")
     before = statuses(alice, 1)
     sandbox.advance("1s")
     after = statuses(alice, 2)
-    sandbox.advance("10s")
+    change(sandbox, period=60)
+    sandbox.advance("59s")
 
     assert ([429], [200, 429]) == (before, after)
+    assert [429] == statuses(alice, 1)
+    sandbox.advance("1s")
     assert [200] == statuses(alice, 1)
+
+
+def test_usage_slides_with_the_clock(sandbox: Sandbox, alice: Connection) -> None:
+    """As the oldest call leaves the window, one more call remains, and the next oldest call names the next reset."""
+    change(sandbox, calls=2)
+    statuses(alice, 1)
+    sandbox.advance("20s")
+    statuses(alice, 1)
+    (full,) = shown(sandbox)["connections"]
+    sandbox.advance("40s")
+    (slid,) = shown(sandbox)["connections"]
+
+    assert [(2, 0), (1, 1)] == [(use["calls"], use["remaining"]) for use in (full, slid)]
+    resets = [datetime.fromisoformat(use["resetsAt"]) for use in (full, slid)]
+    assert timedelta(seconds=20) == resets[1] - resets[0]
 
 
 def test_limits_of_mails(sandbox: Sandbox, alice: Connection) -> None:
@@ -165,7 +183,7 @@ def test_limits_of_mails(sandbox: Sandbox, alice: Connection) -> None:
     change(sandbox, mailBytes=100, inlineImageBytes=8, options=2)
 
     assert [200, 400] == [sent(alice, "x" * 100), sent(alice, "x" * 101)]
-    assert [200, 400] == [sent(alice, IMAGE.format("QUJD" * 2)), sent(alice, IMAGE.format("QUJD" * 3))]
+    assert [200, 500] == [sent(alice, IMAGE.format("QUJD" * 2)), sent(alice, IMAGE.format("QUJD" * 3))]
     assert [201, 400] == [request_approval(alice, 2), request_approval(alice, 3)]
 
 
@@ -174,7 +192,7 @@ def test_limits_of_mails_off(sandbox: Sandbox, alice: Connection) -> None:
     before = [sent(alice, IMAGE.format("QUJD" * 300_000)), request_approval(alice, 101)]
     change(sandbox, mailBytes=0, inlineImageBytes=0, options=0)
 
-    assert [400, 400] == before
+    assert [500, 400] == before
     assert [200, 201] == [sent(alice, IMAGE.format("QUJD" * 300_000)), request_approval(alice, 101)]
 
 

@@ -223,9 +223,9 @@ def test_connection_by_default(sandbox: Sandbox) -> None:
         ({"id": "bad id"}, (400, "ErrorInvalidRequest")),
         ({"id": "x" * 129}, (400, "ErrorInvalidRequest")),
         ({"id": 5}, (400, "ErrorInvalidRequest")),
-        ({"address": "nobody"}, (400, "ErrorInvalidRecipients")),
+        ({"address": "nobody"}, (400, "ErrorInvalidRequest")),
         ({"address": "a@example.com;b@example.com"}, (400, "ErrorInvalidRequest")),
-        ({"sendAs": ["nobody"]}, (400, "ErrorInvalidRecipients")),
+        ({"sendAs": ["nobody"]}, (400, "ErrorInvalidRequest")),
         ({"sendAs": "team@example.com"}, (400, "ErrorInvalidRequest")),
         ({"id": "{alice}"}, (409, "Conflict")),
     ],
@@ -245,7 +245,7 @@ def test_error_names_the_member_of_the_body(sandbox: Sandbox) -> None:
     """An error about a connection names the member of the admin API."""
     answer = sandbox.api.post("/connections", json={"sendAs": ["nobody"]})
 
-    assert "One or more recipients are invalid. (sendAs)" in answer.json()["message"]
+    assert "'sendAs' must be one mail address, not 'nobody'." in answer.json()["message"]
 
 
 # Folders and deliveries

@@ -257,7 +257,7 @@ def test_a_poll_by_dynamic_invoke(alice: Connection, bob: Connection) -> None:
     alice.send(bob.address, "News")
     straight = httpx.get(first["headers"]["Location"], headers=CREDENTIAL)
 
-    assert ("Accepted", "15", None) == (first["statusCode"], first["headers"]["Retry-After"], first["body"])
+    assert ("Accepted", "3600", None) == (first["statusCode"], first["headers"]["Retry-After"], first["body"])
     assert first["headers"]["Location"].startswith(f"{bob.url}/v2/Mail/OnNewEmail?")
     assert ["News"] == [mail["Subject"] for mail in straight.json()["value"]]
     below = first["headers"]["Location"].removeprefix(bob.url)

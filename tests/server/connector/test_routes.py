@@ -17,7 +17,7 @@ from outlook_emulator.errors import InvalidRequest, NoSuchOperation
 from outlook_emulator.operations import OPERATIONS, Operation
 from outlook_emulator.server.connector.routes import MAX_SEGMENT, Routes, decode_path_value
 from outlook_emulator.settings import Settings
-from tests.conftest import Connection
+from tests.conftest import Connection, Server
 
 ROUTES = Routes(OPERATIONS)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -240,13 +240,59 @@ def test_slash_in_an_id(alice: Connection, id: str, status: int) -> None:
     assert status == answer.json()["status"]
 
 
-@pytest.mark.parametrize("path", ["/v2/Mail", "//v2/Mail", "/v2/Mail/", "//v2//Mail//", "/V2/MAIL", "/v%32/Mai%6C"])
+@pytest.mark.parametrize("path", ["/v2/Mail", "//v2/Mail", "/v2/Mail/", "//v2/Mail/", "/V2/MAIL", "/v%32/Mai%6C"])
 def test_slashes_and_case_over_http(alice: Connection, path: str) -> None:
-    """Extra slashes, other case and percent-encoded letters in a path make no difference."""
+    """A slash at the end, one behind the connection id, other case and percent-encoded letters make no difference.
+
+    Public connection files have runtime URLs with a slash at the end. The rest is inferred.
+    """
     alice.deliver(subject="Hello")
     answer = alice.http.get(alice.url + path)
 
     assert [mail["Subject"] for mail in answer.json()["value"]] == ["Hello"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize(
+    "path", ["//v2/Mail", "//Mail", "///v2/Mail", "//", "/", "//v2/Mail/x", "//datasets", "//RecordResponse"]
+)
+def test_an_empty_connection_id_is_404(server: Server, method: str, path: str) -> None:
+    """A path with an empty connection id, as an empty variable makes it, gets 404 and makes no connection.
+
+    Inferred: the address has no operation then. The form is that of the other errors of the connector.
+    """
+    before = server.http.get("/_emulator/api/sandboxes/default/connections").json()
+    credential = {"Authorization": "Bearer token", "x-ms-client-request-id": "mine"}
+    answer = server.http.request(method, f"/apim/outlook{path}", headers=credential)
+    body = answer.json()
+
+    assert (404, 404, "ResourceNotFound") == (answer.status_code, body["status"], body["error"]["code"])
+    assert ["status", "message", "error", "source"] == list(body)
+    assert f"{body['error']['message']}\r\nclientRequestId: mine" == body["message"]
+    assert before == server.http.get("/_emulator/api/sandboxes/default/connections").json()
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2//Mail", "///v2/Mail", "/Mail//Attachments/x", "/v2/Mail//", "/datasets/calendars/tables//items", "//"]
+)
+def test_an_empty_value_in_a_path_is_404(alice: Connection, path: str) -> None:
+    """A doubled slash anywhere else stands for an empty value, and the path is unknown.
+
+    Inferred: only a runtime URL that ends in a slash explains a doubled one.
+    """
+    answer = alice.http.get(alice.url + path)
+
+    assert (404, "ResourceNotFound") == (answer.status_code, answer.json()["error"]["code"])
+
+
+def test_an_empty_connection_id_by_other_routes(server: Server) -> None:
+    """Power Apps' route answers 404 for an empty connection id too, and the journal shows the path as it was sent."""
+    url = {"x-ms-request-method": "GET", "x-ms-request-url": "/apim/outlook//v2/Nothing"}
+    answer = server.http.post("/invoke", headers={"Authorization": "Bearer token", **url})
+    query = {"status": 404, "path": "//v2/Nothing"}
+    entries = server.http.post("/_emulator/api/sandboxes/default/journal/query", json=query).json()["value"]
+
+    assert (404, ["//v2/Nothing"]) == (answer.status_code, [entry["path"] for entry in entries])
 
 
 @pytest.mark.parametrize("word", ["$metadata.json", "%24metadata.json", "$METADATA.JSON"])

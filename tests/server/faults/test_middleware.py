@@ -98,6 +98,16 @@ def test_a_status_in_the_connectors_shape(
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
 
 
+def test_a_401_in_the_connectors_shape(sandbox: Sandbox, alice: Connection) -> None:
+    """An injected 401 has the form of the connector's own 401, unless the rule sets a code."""
+    plain = response_with(sandbox, alice, status=401, message="Sign in").json()
+    assert sandbox.api.delete("/faults").is_success
+    coded = response_with(sandbox, alice, status=401, message="Sign in", code="Unauthorized").json()
+
+    assert {"status": 401, "message": "Sign in", "error": {"message": "Sign in"}, "source": SOURCE} == plain
+    assert {"message": "Sign in", "code": "Unauthorized", "originalMessage": "Sign in"} == coded["error"]
+
+
 def test_a_status_in_the_gateways_shape(sandbox: Sandbox, alice: Connection) -> None:
     """An error in the gateway's shape has a status and a message only."""
     answer = response_with(sandbox, alice, status=503, shape="gateway", message="Busy")

@@ -111,7 +111,9 @@ def test_errors_are_causes(sandbox: Sandbox, alice: Connection) -> None:
     alice.http.post("/v2/Mail", json={"To": "nobody at all"})
     malformed, unreadable = entries(sandbox)
 
-    assert [("refusal", "InvalidId", "Id is malformed.")] == [tuple(cause.values()) for cause in malformed["causes"]]
+    assert [("refusal", "InvalidId", "Id is malformed. (messageId)")] == [
+        tuple(cause.values()) for cause in malformed["causes"]
+    ]
     assert [("refusal", "InvalidRequest")] == [(cause["kind"], cause["name"]) for cause in unreadable["causes"]]
     assert [(400, False)] * 2 == [(entry["status"], entry["effected"]) for entry in (malformed, unreadable)]
 

@@ -144,6 +144,7 @@ def options_of(question: Question) -> list[str]:
 
 
 def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
+    delivery.check_images(mailbox, request.mail.body)
     count, limit = len(request.options), mailbox.rules.max_options
     if not count:
         raise InvalidField("options", "must name at least one option.")
@@ -155,7 +156,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
             raise InvalidField("options", f"{rule}, unlike '{option[:50]!r}'.")
     callbacks.check_url(request.callback_url, "notification_url", mailbox.rules.allowed_hosts)
     if not request.mail.to:
-        raise InvalidRecipients("to")
+        raise InvalidRecipients()
     delivery.check_size(mailbox, request.mail)
 
 

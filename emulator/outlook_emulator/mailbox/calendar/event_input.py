@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from outlook_emulator.clock import microseconds
-from outlook_emulator.enums import AttendeeType
-from outlook_emulator.errors import InvalidField
+from outlook_emulator.enums import NO_RECURRENCE, AttendeeType
+from outlook_emulator.errors import InvalidField, InvalidProperty
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
 from outlook_emulator.mailbox.event import Attendee, EventChanges, EventFields, Rule
@@ -35,18 +35,35 @@ _COPIED = tuple(
     for field in fields(EventFields)
     if field.name in EventChanges.__annotations__ and field.name not in _CONVERTED
 )
+_BLANK = EventFields(start=0, end=0)
+_DEFAULTS: Mapping[str, Any] = {
+    **{name: getattr(_BLANK, name) for name in _COPIED if name != "subject"},
+    **dict.fromkeys((*_ATTENDEE_FIELDS, "attendees"), ()),
+    "time_zone": _BLANK.start_zone,
+    "end_time_zone": "",
+    "recurrence": int(NO_RECURRENCE),
+    "rule": None,
+}
+"""The value of each field that an update leaves out, as in a new event. An empty zone is that of the start."""
 _TEXTS = tuple(field.name for field in fields(EventFields) if field.name in _COPIED and field.type == "str")
 
 
 def new(mailbox: Mailbox, changes: EventChanges) -> EventFields:
     """The fields of a new event. Raises InvalidRequest."""
-    blank = EventFields(start=0, end=0)
-    return _with_changes(mailbox, _with_times(blank, changes), changes)
+    return _with_changes(mailbox, _with_times(_BLANK, changes), changes)
 
 
-def changed(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> EventFields:
-    """The fields of an event after changes. Raises InvalidRequest."""
-    return _with_changes(mailbox, _with_times(event, changes), changes, event)
+def changed(mailbox: Mailbox, event: EventFields, changes: EventChanges, members: Collection[str]) -> EventFields:
+    """The fields of an event after changes. `members` are all fields that the body of an update may set.
+
+    By default, those that the body left out get the value that they would have in a new event. The real connector reads
+    an update into one model and sends it whole (the vendor's page of the Office 365 twin says so); the enumerations of
+    a bare create, recorded there, are the zero values of that model. Raises InvalidRequest.
+    """
+    if mailbox.rules.event_update == "merge":
+        return _with_changes(mailbox, _with_times(event, changes), changes, event)
+    complete = _complete(event, changes, members)
+    return _with_changes(mailbox, _with_times(event, complete), complete, event, is_whole=True)
 
 
 def read_time(text: str, zone_name: str, field: str) -> int:
@@ -90,6 +107,18 @@ def cadence(event: EventFields) -> tuple[object, ...]:
     return rule, wall, event.start_zone
 
 
+def _complete(event: EventFields, changes: EventChanges, members: Collection[str]) -> EventChanges:
+    """The changes, with a default for each member that the body left out.
+
+    Subject, start and end keep their values: the definition requires them, and they have no default (inferred).
+    """
+    defaults = {name: value for name, value in _DEFAULTS.items() if name in members}
+    if event.organizer is not None:
+        # Whether a response is wanted is for the organizer to say; a copy holds what the organizer said (inferred).
+        defaults.pop("response_requested", None)
+    return cast(EventChanges, defaults | changes)
+
+
 def _with_times(event: EventFields, changes: EventChanges) -> EventFields:
     start_zone, end_zone = event.start_zone, event.end_zone
     if changes.get("time_zone"):
@@ -109,7 +138,7 @@ def _skipped(changes: EventChanges) -> int:
     walls = [datetime.fromisoformat(changes[name].strip()) for name in ("start", "end") if name in changes]
     if len(walls) == 2 and not any(wall.tzinfo for wall in walls) and walls[0] <= walls[1]:
         return (walls[1] - walls[0]) // timedelta(microseconds=1)
-    raise InvalidField("end", "must not be before the start.")
+    raise InvalidProperty("end", "must not be before the start.")
 
 
 def _whole_days(timed: EventFields, before: EventFields, changes: EventChanges) -> EventFields:
@@ -136,7 +165,11 @@ def _last_day(text: str) -> date:
 
 
 def _with_changes(
-    mailbox: Mailbox, timed: EventFields, changes: EventChanges, before: EventFields | None = None
+    mailbox: Mailbox,
+    timed: EventFields,
+    changes: EventChanges,
+    before: EventFields | None = None,
+    is_whole: bool = False,
 ) -> EventFields:
     values: dict[str, Any] = {name: changes[name] for name in _COPIED if name in changes}  # type: ignore[literal-required]
     if values.get("location", timed.location) != timed.location:
@@ -149,7 +182,7 @@ def _with_changes(
     for category in values.get("categories", ()):
         _refuse_nul(category, "categories")
     event = replace(timed, **values, attendees=_attendees(mailbox, timed, changes))
-    return _with_recurrence(event, changes, before)
+    return _with_recurrence(event, changes, before, is_whole)
 
 
 def _refuse_nul(text: str, field: str) -> None:
@@ -189,9 +222,12 @@ def _by_type(present: Iterable[Attendee], changes: EventChanges) -> list[Attende
     return attendees
 
 
-def _with_recurrence(event: EventFields, changes: EventChanges, before: EventFields | None) -> EventFields:
+def _with_recurrence(
+    event: EventFields, changes: EventChanges, before: EventFields | None, is_whole: bool
+) -> EventFields:
     first = local(event.start, event.start_zone).date()
-    rule = _rule(changes, before, first)
+    # A whole body describes the series anew: a weekly one repeats on the weekday of its start alone (vendor's page).
+    rule = _rule(changes, None if is_whole else before, first)
     if rule is None:
         return replace(event, rule=None, excluded=(), added=())
     normalized = recurrence.normalize(rule)

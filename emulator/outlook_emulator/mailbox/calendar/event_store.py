@@ -95,6 +95,21 @@ def take_out(mailbox: Mailbox, event: Event) -> None:
         remove(mailbox, event)
 
 
+def recreate(mailbox: Mailbox, event: Event, after: EventFields) -> Event:
+    """Replace an event by a new one, with a new id and creation time; a series takes its exceptions along."""
+    # Saved first, so that the exceptions take over what they share with their series.
+    saved = save(mailbox, event, after)
+    kept = exceptions(mailbox, saved) if saved.rule is not None else []
+    remove(mailbox, saved)
+    fields = replace(fields_of(saved), external_id=None)
+    new = insert(mailbox, saved.calendar_id, fields, saved.original_start)
+    for exception in kept:
+        assert exception.original_start is not None
+        own = replace(fields_of(exception), external_id=new.external_id)
+        insert_exception(mailbox, new, exception.original_start, own)
+    return new
+
+
 def exceptions(mailbox: Mailbox, master: Event) -> list[Event]:
     """The exceptions of a series, ordered by original start."""
     return calendar_store.exceptions(mailbox.db, master.id)

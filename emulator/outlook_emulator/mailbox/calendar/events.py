@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
+from itertools import chain
 
 from outlook_emulator import odata
 from outlook_emulator.enums import Recurrence, ResponseType
-from outlook_emulator.errors import InvalidField, InvalidRequest, NoSuchOperation, NotFound
+from outlook_emulator.errors import (
+    InvalidField,
+    InvalidRequest,
+    NoSuchOperation,
+    NotFound,
+    OccurrenceCrossing,
+    RefusedByService,
+)
 from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, invitations, occurrences
@@ -78,9 +86,9 @@ def view(
         raise InvalidField("end_date_time_offset", "must not be before the start.")
     longest = mailbox.rules.max_view_days
     if until - since > longest * _DAY:
-        raise InvalidRequest(
-            "Your request can't be completed. The range between the start and end dates is greater than the allowed"
-            f" range. Maximum number of days: {longest}"
+        raise RefusedByService(
+            "The range between the start and end dates is greater than the allowed range. Maximum number of days:"
+            f" {longest}"
         )
     query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
     events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
@@ -106,16 +114,20 @@ def create(mailbox: Mailbox, changes: EventChanges, *, table: str) -> Event:
     return event
 
 
-def change(mailbox: Mailbox, changes: EventChanges, *, table: str, id: str) -> Event:
-    """Change fields of an event, or of one occurrence without its series, and notify the attendees."""
+def change(mailbox: Mailbox, changes: EventChanges, *, table: str, id: str, members: Collection[str]) -> Event:
+    """Change an event, or one occurrence without its series, and notify the attendees.
+
+    `members` are all fields that the body may set. What becomes of those it left out is a setting. Raises
+    InvalidRequest; OccurrenceCrossing for an occurrence that is moved onto or over another one of its series.
+    """
     event = get(mailbox, table=table, id=id)
     _check_id(id)
     before = fields_of(event)
     with mailbox.db.transaction():
         if event.master_id is None:
-            saved = event_store.save(mailbox, event, changed(mailbox, before, changes))
+            saved = event_store.save(mailbox, event, changed(mailbox, before, changes, members))
         else:
-            saved = _change_occurrence(mailbox, event, changes)
+            saved = _change_occurrence(mailbox, event, changes, members)
         return invitations.update(mailbox, before, saved)
 
 
@@ -178,13 +190,37 @@ def _imported(mailbox: Mailbox, event: EventFields) -> EventFields:
     return event if is_guest else replace(event, response=ResponseType.Organizer)
 
 
-def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges) -> Event:
+def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges, members: Collection[str]) -> Event:
     # An occurrence has no rule of its own, but clients that send whole bodies repeat that of its series.
     own: EventChanges = changes.copy()
     for name in ("recurrence", "recurrence_end", "number_of_occurrences", "rule"):
         own.pop(name, None)  # type: ignore[misc]
-    after = changed(mailbox, fields_of(event), own)
+    before = fields_of(event)
+    after = changed(mailbox, before, own, members)
+    if (before.start, before.end) != (after.start, after.end):
+        _refuse_crossing(mailbox, event, after)
     return event_store.save(mailbox, event_store.separate(mailbox, event), after)
+
+
+def _refuse_crossing(mailbox: Mailbox, event: Event, after: EventFields) -> None:
+    """Raise OccurrenceCrossing if the new time of an occurrence overlaps another one of its series, or passes it."""
+    original = event.original_start
+    if event.master_id is None or original is None:
+        return
+    master = calendar_store.event(mailbox.db, mailbox.owner.id, event.master_id)
+    assert master is not None
+    # The order of occurrences never changes, so whatever the new time passes or overlaps lies between old and new.
+    since, until = min(original, after.start), max(original, after.end) + 1
+    others = chain(occurrences.expand(master, since, until), event_store.exceptions(mailbox, master))
+    if any(_is_crossed(other, original, after) for other in others):
+        raise OccurrenceCrossing()
+
+
+def _is_crossed(other: Event, original: int, after: EventFields) -> bool:
+    assert other.original_start is not None
+    if other.original_start < original:
+        return other.end_at > after.start or other.start_at >= after.start
+    return other.original_start > original and (other.start_at < after.end or other.start_at <= after.start)
 
 
 def _by_key(mailbox: Mailbox, key: int) -> Event:

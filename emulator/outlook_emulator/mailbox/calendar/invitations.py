@@ -28,8 +28,6 @@ from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
 CANCELLED_PREFIX = "Canceled: "
-_PERSONAL = ("categories", "reminder", "show_as", "response", "responded", "excluded", "added", "external_id")
-"""The fields that each person has in the own copy: a change to them is not sent to others."""
 _RESPONSE = ("response", "responded", "show_as")
 
 
@@ -46,10 +44,12 @@ def invite(mailbox: Mailbox, event: Event) -> None:
 def update(mailbox: Mailbox, before: EventFields, event: Event) -> Event:
     """Send the organizer's changes to the attendees, and a cancellation to those who are no longer invited.
 
-    A new time resets all responses. Changes to personal fields are not sent. Returns the event as stored afterwards.
+    All who stay get an update, whatever was changed (vendor's page of the Office 365 twin), but none where nothing was
+    (inferred). Personal fields of their copies stay. A new time resets all responses. Returns the event as stored
+    afterwards.
     """
     after = fields_of(event)
-    if not event.is_organizer or _shared(before) == _shared(after):
+    if not event.is_organizer or before == after:
         return event
     gone = _not_in(mailbox, before.attendees, after.attendees)
     for guest in _guests(mailbox, gone):
@@ -62,12 +62,10 @@ def update(mailbox: Mailbox, before: EventFields, event: Event) -> Event:
         _refresh(guest, mailbox, event, moved)
     for exception in _exceptions(mailbox, event):
         for guest in _guests(mailbox, attendees_of(exception)):
-            _refresh(guest, mailbox, exception, False)
-    # Where only the attendees changed, those who stay get no mail, which is what Outlook suggests by default.
-    recipients = after.attendees
-    if _shared(replace(before, attendees=())) == _shared(replace(after, attendees=())):
-        recipients = _not_in(mailbox, after.attendees, before.attendees)
-    _send(mailbox, event, recipients, "REQUEST", event.subject)
+            # An occurrence that an attendee declined or deleted does not come back with each change of its series.
+            if copy_of(guest, exception) is not None:
+                _refresh(guest, mailbox, exception, False)
+    _send(mailbox, event, after.attendees, "REQUEST", event.subject)
     return event
 
 
@@ -102,11 +100,11 @@ def with_response(attendees: Iterable[Attendee], address: str, response: int, no
     )
 
 
-def mail_response(mailbox: Mailbox, event: Event, subject: str, comment: str) -> None:
-    """Mail the owner's response to the organizer."""
-    own = [attendee for attendee in attendees_of(event) if delivery.is_for(mailbox.owner.address, attendee.address)]
+def mail_response(mailbox: Mailbox, event: Event, answered: EventFields, subject: str, comment: str) -> None:
+    """Mail the owner's response to an event, which is in its `answered` fields, to the organizer."""
+    own = [attendee for attendee in answered.attendees if delivery.is_for(mailbox.owner.address, attendee.address)]
     attendee = own[0] if own else Attendee(mailbox.owner.address, mailbox.owner.display_name)
-    fields = replace(fields_of(event), attendees=(attendee._replace(response=event.response),))
+    fields = replace(answered, attendees=(attendee._replace(response=answered.response),))
     organizer = Address(event.organizer, event.organizer_name)
     calendar = _attachment(mailbox, Series(fields, original=event.original_start), "REPLY", organizer)
     mail = Mail(
@@ -269,10 +267,3 @@ def _not_in(mailbox: Mailbox, attendees: Iterable[Attendee], others: Iterable[At
 def _person(mailbox: Mailbox, attendee: Attendee) -> int | str:
     owner = delivery.find_owner(mailbox, attendee.address)
     return attendee.address.lower() if owner is None else owner.id
-
-
-def _shared(event: EventFields) -> EventFields:
-    """An event with personal fields and responses reset, for comparison."""
-    blank = EventFields(start=0, end=0)
-    attendees = tuple(Attendee(attendee.address, attendee.name, attendee.type) for attendee in event.attendees)
-    return replace(event, **_values(blank, _PERSONAL), attendees=attendees)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from outlook_emulator.enums import ResponseType, ShowAs
-from outlook_emulator.errors import InvalidField, InvalidRequest
+from outlook_emulator.errors import InvalidField, RefusedByService
 from outlook_emulator.mailbox.calendar import event_store, events, invitations
 from outlook_emulator.mailbox.calendar.event_rows import fields_of
+from outlook_emulator.mailbox.event import EventFields
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store.records import Event
@@ -36,38 +37,50 @@ class Reply(NamedTuple):
 def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> None:
     """Accept, tentatively accept or decline an invitation, or one occurrence of it.
 
-    An accepted event shows the time as the organizer's does, a declined one as free. Whether a declined meeting stays
-    in the calendar is a setting (inferred). Raises InvalidRequest for an unknown response and for an own event.
+    An accepted event shows the time as the organizer's does. Settings decide whether accepting makes the event anew and
+    whether a declined one leaves the calendar. Without `reply.send` the organizer's mailbox stays as it is: the
+    response is known there only by its mail. Raises InvalidRequest for an unknown response, for an own event, and where
+    a response is to be sent to an organizer who wants none.
     """
     name = _RESPONSES.get(re.sub(r"[\W_]", "", response).lower())
     if name is None:
         raise InvalidField("response", f"must be Accept, Tentatively Accept or Decline, not '{response[:50]}'.")
     event = events.by_id(mailbox, event_id)
     if event.is_cancelled:
-        raise InvalidRequest("Your request can't be completed. The meeting was canceled.")
+        raise RefusedByService("The meeting was canceled.")
     if event.is_organizer:
-        raise InvalidRequest(
-            "Your request can't be completed. You can't respond to this meeting because you're the meeting organizer."
-        )
+        raise RefusedByService("You can't respond to this meeting because you're the meeting organizer.")
+    if reply.send and not event.response_requested:
+        raise RefusedByService("The meeting organizer hasn't requested a response.")
     with mailbox.db.transaction():
-        answered = _record_response(mailbox, event, name)
-        host = delivery.find_owner(mailbox, event.organizer)
-        if host is not None:
-            address = mailbox.owner.address
-            invitations.record_response(mailbox.beside(host), answered, address, ResponseType[name])
-        if reply.send and event.response_requested and "@" in event.organizer:
-            invitations.mail_response(mailbox, answered, _SUBJECT_PREFIXES[name] + event.subject, reply.comment)
+        answered = _answered(mailbox, event, name)
+        if reply.send:
+            _tell_organizer(mailbox, event, answered, name, reply.comment)
         if name == "Declined" and mailbox.rules.declined == "remove":
-            event_store.take_out(mailbox, answered)
+            event_store.take_out(mailbox, event)
+        elif name == "Accepted" and mailbox.rules.accepted == "recreate" and event.master_id is None:
+            # An occurrence cannot have a new id: its id says to which series it belongs (inferred).
+            event_store.recreate(mailbox, event, answered)
+        else:
+            event_store.save(mailbox, event_store.separate(mailbox, event), answered)
 
 
-def _record_response(mailbox: Mailbox, event: Event, name: str) -> Event:
+def _answered(mailbox: Mailbox, event: Event, name: str) -> EventFields:
+    """The attendee's copy after a response."""
     response = ResponseType[name]
     fields = fields_of(event)
     attendees = invitations.with_response(fields.attendees, mailbox.owner.address, response, mailbox.now)
     shown = {"Accepted": _organizer_show_as(mailbox, event), "Declined": ShowAs.Free}.get(name, ShowAs.Tentative)
-    answered = replace(fields, response=response, responded=mailbox.now, show_as=shown, attendees=attendees)
-    return event_store.save(mailbox, event_store.separate(mailbox, event), answered)
+    return replace(fields, response=response, responded=mailbox.now, show_as=shown, attendees=attendees)
+
+
+def _tell_organizer(mailbox: Mailbox, event: Event, answered: EventFields, name: str, comment: str) -> None:
+    host = delivery.find_owner(mailbox, event.organizer)
+    if host is not None:
+        invitations.record_response(mailbox.beside(host), event, mailbox.owner.address, ResponseType[name])
+    if "@" in event.organizer:
+        subject = _SUBJECT_PREFIXES[name] + event.subject
+        invitations.mail_response(mailbox, event, answered, subject, comment)
 
 
 def _organizer_show_as(mailbox: Mailbox, event: Event) -> int:

@@ -23,6 +23,7 @@ from outlook_emulator.store.records import OutboxMail, Owner
 _DATA_URI = re.compile(r"data:[^,<>]{0,200};base64,([\w+/=%\s-]*)", re.IGNORECASE)
 # Work mail was seen with ids of such hosts; no mail that the connector sent was recorded.
 _MAIL_HOST = "AM0P191MB0001.eurp191.prod.outlook.com"
+_PADDING = re.compile(r"[\s=]|%3D", re.IGNORECASE)
 _ITEM_SUFFIXES = (".eml", ".msg", ".ics")
 _ITEM_TYPES = frozenset(("message/rfc822", "text/calendar", "application/vnd.ms-outlook"))
 
@@ -39,10 +40,12 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     """Send a new mail from this mailbox.
 
     One copy goes to Sent Items and one to the Inbox of each recipient with a mailbox in the sandbox; the outbox records
-    the other recipients. Raises InvalidRecipients, MessageTooLarge and SendAsDenied.
+    the other recipients. Raises InlineImageTooLarge, InvalidRecipients, MessageTooLarge and SendAsDenied.
     """
+    if mail.is_html:
+        check_images(mailbox, mail.body)
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("to")
+        raise InvalidRecipients()
     check_size(mailbox, mail)
     post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
 
@@ -99,15 +102,28 @@ def deliver(
 
 
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
-    """Raise MessageTooLarge for a mail above the connector's limits."""
+    """Raise MessageTooLarge for a mail above the connector's limit."""
     size = len(mail.body.encode()) + sum(len(attachment.content) for attachment in mail.attachments)
-    limit, inline_limit = mailbox.rules.max_mail_bytes, mailbox.rules.max_inline_image_bytes
+    limit = mailbox.rules.max_mail_bytes
     if limit and size > limit:
-        raise MessageTooLarge(f"The mail has {size} bytes of content; at most {limit} are allowed.")
-    if inline_limit and mail.is_html and ";base64" in (body := unescape(mail.body)).lower():
+        raise MessageTooLarge(size, limit)
+
+
+def check_images(mailbox: Mailbox, html: str) -> None:
+    """Raise InlineImageTooLarge for an image in a body above the gateway's limit.
+
+    The gateway looks at what a caller sends, so a quoted original and mail from outside do not count (inferred).
+    """
+    limit = mailbox.rules.max_inline_image_bytes
+    # No text below the limit holds an image above it.
+    if not limit or len(html) <= limit:
+        return
+    body = unescape(html)
+    if ";base64" in body.lower():
         for image in _DATA_URI.finditer(body):
-            if (size := len(image[1])) > inline_limit:
-                raise InlineImageTooLarge(size, inline_limit)
+            # The limit is one of base64 text (Learn page); the recorded size is that of the file.
+            if len(image[1]) > limit:
+                raise InlineImageTooLarge(len(_PADDING.sub("", image[1])) * 3 // 4, limit)
 
 
 def write_content(

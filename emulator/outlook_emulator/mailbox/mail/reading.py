@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from outlook_emulator.enums import ChangeAction
-from outlook_emulator.errors import NotFound
+from outlook_emulator.errors import MessageNotFound, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders
@@ -101,11 +101,14 @@ def attachment(mailbox: Mailbox, *, message_id: str, attachment_id: str) -> File
 
 
 def message_of(mailbox: Mailbox, message_id: str, field: str = "message_id") -> Message:
-    """The message with a wire id. Raises InvalidId, which names the `field`, and NotFound."""
-    key = mailbox.key_of(IdKind.MESSAGE, message_id, field)
+    """The message with a wire id. Raises InvalidId, which names the `field`, and MessageNotFound."""
+    try:
+        key = mailbox.key_of(IdKind.MESSAGE, message_id, field)
+    except NotFound:
+        raise MessageNotFound() from None
     message = mail_store.message(mailbox.db, mailbox.owner.id, key)
     if message is None:
-        raise NotFound()
+        raise MessageNotFound()
     return message
 
 
@@ -154,7 +157,7 @@ def _shown(mailbox: Mailbox, message: Message) -> list[AttachmentInfo]:
 def _by_message_id(mailbox: Mailbox, internet_message_id: str) -> Message:
     message = mail_store.message_by_message_id(mailbox.db, mailbox.owner.id, internet_message_id.strip())
     if message is None:
-        raise NotFound()
+        raise MessageNotFound()
     return message
 
 

@@ -39,6 +39,8 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
     The To and Cc of the reply each replace those taken from the original (inferred); an empty subject becomes the
     original's (Learn page). Raises EncryptedReply when the original is encrypted, and what sending raises.
     """
+    if answer.mail.is_html:
+        delivery.check_images(mailbox, answer.mail.body)
     original = message_of(mailbox, message_id)
     if original.is_encrypted:
         raise EncryptedReply()
@@ -88,7 +90,7 @@ def prefixed(prefix: str, subject: str) -> str:
 
 def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: OperationType) -> None:
     if not (mail.to or mail.cc or mail.bcc):
-        raise InvalidRecipients("to_recipients" if operation_type == "Forward" else "to")
+        raise InvalidRecipients()
     answer = replace(
         mail,
         body=_quote(original, mail),

@@ -37,10 +37,11 @@ _STEPS = (1, 7, 31, 366)
 
 
 class Changed(NamedTuple):
-    """An event, and what happened to it as a value of ActionType."""
+    """An event, what happened to it as a value of ActionType, and the series of an occurrence, None for others."""
 
     event: Event
     action: int
+    series: Event | None
 
 
 def on_new_items(
@@ -239,14 +240,33 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
         before |= {wire_id(event): event for event in _visible(old, since, until)}
         after |= {wire_id(event): event for event in _visible(new, since, until)}
         rewritten.update(wire_id(event) for event in (old, new) if event is not None and event.rule is None)
-    differences = [Changed(after[id], ActionType.added) for id in after if id not in before]
-    differences += [Changed(before[id], ActionType.deleted) for id in before if id not in after]
-    differences += [
-        Changed(after[id], ActionType.updated)
+    actions = {id: ActionType.deleted for id in before if id not in after}
+    actions |= {id: ActionType.added for id in after if id not in before}
+    actions |= {
+        id: ActionType.updated
         for id in after
         if id in before and (id in rewritten or _content(before[id]) != _content(after[id]))
-    ]
+    }
+    series, events = _Series(mailbox), before | after
+    differences = [Changed(events[id], action, series.of(events[id])) for id, action in actions.items()]
     return sorted(differences, key=lambda changed: (changed.event.modified, changed.event.start_at, changed.event.id))
+
+
+class _Series:
+    """The series of occurrences, each read once."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._known: dict[int, Event | None] = {}
+
+    def of(self, event: Event) -> Event | None:
+        """The series of an occurrence if it still exists, None for other events."""
+        key = event.master_id
+        if key is None:
+            return None
+        if key not in self._known:
+            self._known[key] = calendar_store.event(self._mailbox.db, self._mailbox.owner.id, key)
+        return self._known[key]
 
 
 def _first_entries(entries: Iterable[Change]) -> list[Change]:

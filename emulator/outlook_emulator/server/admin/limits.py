@@ -34,12 +34,13 @@ def _limits(sandbox: Sandbox) -> Mapping[str, Any]:
 
 
 def _use(connection: str, use: Use, limits: Limits, now: int) -> shapes.ConnectionUse:
-    calls = use.calls_at(now)
+    period = limits.calls_period * 1_000_000
+    calls, oldest = use.calls.count(now, period), use.calls.oldest()
     return {
         "connection": connection,
         "calls": calls,
         "remaining": max(limits.max_calls - calls, 0) if limits.max_calls else None,
-        "resetsAt": iso_ticks(min(use.ends, LATEST)) if now < use.ends else None,
+        "resetsAt": None if oldest is None else iso_ticks(min(oldest + period, LATEST)),
         "concurrentRequests": use.requests,
         "bytesInFlight": use.bytes,
     }

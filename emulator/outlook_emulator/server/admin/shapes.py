@@ -9,9 +9,16 @@ from typing_extensions import TypedDict
 from outlook_emulator.enums import Importance
 from outlook_emulator.operations.coverage import Covered
 from outlook_emulator.wire.base import DateTime, Double, Email, Int32, Int64, Schema
-from outlook_emulator.wire.mail import ClientReceiveMessage, ClientSendAttachment
+from outlook_emulator.wire.mail import ClientReceiveMessage
 
 _From = TypedDict("_From", {"from": Email}, total=False)
+
+
+class IncomingAttachment(TypedDict, total=False):
+    """A file in a mail from outside, its content in base64."""
+
+    Name: Required[str]
+    ContentBytes: Required[Annotated[str, Schema(format="byte")]]
 
 
 class IncomingMail(_From, total=False):
@@ -27,7 +34,7 @@ class IncomingMail(_From, total=False):
     text: str
     html: str
     importance: Annotated[str, Schema(names=Importance, default="Normal")]
-    attachments: list[ClientSendAttachment]
+    attachments: list[IncomingAttachment]
     folder: str
     received: DateTime
     isRead: bool

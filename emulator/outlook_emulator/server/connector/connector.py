@@ -33,6 +33,7 @@ from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
+from outlook_emulator.traffic.call_facts import segments_of
 from outlook_emulator.traffic.journal import LOST, Outcome
 
 _log = logging.getLogger("outlook_emulator")
@@ -62,9 +63,7 @@ class Connector:
         if scope["type"] != "http" or not scope["raw_path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        raw = scope["raw_path"][len(PREFIX) :].decode("latin-1")
-        # A runtime URL may end in a slash, which doubles the one of the path.
-        segments = [part for part in raw.split("/") if part]
+        segments = segments_of(scope["raw_path"][len(PREFIX) :].decode("latin-1"))
         exchange = Exchange(scope, receive, self._look_up(segments), self._error_response)
         outcome: Outcome = LOST
         try:
@@ -124,7 +123,7 @@ class Connector:
     def _look_up(self, segments: list[str]) -> Target:
         """Where the request goes. It is found first, since its sandbox counts and records failed requests as well."""
         try:
-            return self._sandboxes.look_up(decode_path_value(segments[0], "connectionId") if segments else "")
+            return self._sandboxes.look_up(decode_path_value(segments[0], "connectionId"))
         except InvalidRequest:
             return self._sandboxes.look_up("")
 

@@ -60,6 +60,8 @@ class Endpoint:
         if self._body is None or self._convert is None:
             return ()
         if not body.strip():
+            if self._operation.no_body is not None:
+                raise self._operation.no_body()
             if self._needs_body:
                 raise InvalidRequest(f"The request body '{self._operation.body_name}' is required.")
             body = b"{}"

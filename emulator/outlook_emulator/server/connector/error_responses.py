@@ -1,4 +1,4 @@
-"""Errors as responses: in the form of the connector itself, of the gateway before it, or of the gateway around it."""
+"""Errors as responses: in the form of the connector itself, or in one of the forms of the gateway."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def error_body(error: ConnectorError, request_id: str, service_id: str, source: 
         return {"statusCode": error.status, "message": error.message}
     if error.form is Form.WRAPPED:
         return {"error": _wrapped(error, request_id, source)}
+    if error.form is Form.POLICY:
+        return {"error": _of_policy(error, request_id, source)}
+    if error.status == 401 and error.code is None:
+        # Recorded on another connector of the same base: the text is alone, and the error repeats it without a code.
+        return {"status": 401, "message": error.message, "error": {"message": error.message}, "source": source}
     message = f"{error.message}\r\nclientRequestId: {request_id}"
     if error.from_store and service_id:
         message += f"\r\nserviceRequestId: {service_id}"
@@ -54,4 +59,15 @@ def _wrapped(error: ConnectorError, request_id: str, source: str) -> dict[str, A
             "message": f"{error.message}\r\nclientRequestId: {request_id}",
             "source": source,
         },
+    }
+
+
+def _of_policy(error: ConnectorError, request_id: str, source: str) -> dict[str, Any]:
+    return {
+        "code": error.status,
+        "message": error.message,
+        "source": source,
+        "path": error.policy_path,
+        "policyId": "",
+        "clientRequestId": request_id,
     }

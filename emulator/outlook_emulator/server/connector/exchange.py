@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from outlook_emulator.clock import moment
-from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyRequests
+from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyAtOnce, TooManyRequests
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.sandbox.registry import Target
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -67,7 +67,11 @@ class Request:
         """The whole request body, read once. Raises BodyTooLarge before it reads more than `limit` bytes."""
         if self._body is None:
             self._body = await self._read(limit)
+            self.received(self._body)
         return self._body
+
+    def received(self, body: bytes) -> None:
+        """Take note of the body, which has just been read."""
 
     @property
     def body_so_far(self) -> bytes:
@@ -137,6 +141,19 @@ class Exchange(Request):
         self.waiting: ExitStack | None = None
         self.rule_changes: Mapping[str, Any] = {}
 
+    def received(self, body: bytes) -> None:
+        """Count what the headers did not announce, as in a body in chunks. Raises TooManyAtOnce."""
+        lease = self.lease
+        if lease is None or len(body) <= lease.size:
+            return
+        try:
+            lease.admit(len(body) - lease.size)
+        except TooManyAtOnce:
+            # Like a request that is refused for its announced size: its response does not count.
+            lease.release()
+            self.lease = None
+            raise
+
     @property
     def row(self) -> Operation:
         """The operation, once it is found."""
@@ -159,7 +176,7 @@ class Exchange(Request):
             if wire is not None:
                 error.rename(*wire)
         kind: CauseKind = "limit" if isinstance(error, TooManyRequests) else "refusal"
-        self.note(kind, type(error).__name__, error.message)
+        self.note(kind, type(error).__name__, error.original)
         return self.render(error)
 
     def note(self, kind: CauseKind, name: str, reason: str) -> None:

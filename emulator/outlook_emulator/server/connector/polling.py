@@ -1,4 +1,4 @@
-"""The polling protocol: the query carries a cursor, and `Location` is the address of the next poll."""
+"""The polling protocol: the query carries a state, and `Location` is the address of the next poll."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations.operation import Operation
+from outlook_emulator.operations.triggers import MAIL_CURSOR
 from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
+from outlook_emulator.wire import cursors
 
-SCOPE = "pollScope"
-"""The query parameter that names the trigger and mailbox of a cursor, which may be no more than an instant."""
 FIRST, WAITING, IDLE = 15, 0, 60
 """`Retry-After` in seconds: without items (recorded), with more to come (documented), and after items (inferred)."""
+NOTIFIED = 3600
+"""`Retry-After` where a poke makes the client poll early, so that its own poll is a safety net only.
+
+Recorded twice from the Office 365 twin, each time on a 200: flagged mail (pnp/cli-microsoft365) and changed events (a
+trigger output on qiita.com). That a 202 has it too is inferred.
+"""
 
 
 def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str | None:
@@ -26,9 +32,13 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     Its name is case-sensitive. A name in another case is ignored, so such a poll always is a first one (recorded).
     Raises InvalidRequest for the cursor of another trigger or mailbox, or of an epoch that is over.
     """
-    query = {name: unquote(value) for name, _, value in _pairs(exchange)}
-    cursor = query.get(operation.cursor or "")
-    if cursor is not None and SCOPE in query and not _is_of(query[SCOPE], operation, mailbox):
+    parts = (part.partition("=") for part in _parts(exchange))
+    texts = [unquote(value) for name, _, value in parts if unquote(name) == operation.cursor]
+    if not texts:
+        return None
+    read = cursors.read_mail_state if operation.cursor == MAIL_CURSOR else cursors.read_calendar_state
+    cursor, scope = read(texts[-1])
+    if scope is not None and not _is_of(scope, operation, mailbox):
         raise InvalidRequest(
             f"The query parameter '{operation.cursor}' belongs to another trigger or mailbox,"
             " or to what a reset or a restored snapshot has undone."
@@ -38,11 +48,8 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
 
 def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, poll: Poll) -> Response:
     """200 with the items, or an empty 202; both say where and when to poll next."""
-    wait = WAITING if poll.more else IDLE if poll.items else FIRST
-    headers: RawHeaders = [
-        (b"location", _location(operation, exchange, mailbox, poll.cursor)),
-        (b"retry-after", b"%d" % wait),
-    ]
+    wait = WAITING if poll.more else _idle(operation, bool(poll.items))
+    headers = _headers(_location(operation, exchange, mailbox, poll.cursor), wait)
     if not poll.items:
         return Response(202, b"", headers)
     body = orjson.dumps(operation.render(poll.items))
@@ -50,17 +57,33 @@ def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, po
 
 
 def nothing_yet(exchange: Exchange) -> Response:
-    """The response to a poll whose items are held back: poll again with the same cursor."""
-    scope = exchange.scope
-    query = scope["query_string"].decode("latin-1")
-    return Response(202, b"", [(b"location", _absolute(exchange, query)), (b"retry-after", b"%d" % FIRST)])
+    """The response to a poll whose items are held back: poll again with the same state."""
+    return Response(202, b"", _headers(_same(exchange), _idle(exchange.row, False)))
+
+
+def _idle(operation: Operation, has_items: bool) -> int:
+    if operation.is_notified:
+        return NOTIFIED
+    return IDLE if has_items else FIRST
+
+
+def _headers(location: bytes, wait: int) -> RawHeaders:
+    return [(b"location", location), (b"retry-after", b"%d" % wait)]
 
 
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
-    """The address of the next poll: the same query, then the cursor with escapes in lower case (recorded)."""
-    kept = [f"{name}{mark}{value}" for name, mark, value in _pairs(exchange) if name not in (operation.cursor, SCOPE)]
-    state = f"{operation.cursor}={_escaped(cursor)}&{SCOPE}={_scope(operation, mailbox, epochs.current(mailbox.db))}"
-    return _absolute(exchange, "&".join([*kept, state]))
+    """The address of the next poll: the query as it came, then the state with escapes in lower case (recorded)."""
+    scope = _scope(operation, mailbox, epochs.current(mailbox.db))
+    if operation.cursor == MAIL_CURSOR:
+        state = cursors.mail_state(cursor, scope, mailbox.now)
+    else:
+        state = cursors.calendar_state(cursor, scope)
+    kept = [part for part in _parts(exchange) if unquote(part.partition("=")[0]) != operation.cursor]
+    return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={_escaped(state)}"]))
+
+
+def _same(exchange: Exchange) -> bytes:
+    return _absolute(exchange, exchange.scope["query_string"].decode("latin-1"))
 
 
 def _absolute(exchange: Exchange, query: str) -> bytes:
@@ -75,18 +98,19 @@ def _escaped(text: str) -> str:
     return "%".join([first, *(part[:2].lower() + part[2:] for part in rest)])
 
 
-def _pairs(exchange: Exchange) -> list[tuple[str, str, str]]:
+def _parts(exchange: Exchange) -> list[str]:
+    """The parameters of the query, each as the client wrote it."""
     raw = exchange.scope["query_string"].decode("latin-1")
-    return [part.partition("=") for part in raw.split("&") if part]
+    return raw.split("&") if raw else []
 
 
-def _is_of(scope: str, operation: Operation, mailbox: Mailbox) -> bool:
+def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
     # The present epoch first: almost every cursor is from it.
     return scope == _scope(operation, mailbox, epochs.current(mailbox.db)) or any(
         scope == _scope(operation, mailbox, epoch) for epoch in epochs.valid(mailbox.db)
     )
 
 
-def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> str:
-    owner = f"{mailbox.owner.id} {operation.family} {epoch}"
-    return f"{crc32(owner.encode()):08x}"
+def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> int:
+    """A number that only states of this trigger, mailbox and epoch have."""
+    return crc32(f"{mailbox.owner.id} {operation.family} {epoch}".encode())

@@ -38,7 +38,7 @@ class Routes:
         """The operation and the raw values of its path parameters, in order.
 
         `segments` are the parts of the raw path, still percent-encoded. Fixed words match in any case and before
-        ids. Raises NoSuchOperation, and MethodNotAllowed where the path is known.
+        ids, and an empty part matches nothing. Raises NoSuchOperation, and MethodNotAllowed where the path is known.
         """
         values: list[str] = []
         node = _walk(self._root, segments, 0, values)
@@ -68,6 +68,8 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
     if index == len(segments):
         return node if node.rows else None
     segment = segments[index]
+    if not segment:
+        return None
     word = unquote(segment).lower() if "%" in segment else segment.lower()
     literal = node.literals.get(word)
     if literal is not None and (match := _walk(literal, segments, index + 1, values)):

@@ -97,9 +97,11 @@ def _response(options: FaultEffect, status: int) -> ConnectorError | CannedRespo
         return CannedResponse(status, orjson.dumps(body), "application/json")
     if status < 400:
         return CannedResponse(status, b"", None)
-    text = options.message or "An injected fault."
+    text, form = options.message or "An injected fault.", Form(options.shape or "connector")
     code = _CODES.get(status, "InternalServerError" if status >= 500 else "ErrorInvalidRequest")
-    return Injected(status, Form(options.shape or "connector"), text, code if options.code is None else options.code)
+    if status == 401 and form is Form.CONNECTOR:
+        code = None
+    return Injected(status, form, text, code if options.code is None else options.code)
 
 
 def _check_status(options: FaultEffect) -> None:

@@ -15,7 +15,6 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector.polling import SCOPE
 from outlook_emulator.server.faults.effects import named_fault
 from outlook_emulator.server.name_checks import check_names
 from outlook_emulator.traffic.call_facts import Match, folded, meet, patterns
@@ -51,6 +50,7 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
         path=options.path,
         query=patterns("query", options.query or {}),
         body=patterns("body", options.body or {}),
+        filled=frozenset(fault.parameter for fault in faults if fault.parameter),
     )
 
 
@@ -102,7 +102,7 @@ def _has_path(pattern: str, operation: Operation) -> bool:
 
 
 def _has_query(name: str, operation: Operation) -> bool:
-    if operation.cursor is not None and name.lower() in (operation.cursor.lower(), SCOPE.lower()):
+    if operation.cursor is not None and name.lower() == operation.cursor.lower():
         return True
     return any(
         parameter.name.lower() == name.lower() and parameter.schema.location == "query"

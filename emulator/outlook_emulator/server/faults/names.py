@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from outlook_emulator.errors import (
+    AttachmentWithoutContent,
     BadGateway,
     CallsExceeded,
     EncryptedReply,
@@ -14,6 +15,7 @@ from outlook_emulator.errors import (
     InvalidRequest,
     NoSuchOperation,
     NotFound,
+    SearchUnavailable,
     TimedOut,
     TokenExpired,
     Unauthorized,
@@ -39,6 +41,7 @@ _EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event 
 _LATEST = 60 * 60 * 1_000_000
 """The longest delay of a trigger, in microseconds (documented)."""
 _PERIOD = Limits().calls_period
+_SEARCH = "searchQuery"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,7 @@ class NamedFault:
     """A fault of the connector that rules use by name.
 
     `make` returns its effect; `takes` are the options that it allows besides the name and the delay.
-    `applies` selects the operations that it can happen to.
+    `applies` selects the operations that it can happen to; with a `parameter`, only requests that give it a value.
     """
 
     name: str
@@ -55,6 +58,7 @@ class NamedFault:
     make: Callable[[FaultEffect], Effect]
     applies: Callable[[Operation], bool] = lambda operation: True
     takes: frozenset[str] = frozenset()
+    parameter: str = ""
 
     @property
     def families(self) -> list[str]:
@@ -92,6 +96,10 @@ def _trigger_delay(options: FaultEffect) -> Effect:
 def _is_trigger(operation: Operation) -> bool:
     """Whether a trigger can be late: it is polled, or its subscriber is notified."""
     return operation.kind is Kind.POLL or operation.watches is not None
+
+
+def _has_search(operation: Operation) -> bool:
+    return any(parameter.name == _SEARCH for parameter in operation.parameters)
 
 
 def _names_an_item(operation: Operation) -> bool:
@@ -171,6 +179,22 @@ _ROWS = (
         documentation=_REPORTED,
         make=lambda options: Effect(response=BadGateway()),
         takes=frozenset({"retry_after"}),
+    ),
+    NamedFault(
+        name="gateway-policy",
+        summary="a policy of the gateway fails on the request: 500 in its own form, which engines try again",
+        documentation=_REPORTED,
+        make=lambda options: Effect(response=AttachmentWithoutContent()),
+        takes=frozenset({"retry_after"}),
+    ),
+    NamedFault(
+        name="search-unavailable",
+        summary="the mail service cannot search: requests with a `searchQuery` get 503, others work",
+        documentation=_REPORTED,
+        make=lambda options: Effect(response=SearchUnavailable()),
+        applies=_has_search,
+        takes=frozenset({"retry_after"}),
+        parameter=_SEARCH,
     ),
     NamedFault(
         name="token-expired",

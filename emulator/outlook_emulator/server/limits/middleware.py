@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from outlook_emulator.errors import ConnectorError, TooManyRequests
 from outlook_emulator.server.connector.exchange import Exchange, Response
 
 WARNING = b"x-outlook-emulator-warning"
@@ -16,28 +15,26 @@ class Throttle:
         self._max_body_bytes = max_body_bytes
 
     def enter(self, exchange: Exchange) -> None:
-        """Count a request and the body that it announces. Raises TooManyRequests and InvalidRequest."""
+        """Count a request and the body that it announces. Raises TooManyRequests and InvalidRequest.
+
+        A body that is not announced counts when it has been read, which is before the operation runs as well.
+        """
         if exchange.connection_id is None:
             return
-        lease = exchange.sandbox.traffic.limiter.enter(exchange.connection_id, exchange.arrived)
-        try:
-            # A body above the largest one is not read, so it does not count.
-            lease.carry(min(exchange.content_length, self._max_body_bytes))
-        except ConnectorError:
-            lease.release()
-            raise
-        exchange.lease = lease
+        # A body above the largest one is not read, so it does not count.
+        size = min(exchange.content_length, self._max_body_bytes)
+        exchange.lease = exchange.sandbox.traffic.limiter.enter(exchange.connection_id, exchange.arrived, size)
 
     def leave(self, exchange: Exchange, response: Response) -> Response:
-        """Count the response, and the request body if it was not announced; add a warning where a limit is near."""
+        """Count the response, and add a warning where a limit is near.
+
+        The operation has run, so a response above the limit is sent all the same: a caller who got a 429 instead would
+        repeat the operation.
+        """
         lease = exchange.lease
         if lease is None:
             return response
-        try:
-            lease.carry(max(len(exchange.body_so_far) - lease.size, 0))
-            lease.carry(len(response.body))
-        except TooManyRequests as error:
-            return exchange.refuse(error)
+        lease.carry(len(response.body))
         if (warning := lease.warning(exchange.arrived)) is None:
             return response
         exchange.note("limit", "warning", warning)

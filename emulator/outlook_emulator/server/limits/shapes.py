@@ -21,16 +21,16 @@ LimitChanges = shape(
     {limit.limit: Annotated[int, _whole(limit.least, limit.most)] for limit in limits()},
     """The limits of a sandbox to change, from the next request on; members that are left out or null stay.
 
-    A period that has begun keeps its end.
+    A new period applies to the calls that have been made as well.
     """,
 )
 
 
 class ConnectionUse(TypedDict):
-    """What a connection uses of its limits: calls in its period, requests in progress, bytes in transfer.
+    """What a connection uses of its limits: calls in the last period, requests in progress, bytes in transfer.
 
-    `remaining` is the number of calls left in the period, null without a limit. `resetsAt` is the end of the period,
-    null when the next call begins a new one.
+    `remaining` is the number of calls that it may make now, null without a limit. `resetsAt` is when the oldest of the
+    calls leaves the period, so that one more is allowed; null without calls.
     """
 
     connection: str
