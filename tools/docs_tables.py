@@ -27,6 +27,7 @@ from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import limits as changeable_limits
 from outlook_emulator.settings import options
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultWhen
+from outlook_emulator.traffic.journal_filter import JournalFilter
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
@@ -73,10 +74,10 @@ def faults() -> str:
     )
 
 
-def fault_options(declaration: type) -> str:
-    """The options of a part of a fault rule, with their names in JSON, in Python and on the command line."""
+def declared_options(declaration: type, command: str) -> str:
+    """Declared options, with their names in JSON, in Python and on the command line."""
     return _table(
-        ("JSON", "Python", "`fault add`", "Meaning"),
+        ("JSON", "Python", _code(command), "Meaning"),
         (
             (
                 _code(option.member),
@@ -85,6 +86,22 @@ def fault_options(declaration: type) -> str:
                 sentence(option),
             )
             for option in options_of(declaration)
+        ),
+    )
+
+
+def journal_filters() -> str:
+    """Every filter of the journal, with its names in JSON, in Python and on the command line."""
+    return _table(
+        ("JSON", "Python", "`journal`", "Meaning"),
+        (
+            (
+                _code(option.member),
+                _code(option.name),
+                "" if option.is_mapping else _code(option.flag),
+                sentence(option),
+            )
+            for option in options_of(JournalFilter)
         ),
     )
 
@@ -164,9 +181,10 @@ def commands() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "faults": faults,
-    "fault-match": partial(fault_options, FaultMatch),
-    "fault-when": partial(fault_options, FaultWhen),
-    "fault-effect": partial(fault_options, FaultEffect),
+    "fault-match": partial(declared_options, FaultMatch, "fault add"),
+    "fault-when": partial(declared_options, FaultWhen, "fault add"),
+    "fault-effect": partial(declared_options, FaultEffect, "fault add"),
+    "journal-filters": journal_filters,
     "limits": limits,
     "known-issues": known_issues,
     "admin-operations": admin_operations,
@@ -201,9 +219,11 @@ def _command(command: argparse.ArgumentParser, name: str) -> Iterator[str]:
 
 def _spelling(action: argparse.Action) -> str:
     metavar = action.metavar if isinstance(action.metavar, str) else None
-    value = metavar or action.dest.upper()
+    value = metavar or (action.option_strings or [action.dest])[-1].lstrip("-").upper()
     if not action.option_strings:
         return {"?": f"[{value}]", "+": f"{value} ..."}.get(str(action.nargs), value)
+    if isinstance(action, argparse.BooleanOptionalAction):
+        return " / ".join(action.option_strings)
     return action.option_strings[-1] if action.nargs == 0 else f"{action.option_strings[-1]} {value}"
 
 

@@ -202,3 +202,16 @@ def iso_ticks(instant: int) -> str:
     seconds, micros = divmod(instant, 1_000_000)
     whole = _iso_second(seconds)
     return f"{whole[:19]}.{micros:06d}0{whole[19:]}"
+
+
+def iso_short(instant: int) -> str:
+    """An instant as .NET writes it: no trailing zeros in the fraction, no fraction for a whole second, and `+00:00`.
+
+    Recorded on the sibling for the times at which an event was created and modified. A whole second is inferred.
+    """
+    seconds, micros = divmod(instant, 1_000_000)
+    whole = _iso_second(seconds)
+    if not micros:
+        return whole
+    fraction = f"{micros:06d}".rstrip("0")
+    return f"{whole[:19]}.{fraction}{whole[19:]}"

@@ -131,6 +131,9 @@ class MailboxSettings:
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
+    deleted_mail: Literal["deleted-items", "gone"] = option(
+        "deleted-items", "where a deleted mail goes: to `deleted-items` first, or `gone` at once"
+    )
     event_update: Literal["reset", "merge"] = option(
         "reset", "members that the update of an event leaves out: `reset` to their defaults, or `merge` into the event"
     )

@@ -75,8 +75,17 @@ def test_list_with_filters(stub: Stub, say: Callable[..., Any]) -> None:
 
     assert (0, stub.body) == (status, json.loads(out))
     assert (
-        f"GET {J}?connection=a%26b&operation=SendEmailV2&status=504&kind=exchange&after=7&limit=2" == stub.last().line
+        f"GET {J}?connection=a%26b&operation=SendEmailV2&kind=exchange&status=504&after=7&limit=2" == stub.last().line
     )
+
+
+def test_flags_whose_names_differ_from_the_filters(stub: Stub, say: Callable[..., Any]) -> None:
+    """Flags are sent under the names of their filters; `--url` stays the URL of the server."""
+    stub.body = {"value": [], "total": 0, "dropped": 0}
+    flags = ("--workflow-run", "r", "--callback-url", "*/hook", "--no-effected")
+    status, _, _ = say("journal", *flags, "--sandbox", "t1", "--url", stub.url)
+
+    assert (0, f"GET {J}?effected=False&workflowRun=r&url=%2A%2Fhook") == (status, stub.last().line)
 
 
 def test_count(stub: Stub, say: Callable[..., Any]) -> None:

@@ -105,7 +105,7 @@ def test_plan_with_a_header(arm: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("rules", "keywords", "said"),
     [
-        (("throttled",), {"nht": 2}, "no rule has 'nht'; known are after, break_, code"),
+        (("throttled",), {"nht": 2}, "no rule has 'nht'; known are addresses, after, break_, code"),
         (("throttled",), {"body": {}}, r"use match=\{'body': …\} or effect=\{'body': …\}"),
         (("throttled",), {"match": "all"}, "no rule has 'match'"),
         (("throttled", "bad-gateway"), {"nth": 2}, "keywords describe one rule"),
@@ -167,6 +167,17 @@ def test_assert_called(line: Line) -> None:
     journal.assert_called(operation="SendEmailV2", times=2)
 
     assert [{"operation": "SendEmailV2", "status": 504}, {"operation": "SendEmailV2"}] == line.sent
+
+
+def test_keywords_of_the_journal(line: Line) -> None:
+    """The journal takes its filters as keywords, also under the admin API's names, and rejects other keywords."""
+    line.answers["POST /journal/query"] = (200, {"value": [], "count": 2, "nearMisses": []})
+    journal = Journal(line.admin)
+    journal.count(workflow_run="r-1", clientRequestId="c-1", cause=None)
+
+    assert [{"workflowRun": "r-1", "clientRequestId": "c-1"}] == line.sent
+    with pytest.raises(TypeError, match="the journal has no filter 'colour'; it has after, body, cause, "):
+        journal.count(colour="red")
 
 
 @pytest.mark.parametrize(

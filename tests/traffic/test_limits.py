@@ -277,7 +277,7 @@ def test_limits_that_are_off() -> None:
 
     assert (400, 400 * 10**9) == in_use(limiter)
     assert 400 == limiter.uses()[ONE].calls.count(NOW, 60 * SECOND)
-    assert {None} == {lease.warning(NOW) for lease in leases}
+    assert {None} == {lease.warning() for lease in leases}
 
 
 def test_calls_leave_the_window() -> None:
@@ -301,7 +301,7 @@ def test_warning_before_the_calls_run_out(before: int, warning: str | None) -> N
     for _ in range(before):
         call(limiter, NOW)
 
-    assert warning == limiter.enter(ONE, NOW).warning(NOW)
+    assert warning == limiter.enter(ONE, NOW).warning()
 
 
 def test_warning_names_every_limit_that_is_near() -> None:
@@ -310,13 +310,14 @@ def test_warning_names_every_limit_that_is_near() -> None:
     lease = limiter.enter(ONE, NOW)
     lease.carry(50)
 
-    assert "1 of 2 calls, 1 of 2 concurrent requests, 50 of 100 bytes in flight" == lease.warning(NOW)
-    assert "1 of 2 concurrent requests, 50 of 100 bytes in flight" == lease.warning(NOW + 60 * SECOND)
+    assert "1 of 2 calls, 1 of 2 concurrent requests, 50 of 100 bytes in flight" == lease.warning()
+    limiter.uses()[ONE].calls.count(NOW + 60 * SECOND, 60 * SECOND)
+    assert "1 of 2 concurrent requests, 50 of 100 bytes in flight" == lease.warning()
 
 
 def test_warnings_that_are_off() -> None:
     """There are no warnings if the percentage is 0."""
-    assert limiter_of(calls=1, requests=1, warn_at=0).enter(ONE, NOW).warning(NOW) is None
+    assert limiter_of(calls=1, requests=1, warn_at=0).enter(ONE, NOW).warning() is None
 
 
 def test_changed_limits() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from outlook_emulator.cli import request
+from outlook_emulator.cli import parsers, request
 from outlook_emulator.options import Option, options_of
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultPlan, FaultRule, FaultWhen
 
@@ -21,11 +21,11 @@ def add(command: argparse.ArgumentParser) -> None:
         "--file", metavar="PLAN", help="a whole plan as JSON, - for standard input; excludes all other options"
     )
     for option in (*_options(FaultRule), *_options(FaultPlan)):
-        _add(command, option, option.name)
+        parsers.add_option(command, option, option.name)
     for part, declaration in _PARTS.items():
         group = command.add_argument_group(_TITLES[part])
         for option in _options(declaration):
-            _add(group, option, f"{part}_{option.name}")
+            parsers.add_option(group, option, f"{part}_{option.name}")
         if part == "effect":
             group.add_argument(
                 "--sequence",
@@ -53,28 +53,6 @@ def plan_of(arguments: argparse.Namespace) -> dict[str, Any] | None:
 
 def _options(declaration: Any) -> list[Option]:
     return [option for option in options_of(declaration) if option.name not in _OWN_ARGUMENTS]
-
-
-def _add(group: Any, option: Option, destination: str) -> None:
-    keywords: dict[str, Any] = {"dest": destination, "help": option.help.replace("%", "%%")}
-    if not option.flag.startswith("--"):
-        group.add_argument(destination, nargs="?", metavar=option.flag, help=option.help)
-        return
-    if option.type is bool:
-        group.add_argument(option.flag, action="store_true", default=None, **keywords)
-        return
-    if option.choices:
-        keywords["choices"] = option.choices
-    else:
-        keywords["metavar"] = "NAME=VALUE" if option.is_mapping else option.metavar
-    if option.is_list or option.is_mapping:
-        keywords["action"] = "append"
-        keywords["help"] += "; repeat for several"
-    if option.item is int:
-        keywords["type"] = _numbers
-    elif option.type in (int, float):
-        keywords["type"] = option.type
-    group.add_argument(option.flag, **keywords)
 
 
 def _members(arguments: argparse.Namespace, declaration: Any, prefix: str) -> dict[str, Any]:
@@ -115,10 +93,3 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
     if not (name and separator):
         raise ValueError(f"{flag} takes NAME=VALUE, not '{text}'")
     return name, value
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers, split by commas, not '{text}'") from None

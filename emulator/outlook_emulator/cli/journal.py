@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from outlook_emulator.cli import output, parsers, request
+from outlook_emulator.options import Option, options_of
+from outlook_emulator.traffic.journal_filter import JournalFilter
 
-_FILTERS = ("connection", "operation", "status", "kind", "after", "limit")
+_FILTERS = [option for option in options_of(JournalFilter) if not option.is_mapping]
+"""The filters that fit into a query string."""
 
 
 def _operation(entry: output.Row) -> Any:
@@ -49,26 +52,35 @@ def add(commands: Any) -> None:
     journal = parsers.add_command(commands, "journal", about, run)
     journal.add_argument("action", nargs="?", default="list", choices=sorted(_ACTIONS), help="default: list")
     journal.add_argument("value", nargs="?", metavar="N", help="for cap: number of entries to keep")
-    journal.add_argument("--connection", metavar="ID", help="list only requests on this connection")
-    journal.add_argument("--operation", metavar="ID", help="list only this operation")
-    journal.add_argument("--status", help="list only responses with this status")
-    journal.add_argument("--kind", help="list only entries of this kind: exchange or delivery")
-    journal.add_argument("--after", metavar="ID", help="list only entries after the entry with this id")
-    journal.add_argument("--limit", type=int, metavar="N", help="list at most N entries")
     journal.add_argument("--body-bytes", type=int, metavar="N", help="for cap: bytes of each body to keep")
+    filters = journal.add_argument_group("filters of list")
+    for option in _FILTERS:
+        parsers.add_option(filters, option, _destination(option), **_one_value(option))
+
+
+def _destination(option: Option) -> str:
+    # Other arguments of the command are called `url` and `limit`.
+    return f"filter_{option.name}"
+
+
+def _one_value(option: Option) -> dict[str, Any]:
+    """What differs from the option's argument elsewhere: a query string has one value for each filter."""
+    if option.type is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"action": "store", "type": option.item or option.type, "help": option.help}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    filters = [name for name in _FILTERS if getattr(arguments, name) is not None]
-    if filters and arguments.action != "list":
-        arguments.usage_error(f"--{filters[0]} can only be used with list, not with {arguments.action}")
+    flags = [option.flag for option in _FILTERS if getattr(arguments, _destination(option)) is not None]
+    if flags and arguments.action != "list":
+        arguments.usage_error(f"{flags[0]} can only be used with list, not with {arguments.action}")
     if arguments.action != "cap" and (arguments.value is not None or arguments.body_bytes is not None):
         arguments.usage_error(f"{arguments.action} takes no number")
     return _ACTIONS[arguments.action](arguments)
 
 
 def list_entries(arguments: argparse.Namespace) -> int:
-    filters = {name: getattr(arguments, name) for name in _FILTERS}
+    filters = {option.member: getattr(arguments, _destination(option)) for option in _FILTERS}
     answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(filters))
     return output.print_response(arguments, answer, _entries)
 

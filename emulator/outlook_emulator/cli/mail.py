@@ -33,13 +33,8 @@ def add(commands: Any) -> None:
     wait = parsers.add_command(actions, "wait", about, wait_for_mail)
     for option in _CONDITIONS:
         default = f" (default: {option.default})" if option.default is not None else ""
-        wait.add_argument(
-            option.flag,
-            dest=option.name,
-            type=option.type,
-            required=option.name == "connection",
-            metavar=option.metavar,
-            help=f"{option.help}{default}",
+        parsers.add_option(
+            wait, option, option.name, required=option.name == "connection", help=f"{option.help}{default}"
         )
     parsers.add_command(commands, "outbox", "list the mails that left a sandbox", list_outbox)
 

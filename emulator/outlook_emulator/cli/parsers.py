@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from outlook_emulator import client
+from outlook_emulator.options import Option
 
 Run = Callable[[argparse.Namespace], int]
 """Runs a command with its parsed arguments; returns the exit code."""
@@ -35,3 +36,37 @@ def add_server_options(command: argparse.ArgumentParser, *, sandbox: bool = True
     command.add_argument("--url", default=client.server_url(), help=f"URL of a running emulator (${client.URL})")
     command.add_argument("--token", help=f"admin token of the emulator (${client.TOKEN})")
     command.add_argument("--ca-file", metavar="PEM", help=f"CA certificates to trust for https (${client.CA_FILE})")
+
+
+def add_option(group: Any, option: Option, destination: str, **keywords: Any) -> None:
+    """Add the argument of a declared option; `keywords` replace what `add_argument` would get."""
+    if not option.flag.startswith("--"):
+        group.add_argument(destination, nargs="?", metavar=option.flag, help=option.help)
+        return
+    group.add_argument(option.flag, dest=destination, **(_keywords(option) | keywords))
+
+
+def _keywords(option: Option) -> dict[str, Any]:
+    # argparse takes a single percent sign for a format.
+    keywords: dict[str, Any] = {"help": option.help.replace("%", "%%")}
+    if option.type is bool:
+        return {**keywords, "action": "store_true", "default": None}
+    if option.choices:
+        keywords["choices"] = option.choices
+    else:
+        keywords["metavar"] = "NAME=VALUE" if option.is_mapping else option.metavar
+    if option.is_list or option.is_mapping:
+        keywords["action"] = "append"
+        keywords["help"] += "; repeat for several"
+    if option.item is int:
+        keywords["type"] = _numbers
+    elif option.type in (int, float):
+        keywords["type"] = option.type
+    return keywords
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers, split by commas, not '{text}'") from None

@@ -53,8 +53,8 @@ def join(addresses: Iterable[Address]) -> str | None:
 
 
 def split(joined: str | None) -> list[str]:
-    """The bare addresses of a stored column."""
-    return joined.split(";") if joined else []
+    """The bare addresses of a stored column; those of an event end in `;`."""
+    return joined.removesuffix(";").split(";") if joined else []
 
 
 def lowered(text: str | None) -> frozenset[str]:

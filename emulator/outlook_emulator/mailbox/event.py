@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.store.records import Event
 
 DEFAULT_REMINDER = 15
 """Minutes before an event that a reminder shows, unless the caller says otherwise (recorded)."""
@@ -63,10 +64,10 @@ class EventFields:
     """The content of an event, independent of any calendar.
 
     `start` and `end` are microseconds since 1970. Zones are Windows ids, or IANA names where Windows has none. An
-    all-day event starts and ends at midnight in `start_zone`. `reminder` is in minutes before the start, None for no
-    reminder. `place` is the structured location of the first version (address and coordinates), as JSON-ready data.
-    `excluded` and `added` hold starts that a series omits, or has in addition to its rule. Without an `organizer` the
-    mailbox's owner organizes the event. `external_id` is the id that the event had in another service.
+    all-day event starts and ends at midnight UTC, whatever its zones are. `reminder` is in minutes before the start,
+    None for no reminder. `place` is the structured location of the first version (address and coordinates), as
+    JSON-ready data. `excluded` and `added` hold starts that a series omits, or has in addition to its rule. Without an
+    `organizer` the mailbox's owner organizes the event. `external_id` is the id that the event had in another service.
     """
 
     subject: str = ""
@@ -94,6 +95,14 @@ class EventFields:
     added: tuple[int, ...] = ()
     uid: str | None = None
     external_id: str | None = None
+
+
+def wall_zone(event: EventFields | Event) -> str:
+    """The zone whose wall clock an event follows, and whose dates a series repeats on: UTC for an all-day event.
+
+    The mail service keeps the days of an all-day event, and no zone moves them (by design, a maintainer of Graph says).
+    """
+    return "UTC" if event.is_all_day else event.start_zone
 
 
 class EventChanges(TypedDict, total=False):

@@ -18,11 +18,16 @@ from outlook_emulator.store.records import Owner
 class Rules(MailboxSettings):
     """The settings of a mailbox, and what differs by sandbox or request.
 
-    Links in mails need `sandbox`, the name of the sandbox. `hides` decides by name whether an attachment is hidden.
+    Links in mails need `sandbox`, the name of the sandbox. `hides` decides by name whether an attachment is hidden,
+    `undeliverable` by address whether mail comes back. `protects` hides the text of mails. `breaks_answer_page` shows
+    an error to whoever answers a question.
     """
 
     sandbox: str = "default"
     hides: Callable[[str], bool] | None = None
+    undeliverable: Callable[[str], bool] | None = None
+    protects: bool = False
+    breaks_answer_page: bool = False
 
     @classmethod
     def of(cls, settings: MailboxSettings, sandbox: str) -> Rules:

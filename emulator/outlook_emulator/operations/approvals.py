@@ -21,6 +21,7 @@ OPERATIONS = (
         kind=Kind.SUBSCRIBE,
         run=questions.ask,
         creates=True,
+        sends_mail=True,
         carries_images=True,
         accepts=wire.approval,
         body_name="approvalEmailSubscription",
@@ -39,6 +40,7 @@ OPERATIONS = (
         kind=Kind.SUBSCRIBE,
         run=questions.ask,
         creates=True,
+        sends_mail=True,
         carries_images=True,
         accepts=wire.mail_with_options,
         body_name="optionsEmailSubscription",
@@ -78,6 +80,7 @@ OPERATIONS = (
         returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
+        answers=True,
         visibility="internal",
     ),
     Operation(
@@ -91,6 +94,7 @@ OPERATIONS = (
         returns=wire.page,
         scope=Scope.API,
         place_of=answer_links.place_of,
+        answers=True,
         visibility="internal",
     ),
 )

@@ -229,6 +229,7 @@ OPERATIONS = (
         summary="Respond to an event invite",
         family="RespondToEvent",
         run=responses.respond,
+        sends_mail=True,
         path_schemas={"response": Schema(names=InviteResponse)},
         accepts=wire.reply,
         body_required=False,

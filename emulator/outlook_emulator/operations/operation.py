@@ -58,9 +58,10 @@ class Operation:
 
     The remaining fields are facts that the journal, the faults and the webhooks use. `creates`: each success makes
     something new, so a repeated request duplicates it. `reads_mail`: the response carries mails or attachments.
-    `carries_images`: the body may embed images. `writes_event`: it creates, changes or deletes an event. `is_reply`: it
-    replies to a mail. `watches`: a subscription's subject. `next_at`: the instant at which time alone gives a poll
-    something new, called as `run` is.
+    `carries_images`: the body may embed images. `sends_mail`: each success sends a mail. `writes_event`: it
+    creates, changes or deletes an event. `is_reply`: it replies to a mail. `answers`: a recipient answers a question by
+    it. `watches`: a subscription's subject. `next_at`: the instant at which time alone gives a poll something new,
+    called as `run` is.
     """
 
     id: str
@@ -93,8 +94,10 @@ class Operation:
     creates: bool = False
     reads_mail: bool = False
     carries_images: bool = False
+    sends_mail: bool = False
     writes_event: bool = False
     is_reply: bool = False
+    answers: bool = False
     watches: Watched | None = None
     next_at: Callable[..., int | None] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Required, TypeVar
 
@@ -53,6 +53,25 @@ def shape_of(declaration: Any) -> Any:
     return shape(declaration.__name__, members, declaration.__doc__)
 
 
+@cache
+def query_of(declaration: Any) -> type:
+    """The query parameters of a dataclass of options: a list takes one value, and a mapping is no parameter."""
+    plain = [option for option in options_of(declaration) if not option.is_mapping]
+    hints = {option.name: Annotated[_nullable(option.item or option.type), _value_schema(option)] for option in plain}
+    defaults = {option.name: option.default for option in plain}
+    return type(declaration.__name__, (), {"__annotations__": hints, **defaults})
+
+
+def parse_query(declaration: type[T], values: Mapping[str, Any]) -> T:
+    """The options in values that were read against `query_of`. Raises InvalidRequest as `parse` does."""
+    declared: Any = declaration
+    present = (option for option in options_of(declared) if values.get(option.name) is not None)
+    return parse(
+        declaration,
+        {option.member: [values[option.name]] if option.is_list else values[option.name] for option in present},
+    )
+
+
 def parse(declaration: type[T], members: Mapping[str, Any]) -> T:
     """The options in members that were read against `shape_of`; absent options keep their defaults.
 
@@ -69,9 +88,22 @@ def _hint(option: Option) -> Any:
     if is_nested:
         item = shape_of(item)
     plain: Any = list[item] if option.is_list else dict[str, item] if option.is_mapping else item
-    one_or_many = option.is_list and not is_nested
-    hint: Any = Annotated[plain, Schema(choices=option.choices, shorthand=option.shorthand, one_or_many=one_or_many)]
+    hint: Any = Annotated[plain, _schema(option)]
     return Required[hint] if option.default is MISSING else hint
+
+
+def _schema(option: Option) -> Schema:
+    one_or_many = option.is_list and not is_dataclass(option.item)
+    return replace(_value_schema(option), shorthand=option.shorthand, one_or_many=one_or_many)
+
+
+def _value_schema(option: Option) -> Schema:
+    is_plain = isinstance(option.default, str | int | float)
+    return Schema(choices=option.choices, default=option.default if is_plain else None)
+
+
+def _nullable(type: Any) -> Any:
+    return type | None
 
 
 def _value(option: Option, value: Any) -> Any:

@@ -18,6 +18,8 @@ from outlook_emulator.store.database import Database
 _MOST = 2**63 - 1
 _SYMBOLS = {"eq": "IS", "ne": "IS NOT", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _ID = Member("id", Kind.ID)
+_START = Member("start_at", Kind.INSTANT)
+_BY_NAME: Order = ((Member("display_name"), False), (_ID, False))
 # SQLite divides towards zero, but seconds before 1970 must be rounded down.
 _SECONDS = "({0} - (({0} % 1000000) + 1000000) % 1000000) / 1000000"
 _PARTS = {"year": "Y", "month": "m", "day": "d", "hour": "H", "minute": "M", "second": "S"}
@@ -35,12 +37,16 @@ _FUNCTIONS = {
 
 
 class _Folders(NamedTuple):
-    """How records of one kind are stored: the column of their folder, a condition, their order and indexed columns."""
+    """How records of one kind are stored: the column of their folder, a condition, and their indexed columns.
+
+    `order` is the order of a list that states none; `ties` completes one that is stated.
+    """
 
     record: Any
     column: str
     condition: str
     order: Order
+    ties: Order
     indexed: frozenset[str]
 
 
@@ -49,14 +55,17 @@ _FOLDERS = {
         records.Event,
         "calendar_id",
         "event.master_id IS NULL",
-        ((Member("start_at", Kind.INSTANT), False), (_ID, False)),
+        # Newest start first, as recorded. Its index serves this order when read backwards.
+        ((_START, True), (_ID, True)),
+        ((_START, False), (_ID, False)),
         frozenset(("start_at", "subject")),
     ),
     "contact": _Folders(
         records.Contact,
         "folder_id",
         "",
-        ((Member("display_name"), False), (_ID, False)),
+        _BY_NAME,
+        _BY_NAME,
         frozenset(("display_name", "surname", "given_name", "company_name", "file_as")),
     ),
 }
@@ -72,8 +81,9 @@ class _Statement(NamedTuple):
 def find(db: Database, vocabulary: Vocabulary, folder_id: int, query: Query, key_of: KeyOf) -> list[Any]:
     """The events of a calendar, or the contacts of a folder, that match a query, as `Event` or `Contact` records.
 
-    Exceptions of a series are left out. The order of the query is completed by start or display name, then by the
-    store's key.
+    Exceptions of a series are left out. Without an order, events come newest start first and contacts by display name;
+    a stated order is completed by start or display name. Equal ones come in the order of the store's key, which is
+    descending for events without an order.
     """
     text, values = statement(vocabulary.kind, query.where, query.order, query.top is not None or query.skip > 0)
     bound = {name: key(value.text, key_of) if isinstance(value, Key) else value for name, value in values.items()}
@@ -97,7 +107,7 @@ def statement(kind: str, where: Node | None, order: Order, paged: bool) -> _Stat
         compiler.condition(where) if where else "",
     ]
     wanted = " AND ".join(filter(None, conditions))
-    ordered = _ordered(kind, order + folder.order)
+    ordered = _ordered(kind, order + folder.ties if order else folder.order)
     ending = f"ORDER BY {'+' * sort}{ordered}"
     if paged:
         # By id first, so that skipped rows are not sorted with all their columns.

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import httpx
 
+from outlook_emulator.options import camel
+
 ROOT = "/_emulator/api"
 """The path of the admin API."""
 _TIMEOUT = 60.0
@@ -60,12 +62,6 @@ def path_of(*parts: str) -> str:
 def json_object(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments as members of a JSON object, without those that are None."""
     return {camel(name): value for name, value in values.items() if value is not None}
-
-
-def camel(name: str) -> str:
-    """A keyword as the admin API spells it: `retry_after` is `retryAfter`, `from_` is `from`."""
-    first, *rest = name.rstrip("_").split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 def instant(when: str | datetime) -> str:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from outlook_emulator.testing.admin import Admin, json_object
+from outlook_emulator.options import options_of
+from outlook_emulator.testing.admin import Admin
 from outlook_emulator.testing.faults import shown
+from outlook_emulator.traffic.journal_filter import JournalFilter
+
+_KEYWORDS = {option.name: option.member for option in options_of(JournalFilter)}
+# Tests may also use the names of the admin API: they did before the keywords were declared.
+_MEMBERS = _KEYWORDS | {member: member for member in _KEYWORDS.values()}
 
 
 class Journal:
     """The exchanges and callbacks of one sandbox.
 
-    Keywords select entries: `operation`, `connection`, `status`, `method`, `path`, `cause`, `kind` and the other
-    members of the admin API's journal query. All must match.
+    Keywords select entries, as `JournalFilter` declares them: `operation`, `connection`, `status`, `method`, `path`,
+    `cause`, `kind` and more. All must match.
     """
 
     def __init__(self, admin: Admin) -> None:
@@ -51,7 +57,10 @@ class Journal:
         self._admin.request("DELETE", "/journal")
 
     def _query(self, match: dict[str, Any]) -> dict[str, Any]:
-        matches: dict[str, Any] = self._admin.request("POST", "/journal/query", json=json_object(match))
+        if unknown := sorted(match.keys() - _MEMBERS.keys()):
+            raise TypeError(f"the journal has no filter {unknown[0]!r}; it has {', '.join(sorted(_KEYWORDS))}")
+        query = {_MEMBERS[name]: value for name, value in match.items() if value is not None}
+        matches: dict[str, Any] = self._admin.request("POST", "/journal/query", json=query)
         return matches
 
 

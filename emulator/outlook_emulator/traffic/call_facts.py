@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.traffic.fault_plan import FaultMatch
 
 _NAME, _STARS = re.compile(r"\{\w+\}"), re.compile(r"\*+")
 _WORD = "\0"
@@ -56,7 +57,7 @@ class Match:
 
     `path` starts below the connection id. `query` holds patterns by parameter, `body` by member, with dots between
     nested names; member names ignore case and underscores, as the connector does. The parameters in `filled` must have
-    a value.
+    a value. A request that has a parameter of `unless` with that value does not match.
     """
 
     connection: str | None = None
@@ -67,6 +68,7 @@ class Match:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
     filled: frozenset[str] = frozenset()
+    unless: Mapping[str, str] = field(default_factory=dict)
 
     def differs(self, call: CallFacts) -> Iterator[str]:
         """The names of the members that a request does not match, cheap comparisons first."""
@@ -87,6 +89,9 @@ class Match:
         for name in self.filled:
             if not call.query.get(name.lower(), "").strip():
                 yield f"query.{name}"
+        for name, pattern in self.unless.items():
+            if like(pattern, call.query.get(name.lower(), "")):
+                yield f"query.{name}"
         for name, pattern in self.body.items():
             if not any(like(pattern, value) for value in _members(call.body, name)):
                 yield f"body.{name}"
@@ -95,7 +100,20 @@ class Match:
         return next(self.differs(call), None) is None
 
 
-def patterns(part: str, values: Mapping[str, Any]) -> dict[str, str]:
+def match_of(options: FaultMatch) -> Match:
+    """The condition that declared options describe. Raises InvalidRequest for a value that cannot be a pattern."""
+    return Match(
+        connection=options.connection,
+        operations=frozenset(id.lower() for id in options.operation or ()),
+        family=options.family,
+        method=options.method,
+        path=options.path,
+        query=_patterns("query", options.query or {}),
+        body=_patterns("body", options.body or {}),
+    )
+
+
+def _patterns(part: str, values: Mapping[str, Any]) -> dict[str, str]:
     """The patterns of one part of a match as texts, numbers and booleans in their JSON form. Raises InvalidRequest."""
     for name, value in values.items():
         if not isinstance(value, str | int | float):

@@ -80,6 +80,9 @@ class FaultEffect:
     names: str | None = option(
         None, "pattern of the file names that `attachment-skipped` hides, such as *.pdf", metavar="PATTERN"
     )
+    addresses: tuple[str, ...] | None = option(
+        None, "patterns of the addresses whose mail `undeliverable` returns, such as *@contoso.com", metavar="PATTERN"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

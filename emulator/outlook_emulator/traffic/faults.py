@@ -41,7 +41,7 @@ class Effect:
     `response` replaces the operation's response; with `families`, only for operations of these families. In the phase
     `after` the operation runs before the effect. `delay` is in microseconds. `breaks` keeps the response from arriving
     whole. `rule_changes` are members of the mailbox's rules that differ for this request. `trigger_delay` makes a
-    trigger fire later, by so many microseconds.
+    trigger fire later, by so many microseconds. `twice` makes it fire twice for mails with attachments, first without.
     """
 
     fault: str | None = None
@@ -54,6 +54,12 @@ class Effect:
     breaks: Break | None = None
     rule_changes: Mapping[str, Any] = field(default_factory=dict)
     trigger_delay: int = 0
+    twice: bool = False
+
+    @property
+    def is_of_triggers(self) -> bool:
+        """Whether the effect is one on what triggers return, rather than on requests."""
+        return self.twice or self.trigger_delay > 0
 
 
 WORK = Effect()
@@ -107,9 +113,17 @@ class Rule:
         self._most = _least(when.times, len(steps) if once_each else None)
 
     @property
+    def acts_on_triggers(self) -> bool:
+        """Whether the rule acts on what triggers return instead of requests."""
+        return self._steps[0].is_of_triggers
+
+    @property
     def delays_triggers(self) -> bool:
-        """Whether the rule acts on the results of triggers instead of requests."""
         return self._steps[0].trigger_delay > 0
+
+    @property
+    def doubles_triggers(self) -> bool:
+        return self._steps[0].twice
 
     def state(self, now: int) -> RuleState:
         """Whether the rule can still act, has acted as often as it can, or can no longer act."""
@@ -159,7 +173,8 @@ class Rulebook:
         self._rules: dict[str, Rule] = {}
         self._numbered = 0
         self._held_back: dict[str, tuple[Rule, int]] = {}
-        self.has_request_rules = self.has_trigger_rules = self.reads_bodies = False
+        self._delivered: dict[str, Rule] = {}
+        self.has_request_rules = self.has_trigger_rules = self.doubles_triggers = self.reads_bodies = False
 
     def arm(self, rules: Iterable[Callable[[str], Rule]], names: Iterable[str | None]) -> list[Rule]:
         """Add rules, all or none. Each factory gets its name, or a numbered one without a name. Raises Conflict."""
@@ -201,12 +216,17 @@ class Rulebook:
 
     def hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """The rule that acts on a request, and its effect."""
-        rules = (rule for rule in self._rules.values() if not rule.delays_triggers)
+        rules = (rule for rule in self._rules.values() if not rule.acts_on_triggers)
         return self._first(rules, call, header, now)
 
     def trigger_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """The rule that delays the result of a trigger, and its effect."""
         rules = (rule for rule in self._rules.values() if rule.delays_triggers)
+        return self._first(rules, call, header, now)
+
+    def double_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
+        """The rule that makes a trigger fire twice for mails with attachments, and its effect."""
+        rules = (rule for rule in self._rules.values() if rule.doubles_triggers)
         return self._first(rules, call, header, now)
 
     def hold_back(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:
@@ -224,6 +244,20 @@ class Rulebook:
         self._held_back[state] = (hit.rule, now + hit.effect.trigger_delay)
         return hit
 
+    def deliver_first(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | None:
+        """The rule by which mails with attachments come without them this time; the next time they come whole.
+
+        `state` identifies the poll, as in `hold_back`.
+        """
+        if state in self._delivered:
+            return None
+        hit = self.double_hit(call, header, now)
+        if hit is not None:
+            if len(self._delivered) >= MOST_RULES:
+                del self._delivered[next(iter(self._delivered))]
+            self._delivered[state] = hit.rule
+        return hit
+
     def _first(self, rules: Iterable[Rule], call: CallFacts, header: str | None, now: int) -> Hit | None:
         for rule in rules:
             if rule.matches(call, header, now) and (effect := rule.act()) is not None:
@@ -235,8 +269,10 @@ class Rulebook:
         self._held_back = {
             state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule
         }
-        self.has_request_rules = any(not rule.delays_triggers for rule in rules.values())
+        self._delivered = {state: rule for state, rule in self._delivered.items() if rules.get(rule.name) is rule}
+        self.has_request_rules = any(not rule.acts_on_triggers for rule in rules.values())
         self.has_trigger_rules = any(rule.delays_triggers for rule in rules.values())
+        self.doubles_triggers = any(rule.doubles_triggers for rule in rules.values())
         self.reads_bodies = any(rule.match.body for rule in rules.values())
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 from outlook_emulator.traffic.fault_plan import Break
+from outlook_emulator.traffic.journal_filter import EntryKind
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 REDACTED = b"(redacted)"
 CauseKind = Literal["fault", "limit", "refusal"]
-EntryKind = Literal["exchange", "delivery"]
 Outcome = Literal["answered", "under way", "lost"] | Break
 """How a response left. `lost` is a response that could not be sent."""
 ANSWERED: Final = "answered"

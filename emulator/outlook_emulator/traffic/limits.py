@@ -24,21 +24,22 @@ class SlidingWindow:
     period: API Management says of its own limits that they are never completely accurate (vendor's documentation).
     """
 
-    __slots__ = ("_counts", "_instants", "_total")
+    __slots__ = ("_counts", "_instants", "total")
 
     def __init__(self) -> None:
         # Two queues of numbers take less memory than a queue of pairs.
         self._instants: deque[int] = deque()
         self._counts: deque[int] = deque()
-        self._total = 0
+        self.total = 0
+        """The number of calls when they were last counted."""
 
     def count(self, now: int, period: int) -> int:
         """The number of calls in the period up to `now`; forgets older ones."""
-        instants = self._instants
-        while instants and instants[0] <= now - period:
+        instants, start = self._instants, now - period
+        while instants and instants[0] <= start:
             instants.popleft()
-            self._total -= self._counts.popleft()
-        return self._total
+            self.total -= self._counts.popleft()
+        return self.total
 
     def add(self, now: int, period: int) -> None:
         """Count a call."""
@@ -49,7 +50,7 @@ class SlidingWindow:
         else:
             instants.append(now)
             self._counts.append(1)
-        self._total += 1
+        self.total += 1
 
     def oldest(self) -> int | None:
         """The instant of the oldest call, None without calls."""
@@ -57,7 +58,7 @@ class SlidingWindow:
 
     def last_to_leave(self, most: int) -> int:
         """The instant of the call that must leave so that fewer than `most` calls remain. There are at least `most`."""
-        excess = self._total - most
+        excess = self.total - most
         if excess < most:
             for instant, count in zip(self._instants, self._counts, strict=True):
                 excess -= count
@@ -93,9 +94,9 @@ class Lease:
     __slots__ = ("_limits", "_use", "size")
 
     def __init__(self, use: Use, limits: Limits, size: int) -> None:
-        self._use, self._limits, self.size = use, limits, 0
+        self._use, self._limits, self.size = use, limits, size
         use.requests += 1
-        self.carry(size)
+        use.bytes += size
 
     def admit(self, size: int) -> None:
         """Count bytes of the request. Raises TooManyAtOnce without counting them."""
@@ -107,22 +108,21 @@ class Lease:
         self._use.bytes += size
         self.size += size
 
-    def warning(self, now: int) -> str | None:
+    def warning(self) -> str | None:
         """The limits that are nearly reached, as text for the caller; None when all are far off."""
         use, limits = self._use, self._limits
-        if not limits.warn_at:
+        percent = limits.warn_at
+        if not percent:
             return None
-        shares = (
-            (use.calls.count(now, limits.calls_period * _SECOND), limits.max_calls, "calls"),
-            (use.requests, limits.max_concurrent, "concurrent requests"),
-            (use.bytes, limits.max_bytes_in_flight, "bytes in flight"),
-        )
-        near = [
-            f"{used} of {limit} {what}"
-            for used, limit, what in shares
-            if limit and used * 100 >= limit * limits.warn_at
-        ]
-        return ", ".join(near) or None
+        near = ""
+        # Spelled out: this runs for every request, and hardly ever finds a limit near.
+        if 0 < limits.max_calls * percent <= use.calls.total * 100:
+            near = f"{use.calls.total} of {limits.max_calls} calls"
+        if 0 < limits.max_concurrent * percent <= use.requests * 100:
+            near += f", {use.requests} of {limits.max_concurrent} concurrent requests"
+        if 0 < limits.max_bytes_in_flight * percent <= use.bytes * 100:
+            near += f", {use.bytes} of {limits.max_bytes_in_flight} bytes in flight"
+        return near.removeprefix(", ") or None
 
     def release(self) -> None:
         self._use.requests -= 1
@@ -147,12 +147,19 @@ class Limiter:
         if use is None:
             use = self._uses[connection_id] = Use()
         period = limits.calls_period * _SECOND
-        if limits.refused_calls == "count":
+        counts_refused = limits.refused_calls == "count"
+        if counts_refused:
             # First, since a refused call delays the next allowed one, and Retry-After must say so.
             use.calls.add(now, period)
-            self._check(use, now, size, 1)
-        else:
-            self._check(use, now, size, 0)
+        if use.calls.count(now, period) - counts_refused >= limits.max_calls > 0:
+            wait = use.calls.last_to_leave(limits.max_calls) + period - now
+            raise CallsExceeded(-(-wait // _SECOND))
+        if use.requests >= limits.max_concurrent > 0:
+            raise TooManyAtOnce(
+                f"{use.requests} requests are being processed; at most {limits.max_concurrent} are allowed."
+            )
+        use.check_bytes(size, limits)
+        if not counts_refused:
             use.calls.add(now, period)
         return Lease(use, limits, size)
 
@@ -163,16 +170,3 @@ class Limiter:
     def forget(self) -> None:
         """Clear the counts. Requests in progress still release their old counts."""
         self._uses = {}
-
-    def _check(self, use: Use, now: int, size: int, counted: int) -> None:
-        """Raise the error of the first limit that a request exceeds; `counted` is 1 if its call is counted already."""
-        limits = self.limits
-        period = limits.calls_period * _SECOND
-        if use.calls.count(now, period) - counted >= limits.max_calls > 0:
-            wait = use.calls.last_to_leave(limits.max_calls) + period - now
-            raise CallsExceeded(-(-wait // _SECOND))
-        if limits.max_concurrent and use.requests >= limits.max_concurrent:
-            raise TooManyAtOnce(
-                f"{use.requests} requests are being processed; at most {limits.max_concurrent} are allowed."
-            )
-        use.check_bytes(size, limits)

@@ -30,6 +30,7 @@ from typing_extensions import is_typeddict
 
 from outlook_emulator import enums
 from outlook_emulator.errors import ConnectorError, InvalidRequest
+from outlook_emulator.options import camel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,7 @@ def parameters_of(query: type) -> tuple[Parameter, ...]:
     parameters = []
     for attribute, hint in get_type_hints(query, include_extras=True).items():
         plain, schema, _ = unwrap(hint)
-        name = schema.key or camel_case(attribute)
+        name = schema.key or camel(attribute)
         parameters.append(Parameter(name, attribute, plain, schema, getattr(query, attribute, REQUIRED)))
     return tuple(parameters)
 
@@ -241,12 +242,6 @@ def _choices(names: type[IntEnum]) -> Mapping[str, str]:
 def snake_case(name: str) -> str:
     """A wire name as a keyword: `messageId` is `message_id`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-
-
-def camel_case(attribute: str) -> str:
-    """A keyword as a wire name: `message_id` is `messageId`."""
-    head, *rest = attribute.rstrip("_").split("_")
-    return head + "".join(word.capitalize() for word in rest)
 
 
 def shape_name(shape: Any) -> str:

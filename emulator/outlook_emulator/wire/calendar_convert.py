@@ -11,7 +11,7 @@ from typing import Any, cast
 import orjson
 
 from outlook_emulator import enums
-from outlook_emulator.clock import iso_ticks, moment
+from outlook_emulator.clock import iso_short, iso_ticks
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.ids import event_change_key
 from outlook_emulator.mailbox import addresses
@@ -112,9 +112,9 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
         "BodyPreview": event.preview,
         "Categories": orjson.loads(event.categories),
         "ChangeKey": event_change_key(event.mailbox_id, event.id, event.version),
-        "DateTimeCreated": moment(event.created).isoformat(),
-        "DateTimeLastModified": moment(event.modified).isoformat(),
-        "End": moment(event.end_at).isoformat(),
+        "DateTimeCreated": iso_short(event.created),
+        "DateTimeLastModified": iso_short(event.modified),
+        "End": iso_short(event.end_at),
         "EndTimeZone": event.end_zone,
         "HasAttachments": False,
         "ICalUId": event.uid,
@@ -133,7 +133,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
         },
         "SeriesMasterId": master_wire_id(event),
         "ShowAs": _NAMES[enums.ShowAs][event.show_as],
-        "Start": moment(event.start_at).isoformat(),
+        "Start": iso_short(event.start_at),
         "StartTimeZone": event.start_zone,
         "Subject": event.subject,
         "Type": _NAMES[enums.EventType][event.type],
@@ -209,8 +209,8 @@ def _flat(event: Event, spelled: Any) -> dict[str, Any]:
         "ICalUId": None,
         "Importance": importance,
         "Id": wire_id(event),
-        "DateTimeCreated": iso_ticks(event.created),
-        "DateTimeLastModified": iso_ticks(event.modified),
+        "DateTimeCreated": iso_short(event.created),
+        "DateTimeLastModified": iso_short(event.modified),
         "Organizer": event.organizer,
         "TimeZone": event.start_zone,
         "SeriesMasterId": master_wire_id(event),
@@ -378,7 +378,7 @@ def _location(event: Event) -> shapes.Location:
 
 
 def _answered(when: int | None) -> str:
-    return _NEVER if when is None else moment(when).isoformat()
+    return _NEVER if when is None else iso_short(when)
 
 
 def _web_link(event: Event) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import cast
+from typing import Any, cast
 
 from outlook_emulator.clock import moment
 from outlook_emulator.enums import ActionType
@@ -22,6 +22,15 @@ from outlook_emulator.wire.mail_convert import received
 def mails(message_views: Sequence[MessageView]) -> TriggerBatchResponse[ClientReceiveMessage]:
     """Mails for which a trigger fires; their importance is a number in every version (recorded)."""
     return {"value": [received(view) for view in message_views]}
+
+
+def without_attachments(batch: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The mails of a batch that have attachments, without them; None if there are none.
+
+    A trigger fires so before attachments are delivered (documentation of the sibling connector on dynamic delivery).
+    """
+    mails = [{**mail, "Attachments": []} for mail in batch["value"] if mail["Attachments"]]
+    return {"value": mails} if mails else None
 
 
 def backend_events(events: Sequence[Event]) -> shapes.CalendarEventList:

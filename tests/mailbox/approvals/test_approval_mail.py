@@ -93,16 +93,40 @@ def test_missing_texts_leave_no_elements() -> None:
 
 
 def test_hostile_texts_are_escaped() -> None:
-    """Text from a caller never becomes markup, neither in the HTML nor in the script that holds the card."""
+    """Plain text from a caller never becomes markup, neither in the HTML nor in the script that holds the card."""
     approval_request = request(HOSTILE, header_text=HOSTILE, selection_text=HOSTILE)
     parsed = Parsed(compose(approval_request, {HOSTILE: "http://x/?state=a&sig=b"}))
     ((kind, script),) = parsed.scripts
 
-    assert ["html", "head", "meta", "script", "body", "h2", "p", "h3", "p", "a"] == parsed.tags
+    assert ["html", "head", "meta", "script", "body", "h2", "div", "h3", "p", "a"] == parsed.tags
     assert {HOSTILE: "http://x/?state=a&sig=b&showConfirm=False"} == parsed.links
     assert "application/adaptivecard+json" == kind
     assert [HOSTILE] * 3 == [text_block["text"] for text_block in orjson.loads(script)["body"]]
     assert HOSTILE == orjson.loads(script)["actions"][0]["title"]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("a\nb\r\nc", "a<br>b<br>c"),
+        ("if 1 < 2 && 3 > 2", "if 1 &lt; 2 &amp;&amp; 3 &gt; 2"),
+        ("Bob <bob@example.com> & Co", "Bob &lt;bob@example.com&gt; &amp; Co"),
+        ("x <y and z> <article-1>", "x &lt;y and z&gt; &lt;article-1&gt;"),
+        (
+            "Fish &amp; chips, 5 &euro; &#8364; &#x20ac; R&D; AT&T",
+            "Fish &amp; chips, 5 &euro; &#8364; &#x20ac; R&amp;D; AT&amp;T",
+        ),
+        ("<b>x</b>\ny", "<b>x</b>\ny"),
+        ("line<br>", "line<br>"),
+        ("line<BR/>", "line<BR/>"),
+        ('<A HREF="https://x/?a=1&b=2">x</A>', '<A HREF="https://x/?a=1&b=2">x</A>'),
+        ("<table\nborder=1><tr><td>1</td></tr></table>", "<table\nborder=1><tr><td>1</td></tr></table>"),
+        ("<!DOCTYPE html><html><body>x</body></html>", "<!DOCTYPE html><html><body>x</body></html>"),
+    ],
+)
+def test_body(body: str, shown: str) -> None:
+    """HTML in a body stays as it is; plain text is escaped, entities apart, and keeps its lines."""
+    assert f"<body><div>{shown}</div><p>" in compose(request(body), LINKS)
 
 
 @pytest.mark.parametrize("hides", [False, True])

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -445,6 +447,45 @@ def test_card(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
     assert "Your answer was recorded: Gr?n und gut." == done.headers["card-action-status"]
     assert "This was answered already: Gr?n und gut." == late.headers["card-action-status"]
     assert answer(sandbox) == "Grün\nund gut"
+
+
+HTML = (
+    '<p>Please <b>approve</b> <a href="https://example.com/?a=1&amp;b=2">this</a>:</p><ul><li>1</li>\n<li>2</li></ul>'
+)
+
+
+@BOTH
+@pytest.mark.parametrize("flags", [{}, {"UseOnlyHTMLMessage": True}, {"HideHTMLMessage": True}])
+def test_html_in_body_is_html_in_the_mail(alice: Connection, bob: Connection, path: str, flags: dict[str, Any]) -> None:
+    """HTML in Body is HTML in the mail, in both mailboxes and in MIME, while Subject and the other texts stay texts.
+
+    Five public workflows write HTML there. The vendor's documentation of the Office 365 twin says that only the card
+    does not support it.
+    """
+    ask(alice, path, Body=HTML, Subject="<i>S</i>", HeaderText="<i>H</i>", SelectionText="<i>T</i>", **flags)
+    received, sent = bob.mail(), alice.mail("SentItems")
+
+    for mail in (received, sent):
+        assert HTML in mail["Body"]
+        assert ("<i>S</i>", True) == (mail["Subject"], mail["IsHtml"])
+        page = Page(mail["Body"])
+        assert "i" not in page.tags
+        assert {"b", "ul", "li"} <= page.tags
+        assert "<i>H</i>" in page.text
+        assert "<i>T</i>" in page.text
+    assert received["BodyPreview"].startswith("<i>H</i>\r\nPlease approve this:\r\n")
+    html = message_from_bytes(bob.mime(received["Id"]), policy=default).get_body(("html",))
+    assert html is not None
+    assert HTML in html.get_content().replace("\r\n", "\n")
+
+
+@BOTH
+def test_plain_text_in_body_reads_well(alice: Connection, bob: Connection, path: str) -> None:
+    """A text without elements keeps its lines and its brackets (inferred)."""
+    ask(alice, path, Body="Dear Bob <bob@example.com>,\n\nis 1 < 2 & 3?\r\nYours")
+
+    preview = bob.mail()["BodyPreview"]
+    assert preview.startswith("Dear Bob <bob@example.com>,\r\n\r\nis 1 < 2 & 3?\r\nYours\r\n")
 
 
 def test_pages_are_safe(alice: Connection, bob: Connection) -> None:

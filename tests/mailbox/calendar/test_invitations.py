@@ -79,9 +79,9 @@ class TestInviting:
         span = {"Start": "2026-03-05T10:00:00Z", "End": "2026-03-05T11:00:00Z"}
         nested = alice.post(V1, {"Subject": "Nested", **span, "Attendees": said}).json()
 
-        assert alice.event(nested["Id"])[f"{kind}Attendees"] == "bob@example.com"
+        assert alice.event(nested["Id"])[f"{kind}Attendees"] == "bob@example.com;"
         assert alice.get(f"{V1}/{flat['Id']}")["Attendees"][0]["Type"] == kind
-        assert [event["Subject"] for event in bob.events()] == ["Flat", "Nested"]
+        assert [event["Subject"] for event in bob.events()] == ["Nested", "Flat"]
 
     def test_an_organizer_is_never_an_attendee(self, alice: Connection) -> None:
         meeting = alice.meet(RequiredAttendees="ALICE@example.com")
@@ -239,7 +239,7 @@ class TestUpdating:
 
         alice.change(meeting["Id"], OptionalAttendees="carol@example.com")
         assert (len(bob.mails()), len(carol.mails())) == (2, 1)
-        assert bob.events()[0]["OptionalAttendees"].rstrip(";") == "carol@example.com"
+        assert bob.events()[0]["OptionalAttendees"] == "carol@example.com;"
 
         alice.change(meeting["Id"], Reminder=5)
         assert (len(bob.mails()), len(carol.mails())) == (3, 2)
@@ -405,7 +405,7 @@ class TestSingleOccurrences:
 class TestAddresses:
     def test_a_tagged_address_is_the_same_attendee(self, sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
         meeting = alice.meet("Review", RequiredAttendees="bob+work@example.com;alice+me@example.com")
-        assert alice.event(meeting["Id"])["RequiredAttendees"] == "bob+work@example.com"
+        assert alice.event(meeting["Id"])["RequiredAttendees"] == "bob+work@example.com;"
 
         bob.respond(bob.events()[0]["Id"], "Accept")
         assert attendees(alice, meeting["Id"]) == {"bob+work@example.com": "Accepted"}
@@ -419,7 +419,7 @@ class TestAddresses:
         alice.meet("Review", RequiredAttendees="bob@example.com;carol@example.org")
         (copy,) = bob.events()
 
-        assert bob.change(copy["Id"], Reminder=30)["RequiredAttendees"] == "bob@example.com;carol@example.org"
+        assert bob.change(copy["Id"], Reminder=30)["RequiredAttendees"] == "bob@example.com;carol@example.org;"
 
     def test_an_attendee_invited_again_must_respond_again(self, alice: Connection, bob: Connection) -> None:
         meeting = alice.meet("Review", RequiredAttendees="bob@example.com")

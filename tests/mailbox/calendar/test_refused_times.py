@@ -42,6 +42,7 @@ class TestValidation:
     @pytest.mark.parametrize("path", VERSIONS)
     @pytest.mark.parametrize("series", [False, True])
     def test_an_end_before_the_start_fails_validation(self, alice: Connection, path: str, series: bool) -> None:
+        """Recorded from the mail service, in a public file; seen through a workflow's connector as well."""
         repeated = {"Pattern": {"Type": "Daily"}} if path == V1 else "Daily"
         body = BODY | {"End": "2026-03-04T09:59:59Z"} | ({"Recurrence": repeated} if series else {})
 
@@ -63,6 +64,7 @@ class TestValidation:
         ("path", "member"), [(V1, "StartTimeZone"), (V1, "EndTimeZone"), (V2, "TimeZone"), (V3, "TimeZone")]
     )
     def test_an_unknown_zone_fails_validation(self, alice: Connection, path: str, member: str) -> None:
+        """Recorded from the mail service, in a public file; seen through a workflow's connector as well."""
         body = BODY | {member: "Middle Earth Standard Time"}
 
         assert refused(alice, "POST", path, body) == VALIDATION
@@ -112,6 +114,7 @@ class TestCrossing:
     def test_an_occurrence_moved_onto_or_over_its_neighbour_is_refused(
         self, alice: Connection, days: list[dict[str, Any]], path: str, body: dict[str, Any]
     ) -> None:
+        """Code and text from the vendor's documentation of the mail service."""
         assert refused(alice, "PATCH", f"{path}/{days[1]['Id']}", body) == CROSSING
         assert alice.view() == days
 

@@ -59,6 +59,7 @@ class TestDeclining:
     def test_a_declined_meeting_leaves_the_calendar(
         self, alice: Connection, bob: Connection, meeting: dict[str, Any], said: str
     ) -> None:
+        """From notes on live use of the mail service: microsoftgraph/microsoft-graph-docs 2284, 2018."""
         (copy,) = bob.events()
         changed = Watch(bob, "onchangeditems")
 
@@ -154,9 +155,10 @@ class TestAccepting:
     """Accepting makes the event anew. From the vendor's page of the Office 365 twin, state of 2026-05."""
 
     @pytest.mark.parametrize("said", ["Accept", "accepted"])
-    def test_an_accepted_meeting_has_a_new_id_and_is_created_again(
+    def test_accepting_makes_the_event_anew(
         self, alice: Connection, bob: Connection, meeting: dict[str, Any], said: str
     ) -> None:
+        """From the vendor's page of the Office 365 twin: new Id, new created time, and "created" fires again."""
         (copy,), (seen,) = bob.events(), bob.view()
         created, updated = Watch(bob, "onnewitems"), Watch(bob, "onupdateditems")
         changed = Watch(bob, "onchangeditems")
@@ -314,3 +316,18 @@ class TestSendResponse:
 
         assert bob.http.post(path, json={"SendResponse": False}).status_code == 202
         assert [event["ResponseType"] for event in bob.events()] != [5]
+
+
+def test_an_upcoming_meeting_that_is_accepted_is_returned_again(alice: Connection, bob: Connection) -> None:
+    """Inferred: accepting makes a new event, and the trigger returns each event once."""
+    alice.meet("Soon", "2026-03-02T09:20:00Z", RequiredAttendees="bob@example.com")
+    path = "/v2/Events/OnUpcomingEvents"
+    first = bob.http.get(path, params={"table": "Calendar", "lookAheadTimeInMinutes": 30})
+    second = bob.http.get(first.headers["Location"])
+    assert [event["Subject"] for event in second.json()["value"]] == ["Soon"]
+
+    bob.respond(bob.events()[0]["Id"], "Accept")
+
+    third = bob.http.get(second.headers["Location"])
+    assert [event["Id"] for event in third.json()["value"]] == [bob.events()[0]["Id"]]
+    assert bob.http.get(third.headers["Location"]).status_code == 202

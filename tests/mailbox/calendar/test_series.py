@@ -128,9 +128,9 @@ class TestExpansion:
 
         spans = [(event["Start"][5:16], event["End"][5:16]) for event in alice.view()]
         assert spans == [
-            ("03-27T23:00", "03-28T23:00"),
-            ("03-28T23:00", "03-29T22:00"),
-            ("03-29T22:00", "03-30T22:00"),
+            ("03-28T00:00", "03-29T00:00"),
+            ("03-29T00:00", "03-30T00:00"),
+            ("03-30T00:00", "03-31T00:00"),
         ]
 
     def test_long_occurrences_overlap_a_window(self, alice: Connection) -> None:
@@ -234,10 +234,10 @@ class TestLimits:
             (event["Start"][5:16], event["End"][5:16])
             for event in alice.view("2026-10-25T12:00:00Z", "2026-10-26T12:00:00Z")
         ]
-        assert spans == [("10-24T23:00", "10-26T00:00"), ("10-26T00:00", "10-27T00:00")]
+        assert spans == [("10-25T00:00", "10-26T00:00"), ("10-26T00:00", "10-27T00:00")]
 
     def test_a_skipped_midnight(self, alice: Connection) -> None:
-        """Havana's clocks skip from midnight to one: that day starts at one, and later days start at midnight."""
+        """Havana's clocks skip from midnight to one; an all-day series keeps that day, as it is in no zone."""
         alice.meet(
             start="2026-03-08",
             End="2026-03-09",
@@ -247,8 +247,8 @@ class TestLimits:
             NumberOfOccurrences=3,
         )
 
-        assert [event["Start"][5:16] for event in alice.view()] == ["03-08T05:00", "03-09T04:00", "03-10T04:00"]
-        assert [event["End"][5:16] for event in alice.view()] == ["03-09T04:00", "03-10T04:00", "03-11T04:00"]
+        assert [event["Start"][5:16] for event in alice.view()] == ["03-08T00:00", "03-09T00:00", "03-10T00:00"]
+        assert [event["End"][5:16] for event in alice.view()] == ["03-09T00:00", "03-10T00:00", "03-11T00:00"]
 
     def test_a_skipped_start(self, alice: Connection) -> None:
         event = alice.meet(start="2026-03-08T02:30:00", End="2026-03-08T03:00:00", TimeZone="Pacific Standard Time")

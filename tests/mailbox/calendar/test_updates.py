@@ -54,6 +54,7 @@ class TestMembersLeftOut:
 
     @pytest.mark.parametrize("path", VERSIONS)
     def test_members_left_out_go_to_their_defaults(self, alice: Connection, path: str) -> None:
+        """From the vendor's page of the Office 365 twin, state of 2026-05; its recordings fit both readings."""
         event = alice.post(V3, FULL).json()
         bare = alice.post(path, REQUIRED).json()
 

@@ -280,7 +280,7 @@ def test_whose_event_it_is() -> None:
 
 
 def test_the_zone_of_the_calendar() -> None:
-    """X-WR-TIMEZONE is the zone of times and dates without their own."""
+    """X-WR-TIMEZONE is the zone of times and dates without their own; it moves no date."""
     head = ("X-WR-TIMEZONE:America/New_York",)
     timed, whole = (
         parse_event("DTSTART:20260302T090000", head=head),
@@ -288,7 +288,7 @@ def test_the_zone_of_the_calendar() -> None:
     )
 
     assert (timed.start, timed.start_zone) == (utc(2026, 3, 2, 14), NEW_YORK)
-    assert (whole.start, whole.end) == (utc(2026, 3, 2, 5), utc(2026, 3, 3, 5))
+    assert (whole.start, whole.end, whole.start_zone) == (utc(2026, 3, 2), utc(2026, 3, 3), NEW_YORK)
     assert parse_event("DTSTART:20260302T090000", head=("X-WR-TIMEZONE:Nowhere",)).start_zone == "UTC"
 
 
@@ -353,6 +353,51 @@ def test_a_start_that_is_no_occurrence() -> None:
 
     assert (event.start, event.end) == (utc(2026, 3, 4, 9), utc(2026, 3, 4, 10))
     assert (whole.start, whole.end) == (utc(2026, 3, 4), utc(2026, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days"),
+    [
+        ("DTSTART;TZID=Europe/Berlin:20260411T000000", "DTEND;TZID=Europe/Berlin:20260413T000000", 2),
+        ("DTSTART;TZID=Europe/Berlin:20260411T000000", "DTEND:20260411T220000Z", 1),
+        ("DTSTART;TZID=Europe/Berlin:20260411T000000", "DURATION:P3D", 3),
+        ("DTSTART;VALUE=DATE:20260411", "DTEND;VALUE=DATE:20260412", 1),
+        ("DTSTART;VALUE=DATE:20260411", "SUMMARY:no end", 1),
+        ("DTSTART:20260411T000000Z", "DTEND:20260412T000000Z", 1),
+    ],
+)
+def test_all_day_events_in_the_forms_of_outlook(start: str, end: str, days: int) -> None:
+    """Outlook marks an all-day event beside its times (documentation of its iCalendar format, MS-OXCICAL)."""
+    event = parse_event(start, end, "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE")
+
+    assert (event.is_all_day, event.start, event.end) == (True, utc(2026, 4, 11), utc(2026, 4, 11) + days * DAY)
+
+
+@pytest.mark.parametrize(
+    ("start", "mark"), [("DTSTART:20260411T090000Z", "TRUE"), ("DTSTART:20260411T000000Z", "FALSE")]
+)
+def test_a_time_off_midnight_or_without_the_mark_is_no_day(start: str, mark: str) -> None:
+    """An event with times is an all-day event only with Outlook's mark and from midnight (inferred)."""
+    assert not parse_event(start, f"X-MICROSOFT-CDO-ALLDAYEVENT:{mark}").is_all_day
+
+
+@pytest.mark.parametrize("until", ["20260413", "20260413T000000Z", "20260413T040000Z", "20260414T035959Z"])
+def test_the_end_of_an_all_day_series(until: str) -> None:
+    """UNTIL is a date, midnight UTC, or a time on the last day in the zone of the series."""
+    event = parse_event(
+        "DTSTART;VALUE=DATE:20260411", f"RRULE:FREQ=DAILY;UNTIL={until}", head=("X-WR-TIMEZONE:America/New_York",)
+    )
+
+    assert event.rule is not None
+    assert event.rule.until == date(2026, 4, 13)
+
+
+def test_a_reminder_at_a_stated_time_of_an_all_day_event() -> None:
+    """A stated time counts from midnight in the zone of the event, where the day begins for its owner (inferred)."""
+    alarm = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER;VALUE=DATE-TIME:20260410T210000Z", "END:VALARM")
+    event = parse_event("DTSTART;VALUE=DATE:20260411", *alarm, head=("X-WR-TIMEZONE:Europe/Berlin",))
+
+    assert event.reminder == 60
 
 
 def test_changed_occurrences_find_their_series() -> None:
@@ -490,9 +535,9 @@ def event_fields(draw: st.DrawFn, zone_name: str, uid: str | None) -> EventField
     start, length = draw(INSTANTS), draw(st.integers(0, 10**6)) * 10**6
     end = start + length
     if is_all_day:
-        first = moment(start).astimezone(zone(zone_name)).date()
-        start = ics_zones.midnight(first, zone_name)
-        end = ics_zones.midnight(first + timedelta(days=1 + length // DAY), zone_name)
+        first = moment(start).date()
+        start = ics_zones.midnight(first)
+        end = ics_zones.midnight(first + timedelta(days=1 + length // DAY))
     return EventFields(
         subject=draw(TEXTS),
         start=start,
@@ -547,15 +592,16 @@ def series(draw: st.DrawFn) -> Series:
     event = draw(event_fields(zone_name, uid))
     if draw(st.booleans()):
         return Series(event)
-    local = moment(event.start).astimezone(zone(zone_name))
+    days_zone = "UTC" if event.is_all_day else zone_name
+    local = moment(event.start).astimezone(zone(days_zone))
     rule = draw(rules(local.date()))
-    start = ics_zones.at(rule.start, local.time(), zone_name)
+    start = ics_zones.at(rule.start, local.time(), days_zone)
     end = start + event.end - event.start
     if event.is_all_day:
-        end = ics_zones.midnight(rule.start + timedelta(days=1), zone_name)
-    clock = moment(start).astimezone(zone(zone_name)).time()
+        end = ics_zones.midnight(rule.start + timedelta(days=1))
+    clock = moment(start).astimezone(zone(days_zone)).time()
     occurrences = tuple(
-        ics_zones.at(rule.start + timedelta(days=days), local.time() if event.is_all_day else clock, zone_name)
+        ics_zones.at(rule.start + timedelta(days=days), clock, days_zone)
         for days in sorted(draw(st.sets(st.integers(0, 2000), max_size=4)))
     )
     whole = replace(

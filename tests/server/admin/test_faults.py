@@ -95,15 +95,18 @@ def test_catalogue(sandbox: Sandbox) -> None:
 
 
 def test_catalogue_links_to_the_documentation(sandbox: Sandbox) -> None:
-    """A named fault links to its section of the connector's documentation, or else to the page about such errors."""
+    """A named fault links to its section of the connector's documentation, or else to another page about it."""
     shown = sandbox.server.http.get(f"{ROOT}/faults").json()["value"]
     pages = {tuple(fault["documentation"].partition("#")[::2]) for fault in shown}
     learn = "https://learn.microsoft.com/connectors/outlook/"
 
     assert {(learn, section) for section in SECTIONS} == {page for page in pages if page[0] == learn}
-    assert {"https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"} == {
-        page[0] for page in pages if page[0] != learn
-    }
+    assert {
+        "https://github.com/Azure/LogicAppsUX/issues/8230",
+        "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling",
+        "https://learn.microsoft.com/connectors/office365/",
+        "https://learn.microsoft.com/troubleshoot/exchange/email-delivery/ndr/non-delivery-reports-in-exchange-online",
+    } == {page[0] for page in pages if page[0] != learn}
 
 
 def test_catalogue_by_family(sandbox: Sandbox) -> None:
@@ -114,6 +117,11 @@ def test_catalogue_by_family(sandbox: Sandbox) -> None:
     assert (["ReplyTo"], []) == (shown["encrypted-reply"]["families"], shown["encrypted-reply"]["takes"])
     assert ["names"] == shown["attachment-skipped"]["takes"]
     assert ["delay"] == shown["trigger-delayed"]["takes"]
+    assert ["GetEmails", "GetEmail", "OnNewEmail", "OnFlaggedEmail", "OnNewMentionMeEmail"] == (
+        shown["protected-mail"]["families"]
+    )
+    assert ["OnNewEmail", "OnFlaggedEmail", "OnNewMentionMeEmail"] == shown["delivered-twice"]["families"]
+    assert ["ReceiveResponseGet", "ReceiveResponsePost"] == shown["approval-page-error"]["families"]
 
 
 # Arming, and the ledger
@@ -356,7 +364,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"sequence": []}, "'sequence' has no step."),
     (
         {"sequence": ["work", "trigger-delayed"]},
-        "'trigger-delayed' cannot be a step of a sequence: it delays triggers, not requests.",
+        "'trigger-delayed' cannot be a step of a sequence: it acts on triggers, not on requests.",
     ),
     # When
     (when(nth=0), "'nth' must be from 1 to 1000000000, not 0."),

@@ -83,7 +83,7 @@ def test_import_sends_no_invitations(alice: Connection, bob: Connection) -> None
 
     assert bob.events() == bob.mails() == []
     (event,) = alice.view()
-    assert (event["RequiredAttendees"], event["ResponseType"]) == ("bob@example.com", "Organizer")
+    assert (event["RequiredAttendees"], event["ResponseType"]) == ("bob@example.com;", "Organizer")
 
 
 @pytest.mark.parametrize(

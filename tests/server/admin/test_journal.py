@@ -80,6 +80,11 @@ def story(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) 
         ({"after": 2, "limit": 2}, [3, 4]),
         ({"after": 0, "limit": 1}, [1]),
         ({"after": 99}, []),
+        ({"family": "SendEmail", "status": 400}, [4]),
+        ({"path": "/v2/*", "method": "get"}, [5]),
+        ({"effected": "false", "cause": "busy"}, [6]),
+        ({"workflowName": "ORD*"}, [4]),
+        ({"url": "*/hook"}, [3]),
         ({"limit": 1000, "kind": "", "status": ""}, [1, 2, 3, 4, 5, 6]),
     ],
 )
@@ -106,7 +111,7 @@ def test_list_by_connection(story: Sandbox, alice: Connection, bob: Connection) 
         ),
         ({"status": 99}, "'status' must be from 100 to 599, not 99."),
         ({"status": "teapot"}, "The query parameter 'status' must be an integer, not 'teapot'."),
-        ({"after": -1}, "'after' must be the id of an entry, not -1."),
+        ({"after": -1}, "'after' must be 0 or more, not -1."),
         ({"after": "x"}, "The query parameter 'after' must be an integer, not 'x'."),
         ({"limit": 0}, "'limit' must be from 1 to 1000, not 0."),
         ({"limit": 1001}, "'limit' must be from 1 to 1000, not 1001."),
@@ -232,9 +237,9 @@ def test_at_most_ten_near_misses(sandbox: Sandbox, alice: Connection) -> None:
         ({"query": {"top": None}}, "'query.top' must be a text, a number or a boolean."),
         ({"query": "top=1"}, "'query' is invalid"),
         ({"effected": "perhaps"}, "'effected' is invalid"),
-        ({"after": -5}, "'after' must be the id of an entry, not -5."),
+        ({"after": -5}, "'after' must be 0 or more, not -5."),
         ({"limit": 0}, "'limit' must be from 1 to 1000, not 0."),
-        ({"subject": "s"}, "has no member 'subject'. It may have: kind, connection, operation,"),
+        ({"subject": "s"}, "has no member 'subject'. It may have: connection, operation, family,"),
     ],
 )
 def test_invalid_query(sandbox: Sandbox, query: Any, reason: str) -> None:

@@ -268,7 +268,7 @@ def test_match(sandbox: Sandbox, alice: Connection, bob: Connection, match: dict
         match = {**match, "connection": bob.id}
     arm(sandbox, {"name": "it", "match": match, "effect": {"status": 599}})
     mail = {**MAIL, "Attachments": [{"Name": name, "ContentBytes": "YQ=="} for name in ("a.txt", "b.txt")]}
-    event = {"Subject": "Review", "Start": "2026-03-04T10:00:00Z", "End": "2026-03-04T11:00:00Z", "IsAllDay": True}
+    event = {"Subject": "Review", "Start": "2026-03-04", "End": "2026-03-05", "IsAllDay": True}
     responses = {
         "read": alice.http.get("/v2/Mail", params={"top": "7", "folderPath": "Inbox"}),
         "send": alice.http.post("/v2/Mail", json=mail),

@@ -633,5 +633,6 @@ def test_bad_trigger(alice: Connection, change: dict[str, Any], named: str) -> N
     answer = put(alice, body)
 
     assert answer.status_code in (400, 404)
-    assert named in answer.json()["message"]
+    error = answer.json()
+    assert named in error["message"] + error["error"]["originalMessage"]
     assert [] == alice.api.get(f"/connections/{alice.id}/triggerConfigs").json()["value"]

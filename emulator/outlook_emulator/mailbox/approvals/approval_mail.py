@@ -6,6 +6,7 @@ actionable messages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -17,15 +18,24 @@ from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.message import Mail
 
 _CARD_TYPE = "application/adaptivecard+json"
+_ELEMENTS = (
+    "a abbr address article aside b base big blockquote body br button caption center cite code col colgroup dd del"
+    " details dfn div dl dt em fieldset figcaption figure font footer form h1 h2 h3 h4 h5 h6 head header hr html i img"
+    " input ins kbd label legend li link main map mark meta nav ol p picture pre q s samp section small span strike"
+    " strong style sub summary sup table tbody td tfoot th thead time title tr tt u ul var video"
+)
+# Elements by name, since plain text has angle brackets too: "Bob <bob@example.com>", "if a <b".
+_HTML = re.compile(rf"<!doctype\b|</?(?:{_ELEMENTS.replace(' ', '|')})(?:[\s/][^<>]*)?>", re.IGNORECASE)
+_BARE_AMPERSAND = re.compile(r"&(?!#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequest:
     """A request to send a mail with options to choose from.
 
-    `mail` has the recipients, the subject and the attachments; its body is the caller's plain text. The answer is
-    posted to `callback_url`. `links_only` leaves out the card. With `hides_html`, clients that can show the card show
-    it instead of the HTML. With `confirms`, a link leads to a page that asks for confirmation.
+    `mail` has the recipients, the subject and the attachments; its body is the caller's HTML or plain text. The answer
+    is posted to `callback_url`. `links_only` leaves out the card. With `hides_html`, clients that can show the card
+    show it instead of the HTML. With `confirms`, a link leads to a page that asks for confirmation.
     """
 
     kind: QuestionKind
@@ -89,12 +99,29 @@ def _script(card: Mapping[str, Any]) -> str:
 
 
 def _texts(request: ApprovalRequest) -> str:
-    parts = (("h2", request.header_text), ("p", request.mail.body), ("h3", request.selection_text))
-    return "".join(f"<{tag}>{_lines(text)}</{tag}>" for tag, text in parts if text)
+    header, selection = request.header_text, request.selection_text
+    return (
+        f"{_element('h2', _lines(escape(header)))}{_element('div', _body(request.mail.body))}"
+        f"{_element('h3', _lines(escape(selection)))}"
+    )
 
 
-def _lines(text: str) -> str:
-    return escape(text).replace("\r\n", "\n").replace("\n", "<br>")
+def _element(tag: str, content: str) -> str:
+    return f"<{tag}>{content}</{tag}>" if content else ""
+
+
+def _body(text: str) -> str:
+    """The caller's text as HTML: as it is where it has elements, which public workflows write; else line by line.
+
+    Which texts the real connector takes for HTML is inferred.
+    """
+    if _HTML.search(text):
+        return text
+    return _lines(_BARE_AMPERSAND.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _lines(html: str) -> str:
+    return html.replace("\r\n", "\n").replace("\n", "<br>")
 
 
 def _link(request: ApprovalRequest, option: str, url: str) -> str:

@@ -49,6 +49,7 @@ class ApprovalAnswer(NamedTuple):
     outcome: Outcome
     query: str = ""
     by_card: bool = False
+    page_breaks: bool = False
 
 
 def ask(mailbox: Mailbox, request: ApprovalRequest) -> Question:
@@ -214,7 +215,8 @@ def _answer(mailbox: Mailbox, question: Question, option: str, content_of: Conte
             kind=CallbackKind.ANSWER,
             reference=question.token,
         )
-    return ApprovalAnswer(question._replace(answer=option, answered=mailbox.now), option, Outcome.RECORDED)
+    answered = question._replace(answer=option, answered=mailbox.now)
+    return ApprovalAnswer(answered, option, Outcome.RECORDED, page_breaks=mailbox.rules.breaks_answer_page)
 
 
 def _withdraw(mailbox: Mailbox, token: str, kind: QuestionKind) -> None:

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import NO_RECURRENCE, AttendeeType
-from outlook_emulator.errors import InvalidField, InvalidProperty
+from outlook_emulator.errors import InvalidField, InvalidProperty, RefusedByService
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
-from outlook_emulator.mailbox.event import Attendee, EventChanges, EventFields, Rule
+from outlook_emulator.mailbox.event import Attendee, EventChanges, EventFields, Rule, wall_zone
 from outlook_emulator.mailbox.mail.delivery import is_for
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
@@ -90,7 +90,7 @@ def check_series(event: EventFields) -> None:
     """Raise InvalidField for a series whose occurrences would overlap, which Exchange refuses."""
     if event.rule is None:
         return
-    length = local(event.end, event.start_zone) - local(event.start, event.start_zone)
+    length = local(event.end, wall_zone(event)) - local(event.start, wall_zone(event))
     if length > timedelta(days=recurrence.shortest_gap(event.rule)):
         raise InvalidField("end", "is too late: an occurrence must end before the next one starts.")
 
@@ -103,8 +103,7 @@ def clamp(when: int) -> int:
 def cadence(event: EventFields) -> tuple[object, ...]:
     """The values that determine when a series occurs, except where it ends."""
     rule = event.rule and replace(event.rule, until=None, count=None)
-    wall = time() if event.is_all_day else local(event.start, event.start_zone).time()
-    return rule, wall, event.start_zone
+    return rule, local(event.start, wall_zone(event)).time(), wall_zone(event)
 
 
 def _complete(event: EventFields, changes: EventChanges, members: Collection[str]) -> EventChanges:
@@ -142,26 +141,39 @@ def _skipped(changes: EventChanges) -> int:
 
 
 def _whole_days(timed: EventFields, before: EventFields, changes: EventChanges) -> EventFields:
-    """An event from midnight to midnight, one day at least: on the dates in the changes, or on those of before."""
-    zone = timed.start_zone
-    first = read_day(changes["start"], "start") if "start" in changes else _day(before.start, before.start_zone)
-    last = _last_day(changes["end"]) if "end" in changes else _day(before.end - 1, before.start_zone) + _DAY
-    return replace(
-        timed,
-        start=instant(datetime.combine(first, time()), zone),
-        end=instant(datetime.combine(max(last, first + _DAY), time()), zone),
-        end_zone=zone,
-    )
+    """An all-day event on the dates of its start and end. Raises RefusedByService as the mail service does.
+
+    The texts about the start and the duration were recorded from the mail service; the one about the end is inferred.
+    """
+    first = _midnight("Start", changes.get("start"), timed.start, timed.start_zone, before)
+    after = _midnight("End", changes.get("end"), timed.end, timed.end_zone, before)
+    if after - first < _DAY:
+        raise RefusedByService("The duration of an event marked as All day must be at least 24 hours.")
+    return replace(timed, start=_midnight_utc(first), end=_midnight_utc(after))
 
 
-def _day(when: int, zone: str) -> date:
-    return local(when, zone).date()
+def _midnight(name: str, text: str | None, when: int, zone_name: str, before: EventFields) -> date:
+    """The date that begins at a start or end, which the caller wrote as `text` or left as it was `before`.
+
+    Inferred: midnight is read as written, since responses write it in UTC whatever the zone, or else in the zone.
+    """
+    if text is None:
+        walls = local(when, wall_zone(before)), local(when, "UTC")
+    else:
+        walls = _written(text), local(when, zone_name)
+    for wall in walls:
+        if wall.time() == time():
+            return wall.date()
+    raise RefusedByService(f"The Event.{name} property for an all-day event needs to be set to midnight.")
 
 
-def _last_day(text: str) -> date:
-    """The day at whose midnight an all-day event ends."""
-    end = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
-    return end.date() if end.time() == time() else end.date() + _DAY
+def _midnight_utc(day: date) -> int:
+    return microseconds(datetime.combine(day, time()))
+
+
+def _written(text: str) -> datetime:
+    """The clock that an ISO 8601 text shows, whatever its offset."""
+    return datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip())).replace(tzinfo=None)
 
 
 def _with_changes(
@@ -225,7 +237,7 @@ def _by_type(present: Iterable[Attendee], changes: EventChanges) -> list[Attende
 def _with_recurrence(
     event: EventFields, changes: EventChanges, before: EventFields | None, is_whole: bool
 ) -> EventFields:
-    first = local(event.start, event.start_zone).date()
+    first = local(event.start, wall_zone(event)).date()
     # A whole body describes the series anew: a weekly one repeats on the weekday of its start alone (vendor's page).
     rule = _rule(changes, None if is_whole else before, first)
     if rule is None:
@@ -252,7 +264,7 @@ def _rule(changes: EventChanges, before: EventFields | None, first: date) -> Rul
         return None
     until, count = _range(changes, present)
     if before and before.rule and recurrence.kind_of(before.rule) == kind:
-        old = local(before.start, before.start_zone).date()
+        old = local(before.start, wall_zone(before)).date()
         if old == first or not _is_simple(before.rule, kind, old):
             return replace(before.rule, start=first, until=until, count=count)
     return recurrence.simple(kind, first, until, count)
@@ -276,7 +288,7 @@ def _range(changes: EventChanges, present: Rule | None) -> tuple[date | None, in
 
 
 def _shifted(event: EventFields, by: timedelta) -> EventFields:
-    zone = event.start_zone
+    zone = wall_zone(event)
     return replace(
         event,
         start=instant(local(event.start, zone) + by, zone),

@@ -14,7 +14,7 @@ import orjson
 from outlook_emulator.clock import microseconds, moment
 from outlook_emulator.enums import AttendeeType, EventType
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Attendee, EventFields, Rule
+from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, wall_zone
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.text import preview
@@ -126,14 +126,13 @@ def instant(wall: datetime, zone_name: str) -> int:
 
 
 def wall_time(event: Event) -> time:
-    """The wall-clock time at which an event starts in its start zone."""
-    return time() if event.is_all_day else local(event.start_at, event.start_zone).time()
+    """The wall-clock time at which an event starts."""
+    return local(event.start_at, wall_zone(event)).time()
 
 
 def wall_length(event: Event) -> timedelta:
-    """The wall-clock duration of an event; whole days for an all-day event, since a midnight may be skipped."""
-    start, end = local(event.start_at, event.start_zone), local(event.end_at, event.start_zone)
-    return end.date() - start.date() if event.is_all_day else end - start
+    """The wall-clock duration of an event."""
+    return local(event.end_at, wall_zone(event)) - local(event.start_at, wall_zone(event))
 
 
 def _plain(value: Any) -> Any:
@@ -142,7 +141,9 @@ def _plain(value: Any) -> Any:
 
 
 def _addresses(event: EventFields, kind: str) -> str:
-    return ";".join(attendee.address for attendee in event.attendees if attendee.type == AttendeeType[kind])
+    people = (person.address for person in event.attendees if person.type == AttendeeType[kind] and person.address)
+    # The last address ends in a semicolon too, unlike in mails. Two projects noted it from live use.
+    return "".join(f"{address};" for address in people)
 
 
 def _span(event: EventFields) -> dict[str, int]:
@@ -155,8 +156,8 @@ def _span(event: EventFields) -> dict[str, int]:
     first = min((event.start, *event.added)) - margin
     last = FOREVER
     if event.rule.until is not None:
-        wall = local(event.start, event.start_zone).time()
-        final = instant(datetime.combine(event.rule.until, wall), event.start_zone)
+        wall = local(event.start, wall_zone(event)).time()
+        final = instant(datetime.combine(event.rule.until, wall), wall_zone(event))
         last = max((final, *event.added)) + length + margin
     return {"span_start": first, "span_end": last, "reach": 2}
 

@@ -13,7 +13,7 @@ from outlook_emulator.ids import event_uid
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.calendar.event_rows import columns, fields_of, instant, list_entries, local, type_of
 from outlook_emulator.mailbox.calendar.occurrences import is_computed, is_start
-from outlook_emulator.mailbox.event import Attendee, EventFields, Series
+from outlook_emulator.mailbox.event import Attendee, EventFields, Series, wall_zone
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
@@ -136,8 +136,9 @@ def _inherit(before: EventFields, after: EventFields, exception: Event) -> Event
         if getattr(own, name) == getattr(before, name) != getattr(after, name)
     }
     if own.start == exception.original_start and own.end - own.start == before.end - before.start:
-        length = local(after.end, after.start_zone) - local(after.start, after.start_zone)
-        inherited["end"] = instant(local(own.start, after.start_zone) + length, after.start_zone)
+        zone = wall_zone(after)
+        length = local(after.end, zone) - local(after.start, zone)
+        inherited["end"] = instant(local(own.start, zone) + length, zone)
     return replace(own, **inherited, attendees=_inherited_attendees(before, after, own))
 
 

@@ -21,7 +21,7 @@ from outlook_emulator.mailbox import item_folders, recurrence
 from outlook_emulator.mailbox.calendar import event_store, invitations, occurrences
 from outlook_emulator.mailbox.calendar.event_input import changed, check_series, clamp, new, read_time
 from outlook_emulator.mailbox.calendar.event_rows import fields_of, is_own, local
-from outlook_emulator.mailbox.event import EventChanges, EventFields, Series
+from outlook_emulator.mailbox.event import EventChanges, EventFields, Series, wall_zone
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.odata import Vocabulary
@@ -167,7 +167,7 @@ def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Eve
     event = replace(_imported(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
     if event.rule is None and event.added:
         # Outlook has no series without a rule, so the start gets a rule with a single occurrence.
-        first = local(event.start, event.start_zone).date()
+        first = local(event.start, wall_zone(event)).date()
         event = replace(event, rule=recurrence.normalize(recurrence.simple(Recurrence.Daily, first, count=1)))
     check_series(event)
     master = event_store.insert(mailbox, calendar.id, event)

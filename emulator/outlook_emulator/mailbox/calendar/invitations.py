@@ -21,7 +21,7 @@ from outlook_emulator.mailbox.calendar.event_rows import attendees_of, fields_of
 from outlook_emulator.mailbox.calendar.occurrences import occurrence
 from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.item_folders import CALENDARS
-from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mail import delivery, nondelivery
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.store import calendar as calendar_store
@@ -83,6 +83,9 @@ def cancel(mailbox: Mailbox, event: Event) -> None:
 
 def record_response(organizer: Mailbox, copy: Event, address: str, response: int) -> None:
     """Record the response of the attendee with an address in the organizer's event."""
+    if nondelivery.is_named(organizer, organizer.owner.address):
+        # The response is a mail, which does not arrive.
+        return
     event = copy_of(organizer, copy)
     if event is None or not event.is_organizer:
         return
@@ -171,7 +174,9 @@ def _attachment(mailbox: Mailbox, series: Series, method: str, organizer: Addres
 
 def _guests(mailbox: Mailbox, attendees: Iterable[Attendee]) -> list[Mailbox]:
     """The mailboxes of attendees in this sandbox, each once, without this mailbox."""
-    owners = (delivery.find_owner(mailbox, attendee.address) for attendee in attendees)
+    # Events reach attendees by mail, so those whose mail comes back have no copy.
+    people = (attendee.address for attendee in attendees if not nondelivery.is_named(mailbox, attendee.address))
+    owners = (delivery.find_owner(mailbox, address) for address in people)
     unique = {owner.id: owner for owner in owners if owner is not None and owner.id != mailbox.owner.id}
     return [mailbox.beside(owner) for owner in unique.values()]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -12,6 +12,7 @@ from outlook_emulator.errors import NotFound
 from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import SHORT, instant, local, rule_of, wall_length, wall_time
+from outlook_emulator.mailbox.event import wall_zone
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
@@ -98,11 +99,11 @@ def touches(event: Event, since: int, until: int) -> bool:
 def _starts(master: Event, since: int, until: int, length: timedelta) -> Iterator[int]:
     rule = rule_of(master)
     assert rule is not None
-    wall = wall_time(master)
-    first = local(since, master.start_zone) - length - _DAY
-    last = local(until, master.start_zone) + _DAY
+    wall, zone = wall_time(master), wall_zone(master)
+    first = local(since, zone) - length - _DAY
+    last = local(until, zone) + _DAY
     for day in recurrence.dates(rule, first.date(), last.date()):
-        yield instant(datetime.combine(day, wall), master.start_zone)
+        yield instant(datetime.combine(day, wall), zone)
     yield from orjson.loads(master.added)
 
 
@@ -113,10 +114,10 @@ def _known_start(master: Event, second: int) -> int:
         if added:
             return added[0]
         try:
-            day = local(second * _SECOND, master.start_zone).date()
+            day = local(second * _SECOND, wall_zone(master)).date()
         except (OverflowError, ValueError):
             raise NotFound() from None
-        start = instant(datetime.combine(day, wall_time(master)), master.start_zone)
+        start = instant(datetime.combine(day, wall_time(master)), wall_zone(master))
         if start // _SECOND == second and recurrence.includes(rule, day):
             return start
     raise NotFound()
@@ -127,11 +128,7 @@ def _key(master_id: int, start: int) -> int:
 
 
 def _occurrence(master: Event, start: int, length: timedelta) -> Event:
-    # The midnight of an all-day event may be skipped by a change of the clocks.
-    wall = local(start, master.start_zone)
-    if master.is_all_day:
-        wall = datetime.combine(wall.date(), time())
-    end = instant(wall + length, master.start_zone)
+    end = instant(local(start, wall_zone(master)) + length, wall_zone(master))
     return master._replace(
         id=_key(master.id, start),
         type=EventType.Occurrence,

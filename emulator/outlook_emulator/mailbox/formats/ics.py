@@ -17,6 +17,7 @@ from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, Respon
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.formats.ics_compose import (
+    ALL_DAY,
     BUSY_STATUS,
     BUSY_STATUSES,
     HTML,
@@ -32,7 +33,7 @@ from outlook_emulator.mailbox.formats.ics_compose import (
     RESPONSE_REQUESTED,
     compose,
 )
-from outlook_emulator.mailbox.formats.ics_times import all_of, end_of, first_of, occurrence, repeated
+from outlook_emulator.mailbox.formats.ics_times import all_of, as_day, end_of, first_of, occurrence, repeated
 from outlook_emulator.mailbox.formats.ics_zones import When, Zones, hide_zones
 from outlook_emulator.mailbox.formats.mime import decode_text
 from outlook_emulator.mailbox.message import Address
@@ -143,6 +144,8 @@ def _entry(event: Component, zones: Zones) -> _Entry:
     if start_property is None:
         raise InvalidRequest("It has no DTSTART.")
     start = zones.when(start_property.dt, start_property.params)
+    if _text(event, ALL_DAY).upper() == "TRUE":
+        start = as_day(start)
     end = end_of(event, start, zones)
     uid = _text(event, "UID")
     organizer = first_of(event, "ORGANIZER")
@@ -240,10 +243,11 @@ def _reminder(event: Component, start: When, end: When, zones: Zones) -> int | N
             continue
         if isinstance(trigger.dt, timedelta):
             base = end if _param(trigger, "RELATED").upper() == "END" else start
-            shown = base.instant + trigger.dt // timedelta(microseconds=1)
+            early = start.instant - base.instant - trigger.dt // timedelta(microseconds=1)
         else:
-            shown = zones.when(trigger.dt, trigger.params).instant
-        return min(max((start.instant - shown) // _MINUTE, 0), _LONGEST_REMINDER)
+            # Inferred: a reminder at a stated time is counted from the midnight of the event's zone.
+            early = start.in_zone - zones.when(trigger.dt, trigger.params).in_zone
+        return min(max(early // _MINUTE, 0), _LONGEST_REMINDER)
     return None
 
 

@@ -25,6 +25,7 @@ from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.timezones import iana, zone
 
 HTML = "X-ALT-DESC"
+ALL_DAY = "X-MICROSOFT-CDO-ALLDAYEVENT"
 BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
 IMPORTANCE = "X-MICROSOFT-CDO-IMPORTANCE"
 # Properties and parameters of our own, where iCalendar has none.
@@ -128,10 +129,9 @@ def _component(event: EventFields, uid: str, message: _Message, sequence: int) -
     component.add("DTSTAMP", moment(message.now))
     component.add("SEQUENCE", sequence)
     _add_moment(component, "DTSTART", event.start, event.start_zone, event.is_all_day)
-    # The days of an all-day event are days in its start zone.
+    # A day without a zone of its own is read in the zone of the start.
     end_zone = {ZONE: event.end_zone} if event.is_all_day and event.end_zone != event.start_zone else {}
-    days_zone = event.start_zone if event.is_all_day else event.end_zone
-    _add_moment(component, "DTEND", event.end, days_zone, event.is_all_day, end_zone)
+    _add_moment(component, "DTEND", event.end, event.end_zone, event.is_all_day, end_zone)
     _add_texts(component, event)
     _add_status(component, event, message)
     if not message.method:
@@ -157,7 +157,7 @@ def _moment(instant: int, zone_name: str, is_all_day: bool) -> tuple[date, dict[
     local = on_the_wall(instant, zone_name).replace(microsecond=0)
     params = {} if zone_name == UTC else {ZONE: zone_name}
     if is_all_day:
-        return local.date(), params | {"VALUE": "DATE"}
+        return utc.date(), params | {"VALUE": "DATE"}
     # The hour before clocks go back occurs twice, and iCalendar cannot say which one is meant.
     if zone_name == UTC or local.fold:
         return utc, params

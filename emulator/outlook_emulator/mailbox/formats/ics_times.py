@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from icalendar import Component, vDDDTypes
 
-from outlook_emulator.clock import microseconds
+from outlook_emulator.clock import microseconds, moment
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import EventFields
+from outlook_emulator.mailbox.event import EventFields, wall_zone
 from outlook_emulator.mailbox.formats.ics_rules import rule_of
 from outlook_emulator.mailbox.formats.ics_zones import ZONE, When, Zones, at, known, midnight, on_the_wall
 
@@ -31,19 +31,30 @@ def first_of(component: Component, name: str) -> Any | None:
     return next(iter(all_of(component, name)), None)
 
 
+def as_day(start: When) -> When:
+    """A start at midnight of its zone as a day, other starts as they are.
+
+    For the files in which Outlook marks an all-day event beside its times.
+    """
+    wall = on_the_wall(start.instant, start.zone)
+    if start.is_day or wall.time() != time():
+        return start
+    return When(midnight(wall.date()), start.zone, True)
+
+
 def end_of(event: Component, start: When, zones: Zones) -> When:
     """When an event ends, by its DTEND or DURATION. Raises InvalidRequest for an end before the start."""
     stated = first_of(event, "DTEND")
     duration = first_of(event, "DURATION")
     if start.is_day:
-        first = on_the_wall(start.instant, start.zone).date()
+        first = moment(start.instant).date()
         if stated is not None:
-            after = stated.dt if not isinstance(stated.dt, datetime) else stated.dt.date()
+            after = _day_of(stated.dt, zones.when(stated.dt, stated.params, start.zone), start.zone)
         else:
             after = first + (duration.dt if duration is not None else _DAY)
         # Some programs write the last day of an event as its end.
         end_zone = (known(stated.params.get(ZONE)) if stated is not None else None) or start.zone
-        return When(midnight(max(after, first + _DAY), start.zone), end_zone, True)
+        return When(midnight(max(after, first + _DAY)), end_zone, True)
     if stated is not None:
         end = zones.when(stated.dt, stated.params, start.zone)
     else:
@@ -69,17 +80,13 @@ def repeated(component: Component, event: EventFields, zones: Zones) -> EventFie
 
 
 def _with_rule(event: EventFields, parts: dict[str, list[Any]]) -> EventFields:
-    start = on_the_wall(event.start, event.start_zone)
+    start = on_the_wall(event.start, wall_zone(event))
     until = _until(parts.pop("UNTIL", []), start, event)
     rule = recurrence.normalize(rule_of(parts, start.date(), until))
-    late = rule.start - start.date()
-    if not late:
+    if rule.start == start.date():
         return replace(event, rule=rule)
-    moved = at(rule.start, start.time(), event.start_zone)
-    end = moved + event.end - event.start
-    if event.is_all_day:
-        end = midnight(on_the_wall(event.end, event.start_zone).date() + late, event.start_zone)
-    return replace(event, rule=rule, start=moved, end=end)
+    moved = at(rule.start, start.time(), wall_zone(event))
+    return replace(event, rule=rule, start=moved, end=moved + event.end - event.start)
 
 
 def _until(values: list[Any], start: datetime, event: EventFields) -> date | None:
@@ -87,6 +94,8 @@ def _until(values: list[Any], start: datetime, event: EventFields) -> date | Non
     until = values[0] if values else None
     if not isinstance(until, datetime):
         return until
+    if event.is_all_day and until.time() == time():
+        return until.date()
     local = until if until.tzinfo is None else on_the_wall(microseconds(until), event.start_zone)
     is_too_early = not event.is_all_day and local.time() < start.time()
     return local.date() - _DAY if is_too_early else local.date()
@@ -104,8 +113,14 @@ def occurrence(value: vDDDTypes, params: Any, series: EventFields, zones: Zones)
     start: Any = value.dt[0] if isinstance(value.dt, tuple) else value.dt
     when = zones.when(start, params, series.start_zone)
     if series.is_all_day:
-        day = start if when.is_day else on_the_wall(when.instant, series.start_zone).date()
-        return midnight(day, series.start_zone)
+        return midnight(_day_of(start, when, series.start_zone))
     if when.is_day:
         return at(start, on_the_wall(series.start, series.start_zone).time(), series.start_zone)
     return when.instant
+
+
+def _day_of(value: date, when: When, zone_name: str) -> date:
+    """The day that a value with its meaning names: of a time, the one that begins then, or else the one in the zone."""
+    if not isinstance(value, datetime):
+        return value
+    return value.date() if value.time() == time() else on_the_wall(when.instant, zone_name).date()

@@ -33,11 +33,19 @@ def hide_zones(text: str) -> str:
 
 
 class When(NamedTuple):
-    """An instant in microseconds since 1970, the zone of its text, and whether the text had only a day."""
+    """An instant in microseconds since 1970, the zone of its text, and whether the text had only a day.
+
+    The instant of a day is midnight UTC.
+    """
 
     instant: int
     zone: str
     is_day: bool
+
+    @property
+    def in_zone(self) -> int:
+        """The instant at which a day begins in its zone."""
+        return at(moment(self.instant).date(), time(), self.zone) if self.is_day else self.instant
 
 
 def on_the_wall(instant: int, zone_name: str) -> datetime:
@@ -50,9 +58,9 @@ def at(day: date, clock: time, zone_name: str) -> int:
     return microseconds(datetime.combine(day, clock, zone(zone_name)))
 
 
-def midnight(day: date, zone_name: str) -> int:
-    """The instant at which a day begins in a zone."""
-    return at(day, time(), zone_name)
+def midnight(day: date) -> int:
+    """The instant at which an all-day event on a day begins: midnight UTC in every zone."""
+    return at(day, time(), UTC)
 
 
 def known(name: object) -> str | None:
@@ -89,7 +97,7 @@ class Zones:
             raise InvalidRequest(f"'{value}' is neither a day nor a time.")
         if not isinstance(value, datetime):
             day_zone = exact or (self._named(name) if name else default or self.default) or UTC
-            return When(midnight(value, day_zone), day_zone, True)
+            return When(midnight(value), day_zone, True)
         if value.tzinfo is not None and "TZID" not in params:
             return When(microseconds(value), exact or UTC, False)
         wall = value.replace(tzinfo=None)

@@ -50,6 +50,22 @@ def compose(mail: Mail) -> bytes:
     return message.as_bytes()
 
 
+def compose_report(mail: Mail, status: bytes, original: bytes) -> bytes:
+    """Serialize a delivery report: its text, the fields for programs, and the mail that it is about (RFC 6522).
+
+    `status` and `original` are the content of the parts message/delivery-status and message/rfc822.
+    """
+    mark = _mark(mail)
+    texts = [_body_text("plain", plain_text(mail.body)), _body_text("html", mail.body)]
+    machine, returned = _nested("message/delivery-status", status), _nested("message/rfc822", original)
+    parts = [_multipart("alternative", mark, texts), *(part for part in (machine, returned) if part is not None)]
+    message = _multipart("report", mark, parts)
+    message.set_param("report-type", "delivery-status")
+    for name, value in _headers(mail):
+        message[name] = value
+    return message.as_bytes()
+
+
 def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
     if mail.sent is not None:
         yield "Date", format_datetime(moment(mail.sent))

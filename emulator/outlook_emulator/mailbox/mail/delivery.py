@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import unescape
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import orjson
 from outlook_emulator.enums import ChangeAction
 from outlook_emulator.errors import InlineImageTooLarge, InvalidRecipients, MessageTooLarge, SendAsDenied
 from outlook_emulator.mailbox import addresses, changes
-from outlook_emulator.mailbox.mail import origin_headers
+from outlook_emulator.mailbox.mail import nondelivery, origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.text import preview
@@ -55,7 +56,8 @@ def post(
 ) -> None:
     """Write a checked mail to Sent Items, and distribute it to its recipients.
 
-    The mail of a meeting has no `operation_type` and no origin headers.
+    The mail of a meeting has no `operation_type` and no origin headers. A non-delivery report about the addresses that
+    nobody can have arrives in the sender's Inbox.
     """
     sender = _sender(mailbox, mail)
     additions = origin_headers.OriginHeaders(
@@ -66,7 +68,12 @@ def post(
         stored = write_content(mailbox, mail, sender, additions, conversation_id)
         bcc = addresses.join(mail.bcc)
         write_copy(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)
-        _distribute(mailbox, mail, stored)
+        failed = _distribute(mailbox, mail, stored)
+        if failed:
+            sent = replace(
+                mail, sender=sender, sent=mailbox.now, message_id=additions.message_id, headers=additions.headers
+            )
+            _return(mailbox, sent, failed, conversation_id)
 
 
 def deliver(
@@ -215,12 +222,16 @@ def _deliver_waiting(mailbox: Mailbox, mail: OutboxMail, other_recipients: list[
         outbox.delete(mailbox.db, mail.id)
 
 
-def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> None:
+def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> list[str]:
+    """Give each recipient a copy; the addresses for which that failed."""
     outside: list[str] = []
+    failed: list[str] = []
     delivered: set[int] = set()
     for recipient in _unique((*mail.to, *mail.cc, *mail.bcc)):
         owner = find_owner(mailbox, recipient)
-        if owner is None:
+        if nondelivery.is_named(mailbox, recipient) or (owner is None and nondelivery.has_no_domain(recipient)):
+            failed.append(recipient)
+        elif owner is None:
             outside.append(recipient)
         elif owner.id not in delivered:
             delivered.add(owner.id)
@@ -233,6 +244,24 @@ def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> None:
             recipients=";".join(outside),
             at=mailbox.now,
         )
+    return failed
+
+
+def _return(mailbox: Mailbox, sent: Mail, failed: list[str], conversation_id: int) -> None:
+    """Deliver the non-delivery report about a sent mail.
+
+    It is not distributed, so no report about a report can arise. It arrives at once, though Exchange takes a while:
+    a test need not wait for it.
+    """
+    assert sent.sender is not None
+    message_id = f"<{mailbox.rng.getrandbits(128):032x}@{sent.sender.address.rpartition('@')[2]}>"
+    report = nondelivery.report(sent, failed, now=mailbox.now, message_id=message_id)
+    assert report.sender is not None
+    additions = origin_headers.OriginHeaders(message_id, report.headers)
+    stored = write_content(mailbox, report, report.sender, additions, conversation_id)
+    # Reports go to the address that a mail was sent from, which may be that of another mailbox.
+    owner = find_owner(mailbox, sent.sender.address) or mailbox.owner
+    write_copy(mailbox, owner.id, owner.inbox_id, stored)
 
 
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:

@@ -16,6 +16,13 @@ from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import AttachmentInfo, Message
 
+# That protected mail has a note is in the vendor's documentation of the sibling connector; its wording is inferred.
+_NOTE_TEXT = "This message is protected. Open it in Outlook to read it."
+_NOTE = (
+    '<html><head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head>'
+    f"<body><p>{_NOTE_TEXT}</p></body></html>"
+)
+
 
 class AttachedFile(NamedTuple):
     """An attachment in a response; `content` is None when the request does not include attachments."""
@@ -55,10 +62,14 @@ def read(
 
 
 def delete(mailbox: Mailbox, *, message_id: str) -> None:
-    """Move a message to Deleted Items; delete it for good when it is there already."""
+    """Move a message to Deleted Items; delete it for good when it is there already.
+
+    Sources disagree: with the setting `deleted_mail` it is always for good, as users of Microsoft Graph report.
+    """
     message = message_of(mailbox, message_id)
+    is_final = mailbox.rules.deleted_mail == "gone"
     with mailbox.db.transaction():
-        if folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
+        if is_final or folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
             _remove(mailbox, message)
             mail_store.delete_unused_content(mailbox.db, message.content_id)
         else:
@@ -114,6 +125,8 @@ def message_of(mailbox: Mailbox, message_id: str, field: str = "message_id") -> 
 
 def message_view(mailbox: Mailbox, message: Message, include_attachments: bool) -> MessageView:
     """A message with its attachments; their bytes only if `include_attachments` (Learn page)."""
+    if mailbox.rules.protects:
+        message = message._replace(body=_NOTE, preview=_NOTE_TEXT, is_html=1)
     if not message.has_files:
         return MessageView(message, ())
     files = (

@@ -6,18 +6,15 @@ from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import entry_json, retry_json
 from outlook_emulator.server.journal.queries import JournalQuery
+from outlook_emulator.server.schemas import parse, parse_query
 from outlook_emulator.traffic import retry_report
 from outlook_emulator.traffic.journal import Journal
-
-_LISTS = ("operation", "status")
-"""Members with one value in a filter and a list of values in a query."""
+from outlook_emulator.traffic.journal_filter import JournalFilter
 
 
 def list_entries(request: AdminRequest) -> shapes.JournalPage:
     journal = _journal(request)
-    conditions = {name: value for name, value in request.query.items() if value is not None}
-    lists = {name: [conditions[name]] for name in _LISTS if name in conditions}
-    result = JournalQuery(conditions | lists).find(journal.entries())
+    result = JournalQuery(parse_query(JournalFilter, request.query)).find(journal.entries())
     return {
         "value": [entry_json(entry) for entry in result.entries],
         "total": journal.total,
@@ -26,7 +23,7 @@ def list_entries(request: AdminRequest) -> shapes.JournalPage:
 
 
 def query_journal(request: AdminRequest) -> shapes.JournalMatches:
-    result = JournalQuery(request.body).find(_journal(request).entries())
+    result = JournalQuery(parse(JournalFilter, request.body)).find(_journal(request).entries())
     return {
         "value": [entry_json(entry) for entry in result.entries],
         "count": result.total,

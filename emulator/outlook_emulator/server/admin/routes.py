@@ -22,6 +22,7 @@ from outlook_emulator.errors import (
     NoSuchOperation,
     NothingCame,
 )
+from outlook_emulator.options import camel
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin import (
     approvals,
@@ -42,7 +43,7 @@ from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.webhooks.webhooks import Webhooks
-from outlook_emulator.wire.base import camel_case, parameters_of
+from outlook_emulator.wire.base import parameters_of
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
@@ -149,7 +150,7 @@ class _Endpoint:
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
         if error.field is not None and "_" in error.field:
-            error.rename("property", camel_case(error.field))
+            error.rename("property", camel(error.field))
         headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
         if isinstance(error, AdminTokenRequired):
             headers["www-authenticate"] = "Bearer"

@@ -61,6 +61,12 @@ def nothing_yet(exchange: Exchange) -> Response:
     return Response(202, b"", _headers(_same(exchange), _idle(exchange.row, False)))
 
 
+def once_more(exchange: Exchange, body: bytes) -> Response:
+    """The response to a poll whose items come another time, at once: poll again with the same state."""
+    kind = [(b"content-type", b"application/json; charset=utf-8")]
+    return Response(200, body, [*kind, *_headers(_same(exchange), WAITING)])
+
+
 def _idle(operation: Operation, has_items: bool) -> int:
     if operation.is_notified:
         return NOTIFIED

@@ -53,7 +53,10 @@ def read_effect(options: FaultEffect) -> Effect:
 def _named_effect(named: NamedFault, options: FaultEffect) -> Effect:
     _allow(options, _WITH_EVERY_FAULT | named.takes, f"'{named.name}' determines the response")
     effect = named.make(options)
-    if effect.trigger_delay:
+    if effect.twice and (options.delay is not None or options.delay_by is not None):
+        name = "delay" if options.delay is not None else "delayBy"
+        raise InvalidRequest(f"'{name}' cannot be combined with '{named.name}': both deliveries are due at once.")
+    if effect.is_of_triggers:
         if options.delay_by is not None:
             raise InvalidRequest(f"'delayBy' cannot be combined with '{named.name}': triggers use the sandbox's clock.")
         return replace(effect, fault=named.name)
@@ -65,6 +68,8 @@ def _custom_effect(options: FaultEffect) -> Effect:
         raise InvalidRequest("The effect does nothing: it needs 'fault', 'status', 'headers', 'delay' or 'break'.")
     if options.names is not None:
         raise InvalidRequest("'names' can only be combined with the fault 'attachment-skipped'.")
+    if options.addresses is not None:
+        raise InvalidRequest("'addresses' can only be combined with the fault 'undeliverable'.")
     _check_status(options)
     headers = _headers(options.headers or {}) | _retry_after(options)
     response = None if options.status is None else _response(options, options.status)

@@ -6,6 +6,7 @@ A rule that can never match a request is rejected: with a typo in its rule, a te
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args, get_origin
 
@@ -17,7 +18,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.faults.effects import named_fault
 from outlook_emulator.server.name_checks import check_names
-from outlook_emulator.traffic.call_facts import Match, folded, meet, patterns
+from outlook_emulator.traffic.call_facts import Match, folded, match_of, meet
 from outlook_emulator.traffic.fault_plan import FaultMatch, FaultRule
 from outlook_emulator.wire.base import is_shape, members_of, unwrap
 
@@ -41,16 +42,12 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
     if any(fault.name == "trigger-delayed" for fault in faults):
         operations = _keep_delayed(operations, options)
     restricted = any(fault.families for fault in faults)
-    ids = [operation.id for operation in operations] if restricted else options.operation or ()
-    return Match(
-        connection=options.connection,
-        operations=frozenset(id.lower() for id in ids),
-        family=options.family,
-        method=options.method,
-        path=options.path,
-        query=patterns("query", options.query or {}),
-        body=patterns("body", options.body or {}),
+    if restricted:
+        options = replace(options, operation=tuple(operation.id for operation in operations))
+    return replace(
+        match_of(options),
         filled=frozenset(fault.parameter for fault in faults if fault.parameter),
+        unless={name: value for fault in faults for name, value in fault.unless.items()},
     )
 
 

@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import orjson
+
 from outlook_emulator.clock import LATEST
 from outlook_emulator.errors import ConnectorError, StartedOver
 from outlook_emulator.operations.operation import Kind, Scope
 from outlook_emulator.server.connector.broken_connection import TRANSPORT, gone, malformed
 from outlook_emulator.server.connector.exchange import Exchange, Response
-from outlook_emulator.server.connector.polling import nothing_yet
+from outlook_emulator.server.connector.polling import nothing_yet, once_more
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.traffic.call_facts import CallFacts, path_below
 from outlook_emulator.traffic.faults import WORK, CannedResponse, Effect, Hit
 from outlook_emulator.traffic.waits import Wait
+from outlook_emulator.wire.triggers_convert import without_attachments
 
 PLAN = "x-outlook-emulator-plan"
 """The request header that binds a request to the plans of that name."""
@@ -52,11 +55,11 @@ class FaultInjector:
         return None if hit.effect.phase == "after" else _replacement(exchange, hit.effect)
 
     async def after(self, exchange: Exchange, response: Response) -> Response:
-        """Apply the rest of the rule to the response, or hold back the result of a poll."""
+        """Apply the rest of the rule to the response, or the rules about triggers to the result of a poll."""
         hit = exchange.hit
         try:
             if hit is None:
-                return _held_back(exchange, response)
+                return _of_trigger(exchange, response)
             if hit.effect.phase == "after":
                 await _delay(exchange, hit)
                 response = _replacement(exchange, hit.effect) or response
@@ -145,21 +148,26 @@ def _finished(response: Response, effect: Effect) -> Response:
     return response._replace(breaks=effect.breaks)
 
 
-def _held_back(exchange: Exchange, response: Response) -> Response:
-    """The response of a poll, or an empty one while a rule holds back its result."""
+def _of_trigger(exchange: Exchange, response: Response) -> Response:
+    """The response of a poll, as the rules about triggers change it."""
     book, operation = exchange.sandbox.traffic.faults, exchange.operation
-    if not book.has_trigger_rules or operation is None or operation.kind is not Kind.POLL:
+    if not (book.has_trigger_rules or book.doubles_triggers) or operation is None or operation.kind is not Kind.POLL:
         return response
     if response.status != 200 or exchange.ran_in is None:
         return response
     call = call_facts(exchange)
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
-    held = book.hold_back(call, exchange.header(PLAN), state, exchange.sandbox.clock.now())
-    if not held:
+    header, now = exchange.header(PLAN), exchange.sandbox.clock.now()
+    held = book.hold_back(call, header, state, now)
+    if held:
+        if isinstance(held, Hit):
+            _note(exchange, held)
+        return nothing_yet(exchange)
+    first = without_attachments(orjson.loads(response.body)) if book.doubles_triggers and operation.reads_mail else None
+    if first is None or (hit := book.deliver_first(call, header, state, now)) is None:
         return response
-    if isinstance(held, Hit):
-        _note(exchange, held)
-    return nothing_yet(exchange)
+    _note(exchange, hit)
+    return once_more(exchange, orjson.dumps(first))
 
 
 def _note(exchange: Exchange, hit: Hit) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from outlook_emulator.errors import (
@@ -28,6 +28,7 @@ from outlook_emulator.settings import Limits
 from outlook_emulator.traffic.call_facts import like
 from outlook_emulator.traffic.fault_plan import FaultEffect
 from outlook_emulator.traffic.faults import Effect
+from outlook_emulator.wire.mail import Binary
 
 _LEARN = "https://learn.microsoft.com/connectors/outlook/"
 _GENERAL = f"{_LEARN}#general-known-issues-and-limitations"
@@ -36,6 +37,14 @@ _TRIGGERS = f"{_LEARN}#known-issues-and-limitations-with-triggers"
 _THROTTLING = f"{_LEARN}#throttling-limits"
 _REPORTED = "https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling"
 """About failures that the connector's page leaves out and public reports describe."""
+_REPORTS = (
+    "https://learn.microsoft.com/troubleshoot/exchange/email-delivery/ndr/non-delivery-reports-in-exchange-online"
+)
+
+_TWIN = "https://learn.microsoft.com/connectors/office365/"
+"""About failures that only the page of the sibling connector describes."""
+_APPROVAL_PAGE = "https://github.com/Azure/LogicAppsUX/issues/8230"
+"""A public report about this connector."""
 
 _EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event and not row.creates)
 _LATEST = 60 * 60 * 1_000_000
@@ -50,6 +59,7 @@ class NamedFault:
 
     `make` returns its effect; `takes` are the options that it allows besides the name and the delay.
     `applies` selects the operations that it can happen to; with a `parameter`, only requests that give it a value.
+    Requests with a query parameter of `unless` are left out.
     """
 
     name: str
@@ -59,6 +69,7 @@ class NamedFault:
     applies: Callable[[Operation], bool] = lambda operation: True
     takes: frozenset[str] = frozenset()
     parameter: str = ""
+    unless: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def families(self) -> list[str]:
@@ -81,6 +92,13 @@ def _hidden_attachments(options: FaultEffect) -> Effect:
     return Effect(rule_changes={"hides": partial(like, "*" if options.names is None else options.names)})
 
 
+def _undeliverable(options: FaultEffect) -> Effect:
+    patterns = ("*",) if options.addresses is None else options.addresses
+    if not patterns:
+        raise InvalidRequest("'addresses' must have at least one pattern.")
+    return Effect(rule_changes={"undeliverable": lambda address: any(like(pattern, address) for pattern in patterns)})
+
+
 def _large_image(options: FaultEffect) -> Effect:
     limit = Rules().max_inline_image_bytes
     return Effect(response=InlineImageTooLarge(limit + 1, limit))
@@ -96,6 +114,11 @@ def _trigger_delay(options: FaultEffect) -> Effect:
 def _is_trigger(operation: Operation) -> bool:
     """Whether a trigger can be late: it is polled, or its subscriber is notified."""
     return operation.kind is Kind.POLL or operation.watches is not None
+
+
+def _holds_text(operation: Operation) -> bool:
+    """Whether a response holds mails with their text, rather than the bytes of an attachment."""
+    return operation.reads_mail and operation.response_shape is not Binary
 
 
 def _has_search(operation: Operation) -> bool:
@@ -152,6 +175,16 @@ _ROWS = (
         applies=lambda operation: operation.carries_images,
     ),
     NamedFault(
+        name="undeliverable",
+        summary="mail to the addresses that match `addresses`, by default to all, comes back: the request succeeds, and"
+        " a non-delivery report arrives in the sender's Inbox",
+        documentation=_REPORTS,
+        make=_undeliverable,
+        # An event with attendees is mailed to them.
+        applies=lambda operation: operation.sends_mail or operation.writes_event,
+        takes=frozenset({"addresses"}),
+    ),
+    NamedFault(
         name="object-not-found",
         summary="the item is not in the store: moved, deleted, or in a mailbox without permission",
         documentation=_GENERAL,
@@ -172,6 +205,28 @@ _ROWS = (
         make=_trigger_delay,
         applies=_is_trigger,
         takes=frozenset({"delay"}),
+    ),
+    NamedFault(
+        name="delivered-twice",
+        summary="a trigger fires twice for a mail with attachments: first with empty `Attachments`, then whole",
+        documentation=_TWIN,
+        make=lambda options: Effect(twice=True),
+        applies=lambda operation: operation.kind is Kind.POLL and operation.reads_mail,
+    ),
+    NamedFault(
+        name="protected-mail",
+        summary="mails are protected: reads and triggers hold a note in place of the text",
+        documentation=_TWIN,
+        make=lambda options: Effect(rule_changes={"protects": True}),
+        applies=_holds_text,
+    ),
+    NamedFault(
+        name="approval-page-error",
+        summary="the answer to an approval mail or a mail with options counts, but the page shows an error",
+        documentation=_APPROVAL_PAGE,
+        make=lambda options: Effect(rule_changes={"breaks_answer_page": True}),
+        applies=lambda operation: operation.answers,
+        unless={"showConfirm": "true"},
     ),
     NamedFault(
         name="bad-gateway",

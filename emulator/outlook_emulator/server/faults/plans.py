@@ -114,8 +114,10 @@ def _steps(rule: FaultRule) -> tuple[Effect, ...]:
     steps = tuple(map(read_effect, rule.sequence))
     if all(step == WORK for step in steps):
         raise InvalidRequest("The sequence does nothing: none of its steps is a fault.")
-    if any(step.trigger_delay for step in steps):
-        raise InvalidRequest("'trigger-delayed' cannot be a step of a sequence: it delays triggers, not requests.")
+    for step in steps:
+        if step.is_of_triggers:
+            problem = "cannot be a step of a sequence: it acts on triggers, not on requests."
+            raise InvalidRequest(f"'{step.fault}' {problem}")
     return steps
 
 

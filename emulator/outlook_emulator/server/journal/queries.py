@@ -7,11 +7,13 @@ from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.options import camel, options_of, values_of
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, path_of
 from outlook_emulator.server.name_checks import check_names
-from outlook_emulator.traffic.call_facts import CallFacts, Match, like, patterns
+from outlook_emulator.traffic.call_facts import CallFacts, like, match_of
 from outlook_emulator.traffic.journal import Entry, ExchangeEntry
+from outlook_emulator.traffic.journal_filter import APPLICABLE, EntryKind, JournalFilter
 
 
 class QueryResult(NamedTuple):
@@ -23,24 +25,21 @@ class QueryResult(NamedTuple):
 
 
 class JournalQuery:
-    """A query: all its members must match. Raises InvalidRequest if no entry can match."""
+    """A query: an entry must match all filters. Raises InvalidRequest if no entry can match."""
 
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        check_names(members.get("operation"), members.get("family"))
-        _check_numbers(members)
-        self._kinds = _kinds(members)
-        self._members = members
-        self._after: int | None = members.get("after")
-        self._limit: int = members["limit"]
-        self._match = Match(
-            connection=members.get("connection"),
-            operations=frozenset(id.lower() for id in members.get("operation", ())),
-            family=members.get("family"),
-            method=members.get("method"),
-            path=members.get("path"),
-            query=patterns("query", members.get("query", {})),
-            body=patterns("body", members.get("body", {})),
-        )
+    def __init__(self, filters: JournalFilter) -> None:
+        check_names(filters.operation, filters.family)
+        if filters.status == ():
+            raise InvalidRequest("'status' must have at least one number.")
+        self._kinds = _kinds(filters)
+        self._after = filters.after
+        self._limit = filters.limit
+        self._match = match_of(filters)
+        self._own = [
+            (option.member, _FITS[option.name], getattr(filters, option.name))
+            for option in options_of(JournalFilter)
+            if option.name in _FITS and getattr(filters, option.name) is not None
+        ]
 
     def find(self, entries: Iterable[Entry]) -> QueryResult:
         """Match entries, which must be oldest first."""
@@ -60,10 +59,8 @@ class JournalQuery:
         return entries[-self._limit :] if self._after is None else entries[: self._limit]
 
     def _differs(self, entry: Entry) -> list[str]:
-        members = self._members
         differing = list(self._match.differs(_call_facts(entry)))
-        differing += [name for name, fits in _FITS.items() if name in members and not fits(members[name], entry)]
-        return differing
+        return differing + [member for member, fits, value in self._own if not fits(value, entry)]
 
 
 def _call_facts(entry: Entry) -> CallFacts:
@@ -98,39 +95,25 @@ _FITS: Mapping[str, Callable[[Any, Any], bool]] = {
     "effected": lambda effected, entry: entry.effected is effected,
     "outcome": lambda pattern, entry: like(pattern, entry.outcome),
     "cause": _has_cause,
-    "workflowName": _of_workflow("name"),
-    "workflowRun": _of_workflow("runId"),
-    "workflowOperation": _of_workflow("operation"),
-    "clientRequestId": _of_workflow("clientRequestId"),
+    "workflow_name": _of_workflow("name"),
+    "workflow_run": _of_workflow("runId"),
+    "workflow_operation": _of_workflow("operation"),
+    "client_request_id": _of_workflow("clientRequestId"),
     "url": lambda pattern, entry: like(pattern, entry.url),
     "purpose": lambda pattern, entry: like(pattern, entry.purpose),
     "reference": lambda pattern, entry: like(pattern, entry.reference),
 }
-"""How to match the members that a query has and a fault rule does not have."""
+"""How to match the filters that a query has and a fault rule does not have."""
 
 
-def _kinds(members: Mapping[str, Any]) -> list[str]:
-    """The kinds of entries that all members of a query apply to. Raises InvalidRequest."""
-    kind = members.get("kind")
-    if kind is not None and kind not in shapes.KINDS:
-        raise InvalidRequest(f"'kind' must be one of {', '.join(shapes.KINDS)}, not '{kind[:50]}'.")
-    foreign = {each: sorted(members.keys() - shapes.MEMBERS[each]) for each in shapes.KINDS}
-    if kind is not None and foreign[kind]:
-        raise InvalidRequest(f"'{foreign[kind][0]}' does not apply to entries of the kind '{kind}'.")
-    kinds = [each for each in shapes.KINDS if kind in (None, each) and not foreign[each]]
+def _kinds(filters: JournalFilter) -> list[EntryKind]:
+    """The kinds of entries that all filters of a query apply to. Raises InvalidRequest."""
+    names = values_of(filters).keys()
+    foreign = {kind: sorted(camel(name) for name in names - applicable) for kind, applicable in APPLICABLE.items()}
+    if filters.kind is not None and foreign[filters.kind]:
+        raise InvalidRequest(f"'{foreign[filters.kind][0]}' does not apply to entries of the kind '{filters.kind}'.")
+    kinds = [kind for kind in APPLICABLE if filters.kind in (None, kind) and not foreign[kind]]
     if not kinds:
-        first, second = (foreign[each][0] for each in shapes.KINDS)
+        first, second = (members[0] for members in foreign.values())
         raise InvalidRequest(f"No kind of entry has both '{first}' and '{second}'.")
     return kinds
-
-
-def _check_numbers(members: Mapping[str, Any]) -> None:
-    if members.get("status") == []:
-        raise InvalidRequest("'status' must have at least one number.")
-    for status in members.get("status", ()):
-        if not 100 <= status <= 599:
-            raise InvalidRequest(f"'status' must be from 100 to 599, not {status}.")
-    if members.get("after", 0) < 0:
-        raise InvalidRequest(f"'after' must be the id of an entry, not {members['after']}.")
-    if not 1 <= members["limit"] <= shapes.MOST:
-        raise InvalidRequest(f"'limit' must be from 1 to {shapes.MOST}, not {members['limit']}.")

@@ -7,24 +7,13 @@ from typing import Annotated, Any, get_args
 from typing_extensions import TypedDict
 
 from outlook_emulator.options import options_of
-from outlook_emulator.server.schemas import Whole
+from outlook_emulator.server.schemas import Whole, query_of, shape_of
 from outlook_emulator.settings import Settings
-from outlook_emulator.traffic.journal import CauseKind, EntryKind
+from outlook_emulator.traffic import journal_filter
+from outlook_emulator.traffic.journal import CauseKind
 from outlook_emulator.wire.base import DateTime, Double, Int32, Int64, Schema, Uri
 
-KINDS = get_args(EntryKind)
-MOST = 1000
-"""The greatest number of entries in a response."""
 NEAR_MISSES = 10
-
-_EITHER = frozenset({"kind", "status", "body", "after", "limit"})
-MEMBERS = {
-    "exchange": _EITHER
-    | {"connection", "operation", "family", "method", "path", "query", "outcome", "effected", "cause"}
-    | {"workflowName", "workflowRun", "workflowOperation", "clientRequestId"},
-    "delivery": _EITHER | {"url", "purpose", "reference"},
-}
-"""The members of a query that apply to each kind of entry."""
 
 
 class CauseFacts(TypedDict):
@@ -68,7 +57,7 @@ class JournalEntry(TypedDict, total=False):
     """
 
     id: Int64
-    kind: Annotated[str, Schema(choices=KINDS)]
+    kind: Annotated[str, Schema(choices=get_args(journal_filter.EntryKind))]
     at: DateTime
     realAt: DateTime
     status: Int32 | None
@@ -105,51 +94,8 @@ class JournalPage(TypedDict):
     dropped: Int64
 
 
-class JournalFilter:
-    """Which entries to list. All members must match.
-
-    With `after`, the id of an entry, the next matching entries are listed; without it the newest.
-    """
-
-    connection: str | None = None
-    operation: str | None = None
-    status: int | None = None
-    kind: Annotated[str | None, Schema(choices=KINDS)] = None
-    after: int | None = None
-    limit: int = MOST
-
-
-class JournalQuery(TypedDict, total=False):
-    """Which entries to find. All members must match.
-
-    `path`, `url`, all texts from `outcome` on and the values of `query` and `body` are patterns: `*` stands for any
-    text, and case does not matter. Dots in a name of `body` lead into objects and lists. A body that the journal has
-    cut matches nothing. `cause` is the kind, the name or the reason of a cause. With `after`, the id of an entry, only
-    later entries are searched. `limit` is the number of entries to return: those that follow `after`, or else the
-    newest.
-    """
-
-    kind: Annotated[str, Schema(choices=KINDS)]
-    connection: str
-    operation: Annotated[list[str], Schema(one_or_many=True)]
-    family: str
-    method: str
-    path: str
-    query: dict[str, Any]
-    body: dict[str, Any]
-    status: Annotated[list[int], Schema(one_or_many=True)]
-    effected: bool
-    outcome: str
-    cause: str
-    workflowName: str
-    workflowRun: str
-    workflowOperation: str
-    clientRequestId: str
-    url: str
-    purpose: str
-    reference: str
-    after: Int64
-    limit: Annotated[int, Schema(format="int32", default=MOST)]
+JournalFilter = query_of(journal_filter.JournalFilter)
+JournalQuery = shape_of(journal_filter.JournalFilter)
 
 
 class NearMiss(JournalEntry, total=False):

@@ -35,7 +35,7 @@ class Throttle:
         if lease is None:
             return response
         lease.carry(len(response.body))
-        if (warning := lease.warning(exchange.arrived)) is None:
+        if (warning := lease.warning()) is None:
             return response
         exchange.note("limit", "warning", warning)
         return response._replace(headers=[*response.headers, (WARNING, warning.encode("ascii"))])

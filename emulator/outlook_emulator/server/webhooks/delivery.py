@@ -17,7 +17,7 @@ from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_delay
+from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
 from outlook_emulator.store.records import Callback
 from outlook_emulator.wire.subscriptions_convert import poke
 
@@ -111,9 +111,13 @@ class CallbackDelivery:
         now = sandbox.clock.now()
         subscriptions.poke(sandbox.db, now, self._mailbox, poke)
         if self._seen_writes != sandbox.db.writes or self._poll_at is None or self._poll_at <= now:
-            self._poll_at = now + _MINUTE if push_triggers.push_all(sandbox.db, self._mailbox) else None
+            self._poll_at = now + _MINUTE if self._push_all() else None
         self._seen_writes = sandbox.db.writes
         self._wrote()
+
+    def _push_all(self) -> bool:
+        sandbox = self._sandbox
+        return push_triggers.push_all(sandbox.db, self._mailbox, partial(trigger_faults.first_delivery, sandbox))
 
     def _start_due_calls(self) -> None:
         now = self._sandbox.clock.now()
@@ -146,7 +150,7 @@ class CallbackDelivery:
 
     def _is_delayed(self, callback: Callback) -> bool:
         """Postpone a new callback if a fault delays its trigger; returns whether one does."""
-        delay = trigger_delay.delay_of(self._sandbox, callback) if callbacks.is_new(callback) else 0
+        delay = trigger_faults.delay_of(self._sandbox, callback) if callbacks.is_new(callback) else 0
         if delay:
             callbacks.postpone(self._sandbox.db, callback, self._sandbox.clock.now() + delay)
         return delay > 0

@@ -26,6 +26,9 @@ from outlook_emulator.wire.base import snake_case
 GATEWAY = "outlook-emulator"
 """The name of the connector namespace in callbacks."""
 
+FirstDelivery = Callable[[PushTrigger, Mapping[str, Any]], Mapping[str, Any] | None]
+"""What a trigger sends before a batch, None for nothing."""
+
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -83,15 +86,16 @@ def reference_of(trigger: PushTrigger) -> str:
     return f"{trigger.connection_id}/{trigger.name}"
 
 
-def push_all(db: Database, mailbox_of: Callable[[int], Mailbox]) -> bool:
+def push_all(db: Database, mailbox_of: Callable[[int], Mailbox], first_delivery: FirstDelivery) -> bool:
     """Poll every push trigger and enqueue its new items; returns whether there are any triggers.
 
-    A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key.
+    A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key, `first_delivery`
+    says what comes before a batch.
     """
     triggers = trigger_store.push_triggers(db)
     for trigger in triggers:
         try:
-            _push(mailbox_of(trigger.mailbox_id), trigger)
+            _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery)
         except Exception:
             _log.exception("Polling the push trigger '%s' failed.", reference_of(trigger))
     return bool(triggers)
@@ -120,7 +124,7 @@ def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: 
     return poll
 
 
-def _push(mailbox: Mailbox, trigger: PushTrigger) -> None:
+def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery) -> None:
     operation = operation_named(trigger.operation)
     cursor, more = trigger.cursor, True
     with mailbox.db.transaction():
@@ -131,7 +135,10 @@ def _push(mailbox: Mailbox, trigger: PushTrigger) -> None:
                 # Its folder or calendar was deleted; one with the same name may come back.
                 break
             if poll.items:
-                _enqueue(mailbox, trigger, operation.render(poll.items))
+                batch = operation.render(poll.items)
+                if (first := first_delivery(trigger, batch)) is not None:
+                    _enqueue(mailbox, trigger, first)
+                _enqueue(mailbox, trigger, batch)
             cursor, more = poll.cursor, poll.more
         if cursor != trigger.cursor:
             trigger_store.move_push_trigger(mailbox.db, trigger, cursor)

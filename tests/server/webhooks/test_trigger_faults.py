@@ -1,7 +1,8 @@
-"""Trigger delays of pokes and pushed items, by the sandbox's clock."""
+"""Faults of triggers, for pokes and pushed items, by the sandbox's clock."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -92,3 +93,18 @@ def test_a_deleted_rule(sandbox: Sandbox, alice: Connection, listener: Stub) -> 
 
     assert ["/y"] == first
     assert ["/y", "/x"] == [request.path for request in listener.requests]
+
+
+def test_what_is_pushed_comes_twice(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A pushed mail with attachments is sent first without them and then whole; others are sent once."""
+    push(sandbox, alice, listener.url)
+    rule = {"name": "late", "effect": "delivered-twice"}
+    sandbox.api.post("/faults", json={"faults": [rule]}).raise_for_status()
+    files: list[dict[str, Any]] = [{"Name": "plan.txt", "ContentBytes": "YQ=="}]
+    for subject, attachments in (("Plain", None), ("Plan", files)):
+        alice.deliver(subject=subject, attachments=attachments)
+        sandbox.advance("1m")
+
+    mails = [mail for request in listener.requests for mail in json.loads(request.body)["body"]["value"]]
+    assert [("Plain", 0), ("Plan", 0), ("Plan", 1)] == [(mail["Subject"], len(mail["Attachments"])) for mail in mails]
+    assert (1, 1) == used(sandbox)
