@@ -24,21 +24,6 @@ def server_url() -> str:
     return os.environ.get(URL) or _local()
 
 
-def call(
-    method: str,
-    url: str,
-    body: object = None,
-    timeout: float = TIMEOUT,
-    *,
-    token: str | None = None,
-    ca_file: str | None = None,
-    content_type: str = JSON,
-) -> tuple[int, str]:
-    """Send one request as `fetch` does, and return status and text."""
-    status, content = fetch(method, url, body, timeout, token=token, ca_file=ca_file, content_type=content_type)
-    return status, content.decode(errors="replace")
-
-
 def fetch(
     method: str,
     url: str,

@@ -198,7 +198,7 @@ def _iso_second(second: int) -> str:
 
 
 def iso_ticks(instant: int) -> str:
-    """An instant as events carry it: seven digits of a second and `+00:00` (recorded on the sibling)."""
+    """An instant as the start and end of an event carry it: seven digits of a second and `+00:00` (recorded)."""
     seconds, micros = divmod(instant, 1_000_000)
     whole = _iso_second(seconds)
     return f"{whole[:19]}.{micros:06d}0{whole[19:]}"

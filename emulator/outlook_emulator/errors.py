@@ -96,6 +96,8 @@ class ConnectorError(Exception):
     """Where the gateway's policies failed, such as `choose[6]\\when[1]`; only the form of a policy shows it."""
     field: str | None = None
     """The domain's name of the refused value, None where the error is about no single one; see `rename`."""
+    problem = ""
+    """What is wrong with the field: it continues a sentence that begins with the field's name."""
 
     def __init__(self, message: str, original: str | None = None) -> None:
         super().__init__(message)
@@ -104,6 +106,8 @@ class ConnectorError(Exception):
 
     def rename(self, place: str, name: str) -> None:
         """Call the refused field by the client's `name`; `place` says where it was sent, such as "query parameter"."""
+        if self.problem:
+            self.message = self.original = f"The {place} '{name}' {self.problem}"
 
 
 class InvalidRequest(ConnectorError):
@@ -121,9 +125,6 @@ class InvalidField(InvalidRequest):
         super().__init__(f"'{field}' {problem}")
         self.field = field
         self.problem = problem
-
-    def rename(self, place: str, name: str) -> None:
-        self.message = self.original = f"The {place} '{name}' {self.problem}"
 
 
 class InvalidProperty(InvalidField):
@@ -354,9 +355,6 @@ class BadSignature(AccessDenied):
         super().__init__(f"'{field}' {problem}")
         self.field = field
         self.problem = problem
-
-    def rename(self, place: str, name: str) -> None:
-        self.message = self.original = f"The {place} '{name}' {self.problem}"
 
 
 class NotFound(ConnectorError):

@@ -141,10 +141,10 @@ def test_authorization() -> None:
 def test_tls_and_token() -> None:
     """With TLS and a token, the command finds the certificate file and the token in its environment."""
     code = (
-        "import os; from outlook_emulator.client import call, server_url\n"
+        "import os; from outlook_emulator.client import fetch, server_url\n"
         "print(os.environ['NODE_EXTRA_CA_CERTS'] == os.environ['OUTLOOK_EMULATOR_CA_FILE'])\n"
-        "print(server_url().partition(':')[0], *(call('GET', server_url() + '/_emulator/api/sandboxes', token=one)[0]\n"
-        "for one in (None, '')))"
+        "print(server_url().partition(':')[0], *(fetch('GET', server_url() + '/_emulator/api/sandboxes', token=t)[0]\n"
+        "for t in (None, '')))"
     )
     done = execute(code, "--tls", "--admin-token", "secret")
 

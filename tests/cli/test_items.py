@@ -49,3 +49,11 @@ def test_invalid_export(url: str) -> None:
     done = run("export", "ics", "--connection", "nobody-yet", "--url", url)
 
     assert failure(done) == "No connection 'nobody-yet' exists in this sandbox."
+
+
+def test_error_names_the_folder(url: str) -> None:
+    """The line of error says which folder is unknown, which only `originalMessage` of the response does."""
+    httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
+    done = run("export", "ics", "--connection", "filed", "--folder", "Nowhere", "--url", url)
+
+    assert failure(done) == "The specified folder could not be found in the store. ('Nowhere')"

@@ -218,6 +218,15 @@ def test_index_is_used(
     assert [] == [step for step in steps if step.startswith("SCAN")]
 
 
+@pytest.mark.parametrize("vocabulary", [EVENTS, CONTACTS], ids=["events", "contacts"])
+def test_default_order_needs_no_sort(db: Database, vocabulary: Vocabulary) -> None:
+    """A list without a stated order is read in the order of an index, backwards for events."""
+    text, _ = statement(vocabulary.kind, None, (), False)
+    plan = db.all(f"EXPLAIN QUERY PLAN {text}", {"folder": FOLDER})
+
+    assert not [step for *_, step in plan if "TEMP B-TREE" in step]
+
+
 @pytest.mark.parametrize("kind", ["event", "contact"])
 def test_indexed_columns_are_indexed(db: Database, kind: str) -> None:
     """The columns declared as indexed come right after the folder in an index."""

@@ -134,6 +134,12 @@ def test_failed_connect_leaves_nothing(place: Server) -> None:
     assert before == names(place)
 
 
+def test_error_names_the_id(place: Server) -> None:
+    """The reason of an error says which id is malformed, which only `originalMessage` of the response does."""
+    with place.sandbox() as box, pytest.raises(AdminError, match=r"Id is malformed. \(message\)"):
+        box.admin.send("GET", f"/connections/{box.connect('x').id}/messages/nonsense/mime")
+
+
 def test_seed_with_address(place: Server) -> None:
     """A seed cannot be combined with an address or mails."""
     with place.sandbox() as box, pytest.raises(TypeError, match="has its own address and mails"):

@@ -13,6 +13,7 @@ from outlook_emulator.cli import (
     callbacks,
     clock,
     connections,
+    contract,
     definition,
     execute,
     faults,
@@ -27,7 +28,7 @@ from outlook_emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health),
+    *(serve, execute, definition, health, contract),
     *(sandboxes, connections, items, mail, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )

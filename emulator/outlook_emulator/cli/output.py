@@ -38,7 +38,10 @@ def print_error(arguments: argparse.Namespace, response: tuple[int, bytes]) -> i
     if status == 0:
         return fail(f"no response from {arguments.url}: {reason}")
     with suppress(ValueError, KeyError, TypeError, AttributeError):
-        reason = json.loads(reason)["message"].partition("\r\n")[0]
+        error = json.loads(reason)
+        reason = error["message"].partition("\r\n")[0]
+        # Only this text says which folder, mailbox or id is meant.
+        reason = error["error"]["originalMessage"]
     return fail(reason or f"{arguments.url} responded with status {status}")
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypedDict, TypeVar
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.odata.reader import check, condition
 from outlook_emulator.odata.tree import Collection, KeyOf, Kind, Member, Node, Scope, Vocabulary, value_of
 
-__all__ = ["Collection", "Kind", "KeyOf", "Member", "Order", "Query", "Vocabulary", "apply", "read"]
+__all__ = ["Collection", "Kind", "KeyOf", "Member", "Order", "Query", "QueryOptions", "Vocabulary", "apply", "read"]
 
 R = TypeVar("R")
 
@@ -26,6 +26,15 @@ Order = tuple[tuple[Member, bool], ...]
 
 _ORDERBY = "The query parameter '$orderby'"
 _TERM = re.compile(r"\s*([\w/.]+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
+
+
+class QueryOptions(TypedDict, total=False):
+    """OData's query options as a caller wrote them. An option that is None does not apply."""
+
+    filter: str | None
+    orderby: str | None
+    top: int | None
+    skip: int | None
 
 
 class Query(NamedTuple):

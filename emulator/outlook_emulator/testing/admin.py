@@ -79,5 +79,8 @@ def _body(response: httpx.Response) -> Any:
 
 
 def _reason(body: Any) -> str:
-    text = str(body.get("message", body)) if isinstance(body, dict) else str(body)
-    return text.partition("\r\n")[0]
+    if not isinstance(body, dict):
+        return str(body)
+    # Only `originalMessage` says which folder, mailbox or id is meant.
+    text = body.get("error", {}).get("originalMessage") or str(body.get("message", body)).partition("\r\n")[0]
+    return str(text)

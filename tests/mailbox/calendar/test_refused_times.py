@@ -53,6 +53,12 @@ class TestValidation:
         assert refused(alice, "PATCH", f"{path}/{event['Id']}", body) == VALIDATION
         assert alice.event(event["Id"]) == event
 
+    def test_an_end_before_the_start_fails_validation_with_a_lost_plus(self, alice: Connection) -> None:
+        """A plus that was not escaped arrives as a blank."""
+        body = BODY | {"Start": "2026-03-04T10:00:00 01:00", "End": "2026-03-04T09:00:00 01:00"}
+
+        assert refused(alice, "POST", V3, body) == VALIDATION
+
     def test_an_occurrence_with_its_end_before_its_start_fails_validation(self, alice: Connection) -> None:
         alice.meet(Recurrence="Daily", NumberOfOccurrences=2)
         first = alice.view()[0]

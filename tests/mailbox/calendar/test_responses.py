@@ -162,7 +162,7 @@ class TestAccepting:
         (copy,), (seen,) = bob.events(), bob.view()
         created, updated = Watch(bob, "onnewitems"), Watch(bob, "onupdateditems")
         changed = Watch(bob, "onchangeditems")
-        bob.sandbox.advance("1m")
+        bob.api.post("/clock", json={"advance": "1m"}).raise_for_status()
 
         bob.respond(copy["Id"], said)
 

@@ -69,7 +69,7 @@ def changed(mailbox: Mailbox, event: EventFields, changes: EventChanges, members
 def read_time(text: str, zone_name: str, field: str) -> int:
     """The instant of an ISO 8601 time; one without an offset is in the zone. Raises InvalidField."""
     try:
-        when = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
+        when = _parsed(text)
         result = microseconds(when) if when.tzinfo else instant(when, zone_name)
     except (ValueError, OverflowError):
         raise InvalidField(field, f"must be an ISO 8601 date and time, not '{text[:60]}'.") from None
@@ -134,7 +134,7 @@ def _with_times(event: EventFields, changes: EventChanges) -> EventFields:
 
 def _skipped(changes: EventChanges) -> int:
     """The length, in microseconds, of an event whose wall-clock start a change of the clocks moves past its end."""
-    walls = [datetime.fromisoformat(changes[name].strip()) for name in ("start", "end") if name in changes]
+    walls = [_parsed(changes[name]) for name in ("start", "end") if name in changes]
     if len(walls) == 2 and not any(wall.tzinfo for wall in walls) and walls[0] <= walls[1]:
         return (walls[1] - walls[0]) // timedelta(microseconds=1)
     raise InvalidProperty("end", "must not be before the start.")
@@ -173,7 +173,11 @@ def _midnight_utc(day: date) -> int:
 
 def _written(text: str) -> datetime:
     """The clock that an ISO 8601 text shows, whatever its offset."""
-    return datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip())).replace(tzinfo=None)
+    return _parsed(text).replace(tzinfo=None)
+
+
+def _parsed(text: str) -> datetime:
+    return datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
 
 
 def _with_changes(
@@ -220,7 +224,8 @@ def _attendees(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> t
         # The organizer is not an attendee. Attendees who stay keep their name and response.
         if not is_for(organizer, address):
             old = known.get(address, attendee)
-            kept[address] = old._replace(type=int(attendee.type), name=attendee.name or old.name)
+            name = attendee.name or old.name
+            kept[address] = old._replace(address=attendee.address, type=int(attendee.type), name=name)
     return tuple(sorted(kept.values(), key=lambda attendee: attendee.type))
 
 

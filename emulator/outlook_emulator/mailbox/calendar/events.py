@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import chain
+from typing import Unpack
 
 from outlook_emulator import odata
 from outlook_emulator.enums import Recurrence, ResponseType
@@ -47,17 +48,15 @@ def find(
     *,
     table: str,
     properties: Vocabulary,
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> list[Event]:
     """The events of a calendar, each series once (recorded), filtered and ordered by `properties`.
 
+    Without `orderby`, the newest start comes first (recorded from the Office 365 twin, series by their own start).
     `top` is the only limit.
     """
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     return filters.find(mailbox.db, properties, calendar.id, query, lambda text: key_in_filter(mailbox, text))
 
 
@@ -69,10 +68,7 @@ def view(
     end_date_time_offset: str,
     properties: Vocabulary,
     search: str | None = None,
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> list[Event]:
     """The events of a calendar between two instants, ordered by start; a series appears as its occurrences.
 
@@ -90,7 +86,7 @@ def view(
             "The range between the start and end dates is greater than the allowed range. Maximum number of days:"
             f" {longest}"
         )
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
     return odata.apply(query, _with_words(events, search), lambda text: key_in_filter(mailbox, text))
 

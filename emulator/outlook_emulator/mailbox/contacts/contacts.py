@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any
+from typing import Any, Unpack
 
 import orjson
 
@@ -44,14 +44,11 @@ def find(
     *,
     table: str,
     properties: Vocabulary,
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> list[Contact]:
     """The contacts of a folder, filtered and ordered by `properties`; `top` is the only limit (recorded)."""
     folder_id = _folder_id(mailbox, table)
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     return filters.find(mailbox.db, properties, folder_id, query, lambda text: _key(mailbox, text))
 
 

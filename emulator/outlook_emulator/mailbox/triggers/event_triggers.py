@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import orjson
 
@@ -50,14 +50,11 @@ def on_new_items(
     table: str,
     properties: Vocabulary,
     dataset: str = "calendars",
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
     cursor: str | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> Poll:
     """Events that were added to a calendar, at most `top` for each poll; `skip` is ignored (inferred)."""
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     return _items(mailbox, dataset, table, query, cursor, _is_new)
 
 
@@ -67,14 +64,11 @@ def on_updated_items(
     table: str,
     properties: Vocabulary,
     dataset: str = "calendars",
-    filter: str | None = None,
-    orderby: str | None = None,
-    top: int | None = None,
-    skip: int | None = None,
     cursor: str | None = None,
+    **options: Unpack[odata.QueryOptions],
 ) -> Poll:
     """Events of a calendar that were modified; a changed occurrence is an item of its own."""
-    query = odata.read(properties, filter=filter, orderby=orderby, top=top, skip=skip)
+    query = odata.read(properties, **options)
     return _items(mailbox, dataset, table, query, cursor, _is_updated)
 
 

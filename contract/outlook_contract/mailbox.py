@@ -1,0 +1,281 @@
+"""One mailbox of a target, as a check uses it: calls by operation, comparisons, waiting and cleaning up."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from outlook_contract.drift import Drift, explained
+from outlook_contract.exchange import Exchange
+from outlook_contract.routes import Route, fill, routes
+from outlook_contract.shapes import problems
+from outlook_contract.targets import Party, TargetError
+from outlook_contract.transport import CarefulTransport, Pace
+
+if TYPE_CHECKING:
+    from outlook_contract.microsoft import MicrosoftClient
+
+_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between looks for something that takes time, the last one for all further looks."""
+FOLDERS = ("Inbox", "SentItems", "Drafts", "Archive", "DeletedItems")
+"""The folders in which a run may leave mails."""
+CALENDAR, CONTACTS = "Calendar", "Contacts"
+
+
+class Unexpected(AssertionError):
+    """A target answered so differently that the check cannot go on."""
+
+
+class Report:
+    """Collects the drift that checks find. `check` is the name of the check that runs; `explains` looks drift up."""
+
+    def __init__(self, explains: Callable[[Drift], Drift] = explained) -> None:
+        self.drifts: list[Drift] = []
+        self.check = ""
+        self.statuses: dict[str, set[int]] = {}
+        self._explains = explains
+
+    def add(self, operation: str, member: str, expected: str, seen: str) -> Drift:
+        """Record a difference."""
+        drift = self._explains(Drift(operation, member, expected, seen, self.check))
+        self.drifts.append(drift)
+        return drift
+
+    def new(self, check: str) -> list[Drift]:
+        """The unexplained differences that a check found."""
+        return [drift for drift in self.drifts if drift.check == check and drift.is_new]
+
+
+class Mailbox:
+    """One mailbox. Everything that a run creates in it carries `marker`, and `clean_up` removes it."""
+
+    def __init__(
+        self,
+        party: Party,
+        marker: str,
+        pace: Pace,
+        report: Report,
+        *,
+        microsoft: bool,
+        read_only: bool,
+        patience: float,
+    ) -> None:
+        self.address = party.address
+        self.url = party.access.url
+        self.report = report
+        self.marker = marker
+        self.transport = CarefulTransport(party.transport(), party.access, pace, read_only=read_only)
+        self.transport.on_exchange = self._watch
+        self.http = httpx.Client(base_url=self.url, transport=self.transport, timeout=90, trust_env=False)
+        self._microsoft = _microsoft_client(self.url, self.http) if microsoft else None
+        self._patience = patience
+        self._subscriptions: list[tuple[str, str]] = []
+
+    def check(self) -> None:
+        """Raise TargetError unless the connection can be reached and lets us in."""
+        try:
+            exchange = self.call("TestConnection")
+        except httpx.HTTPError as error:
+            raise TargetError(f"Nothing responds at {self.url}: {error}") from error
+        if not exchange.is_success:
+            raise TargetError(f"The connection refuses the test request with {exchange.status}: {_message(exchange)}")
+
+    # --- Calls ---
+
+    def call(self, operation: str, body: Any = None, /, **parameters: Any) -> Exchange:
+        """Call an operation and return the exchange, whatever its status.
+
+        Parameters have the names of the definition; those that start with `$` are given without it. The request goes
+        through Microsoft's client if that covers the operation and the parameters, else straight over HTTP.
+        """
+        route = routes()[operation]
+        named = {_declared(route, name): value for name, value in parameters.items() if value is not None}
+        count = len(self.transport.exchanges)
+        if self._microsoft is not None and self._microsoft.covers(operation, named):
+            self._microsoft.call(operation, _escaped(route, named), body)
+        else:
+            self._send(route, named, body)
+        return self.transport.exchanges[max(count, len(self.transport.exchanges) - 1)]
+
+    def ok(self, operation: str, body: Any = None, /, **parameters: Any) -> Any:
+        """Call an operation that must succeed, and return its JSON. Raises Unexpected."""
+        exchange = self.call(operation, body, **parameters)
+        if not exchange.is_success:
+            self.report.add(operation, "status", "success", f"{exchange.status} {_message(exchange)}")
+            raise Unexpected(str(exchange))
+        return exchange.json() if "json" in exchange.headers.get("content-type", "") else None
+
+    def refused(
+        self, operation: str, status: int, body: Any = None, /, *, code: str = "", **parameters: Any
+    ) -> Exchange:
+        """Call an operation that must be refused with a status, and with an error code if one is named."""
+        exchange = self.call(operation, body, **parameters)
+        self.equal(operation, "status", exchange.status, status)
+        if code and exchange.status == status:
+            error = exchange.json().get("error") or {}
+            self.equal(operation, "error.code", error.get("code"), code)
+        return exchange
+
+    def raw(self, method: str, path: str, **options: Any) -> Exchange:
+        """Send any request below the runtime URL. The header `Authorization: none` sends it without a credential."""
+        self.http.request(method, f"{self.url}{path}", **options)
+        return self.transport.exchanges[-1]
+
+    # --- Comparisons ---
+
+    def equal(self, operation: str, member: str, seen: Any, expected: Any) -> bool:
+        """Record drift unless a value is the expected one."""
+        if seen == expected and type(seen) is type(expected):
+            return True
+        self.report.add(operation, member, _shown(expected), _shown(seen))
+        return False
+
+    def holds(self, operation: str, member: str, seen: Any, expected: str, holds: bool) -> bool:
+        """Record drift unless a statement about a value is true; `expected` says the statement in words."""
+        if not holds:
+            self.report.add(operation, member, expected, _shown(seen))
+        return holds
+
+    def members(self, operation: str, path: str, seen: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+        """Record drift for each member that differs from the expected one; other members are not compared."""
+        for name, value in expected.items():
+            self.equal(operation, f"{path}.{name}" if path else name, seen.get(name, "(missing)"), value)
+
+    # --- What takes time ---
+
+    def name(self, text: str) -> str:
+        """A text for a subject or a name, with the marker of the run."""
+        return f"{text} {self.marker}"
+
+    def until(self, what: str, look: Callable[[], Any]) -> Any:
+        """Look until there is something, and return it. Raises Unexpected after the patience of the run."""
+        end = time.monotonic() + self._patience
+        for pause in _pauses():
+            time.sleep(pause)
+            if result := look():
+                return result
+            if self._patience == 0 or time.monotonic() >= end:
+                break
+        raise Unexpected(f"{what} did not appear within {self._patience} seconds")
+
+    def mail(self, subject: str, folder: str = "Inbox", **parameters: Any) -> Any:
+        """The newest mail with this subject, as Get emails (V2) lists it, once it is there. Raises Unexpected."""
+        return self.until(
+            f"A mail with the subject {subject!r} in {folder}", lambda: self.find(subject, folder, **parameters)
+        )
+
+    def find(self, subject: str, folder: str = "Inbox", **parameters: Any) -> Any:
+        """The newest mail with this subject, or None."""
+        query = {"fetchOnlyUnread": False, "includeAttachments": False, "top": 50, **parameters}
+        mails = self.ok("GetEmailsV2", folderPath=folder, **query)["value"]
+        return next((mail for mail in mails if mail["Subject"] == subject), None)
+
+    # --- Cleaning up ---
+
+    def remember_subscription(self, operation: str, id: str) -> None:
+        """Delete a subscription at the end, with the operation that deletes its kind."""
+        self._subscriptions.append((operation, id))
+
+    def clean_up(self) -> None:
+        """Remove everything that carries the marker. Does nothing in a run that only reads."""
+        if self.transport.read_only:
+            return
+        self.transport.on_exchange = lambda exchange: None
+        for operation, id in self._subscriptions:
+            self.call(operation, id=id)
+        # A mail that is deleted lies in Deleted Items afterwards, which is last.
+        for folder in FOLDERS:
+            self._delete_all("DeleteEmail", "messageId", self._mails(folder))
+        events = self._items("V3CalendarGetItems", CALENDAR, "Subject")
+        self._delete_all("CalendarDeleteItem", "id", events, table=CALENDAR)
+        contacts = self._items("ContactGetItems", CONTACTS, "GivenName")
+        self._delete_all("ContactDeleteItem", "id", contacts, table=CONTACTS)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def _mails(self, folder: str) -> Iterator[str]:
+        query = {"fetchOnlyUnread": False, "includeAttachments": False, "top": 250}
+        exchange = self.call("GetEmailsV2", folderPath=folder, **query)
+        for mail in (exchange.json() or {}).get("value", ()) if exchange.is_success else ():
+            if self.marker in (mail.get("Subject") or ""):
+                yield mail["Id"]
+
+    def _items(self, operation: str, table: str, member: str) -> Iterator[str]:
+        exchange = self.call(operation, table=table)
+        for item in (exchange.json() or {}).get("value", ()) if exchange.is_success else ():
+            text = item.get(member) or item.get(member[:1].lower() + member[1:]) or ""
+            if self.marker in text:
+                yield item.get("Id") or item["id"]
+
+    def _delete_all(self, operation: str, name: str, ids: Iterator[str], **parameters: Any) -> None:
+        for id in list(ids):
+            self.call(operation, **{name: id}, **parameters)
+
+    # --- One request ---
+
+    def _watch(self, exchange: Exchange) -> None:
+        if exchange.operation is None:
+            return
+        self.report.statuses.setdefault(exchange.operation, set()).add(exchange.status)
+        for problem in problems(exchange):
+            self.report.add(exchange.operation, *problem)
+
+    def _send(self, route: Route, parameters: Mapping[str, Any], body: Any) -> None:
+        query = {name: _text(value) for name, value in parameters.items() if route.parameters[name]["in"] == "query"}
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        content = None if body is None else json.dumps(body).encode()
+        base = self.url.rpartition("/")[0] if route.is_at_root else self.url
+        self.http.request(
+            route.method, f"{base}{fill(route, parameters)}", params=query, headers=headers, content=content
+        )
+
+
+def _microsoft_client(url: str, http: httpx.Client) -> MicrosoftClient:
+    # Microsoft's package takes seconds to import.
+    from outlook_contract.microsoft import MicrosoftClient
+
+    return MicrosoftClient(url, http)
+
+
+def _pauses() -> Iterator[float]:
+    yield from _PAUSES
+    while True:
+        yield _PAUSES[-1]
+
+
+def _declared(route: Route, name: str) -> str:
+    """The name of a parameter as the definition has it: `filter` may stand for `$filter`, `from_` for `from`."""
+    for candidate in (name, name.rstrip("_"), f"${name}"):
+        if candidate in route.parameters:
+            return candidate
+    raise TypeError(f"{route.id} has no parameter {name}; it has {', '.join(route.parameters)}")
+
+
+def _escaped(route: Route, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Parameters for Microsoft's client, which does not escape ids in paths."""
+
+    def escaped(name: str, value: Any) -> Any:
+        return quote(str(value), safe="") if route.parameters[name]["in"] == "path" else value
+
+    return {name: escaped(name, value) for name, value in parameters.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _message(exchange: Exchange) -> str:
+    try:
+        return str(exchange.json().get("message", ""))[:200]
+    except (ValueError, AttributeError):
+        return exchange.body[:200].decode("utf-8", "replace")

@@ -1,0 +1,179 @@
+"""The pytest plugin of a contract run: its fixtures, what it leaves out, and its report.
+
+`outlook-emulator contract` runs the suite with it. Nothing of it is active in other test runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from secrets import token_hex
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from outlook_contract.drift import table
+from outlook_contract.mailbox import Mailbox, Report, Unexpected
+from outlook_contract.options import TargetOptions
+from outlook_contract.routes import routes
+from outlook_contract.targets import Party, Target, opened
+from outlook_contract.transport import Pace
+
+if TYPE_CHECKING:
+    from outlook_emulator.testing import Sandbox
+
+_MARKERS = (
+    "reads: the check changes nothing, so that it also runs with --read-only",
+    "probe(number, question): the check records the answer to an open question",
+)
+_REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
+_REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
+_REASON_PARTNER = "needs a second mailbox"
+_REASON_ADDRESS = "needs the mail address of the mailbox"
+
+
+class ContractRun:
+    """A run against one target, in a `with` block. What the run created is removed at the end of the block.
+
+    Entering raises TargetError.
+    """
+
+    def __init__(self, options: TargetOptions, report: Report | None = None) -> None:
+        self.options = options
+        self.report = report or Report()
+        self.marker = f"contract-{token_hex(4)}"
+        self.target: Target
+        self.mailboxes: dict[str, Mailbox] = {}
+        self._closing: ExitStack
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.target = stack.enter_context(opened(self.options))
+            pace = Pace(self.target.pace)
+            for name, party in (("mailbox", self.target.mailbox), ("partner", self.target.partner)):
+                if party is not None:
+                    self.mailboxes[name] = stack.enter_context(closing(self._mailbox(party, pace)))
+                    self.mailboxes[name].check()
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._closing:
+            # An emulator's sandbox goes as a whole.
+            if not self.target.is_emulator:
+                for mailbox in self.mailboxes.values():
+                    mailbox.clean_up()
+
+    def incomplete(self) -> list[str]:
+        """What a whole run against an emulator lacks: operations without a success or without a refusal."""
+        lines = []
+        for operation in routes():
+            statuses = self.report.statuses.get(operation, set())
+            if not any(status < 300 for status in statuses):
+                lines.append(f"{operation} has no success")
+            if not any(400 <= status < 500 for status in statuses):
+                lines.append(f"{operation} has no refusal")
+        return lines
+
+    def _mailbox(self, party: Party, pace: Pace) -> Mailbox:
+        # An emulator delivers at once, so waiting would only hide a failure.
+        patience = 0 if self.target.is_emulator else self.options.patience
+        return Mailbox(
+            party,
+            self.marker,
+            pace,
+            self.report,
+            microsoft=self.options.client == "microsoft",
+            read_only=self.options.read_only,
+            patience=patience,
+        )
+
+
+class ContractPlugin:
+    """The plugin for one run. `demands_all` makes a run fail that leaves an operation without a success or refusal."""
+
+    def __init__(self, run: ContractRun, *, demands_all: bool = False) -> None:
+        self.run = run
+        self.demands_all = demands_all
+        self.missing: list[str] = []
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        for marker in _MARKERS:
+            config.addinivalue_line("markers", marker)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.demands_all and not session.shouldstop and not session.shouldfail:
+            self.missing = self.run.incomplete()
+            if self.missing and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        report = self.run.report
+        report.check = item.name
+        try:
+            yield
+        except Unexpected as error:
+            if not report.new(item.name):
+                report.add("", "", "the check to go on", str(error)[:300])
+            pytest.fail(str(error), pytrace=False)
+        if drifts := report.new(item.name):
+            pytest.fail(table(drifts), pytrace=False)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        drifts = self.run.report.drifts
+        if drifts:
+            terminalreporter.section("drift")
+            terminalreporter.write_line(table(drifts))
+        if self.missing:
+            terminalreporter.section("operations that were not exercised")
+            for line in self.missing:
+                terminalreporter.write_line(line)
+
+    # --- Fixtures ---
+
+    @pytest.fixture
+    def contract(self) -> ContractRun:
+        """The run."""
+        return self.run
+
+    @pytest.fixture
+    def mailbox(self, request: pytest.FixtureRequest) -> Mailbox:
+        """The mailbox under test."""
+        if self.run.options.read_only and request.node.get_closest_marker("reads") is None:
+            pytest.skip(_REASON_READ_ONLY)
+        return self.run.mailboxes["mailbox"]
+
+    @pytest.fixture
+    def own_address(self, mailbox: Mailbox) -> str:
+        """The address of the mailbox under test."""
+        if not mailbox.address:
+            pytest.skip(_REASON_ADDRESS)
+        return mailbox.address
+
+    @pytest.fixture
+    def partner(self, mailbox: Mailbox) -> Mailbox:
+        """A second mailbox."""
+        if "partner" not in self.run.mailboxes:
+            pytest.skip(_REASON_PARTNER)
+        return self.run.mailboxes["partner"]
+
+    @pytest.fixture
+    def emulator(self, mailbox: Mailbox) -> Iterator[Sandbox]:
+        """The emulator's sandbox, for checks that need its clock or faults; both are as before afterwards."""
+        sandbox = self.run.target.sandbox
+        if sandbox is None:
+            pytest.skip(_REASON_EMULATOR_ONLY)
+        with _restored(sandbox):
+            yield sandbox
+
+
+@contextmanager
+def _restored(sandbox: Sandbox) -> Iterator[None]:
+    before = sandbox.limits()
+    try:
+        yield
+    finally:
+        sandbox.faults.clear()
+        sandbox.clock.follow()
+        sandbox.admin.request("PATCH", "/limits", json=before)

@@ -1,0 +1,82 @@
+"""Tells which operation of the definition a request is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from outlook_contract import definition
+
+
+class Route(NamedTuple):
+    """One operation: its id, method, path below the runtime URL, and its declaration."""
+
+    id: str
+    method: str
+    path: str
+    declaration: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+        """The declared parameters by name, without the connection id."""
+        declared = self.declaration.get("parameters", ())
+        return {parameter["name"]: parameter for parameter in declared if parameter["name"] != "connectionId"}
+
+    @property
+    def is_at_root(self) -> bool:
+        """Whether the path has no connection id, as links in mails and notifications of the back end."""
+        return "{connectionId}" not in self.declaration["x-path"]
+
+
+@cache
+def routes() -> Mapping[str, Route]:
+    """Every operation of the definition, by id."""
+    table = {}
+    for path, methods in definition.load()["paths"].items():
+        for method, operation in methods.items():
+            own = path.removeprefix("/{connectionId}")
+            declaration = {**operation, "x-path": path}
+            table[operation["operationId"]] = Route(operation["operationId"], method.upper(), own, declaration)
+    return table
+
+
+def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
+    """The operation of a request and the values in its path; `path` is escaped and starts below the runtime URL."""
+    parts = path.strip("/").split("/")
+    for route in _by_shape().get((method.upper(), len(parts)), ()):
+        if (values := _values(route, parts)) is not None:
+            return route, values
+    return None
+
+
+def fill(route: Route, values: Mapping[str, str]) -> str:
+    """The path of a request, with values in their places. Calendar and contact ids are escaped as often as declared."""
+    path = route.path
+    for name, parameter in route.parameters.items():
+        if parameter["in"] == "path":
+            escaped = quote(str(values[name]), safe="")
+            if parameter.get("x-ms-url-encoding") == "double":
+                escaped = quote(escaped, safe="")
+            path = path.replace("{" + name + "}", escaped)
+    return path
+
+
+@cache
+def _by_shape() -> Mapping[tuple[str, int], list[Route]]:
+    shapes: dict[tuple[str, int], list[Route]] = {}
+    # Fixed words collide with ids, so paths with the fewest values come first.
+    for route in sorted(routes().values(), key=lambda route: route.path.count("{")):
+        shapes.setdefault((route.method, len(route.path.strip("/").split("/"))), []).append(route)
+    return shapes
+
+
+def _values(route: Route, parts: list[str]) -> Mapping[str, str] | None:
+    values = {}
+    for pattern, part in zip(route.path.strip("/").split("/"), parts, strict=True):
+        if pattern.startswith("{"):
+            values[pattern[1:-1]] = unquote(part)
+        elif pattern != unquote(part):
+            return None
+    return values

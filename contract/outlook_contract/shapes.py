@@ -1,0 +1,102 @@
+"""Compares a response with the shape that the definition declares for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+
+from outlook_contract import definition
+from outlook_contract.exchange import Exchange
+from outlook_contract.routes import Route, routes
+
+
+class Problem(NamedTuple):
+    """A part of a response that is not as declared. `member` is a JSON path such as `value[].Subject`."""
+
+    member: str
+    expected: str
+    seen: str
+
+
+def problems(exchange: Exchange) -> Iterator[Problem]:
+    """What in a response differs from the definition: its status, its content type, its members and their types."""
+    if exchange.operation is None:
+        return
+    route = routes()[exchange.operation]
+    responses = route.declaration["responses"]
+    if not exchange.is_success:
+        return
+    if str(exchange.status) not in responses:
+        yield Problem("status", " or ".join(sorted(set(responses) - {"default"})), str(exchange.status))
+        return
+    yield from _body_problems(route, exchange)
+
+
+def _body_problems(route: Route, exchange: Exchange) -> Iterator[Problem]:
+    schema = route.declaration["responses"][str(exchange.status)].get("schema")
+    if schema is None or schema.get("type") == "file":
+        if schema is None and exchange.body:
+            yield Problem("body", "empty", exchange.body[:80].decode("utf-8", "replace"))
+        return
+    if not exchange.body:
+        # An empty 202 of a trigger says that nothing came; the declared body belongs to the 200.
+        if exchange.status != 202:
+            yield Problem("body", "JSON", "empty")
+        return
+    try:
+        document = exchange.json()
+    except ValueError:
+        yield Problem("body", "JSON", exchange.body[:80].decode("utf-8", "replace"))
+        return
+    for error in _validator(route.id, str(exchange.status)).iter_errors(document):
+        yield Problem(_member(error.instance_path), error.message[:200], json.dumps(error.instance)[:200])
+
+
+@cache
+def _validator(operation_id: str, status: str) -> Any:
+    schema = routes()[operation_id].declaration["responses"][status]["schema"]
+    return jsonschema_rs.Draft4Validator({**_translated(schema), "definitions": _definitions()}, validate_formats=False)
+
+
+@cache
+def _definitions() -> Mapping[str, Any]:
+    return {name.replace("[", "_").replace("]", "_"): _translated(shape) for name, shape in _shapes().items()}
+
+
+def _shapes() -> Mapping[str, Any]:
+    shapes: Mapping[str, Any] = definition.load()["definitions"]
+    return shapes
+
+
+def _translated(schema: Any) -> Any:
+    """A schema of Swagger as JSON Schema: nulls where recordings have them, and no members beyond the declared ones."""
+    if isinstance(schema, list):
+        return [_translated(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        reference = schema["$ref"].replace("[", "_").replace("]", "_")
+        return {"anyOf": [{"$ref": reference}, {"type": "null"}]} if schema.get("x-nullable") else {"$ref": reference}
+    result = {key: _translated(value) for key, value in schema.items() if not key.startswith("x-")}
+    if "properties" in schema:
+        # The names of members are no keywords.
+        result["properties"] = {name: _translated(member) for name, member in schema["properties"].items()}
+        undeclared = schema.get("x-undeclared-members", ())
+        result["properties"] |= {name: {} for name in undeclared}
+        result.setdefault("additionalProperties", False)
+    if schema.get("x-nullable") and "type" in schema:
+        result["type"] = [schema["type"], "null"]
+        if "enum" in result:
+            result["enum"] = [*result["enum"], None]
+    return result
+
+
+def _member(path: list[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += "[]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "body"

@@ -1,0 +1,1 @@
+"""The checks of the contract. Each is a test function; see `outlook_contract.plugin` for their fixtures."""
