@@ -52,7 +52,7 @@ KNOWN_ISSUES = (
         "Include Attachments affects the content of attachments, not their names and sizes",
         (),
         (),
-        (f"{_MAILBOX}mail/test_listing.py::test_lists_hold_attachments_content_only_when_asked",),
+        (f"{_MAILBOX}mail/test_listing.py::test_lists_hold_the_content_of_attachments_only_on_request",),
     ),
     _fault(
         _GENERAL,

@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     description = f"{about}. The command finds the emulator's URL in ${client.URL}."
     command = commands.add_parser("exec", help=about, description=description, usage=usage)
     serve.setting_options(command)
+    # Takes the words of a command without `--`, for an error that says where the command belongs.
     command.add_argument("stray", nargs="*", help=argparse.SUPPRESS)
     command.set_defaults(run=run, usage_error=command.error)
 

@@ -26,6 +26,7 @@ def write(file: str, content: bytes) -> None:
             sys.stdout.buffer.flush()
         else:
             Path(file).write_bytes(content)
+    # A reader that has gone is no failure. `main` ends quietly.
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:

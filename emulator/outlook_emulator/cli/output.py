@@ -24,6 +24,7 @@ def print_response(arguments: argparse.Namespace, response: tuple[int, bytes], r
         return 0
     try:
         lines = list(render(json.loads(body) if body else None))
+    # Another program may listen at the URL, or another version of the emulator.
     except (LookupError, TypeError, ValueError, AttributeError):
         return fail(f"the response of {arguments.url} has an unknown format; --json prints it")
     for line in lines:

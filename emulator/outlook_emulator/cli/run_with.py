@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `arguments.command` with an emulator of its own; returns the exit code of the command."""
     signals = _Signals()
     with signals.caught(), _started(arguments) as server:
+        # A signal during the start ends the server, and with it the wait for its first line.
         signals.send_to(lambda number: server.terminate())
         ready = _ready(server)
         signals.send_to(None)
@@ -104,6 +105,7 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "outlook_emulator.cli.child_server", "serve", "--port=0", *flags],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        # Nothing is written to it: its end tells the child that this process is gone.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

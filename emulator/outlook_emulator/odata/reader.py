@@ -148,6 +148,7 @@ class _Reader:
     def _compare(self, parts: list[Any]) -> Node:
         left, right = self._node(parts[0]), self._node(parts[2])
         symbol = _word(parts[1])
+        # `5 lt x` becomes `x gt 5`: what reads the tree expects a single literal on the right.
         if isinstance(left, Value) and not isinstance(right, Value):
             left, right, symbol = right, left, _MIRRORED[symbol]
         left = _fitted(left, left)
@@ -170,6 +171,7 @@ class _Reader:
 
     def _call(self, parts: list[Any]) -> Node:
         name, arguments = parts[0].lower(), [part for part in parts[1:] if part is not None]
+        # Versions 2 and 3 of OData call it so, with its arguments the other way round.
         if name == "substringof":
             name, arguments = "contains", arguments[::-1]
         function = FUNCTIONS.get(name)
@@ -202,6 +204,7 @@ class _Reader:
         path = "/".join(parts)
         key = path.lower()
         head, _, rest = key.partition("/")
+        # Innermost first: the variable of a lambda hides an outer one of the same name.
         for depth, (variable, collection) in reversed(list(enumerate(self._variables, start=1))):
             if head == variable:
                 return self._field(path, collection.items.get(rest), depth)
@@ -216,6 +219,7 @@ class _Reader:
         return Field(member, depth, path)
 
     def _reach(self, depth: int) -> None:
+        # Each lambda between this use and the level of what it names depends on something outside of it.
         for inner in range(depth, len(self._reaches_out)):
             self._reaches_out[inner] = True
 

@@ -44,6 +44,7 @@ class Sandboxes:
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
         self._ids: dict[str, tuple[str, ...]] = {}
+        # Before any file is opened: two servers with one folder would write over each other's state.
         self._lock = self._lock_folder()
         for name in self._stored_names():
             self._open(name)

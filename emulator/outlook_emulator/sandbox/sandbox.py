@@ -144,6 +144,7 @@ class Sandbox:
         samples = {id: (name, load(name)) for id, name in state.read_samples(self.db)}
         kept = [(id, owner, self.grants(owner)) for id, owner in self.connections().items() if id not in samples]
         with self.db.transaction():
+            # Read before it is deleted: a cursor from before the reset must not fit an epoch after it.
             epoch = epochs.current(self.db)
             self.db.clear()
             epochs.start(self.db, beyond=epoch)
@@ -169,6 +170,7 @@ class Sandbox:
             rule = "1 to 64 letters, digits, -_ and inner dots"
             raise InvalidRequest(f"A snapshot name has {rule}, unlike '{name[:70]}'.")
         before, now = epochs.valid(self.db), self.clock.now()
+        # Cursors from now on name an epoch that the snapshot does not know, so a restore makes them invalid.
         epochs.start(self.db, after=before)
         image = self._image({epochs.KEY: epochs.to_text(before), TAKEN: str(now)})
         return self._snapshots.keep(name, image, now)
@@ -267,6 +269,7 @@ class Sandbox:
 
     def _replace(self, other: Database, check_ids: CheckIds) -> None:
         """Take over another database. Raises ValueError for unreadable state, and what `check_ids` raises."""
+        # All that can fail comes first: after the content is replaced there is no way back.
         check_ids(mailboxes.connections(other))
         clock, rng = state.read_clock(other), state.read_rng(other)
         for key in (state.RNG, TAKEN):

@@ -39,6 +39,7 @@ class FolderLock:
             import fcntl
 
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Windows has no fcntl.
         except ImportError:
             pass
         except OSError as error:
@@ -110,6 +111,7 @@ class Database:
         """The database as the bytes of an SQLite file, with `state` added. Call it outside a transaction."""
         self.execute("BEGIN IMMEDIATE")
         try:
+            # Rolled back below: the image has these values, the database itself never does.
             for key, value in state.items():
                 self.execute(sql.SET_STATE, {"key": key, "value": value})
             return images.alone(self._connection.serialize())
@@ -142,6 +144,7 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
         self._undo = connection.rollback
+        # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
         self._depth = 0
 
     def __enter__(self) -> None:
@@ -183,6 +186,7 @@ def _make() -> images.Make:
 
 def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
+    # Without an isolation level the driver begins no transaction on its own; `Transaction` does.
     return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
 
 
@@ -227,6 +231,7 @@ def _load(image: bytes) -> sqlite3.Connection:
 def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # A new file has version 0 and no tables. Tables at version 0 belong to another program.
     if version != SCHEMA_VERSION and (version or tables):
         raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.

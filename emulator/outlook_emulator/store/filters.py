@@ -15,7 +15,9 @@ from outlook_emulator.odata.tree import Call, Compare, Field, Junction, Key, Lam
 from outlook_emulator.store import records
 from outlook_emulator.store.database import Database
 
+# SQLite's largest integer; the driver raises for a larger $top or $skip.
 _MOST = 2**63 - 1
+# IS and IS NOT treat null as a value, as OData does. SQL's = and <> are null where one side is.
 _SYMBOLS = {"eq": "IS", "ne": "IS NOT", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _ID = Member("id", Kind.ID)
 _START = Member("start_at", Kind.INSTANT)
@@ -31,6 +33,7 @@ _FUNCTIONS = {
     "indexof": "(instr(lower({0}), lower({1})) - 1)",
     "trim": "trim({0})",
     "concat": "({0} || {1})",
+    # OData counts characters from 0, SQLite from 1.
     "substring": "substr({0}, {1} + 1)",
     **{name: f"CAST(strftime('%{part}', {_SECONDS}, 'unixepoch') AS INTEGER)" for name, part in _PARTS.items()},
 }
@@ -87,6 +90,7 @@ def find(db: Database, vocabulary: Vocabulary, folder_id: int, query: Query, key
     """
     text, values = statement(vocabulary.kind, query.where, query.order, query.top is not None or query.skip > 0)
     bound = {name: key(value.text, key_of) if isinstance(value, Key) else value for name, value in values.items()}
+    # SQLite reads a negative LIMIT as none.
     top = -1 if query.top is None else min(query.top, _MOST)
     rows = db.all(text, {**bound, "folder": folder_id, "top": top, "skip": min(query.skip, _MOST)})
     return list(map(_FOLDERS[vocabulary.kind].record._make, rows))
@@ -205,10 +209,12 @@ class _Compiler:
         where = f"{alias}.kind = '{self._table}' AND {alias}.member = '{node.collection.field}'"
         if node.condition is not None:
             where += f" AND ({self.condition(node.condition)})" + " IS NOT TRUE" * node.every
+        # All entries fit if none of them fails to.
         negation = "NOT " * node.every
         if node.correlated:
             owned = f"{alias}.owner_id = {self._table}.id"
             return f"{negation}EXISTS (SELECT 1 FROM list_entry AS {alias} WHERE {owned} AND {where})"
+        # A subquery that refers to no row outside is run once for the statement, and EXISTS once for each row.
         return f"{self._table}.id {negation}IN (SELECT {alias}.owner_id FROM list_entry AS {alias} WHERE {where})"
 
 

@@ -57,6 +57,7 @@ def load(connection: sqlite3.Connection, image: bytes, wanted: Make) -> None:
     """
     _check_header(image, wanted.header)
     try:
+        # The file may come from anybody: nothing in its schema may call functions, and damaged pages must be noticed.
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.deserialize(alone(image))
@@ -68,6 +69,7 @@ def load(connection: sqlite3.Connection, image: bytes, wanted: Make) -> None:
 def check(connection: sqlite3.Connection) -> None:
     """Check the content of a loaded database. Raises ValueError if it is damaged or inconsistent."""
     try:
+        # The first damage is enough for the error text.
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise ValueError(f"it is damaged: {' '.join(verdict.split())[:200]}")
@@ -110,6 +112,7 @@ def _first(rows: _Schema) -> str:
 
 def _tables(connection: sqlite3.Connection) -> Iterator[str]:
     for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        # The helper tables of the search index hold values of any type. FTS5's own check covers them.
         if not name.startswith(("sqlite_", "message_search")):
             yield name
 

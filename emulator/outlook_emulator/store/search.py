@@ -12,6 +12,7 @@ from outlook_emulator.store.records import Facets, Message
 from outlook_emulator.store.search_tree import Node
 
 _MILLISECOND = 1000
+# 42 bits for milliseconds and 21 for the key fill SQLite's row number. The milliseconds last until the year 2109.
 _LAST_MILLISECOND = 2**42 - 1
 _IMPORTANCES = ("low", "normal", "high")
 

@@ -107,6 +107,7 @@ class Sandbox:
         if not matches:
             subjects = [question["subject"] for question in open_questions]
             raise AssertionError(f"No open question has {subject!r} in its subject. Open questions: {subjects}.")
+        # The admin API lists the oldest first.
         path = path_of("questions", matches[-1]["id"], "answer")
         answered: dict[str, Any] = self.admin.request("POST", path, json={"option": option})
         return answered
@@ -127,6 +128,7 @@ class Sandbox:
             try:
                 self.admin.request("DELETE")
             except AdminError as error:
+                # The test may have deleted the sandbox itself.
                 if error.status != 404:
                     raise
 

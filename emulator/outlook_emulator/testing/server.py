@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from outlook_emulator.clock import Clock
     from outlook_emulator.settings import Settings
 
+# A name has at most 64 characters, and its random part takes 13 of them.
 _LONGEST_LABEL = 40
 
 
@@ -103,6 +104,7 @@ class Server(Emulator):
     ) -> Connection:
         try:
             return sandbox.connect(name, address, seed=seed, **mailbox)
+        # The caller has not got the sandbox, so nobody else would delete it.
         except BaseException:
             sandbox.close()
             raise

@@ -153,6 +153,7 @@ class Rule:
         if when.probability < 1 and self._rng.random() >= when.probability:
             return None
         self.used += 1
+        # The last step repeats; a rule that ends with its sequence is used up by then.
         return self._steps[min(self.used, len(self._steps)) - 1]
 
 
@@ -178,9 +179,11 @@ class Rulebook:
 
     def arm(self, rules: Iterable[Callable[[str], Rule]], names: Iterable[str | None]) -> list[Rule]:
         """Add rules, all or none. Each factory gets its name, or a numbered one without a name. Raises Conflict."""
+        # A copy, so that no rule is armed if one of them cannot be.
         taken, added = dict(self._rules), []
         count = self._numbered
         for make_rule, name in zip(rules, names, strict=True):
+            # Leaves out numbers that rules of the user have in their names.
             while name is None:
                 count += 1
                 name = None if f"fault-{count}" in taken else f"fault-{count}"

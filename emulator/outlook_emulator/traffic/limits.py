@@ -153,6 +153,7 @@ class Limiter:
             use.calls.add(now, period)
         if use.calls.count(now, period) - counts_refused >= limits.max_calls > 0:
             wait = use.calls.last_to_leave(limits.max_calls) + period - now
+            # Rounded up: a client that waits as long as it says must get through.
             raise CallsExceeded(-(-wait // _SECOND))
         if use.requests >= limits.max_concurrent > 0:
             raise TooManyAtOnce(

@@ -43,6 +43,7 @@ class BodyReader:
     def read(self, data: bytes) -> Any:
         """The body in its shape. Raises InvalidRequest, naming the property."""
         try:
+            # A reader of JSON may ignore a byte order mark (RFC 8259, section 8.1).
             parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError as error:
             raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
@@ -74,6 +75,7 @@ class BodyReader:
                 raise member.schema.null_error()
         for name in self._required:
             if name not in named:
+                # Public workflows were seen to leave lenient members out, such as the Body of a message.
                 if name not in self._lenient:
                     raise InvalidRequest(f"The property '{path}{name}' is required.")
                 named[name] = [] if self._members[_folded(name)].is_list else ""

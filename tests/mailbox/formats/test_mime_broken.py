@@ -71,7 +71,7 @@ PIECES = st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map(b"".join) | st.binary(max_size=200))
-def test_nothing_but_a_refusal_is_ever_raised(raw: bytes) -> None:
+def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     """Any bytes either give a mail that can be written again or raise InvalidRequest."""
     for start in (b"", b"Subject: ", b"Subject: x\r\nContent-Type: "):
         try:

@@ -244,7 +244,7 @@ def test_round_trips(book: list[Card]) -> None:
     ],
     ids=range(11),
 )
-def test_refusals(raw: bytes, expected: str) -> None:
+def test_bad_files_are_refused(raw: bytes, expected: str) -> None:
     """Unreadable input is rejected with an error that names the problem and its place."""
     with pytest.raises(InvalidRequest, match=expected):
         parse(raw)

@@ -58,7 +58,7 @@ def test_a_send_answers_with_nothing(alice: Connection, bob: Connection, path: s
 
 
 @pytest.mark.parametrize(("more", "is_html"), [({}, False), ({"IsHtml": False}, False), ({"IsHtml": True}, True)])
-def test_the_first_version_sends_text_unless_asked(
+def test_the_first_version_sends_text_by_default(
     alice: Connection, bob: Connection, more: dict[str, Any], is_html: bool
 ) -> None:
     """The first version sends the body as plain text unless `IsHtml` is true."""

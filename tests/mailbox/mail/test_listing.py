@@ -155,7 +155,7 @@ def test_the_sdk_passes_every_filter(alice: Connection, bob: Connection) -> None
 
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize(("query", "content"), [({}, None), ({"includeAttachments": "True"}, "aGVsbG8=")])
-def test_lists_hold_attachments_content_only_when_asked(
+def test_lists_hold_the_content_of_attachments_only_on_request(
     alice: Connection, path: str, query: dict[str, str], content: Any
 ) -> None:
     """A list always describes attachments; `includeAttachments` adds their bytes."""

@@ -95,7 +95,7 @@ def test_subscribe(alice: Connection) -> None:
         (MENTION, {}, MENTION, {"FolderPath": None, "IsOnNewMentioningMeEmailNotification": True}),
     ],
 )
-def test_options_say_what_was_asked(
+def test_options_hold_the_parameters(
     alice: Connection, path: str, query: dict[str, str], resource: str, changed: dict[str, Any]
 ) -> None:
     """The URL and the resource contain the parameters, and equal parameters give equal values."""

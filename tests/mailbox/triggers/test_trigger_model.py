@@ -548,7 +548,7 @@ def start_of(item: dict[str, Any]) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [MailTriggers, EventTriggers])
-def test_each_poller_is_told_of_every_change_once(machine: type[Triggers]) -> None:
+def test_each_poller_gets_every_change_once(machine: type[Triggers]) -> None:
     """A poll returns all new items in order, and the same items again for the same cursor."""
     with patch.object(mail_triggers, "BATCH", BATCH), patch.object(event_triggers, "_BATCH", BATCH):
         run_state_machine_as_test(

@@ -157,6 +157,8 @@ def test_timeout_504_after_a_client_has_given_up(sandbox: Sandbox, alice: Connec
     mail = {"To": bob.address, "Subject": "Hi", "Body": "Hi"}
     with pytest.raises(httpx.ReadTimeout):
         alice.http.post("/v2/Mail", json=mail, timeout=0.2)
+    while [("timeout-504-after", "armed", 1, 1)] != counted(sandbox):
+        pass
 
     assert sandbox.api.delete("/faults").is_success
     assert ["Hi"] == [mail["Subject"] for mail in bob.mails()]

@@ -92,7 +92,7 @@ def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener:
 
 
 @pytest.mark.parametrize("status", [500, 503, 599, 408, 429])
-def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
+def test_a_callback_fails_after_six_attempts(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
     """A callback fails after six attempts, and each wait doubles."""
     listener.answer_with(status)
     subscribe(alice, listener.url)
@@ -112,7 +112,9 @@ def test_a_call_is_given_up(sandbox: Sandbox, alice: Connection, listener: Stub,
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
-def test_a_refusal_is_final(sandbox: Sandbox, alice: Connection, listener: Stub, status: int) -> None:
+def test_a_callback_is_not_retried_after_a_refusal(
+    sandbox: Sandbox, alice: Connection, listener: Stub, status: int
+) -> None:
     """A 4xx response or a redirect ends the callback without a retry."""
     listener.answer_with(status)
     subscribe(alice, listener.url)

@@ -65,7 +65,9 @@ def test_what_is_pushed_comes_late(sandbox: Sandbox, alice: Connection, listener
     assert (1, 1) == used(sandbox)
 
 
-def test_others_are_told_at_once(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
+def test_other_connections_are_not_delayed(
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub
+) -> None:
     """A rule for one connection does not delay the triggers of another."""
     delay(sandbox, connection=alice.id)
     for subscriber in (alice, bob):

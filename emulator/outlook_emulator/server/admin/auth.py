@@ -28,6 +28,7 @@ class Gate:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise AdminTokenRequired()
+        # Takes as long for every wrong token, so that the time tells nothing about the right one.
         if not hmac.compare_digest(token.strip().encode("latin-1"), self._token):
             raise AdminTokenRequired("The bearer token is not the admin token that this emulator was started with.")
 

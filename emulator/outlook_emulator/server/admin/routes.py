@@ -84,9 +84,11 @@ def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[B
     by_path: dict[str, dict[str, AdminOperation]] = {}
     for operation in ADMIN:
         by_path.setdefault(ROOT + operation.path, {})[operation.method] = operation
+    # No operations: such a path is a 404, but only for a caller with the token.
     by_path[ROOT] = by_path[f"{ROOT}/{{path:path}}"] = {}
     for path in ("/livez", "/readyz"):
         by_path[path] = {"GET": _HEALTH, "HEAD": _HEALTH}
+    # Last, since it fits every path.
     by_path["/{path:path}"] = {}
     # Without methods, Starlette passes all of them on, so that a 405 has the connector's shape too.
     return [

@@ -62,6 +62,7 @@ class Matcher:
         if message is None:
             return None
         owner, connection = self._owners[message.mailbox_id]
+        # A sender's copy has the subject and the text of the mail that the wait is for.
         if "folder" not in self._order and message.folder_id == owner.sent_id:
             return None
         differs = self._differs(
@@ -78,6 +79,7 @@ class Matcher:
     def outbox_mail(self, mail: OutboxMail, after: int) -> Candidate:
         body = mail_store.stored_mail(self._db, mail.content_id).body if self._text else ""
         differs = self._differs(
+            # A mail that left the sandbox is in none of its mailboxes, so it has neither a connection nor a folder.
             recipient=not self._recipients.isdisjoint(addresses.split(mail.recipients.lower())),
             connection=False,
             **self._match_headers(mail.subject, mail.sender),

@@ -15,6 +15,7 @@ from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 
+# Every number of 18 digits fits into SQLite's 64-bit integers; one of 19 may not.
 _LONGEST_NUMBER = 18
 _NEWEST = {"mail": mail_store.newest_content, "event": calendar_store.newest_event}
 """The functions that return the newest number that `newerThan` can name, by kind; other kinds are callbacks."""

@@ -46,6 +46,7 @@ class Watch:
     async def update(self) -> None:
         """Read what was written since the last update. Raises NotFound once the sandbox is gone."""
         while not self._is_up_to_date():
+            # Noted before the reading: another round reads what is written meanwhile.
             self._writes_read = self._db.writes
             self._refresh()
             if self._feed_kind is not None and self._read_feed():
@@ -100,6 +101,7 @@ class Watch:
         return len(entries) == _SLICE
 
     def _read_item(self, entry: Change) -> None:
+        # A mail or event that was deleted since must not match any more.
         self._from_feed.pop(entry.item_id, None)
         compare = self._matcher.mail if self._kind == "mail" else self._matcher.event
         candidate = compare(entry.item_id, self._after)

@@ -109,6 +109,7 @@ def _message(headers: RawHeaders, body: bytes, size: int) -> shapes.MessageFacts
     for name, value in headers:
         text = redacted(value).decode("latin-1")
         key = name.decode("latin-1")
+        # A repeated header means its values joined by commas (RFC 9110, section 5.3).
         named[key] = f"{named[key]}, {text}" if key in named else text
     truncated = len(body) < size
     return {

@@ -52,6 +52,7 @@ class Recorder:
             await _read_body(exchange)
         kept, body = exchange.sandbox.traffic.journal.body_bytes, exchange.body_so_far
         entry.request_size, entry.request_body = len(body), body[:kept]
+        # Of the whole body: the part that is kept may end before two requests differ.
         entry.request_digest = hash(body)
         entry.status = response.status
         entry.raw_response_headers = response.headers
@@ -77,6 +78,7 @@ class Recorder:
 
 
 def _note_effect(entry: ExchangeEntry, exchange: Exchange) -> None:
+    # Reading changes nothing, so a client may repeat it without harm.
     entry.effected = exchange.is_done and entry.method != "GET"
 
 
