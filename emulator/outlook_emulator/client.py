@@ -49,6 +49,7 @@ def fetch(
         handlers = [ProxyHandler({}), *([HTTPSHandler(context=_trust(ca_file))] if request.type == "https" else [])]
         with build_opener(*handlers).open(request, timeout=timeout) as response:
             return int(response.status), response.read()
+    # A status above 399 is a response like any other.
     except HTTPError as error:
         with error:
             return error.code, error.read()
@@ -61,6 +62,7 @@ def _request(method: str, url: str, body: object, token: str | None, content_typ
 
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     scheme, separator, rest = url.partition("://")
+    # A base URL may end in a slash.
     request = Request(scheme + separator + rest.replace("//", "/"), data, {"Content-Type": content_type}, method=method)
     if secret := _secret(token):
         # The token must not follow a redirect to another server.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
 
+# The number behind a terminal is its priority in lark: keywords and literals come before names.
 _GRAMMAR = r"""
 ?or: and (_OR and)*
 ?and: equality (_AND equality)*

@@ -70,6 +70,7 @@ def ask(mailbox: Mailbox, request: ApprovalRequest) -> Question:
         "created": mailbox.now,
     }
     with mailbox.db.transaction():
+        # In one transaction with the mail, whose links would otherwise lead nowhere.
         approval_store.insert_question(mailbox.db, values)
         body = compose(request, _links(mailbox, token, request.options))
         mail = replace(request.mail, body=body, is_html=True)
@@ -203,6 +204,7 @@ def _read_link(mailbox: Mailbox, state: str, sig: str | None) -> tuple[Question,
 def _answer(mailbox: Mailbox, question: Question, option: str, content_of: ContentOf) -> ApprovalAnswer:
     """Record an option as the answer if it is the first one, and call back the sender of the question."""
     if question.answer is not None:
+        # Only the first answer calls back (inferred: evidence is silent about a second click).
         return ApprovalAnswer(question, option, Outcome.ANSWERED)
     if question.withdrawn:
         return ApprovalAnswer(question, option, Outcome.WITHDRAWN)

@@ -215,6 +215,7 @@ def deliver_waiting_mail(mailbox: Mailbox) -> None:
 
 def _deliver_waiting(mailbox: Mailbox, mail: OutboxMail, other_recipients: list[str]) -> None:
     stored = StoredContent(mail.content_id, *mail_store.content_flags(mailbox.db, mail.content_id))
+    # As if the mailbox had existed when the mail was sent.
     write_copy(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=mail.at)
     if other_recipients:
         outbox.set_recipients(mailbox.db, mail.id, ";".join(other_recipients))
@@ -233,6 +234,7 @@ def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> list[str
             failed.append(recipient)
         elif owner is None:
             outside.append(recipient)
+        # A mailbox gets one copy, however many of its addresses are recipients.
         elif owner.id not in delivered:
             delivered.add(owner.id)
             write_copy(mailbox, owner.id, owner.inbox_id, stored)

@@ -55,6 +55,7 @@ def resolve(mailbox: Mailbox, folder_path: str) -> int:
     Names are compared without case. A folder with a `/` in its name has no path, only an id (Learn page). Raises
     InvalidId and FolderNotFound.
     """
+    # The default of every list and trigger, which therefore needs no query.
     if folder_path in ("Inbox", "inbox"):
         return mailbox.owner.inbox_id
     if looks_like_id(folder_path):

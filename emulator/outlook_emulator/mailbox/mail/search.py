@@ -220,6 +220,7 @@ class _Reader:
 
     def _conjunction(self, leaf: _Leaf) -> Node:
         parts = [self._factor(leaf)]
+        # KQL joins terms without an operator by AND.
         while self._take("AND") or self._here.kind not in ("OR", "close", "end"):
             parts.append(self._factor(leaf))
         return both(parts)

@@ -71,6 +71,7 @@ def enqueue(mailbox: Mailbox, url: str, content: Content, *, kind: CallbackKind,
         "created": mailbox.now,
     }
     key = trigger_store.insert_callback(mailbox.db, values)
+    # The journal of callbacks grows nowhere else.
     trigger_store.delete_finished_callbacks(mailbox.db, key - KEPT)
     return key
 

@@ -167,6 +167,7 @@ def _items(mailbox: Mailbox, dataset: str, table: str, query: odata.Query, curso
         return Poll((), _text(position))
     batch = _BATCH if query.top is None else max(1, min(query.top, _BATCH))
     entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
+    # One more than fits, to know whether there are more.
     matches = list(islice(_matches(mailbox, entries, fires, query), batch + 1))
     more = len(matches) > batch
     events = _apply(mailbox, odata.Query(order=query.order), [event for _, event in matches[:batch]])

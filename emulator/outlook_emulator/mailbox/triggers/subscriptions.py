@@ -160,6 +160,7 @@ def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox], content_o
             mailbox = mailbox_of(subscription.mailbox_id)
             if _has_news(mailbox, subscription):
                 _enqueue(mailbox, subscription, content_of)
+        # In the transaction of the pokes, so that a crash neither loses nor repeats one.
         trigger_store.set_subscriptions_seen(db, now, newest)
 
 
@@ -186,9 +187,11 @@ def _subscribe(mailbox: Mailbox, url: str, watched: Watched, folder_id: int | No
         url=url,
         options=options,
         expires=mailbox.now + LIFETIME,
+        # What happened before the subscription is no news.
         seen=changes.newest(mailbox.db),
     )
     with mailbox.db.transaction():
+        # Every reader takes an expired subscription for a missing one, so any time will do.
         trigger_store.delete_expired_subscriptions(mailbox.db, mailbox.now)
         trigger_store.insert_subscription(mailbox.db, subscription)
     return subscription

@@ -154,6 +154,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "INSERT_FOLDER": _insert(folder, "id"),
     "FOLDER": _own(Folder, folder, "id", "mailbox_id"),
     "FOLDER_BY_WELL_KNOWN": _own(Folder, folder, "mailbox_id", "well_known"),
+    # A statement of its own, since a parameter that is null equals nothing in SQL.
     "ROOT_FOLDERS": select(*_columns(Folder, folder))
     .where(folder.c.mailbox_id == bindparam("mailbox_id"), folder.c.parent_id.is_(None))
     .order_by(folder.c.name, folder.c.id),
