@@ -131,6 +131,10 @@ class MailboxSettings:
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
+    bodies: Literal["stored", "sent"] = option(
+        "stored",
+        "bodies that mails and events show: as the mail service has `stored` them, which is always HTML, or as `sent`",
+    )
     deleted_mail: Literal["deleted-items", "gone"] = option(
         "deleted-items", "where a deleted mail goes: to `deleted-items` first, or `gone` at once"
     )

@@ -110,6 +110,7 @@ class EventChanges(TypedDict, total=False):
 
     In an update they keep their value or get their default, which is a setting.
 
+    `blank_is_text` says that a missing body is empty text rather than empty HTML, where the two are stored differently.
     Times are still texts, since their meaning depends on the zone. `time_zone` is for the start and, without an
     `end_time_zone`, for the end. `recurrence`, `recurrence_end` and `number_of_occurrences` describe a series in the
     flat form; `rule` does in the first version's, and its `start` is ignored. A `rule` of None ends a series.
@@ -120,6 +121,7 @@ class EventChanges(TypedDict, total=False):
     subject: str
     body: str
     is_html: bool
+    blank_is_text: bool
     start: str
     end: str
     time_zone: str

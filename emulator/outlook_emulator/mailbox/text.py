@@ -54,13 +54,17 @@ def plain_text(html: str, limit: int | None = None) -> str:
 
 
 def preview(body: str, is_html: bool) -> str:
-    """The first 255 characters of the visible text: what the connector shows as `BodyPreview`, line ends kept."""
+    """The first 255 characters of the visible text: what the connector shows as `BodyPreview`, line ends kept.
+
+    Blanks at the end are cut: of ten recorded previews two have 251 and 253 characters (Office 365 twin:
+    microsoft/Power-Fx O365OutlookTests, 2023-12).
+    """
     if is_html:
-        return plain_text(body, PREVIEW_LENGTH)
+        return plain_text(body, PREVIEW_LENGTH).rstrip()
     start = body[:PREVIEW_LENGTH]
     if start[:1].isspace():
         start = body.lstrip()[:PREVIEW_LENGTH]
-    return start
+    return start.rstrip()
 
 
 def _visible(html: str) -> str:

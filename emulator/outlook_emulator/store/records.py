@@ -26,7 +26,11 @@ class Folder(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A copy of a mail in a folder, with what the mail says; flags are 0 or 1, addresses joined by `;`."""
+    """A copy of a mail in a folder, with what the mail says; flags are 0 or 1, addresses joined by `;`.
+
+    `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
+    a fragment in the usual document, None where it does not differ.
+    """
 
     id: int
     mailbox_id: int
@@ -50,6 +54,12 @@ class Message(NamedTuple):
     is_encrypted: int
     preview: str
     body: str
+    stored_body: str | None
+
+    @property
+    def shown_as_html(self) -> bool:
+        """Whether the body that the connector shows is HTML; a stored one always is."""
+        return self.is_html == 1 or self.stored_body is not None
 
 
 class ItemFolder(NamedTuple):
@@ -72,6 +82,10 @@ class Event(NamedTuple):
     type, joined by `;`. `span_start` to `span_end` contains all occurrences of a series. `reach` says how a window
     finds the event: 0 short, 1 long, 2 series; exceptions are short or long. `external_id` is the id that the event had
     in another service.
+
+    `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
+    a fragment in the usual document, None where it does not differ. `shown_as_html` says whether the body that the
+    connector shows is HTML.
     """
 
     id: int
@@ -85,6 +99,8 @@ class Event(NamedTuple):
     subject: str
     body: str
     is_html: int
+    stored_body: str | None
+    shown_as_html: int
     preview: str
     start_at: int
     end_at: int

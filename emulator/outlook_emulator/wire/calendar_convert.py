@@ -22,6 +22,7 @@ from outlook_emulator.mailbox.calendar.responses import Reply
 from outlook_emulator.mailbox.event import Attendee, EventChanges, Rule
 from outlook_emulator.mailbox.item_folders import Listed
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.mailbox.stored_body import shown_body
 from outlook_emulator.store.records import Event
 from outlook_emulator.timezones import canonical
 from outlook_emulator.wire import calendar as shapes
@@ -46,6 +47,7 @@ _COORDINATES = ("Altitude", "Latitude", "Longitude", "Accuracy", "AltitudeAccura
 def from_client(shape: shapes.CalendarEventClient) -> EventChanges:
     """The changes in a second-version body, whose text is plain unless it says otherwise."""
     changes = _from_flat(shape)
+    changes["blank_is_text"] = True
     if "Body" in shape or "IsHtml" in shape:
         changes["is_html"] = shape.get("IsHtml", False)
     return changes
@@ -63,6 +65,7 @@ def from_backend(shape: shapes.CalendarEventBackend) -> EventChanges:
     """The changes in a first-version body; read-only members are ignored."""
     members = cast(dict[str, Any], shape)
     changes = _changes(members, _NESTED_CONVERTERS)
+    changes["blank_is_text"] = True
     if members.get("StartTimeZone"):
         changes["time_zone"] = canonical(members["StartTimeZone"], "start_time_zone")
     if "Body" in members:
@@ -108,7 +111,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
     return {
         "Id": wire_id(event),
         "Attendees": [_attendee_shape(attendee) for attendee in attendees_of(event)],
-        "Body": {"ContentType": "HTML" if event.is_html else "Text", "Content": event.body},
+        "Body": {"ContentType": "HTML" if event.shown_as_html else "Text", "Content": shown_body(event)},
         "BodyPreview": event.preview,
         "Categories": orjson.loads(event.categories),
         "ChangeKey": change_key(event.id, event.version),
@@ -219,8 +222,8 @@ def _flat(event: Event, spelled: Any) -> dict[str, Any]:
         "RequiredAttendees": event.required,
         "OptionalAttendees": event.optional,
         "ResourceAttendees": event.resources,
-        "Body": event.body,
-        "IsHtml": bool(event.is_html),
+        "Body": shown_body(event),
+        "IsHtml": bool(event.shown_as_html),
         "Location": event.location,
         "IsAllDay": bool(event.is_all_day),
         "RecurrenceEnd": None if event.recurrence_end is None else iso_ticks(event.recurrence_end),

@@ -62,7 +62,7 @@ _EVENT_PROPERTIES: dict[str, Member | Collection] = {
     "RequiredAttendees": Member("required"),
     "OptionalAttendees": Member("optional"),
     "ResourceAttendees": Member("resources"),
-    "IsHtml": Member("is_html", Kind.FLAG),
+    "IsHtml": Member("shown_as_html", Kind.FLAG),
     "IsAllDay": Member("is_all_day", Kind.FLAG),
     "IsCancelled": Member("is_cancelled", Kind.FLAG),
     "IsOrganizer": Member("is_organizer", Kind.FLAG),

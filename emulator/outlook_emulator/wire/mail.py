@@ -23,7 +23,7 @@ from outlook_emulator.wire.base import (
 T = TypeVar("T")
 
 FolderPath = Annotated[str, Schema(values_from="OnFilePickerOpen")]
-"""A folder's id, its path, or a well-known name such as Inbox."""
+"""A folder's id as the picker shows it or bare, its path, or a well-known name such as Inbox."""
 
 
 class Binary(NamedTuple):

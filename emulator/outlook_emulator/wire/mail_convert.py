@@ -16,6 +16,7 @@ from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageView
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.mailbox.stored_body import shown_body
 from outlook_emulator.store.records import Owner
 from outlook_emulator.wire.mail import (
     BatchResponse,
@@ -122,8 +123,8 @@ def received(message_view: MessageView) -> ClientReceiveMessage:
         "Importance": message.importance,
         "ConversationId": encode(IdKind.CONVERSATION, message.mailbox_id, message.conversation_id),
         "IsRead": message.is_read == 1,
-        "IsHtml": message.is_html == 1,
-        "Body": message.body,
+        "IsHtml": message.shown_as_html,
+        "Body": shown_body(message),
         "From": message.sender,
         "To": message.recipients_to,
         "Cc": message.recipients_cc,
@@ -143,7 +144,7 @@ def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEn
         "Bcc": message.recipients_bcc,
         "ReplyTo": message.reply_to,
         "Subject": message.subject,
-        "Body": message.body,
+        "Body": shown_body(message),
         "Importance": _IMPORTANCE_NAMES[message.importance],
         "BodyPreview": message.preview,
         "HasAttachment": message.has_attachments == 1,
@@ -153,7 +154,7 @@ def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEn
         "DateTimeReceived": iso_seconds(message.received),
         "IsRead": message.is_read == 1,
         "Attachments": _files(message_view),
-        "IsHtml": message.is_html == 1,
+        "IsHtml": message.shown_as_html,
     }
 
 

@@ -14,6 +14,7 @@ from azure.connectors.outlook import CalendarEventHtmlClient
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.settings import Settings
+from tests.bodies import from_fragment, from_text
 from tests.conftest import Connection
 
 V1 = "/datasets/calendars/tables/Calendar/items"
@@ -81,7 +82,7 @@ class TestCreating:
         html = alice.post(V2, {"Subject": "B", **SPAN, "Body": "<b>x</b>", "IsHtml": "true"}).json()
         third = alice.post(V3, {"Subject": "C", **SPAN, "Body": "<b>x</b>"}).json()
 
-        assert (plain["IsHtml"], plain["Body"]) == (False, "1 < 2")
+        assert (plain["IsHtml"], plain["Body"]) == (True, from_text("1 &lt; 2"))
         assert (html["IsHtml"], third["IsHtml"]) == (True, True)
 
     def test_every_field_of_the_flat_versions_round_trips(self, alice: Connection) -> None:
@@ -105,6 +106,7 @@ class TestCreating:
         again = alice.event(event["Id"])
         assert again == event
         expected = said | {
+            "Body": from_fragment("<p>Bring boots</p>"),
             "TimeZone": "AUS Central Standard Time",
             "RequiredAttendees": "bob@example.org;carol@example.org;",
             "OptionalAttendees": "dan@example.org;",
@@ -142,7 +144,7 @@ class TestCreating:
         assert again == event
         assert again["Start"] == "2026-03-09T16:00:00+00:00"
         assert again["StartTimeZone"] == again["EndTimeZone"] == "Pacific Standard Time"
-        assert again["Body"] == said["Body"]
+        assert again["Body"] == {"ContentType": "HTML", "Content": from_text("Agenda follows")}
         assert again["BodyPreview"] == "Agenda follows"
         assert again["Type"] == "SeriesMaster"
         assert again["IsOrganizer"] is True

@@ -23,6 +23,7 @@ from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.message import Address, Mail
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
+from tests.bodies import from_fragment, from_text
 from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 
@@ -65,7 +66,8 @@ def test_the_first_version_sends_text_by_default(
     alice.post(FIRST, draft(Body="a <b>c</b>\r\nd", **more))
 
     mail = bob.mail()
-    assert (mail["Body"], mail["IsHtml"]) == ("a <b>c</b>\r\nd", is_html)
+    stored = from_fragment("a <b>c</b>\r\nd") if is_html else from_text("a &lt;b&gt;c&lt;/b&gt;<br>\r\nd")
+    assert (mail["Body"], mail["IsHtml"]) == (stored, True)
     assert mail["BodyPreview"] == ("a c d" if is_html else "a <b>c</b>\r\nd")
     assert read(bob.mime(mail["Id"])).get_content_type() == ("multipart/alternative" if is_html else "text/plain")
 
@@ -75,7 +77,7 @@ def test_the_second_version_is_always_html(alice: Connection, bob: Connection) -
     alice.post(SECOND, draft(Body="<p>one</p><p>two</p>", IsHtml=False))
 
     mail = bob.mail()
-    assert (mail["Body"], mail["IsHtml"]) == ("<p>one</p><p>two</p>", True)
+    assert (mail["Body"], mail["IsHtml"]) == (from_fragment("<p>one</p><p>two</p>"), True)
     assert mail["BodyPreview"] == "one\r\ntwo"
 
 
@@ -96,7 +98,7 @@ def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, sandbox:
 
     expected: dict[str, Any] = {
         "Subject": "Plans",
-        "Body": "<p>Lunch?</p>",
+        "Body": from_fragment("<p>Lunch?</p>"),
         "From": alice.address,
         "To": bob.address,
         "Cc": carol.address,
@@ -131,7 +133,7 @@ def test_members_match_without_case_and_unknown_ones_do_not_matter(alice: Connec
     alice.post(SECOND, {"to": bob.address, "subject": "Hello", "body": "Hi", "cc": None, "Sensitivity": "Private"})
 
     mail = bob.mail()
-    assert (mail["Subject"], mail["Body"], mail["Cc"]) == ("Hello", "Hi", None)
+    assert (mail["Subject"], mail["Body"], mail["Cc"]) == ("Hello", from_fragment("Hi"), None)
 
 
 def test_a_mail_may_have_no_body(alice: Connection, bob: Connection) -> None:
@@ -751,7 +753,7 @@ def test_a_mail_from_outside_goes_to_one_mailbox(alice: Connection, bob: Connect
 
     assert shown == alice.mail()
     assert (shown["From"], shown["To"]) == ("stranger@example.org", "alice@example.com;bob@example.com")
-    assert (shown["Body"], shown["IsHtml"], shown["IsRead"]) == ("Buy", False, False)
+    assert (shown["Body"], shown["IsHtml"], shown["IsRead"]) == (from_text("Buy"), True, False)
     assert untouched(bob)
     assert alice.mails("Sent Items") == []
     assert sandbox.outbox.mails() == []

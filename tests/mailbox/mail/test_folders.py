@@ -188,6 +188,68 @@ def test_folders_by_id(alice: Connection) -> None:
     assert [message["Subject"] for message in alice.mails(ids["Inbox"])] == ["in"]
 
 
+def test_folder_path_id_works_wherever_a_folder_is_named(alice: Connection) -> None:
+    """`Id::` before an id names the folder in lists, moves, triggers and subscriptions, as the bare id does.
+
+    Recorded from the Office 365 twin: Azure/LogicAppsUX 5128; that bare ids, names and paths are taken too: notes.
+    """
+    alice.deliver(subject="deep", folder="Projects/Apollo")
+    bare = make(alice, path="Projects/Apollo")["id"]
+    alice.deliver(subject="elsewhere")
+    for index, named in enumerate((f"Id::{bare}", f"id::{bare}", bare, "Projects/Apollo")):
+        assert [mail["Subject"] for mail in alice.get("/Mail", folderPath=named)] == ["deep"]
+        assert [mail["Subject"] for mail in alice.get("/v2/Mail", folderPath=named)["value"]] == ["deep"]
+        moved = alice.sdk("move_async", alice.deliver(subject="moved")["Id"], named)
+        assert moved["Id"] in [mail["Id"] for mail in alice.mails("Projects/Apollo")]
+        alice.sdk("delete_email_async", moved["Id"])
+        for path in ("/Mail/OnNewEmail", "/v2/Mail/OnNewEmail", "/Mail/OnFlaggedEmail"):
+            first = alice.http.get(path, params={"folderPath": named})
+            assert first.status_code == 202, (path, named, first.text)
+            location = first.headers["location"]
+            alice.deliver(subject=f"new {index}", folder="Projects/Apollo", is_flagged=True)
+            alice.deliver(subject="not here", is_flagged=True)
+            fired = alice.http.get(location)
+            assert [mail["Subject"] for mail in fired.json()["value"]] == [f"new {index}"], (path, named)
+            alice.sdk("delete_email_async", fired.json()["value"][0]["Id"])
+        subscribed = alice.http.post(
+            "/MailSubscriptionPoke/$subscriptions",
+            params={"folderPath": named},
+            json={"NotificationUrl": "http://127.0.0.1:9/poke"},
+        )
+        assert subscribed.status_code in (200, 201), subscribed.text
+
+
+def test_the_pickers_ids_carry_the_prefix(alice: Connection) -> None:
+    """Every Id in the picker begins with `Id::`; browsing takes it with and without.
+
+    Recorded from the Office 365 twin: Azure/LogicAppsUX 5128.
+    """
+    bare = make(alice, path="Projects/Apollo")["id"]
+    (projects,) = [folder for folder in opened(alice) if folder["DisplayName"] == "Projects"]
+    children = browsed(alice, projects["Id"])
+
+    assert all(folder["Id"].startswith("Id::AQMk") for folder in opened(alice))
+    assert [folder["Id"] for folder in children] == [f"Id::{bare}"]
+    assert browsed(alice, projects["Id"].removeprefix("Id::")) == children
+
+
+@pytest.mark.parametrize(
+    ("named", "status", "code"),
+    [
+        ("Id::Projects", 400, "ErrorInvalidIdMalformed"),
+        ("Id::", 400, "ErrorInvalidIdMalformed"),
+        ("Id::Inbox", 200, None),
+    ],
+)
+def test_only_an_id_follows_the_prefix(alice: Connection, named: str, status: int, code: str | None) -> None:
+    """A display name after `Id::` is a malformed id; the word for a well-known folder stands for its id (inferred)."""
+    make(alice, path="Projects")
+    answer = alice.http.get("/v2/Mail", params={"folderPath": named})
+
+    assert answer.status_code == status
+    assert answer.json().get("error", {}).get("code") == code
+
+
 def test_a_slash_in_a_name_is_not_addressable_by_path(alice: Connection) -> None:
     """A folder with a slash in its name can be named only by id, as documented."""
     created = make(alice, names=["Clients", "A/B"])

@@ -22,6 +22,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
+from tests.bodies import from_text
 from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 
@@ -159,7 +160,13 @@ def test_what_is_not_there_is_null(alice: Connection) -> None:
     message = deliver(alice, b"Date: Mon, 2 Mar 2026 08:00:00 +0000\r\nMessage-ID: <bare@example.org>\r\n\r\n")
 
     expected = dict.fromkeys(("From", "To", "Cc", "Bcc", "ReplyTo"))
-    expected |= {"Subject": "", "Body": "", "BodyPreview": "", "Attachments": [], "HasAttachment": False}
+    expected |= {
+        "Subject": "",
+        "Body": from_text("&nbsp;"),
+        "BodyPreview": "",
+        "Attachments": [],
+        "HasAttachment": False,
+    }
     assert {name: message[name] for name in expected} == expected
     (worded,) = alice.get("/Mail")
     assert {name: worded[name] for name in expected} == expected
@@ -301,7 +308,7 @@ def test_an_id_nobody_gave_out_is_malformed(alice: Connection, method: str, path
 
 def test_a_folder_id_is_no_message_id(alice: Connection) -> None:
     """A folder id is not accepted as a message id."""
-    folder = alice.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"]
+    folder = alice.get("/OnFilePickerOpen", operation="MailFolders")["value"][0]["Id"].removeprefix("Id::")
 
     assert error_of(alice.http.get(f"/Mail/{folder}")) == (404, "ErrorItemNotFound")
 

@@ -17,6 +17,7 @@ from azure.connectors.outlook import (
 )
 from azure.connectors.sdk.exceptions import ConnectorException
 
+from tests.bodies import BEFORE_FRAGMENT
 from tests.conftest import Connection, Sandbox
 from tests.paths import EML
 
@@ -145,8 +146,9 @@ def test_the_format_of_a_reply(
     bob.post(path.format(question["Id"]), {"Body": "a <b>c</b>", **body})
 
     mail = alice.mail()
-    assert mail["IsHtml"] is is_html
-    assert mail["Body"].startswith("a <b>c</b>")
+    assert mail["IsHtml"] is True
+    assert ("converted from text" in mail["Body"]) is not is_html
+    assert ("a <b>c</b>" if is_html else "a &lt;b&gt;c&lt;/b&gt;") in mail["Body"]
     assert mail["BodyPreview"].startswith("a c" if is_html else "a <b>c</b>")
 
 
@@ -157,7 +159,7 @@ def test_a_comment_takes_the_format_of_the_original(alice: Connection, bob: Conn
     reply(bob, 1, bob.mail()["Id"], text="1 < 2 &\nso on")
 
     mail = alice.mail()
-    assert mail["IsHtml"] is is_html
+    assert ("converted from text" in mail["Body"]) is not is_html
     assert mail["BodyPreview"].replace("\r\n", "\n").startswith("1 < 2 &\nso on\n")
 
 
@@ -241,7 +243,7 @@ def test_an_html_reply_quotes_the_original(alice: Connection, bob: Connection) -
     reply(bob, 3, question["Id"], text="<p>Yes</p>")
 
     body = alice.mail()["Body"]
-    assert body.startswith("<p>Yes</p>")
+    assert body.startswith(BEFORE_FRAGMENT + "<p>Yes</p>")
     assert body.index("<p>Yes</p>") < body.index("1 &lt; 2") < body.index("<p>Lunch &amp; <b>more</b></p>")
     for line in ("<b>From:</b> alice@", "<b>Sent:</b> ", "<b>To:</b> bob@", "<b>Cc:</b> x@", "<b>Subject:</b> 1 &lt;"):
         assert line in body
@@ -252,12 +254,19 @@ def test_a_text_reply_quotes_the_original_as_text(alice: Connection, bob: Connec
     alice.send(bob.address, subject="Plans", body="<p>Lunch &amp; <b>more</b></p>")
     bob.post(f"/v2/Mail/ReplyTo/{bob.mail()['Id']}", {"Body": "Yes", "IsHtml": False})
 
-    body = alice.mail()["Body"]
-    assert body.startswith("Yes\r\n\r\n____")
-    assert "From: alice@example.com\r\n" in body
-    assert "Subject: Plans\r\n" in body
+    mail = alice.mail()
+    body = (
+        message_from_bytes(alice.mime(mail["Id"]), policy=policy.default)
+        .get_content()
+        .replace("\r\n", "\n")
+        .rstrip("\n")
+    )
+    assert body.startswith("Yes\n\n____")
+    assert "From: alice@example.com\n" in body
+    assert "Subject: Plans\n" in body
     assert body.endswith("Lunch & more")
     assert "Cc:" not in body
+    assert "Yes<br>\r\n<br>\r\n____" in mail["Body"]
 
 
 def test_an_html_reply_quotes_text_safely(alice: Connection, bob: Connection) -> None:
@@ -460,7 +469,7 @@ def test_a_forward_is_accepted(
     assert (mail["Subject"], mail["From"]) == ("FW: Plans", bob.address)
     assert lines(mail) == ("carol@example.com;x@example.org", None, None)
     assert mail["BodyPreview"].split()[:3] == ["FYI", "From:", "alice@example.com"]
-    assert mail["Body"].endswith("<div><p>Lunch?</p></div>")
+    assert mail["Body"].endswith("<div><p>Lunch?</p></div></body></html>")
     assert sandbox.outbox.mails()[0]["recipients"] == ["x@example.org"]
     assert bob.mail() == question
     assert alice.mails() == []
@@ -475,7 +484,8 @@ def test_a_comment_is_text(alice: Connection, bob: Connection, is_html: bool) ->
     bob.sdk("forward_email_async", DirectForwardMessage(to_recipients=alice.address), id)
 
     without, commented = alice.mails()
-    assert without["IsHtml"] is commented["IsHtml"] is is_html
+    for mail in (without, commented):
+        assert ("converted from text" in mail["Body"]) is not is_html
     assert commented["BodyPreview"].replace("\r\n", "\n").startswith("1 < 2\nok\n")
     assert without["BodyPreview"].lstrip("_\r\n").startswith("From: alice@example.com")
 

@@ -50,7 +50,8 @@ _TEXTS = tuple(field.name for field in fields(EventFields) if field.name in _COP
 
 def new(mailbox: Mailbox, changes: EventChanges) -> EventFields:
     """The fields of a new event. Raises InvalidRequest."""
-    return _with_changes(mailbox, _with_times(_BLANK, changes), changes)
+    blank = replace(_BLANK, is_html=_is_blank_html(mailbox, changes))
+    return _with_changes(mailbox, _with_times(blank, changes), changes)
 
 
 def changed(mailbox: Mailbox, event: EventFields, changes: EventChanges, members: Collection[str]) -> EventFields:
@@ -62,7 +63,7 @@ def changed(mailbox: Mailbox, event: EventFields, changes: EventChanges, members
     """
     if mailbox.rules.event_update == "merge":
         return _with_changes(mailbox, _with_times(event, changes), changes, event)
-    complete = _complete(event, changes, members)
+    complete = _complete(mailbox, event, changes, members)
     return _with_changes(mailbox, _with_times(event, complete), complete, event, is_whole=True)
 
 
@@ -106,12 +107,19 @@ def cadence(event: EventFields) -> tuple[object, ...]:
     return rule, local(event.start, wall_zone(event)).time(), wall_zone(event)
 
 
-def _complete(event: EventFields, changes: EventChanges, members: Collection[str]) -> EventChanges:
+def _is_blank_html(mailbox: Mailbox, changes: EventChanges) -> bool:
+    """Whether a missing body is HTML. Recorded: the first two versions store it as text, the third as empty HTML."""
+    return mailbox.rules.bodies == "sent" or not changes.get("blank_is_text", False)
+
+
+def _complete(mailbox: Mailbox, event: EventFields, changes: EventChanges, members: Collection[str]) -> EventChanges:
     """The changes, with a default for each member that the body left out.
 
     Subject, start and end keep their values: the definition requires them, and they have no default (inferred).
     """
     defaults = {name: value for name, value in _DEFAULTS.items() if name in members}
+    if "is_html" in defaults:
+        defaults["is_html"] = _is_blank_html(mailbox, changes)
     if event.organizer is not None:
         # Whether a response is wanted is for the organizer to say; a copy holds what the organizer said (inferred).
         defaults.pop("response_requested", None)

@@ -17,6 +17,7 @@ from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, wall_zone
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.mailbox.stored_body import stored_body
 from outlook_emulator.mailbox.text import preview
 from outlook_emulator.store.records import Event, ListEntry
 from outlook_emulator.timezones import zone
@@ -39,12 +40,15 @@ _flags, _copied = attrgetter(*_FLAGS), attrgetter(*_COPIED)
 def columns(mailbox: Mailbox, event: EventFields) -> dict[str, Any]:
     """The columns of an event's row, except for ids, times of change and its place in a series."""
     rule = event.rule
+    stored = stored_body(event.body, event.is_html) if mailbox.rules.bodies == "stored" else None
     organizer = event.organizer or Address(mailbox.owner.address, mailbox.owner.display_name)
     return {
         **dict(zip(_COPIED, map(_plain, _copied(event)), strict=True)),
         **dict(zip(_FLAGS, map(int, _flags(event)), strict=True)),
         "start_at": event.start,
         "end_at": event.end,
+        "stored_body": stored,
+        "shown_as_html": int(event.is_html or stored is not None),
         "preview": preview(event.body, event.is_html),
         "place": None if event.place is None else orjson.dumps(event.place).decode(),
         "categories": orjson.dumps(event.categories).decode(),

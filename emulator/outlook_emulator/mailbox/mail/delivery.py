@@ -16,6 +16,7 @@ from outlook_emulator.mailbox import addresses, changes
 from outlook_emulator.mailbox.mail import nondelivery, origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.mailbox.stored_body import stored_body
 from outlook_emulator.mailbox.text import preview
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import mailboxes, outbox
@@ -154,6 +155,7 @@ def write_content(
             "is_encrypted": int(mail.is_encrypted),
             "preview": preview(mail.body, mail.is_html),
             "body": mail.body,
+            "stored_body": stored_body(mail.body, mail.is_html) if mailbox.rules.bodies == "stored" else None,
             "headers": _envelope(mail, sender, additions),
             "raw": mail.raw,
         },

@@ -16,7 +16,7 @@ from outlook_emulator.store.records import Folder
 
 
 class PickedFolder(NamedTuple):
-    """A folder as the folder picker shows it: wire id, name, and path from the root."""
+    """A folder as the folder picker shows it: wire id with `Id::` in front, name, and path from the root."""
 
     id: str
     name: str
@@ -35,6 +35,8 @@ WELL_KNOWN = {
 }
 """Outlook's fixed folder names, and the display names that the folders of a new mailbox have."""
 
+ID_PREFIX = "Id::"
+"""What stands before an id that the folder picker shows (recorded on the twin: Azure/LogicAppsUX 5128)."""
 MAX_DEPTH = 300
 """Exchange's limit on nested folders."""
 MAX_NAME = 255
@@ -50,7 +52,7 @@ def create_well_known(db: Database, mailbox_id: int) -> None:
 
 
 def resolve(mailbox: Mailbox, folder_path: str) -> int:
-    """The key of the folder with a well-known name, a path (`Parent/Child`) or an id.
+    """The key of the folder with a well-known name, a path (`Parent/Child`) or an id, which may follow `Id::`.
 
     Names are compared without case. A folder with a `/` in its name has no path, only an id (Learn page). Raises
     InvalidId and FolderNotFound.
@@ -58,6 +60,11 @@ def resolve(mailbox: Mailbox, folder_path: str) -> int:
     # The default of every list and trigger, which therefore needs no query.
     if folder_path in ("Inbox", "inbox"):
         return mailbox.owner.inbox_id
+    if folder_path[: len(ID_PREFIX)].lower() == "id::":
+        folder_path = folder_path[len(ID_PREFIX) :].strip()
+        # Where the mail service wants an id, it takes the word for a well-known folder too.
+        if folder_path.lower() not in WELL_KNOWN:
+            return _by_id(mailbox, folder_path, "folder_path").id
     if looks_like_id(folder_path):
         return _by_id(mailbox, folder_path, "folder_path").id
     parent: Folder | None = None
@@ -89,7 +96,7 @@ def picker_children(
     Raises AccessDenied, FolderNotFound, InvalidField and InvalidId.
     """
     mailbox = open_mailbox(mailbox, mailbox_address)
-    folder = _by_id(mailbox, id, "id")
+    folder = _by_id(mailbox, id.removeprefix(ID_PREFIX), "id")
     return _page(mailbox, folder.id, path_of(mailbox, folder) + "/", operation, top, skip)
 
 
@@ -144,7 +151,7 @@ def _page(
     if skip < 0:
         raise InvalidField("skip", f"must not be negative, but is {skip}.")
     return [
-        PickedFolder(mailbox.id_of(IdKind.FOLDER, folder.id), folder.name, prefix + folder.name)
+        PickedFolder(ID_PREFIX + mailbox.id_of(IdKind.FOLDER, folder.id), folder.name, prefix + folder.name)
         for folder in children(mailbox, parent_id)[skip : skip + top]
     ]
 

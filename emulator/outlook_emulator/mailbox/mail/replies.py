@@ -18,6 +18,7 @@ from outlook_emulator.mailbox.mail.origin_headers import OperationType
 from outlook_emulator.mailbox.mail.reading import load_files, message_of, update
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.mailbox.stored_body import inner_html, with_appended
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import Message
@@ -154,9 +155,11 @@ def _quote(original: Message, mail: Mail) -> str:
         body = plain_text(original.body) if original.is_html else original.body
         header = "\r\n".join(f"{name}: {value}" for name, value in lines)
         return f"{mail.body}\r\n\r\n{'_' * 32}\r\n{header}\r\n\r\n{body}"
-    body = original.body if original.is_html else _converted(original.body, to_html=True)
+    # One document: the reply's, if it is one, with what the original shows inside.
+    body = inner_html(original.body) if original.is_html else _converted(original.body, to_html=True)
     header = "<br>".join(f"<b>{name}:</b> {escape(value)}" for name, value in lines)
-    return f'{mail.body}<hr tabindex="-1"><div id="divRplyFwdMsg" dir="ltr">{header}</div><div>{body}</div>'
+    quoted = f'<hr tabindex="-1"><div id="divRplyFwdMsg" dir="ltr">{header}</div><div>{body}</div>'
+    return with_appended(mail.body, quoted)
 
 
 def _header_lines(original: Message) -> list[tuple[str, str]]:

@@ -84,8 +84,8 @@ event = record_table(
         *("original_start", "start_at", "end_at", "responded", "recurrence_end", "span_start", "span_end"),
         *("created", "modified"),
     ),
-    flags=("is_html", "is_all_day", "response_requested", "is_organizer", "is_cancelled"),
-    exact=("uid", "external_id", "place", "categories", "attendees", "rule", "excluded", "added"),
+    flags=("is_html", "shown_as_html", "is_all_day", "response_requested", "is_organizer", "is_cancelled"),
+    exact=("uid", "external_id", "stored_body", "place", "categories", "attendees", "rule", "excluded", "added"),
 )
 
 

@@ -92,6 +92,8 @@ class FolderRow(SQLModel, table=True):
 class Content(SQLModel, table=True):
     """The content of a mail, shared by all copies. Address columns contain addresses without names, joined by `;`.
 
+    `body` and `is_html` are as sent. `stored_body` is the HTML in which the mail service keeps the body if it differs,
+    and empty for a fragment in the usual document.
     `headers` is a JSON list of the internet headers as sent, with display names. `raw` contains the original bytes of
     an imported mail.
     """
@@ -114,6 +116,7 @@ class Content(SQLModel, table=True):
     is_encrypted: int = Field(sa_column=flag())
     preview: str = Field(sa_type=Text)
     body: str = Field(sa_type=Text)
+    stored_body: str | None = Field(default=None, sa_type=Text)
     headers: str = Field(sa_type=Text)
     raw: bytes | None = Field(default=None, sa_type=LargeBinary)
 

@@ -1,0 +1,149 @@
+"""How the mail service stores a body: one HTML document, whatever was sent.
+
+A recorded HTML body comes back in a whole document whose head begins with a line that names type and charset, and a
+recorded event without a body as HTML converted from text (Office 365 twin: microsoft/Power-Fx O365OutlookTests,
+2023-12). What else becomes of a document is inferred: see contract/deviations.toml.
+"""
+
+from __future__ import annotations
+
+import re
+
+from outlook_emulator.store.records import Event, Message
+
+_META = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
+_HEAD_START = f"\r\n{_META}"
+_BEFORE_FRAGMENT = f"<html><head>{_HEAD_START}</head><body>"
+_AFTER_FRAGMENT = "</body></html>"
+_BEFORE_TEXT = (
+    f'<html><head>{_META}\r\n<meta name="Generator" content="Microsoft Exchange Server">\r\n'
+    "<!-- converted from text -->\r\n"
+    "<style><!-- .EmailQuote { margin-left: 1pt; padding-left: 4pt; border-left: #800000 2px solid; } --></style>"
+    '</head>\r\n<body>\r\n<font size="2"><span style="font-size:11pt;"><div class="PlainText">'
+)
+_AFTER_TEXT = "</div></span></font>\r\n</body>\r\n</html>\r\n"
+
+# Possessive repeats, and no pattern runs past the next `<`: no input, however broken, makes them look at a character
+# more than a few times.
+_ATTRIBUTES = r"(?:[\s/][^<>\"']*+(?:\"[^<\"]*+\"[^<>\"']*+|'[^<']*+'[^<>\"']*+)*+)?+>"
+_PROLOGUE = re.compile(r"(?:\s++|<!--(?:[^-]|-(?!->))*+-->|<!doctype[^<>]*+>|<\?[^<>]*+>)*+", re.IGNORECASE)
+_HTML, _HEAD, _BODY = (re.compile(f"<{name}{_ATTRIBUTES}", re.IGNORECASE) for name in ("html", "head", "body"))
+_HEAD_END, _HTML_END = (re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in ("head", "html"))
+_TO_BODY_END, _TO_HTML_END = (re.compile(f".*(?=</{name})", re.IGNORECASE | re.DOTALL) for name in ("body", "html"))
+_DOCUMENT_TAG = re.compile(rf"</?(?:html|head|body){_ATTRIBUTES}|<!doctype[^<>]*+>", re.IGNORECASE)
+_CHARSET_META = re.compile(r"<meta\b(?=[^<>]*\bhttp-equiv\s*=\s*[\"']?content-type\b)[^<>]*+>\s*+", re.IGNORECASE)
+_INNER_BLANK = re.compile(" (?= )")
+
+
+IN_DOCUMENT = ""
+"""Stands for a fragment in the usual document: most bodies are one, and to keep them twice costs every list."""
+
+
+def stored_body(body: str, is_html: bool) -> str | None:
+    """The HTML in which a body is stored, or `IN_DOCUMENT`; None if that is the body as it was sent.
+
+    Empty HTML stays empty.
+    """
+    if not is_html:
+        return _BEFORE_TEXT + (_escaped(body) or "&nbsp;") + _AFTER_TEXT
+    if not body:
+        return None
+    if _is_fragment(body):
+        return IN_DOCUMENT
+    stored = _document(body)
+    return None if stored == body else stored
+
+
+def shown_body(item: Message | Event) -> str:
+    """The body that the connector shows."""
+    if item.stored_body is None:
+        return item.body
+    return item.stored_body or _BEFORE_FRAGMENT + item.body + _AFTER_FRAGMENT
+
+
+def inner_html(html: str) -> str:
+    """What an HTML document shows: the content of its body element, or a fragment as it is."""
+    if _is_fragment(html):
+        return html
+    start, end = _content(html) if _is_document(html) else (0, len(html))
+    return _DOCUMENT_TAG.sub("", html[start:end])
+
+
+def with_appended(html: str, more: str) -> str:
+    """An HTML body with more at the end of what it shows."""
+    if _is_fragment(html):
+        return html + more
+    _, end = _content(html)
+    return html[:end] + more + html[end:]
+
+
+def _escaped(text: str) -> str:
+    """Text as Exchange writes it in HTML, seen in public mails: quotes escaped, and all but the last blank of a run."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    if "  " in text:
+        text = _INNER_BLANK.sub("&nbsp;", text)
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "<br>\r\n")
+
+
+def _is_fragment(html: str) -> bool:
+    """Whether HTML has none of the tags that only a whole document has."""
+    lowered = html.lower()
+    # Three cheap looks rule out most bodies. `html` stands for the tag and for the document type.
+    if not ("html" in lowered or "<body" in lowered or "<head" in lowered):
+        return True
+    return _DOCUMENT_TAG.search(html) is None
+
+
+def _is_document(html: str) -> bool:
+    """Whether HTML begins as a document, but for comments and the like."""
+    start = _end(_PROLOGUE, html, 0)
+    return any(tag.match(html, start) for tag in (_HTML, _HEAD, _BODY))
+
+
+def _document(html: str) -> str:
+    prologue = _end(_PROLOGUE, html, 0)
+    start = _end(_HTML, html, prologue)
+    head = _HEAD.match(html, _end(_PROLOGUE, html, start))
+    if not _is_document(html):
+        # Document tags in the middle of a fragment: a browser ignores them.
+        return html[:prologue] + _BEFORE_FRAGMENT + _DOCUMENT_TAG.sub("", html[prologue:]) + _AFTER_FRAGMENT
+    before = after = ""
+    if start == prologue:
+        before, after = "<html>", "" if _HTML_END.search(html) else "</html>"
+    if head is None:
+        return f"{html[:start]}{before}<head>{_HEAD_START}</head>{_with_body(html[start:])}{after}"
+    closing = _HEAD_END.search(html, head.end())
+    head_end = len(html) if closing is None else closing.start()
+    content = html[head.end() : head_end]
+    if not content.lstrip().startswith(_META):
+        content = _HEAD_START + _CHARSET_META.sub("", content)
+    if closing is None:
+        return f"{html[:start]}{before}{html[start : head.end()]}{content}{after}"
+    shown = _with_body(html[closing.end() :])
+    return f"{html[:start]}{before}{html[start : head.end()]}{content}{closing[0]}{shown}{after}"
+
+
+def _with_body(rest: str) -> str:
+    """What follows the head, in a body element unless it has one."""
+    if _BODY.search(rest) or "<frameset" in rest.lower():
+        return rest
+    end = _end(_TO_HTML_END, rest, 0) or len(rest)
+    return f"<body>{rest[:end]}</body>{rest[end:]}"
+
+
+def _content(html: str) -> tuple[int, int]:
+    """Where the visible content of a document starts and ends."""
+    body = _BODY.search(html)
+    if body is not None:
+        start = body.end()
+    else:
+        head = _HEAD_END.search(html)
+        start = head.end() if head is not None else _end(_HTML, html, _end(_PROLOGUE, html, 0))
+    end = _end(_TO_BODY_END, html, 0) or _end(_TO_HTML_END, html, 0) or len(html)
+    return start, max(start, end)
+
+
+def _end(pattern: re.Pattern[str], html: str, start: int) -> int:
+    """Where a match that starts there ends, and where it would start if there is none."""
+    match = pattern.match(html, start)
+    return start if match is None else match.end()
