@@ -33,6 +33,7 @@ _LINE = re.compile(r"(?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+) +(?P<status>\d
 TREE = [line for line in map(_LINE.fullmatch, (errors.__doc__ or "").splitlines()) if line]
 CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ConnectorError)]
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "TooManyEntries": ("email_addresses", 4, 3),
     "InvalidField": ("anything", "must not be 'ä\0'."),
     "InvalidProperty": ("anything", "must not be 'ä\0'."),
     "OccurrenceCrossing": (),

@@ -8,6 +8,7 @@ ConnectorError                  400
 │   ├── RefusedByService        400  ErrorInvalidRequest
 │   ├── InvalidRecipients       400  ErrorInvalidRecipients
 │   ├── InvalidId               400  ErrorInvalidIdMalformed
+│   ├── TooManyEntries          400  ErrorInvalidProperty
 │   ├── MessageTooLarge         400  ErrorMessageSizeExceeded
 │   ├── EncryptedReply          400  ErrorInvalidOperation
 │   ├── HeaderRequired          400  ErrorInvalidRequest
@@ -185,6 +186,24 @@ class InvalidRecipients(InvalidRequest):
             )
         super().__init__("One or more recipients are invalid.", joined("At least one recipient is not valid.", problem))
         self.address = address
+
+
+class TooManyEntries(InvalidRequest):
+    """A list of a contact with more entries than the mail service keeps; text and code as recorded on Graph."""
+
+    code = "ErrorInvalidProperty"
+    from_store = True
+
+    def __init__(self, field: str, count: int, most: int) -> None:
+        self.field, self.count, self.most = field, count, most
+        super().__init__(self._text(field))
+
+    def rename(self, place: str, name: str) -> None:
+        self.message = self.original = self._text(name)
+
+    def _text(self, name: str) -> str:
+        count = f"The multi value property {name} has {self.count} entries"
+        return f"{count}, that exceeds the max allowed value of {self.most}"
 
 
 class InvalidId(InvalidRequest):

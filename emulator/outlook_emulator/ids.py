@@ -1,13 +1,13 @@
 """Converts keys of the store to the ids that clients see, and back.
 
-Ids look like those of a personal mailbox: URL-safe base64 that starts with `AQMkADAw` and ends in `=` (public samples).
-They contain their mailbox, so that an id of another mailbox can be told from a malformed one.
+Ids have the layout and the length of those of a personal mailbox, as many are pasted in public code: URL-safe base64 of
+the mailbox, the store, the folder and a counter. Clients size their columns by them. They contain their mailbox, so
+that an id of another mailbox can be told from a malformed one.
 """
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
-from binascii import Error, b2a_base64
+from binascii import Error, a2b_base64, b2a_base64
 from enum import IntEnum
 from functools import lru_cache
 from struct import Struct
@@ -29,60 +29,185 @@ class IdKind(IntEnum):
     CONTACT = 9
 
 
-_LAYOUT = Struct(">9sBIQB")
-_ITEM = urlsafe_b64decode("AQMkADAwATEx")
-_CONVERSATION = urlsafe_b64decode("AAQkADAwATEx")
-_CHANGE_KEY = Struct(">6sQI")
-_CHANGE_KEY_START = b"\x11\x00\x00\x00\x16\x00"
-_MASK = 2**64 - 1
+# The folder that an id names besides the item: the hidden one with the list of calendars, or the kind's default folder.
+_FOLDER_NUMBERS = {
+    IdKind.CALENDAR: 0x06,
+    IdKind.MESSAGE: 0x0C,
+    IdKind.ATTACHMENT: 0x0C,
+    IdKind.EVENT: 0x0D,
+    IdKind.OCCURRENCE: 0x0D,
+    IdKind.CONTACT: 0x0E,
+}
+_FOLDERS = (IdKind.FOLDER, IdKind.CONTACT_FOLDER)
+_ITEM_END = Struct(">QQ2xBI2xB")
+_FOLDER_END = Struct(">QQBI2x")
+_ATTACHMENT_END = Struct(">QQ")
+_ATTACHMENT_MARK = b"\x01\x12\x00\x10\x00"
+_CONVERSATION_END = Struct(">QIHBB")
+_CHANGE_KEY = Struct(">8sQQ2xI")
+# Where the part begins that differs between the items of a mailbox, and where that of its mailbox ends.
+_MAILBOX_END = 31
+_ITEM_START_SIZE = 78
+_ITEM_SIZE = _ITEM_START_SIZE + _ITEM_END.size
+_TICKS_START = _MAILBOX_END + 4
+_TICKS_END = _TICKS_START + 8
+_KINDS = {
+    _ITEM_SIZE: (IdKind.MESSAGE, IdKind.EVENT, IdKind.CONTACT, IdKind.CALENDAR),
+    _ITEM_SIZE + 11: (IdKind.OCCURRENCE,),
+    _ITEM_SIZE + len(_ATTACHMENT_MARK) + _ATTACHMENT_END.size: (IdKind.ATTACHMENT,),
+    _MAILBOX_END + 23 + _FOLDER_END.size: _FOLDERS,
+    _MAILBOX_END + 3 + _CONVERSATION_END.size: (IdKind.CONVERSATION,),
+}
+"""The kinds that an id can be of, by its length in bytes."""
+
+_PREFIX = "AQMkADAwAT"
+_MASK_32 = 2**32 - 1
+_MASK_64 = 2**64 - 1
 _LARGEST_KEY = 2**63 - 1
-# Multiplying by an odd number permutes the 64-bit numbers, so ids look random without a table.
-_SCATTER = 0x9E3779B97F4A7C15
-_GATHER = pow(_SCATTER, -1, 2**64)
+# Multiplying by an odd number permutes the numbers of so many bits, so ids look random without a table.
+_SCATTER_32 = 0x9E3779B1
+_GATHER_32 = pow(_SCATTER_32, -1, 2**32)
+_SCATTER_64 = 0x9E3779B97F4A7C15
+_GATHER_64 = pow(_SCATTER_64, -1, 2**64)
+# The key of an occurrence: that of its series, then its original start in seconds since the year 1.
+_START_BITS = 39
+_TICKS = 10_000_000
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_FILE_TIME_1970 = 116_444_736_000_000_000
 
 
 @lru_cache(maxsize=16384)
 def encode(kind: IdKind, mailbox_id: int, key: int) -> str:
     """The wire id of `key` in a mailbox."""
-    scattered = key * _SCATTER & _MASK
-    prefix = _CONVERSATION if kind is IdKind.CONVERSATION else _ITEM
-    packed = _LAYOUT.pack(prefix, kind, mailbox_id, scattered, _check(kind, mailbox_id, scattered))
-    return _text(packed)
+    return b2a_base64(_packed(kind, mailbox_id, key), newline=False).translate(_URL_SAFE).decode("ascii")
 
 
 def decode(kind: IdKind, mailbox_id: int, text: str, field: str) -> int:
     """The key of an id. Raises InvalidId with the `field` if no mailbox issued the id, NotFound if another one did."""
     try:
-        packed = urlsafe_b64decode(text.encode("ascii"))
+        packed = a2b_base64(text.encode("ascii").translate(_STANDARD))
     except (Error, ValueError):
         raise InvalidId(field) from None
-    if len(packed) != _LAYOUT.size or _text(packed) != text:
+    kinds = _KINDS.get(len(packed))
+    if kinds is None:
         raise InvalidId(field)
-    prefix, kind_number, owner, scattered, check = _LAYOUT.unpack(packed)
-    if prefix not in (_ITEM, _CONVERSATION) or check != _check(kind_number, owner, scattered):
+    owner, key = _unpacked(kinds[0], packed)
+    if not 0 <= key <= _LARGEST_KEY:
         raise InvalidId(field)
-    key: int = scattered * _GATHER & _MASK
-    if key > _LARGEST_KEY:
-        raise InvalidId(field)
-    if kind_number != kind or owner != mailbox_id:
+    # An id has a single spelling, and each of its bytes follows from owner and key.
+    if kind in kinds and owner == mailbox_id and encode(kind, owner, key) == text:
+        return key
+    if any(encode(other, owner, key) == text for other in kinds):
         raise NotFound()
-    return key
+    raise InvalidId(field)
 
 
-def change_key(key: int, version: int) -> str:
-    """A text that differs after every change of an item. It starts like recorded ones."""
-    return b2a_base64(_CHANGE_KEY.pack(_CHANGE_KEY_START, key, version), newline=False).decode("ascii")
+def event_change_key(mailbox_id: int, key: int, version: int) -> str:
+    """A text that differs after every change of an event, in the form that Exchange was recorded with."""
+    return _change_key(b"\x0f\x00\x00\x00\x16\x00\x00\x00", mailbox_id, key, version)
+
+
+def contact_change_key(mailbox_id: int, key: int, version: int) -> str:
+    """A text that differs after every change of a contact: `EQAAABYAAA…` with 40 characters, as recorded."""
+    return _change_key(b"\x11\x00\x00\x00\x16\x00\x00\x00", mailbox_id, key, version)
+
+
+def event_uid(created: int, random: int) -> str:
+    """The UID of an event made at `created`, in microseconds since 1970, from 128 random bits.
+
+    112 upper-case hex digits, as recorded: a fixed start, the time in 100 ns since 1601 with its low byte first, the
+    length of the rest, and the rest.
+    """
+    file_time = (created * 10 + _FILE_TIME_1970).to_bytes(8, "little").hex().upper()
+    return f"040000008200E00074C5B7101A82E00800000000{file_time}000000000000000010000000{random:032X}"
 
 
 def looks_like_id(text: str) -> bool:
     """Whether a text has the form of an id, rather than of a name."""
-    return text.startswith("AQMkADAwATEx") and text.endswith("=")
+    return text.startswith(_PREFIX) and text.endswith("=")
 
 
-def _check(kind: int, mailbox_id: int, scattered: int) -> int:
-    return (scattered ^ scattered >> 29 ^ mailbox_id ^ kind) & 0xFF
+def _packed(kind: IdKind, mailbox_id: int, key: int) -> bytes:
+    start, store, store_end = _start(kind, mailbox_id)
+    if kind is IdKind.CONVERSATION:
+        scattered = key * _SCATTER_64 & _MASK_64
+        owner = store >> 32
+        check = _check(kind, mailbox_id, scattered & _MASK_32, scattered >> 32)
+        return start + _CONVERSATION_END.pack(scattered, owner, store_end >> 48, check, owner & 255)
+    row = key >> _START_BITS if kind is IdKind.OCCURRENCE else key
+    # The counter has 32 bits, so a larger key shows in the store's GUID.
+    high, low = row >> 32, row * _SCATTER_32 & _MASK_32
+    check = _check(kind, mailbox_id, low, high)
+    if kind in _FOLDERS:
+        return start + _FOLDER_END.pack(store ^ high, store_end, check, low)
+    item = start + _ITEM_END.pack(store ^ high, store_end, check, low, 0)
+    if kind is IdKind.OCCURRENCE:
+        ticks = (key & (1 << _START_BITS) - 1) * _TICKS
+        return item[:_TICKS_START] + ticks.to_bytes(8) + item[_TICKS_START:-1] + b"\x10"
+    if kind is IdKind.ATTACHMENT:
+        scattered = key * _SCATTER_64 & _MASK_64
+        return item + _ATTACHMENT_MARK + _ATTACHMENT_END.pack(scattered ^ store_end, scattered)
+    return item
 
 
-def _text(packed: bytes) -> str:
-    return b2a_base64(packed, newline=False).translate(_URL_SAFE).decode("ascii")
+def _unpacked(kind: IdKind, packed: bytes) -> tuple[int, int]:
+    """The mailbox and the key in an id whose bytes may be anything."""
+    if kind is IdKind.CONVERSATION:
+        scattered, owner, *_ = _CONVERSATION_END.unpack_from(packed, _MAILBOX_END + 3)
+        return owner * _GATHER_32 & _MASK_32, scattered * _GATHER_64 & _MASK_64
+    if kind in _FOLDERS:
+        store, _, _, low = _FOLDER_END.unpack(packed[-_FOLDER_END.size :])
+    else:
+        end = _ITEM_START_SIZE if kind is IdKind.ATTACHMENT else len(packed) - _ITEM_END.size
+        store, _, _, low, _ = _ITEM_END.unpack_from(packed, end)
+    mailbox_id = (store >> 32) * _GATHER_32 & _MASK_32
+    high = (store ^ _store(mailbox_id)[0]) & _MASK_32
+    key = high << 32 | low * _GATHER_32 & _MASK_32
+    if kind is IdKind.OCCURRENCE:
+        key = key << _START_BITS | int.from_bytes(packed[_TICKS_START:_TICKS_END]) // _TICKS
+    return mailbox_id, key
+
+
+@lru_cache(maxsize=4096)
+def _start(kind: IdKind, mailbox_id: int) -> tuple[bytes, int, int]:
+    """The first bytes of all ids of a kind in a mailbox, and the GUID of its store."""
+    store, store_end = _store(mailbox_id)
+    digits = _digits(store)
+    # The text 00034001-XXXX-XXXX-0000-000000000000, where a pair of equal characters is followed by how many more come.
+    mailbox = b"\x24\x0000\x013400\x001-" + digits[:4] + b"-" + digits[4:] + b"-00\x02-00\x0a"
+    if kind is IdKind.CONVERSATION:
+        return b"\x01\x04" + mailbox + b"\x00\x10\x00", store, store_end
+    provider = (store_end * _SCATTER_64 & _MASK_64).to_bytes(8) + (store * _SCATTER_64 & _MASK_64).to_bytes(8)
+    if kind in _FOLDERS:
+        return b"\x01\x03" + mailbox + b"\x00\x2e\x00\x00\x03" + provider + b"\x01\x00", store, store_end
+    entry = b"\x01\x51\x00\x08\x46" if kind is IdKind.OCCURRENCE else b"\x00\x46"
+    folder = bytes((0, 0, 2, 1, _FOLDER_NUMBERS[kind], 0, 0, 0))
+    place = store.to_bytes(8) + store_end.to_bytes(8) + folder
+    return b"\x01\x03" + mailbox + entry + b"\x00\x00\x03" + provider + b"\x07\x00" + place, store, store_end
+
+
+@lru_cache(maxsize=4096)
+def _store(mailbox_id: int) -> tuple[int, int]:
+    """The GUID of a mailbox's store, as two 64-bit numbers; the first 32 bits name the mailbox."""
+    start = (mailbox_id * _SCATTER_32 & _MASK_32) << 32
+    end = (mailbox_id + 1) * _SCATTER_64 & _MASK_64
+    return start | end >> 32 ^ mailbox_id, end ^ end >> 29
+
+
+def _digits(store: int) -> bytes:
+    """Eight hex digits that follow from a store, no two equal ones side by side."""
+    digit, digits = 0, ""
+    for place in range(8):
+        digit = (digit + 1 + (store >> 4 * place & 15) % 15) % 16
+        digits += f"{digit:x}"
+    return digits.encode()
+
+
+def _check(kind: int, mailbox_id: int, low: int, high: int) -> int:
+    return (low ^ low >> 13 ^ high ^ high >> 11 ^ mailbox_id ^ kind * 29) & 0xFF
+
+
+def _change_key(start: bytes, mailbox_id: int, key: int, version: int) -> str:
+    counter = key * _SCATTER_32 + version & _MASK_32
+    return b2a_base64(_CHANGE_KEY.pack(start, *_store(mailbox_id), counter), newline=False).decode("ascii")

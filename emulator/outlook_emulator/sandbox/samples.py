@@ -218,6 +218,7 @@ def _from_file(table: _Table, directory: Path) -> Mail:
 def _content(table: _Table, file: str, directory: Path) -> bytes:
     for base in (directory.resolve(), _fixtures().resolve()):
         path = (base / file).resolve()
+        # A sample must not read files outside of its directory and the fixtures.
         if path.is_relative_to(base) and path.is_file():
             return path.read_bytes()
     raise table.error(f"there is no file '{file}' in its directory or in the emulator's fixtures")
@@ -234,6 +235,7 @@ def _from_keys(table: _Table, owner: Address, received: int) -> Mail:
         cc=_addresses(table, "cc"),
         bcc=_addresses(table, "bcc"),
         subject=table.text("subject", ""),
+        # Lines of a mail end in CRLF, whatever the editor of the file wrote.
         body=(table.text("html", "") or table.text("text", "")).replace("\r\n", "\n").replace("\n", "\r\n"),
         is_html="html" in table.values,
         importance=Importance[importance],

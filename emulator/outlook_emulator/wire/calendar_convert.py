@@ -13,7 +13,7 @@ import orjson
 from outlook_emulator import enums
 from outlook_emulator.clock import iso_short, iso_ticks
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.ids import change_key
+from outlook_emulator.ids import event_change_key
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.calendar.event_input import read_day
 from outlook_emulator.mailbox.calendar.event_rows import attendees_of, rule_of
@@ -114,7 +114,7 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
         "Body": {"ContentType": "HTML" if event.shown_as_html else "Text", "Content": shown_body(event)},
         "BodyPreview": event.preview,
         "Categories": orjson.loads(event.categories),
-        "ChangeKey": change_key(event.id, event.version),
+        "ChangeKey": event_change_key(event.mailbox_id, event.id, event.version),
         "DateTimeCreated": iso_short(event.created),
         "DateTimeLastModified": iso_short(event.modified),
         "End": iso_short(event.end_at),

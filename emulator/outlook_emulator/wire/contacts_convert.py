@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import orjson
 
-from outlook_emulator.clock import iso_seconds, microseconds, moment
+from outlook_emulator.clock import iso_seconds, microseconds
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.ids import IdKind, change_key, encode
+from outlook_emulator.ids import IdKind, contact_change_key, encode
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.item_folders import Listed
 from outlook_emulator.mailbox.message import Address
@@ -31,26 +31,35 @@ _TEXTS = tuple(
 )
 _REQUIRED = ("GivenName",)
 """The required members in the recorded metadata of a contact folder; the operation's description has more."""
+_NULL_AT_FIRST = ("AssistantName", "Manager", "MobilePhone1")
 _READ_ONLY = ("Id", "ParentFolderId", "ChangeKey", "DateTimeCreated", "DateTimeLastModified")
 
 
 def card(shape: Contact) -> Card:
-    """Convert a request body to a contact card; read-only members are ignored.
+    """Convert a request body to a contact card. Raises InvalidRequest, which names the member."""
+    return Card(**changes(shape))
 
-    An empty text counts as missing (inferred). Raises InvalidRequest, which names the member.
+
+def changes(shape: Contact) -> dict[str, Any]:
+    """Convert a request body to the fields of a card that it sets; read-only members are ignored.
+
+    A null counts as missing, as in recorded bodies of clients that send whole models, and an empty text clears
+    (inferred). A display name that is empty counts as missing. Raises InvalidRequest, which names the member.
     """
-    members: dict[str, Any] = dict(shape)
+    members: dict[str, Any] = {name: value for name, value in dict(shape).items() if value is not None}
     for name, value in members.items():
         _refuse_nul(value, name)
-    values: dict[str, Any] = {snake_case(name): members.get(name) or None for name in _TEXTS}
-    values |= {snake_case(name): _filled_entries(members.get(name, ())) for name in _LISTS}
+    if not members.get("DisplayName"):
+        members.pop("DisplayName", None)
+    values: dict[str, Any] = {snake_case(name): members[name] or None for name in _TEXTS if name in members}
+    values |= {snake_case(name): _filled_entries(members[name]) for name in _LISTS if name in members}
     for place in _PLACES:
         values |= _place_columns(place.lower(), members.get(f"{place}Address", {}))
-    return Card(
-        birthday=_birthday(members.get("Birthday")),
-        email_addresses=_email_addresses(members.get("EmailAddresses", ())),
-        **values,
-    )
+    if "Birthday" in members:
+        values["birthday"] = _birthday(members["Birthday"])
+    if "EmailAddresses" in members:
+        values["email_addresses"] = _email_addresses(members["EmailAddresses"])
+    return values
 
 
 def tables(folders: Sequence[Listed]) -> EntityListResponse[Table]:
@@ -68,10 +77,15 @@ def contacts(stored: Sequence[records.Contact]) -> EntityListResponse[ContactRes
     return listed([contact(record) for record in stored])
 
 
+def created(stored: records.Contact) -> ContactResponse:
+    """A contact in the response that creates it: some unset texts are null there, and empty later (recorded)."""
+    shown: dict[str, Any] = dict(contact(stored))
+    return cast(ContactResponse, shown | {name: shown[name] or None for name in _NULL_AT_FIRST})
+
+
 def contact(stored: records.Contact) -> ContactResponse:
     """A contact, with its keys in recorded order. Its times appear a second time under undeclared names (recorded)."""
-    # Recorded without a fraction of a second; it only appears if the time has one, so that two changes differ.
-    created, modified = moment(stored.created).isoformat(), moment(stored.modified).isoformat()
+    created, modified = iso_seconds(stored.created), iso_seconds(stored.modified)
     undeclared = {"CreatedDateTime": created, "LastModifiedDateTime": modified}
     declared: ContactResponse = {
         "Id": encode(IdKind.CONTACT, stored.mailbox_id, stored.id),
@@ -94,8 +108,8 @@ def contact(stored: records.Contact) -> ContactResponse:
         "OfficeLocation": stored.office_location,
         "Profession": stored.profession,
         "BusinessHomePage": stored.business_home_page,
-        "AssistantName": stored.assistant_name or "",
-        "Manager": stored.manager or "",
+        "AssistantName": stored.assistant_name,
+        "Manager": stored.manager,
         "HomePhones": orjson.loads(stored.home_phones),
         "BusinessPhones": orjson.loads(stored.business_phones),
         "MobilePhone1": stored.mobile_phone1,
@@ -106,7 +120,7 @@ def contact(stored: records.Contact) -> ContactResponse:
         "YomiGivenName": stored.yomi_given_name,
         "YomiSurname": stored.yomi_surname,
         "Categories": orjson.loads(stored.categories),
-        "ChangeKey": change_key(stored.id, stored.version),
+        "ChangeKey": contact_change_key(stored.mailbox_id, stored.id, stored.version),
         "DateTimeCreated": created,
         "DateTimeLastModified": modified,
     }
@@ -128,7 +142,7 @@ def _place(stored: records.Contact, place: str) -> PhysicalAddress:
 
 
 def _place_columns(place: str, address: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{place}_{snake_case(part)}": address.get(part) or None for part in _PLACE_PARTS}
+    return {f"{place}_{snake_case(part)}": address[part] or None for part in _PLACE_PARTS if part in address}
 
 
 def _filled_entries(texts: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from azure.connectors.sdk.exceptions import ConnectorException
 from starlette.applications import Starlette
 
 from outlook_emulator.app import create_app
-from outlook_emulator.clock import VirtualClock
+from outlook_emulator.clock import VirtualClock, moment
 from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.settings import Settings
@@ -32,7 +33,7 @@ UNSET: dict[str, Any] = {
     "Id": None,
     "ParentFolderId": None,
     "Birthday": None,
-    "FileAs": "Ann",
+    "FileAs": "",
     "DisplayName": "Ann",
     "GivenName": "Ann",
     "Initials": None,
@@ -53,7 +54,7 @@ UNSET: dict[str, Any] = {
     "Manager": "",
     "HomePhones": [],
     "BusinessPhones": [],
-    "MobilePhone1": None,
+    "MobilePhone1": "",
     "HomeAddress": NOWHERE,
     "BusinessAddress": NOWHERE,
     "OtherAddress": NOWHERE,
@@ -66,6 +67,7 @@ UNSET: dict[str, Any] = {
     "DateTimeLastModified": NOW,
 }
 """A contact with only a given name, in recorded order; None also marks generated values."""
+TIMES = ("CreatedDateTime", "LastModifiedDateTime", "DateTimeCreated", "DateTimeLastModified")
 MADE_UP = ("Id", "ParentFolderId", "ChangeKey")
 FULL: dict[str, Any] = {
     "Birthday": "1980-05-04T00:00:00+00:00",
@@ -102,9 +104,9 @@ FULL: dict[str, Any] = {
 
 
 def create(connection: Connection, given_name: str = "Ann", **more: Any) -> dict[str, Any]:
-    """Create a contact in the default folder."""
+    """Create a contact in the default folder, and read it."""
     body = {"GivenName": given_name, "HomePhones": [], **more}
-    contact: dict[str, Any] = connection.post(ITEMS, body).json()
+    contact: dict[str, Any] = connection.get(f"{ITEMS}/{connection.post(ITEMS, body).json()['Id']}")
     return contact
 
 
@@ -139,7 +141,8 @@ def test_unset_members(alice: Connection) -> None:
     """A contact shows every property in recorded order; some unset texts are empty and the others null (recorded)."""
     contact = create(alice)
 
-    assert list(contact.items()) == list((UNSET | {name: contact[name] for name in MADE_UP}).items())
+    assert list(contact) == list(alice.post(ITEMS, {"GivenName": "Bea"}).json())
+    assert list(contact.items()) == list((UNSET | {name: contact[name] for name in (*MADE_UP, *TIMES)}).items())
     assert all(isinstance(contact[name], str) and contact[name] for name in MADE_UP)
 
 
@@ -213,28 +216,39 @@ def test_table_metadata(alice: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "display_name", "file_as"),
+    ("fields", "display_name"),
     [
-        ({"GivenName": "Ann"}, "Ann", "Ann"),
-        ({"GivenName": "Ann", "Surname": "Archer"}, "Ann Archer", "Archer, Ann"),
+        ({"GivenName": "Ann"}, "Ann"),
+        ({"GivenName": "Ann", "Surname": "Archer"}, "Ann Archer"),
         (
             {"Title": "Dr.", "GivenName": "Ann", "MiddleName": "B.", "Surname": "Archer", "Generation": "Jr."},
             "Ann B. Archer Jr.",
-            "Archer, Ann B.",
         ),
-        ({"GivenName": " Ann ", "Surname": "  "}, "Ann", "Ann"),
-        ({"GivenName": "Ann", "DisplayName": "Shown"}, "Shown", "Shown"),
-        ({"GivenName": "Ann", "Surname": "Archer", "FileAs": "Filed"}, "Ann Archer", "Filed"),
-        ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann", "Ann"),
+        ({"GivenName": " Ann ", "Surname": "  "}, "Ann"),
+        ({"GivenName": "Ann", "DisplayName": "Shown"}, "Shown"),
+        ({"GivenName": "Ann", "FileAs": "", "DisplayName": ""}, "Ann"),
     ],
 )
-def test_missing_names_are_generated(
-    alice: Connection, fields: dict[str, Any], display_name: str, file_as: str
-) -> None:
-    """A missing display name or file-as name is built from the parts of the name."""
-    contact = alice.post(ITEMS, fields).json()
+def test_missing_display_name_is_generated(alice: Connection, fields: dict[str, Any], display_name: str) -> None:
+    """A missing display name is built from the parts of the name."""
+    assert alice.post(ITEMS, fields).json()["DisplayName"] == display_name
 
-    assert (contact["DisplayName"], contact["FileAs"]) == (display_name, file_as)
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"Surname": "Archer"}, {"DisplayName": "Shown"}, {"CompanyName": "Contoso"}, {"FileAs": None}]
+)
+def test_file_as_is_empty(alice: Connection, fields: dict[str, Any]) -> None:
+    """FileAs is empty, whatever names a contact has.
+
+    Recorded from the Office 365 twin in all four answers, also with a DisplayName: microsoft/Power-Fx
+    O365OutlookTests, 2023-12. That a FileAs that was sent is kept is inferred.
+    """
+    contact = alice.post(ITEMS, {"GivenName": "Ann", **fields}).json()
+
+    assert contact["FileAs"] == ""
+    assert names(alice, filter="FileAs eq ''") == ["Ann"]
+    kept = patch(alice, contact, {"FileAs": "Filed"}).json()
+    assert (kept["FileAs"], patch(alice, contact, {"GivenName": "Bea"}).json()["FileAs"]) == ("Filed", "Filed")
 
 
 @pytest.mark.parametrize(
@@ -250,12 +264,12 @@ def test_missing_names_are_generated(
 )
 def test_change_without_a_given_name(alice: Connection, left: dict[str, Any], display_name: str) -> None:
     """A change may remove the given name if the contact keeps another name."""
-    changed = patch(alice, create(alice), left).json()
+    changed = patch(alice, create(alice), {"GivenName": "", **left}).json()
 
     assert (changed["GivenName"], changed["DisplayName"]) == (None, display_name)
 
 
-@pytest.mark.parametrize("left", [{}, {"GivenName": " "}, {"GivenName": None, "JobTitle": "Engineer"}])
+@pytest.mark.parametrize("left", [{"GivenName": ""}, {"GivenName": " "}, {"GivenName": "", "JobTitle": "Engineer"}])
 def test_change_without_any_name(alice: Connection, left: dict[str, Any]) -> None:
     """A change that leaves a contact without any name is rejected and changes nothing."""
     contact = create(alice)
@@ -270,30 +284,180 @@ def test_change_without_any_name(alice: Connection, left: dict[str, Any]) -> Non
 # --- Changing and deleting ---
 
 
-def test_change_replaces(alice: Connection) -> None:
-    """A change clears the properties that it does not contain (recorded); the id stays."""
+LISTS = ("EmailAddresses", "ImAddresses", "HomePhones", "BusinessPhones", "Categories")
+
+
+def test_patch_keeps_texts_and_clears_lists(alice: Connection) -> None:
+    """In a PATCH, texts that are not sent stay, lists that are not sent become empty, and the id stays.
+
+    Recorded from the Office 365 twin: microsoft/Power-Fx O365OutlookTests, 2023-12. That addresses and the birthday
+    stay like texts is inferred.
+    """
     contact = create(alice, **FULL)
 
-    changed = patch(alice, contact, {"GivenName": "Ann"}).json()
+    answer = patch(alice, contact, {"GivenName": "Bea", "HomePhones": ["555-9"]})
+    changed = answer.json()
 
-    kept = {name: contact[name] for name in ("Id", "ParentFolderId", "CreatedDateTime", "DateTimeCreated")}
-    moved = {name: changed[name] for name in ("ChangeKey", "LastModifiedDateTime", "DateTimeLastModified")}
-    assert changed == UNSET | kept | moved
+    expected = contact | {name: [] for name in LISTS} | {"GivenName": "Bea", "HomePhones": ["555-9"]}
+    expected |= {"DisplayName": "Bea Bea Archer Jr.", "ChangeKey": changed["ChangeKey"]}
+    assert (answer.status_code, changed) == (200, expected)
     assert alice.get(f"{ITEMS}/{contact['Id']}") == changed
+    assert alice.get(ITEMS)["value"] == [changed]
+
+
+@pytest.mark.parametrize(
+    ("body", "display_name"),
+    [
+        ({}, "Ann Archer"),
+        ({"GivenName": "Bea"}, "Bea Archer"),
+        ({"GivenName": "Bea", "DisplayName": "Sent"}, "Sent"),
+        ({"GivenName": "Bea", "DisplayName": ""}, "Bea Archer"),
+        ({"Surname": ""}, "Ann"),
+    ],
+)
+def test_patch_makes_the_display_name_anew(alice: Connection, body: dict[str, Any], display_name: str) -> None:
+    """A PATCH makes DisplayName anew from the names, unless it sends one.
+
+    Recorded from the Office 365 twin: microsoft/Power-Fx O365OutlookTests, 2023-12. Graph's documentation says that
+    later updates may overwrite the name.
+    """
+    contact = create(alice, Surname="Archer", DisplayName="Shown")
+
+    assert patch(alice, contact, body).json()["DisplayName"] == display_name
+
+
+def test_patch_with_null_or_an_empty_text(alice: Connection) -> None:
+    """In a PATCH, a null counts as not sent and an empty text clears; an address keeps the parts that are not sent.
+
+    Inferred: nulls are not told from missing members, and addresses are merged as in OData.
+    """
+    contact = create(alice, JobTitle="Engineer", HomeAddress={"City": "Oslo", "Street": "Main"}, Birthday="1980-05-04")
+    body = {"JobTitle": None, "Categories": None, "Birthday": None, "HomeAddress": {"City": "", "State": None}}
+
+    kept = patch(alice, contact, body).json()
+    cleared = patch(alice, contact, {"JobTitle": "", "Birthday": "", "MobilePhone1": ""}).json()
+
+    assert (kept["JobTitle"], kept["Birthday"]) == ("Engineer", "1980-05-04T00:00:00+00:00")
+    assert kept["HomeAddress"] == {**NOWHERE, "Street": "Main"}
+    assert (cleared["JobTitle"], cleared["Birthday"], cleared["MobilePhone1"]) == (None, None, "")
 
 
 def test_every_change_shows(alice: Connection, server: Server) -> None:
-    """Each change gives a new change key and a later time of change, even while the clock is frozen."""
+    """Each change gives a new change key, even while the clock is frozen, and the time of the change."""
     contact = create(alice)
 
     seen = [contact, *(patch(alice, contact, {"GivenName": "Ann"}).json() for _ in range(3))]
 
     assert len({version["ChangeKey"] for version in seen}) == 4
-    assert [version["DateTimeLastModified"][19:26] for version in seen] == ["+00:00", ".000001", ".000002", ".000003"]
-    assert all(version["LastModifiedDateTime"] == version["DateTimeLastModified"] for version in seen)
-    assert {version["DateTimeCreated"] for version in seen} == {NOW}
+    assert {version["DateTimeLastModified"] for version in seen} == {contact["DateTimeCreated"]}
     server.clock.advance(timedelta(minutes=1))
-    assert patch(alice, contact, {"GivenName": "Ann"}).json()["DateTimeLastModified"] > seen[-1]["DateTimeLastModified"]
+    later = patch(alice, contact, {"GivenName": "Ann"}).json()
+    passed = datetime.fromisoformat(later["DateTimeLastModified"]) - datetime.fromisoformat(later["DateTimeCreated"])
+    assert passed == timedelta(minutes=1)
+
+
+def test_times_in_whole_seconds(alice: Connection, server: Server) -> None:
+    """The four times of a contact are whole seconds with `+00:00`, and filters see them so.
+
+    Recorded from the Office 365 twin, in every answer: microsoft/Power-Fx O365OutlookTests, 2023-12.
+    """
+    start = moment(server.clock.now()).replace(microsecond=0) + timedelta(seconds=1)
+    server.clock.set(start + timedelta(microseconds=234_567))
+    contact = create(alice)
+    server.clock.set(start + timedelta(microseconds=1_134_567))
+    changed = patch(alice, contact, {"GivenName": "Ann"}).json()
+
+    first, second = start.isoformat(), (start + timedelta(seconds=1)).isoformat()
+    server.clock.set(start + timedelta(minutes=1))
+    assert [contact[f"{name}DateTime"] for name in ("Created", "LastModified")] == [first, first]
+    assert [changed[f"{name}DateTime"] for name in ("Created", "LastModified")] == [first, second]
+    assert [changed[f"DateTime{name}"] for name in ("Created", "LastModified")] == [first, second]
+    assert names(alice, filter=f"DateTimeLastModified eq {second}") == ["Ann"]
+
+
+def test_null_in_the_answer_to_post_and_empty_later(alice: Connection) -> None:
+    """AssistantName, Manager and MobilePhone1 are null in the answer to POST, and empty in later reads if not set.
+
+    Recorded from the Office 365 twin: microsoft/Power-Fx O365OutlookTests, 2023-12. MobilePhone1 was seen empty after
+    a change only; that reads before a change show it so too is inferred.
+    """
+    members = ("AssistantName", "Manager", "MobilePhone1")
+    answer = alice.post(ITEMS, {"GivenName": "Ann"}).json()
+
+    assert [answer[name] for name in members] == [None, None, None]
+    for later in (alice.get(f"{ITEMS}/{answer['Id']}"), *alice.get(ITEMS)["value"], patch(alice, answer, {}).json()):
+        assert [later[name] for name in members] == ["", "", ""]
+    assert names(alice, filter="MobilePhone1 eq '' and Manager eq ''") == ["Ann"]
+    named = alice.post(ITEMS, {"GivenName": "Bea", **dict.fromkeys(members, "set")}).json()
+    assert [named[name] for name in members] == ["set", "set", "set"]
+
+
+ADDRESSES = [{"Address": f"a{number}@example.org", "Name": ""} for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("member", "entries", "most"),
+    [
+        ("EmailAddresses", ADDRESSES, 3),
+        ("BusinessPhones", ["1", "2", "3"], 2),
+        ("HomePhones", ["1", "2", "3", "4"], 2),
+    ],
+)
+def test_too_many_entries(alice: Connection, member: str, entries: list[Any], most: int) -> None:
+    """More than 3 EmailAddresses or 2 phones of a kind are refused, on create and update, and nothing is changed.
+
+    Recorded from Graph: microsoftgraph/microsoft-graph-docs issue 15276; the code from the comment of a public program.
+    The limit of HomePhones is inferred from that of BusinessPhones.
+    """
+    text = f"The multi value property {member} has {len(entries)} entries, that exceeds the max allowed value of {most}"
+    few: dict[str, Any] = {member: entries[:most]}
+    contact = create(alice, **few)
+
+    for answer in (
+        alice.http.post(ITEMS, json={"GivenName": "Bea", member: entries}),
+        patch(alice, contact, {"GivenName": "Bea", member: entries}),
+    ):
+        assert error_of(answer) == (400, "ErrorInvalidProperty")
+        assert answer.json()["message"].startswith(text + "\r\n")
+        assert answer.json()["error"]["originalMessage"] == text
+    assert alice.get(ITEMS)["value"] == [contact]
+    assert contact[member] == entries[:most]
+
+
+def test_an_import_keeps_more_entries(alice: Connection) -> None:
+    """A .vcf file with more addresses and phones than requests may send is imported and exported whole (inferred)."""
+    emails = [f"EMAIL:a{number}@example.org" for number in range(4)]
+    phones = [f"TEL;TYPE={kind}:{number}" for kind in ("HOME", "WORK") for number in range(3)]
+    card = "\r\n".join(("BEGIN:VCARD", "VERSION:3.0", "FN:Ann", "N:;Ann;;;", *emails, *phones, "END:VCARD", ""))
+    path = f"/connections/{alice.id}/contactfolders/Contacts"
+
+    answer = alice.api.post(f"{path}/import", content=card.encode(), headers={"Content-Type": "text/vcard"})
+
+    assert answer.is_success
+    (contact,) = alice.get(ITEMS)["value"]
+    assert answer.json()["ids"] == [contact["Id"]]
+    assert [entry["Address"] for entry in contact["EmailAddresses"]] == [
+        f"a{number}@example.org" for number in range(4)
+    ]
+    assert contact["HomePhones"] == contact["BusinessPhones"] == ["0", "1", "2"]
+    assert [contact[name] for name in ("FileAs", "AssistantName", "Manager", "MobilePhone1")] == ["", "", "", ""]
+    assert alice.api.get(f"{path}/export").text.count("EMAIL") == 4
+    assert patch(alice, contact, {"JobTitle": "Engineer"}).status_code == 200
+
+
+def test_empty_entries_do_not_count(alice: Connection) -> None:
+    """Entries that a designer left empty do not count against the limit of a list."""
+    contact = create(alice, EmailAddresses=[*ADDRESSES[:3], {"Address": ""}], HomePhones=["1", "2", ""])
+
+    assert (len(contact["EmailAddresses"]), contact["HomePhones"]) == (3, ["1", "2"])
+
+
+def test_change_key_of_a_contact(alice: Connection) -> None:
+    """ChangeKey has 40 characters that begin with `EQAAABYAAA`.
+
+    Recorded from the Office 365 twin: microsoft/Power-Fx O365OutlookTests, 2023-12.
+    """
+    assert re.fullmatch(r"EQAAABYAAA[A-Za-z0-9+/]{30}", create(alice)["ChangeKey"])
 
 
 def test_members_only_the_connector_sets(alice: Connection) -> None:
@@ -561,12 +725,13 @@ def test_sdk(alice: Connection) -> None:
     assert contact["HomeAddress"] == {**NOWHERE, "City": "Oslo", "CountryOrRegion": "Norway"}
     assert contact["ImAddresses"] == ["sip:ann@example.org"]
     assert (contact["HomePhones"], contact["MobilePhone1"]) == (["+1 555 0100"], "+1 555 0103")
-    assert (contact["BusinessHomePage"], contact["FileAs"]) == ("https://example.org/", "Archer, Ann")
+    assert (contact["BusinessHomePage"], contact["FileAs"]) == ("https://example.org/", "")
+    contact |= {"AssistantName": "", "Manager": ""}
     assert alice.sdk("contact_get_item_async", "Contacts", contact["Id"]) == contact
     listed = alice.sdk("contact_get_items_async", "Contacts", filter="GivenName eq 'Ann'", orderby="Surname", top=5)
     assert listed["value"] == [contact]
     changed = alice.sdk("contact_patch_item_async", Contact(given_name="Bea"), "Contacts", contact["Id"])
-    assert (changed["DisplayName"], changed["EmailAddresses"]) == ("Bea", [])
+    assert (changed["DisplayName"], changed["EmailAddresses"]) == ("Bea Archer", [])
     assert alice.sdk("contact_delete_item_async", "Contacts", contact["Id"]) is None
     with pytest.raises(ConnectorException, match="ErrorItemNotFound"):
         alice.sdk("contact_get_item_async", "Contacts", contact["Id"])
@@ -599,7 +764,8 @@ def test_second_folder(app: Starlette) -> None:
     key = item_folders.ensure(sandbox.mailbox(owner), item_folders.CONTACT_FOLDERS, "Friends").id
     folder_id = encode(IdKind.CONTACT_FOLDER, owner.id, key)
 
-    contact = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
+    created = ask(app, "POST", f"{TABLES}/friends/items", json={"GivenName": "Ann"}).json()
+    contact = created | {"AssistantName": "", "Manager": "", "MobilePhone1": ""}
 
     assert [folder["DisplayName"] for folder in ask(app, "GET", TABLES).json()["value"]] == ["Contacts", "Friends"]
     assert contact["ParentFolderId"] == folder_id
@@ -616,7 +782,7 @@ def test_change_feed(app: Starlette) -> None:
     """Each change appends one entry to the feed; a rejected request appends none."""
     contact = ask(app, "POST", ITEMS, json={"GivenName": "Ann"}).json()
     ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": "Bea"})
-    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={})
+    ask(app, "PATCH", f"{ITEMS}/{contact['Id']}", json={"GivenName": ""})
     ask(app, "DELETE", f"{ITEMS}/{contact['Id']}")
     sandbox, owner = app.state.sandboxes.find("ann")
 

@@ -205,3 +205,12 @@ def test_what_is_written_is_seven_bit_and_well_formed(mail: Mail) -> None:
     assert raw.isascii()
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
     assert [defect for part in message.walk() for defect in part.defects] == []
+
+
+def test_a_long_text_is_base64() -> None:
+    """A text above 64 K characters is written as base64, which is quick, and reads back as it was."""
+    mail = replace(FULL, body="<p>naïve</p>\r\n" * 10_000)
+    written = compose(mail)
+
+    assert b"Content-Transfer-Encoding: base64" in written.partition(b"text/html")[2][:200]
+    assert again(mail).body == mail.body

@@ -6,7 +6,6 @@ import base64
 from base64 import urlsafe_b64decode
 from datetime import timedelta
 from email import message_from_bytes, policy
-from struct import unpack
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,8 @@ import pytest
 from azure.connectors.outlook import ClientSendAttachment, ClientSendHtmlMessage
 from azure.connectors.sdk.exceptions import ConnectorException
 
-from outlook_emulator.ids import IdKind, decode, encode
+from outlook_emulator import ids
+from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mail import listing as find
 from outlook_emulator.mailbox.mail.reading import delete
@@ -416,8 +416,7 @@ def test_a_skipped_attachment_cannot_be_had_by_id(alice: Connection) -> None:
     names = ["a.txt", "mail.eml", "b.txt"]
     mail = alice.deliver(attachments=[{"Name": name, "ContentBytes": "aGVsbG8="} for name in names])
     first, last = (attachment["Id"] for attachment in mail["Attachments"])
-    mailbox = unpack(">9sBIQB", urlsafe_b64decode(first))[2]
-    key = decode(IdKind.ATTACHMENT, mailbox, first, "Id")
+    mailbox, key = ids._unpacked(IdKind.ATTACHMENT, urlsafe_b64decode(first))
     between = encode(IdKind.ATTACHMENT, mailbox, key + 1)
     answers = [alice.http.get(f"/Mail/{mail['Id']}/Attachments/{id}").status_code for id in (first, between, last)]
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from outlook_emulator.enums import ChangeAction, EventType, ItemKind
+from outlook_emulator.ids import event_uid
 from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.calendar.event_rows import columns, fields_of, instant, list_entries, local, type_of
 from outlook_emulator.mailbox.calendar.occurrences import is_computed, is_start
@@ -17,7 +18,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
-_EWS_ID = b"\x00\x00\xff\xfb\xef\xbe"
+_EWS_ID = b"\x00\x00\xff\xfb\xef\xbe\x00\x00"
 _OWN = (
     *("start", "end", "start_zone", "is_all_day", "organizer", "attendees"),
     *("rule", "excluded", "added", "uid", "external_id"),
@@ -163,7 +164,7 @@ def _insert(mailbox: Mailbox, calendar_id: int, event: EventFields, position: di
     values = columns(mailbox, event) | position
     values |= {"mailbox_id": mailbox.owner.id, "calendar_id": calendar_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
-    values["uid"] = event.uid or f"040000008200E00074C5B7101A82E008{mailbox.rng.getrandbits(160):040X}"
+    values["uid"] = event.uid or event_uid(mailbox.now, mailbox.rng.getrandbits(128))
     if mailbox.rules.event_ids == "ews" and event.external_id is None and position["master_id"] is None:
         values["external_id"] = _ews_id(mailbox)
     stored = calendar_store.insert_event(mailbox.db, values, list_entries(event))
@@ -193,5 +194,5 @@ def _append_change(mailbox: Mailbox, event: Event, action: ChangeAction, before:
 
 
 def _ews_id(mailbox: Mailbox) -> str:
-    """An id in the form of Exchange Web Services: plain base64 with at least one slash and one plus."""
-    return "AAMkADAw" + b64encode(mailbox.rng.randbytes(48) + _EWS_ID).decode()
+    """An id in the form of Exchange Web Services: plain base64 with a slash and a plus, as long as other ids."""
+    return "AAMkADAw" + b64encode(mailbox.rng.randbytes(90) + _EWS_ID).decode()

@@ -250,6 +250,7 @@ def _cancel_copy(guest: Mailbox, event: Event) -> None:
 
 
 def _cancelled(event: EventFields) -> EventFields:
+    # The series may be cancelled after one of its occurrences: the prefix stands once.
     subject = CANCELLED_PREFIX + event.subject.removeprefix(CANCELLED_PREFIX)
     return replace(event, subject=subject, is_cancelled=True, show_as=ShowAs.Free)
 

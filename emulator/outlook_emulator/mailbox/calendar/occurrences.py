@@ -66,6 +66,7 @@ def expand(master: Event, since: int, until: int) -> Iterator[Event]:
     done = set(orjson.loads(master.excluded))
     for start in _starts(master, since, until, length):
         if start not in done:
+            # A date that was added can be one that the rule has too.
             done.add(start)
             event = _occurrence(master, start, length)
             if touches(event, since, until):
@@ -100,6 +101,7 @@ def _starts(master: Event, since: int, until: int, length: timedelta) -> Iterato
     rule = rule_of(master)
     assert rule is not None
     wall, zone = wall_time(master), wall_zone(master)
+    # An occurrence that began before the window may reach into it.
     first = local(since, zone) - length - _DAY
     last = local(until, zone) + _DAY
     for day in recurrence.dates(rule, first.date(), last.date()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Unpack
 
@@ -10,7 +10,7 @@ import orjson
 
 from outlook_emulator import odata
 from outlook_emulator.enums import ChangeAction, ItemKind
-from outlook_emulator.errors import ConnectorError, InvalidField, NotFound
+from outlook_emulator.errors import ConnectorError, InvalidField, NotFound, TooManyEntries
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.contact import Card
@@ -23,6 +23,10 @@ from outlook_emulator.store import filters
 from outlook_emulator.store.records import Contact, ItemFolder, ListEntry
 
 _LISTS = ("email_addresses", "im_addresses", "home_phones", "business_phones", "categories")
+_MOST_ENTRIES = {"email_addresses": 3, "business_phones": 2, "home_phones": 2}
+"""How many entries the mail service takes (recorded on Graph); that of home phones is inferred."""
+_EMPTY_TEXTS = ("file_as", "assistant_name", "manager", "mobile_phone1")
+"""The texts that read as empty where they are not set; all others read as null (recorded)."""
 
 
 def tables(mailbox: Mailbox) -> list[Listed]:
@@ -59,35 +63,45 @@ def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
 
 
 def create(mailbox: Mailbox, card: Card, *, table: str) -> Contact:
-    """Create a contact in a folder. Raises InvalidField without a given name."""
+    """Create a contact in a folder. Raises InvalidField without a given name, and TooManyEntries."""
     folder_id = _folder_id(mailbox, table)
     if not _text(card.given_name):
         raise InvalidField("given_name", "is required.")
+    _check_lists(card)
     with mailbox.db.transaction():
         return insert(mailbox, folder_id, card)
 
 
 def insert(mailbox: Mailbox, folder_id: int, card: Card) -> Contact:
-    """Create a contact in a folder; call it inside a transaction."""
+    """Create a contact in a folder; call it inside a transaction.
+
+    Lists may be longer than requests may make them, so that an imported address book loses nothing (inferred).
+    """
     card = filled(card)
+    now = _whole_second(mailbox.now)
     values = _columns(card) | {"mailbox_id": mailbox.owner.id, "folder_id": folder_id, "version": 1}
-    values |= {"created": mailbox.now, "modified": mailbox.now}
+    values |= {"created": now, "modified": now}
     contact = contact_store.insert_contact(mailbox.db, values, _entries(card))
     _append_change(mailbox, contact, ChangeAction.CREATED)
     return contact
 
 
-def change(mailbox: Mailbox, card: Card, *, table: str, id: str) -> Contact:
-    """Replace all fields of a contact, so that fields without a value are cleared (recorded).
+def change(mailbox: Mailbox, changes: Mapping[str, Any], *, table: str, id: str) -> Contact:
+    """Change a contact by fields of Card; None clears a text.
 
-    The given name may be cleared as long as another name remains (inferred). Raises InvalidField without any.
+    Recorded: fields without an entry stay, but lists without one are emptied, and the display name is made afresh from
+    the names. The given name may be cleared as long as another name remains (inferred). Raises InvalidField without
+    any, and TooManyEntries.
     """
     contact = get(mailbox, table=table, id=id)
-    card = filled(card)
+    unsent: dict[str, Any] = dict.fromkeys(_LISTS, ())
+    card = filled(replace(_card(contact), **{**unsent, "display_name": None, **changes}))
     if not card.display_name:
         raise InvalidField("given_name", "is required.")
-    # Both change with every update, even while the clock is frozen.
-    values = _columns(card) | {"modified": max(mailbox.now, contact.modified + 1), "version": contact.version + 1}
+    _check_lists(card)
+    # The version changes with every update, even within a second.
+    values = _columns(card) | {"version": contact.version + 1}
+    values |= {"modified": max(_whole_second(mailbox.now), contact.modified)}
     with mailbox.db.transaction():
         saved = contact_store.update_contact(mailbox.db, contact, values, _entries(card))
         _append_change(mailbox, saved, ChangeAction.UPDATED)
@@ -108,13 +122,26 @@ def export_contacts(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
 
 
 def filled(card: Card) -> Card:
-    """A card with the display name and the file-as name that Outlook generates (inferred, as is their order)."""
+    """A card with the display name that Outlook generates; the order of its choices is inferred.
+
+    A file-as name is not generated: it was empty in every recording, with and without a display name.
+    """
     given_names = _joined(card.given_name, card.middle_name)
     full = _joined(given_names, card.surname, card.generation)
     email = card.email_addresses[0].address if card.email_addresses else None
     display = _first(card.display_name, full, card.company_name, email, card.nick_name, card.file_as)
-    surname_first = f"{_text(card.surname)}, {given_names}" if given_names and _text(card.surname) else None
-    return replace(card, display_name=display, file_as=_first(card.file_as, surname_first, display))
+    return replace(card, display_name=display)
+
+
+def _check_lists(card: Card) -> None:
+    for name, most in _MOST_ENTRIES.items():
+        if (count := len(getattr(card, name))) > most:
+            raise TooManyEntries(name, count, most)
+
+
+def _whole_second(instant: int) -> int:
+    """The second of an instant: contacts have no finer times (recorded), so that filters agree with what they show."""
+    return instant - instant % 1_000_000
 
 
 def _folder_id(mailbox: Mailbox, table: str) -> int:
@@ -132,6 +159,7 @@ def _key(mailbox: Mailbox, text: str) -> int | None:
 def _columns(card: Card) -> dict[str, Any]:
     """The columns of a contact's row, except for ids and times."""
     values = asdict(card)
+    values |= {name: values[name] or "" for name in _EMPTY_TEXTS}
     return values | {name: orjson.dumps([_plain(entry) for entry in values[name]]).decode() for name in _LISTS}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email import message_from_bytes
-from email.charset import QP, Charset
+from email.charset import BASE64, QP, Charset
 from email.header import Header
 from email.message import Message
 from email.mime.application import MIMEApplication
@@ -34,6 +34,10 @@ _LONGEST_PLAIN = 900
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=None)
 _UTF_8 = Charset("utf-8")
 _UTF_8.body_encoding = QP
+_LONG_UTF_8 = Charset("utf-8")
+_LONG_UTF_8.body_encoding = BASE64
+_LONG_TEXT = 64 * 1024
+"""Characters. Python's quoted-printable takes half a second for a megabyte, in which the server answers nobody."""
 
 
 def compose(mail: Mail) -> bytes:
@@ -168,7 +172,8 @@ def _multipart(subtype: str, mark: str, parts: list[Message]) -> Message:
 def _body_text(subtype: str, text: str) -> Message:
     part = Message(policy=_POLICY)
     part["Content-Type"] = f"text/{subtype}"
-    part.set_payload(text.encode("utf-8", "replace").decode(), _UTF_8)
+    charset = _UTF_8 if len(text) <= _LONG_TEXT else _LONG_UTF_8
+    part.set_payload(text.encode("utf-8", "replace").decode(), charset)
     return part
 
 

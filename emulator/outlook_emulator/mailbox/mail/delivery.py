@@ -23,6 +23,8 @@ from outlook_emulator.store import mailboxes, outbox
 from outlook_emulator.store.records import OutboxMail, Owner
 
 _DATA_URI = re.compile(r"data:[^,<>]{0,200};base64,([\w+/=%\s-]*)", re.IGNORECASE)
+# Work mail was seen with ids of such hosts; no mail that the connector sent was recorded.
+_MAIL_HOST = "AM0P191MB0001.eurp191.prod.outlook.com"
 _PADDING = re.compile(r"[\s=]|%3D", re.IGNORECASE)
 _ITEM_SUFFIXES = (".eml", ".msg", ".ics")
 _ITEM_TYPES = frozenset(("message/rfc822", "text/calendar", "application/vnd.ms-outlook"))
@@ -60,7 +62,7 @@ def post(
     """
     sender = _sender(mailbox, mail)
     additions = origin_headers.OriginHeaders(
-        message_id=f"<{mailbox.rng.getrandbits(128):032x}@{sender.address.rpartition('@')[2]}>",
+        message_id=f"<{mailbox.rng.getrandbits(80):020X}@{_MAIL_HOST}>",
         headers=(*mail.headers, *(origin_headers.headers(mailbox, operation_type) if operation_type else ())),
     )
     with mailbox.db.transaction():
