@@ -187,12 +187,13 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "journal-filters": journal_filters,
     "limits": limits,
     "known-issues": known_issues,
+    "deviations": deviations,
     "admin-operations": admin_operations,
     "fixtures": fixtures,
     "commands": commands,
 }
 
-BUILT_TABLES: Mapping[str, Callable[[], str]] = {"operations": operations, "deviations": deviations}
+BUILT_TABLES: Mapping[str, Callable[[], str]] = {"operations": operations}
 
 
 def _commands(command: argparse.ArgumentParser, name: str) -> Iterator[str]:

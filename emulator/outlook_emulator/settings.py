@@ -147,6 +147,15 @@ class MailboxSettings:
     declined: Literal["remove", "keep"] = option(
         "remove", "what happens to a meeting that its attendee declines: `remove` it from the calendar, or `keep` it"
     )
+    own_response: Literal["organizer", "none"] = option(
+        "organizer", "response in an event of one's own that invites nobody: `organizer` or `none`"
+    )
+    max_events: int = option(
+        0, "events that a list without `$top` returns at most; 0: unlimited", least=0, most=_MOST_REQUESTS
+    )
+    max_contacts: int = option(
+        0, "contacts that a list without `$top` returns at most; 0: unlimited", least=0, most=_MOST_REQUESTS
+    )
     event_ids: Literal["new", "ews"] = option(
         "new", "ids of new events: `new`, or `ews` for the ids of the old mail service"
     )

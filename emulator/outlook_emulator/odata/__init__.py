@@ -45,6 +45,10 @@ class Query(NamedTuple):
     top: int | None = None
     skip: int = 0
 
+    def limited(self, most: int) -> Query:
+        """The query with `most` as its `top` if it has none; 0 is no limit."""
+        return self._replace(top=most) if most and self.top is None else self
+
 
 def read(
     vocabulary: Vocabulary,

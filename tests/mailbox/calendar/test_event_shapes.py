@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -196,3 +197,22 @@ def test_an_organizers_own_event_has_the_recorded_forms(alice: Connection) -> No
         assert (first["IsOrganizer"], event["Organizer"]) == (True, "alice@example.com")
         assert (event["ShowAs"], numbers["ShowAs"], event["Reminder"]) == ("Free", 0, 15)
         assert (first["ShowAs"], first["Reminder"]) == ("Free", 15)
+
+
+def test_a_list_without_top_can_be_limited(configured: Callable[..., Sandbox]) -> None:
+    """With `max_events`, a list without `$top` has so many events; `$top` still says otherwise.
+
+    83 events came in one page, which is recorded from the Office 365 twin; a user's report has 50 at most.
+    """
+    alice = configured(max_events=2).connect("alice")
+    for day in (3, 4, 5):
+        span = {"Start": f"2026-03-0{day}T10:00:00Z", "End": f"2026-03-0{day}T11:00:00Z"}
+        alice.post("/datasets/calendars/v3/tables/Calendar/items", {"Subject": f"{day}", **span})
+
+    def subjects(version: str, **query: Any) -> list[str]:
+        listed = alice.get(f"/datasets/calendars/{version}tables/Calendar/items", **query)
+        return [event["Subject"] for event in listed["value"]]
+
+    for version in ("", "v2/", "v3/"):
+        assert subjects(version) == ["5", "4"]
+        assert subjects(version, **{"$top": 3}) == ["5", "4", "3"]

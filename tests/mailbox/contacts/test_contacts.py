@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import sql
-from tests.conftest import START, Connection, Server
+from tests.conftest import START, Connection, Sandbox, Server
 
 TABLES = "/datasets/contacts/tables"
 ITEMS = f"{TABLES}/Contacts/items"
@@ -816,3 +817,16 @@ def test_entries_of_lists(app: Starlette) -> None:
     ]
     assert second == [("contact", "categories", "Blue", None)]
     assert sandbox.db.all(list_entries, {}) == []
+
+
+def test_a_list_without_top_can_be_limited(configured: Callable[..., Sandbox]) -> None:
+    """With `max_contacts`, a list without `$top` has so many contacts; `$top` still says otherwise.
+
+    A user of the Office 365 twin reports 10 contacts at most (microsoft/BAP-Connectors-public 138).
+    """
+    alice = configured(max_contacts=1).connect("alice")
+    for name in ("Ann", "Bob"):
+        alice.post("/datasets/contacts/tables/Contacts/items", {"GivenName": name})
+
+    assert len(alice.get("/datasets/contacts/tables/Contacts/items")["value"]) == 1
+    assert len(alice.get("/datasets/contacts/tables/Contacts/items", **{"$top": 2})["value"]) == 2

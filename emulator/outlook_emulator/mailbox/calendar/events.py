@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Unpack
 
 from outlook_emulator import odata
-from outlook_emulator.enums import Recurrence, ResponseType
+from outlook_emulator.enums import NO_RESPONSE, Recurrence, ResponseType
 from outlook_emulator.errors import (
     InvalidField,
     InvalidRequest,
@@ -53,10 +53,11 @@ def find(
     """The events of a calendar, each series once (recorded), filtered and ordered by `properties`.
 
     Without `orderby`, the newest start comes first (recorded from the Office 365 twin, series by their own start).
-    `top` is the only limit.
+    `top` is the only limit, or a setting without it.
     """
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
-    query = odata.read(properties, **options)
+    # 83 events came in one page (recorded from the Office 365 twin), but a user's report has 50 at most.
+    query = odata.read(properties, **options).limited(mailbox.rules.max_events)
     return filters.find(mailbox.db, properties, calendar.id, query, lambda text: key_in_filter(mailbox, text))
 
 
@@ -103,7 +104,7 @@ def get(mailbox: Mailbox, *, table: str, id: str) -> Event:
 def create(mailbox: Mailbox, changes: EventChanges, *, table: str) -> Event:
     """Create an event and invite its attendees. Raises InvalidRequest."""
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
-    fields = new(mailbox, changes)
+    fields = _with_own_response(mailbox, new(mailbox, changes))
     with mailbox.db.transaction():
         event = event_store.insert(mailbox, calendar.id, fields)
         invitations.invite(mailbox, event)
@@ -121,7 +122,8 @@ def change(mailbox: Mailbox, changes: EventChanges, *, table: str, id: str, memb
     before = fields_of(event)
     with mailbox.db.transaction():
         if event.master_id is None:
-            saved = event_store.save(mailbox, event, changed(mailbox, before, changes, members))
+            after = _with_own_response(mailbox, changed(mailbox, before, changes, members))
+            saved = event_store.save(mailbox, event, after)
         else:
             saved = _change_occurrence(mailbox, event, changes, members)
         return invitations.update(mailbox, before, saved)
@@ -183,7 +185,18 @@ def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
 def _imported(mailbox: Mailbox, event: EventFields) -> EventFields:
     """An event from a file; one that the owner organizes needs no response of the owner."""
     is_guest = event.organizer is not None and not is_own(mailbox, event)
-    return event if is_guest else replace(event, response=ResponseType.Organizer)
+    return event if is_guest else _with_own_response(mailbox, replace(event, response=ResponseType.Organizer))
+
+
+def _with_own_response(mailbox: Mailbox, event: EventFields) -> EventFields:
+    """An event with the owner's response, if the owner organizes it.
+
+    It is Organizer in all recordings of the Office 365 twin. Users report None for events that invite nobody.
+    """
+    is_guest = event.organizer is not None and not is_own(mailbox, event)
+    if mailbox.rules.own_response == "organizer" or is_guest:
+        return event
+    return replace(event, response=ResponseType.Organizer if event.attendees else NO_RESPONSE)
 
 
 def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges, members: Collection[str]) -> Event:
@@ -192,7 +205,7 @@ def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges, me
     for name in ("recurrence", "recurrence_end", "number_of_occurrences", "rule"):
         own.pop(name, None)  # type: ignore[misc]
     before = fields_of(event)
-    after = changed(mailbox, before, own, members)
+    after = _with_own_response(mailbox, changed(mailbox, before, own, members))
     if (before.start, before.end) != (after.start, after.end):
         _refuse_crossing(mailbox, event, after)
     return event_store.save(mailbox, event_store.separate(mailbox, event), after)

@@ -46,9 +46,12 @@ def find(
     properties: Vocabulary,
     **options: Unpack[odata.QueryOptions],
 ) -> list[Contact]:
-    """The contacts of a folder, filtered and ordered by `properties`; `top` is the only limit (recorded)."""
+    """The contacts of a folder, filtered and ordered by `properties`.
+
+    `top` is the only limit (recorded), or a setting without it: a user reports 10 at most.
+    """
     folder_id = _folder_id(mailbox, table)
-    query = odata.read(properties, **options)
+    query = odata.read(properties, **options).limited(mailbox.rules.max_contacts)
     return filters.find(mailbox.db, properties, folder_id, query, lambda text: _key(mailbox, text))
 
 
