@@ -47,6 +47,8 @@ class Pace:
 class CarefulTransport(httpx.BaseTransport):
     """Wraps a transport to one connection. `exchanges` holds what went over it, oldest first.
 
+    `has_changed` says whether a request went over it that may have changed something.
+
     A 429 is sent again after `Retry-After`, unless `patient` is false. Raises ReadOnly for a request that changes
     something when `read_only`.
     """
@@ -60,6 +62,7 @@ class CarefulTransport(httpx.BaseTransport):
         self.exchanges: list[Exchange] = []
         self.on_exchange: Callable[[Exchange], object] = lambda exchange: None
         self.patient = True
+        self.has_changed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode("ascii").partition("?")[0]
@@ -67,6 +70,8 @@ class CarefulTransport(httpx.BaseTransport):
         operation = route.id if route else None
         if self.read_only and (request.method != "GET" or operation in _CHANGING_READS):
             raise ReadOnly(f"{request.method} {path} would change something")
+        # Set before the request is sent: an interrupt may come before its response.
+        self.has_changed |= request.method != "GET"
         request.headers.setdefault("Authorization", "")
         if request.headers["Authorization"] != "none":
             request.headers["Authorization"] = self._access.authorization()
