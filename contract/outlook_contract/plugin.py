@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
@@ -63,6 +64,11 @@ class ContractRun:
             if not self.target.is_emulator:
                 for mailbox in self.mailboxes.values():
                     mailbox.clean_up()
+
+    def now(self) -> datetime:
+        """The time at the target, in UTC: an emulator may have a clock of its own."""
+        sandbox = self.target.sandbox
+        return datetime.now(UTC) if sandbox is None else sandbox.clock.now()
 
     def incomplete(self) -> list[str]:
         """What a whole run against an emulator lacks: operations without a success or without a refusal."""
