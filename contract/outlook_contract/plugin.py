@@ -56,6 +56,7 @@ class ContractRun:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.target = stack.enter_context(opened(self.options))
+            self.report.on_emulator = self.target.is_emulator
             pace = Pace(self.target.pace)
             for name, party in (("mailbox", self.target.mailbox), ("partner", self.target.partner)):
                 if party is not None:
