@@ -10,17 +10,21 @@ from pathlib import Path
 import pytest
 
 import outlook_contract.suite
-from outlook_contract.drift import as_json
+from outlook_contract.interrupts import terminable
 from outlook_contract.options import TargetOptions
 from outlook_contract.plugin import ContractPlugin, ContractRun
+from outlook_contract.targets import TargetError
 
 _SUITE = Path(outlook_contract.suite.__file__).parent
 _QUIET = (
     *("-p", "no:cacheprovider", "-p", "no:outlook-emulator"),
     *("-c", os.devnull, "-o", "python_files=test_*.py"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+    "--no-header",
 )
 """Keeps what the folder of the caller configures out of the run."""
+_INTERRUPTED = 130
+"""The exit code of a program that Ctrl+C ended."""
 
 
 def run(
@@ -32,23 +36,47 @@ def run(
     keyword: str = "",
     plugin_class: type[ContractPlugin] = ContractPlugin,
 ) -> int:
-    """Run the suite, or the `selected` modules of it. Returns 0 without new drift, 1 with it.
+    """Run the suite, or the `selected` groups of it.
 
+    Returns 0 if every check passed, 1 for new drift, 2 if no check fits what was selected, and 130 after Ctrl+C.
     Raises TargetError.
     """
+    if unknown := set(selected) - set(groups()):
+        raise TargetError(f"There are no checks {', '.join(sorted(unknown))}; the groups are {', '.join(groups())}.")
     contract_run = ContractRun(options)
     # A part of the suite cannot exercise every operation, and a connection cannot show every refusal.
     demands_all = not (selected or keyword or options.read_only) and "/apim/" not in options.target
     demands_all = demands_all and options.target != "real"
     paths = [str(_SUITE / f"test_{name}.py") for name in selected] or [str(_SUITE)]
     arguments = [*_QUIET, f"--rootdir={_SUITE}", *paths]
+    if options.target != "emulator":
+        # A request takes its time there, so progress is a line for each check.
+        arguments.append("--verbose")
     if keyword:
         arguments += ["-k", keyword]
     if junit_file:
         arguments.append(f"--junit-xml={junit_file}")
-    with contract_run:
-        code = pytest.main(arguments, plugins=[plugin_class(contract_run, demands_all=demands_all)])
+    plugin = plugin_class(contract_run, demands_all=demands_all)
+    code: int = _INTERRUPTED
+    try:
+        with terminable(), contract_run:
+            code = _exit_code(int(pytest.main(arguments, plugins=[plugin])), plugin)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     if json_file:
-        document = {"target": options.target, "drift": [as_json(drift) for drift in contract_run.report.drifts]}
-        Path(json_file).write_text(json.dumps(document, indent=1), encoding="utf-8")
-    return int(code)
+        document = {"target": options.target, "exitCode": code, "unexercised": plugin.missing}
+        document |= plugin.summary.as_json()
+        Path(json_file).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return code
+
+
+def groups() -> list[str]:
+    """The groups of checks, by the names that select them."""
+    return sorted(path.stem.removeprefix("test_") for path in _SUITE.glob("test_*.py"))
+
+
+def _exit_code(code: int, plugin: ContractPlugin) -> int:
+    if plugin.is_interrupted:
+        return _INTERRUPTED
+    # pytest means an error while collecting with its own 2, which stands for a wrong option here.
+    return {pytest.ExitCode.INTERRUPTED: 3, pytest.ExitCode.NO_TESTS_COLLECTED: 2}.get(pytest.ExitCode(code), code)

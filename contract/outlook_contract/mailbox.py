@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between looks for something that takes time, the last one for all further looks."""
-FOLDERS = ("Inbox", "SentItems", "Drafts", "Archive", "DeletedItems")
+FOLDERS = ("Inbox", "JunkEmail", "SentItems", "Drafts", "Archive", "DeletedItems")
 """The folders in which a run may leave mails."""
 CALENDAR, CONTACTS = "Calendar", "Contacts"
+_PAGE = 250
+"""How many events or contacts are asked for at a time."""
 
 
 class Unexpected(AssertionError):
@@ -32,17 +35,22 @@ class Unexpected(AssertionError):
 
 
 class Report:
-    """Collects the drift that checks find. `check` is the name of the check that runs; `explains` looks drift up."""
+    """Collects the drift that checks find. `check` is the name of the check that runs.
 
-    def __init__(self, explains: Callable[[Drift], Drift] = explained) -> None:
+    `statuses` holds the statuses that each operation had, and `requests` how many requests each check sent.
+    """
+
+    def __init__(self) -> None:
+        self.on_emulator = False
         self.drifts: list[Drift] = []
         self.check = ""
         self.statuses: dict[str, set[int]] = {}
-        self._explains = explains
+        self.requests: Counter[str] = Counter()
 
-    def add(self, operation: str, member: str, expected: str, seen: str) -> Drift:
-        """Record a difference."""
-        drift = self._explains(Drift(operation, member, expected, seen, self.check))
+    def add(self, operation: str, member: str, expected: str, seen: str, *, known: str = "") -> Drift:
+        """Record a difference; `known` names the deviation that explains it, where the member does not tell."""
+        drift = Drift(operation, member, expected, seen, self.check)
+        drift = explained(drift, on_emulator=self.on_emulator, known=known)
         self.drifts.append(drift)
         return drift
 
@@ -140,17 +148,17 @@ class Mailbox:
 
     # --- Comparisons ---
 
-    def equal(self, operation: str, member: str, seen: Any, expected: Any) -> bool:
-        """Record drift unless a value is the expected one."""
+    def equal(self, operation: str, member: str, seen: Any, expected: Any, *, known: str = "") -> bool:
+        """Record drift unless a value is the expected one; `known` names the deviation that would explain it."""
         if seen == expected and type(seen) is type(expected):
             return True
-        self.report.add(operation, member, _shown(expected), _shown(seen))
+        self.report.add(operation, member, _shown(expected), _shown(seen), known=known)
         return False
 
-    def holds(self, operation: str, member: str, seen: Any, expected: str, holds: bool) -> bool:
+    def holds(self, operation: str, member: str, seen: Any, expected: str, holds: bool, *, known: str = "") -> bool:
         """Record drift unless a statement about a value is true; `expected` says the statement in words."""
         if not holds:
-            self.report.add(operation, member, expected, _shown(seen))
+            self.report.add(operation, member, expected, _shown(seen), known=known)
         return holds
 
     def members(self, operation: str, path: str, seen: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -187,26 +195,46 @@ class Mailbox:
         mails = self.ok("GetEmailsV2", folderPath=folder, **query)["value"]
         return next((mail for mail in mails if mail["Subject"] == subject), None)
 
+    def to_self(self, text: str, **members: Any) -> Any:
+        """Send a mail to the own address with Send email (V2), and return it as Get emails (V2) lists it.
+
+        Its subject is `text` with the marker. The check that calls this needs the fixture `own_address`.
+        """
+        subject = self.name(text)
+        self.ok("SendEmailV2", {"To": self.address, "Subject": subject, "Body": "<p>Hello</p>", **members})
+        return self.mail(subject)
+
     # --- Cleaning up ---
 
     def remember_subscription(self, operation: str, id: str) -> None:
         """Delete a subscription at the end, with the operation that deletes its kind."""
         self._subscriptions.append((operation, id))
 
-    def clean_up(self) -> None:
-        """Remove everything that carries the marker. Does nothing in a run that only reads."""
+    @property
+    def has_changed(self) -> bool:
+        """Whether the run sent a request that may have changed something."""
+        return self.transport.has_changed
+
+    def clean_up(self) -> int:
+        """Remove everything that carries the marker, and return how much there was.
+
+        Does nothing in a run that only reads.
+        """
         if self.transport.read_only:
-            return
+            return 0
         self.transport.on_exchange = lambda exchange: None
-        for operation, id in self._subscriptions:
+        self.transport.patient = True
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for operation, id in subscriptions:
             self.call(operation, id=id)
-        # A mail that is deleted lies in Deleted Items afterwards, which is last.
+        # Deleted meetings send mails, and a deleted mail lies in Deleted Items afterwards, which is last.
+        events = self._items("V3CalendarGetItems", CALENDAR, ("Subject",))
+        number = self._delete_all("CalendarDeleteItem", "id", events, table=CALENDAR)
+        contacts = self._items("ContactGetItems", CONTACTS, ("GivenName", "DisplayName", "Surname", "CompanyName"))
+        number += self._delete_all("ContactDeleteItem", "id", contacts, table=CONTACTS)
         for folder in FOLDERS:
-            self._delete_all("DeleteEmail", "messageId", self._mails(folder))
-        events = self._items("V3CalendarGetItems", CALENDAR, "Subject")
-        self._delete_all("CalendarDeleteItem", "id", events, table=CALENDAR)
-        contacts = self._items("ContactGetItems", CONTACTS, "GivenName")
-        self._delete_all("ContactDeleteItem", "id", contacts, table=CONTACTS)
+            number += self._delete_all("DeleteEmail", "messageId", self._mails(folder))
+        return number
 
     def close(self) -> None:
         self.http.close()
@@ -218,20 +246,30 @@ class Mailbox:
             if self.marker in (mail.get("Subject") or ""):
                 yield mail["Id"]
 
-    def _items(self, operation: str, table: str, member: str) -> Iterator[str]:
-        exchange = self.call(operation, table=table)
-        for item in (exchange.json() or {}).get("value", ()) if exchange.is_success else ():
-            text = item.get(member) or item.get(member[:1].lower() + member[1:]) or ""
-            if self.marker in text:
-                yield item.get("Id") or item["id"]
+    def _items(self, operation: str, table: str, members: Sequence[str]) -> Iterator[str]:
+        """The ids of events or contacts that carry the marker, page by page: how long a page is, nobody knows."""
+        seen = 0
+        while page := self._page(operation, table, seen):
+            seen += len(page)
+            for item in page:
+                if any(self.marker in (_member(item, member) or "") for member in members):
+                    yield _member(item, "Id")
 
-    def _delete_all(self, operation: str, name: str, ids: Iterator[str], **parameters: Any) -> None:
-        for id in list(ids):
+    def _page(self, operation: str, table: str, seen: int) -> list[dict[str, Any]]:
+        exchange = self.call(operation, table=table, top=_PAGE, skip=seen)
+        return list((exchange.json() or {}).get("value", ())) if exchange.is_success else []
+
+    def _delete_all(self, operation: str, name: str, ids: Iterator[str], **parameters: Any) -> int:
+        # The list is read to its end first, since deleting would move its pages.
+        marked = list(ids)
+        for id in marked:
             self.call(operation, **{name: id}, **parameters)
+        return len(marked)
 
     # --- One request ---
 
     def _watch(self, exchange: Exchange) -> None:
+        self.report.requests[self.report.check] += 1
         if exchange.operation is None:
             return
         self.report.statuses.setdefault(exchange.operation, set()).add(exchange.status)
@@ -276,6 +314,11 @@ def _escaped(route: Route, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         return quote(str(value), safe="") if route.parameters[name]["in"] == "path" else value
 
     return {name: escaped(name, value) for name, value in parameters.items()}
+
+
+def _member(item: Mapping[str, Any], name: str) -> Any:
+    """A member whose name is capitalized in some versions only."""
+    return item.get(name, item.get(name[:1].lower() + name[1:]))
 
 
 def _text(value: Any) -> str:

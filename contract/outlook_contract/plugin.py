@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from outlook_contract.drift import table
+from outlook_contract.interrupts import finishing
 from outlook_contract.mailbox import Mailbox, Report, Unexpected
 from outlook_contract.options import TargetOptions
 from outlook_contract.routes import routes
+from outlook_contract.summary import Result, Summary
 from outlook_contract.targets import Party, Target, opened
 from outlook_contract.transport import Pace
 
@@ -27,6 +31,9 @@ _MARKERS = (
     "reads: the check changes nothing, so that it also runs with --read-only",
     "probe(number, question): the check records the answer to an open question",
 )
+_SETTLING = 5
+"""Seconds that a mail may take to arrive while the run cleans up."""
+_MOST_LOOKS = 5
 _REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
 _REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
 _REASON_PARTNER = "needs a second mailbox"
@@ -50,6 +57,7 @@ class ContractRun:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.target = stack.enter_context(opened(self.options))
+            self.report.on_emulator = self.target.is_emulator
             pace = Pace(self.target.pace)
             for name, party in (("mailbox", self.target.mailbox), ("partner", self.target.partner)):
                 if party is not None:
@@ -59,11 +67,10 @@ class ContractRun:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self._closing:
+        with finishing(f"removing what carries {self.marker}"), self._closing:
             # An emulator's sandbox goes as a whole.
             if not self.target.is_emulator:
-                for mailbox in self.mailboxes.values():
-                    mailbox.clean_up()
+                self._clean_up()
 
     def now(self) -> datetime:
         """The time at the target, in UTC: an emulator may have a clock of its own."""
@@ -80,6 +87,17 @@ class ContractRun:
             if not any(400 <= status < 500 for status in statuses):
                 lines.append(f"{operation} has no refusal")
         return lines
+
+    def _clean_up(self) -> None:
+        """Remove what carries the marker, until a look at all mailboxes finds nothing any more."""
+        wait = min(self.options.patience, _SETTLING)
+        for _ in range(_MOST_LOOKS):
+            changed = [mailbox for mailbox in self.mailboxes.values() if mailbox.has_changed]
+            if changed:
+                # What was sent last may still be under way, and a meeting that goes sends mails.
+                time.sleep(wait)
+            if not sum(mailbox.clean_up() for mailbox in self.mailboxes.values() if changed):
+                return
 
     def _mailbox(self, party: Party, pace: Pace) -> Mailbox:
         # An emulator delivers at once, so waiting would only hide a failure.
@@ -102,10 +120,52 @@ class ContractPlugin:
         self.run = run
         self.demands_all = demands_all
         self.missing: list[str] = []
+        self.results: list[Result] = []
+        self.is_interrupted = False
+
+    @property
+    def summary(self) -> Summary:
+        """What the run did."""
+        report = self.run.report
+        return Summary(self.results, report.statuses, report.requests, report.drifts)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         for marker in _MARKERS:
             config.addinivalue_line("markers", marker)
+        # Progress names the checks from the suite's folder, wherever that is installed.
+        suite = config.invocation_params
+        config.invocation_params = pytest.Config.InvocationParams(
+            args=suite.args, plugins=suite.plugins, dir=config.rootpath
+        )
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        target, options = self.run.target, self.run.options
+        lines = [f"target: {target.name}" + (f", at most {target.pace} calls a minute" if target.pace else "")]
+        if options.read_only:
+            lines.append("read only: the run changes nothing")
+        elif not target.is_emulator:
+            lines.append(f"what the run creates carries {self.run.marker}, and goes at the end")
+        return lines
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.is_interrupted = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        # A check ends with its call, or earlier with a setup that skips or fails; a failing teardown counts as well.
+        if report.when == "call" or report.outcome != "passed":
+            self._note(item, report)
+        return report
+
+    def _note(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        reason = ""
+        if report.skipped and isinstance(report.longrepr, tuple):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+        is_probe = item.get_closest_marker("probe") is not None
+        self.results.append(Result(_group(item.path), item.name, report.outcome, reason, is_probe))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.demands_all and not session.shouldstop and not session.shouldfail:
@@ -135,6 +195,9 @@ class ContractPlugin:
             terminalreporter.section("operations that were not exercised")
             for line in self.missing:
                 terminalreporter.write_line(line)
+        terminalreporter.section("summary")
+        for line in self.summary.lines():
+            terminalreporter.write_line(line)
 
     # --- Fixtures ---
 
@@ -172,6 +235,10 @@ class ContractPlugin:
             pytest.skip(_REASON_EMULATOR_ONLY)
         with _restored(sandbox):
             yield sandbox
+
+
+def _group(path: Path) -> str:
+    return path.stem.removeprefix("test_")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import httpx
 
 from outlook_contract.options import ENVIRONMENT_PREFIX, TargetOptions
 from outlook_contract.transport import Access
-from outlook_emulator.options import options_of
+from outlook_emulator.options import Option, options_of
 
 if TYPE_CHECKING:
     from outlook_emulator.testing import Sandbox
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SCOPE = "https://apihub.azure.com/.default"
 _OWN_PACE = 90
 """Calls a minute against a connection: well below the connector's 300, since others may use it too."""
+_YES = frozenset({"yes", "true", "on", "1"})
+_NO = frozenset({"no", "false", "off", "0", ""})
 
 
 class TargetError(Exception):
@@ -49,13 +51,34 @@ class Target(NamedTuple):
 
 
 def from_environment(options: TargetOptions, environment: Mapping[str, str] = os.environ) -> TargetOptions:
-    """The options, with what they leave at its default taken from `OUTLOOK_CONTRACT_…` variables."""
+    """The options, with what they leave at its default taken from `OUTLOOK_CONTRACT_…` variables.
+
+    Raises TargetError for a value that is not allowed.
+    """
     values: dict[str, Any] = {}
     for declared in options_of(TargetOptions):
-        text = environment.get(ENVIRONMENT_PREFIX + declared.name.upper())
-        if text is not None and declared.type is str and getattr(options, declared.name) == declared.default:
-            values[declared.name] = text
-    return replace(options, **values)
+        variable = ENVIRONMENT_PREFIX + declared.name.upper()
+        text = environment.get(variable)
+        if text is not None and getattr(options, declared.name) == declared.default:
+            values[declared.name] = _parsed(declared, variable, text)
+    complete = replace(options, **values)
+    for declared in options_of(TargetOptions):
+        if problem := declared.problem(getattr(complete, declared.name)):
+            raise TargetError(f"{declared.flag} {problem}.")
+    return complete
+
+
+def _parsed(declared: Option, variable: str, text: str) -> Any:
+    if declared.type is bool:
+        if text.lower() not in _YES | _NO:
+            raise TargetError(f"{variable} must be yes or no, not '{text[:50]}'.")
+        return text.lower() in _YES
+    if declared.type is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise TargetError(f"{variable} must be a whole number, not '{text[:50]}'.") from None
+    return text
 
 
 @contextmanager

@@ -47,8 +47,11 @@ class Pace:
 class CarefulTransport(httpx.BaseTransport):
     """Wraps a transport to one connection. `exchanges` holds what went over it, oldest first.
 
+    `has_changed` says whether a request went over it that may have changed something.
+
     A 429 is sent again after `Retry-After`, unless `patient` is false. Raises ReadOnly for a request that changes
-    something when `read_only`.
+    something when `read_only`. The request extension `authorization` is sent in place of the credential; the text
+    `none`, there or as header, sends none.
     """
 
     def __init__(self, inner: httpx.BaseTransport, access: Access, pace: Pace, *, read_only: bool = False) -> None:
@@ -60,6 +63,7 @@ class CarefulTransport(httpx.BaseTransport):
         self.exchanges: list[Exchange] = []
         self.on_exchange: Callable[[Exchange], object] = lambda exchange: None
         self.patient = True
+        self.has_changed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode("ascii").partition("?")[0]
@@ -67,11 +71,15 @@ class CarefulTransport(httpx.BaseTransport):
         operation = route.id if route else None
         if self.read_only and (request.method != "GET" or operation in _CHANGING_READS):
             raise ReadOnly(f"{request.method} {path} would change something")
-        request.headers.setdefault("Authorization", "")
-        if request.headers["Authorization"] != "none":
-            request.headers["Authorization"] = self._access.authorization()
+        # Set before the request is sent: an interrupt may come before its response.
+        self.has_changed |= request.method != "GET"
+        authorization = request.extensions.get("authorization", request.headers.get("Authorization"))
+        if authorization == "none":
+            request.headers.pop("Authorization", None)
+        elif "authorization" in request.extensions:
+            request.headers["Authorization"] = authorization
         else:
-            del request.headers["Authorization"]
+            request.headers["Authorization"] = self._access.authorization()
         while True:
             response = self._send(request, operation)
             wait = _retry_after(response)

@@ -33,10 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
         from outlook_contract import cli
         from outlook_contract.targets import TargetError, from_environment
     except ModuleNotFoundError as error:
-        return output.fail(f"contract needs the package {error.name}: {_INSTALL}")
+        output.fail(f"contract needs the package {error.name}: {_INSTALL}")
+        return 2
     values = {option.name: getattr(arguments, option.name) for option in options_of(TargetOptions)}
-    options = from_environment(TargetOptions(**values))
     try:
+        options = from_environment(TargetOptions(**values))
         return cli.run(
             options,
             selected=arguments.checks,
