@@ -69,6 +69,7 @@ class AppThread:
         try:
             asyncio.run(self._serve())
         except BaseException as error:
+            # A failed start goes to the thread that waits for it in the constructor.
             if self._started.done():
                 raise
             self._started.set_exception(error)

@@ -72,6 +72,7 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
         return None
     word = unquote(segment).lower() if "%" in segment else segment.lower()
     literal = node.literals.get(word)
+    # If the fixed word leads nowhere, the segment may be an id that looks like it.
     if literal is not None and (match := _walk(literal, segments, index + 1, values)):
         return match
     for (before, after), child in node.parameters.items():

@@ -43,6 +43,7 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
         operations = _keep_delayed(operations, options)
     restricted = any(fault.families for fault in faults)
     if restricted:
+        # Only where a fault restricts them: other rules also apply to requests that no operation matches.
         options = replace(options, operation=tuple(operation.id for operation in operations))
     return replace(
         match_of(options),

@@ -51,6 +51,7 @@ class FaultInjector:
             await exchange.body(self._max_body_bytes)
         if hit.effect.phase == "before":
             await _delay(exchange, hit)
+        # Only now: if the sandbox was reset during the delay, nothing more of the rule applies.
         exchange.hit = hit
         return None if hit.effect.phase == "after" else _replacement(exchange, hit.effect)
 
@@ -98,6 +99,7 @@ async def _delay(exchange: Exchange, hit: Hit) -> None:
     effect, clock = hit.effect, exchange.sandbox.clock
     if not effect.delay:
         return
+    # A delay in real time has no instant of the sandbox's clock at which a move would have to stop.
     until = LATEST if effect.delay_by == "real" else clock.now() + effect.delay
     exchange.waiting = ExitStack()
     wait = exchange.waiting.enter_context(exchange.sandbox.traffic.waits.until(until, hit.rule))

@@ -226,6 +226,7 @@ _ROWS = (
         documentation=_APPROVAL_PAGE,
         make=lambda options: Effect(rule_changes={"breaks_answer_page": True}),
         applies=lambda operation: operation.answers,
+        # The page that asks for confirmation is no answer yet.
         unless={"showConfirm": "true"},
     ),
     NamedFault(
