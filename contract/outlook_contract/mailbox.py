@@ -134,6 +134,18 @@ class Mailbox:
         self.http.request(method, f"{self.url}{path}", **options)
         return self.transport.exchanges[-1]
 
+    def follow(self, url: str, method: str = "GET", body: Any = None) -> Exchange:
+        """Send a request to the URL that a response named in `Location`, always at the host of the connection."""
+        path = httpx.URL(url).raw_path.decode("ascii")
+        content = {} if body is None else {"json": body}
+        self.http.request(method, str(httpx.URL(self.url).join("/")).rstrip("/") + path, **content)
+        return self.transport.exchanges[-1]
+
+    def open(self, url: str, method: str = "GET") -> Exchange:
+        """Open a link of a mail as a browser does, without a credential."""
+        self.http.request(method, url, headers={"Authorization": "none"})
+        return self.transport.exchanges[-1]
+
     # --- Comparisons ---
 
     def equal(self, operation: str, member: str, seen: Any, expected: Any, *, known: str = "") -> bool:

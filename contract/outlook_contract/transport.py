@@ -113,14 +113,12 @@ class CarefulTransport(httpx.BaseTransport):
         return response
 
     def _route(self, method: str, path: str) -> routes.Route | None:
-        below = path.removeprefix(self._base) if path.startswith(self._base + "/") else _below_root(path)
-        match = routes.find(method, below)
+        root = self._base.rpartition("/")[0]
+        below = path.removeprefix(self._base + "/") if path.startswith(self._base + "/") else ""
+        match = routes.find(method, below) if below else None
+        # Links in mails, and reports of the back end, have no connection id or have it as a parameter.
+        match = match or routes.find(method, path.removeprefix(root), at_root=True)
         return match[0] if match else None
-
-
-def _below_root(path: str) -> str:
-    """The path of an operation without a connection id, such as a link in an approval mail."""
-    return path.removeprefix("/apim/outlook")
 
 
 def _retry_after(response: httpx.Response) -> float | None:
