@@ -50,6 +50,7 @@ class AppThread:
             "method": method,
             "scheme": url.scheme,
             "path": url.path,
+            # In httpx the raw path has the query, in ASGI it has not.
             "raw_path": url.raw_path.partition(b"?")[0],
             "query_string": url.query,
             "root_path": "",

@@ -153,6 +153,7 @@ def _when(sandbox: Sandbox, options: FaultWhen, is_sequence: bool) -> When:
 def _instant(sandbox: Sandbox, text: str | None, member: str) -> int | None:
     if text is None:
         return None
+    # Only an instant starts with a year; anything else is a duration from now.
     if _INSTANT.match(text.strip()):
         return read_instant(text.strip(), member)
     duration = read_duration(text, member)
