@@ -84,7 +84,7 @@ def restore(anchor: Path, *, force: bool = False) -> list[Path]:
     files: list[Write] = []
     for path, known in records.items():
         files.append((path, _check_original(path, known)))
-        # Both contents are ours: an interrupted restore has put back some originals already.
+        # Either content will do: an interrupted restore has put back some originals already.
         is_unedited = path.exists() and _digest(read(path)) in known
         if not is_unedited and not force:
             raise PatchError(_edited(path))

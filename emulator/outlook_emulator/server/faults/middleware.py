@@ -72,7 +72,7 @@ class FaultInjector:
             self.close(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """Let a move of the clock go on that waits for this request."""
+        """Release a move of the clock that waits for this request."""
         if exchange.waiting is not None:
             exchange.waiting.close()
 
