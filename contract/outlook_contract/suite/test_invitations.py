@@ -47,7 +47,7 @@ def test_attendees_of_each_kind_are_invited(
     mailbox: Mailbox, partner: Mailbox, partner_address: str, version: Version
 ) -> None:
     """An optional attendee is invited as a required one is, and a resource is a text."""
-    kinds = {"OptionalAttendees": f"{partner_address};", "ResourceAttendees": "Room 5"}
+    kinds: dict[str, Any] = {"OptionalAttendees": f"{partner_address};", "ResourceAttendees": "Room 5"}
     created = create(mailbox, f"Kinds {version.create}", day(2, 17), version=version, **kinds)
     expected = {"RequiredAttendees": "", "OptionalAttendees": f"{partner_address};", "ResourceAttendees": "Room 5;"}
     mailbox.members(version.create, "", created, expected)
@@ -110,7 +110,7 @@ def test_a_declined_meeting_leaves_the_calendar(mailbox: Mailbox, partner: Mailb
 
 
 def test_a_response_that_is_not_sent_tells_nobody(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
-    """With SendResponse false, the attendee's event alone shows the response. Inferred from how the mail service works."""
+    """With SendResponse false, the attendee's event alone shows the response. Inferred from the mail service."""
     subject, created, copy = _meeting(mailbox, partner, partner_address, "Quiet", day(4, 17))
     partner.ok(_RESPOND, {"SendResponse": False}, event_id=copy["Id"], response="Tentatively Accept")
     answered = with_subject(partner, subject)
