@@ -35,6 +35,7 @@ class HungUp(Exception):
 
 def malformed(response: Response) -> Response:
     """A response whose JSON is cut in half, with the right length of what is left."""
+    # An empty body has no half, so it gets the start of a list.
     return response._replace(body=response.body[: len(response.body) // 2] or b'{"value":[')
 
 
@@ -96,6 +97,7 @@ async def gone(receive: Receive) -> None:
 async def _stall(receive: Receive, sandbox: Sandbox) -> None:
     with sandbox.traffic.waits.until(LATEST) as wait:
         wait.settle()
+        # Settled: nothing more is to be done for this request, so a move of the clock does not wait for it.
         ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(sandbox.clock))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
