@@ -756,7 +756,7 @@ def test_protected_mail(sandbox: Sandbox, alice: Connection, path: str) -> None:
     "body", [{"text": "Top secret"}, {"html": "<p>Top secret</p>"}, {"html": "<html><body>Top secret</body></html>"}]
 )
 def test_protected_mail_hides_each_kind_of_body(
-    configured: Callable[..., Sandbox], setting: str, body: dict[str, str]
+    configured: Callable[..., Sandbox], setting: str, body: dict[str, Any]
 ) -> None:
     """A note stands in place of plain text, of a fragment and of a whole document, whichever bodies are shown.
 

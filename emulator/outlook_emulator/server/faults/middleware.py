@@ -72,7 +72,7 @@ class FaultInjector:
             self.close(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """Let a move of the clock go on that waits for this request."""
+        """Release a move of the clock that waits for this request."""
         if exchange.waiting is not None:
             exchange.waiting.close()
 
@@ -120,6 +120,7 @@ def _watching(exchange: Exchange, wait: Wait) -> Iterator[None]:
         yield
         return
     watch = asyncio.ensure_future(gone(exchange.receive))
+    # Not as an error: the operation still runs, so a caller who tries again causes a duplicate.
     watch.add_done_callback(lambda done: wait.end(True))
     try:
         yield

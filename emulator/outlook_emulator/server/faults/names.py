@@ -84,7 +84,7 @@ def _throttled(options: FaultEffect) -> Effect:
 
 
 def _slash_id(options: FaultEffect) -> Effect:
-    # The response is that of a path which is split at the slash: nothing has such an address.
+    # As if the slash split the path: no operation has such an address.
     return Effect(
         rule_changes={"event_ids": "ews"}, response=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES
     )

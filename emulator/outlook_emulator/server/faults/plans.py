@@ -25,7 +25,7 @@ from outlook_emulator.traffic.fault_plan import FaultRule, FaultWhen
 from outlook_emulator.traffic.faults import WORK, Effect, Rule, When
 from outlook_emulator.wire.body import reader_of
 
-# Not dots alone: clients take such a part of a path for a folder.
+# Not dots alone: the name becomes a part of paths, in which clients resolve `.` and `..`.
 _NAME = re.compile(r"(?!\.+$)[\w.~-]{1,100}")
 _HEADER = re.compile(r"[\x21-\x7e]{1,200}")
 _INSTANT = re.compile(r"\d{4}-")
