@@ -498,6 +498,7 @@ class InlineImageTooLarge(GatewayPolicy):
     """
 
     def __init__(self, size: int, limit: int) -> None:
+        # "1 MB" was recorded; a limit that a setting changed may be no whole number of them.
         allowed = f"{limit >> 20} MB" if limit and not limit % (1 << 20) else f"{limit:,} bytes"
         super().__init__(f"File size: {size:,} bytes exceeds the maximum allowed size of {allowed}.")
 

@@ -19,6 +19,7 @@ _EVENT = {**_CALENDAR, "id": Schema(double_encoded=True)}
 _FIND, _VIEW = partial(events.find, properties=EVENTS), partial(events.view, properties=EVENTS)
 _CHANGE_FIRST = partial(events.change, members=wire.BACKEND_MEMBERS)
 _CHANGE = partial(events.change, members=wire.FLAT_MEMBERS)
+# The first version nests what later ones call `RecurrenceEnd`, and errors name what the client wrote.
 _BACKEND_PATHS = {"recurrence_end": "Recurrence.Range.EndDate"}
 OPERATIONS = (
     Operation(

@@ -170,6 +170,7 @@ OPERATIONS = (
     Operation(
         id="ForwardEmail",
         method="POST",
+        # The connector hands this path on to the mail service; hence its own spelling, and no declared errors.
         path="/codeless/api/v2.0/me/messages/{message_id}/forward",
         summary="Forward an email",
         family="ForwardEmail",

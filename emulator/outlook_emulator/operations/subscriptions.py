@@ -25,6 +25,7 @@ _PATHS = {
     Watched.MENTION: "/MentionMeMailSubscriptionPoke/$subscriptions",
     Watched.EVENT: "/{table}/EventSubscriptionPoke/$subscriptions",
 }
+# One path for all three kinds of mail: the `options` in the query tell them apart (recorded from the Office 365 twin).
 _MAIL_RENEWAL, _EVENT_RENEWAL = "/MailSubscription/$subscriptions/{id}", "/EventSubscription/$subscriptions/{id}"
 _MAIL_CREATED = partial(wire.created, paths=_PATHS, renewal_path=_MAIL_RENEWAL)
 _EVENT_CREATED = partial(wire.created, paths=_PATHS, renewal_path=_EVENT_RENEWAL)

@@ -234,6 +234,7 @@ def _data_uri(text: str) -> tuple[str, str]:
 
 def _decoded(text: str, where: str) -> bytes:
     try:
+        # Line ends are allowed, as mail programs write them; without strict mode, any other character would be skipped.
         return a2b_base64(_BLANKS.sub("", text).encode("ascii"), strict_mode=True)
     except (Error, ValueError):
         raise InvalidRequest(f"The property '{where}.ContentBytes' is not valid base64.") from None

@@ -11,6 +11,7 @@ import orjson
 
 from outlook_emulator.errors import BadSignature, InvalidField
 
+# SQLite takes no larger integer.
 _LARGEST_KEY = 2**63 - 1
 
 
@@ -39,6 +40,7 @@ def read(text: str) -> LinkState:
         sandbox, mailbox_id, question, option = orjson.loads(urlsafe_b64decode(f"{text}==".encode("ascii")))
     except (Error, ValueError, TypeError):
         raise _unreadable() from None
+    # By type, because JSON's true and false are ints to `isinstance`.
     are_keys = all(type(number) is int and 0 <= number <= _LARGEST_KEY for number in (mailbox_id, option))
     if not (are_keys and isinstance(sandbox, str) and isinstance(question, str)):
         raise _unreadable()
@@ -47,6 +49,7 @@ def read(text: str) -> LinkState:
 
 def check(key: bytes | None, text: str, signature: str | None) -> None:
     """Raise BadSignature unless the signature fits `state`; without a key, nothing was signed yet."""
+    # As bytes: `compare_digest` raises for texts beyond ASCII.
     if key is None or not signature or not hmac.compare_digest(_signature(key, text).encode(), signature.encode()):
         raise BadSignature("sig", "is not the signature of the link: the link was changed, or is from another sandbox.")
 

@@ -26,6 +26,7 @@ _ELEMENTS = (
 )
 # Elements by name, since plain text has angle brackets too: "Bob <bob@example.com>", "if a <b".
 _HTML = re.compile(rf"<!doctype\b|</?(?:{_ELEMENTS.replace(' ', '|')})(?:[\s/][^<>]*)?>", re.IGNORECASE)
+# Entities stay as they are: callers write them even in a text without elements.
 _BARE_AMPERSAND = re.compile(r"&(?!#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.IGNORECASE)
 
 

@@ -97,8 +97,10 @@ def follow(
     link that is not valid.
     """
     question, option = _read_link(mailbox, state, sig)
+    # Only while an answer would count: who is late learns so at once.
     if show_confirm and question.answer is None and not question.withdrawn:
         return ApprovalAnswer(question, option, Outcome.CONFIRM, f"state={state}&sig={sig}")
+    # Else the link itself answers, also for a mail filter that follows links (page of the Office 365 twin).
     return _answer(mailbox, question, option, content_of)
 
 
@@ -153,6 +155,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
     if limit and count > limit:
         raise InvalidField("options", f"names {count} options; at most {limit} are allowed.")
     for option in request.options:
+        # Without blanks, since `isprintable` accepts none but the space.
         if len(option) > _LONGEST_OPTION or not "".join(option.split()).isprintable():
             rule = f"has options of at most {_LONGEST_OPTION} printable characters"
             raise InvalidField("options", f"{rule}, unlike '{option[:50]!r}'.")
@@ -182,6 +185,7 @@ def _key(mailbox: Mailbox) -> bytes | None:
 def _ensure_key(mailbox: Mailbox) -> bytes:
     key = _key(mailbox)
     if key is None:
+        # Kept in the sandbox: links stay valid when a server restarts on its file, and no other sandbox accepts them.
         key = mailbox.rng.randbytes(32)
         sandbox_state.put(mailbox.db, _KEY, key.hex())
     return key
@@ -193,6 +197,7 @@ def _read_link(mailbox: Mailbox, state: str, sig: str | None) -> tuple[Question,
     Raises InvalidField for an unreadable link, BadSignature, and NotFound for one from before a reset.
     """
     link = answer_links.read(state)
+    # Before the question is looked up, so that without a signature nobody learns which questions exist.
     answer_links.check(_key(mailbox), state, sig)
     question = find(mailbox.db, link.question)
     options = options_of(question)

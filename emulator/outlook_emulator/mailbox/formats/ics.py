@@ -75,6 +75,7 @@ def parse(raw: bytes) -> list[Series]:
     and for events that Outlook cannot represent.
     """
     text = _FOLD.sub("", decode_text(raw.removeprefix(_BOM), "utf-8"))
+    # Counted in the text, because the package can only parse the whole file.
     if len(re.findall(r"^BEGIN:VEVENT", text, re.IGNORECASE | re.MULTILINE)) > MAX_EVENTS:
         raise InvalidRequest(f"The calendar has more than {MAX_EVENTS} events.")
     # As bytes: the package takes a text without line ends for a file name, and opens that file.
@@ -117,9 +118,9 @@ def _name(event: Component, number: int) -> str:
 
 
 def _grouped(entries: list[_Entry], zones: Zones) -> list[_Entry]:
-    """The entries with changed occurrences moved into their series, which is the last one before with their UID.
+    """Move changed occurrences into their series: the last one before them with their UID, else the first one after.
 
-    Where none precedes it is the first one after. A changed occurrence without a series stays an entry.
+    A changed occurrence without a series stays an entry of its own.
     """
     series = {
         entry.uid: entry for entry in reversed(entries) if entry.original is None and entry.is_series and entry.uid
@@ -178,6 +179,7 @@ def _entry(event: Component, zones: Zones) -> _Entry:
         response=_response(event, organizer is not None),
         responded=_stamp(responded) if responded else None,
         is_cancelled=_text(event, "STATUS").upper() == "CANCELLED",
+        # A UID that `compose` generated is none of the event's own.
         uid=uid if uid and not uid.endswith(NO_UID) else None,
         external_id=_text(event, ITEM_ID) or None,
     )
@@ -212,6 +214,7 @@ def _place(text: str) -> dict[str, Any]:
 
 
 def _importance(event: Component) -> int:
+    # Microsoft's property first: it has Outlook's three values, and the nine of PRIORITY only come near them.
     stated = _text(event, IMPORTANCE)
     if stated in ("0", "1", "2"):
         return Importance(int(stated))
@@ -222,6 +225,7 @@ def _importance(event: Component) -> int:
 
 
 def _show_as(event: Component) -> int:
+    # Microsoft's property first: the RFC has no words for out of office and working elsewhere.
     stated = BUSY_STATUSES.get(_text(event, BUSY_STATUS).upper())
     if stated is not None:
         return stated
@@ -259,7 +263,9 @@ def _address(person: Any) -> Address:
     exact = _param(person, NAME)
     name = unquote(exact) if exact else _param(person, "CN")
     if scheme.lower() == "mailto":
+        # A mailto URL may go on with a query, such as a subject.
         return Address(unquote(rest.partition("?")[0]), name)
+    # The value can be an id, with the address in a parameter (RFC 7986).
     return Address(_param(person, "EMAIL") or (str(person) if "@" in str(person) else ""), name)
 
 

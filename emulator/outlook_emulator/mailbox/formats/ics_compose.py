@@ -100,6 +100,7 @@ def compose(
     for number, event in enumerate(events):
         for component in _components(event, number, message):
             calendar.add_component(component)
+    # Last, when it is known which zones the events use; in the file they stand first.
     calendar.subcomponents[:0] = _timezones(calendar, events)
     written: bytes = calendar.to_ical()
     return written
@@ -112,6 +113,7 @@ def _components(series: Series, number: int, message: _Message) -> Iterator[Even
     if series.original is not None:
         _add_moment(whole, "RECURRENCE-ID", series.original, event.start_zone, event.is_all_day)
     yield whole
+    # Sorted, so that equal events give equal bytes.
     for original, changed in sorted(series.changed.items()):
         component = _component(changed, uid, message, series.sequence)
         _add_moment(component, "RECURRENCE-ID", original, event.start_zone, event.is_all_day)
@@ -119,6 +121,7 @@ def _components(series: Series, number: int, message: _Message) -> Iterator[Even
 
 
 def _generated_uid(event: EventFields, number: int) -> str:
+    # The number keeps equal events of one file apart.
     seed = f"{number} {event.start} {event.end} {event.subject}"
     return sha256(seed.encode("utf-8", "replace")).hexdigest()[:32] + NO_UID
 
@@ -181,6 +184,7 @@ def _add_texts(component: Event, event: EventFields) -> None:
 
 
 def _add_status(component: Event, event: EventFields, message: _Message) -> None:
+    # Each value twice: other programs read the RFC's property, and only Microsoft's keeps every value of Outlook.
     component.add("PRIORITY", _PRIORITIES[Importance(event.importance)])
     component.add(IMPORTANCE, _Text(str(int(event.importance))))
     component.add("TRANSP", "TRANSPARENT" if event.show_as == ShowAs.Free else "OPAQUE")
@@ -224,10 +228,12 @@ def _person(address: str, name: str) -> vCalAddress:
 def _attendee(attendee: Attendee, wants_response: bool) -> vCalAddress:
     person = _person(attendee.address, attendee.name)
     response = ResponseType(attendee.response)
+    # iCalendar has no status for the organizer, who attends in any case.
     fallback = "ACCEPTED" if response == ResponseType.Organizer else "NEEDS-ACTION"
     person.params.update(_ROLES[AttendeeType(attendee.type)])
     person.params["PARTSTAT"] = _STATED.get(response, fallback)
     person.params["RSVP"] = "TRUE" if wants_response else "FALSE"
+    # So that reading the file gives the same response again.
     if response not in _STATED:
         person.params[RESPONSE] = response.name
     if attendee.responded is not None:
@@ -249,6 +255,7 @@ def _parts(rule: Rule, event: EventFields) -> dict[str, list[Any]]:
         return parts
     if event.is_all_day:
         return parts | {"UNTIL": [rule.until]}
+    # The RFC wants UTC here where the start has a zone. At the time of the start, the last day still counts.
     clock = on_the_wall(event.start, event.start_zone).time().replace(microsecond=0)
     return parts | {"UNTIL": [moment(at(rule.until, clock, event.start_zone))]}
 
@@ -270,5 +277,6 @@ def _timezones(calendar: Calendar, series: list[Series]) -> list[Component]:
 
 @lru_cache(maxsize=256)
 def _timezone(name: str, first: int, last: int) -> bytes:
+    # Kept as bytes: the zone's history takes ten milliseconds to search, and each calendar needs components of its own.
     written: bytes = Timezone.from_tzinfo(zone(name), name, date(first, 1, 1), date(last, 1, 1)).to_ical()
     return written

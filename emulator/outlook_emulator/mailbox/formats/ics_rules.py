@@ -44,6 +44,7 @@ def parts_of(rule: Rule) -> dict[str, list[Any]]:
     if rule.count is not None:
         parts["COUNT"] = [rule.count]
     if rule.pattern == WEEKLY:
+        # Only here: Outlook's other patterns do not depend on the first day of the week.
         parts["WKST"] = [_DAY_CODES[rule.first_day_of_week]]
     parts |= by_parts(rule)
     codes = [_DAY_CODES[day] for day in rule.days_of_week]
@@ -73,6 +74,7 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: date, until: date | None)
 def _read_daily(parts: _Parts, start: date) -> Rule:
     if "BYDAY" not in parts:
         return Rule(DAILY, start)
+    # Every third day, if it is a Monday: that is not the same as a weekly pattern.
     if _number(parts, "INTERVAL", 1) != 1:
         raise _no_pattern("INTERVAL", parts["INTERVAL"])
     return _read_weekly(parts, start)
@@ -95,6 +97,7 @@ def _read_monthly(parts: _Parts, start: date) -> Rule:
     if "BYMONTHDAY" in parts:
         raise _no_pattern("BYMONTHDAY", parts["BYMONTHDAY"])
     entries = _day_entries(parts)
+    # A position stands before the only day or, for several days together, in BYSETPOS.
     positions = {position for position, _ in entries}
     position = _number(parts, "BYSETPOS", None)
     if position is None and len(entries) == 1:
@@ -127,8 +130,10 @@ _READERS: dict[str, tuple[set[str], Callable[[_Parts, date], Rule]]] = {
 def _day_of_month(parts: _Parts, start: date) -> int:
     days = sorted(_numbers(parts, "BYMONTHDAY")) if "BYMONTHDAY" in parts else [start.day]
     position = _number(parts, "BYSETPOS", None)
+    # Of a single day, the first and the last are the day itself.
     if len(days) == 1 and position in (None, 1, -1):
         return 31 if days == [-1] else days[0]
+    # As `parts_of` writes day 30: the last one of 28, 29 and 30 that the month has, as Outlook understands it.
     if position == -1 and days == list(range(SHORTEST_MONTH, days[-1] + 1)):
         return days[-1]
     raise _no_pattern("BYMONTHDAY", parts.get("BYMONTHDAY", ()))

@@ -44,6 +44,7 @@ def as_day(start: When) -> When:
 
 def end_of(event: Component, start: When, zones: Zones) -> When:
     """When an event ends, by its DTEND or DURATION. Raises InvalidRequest for an end before the start."""
+    # Without either, a day lasts one day and a time has no length (RFC 5545).
     stated = first_of(event, "DTEND")
     duration = first_of(event, "DURATION")
     if start.is_day:
@@ -71,6 +72,7 @@ def repeated(component: Component, event: EventFields, zones: Zones) -> EventFie
     if len(rules) > 1 or "EXRULE" in component:
         raise InvalidRequest("It has more than one RRULE, or an EXRULE, so it has no equivalent in Outlook.")
     for rule in rules:
+        # A copy, since UNTIL is taken out of it.
         event = _with_rule(event, {name: list(values) for name, values in rule.items()})
     return replace(
         event,
@@ -85,6 +87,7 @@ def _with_rule(event: EventFields, parts: dict[str, list[Any]]) -> EventFields:
     rule = recurrence.normalize(rule_of(parts, start.date(), until))
     if rule.start == start.date():
         return replace(event, rule=rule)
+    # In the RFC the start always is the first occurrence; Outlook's series begin on a date that the pattern matches.
     moved = at(rule.start, start.time(), wall_zone(event))
     return replace(event, rule=rule, start=moved, end=moved + event.end - event.start)
 
@@ -94,6 +97,7 @@ def _until(values: list[Any], start: datetime, event: EventFields) -> date | Non
     until = values[0] if values else None
     if not isinstance(until, datetime):
         return until
+    # Midnight UTC stands for the date itself, so no zone may shift it.
     if event.is_all_day and until.time() == time():
         return until.date()
     local = until if until.tzinfo is None else on_the_wall(microseconds(until), event.start_zone)
@@ -120,7 +124,7 @@ def occurrence(value: vDDDTypes, params: Any, series: EventFields, zones: Zones)
 
 
 def _day_of(value: date, when: When, zone_name: str) -> date:
-    """The day that a value with its meaning names: of a time, the one that begins then, or else the one in the zone."""
+    """The day that a value names: for midnight the day that begins then, for any other time its day in the zone."""
     if not isinstance(value, datetime):
         return value
     return value.date() if value.time() == time() else on_the_wall(when.instant, zone_name).date()

@@ -98,6 +98,7 @@ class Zones:
         if not isinstance(value, datetime):
             day_zone = exact or (self._named(name) if name else default or self.default) or UTC
             return When(midnight(value), day_zone, True)
+        # A time in UTC; our own parameter says in which zone its event is shown.
         if value.tzinfo is not None and "TZID" not in params:
             return When(microseconds(value), exact or UTC, False)
         wall = value.replace(tzinfo=None)
@@ -108,6 +109,7 @@ class Zones:
 
     def _named(self, name: object) -> str | None:
         definition = self.defined.get(str(name), {})
+        # libical writes the usual name here. With it the event keeps a zone; by its definition it would be in UTC.
         return known(name) or known(definition.get("X-LIC-LOCATION"))
 
     def _custom(self, name: str) -> tzinfo:
@@ -123,6 +125,7 @@ def _tzinfo(name: str, definition: Any) -> tzinfo:
         if isinstance(rule, list) or (rule and (rule.keys() - _RULE_PARTS or rule.get("FREQ") != ["YEARLY"])):
             raise InvalidRequest(f"The definition of the time zone '{name[:100]}' has a rule that is not yearly.")
     copy = Timezone()
+    # `hide_zones` took the name away, but the package needs one. Without a look-up, only the definition counts.
     copy.add("TZID", vText("custom"))
     for part in definition.subcomponents:
         copy.add_component(part)

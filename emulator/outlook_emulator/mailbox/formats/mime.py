@@ -28,7 +28,9 @@ MAX_DEPTH = 100
 _MAIL_FIELDS = frozenset(
     {"from", "to", "cc", "bcc", "reply-to", "sender", "subject", "date", "message-id", "mime-version", "received"}
 )
+# In this order: the first one with a known word counts.
 _IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
+# X-Priority counts from 1, the highest, to 5, and often goes on with a word, as in "5 (Lowest)".
 _IMPORTANCES = {
     **dict.fromkeys(("high", "urgent", "1", "2"), Importance.High),
     **dict.fromkeys(("normal", "3"), Importance.Normal),
@@ -46,6 +48,7 @@ _MORE_EXTENSIONS = {
     "application/pkcs7-signature": ".p7s",
     "application/ms-tnef": ".dat",
 }
+# A protected Office mail and PGP/MIME. S/MIME is missing, because its type is also that of a mere signature.
 _ENCRYPTED_MAIL = frozenset({"application/x-microsoft-rpmsg-message", "application/pgp-encrypted"})
 # Browsers and mail programs read these charsets as their supersets, as the WHATWG Encoding Standard says. The last
 # four are codecs of Python that are not charsets of mail.
@@ -57,6 +60,7 @@ _SPECIALS = re.compile(r'[(),.:;<>@\[\]"\\]')
 _LENIENT: dict[str, Any] = {"strict": False} if getattr(utils, "supports_strict_parsing", False) else {}
 
 
+# Triggers skip mails with these. Defects of headers are left out: such mails can still be shown whole.
 _BREAKING = (
     errors.NoBoundaryInMultipartDefect,
     errors.StartBoundaryNotFoundDefect,
@@ -139,6 +143,7 @@ def parse(raw: bytes) -> Mail:
 
 
 def _mail(raw: bytes) -> Mail:
+    # A byte order mark or a blank line at the front would make all headers part of the body.
     root = cast(_Part, message_from_bytes(raw.removeprefix(b"\xef\xbb\xbf").lstrip(), _Part, policy=_POLICY))
     if _MAIL_FIELDS.isdisjoint(name.lower() for name in root.keys()):  # noqa: SIM118
         raise InvalidRequest(
@@ -190,6 +195,7 @@ def decode_text(data: bytes, charset: str | None) -> str:
             # A damaged text in the correct charset loses few of its characters; with a wrong charset it loses most.
             if text.count("\ufffd") * 10 > sum(not character.isascii() for character in text):
                 continue
+        # Some codecs, such as UTF-7, give lone surrogates, which can be neither stored nor sent.
         return text.encode("utf-8", "replace").decode()
     return data.decode("latin-1")
 
@@ -197,6 +203,7 @@ def decode_text(data: bytes, charset: str | None) -> str:
 def _codec(charset: str | None) -> str:
     try:
         name = lookup(charset or "utf-8").name
+        # Raises for codecs that are no charsets, such as base64 and rot13: the look-up finds them as well.
         "".encode(name)
     except (LookupError, ValueError):
         return "utf-8"
@@ -287,6 +294,7 @@ def _is_text(leaf: _Leaf) -> bool:
 def _attachment(leaf: _Leaf, number: int) -> Attachment:
     part, disposition = leaf.part, leaf.part.get_content_disposition()
     content, content_type, content_id = part.content(), part.get_content_type(), part.header("content-id")
+    # A Content-ID alone makes nothing inline: a part that calls itself an attachment may have one too.
     is_shown = bool(content_id) and disposition != "attachment"
     return Attachment(
         name=part.file_name() or _default_name(content_type, content, number),
@@ -301,6 +309,7 @@ def _default_name(content_type: str, content: bytes, number: int) -> str:
     if content_type == "text/calendar":
         return "invite.ics"
     if content_type == "message/rfc822":
+        # Only the headers: nothing else of the nested mail is needed here.
         subject = BytesHeaderParser(policy=_POLICY).parsebytes(content).get("subject", "")
         return f"{read_text(subject) or f'attachment-{number}'}.eml"
     extension = _MORE_EXTENSIONS.get(content_type) or _TYPES.guess_extension(content_type) or ".bin"
@@ -311,6 +320,7 @@ def _is_encrypted(leaf: _Leaf) -> bool:
     part = leaf.part
     name, content_type = part.file_name().lower(), part.get_content_type()
     if content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        # The same type serves for opaque signatures and bare certificates, so its parameter decides.
         smime_type = str(part.get_param("smime-type", "")).lower()
         return smime_type in ("enveloped-data", "authenveloped-data") or (not smime_type and name.endswith(".p7m"))
     return content_type in _ENCRYPTED_MAIL or name == "message.rpmsg"

@@ -26,12 +26,14 @@ OWN_HEADERS |= {"references", "importance", "x-priority", "x-msmail-priority", "
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 _PRIORITIES = {Importance.High: ("high", "1"), Importance.Low: ("low", "5")}
+# Not multipart: the package would look for parts in the content of a file.
 _MEDIA_TYPE = re.compile(r"(?!multipart/)[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 # RFC 5322 limits lines to 998 characters; unlike plain text, encoded words can be folded anywhere.
 _LONGEST_PLAIN = 900
 # Not the newer header classes of the package: they change texts that only look encoded, and lose spaces when they
 # fold. Headers are folded when they are set, so the headers of a nested mail stay unchanged.
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=None)
+# The package's own choice for UTF-8 is base64, in which nobody can read a raw mail.
 _UTF_8 = Charset("utf-8")
 _UTF_8.body_encoding = QP
 _LONG_UTF_8 = Charset("utf-8")
@@ -59,11 +61,11 @@ def compose_report(mail: Mail, status: bytes, original: bytes) -> bytes:
 
     `status` and `original` are the content of the parts message/delivery-status and message/rfc822.
     """
-    mark = _mark(mail)
+    digest = _digest(mail)
     texts = [_body_text("plain", plain_text(mail.body)), _body_text("html", mail.body)]
     machine, returned = _nested("message/delivery-status", status), _nested("message/rfc822", original)
-    parts = [_multipart("alternative", mark, texts), *(part for part in (machine, returned) if part is not None)]
-    message = _multipart("report", mark, parts)
+    parts = [_multipart("alternative", digest, texts), *(part for part in (machine, returned) if part is not None)]
+    message = _multipart("report", digest, parts)
     message.set_param("report-type", "delivery-status")
     for name, value in _headers(mail):
         message[name] = value
@@ -100,6 +102,7 @@ def _clean(value: str) -> str:
 
 
 def _is_plain(value: str) -> bool:
+    # A text that only looks like an encoded word is encoded, or readers would decode it.
     return value.isascii() and "=?" not in value and len(value) < _LONGEST_PLAIN
 
 
@@ -116,13 +119,14 @@ def _folded(name: str, value: str) -> str:
 
 
 def _address(entry: Address) -> str:
+    # An angle bracket or a blank would end the address, and what follows could be taken for another one.
     address, name = re.sub(r"[\s<>]", "", _clean(entry.address)), _clean(entry.name)
     words = f'"{quote(name)}"' if _is_plain(name) else _text("", name)
     return f"{words} <{address}>" if name else address
 
 
 def _content(mail: Mail) -> Message:
-    mark = _mark(mail)
+    digest = _digest(mail)
     invitations = [attachment for attachment in mail.attachments if _is_invitation(attachment)]
     inline = [
         _attachment(attachment)
@@ -137,12 +141,13 @@ def _content(mail: Mail) -> Message:
     content = _body_text("html" if mail.is_html else "plain", mail.body)
     forms = [content, *map(_invitation, invitations)]
     if mail.is_html:
+        # The plainest form first (RFC 2046): readers show the last one that they understand.
         forms.insert(0, _body_text("plain", plain_text(mail.body)))
     if len(forms) > 1:
-        content = _multipart("alternative", mark, forms)
+        content = _multipart("alternative", digest, forms)
     if inline:
-        content = _multipart("related", mark, [content, *inline])
-    return _multipart("mixed", mark, [content, *attached]) if attached else content
+        content = _multipart("related", digest, [content, *inline])
+    return _multipart("mixed", digest, [content, *attached]) if attached else content
 
 
 def _is_invitation(attachment: Attachment) -> bool:
@@ -157,16 +162,16 @@ def _invitation(attachment: Attachment) -> Message:
     return part
 
 
-def _mark(mail: Mail) -> str:
-    # A hash of the content, so the content cannot contain it.
+def _digest(mail: Mail) -> str:
+    # For the boundary between parts: a hash of the content, which the content cannot contain.
     digest = sha256(mail.body.encode("utf-8", "replace"))
     for attachment in mail.attachments:
         digest.update(attachment.content)
     return digest.hexdigest()[:40]
 
 
-def _multipart(subtype: str, mark: str, parts: list[Message]) -> Message:
-    return MIMEMultipart(subtype, boundary=f"=_{subtype}_{mark}", _subparts=parts, policy=_POLICY)
+def _multipart(subtype: str, digest: str, parts: list[Message]) -> Message:
+    return MIMEMultipart(subtype, boundary=f"=_{subtype}_{digest}", _subparts=parts, policy=_POLICY)
 
 
 def _body_text(subtype: str, text: str) -> Message:
@@ -187,6 +192,7 @@ def _attachment(attachment: Attachment) -> Message:
     name = _clean(attachment.name)
     is_plain = re.fullmatch(r"[\w .-]*", name, re.ASCII)
     disposition = "inline" if attachment.is_inline else "attachment"
+    # Other names as in RFC 2231: encoded words are not allowed in parameters.
     part.add_header("Content-Disposition", disposition, filename=name if is_plain else ("utf-8", "", name))
     if content_id := re.sub(r"[\s<>]", "", _clean(attachment.content_id or "")):
         part["Content-ID"] = _folded("Content-ID", f"<{content_id}>")
@@ -200,7 +206,9 @@ def _nested(media_type: str, content: bytes) -> Message | None:
     try:
         part = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + content, policy=_POLICY)
         inner = part.get_payload()
+        # Tried here, since a part that cannot be written would fail the whole mail.
         part.as_bytes()
     except Exception:  # The package raises many kinds of exceptions on broken headers.
         return None
+    # The length of a message is the number of its headers; without any, the content is no message.
     return part if isinstance(inner, list) and any(map(len, inner)) else None

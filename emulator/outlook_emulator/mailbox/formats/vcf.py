@@ -163,11 +163,13 @@ def _texts(line: ContentLine) -> Iterator[tuple[str, str]]:
     """The text fields that a line sets, with their values."""
     if line.name in _MEMBERS:
         yield _MEMBERS[line.name], _text(line.value)
+    # A generated name is none of the contact's own.
     elif line.name == "FN" and _GENERATED not in line.params:
         yield "display_name", _text(line.value)
     elif line.name == "N":
         yield from zip(_NAME, _fields(line.value), strict=False)
     elif line.name == "ORG":
+        # Outlook has one department, vCard any number of nested units.
         company, *units = _fields(line.value)
         yield from (("company_name", company), ("department", "; ".join(filter(None, units))))
     elif line.name == "ADR":
@@ -178,6 +180,7 @@ def _texts(line: ContentLine) -> Iterator[tuple[str, str]]:
 
 def _place(line: ContentLine) -> Iterator[tuple[str, str]]:
     box, extension, street, *rest = [*_fields(line.value), "", "", ""]
+    # Outlook has no fields for the post office box and the extension.
     whole = "\r\n".join(part for part in (box, extension, street) if part)
     types = _types(line)
     place = next((member for kind, member in _PLACES.items() if kind in types), "other")
@@ -191,7 +194,7 @@ def _entries(line: ContentLine) -> Iterator[tuple[str, Any]]:
         if line.value:
             yield "email_addresses", Address(_text(line.value), unquote(name))
     elif line.name == "CATEGORIES":
-        yield from (("categories", _ends(text)) for text in split_on_unescaped_comma(line.value) if text)
+        yield from (("categories", _with_crlf(text)) for text in split_on_unescaped_comma(line.value) if text)
     elif line.name in _MESSENGERS and line.value:
         yield "im_addresses", _text(line.value)
     elif line.name == "TEL" and line.value and "CELL" not in (types := _types(line)):
@@ -205,19 +208,20 @@ def _types(line: ContentLine) -> set[str]:
 
 
 def _number(line: ContentLine) -> str:
+    # Version 4.0 writes numbers as URIs.
     return re.sub(r"^tel:", "", _text(line.value), flags=re.IGNORECASE)
 
 
 def _text(value: str) -> str:
-    return _ends(unescape_backslash(value))
+    return _with_crlf(unescape_backslash(value))
 
 
-def _ends(text: str) -> str:
+def _with_crlf(text: str) -> str:
     return re.sub(r"\r\n|\r|\n", "\r\n", text)
 
 
 def _fields(value: str) -> list[str]:
-    return [_ends(field) for field in split_on_unescaped_semicolon(value)]
+    return [_with_crlf(field) for field in split_on_unescaped_semicolon(value)]
 
 
 def _birthday(value: str) -> int | None:
@@ -273,6 +277,7 @@ def _vcard(card: Card) -> Any:
     for messenger in card.im_addresses:
         _add(vcard, "IMPP", messenger)
     if card.birthday is not None:
+        # A date without a time, as other programs write it; any other instant is kept whole.
         day = moment(card.birthday).isoformat()
         _add(vcard, "BDAY", day.removesuffix("T00:00:00+00:00"))
     if card.categories:
@@ -281,6 +286,7 @@ def _vcard(card: Card) -> Any:
 
 
 def _add_name(vcard: Any, card: Card) -> None:
+    # Both N and FN are mandatory in version 3.0.
     family, given_name, additional, prefix, suffix = (getattr(card, member) or "" for member in _NAME)
     vcard.add("N").value = vobject.vcard.Name(family, given_name, additional, prefix, suffix)
     if card.display_name:

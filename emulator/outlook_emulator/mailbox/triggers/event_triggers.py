@@ -29,6 +29,7 @@ from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Change, Event
 
 _DAY, _MINUTE = 86_400_000_000, 60_000_000
+# Days. Recorded for the calendar view of the Office 365 twin; that the trigger has the same limit is inferred.
 _LONGEST_WINDOW = 1825
 _LONGEST_LOOK = 60 * 24 * 366
 _BATCH = 50
@@ -109,11 +110,13 @@ def on_upcoming_events(
     if cursor is None:
         return Poll((), _text(position).replace("0Z", "1Z"))
     last = read_cursor(mailbox, cursor)
+    # The look-ahead counts from now, one microsecond after the position.
     returned_until, ahead = _returned_until(mailbox, cursor, look), position + 1 + look
     entries = _entries(mailbox, calendar.id, last)
     upcoming = [
         event
         for event in occurrences.within(mailbox, calendar.id, clamp(returned_until), clamp(ahead + 1))
+        # `within` also returns events that started earlier and still last.
         if returned_until < event.start_at <= ahead
     ]
     added = _added_since(mailbox, entries, last, returned_until)
@@ -165,11 +168,13 @@ def _items(mailbox: Mailbox, dataset: str, table: str, query: odata.Query, curso
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position))
+    # At least one: the cursor moves on with the last item of a batch.
     batch = _BATCH if query.top is None else max(1, min(query.top, _BATCH))
     entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
     # One more than fits, to know whether there are more.
     matches = list(islice(_matches(mailbox, entries, fires, query), batch + 1))
     more = len(matches) > batch
+    # Sorted within the batch only, since the cursor follows the order of the feed.
     events = _apply(mailbox, odata.Query(order=query.order), [event for _, event in matches[:batch]])
     return Poll(events, _text(matches[batch - 1][0].at if more else position), more)
 
@@ -178,6 +183,7 @@ def _matches(
     mailbox: Mailbox, entries: list[Change], fires: _Fires, query: odata.Query
 ) -> Iterator[tuple[Change, Event]]:
     """The events that a trigger fires for, each with its entry in the change feed."""
+    # Reversed, so that the first entry of each item stays, which knows the event before all of the changes.
     first = {entry.item_id: _before(entry) for entry in reversed(entries)}
     # An item is created once, so polls in batches find it wherever they split, even if it was changed since.
     for entry in newest(entries, _CREATED if fires is _is_new else _WRITTEN):
@@ -193,6 +199,7 @@ def _apply(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> lis
 
 
 def _is_new(mailbox: Mailbox, entry: Change, before: Event | None, event: Event) -> bool:
+    # An exception of a series is stored as an event of its own, but nobody added it.
     return event.master_id is None
 
 
@@ -234,6 +241,7 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
         old, new = _before(entry), _current(mailbox, entry)
         before |= {wire_id(event): event for event in _visible(old, since, until)}
         after |= {wire_id(event): event for event in _visible(new, since, until)}
+        # Any write to a single event is an update. Of a series only the occurrences that differ are, or all would be.
         rewritten.update(wire_id(event) for event in (old, new) if event is not None and event.rule is None)
     actions = {id: ActionType.deleted for id in before if id not in after}
     actions |= {id: ActionType.added for id in after if id not in before}
@@ -242,6 +250,7 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
         for id in after
         if id in before and (id in rewritten or _content(before[id]) != _content(after[id]))
     }
+    # What was deleted appears as it was before, everything else as it is now.
     series, events = _Series(mailbox), before | after
     differences = [Changed(events[id], action, series.of(events[id])) for id, action in actions.items()]
     return sorted(differences, key=lambda changed: (changed.event.modified, changed.event.start_at, changed.event.id))
@@ -283,6 +292,7 @@ def _visible(event: Event | None, since: int, until: int) -> Iterator[Event]:
 
 
 def _content(event: Event) -> Event:
+    # Without what each write changes, and what tells an exception from an occurrence of its series.
     return event._replace(id=0, modified=0, version=0, type=0)
 
 
@@ -291,6 +301,7 @@ def _added_since(mailbox: Mailbox, entries: Iterable[Change], last: int, returne
     before: set[tuple[str, int]] = set()
     after: dict[str, Event] = {}
     for entry in _first_entries(entries):
+        # With the start: an event that was moved within the covered part is returned again.
         before |= {(wire_id(event), event.start_at) for event in _visible(_before(entry), last, returned_until + 1)}
         after |= {wire_id(event): event for event in _visible(_current(mailbox, entry), last, returned_until + 1)}
     for id, event in after.items():

@@ -75,6 +75,7 @@ def on_new_email(
     """
     filters = _filters(mailbox, folder_path, **parameters)
     if (x_ms_operation_context or "").lower() == _SIMULATE:
+        # The definition of the Office 365 twin maps the test run to Get emails with these two values.
         newest_mail = listing.find(mailbox, folder_path=folder_path, fetch_only_unread=False, top=1, **parameters)
         return Poll(newest_mail, _text(_baseline(mailbox)))
     return _poll(mailbox, filters, cursor, _ARRIVALS, _arrived)
@@ -137,6 +138,7 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
     except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InvalidField("cursor", "is not a state of this trigger.") from None
     check_instant(mailbox, position.created)
+    # A first poll sets it to now, which is one microsecond after the position in the feed.
     check_instant(mailbox, position.received - 1)
     if position.message_id is not None:
         try:
@@ -187,8 +189,10 @@ _Test = Callable[[Change, Message, Position], bool]
 
 def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[str], wanted: _Test) -> Poll:
     if cursor is None:
+        # A first poll only fixes where to start (recorded from the Office 365 twin).
         return Poll((), _text(_baseline(mailbox)))
     since = read_position(mailbox, cursor)
+    # One more than fits, to know whether there are more.
     matches = list(islice(_matches(mailbox, filters, since, actions, wanted), BATCH + 1))
     messages = [message for _, message in matches[:BATCH]]
     more = len(matches) > BATCH
@@ -213,11 +217,15 @@ def _matches(
 
 def _arrived(entry: Change, message: Message, since: Position) -> bool:
     if entry.action == ChangeAction.MOVED:
+        # Strictly later: a mail that is moved in fires only if it was received after the last one (page of the Office
+        # 365 twin).
         return message.received > since.received
+    # Several mails can have the same time of receipt; the position in the feed keeps each from firing twice.
     return entry.action == ChangeAction.CREATED and message.received >= since.received
 
 
 def _is_flagged(entry: Change, message: Message, since: Position) -> bool:
+    # Whatever the entry says: any change to a flagged mail fires (Learn page).
     return bool(message.is_flagged)
 
 
@@ -228,6 +236,7 @@ def _passes(mailbox: Mailbox, filters: _Filters, message: Message) -> bool:
         return False
     if not filters.text.matches(message):
         return False
+    # The costly checks last: they read attachments and the mail as it came.
     # Protected mail, mail above the limit and mail with a broken body are skipped (Learn page).
     return not (message.is_encrypted or _is_too_large(mailbox, message) or _is_broken(mailbox, message))
 
@@ -281,6 +290,7 @@ def _previous(mailbox: Mailbox, since: Position) -> Iterator[Message]:
 
 def _text(position: Position) -> str:
     state = {
+        # Names and order as recorded from the Office 365 twin.
         "LastReceivedMailTime": iso_ticks(position.received),
         "LastCreatedMailTime": iso_ticks(position.created),
         "LastMessageId": position.message_id,

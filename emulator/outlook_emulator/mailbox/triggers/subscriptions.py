@@ -133,6 +133,7 @@ def receive(
     subscription = trigger_store.subscription(mailbox.db, mailbox.owner.id, state.rpartition(":")[2])
     if subscription is None or subscription.expires <= mailbox.now:
         raise NotFound(f"No subscription '{state[:100]}' exists.")
+    # With a token, the back end only asks whether the address is right.
     if changed and validation_token is None:
         with mailbox.db.transaction():
             _enqueue(mailbox, subscription, content_of)
@@ -205,12 +206,14 @@ def _subscription(mailbox: Mailbox, id: str, options: Any, of_events: bool) -> S
         or (subscription.watched == Watched.EVENT) != of_events
     ):
         raise NotFound(f"No subscription '{id[:100]}' exists.")
+    # Compared as values, so that the order of the members does not count.
     if options != orjson.loads(subscription.options):
         raise InvalidField("options", "does not belong to this subscription.")
     return subscription
 
 
 def _renew(mailbox: Mailbox, url: str, subscription: Subscription) -> Subscription:
+    # A renewal may name another URL.
     callbacks.check_url(url, "notification_url", mailbox.rules.allowed_hosts)
     expires = mailbox.now + LIFETIME
     trigger_store.renew_subscription(mailbox.db, subscription.id, url, expires)
@@ -224,7 +227,9 @@ def _has_news(mailbox: Mailbox, subscription: Subscription) -> bool:
         if subscription.folder_id not in (None, entry.folder_id):
             continue
         if subscription.watched == Watched.EVENT:
+            # Any change, also a deletion: the trigger for changed items reports those as well.
             return True
+        # No mail trigger fires for a deletion. A poke too many does no harm, since the poll that follows decides.
         if entry.action != ChangeAction.DELETED and (
             subscription.watched != Watched.FLAG or _is_flagged(mailbox, entry.item_id)
         ):
@@ -238,4 +243,5 @@ def _is_flagged(mailbox: Mailbox, message_id: int) -> bool:
 
 
 def _guid(mailbox: Mailbox) -> str:
+    # From the sandbox's random numbers, so that a seed gives the same ids again.
     return str(UUID(int=mailbox.rng.getrandbits(128), version=4))
