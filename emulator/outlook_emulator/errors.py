@@ -214,6 +214,7 @@ class InvalidId(InvalidRequest):
     from_store = True
 
     def __init__(self, field: str) -> None:
+        # Clients compare the first text, so the name of the parameter is in the second one.
         super().__init__("Id is malformed.", f"Id is malformed. ({field})")
         self.field = field
 
