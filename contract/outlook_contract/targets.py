@@ -140,7 +140,10 @@ def _party(options: TargetOptions, url: str, key: str, token: str, address: str)
     if options.ca_file:
         from outlook_emulator.client import trusting
 
-        verify = trusting(options.ca_file)
+        try:
+            verify = trusting(options.ca_file)
+        except ValueError as error:
+            raise TargetError(str(error)) from None
     return Party(
         Access(url.rstrip("/"), _authorization(options, key, token)),
         address,

@@ -317,7 +317,7 @@ class Callback(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """A subscription to pokes; `watched` is mail, flag, mention or event, `folder_id` a folder or calendar, None any."""
+    """A subscription to pokes; `watched` is mail, flag, mention or event, `folder_id` a folder or calendar, or None."""
 
     id: str
     mailbox_id: int
