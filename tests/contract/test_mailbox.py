@@ -27,9 +27,7 @@ def opened(connection: Connection, **options: Any) -> Mailbox:
     server = connection.sandbox.server
     access = Access(connection.url, lambda: f"Bearer {server.credential}")
     settings: dict[str, Any] = {"microsoft": False, "read_only": False, "patience": 0, **options}
-    return Mailbox(
-        Party(access, connection.address, server.transport), MARKER, Pace(0), Report(), **settings
-    )
+    return Mailbox(Party(access, connection.address, server.transport), MARKER, Pace(0), Report(), **settings)
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ def test_fixed_words_come_before_ids() -> None:
     fixed = [route for route in routes().values() if "{" not in route.path]
 
     assert [route.id for route in fixed] == [
-        match[0].id for route in fixed if (match := find(route.method, route.path, at_root=route.is_at_root)) is not None
+        match[0].id
+        for route in fixed
+        if (match := find(route.method, route.path, at_root=route.is_at_root)) is not None
     ]
 
 
