@@ -369,7 +369,10 @@ class NotFound(ConnectorError):
     from_store = True
 
     def __init__(
-        self, message: str = "The specified object was not found in the store.", original: str | None = None
+        self,
+        # Recorded from the Office 365 twin, for an event that is gone.
+        message: str = "The specified object was not found in the store.",
+        original: str | None = None,
     ) -> None:
         super().__init__(message, original)
 
