@@ -110,7 +110,7 @@ def _emulator(options: TargetOptions, stack: ExitStack) -> Target:
         except ConnectionError as error:
             raise TargetError(str(error)) from error
     sandbox = stack.enter_context(server.sandbox("contract"))
-    # A whole run makes more calls than the connector allows in a minute; checks of the limits set their own.
+    # A run sends more than the 300 calls a minute; checks of the limit set one themselves.
     sandbox.limits(calls=0)
     parties = []
     for name in ("mailbox", "partner"):
