@@ -125,6 +125,13 @@ class Rule:
     def doubles_triggers(self) -> bool:
         return self._steps[0].twice
 
+    @property
+    def changes_mailboxes(self) -> bool:
+        """Whether all that the rule does is to change the rules of a mailbox, such as what it shows of a mail."""
+        return any(step.rule_changes for step in self._steps) and all(
+            step == WORK or step.rule_changes for step in self._steps
+        )
+
     def state(self, now: int) -> RuleState:
         """Whether the rule can still act, has acted as often as it can, or can no longer act."""
         if self._most is not None and self.used >= self._most:
@@ -231,6 +238,11 @@ class Rulebook:
     def double_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """The rule that makes a trigger fire twice for mails with attachments, and its effect."""
         rules = (rule for rule in self._rules.values() if rule.doubles_triggers)
+        return self._first(rules, call, header, now)
+
+    def mailbox_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
+        """The rule that changes the rules of a mailbox and does nothing else, and its effect."""
+        rules = (rule for rule in self._rules.values() if rule.changes_mailboxes)
         return self._first(rules, call, header, now)
 
     def hold_back(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:
