@@ -750,6 +750,24 @@ def test_protected_mail(sandbox: Sandbox, alice: Connection, path: str) -> None:
     assert whole == alice.mail()
 
 
+@pytest.mark.parametrize(
+    "body", ["<p>Secret</p>", "<html><head><title>S</title></head><body>Secret</body></html>", "Secret", ""]
+)
+@pytest.mark.parametrize("is_html", [True, False])
+def test_protected_mail_hides_every_form_of_a_body(
+    sandbox: Sandbox, alice: Connection, body: str, is_html: bool
+) -> None:
+    """The note is one document, whether the mail is text, a fragment of HTML or a document of its own."""
+    alice.send(alice.address, body=body, IsHtml=is_html)
+    mail = alice.mail()["Id"]
+    only(sandbox, "protected-mail")
+    read = alice.get(f"/Mail/{mail}")
+
+    assert "Secret" not in read["Body"]
+    assert read["Body"].count(NOTE) == read["Body"].count("<html>") == read["Body"].count("</html>") == 1
+    assert read["IsHtml"] is True
+
+
 # The page after an answer
 
 
