@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from outlook_contract.options import TargetOptions
 
     try:
+        # The checks need packages of their own, which a plain installation lacks.
         from outlook_contract import cli
         from outlook_contract.targets import TargetError, from_environment
     except ModuleNotFoundError as error:

@@ -84,7 +84,7 @@ def restore(anchor: Path, *, force: bool = False) -> list[Path]:
     files: list[Write] = []
     for path, known in records.items():
         files.append((path, _check_original(path, known)))
-        # Both contents are ours: an interrupted restore has put back some originals already.
+        # Either content will do: an interrupted restore has put back some originals already.
         is_unedited = path.exists() and _digest(read(path)) in known
         if not is_unedited and not force:
             raise PatchError(_edited(path))
@@ -176,6 +176,7 @@ def _edited(path: Path) -> str:
 def _original_of(path: Path, content: bytes) -> Path:
     """The path for a file's original. Raises PatchError if another file is there."""
     place = _beside(path, _ORIGINAL)
+    # The same content is left by a crash between the copy and the record.
     if place.exists() and read(place) != content:
         raise PatchError(f"{place} is in the way: it belongs to another or an interrupted patch")
     return place

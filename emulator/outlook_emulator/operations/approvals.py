@@ -26,6 +26,7 @@ OPERATIONS = (
         accepts=wire.approval,
         body_name="approvalEmailSubscription",
         returns=partial(wire.subscription, path=_APPROVALS),
+        # Engines accept no other status for a subscription, and need its Location (vendor's page).
         status=201,
         errors=MAIL_ERRORS,
         visibility="important",
@@ -70,6 +71,7 @@ OPERATIONS = (
         visibility="internal",
     ),
     Operation(
+        # At the root, without a connection: whoever opens a link in a mail has no credential. The link is signed.
         id="ReceiveResponseGet",
         method="GET",
         path="/RecordResponse",

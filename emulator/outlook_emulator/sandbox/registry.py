@@ -79,6 +79,7 @@ class Sandboxes:
         """
         if connection_id in self._by_connection:
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
+        # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
         self.refresh(sandbox)
@@ -167,6 +168,7 @@ class Sandboxes:
         self._forget(sandbox)
         del self._by_name[name]
         sandbox.close()
+        # The database before the snapshots: if the server is killed in between, the sandbox does not come back.
         if sandbox.db.path is not None:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{sandbox.db.path}{suffix}").unlink(missing_ok=True)

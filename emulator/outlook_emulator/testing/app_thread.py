@@ -50,6 +50,7 @@ class AppThread:
             "method": method,
             "scheme": url.scheme,
             "path": url.path,
+            # In httpx the raw path has the query, in ASGI it has not.
             "raw_path": url.raw_path.partition(b"?")[0],
             "query_string": url.query,
             "root_path": "",
@@ -106,6 +107,7 @@ async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> Response:
         nonlocal status, headers
         if message["type"] == "http.response.start":
             status, headers = message["status"], list(message.get("headers", ()))
+        # A server drops the body of such a response.
         elif scope["method"] != "HEAD":
             parts.append(message.get("body", b""))
 

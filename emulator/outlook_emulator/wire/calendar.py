@@ -38,6 +38,7 @@ ResponseTypeName = Annotated[str, Schema(names=enums.ResponseType)]
 ResponseTypeNumber = Annotated[int, Schema(format="int32", numbers=enums.ResponseType)]
 DayName = Annotated[str, Schema(names=enums.DayOfWeek)]
 ZoneName = Annotated[str, Schema(choices=ZONE_NAMES)]
+# Not declared as addresses, since a room may have a name alone.
 Names = Annotated[str, Schema(separator=";")]
 
 
@@ -136,6 +137,7 @@ class CalendarEventBackend(TypedDict):
     IsOrganizer: bool
     Location: Location
     Organizer: Recipient
+    # Null for a single event; a series has its range before its pattern (recorded from the Office 365 twin).
     Recurrence: PatternedRecurrence | None
     Reminder: Int32
     ResponseRequested: bool
@@ -147,6 +149,7 @@ class CalendarEventBackend(TypedDict):
     Subject: Required[str]
     Type: Annotated[str, Schema(names=enums.EventType)]
     WebLink: Uri | None
+    # Null in every recording.
     Reason: str | None
 
 
@@ -167,6 +170,7 @@ class _Numbers(TypedDict):
     Recurrence: RecurrenceNumber
     ResponseType: ResponseTypeNumber
     ResponseTime: DateTime
+    # Null wherever an event is read or listed; only calendar views fill it (recorded from the Office 365 twin).
     ICalUId: str | None
     Importance: ImportanceNumber
 
@@ -189,6 +193,7 @@ class _Details(TypedDict):
     SeriesMasterId: str | None
     Categories: list[str]
     WebLink: Uri | None
+    # Empty rather than null without attendees, unlike the address lists of mails (recorded from the Office 365 twin).
     RequiredAttendees: Emails
     OptionalAttendees: Emails
     ResourceAttendees: Names
@@ -216,12 +221,41 @@ class _Change(TypedDict):
     IsUpdated: bool
 
 
-class CalendarEventClientWithActionType(_Change, CalendarEventClientReceive):
-    """A flat event and what happened to it."""
+class CalendarEventClientWithActionType(_Change):
+    """A flat event and what happened to it; of a deleted one there is little more than an id (recorded)."""
+
+    Subject: str | None
+    Start: DateTime
+    End: DateTime
+    ShowAs: ShowAsNumber
+    Recurrence: RecurrenceNumber
+    ResponseType: ResponseTypeNumber
+    ResponseTime: DateTime | None
+    ICalUId: str | None
+    Importance: ImportanceNumber
+    Id: str
+    DateTimeCreated: DateTime | None
+    DateTimeLastModified: DateTime | None
+    Organizer: Email | None
+    TimeZone: str | None
+    SeriesMasterId: str | None
+    Categories: list[str] | None
+    WebLink: Uri | None
+    RequiredAttendees: Emails
+    OptionalAttendees: Emails
+    ResourceAttendees: Names
+    Body: str | None
+    IsHtml: bool
+    Location: str | None
+    IsAllDay: bool | None
+    RecurrenceEnd: DateTime | None
+    NumberOfOccurrences: Int32 | None
+    Reminder: Int32 | None
+    ResponseRequested: bool | None
 
 
 class CalendarEventListClientReceive(TypedDict):
-    """Flat events, listed or fired for."""
+    """Flat events, in a list or for which a trigger fires."""
 
     value: list[CalendarEventClientReceive]
 
@@ -239,6 +273,7 @@ class PaginatedListResponse(TypedDict, Generic[T]):
 
 
 class _Invitation(TypedDict, total=False):
+    # Categories are missing on purpose: the description declares none for flat bodies.
     Subject: Required[str]
     Start: Required[DateTime]
     End: Required[DateTime]
@@ -271,7 +306,7 @@ class CalendarEventHtmlClient(_Invitation, total=False):
 
 
 class ResponseToEventInvite(TypedDict, total=False):
-    """The words that go with an answer to an invitation, and whether the organizer hears of it."""
+    """The comment of a response to an invitation, and whether to send it to the organizer."""
 
     Comment: str
     SendResponse: Annotated[bool, Schema(default=True)]

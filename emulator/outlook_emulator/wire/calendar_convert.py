@@ -31,6 +31,7 @@ from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetad
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
+# How .NET writes a time that was never set (recorded from the Office 365 twin).
 _NEVER = "0001-01-01T00:00:00+00:00"
 _NO_DATE = "0001-01-01"
 _NAMES = {
@@ -48,6 +49,7 @@ def from_client(shape: shapes.CalendarEventClient) -> EventChanges:
     """The changes in a second-version body, whose text is plain unless it says otherwise."""
     changes = _from_flat(shape)
     changes["blank_is_text"] = True
+    # A change with neither leaves the format as it is.
     if "Body" in shape or "IsHtml" in shape:
         changes["is_html"] = shape.get("IsHtml", False)
     return changes
@@ -76,6 +78,7 @@ def from_backend(shape: shapes.CalendarEventBackend) -> EventChanges:
         changes["location"] = location.get("DisplayName", "")
         changes["place"] = {key: location[key] for key in ("Address", "Coordinates") if location.get(key)} or None
     if "Recurrence" in members:
+        # The member has the name of a field that only flat bodies set, but describes a whole rule.
         changes.pop("recurrence")
         changes["rule"] = _rule(members["Recurrence"])
     return changes
@@ -117,8 +120,10 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
         "ChangeKey": event_change_key(event.mailbox_id, event.id, event.version),
         "DateTimeCreated": iso_short(event.created),
         "DateTimeLastModified": iso_short(event.modified),
+        # Without the seven digits that later versions have (recorded from the Office 365 twin).
         "End": iso_short(event.end_at),
         "EndTimeZone": event.end_zone,
+        # The emulator keeps no attachments of events.
         "HasAttachments": False,
         "ICalUId": event.uid,
         "Importance": _NAMES[enums.Importance][event.importance],
@@ -245,6 +250,7 @@ def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClien
 
 
 def _one_line(text: str) -> str:
+    # As for mails: public workflows send subjects that end in a line feed.
     return _LINE_ENDS.sub(" ", text.rstrip("\r\n"))
 
 
@@ -317,6 +323,7 @@ def _rule(shape: dict[str, Any] | None) -> Rule | None:
     until, count = _end(span)
     return Rule(
         enums.PatternType[pattern["Type"]],
+        # Replaced later: a series begins with its event, whatever the range says.
         date.min,
         interval=pattern.get("Interval", 1),
         month=pattern.get("Month", 0),
@@ -349,6 +356,7 @@ def _recurrence(event: Event) -> shapes.PatternedRecurrence | None:
     rule = rule_of(event)
     if rule is None:
         return None
+    # Without an end the date is in the year 1 and the number 0 (recorded from the Office 365 twin).
     kind = "Numbered" if rule.count else "EndDate" if rule.until else "NoEnd"
     return {
         "Range": {
@@ -372,6 +380,7 @@ def _recurrence(event: Event) -> shapes.PatternedRecurrence | None:
 def _location(event: Event) -> shapes.Location:
     place: dict[str, Any] = {} if event.place is None else orjson.loads(event.place)
     address, coordinates = place.get("Address", {}), place.get("Coordinates", {})
+    # Both objects are there even if all of their members are null (recorded from the Office 365 twin).
     shown: Any = {
         "DisplayName": event.location,
         "Address": {name: address.get(name) for name in _ADDRESS},

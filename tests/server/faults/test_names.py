@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -750,22 +751,26 @@ def test_protected_mail(sandbox: Sandbox, alice: Connection, path: str) -> None:
     assert whole == alice.mail()
 
 
+@pytest.mark.parametrize("setting", ["stored", "sent"])
 @pytest.mark.parametrize(
-    "body", ["<p>Secret</p>", "<html><head><title>S</title></head><body>Secret</body></html>", "Secret", ""]
+    "body", [{"text": "Top secret"}, {"html": "<p>Top secret</p>"}, {"html": "<html><body>Top secret</body></html>"}]
 )
-@pytest.mark.parametrize("is_html", [True, False])
-def test_protected_mail_hides_every_form_of_a_body(
-    sandbox: Sandbox, alice: Connection, body: str, is_html: bool
+def test_protected_mail_hides_each_kind_of_body(
+    configured: Callable[..., Sandbox], setting: str, body: dict[str, Any]
 ) -> None:
-    """The note is one document, whether the mail is text, a fragment of HTML or a document of its own."""
-    alice.send(alice.address, body=body, IsHtml=is_html)
-    mail = alice.mail()["Id"]
-    only(sandbox, "protected-mail")
-    read = alice.get(f"/Mail/{mail}")
+    """A note stands in place of plain text, of a fragment and of a whole document, whichever bodies are shown.
 
-    assert "Secret" not in read["Body"]
-    assert read["Body"].count(NOTE) == read["Body"].count("<html>") == read["Body"].count("</html>") == 1
-    assert read["IsHtml"] is True
+    Vendor's documentation of the Office 365 twin.
+    """
+    sandbox = configured(bodies=setting)
+    ann = sandbox.connect("ann")
+    ann.deliver(subject="Secret", **body)
+    only(sandbox, "protected-mail")
+    mail = ann.mail()
+
+    assert (NOTE, True) == (mail["BodyPreview"], mail["IsHtml"])
+    assert f"<p>{NOTE}</p>" in mail["Body"]
+    assert "Top secret" not in mail["Body"]
 
 
 # The page after an answer

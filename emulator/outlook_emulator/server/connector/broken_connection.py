@@ -96,8 +96,8 @@ async def gone(receive: Receive) -> None:
 
 async def _stall(receive: Receive, sandbox: Sandbox) -> None:
     with sandbox.traffic.waits.until(LATEST) as wait:
+        # At once: nothing more is to be done for this request, so no move of the clock has to wait for it.
         wait.settle()
-        # Settled: nothing more is to be done for this request, so a move of the clock does not wait for it.
         ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(sandbox.clock))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:

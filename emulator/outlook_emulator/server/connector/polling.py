@@ -66,7 +66,7 @@ def nothing_yet(exchange: Exchange) -> Response:
 
 
 def once_more(exchange: Exchange, body: bytes) -> Response:
-    """The response to a poll whose items come another time, at once: poll again with the same state."""
+    """The response to a poll whose items are delivered twice: poll again at once, with the same state."""
     kind = [(b"content-type", b"application/json; charset=utf-8")]
     return Response(200, body, [*kind, *_headers(_same(exchange), WAITING)])
 

@@ -10,6 +10,7 @@ from outlook_emulator.errors import InvalidRequest, MethodNotAllowed, NoSuchOper
 from outlook_emulator.operations.operation import Operation
 
 PREFIX = b"/apim/outlook/"
+# Also matches parameters inside fixed text, as in OData's `tables({table})`.
 _EMBEDDED = re.compile(r"(?P<before>[^{}]*)\{(?P<name>\w+)\}(?P<after>[^{}]*)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 MAX_SEGMENT = 4096
@@ -44,6 +45,7 @@ class Routes:
         node = _walk(self._root, segments, 0, values)
         if node is None:
             raise NoSuchOperation("/" + "/".join(segments))
+        # No second look for an id that equals a fixed word: the method is wrong for the path as it was meant.
         operation = node.rows.get(method)
         if operation is None:
             raise MethodNotAllowed(method, node.rows)
@@ -68,6 +70,7 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
     if index == len(segments):
         return node if node.rows else None
     segment = segments[index]
+    # What an unset variable of the caller leaves behind is no id.
     if not segment:
         return None
     word = unquote(segment).lower() if "%" in segment else segment.lower()

@@ -68,10 +68,11 @@ class FaultInjector:
         except StartedOver as error:
             return exchange.refuse(error)
         finally:
+            # The delayed work is done, so a move of the clock that waits for it can go on.
             self.close(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """Let a move of the clock go on that waits for this request."""
+        """Release a move of the clock that waits for this request."""
         if exchange.waiting is not None:
             exchange.waiting.close()
 
@@ -114,10 +115,12 @@ async def _delay(exchange: Exchange, hit: Hit) -> None:
 @contextmanager
 def _watching(exchange: Exchange, wait: Wait) -> Iterator[None]:
     """End the wait of a request whose client hangs up, since it would hold up others."""
+    # Without a socket, the client always waits for the whole response.
     if TRANSPORT not in exchange.scope.get("extensions", {}):
         yield
         return
     watch = asyncio.ensure_future(gone(exchange.receive))
+    # Not as an error: the operation still runs, so a caller who tries again causes a duplicate.
     watch.add_done_callback(lambda done: wait.end(True))
     try:
         yield
@@ -158,6 +161,7 @@ def _of_trigger(exchange: Exchange, response: Response) -> Response:
     if response.status != 200 or exchange.ran_in is None:
         return response
     call = call_facts(exchange)
+    # With the query, which has the cursor: polling again with the same cursor is the same poll.
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
     header, now = exchange.header(PLAN), exchange.sandbox.clock.now()
     held = book.hold_back(call, header, state, now)

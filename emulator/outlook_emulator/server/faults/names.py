@@ -79,10 +79,12 @@ class NamedFault:
 
 
 def _throttled(options: FaultEffect) -> Effect:
+    # By default the whole period, the longest wait that the limit itself asks for.
     return Effect(response=CallsExceeded(_PERIOD if options.retry_after is None else options.retry_after))
 
 
 def _slash_id(options: FaultEffect) -> Effect:
+    # As if the slash split the path: no operation has such an address.
     return Effect(
         rule_changes={"event_ids": "ews"}, response=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES
     )

@@ -25,7 +25,7 @@ from outlook_emulator.traffic.fault_plan import FaultRule, FaultWhen
 from outlook_emulator.traffic.faults import WORK, Effect, Rule, When
 from outlook_emulator.wire.body import reader_of
 
-# Not dots alone: clients take such a part of a path for a folder.
+# Not dots alone: the name becomes a part of paths, in which clients resolve `.` and `..`.
 _NAME = re.compile(r"(?!\.+$)[\w.~-]{1,100}")
 _HEADER = re.compile(r"[\x21-\x7e]{1,200}")
 _INSTANT = re.compile(r"\d{4}-")
@@ -153,6 +153,7 @@ def _when(sandbox: Sandbox, options: FaultWhen, is_sequence: bool) -> When:
 def _instant(sandbox: Sandbox, text: str | None, member: str) -> int | None:
     if text is None:
         return None
+    # Only an instant starts with a year; anything else is a duration from now.
     if _INSTANT.match(text.strip()):
         return read_instant(text.strip(), member)
     duration = read_duration(text, member)

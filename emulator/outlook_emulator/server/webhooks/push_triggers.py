@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +29,8 @@ GATEWAY = "outlook-emulator"
 
 FirstDelivery = Callable[[PushTrigger, Mapping[str, Any]], Mapping[str, Any] | None]
 """What a trigger sends before a batch, None for nothing."""
+RuleChanges = Callable[[PushTrigger], Mapping[str, Any]]
+"""How the rules of the mailbox differ for a batch of a trigger."""
 
 _log = logging.getLogger("outlook_emulator")
 
@@ -53,6 +56,7 @@ def arguments_of(operation: Operation, parameters: Mapping[str, str]) -> dict[st
     for name in parameters:
         if name.lower() not in required:
             raise InvalidRequest(f"The trigger '{operation.id}' has no parameter '{name[:100]}'.")
+    # As a query string, so that parameters are read just as those of a poll.
     query = {parameter.name: texts[parameter.name.lower()] for parameter in declared if parameter.name.lower() in texts}
     arguments = QueryReader(declared).read(urlencode(query).encode("ascii"), lambda name: None)
     return arguments | {snake_case(name): texts[name.lower()] for name in operation.path_parameters}
@@ -87,16 +91,18 @@ def reference_of(trigger: PushTrigger) -> str:
     return f"{trigger.connection_id}/{trigger.name}"
 
 
-def push_all(db: Database, mailbox_of: Callable[[int], Mailbox], first_delivery: FirstDelivery) -> bool:
+def push_all(
+    db: Database, mailbox_of: Callable[[int], Mailbox], first_delivery: FirstDelivery, rule_changes: RuleChanges
+) -> bool:
     """Poll every push trigger and enqueue its new items; returns whether there are any triggers.
 
     A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key, `first_delivery`
-    says what comes before a batch.
+    says what comes before a batch, `rule_changes` what differs for it.
     """
     triggers = trigger_store.push_triggers(db)
     for trigger in triggers:
         try:
-            _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery)
+            _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery, rule_changes)
         except Exception:
             _log.exception("Polling the push trigger '%s' failed.", reference_of(trigger))
     return bool(triggers)
@@ -125,9 +131,9 @@ def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: 
     return poll
 
 
-def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery) -> None:
+def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery, rule_changes: RuleChanges) -> None:
     operation = operation_named(trigger.operation)
-    cursor, more = trigger.cursor, True
+    cursor, more, rules = trigger.cursor, True, mailbox.rules
     with mailbox.db.transaction():
         # All batches and the cursor in one transaction, so that a crash neither loses nor repeats an item.
         while more:
@@ -137,6 +143,11 @@ def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery)
                 # Its folder or calendar was deleted; one with the same name may come back.
                 break
             if poll.items:
+                if differences := rule_changes(trigger):
+                    # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
+                    mailbox.rules = replace(rules, **differences)
+                    poll = _poll(mailbox, operation, trigger, cursor)
+                    mailbox.rules = rules
                 batch = operation.render(poll.items)
                 if (first := first_delivery(trigger, batch)) is not None:
                     _enqueue(mailbox, trigger, first)
@@ -153,6 +164,7 @@ def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -
         "x-ms-trigger-name": trigger.name,
         "x-ms-gateway-resource-name": GATEWAY,
     }
+    # As Microsoft's SDKs read callbacks: one item each with splitOn, else the whole batch.
     for body in batch["value"] if trigger.split_on else [batch]:
         content = callbacks.Content(orjson.dumps({"body": body}), headers)
         callbacks.enqueue(mailbox, trigger.url, content, kind=CallbackKind.PUSH, reference=reference_of(trigger))
