@@ -146,13 +146,13 @@ def test_summer_time() -> None:
     ],
 )
 def test_unknown_zone(name: str) -> None:
-    """An unknown zone is an error with the member's name and a shortened text, and no file is opened."""
+    """An unknown zone is an error whose particulars name the member and a shortened text, and no file is opened."""
     with pytest.raises(InvalidRequest) as refusal:
         canonical(name, "StartTimeZone")
 
-    assert "'StartTimeZone'" in refusal.value.message
-    assert name[:100] in refusal.value.message
-    assert len(refusal.value.message) < 200
+    assert "'StartTimeZone'" in refusal.value.original
+    assert name[:100] in refusal.value.original
+    assert len(refusal.value.original) < 200
 
 
 @settings(deadline=None)

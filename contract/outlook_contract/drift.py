@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from outlook_contract.deviations import Deviation, load
+from outlook_contract.deviations import Deviation, Kind, load
 
 
 class Drift(NamedTuple):
@@ -27,10 +27,18 @@ class Drift(NamedTuple):
         return not self.deviation
 
 
-def explained(drift: Drift, deviations: Iterable[Deviation] | None = None) -> Drift:
-    """The drift with the known deviation that explains it, if there is one."""
+def explained(
+    drift: Drift, deviations: Iterable[Deviation] | None = None, *, on_emulator: bool = False, known: str = ""
+) -> Drift:
+    """The drift with the known deviation that explains it, if there is one.
+
+    `known` names the deviation where no member tells it. An emulator is excused only where the real connector is known
+    to differ: every other deviation describes what the emulator does.
+    """
     for deviation in load() if deviations is None else deviations:
-        if deviation.concerns(drift.operation) and _fits(deviation.member, drift.member):
+        if on_emulator and deviation.kind is not Kind.DIFFERENT:
+            continue
+        if deviation.name == known or (deviation.concerns(drift.operation) and _fits(deviation.member, drift.member)):
             return drift._replace(deviation=deviation.name)
     return drift
 

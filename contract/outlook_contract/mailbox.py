@@ -35,21 +35,22 @@ class Unexpected(AssertionError):
 
 
 class Report:
-    """Collects the drift that checks find. `check` is the name of the check that runs; `explains` looks drift up.
+    """Collects the drift that checks find. `check` is the name of the check that runs.
 
     `statuses` holds the statuses that each operation had, and `requests` how many requests each check sent.
     """
 
-    def __init__(self, explains: Callable[[Drift], Drift] = explained) -> None:
+    def __init__(self) -> None:
+        self.on_emulator = False
         self.drifts: list[Drift] = []
         self.check = ""
         self.statuses: dict[str, set[int]] = {}
         self.requests: Counter[str] = Counter()
-        self._explains = explains
 
-    def add(self, operation: str, member: str, expected: str, seen: str) -> Drift:
-        """Record a difference."""
-        drift = self._explains(Drift(operation, member, expected, seen, self.check))
+    def add(self, operation: str, member: str, expected: str, seen: str, *, known: str = "") -> Drift:
+        """Record a difference; `known` names the deviation that explains it, where the member does not tell."""
+        drift = Drift(operation, member, expected, seen, self.check)
+        drift = explained(drift, on_emulator=self.on_emulator, known=known)
         self.drifts.append(drift)
         return drift
 
@@ -133,19 +134,31 @@ class Mailbox:
         self.http.request(method, f"{self.url}{path}", **options)
         return self.transport.exchanges[-1]
 
+    def follow(self, url: str, method: str = "GET", body: Any = None) -> Exchange:
+        """Send a request to the URL that a response named in `Location`, always at the host of the connection."""
+        path = httpx.URL(url).raw_path.decode("ascii")
+        content = {} if body is None else {"json": body}
+        self.http.request(method, str(httpx.URL(self.url).join("/")).rstrip("/") + path, **content)
+        return self.transport.exchanges[-1]
+
+    def open(self, url: str, method: str = "GET") -> Exchange:
+        """Open a link of a mail as a browser does, without a credential."""
+        self.http.request(method, url, headers={"Authorization": "none"})
+        return self.transport.exchanges[-1]
+
     # --- Comparisons ---
 
-    def equal(self, operation: str, member: str, seen: Any, expected: Any) -> bool:
-        """Record drift unless a value is the expected one."""
+    def equal(self, operation: str, member: str, seen: Any, expected: Any, *, known: str = "") -> bool:
+        """Record drift unless a value is the expected one; `known` names the deviation that would explain it."""
         if seen == expected and type(seen) is type(expected):
             return True
-        self.report.add(operation, member, _shown(expected), _shown(seen))
+        self.report.add(operation, member, _shown(expected), _shown(seen), known=known)
         return False
 
-    def holds(self, operation: str, member: str, seen: Any, expected: str, holds: bool) -> bool:
+    def holds(self, operation: str, member: str, seen: Any, expected: str, holds: bool, *, known: str = "") -> bool:
         """Record drift unless a statement about a value is true; `expected` says the statement in words."""
         if not holds:
-            self.report.add(operation, member, expected, _shown(seen))
+            self.report.add(operation, member, expected, _shown(seen), known=known)
         return holds
 
     def members(self, operation: str, path: str, seen: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -181,6 +194,15 @@ class Mailbox:
         query = {"fetchOnlyUnread": False, "includeAttachments": False, "top": 50, **parameters}
         mails = self.ok("GetEmailsV2", folderPath=folder, **query)["value"]
         return next((mail for mail in mails if mail["Subject"] == subject), None)
+
+    def to_self(self, text: str, **members: Any) -> Any:
+        """Send a mail to the own address with Send email (V2), and return it as Get emails (V2) lists it.
+
+        Its subject is `text` with the marker. The check that calls this needs the fixture `own_address`.
+        """
+        subject = self.name(text)
+        self.ok("SendEmailV2", {"To": self.address, "Subject": subject, "Body": "<p>Hello</p>", **members})
+        return self.mail(subject)
 
     # --- Cleaning up ---
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
@@ -56,6 +57,7 @@ class ContractRun:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.target = stack.enter_context(opened(self.options))
+            self.report.on_emulator = self.target.is_emulator
             pace = Pace(self.target.pace)
             for name, party in (("mailbox", self.target.mailbox), ("partner", self.target.partner)):
                 if party is not None:
@@ -69,6 +71,11 @@ class ContractRun:
             # An emulator's sandbox goes as a whole.
             if not self.target.is_emulator:
                 self._clean_up()
+
+    def now(self) -> datetime:
+        """The time at the target, in UTC: an emulator may have a clock of its own."""
+        sandbox = self.target.sandbox
+        return datetime.now(UTC) if sandbox is None else sandbox.clock.now()
 
     def incomplete(self) -> list[str]:
         """What a whole run against an emulator lacks: operations without a success or without a refusal."""

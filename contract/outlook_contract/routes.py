@@ -46,11 +46,14 @@ def routes() -> Mapping[str, Route]:
     return table
 
 
-def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-    """The operation of a request and the values in its path; `path` is escaped and starts below the runtime URL."""
+def find(method: str, path: str, *, at_root: bool = False) -> tuple[Route, Mapping[str, str]] | None:
+    """The operation of a request and the values in its path, which is escaped.
+
+    The path starts below the runtime URL, or, `at_root`, in front of the place that the connection id has there.
+    """
     parts = path.strip("/").split("/")
     for route in _by_shape().get((method.upper(), len(parts)), ()):
-        if (values := _values(route, parts)) is not None:
+        if route.is_at_root == at_root and (values := _values(route, parts)) is not None:
             return route, values
     return None
 

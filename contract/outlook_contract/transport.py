@@ -50,7 +50,8 @@ class CarefulTransport(httpx.BaseTransport):
     `has_changed` says whether a request went over it that may have changed something.
 
     A 429 is sent again after `Retry-After`, unless `patient` is false. Raises ReadOnly for a request that changes
-    something when `read_only`.
+    something when `read_only`. The request extension `authorization` is sent in place of the credential; the text
+    `none`, there or as header, sends none.
     """
 
     def __init__(self, inner: httpx.BaseTransport, access: Access, pace: Pace, *, read_only: bool = False) -> None:
@@ -72,11 +73,13 @@ class CarefulTransport(httpx.BaseTransport):
             raise ReadOnly(f"{request.method} {path} would change something")
         # Set before the request is sent: an interrupt may come before its response.
         self.has_changed |= request.method != "GET"
-        request.headers.setdefault("Authorization", "")
-        if request.headers["Authorization"] != "none":
-            request.headers["Authorization"] = self._access.authorization()
+        authorization = request.extensions.get("authorization", request.headers.get("Authorization"))
+        if authorization == "none":
+            request.headers.pop("Authorization", None)
+        elif "authorization" in request.extensions:
+            request.headers["Authorization"] = authorization
         else:
-            del request.headers["Authorization"]
+            request.headers["Authorization"] = self._access.authorization()
         while True:
             response = self._send(request, operation)
             wait = _retry_after(response)
@@ -110,14 +113,12 @@ class CarefulTransport(httpx.BaseTransport):
         return response
 
     def _route(self, method: str, path: str) -> routes.Route | None:
-        below = path.removeprefix(self._base) if path.startswith(self._base + "/") else _below_root(path)
-        match = routes.find(method, below)
+        root = self._base.rpartition("/")[0]
+        below = path.removeprefix(self._base + "/") if path.startswith(self._base + "/") else ""
+        match = routes.find(method, below) if below else None
+        # Links in mails, and reports of the back end, have no connection id or have it as a parameter.
+        match = match or routes.find(method, path.removeprefix(root), at_root=True)
         return match[0] if match else None
-
-
-def _below_root(path: str) -> str:
-    """The path of an operation without a connection id, such as a link in an approval mail."""
-    return path.removeprefix("/apim/outlook")
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -63,6 +63,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    # Here and not in the teardown of a fixture, where pytest reports an error instead of a failed test.
     # If the test fails or is skipped, the exception passes through here, and unused faults do not matter.
     yield
     if (connection := item.stash.get(_CONNECTION, None)) is not None:
@@ -108,6 +109,7 @@ def outlook(request: pytest.FixtureRequest) -> Iterator[Connection]:
     A test that passes still fails if it leaves a fault unused.
     """
     marker = _marker(request.node)
+    # By name, so that only the server that the test needs is started.
     server = request.getfixturevalue(_server_fixture(request, marker))
     connection = server.connect(seed=marker.seed, clock=marker.clock, label=_label(request.node))
     try:
@@ -125,6 +127,7 @@ def outlook_app(outlook: Connection) -> Connection:
 
     `outlook_app.sandbox.server.app` is the app.
     """
+    # The fixture `outlook` chooses its server by the test's arguments, and cannot see a later `getfixturevalue`.
     if outlook.sandbox.server.app is None:
         pytest.fail(
             "The sandbox is on a server already: request outlook_app as an argument of the test.", pytrace=False

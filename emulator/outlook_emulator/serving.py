@@ -93,6 +93,7 @@ def running(
     own = _settings_of(app)
     settings = settings or own
     if app is not None:
+        # Whether other machines may reach it depends on the token that the app demands.
         settings = replace(settings, admin_token=own.admin_token)
     if settings.port == Settings().port:
         settings = replace(settings, port=0)
@@ -312,6 +313,7 @@ def _listening(settings: Settings) -> socket.socket:
     # The protocol is explicit because asyncio only sets TCP_NODELAY if it sees it. Without that option, the body of a
     # response waits 40 ms for the client to acknowledge its headers.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # Without it, a restart on the same port fails while connections of the last run linger.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

@@ -1,29 +1,173 @@
-"""Journeys through mail."""
+"""Journeys through sending mail: who receives it, and how it reads."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
 from outlook_contract.mailbox import Mailbox
 
+SENDS = ("SendEmail", "SendEmailV2")
+WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+STORED = (
+    '<html><head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head><body>{}</body></html>'
+)
+"""What becomes of a fragment of HTML (recorded on the sibling connector)."""
+
 
 def test_a_sent_mail_arrives(mailbox: Mailbox, own_address: str) -> None:
-    """A mail to oneself is in the inbox, unread, and a copy in Sent Items."""
-    subject = mailbox.name("Plain")
-    mailbox.ok("SendEmailV2", {"To": own_address, "Subject": subject, "Body": "<p>Hello</p>", "Importance": "High"})
-    mail = mailbox.mail(subject)
-    mailbox.members("GetEmailsV2", "value[]", mail, {"IsRead": False, "IsHtml": True, "HasAttachment": False})
+    """A mail to oneself is in the inbox, unread, and a read copy is in Sent Items."""
+    mail = mailbox.to_self("Plain", Importance="High")
+    expected = {"IsRead": False, "IsHtml": True, "HasAttachment": False, "Importance": 2, "Cc": None, "Bcc": None}
+    mailbox.members("GetEmailsV2", "value[]", mail, expected)
     mailbox.equal("GetEmailsV2", "value[].To", mail["To"], own_address)
-    copy = mailbox.mail(subject, "SentItems")
-    mailbox.equal("GetEmailsV2", "value[].Subject", copy["Subject"], subject)
+    mailbox.equal("GetEmailsV2", "value[].From", mail["From"], own_address)
+    copy = mailbox.mail(mail["Subject"], "SentItems")
+    mailbox.members("GetEmailsV2", "value[]", copy, {"IsRead": True, "Importance": 2, "To": own_address})
+    mailbox.equal("GetEmailsV2", "value[].InternetMessageId", copy["InternetMessageId"], mail["InternetMessageId"])
+    mailbox.holds("GetEmailsV2", "value[].Id", copy["Id"], "an id of its own", copy["Id"] != mail["Id"])
 
 
-def test_a_mail_without_recipients_is_refused(mailbox: Mailbox) -> None:
-    """A mail needs a recipient."""
-    mailbox.refused("SendEmailV2", 400, {"To": "", "Subject": mailbox.name("Nobody"), "Body": "x"})
+def test_to_cc_and_reply_to_are_kept(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """Several addresses read as one text with semicolons, none after the last (recorded on the sibling connector)."""
+    subject = mailbox.name("Several")
+    both = f"{own_address};{partner.address}"
+    message = {"To": both, "Cc": partner.address, "ReplyTo": partner.address, "Subject": subject, "Body": "<p>x</p>"}
+    mailbox.ok("SendEmailV2", message)
+    for box in (mailbox, partner):
+        mail = box.mail(subject)
+        expected = {"To": both, "Cc": partner.address, "ReplyTo": partner.address, "From": own_address}
+        mailbox.members("GetEmailsV2", "value[]", mail, expected)
+
+
+@pytest.mark.parametrize("operation", SENDS)
+def test_only_the_sender_sees_blind_copies(
+    mailbox: Mailbox, own_address: str, partner: Mailbox, operation: str
+) -> None:
+    """A mail reaches its blind copies; its recipients do not see them, and the sender's copy names them."""
+    subject = mailbox.name(f"Blind {operation}")
+    mailbox.ok(operation, {"To": own_address, "Bcc": partner.address, "Subject": subject, "Body": "<p>x</p>"})
+    mailbox.equal("GetEmailsV2", "value[].Bcc", mailbox.mail(subject)["Bcc"], None)
+    mailbox.members("GetEmailsV2", "value[]", partner.mail(subject), {"To": own_address, "Bcc": None})
+    mailbox.equal("GetEmailsV2", "value[].Bcc", mailbox.mail(subject, "SentItems")["Bcc"], partner.address)
+
+
+@pytest.mark.parametrize("operation", SENDS)
+def test_a_mail_is_of_normal_importance_unless_it_says_so(mailbox: Mailbox, own_address: str, operation: str) -> None:
+    """Importance is Normal by default, and Low if the mail says so, in both versions."""
+    for importance, number in ((None, 1), ("Low", 0)):
+        subject = mailbox.name(f"Importance {importance} {operation}")
+        given = {"Importance": importance} if importance else {}
+        mailbox.ok(operation, {"To": own_address, "Subject": subject, "Body": "<p>x</p>", **given})
+        mailbox.equal("GetEmailsV2", "value[].Importance", mailbox.mail(subject)["Importance"], number)
+
+
+def test_importance_is_a_number_or_a_word(mailbox: Mailbox, own_address: str) -> None:
+    """Version 1 of the list and Move say the word, all other reads the number (recorded on the sibling connector)."""
+    mail = mailbox.to_self("Spelling", Importance="High")
+    mailbox.equal("GetEmail", "Importance", mailbox.ok("GetEmail", messageId=mail["Id"])["Importance"], 2)
+    mails = mailbox.ok("GetEmails", folderPath="Inbox", fetchOnlyUnread=False, top=50)
+    words = [item["Importance"] for item in mails if item["Subject"] == mail["Subject"]]
+    mailbox.equal("GetEmails", "[].Importance", words, ["High"])
+
+
+def test_a_fragment_of_html_is_stored_as_a_document(mailbox: Mailbox, own_address: str) -> None:
+    """A stored body is a whole document with a meta line (recorded on the sibling connector)."""
+    for operation, more in (("SendEmailV2", {}), ("SendEmail", {"IsHtml": True})):
+        subject = mailbox.name(f"Fragment {operation}")
+        mailbox.ok(operation, {"To": own_address, "Subject": subject, "Body": "<p>Hi <b>you</b></p>", **more})
+        mail = mailbox.mail(subject)
+        mailbox.equal("GetEmailsV2", "value[].Body", mail["Body"], STORED.format("<p>Hi <b>you</b></p>"))
+        mailbox.members("GetEmailsV2", "value[]", mail, {"IsHtml": True, "BodyPreview": "Hi you"})
+
+
+def test_text_is_stored_as_html(mailbox: Mailbox, own_address: str) -> None:
+    """A text comes back as HTML that says it was converted from text, with markup escaped.
+
+    Recorded for events of the sibling connector; inferred for mail.
+    """
+    subject = mailbox.name("Text")
+    mailbox.ok("SendEmail", {"To": own_address, "Subject": subject, "Body": "a <b> & c\nline", "IsHtml": False})
+    mail = mailbox.mail(subject)
+    mailbox.equal("GetEmailsV2", "value[].IsHtml", mail["IsHtml"], True, known="stored-text")
+    for part in ("<!-- converted from text -->", "a &lt;b&gt; &amp; c<br>\r\nline"):
+        mailbox.holds("GetEmailsV2", "value[].Body", mail["Body"], f"contains {part}", part in mail["Body"])
+    mailbox.holds(
+        "GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"], "a <b> & c", "a <b> & c" in mail["BodyPreview"]
+    )
+
+
+def test_the_preview_is_the_start_of_the_text(mailbox: Mailbox, own_address: str) -> None:
+    """BodyPreview holds at most 255 characters of the text, without markup (recorded on the sibling connector)."""
+    text = "".join(chr(ord("a") + number % 26) for number in range(300))
+    mail = mailbox.to_self("Preview", Body=f"<p>{text}</p>")
+    mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"], text[:255])
+
+
+def test_other_alphabets_come_through(mailbox: Mailbox, own_address: str) -> None:
+    """Subject and body keep every character."""
+    words = "Grüße, 你好, שלום, 🎉"
+    mail = mailbox.to_self(words, Body=f"<p>{words}</p>")
+    read = mailbox.ok("GetEmail", messageId=mail["Id"])
+    mailbox.equal("GetEmail", "Subject", read["Subject"], mailbox.name(words))
+    mailbox.equal("GetEmail", "Body", read["Body"], STORED.format(f"<p>{words}</p>"))
+
+
+def test_a_mail_reads_the_same_by_itself_and_in_lists(mailbox: Mailbox, own_address: str) -> None:
+    """Get email and Get emails (V2) say the same of a mail; times are UTC with whole seconds (recorded)."""
+    mail = mailbox.to_self("Same")
+    mailbox.members("GetEmail", "", mailbox.ok("GetEmail", messageId=mail["Id"]), mail)
+    for member, pattern in (("DateTimeReceived", WHOLE_SECONDS), ("InternetMessageId", re.compile("<[^@>]+@[^@>]+>"))):
+        value = mail[member]
+        mailbox.holds("GetEmailsV2", f"value[].{member}", value, pattern.pattern, bool(pattern.fullmatch(value)))
+
+
+def test_the_own_address_may_be_the_sender(mailbox: Mailbox, own_address: str) -> None:
+    """Nobody may send as somebody else (documented for Graph)."""
+    mail = mailbox.to_self("From myself", From=own_address)
+    mailbox.equal("GetEmailsV2", "value[].From", mail["From"], own_address)
+    subject = mailbox.name("From a stranger")
+    message = {"To": own_address, "From": "stranger@example.com", "Subject": subject, "Body": "<p>x</p>"}
+    mailbox.refused("SendEmailV2", 403, message, code="ErrorSendAsDenied")
+    mailbox.equal("SendEmailV2", "Inbox", mailbox.find(subject), None)
+
+
+@pytest.mark.parametrize("operation", SENDS)
+@pytest.mark.parametrize("addresses", ["", "nobody at all"])
+def test_a_mail_needs_recipients(mailbox: Mailbox, operation: str, addresses: str) -> None:
+    """A mail to nobody, or to what is no address, is refused (recorded on Graph) and leaves no copy."""
+    subject = mailbox.name(f"Nobody {operation} {addresses}".strip())
+    message = {"To": addresses, "Subject": subject, "Body": "<p>x</p>"}
+    mailbox.refused(operation, 400, message, code="ErrorInvalidRecipients")
+    mailbox.equal(operation, "SentItems", mailbox.find(subject, "SentItems"), None)
+
+
+@pytest.mark.parametrize("operation", SENDS)
+def test_a_mail_may_have_no_body(mailbox: Mailbox, own_address: str, operation: str) -> None:
+    """A mail without Body is sent, although the definition requires it: public workflows leave it out."""
+    subject = mailbox.name(f"Bare {operation}")
+    mailbox.ok(operation, {"To": own_address, "Subject": subject})
+    mailbox.equal("GetEmailsV2", "value[].BodyPreview", mailbox.mail(subject)["BodyPreview"], "")
+
+
+@pytest.mark.parametrize("operation", SENDS)
+@pytest.mark.parametrize("member", ["To", "Subject"])
+def test_a_mail_needs_its_required_members(mailbox: Mailbox, operation: str, member: str) -> None:
+    """To and Subject are required by the definition; how the connector refuses is inferred."""
+    message = {"To": "someone@example.com", "Subject": mailbox.name("Incomplete"), "Body": "<p>x</p>"}
+    del message[member]
+    mailbox.refused(operation, 400, message, code="ErrorInvalidRequest")
+
+
+@pytest.mark.parametrize("operation", SENDS)
+def test_an_unknown_importance_is_refused(mailbox: Mailbox, operation: str) -> None:
+    """The definition allows Low, Normal and High."""
+    message = {"To": "someone@example.com", "Subject": mailbox.name("Urgent"), "Body": "x", "Importance": "Urgent"}
+    mailbox.refused(operation, 400, message, code="ErrorInvalidRequest")
 
 
 @pytest.mark.reads
 def test_an_unknown_mail_is_refused(mailbox: Mailbox) -> None:
-    """An id that is none is malformed."""
+    """An id that is none is malformed (live notes on Graph)."""
     mailbox.refused("GetEmail", 400, messageId="nope", code="ErrorInvalidIdMalformed")

@@ -23,6 +23,7 @@ _API = "/managedapis/outlook"
 _RUNS_LOCALLY = ("raw", "activedirectoryoauth")
 """The types of authentication that the local runtime accepts (its own message says so)."""
 _RAW = {"type": "Raw", "scheme": "Key", "parameter": KEY}
+# Bare or in braces, as the expressions of Logic Apps; a quote inside the name is doubled.
 _REFERENCE = re.compile(
     r"@(?P<brace>\{)?\s*(?P<kind>appsetting|parameters)\(\s*'(?P<name>(?:[^']|'')*)'\s*\)(?(brace)\s*\})", re.IGNORECASE
 )
@@ -112,6 +113,7 @@ class _Document:
     def update(self, text: str) -> None:
         """Replace the text. Raises PatchError if it is not JSON."""
         try:
+            # Read again after each edit, which moves all later values.
             self.root = json_edit.parse(text)
         except ValueError as error:
             raise PatchError(f"{self.path} is not valid JSON: {error}") from None
@@ -158,6 +160,7 @@ class _Project:
         if settings is not None:
             if settings.resolve() == file.resolve():
                 raise PatchError(f"{settings} is the connections.json itself")
+            # Read at once: a file that was named must exist, while the default one may be missing.
             self._others[settings] = _Document.read(settings)
         managed = self._main.root.get("managedApiConnections")
         if managed is None or managed.members is None:
@@ -194,6 +197,7 @@ class _Project:
         if place.value is None or match is None:
             shown = "missing" if place.string is None else f"'{place.string[:200]}'"
             raise PatchError(f"{what} must be an http(s) URL, @appsetting('…') or @parameters('…'), but is {shown}")
+        # The path stays, since it names the connection.
         pointed = self._origin + match[1]
         self._replace(place, json.dumps(pointed), Edit(str(place.document.path), what, match[0], pointed))
 
@@ -295,6 +299,7 @@ class _Project:
         self._update(document, json_edit.with_member(document.text, owner, name, json.dumps(value)), edit)
 
     def _update(self, document: _Document, text: str, edit: Edit) -> None:
+        # A value that is right already keeps its file unchanged.
         if edit.before != edit.after:
             document.update(text)
             self.edits.append(edit)

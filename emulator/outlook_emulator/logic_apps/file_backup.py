@@ -63,6 +63,7 @@ def prepare(anchor: Path, changes: Mapping[Path, Change], *, force: bool = False
             originals.append((_original_of(path, change.before), change.before))
             records[path] = _Record(now, _digest(change.after))
         elif now in known:
+            # Without its original, the file could never be restored.
             _check_original(path, known)
             records[path] = _Record(known.original, _digest(change.after))
         elif not force:
@@ -83,6 +84,7 @@ def restore(anchor: Path, *, force: bool = False) -> list[Path]:
     files: list[Write] = []
     for path, known in records.items():
         files.append((path, _check_original(path, known)))
+        # Either content will do: an interrupted restore has put back some originals already.
         is_unedited = path.exists() and _digest(read(path)) in known
         if not is_unedited and not force:
             raise PatchError(_edited(path))
@@ -97,6 +99,7 @@ def write(writes: Sequence[Write]) -> None:
     aside: list[Path] = []
     with ExitStack() as undo:
         try:
+            # All new contents first: an error such as a full disk then comes before any file is replaced.
             staged = [(path, _staged(path, content, undo)) for path, content in writes]
             for path, ready in staged:
                 if ready is None:

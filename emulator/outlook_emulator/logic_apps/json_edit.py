@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+# Possessive (`*+`): a text that is not JSON fails at once, instead of being tried in many ways.
 _GAP = re.compile(r"(?:[ \t\r\n]|//[^\r\n]*|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)*+")
 _STRING = re.compile(r'"(?:[^"\\\r\n]|\\.)*+"')
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
@@ -67,6 +68,7 @@ def replaced(text: str, value: Value, json_text: str) -> str:
 def with_member(text: str, owner: Value, name: str, json_text: str) -> str:
     """The text with one more member in an object, in the layout of the members before it."""
     members = owner.members or ()
+    # Right after the last value, so that a trailing comma or a comment stays behind the new member.
     at = members[-1].value.end if members else owner.start + 1
     line, colon = _layout(text, owner)
     before = f",{line or ' '}" if members else ""

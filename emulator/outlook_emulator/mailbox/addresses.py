@@ -35,6 +35,7 @@ def _parse(text: str) -> tuple[Address, ...]:
     for part in text.split(";"):
         if part := part.strip():
             address = _parse_one(part)
+            # The first spelling wins, with its display name.
             addresses.setdefault(address.address.lower(), address)
     return tuple(addresses.values())
 

@@ -49,6 +49,7 @@ def newest(db: Database) -> int:
 
 def position(db: Database, now: int) -> int:
     """The position after all present entries and before all later ones, also while the clock stands still."""
+    # Less one: a change that follows at this same instant is later than the position.
     return max(newest(db), now - 1)
 
 

@@ -32,6 +32,7 @@ def current(db: Database) -> int:
 
 def start(db: Database, after: Sequence[int] = (), beyond: int = 0) -> None:
     """Start an epoch; cursors issued in `after` stay valid; its number exceeds `beyond`."""
+    # A restored snapshot brings back an old state, so the number must exceed all that were used outside of it.
     number = max(beyond, current(db), *after[-1:]) + 1
     sandbox_state.put(db, KEY, to_text([*after, number][-_KEPT:]))
 

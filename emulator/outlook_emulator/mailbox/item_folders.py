@@ -81,6 +81,7 @@ def default(mailbox: Mailbox, kind: ItemFolderKind) -> ItemFolder:
 
 def ensure(mailbox: Mailbox, kind: ItemFolderKind, name: str) -> ItemFolder:
     """The calendar or contact folder with a name, created if missing. Raises InvalidRequest."""
+    # A name in the form of an id would be read as one, and never be found.
     if not name.strip() or len(name) > MAX_NAME or "\x00" in name or looks_like_id(name):
         raise InvalidRequest(
             f"The name of a calendar or contact folder must have 1 to {MAX_NAME} characters, and must not be an id."

@@ -93,6 +93,7 @@ def normalize(rule: Rule) -> Rule:
     """
     _check(rule)
     plain = _with_used_only(rule)
+    # In steps of 1, since the intervals count from the date that is looked for.
     start = next(_walk(plain, plain.start, date.max, 1), None)
     if start is None:
         raise InvalidField("start", "is too late: the recurrence has no occurrence on or after it.")
@@ -132,6 +133,7 @@ def _last_of(rule: Rule, count: int) -> date:
     days = list(islice(_walk(rule, rule.start, date.max, _step(rule)), count))
     if len(days) < count:
         raise InvalidField("number_of_occurrences", f"is too large: {count} occurrences reach beyond the year 9999.")
+    # A normalized rule has both, and they agree; it may be normalized again.
     if rule.until not in (None, days[-1]):
         raise InvalidField("recurrence_end", "cannot be combined with a number of occurrences.")
     return days[-1]

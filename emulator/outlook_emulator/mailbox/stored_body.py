@@ -108,6 +108,7 @@ def _document(html: str) -> str:
         # Document tags in the middle of a fragment: a browser ignores them.
         return html[:prologue] + _BEFORE_FRAGMENT + _DOCUMENT_TAG.sub("", html[prologue:]) + _AFTER_FRAGMENT
     before = after = ""
+    # No `<html>` tag was there, but a head or a body.
     if start == prologue:
         before, after = "<html>", "" if _HTML_END.search(html) else "</html>"
     if head is None:
@@ -117,6 +118,7 @@ def _document(html: str) -> str:
     content = html[head.end() : head_end]
     if not content.lstrip().startswith(_META):
         content = _HEAD_START + _CHARSET_META.sub("", content)
+    # Without its end tag nobody can tell where the head ends, so no body is looked for.
     if closing is None:
         return f"{html[:start]}{before}{html[start : head.end()]}{content}{after}"
     shown = _with_body(html[closing.end() :])

@@ -49,6 +49,7 @@ def plain_text(html: str, limit: int | None = None) -> str:
         text = _visible(html[:window])
         if len(text) >= limit + _MARGIN:
             return text[:limit]
+        # Growing by a factor keeps the cost in proportion to what is read, even if it starts over each time.
         window *= 8
     return _visible(html)[:limit]
 
@@ -74,7 +75,9 @@ def _visible(html: str) -> str:
     text = "".join(pieces)
     has_entities = "&" in text
     if has_entities:
+        # After the tags are gone, so that `&lt;b&gt;` stays text.
         text = unescape(text)
+    # Most bodies need only the cheap replacements; a look costs less than a regular expression that finds nothing.
     nested = "\v\v" in text or " \v" in text
     text = (_AT_LINE_START.sub("\n", text) if nested else text.replace("\n\v", "\n")).replace("\v", "\n")
     if has_entities or "  " in text or " \n" in text or "\n " in text:

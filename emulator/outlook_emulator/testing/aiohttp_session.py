@@ -90,6 +90,7 @@ class AppRequest:
 
     async def _send(self) -> AppResponse:
         try:
+            # In aiohttp, a timeout of 0 means none.
             return AppResponse(await response_of(self._thread.send(*self._request), self._seconds or None))
         except Exception as error:
             if (how := broken_connection(error)) is None:

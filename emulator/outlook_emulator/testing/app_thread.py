@@ -50,6 +50,7 @@ class AppThread:
             "method": method,
             "scheme": url.scheme,
             "path": url.path,
+            # In httpx the raw path has the query, in ASGI it has not.
             "raw_path": url.raw_path.partition(b"?")[0],
             "query_string": url.query,
             "root_path": "",
@@ -69,6 +70,7 @@ class AppThread:
         try:
             asyncio.run(self._serve())
         except BaseException as error:
+            # A failed start goes to the thread that waits for it in the constructor.
             if self._started.done():
                 raise
             self._started.set_exception(error)

@@ -24,6 +24,7 @@ class Clock:
     def advance(self, by: str | timedelta | float) -> datetime:
         """Move the clock forward by a duration: `"1h30m"`, `"PT90M"`, a timedelta, or a number of seconds."""
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
+        # Never with an exponent, and as exact as the clock.
         return self._change(advance=seconds if isinstance(seconds, str) else f"{seconds:.6f}")
 
     def set(self, when: str | datetime) -> datetime:

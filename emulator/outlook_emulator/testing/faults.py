@@ -12,6 +12,7 @@ from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultRu
 
 _PARTS = {"match": FaultMatch, "when": FaultWhen, "effect": FaultEffect}
 _OF_PARTS = [(part, option) for part, declaration in _PARTS.items() for option in options_of(declaration)]
+# Such as `body`, which belongs to a request in one part and to a response in another.
 _AMBIGUOUS = {name for name, count in Counter(option.name for _, option in _OF_PARTS).items() if count > 1}
 _KEYWORDS = {option.name: (part, option.member) for part, option in _OF_PARTS if option.name not in _AMBIGUOUS}
 """The part of a rule and the JSON member that each keyword stands for."""

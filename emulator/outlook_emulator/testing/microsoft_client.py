@@ -31,6 +31,7 @@ def outlook_client(
     own_session = session(client_options.timeout_seconds)
     if own_session is not None:
         http: Any = client.http_client
+        # A private attribute, which another version may not have.
         if not hasattr(http, "_session"):
             raise RuntimeError("This azure-connectors accepts no session of ours: use a server with a plain http URL")
         http._session = own_session

@@ -124,6 +124,7 @@ class Sandbox:
         """Delete the sandbox. Does nothing if that has happened already."""
         if self.admin.http.is_closed:
             return
+        # The clients close even if the request fails.
         with self.closing:
             try:
                 self.admin.request("DELETE")
@@ -215,6 +216,7 @@ class Connection:
 
     def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
         """The mails of a folder, newest first, read and unread; `query` adds parameters of Get emails (V3)."""
+        # By its defaults, the operation returns ten unread mails.
         parameters = {"fetchOnlyUnread": False, "includeAttachments": False, "top": _LARGEST_PAGE, **query}
         response = self.http.get("/v2/Mail", params={"folderPath": folder, **parameters})
         response.raise_for_status()
@@ -223,6 +225,7 @@ class Connection:
 
     def _client_options(self) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.credential}"}
+        # Not through a proxy of the environment, which cannot reach this machine's own addresses.
         return {"base_url": self.url, "headers": headers, "trust_env": False}
 
 

@@ -24,6 +24,7 @@ def wait_for(admin: Admin, timeout: float, conditions: Mapping[str, Any]) -> lis
     body = {_CONDITIONS[name]: value for name, value in conditions.items() if value is not None}
     body["timeoutSeconds"] = timeout
     try:
+        # Ten seconds more: the server ends the wait, because only its response names the nearest misses.
         items: list[dict[str, Any]] = admin.request("POST", "/wait", json=body, timeout=timeout + 10)["value"]
     except AdminError as error:
         if error.status != 408:

@@ -71,7 +71,9 @@ def prepared() -> Iterator[Prepared]:
     ask(app, "POST", f"/apim/outlook/alice/Mail/Move/{gone['Id']}?folderPath=Archive")
     theirs = inbox(app, "bob")[0]
     folders = [
-        ask(app, "GET", f"/apim/outlook/{connection}/OnFilePickerOpen?operation=MailFolders").json()["value"][0]["Id"]
+        ask(app, "GET", f"/apim/outlook/{connection}/OnFilePickerOpen?operation=MailFolders")
+        .json()["value"][0]["Id"]
+        .removeprefix("Id::")
         for connection in ("alice", "bob")
     ]
     owner = app.state.sandboxes.find("alice")[1].id

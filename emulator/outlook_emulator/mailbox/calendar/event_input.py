@@ -50,6 +50,7 @@ _TEXTS = tuple(field.name for field in fields(EventFields) if field.name in _COP
 
 def new(mailbox: Mailbox, changes: EventChanges) -> EventFields:
     """The fields of a new event. Raises InvalidRequest."""
+    # Before the changes: an `is_html` that was sent wins.
     blank = replace(_BLANK, is_html=_is_blank_html(mailbox, changes))
     return _with_changes(mailbox, _with_times(blank, changes), changes)
 
@@ -123,6 +124,7 @@ def _complete(mailbox: Mailbox, event: EventFields, changes: EventChanges, membe
     if event.organizer is not None:
         # Whether a response is wanted is for the organizer to say; a copy holds what the organizer said (inferred).
         defaults.pop("response_requested", None)
+    # What was sent wins over the default.
     return cast(EventChanges, defaults | changes)
 
 
@@ -132,9 +134,11 @@ def _with_times(event: EventFields, changes: EventChanges) -> EventFields:
         start_zone = end_zone = canonical(changes["time_zone"], "time_zone")
     if changes.get("end_time_zone"):
         end_zone = canonical(changes["end_time_zone"], "end_time_zone")
+    # A new zone alone moves nothing: the instants stay, and are shown in the zone.
     start = read_time(changes["start"], start_zone, "start") if "start" in changes else event.start
     end = read_time(changes["end"], end_zone, "end") if "end" in changes else event.end
     if end < start:
+        # Reading in the zone can turn the two around: 02:30 to 03:00 begins at 03:30 on the day that skips an hour.
         end = start + _skipped(changes)
     timed = replace(event, start=start, end=end, start_zone=start_zone, end_zone=end_zone)
     return _whole_days(timed, event, changes) if changes.get("is_all_day", event.is_all_day) else timed
@@ -198,6 +202,7 @@ def _with_changes(
     values: dict[str, Any] = {name: changes[name] for name in _COPIED if name in changes}  # type: ignore[literal-required]
     if values.get("location", timed.location) != timed.location:
         # The structured address belongs to the old location.
+        # Unless the same change brings an address of its own.
         values.setdefault("place", None)
     if values.get("reminder", 0) < 0:
         raise InvalidField("reminder", "must not be negative.")
@@ -240,6 +245,7 @@ def _attendees(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> t
 def _by_type(present: Iterable[Attendee], changes: EventChanges) -> list[Attendee]:
     """The attendees, with those of each type in the changes replaced."""
     replaced = {kind for name, kind in _ATTENDEE_FIELDS.items() if name in changes}
+    # Those first: an attendee who is named again under another type changes to that type.
     attendees = [attendee for attendee in present if attendee.type not in replaced]
     for name, kind in _ATTENDEE_FIELDS.items():
         people: Iterable[Address] = changes.get(name, ())  # type: ignore[assignment]
@@ -258,6 +264,7 @@ def _with_recurrence(
     normalized = recurrence.normalize(rule)
     moved = normalized.start - first
     if moved:
+        # The first occurrence is the first date that the pattern matches, so the event itself moves there.
         event = _shifted(event, moved)
     event = replace(event, rule=normalized)
     check_series(event)
@@ -276,9 +283,11 @@ def _rule(changes: EventChanges, before: EventFields | None, first: date) -> Rul
     if not kind:
         return None
     until, count = _range(changes, present)
+    # The flat form knows the kind alone, so a pattern of the first version outlives a flat change of the same kind.
     if before and before.rule and recurrence.kind_of(before.rule) == kind:
         old = local(before.start, wall_zone(before)).date()
         if old == first or not _is_simple(before.rule, kind, old):
+            # The pattern's own days stay; a simple rule follows its event to the new day.
             return replace(before.rule, start=first, until=until, count=count)
     return recurrence.simple(kind, first, until, count)
 

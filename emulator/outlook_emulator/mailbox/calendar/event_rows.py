@@ -34,6 +34,7 @@ _COPIED = tuple(
     if field.name in Event._fields and field.name not in (*_CONVERTED, *_FLAGS, "uid")
 )
 """The fields that a row holds unchanged, under the same name."""
+# One call for all fields: events are converted in every view and every list.
 _flags, _copied = attrgetter(*_FLAGS), attrgetter(*_COPIED)
 
 
@@ -60,6 +61,7 @@ def columns(mailbox: Mailbox, event: EventFields) -> dict[str, Any]:
         "optional": _addresses(event, "Optional"),
         "resources": _addresses(event, "Resource"),
         "recurrence": recurrence.kind_of(rule) if rule else 0,
+        # A rule with a count has a last date too, but clients see the end that was given: a date or a number.
         "recurrence_end": _midnight(rule.until) if rule and rule.until and rule.count is None else None,
         "occurrences": rule.count if rule else None,
         "rule": _rule_text(rule) if rule else None,
@@ -96,6 +98,7 @@ def is_own(mailbox: Mailbox, event: EventFields) -> bool:
 
 def attendees_of(event: Event) -> tuple[Attendee, ...]:
     """The attendees of a stored event."""
+    # Most events have none, and need no JSON reader.
     if event.attendees == "[]":
         return ()
     return tuple(Attendee(*values) for values in orjson.loads(event.attendees))
@@ -161,6 +164,7 @@ def _span(event: EventFields) -> dict[str, int]:
     last = FOREVER
     if event.rule.until is not None:
         wall = local(event.start, wall_zone(event)).time()
+        # `until` is a local date: the last occurrence starts on it at the wall-clock time of all others.
         final = instant(datetime.combine(event.rule.until, wall), wall_zone(event))
         last = max((final, *event.added)) + length + margin
     return {"span_start": first, "span_end": last, "reach": 2}
@@ -175,6 +179,7 @@ def _rule_text(rule: Rule) -> str:
 
 
 @lru_cache(maxsize=1024)
+# Cached by its text: a view asks for the same rules again and again.
 def _rule(text: str) -> Rule:
     stored = orjson.loads(text)
     days = {"start": date.fromisoformat(stored["start"])}

@@ -18,6 +18,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
+# Reads `AAD/++++AAA=` in base64 after any number of bytes that three divides: the characters that break URLs.
 _EWS_ID = b"\x00\x00\xff\xfb\xef\xbe\x00\x00"
 _OWN = (
     *("start", "end", "start_zone", "is_all_day", "organizer", "attendees"),
@@ -36,6 +37,7 @@ def insert(mailbox: Mailbox, calendar_id: int, event: EventFields, original_star
 def insert_exception(mailbox: Mailbox, master: Event, original_start: int, event: EventFields) -> Event:
     """Store an occurrence of a series as an event of its own."""
     position = {"type": EventType.Exception, "master_id": master.id, "original_start": original_start}
+    # An occurrence is computed or stored, never both: the series leaves out each start that has an event of its own.
     exclude(mailbox, master, original_start)
     return _insert(mailbox, master.calendar_id, event, position)
 
@@ -65,6 +67,7 @@ def save(mailbox: Mailbox, event: Event, after: EventFields) -> Event:
             _delete(mailbox, exception)
         elif (inherited := _inherit(before, after, exception)) != fields_of(exception):
             _write(mailbox, exception, inherited)
+    # Only the saved series can tell which starts it has now, hence a second write if some are gone.
     excluded = tuple(start for start in after.excluded if is_start(saved, start))
     return saved if excluded == after.excluded else _write(mailbox, saved, replace(after, excluded=excluded))
 
@@ -101,6 +104,7 @@ def recreate(mailbox: Mailbox, event: Event, after: EventFields) -> Event:
     saved = save(mailbox, event, after)
     kept = exceptions(mailbox, saved) if saved.rule is not None else []
     remove(mailbox, saved)
+    # The UID stays, by which the organizer's later changes find the new event.
     fields = replace(fields_of(saved), external_id=None)
     new = insert(mailbox, saved.calendar_id, fields, saved.original_start)
     for exception in kept:
@@ -124,6 +128,7 @@ def as_series(mailbox: Mailbox, event: Event) -> Series:
         if exception.original_start is not None
     }
     excluded = tuple(start for start in master.excluded if start not in changed)
+    # iCalendar counts the revisions of an event from 0, the store from 1.
     return Series(replace(master, excluded=excluded), changed, event.original_start, event.version - 1)
 
 
@@ -135,6 +140,7 @@ def _inherit(before: EventFields, after: EventFields, exception: Event) -> Event
         for name in _INHERITED
         if getattr(own, name) == getattr(before, name) != getattr(after, name)
     }
+    # The length is inherited like other fields, unless the exception moved or has a length of its own.
     if own.start == exception.original_start and own.end - own.start == before.end - before.start:
         zone = wall_zone(after)
         length = local(after.end, zone) - local(after.start, zone)
@@ -149,6 +155,7 @@ def _inherited_attendees(before: EventFields, after: EventFields, own: EventFiel
     for address in old.keys() - new.keys():
         kept.pop(address, None)
     for address, attendee in new.items():
+        # An attendee whom the exception changed or left out stays so.
         if address not in old or kept.get(address) == old[address]:
             kept[address] = attendee
     return tuple(sorted(kept.values(), key=lambda attendee: attendee.type))
@@ -165,6 +172,7 @@ def _insert(mailbox: Mailbox, calendar_id: int, event: EventFields, position: di
     values |= {"mailbox_id": mailbox.owner.id, "calendar_id": calendar_id, "version": 1}
     values |= {"created": mailbox.now, "modified": mailbox.now}
     values["uid"] = event.uid or event_uid(mailbox.now, mailbox.rng.getrandbits(128))
+    # Not for an exception: its id is that of the occurrence it replaces.
     if mailbox.rules.event_ids == "ews" and event.external_id is None and position["master_id"] is None:
         values["external_id"] = _ews_id(mailbox)
     stored = calendar_store.insert_event(mailbox.db, values, list_entries(event))
@@ -177,6 +185,7 @@ def _write(mailbox: Mailbox, event: Event, after: EventFields) -> Event:
     # Both change with every update, even while the clock is frozen.
     version = {"modified": max(mailbox.now, event.modified + 1), "version": event.version + 1}
     values = columns(mailbox, after) | version | {"type": int(kind), "calendar_id": event.calendar_id}
+    # Kept from the row: an update never makes another meeting of it.
     values["uid"] = event.uid
     saved = calendar_store.update_event(mailbox.db, event, values, list_entries(after))
     _append_change(mailbox, saved, ChangeAction.UPDATED, event)
@@ -189,6 +198,7 @@ def _delete(mailbox: Mailbox, event: Event) -> None:
 
 
 def _append_change(mailbox: Mailbox, event: Event, action: ChangeAction, before: Event | None = None) -> None:
+    # The changed-items trigger compares the event with its window before and after, also when the row is gone.
     old = None if before is None else orjson.dumps(tuple(before)).decode()
     changes.append(mailbox.db, event.mailbox_id, action, event.id, event.calendar_id, mailbox.now, ItemKind.EVENT, old)
 

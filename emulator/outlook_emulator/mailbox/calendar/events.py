@@ -89,6 +89,7 @@ def view(
         )
     query = odata.read(properties, **options)
     events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
+    # Filtered here and not in SQL, since occurrences have no rows.
     return odata.apply(query, _with_words(events, search), lambda text: key_in_filter(mailbox, text))
 
 
@@ -134,12 +135,14 @@ def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
     event = get(mailbox, table=table, id=id)
     _check_id(id)
     with mailbox.db.transaction():
+        # Before the event is gone: the cancellation describes it, and reads its exceptions.
         invitations.cancel(mailbox, event)
         event_store.take_out(mailbox, event)
 
 
 def by_id(mailbox: Mailbox, id: str) -> Event:
     """The event or occurrence with a wire id. Raises InvalidId, NotFound."""
+    # First, since an id of another service may be any text, which decoding would refuse as malformed.
     event = calendar_store.event_by_external_id(mailbox.db, mailbox.owner.id, id)
     if event is not None:
         return event

@@ -57,6 +57,7 @@ def update(mailbox: Mailbox, before: EventFields, event: Event) -> Event:
     _send(mailbox, event, gone, "CANCEL", CANCELLED_PREFIX + event.subject)
     moved = (before.start, before.end, before.rule) != (after.start, after.end, after.rule)
     if moved:
+        # Before the copies are refreshed, which hold the attendee list, too.
         event = _without_responses(mailbox, event)
     for guest in _guests(mailbox, after.attendees):
         _refresh(guest, mailbox, event, moved)
@@ -77,6 +78,7 @@ def cancel(mailbox: Mailbox, event: Event) -> None:
     for cancelled in (event, *_exceptions(mailbox, event)):
         for guest in _guests(mailbox, attendees_of(cancelled)):
             _cancel_copy(guest, cancelled)
+        # One mail for all: an occurrence may have invited people whom the series did not.
         attendees += _not_in(mailbox, attendees_of(cancelled), attendees)
     _send(mailbox, event, attendees, "CANCEL", CANCELLED_PREFIX + event.subject)
 
@@ -92,6 +94,7 @@ def record_response(organizer: Mailbox, copy: Event, address: str, response: int
     fields = fields_of(event)
     attendees = with_response(fields.attendees, address, response, organizer.now)
     if attendees != fields.attendees:
+        # Not through `update`: a response sends no new invitations.
         event_store.save(organizer, event_store.separate(organizer, event), replace(fields, attendees=attendees))
 
 
@@ -203,6 +206,7 @@ def _place(guest: Mailbox, host: Mailbox, event: Event) -> None:
         if (single := singles.get(exception.original_start)) is not None:
             changed = replace(changed, **_values(fields_of(single), _RESPONSE))
         event_store.insert_exception(guest, copy, exception.original_start, changed)
+    # The series takes their place, with the responses that they held.
     for single in singles.values():
         event_store.remove(guest, single)
 
@@ -220,6 +224,7 @@ def _as_guest(host: Mailbox, event: EventFields) -> EventFields:
         responded=None,
         show_as=ShowAs.Tentative,
         categories=(),
+        # Ids belong to one mailbox.
         external_id=None,
     )
 
@@ -232,7 +237,9 @@ def _refresh(guest: Mailbox, host: Mailbox, event: Event, moved: bool) -> None:
         return
     old, fresh = fields_of(copy), _as_guest(host, fields_of(event))
     kept = _values(old, ("categories", "reminder", "external_id"))
+    # The occurrences that this attendee declined or deleted; other starts make them meaningless.
     kept["excluded"] = old.excluded if cadence(old) == cadence(fresh) else ()
+    # An event that was cancelled and is held after all is a new invitation.
     if not (moved or old.is_cancelled):
         kept |= _values(old, _RESPONSE)
     current = replace(fresh, **kept)

@@ -18,6 +18,7 @@ from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event
 
 # The key of an occurrence combines the key of its series with the original start, in seconds since the year 1.
+# So many bits last beyond the year 9999, and no start is negative.
 _BITS = 39
 _YEAR_1 = 62_135_596_800
 _SECOND = 1_000_000
@@ -35,6 +36,7 @@ def master_wire_id(event: Event) -> str | None:
     """The wire id of an occurrence's series, None for other events."""
     if event.master_id is None:
         return None
+    # An occurrence holds the external id of its series.
     return event.external_id or encode(IdKind.EVENT, event.mailbox_id, event.master_id)
 
 
@@ -56,6 +58,7 @@ def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[E
             events.extend(expand(event, since, until))
         elif touches(event, since, until):
             events.append(event)
+    # Completed by key and start, so that pages never overlap.
     events.sort(key=lambda event: (event.start_at, event.id, event.original_start or 0))
     return events
 

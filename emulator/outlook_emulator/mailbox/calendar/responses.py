@@ -42,6 +42,7 @@ def respond(mailbox: Mailbox, reply: Reply, *, event_id: str, response: str) -> 
     response is known there only by its mail. Raises InvalidRequest for an unknown response, for an own event, and where
     a response is to be sent to an organizer who wants none.
     """
+    # The definition's words have blanks (`Tentatively Accept`), the mail service's have none.
     name = _RESPONSES.get(re.sub(r"[\W_]", "", response).lower())
     if name is None:
         raise InvalidField("response", f"must be Accept, Tentatively Accept or Decline, not '{response[:50]}'.")

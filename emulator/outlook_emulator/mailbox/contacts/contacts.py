@@ -98,6 +98,7 @@ def change(mailbox: Mailbox, changes: Mapping[str, Any], *, table: str, id: str)
     """
     contact = get(mailbox, table=table, id=id)
     unsent: dict[str, Any] = dict.fromkeys(_LISTS, ())
+    # The order matters: what was sent wins over what an update without it clears.
     card = filled(replace(_card(contact), **{**unsent, "display_name": None, **changes}))
     if not card.display_name:
         raise InvalidField("given_name", "is required.")

@@ -118,9 +118,9 @@ def _name(event: Component, number: int) -> str:
 
 
 def _grouped(entries: list[_Entry], zones: Zones) -> list[_Entry]:
-    """The entries with changed occurrences moved into their series, which is the last one before with their UID.
+    """Move changed occurrences into their series: the last one before them with their UID, else the first one after.
 
-    Where none precedes it is the first one after. A changed occurrence without a series stays an entry.
+    A changed occurrence without a series stays an entry of its own.
     """
     series = {
         entry.uid: entry for entry in reversed(entries) if entry.original is None and entry.is_series and entry.uid

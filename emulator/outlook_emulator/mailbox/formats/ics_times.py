@@ -124,7 +124,7 @@ def occurrence(value: vDDDTypes, params: Any, series: EventFields, zones: Zones)
 
 
 def _day_of(value: date, when: When, zone_name: str) -> date:
-    """The day that a value with its meaning names: of a time, the one that begins then, or else the one in the zone."""
+    """The day that a value names: for midnight the day that begins then, for any other time its day in the zone."""
     if not isinstance(value, datetime):
         return value
     return value.date() if value.time() == time() else on_the_wall(when.instant, zone_name).date()

@@ -125,7 +125,7 @@ def _tzinfo(name: str, definition: Any) -> tzinfo:
         if isinstance(rule, list) or (rule and (rule.keys() - _RULE_PARTS or rule.get("FREQ") != ["YEARLY"])):
             raise InvalidRequest(f"The definition of the time zone '{name[:100]}' has a rule that is not yearly.")
     copy = Timezone()
-    # `hide_zones` took the name away, but the package demands one. Looking it up is off, or a known name would win.
+    # `hide_zones` took the name away, but the package needs one. Without a look-up, only the definition counts.
     copy.add("TZID", vText("custom"))
     for part in definition.subcomponents:
         copy.add_component(part)

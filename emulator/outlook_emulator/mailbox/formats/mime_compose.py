@@ -61,11 +61,11 @@ def compose_report(mail: Mail, status: bytes, original: bytes) -> bytes:
 
     `status` and `original` are the content of the parts message/delivery-status and message/rfc822.
     """
-    mark = _mark(mail)
+    digest = _digest(mail)
     texts = [_body_text("plain", plain_text(mail.body)), _body_text("html", mail.body)]
     machine, returned = _nested("message/delivery-status", status), _nested("message/rfc822", original)
-    parts = [_multipart("alternative", mark, texts), *(part for part in (machine, returned) if part is not None)]
-    message = _multipart("report", mark, parts)
+    parts = [_multipart("alternative", digest, texts), *(part for part in (machine, returned) if part is not None)]
+    message = _multipart("report", digest, parts)
     message.set_param("report-type", "delivery-status")
     for name, value in _headers(mail):
         message[name] = value
@@ -126,7 +126,7 @@ def _address(entry: Address) -> str:
 
 
 def _content(mail: Mail) -> Message:
-    mark = _mark(mail)
+    digest = _digest(mail)
     invitations = [attachment for attachment in mail.attachments if _is_invitation(attachment)]
     inline = [
         _attachment(attachment)
@@ -144,10 +144,10 @@ def _content(mail: Mail) -> Message:
         # The plainest form first (RFC 2046): readers show the last one that they understand.
         forms.insert(0, _body_text("plain", plain_text(mail.body)))
     if len(forms) > 1:
-        content = _multipart("alternative", mark, forms)
+        content = _multipart("alternative", digest, forms)
     if inline:
-        content = _multipart("related", mark, [content, *inline])
-    return _multipart("mixed", mark, [content, *attached]) if attached else content
+        content = _multipart("related", digest, [content, *inline])
+    return _multipart("mixed", digest, [content, *attached]) if attached else content
 
 
 def _is_invitation(attachment: Attachment) -> bool:
@@ -162,16 +162,16 @@ def _invitation(attachment: Attachment) -> Message:
     return part
 
 
-def _mark(mail: Mail) -> str:
-    # A hash of the content, so the content cannot contain it.
+def _digest(mail: Mail) -> str:
+    # For the boundary between parts: a hash of the content, which the content cannot contain.
     digest = sha256(mail.body.encode("utf-8", "replace"))
     for attachment in mail.attachments:
         digest.update(attachment.content)
     return digest.hexdigest()[:40]
 
 
-def _multipart(subtype: str, mark: str, parts: list[Message]) -> Message:
-    return MIMEMultipart(subtype, boundary=f"=_{subtype}_{mark}", _subparts=parts, policy=_POLICY)
+def _multipart(subtype: str, digest: str, parts: list[Message]) -> Message:
+    return MIMEMultipart(subtype, boundary=f"=_{subtype}_{digest}", _subparts=parts, policy=_POLICY)
 
 
 def _body_text(subtype: str, text: str) -> Message:

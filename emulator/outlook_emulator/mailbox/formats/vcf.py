@@ -194,7 +194,7 @@ def _entries(line: ContentLine) -> Iterator[tuple[str, Any]]:
         if line.value:
             yield "email_addresses", Address(_text(line.value), unquote(name))
     elif line.name == "CATEGORIES":
-        yield from (("categories", _ends(text)) for text in split_on_unescaped_comma(line.value) if text)
+        yield from (("categories", _with_crlf(text)) for text in split_on_unescaped_comma(line.value) if text)
     elif line.name in _MESSENGERS and line.value:
         yield "im_addresses", _text(line.value)
     elif line.name == "TEL" and line.value and "CELL" not in (types := _types(line)):
@@ -213,15 +213,15 @@ def _number(line: ContentLine) -> str:
 
 
 def _text(value: str) -> str:
-    return _ends(unescape_backslash(value))
+    return _with_crlf(unescape_backslash(value))
 
 
-def _ends(text: str) -> str:
+def _with_crlf(text: str) -> str:
     return re.sub(r"\r\n|\r|\n", "\r\n", text)
 
 
 def _fields(value: str) -> list[str]:
-    return [_ends(field) for field in split_on_unescaped_semicolon(value)]
+    return [_with_crlf(field) for field in split_on_unescaped_semicolon(value)]
 
 
 def _birthday(value: str) -> int | None:

@@ -44,6 +44,7 @@ def send(mailbox: Mailbox, mail: Mail) -> None:
     One copy goes to Sent Items and one to the Inbox of each recipient with a mailbox in the sandbox; the outbox records
     the other recipients. Raises InlineImageTooLarge, InvalidRecipients, MessageTooLarge and SendAsDenied.
     """
+    # The gateway's policy comes first: it refuses an image before the connector and the mail service see the request.
     if mail.is_html:
         check_images(mailbox, mail.body)
     if not (mail.to or mail.cc or mail.bcc):
@@ -60,6 +61,7 @@ def post(
     The mail of a meeting has no `operation_type` and no origin headers. A non-delivery report about the addresses that
     nobody can have arrives in the sender's Inbox.
     """
+    # Outside the transaction: it may raise SendAsDenied, and a refused send writes nothing.
     sender = _sender(mailbox, mail)
     additions = origin_headers.OriginHeaders(
         message_id=f"<{mailbox.rng.getrandbits(80):020X}@{_MAIL_HOST}>",
@@ -102,6 +104,7 @@ def deliver(
         mailbox.owner.id,
         mailbox.owner.inbox_id if folder_id is None else folder_id,
         stored,
+        # A sample or an imported mail may be read, flagged and old; a mail that arrives now is none of these.
         is_read=int(is_read),
         is_flagged=int(is_flagged),
         bcc=addresses.join(mail.bcc),
@@ -138,6 +141,7 @@ def write_content(
     mailbox: Mailbox, mail: Mail, sender: Address, additions: origin_headers.OriginHeaders, conversation_id: int
 ) -> StoredContent:
     """Write the content of a mail, which all copies share."""
+    # Pictures in the text are no attachments to a reader.
     has_attachments = int(any(not attachment.is_inline for attachment in mail.attachments))
     content_id = mail_store.insert_content(
         mailbox.db,
@@ -153,6 +157,7 @@ def write_content(
             "is_html": int(mail.is_html),
             "importance": int(mail.importance),
             "has_attachments": has_attachments,
+            # With inline and skipped ones, so that a list looks for attachments only where there are any.
             "has_files": int(bool(mail.attachments)),
             "is_encrypted": int(mail.is_encrypted),
             "preview": preview(mail.body, mail.is_html),
@@ -231,6 +236,7 @@ def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> list[str
     failed: list[str] = []
     delivered: set[int] = set()
     for recipient in _unique((*mail.to, *mail.cc, *mail.bcc)):
+        # A mailbox in the sandbox is reached whatever its domain is, but a fault rule can make it unreachable.
         owner = find_owner(mailbox, recipient)
         if nondelivery.is_named(mailbox, recipient) or (owner is None and nondelivery.has_no_domain(recipient)):
             failed.append(recipient)
@@ -271,6 +277,7 @@ def _return(mailbox: Mailbox, sent: Mail, failed: list[str], conversation_id: in
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:
     """The owner in this sandbox who gets mail for `address`; `name+tag@` reaches `name@`, as on Outlook.com."""
     owner = mailboxes.owner_by_address(mailbox.db, address.lower())
+    # The whole address first: a mailbox may have a `+tag` in its own address.
     if owner is None and "+" in address:
         owner = mailboxes.owner_by_address(mailbox.db, untagged(address))
     return owner
@@ -301,6 +308,7 @@ def _sender(mailbox: Mailbox, mail: Mail) -> Address:
 
 
 def _conversation(mailbox: Mailbox, mail: Mail) -> int:
+    # The nearest ancestor first: References begins with the oldest mail of a thread (RFC 5322).
     ancestors = (mail.in_reply_to, *reversed(mail.references))
     for ancestor in filter(None, ancestors):
         conversation_id = mail_store.conversation_of(mailbox.db, ancestor)

@@ -18,6 +18,7 @@ def mime_of(mailbox: Mailbox, content_id: int, bcc: str | None = None) -> bytes:
 
     `bcc` holds addresses joined by `;`; only the sender's own copy has it.
     """
+    # The email package is slow to import, and a server that exports nothing does without it.
     from outlook_emulator.mailbox.formats.mime_compose import compose
 
     stored = mail_store.stored_mail(mailbox.db, content_id)

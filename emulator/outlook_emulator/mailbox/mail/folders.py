@@ -80,6 +80,7 @@ def resolve(mailbox: Mailbox, folder_path: str) -> int:
 def children(mailbox: Mailbox, parent_id: int | None) -> list[Folder]:
     """The folders directly below a folder, or at the root, by name."""
     folders = mail_store.child_folders(mailbox.db, mailbox.owner.id, parent_id)
+    # Sorted here, since SQLite folds the case of ASCII letters only.
     return sorted(folders, key=lambda folder: (folder.name.casefold(), folder.id))
 
 
@@ -126,6 +127,7 @@ def create(mailbox: Mailbox, parent_id: int | None, name: str) -> Folder:
     parent = None if parent_id is None else _by_key(mailbox, parent_id)
     if parent is not None and path_of(mailbox, parent).count("/") >= MAX_DEPTH:
         raise InvalidRequest(f"Folders nest at most {MAX_DEPTH} deep.")
+    # Paths are read without case, so a second spelling of a name could never be reached.
     if any(child.name.casefold() == name.casefold() for child in children(mailbox, parent_id)):
         raise Conflict(f"A folder named '{name}' exists already.")
     return Folder(mail_store.insert_folder(mailbox.db, mailbox.owner.id, parent_id, name), parent_id, name, None)
@@ -162,6 +164,7 @@ def _segments(folder_path: str) -> list[str]:
 
 def _child_named(mailbox: Mailbox, parent: Folder | None, name: str) -> Folder | None:
     wanted = name.strip().casefold()
+    # Only at the root, in both spellings: `SentItems` is in use as a value, `Sent Items` is the display name.
     if parent is None and (well_known := wanted.replace(" ", "")) in WELL_KNOWN:
         return mail_store.well_known_folder(mailbox.db, mailbox.owner.id, well_known)
     folders = children(mailbox, parent.id if parent else None)

@@ -55,6 +55,7 @@ def find(
     folder_id = folders.resolve(mailbox, folder_path)
     text_filter = TextFilter(to, cc, to_or_cc, from_, subject_filter)
     facets = Facets(fetch_only_unread, fetch_only_flagged, fetch_only_with_attachment, importance_facet(importance))
+    # Text filters run on what the query returns, so it must return the whole window; all other filters are in the SQL.
     window = mailbox.rules.filter_window if text_filter.is_set else top
     if search_query and search_query.strip():
         messages = _search(mailbox, folder_id, facets, search_query, window, skip)
@@ -62,6 +63,7 @@ def find(
         messages = mail_store.newest_messages(mailbox.db, folder_id, facets, window, skip)
     if text_filter.is_set:
         messages = filter(text_filter.matches, messages)
+    # Cut again: filters read a window, and a search may return more than `top`.
     return [message_view(mailbox, message, include_attachments) for message in islice(messages, top)]
 
 
@@ -129,6 +131,7 @@ def _search(mailbox: Mailbox, folder_id: int, facets: Facets, query: str, top: i
     tree = parse(query, mailbox.now)
     update_index(mailbox)
     try:
+        # The alternatives of a search are merged before the page is cut, so each must return the skipped ones too.
         keys = search.find(mailbox.db, tree, folder_id, facets, top + skip)
     except TooManyAlternatives:
         problem = f"combines dates with other terms in more than {MAX_ALTERNATIVES} ways."
@@ -138,6 +141,7 @@ def _search(mailbox: Mailbox, folder_id: int, facets: Facets, query: str, top: i
 
 
 def _index(mailbox: Mailbox, message_id: int) -> None:
+    # Removed even if it comes back: its tags hold the folder and the flags, which may be what has changed.
     search.remove(mailbox.db, message_id)
     message = mail_store.message_of_any(mailbox.db, message_id)
     if message is not None:

@@ -60,6 +60,7 @@ def returned(address: str) -> Returned:
         domain = address.rpartition("@")[2]
         diagnostic = f"550 5.4.310 DNS domain {domain} does not exist [Message=InfoDomainNonexistent]"
         return Returned(address, "5.4.310", diagnostic, f"The domain {domain} does not exist.")
+    # What Exchange writes where the domain exists and the address does not.
     diagnostic = f"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {address} not found by SMTP address lookup"
     return Returned(address, "5.1.10", diagnostic, f"The address {address} was not found.")
 

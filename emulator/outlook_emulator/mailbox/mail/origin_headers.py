@@ -47,4 +47,5 @@ def _workflow(mailbox: Mailbox) -> str:
     if caller.product is not Product.POWER_APPS:
         run = {"x-ms-workflow-name": caller.workflow_name, "x-ms-workflow-run-id": caller.workflow_run}
         parts = {name: value for name, value in run.items() if value} | parts
+    # Each part ends in `;`, the last one too (recorded from the Office 365 twin).
     return " ".join(f"{name}: {value};" for name, value in parts.items())

@@ -57,6 +57,7 @@ def read(
     except NotFound:
         if not internet_message_id:
             raise
+        # A moved mail has a new id, but its Message-ID stays.
         message = _by_message_id(mailbox, internet_message_id)
     return message_view(mailbox, message, include_attachments)
 
@@ -69,8 +70,10 @@ def delete(mailbox: Mailbox, *, message_id: str) -> None:
     message = message_of(mailbox, message_id)
     is_final = mailbox.rules.deleted_mail == "gone"
     with mailbox.db.transaction():
+        # Mail in a folder below Deleted Items counts as deleted, too.
         if is_final or folders.is_within(mailbox, message.folder_id, mailbox.owner.deleted_id):
             _remove(mailbox, message)
+            # Other mailboxes may hold copies of the mail, and all copies share the content.
             mail_store.delete_unused_content(mailbox.db, message.content_id)
         else:
             _move(mailbox, message, mailbox.owner.deleted_id)
@@ -88,6 +91,7 @@ def move(mailbox: Mailbox, *, message_id: str, folder_path: str) -> MessageView:
 def flag(mailbox: Mailbox, *, message_id: str) -> None:
     """Flag a message for follow-up."""
     message = message_of(mailbox, message_id)
+    # Nothing happens to a mail that is flagged already, or the trigger for flagged mail would fire again.
     if not message.is_flagged:
         with mailbox.db.transaction():
             update(mailbox, message, mail_store.flag)
@@ -105,6 +109,7 @@ def attachment(mailbox: Mailbox, *, message_id: str, attachment_id: str) -> File
     """The bytes of an attachment. Raises InvalidId and NotFound, also for kinds that the connector does not show."""
     message = message_of(mailbox, message_id)
     key = mailbox.key_of(IdKind.ATTACHMENT, attachment_id, "attachment_id")
+    # Looked up among those of the message, since an attachment's id does not say whose attachment it is.
     info = next((info for info in _shown(mailbox, message) if info.id == key), None)
     if info is None:
         raise NotFound()
@@ -176,6 +181,7 @@ def _by_message_id(mailbox: Mailbox, internet_message_id: str) -> Message:
 
 def _move(mailbox: Mailbox, message: Message, folder_id: int) -> int:
     """Copy into the folder and remove the original: a moved mail is a new item with the old received time."""
+    # Copied first: the copy reads the row that is removed next.
     moved = mail_store.copy_message(mailbox.db, message.id, folder_id)
     _remove(mailbox, message)
     changes.append(mailbox.db, message.mailbox_id, ChangeAction.MOVED, moved, folder_id, mailbox.now)

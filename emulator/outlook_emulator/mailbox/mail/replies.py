@@ -40,6 +40,7 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
     The To and Cc of the reply each replace those taken from the original (inferred); an empty subject becomes the
     original's (Learn page). Raises EncryptedReply when the original is encrypted, and what sending raises.
     """
+    # The gateway's policy comes before anything the mail service says, as in a send.
     if answer.mail.is_html:
         delivery.check_images(mailbox, answer.mail.body)
     original = message_of(mailbox, message_id)
@@ -52,6 +53,7 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
         to=mail.to or to,
         cc=mail.cc or cc,
         subject=mail.subject.strip() or prefixed("RE: ", original.subject),
+        # The quoted text shows the pictures of the original, so they come along; its other attachments do not.
         attachments=(*mail.attachments, *(_inline_files(mailbox, original) if mail.is_html else ())),
     )
     _answer(mailbox, original, complete, "Reply")
@@ -84,6 +86,7 @@ def forward(mailbox: Mailbox, mail: Mail, *, message_id: str) -> None:
 
 def prefixed(prefix: str, subject: str) -> str:
     """A subject with the prefix `RE: ` or `FW: `, unless it has it already."""
+    # Without the blank: a subject that begins with `re:` has the prefix, too.
     if subject.lower().startswith(prefix.strip().lower()):
         return subject
     return prefix + subject
@@ -98,6 +101,7 @@ def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: Ope
         in_reply_to=original.message_id,
         references=(*_ancestors(mailbox, original), original.message_id),
     )
+    # The quoted original counts: it is part of the mail that is sent.
     delivery.check_size(mailbox, answer)
     with mailbox.db.transaction():
         delivery.post(mailbox, answer, operation_type, original.conversation_id)
@@ -123,6 +127,7 @@ def _suggested(
         author = _without(own, to) or author
     if not reply_all:
         return author, ()
+    # A mail to oneself alone has no other recipients left.
     everyone = _without(own, (*author, *to)) or author
     known = {address.address.lower() for address in everyone}
     return everyone, tuple(address for address in _without(own, cc) if address.address.lower() not in known)
@@ -136,6 +141,7 @@ def _without(own: str, everyone: Iterable[Address]) -> tuple[Address, ...]:
 def _inline_files(mailbox: Mailbox, original: Message) -> Iterable[Attachment]:
     """The attachments that the quoted body shows inline."""
     files = load_files(mailbox, original.content_id)
+    # The calendar part of an invitation is stored as inline, but no body shows it.
     return (file for file in files if file.is_inline and not file.content_type.startswith("text/calendar"))
 
 
@@ -165,6 +171,7 @@ def _quote(original: Message, mail: Mail) -> str:
 def _header_lines(original: Message) -> list[tuple[str, str]]:
     lines = [
         ("From", original.sender or ""),
+        # In UTC, whatever the mailbox's zone is (vendor's page of the Office 365 twin).
         ("Sent", moment(original.received).strftime("%A, %B %d, %Y %I:%M %p")),
         ("To", original.recipients_to or ""),
         ("Cc", original.recipients_cc or ""),

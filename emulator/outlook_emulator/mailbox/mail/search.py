@@ -60,6 +60,7 @@ def _refuse(problem: str, position: int) -> Never:
 
 def _text_in(*columns: str) -> _Leaf:
     def leaf(token: _Token) -> Node:
+        # FTS5 finds nothing by a phrase without a token, such as `--`; here it leaves the rest of the query as it is.
         if not any(map(_is_indexed, token.text)):
             return EVERYTHING
         return Term(columns, token.text, is_prefix=token.kind == "word" and token.text.endswith("*"))
@@ -130,11 +131,13 @@ _PROPERTIES: dict[str, _Leaf] = {
 
 # A NUL would end the expression early in SQLite, and a lone surrogate cannot be written as UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# ASCII only: ignoring case in Unicode, `subject` would match it with a long s, which is no key of _PROPERTIES.
 _KNOWN = rf"(?P<known>(?ai:{'|'.join(_PROPERTIES)}))[:=]"
 _DATED = r"(?P<dated>(?ai:received|sent))(?:(?::\s*)?(?P<comparison>[<>]=?|=)|:)"
 _VALUES = r'(?P<open>\()|(?P<close>\))|"(?P<phrase>[^"]*)"|(?P<word>[^\s()"]+)'
 _VALUE = re.compile(_VALUES)
 _TERM = re.compile(
+    # In capitals only, as in KQL: `and` is a word to search for.
     r'(?P<operator>AND|OR|NOT)(?![^\s()"])'
     r"|(?P<minus>-)(?=[^\s)-])"
     rf"|{_DATED}|{_KNOWN}"
@@ -151,6 +154,7 @@ def _unwrapped(query: str) -> str:
     match = _WRAPPED.fullmatch(query)
     if not match or not _RESTRICTION.search(match[1]):
         return query
+    # A blank stands for each backslash, which keeps the positions.
     return " " * match.start(1) + match[1].replace('\\"', ' "')
 
 
@@ -227,6 +231,7 @@ class _Reader:
 
     def _factor(self, leaf: _Leaf) -> Node:
         inverted = False
+        # Counted in a loop, so that no number of negations can exhaust the stack.
         while self._take("NOT", "minus"):
             inverted = not inverted
         node = self._operand(leaf)

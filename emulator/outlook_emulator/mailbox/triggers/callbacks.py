@@ -187,6 +187,7 @@ def _host(text: str) -> str | None:
 
 
 def _names_a_host(host: str) -> bool:
+    # Digits and dots must be a whole address: some resolvers also take short forms, such as 127.1.
     if ":" not in host and not _DIGITS.fullmatch(host):
         return len(host) <= _LONGEST_HOST and _HOST_NAME.fullmatch(host) is not None
     try:

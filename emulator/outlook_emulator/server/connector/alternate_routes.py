@@ -106,6 +106,7 @@ class AlternateRoutes:
         return Response(200, collected.wrapped(), JSON)
 
     async def _send(self, send: Send, response: Response, connection: bytes = b"") -> None:
+        # The sandbox's clock, as in all responses of the connector.
         clock = self._sandboxes.clock_of(connection_id=unquote(connection.decode("latin-1")))
         await send_response(send, response, [*COMMON, date_header(clock.now())])
 
@@ -120,7 +121,9 @@ def _invoked(request: Request) -> Scope:
         raise MethodNotAllowed(scope["method"], ["POST"])
     method = known_method(_required(request, _METHOD, "the method, such as GET"), f"The header '{_METHOD}'")
     url = _required(request, _URL, "the path, such as /apim/outlook/CONNECTION/v2/Mail?top=1")
+    # Any host is fine, so that the runtime URL of a real connection can be sent as it is.
     path, _, query = without_origin(url).partition("?")
+    # Nothing else can be reached from here, such as the admin API: `..` in a path is never resolved.
     if not path.startswith(PREFIX.decode("ascii")):
         raise ForeignUrl(f"The header '{_URL}'", f"start with {PREFIX.decode('ascii')}", url)
     own = (_METHOD.encode("ascii"), _URL.encode("ascii"))

@@ -35,6 +35,7 @@ class HungUp(Exception):
 
 def malformed(response: Response) -> Response:
     """A response whose JSON is cut in half, with the right length of what is left."""
+    # An empty body has no half, so it gets the start of a list.
     return response._replace(body=response.body[: len(response.body) // 2] or b'{"value":[')
 
 
@@ -95,6 +96,7 @@ async def gone(receive: Receive) -> None:
 
 async def _stall(receive: Receive, sandbox: Sandbox) -> None:
     with sandbox.traffic.waits.until(LATEST) as wait:
+        # At once: nothing more is to be done for this request, so no move of the clock has to wait for it.
         wait.settle()
         ends = [asyncio.ensure_future(gone(receive)), asyncio.ensure_future(wait.pass_until(sandbox.clock))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -33,6 +33,7 @@ def product_of(agent: str) -> Product | None:
     lowered = agent.lower()
     if lowered.startswith(("powerapps/", "powerfx/")):
         return Product.POWER_APPS
+    # Before Logic Apps: Power Automate uses the same engine, and names it first.
     if "microsoft-flow/" in lowered:
         return Product.POWER_AUTOMATE
     return Product.LOGIC_APPS if lowered.startswith("azure-logic-apps/") else None

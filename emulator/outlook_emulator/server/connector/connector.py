@@ -73,6 +73,8 @@ class Connector:
             outcome = broken.how
             raise
         finally:
+            # In any case, also when the client hangs up: a moved clock may wait for this request, and its lease must
+            # end.
             self._features.faults.close(exchange)
             self._features.limits.close(exchange)
             self._features.journal.close(exchange, outcome)
@@ -86,7 +88,9 @@ class Connector:
                 self._authorize(exchange)
                 self._locate(exchange)
             finally:
+                # Even if a step failed, so that the journal has refused requests too, with what is known of them.
                 journal.open(exchange)
+            # Before the faults: a request that a fault delays is one in progress.
             limits.enter(exchange)
             response = await faults.before(exchange)
             if response is None:
@@ -97,10 +101,12 @@ class Connector:
         except Exception:
             _log.exception("The request %s %s failed.", exchange.scope["method"], exchange.scope["path"])
             response = exchange.refuse(InternalError())
+        # Before the faults: a late or broken response delays no callback.
         if exchange.ran_in is not None:
             webhooks.wake(exchange.ran_in)
         response = await faults.after(exchange, response)
         response = limits.leave(exchange, response)
+        # Last, since the journal shows what is really sent, faults and warnings included.
         await journal.note(exchange, response)
         return response
 
@@ -132,6 +138,7 @@ class Connector:
         operation = exchange.row
         try:
             assert operation.place_of is not None
+            # Reversed, because the first of a repeated name counts, as for every parameter.
             name, _ = operation.place_of(dict(reversed(pairs(exchange.scope["query_string"]))).get("state", ""))
         except ConnectorError:
             return self._sandboxes.default
@@ -155,6 +162,7 @@ class Connector:
     def _endpoint(self, operation: Operation) -> Endpoint:
         endpoint = self._endpoints.get(operation.id)
         if endpoint is None:
+            # Made on first use: the readers of all operations together take a good part of a second.
             endpoint = self._endpoints[operation.id] = Endpoint(operation)
         return endpoint
 
@@ -179,6 +187,7 @@ class Connector:
         """Send a response whole, or break the connection as a fault says; returns the outcome."""
         common = [*COMMON, date_header(exchange.sandbox.clock.now())]
         if response.breaks is None:
+            # Asked before sending: afterwards the server itself may be closing the connection.
             is_gone = has_hung_up(exchange.scope)
             outcome = await send_response(send, response, common)
             return LOST if is_gone else outcome
@@ -198,5 +207,6 @@ def authorize(request: Request, expected: str) -> None:
         return
     scheme, _, credential = (request.header("authorization") or "").partition(" ")
     credential = credential.strip()
+    # Local runs of Logic Apps Standard send `Key`, other callers `Bearer`.
     if scheme.lower() not in ("bearer", "key") or not credential or expected not in ("any", credential):
         raise Unauthorized()

@@ -170,6 +170,8 @@ def _json_body(content_type: str, content: bytes) -> Any:
     kind = content_type.partition(";")[0].strip().lower()
     with suppress(ValueError):
         if kind == "application/json":
+            # Only a check, since a fault may have cut it in half. The bytes go on as they are: orjson reads deeper JSON
+            # than it writes.
             orjson.loads(content)
             return orjson.Fragment(content)
         if kind.startswith("text/"):

@@ -64,6 +64,7 @@ class Endpoint:
                 raise self._operation.no_body()
             if self._needs_body:
                 raise InvalidRequest(f"The request body '{self._operation.body_name}' is required.")
+            # So that an optional body gets the defaults of its members.
             body = b"{}"
         return (self._convert(self._body.read(body)),)
 

@@ -29,8 +29,10 @@ def headers_of(error: ConnectorError) -> RawHeaders:
 def error_body(error: ConnectorError, request_id: str, service_id: str, source: str) -> dict[str, Any]:
     """The body of an error response in its form, key order as recorded; errors of the store show `service_id`."""
     if error.form is Form.BARE:
+        # A 504 has no more members on the vendor's page.
         return {"status": error.status, "message": error.message}
     if error.form is Form.GATEWAY:
+        # The gateway writes `statusCode` where the connector writes `status` (vendor's page about throttling).
         return {"statusCode": error.status, "message": error.message}
     if error.form is Form.WRAPPED:
         return {"error": _wrapped(error, request_id, source)}

@@ -96,11 +96,11 @@ class Request:
 class Exchange(Request):
     """A request to the connector and what is known about it. Lives as long as the request.
 
-    `operation`, `path_values` and `connection_id` are set when its row is found. `target` is where the connection id
-    leads, `sandbox` the same sandbox unless a link names another one. It counts and records the
-    request; it `arrived` there at that instant of the sandbox's clock, in microseconds since 1970. `ran_in` is the
-    sandbox in which the row ran, None if it did not; that is another one only if `sandbox` was deleted meanwhile.
-    `is_done` says that the row ran to its end, even if the client gets an error.
+    `operation`, `path_values` and `connection_id` are set when the operation is found. `target` is where the connection
+    id leads. `sandbox` counts and records the request: the sandbox of `target`, or the one that a link names. `arrived`
+    is the time of its clock when the request came, in microseconds since 1970. `ran_in` is the sandbox in which the
+    operation ran, None if it did not; it differs from `sandbox` only if that was deleted meanwhile. `is_done` says that
+    the operation ran to its end, even if the client gets an error.
 
     The rest belongs to the features around the connector: `entry` to the journal, `lease` to the limits, `hit` and
     `waiting` to the faults. `rule_changes` are members of the mailbox's rules that a fault changes for this request.
@@ -195,6 +195,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             raise InvalidRequest("The request body ended early.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+        # After each part, because a body in chunks announces no length.
         if size > limit:
             raise BodyTooLarge(limit)
         more = message.get("more_body", False)
@@ -208,6 +209,7 @@ def date_header(instant: int) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=256)
 def _date_header(second: int) -> tuple[bytes, bytes]:
+    # Kept for a while: formatting takes 20 µs, and all responses of a second share the text.
     return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 

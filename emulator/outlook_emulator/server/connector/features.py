@@ -32,7 +32,7 @@ class LimitsFeature(Protocol):
         """Count a request. Raises TooManyRequests."""
 
     def leave(self, exchange: Exchange, response: Response) -> Response:
-        """Count the response; returns it with a warning, or another one in its place."""
+        """Count the response; returns it, with a warning where a limit is near."""
 
     def close(self, exchange: Exchange) -> None:
         """Count the request as finished."""

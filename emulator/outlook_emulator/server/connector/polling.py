@@ -61,11 +61,12 @@ def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, po
 
 def nothing_yet(exchange: Exchange) -> Response:
     """The response to a poll whose items are held back: poll again with the same state."""
+    # The same state gives the same items again (recorded from the Office 365 twin), so nothing is lost.
     return Response(202, b"", _headers(_same(exchange), _idle(exchange.row, False)))
 
 
 def once_more(exchange: Exchange, body: bytes) -> Response:
-    """The response to a poll whose items come another time, at once: poll again with the same state."""
+    """The response to a poll whose items are delivered twice: poll again at once, with the same state."""
     kind = [(b"content-type", b"application/json; charset=utf-8")]
     return Response(200, body, [*kind, *_headers(_same(exchange), WAITING)])
 
@@ -117,4 +118,5 @@ def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
 
 def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> int:
     """A number that only states of this trigger, mailbox and epoch have."""
+    # Short, since every state carries it. It notices mix-ups, and there is nothing to protect from forgery.
     return crc32(f"{mailbox.owner.id} {operation.family} {epoch}".encode())

@@ -59,6 +59,7 @@ def pairs(raw: bytes) -> list[tuple[str, str]]:
 
 def _decoded(text: str) -> str:
     if text.isascii():
+        # Checked first, since few values have escapes, and decoding takes longer than the check.
         return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
     # Bytes that a client left unescaped.
     return unquote_plus(text.encode("ascii", errors="surrogateescape").decode("utf-8"), errors="strict")

@@ -17,6 +17,7 @@ _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 def rewrite(scope: Scope, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Scope:
     """The scope of the same request sent to `path`; characters that a request line cannot hold are escaped."""
+    # A `%` stays, since the path has escapes already, and ids are decoded later.
     raw_path, raw_query = (quote(part, safe=punctuation).encode("ascii") for part in (path, query))
     return {
         **scope,

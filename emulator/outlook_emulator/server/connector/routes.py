@@ -10,6 +10,7 @@ from outlook_emulator.errors import InvalidRequest, MethodNotAllowed, NoSuchOper
 from outlook_emulator.operations.operation import Operation
 
 PREFIX = b"/apim/outlook/"
+# Also matches parameters inside fixed text, as in OData's `tables({table})`.
 _EMBEDDED = re.compile(r"(?P<before>[^{}]*)\{(?P<name>\w+)\}(?P<after>[^{}]*)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 MAX_SEGMENT = 4096
@@ -44,6 +45,7 @@ class Routes:
         node = _walk(self._root, segments, 0, values)
         if node is None:
             raise NoSuchOperation("/" + "/".join(segments))
+        # No second look for an id that equals a fixed word: the method is wrong for the path as it was meant.
         operation = node.rows.get(method)
         if operation is None:
             raise MethodNotAllowed(method, node.rows)
@@ -72,6 +74,7 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
         return None
     word = unquote(segment).lower() if "%" in segment else segment.lower()
     literal = node.literals.get(word)
+    # If the fixed word leads nowhere, the segment may be an id that looks like it.
     if literal is not None and (match := _walk(literal, segments, index + 1, values)):
         return match
     for (before, after), child in node.parameters.items():

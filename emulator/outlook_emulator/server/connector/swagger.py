@@ -18,6 +18,7 @@ from outlook_emulator.wire.schemas import describe_all as describe_all
 _TITLE = "Outlook.com"
 _DESCRIPTION_VERSION = "1.0"
 _UNREFERENCED = (Procedure,)  # Nothing refers to it, yet the connector's description declares it.
+# Designers fill in internal parameters themselves, and do not show them.
 _CONNECTION_ID = {
     "name": "connectionId",
     "in": "path",
@@ -63,6 +64,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.visibility != "normal":
         described["x-ms-visibility"] = operation.visibility
     if operation.scope is Scope.API:
+        # The connector's own back end and the recipients of mails call without a credential.
         described["security"] = []
     return described
 
@@ -98,6 +100,7 @@ def _body(operation: Operation) -> dict[str, Any]:
 def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {str(operation.status): _success(operation)}
     if operation.recorded_status:
+        # The definition says 200, and recordings of the Office 365 twin show another status.
         responses[str(operation.status)]["x-status-recorded"] = operation.recorded_status
     responses |= {str(status): {"description": "Accepted, without content"} for status in operation.also}
     responses |= {str(status): {"description": _ERROR_DESCRIPTIONS[status]} for status in operation.errors}

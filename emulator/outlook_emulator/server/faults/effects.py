@@ -26,6 +26,7 @@ _LONGEST_REAL = 600 * 1_000_000
 """The longest delay in real time, in microseconds: a typo must not hold a test for days."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
+# Headers that the server needs right, or that every response has.
 _OURS = frozenset({"content-length", "transfer-encoding", "connection", "date", *(name.decode() for name, _ in COMMON)})
 _WITHOUT_BODY = (204, 205, 304)
 _CODES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: None, 502: "BadGateway"}
@@ -105,6 +106,7 @@ def _response(options: FaultEffect, status: int) -> ConnectorError | CannedRespo
     text, form = options.message or "An injected fault.", Form(options.shape or "connector")
     code = _CODES.get(status, "InternalServerError" if status >= 500 else "ErrorInvalidRequest")
     if status == 401 and form is Form.CONNECTOR:
+        # A 401 of the connector has no code (recorded on another connector of the same base).
         code = None
     return Injected(status, form, text, code if options.code is None else options.code)
 

@@ -43,6 +43,7 @@ def read_match(sandboxes: Sandboxes, sandbox: Sandbox, rule: FaultRule) -> Match
         operations = _keep_delayed(operations, options)
     restricted = any(fault.families for fault in faults)
     if restricted:
+        # Only where a fault restricts them: other rules also apply to requests that no operation matches.
         options = replace(options, operation=tuple(operation.id for operation in operations))
     return replace(
         match_of(options),
@@ -99,6 +100,7 @@ def _has_path(pattern: str, operation: Operation) -> bool:
 
 
 def _has_query(name: str, operation: Operation) -> bool:
+    # The state of a poll is no declared parameter, but it is part of the query.
     if operation.cursor is not None and name.lower() == operation.cursor.lower():
         return True
     return any(
@@ -111,6 +113,7 @@ def _has_member(name: str, operation: Operation) -> bool:
     """Whether a request body can have a member with this dotted name."""
     shape = operation.body_shape
     for part in name.split("."):
+        # A body without a declared shape can have any member.
         if shape is None or shape is Any:
             return shape is Any
         members = {folded(member): hint for member, hint in members_of(shape).items()}
@@ -133,6 +136,7 @@ def _check_connection(sandboxes: Sandboxes, sandbox: Sandbox, id: str) -> None:
     check_connection_id(id)
     if id in sandbox.connections():
         return
+    # In the default sandbox, a request may still create the connection.
     creates_connections = sandboxes.settings.unknown_connections == "create" and sandbox is sandboxes.default
     if not creates_connections or id in sandboxes.connection_ids():
         raise NotFound(f"The rule can match nothing: the sandbox '{sandbox.name}' has no connection '{id}'.")

@@ -51,6 +51,7 @@ class FaultInjector:
             await exchange.body(self._max_body_bytes)
         if hit.effect.phase == "before":
             await _delay(exchange, hit)
+        # Only now: if the sandbox was reset during the delay, nothing more of the rule applies.
         exchange.hit = hit
         return None if hit.effect.phase == "after" else _replacement(exchange, hit.effect)
 
@@ -67,10 +68,11 @@ class FaultInjector:
         except StartedOver as error:
             return exchange.refuse(error)
         finally:
+            # The delayed work is done, so a move of the clock that waits for it can go on.
             self.close(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """Let a move of the clock go on that waits for this request."""
+        """Release a move of the clock that waits for this request."""
         if exchange.waiting is not None:
             exchange.waiting.close()
 
@@ -98,6 +100,7 @@ async def _delay(exchange: Exchange, hit: Hit) -> None:
     effect, clock = hit.effect, exchange.sandbox.clock
     if not effect.delay:
         return
+    # A delay in real time has no instant of the sandbox's clock at which a move would have to stop.
     until = LATEST if effect.delay_by == "real" else clock.now() + effect.delay
     exchange.waiting = ExitStack()
     wait = exchange.waiting.enter_context(exchange.sandbox.traffic.waits.until(until, hit.rule))
@@ -112,6 +115,7 @@ async def _delay(exchange: Exchange, hit: Hit) -> None:
 @contextmanager
 def _watching(exchange: Exchange, wait: Wait) -> Iterator[None]:
     """End the wait of a request whose client hangs up, since it would hold up others."""
+    # Without a socket, the client always waits for the whole response.
     if TRANSPORT not in exchange.scope.get("extensions", {}):
         yield
         return
@@ -156,6 +160,7 @@ def _of_trigger(exchange: Exchange, response: Response) -> Response:
     if response.status != 200 or exchange.ran_in is None:
         return response
     call = call_facts(exchange)
+    # With the query, which has the cursor: polling again with the same cursor is the same poll.
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
     header, now = exchange.header(PLAN), exchange.sandbox.clock.now()
     held = book.hold_back(call, header, state, now)

@@ -79,10 +79,12 @@ class NamedFault:
 
 
 def _throttled(options: FaultEffect) -> Effect:
+    # By default the whole period, the longest wait that the limit itself asks for.
     return Effect(response=CallsExceeded(_PERIOD if options.retry_after is None else options.retry_after))
 
 
 def _slash_id(options: FaultEffect) -> Effect:
+    # As if the slash split the path: no operation has such an address.
     return Effect(
         rule_changes={"event_ids": "ews"}, response=NoSuchOperation("an id with a slash"), families=_EVENT_CHANGES
     )
@@ -226,6 +228,7 @@ _ROWS = (
         documentation=_APPROVAL_PAGE,
         make=lambda options: Effect(rule_changes={"breaks_answer_page": True}),
         applies=lambda operation: operation.answers,
+        # The page that asks for confirmation is no answer yet.
         unless={"showConfirm": "true"},
     ),
     NamedFault(

@@ -25,6 +25,7 @@ from outlook_emulator.traffic.fault_plan import FaultRule, FaultWhen
 from outlook_emulator.traffic.faults import WORK, Effect, Rule, When
 from outlook_emulator.wire.body import reader_of
 
+# Not dots alone: the name becomes a part of paths, in which clients resolve `.` and `..`.
 _NAME = re.compile(r"(?!\.+$)[\w.~-]{1,100}")
 _HEADER = re.compile(r"[\x21-\x7e]{1,200}")
 _INSTANT = re.compile(r"\d{4}-")
@@ -86,6 +87,7 @@ def _rule(
         header=header,
         optional=bool(options.optional),
     )
+    # A random stream for each name, so that a further rule does not change what the others do.
     base, seed = sandbox.settings.random_seed, options.when.seed
     return lambda name: rule(name=name, rng=Random(f"{base} {name}" if seed is None else str(seed)))
 
@@ -151,6 +153,7 @@ def _when(sandbox: Sandbox, options: FaultWhen, is_sequence: bool) -> When:
 def _instant(sandbox: Sandbox, text: str | None, member: str) -> int | None:
     if text is None:
         return None
+    # Only an instant starts with a year; anything else is a duration from now.
     if _INSTANT.match(text.strip()):
         return read_instant(text.strip(), member)
     duration = read_duration(text, member)

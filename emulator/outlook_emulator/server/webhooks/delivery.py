@@ -44,6 +44,7 @@ class CallbackDelivery:
         self._timeout = timeout
         self._wrote = wrote
         self._closed = False
+        # No database has this count, so the first look always polls.
         self._seen_writes = -1
         self._next_at: int | None = None
         self._poll_at: int | None = None
@@ -58,6 +59,7 @@ class CallbackDelivery:
 
     async def run(self, sandbox: Sandbox, now: int) -> None:
         """Make every call that is due, and wait for those that are running."""
+        # Time alone can give a push trigger items, so all are polled at each stop of the clock.
         self._poll_at = None
         while not self._is_over:
             self._enqueue_news()
@@ -73,6 +75,7 @@ class CallbackDelivery:
     def wake(self) -> None:
         """Look at the sandbox soon, if something was written or a call became due since the last look."""
         if not self._is_over and (self._sandbox.db.writes != self._seen_writes or self._is_due()):
+            # Later, so that the request at hand does not pay for it.
             asyncio.get_running_loop().call_soon(self._look)
 
     def close(self) -> list[asyncio.Task[None]]:
@@ -112,6 +115,7 @@ class CallbackDelivery:
         subscriptions.poke(sandbox.db, now, self._mailbox, poke)
         if self._seen_writes != sandbox.db.writes or self._poll_at is None or self._poll_at <= now:
             self._poll_at = now + _MINUTE if self._push_all() else None
+        # Read again, so that what was enqueued here does not count as news.
         self._seen_writes = sandbox.db.writes
         self._wrote()
 
@@ -180,6 +184,7 @@ class CallbackDelivery:
             outcome = await http_callback.post(
                 callback.url, callback.body, callbacks.headers_of(callback), self._timeout
             )
+            # After a reset or a restored snapshot, this id may belong to another callback.
             if self._is_over or sandbox.db.generation != generation:
                 return
             callbacks.record_attempt(sandbox.db, callback, sandbox.clock.now(), *outcome)

@@ -33,6 +33,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float
 async def echoes(url: str, token: str, timeout: float) -> bool:
     """Whether a subscriber answers a `validationToken` with 200, `text/plain` and the token (recorded)."""
     target = f"{url}{'&' if '?' in url else '?'}validationToken={quote(token)}"
+    # One byte more, to notice a response that goes on after the token.
     outcome, echo = await _call(target, b"", {}, timeout, echo=len(token) + 1)
     return outcome.status == 200 and echo == token.encode()
 
@@ -46,6 +47,8 @@ async def _call(
 
     try:
         async with (
+            # One limit for the whole call: httpx limits each step, so a trickling response would never end. Proxies of
+            # the environment cannot reach this machine's own addresses.
             asyncio.timeout(timeout),
             httpx.AsyncClient(verify=_tls(url.startswith("https")), timeout=None, trust_env=False) as client,
             client.stream("POST", url, content=body, headers={"User-Agent": _AGENT, **headers}) as response,

@@ -67,6 +67,7 @@ def register(mailbox: Mailbox, trigger: PushTrigger) -> PushTrigger:
     poll = _poll(mailbox, operation, trigger, None)
     trigger = trigger._replace(operation=operation.id, cursor=poll.cursor)
     with mailbox.db.transaction():
+        # Those of the trigger that had the name before.
         callbacks.cancel(mailbox.db, CallbackKind.PUSH, reference_of(trigger))
         trigger_store.set_push_trigger(mailbox.db, trigger)
         if poll.items:
@@ -128,6 +129,7 @@ def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery)
     operation = operation_named(trigger.operation)
     cursor, more = trigger.cursor, True
     with mailbox.db.transaction():
+        # All batches and the cursor in one transaction, so that a crash neither loses nor repeats an item.
         while more:
             try:
                 poll = _poll(mailbox, operation, trigger, cursor)
@@ -147,6 +149,7 @@ def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery)
 def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -> None:
     headers = {
         "Content-Type": "application/json",
+        # Microsoft's extension for Azure Functions refuses a request without these two (its source).
         "x-ms-trigger-name": trigger.name,
         "x-ms-gateway-resource-name": GATEWAY,
     }

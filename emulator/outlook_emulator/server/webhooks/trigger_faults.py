@@ -68,6 +68,8 @@ def _poke_facts(sandbox: Sandbox, subscription: Subscription) -> Iterator[CallFa
     operation = _SUBSCRIBE_OPERATIONS[Watched(subscription.watched)]
     for connection, owner in sandbox.connections().items():
         if owner.id == subscription.mailbox_id:
+            # Without a query: nobody keeps the one of the subscribing request, and rules with one do not apply to
+            # pokes.
             yield _facts(connection, operation, b"")
 
 

@@ -33,6 +33,7 @@ class Webhooks:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
         self._signal(sandbox)
         if self._sandboxes.get(sandbox.name) is not sandbox:
+            # Deleted or replaced by the request at hand.
             self._stop(sandbox)
             return
         delivery = self._deliveries.get(sandbox)
@@ -73,6 +74,7 @@ class Webhooks:
         settings = self._sandboxes.settings
         if settings.validate_callbacks != "yes" or exchange.row.watches is None:
             return
+        # Without a body, the operation raises its own error.
         if (body := await exchange.body(settings.max_body_bytes)).strip():
             await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
 
