@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 import httpx
 
+from outlook_contract.distinct import distinct
 from outlook_contract.exchange import Exchange
 from outlook_contract.har import INJECTED, HarWriter
 from outlook_contract.redaction import HOST, Redactor
 
 _PAGE = 1000
+_TOO_MANY = 429
 Get = Callable[[str], Any]
 """Returns the JSON of a path below a sandbox in the admin API."""
 
@@ -51,15 +53,27 @@ def redactor(get: Get) -> Redactor:
     return result
 
 
-def export(get: Get, file: Path) -> tuple[int, int]:
-    """Write a journal to a HAR file. Returns how many exchanges there are, and how many have a body that was cut."""
-    cut = 0
+class Export(NamedTuple):
+    """How many exchanges a file holds, how many there were, and how many of those in it have a body that was cut."""
+
+    written: int
+    total: int
+    cut: int
+
+
+def export(get: Get, file: Path, *, only_distinct: bool = False) -> Export:
+    """Write a journal to a HAR file, all of it or only the distinct exchanges that the connector itself answered."""
+    all_calls = list(calls(get))
+    chosen = all_calls
+    if only_distinct:
+        own = [call.exchange for call in all_calls if not call.injected and call.exchange.status != _TOO_MANY]
+        kept = {id(exchange) for exchange in distinct(own)}
+        chosen = [call for call in all_calls if id(call.exchange) in kept]
     with HarWriter(file, redactor(get)) as har:
-        for call in calls(get):
+        for call in chosen:
             comment = f"{INJECTED}{call.injected}" if call.injected else ""
             har.add(call.exchange, comment or ("" if call.is_whole else "The journal has cut a body."))
-            cut += not call.is_whole
-    return har.count, cut
+    return Export(len(chosen), len(all_calls), sum(not call.is_whole for call in chosen))
 
 
 def _call(entry: Mapping[str, Any]) -> JournalCall:

@@ -197,8 +197,14 @@ class _Bodies:
                 yield Problem(below, _shown(recorded[name]), "(missing)")
             elif name not in recorded:
                 yield Problem(below, "(missing)", _shown(seen[name]))
-            else:
+            elif name != "Name" or not self._names_somebody_else(recorded, seen):
                 yield from self.problems(below, recorded[name], seen[counterpart], name)
+
+    def _names_somebody_else(self, recorded: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+        """Whether two names belong to an address of the recording and to what stands for it at the target."""
+        ours, theirs = recorded.get("Address"), seen.get("Address")
+        is_other = isinstance(ours, str) and ours != theirs and self._ids.get(ours) == theirs
+        return is_other and bool(recorded.get("Name")) == bool(seen.get("Name"))
 
     def _texts(self, path: str, recorded: str, seen: str, name: str) -> Iterator[Problem]:
         if _ID_MEMBERS.fullmatch(name):

@@ -56,8 +56,6 @@ _BASE64 = re.compile(rf"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]
 _IN_PATH = re.compile(
     rf"(?P<before>(?:/|{_ESCAPED}2[Ff])apim(?P<slash>/|{_ESCAPED}2[Ff])[\w-]+(?P=slash))(?P<id>[^/%?#&\s\"'<>\\]+)"
 )
-    rf"(?P<before>(?:/|{_ESCAPED}2[Ff])apim(?P<slash>/|{_ESCAPED}2[Ff])[\w-]+(?P=slash))(?P<id>[^/%?#&\s\"'<>\\]+)"
-)
 """A connection's id in a path, also in a path that is a value in a query."""
 _MOST_ESCAPES = 2
 _SHORTEST_LITERAL = 8
@@ -171,7 +169,11 @@ class Redactor:
         if isinstance(value, list):
             return [self._json(item, name) for item in value]
         if isinstance(value, Mapping):
-            return {self.text(key): self._json(item, key) for key, item in value.items()}
+            clean = {self.text(key): self._json(item, key) for key, item in value.items()}
+            # The name beside an address names the same person, and is often a part of the address.
+            if isinstance(value.get("Address"), str) and isinstance(value.get("Name"), str) and value["Address"]:
+                clean["Name"] = value["Name"] and clean["Address"].partition("@")[0]
+            return clean
         return value
 
     def _in_path(self, match: re.Match[str]) -> str:

@@ -70,24 +70,23 @@ class Player:
         deadline = time.monotonic() + (0 if self._run.target.is_emulator else self._run.options.patience)
         for pause in (*_PAUSES, *[_PAUSES[-1]] * 1000):
             seen = _send(mailbox, recorded, path, body)
-            found_problems = list(problems(recorded, seen, self._ids, whole_lists=self._run.target.is_emulator))
+            differences = list(problems(recorded, seen, self._ids, whole_lists=self._run.target.is_emulator))
             # What was sent takes time to arrive in a real mailbox.
-            if not found_problems or recorded.method != "GET" or time.monotonic() + pause > deadline:
+            if not differences or recorded.method != "GET" or time.monotonic() + pause > deadline:
                 break
             time.sleep(pause)
         self.played += 1
         _remember(mailbox, seen)
-        for problem in found_problems:
+        for problem in differences:
             self._run.report.add(recorded.operation or f"{recorded.method} {urlsplit(path).path}", *problem)
 
     # --- What is sent ---
 
     def _path(self, recorded: Exchange, mailbox: Mailbox) -> str:
         url = urlsplit(recorded.url)
-        operation, connection = operation_of(recorded.method, url.path) or (None, "")
-        root, _, below = url.path.partition("/apim/")
-        # Behind the name of the connector and, unless it is a link in a mail, the id of the connection.
-        parts = below.split("/")[2 if connection else 1 :]
+        connection = _connection(recorded)
+        # Below the name of the connector and, unless it is a link in a mail, the id of the connection.
+        parts = url.path.partition("/apim/")[2].split("/")[2 if connection else 1 :]
         base = mailbox.url if connection else mailbox.url.rpartition("/")[0]
         path = "/".join(("", *parts)) + (f"?{url.query}" if url.query else "")
         for title, marked in self._titles.items():
