@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from outlook_contract.deviations import Kind
 from outlook_contract.deviations import load as deviations_of_contract
 from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
 from outlook_emulator import pytest_plugin
@@ -122,21 +123,19 @@ def known_issues() -> str:
     )
 
 
-def deviations() -> str:
-    """Every known difference from the real connector, and all behaviour without proof."""
+def deviations(kind: Kind) -> str:
+    """The known differences from the real connector, or the behaviour without proof, of one kind."""
     return _table(
-        ("Kind", "Operations", "Member", "The emulator", "The real connector", "Evidence", "Setting"),
+        ("Where", "The emulator", "The real connector", "Evidence"),
         (
             (
-                deviation.kind.value,
-                ", ".join(map(_code, deviation.operations)),
-                _code(deviation.member) if deviation.member else "",
-                deviation.ours,
-                deviation.theirs,
+                " ".join(map(_code, filter(None, (*deviation.operations, deviation.member)))),
+                deviation.ours + (f" Setting: {_flag(deviation.setting)}." if deviation.setting else ""),
+                deviation.theirs.capitalize() if deviation.theirs == "unknown" else deviation.theirs,
                 deviation.evidence,
-                _code(f"--{deviation.setting.replace('_', '-')}") if deviation.setting else "",
             )
             for deviation in deviations_of_contract()
+            if deviation.kind is kind
         ),
     )
 
@@ -187,7 +186,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "journal-filters": journal_filters,
     "limits": limits,
     "known-issues": known_issues,
-    "deviations": deviations,
+    **{f"deviations-{kind.value}": partial(deviations, kind) for kind in Kind},
     "admin-operations": admin_operations,
     "fixtures": fixtures,
     "commands": commands,
@@ -244,8 +243,12 @@ def _shown(default: Any) -> str:
 
 
 def _means(issue: KnownIssue) -> str:
-    flags = [f"setting `--{name.replace('_', '-')}`" for name in issue.settings]
+    flags = [f"setting {_flag(name)}" for name in issue.settings]
     return ", ".join([*flags, *(f"fault `{name}`" for name in issue.faults)]) or "always"
+
+
+def _flag(setting: str) -> str:
+    return _code(f"--{setting.replace('_', '-')}")
 
 
 def _test_name(test: str) -> str:

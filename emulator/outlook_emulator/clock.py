@@ -133,12 +133,14 @@ class SandboxClock:
     def set(self, instant: int) -> None:
         """Move to `instant` without changing whether the clock runs. Raises ValueError as `check` does."""
         self.check(instant)
+        # By the distance alone: a held clock is behind its base, and has the exact shift when it catches up.
         self._shift += instant - self._at
         self._at = instant
         self._changed(self.state)
 
     def advance(self, microseconds: int) -> None:
         """Move forward by so many microseconds. Raises ValueError as `check` does."""
+        # Held, since no time must pass between reading the clock and setting it.
         with self.held():
             self.set(self.now() + microseconds)
 

@@ -165,6 +165,7 @@ class RefusedByService(InvalidRequest):
     from_store = True
 
     def __init__(self, reason: str) -> None:
+        # The service begins each of these texts so (recorded for views, all-day events and responses).
         super().__init__(f"Your request can't be completed. {reason}")
 
 
@@ -284,6 +285,7 @@ class Unauthorized(ConnectorError):
     """No valid credential (text and form recorded on other connectors of the same gateway)."""
 
     status = 401
+    # Recorded on another connector of the same base: `error` holds the message alone.
     code: str | None = None
 
     def __init__(
@@ -324,6 +326,7 @@ class MailboxDenied(AccessDenied):
     """The connection was not granted the mailbox that a `field` names."""
 
     def __init__(self, field: str, address: str) -> None:
+        # Exchange's own text; no recording shows this refusal by the connector.
         super().__init__("Access is denied. Check credentials and try again.")
         self.field, self.address = field, address
         self.rename("value", field)
@@ -387,6 +390,7 @@ class FolderNotFound(NotFound):
     code = "ErrorFolderNotFound"
 
     def __init__(self, folder: str) -> None:
+        # Code and text are Exchange's own, from users' reports; no recording names an unknown folder.
         text = "The specified folder could not be found in the store."
         super().__init__(text, f"{text} ('{folder[:200]}')")
 
@@ -498,6 +502,7 @@ class InlineImageTooLarge(GatewayPolicy):
     """
 
     def __init__(self, size: int, limit: int) -> None:
+        # "1 MB" was recorded; a limit that a setting changed may be no whole number of them.
         allowed = f"{limit >> 20} MB" if limit and not limit % (1 << 20) else f"{limit:,} bytes"
         super().__init__(f"File size: {size:,} bytes exceeds the maximum allowed size of {allowed}.")
 
@@ -552,6 +557,7 @@ class TimedOut(ConnectorError):
 
     status = 504
     code = None
+    # Both vendor pages show this body bare, unlike other failures behind the gateway.
     form = Form.BARE
 
     def __init__(self) -> None:

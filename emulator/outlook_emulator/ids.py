@@ -53,6 +53,7 @@ _TICKS_START = _MAILBOX_END + 4
 _TICKS_END = _TICKS_START + 8
 _KINDS = {
     _ITEM_SIZE: (IdKind.MESSAGE, IdKind.EVENT, IdKind.CONTACT, IdKind.CALENDAR),
+    # Three bytes more before the folder, and eight for the start.
     _ITEM_SIZE + 11: (IdKind.OCCURRENCE,),
     _ITEM_SIZE + len(_ATTACHMENT_MARK) + _ATTACHMENT_END.size: (IdKind.ATTACHMENT,),
     _MAILBOX_END + 23 + _FOLDER_END.size: _FOLDERS,
@@ -92,6 +93,7 @@ def decode(kind: IdKind, mailbox_id: int, text: str, field: str) -> int:
     kinds = _KINDS.get(len(packed))
     if kinds is None:
         raise InvalidId(field)
+    # Any of the kinds will do: those of one length hold owner and key in the same bytes.
     owner, key = _unpacked(kinds[0], packed)
     if not 0 <= key <= _LARGEST_KEY:
         raise InvalidId(field)
@@ -125,6 +127,7 @@ def event_uid(created: int, random: int) -> str:
 
 def looks_like_id(text: str) -> bool:
     """Whether a text has the form of an id, rather than of a name."""
+    # No layout has a length that three divides, so base64 always ends in padding.
     return text.startswith(_PREFIX) and text.endswith("=")
 
 

@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.usage_error("replay takes one HAR file" if action == "replay" else f"{action} takes no files")
         return _RECORDINGS[action](arguments)
     try:
+        # The checks need packages of their own, which a plain installation lacks.
         from outlook_contract import cli
         from outlook_contract.targets import TargetError, from_environment
     except ModuleNotFoundError as error:

@@ -23,6 +23,7 @@ def write(file: str, content: bytes) -> None:
     try:
         if file == "-":
             sys.stdout.buffer.write(content)
+            # Flushed here, so that a reader that has gone is noticed in this block.
             sys.stdout.buffer.flush()
         else:
             Path(file).write_bytes(content)

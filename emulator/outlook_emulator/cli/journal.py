@@ -69,6 +69,7 @@ def _one_value(option: Option) -> dict[str, Any]:
     """What differs from the option's argument elsewhere: a query string has one value for each filter."""
     if option.type is bool:
         return {"action": argparse.BooleanOptionalAction}
+    # The plain help, without the hint to repeat the flag.
     return {"action": "store", "type": option.item or option.type, "help": option.help}
 
 

@@ -23,6 +23,7 @@ def print_response(arguments: argparse.Namespace, response: tuple[int, bytes], r
         print(body.decode(errors="replace"), end="\n" if body else "")
         return 0
     try:
+        # All lines before the first is printed, so that an unknown format prints none of them.
         lines = list(render(json.loads(body) if body else None))
     # Another program may listen at the URL, or another version of the emulator.
     except (LookupError, TypeError, ValueError, AttributeError):

@@ -50,6 +50,7 @@ def _keywords(option: Option) -> dict[str, Any]:
     # argparse takes a single percent sign for a format.
     keywords: dict[str, Any] = {"help": option.help.replace("%", "%%")}
     if option.type is bool:
+        # None rather than False: an option that is not given is left out of the request.
         return {**keywords, "action": "store_true", "default": None}
     if option.choices:
         keywords["choices"] = option.choices

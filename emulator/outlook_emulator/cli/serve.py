@@ -20,6 +20,7 @@ def setting_options(command: argparse.ArgumentParser) -> None:
     """Add an option for each setting of a server."""
     for option in options():
         alone: dict[str, Any] = {"nargs": "?", "const": "yes"} if option.is_switch else {}
+        # No default: where a flag is missing, the variable of the environment counts.
         command.add_argument(
             option.flag,
             dest=option.name,

@@ -73,6 +73,7 @@ def apply(query: Query, records: Iterable[R], key_of: KeyOf) -> list[R]:
     """The records that match a query. The sort is stable."""
     where = query.where
     matches = [record for record in records if where is None or where.of(Scope((record,), key_of))]
+    # The least important first: each later sort is stable, and keeps the order of equal ones.
     for member, descending in reversed(query.order):
         matches.sort(key=lambda record, member=member: _rank(value_of(member, record)), reverse=descending)  # type: ignore[misc]
     return matches[query.skip : None if query.top is None else query.skip + query.top]

@@ -70,6 +70,7 @@ OPERATIONS = (
         visibility="internal",
     ),
     Operation(
+        # At the root, without a connection: whoever opens a link in a mail has no credential. The link is signed.
         id="ReceiveResponseGet",
         method="GET",
         path="/RecordResponse",

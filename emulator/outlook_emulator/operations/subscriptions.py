@@ -25,6 +25,7 @@ _PATHS = {
     Watched.MENTION: "/MentionMeMailSubscriptionPoke/$subscriptions",
     Watched.EVENT: "/{table}/EventSubscriptionPoke/$subscriptions",
 }
+# One path for all three kinds of mail: the `options` in the query tell them apart (recorded from the Office 365 twin).
 _MAIL_RENEWAL, _EVENT_RENEWAL = "/MailSubscription/$subscriptions/{id}", "/EventSubscription/$subscriptions/{id}"
 _MAIL_CREATED = partial(wire.created, paths=_PATHS, renewal_path=_MAIL_RENEWAL)
 _EVENT_CREATED = partial(wire.created, paths=_PATHS, renewal_path=_EVENT_RENEWAL)
@@ -94,6 +95,7 @@ OPERATIONS = (
         accepts=wire.notification_url,
         body_name="subscription",
         returns=_RENEWED,
+        # 500 rather than 400: notes from live use of the Office 365 twin.
         no_body=RenewalFailed,
         also=(201,),
         errors=MAIL_ERRORS,
@@ -173,6 +175,7 @@ OPERATIONS = (
     Operation(
         id="ReceiveMailFromSubscriptionV2",
         method="POST",
+        # The id is a plain part of the path: the mail service, which calls this, has no credential for the connection.
         path="/{subscribedConnectionId}/MailSubscriptionReceive",
         summary="Take in a mail change for one connection",
         family="ReceiveMailFromSubscription",

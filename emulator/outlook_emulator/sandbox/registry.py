@@ -167,6 +167,7 @@ class Sandboxes:
         self._forget(sandbox)
         del self._by_name[name]
         sandbox.close()
+        # The database before the snapshots: if the server is killed in between, the sandbox does not come back.
         if sandbox.db.path is not None:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{sandbox.db.path}{suffix}").unlink(missing_ok=True)

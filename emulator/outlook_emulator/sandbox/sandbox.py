@@ -215,6 +215,7 @@ class Sandbox:
         from outlook_emulator.sandbox.samples import names
 
         samples = {*names(), *(name for _, name in state.read_samples(self.db))}
+        # What the base clock shows, which the clock of the imported sandbox will follow.
         now = self.clock.now() - self.clock.shift
         try:
             with closing(Database(image=file)) as imported:
@@ -231,6 +232,7 @@ class Sandbox:
         """
         if self._move is not None:
             raise Conflict(f"The clock of the sandbox '{self.name}' is being moved already.")
+        # Time must not pass by itself here, or work could fall due behind the instant that the move has reached.
         with self.clock.held():
             self.clock.check(to)
             move = self._move = object()
@@ -243,6 +245,7 @@ class Sandbox:
                             f"The sandbox '{self.name}' was reset, replaced or deleted while its clock was moved."
                         )
             finally:
+                # A reset ends this move, and another one may have begun since.
                 if self._move is move:
                     self._move = None
 

@@ -80,6 +80,7 @@ def events_with_attendee(db: Database, address: str) -> list[Event]:
     """The events of any mailbox that list an address as an attendee, with or without a `+tag` after its local part."""
     local, _, domain = address.rpartition("@")
     for character in "\\%_":
+        # The address becomes part of a LIKE pattern. The backslash comes first, so that no escape is escaped again.
         local, domain = (part.replace(character, f"\\{character}") for part in (local, domain))
     keys = db.all(sql.INVITATIONS, {"address": address, "tagged": f"{local}+%@{domain}"})
     return [Event._make(db.one(sql.EVENT_ANYWHERE, {"id": key})) for (key,) in keys]
@@ -89,6 +90,7 @@ def insert_event(db: Database, values: Mapping[str, Any], entries: Iterable[List
     """Add an event with a value for each column but its id, and the entries of its lists."""
     key = db.insert(sql.INSERT_EVENT, values)
     list_entries.insert(db, "event", key, entries)
+    # What was written is what would be read back, so no statement reads it.
     return Event(id=key, **values)
 
 

@@ -64,6 +64,7 @@ class Database:
         # Tests drop apps without stopping them; their connections must close too.
         finalize(self, self._connection.close)
         self.path = path
+        # Bound once: every statement of every request goes through it.
         self.execute = self._connection.execute
         self._transaction = Transaction(self._connection)
         self.last_change: int | None = None
@@ -120,7 +121,8 @@ class Database:
 
     def check(self) -> None:
         """Check the integrity. Raises ValueError that names the damage."""
-        # Checks a copy: SQLite caches some findings per connection.
+        # Checks a copy that replaces the content of a database in use, as an import does: SQLite caches some findings
+        # per connection, and so finds some damage only there.
         with closing(Database()) as trial:
             trial.one(sql.STATE, {"key": ""})
             trial.take_over(self)
@@ -187,6 +189,7 @@ def _make() -> images.Make:
 def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
     # Without an isolation level the driver begins no transaction on its own; `Transaction` does.
+    # The driver keeps 128 statements prepared by default, fewer than `sql.py` has.
     return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
 
 

@@ -96,6 +96,7 @@ def find(db: Database, vocabulary: Vocabulary, folder_id: int, query: Query, key
     return list(map(_FOLDERS[vocabulary.kind].record._make, rows))
 
 
+# Conditions compare by identity: an equal text gives the same one, since the reader keeps what it has read.
 @lru_cache(maxsize=512)
 def statement(kind: str, where: Node | None, order: Order, paged: bool) -> _Statement:
     """The statement that selects a kind of record; it takes `folder` too, and `top` and `skip` when `paged`."""
@@ -190,6 +191,7 @@ class _Compiler:
 
     def _within(self, node: Within) -> str:
         left = self._compared(node.left)
+        # SQL's IN never finds a null, so a null in the list becomes a condition of its own.
         values = [value for value in node.values if isinstance(value, Key) or value.value is not None]
         condition = f"{left} IN ({', '.join(self._operand(value) for value in values)})"
         return condition if len(values) == len(node.values) else f"({condition} OR {left} IS NULL)"

@@ -36,6 +36,7 @@ def alternatives(node: Node) -> tuple[Alternative, ...]:
     for text, span in _cases(node):
         texts.setdefault(span, []).append(text)
     merged = {span: either(parts) for span, parts in texts.items()}
+    # One alternative without any condition makes all others idle.
     if merged.get(Span()) == EVERYTHING:
         return (Alternative(None, None, None),)
     return tuple(
@@ -58,6 +59,7 @@ def match_expression(node: Node) -> str:
     operands = [_nested(part) for part in sorted(positive, key=_depth, reverse=True)]
     if isinstance(node, And):
         return " AND ".join(operands or [_EVERY_ROW]) + (f" NOT ({' OR '.join(negative)})" if negative else "")
+    # A negated term within OR is taken from all rows, which have the tag `all`: FTS5 has no NOT with one operand.
     complement = [f"({_EVERY_ROW} NOT ({' AND '.join(negative)}))"] if negative else []
     return " OR ".join(operands + complement)
 

@@ -34,6 +34,7 @@ def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) ->
 
     May return more than `top`. Raises TooManyAlternatives.
     """
+    # By row number: a message that fits two alternatives counts once, and a higher number is a newer message.
     keys_by_row: dict[int, int] = {}
     for alternative in alternatives(query):
         keys_by_row.update(db.all(sql.SEARCH, _search_values(alternative, folder_id, facets, top)))
@@ -72,6 +73,7 @@ def _search_values(alternative: Alternative, folder_id: int, facets: Facets, top
     return {
         "match": f"{match} AND ({alternative.match})" if alternative.match else match,
         "since": -EVER if alternative.since is None else _rowid(alternative.since, 0),
+        # Row numbers know milliseconds alone, so the one in which a span ends belongs to it as a whole.
         "until": EVER if alternative.until is None else _rowid(alternative.until + _MILLISECOND, 0),
         "top": top,
     }

@@ -242,6 +242,7 @@ class Rulebook:
         hit = self.trigger_hit(call, header, now)
         if hit is None:
             return False
+        # Bounds the memory: a poller that never comes back leaves its state here.
         if len(self._held_back) >= MOST_RULES:
             del self._held_back[next(iter(self._held_back))]
         self._held_back[state] = (hit.rule, now + hit.effect.trigger_delay)
@@ -269,6 +270,7 @@ class Rulebook:
 
     def _replace(self, rules: dict[str, Rule]) -> None:
         self._rules = rules
+        # By identity: a rule that was armed since may have the name of one that is gone.
         self._held_back = {
             state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule
         }

@@ -217,6 +217,7 @@ class Journal:
         return counted
 
     def entries(self) -> Iterator[Entry]:
+        # A copy, since requests may arrive while a reader goes through the entries.
         return iter(list(self._entries))
 
     def exchanges(self) -> Iterator[ExchangeEntry]:
@@ -224,6 +225,7 @@ class Journal:
 
     def keep(self, cap: int) -> None:
         """Keep at most `cap` entries from now on, the newest."""
+        # A new queue, as the length of a deque is fixed when it is made.
         self._entries = deque(self._entries, maxlen=cap)
 
     def clear(self) -> None:

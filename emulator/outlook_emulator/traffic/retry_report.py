@@ -96,6 +96,7 @@ def _row(
     waited = real = None
     if retry is not None:
         # From the end of the failed request, as its client counts.
+        # A restore may have set the clock back since.
         waited = max(0.0, (retry.at - (failed.left or failed.at)) / _SECOND)
         real = max(0.0, (retry.started - _ended(failed)) / 1_000_000_000)
     seconds = int(header) if header is not None and header.isascii() and header.isdigit() else None

@@ -69,6 +69,7 @@ class Waits:
             yield wait
         finally:
             wait.settle()
+            # A move of the clock or a reset takes the waits that it releases out itself.
             if wait in self._waiting:
                 self._waiting.remove(wait)
 

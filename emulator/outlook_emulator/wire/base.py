@@ -155,6 +155,7 @@ def unwrap(hint: Any) -> tuple[Any, Schema, bool]:
         elif origin in (Union, UnionType):
             nullable = NoneType in get_args(hint)
             (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        # By name, since `typing` and `typing_extensions` each have their own.
         elif str(origin).endswith(("typing.Required", "typing.NotRequired", "extensions.NotRequired")):
             (hint,) = get_args(hint)
         else:
@@ -207,6 +208,7 @@ def _read_bool(parameter: Parameter, text: str) -> bool:
 
 def _read_int(parameter: Parameter, text: str) -> int:
     digits = text.strip()
+    # Checked before `int`, which also takes underscores and the digits of any script.
     if not re.fullmatch(r"[+-]?[0-9]{1,10}", digits) or int(digits) not in _INT32:
         raise InvalidRequest(f"The query parameter '{parameter.name}' must be an integer, not '{text[:100]}'.")
     return int(digits)

@@ -31,6 +31,7 @@ from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetad
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
+# How .NET writes a time that was never set (recorded from the Office 365 twin).
 _NEVER = "0001-01-01T00:00:00+00:00"
 _NO_DATE = "0001-01-01"
 _NAMES = {
@@ -48,6 +49,7 @@ def from_client(shape: shapes.CalendarEventClient) -> EventChanges:
     """The changes in a second-version body, whose text is plain unless it says otherwise."""
     changes = _from_flat(shape)
     changes["blank_is_text"] = True
+    # A change with neither leaves the format as it is.
     if "Body" in shape or "IsHtml" in shape:
         changes["is_html"] = shape.get("IsHtml", False)
     return changes
@@ -76,6 +78,7 @@ def from_backend(shape: shapes.CalendarEventBackend) -> EventChanges:
         changes["location"] = location.get("DisplayName", "")
         changes["place"] = {key: location[key] for key in ("Address", "Coordinates") if location.get(key)} or None
     if "Recurrence" in members:
+        # The member has the name of a field that only flat bodies set, but describes a whole rule.
         changes.pop("recurrence")
         changes["rule"] = _rule(members["Recurrence"])
     return changes
@@ -317,6 +320,7 @@ def _rule(shape: dict[str, Any] | None) -> Rule | None:
     until, count = _end(span)
     return Rule(
         enums.PatternType[pattern["Type"]],
+        # Replaced later: a series begins with its event, whatever the range says.
         date.min,
         interval=pattern.get("Interval", 1),
         month=pattern.get("Month", 0),

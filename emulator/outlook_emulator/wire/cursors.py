@@ -41,6 +41,7 @@ def mail_state(cursor: str, scope: int, now: int) -> str:
     position = microseconds(datetime.fromisoformat(instant.decode("ascii")))
     hidden = position.to_bytes(_POSITION_BYTES) + scope.to_bytes(_SCOPE_BYTES)
     blanks = b"".join(_CHUNKS[byte] for byte in hidden)
+    # The closing brace moves behind the blanks.
     return b64encode(b"%b%b%b%b}" % (start, iso_seconds(now).encode(), end[:-1], blanks)).decode("ascii")
 
 
@@ -49,6 +50,7 @@ def read_mail_state(state: str) -> State:
     try:
         text = b64decode(state.encode("ascii"), validate=True)
         blanks = text[-_HIDDEN - 1 : -1]
+        # No blanks: a client made the state itself, or copied it from a recording.
         if len(blanks) < _HIDDEN or blanks.strip():
             return State(state, None)
         hidden = bytes(_BYTES[blanks[at : at + 4]] for at in range(0, _HIDDEN, 4))

@@ -17,6 +17,7 @@ _PLACES = ("home", "business", "other")
 
 
 def _vocabulary(kind: str, members: Mapping[str, Member | Collection]) -> Vocabulary:
+    # Published clients write the names of connector and back end in either case.
     return Vocabulary(kind, {name.lower(): member for name, member in members.items()})
 
 
@@ -25,6 +26,7 @@ def _texts(field: str) -> Collection:
 
 
 def _instants(**fields: str) -> dict[str, Member]:
+    # A keyword cannot hold the slash of `Start/DateTime`.
     return {name.replace("_", "/"): Member(field, Kind.INSTANT) for name, field in fields.items()}
 
 

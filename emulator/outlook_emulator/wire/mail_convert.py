@@ -234,6 +234,7 @@ def _data_uri(text: str) -> tuple[str, str]:
 
 def _decoded(text: str, where: str) -> bytes:
     try:
+        # Line ends are allowed, as mail programs write them; without strict mode, any other character would be skipped.
         return a2b_base64(_BLANKS.sub("", text).encode("ascii"), strict_mode=True)
     except (Error, ValueError):
         raise InvalidRequest(f"The property '{where}.ContentBytes' is not valid base64.") from None
@@ -250,6 +251,7 @@ def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachmen
         "Name": facts.name,
         "ContentBytes": None if content is None else b2a_base64(content, newline=False).decode("ascii"),
         "ContentType": facts.content_type,
+        # The length of the content. The Office 365 twin was recorded with more: 531 for a picture of 238 bytes.
         "Size": facts.size,
         "IsInline": facts.is_inline == 1,
         "LastModifiedDateTime": iso_seconds(facts.modified),

@@ -137,4 +137,5 @@ class BackendQuery:
     """The state that the connector gave to its back end, and the text to echo in a handshake."""
 
     state: str
+    # In lower case here, as the description has it; at a subscriber's URL the name is `validationToken`.
     validation_token: Annotated[str | None, Schema(key="validationtoken")] = None

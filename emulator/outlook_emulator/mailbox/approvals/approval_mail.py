@@ -100,6 +100,7 @@ def _script(card: Mapping[str, Any]) -> str:
 
 
 def _texts(request: ApprovalRequest) -> str:
+    # Only the body may be HTML; all other texts are escaped.
     header, selection = request.header_text, request.selection_text
     return (
         f"{_element('h2', _lines(escape(header)))}{_element('div', _body(request.mail.body))}"

@@ -53,10 +53,12 @@ def _schema() -> Iterator[str]:
 def _rank(index: Index) -> tuple[int, str]:
     name = str(index.name)
     facets = [f"message_{facet}" for facet in tables.FACETS]
+    # The order of FACETS decides which of two indexes SQLite uses; all other indexes go by name.
     return (facets.index(name) if name in facets else -1, name)
 
 
 def _text(statement: Any) -> str:
+    # The text alone is kept, so a value that SQLAlchemy made a parameter would be missing when the statement runs.
     compiled = statement.compile(dialect=dialect(paramstyle="named"))
     for name, value in (getattr(compiled, "params", None) or {}).items():
         if value is not None:

@@ -64,6 +64,7 @@ callback = tables.table_of(callback_tables.CallbackRow)
 subscription = tables.table_of(callback_tables.SubscriptionRow)
 push = tables.table_of(callback_tables.PushRow)
 question = tables.table_of(approval_tables.QuestionRow)
+# Literals. SQLAlchemy writes every LIMIT for SQLite with an OFFSET, whose value would be a parameter if left to it.
 _ZERO: ColumnElement[Any] = literal_column("0")
 _ONE: ColumnElement[Any] = literal_column("1")
 
@@ -92,6 +93,7 @@ _RECEIVED = (message.c.received >= bindparam("since"), message.c.received < bind
 
 
 def _lists() -> dict[str, Executable]:
+    # A statement for each combination: a condition such as `:unread = 0 OR is_read = 0` could use no partial index.
     lists: dict[str, Executable] = {}
     either = (False, True)
     for unread, flagged, attached, importance in product(either, either, either, ("", "low", "normal", "high")):
@@ -145,6 +147,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "CONNECTIONS": select(connection.c.id, *_columns(Owner, mailbox))
     .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
     .order_by(connection.c.id),
+    # Two connections to one mailbox may name the same address.
     "INSERT_GRANT": _insert(grant).prefix_with("OR IGNORE"),  # type: ignore[attr-defined]
     "GRANT": select(grant.c.address).where(
         grant.c.mailbox_id == bindparam("mailbox_id"), grant.c.address == bindparam("address")
