@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from outlook_contract.exchange import Exchange
-from outlook_contract.redaction import without_ids
+from outlook_contract.redaction import ids_in, without_ids
 
 _TITLES = ("Subject", "DisplayName", "GivenName")
-_WORD = re.compile(r"[A-Za-z0-9_+/.-]{24,}=*")
 
 
 def distinct(exchanges: Sequence[Exchange]) -> list[Exchange]:
@@ -28,8 +26,8 @@ def distinct(exchanges: Sequence[Exchange]) -> list[Exchange]:
         if form not in forms:
             forms.add(form)
             kept.add(place)
-    used = [_ids(_request(exchange)) for exchange in exchanges]
-    brought = [_ids(_response(exchange)) for exchange in exchanges]
+    used = [ids_in(_request(exchange)) for exchange in exchanges]
+    brought = [ids_in(_response(exchange)) for exchange in exchanges]
     titles = [_titles(exchange.request_body) for exchange in exchanges]
     shown = [_titles(exchange.body) | titles[place] for place, exchange in enumerate(exchanges)]
     waiting = sorted(kept)
@@ -83,15 +81,11 @@ def _types(value: Any) -> Any:
 
 
 def _request(exchange: Exchange) -> str:
-    return f"{unquote(unquote(exchange.url))} {exchange.request_body.decode('utf-8', 'replace')}"
+    return f"{exchange.url} {exchange.request_body.decode('utf-8', 'replace')}"
 
 
 def _response(exchange: Exchange) -> str:
-    return f"{unquote(unquote(exchange.headers.get('location', '')))} {exchange.body.decode('utf-8', 'replace')}"
-
-
-def _ids(text: str) -> set[str]:
-    return set(_WORD.findall(text))
+    return f"{exchange.headers.get('location', '')} {exchange.body.decode('utf-8', 'replace')}"
 
 
 def _titles(body: bytes) -> set[str]:

@@ -36,23 +36,32 @@ _ESCAPED = r"%(?:25)*"
 """A percent sign, escaped as often as may be."""
 # Where an address starts after an escaped character, the digits of that character do not belong to it.
 _START = r"(?<!%)(?<!%[0-9A-Fa-f])(?<!%25)(?<!%25[0-9A-Fa-f])"
-_PATTERNS = re.compile(
+_SECRETS = re.compile(
     # A signature or a token in the query of a URL, also of a URL that is itself a value in a query.
-    rf"(?P<named>(?i:(?<![A-Za-z0-9_])|(?<=%26)|(?<=%3F)|(?<=%2526)|(?<=%253F)){_SECRET_NAMES}(?:=|{_ESCAPED}3[Dd]))"
+    rf"(?P<named>(?:\b|(?<=%26)|(?<=%3[Ff])|(?<=%2526)|(?<=%253[Ff]))(?i:{_SECRET_NAMES})(?:=|{_ESCAPED}3[Dd]))"
     rf"(?P<secret>(?:(?!{_ESCAPED}26)[^&\s\"'<>\\#])+)"
     r"|(?P<jwt>\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"
-    r"|(?<=://)(?P<user>[^/\s:@\"'<>]+:[^/\s@\"'<>]+)(?=@)"
+)
+_IDS = re.compile(
     # An id of Exchange: base64 with a fixed start, in the alphabet for URLs or the common one.
-    rf"|(?P<id>(?<![A-Za-z0-9+_-])(?:A[A-Z][MQ]k|EQAAAB|DwAAAB)(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}"
+    rf"(?P<id>(?<![A-Za-z0-9+_-])(?:A[A-Z][MQ]k|EQAAAB|DwAAAB)(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}+"
     rf"(?:=|{_ESCAPED}3[Dd])*)"
     r"|(?P<uid>\b040000008200E00074C5B7101A82E008[0-9A-Fa-f]+)"
     r"|(?P<guid>(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f]))"
     r"|(?P<hex>(?<![0-9A-Za-z%])[0-9a-f]{32}(?![0-9A-Za-z]))"
-    rf"|(?P<address>{_START}[A-Za-z0-9](?:[A-Za-z0-9._+'-]|{_ESCAPED}2[Bb7]){{0,63}}(?:@|{_ESCAPED}40|&\#64;)"
-    r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})+)",
 )
+_ADDRESSES = re.compile(
+    rf"(?P<address>{_START}[A-Za-z0-9](?:[A-Za-z0-9._+'-]|{_ESCAPED}2[Bb7]){{0,63}}+(?:@|{_ESCAPED}40|&\#64;)"
+    r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})+)"
+)
+_PATTERNS = ((_SECRETS, ("=", "%3", "%25", "eyJ")), (_IDS, ()), (_ADDRESSES, ("@", "%40", "%25", "#64")))
+"""What to replace, and texts without which there is none of it: most large bodies are quickly known to be harmless."""
 # Text that may be the base64 of something with an id or an address, such as the state of a trigger.
 _BASE64 = re.compile(rf"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}(?:=|{_ESCAPED}3[Dd])*")
+_CURSOR = re.compile(r"triggerstate=([^&\s\"'<>]+)")
+_PASSWORD = re.compile(r"(?<=://)[^/\s:@\"'<>]+:[^/\s@\"'<>]+@")
+"""A user's name and password before a host."""
+_LINK = re.compile(r"(://[^\s\"'<>\\?#]+)")
 _IN_PATH = re.compile(
     rf"(?P<before>(?:/|{_ESCAPED}2[Ff])apim(?P<slash>/|{_ESCAPED}2[Ff])[\w-]+(?P=slash))(?P<id>[^/%?#&\s\"'<>\\]+)"
 )
@@ -68,7 +77,21 @@ _WITHOUT_CONNECTION = frozenset(route.path.split("/")[1] for route in routes().v
 
 def without_ids(text: str) -> str:
     """A text with the word `<id>` for each id, secret and id of a mail, for comparisons."""
-    return _BASE64.sub(_base64_without_ids, _PATTERNS.sub(_kind, _IN_PATH.sub(r"\g<before><id>", text)))
+    return _BASE64.sub(_base64_without_ids, _replaced(_kind, _IN_PATH.sub(r"\g<before><id>", text)))
+
+
+def ids_in(text: str) -> set[str]:
+    """The ids and cursors in a text, without their escapes."""
+    patterns = [match[0] for match in _IDS.finditer(text)]
+    cursors = [match[1] for match in _CURSOR.finditer(text)]
+    return {unescaped(value)[0] for value in (*patterns, *cursors)}
+
+
+def _replaced(replacement: Callable[[re.Match[str]], str], text: str) -> str:
+    for pattern, marks in _PATTERNS:
+        if not marks or any(mark in text for mark in marks):
+            text = pattern.sub(replacement, text)
+    return text
 
 
 def _kind(match: re.Match[str]) -> str:
@@ -123,7 +146,12 @@ class Redactor:
         if self._literal is not None:
             text = self._literal.sub(lambda match: self._literals[match[0].casefold()], text)
         text = _IN_PATH.sub(self._in_path, text)
-        return _BASE64.sub(self._base64, _PATTERNS.sub(self._matched, text))
+        text = _PASSWORD.sub("", text)
+        # The alphabet of ids has a slash, which separates them in a path.
+        parts = _LINK.split(text)
+        parts[::2] = map(self._plain, parts[::2])
+        parts[1::2] = ["/".join(map(self._plain, link.split("/"))) for link in parts[1::2]]
+        return "".join(parts)
 
     def body(self, body: bytes) -> bytes:
         """A body without secrets, addresses and ids. Bytes that are not text stay as they are."""
@@ -172,9 +200,13 @@ class Redactor:
             clean = {self.text(key): self._json(item, key) for key, item in value.items()}
             # The name beside an address names the same person, and is often a part of the address.
             if isinstance(value.get("Address"), str) and isinstance(value.get("Name"), str) and value["Address"]:
-                clean["Name"] = value["Name"] and clean["Address"].partition("@")[0]
+                is_address = value["Name"].casefold() == value["Address"].casefold()
+                clean["Name"] = value["Name"] and clean["Address"].partition(" " if is_address else "@")[0]
             return clean
         return value
+
+    def _plain(self, text: str) -> str:
+        return _BASE64.sub(self._base64, _replaced(self._matched, text))
 
     def _in_path(self, match: re.Match[str]) -> str:
         # Paths of links in mails have no connection.
@@ -184,7 +216,7 @@ class Redactor:
         kind = match.lastgroup or ""
         if kind == "secret":
             return match["named"] + self._secret(match["secret"])
-        if kind in ("jwt", "user"):
+        if kind == "jwt":
             return self._secret(match[kind])
         plain, levels = unescaped(match[0].replace("&#64;", "@"))
         return escaped(self._placeholder(kind, plain), levels)

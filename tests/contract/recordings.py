@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from outlook_contract.drift import Drift
 from outlook_contract.har import read
 from outlook_contract.options import TargetOptions
 from outlook_contract.plugin import ContractRun
+from outlook_contract.record import recording
 from outlook_contract.replay import Player
+from outlook_emulator.settings import Settings
 from outlook_emulator.testing import Server
 
 ADDRESS = "ada.lovelace@outlook.example"
@@ -55,18 +59,31 @@ def use(url: str, http: httpx.Client) -> list[str]:
     return [id, moved["Id"], event["Id"], contact["Id"]]
 
 
-def replay(file: Path, target: str = "emulator", prepare: Callable[[ContractRun], object] = lambda run: None) -> Player:
-    """Play a recording; the report of the result's run has the differences."""
-    with ContractRun(TargetOptions(target=target, client="http")) as run:
-        prepare(run)
-        player = Player(run, read(file))
-        player.play()
-    return player
+def replay(file: Path, **options: Any) -> list[Drift]:
+    """Play a recording against a target, a new emulator by default; returns the differences."""
+    with ContractRun(TargetOptions(client="http", **options)) as run:
+        Player(run, read(file)).play()
+    return run.report.drifts
 
 
-def recorded(file: Path, server: Server) -> list[str]:
+@contextmanager
+def demanding() -> Iterator[Server]:
+    """A server that demands a credential."""
+    with Server.started(Settings(authorization=CREDENTIAL)) as server:
+        yield server
+
+
+def recorded(file: Path) -> list[str]:
     """Record a day through the proxy; returns the ids that came up."""
-    from outlook_contract.record import recording
+    with demanding() as server:
+        ada = server.connect("ada", ADDRESS)
+        with recording(ada.url, file, address=ADDRESS) as (url, _), httpx.Client(trust_env=False) as http:
+            return [*use(url, http), ada.id]
 
-    with server.connect("ada", ADDRESS) as ada:
-        raise NotImplementedError(ada)
+
+def secrets_in(file: Path, ids: list[str]) -> list[str]:
+    """What of the day must not be in a file but is: ids, addresses and the credential, escaped or not."""
+    text = unquote(unquote(file.read_text(encoding="utf-8"))).casefold()
+    return [
+        secret for secret in (*ids, ADDRESS, FRIEND, CREDENTIAL, "lovelace", "babbage") if secret.casefold() in text
+    ]
