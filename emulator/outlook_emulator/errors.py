@@ -214,6 +214,7 @@ class InvalidId(InvalidRequest):
     from_store = True
 
     def __init__(self, field: str) -> None:
+        # Clients compare the first text, so the name of the parameter is in the second one.
         super().__init__("Id is malformed.", f"Id is malformed. ({field})")
         self.field = field
 
@@ -368,7 +369,10 @@ class NotFound(ConnectorError):
     from_store = True
 
     def __init__(
-        self, message: str = "The specified object was not found in the store.", original: str | None = None
+        self,
+        # Recorded from the Office 365 twin, for an event that is gone.
+        message: str = "The specified object was not found in the store.",
+        original: str | None = None,
     ) -> None:
         super().__init__(message, original)
 

@@ -98,6 +98,7 @@ class Match:
                 yield f"body.{name}"
 
     def fits(self, call: CallFacts) -> bool:
+        # Stops at the first difference, so that query and body are parsed only if everything cheaper fits.
         return next(self.differs(call), None) is None
 
 

@@ -125,6 +125,13 @@ class Rule:
     def doubles_triggers(self) -> bool:
         return self._steps[0].twice
 
+    @property
+    def changes_mailboxes(self) -> bool:
+        """Whether all that the rule does is to change the rules of a mailbox, such as what it shows of a mail."""
+        return any(step.rule_changes for step in self._steps) and all(
+            step == WORK or step.rule_changes for step in self._steps
+        )
+
     def state(self, now: int) -> RuleState:
         """Whether the rule can still act, has acted as often as it can, or can no longer act."""
         if self._most is not None and self.used >= self._most:
@@ -150,6 +157,7 @@ class Rule:
         self.matched += 1
         if self.matched <= when.after or (when.nth and self.matched not in when.nth):
             return None
+        # Last of all: requests that the other conditions leave out use up no random number.
         if when.probability < 1 and self._rng.random() >= when.probability:
             return None
         self.used += 1
@@ -232,6 +240,11 @@ class Rulebook:
         rules = (rule for rule in self._rules.values() if rule.doubles_triggers)
         return self._first(rules, call, header, now)
 
+    def mailbox_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
+        """The rule that changes the rules of a mailbox and does nothing else, and its effect."""
+        rules = (rule for rule in self._rules.values() if rule.changes_mailboxes)
+        return self._first(rules, call, header, now)
+
     def hold_back(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:
         """Whether the result of a poll is held back, by a rule that acts now or by one that acted before.
 
@@ -275,6 +288,7 @@ class Rulebook:
             state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule
         }
         self._delivered = {state: rule for state, rule in self._delivered.items() if rules.get(rule.name) is rule}
+        # Found out when rules change, since every request asks.
         self.has_request_rules = any(not rule.acts_on_triggers for rule in rules.values())
         self.has_trigger_rules = any(rule.delays_triggers for rule in rules.values())
         self.doubles_triggers = any(rule.doubles_triggers for rule in rules.values())

@@ -226,7 +226,7 @@ class CalendarEventClientWithActionType(_Change, CalendarEventClientReceive):
 
 
 class CalendarEventListClientReceive(TypedDict):
-    """Flat events, listed or fired for."""
+    """Flat events, in a list or for which a trigger fires."""
 
     value: list[CalendarEventClientReceive]
 
@@ -277,7 +277,7 @@ class CalendarEventHtmlClient(_Invitation, total=False):
 
 
 class ResponseToEventInvite(TypedDict, total=False):
-    """The words that go with an answer to an invitation, and whether the organizer hears of it."""
+    """The comment of a response to an invitation, and whether to send it to the organizer."""
 
     Comment: str
     SendResponse: Annotated[bool, Schema(default=True)]

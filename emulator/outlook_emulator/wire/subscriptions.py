@@ -67,6 +67,7 @@ class InternetMessageHeader(TypedDict, total=False):
     Value: str
 
 
+# Not a class, which could have no member of this name.
 _AttachmentKind = TypedDict("_AttachmentKind", {"@odata.type": str}, total=False)
 
 
