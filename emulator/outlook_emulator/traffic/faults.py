@@ -40,9 +40,9 @@ class Effect:
 
     `response` replaces the operation's response; with `families`, only for operations of these families. `by_family`
     has another response for some families. In the phase `after` the operation runs before the effect. `delay` is in
-    microseconds. `breaks` keeps the response from arriving whole. `rule_changes` are members of the mailbox's rules that
-    differ for this request. `trigger_delay` makes a trigger fire later, by so many microseconds. `twice` makes it fire
-    twice for mails with attachments, first without.
+    microseconds. `breaks` keeps the response from arriving whole. `rule_changes` are members of the mailbox's rules
+    that differ for this request. `trigger_delay` makes a trigger fire later, by so many microseconds. `twice` makes it
+    fire twice for mails with attachments, first without.
     """
 
     fault: str | None = None
