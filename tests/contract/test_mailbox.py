@@ -197,8 +197,8 @@ def test_clean_up_of_a_run_that_only_reads(connection: Connection) -> None:
 
 
 def test_subscriptions_are_deleted_once(mailbox: Mailbox) -> None:
-    """A subscription goes with the operation of its kind."""
-    mailbox.remember_subscription("DeleteOnNewEmailSubscription", "nothing")
+    """A subscription goes at the URL that its creation named."""
+    mailbox.remember_subscription(f"{mailbox.url}/MailSubscription/$subscriptions/nothing?options=x")
     mailbox.clean_up()
     mailbox.clean_up()
     operations = [exchange.operation for exchange in mailbox.transport.exchanges]
