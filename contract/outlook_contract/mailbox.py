@@ -104,7 +104,7 @@ class Mailbox:
         route = routes()[operation]
         named = {_declared(route, name): value for name, value in parameters.items() if value is not None}
         count = len(self.transport.exchanges)
-        if self._microsoft is not None and self._microsoft.covers(operation, named):
+        if self._microsoft is not None and self._microsoft.covers(operation, named, body):
             self._microsoft.call(operation, _escaped(route, named), body)
         else:
             self._send(route, named, body)

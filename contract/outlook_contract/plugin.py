@@ -153,8 +153,9 @@ class ContractPlugin:
             lines.append(f"what the run creates carries {self.run.marker}, and goes at the end")
         return lines
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self.is_interrupted = True
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest ends a run like this, too, when a module cannot be imported.
+        self.is_interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
