@@ -127,6 +127,8 @@ def test_a_question_has_defaults(
         mail = mailbox.until(f"The question in {folder}", partial(_with_text, mailbox, folder, mailbox.name(name)))
         mailbox.equal(operation, "Message.Subject", mail["Subject"], subject)
         mailbox.ok("DeleteEmail", messageId=mail["Id"])
+    while mail := _with_text(mailbox, "DeletedItems", mailbox.name(name)):
+        mailbox.ok("DeleteEmail", messageId=mail["Id"])
     mailbox.ok(_DELETIONS[operation], id=created["id"])
 
 
