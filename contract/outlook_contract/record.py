@@ -122,8 +122,8 @@ def recording(
 ) -> Iterator[tuple[str, HarWriter]]:
     """A proxy in a thread that writes requests to the connector to a HAR file until the block ends.
 
-    Yields its URL, or the runtime URL on it if `target` is one, and the file. `addresses` are those of the mailboxes, in
-    the order in which they are used.
+    Yields its URL, or the runtime URL on it if `target` is one, and the file. `addresses` are those of the mailboxes,
+    in the order in which they are used.
     """
     with HarWriter(file, Redactor(addresses)) as har:
 
