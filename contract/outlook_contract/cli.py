@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def run(
     plugin = plugin_class(contract_run, demands_all=demands_all)
     code: int = _INTERRUPTED
     try:
-        with terminable(), contract_run:
+        # pytest ends in the folder of the suite.
+        with chdir(Path.cwd()), terminable(), contract_run:
             code = _exit_code(int(pytest.main(arguments, plugins=[plugin])), plugin)
     except KeyboardInterrupt:
         code = _INTERRUPTED

@@ -15,7 +15,7 @@ from outlook_contract.likeness import Ids, problems
 from outlook_contract.mailbox import Mailbox
 from outlook_contract.plugin import ContractRun
 from outlook_contract.redaction import OWN_ADDRESS
-from outlook_contract.routes import find, operation_of, routes
+from outlook_contract.routes import operation_of
 from outlook_contract.transport import ReadOnly
 
 _SENT_HEADERS = ("content-type", "accept", "accept-language", "prefer", "if-match")
@@ -158,12 +158,10 @@ def _send(mailbox: Mailbox, recorded: Exchange, url: str, body: bytes) -> Exchan
 
 def _remember(mailbox: Mailbox, seen: Exchange) -> None:
     """Have a subscription deleted at the end."""
-    match = operation_of("DELETE", urlsplit(seen.headers.get("location", "")).path)
-    if seen.method != "POST" or not seen.is_success or match is None or match[0] is None:
-        return
-    below = urlsplit(seen.headers["location"]).path.partition(f"/{match[1]}/")[2]
-    if (route := find("DELETE", f"/{below}")) and set(routes()[match[0]].parameters) == {"id"}:
-        mailbox.remember_subscription(match[0], route[1]["id"])
+    location = seen.headers.get("location", "")
+    match = operation_of("DELETE", urlsplit(location).path)
+    if seen.method == "POST" and seen.is_success and match is not None and match[0] is not None:
+        mailbox.remember_subscription(location)
 
 
 def _connection(exchange: Exchange) -> str:

@@ -66,11 +66,11 @@ def operation_of(method: str, path: str) -> tuple[str | None, str] | None:
     match = CONNECTION_PATH.match(path)
     if match is None:
         return None
-    at_root = find(method, f"/{match['connection']}{match['below'] or ''}")
-    if at_root is not None and at_root[0].is_at_root:
+    at_root = find(method, f"/{match['connection']}{match['below'] or ''}", at_root=True)
+    if at_root is not None:
         return at_root[0].id, ""
     route = find(method, match["below"] or "/")
-    return (route[0].id if route and not route[0].is_at_root else None), unquote(match["connection"])
+    return (route[0].id if route else None), unquote(match["connection"])
 
 
 def fill(route: Route, values: Mapping[str, str]) -> str:

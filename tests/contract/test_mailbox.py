@@ -197,10 +197,11 @@ def test_clean_up_of_a_run_that_only_reads(connection: Connection) -> None:
 
 
 def test_subscriptions_are_deleted_once(mailbox: Mailbox) -> None:
-    """A subscription goes with the operation of its kind."""
-    mailbox.remember_subscription("DeleteOnNewEmailSubscription", "nothing")
+    """A subscription goes at the URL that its creation named."""
+    location = f"{mailbox.url}/MailSubscription/nothing"
+    mailbox.remember_subscription(location)
     mailbox.clean_up()
     mailbox.clean_up()
-    operations = [exchange.operation for exchange in mailbox.transport.exchanges]
+    deleted = [exchange.url for exchange in mailbox.transport.exchanges if exchange.method == "DELETE"]
 
-    assert 1 == operations.count("DeleteOnNewEmailSubscription")
+    assert [location] == deleted

@@ -38,16 +38,18 @@ class CannedResponse(NamedTuple):
 class Effect:
     """What happens to a request. The default effect lets it work.
 
-    `response` replaces the operation's response; with `families`, only for operations of these families. In the phase
-    `after` the operation runs before the effect. `delay` is in microseconds. `breaks` keeps the response from arriving
-    whole. `rule_changes` are members of the mailbox's rules that differ for this request. `trigger_delay` makes a
-    trigger fire later, by so many microseconds. `twice` makes it fire twice for mails with attachments, first without.
+    `response` replaces the operation's response; with `families`, only for operations of these families. `by_family`
+    has another response for some families. In the phase `after` the operation runs before the effect. `delay` is in
+    microseconds. `breaks` keeps the response from arriving whole. `rule_changes` are members of the mailbox's rules
+    that differ for this request. `trigger_delay` makes a trigger fire later, by so many microseconds. `twice` makes it
+    fire twice for mails with attachments, first without.
     """
 
     fault: str | None = None
     response: ConnectorError | CannedResponse | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
+    by_family: Mapping[str, ConnectorError] = field(default_factory=dict)
     phase: Phase = "before"
     delay: int = 0
     delay_by: DelayClock = "clock"
