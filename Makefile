@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast lint bench sql samples docs docs-tables lock check-python clean
+.PHONY: run test test-fast contract lint bench sql samples docs docs-tables lock check-python clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
@@ -16,6 +16,9 @@ test: .venv/dev.stamp ## run all tests
 
 test-fast: .venv/dev.stamp ## run the tests that are not slow, and three cases of each parametrized test
 	$(BIN)/python -m pytest -n auto -m "not slow"
+
+contract: .venv/dev.stamp ## check the emulator in this process against the connector's specification
+	$(BIN)/outlook-emulator contract
 
 lint: .venv/dev.stamp ## run ruff and mypy
 	$(BIN)/ruff check .

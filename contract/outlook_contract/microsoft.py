@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import cache
 from typing import Any
 
@@ -76,10 +76,19 @@ class MicrosoftClient:
         for name in _keywords(operation) - keywords.keys():
             keywords[name] = None
         try:
-            asyncio.run(method(**keywords))
+            _run(method(**keywords))
         except (ConnectorException, UnicodeDecodeError):
             # The client decodes attachments as text; their bytes are in the recorded exchange.
             return
+
+
+def _run(coroutine: Coroutine[Any, Any, object]) -> None:
+    # asyncio.run would take Ctrl+C for itself, and lose it since nothing in here ever waits.
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
 
 
 @cache

@@ -37,6 +37,7 @@ _MOST_LOOKS = 5
 _REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
 _REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
 _REASON_PARTNER = "needs a second mailbox"
+_REASON_PARTNER_ADDRESS = "needs the mail address of the second mailbox"
 _REASON_ADDRESS = "needs the mail address of the mailbox"
 
 
@@ -226,6 +227,13 @@ class ContractPlugin:
         if "partner" not in self.run.mailboxes:
             pytest.skip(_REASON_PARTNER)
         return self.run.mailboxes["partner"]
+
+    @pytest.fixture
+    def partner_address(self, own_address: str, partner: Mailbox) -> str:
+        """The address of the second mailbox, in a run that knows both addresses."""
+        if not partner.address:
+            pytest.skip(_REASON_PARTNER_ADDRESS)
+        return partner.address
 
     @pytest.fixture
     def emulator(self, mailbox: Mailbox) -> Iterator[Sandbox]:

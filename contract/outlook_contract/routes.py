@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -77,9 +78,15 @@ def _by_shape() -> Mapping[tuple[str, int], list[Route]]:
 
 def _values(route: Route, parts: list[str]) -> Mapping[str, str] | None:
     values = {}
-    for pattern, part in zip(route.path.strip("/").split("/"), parts, strict=True):
-        if pattern.startswith("{"):
-            values[pattern[1:-1]] = unquote(part)
-        elif pattern != unquote(part):
+    for pattern, part in zip(_patterns(route.path), parts, strict=True):
+        match = pattern.fullmatch(unquote(part))
+        if match is None:
             return None
+        values.update(match.groupdict())
     return values
+
+
+@cache
+def _patterns(path: str) -> list[re.Pattern[str]]:
+    """A pattern for each part of a path; `tables({table})` is the only form with text around a value."""
+    return [re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(part))) for part in path.strip("/").split("/")]

@@ -44,7 +44,7 @@ def problems(exchange: Exchange) -> Iterator[Problem]:
 
 def _body_problems(route: Route, exchange: Exchange, status: str) -> Iterator[Problem]:
     schema = route.declaration["responses"][status].get("schema")
-    if schema is None or schema.get("type") == "file":
+    if schema is None or schema.get("type") == "file" or schema.get("format") == "binary":
         if schema is None and exchange.body:
             yield Problem("body", "empty", exchange.body[:80].decode("utf-8", "replace"))
         return

@@ -110,6 +110,8 @@ def _emulator(options: TargetOptions, stack: ExitStack) -> Target:
         except ConnectionError as error:
             raise TargetError(str(error)) from error
     sandbox = stack.enter_context(server.sandbox("contract"))
+    # A run sends more than the 300 calls a minute; checks of the limit set one themselves.
+    sandbox.limits(calls=0)
     parties = []
     for name in ("mailbox", "partner"):
         connection = sandbox.connect(name)
@@ -138,7 +140,10 @@ def _party(options: TargetOptions, url: str, key: str, token: str, address: str)
     if options.ca_file:
         from outlook_emulator.client import trusting
 
-        verify = trusting(options.ca_file)
+        try:
+            verify = trusting(options.ca_file)
+        except ValueError as error:
+            raise TargetError(str(error)) from None
     return Party(
         Access(url.rstrip("/"), _authorization(options, key, token)),
         address,

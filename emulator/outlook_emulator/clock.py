@@ -203,6 +203,7 @@ def iso_ticks(instant: int) -> str:
     """An instant as the start and end of an event carry it: seven digits of a second and `+00:00` (recorded)."""
     seconds, micros = divmod(instant, 1_000_000)
     whole = _iso_second(seconds)
+    # The store keeps six digits, so the seventh is always 0.
     return f"{whole[:19]}.{micros:06d}0{whole[19:]}"
 
 

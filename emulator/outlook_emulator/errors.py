@@ -165,6 +165,7 @@ class RefusedByService(InvalidRequest):
     from_store = True
 
     def __init__(self, reason: str) -> None:
+        # The service begins each of these texts so (recorded for views, all-day events and responses).
         super().__init__(f"Your request can't be completed. {reason}")
 
 
@@ -213,6 +214,7 @@ class InvalidId(InvalidRequest):
     from_store = True
 
     def __init__(self, field: str) -> None:
+        # Clients compare the first text, so the name of the parameter is in the second one.
         super().__init__("Id is malformed.", f"Id is malformed. ({field})")
         self.field = field
 
@@ -284,6 +286,7 @@ class Unauthorized(ConnectorError):
     """No valid credential (text and form recorded on other connectors of the same gateway)."""
 
     status = 401
+    # Recorded on another connector of the same base: `error` holds the message alone.
     code: str | None = None
 
     def __init__(
@@ -324,6 +327,7 @@ class MailboxDenied(AccessDenied):
     """The connection was not granted the mailbox that a `field` names."""
 
     def __init__(self, field: str, address: str) -> None:
+        # Exchange's own text; no recording shows this refusal by the connector.
         super().__init__("Access is denied. Check credentials and try again.")
         self.field, self.address = field, address
         self.rename("value", field)
@@ -365,7 +369,10 @@ class NotFound(ConnectorError):
     from_store = True
 
     def __init__(
-        self, message: str = "The specified object was not found in the store.", original: str | None = None
+        self,
+        # Recorded from the Office 365 twin, for an event that is gone.
+        message: str = "The specified object was not found in the store.",
+        original: str | None = None,
     ) -> None:
         super().__init__(message, original)
 
@@ -387,6 +394,7 @@ class FolderNotFound(NotFound):
     code = "ErrorFolderNotFound"
 
     def __init__(self, folder: str) -> None:
+        # Code and text are Exchange's own, from users' reports; no recording names an unknown folder.
         text = "The specified folder could not be found in the store."
         super().__init__(text, f"{text} ('{folder[:200]}')")
 
@@ -553,6 +561,7 @@ class TimedOut(ConnectorError):
 
     status = 504
     code = None
+    # Both vendor pages show this body bare, unlike other failures behind the gateway.
     form = Form.BARE
 
     def __init__(self) -> None:

@@ -68,6 +68,7 @@ def serve(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with _listening(settings) as listener, _certified(settings) as tls:
         config = config_of(_created(settings), tls=tls)
+        # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
         if tls is not None:
             ready += f" ca={tls.ca_file}"

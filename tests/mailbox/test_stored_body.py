@@ -48,9 +48,14 @@ DOCUMENTS = [
     pytest.param("<header>x</header>", from_fragment("<header>x</header>"), id="a header is no head"),
     pytest.param("Hi <html><body>x</body></html>", from_fragment("Hi x"), id="a document inside a fragment"),
     pytest.param(
-        f"<html><head>{META}</head><body>x</body></html>",
-        f"<html><head>{META}</head><body>x</body></html>",
+        f"<html><head>\r\n{META}</head><body>x</body></html>",
+        f"<html><head>\r\n{META}</head><body>x</body></html>",
         id="the line is there",
+    ),
+    pytest.param(
+        f"<html><head>{META}</head><body>x</body></html>",
+        f"<html><head>\r\n{META}</head><body>x</body></html>",
+        id="the line is there without a line end",
     ),
     pytest.param(
         f"<html><head><title>T</title>{META}</head><body>x</body></html>",

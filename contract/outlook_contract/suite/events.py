@@ -25,11 +25,13 @@ V3 = Version("V3CalendarPostItem", "V2CalendarGetItem", "V3CalendarPatchItem", "
 VERSIONS = pytest.mark.parametrize("version", [V1, V2, V3], ids=["V1", "V2", "V3"])
 FLAT_VERSIONS = pytest.mark.parametrize("version", [V2, V3], ids=["V2", "V3"])
 
+_TODAY = datetime.now(UTC)
+"""One day for a whole run, so that a run may go on past midnight."""
+
 
 def day(ahead: int, hour: int = 9, minute: int = 0) -> datetime:
     """A full minute some days ahead, in UTC."""
-    today = datetime.now(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return today + timedelta(days=ahead)
+    return _TODAY.replace(hour=hour, minute=minute, second=0, microsecond=0) + timedelta(days=ahead)
 
 
 def written(when: datetime) -> str:

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 for success, 1 for a failure, 2 for a usage error."""
     root = parser()
     own, command = execute.split(list(sys.argv[1:] if arguments is None else arguments))
+    # Set beforehand: argparse never sees the words after `--`, which belong to the command that `exec` runs.
     parsed = root.parse_args(own, argparse.Namespace(command=command))
     run: Callable[[argparse.Namespace], int] | None = getattr(parsed, "run", None)
     if run is None:

@@ -68,6 +68,7 @@ def _value(option: Option, value: Any) -> Any:
         return dict(_pair(option.flag, text) for text in value)
     if option.is_list:
         items = [number for numbers in value for number in numbers] if option.item is int else value
+        # A plan may have the only value of a list in place of the list.
         return items[0] if len(items) == 1 else items
     return value
 

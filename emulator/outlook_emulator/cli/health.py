@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
 
 
 def check(arguments: argparse.Namespace) -> int:
+    # Nothing waits at the server here, so the short time-out will do.
     status, content = request.send(arguments, "GET", "/readyz", timeout=client.TIMEOUT)
     if status == 200:
         return 0

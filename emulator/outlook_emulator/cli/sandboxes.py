@@ -32,8 +32,10 @@ def add(commands: Any) -> None:
         help="a sample mailbox to load, with the connection id NAME-SAMPLE; may be repeated",
     )
     create.add_argument("--at", metavar="INSTANT", help="start time of its clock (default: the time of the server)")
+    # None, so that a request without the flag says nothing about the clock.
     create.add_argument("--freeze", action="store_true", default=None, help="freeze its clock")
     show = parsers.add_command(actions, "show", "show a sandbox", show_sandbox, sandbox=False)
+    # Named as the option of other commands, from which the path is made.
     show.add_argument("sandbox", nargs="?", default="default", metavar="name", help="its name (default: default)")
     delete = parsers.add_command(actions, "delete", "delete a sandbox and its mailboxes", delete_sandbox, sandbox=False)
     delete.add_argument("sandbox", metavar="name", help="its name")

@@ -176,6 +176,7 @@ class _Project:
 
     def changes(self) -> dict[Path, file_backup.Change]:
         """The files whose content changes."""
+        # By their real paths: a file is replaced when it is written, and a symbolic link must stay a link.
         documents = [document for document in (self._main, *self._others.values()) if document]
         changes = {
             document.path.resolve(): file_backup.Change(document.before, document.text.encode())

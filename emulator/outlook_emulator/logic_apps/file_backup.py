@@ -176,6 +176,7 @@ def _edited(path: Path) -> str:
 def _original_of(path: Path, content: bytes) -> Path:
     """The path for a file's original. Raises PatchError if another file is there."""
     place = _beside(path, _ORIGINAL)
+    # The same content is left by a crash between the copy and the record.
     if place.exists() and read(place) != content:
         raise PatchError(f"{place} is in the way: it belongs to another or an interrupted patch")
     return place

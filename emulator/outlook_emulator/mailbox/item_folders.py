@@ -46,6 +46,7 @@ def create_defaults(db: Database, mailbox_id: int) -> None:
 
 def tables(mailbox: Mailbox, kind: ItemFolderKind) -> list[Listed]:
     """All calendars or contact folders, by name."""
+    # By name, as recorded; sorted here too, since SQLite folds the case of ASCII letters only.
     folders = sorted(kind.all(mailbox.db, mailbox.owner.id), key=lambda folder: (folder.name.casefold(), folder.id))
     return [_listed(mailbox, kind, folder) for folder in folders]
 

@@ -46,7 +46,8 @@ def stored_body(body: str, is_html: bool) -> str | None:
     """
     if not is_html:
         return _BEFORE_TEXT + (_escaped(body) or "&nbsp;") + _AFTER_TEXT
-    if not body:
+    # Text that was read from the service and is sent again has its form already.
+    if not body or body.startswith(_BEFORE_TEXT):
         return None
     if _is_fragment(body):
         return IN_DOCUMENT
@@ -67,6 +68,11 @@ def inner_html(html: str) -> str:
         return html
     start, end = _content(html) if _is_document(html) else (0, len(html))
     return _DOCUMENT_TAG.sub("", html[start:end])
+
+
+def without_document_tags(html: str) -> str:
+    """HTML that can stand inside a document: without the tags that only a whole document has, its styles kept."""
+    return html if _is_fragment(html) else _DOCUMENT_TAG.sub("", html)
 
 
 def with_appended(html: str, more: str) -> str:
@@ -116,7 +122,7 @@ def _document(html: str) -> str:
     closing = _HEAD_END.search(html, head.end())
     head_end = len(html) if closing is None else closing.start()
     content = html[head.end() : head_end]
-    if not content.lstrip().startswith(_META):
+    if not content.startswith(_HEAD_START):
         content = _HEAD_START + _CHARSET_META.sub("", content)
     # Without its end tag nobody can tell where the head ends, so no body is looked for.
     if closing is None:

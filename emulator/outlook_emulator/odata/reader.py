@@ -143,6 +143,7 @@ class _Reader:
         _reject("negates a number, which isn't supported.")
 
     def _arithmetic(self, parts: list[Any]) -> Node:
+        # Read by the grammar, so that the error names the operator rather than a position.
         _reject(f"contains the operator {_word(parts[1])}, which isn't supported.")
 
     def _compare(self, parts: list[Any]) -> Node:
@@ -250,6 +251,7 @@ def _literal(token: Token) -> Value:
             return Value(int(token.lower() == "true"), Kind.FLAG)
         case "TEXT":
             return Value(token[token.index("'") + 1 : -1].replace("''", "'"), Kind.TEXT)
+        # A text, since no property is a GUID.
         case "GUID":
             return Value(str(token), Kind.TEXT)
         case "NUMBER":
@@ -258,6 +260,7 @@ def _literal(token: Token) -> Value:
             return Value(float(token), Kind.NUMBER)
         case "INSTANT":
             return Value(_instant(token), Kind.INSTANT)
+    # The grammar knows more kinds of literals than can be compared, for the sake of this text.
     _reject(f"contains a {token.type.lower()}, which isn't supported.")
 
 

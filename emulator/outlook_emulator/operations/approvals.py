@@ -26,6 +26,7 @@ OPERATIONS = (
         accepts=wire.approval,
         body_name="approvalEmailSubscription",
         returns=partial(wire.subscription, path=_APPROVALS),
+        # Engines accept no other status for a subscription, and need its Location (vendor's page).
         status=201,
         errors=MAIL_ERRORS,
         visibility="important",

@@ -57,6 +57,7 @@ OPERATIONS = (
         accepts=wire.card,
         body_name="item",
         returns=wire.created,
+        # The description declares 200; 201 was recorded from the Office 365 twin.
         recorded_status=201,
         visibility="important",
     ),

@@ -49,6 +49,7 @@ OPERATIONS = (
         run=listing.find,
         reads_mail=True,
         query=FirstEmailsQuery,
+        # A bare array, without an envelope (declared and recorded).
         returns=wire.first_generation,
         errors=MAIL_ERRORS,
         deprecated=True,
@@ -95,6 +96,7 @@ OPERATIONS = (
         family="Move",
         run=reading.move,
         query=MoveQuery,
+        # Importance as a word, unlike in Get email (declared and recorded).
         returns=wire.received_in_words,
         errors=MAIL_ERRORS,
     ),

@@ -168,7 +168,9 @@ class Operation:
         names |= {name: WireName("property", path) for name, path in self.body_paths.items()}
         names |= {snake_case(name): WireName("path parameter", name) for name in self.path_parameters}
         names |= {
-            parameter.keyword.rstrip("_"): WireName("query parameter", parameter.name) for parameter in self.parameters
+            # `from` is a keyword of Python, so the mailbox functions call it `from_`.
+            parameter.keyword.rstrip("_"): WireName("query parameter", parameter.name)
+            for parameter in self.parameters
         }
         return names | ({"cursor": WireName("query parameter", self.cursor)} if self.cursor else {})
 

@@ -95,6 +95,7 @@ OPERATIONS = (
         accepts=wire.notification_url,
         body_name="subscription",
         returns=_RENEWED,
+        # 500 rather than 400: notes from live use of the Office 365 twin.
         no_body=RenewalFailed,
         also=(201,),
         errors=MAIL_ERRORS,
@@ -174,6 +175,7 @@ OPERATIONS = (
     Operation(
         id="ReceiveMailFromSubscriptionV2",
         method="POST",
+        # The id is a plain part of the path: the mail service, which calls this, has no credential for the connection.
         path="/{subscribedConnectionId}/MailSubscriptionReceive",
         summary="Take in a mail change for one connection",
         family="ReceiveMailFromSubscription",

@@ -30,6 +30,7 @@ def _poked_by(subscribe: str) -> dict[str, Any]:
 
 OPERATIONS = (
     Operation(
+        # First versions are only polled: nothing in the description ties them to a subscription.
         id="OnNewEmail",
         method="GET",
         path="/Mail/OnNewEmail",
@@ -142,6 +143,7 @@ OPERATIONS = (
         method="GET",
         path="/Events/OnUpcomingEvents",
         summary="When an upcoming event is starting soon [DEPRECATED]",
+        # The description's own name for the family.
         family="CalendarGetOnSoonEvents",
         kind=Kind.POLL,
         run=event_triggers.on_upcoming_events,
@@ -174,6 +176,7 @@ OPERATIONS = (
         extensions=_BATCH,
     ),
     Operation(
+        # The description declares neither 202 nor errors for item triggers. Polls without news answer 202 (inferred).
         id="CalendarGetOnNewItems",
         method="GET",
         path="/datasets/calendars/tables/{table}/onnewitems",

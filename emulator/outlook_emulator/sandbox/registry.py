@@ -79,6 +79,7 @@ class Sandboxes:
         """
         if connection_id in self._by_connection:
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
+        # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
         self.refresh(sandbox)

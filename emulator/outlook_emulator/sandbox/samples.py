@@ -73,6 +73,7 @@ def load(name: str) -> Sample:
     known = names()
     directory = _fixtures() / name if name in known else Path(name)
     try:
+        # An empty name would be the current directory.
         description = tomllib.loads((directory / _FILE).read_text(encoding="utf-8")) if name else None
     except tomllib.TOMLDecodeError as error:
         raise InvalidRequest(f"{directory / _FILE} is not TOML: {error}") from error
@@ -187,6 +188,7 @@ def _json_lines(table: _Table, file: str, directory: Path) -> Iterator[_Table]:
         try:
             values = orjson.loads(line)
             if isinstance(values, dict):
+                # TOML has times of its own, JSON has only texts.
                 values |= {key: datetime.fromisoformat(values[key]) for key in _TIMES if key in values}
         except (ValueError, TypeError) as error:
             raise InvalidRequest(f"{place} is not JSON with ISO 8601 times: {error}.") from error

@@ -31,6 +31,7 @@ def read_samples(db: Database) -> list[tuple[str, str]]:
     """The connection and the name of each sample that was loaded, in order."""
     text = sandbox_state.get(db, _SAMPLES)
     lines = text.splitlines() if text else ()
+    # A connection id has no blank, but the name of a sample may be a path that has some.
     return [(id, name) for id, _, name in (line.partition(" ") for line in lines)]
 
 
@@ -40,6 +41,7 @@ def write_samples(db: Database, samples: Iterable[tuple[str, str]]) -> None:
 
 def rng_to_text(rng: Random) -> str:
     """The state of a random generator as a text."""
+    # The third part is of use to `gauss` alone.
     version, numbers, _ = rng.getstate()
     return orjson.dumps([version, *numbers]).decode()
 

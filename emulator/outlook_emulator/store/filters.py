@@ -118,6 +118,7 @@ def statement(kind: str, where: Node | None, order: Order, paged: bool) -> _Stat
         # By id first, so that skipped rows are not sorted with all their columns.
         wanted = f"{kind}.id IN (SELECT {kind}.id FROM {kind} WHERE {wanted} {ending} LIMIT :top OFFSET :skip)"
         ending = f"ORDER BY +{ordered}"
+    # In the order of the record's fields, so that a row becomes a record without a lookup.
     columns = ", ".join(f"{kind}.{name}" for name in folder.record._fields)
     return _Statement(f"SELECT {columns} FROM {kind} WHERE {wanted} {ending}", compiler.values)
 

@@ -9,6 +9,7 @@ from outlook_emulator.store.records import Owner
 
 def insert(db: Database, mailbox_id: int, address: str, display_name: str) -> None:
     """Add a mailbox without folders; `set_folders` completes it."""
+    # In two steps, since folders refer to their mailbox and the mailbox to three of its folders.
     db.execute(sql.INSERT_MAILBOX, {"id": mailbox_id, "address": address, "display_name": display_name})
 
 

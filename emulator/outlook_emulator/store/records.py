@@ -39,6 +39,7 @@ class Message(NamedTuple):
     received: int
     is_read: int
     is_flagged: int
+    # From the copy, not from the shared content: only the sender's copy shows blind recipients.
     recipients_bcc: str | None
     message_id: str
     conversation_id: int
@@ -135,6 +136,7 @@ class Event(NamedTuple):
     reach: int
     created: int
     modified: int
+    # Counts the writes. Change keys and the sequence numbers of invitations derive from it.
     version: int
 
 
@@ -297,7 +299,7 @@ class Change(NamedTuple):
 
 
 class Callback(NamedTuple):
-    """A call to make or made; `headers` is a JSON object, `state` is pending, done, failed or cancelled."""
+    """A request that the sandbox sends to a URL; `headers` is JSON, `state` is pending, done, failed or cancelled."""
 
     id: int
     kind: str
@@ -315,7 +317,7 @@ class Callback(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """Somebody to be poked; `watched` is mail, flag, mention or event, `folder_id` a folder, a calendar, or any."""
+    """A subscription to pokes; `watched` is mail, flag, mention or event, `folder_id` a folder or calendar, or None."""
 
     id: str
     mailbox_id: int

@@ -77,6 +77,7 @@ def tag(name: str) -> Term:
 
 def both(nodes: Iterable[Node]) -> Node:
     """The conjunction of nodes, flattened."""
+    # EVERYTHING is an And without parts, so flattening drops it.
     parts = _flat(nodes, And)
     if NOTHING in parts:
         return NOTHING
@@ -97,6 +98,7 @@ def negated(node: Node) -> Node:
         return replace(node, negated=not node.negated)
     if isinstance(node, Span):
         return either(node.complement())
+    # De Morgan's laws.
     parts = [negated(part) for part in node.parts]
     return either(parts) if isinstance(node, And) else both(parts)
 

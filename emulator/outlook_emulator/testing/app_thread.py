@@ -107,6 +107,7 @@ async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> Response:
         nonlocal status, headers
         if message["type"] == "http.response.start":
             status, headers = message["status"], list(message.get("headers", ()))
+        # A server drops the body of such a response.
         elif scope["method"] != "HEAD":
             parts.append(message.get("body", b""))
 

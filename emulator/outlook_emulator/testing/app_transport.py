@@ -26,6 +26,7 @@ class AppTransport(httpx.BaseTransport):
             return _response(future.result(_read_timeout(request)))
         except Exception as error:
             if (translated := _translate(error, not future.done())) is None:
+                # A defect of the app reaches the test as it is.
                 raise
             raise translated from error
 

@@ -41,6 +41,7 @@ class Faults:
         if header is not None:
             plan["header"] = header
         added: list[dict[str, Any]] = self._admin.request("POST", "/faults", json=plan)["value"]
+        # Only now: a rejected plan arms nothing.
         self.armed = True
         return added
 

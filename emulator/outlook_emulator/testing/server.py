@@ -94,6 +94,7 @@ class Server(Emulator):
 
     def close(self) -> None:
         """Delete the sandboxes that were created here and still exist."""
+        # A copy, since each takes itself out of the list.
         for sandbox in list(self._sandboxes):
             sandbox.close()
         self._admin.close()

@@ -39,6 +39,7 @@ class CallFacts:
     @cached_property
     def query(self) -> Mapping[str, str]:
         """The query parameters by lower-case name; of a repeated one the first value, as the connector reads it."""
+        # Latin-1 keeps every byte as it is; what is escaped is UTF-8.
         pairs = parse_qsl(self._query.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="replace")
         return {name.lower(): value for name, value in reversed(pairs)}
 
@@ -97,6 +98,7 @@ class Match:
                 yield f"body.{name}"
 
     def fits(self, call: CallFacts) -> bool:
+        # Stops at the first difference, so that query and body are parsed only if everything cheaper fits.
         return next(self.differs(call), None) is None
 
 

@@ -70,6 +70,7 @@ class FaultEffect:
     shape: Shape | None = option(None, "form of the error")
     message: str | None = option(None, "text of the error", metavar="TEXT")
     code: str | None = option(None, "code of the error")
+    # The flag --body is that of a condition on requests.
     body: Any = option(None, "whole body of the response", flag="answer", metavar="TEXT")
     headers: Mapping[str, str] | None = option(None, "additional response headers", flag="answer-header")
     retry_after: int | None = option(None, "seconds in the Retry-After header", least=0, most=86_400, metavar="SECONDS")

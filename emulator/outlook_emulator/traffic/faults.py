@@ -150,6 +150,7 @@ class Rule:
         self.matched += 1
         if self.matched <= when.after or (when.nth and self.matched not in when.nth):
             return None
+        # Last of all: requests that the other conditions leave out use up no random number.
         if when.probability < 1 and self._rng.random() >= when.probability:
             return None
         self.used += 1
@@ -275,6 +276,7 @@ class Rulebook:
             state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule
         }
         self._delivered = {state: rule for state, rule in self._delivered.items() if rules.get(rule.name) is rule}
+        # Found out when rules change, since every request asks.
         self.has_request_rules = any(not rule.acts_on_triggers for rule in rules.values())
         self.has_trigger_rules = any(rule.delays_triggers for rule in rules.values())
         self.doubles_triggers = any(rule.doubles_triggers for rule in rules.values())

@@ -53,6 +53,7 @@ def subscription(question: Question, path: str) -> Reply[SubscriptionResponse]:
         "notificationType": "webhook",
         "notificationUrl": question.callback_url,
     }
+    # Engines delete this URL when their action is cancelled or times out (vendor's page).
     return Reply(body, {"Location": f"{resource}/{question.token}"})
 
 

@@ -38,6 +38,7 @@ ResponseTypeName = Annotated[str, Schema(names=enums.ResponseType)]
 ResponseTypeNumber = Annotated[int, Schema(format="int32", numbers=enums.ResponseType)]
 DayName = Annotated[str, Schema(names=enums.DayOfWeek)]
 ZoneName = Annotated[str, Schema(choices=ZONE_NAMES)]
+# Not declared as addresses, since a room may have a name alone.
 Names = Annotated[str, Schema(separator=";")]
 
 
@@ -136,6 +137,7 @@ class CalendarEventBackend(TypedDict):
     IsOrganizer: bool
     Location: Location
     Organizer: Recipient
+    # Null for a single event; a series has its range before its pattern (recorded from the Office 365 twin).
     Recurrence: PatternedRecurrence | None
     Reminder: Int32
     ResponseRequested: bool
@@ -147,6 +149,7 @@ class CalendarEventBackend(TypedDict):
     Subject: Required[str]
     Type: Annotated[str, Schema(names=enums.EventType)]
     WebLink: Uri | None
+    # Null in every recording.
     Reason: str | None
 
 
@@ -167,6 +170,7 @@ class _Numbers(TypedDict):
     Recurrence: RecurrenceNumber
     ResponseType: ResponseTypeNumber
     ResponseTime: DateTime
+    # Null wherever an event is read or listed; only calendar views fill it (recorded from the Office 365 twin).
     ICalUId: str | None
     Importance: ImportanceNumber
 
@@ -189,6 +193,7 @@ class _Details(TypedDict):
     SeriesMasterId: str | None
     Categories: list[str]
     WebLink: Uri | None
+    # Empty rather than null without attendees, unlike the address lists of mails (recorded from the Office 365 twin).
     RequiredAttendees: Emails
     OptionalAttendees: Emails
     ResourceAttendees: Names
@@ -221,7 +226,7 @@ class CalendarEventClientWithActionType(_Change, CalendarEventClientReceive):
 
 
 class CalendarEventListClientReceive(TypedDict):
-    """Flat events, listed or fired for."""
+    """Flat events, in a list or for which a trigger fires."""
 
     value: list[CalendarEventClientReceive]
 
@@ -239,6 +244,7 @@ class PaginatedListResponse(TypedDict, Generic[T]):
 
 
 class _Invitation(TypedDict, total=False):
+    # Categories are missing on purpose: the description declares none for flat bodies.
     Subject: Required[str]
     Start: Required[DateTime]
     End: Required[DateTime]
@@ -271,7 +277,7 @@ class CalendarEventHtmlClient(_Invitation, total=False):
 
 
 class ResponseToEventInvite(TypedDict, total=False):
-    """The words that go with an answer to an invitation, and whether the organizer hears of it."""
+    """The comment of a response to an invitation, and whether to send it to the organizer."""
 
     Comment: str
     SendResponse: Annotated[bool, Schema(default=True)]

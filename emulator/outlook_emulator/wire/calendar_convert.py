@@ -120,8 +120,10 @@ def backend(event: Event) -> shapes.CalendarEventBackend:
         "ChangeKey": event_change_key(event.mailbox_id, event.id, event.version),
         "DateTimeCreated": iso_short(event.created),
         "DateTimeLastModified": iso_short(event.modified),
+        # Without the seven digits that later versions have (recorded from the Office 365 twin).
         "End": iso_short(event.end_at),
         "EndTimeZone": event.end_zone,
+        # The emulator keeps no attachments of events.
         "HasAttachments": False,
         "ICalUId": event.uid,
         "Importance": _NAMES[enums.Importance][event.importance],
@@ -248,6 +250,7 @@ def _from_flat(shape: shapes.CalendarEventClient | shapes.CalendarEventHtmlClien
 
 
 def _one_line(text: str) -> str:
+    # As for mails: public workflows send subjects that end in a line feed.
     return _LINE_ENDS.sub(" ", text.rstrip("\r\n"))
 
 
@@ -353,6 +356,7 @@ def _recurrence(event: Event) -> shapes.PatternedRecurrence | None:
     rule = rule_of(event)
     if rule is None:
         return None
+    # Without an end the date is in the year 1 and the number 0 (recorded from the Office 365 twin).
     kind = "Numbered" if rule.count else "EndDate" if rule.until else "NoEnd"
     return {
         "Range": {
@@ -376,6 +380,7 @@ def _recurrence(event: Event) -> shapes.PatternedRecurrence | None:
 def _location(event: Event) -> shapes.Location:
     place: dict[str, Any] = {} if event.place is None else orjson.loads(event.place)
     address, coordinates = place.get("Address", {}), place.get("Coordinates", {})
+    # Both objects are there even if all of their members are null (recorded from the Office 365 twin).
     shown: Any = {
         "DisplayName": event.location,
         "Address": {name: address.get(name) for name in _ADDRESS},

@@ -64,6 +64,7 @@ class ContactDetails(TypedDict):
     DateTimeLastModified: DateTime
 
 
+# Apart from the others, since requests require these two members.
 class _AnsweredNames(TypedDict):
     GivenName: str | None
     HomePhones: list[str]
@@ -77,4 +78,5 @@ class Contact(ContactDetails):
     """A contact in a request."""
 
     GivenName: Required[str]
+    # Required by the description, but left out by real clients.
     HomePhones: Required[Annotated[list[str], Schema(lenient=True)]]

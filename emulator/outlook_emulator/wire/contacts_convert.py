@@ -124,6 +124,7 @@ def contact(stored: records.Contact) -> ContactResponse:
         "DateTimeCreated": created,
         "DateTimeLastModified": modified,
     }
+    # The undeclared ones first, in recorded order.
     return cast(ContactResponse, undeclared | declared)
 
 

@@ -38,6 +38,7 @@ class ClientReceiveFileAttachment(TypedDict):
 
     Id: str
     Name: str
+    # Null rather than absent, as recorded bodies write all members that have no value (inferred).
     ContentBytes: Annotated[str | None, Schema(format="byte")]
     ContentType: str
     Size: Int64
@@ -55,6 +56,7 @@ class ClientReceiveMessage(TypedDict):
     InternetMessageId: str
     Subject: str
     BodyPreview: str
+    # Clients parse strictly: .NET fails on a word where its model has a number, and the other way round.
     Importance: ImportanceNumber
     ConversationId: str
     IsRead: bool
@@ -71,6 +73,7 @@ class ClientReceiveMessage(TypedDict):
 class ClientReceiveMessageStringEnums(TypedDict):
     """A received mail with its importance as text, as the first version and Move return it."""
 
+    # The members stand in another order than above (recorded from the Office 365 twin).
     From: Email | None
     To: Emails | None
     Cc: Emails | None
@@ -122,6 +125,7 @@ class _Draft(TypedDict, total=False):
 class ClientSendMessage(_Draft, total=False):
     """A mail to send, as plain text unless it says otherwise."""
 
+    # Required by the description, but public workflows send mails without it.
     Body: Required[Annotated[str, Schema(lenient=True)]]
     IsHtml: bool
 
@@ -139,6 +143,7 @@ class _Reply(TypedDict, total=False):
     Bcc: Emails
     Subject: str
     ReplyAll: bool
+    # Without a default here: the Learn page has Low for replies, where new mails are Normal.
     Importance: ImportanceName
     Attachments: list[ClientSendAttachment]
 
@@ -160,6 +165,7 @@ class DirectForwardMessage(TypedDict, total=False):
     """The recipients of a forward, and the comment above it."""
 
     Comment: str
+    # One text, where the mail service itself takes a list (recorded from the Office 365 twin).
     ToRecipients: Required[Annotated[str, Schema(separator=";")]]
 
 

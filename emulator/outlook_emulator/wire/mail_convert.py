@@ -251,6 +251,7 @@ def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachmen
         "Name": facts.name,
         "ContentBytes": None if content is None else b2a_base64(content, newline=False).decode("ascii"),
         "ContentType": facts.content_type,
+        # The length of the content. The Office 365 twin was recorded with more: 531 for a picture of 238 bytes.
         "Size": facts.size,
         "IsInline": facts.is_inline == 1,
         "LastModifiedDateTime": iso_seconds(facts.modified),

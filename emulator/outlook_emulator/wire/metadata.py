@@ -40,6 +40,7 @@ class Table(TypedDict):
 
     Name: str
     DisplayName: str
+    # Contact folders were recorded without them.
     DynamicProperties: NotRequired[Annotated[dict[str, Object], Schema(read_only=True)]]
 
 
@@ -128,6 +129,7 @@ class TableCapabilitiesMetadata(TypedDict):
     serverPagingOptions: list[Annotated[str, Schema(names=enums.ServerPagingOption)]]
 
 
+# Not a class, which could have no member with a dash in its name.
 _TableMarks = TypedDict(
     "_TableMarks",
     {"x-ms-permission": str, "x-ms-capabilities": NotRequired[TableCapabilitiesMetadata]},

@@ -20,6 +20,7 @@ from outlook_emulator.wire.schemas import table_schema
 def datasets(names: Sequence[str]) -> DataSetsList:
     """A list of datasets, each with its name; the context member is recorded but not declared."""
     datasets: dict[str, Any] = {
+        # Recorded with the host of the connector's back end.
         "@odata.context": "https://outlook-emulator.localhost/$metadata#datasets",
         "value": [{"Name": name, "DisplayName": name.capitalize()} for name in names],
     }

@@ -23,6 +23,7 @@ def describe(hint: Any) -> dict[str, Any]:
     if schema.one_or_many:
         described = {"anyOf": [described, described["items"]]}
     if nullable:
+        # An extension, since Swagger 2.0 has no type for null.
         described["x-nullable"] = True
     return described
 
@@ -79,6 +80,7 @@ def _names(numbers: type[IntEnum]) -> dict[str, Any]:
 def _dynamic_values(operation_id: str | None) -> dict[str, str] | None:
     if operation_id is None:
         return None
+    # The `Name` of a table is its id (recorded); folders of the picker have an `Id`.
     value = "Id" if operation_id == "OnFilePickerOpen" else "Name"
     return {
         "operationId": operation_id,

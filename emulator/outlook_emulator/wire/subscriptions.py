@@ -67,6 +67,7 @@ class InternetMessageHeader(TypedDict, total=False):
     Value: str
 
 
+# Not a class, which could have no member of this name.
 _AttachmentKind = TypedDict("_AttachmentKind", {"@odata.type": str}, total=False)
 
 
@@ -137,4 +138,5 @@ class BackendQuery:
     """The state that the connector gave to its back end, and the text to echo in a handshake."""
 
     state: str
+    # In lower case here, as the description has it; at a subscriber's URL the name is `validationToken`.
     validation_token: Annotated[str | None, Schema(key="validationtoken")] = None

@@ -107,6 +107,7 @@ def _shape(subscription: Subscription, paths: Paths) -> RenewableSubscription:
         "id": subscription.id,
         "notificationType": "webhook",
         "notificationUrl": subscription.url,
+        # One hour for every subscription (notes from live use of the Office 365 twin).
         "renewInterval": "PT1H",
         "resource": ROOT + _resource(subscription, paths),
     }

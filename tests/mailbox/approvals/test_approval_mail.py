@@ -121,7 +121,7 @@ def test_hostile_texts_are_escaped() -> None:
         ("line<BR/>", "line<BR/>"),
         ('<A HREF="https://x/?a=1&b=2">x</A>', '<A HREF="https://x/?a=1&b=2">x</A>'),
         ("<table\nborder=1><tr><td>1</td></tr></table>", "<table\nborder=1><tr><td>1</td></tr></table>"),
-        ("<!DOCTYPE html><html><body>x</body></html>", "<!DOCTYPE html><html><body>x</body></html>"),
+        ("<!DOCTYPE html><html><head><style>p{}</style></head><body>x</body></html>", "<style>p{}</style>x"),
     ],
 )
 def test_body(body: str, shown: str) -> None:

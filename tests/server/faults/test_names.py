@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -748,6 +749,28 @@ def test_protected_mail(sandbox: Sandbox, alice: Connection, path: str) -> None:
     }
     sandbox.api.delete("/faults").raise_for_status()
     assert whole == alice.mail()
+
+
+@pytest.mark.parametrize("setting", ["stored", "sent"])
+@pytest.mark.parametrize(
+    "body", [{"text": "Top secret"}, {"html": "<p>Top secret</p>"}, {"html": "<html><body>Top secret</body></html>"}]
+)
+def test_protected_mail_hides_each_kind_of_body(
+    configured: Callable[..., Sandbox], setting: str, body: dict[str, Any]
+) -> None:
+    """A note stands in place of plain text, of a fragment and of a whole document, whichever bodies are shown.
+
+    Vendor's documentation of the Office 365 twin.
+    """
+    sandbox = configured(bodies=setting)
+    ann = sandbox.connect("ann")
+    ann.deliver(subject="Secret", **body)
+    only(sandbox, "protected-mail")
+    mail = ann.mail()
+
+    assert (NOTE, True) == (mail["BodyPreview"], mail["IsHtml"])
+    assert f"<p>{NOTE}</p>" in mail["Body"]
+    assert "Top secret" not in mail["Body"]
 
 
 # The page after an answer

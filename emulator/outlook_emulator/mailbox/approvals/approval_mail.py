@@ -16,6 +16,7 @@ import orjson
 
 from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.mailbox.stored_body import without_document_tags
 
 _CARD_TYPE = "application/adaptivecard+json"
 _ELEMENTS = (
@@ -100,6 +101,7 @@ def _script(card: Mapping[str, Any]) -> str:
 
 
 def _texts(request: ApprovalRequest) -> str:
+    # Only the body may be HTML; all other texts are escaped.
     header, selection = request.header_text, request.selection_text
     return (
         f"{_element('h2', _lines(escape(header)))}{_element('div', _body(request.mail.body))}"
@@ -114,10 +116,12 @@ def _element(tag: str, content: str) -> str:
 def _body(text: str) -> str:
     """The caller's text as HTML: as it is where it has elements, which public workflows write; else line by line.
 
+    A whole document is put into the mail without its own document tags, so that the mail is one document.
+
     Which texts the real connector takes for HTML is inferred.
     """
     if _HTML.search(text):
-        return text
+        return without_document_tags(text)
     return _lines(_BARE_AMPERSAND.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;"))
 
 

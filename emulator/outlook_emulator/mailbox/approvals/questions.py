@@ -57,6 +57,7 @@ def ask(mailbox: Mailbox, request: ApprovalRequest) -> Question:
 
     Raises InvalidField for the options and the callback URL, and what sending raises.
     """
+    # All of it first, so that a refused request sends no mail.
     _check(mailbox, request)
     token = str(UUID(int=mailbox.rng.getrandbits(128), version=4))
     values = {
@@ -228,6 +229,8 @@ def _answer(mailbox: Mailbox, question: Question, option: str, content_of: Conte
 
 def _withdraw(mailbox: Mailbox, token: str, kind: QuestionKind) -> None:
     question = find(mailbox.db, token)
+    # An answered question can be withdrawn too: engines unsubscribe when a workflow is changed (vendor's
+    # documentation).
     if (question.mailbox_id, question.kind, question.withdrawn) != (mailbox.owner.id, kind, 0):
         raise NotFound()
     with mailbox.db.transaction():

@@ -60,6 +60,7 @@ def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
     folder_id = _folder_id(mailbox, table)
     key = mailbox.key_of(IdKind.CONTACT, id, "id")
     contact = contact_store.contact(mailbox.db, mailbox.owner.id, key)
+    # A contact's id does not name its folder, so the table in the path is compared here.
     if contact is None or contact.folder_id != folder_id:
         raise NotFound()
     return contact
@@ -100,6 +101,7 @@ def change(mailbox: Mailbox, changes: Mapping[str, Any], *, table: str, id: str)
     unsent: dict[str, Any] = dict.fromkeys(_LISTS, ())
     # The order matters: what was sent wins over what an update without it clears.
     card = filled(replace(_card(contact), **{**unsent, "display_name": None, **changes}))
+    # Empty only if there is nothing that it could be made of.
     if not card.display_name:
         raise InvalidField("given_name", "is required.")
     _check_lists(card)

@@ -131,7 +131,8 @@ def message_of(mailbox: Mailbox, message_id: str, field: str = "message_id") -> 
 def message_view(mailbox: Mailbox, message: Message, include_attachments: bool) -> MessageView:
     """A message with its attachments; their bytes only if `include_attachments` (Learn page)."""
     if mailbox.rules.protects:
-        message = message._replace(body=_NOTE, preview=_NOTE_TEXT, is_html=1)
+        # The note is a whole document, so nothing is stored in another form.
+        message = message._replace(body=_NOTE, stored_body=None, preview=_NOTE_TEXT, is_html=1)
     if not message.has_files:
         return MessageView(message, ())
     files = (

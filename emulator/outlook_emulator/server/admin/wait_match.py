@@ -102,7 +102,7 @@ class Matcher:
             text=self._has_text(event.body),
             newerThan=key > after,
         )
-        return Candidate((key, 0), differs, partial(_show_event, event._replace(body=""), connection))
+        return Candidate((key, 0), differs, partial(_show_event, event._replace(body="", stored_body=None), connection))
 
     def callback(self, callback: Callback, after: int) -> Candidate:
         differs = self._differs(

@@ -131,6 +131,7 @@ class Connector:
         try:
             return self._sandboxes.look_up(decode_path_value(segments[0], "connectionId"))
         except InvalidRequest:
+            # The default sandbox records the requests whose id cannot be read.
             return self._sandboxes.look_up("")
 
     def _sandbox_of_link(self, exchange: Exchange) -> Sandbox:
@@ -194,6 +195,7 @@ class Connector:
         return await send_broken(exchange.scope, exchange.receive, send, response, common, exchange.sandbox)
 
     def _error_response(self, exchange: Exchange, error: ConnectorError) -> Response:
+        # The caller's own id comes back (inferred), cut so that it cannot fill the response.
         request_id = (exchange.header("x-ms-client-request-id") or self._random_id())[:200]
         return error_response(error, request_id, self._random_id(), self._settings.source)
 

@@ -70,6 +70,7 @@ def _walk(node: _Node, segments: list[str], index: int, values: list[str]) -> _N
     if index == len(segments):
         return node if node.rows else None
     segment = segments[index]
+    # What an unset variable of the caller leaves behind is no id.
     if not segment:
         return None
     word = unquote(segment).lower() if "%" in segment else segment.lower()

@@ -72,6 +72,7 @@ def _custom_effect(options: FaultEffect) -> Effect:
     if options.addresses is not None:
         raise InvalidRequest("'addresses' can only be combined with the fault 'undeliverable'.")
     _check_status(options)
+    # In this order, so that `retryAfter` wins over a header of that name.
     headers = _headers(options.headers or {}) | _retry_after(options)
     response = None if options.status is None else _response(options, options.status)
     phase = _phase(options)

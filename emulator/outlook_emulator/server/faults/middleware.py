@@ -120,6 +120,7 @@ def _watching(exchange: Exchange, wait: Wait) -> Iterator[None]:
         yield
         return
     watch = asyncio.ensure_future(gone(exchange.receive))
+    # Not as an error: the operation still runs, so a caller who tries again causes a duplicate.
     watch.add_done_callback(lambda done: wait.end(True))
     try:
         yield

@@ -53,6 +53,7 @@ def arguments_of(operation: Operation, parameters: Mapping[str, str]) -> dict[st
     for name in parameters:
         if name.lower() not in required:
             raise InvalidRequest(f"The trigger '{operation.id}' has no parameter '{name[:100]}'.")
+    # As a query string, so that parameters are read just as those of a poll.
     query = {parameter.name: texts[parameter.name.lower()] for parameter in declared if parameter.name.lower() in texts}
     arguments = QueryReader(declared).read(urlencode(query).encode("ascii"), lambda name: None)
     return arguments | {snake_case(name): texts[name.lower()] for name in operation.path_parameters}
@@ -153,6 +154,7 @@ def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -
         "x-ms-trigger-name": trigger.name,
         "x-ms-gateway-resource-name": GATEWAY,
     }
+    # As Microsoft's SDKs read callbacks: one item each with splitOn, else the whole batch.
     for body in batch["value"] if trigger.split_on else [batch]:
         content = callbacks.Content(orjson.dumps({"body": body}), headers)
         callbacks.enqueue(mailbox, trigger.url, content, kind=CallbackKind.PUSH, reference=reference_of(trigger))

@@ -52,6 +52,7 @@ def record_table(
             column = Column(Integer, nullable=is_optional)
         else:
             column = Column(Text, nullable=is_optional) if field in exact else folded(is_optional)
+        # The helpers make columns without names, as SQLModel names those of a class by its attributes.
         column.name = column.key = field
         columns.append(column)
     return Table(name, SQLModel.metadata, *columns, *indexes, sqlite_autoincrement=True)

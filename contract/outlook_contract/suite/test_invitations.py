@@ -1,0 +1,198 @@
+"""Journeys of a meeting between two mailboxes: the mailbox under test invites its partner."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from outlook_contract.mailbox import CALENDAR, Mailbox
+from outlook_contract.suite.events import (
+    FLAT_VERSIONS,
+    V1,
+    Version,
+    change,
+    create,
+    day,
+    delete,
+    event,
+    is_at,
+    listed,
+    with_subject,
+)
+
+_RESPOND = "RespondToEvent"
+_LIST = "V3CalendarGetItems"
+_NOT_RESPONDED, _TENTATIVE, _ACCEPTED = 5, 2, 3
+
+
+def test_an_invitation_arrives(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """The attendee has the event, not responded to, and a mail with its subject.
+
+    Strings of attendees end in a semicolon. Notes from live use of the Office 365 twin, by two projects.
+    """
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Invited", day(2, 16))
+    mailbox.equal("V3CalendarPostItem", "RequiredAttendees", created["RequiredAttendees"], f"{partner_address};")
+    mailbox.equal(_LIST, "value[].RequiredAttendees", copy["RequiredAttendees"], f"{partner_address};")
+    mailbox.members(_LIST, "value[]", copy, {"ResponseType": _NOT_RESPONDED, "OptionalAttendees": ""})
+    mailbox.holds(_LIST, "value[].Start", copy["Start"], f"{day(2, 16)}", is_at(copy["Start"], day(2, 16)))
+    mailbox.equal(_LIST, "value[].Organizer", copy["Organizer"].casefold(), mailbox.address.casefold())
+    mail = partner.mail(subject)
+    mailbox.equal("GetEmailsV2", "value[].Subject", mail["Subject"], subject)
+
+
+@FLAT_VERSIONS
+def test_attendees_of_each_kind_are_invited(
+    mailbox: Mailbox, partner: Mailbox, partner_address: str, version: Version
+) -> None:
+    """An optional attendee is invited as a required one is, and a resource is a text."""
+    kinds: dict[str, Any] = {"OptionalAttendees": f"{partner_address};", "ResourceAttendees": "Room 5"}
+    created = create(mailbox, f"Kinds {version.create}", day(2, 17), version=version, **kinds)
+    expected = {"RequiredAttendees": "", "OptionalAttendees": f"{partner_address};", "ResourceAttendees": "Room 5;"}
+    mailbox.members(version.create, "", created, expected)
+    copy = with_subject(partner, created["Subject"])
+    mailbox.members(_LIST, "value[]", copy, expected)
+
+
+def test_the_first_version_lists_attendees(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """The first version has each attendee with address, kind and response, and invites as the others do."""
+    attendee = {"EmailAddress": {"Address": partner_address, "Name": "Partner"}, "Type": "Required"}
+    created = create(mailbox, "Nested", day(2, 18), version=V1, Attendees=[attendee])
+    (seen,) = created["Attendees"]
+    mailbox.equal("CalendarPostItem", "Attendees[].Type", seen["Type"], "Required")
+    address = seen["EmailAddress"]["Address"]
+    mailbox.equal("CalendarPostItem", "Attendees[].EmailAddress.Address", address, partner_address)
+    copy = with_subject(partner, created["Subject"])
+    mailbox.equal(_LIST, "value[].ResponseType", copy["ResponseType"], _NOT_RESPONDED)
+
+
+def test_accepting_tells_the_organizer(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """The organizer gets a mail with the comment, and sees the response in the event."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Accepted", day(3, 16))
+    partner.ok(_RESPOND, {"Comment": "Gladly"}, event_id=copy["Id"], response="Accept")
+    mail = mailbox.mail(f"Accepted: {subject}")
+    mailbox.holds(_RESPOND, "Comment", mail["Body"], "the comment", "Gladly" in mail["Body"])
+    _waits_for_response(mailbox, created, "Accepted")
+    answered = with_subject(partner, subject)
+    mailbox.equal(_RESPOND, "response", answered["ResponseType"], _ACCEPTED)
+
+
+def test_accepting_makes_the_event_anew(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """An accepted event has a new id, and the old id is not found. Vendor's page of the Office 365 twin."""
+    subject, _, copy = _meeting(mailbox, partner, partner_address, "Anew", day(3, 17))
+    partner.ok(_RESPOND, {}, event_id=copy["Id"], response="Accept")
+    answered = with_subject(partner, subject)
+    mailbox.equal(_RESPOND, "response", answered["Id"] != copy["Id"], True, known="accepted-event")
+    seen = partner.call("V2CalendarGetItem", table=CALENDAR, id=copy["Id"])
+    mailbox.equal(_RESPOND, "response", seen.status, 404, known="accepted-event")
+
+
+def test_accepting_tentatively_keeps_the_event(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """The event keeps its id, and the organizer gets a mail. That it keeps its id is inferred."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Perhaps", day(3, 18))
+    partner.ok(_RESPOND, {}, event_id=copy["Id"], response="Tentatively Accept")
+    mailbox.mail(f"Tentative: {subject}")
+    _waits_for_response(mailbox, created, "TentativelyAccepted")
+    answered = with_subject(partner, subject)
+    mailbox.members(_LIST, "value[]", answered, {"ResponseType": _TENTATIVE})
+    mailbox.equal(_RESPOND, "response", answered["Id"], copy["Id"], known="accepted-others")
+
+
+def test_a_declined_meeting_leaves_the_calendar(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """The attendee's event is gone, and the organizer hears of it. Notes from live use of the mail service."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Declined", day(4, 16))
+    partner.ok(_RESPOND, {}, event_id=copy["Id"], response="Decline")
+    mailbox.mail(f"Declined: {subject}")
+    _waits_for_response(mailbox, created, "Declined")
+    left = [item["Subject"] for item in listed(partner)]
+    mailbox.equal(_RESPOND, "response", subject in left, False, known="declined-event")
+
+
+def test_a_response_that_is_not_sent_tells_nobody(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """With SendResponse false, the attendee's event alone shows the response. Inferred from the mail service."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Quiet", day(4, 17))
+    partner.ok(_RESPOND, {"SendResponse": False}, event_id=copy["Id"], response="Tentatively Accept")
+    answered = with_subject(partner, subject)
+    mailbox.equal(_RESPOND, "SendResponse", answered["ResponseType"], _TENTATIVE)
+    mailbox.equal(_RESPOND, "SendResponse", _response(mailbox, created), "None")
+    mailbox.equal(_RESPOND, "SendResponse", mailbox.find(f"Tentative: {subject}"), None)
+
+
+def test_a_response_that_nobody_wants_is_refused(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """An event without ResponseRequested refuses a response that is sent. Recorded from the mail service."""
+    _, _, copy = _meeting(mailbox, partner, partner_address, "Unasked", day(4, 18), ResponseRequested=False)
+    answer = partner.refused(_RESPOND, 400, {}, event_id=copy["Id"], response="Accept", code="ErrorInvalidRequest")
+    text = "The meeting organizer hasn't requested a response."
+    mailbox.holds(_RESPOND, "message", answer.json(), text, text in str(answer.json()))
+    partner.ok(_RESPOND, {"SendResponse": False}, event_id=copy["Id"], response="Accept")
+
+
+@pytest.mark.parametrize("response", ["Accept", "Decline"])
+def test_a_response_without_an_invitation_is_refused(mailbox: Mailbox, response: str) -> None:
+    """One cannot respond to one's own event, to an event that is gone, or to an id that is none."""
+    created = create(mailbox, f"Own {response}")
+    mailbox.refused(_RESPOND, 400, {}, event_id=created["Id"], response=response)
+    delete(mailbox, created)
+    mailbox.refused(_RESPOND, 404, {}, event_id=created["Id"], response=response, code="ErrorItemNotFound")
+    mailbox.refused(_RESPOND, 400, {}, event_id="nope", response=response, code="ErrorInvalidIdMalformed")
+
+
+def test_an_update_reaches_the_attendee(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """A new time and place are those of the attendee's event, which asks for a response again."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Updated", day(5, 16))
+    partner.ok(_RESPOND, {}, event_id=copy["Id"], response="Tentatively Accept")
+    start = day(5, 18)
+    body = event(subject, start, RequiredAttendees=partner_address, Location="Hall")
+    mailbox.ok("V3CalendarPatchItem", body, table=CALENDAR, id=created["Id"])
+
+    def moved() -> Any:
+        seen = with_subject(partner, subject)
+        return seen if seen["Location"] == "Hall" else None
+
+    seen = partner.until("The new place in the attendee's event", moved)
+    mailbox.holds(_LIST, "value[].Start", seen["Start"], f"{start}", is_at(seen["Start"], start))
+    mailbox.equal(_LIST, "value[].ResponseType", seen["ResponseType"], _NOT_RESPONDED)
+
+
+def test_an_update_without_attendees_uninvites(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """An attendee who is no longer named gets a cancellation."""
+    subject, created, _ = _meeting(mailbox, partner, partner_address, "Uninvited", day(5, 17))
+    changed = change(mailbox, created, RequiredAttendees="")
+    mailbox.equal("V3CalendarPatchItem", "RequiredAttendees", changed["RequiredAttendees"], "")
+    partner.mail(f"Canceled: {subject}")
+
+
+def test_a_cancelled_meeting_says_so(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """When the organizer deletes a meeting, the attendee gets a mail. That its subject has "Canceled: " is inferred."""
+    subject, created, _ = _meeting(mailbox, partner, partner_address, "Off", day(6, 16))
+    delete(mailbox, created)
+    mail = partner.mail(f"Canceled: {subject}")
+    mailbox.equal("GetEmailsV2", "value[].From", mail["From"].casefold(), mailbox.address.casefold())
+
+
+def test_an_attendee_changes_only_the_own_copy(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """What an attendee deletes stays with the organizer, with the response as it was."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Mine", day(6, 17))
+    delete(partner, copy)
+    read = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=created["Id"])
+    mailbox.members("V2CalendarGetItem", "", read, {"Subject": subject, "RequiredAttendees": f"{partner_address};"})
+    mailbox.equal("CalendarDeleteItem", "", subject in [item["Subject"] for item in listed(partner)], False)
+
+
+def _meeting(
+    mailbox: Mailbox, partner: Mailbox, partner_address: str, text: str, start: datetime, **members: Any
+) -> tuple[str, Any, Any]:
+    """The subject of a new meeting, the organizer's event, and the attendee's."""
+    created = create(mailbox, text, start, RequiredAttendees=partner_address, **members)
+    return created["Subject"], created, with_subject(partner, created["Subject"])
+
+
+def _response(mailbox: Mailbox, created: Any) -> str:
+    """The response of the only attendee, as the organizer sees it."""
+    (attendee,) = mailbox.ok("CalendarGetItem", table=CALENDAR, id=created["Id"])["Attendees"]
+    return str(attendee["Status"]["Response"])
+
+
+def _waits_for_response(mailbox: Mailbox, created: Any, expected: str) -> None:
+    mailbox.until(f"The response {expected}", lambda: _response(mailbox, created) == expected)

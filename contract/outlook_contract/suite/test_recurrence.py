@@ -1,0 +1,151 @@
+"""Journeys through series of events: occurrences, exceptions, ends of a series, and summer time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outlook_contract.mailbox import CALENDAR, Mailbox
+from outlook_contract.suite.events import (
+    FLAT_VERSIONS,
+    V1,
+    V2,
+    V3,
+    Version,
+    change,
+    create,
+    day,
+    delete,
+    event,
+    is_at,
+    listed,
+    viewed,
+    written,
+)
+
+_VIEW = "GetEventsCalendarViewV2"
+_CENTRAL_EUROPE = "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna"
+
+
+@FLAT_VERSIONS
+def test_a_counted_series_has_as_many_occurrences(mailbox: Mailbox, version: Version) -> None:
+    """A daily series of three is one event in a list and three occurrences in a view, each with the series' id."""
+    name = f"Counted {version.create}"
+    series = create(mailbox, name, day(20), version=version, Recurrence="Daily", NumberOfOccurrences=3)
+    mailbox.members(version.create, "", series, {"Recurrence": "Daily", "NumberOfOccurrences": 3})
+    occurrences = _occurrences(mailbox, series, day(20, 0), day(30, 0))
+    starts = [item["Start"][:16] for item in occurrences]
+    mailbox.equal(_VIEW, "value[].Start", starts, [f"{day(20 + more):%Y-%m-%dT%H:%M}" for more in range(3)])
+    ids = {item["Id"] for item in occurrences} | {series["Id"]}
+    mailbox.equal(_VIEW, "value[].Id", len(ids), 4)
+    same = [item["Id"] for item in listed(mailbox) if item["Subject"] == mailbox.name(name)]
+    mailbox.equal(version.list, "value", same, [series["Id"]])
+
+
+def test_a_series_of_the_first_version_has_a_pattern_and_a_range(mailbox: Mailbox) -> None:
+    """The first version nests the recurrence as the mail service does; later versions read the same series flat."""
+    recurrence = {
+        "Pattern": {"Type": "Daily", "Interval": 2},
+        "Range": {"Type": "Numbered", "NumberOfOccurrences": 3, "StartDate": f"{day(21):%Y-%m-%d}"},
+    }
+    series = create(mailbox, "Nested", day(21), version=V1, Recurrence=recurrence)
+    mailbox.members("CalendarPostItem", "Recurrence.Pattern", series["Recurrence"]["Pattern"], recurrence["Pattern"])
+    count = {"Type": "Numbered", "NumberOfOccurrences": 3}
+    mailbox.members("CalendarPostItem", "Recurrence.Range", series["Recurrence"]["Range"], count)
+    mailbox.equal("CalendarPostItem", "Type", series["Type"], "SeriesMaster")
+    starts = [item["Start"][:10] for item in _occurrences(mailbox, series, day(21, 0), day(30, 0))]
+    mailbox.equal(_VIEW, "value[].Start", starts, [f"{day(21 + more):%Y-%m-%d}" for more in (0, 2, 4)])
+
+
+def test_a_series_ends_on_its_last_day(mailbox: Mailbox) -> None:
+    """A weekly series goes on to RecurrenceEnd and includes that day."""
+    end = day(36, 0)
+    series = create(mailbox, "Weekly", day(22), Recurrence="Weekly", RecurrenceEnd=written(end))
+    mailbox.equal("V3CalendarPostItem", "Recurrence", series["Recurrence"], "Weekly")
+    starts = [item["Start"][:10] for item in _occurrences(mailbox, series, day(22, 0), day(60, 0))]
+    mailbox.equal(_VIEW, "value[].Start", starts, [f"{day(22 + more):%Y-%m-%d}" for more in (0, 7, 14)])
+
+
+def test_a_changed_occurrence_leaves_the_others(mailbox: Mailbox) -> None:
+    """A change of one occurrence changes neither the series nor the other occurrences."""
+    series = create(mailbox, "Exception", day(23), Recurrence="Daily", NumberOfOccurrences=3)
+    _, second, _ = _occurrences(mailbox, series, day(23, 0), day(30, 0))
+    start = day(24, 13)
+    body = event(mailbox.name("Special"), start)
+    mailbox.ok("V3CalendarPatchItem", body, table=CALENDAR, id=second["Id"])
+    seen = _occurrences(mailbox, series, day(23, 0), day(30, 0))
+    names = [item["Subject"].removesuffix(f" {mailbox.marker}") for item in seen]
+    mailbox.equal(_VIEW, "value[].Subject", names, ["Exception", "Special", "Exception"])
+    mailbox.holds(_VIEW, "value[].Start", seen[1]["Start"], f"{start}", is_at(seen[1]["Start"], start))
+    whole = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=series["Id"])
+    mailbox.equal("V2CalendarGetItem", "Subject", whole["Subject"], mailbox.name("Exception"))
+
+
+def test_a_deleted_occurrence_leaves_the_others(mailbox: Mailbox) -> None:
+    """A deleted occurrence is gone from the view; the others and the series stay."""
+    series = create(mailbox, "Hole", day(23), Recurrence="Daily", NumberOfOccurrences=3)
+    first, second, third = _occurrences(mailbox, series, day(23, 0), day(30, 0))
+    delete(mailbox, second)
+    left = [item["Id"] for item in _occurrences(mailbox, series, day(23, 0), day(30, 0))]
+    mailbox.equal(_VIEW, "value[].Id", left, [first["Id"], third["Id"]])
+    mailbox.refused("V2CalendarGetItem", 404, table=CALENDAR, id=second["Id"], code="ErrorItemNotFound")
+
+
+def test_a_deleted_series_takes_its_occurrences_along(mailbox: Mailbox) -> None:
+    """Without the series, the view has none of its occurrences."""
+    series = create(mailbox, "Whole", day(23), Recurrence="Daily", NumberOfOccurrences=3)
+    occurrences = _occurrences(mailbox, series, day(23, 0), day(30, 0))
+    delete(mailbox, series)
+    mailbox.equal(_VIEW, "value", _occurrences(mailbox, series, day(23, 0), day(30, 0)), [])
+    mailbox.refused("V2CalendarGetItem", 404, table=CALENDAR, id=occurrences[0]["Id"])
+
+
+@FLAT_VERSIONS
+def test_an_occurrence_may_not_pass_its_neighbour(mailbox: Mailbox, version: Version) -> None:
+    """An occurrence that would lie on or beyond the next one is refused. Documented for the mail service."""
+    series = create(mailbox, "Crossing", day(24), version=version, Recurrence="Daily", NumberOfOccurrences=3)
+    first = _occurrences(mailbox, series, day(24, 0), day(30, 0))[0]
+    for start in (day(25), day(26, 12)):
+        body = event(mailbox.name("Crossing"), start)
+        place: dict[str, Any] = {"table": CALENDAR, "id": first["Id"]}
+        mailbox.refused(version.change, 400, body, **place, code="ErrorOccurrenceCrossingBoundary")
+    seen = _occurrences(mailbox, series, day(24, 0), day(30, 0))[0]
+    mailbox.equal(_VIEW, "value[].Start", seen["Start"], first["Start"])
+
+
+def test_a_series_keeps_its_hour_when_summer_time_begins(mailbox: Mailbox) -> None:
+    """Occurrences are at the same time of day in the zone of the series, so in UTC they move by an hour."""
+    sunday = _start_of_summer_time()
+    saturday = sunday - timedelta(days=1)
+    local = {"Start": f"{saturday:%Y-%m-%d}T09:00:00", "End": f"{saturday:%Y-%m-%d}T09:30:00"}
+    body = {"Subject": mailbox.name("Summer"), **local, "TimeZone": _CENTRAL_EUROPE}
+    series = mailbox.ok("V3CalendarPostItem", {**body, "Recurrence": "Daily", "NumberOfOccurrences": 3}, table=CALENDAR)
+    occurrences = _occurrences(mailbox, series, saturday, sunday + timedelta(days=3))
+    hours = [item["Start"][11:16] for item in occurrences]
+    mailbox.equal(_VIEW, "value[].Start", hours, ["08:00", "07:00", "07:00"])
+
+
+def test_an_update_of_a_series_reaches_its_occurrences(mailbox: Mailbox) -> None:
+    """A new place of the series is the place of each occurrence."""
+    series = create(mailbox, "Moved", day(25), Recurrence="Daily", NumberOfOccurrences=2)
+    change(mailbox, series, Recurrence="Daily", NumberOfOccurrences=2, Location="Hall")
+    places = [item["Location"] for item in _occurrences(mailbox, series, day(25, 0), day(30, 0))]
+    mailbox.equal(_VIEW, "value[].Location", places, ["Hall", "Hall"])
+
+
+def test_a_wrong_recurrence_is_refused(mailbox: Mailbox) -> None:
+    """The word for the recurrence must be known, and there must be at least one occurrence. Inferred."""
+    for version in (V2, V3):
+        for wrong in ({"Recurrence": "Hourly"}, {"Recurrence": "Daily", "NumberOfOccurrences": -1}):
+            body = event(mailbox.name("Wrong"), day(1)) | wrong
+            mailbox.refused(version.create, 400, body, table=CALENDAR)
+
+
+def _occurrences(mailbox: Mailbox, series: Any, first: datetime, last: datetime) -> list[Any]:
+    return [item for item in viewed(mailbox, first, last) if item["SeriesMasterId"] == series["Id"]]
+
+
+def _start_of_summer_time() -> datetime:
+    """Midnight of the last Sunday in March of next year, when central Europe changes its clocks."""
+    last = datetime(datetime.now(UTC).year + 1, 3, 31, tzinfo=UTC)
+    return last - timedelta(days=(last.weekday() + 1) % 7)

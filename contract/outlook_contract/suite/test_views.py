@@ -1,0 +1,134 @@
+"""Journeys through the two calendar views: what lies in a span of time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from outlook_contract.mailbox import CALENDAR, Mailbox
+from outlook_contract.suite.events import create, day, subjects, viewed, written
+
+_V1, _V2 = "GetEventsCalendarView", "GetEventsCalendarViewV2"
+_VIEWS = pytest.mark.parametrize("operation", [_V1, _V2], ids=["V1", "V2"])
+
+
+@_VIEWS
+def test_a_view_has_what_overlaps_its_span(mailbox: Mailbox, operation: str) -> None:
+    """A view has each event that overlaps the span, and none that ends where it begins or begins where it ends."""
+    first, last = day(40, 9), day(40, 12)
+    half = timedelta(minutes=30)
+    starts = {
+        "Before": first - timedelta(hours=2),
+        "Touching": first - half,
+        "Into": first - half / 2,
+        "Within": first + half,
+        "Out of": last - half / 2,
+        "At the end": last,
+    }
+    for name, start in starts.items():
+        create(mailbox, f"{operation} {name}", start)
+    seen = [name for name in _names(mailbox, operation, first, last) if name.startswith(f"{operation} ")]
+    expected = [f"{operation} {name}" for name in ("Into", "Within", "Out of")]
+    mailbox.equal(operation, "value", sorted(seen), sorted(expected))
+
+
+@_VIEWS
+def test_a_view_has_the_earliest_start_first(mailbox: Mailbox, operation: str) -> None:
+    """A view is in the order of time, whatever the order of creation. Inferred from the back end's documentation."""
+    for name, hour in (("b", 10), ("c", 11), ("a", 9)):
+        create(mailbox, f"{operation} {name}", day(41, hour))
+    names = _names(mailbox, operation, day(41, 0), day(42, 0))
+    seen = [name for name in names if name.startswith(f"{operation} ")]
+    mailbox.equal(operation, "value", seen, [f"{operation} {name}" for name in "abc"])
+
+
+@_VIEWS
+def test_a_view_has_occurrences_in_place_of_a_series(mailbox: Mailbox, operation: str) -> None:
+    """Of a series, a view has the occurrences in the span alone, with the id of their series."""
+    series = create(mailbox, f"{operation} series", day(43), Recurrence="Daily", NumberOfOccurrences=5)
+    events = _events(mailbox, operation, day(44, 0), day(46, 0))
+    seen = [item for item in events if item["SeriesMasterId"] == series["Id"]]
+    mailbox.equal(operation, "value[].Start", [item["Start"][:10] for item in seen], _days(44, 45))
+    mailbox.holds(operation, "value[].Id", seen, "no series", series["Id"] not in {item["Id"] for item in events})
+
+
+@_VIEWS
+def test_a_view_has_links_and_identities(mailbox: Mailbox, operation: str) -> None:
+    """In a view each event has a link and an identity of 112 hexadecimal digits. Recorded from the twin and Graph."""
+    created = create(mailbox, f"{operation} link", day(45, 15))
+    events = _events(mailbox, operation, day(45, 14), day(45, 17))
+    (event,) = [item for item in events if item["Id"] == created["Id"]]
+    identity = str(event["ICalUId"])
+    is_identity = len(identity) == 112 and identity.startswith("040000008200E00074C5B7101A82E008")
+    mailbox.holds(operation, "value[].ICalUId", identity, "112 digits", is_identity)
+    is_link = str(event["WebLink"]).startswith("https://")
+    mailbox.holds(operation, "value[].WebLink", event["WebLink"], "an https link", is_link)
+
+
+def test_the_second_view_takes_filter_order_and_page(mailbox: Mailbox) -> None:
+    """`$filter`, `$orderby`, `$top` and `$skip` act on what lies in the span."""
+    for name, hour in (("Talk a", 9), ("Talk b", 10), ("Lunch", 12), ("Talk c", 14)):
+        create(mailbox, name, day(47, hour))
+    span = (day(47, 0), day(48, 0))
+    talks = "startswith(Subject,'Talk')"
+
+    def names(**query: Any) -> list[str]:
+        return subjects(viewed(mailbox, *span, **query), mailbox.marker)
+
+    mailbox.equal(_V2, "$filter", names(filter=talks), ["Talk a", "Talk b", "Talk c"])
+    mailbox.equal(_V2, "$orderby", names(filter=talks, orderby="Start desc"), ["Talk c", "Talk b", "Talk a"])
+    mailbox.equal(_V2, "$top", names(filter=talks, top=2), ["Talk a", "Talk b"])
+    mailbox.equal(_V2, "$skip", names(filter=talks, top=2, skip=2), ["Talk c"])
+
+
+def test_the_second_view_searches(mailbox: Mailbox) -> None:
+    """`search` leaves only events that contain the words."""
+    word = f"quince{mailbox.marker[-8:]}"
+    create(mailbox, f"About {word}", day(49))
+    create(mailbox, "About nothing", day(49, 11))
+
+    def found() -> list[str]:
+        return subjects(viewed(mailbox, day(49, 0), day(50, 0), search=word), mailbox.marker)
+
+    names = mailbox.until("A hit of the search", found)
+    mailbox.equal(_V2, "search", names, [f"About {word}"])
+
+
+@pytest.mark.reads
+@_VIEWS
+def test_a_wrong_span_is_refused(mailbox: Mailbox, operation: str) -> None:
+    """Both ends must be dates, in their order. Inferred."""
+    right = {"startDateTimeOffset": written(day(1)), "endDateTimeOffset": written(day(2))}
+    for wrong in (
+        {"startDateTimeOffset": "soon"},
+        {"endDateTimeOffset": "later"},
+        {"endDateTimeOffset": written(day(0))},
+        {"endDateTimeOffset": None},
+    ):
+        mailbox.refused(operation, 400, calendarId=CALENDAR, **(right | wrong))
+
+
+@pytest.mark.reads
+@_VIEWS
+def test_a_view_of_an_unknown_calendar_is_refused(mailbox: Mailbox, operation: str) -> None:
+    """A calendar that the mailbox lacks is not found. Inferred: the code is Exchange's own."""
+    span = {"startDateTimeOffset": written(day(1)), "endDateTimeOffset": written(day(2))}
+    mailbox.refused(operation, 404, calendarId="Nowhere", **span, code="ErrorFolderNotFound")
+
+
+def _events(mailbox: Mailbox, operation: str, first: Any, last: Any) -> list[Any]:
+    if operation == _V2:
+        return viewed(mailbox, first, last)
+    span = {"startDateTimeOffset": written(first), "endDateTimeOffset": written(last)}
+    events: list[Any] = mailbox.ok(operation, calendarId=CALENDAR, **span)["Values"]
+    return [item for item in events if mailbox.marker in item["Subject"]]
+
+
+def _names(mailbox: Mailbox, operation: str, first: Any, last: Any) -> list[str]:
+    return subjects(_events(mailbox, operation, first, last), mailbox.marker)
+
+
+def _days(*ahead: int) -> list[str]:
+    return [f"{day(number):%Y-%m-%d}" for number in ahead]
