@@ -9,17 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-REPLY_PREFIX = "RE: "
 _EVENT_DEFAULTS: Mapping[str, Any] = {
     "Location": "",
     "RequiredAttendees": "",
     "OptionalAttendees": "",
-    "Importance": 0,
-    "ShowAs": 0,
+    "Importance": "Low",
+    "ShowAs": "Free",
     "IsAllDay": False,
 }
 """What an update leaves out gets these values: those of a bare create (recorded from the Office 365 twin)."""
-_CONTACT_TEXTS = ("GivenName", "Surname", "CompanyName", "JobTitle", "PersonalNotes")
+_CONTACT_TEXTS = ("GivenName", "Surname", "CompanyName", "JobTitle")
 _CONTACT_LISTS = ("HomePhones", "BusinessPhones")
 
 
@@ -52,11 +51,6 @@ class MailboxModel:
         self._number += 1
         for place, folder, is_read in ((key, "Inbox", False), (f"{key}-copy", "SentItems", True)):
             self.mails[place] = Mail(subject, folder, self._number, is_read, importance, has_attachment)
-
-    def reply(self, key: str, original: str) -> None:
-        """Reply to a mail from oneself: the reply arrives like a mail. An attachment is not sent back."""
-        subject = self.mails[original].subject
-        self.send(key, subject if subject.startswith(REPLY_PREFIX) else REPLY_PREFIX + subject, 0, False)
 
     def mark_read(self, key: str) -> None:
         self.mails[key].is_read = True
@@ -126,11 +120,8 @@ class MailboxModel:
 
 
 def _shown(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a body as reads show them: enumerations as numbers, addresses with a semicolon behind each."""
+    """The members of a body as reads show them: with a semicolon behind each address."""
     shown = dict(body)
-    for name, words in (("Importance", ("Low", "Normal", "High")), ("ShowAs", ("Free", "Tentative", "Busy"))):
-        if name in shown:
-            shown[name] = words.index(shown[name])
     for name in ("RequiredAttendees", "OptionalAttendees"):
         if shown.get(name):
             shown[name] = shown[name].rstrip(";") + ";"
