@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
 import outlook_contract.suite
+from outlook_contract import har
+from outlook_contract.drift import as_json, table
 from outlook_contract.interrupts import terminable
 from outlook_contract.options import TargetOptions
 from outlook_contract.plugin import ContractPlugin, ContractRun
+from outlook_contract.replay import Player
 from outlook_contract.targets import TargetError
 
 _SUITE = Path(outlook_contract.suite.__file__).parent
@@ -59,7 +64,8 @@ def run(
     plugin = plugin_class(contract_run, demands_all=demands_all)
     code: int = _INTERRUPTED
     try:
-        with terminable(), contract_run:
+        # pytest ends in the folder of the suite.
+        with chdir(Path.cwd()), terminable(), contract_run:
             code = _exit_code(int(pytest.main(arguments, plugins=[plugin])), plugin)
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -68,6 +74,31 @@ def run(
         document |= plugin.summary.as_json()
         Path(json_file).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return code
+
+
+def replay(options: TargetOptions, file: Path, *, json_file: str = "") -> int:
+    """Play a recording against a target, and print how the responses differ.
+
+    Returns 0 without new drift, 1 with it, and 130 after Ctrl+C. Raises TargetError, HarError and ReplayError.
+    """
+    recorded = har.read(file)
+    contract_run = ContractRun(dataclasses.replace(options, client="http"))
+    try:
+        with terminable(), contract_run:
+            player = Player(contract_run, recorded)
+            player.play()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    drifts = contract_run.report.drifts
+    if drifts:
+        print(table(drifts))
+    print(f"played {player.played} of {len(recorded)} requests: {len(set(drifts))} differences")
+    for reason, count in player.left_out.items():
+        print(f"left out {count}: {reason}")
+    if json_file:
+        document = {"target": options.target, "played": player.played, "drift": [as_json(drift) for drift in drifts]}
+        Path(json_file).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return int(any(drift.is_new for drift in drifts))
 
 
 def groups() -> list[str]:

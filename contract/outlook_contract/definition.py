@@ -15,7 +15,16 @@ from typing import Any
 Facts = dict[str, Any]
 
 _PROSE = frozenset({"summary", "description", "title"})
-_EVIDENCE = frozenset({"x-nullable", "x-evidence", "x-documented-default", "x-status-recorded", "x-undeclared-members"})
+_EVIDENCE = frozenset(
+    {
+        "x-nullable",
+        "x-evidence",
+        "x-documented-default",
+        "x-status-recorded",
+        "x-undeclared-members",
+        "x-undeclared-body",
+    }
+)
 _UNNOTICED = _PROSE | _EVIDENCE
 _BY_NAME = frozenset({"properties", "definitions"})
 _UNORDERED = frozenset({"enum", "required"})

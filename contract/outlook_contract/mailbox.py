@@ -82,7 +82,7 @@ class Mailbox:
         self.http = httpx.Client(base_url=self.url, transport=self.transport, timeout=90, trust_env=False)
         self._microsoft = _microsoft_client(self.url, self.http) if microsoft else None
         self._patience = patience
-        self._subscriptions: list[tuple[str, str]] = []
+        self._subscriptions: list[str] = []
 
     def check(self) -> None:
         """Raise TargetError unless the connection can be reached and lets us in."""
@@ -104,7 +104,7 @@ class Mailbox:
         route = routes()[operation]
         named = {_declared(route, name): value for name, value in parameters.items() if value is not None}
         count = len(self.transport.exchanges)
-        if self._microsoft is not None and self._microsoft.covers(operation, named):
+        if self._microsoft is not None and self._microsoft.covers(operation, named, body):
             self._microsoft.call(operation, _escaped(route, named), body)
         else:
             self._send(route, named, body)
@@ -206,9 +206,9 @@ class Mailbox:
 
     # --- Cleaning up ---
 
-    def remember_subscription(self, operation: str, id: str) -> None:
-        """Delete a subscription at the end, with the operation that deletes its kind."""
-        self._subscriptions.append((operation, id))
+    def remember_subscription(self, location: str) -> None:
+        """Delete a subscription at the end, at the URL that its creation named in `Location`."""
+        self._subscriptions.append(location)
 
     @property
     def has_changed(self) -> bool:
@@ -225,8 +225,8 @@ class Mailbox:
         self.transport.on_exchange = lambda exchange: None
         self.transport.patient = True
         subscriptions, self._subscriptions = self._subscriptions, []
-        for operation, id in subscriptions:
-            self.call(operation, id=id)
+        for location in subscriptions:
+            self.follow(location, "DELETE")
         # Deleted meetings send mails, and a deleted mail lies in Deleted Items afterwards, which is last.
         events = self._items("V3CalendarGetItems", CALENDAR, ("Subject",))
         number = self._delete_all("CalendarDeleteItem", "id", events, table=CALENDAR)

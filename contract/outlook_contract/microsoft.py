@@ -63,9 +63,14 @@ class MicrosoftClient:
         self._client = OutlookClient(url, ConnectionStringTokenProvider("set-by-the-transport"), options)
         self._client.http_client._session = _Session(http)  # type: ignore[assignment]
 
-    def covers(self, operation: str, parameters: Mapping[str, Any]) -> bool:
-        """Whether the client has a method for an operation that takes all these parameters."""
-        return operation in METHODS and all(_keyword(name) in _keywords(operation) for name in parameters)
+    def covers(self, operation: str, parameters: Mapping[str, Any], body: Any = None) -> bool:
+        """Whether the client has a method for an operation that takes all these parameters, and sends this body.
+
+        It leaves out members that are null.
+        """
+        if operation not in METHODS or _holds_null(body):
+            return False
+        return all(_keyword(name) in _keywords(operation) for name in parameters)
 
     def call(self, operation: str, parameters: Mapping[str, Any], body: Any = None) -> None:
         """Call an operation. A refusal is not an error: the transport records it. Raises httpx.TransportError."""
@@ -89,6 +94,11 @@ def _run(coroutine: Coroutine[Any, Any, object]) -> None:
         loop.run_until_complete(coroutine)
     finally:
         loop.close()
+
+
+def _holds_null(value: Any) -> bool:
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return any(part is None or _holds_null(part) for part in parts)
 
 
 @cache

@@ -30,6 +30,11 @@ class TargetOptions:
     partner_key: str = option("", "connection key of the second mailbox", secret=True)
     partner_bearer: str = option("", "bearer token of the second mailbox", secret=True)
     partner_address: str = option("", "mail address of the second mailbox")
+    callback_url: str = option(
+        "",
+        "URL that subscriptions and approval mails may name as theirs; an emulator needs none. Nothing has to listen "
+        "there, and without it checks of subscriptions are left out",
+    )
     admin_token: str = option("", "admin token of a running emulator", secret=True)
     ca_file: str = option("", "PEM file of the CA to trust for https")
     definition: str = option("", "Swagger document that was exported from the connection, to be compared")

@@ -13,12 +13,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
+import httpx
 import pytest
 
 from outlook_contract.drift import table
 from outlook_contract.interrupts import finishing
 from outlook_contract.mailbox import Mailbox, Report, Unexpected
 from outlook_contract.options import TargetOptions
+from outlook_contract.receiver import Receiver, receiving
 from outlook_contract.routes import routes
 from outlook_contract.summary import Result, Summary
 from outlook_contract.targets import Party, Target, opened
@@ -38,6 +40,9 @@ _REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
 _REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
 _REASON_PARTNER = "needs a second mailbox"
 _REASON_PARTNER_ADDRESS = "needs the mail address of the second mailbox"
+_REASON_CALLBACK = "needs --callback-url"
+_REASON_RECEIVER = "needs an emulator that can call this machine"
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _REASON_ADDRESS = "needs the mail address of the mailbox"
 
 
@@ -148,8 +153,9 @@ class ContractPlugin:
             lines.append(f"what the run creates carries {self.run.marker}, and goes at the end")
         return lines
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self.is_interrupted = True
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest ends a run like this, too, when a module cannot be imported.
+        self.is_interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -236,6 +242,24 @@ class ContractPlugin:
         return partner.address
 
     @pytest.fixture
+    def callback_url(self, mailbox: Mailbox) -> str:
+        """A URL that subscriptions may name; nothing listens there."""
+        if self.run.target.is_emulator:
+            # An emulator calls back on its own machine alone.
+            return self.run.options.callback_url or "http://127.0.0.1:9/contract"
+        if not self.run.options.callback_url:
+            pytest.skip(_REASON_CALLBACK)
+        return self.run.options.callback_url
+
+    @pytest.fixture
+    def receiver(self, emulator: Sandbox) -> Iterator[Receiver]:
+        """A receiver of callbacks in this process, for an emulator on this machine."""
+        if "://" in self.run.target.name and httpx.URL(self.run.target.name).host not in _THIS_MACHINE:
+            pytest.skip(_REASON_RECEIVER)
+        with receiving() as receiver:
+            yield receiver
+
+    @pytest.fixture
     def emulator(self, mailbox: Mailbox) -> Iterator[Sandbox]:
         """The emulator's sandbox, for checks that need its clock or faults; both are as before afterwards."""
         sandbox = self.run.target.sandbox
@@ -251,7 +275,8 @@ def _group(path: Path) -> str:
 
 @contextmanager
 def _restored(sandbox: Sandbox) -> Iterator[None]:
-    before = sandbox.limits()
+    # What each connection uses is no limit.
+    before = {name: value for name, value in sandbox.limits().items() if name != "connections"}
     try:
         yield
     finally:

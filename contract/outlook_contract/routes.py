@@ -10,6 +10,9 @@ from urllib.parse import quote, unquote
 
 from outlook_contract import definition
 
+CONNECTION_PATH = re.compile(r"(?P<root>.*?/apim/[^/]+)/(?P<connection>[^/]+)(?P<below>/.*)?$", re.ASCII)
+"""Matches the path of a request to a connection."""
+
 
 class Route(NamedTuple):
     """One operation: its id, method, path below the runtime URL, and its declaration."""
@@ -53,6 +56,21 @@ def find(method: str, path: str, *, at_root: bool = False) -> tuple[Route, Mappi
         if route.is_at_root == at_root and (values := _values(route, parts)) is not None:
             return route, values
     return None
+
+
+def operation_of(method: str, path: str) -> tuple[str | None, str] | None:
+    """The operation of a request to any connector host, and the id of its connection, empty for a link in a mail.
+
+    `path` is escaped. The operation is None for a path that no operation has. None for a request to something else.
+    """
+    match = CONNECTION_PATH.match(path)
+    if match is None:
+        return None
+    at_root = find(method, f"/{match['connection']}{match['below'] or ''}", at_root=True)
+    if at_root is not None:
+        return at_root[0].id, ""
+    route = find(method, match["below"] or "/")
+    return (route[0].id if route else None), unquote(match["connection"])
 
 
 def fill(route: Route, values: Mapping[str, str]) -> str:

@@ -43,13 +43,17 @@ def problems(exchange: Exchange) -> Iterator[Problem]:
 
 
 def _body_problems(route: Route, exchange: Exchange, status: str) -> Iterator[Problem]:
-    schema = route.declaration["responses"][status].get("schema")
+    declared = route.declaration["responses"][status]
+    schema = declared.get("schema")
     if schema is None or schema.get("type") == "file" or schema.get("format") == "binary":
-        if schema is None and exchange.body:
+        if schema is None and exchange.body and "x-undeclared-body" not in declared:
             yield Problem("body", "empty", exchange.body[:80].decode("utf-8", "replace"))
         return
     if not exchange.body:
         yield Problem("body", "JSON", "empty")
+        return
+    if schema.get("type") == "string" and "json" not in exchange.headers.get("content-type", ""):
+        # A text as it is, such as a page.
         return
     try:
         document = exchange.json()

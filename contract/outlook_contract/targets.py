@@ -135,6 +135,13 @@ def _connections(options: TargetOptions) -> Target:
     return Target(options.target, mailbox, partner, None, pace)
 
 
+def authorization_of(options: TargetOptions) -> Callable[[], str] | None:
+    """Returns the header's value for the credential of the options, None without one."""
+    if options.key or options.bearer or options.azure_identity:
+        return _authorization(options, options.key, options.bearer)
+    return None
+
+
 def _party(options: TargetOptions, url: str, key: str, token: str, address: str) -> Party:
     verify: Any = True
     if options.ca_file:

@@ -12,7 +12,17 @@ from outlook_emulator import client
 from outlook_emulator.cli import parser
 from tests.stub import Stub
 
-LOCAL = {"exec", "serve", "operations", "swagger", "health", "contract", "connections patch", "connections restore"}
+LOCAL = {
+    "exec",
+    "serve",
+    "operations",
+    "swagger",
+    "health",
+    "contract",
+    "record",
+    "connections patch",
+    "connections restore",
+}
 """Commands that send no request to the admin API, or print nothing."""
 
 

@@ -139,6 +139,15 @@ def test_request_without_credential() -> None:
     assert "Authorization" not in wrapped.exchanges[0].request_headers
 
 
+@pytest.mark.parametrize(("credential", "sent"), [("Basic wrong", "Basic wrong"), ("none", None)])
+def test_another_credential(credential: str, sent: str | None) -> None:
+    """The extension `authorization` is sent in place of the credential; `none` sends none."""
+    wrapped, client = careful(ok)
+    client.get("/testconnection", extensions={"authorization": credential})
+
+    assert sent == wrapped.exchanges[0].request_headers.get("Authorization")
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

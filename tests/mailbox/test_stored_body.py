@@ -67,6 +67,11 @@ DOCUMENTS = [
         f"<html><head>\r\n{META}</head><body>x</body></html>",
         id="another charset",
     ),
+    pytest.param(
+        '\ufeff<html><head><title>T</title></head><body class="a">x</body></html>',
+        f'\ufeff<html><head>\r\n{META}<title>T</title></head><body class="a">x</body></html>',
+        id="a byte order mark, left over from a file",
+    ),
     pytest.param(from_fragment("x"), from_fragment("x"), id="a stored fragment"),
     pytest.param(from_text("x"), from_text("x"), id="a stored text"),
     pytest.param("", "", id="empty"),

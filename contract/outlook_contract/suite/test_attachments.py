@@ -105,13 +105,15 @@ def test_an_attachment_belongs_to_its_mail(mailbox: Mailbox, own_address: str) -
     mailbox.refused("GetAttachment", 400, messageId=other, attachmentId="nope", code="ErrorInvalidIdMalformed")
 
 
-@pytest.mark.parametrize("operation", ["SendEmail", "SendEmailV2"])
-def test_an_attachment_without_content_fails_in_the_gateway(mailbox: Mailbox, operation: str) -> None:
+@pytest.mark.parametrize(("operation", "path"), [("SendEmail", "/Mail"), ("SendEmailV2", "/v2/Mail")])
+def test_an_attachment_without_content_fails_in_the_gateway(mailbox: Mailbox, operation: str, path: str) -> None:
     """Content that is null is a 500 of a gateway policy (recorded on the sibling connector); nothing is sent."""
     subject = mailbox.name(f"No content {operation}")
     attachment = {"Name": "a.txt", "ContentBytes": None}
+    # Microsoft's client leaves out what is null.
     message = {"To": "someone@example.com", "Subject": subject, "Body": "x", "Attachments": [attachment]}
-    exchange = mailbox.refused(operation, 500, message)
+    exchange = mailbox.raw("POST", path, json=message)
+    mailbox.equal(operation, "status", exchange.status, 500)
     error = (exchange.json() or {}).get("error", {})
     mailbox.equal(operation, "error.code", error.get("code"), 500)
     text = str(error.get("message"))

@@ -22,13 +22,14 @@ from outlook_emulator.cli import (
     journal,
     limits,
     mail,
+    recordings,
     sandboxes,
     serve,
     snapshots,
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health, contract),
+    *(serve, execute, definition, health, contract, recordings),
     *(sandboxes, connections, items, mail, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )

@@ -6,10 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from outlook_emulator.cli import output
-from outlook_emulator.options import Option, options_of
-
-_INSTALL = "pip install 'outlook-connector-emulator[contract]'"
+from outlook_emulator.cli import recordings
+from outlook_emulator.options import options_of
 
 
 def add(commands: Any) -> None:
@@ -17,28 +15,38 @@ def add(commands: Any) -> None:
 
     about = "check a target against the connector's specification"
     command = commands.add_parser("contract", help=about, description=about)
-    command.add_argument("checks", nargs="*", metavar="CHECKS", help="groups of checks, such as mail (default: all)")
+    command.add_argument(
+        "checks",
+        nargs="*",
+        metavar="CHECKS",
+        help="groups of checks, such as mail (default: all); or `replay FILE`: compare the responses of a target with "
+        "those in a HAR file; or `from-journal`: write the distinct requests to a running emulator to a HAR file",
+    )
     for option in options_of(TargetOptions):
-        _add(command, option, ENVIRONMENT_PREFIX)
+        recordings.add_target_option(command, option, ENVIRONMENT_PREFIX)
     command.add_argument("-k", dest="keyword", default="", metavar="TEXT", help="run only checks whose names match")
     command.add_argument("--json", dest="json_file", default="", metavar="FILE", help="write the drift as JSON")
     command.add_argument("--junit", dest="junit_file", default="", metavar="FILE", help="write results as JUnit XML")
-    command.set_defaults(run=run)
+    journal = command.add_argument_group("options of from-journal")
+    journal.add_argument("--sandbox", default="default", help="name of the sandbox (default: default)")
+    journal.add_argument("--out", default="", metavar="FILE", help="HAR file to write")
+    command.set_defaults(run=run, usage_error=command.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from outlook_contract.options import TargetOptions
-
+    action, *operands = arguments.checks or [""]
+    if action in _RECORDINGS:
+        if len(operands) != (action == "replay"):
+            arguments.usage_error("replay takes one HAR file" if action == "replay" else f"{action} takes no files")
+        return _RECORDINGS[action](arguments)
     try:
         # The checks need packages of their own, which a plain installation lacks.
         from outlook_contract import cli
         from outlook_contract.targets import TargetError, from_environment
     except ModuleNotFoundError as error:
-        output.fail(f"contract needs the package {error.name}: {_INSTALL}")
-        return 2
-    values = {option.name: getattr(arguments, option.name) for option in options_of(TargetOptions)}
+        return recordings.fail_without(error)
     try:
-        options = from_environment(TargetOptions(**values))
+        options = from_environment(recordings.target_options(arguments))
         return cli.run(
             options,
             selected=arguments.checks,
@@ -51,17 +59,4 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
 
 
-def _add(command: argparse.ArgumentParser, option: Option, prefix: str) -> None:
-    help = option.help.replace("%", "%%")
-    if option.type is bool:
-        command.add_argument(option.flag, dest=option.name, action="store_true", help=help)
-        return
-    command.add_argument(
-        option.flag,
-        dest=option.name,
-        default=option.default,
-        type=option.type,
-        choices=option.choices or None,
-        metavar=None if option.choices else option.metavar,
-        help=f"{help} (${prefix}{option.name.upper()})",
-    )
+_RECORDINGS = {"replay": recordings.replay, "from-journal": recordings.from_journal}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from outlook_emulator.cli import output, parsers, request
+from outlook_emulator.cli import output, parsers, recordings, request
 from outlook_emulator.options import Option, options_of
 from outlook_emulator.traffic.journal_filter import JournalFilter
 
@@ -48,11 +49,12 @@ _RETRIES: dict[str, Any] = {
 
 
 def add(commands: Any) -> None:
-    about = "requests to a sandbox and their responses: list, count, retries, clear, cap (how much to keep)"
+    about = "requests to a sandbox and their responses: list, count, retries, clear, cap (how much to keep), export"
     journal = parsers.add_command(commands, "journal", about, run)
     journal.add_argument("action", nargs="?", default="list", choices=sorted(_ACTIONS), help="default: list")
     journal.add_argument("value", nargs="?", metavar="N", help="for cap: number of entries to keep")
     journal.add_argument("--body-bytes", type=int, metavar="N", help="for cap: bytes of each body to keep")
+    journal.add_argument("--har", metavar="FILE", help="for export: HAR file to write, without secrets")
     filters = journal.add_argument_group("filters of list")
     for option in _FILTERS:
         parsers.add_option(filters, option, _destination(option), **_one_value(option))
@@ -77,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.usage_error(f"{flags[0]} can only be used with list, not with {arguments.action}")
     if arguments.action != "cap" and (arguments.value is not None or arguments.body_bytes is not None):
         arguments.usage_error(f"{arguments.action} takes no number")
+    if (arguments.action == "export") != (arguments.har is not None):
+        arguments.usage_error("export takes --har FILE" if arguments.har is None else "only export takes --har")
     return _ACTIONS[arguments.action](arguments)
 
 
@@ -134,6 +138,10 @@ def cap(arguments: argparse.Namespace) -> int:
     return output.print_response(arguments, answer, lambda facts: [f"the journal keeps {kept}"])
 
 
+def export(arguments: argparse.Namespace) -> int:
+    return recordings.export(arguments, Path(arguments.har))
+
+
 def _number(arguments: argparse.Namespace) -> int:
     if not (arguments.value.isascii() and arguments.value.isdigit()):
         arguments.usage_error(f"cap takes a whole number, not '{arguments.value}'")
@@ -146,4 +154,5 @@ _ACTIONS: dict[str, parsers.Run] = {
     "retries": report_retries,
     "clear": clear,
     "cap": cap,
+    "export": export,
 }

@@ -26,7 +26,8 @@ _AFTER_TEXT = "</div></span></font>\r\n</body>\r\n</html>\r\n"
 # Possessive repeats, and no pattern runs past the next `<`: no input, however broken, makes them look at a character
 # more than a few times.
 _ATTRIBUTES = r"(?:[\s/][^<>\"']*+(?:\"[^<\"]*+\"[^<>\"']*+|'[^<']*+'[^<>\"']*+)*+)?+>"
-_PROLOGUE = re.compile(r"(?:\s++|<!--(?:[^-]|-(?!->))*+-->|<!doctype[^<>]*+>|<\?[^<>]*+>)*+", re.IGNORECASE)
+# A byte order mark is left over where a file was read as a body.
+_PROLOGUE = re.compile(r"(?:[\s\ufeff]++|<!--(?:[^-]|-(?!->))*+-->|<!doctype[^<>]*+>|<\?[^<>]*+>)*+", re.IGNORECASE)
 _HTML, _HEAD, _BODY = (re.compile(f"<{name}{_ATTRIBUTES}", re.IGNORECASE) for name in ("html", "head", "body"))
 _HEAD_END, _HTML_END = (re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in ("head", "html"))
 _TO_BODY_END, _TO_HTML_END = (re.compile(f".*(?=</{name})", re.IGNORECASE | re.DOTALL) for name in ("body", "html"))

@@ -38,16 +38,18 @@ class CannedResponse(NamedTuple):
 class Effect:
     """What happens to a request. The default effect lets it work.
 
-    `response` replaces the operation's response; with `families`, only for operations of these families. In the phase
-    `after` the operation runs before the effect. `delay` is in microseconds. `breaks` keeps the response from arriving
-    whole. `rule_changes` are members of the mailbox's rules that differ for this request. `trigger_delay` makes a
-    trigger fire later, by so many microseconds. `twice` makes it fire twice for mails with attachments, first without.
+    `response` replaces the operation's response; with `families`, only for operations of these families. `by_family`
+    has another response for some families. In the phase `after` the operation runs before the effect. `delay` is in
+    microseconds. `breaks` keeps the response from arriving whole. `rule_changes` are members of the mailbox's rules
+    that differ for this request. `trigger_delay` makes a trigger fire later, by so many microseconds. `twice` makes it
+    fire twice for mails with attachments, first without.
     """
 
     fault: str | None = None
     response: ConnectorError | CannedResponse | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
+    by_family: Mapping[str, ConnectorError] = field(default_factory=dict)
     phase: Phase = "before"
     delay: int = 0
     delay_by: DelayClock = "clock"
@@ -124,6 +126,13 @@ class Rule:
     @property
     def doubles_triggers(self) -> bool:
         return self._steps[0].twice
+
+    @property
+    def changes_mailboxes(self) -> bool:
+        """Whether all that the rule does is to change the rules of a mailbox, such as what it shows of a mail."""
+        return any(step.rule_changes for step in self._steps) and all(
+            step == WORK or step.rule_changes for step in self._steps
+        )
 
     def state(self, now: int) -> RuleState:
         """Whether the rule can still act, has acted as often as it can, or can no longer act."""
@@ -231,6 +240,11 @@ class Rulebook:
     def double_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """The rule that makes a trigger fire twice for mails with attachments, and its effect."""
         rules = (rule for rule in self._rules.values() if rule.doubles_triggers)
+        return self._first(rules, call, header, now)
+
+    def mailbox_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
+        """The rule that changes the rules of a mailbox and does nothing else, and its effect."""
+        rules = (rule for rule in self._rules.values() if rule.changes_mailboxes)
         return self._first(rules, call, header, now)
 
     def hold_back(self, call: CallFacts, header: str | None, state: str, now: int) -> Hit | bool:

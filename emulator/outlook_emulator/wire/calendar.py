@@ -221,8 +221,37 @@ class _Change(TypedDict):
     IsUpdated: bool
 
 
-class CalendarEventClientWithActionType(_Change, CalendarEventClientReceive):
-    """A flat event and what happened to it."""
+class CalendarEventClientWithActionType(_Change):
+    """A flat event and what happened to it; of a deleted one there is little more than an id (recorded)."""
+
+    Subject: str | None
+    Start: DateTime
+    End: DateTime
+    ShowAs: ShowAsNumber
+    Recurrence: RecurrenceNumber
+    ResponseType: ResponseTypeNumber
+    ResponseTime: DateTime | None
+    ICalUId: str | None
+    Importance: ImportanceNumber
+    Id: str
+    DateTimeCreated: DateTime | None
+    DateTimeLastModified: DateTime | None
+    Organizer: Email | None
+    TimeZone: str | None
+    SeriesMasterId: str | None
+    Categories: list[str] | None
+    WebLink: Uri | None
+    RequiredAttendees: Emails
+    OptionalAttendees: Emails
+    ResourceAttendees: Names
+    Body: str | None
+    IsHtml: bool
+    Location: str | None
+    IsAllDay: bool | None
+    RecurrenceEnd: DateTime | None
+    NumberOfOccurrences: Int32 | None
+    Reminder: Int32 | None
+    ResponseRequested: bool | None
 
 
 class CalendarEventListClientReceive(TypedDict):

@@ -331,3 +331,14 @@ def test_an_upcoming_meeting_that_is_accepted_is_returned_again(alice: Connectio
     third = bob.http.get(second.headers["Location"])
     assert [event["Id"] for event in third.json()["value"]] == [bob.events()[0]["Id"]]
     assert bob.http.get(third.headers["Location"]).status_code == 202
+
+
+def test_an_occurrence_shows_as_its_own_response_says(alice: Connection, bob: Connection) -> None:
+    """A response to the series changes neither response nor ShowAs of an occurrence that has its own; inferred."""
+    alice.meet(Recurrence="Daily", NumberOfOccurrences=3, RequiredAttendees=bob.address, ShowAs="Busy")
+    bob.respond(bob.view()[1]["Id"], "TentativelyAccept")
+
+    bob.respond(bob.events()[0]["Id"], "Accept")
+
+    shown = [(event["ResponseType"], event["ShowAs"]) for event in bob.view()]
+    assert shown == [("Accepted", "Busy"), ("TentativelyAccepted", "Tentative"), ("Accepted", "Busy")]

@@ -459,7 +459,10 @@ def test_inline_image_over_1mb_spares_forwarding(sandbox: Sandbox, alice: Connec
 
 
 def test_object_not_found(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:
-    """An operation on an existing item gets a 404, and the item stays unchanged."""
+    """An operation on an existing item gets a 404, and the item stays unchanged.
+
+    For a mail `originalMessage` is that of a mail that is gone, as recorded on Microsoft Graph.
+    """
     bob.send(alice.address, "Here")
     id = alice.mail()["Id"]
     only(sandbox, "object-not-found")
@@ -475,8 +478,13 @@ def test_object_not_found(sandbox: Sandbox, alice: Connection, bob: Connection) 
         )
     ]
     text = "The specified object was not found in the store."
+    mail_text = f"{text}, The process failed to get the correct properties."
+    originals = [body["error"]["originalMessage"] for _, body in errors]
 
-    assert [(404, (404, text, "ErrorItemNotFound"))] * 6 == [(status, error_parts(body)) for status, body in errors]
+    assert [mail_text] * 4 + [text] * 2 == originals
+    assert [(404, text, "ErrorItemNotFound")] * 6 == [
+        (status, body["error"]["message"], body["error"]["code"]) for status, body in errors
+    ]
     assert sandbox.api.delete("/faults").is_success
     assert (id, []) == (alice.mail()["Id"], bob.mails())
 

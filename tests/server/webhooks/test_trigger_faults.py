@@ -97,6 +97,34 @@ def test_a_deleted_rule(sandbox: Sandbox, alice: Connection, listener: Stub) -> 
     assert ["/y", "/x"] == [request.path for request in listener.requests]
 
 
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        ("protected-mail", ("This message is protected. Open it in Outlook to read it.", 1)),
+        ("attachment-skipped", ("Secret", 0)),
+    ],
+)
+def test_what_is_pushed_is_as_a_fault_shows_it(
+    sandbox: Sandbox, alice: Connection, listener: Stub, fault: str, shown: tuple[str, int]
+) -> None:
+    """A fault that changes how mails read does so for one pushed batch, and looks that find nothing do not use it up.
+
+    Protected mail: vendor's documentation of the Office 365 twin. Skipped attachments: the connector's own page.
+    """
+    push(sandbox, alice, listener.url)
+    rule = {"name": "late", "effect": fault, "when": {"times": 1}}
+    sandbox.api.post("/faults", json={"faults": [rule]}).raise_for_status()
+    sandbox.advance("5m")
+    assert (0, 0) == used(sandbox)
+    for _ in range(2):
+        alice.deliver(text="Secret", attachments=[{"Name": "plan.txt", "ContentBytes": "YQ=="}])
+        sandbox.advance("1m")
+
+    mails = [mail for request in listener.requests for mail in json.loads(request.body)["body"]["value"]]
+    assert [shown, ("Secret", 1)] == [(mail["BodyPreview"], len(mail["Attachments"])) for mail in mails]
+    assert (1, 1) == used(sandbox)
+
+
 def test_what_is_pushed_comes_twice(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A pushed mail with attachments is sent first without them and then whole; others are sent once."""
     push(sandbox, alice, listener.url)

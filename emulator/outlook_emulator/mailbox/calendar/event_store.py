@@ -140,6 +140,9 @@ def _inherit(before: EventFields, after: EventFields, exception: Event) -> Event
         for name in _INHERITED
         if getattr(own, name) == getattr(before, name) != getattr(after, name)
     }
+    if "response" not in inherited and before.response != after.response:
+        # It shows as the response to this occurrence says, not as that to the series.
+        inherited.pop("show_as", None)
     # The length is inherited like other fields, unless the exception moved or has a length of its own.
     if own.start == exception.original_start and own.end - own.start == before.end - before.start:
         zone = wall_zone(after)

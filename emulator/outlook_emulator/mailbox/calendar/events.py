@@ -121,13 +121,14 @@ def change(mailbox: Mailbox, changes: EventChanges, *, table: str, id: str, memb
     event = get(mailbox, table=table, id=id)
     _check_id(id)
     before = fields_of(event)
+    exceptions = event_store.exceptions(mailbox, event) if event.rule is not None else ()
     with mailbox.db.transaction():
         if event.master_id is None:
             after = _with_own_response(mailbox, changed(mailbox, before, changes, members))
             saved = event_store.save(mailbox, event, after)
         else:
             saved = _change_occurrence(mailbox, event, changes, members)
-        return invitations.update(mailbox, before, saved)
+        return invitations.update(mailbox, before, saved, exceptions)
 
 
 def delete(mailbox: Mailbox, *, table: str, id: str) -> None:

@@ -18,7 +18,7 @@ from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import event_store
 from outlook_emulator.mailbox.calendar.event_input import cadence
 from outlook_emulator.mailbox.calendar.event_rows import attendees_of, fields_of
-from outlook_emulator.mailbox.calendar.occurrences import occurrence
+from outlook_emulator.mailbox.calendar.occurrences import is_start, occurrence
 from outlook_emulator.mailbox.event import Attendee, EventFields, Series
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mail import delivery, nondelivery
@@ -41,12 +41,12 @@ def invite(mailbox: Mailbox, event: Event) -> None:
     _send(mailbox, event, attendees, "REQUEST", event.subject)
 
 
-def update(mailbox: Mailbox, before: EventFields, event: Event) -> Event:
+def update(mailbox: Mailbox, before: EventFields, event: Event, exceptions: Iterable[Event] = ()) -> Event:
     """Send the organizer's changes to the attendees, and a cancellation to those who are no longer invited.
 
     All who stay get an update, whatever was changed (vendor's page of the Office 365 twin), but none where nothing was
     (inferred). Personal fields of their copies stay. A new time resets all responses. Returns the event as stored
-    afterwards.
+    afterwards. `exceptions` are those that a series had before.
     """
     after = fields_of(event)
     if not event.is_organizer or before == after:
@@ -55,6 +55,7 @@ def update(mailbox: Mailbox, before: EventFields, event: Event) -> Event:
     for guest in _guests(mailbox, gone):
         _cancel_copy(guest, event)
     _send(mailbox, event, gone, "CANCEL", CANCELLED_PREFIX + event.subject)
+    _cancel_singles(mailbox, event, exceptions, before.attendees)
     moved = (before.start, before.end, before.rule) != (after.start, after.end, after.rule)
     if moved:
         # Before the copies are refreshed, which hold the attendee list, too.
@@ -191,7 +192,13 @@ def _place(guest: Mailbox, host: Mailbox, event: Event) -> None:
     calendar = item_folders.default(guest, CALENDARS)
     fields = _as_guest(host, fields_of(event))
     if event.original_start is not None:
-        event_store.insert(guest, calendar.id, fields, event.original_start)
+        series = _series_with(guest, event.uid, event.original_start)
+        if series is None:
+            event_store.insert(guest, calendar.id, fields, event.original_start)
+        else:
+            # The attendee declined or deleted it: it comes back to its series.
+            own = replace(fields, external_id=series.external_id)
+            event_store.insert_exception(guest, series, event.original_start, own)
         return
     # Single occurrences to which the guest was invited before the series.
     singles = {
@@ -209,6 +216,12 @@ def _place(guest: Mailbox, host: Mailbox, event: Event) -> None:
     # The series takes their place, with the responses that they held.
     for single in singles.values():
         event_store.remove(guest, single)
+
+
+def _series_with(guest: Mailbox, uid: str, start: int) -> Event | None:
+    """The series in a mailbox to which an occurrence belongs, None without one."""
+    copies = calendar_store.events_by_uid(guest.db, guest.owner.id, uid)
+    return next((copy for copy in copies if copy.rule is not None and is_start(copy, start)), None)
 
 
 def _values(event: EventFields, names: Iterable[str]) -> dict[str, Any]:
@@ -260,6 +273,19 @@ def _cancelled(event: EventFields) -> EventFields:
     # The series may be cancelled after one of its occurrences: the prefix stands once.
     subject = CANCELLED_PREFIX + event.subject.removeprefix(CANCELLED_PREFIX)
     return replace(event, subject=subject, is_cancelled=True, show_as=ShowAs.Free)
+
+
+def _cancel_singles(mailbox: Mailbox, event: Event, exceptions: Iterable[Event], in_series: Iterable[Attendee]) -> None:
+    """Cancel the copies of exceptions that are gone, or without the attendee, where no series holds the copy."""
+    left = {exception.original_start: attendees_of(exception) for exception in _exceptions(mailbox, event)}
+    for exception in exceptions:
+        gone = _not_in(mailbox, attendees_of(exception), left.get(exception.original_start, ()))
+        for guest in _guests(mailbox, gone):
+            copy = copy_of(guest, exception)
+            if copy is not None and copy.master_id is None:
+                _cancel_copy(guest, exception)
+        # Those whom the series invites get a mail about the series.
+        _send(mailbox, exception, _not_in(mailbox, gone, in_series), "CANCEL", CANCELLED_PREFIX + exception.subject)
 
 
 def _without_responses(mailbox: Mailbox, event: Event) -> Event:

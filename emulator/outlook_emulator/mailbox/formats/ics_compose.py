@@ -62,6 +62,7 @@ _ROLES = {
 _PRIORITIES = {Importance.High: 1, Importance.Normal: 5, Importance.Low: 9}
 _ENDLESS = 2038
 """Time zones are written up to this year at least, for readers of endless series."""
+_PIECE = 74
 
 
 class _Text(vText):
@@ -102,8 +103,25 @@ def compose(
             calendar.add_component(component)
     # Last, when it is known which zones the events use; in the file they stand first.
     calendar.subcomponents[:0] = _timezones(calendar, events)
-    written: bytes = calendar.to_ical()
-    return written
+    return b"".join(b"%s\r\n" % _folded(line.encode()) for line in calendar.content_lines() if line)
+
+
+def _folded(line: bytes) -> bytes:
+    """A content line in pieces of at most 74 bytes, as the package folds it.
+
+    The package looks at every character, which takes half a second where a body has a megabyte.
+    """
+    pieces, start = [], 0
+    while len(line) - start > _PIECE:
+        end = start + _PIECE
+        # Not inside a character, nor behind the first character of an escape.
+        while line[end] & 0xC0 == 0x80:
+            end -= 1
+        if line[end - 1] in b"\\^":
+            end -= 1
+        pieces.append(line[start:end])
+        start = end
+    return b"\r\n ".join((*pieces, line[start:]))
 
 
 def _components(series: Series, number: int, message: _Message) -> Iterator[Event]:

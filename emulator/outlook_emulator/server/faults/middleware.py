@@ -132,9 +132,8 @@ def _replacement(exchange: Exchange, effect: Effect) -> Response | None:
     """The response in the operation's place, None where the effect has none for this operation."""
     if effect.response is None or (effect.families and exchange.row.family not in effect.families):
         return None
-    if isinstance(effect.response, ConnectorError):
-        return exchange.render(effect.response)
-    return _canned(effect.response)
+    response = effect.by_family.get(exchange.row.family, effect.response)
+    return exchange.render(response) if isinstance(response, ConnectorError) else _canned(response)
 
 
 def _canned(response: CannedResponse) -> Response:

@@ -13,6 +13,7 @@ from outlook_emulator.errors import (
     EncryptedReply,
     InlineImageTooLarge,
     InvalidRequest,
+    MessageNotFound,
     NoSuchOperation,
     NotFound,
     SearchUnavailable,
@@ -47,6 +48,8 @@ _APPROVAL_PAGE = "https://github.com/Azure/LogicAppsUX/issues/8230"
 """A public report about this connector."""
 
 _EVENT_CHANGES = frozenset(row.family for row in OPERATIONS if row.writes_event and not row.creates)
+_MAIL_FAMILIES = frozenset(row.family for row in OPERATIONS if {"messageId", "message_id"} & set(row.path_parameters))
+"""The families of operations on one mail, whose absence has a text of its own."""
 _LATEST = 60 * 60 * 1_000_000
 """The longest delay of a trigger, in microseconds (documented)."""
 _PERIOD = Limits().calls_period
@@ -190,7 +193,7 @@ _ROWS = (
         name="object-not-found",
         summary="the item is not in the store: moved, deleted, or in a mailbox without permission",
         documentation=_GENERAL,
-        make=lambda options: Effect(response=NotFound()),
+        make=lambda options: Effect(response=NotFound(), by_family=dict.fromkeys(_MAIL_FAMILIES, MessageNotFound())),
         applies=_names_an_item,
     ),
     NamedFault(

@@ -121,7 +121,9 @@ class CallbackDelivery:
 
     def _push_all(self) -> bool:
         sandbox = self._sandbox
-        return push_triggers.push_all(sandbox.db, self._mailbox, partial(trigger_faults.first_delivery, sandbox))
+        first_delivery = partial(trigger_faults.first_delivery, sandbox)
+        rule_changes = partial(trigger_faults.rule_changes, sandbox)
+        return push_triggers.push_all(sandbox.db, self._mailbox, first_delivery, rule_changes)
 
     def _start_due_calls(self) -> None:
         now = self._sandbox.clock.now()

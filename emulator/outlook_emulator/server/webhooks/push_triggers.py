@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +29,8 @@ GATEWAY = "outlook-emulator"
 
 FirstDelivery = Callable[[PushTrigger, Mapping[str, Any]], Mapping[str, Any] | None]
 """What a trigger sends before a batch, None for nothing."""
+RuleChanges = Callable[[PushTrigger], Mapping[str, Any]]
+"""How the rules of the mailbox differ for a batch of a trigger."""
 
 _log = logging.getLogger("outlook_emulator")
 
@@ -88,16 +91,18 @@ def reference_of(trigger: PushTrigger) -> str:
     return f"{trigger.connection_id}/{trigger.name}"
 
 
-def push_all(db: Database, mailbox_of: Callable[[int], Mailbox], first_delivery: FirstDelivery) -> bool:
+def push_all(
+    db: Database, mailbox_of: Callable[[int], Mailbox], first_delivery: FirstDelivery, rule_changes: RuleChanges
+) -> bool:
     """Poll every push trigger and enqueue its new items; returns whether there are any triggers.
 
     A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key, `first_delivery`
-    says what comes before a batch.
+    says what comes before a batch, `rule_changes` what differs for it.
     """
     triggers = trigger_store.push_triggers(db)
     for trigger in triggers:
         try:
-            _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery)
+            _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery, rule_changes)
         except Exception:
             _log.exception("Polling the push trigger '%s' failed.", reference_of(trigger))
     return bool(triggers)
@@ -126,9 +131,9 @@ def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: 
     return poll
 
 
-def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery) -> None:
+def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery, rule_changes: RuleChanges) -> None:
     operation = operation_named(trigger.operation)
-    cursor, more = trigger.cursor, True
+    cursor, more, rules = trigger.cursor, True, mailbox.rules
     with mailbox.db.transaction():
         # All batches and the cursor in one transaction, so that a crash neither loses nor repeats an item.
         while more:
@@ -138,6 +143,11 @@ def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery)
                 # Its folder or calendar was deleted; one with the same name may come back.
                 break
             if poll.items:
+                if differences := rule_changes(trigger):
+                    # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
+                    mailbox.rules = replace(rules, **differences)
+                    poll = _poll(mailbox, operation, trigger, cursor)
+                    mailbox.rules = rules
                 batch = operation.render(poll.items)
                 if (first := first_delivery(trigger, batch)) is not None:
                     _enqueue(mailbox, trigger, first)

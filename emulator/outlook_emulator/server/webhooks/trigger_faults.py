@@ -47,6 +47,18 @@ def first_delivery(sandbox: Sandbox, trigger: PushTrigger, batch: Mapping[str, A
     return first
 
 
+def rule_changes(sandbox: Sandbox, trigger: PushTrigger) -> Mapping[str, Any]:
+    """How a fault rule changes the rules of the mailbox for one batch of a push trigger; empty if none does.
+
+    Call it once for each batch, since it counts as a use of the rule.
+    """
+    faults = sandbox.traffic.faults
+    if not faults.has_request_rules:
+        return {}
+    hit = faults.mailbox_hit(_push_facts(trigger), None, sandbox.clock.now())
+    return {} if hit is None else hit.effect.rule_changes
+
+
 def _call_facts(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """A callback in the form that fault rules match, once for each connection that it belongs to."""
     if callback.kind == CallbackKind.PUSH:

@@ -1,0 +1,170 @@
+"""The command `record`, and the actions of `contract` and `journal` that read and write recordings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlook_emulator import client
+from outlook_emulator.cli import output, request
+from outlook_emulator.options import Option, options_of
+
+if TYPE_CHECKING:
+    from outlook_contract.options import TargetOptions
+
+_INSTALL = "pip install 'outlook-connector-emulator[contract]'"
+_OF_RECORD = ("target", "connection", "key", "bearer", "azure_identity", "address", "ca_file")
+"""The options of a target that a recording needs."""
+
+
+def add(commands: Any) -> None:
+    from outlook_contract.options import ENVIRONMENT_PREFIX, TargetOptions
+
+    about = "record what callers do at a target, as a HAR file: a proxy that they use as their runtime URL"
+    command = commands.add_parser("record", help=about, description=about)
+    for option in options_of(TargetOptions):
+        if option.name in _OF_RECORD:
+            add_target_option(command, option, ENVIRONMENT_PREFIX)
+    command.add_argument("--out", required=True, metavar="FILE", help="HAR file to write, without secrets")
+    command.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: a free one)")
+    command.set_defaults(run=record)
+
+
+def record(arguments: argparse.Namespace) -> int:
+    from outlook_contract.options import TargetOptions
+
+    try:
+        from outlook_contract.record import recording
+        from outlook_contract.targets import TargetError, authorization_of, from_environment
+    except ModuleNotFoundError as error:
+        return fail_without(error)
+    options = from_environment(TargetOptions(**{name: getattr(arguments, name) for name in _OF_RECORD}))
+    stop = threading.Event()
+    try:
+        target = options.connection if options.target == "real" else options.target
+        if "://" not in target:
+            raise TargetError("record needs --target with a URL, or --target real with a connection.")
+        verify: Any = client.trusting(options.ca_file) if options.ca_file else True
+        authorization = authorization_of(options)
+        with recording(
+            target,
+            Path(arguments.out),
+            port=arguments.port,
+            address=options.address,
+            authorization=authorization,
+            verify=verify,
+        ) as (url, har):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda number, frame: stop.set())
+            print(f"outlook-emulator recording url={url} file={arguments.out}", flush=True)
+            stop.wait()
+    except TargetError as error:
+        print(f"outlook-emulator: {error}", file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as error:
+        return output.fail(str(error))
+    print(f"recorded {output.count(har.count, 'request')}")
+    return 0
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Compare the responses of a target with recorded ones."""
+    try:
+        from outlook_contract import cli
+        from outlook_contract.har import HarError
+        from outlook_contract.replay import ReplayError
+        from outlook_contract.targets import TargetError, from_environment
+    except ModuleNotFoundError as error:
+        return fail_without(error)
+    try:
+        options = from_environment(target_options(arguments))
+        return cli.replay(options, Path(arguments.checks[1]), json_file=arguments.json_file)
+    except (TargetError, HarError, ReplayError) as error:
+        print(f"outlook-emulator: {error}", file=sys.stderr)
+        return 2
+
+
+def from_journal(arguments: argparse.Namespace) -> int:
+    """Write the distinct requests in a journal."""
+    if not arguments.out:
+        arguments.usage_error("from-journal needs --out FILE")
+    arguments.url = client.server_url() if arguments.target == "emulator" else arguments.target
+    arguments.token = arguments.admin_token or None
+    arguments.ca_file = arguments.ca_file or None
+    return _written(arguments, Path(arguments.out), only_distinct=True)
+
+
+def export(arguments: argparse.Namespace, file: Path) -> int:
+    """Write all requests in a journal."""
+    return _written(arguments, file, only_distinct=False)
+
+
+def target_options(arguments: argparse.Namespace) -> TargetOptions:
+    """The options of a target among the arguments of a command. Raises TargetError or ValueError."""
+    from outlook_contract.options import TargetOptions
+
+    return TargetOptions(**{option.name: getattr(arguments, option.name) for option in options_of(TargetOptions)})
+
+
+def fail_without(error: ModuleNotFoundError) -> int:
+    """Say that a command needs the extra `contract`; returns the exit code."""
+    output.fail(f"this command needs the package {error.name}: {_INSTALL}")
+    return 2
+
+
+def add_target_option(command: argparse.ArgumentParser, option: Option, prefix: str) -> None:
+    """Add the argument of an option of a target."""
+    help = option.help.replace("%", "%%")
+    if option.type is bool:
+        command.add_argument(option.flag, dest=option.name, action="store_true", help=help)
+        return
+    command.add_argument(
+        option.flag,
+        dest=option.name,
+        default=option.default,
+        type=option.type,
+        choices=option.choices or None,
+        metavar=None if option.choices else option.metavar,
+        help=f"{help} (${prefix}{option.name.upper()})",
+    )
+
+
+def _written(arguments: argparse.Namespace, file: Path, *, only_distinct: bool) -> int:
+    try:
+        from outlook_contract import journal
+    except ModuleNotFoundError as error:
+        return fail_without(error)
+    try:
+        export = journal.export(_get(arguments), file, only_distinct=only_distinct)
+    except _NoAnswer as error:
+        return output.print_error(arguments, error.response)
+    except OSError as error:
+        return output.fail(f"cannot write {file}: {error.strerror or error}")
+    print(f"wrote {output.count(export.written, 'request')} of {export.total} to {file}")
+    if export.cut:
+        print(f"the journal has cut the body of {export.cut}: start the server with a larger --journal-body-bytes")
+    return 0
+
+
+class _NoAnswer(Exception):
+    """The admin API did not answer with a success."""
+
+    def __init__(self, response: tuple[int, bytes]) -> None:
+        super().__init__()
+        self.response = response
+
+
+def _get(arguments: argparse.Namespace) -> Callable[[str], Any]:
+    def get(path: str) -> Any:
+        response = request.send(arguments, "GET", f"{request.sandbox_path(arguments)}/{path}")
+        if not 200 <= response[0] < 300:
+            raise _NoAnswer(response)
+        return json.loads(response[1])
+
+    return get
