@@ -41,6 +41,7 @@ class TargetOptions:
     client: Literal["microsoft", "http"] = option(
         "microsoft", "`microsoft`: call through Microsoft's own client where it has a method; `http`: never"
     )
+    examples: int = option(10, "generated cases of each check that generates its requests", least=1, most=100_000)
     read_only: bool = option(False, "change nothing: send only requests that read")
     pace: int = option(
         -1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -116,15 +116,16 @@ def recording(
     file: Path,
     *,
     port: int = 0,
-    address: str = "",
+    addresses: Sequence[str] = (),
     authorization: Callable[[], str] | None = None,
     verify: Any = True,
 ) -> Iterator[tuple[str, HarWriter]]:
     """A proxy in a thread that writes requests to the connector to a HAR file until the block ends.
 
-    Yields its URL, or the runtime URL on it if `target` is one, and the file. `address` is that of the mailbox.
+    Yields its URL, or the runtime URL on it if `target` is one, and the file. `addresses` are those of the mailboxes,
+    in the order in which they are used.
     """
-    with HarWriter(file, Redactor([address])) as har:
+    with HarWriter(file, Redactor(addresses)) as har:
 
         def record(exchange: Exchange) -> None:
             if operation_of(exchange.method, urlsplit(exchange.url).path) is not None:

@@ -36,6 +36,8 @@ _ESCAPED = r"%(?:25)*"
 """A percent sign, escaped as often as may be."""
 # Where an address starts after an escaped character, the digits of that character do not belong to it.
 _START = r"(?<!%)(?<!%[0-9A-Fa-f])(?<!%25)(?<!%25[0-9A-Fa-f])"
+_AFTER_ESCAPE = r"(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})"
+"""The digits of an escaped character before a value do not belong to it."""
 _SECRETS = re.compile(
     # A signature or a token in the query of a URL, also of a URL that is itself a value in a query.
     rf"(?P<named>(?:\b|(?<=%26)|(?<=%3[Ff])|(?<=%2526)|(?<=%253[Ff]))(?i:{_SECRET_NAMES})(?:=|{_ESCAPED}3[Dd]))"
@@ -44,11 +46,13 @@ _SECRETS = re.compile(
 )
 _IDS = re.compile(
     # An id of Exchange: base64 with a fixed start, in the alphabet for URLs or the common one.
-    rf"(?P<id>(?<![A-Za-z0-9+_-])(?:A[A-Z][MQ]k|EQAAAB|DwAAAB)(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}+"
+    rf"(?P<id>(?:(?<![A-Za-z0-9+_-])|{_AFTER_ESCAPE})(?:A[A-Z][MQ]k|EQAAAB|DwAAAB)"
+    rf"(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}+"
     rf"(?:=|{_ESCAPED}3[Dd])*)"
-    r"|(?P<uid>\b040000008200E00074C5B7101A82E008[0-9A-Fa-f]+)"
-    r"|(?P<guid>(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f]))"
-    r"|(?P<hex>(?<![0-9A-Za-z%])[0-9a-f]{32}(?![0-9A-Za-z]))"
+    rf"|(?P<uid>(?:\b|{_AFTER_ESCAPE})040000008200E00074C5B7101A82E008[0-9A-Fa-f]+)"
+    rf"|(?P<guid>(?:(?<![0-9A-Fa-f])|{_AFTER_ESCAPE})"
+    rf"[0-9A-Fa-f]{{8}}(?:-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}(?![0-9A-Fa-f]))"
+    rf"|(?P<hex>(?:(?<![0-9A-Za-z%])|{_AFTER_ESCAPE})[0-9a-f]{{32}}(?![0-9A-Za-z]))"
 )
 _ADDRESSES = re.compile(
     rf"(?P<address>{_START}[A-Za-z0-9](?:[A-Za-z0-9._+'-]|{_ESCAPED}2[Bb7]){{0,63}}+(?:@|{_ESCAPED}40|&\#64;)"
@@ -57,7 +61,9 @@ _ADDRESSES = re.compile(
 _PATTERNS = ((_SECRETS, ("=", "%3", "%25", "eyJ")), (_IDS, ()), (_ADDRESSES, ("@", "%40", "%25", "#64")))
 """What to replace, and texts without which there is none of it: most large bodies are quickly known to be harmless."""
 # Text that may be the base64 of something with an id or an address, such as the state of a trigger.
-_BASE64 = re.compile(rf"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}(?:=|{_ESCAPED}3[Dd])*")
+_BASE64 = re.compile(
+    rf"(?:(?<![A-Za-z0-9+/_-])|{_AFTER_ESCAPE})(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}(?:=|{_ESCAPED}3[Dd])*"
+)
 _CURSOR = re.compile(r"triggerstate=([^&\s\"'<>]+)")
 _PASSWORD = re.compile(r"(?<=://)[^/\s:@\"'<>]+:[^/\s@\"'<>]+@")
 """A user's name and password before a host."""
@@ -255,7 +261,11 @@ class Redactor:
                 self._literals[escaped(value, levels).casefold()] = text
             long = sorted((text for text in self._literals if len(text) >= _SHORTEST_LITERAL), key=len, reverse=True)
             words = "|".join(map(re.escape, long))
-            self._literal = re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])", re.IGNORECASE) if long else None
+            self._literal = (
+                re.compile(rf"(?:(?<![A-Za-z0-9])|{_AFTER_ESCAPE})(?:{words})(?![A-Za-z0-9])", re.IGNORECASE)
+                if long
+                else None
+            )
         return self._literals[key]
 
     def _next(self, kind: str) -> int:

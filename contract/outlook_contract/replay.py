@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,20 +129,22 @@ class Player:
             )
         numbered = sorted(named, key=lambda id: (_number(id) or 0, named.index(id)))
         parties = [self._run.mailboxes[name] for name in _PARTIES if name in self._run.mailboxes]
+        known: set[str] = set()
         for number, mailbox in enumerate(parties, 1):
             id = numbered[number - 1] if number <= len(numbered) else ""
-            own = self._own_address(id, _number(id) or number)
+            own = self._own_address(id, _number(id) or number, known)
+            known.add(own)
             if own and mailbox.address:
                 self._ids.learn(own, mailbox.address)
         assigned = dict(zip(numbered, parties, strict=False))
         return {"": parties[0], **assigned}
 
-    def _own_address(self, connection: str, number: int) -> str:
+    def _own_address(self, connection: str, number: int, known: Set[str]) -> str:
         placeholder = OWN_ADDRESS.format(number)
         texts = [exchange.request_body + exchange.body for exchange in self._recorded]
         if any(placeholder.encode() in text for text in texts) or not connection:
             return placeholder
-        return _likely_address([exchange for exchange in self._recorded if _connection(exchange) == connection])
+        return _likely_address([exchange for exchange in self._recorded if _connection(exchange) == connection], known)
 
 
 def _send(mailbox: Mailbox, recorded: Exchange, url: str, body: bytes) -> Exchange:
@@ -172,15 +174,18 @@ def _number(connection: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _likely_address(exchanges: Sequence[Exchange]) -> str:
-    """The address that the mails of a mailbox name most often, as recipient rather than as sender; empty if unknown."""
+def _likely_address(exchanges: Sequence[Exchange], others: Set[str]) -> str:
+    """The address that the mails of a mailbox name most often, as recipient rather than as sender; empty if unknown.
+
+    `others` are those of other mailboxes.
+    """
     counts: Counter[str] = Counter()
     for exchange in exchanges:
         for item in _objects(exchange):
             for name, weight in (("To", 2), ("Cc", 2), ("From", 1), ("Organizer", 2)):
                 value = item.get(name)
                 for address in {part.strip() for part in value.split(";")} if isinstance(value, str) else ():
-                    counts[address] += weight if "@" in address else 0
+                    counts[address] += weight if "@" in address and address not in others else 0
     return counts.most_common(1)[0][0] if counts else ""
 
 

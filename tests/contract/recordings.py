@@ -77,7 +77,7 @@ def recorded(file: Path) -> list[str]:
     """Record a day through the proxy; returns the ids that came up."""
     with demanding() as server:
         ada = server.connect("ada", ADDRESS)
-        with recording(ada.url, file, address=ADDRESS) as (url, _), httpx.Client(trust_env=False) as http:
+        with recording(ada.url, file, addresses=[ADDRESS]) as (url, _), httpx.Client(trust_env=False) as http:
             return [*use(url, http), ada.id]
 
 

@@ -137,6 +137,16 @@ def test_the_name_beside_an_address_is_replaced() -> None:
     assert b"Lovelace" not in Redactor().body(body)
 
 
+@pytest.mark.parametrize("value", [ID, ADDRESS, GUID, UID, "0123456789abcdef" * 2])
+def test_a_value_behind_an_escaped_character_is_replaced(value: str) -> None:
+    """The form of a picked folder, `Id::` and an id, is also known where its colons are escaped."""
+    redactor = Redactor()
+    placeholder = redactor.text(value)
+
+    for escape in (lambda text: quote(text, safe=""), twice):
+        assert f"?folderPath={escape(f'Id::{placeholder}')}" == redactor.text(f"?folderPath={escape(f'Id::{value}')}")
+
+
 def test_ids_in_a_path_are_apart() -> None:
     """The alphabet of ids has a slash, but in a path a slash ends an id."""
     id = ID.rstrip("=")

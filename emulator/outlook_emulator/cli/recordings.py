@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from outlook_contract.options import TargetOptions
 
 _INSTALL = "pip install 'outlook-connector-emulator[contract]'"
-_OF_RECORD = ("target", "connection", "key", "bearer", "azure_identity", "address", "ca_file")
+_OF_RECORD = ("target", "connection", "key", "bearer", "azure_identity", "address", "partner_address", "ca_file")
 """The options of a target that a recording needs."""
 
 
@@ -56,7 +56,7 @@ def record(arguments: argparse.Namespace) -> int:
             target,
             Path(arguments.out),
             port=arguments.port,
-            address=options.address,
+            addresses=[options.address, options.partner_address],
             authorization=authorization,
             verify=verify,
         ) as (url, har):
