@@ -14,7 +14,7 @@ run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
 test: .venv/dev.stamp ## run all tests
 	$(BIN)/python -m pytest -n auto
 
-test-fast: .venv/dev.stamp ## run the tests that are not slow, and three cases of each parametrized test
+test-fast: .venv/dev.stamp ## run the tests that are not slow, and two cases of each parametrized test
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 contract: .venv/dev.stamp ## check the emulator in this process against the connector's specification

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +21,8 @@ from tests.stub import Stub, stubbed
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _NUMBERS = count(1)
-_FAST_CASES = 3
+_FAST_CASES = 2
+_SLOW_MODULE = "\npytestmark = pytest.mark.slow\n"
 
 
 def half_an_hour_after(start: str) -> str:
@@ -162,9 +164,17 @@ def new_sandbox(server: Server) -> Sandbox:
     return sandbox
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave modules out of the fast tier that are slow as a whole: importing them takes seconds."""
+    is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    if is_test and config.option.markexpr == "not slow" and _SLOW_MODULE in collection_path.read_text("utf-8"):
+        return True
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave at most three cases of a parametrized test in the fast tier, spread over all its cases."""
+    """Leave at most two cases of a parametrized test in the fast tier, spread over all its cases."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)

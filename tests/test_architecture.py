@@ -17,6 +17,8 @@ from outlook_emulator import enums
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.wire.schemas import describe_all
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(outlook_emulator.__file__).parent
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path

@@ -234,6 +234,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(STEPS, max_size=30))
 def test_sandbox_clock_never_goes_back(steps: list[tuple[str, int]]) -> None:
     """No change to the clock or its base clock makes time decrease."""

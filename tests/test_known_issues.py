@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
+import pytest
+
 from outlook_contract.known_issues import KNOWN_ISSUES
 from outlook_emulator.server.faults.names import NAMED
 from outlook_emulator.settings import options
@@ -29,6 +31,7 @@ def test_every_fault_is_listed_once() -> None:
     assert Counter(list(NAMED)) == Counter(fault for row in KNOWN_ISSUES for fault in row.faults)
 
 
+@pytest.mark.slow
 def test_tests_exist() -> None:
     """Every row names tests that exist."""
     missing = [

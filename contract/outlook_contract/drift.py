@@ -28,15 +28,24 @@ class Drift(NamedTuple):
 
 
 def explained(
-    drift: Drift, deviations: Iterable[Deviation] | None = None, *, on_emulator: bool = False, known: str = ""
+    drift: Drift,
+    deviations: Iterable[Deviation] | None = None,
+    *,
+    on_emulator: bool = False,
+    named_only: bool = False,
+    known: str = "",
 ) -> Drift:
     """The drift with the known deviation that explains it, if there is one.
 
     `known` names the deviation where no member tells it. An emulator is excused only where the real connector is known
-    to differ: every other deviation describes what the emulator does.
+    to differ: every other deviation describes what the emulator does. With `named_only` it is excused only by the
+    deviation that `known` names.
     """
     for deviation in load() if deviations is None else deviations:
         if on_emulator and deviation.kind is not Kind.DIFFERENT:
+            continue
+        # Some deviations concern a member of every operation, and would hide any fault of the emulator there.
+        if on_emulator and named_only and deviation.name != known:
             continue
         if deviation.name == known or (deviation.concerns(drift.operation) and _fits(deviation.member, drift.member)):
             return drift._replace(deviation=deviation.name)

@@ -37,11 +37,13 @@ class Unexpected(AssertionError):
 class Report:
     """Collects the drift that checks find. `check` is the name of the check that runs.
 
-    `statuses` holds the statuses that each operation had, and `requests` how many requests each check sent.
+    `statuses` holds the statuses that each operation had, and `requests` how many requests each check sent. With
+    `named_only`, an emulator is excused only by a deviation that a check names.
     """
 
     def __init__(self) -> None:
         self.on_emulator = False
+        self.named_only = False
         self.drifts: list[Drift] = []
         self.check = ""
         self.statuses: dict[str, set[int]] = {}
@@ -50,7 +52,7 @@ class Report:
     def add(self, operation: str, member: str, expected: str, seen: str, *, known: str = "") -> Drift:
         """Record a difference; `known` names the deviation that explains it, where the member does not tell."""
         drift = Drift(operation, member, expected, seen, self.check)
-        drift = explained(drift, on_emulator=self.on_emulator, known=known)
+        drift = explained(drift, on_emulator=self.on_emulator, named_only=self.named_only, known=known)
         self.drifts.append(drift)
         return drift
 

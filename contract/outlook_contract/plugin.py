@@ -124,6 +124,8 @@ class ContractPlugin:
 
     def __init__(self, run: ContractRun, *, demands_all: bool = False) -> None:
         self.run = run
+        # A recording may come from a real mailbox. The checks of the suite are written for both targets.
+        run.report.named_only = True
         self.demands_all = demands_all
         self.missing: list[str] = []
         self.results: list[Result] = []

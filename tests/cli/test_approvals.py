@@ -10,24 +10,29 @@ from tests.conftest import Connection, Sandbox
 from tests.stub import Stub
 
 
+def _send_question(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> tuple[str, ...]:
+    """Send an approval mail from Alice to Bob; returns the options of commands about its sandbox."""
+    message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
+    alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
+    return "--sandbox", sandbox.name, "--url", sandbox.server.url
+
+
 def test_questions(
     sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, say: Callable[..., Any]
 ) -> None:
     """A question is listed with its options and can be answered; its callback is listed afterwards."""
-    message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
-    alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
-    (question,) = json.loads(say("question", "list", "--json", *asked)[1])["value"]
-    listed = say("question", "list", *asked)[1].splitlines()
-    answered = say("question", "answer", question["id"], "Yes", *asked)
+    options = _send_question(sandbox, alice, bob, listener)
+    (question,) = json.loads(say("question", "list", "--json", *options)[1])["value"]
+    listed = say("question", "list", *options)[1].splitlines()
+    answered = say("question", "answer", question["id"], "Yes", *options)
     listener.wait()
     sandbox.advance()
-    called = say("callbacks", *asked)[1].splitlines()
+    called = say("callbacks", *options)[1].splitlines()
 
     assert ["ID", "KIND", "FROM", "TO", "SUBJECT", "OPTIONS", "STATE"] == listed[0].split()
     assert listed[1].endswith("alice@example.com  bob@example.com  The Budget  Yes, No  open")
     assert (0, "The Budget: answered Yes\n", "") == answered
-    assert say("question", "list", *asked)[1].rstrip().endswith("answered Yes")
+    assert say("question", "list", *options)[1].rstrip().endswith("answered Yes")
     assert ["ID", "KIND", "STATE", "ATTEMPTS", "LAST", "DUE", "URL"] == called[0].split()
     assert ["done", "1", "200", "-", listener.url] == called[1].split()[2:]
 
@@ -36,11 +41,9 @@ def test_invalid_answer(
     sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub, say: Callable[..., Any]
 ) -> None:
     """An unknown option or an unknown question exits with 1 and the server's reason."""
-    message = {"To": bob.address, "Subject": "The Budget", "Options": "Yes, No"}
-    alice.post("/approvalmail/$subscriptions", {"NotificationUrl": listener.url, "Message": message})
-    asked = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
-    (question,) = json.loads(say("question", "list", "--json", *asked)[1])["value"]
-    perhaps, nowhere = (say("question", "answer", id, "Perhaps", *asked) for id in (question["id"], "a/b"))
+    options = _send_question(sandbox, alice, bob, listener)
+    (question,) = json.loads(say("question", "list", "--json", *options)[1])["value"]
+    perhaps, nowhere = (say("question", "answer", id, "Perhaps", *options) for id in (question["id"], "a/b"))
 
     assert [(1, ""), (1, "")] == [perhaps[:2], nowhere[:2]]
     assert "'Perhaps'" in perhaps[2]

@@ -31,6 +31,7 @@ def spend(url: str) -> None:
         use(url, http)
 
 
+@pytest.mark.slow
 def test_record_and_replay(ada: Connection, tmp_path: Path, say: Say) -> None:
     """A recording made by a command plays without a difference; a changed one is a difference, with exit code 1."""
     file, report = tmp_path / "day.har", tmp_path / "drift.json"
@@ -52,6 +53,7 @@ def test_record_and_replay(ada: Connection, tmp_path: Path, say: Say) -> None:
     assert "status" in {drift["member"] for drift in json.loads(report.read_bytes())["drift"]}
 
 
+@pytest.mark.slow
 def test_export_and_from_journal(ada: Connection, tmp_path: Path, say: Say) -> None:
     """A journal becomes a recording, whole or distinct, that plays against the same server."""
     spend(ada.url)
@@ -81,6 +83,7 @@ def test_export_and_from_journal(ada: Connection, tmp_path: Path, say: Say) -> N
         (("contract", "replay", "/nowhere.har"), "Cannot read /nowhere.har"),
         (("record", "--out", "/dev/null"), "record needs --target with a URL"),
         (("record", "--out", "/dev/null", "--target", "real"), "record needs --target with a URL"),
+        (("record", "--out", "/dev/null", "--port", "65536"), "--port must be from 0 to 65535, not 65536."),
     ],
 )
 def test_wrong_arguments(say: Say, arguments: tuple[str, ...], reason: str) -> None:

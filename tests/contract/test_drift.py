@@ -50,6 +50,15 @@ def test_new_difference(pattern: str, operations: tuple[str, ...], member: str) 
     assert explained(drift(member=member), [deviation(pattern, operations)]).is_new
 
 
+def test_an_emulator_is_excused_by_name() -> None:
+    """A check must name the deviation that excuses an emulator, so that a wide one hides no other fault."""
+    different = [deviation("Body", ("*",), kind=Kind.DIFFERENT)]
+    assert explained(drift(), different, on_emulator=True, named_only=True).is_new
+    assert "known" == explained(drift(), different, on_emulator=True, named_only=True, known="known").deviation
+    assert "known" == explained(drift(), different, on_emulator=True).deviation
+    assert "known" == explained(drift(), different, named_only=True).deviation
+
+
 def test_table() -> None:
     """Each different drift is one line with its columns; long values are cut, line breaks are blanks."""
     known = drift(deviation="known")

@@ -54,6 +54,7 @@ def saved(folder: Path, *entries: Mapping[str, Any]) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_written_file_is_whole(tmp_path: Path) -> None:
     """A recording has every member that HAR 1.2 demands."""
     file = tmp_path / "a.har"

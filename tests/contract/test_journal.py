@@ -16,6 +16,8 @@ from outlook_emulator.testing import Connection, Server
 from tests.contract.recordings import ADDRESS, CREDENTIAL, replay, secrets_in, use
 from tests.contract.test_har import lacking
 
+pytestmark = pytest.mark.slow
+
 AGAIN = 3
 
 

@@ -137,6 +137,7 @@ def server() -> Any:
         yield server
 
 
+@pytest.mark.slow
 def test_an_emulator_agrees(server: Server) -> None:
     """The emulator as it is agrees with the model."""
     assert disagreement(mailbox_on(server, lambda request, send: send(request)), 20) is None

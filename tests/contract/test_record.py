@@ -14,6 +14,8 @@ from outlook_contract.record import recording
 from tests.conftest import Connection
 from tests.stub import stubbed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:

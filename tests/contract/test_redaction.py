@@ -164,6 +164,7 @@ def test_bytes_and_ordinary_text_stay() -> None:
         assert body == redactor.body(body)
 
 
+@pytest.mark.slow
 def test_a_large_attachment_takes_no_time() -> None:
     """A megabyte of base64 is read in one pass."""
     body = json.dumps({"ContentBytes": b64encode(bytes(range(256)) * 4096).decode()}).encode()

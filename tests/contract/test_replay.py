@@ -19,6 +19,8 @@ from outlook_emulator.wire import mail_convert
 from tests.contract.recordings import CONTACTS, CREDENTIAL, EVENTS, recorded, replay, secrets_in
 from tests.contract.test_har import entry, saved
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -60,11 +60,11 @@ def test_response_as_declared(mail: dict[str, Any]) -> None:
 )
 def test_member_of_another_type(mail: dict[str, Any], changes: dict[str, Any], member: str) -> None:
     """The problem names the member, what is declared and what was there."""
-    found = of_mail({**mail, **changes})
+    differences = of_mail({**mail, **changes})
 
-    assert {member} == {problem.member for problem in found}
+    assert {member} == {problem.member for problem in differences}
     ((name, value),) = changes.items()
-    assert all(json.dumps(value) in problem.seen or name in problem.expected for problem in found)
+    assert all(json.dumps(value) in problem.seen or name in problem.expected for problem in differences)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_positions(value: Any, indent: Any, ascii: bool) -> None:
         assert value == parsed.string
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     """Any text is either parsed or rejected with ValueError."""

@@ -78,6 +78,7 @@ def test_a_reset_begins_anew(db: Database) -> None:
     assert [beyond + 1] == epochs.valid(db)
 
 
+@pytest.mark.slow
 def test_old_epochs_are_forgotten(db: Database) -> None:
     """Only the newest thousand epochs stay valid."""
     for _ in range(1500):

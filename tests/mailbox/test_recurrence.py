@@ -364,6 +364,7 @@ def windows(draw: st.DrawFn) -> tuple[date, date]:
     return since, since + DAY * draw(st.integers(-5, 90) | st.integers(90, 1500))
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(normalized_rules(), windows())
 def test_window(rule: Rule, window: tuple[date, date]) -> None:
@@ -374,6 +375,7 @@ def test_window(rule: Rule, window: tuple[date, date]) -> None:
     assert window_dates == [candidate for candidate in between(*window) if matches(rule, candidate)]
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(normalized_rules())
 def test_normalized(rule: Rule) -> None:
@@ -386,6 +388,7 @@ def test_normalized(rule: Rule) -> None:
         assert len(list(dates(rule, date.min, date.max))) == rule.count
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(normalized_rules(), st.integers(0, 400))
 def test_end_moves_back(rule: Rule, later: int) -> None:
@@ -397,6 +400,7 @@ def test_end_moves_back(rule: Rule, later: int) -> None:
     assert normalized.until == [candidate for candidate in between(rule.start, end) if matches(endless, candidate)][-1]
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(st.dates(), normalized_rules())
 def test_start_moves_forward(start: date, rule: Rule) -> None:
@@ -414,6 +418,7 @@ int32 = st.integers(-(2**31), 2**31 - 1)
 small = st.integers(-1, 40)
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(
     st.builds(

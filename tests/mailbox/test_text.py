@@ -52,12 +52,14 @@ def test_only_what_is_seen_stays(html: str, expected: str) -> None:
     assert expected == plain_text(html)
 
 
+@pytest.mark.slow
 @given(HTML, st.integers(0, 80))
 def test_a_limit_cuts_the_whole_text(html: str, limit: int) -> None:
     """Text read up to a limit is the start of the full text."""
     assert plain_text(html)[:limit] == plain_text(html, limit)
 
 
+@pytest.mark.slow
 @given(HTML.filter(str.strip), st.integers(0, 80))
 def test_a_limit_cuts_long_texts_alike(html: str, limit: int) -> None:
     """A limit cuts long texts correctly, even where the internal window splits a tag or entity."""

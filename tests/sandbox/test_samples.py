@@ -133,6 +133,7 @@ def test_archive_is_large_and_mixed(archive: Sample) -> None:
     assert microseconds(datetime(2025, 12, 31, tzinfo=UTC)) <= last < microseconds(datetime(2026, 1, 1, tzinfo=UTC))
 
 
+@pytest.mark.slow
 def test_archive_is_up_to_date() -> None:
     """The file that ships contains what `make samples` generates."""
     assert source() == TARGET.read_bytes()

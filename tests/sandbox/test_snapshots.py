@@ -184,6 +184,7 @@ def test_restore_sets_the_clock_back(tmp_path: Path, frozen: bool) -> None:
     assert frozen is all(state_now.frozen_at == state.frozen_at is not None for _, state_now in clocks)
 
 
+@pytest.mark.slow
 def test_restore_undoes_a_reset(sandboxes: Sandboxes, box: Sandbox) -> None:
     """Snapshots survive a reset and can undo it; a later reset works as usual."""
     sandboxes.load_sample(box, "office", "office")

@@ -482,6 +482,7 @@ def test_any_rules_and_requests(rules: list[RuleSpec], calls: list[tuple[str, st
         assert counts == [(armed_rule.matched, armed_rule.used, armed_rule.state(now)) for armed_rule in book.rules()]
 
 
+@pytest.mark.slow
 @given(st.lists(RULES, min_size=1, max_size=4), st.lists(CALLS, max_size=25))
 @FIXED
 def test_trigger_rules_count_like_request_rules(

@@ -146,6 +146,7 @@ def test_requests_refused_for_another_limit_count_if_set() -> None:
     assert 10 == call(limiter, NOW)
 
 
+@pytest.mark.slow
 def test_many_calls_take_little_memory() -> None:
     """Far more calls than instants are kept take less than two megabytes, and the count stays exact."""
     limiter = limiter_of(calls=10**9, period=60)

@@ -127,8 +127,9 @@ def test_a_question_has_defaults(
         mail = mailbox.until(f"The question in {folder}", partial(_with_text, mailbox, folder, mailbox.name(name)))
         mailbox.equal(operation, "Message.Subject", mail["Subject"], subject)
         mailbox.ok("DeleteEmail", messageId=mail["Id"])
-    while mail := _with_text(mailbox, "DeletedItems", mailbox.name(name)):
-        mailbox.ok("DeleteEmail", messageId=mail["Id"])
+        # A deleted mail lies in Deleted Items, where the second delete is final.
+        if mail := _with_text(mailbox, "DeletedItems", mailbox.name(name)):
+            mailbox.ok("DeleteEmail", messageId=mail["Id"])
     mailbox.ok(_DELETIONS[operation], id=created["id"])
 
 

@@ -92,9 +92,9 @@ def test_lists_of_the_third_version_have_numbers(mailbox: Mailbox) -> None:
     """The list of the third version has numbers where the list of the second has words."""
     created = create(mailbox, "Numbers", Importance="High", ShowAs="Oof")
     for version, expected in ((V2, ("High", "Oof")), (V3, (2, 3))):
-        found = next(item for item in listed(mailbox, version=version) if item["Id"] == created["Id"])
+        event_in_list = next(item for item in listed(mailbox, version=version) if item["Id"] == created["Id"])
         importance, show_as = expected
-        mailbox.members(version.list, "value[]", found, {"Importance": importance, "ShowAs": show_as})
+        mailbox.members(version.list, "value[]", event_in_list, {"Importance": importance, "ShowAs": show_as})
 
 
 @FLAT_VERSIONS

@@ -58,8 +58,8 @@ def test_a_mail_is_of_normal_importance_unless_it_says_so(mailbox: Mailbox, own_
     """Importance is Normal by default, and Low if the mail says so, in both versions."""
     for importance, number in ((None, 1), ("Low", 0)):
         subject = mailbox.name(f"Importance {importance} {operation}")
-        given = {"Importance": importance} if importance else {}
-        mailbox.ok(operation, {"To": own_address, "Subject": subject, "Body": "<p>x</p>", **given})
+        stated = {"Importance": importance} if importance else {}
+        mailbox.ok(operation, {"To": own_address, "Subject": subject, "Body": "<p>x</p>", **stated})
         mailbox.equal("GetEmailsV2", "value[].Importance", mailbox.mail(subject)["Importance"], number)
 
 

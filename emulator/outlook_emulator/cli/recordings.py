@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _INSTALL = "pip install 'outlook-connector-emulator[contract]'"
 _OF_RECORD = ("target", "connection", "key", "bearer", "azure_identity", "address", "partner_address", "ca_file")
 """The options of a target that a recording needs."""
+_LAST_PORT = 65535
 
 
 def add(commands: Any) -> None:
@@ -47,6 +48,8 @@ def record(arguments: argparse.Namespace) -> int:
     options = from_environment(TargetOptions(**{name: getattr(arguments, name) for name in _OF_RECORD}))
     stop = threading.Event()
     try:
+        if not 0 <= arguments.port <= _LAST_PORT:
+            raise TargetError(f"--port must be from 0 to {_LAST_PORT}, not {arguments.port}.")
         target = options.connection if options.target == "real" else options.target
         if "://" not in target:
             raise TargetError("record needs --target with a URL, or --target real with a connection.")

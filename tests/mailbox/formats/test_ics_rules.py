@@ -75,6 +75,7 @@ def test_parts(rule: Rule, expected: str) -> None:
     assert as_text(parts_of(normalize(rule)), None) == expected
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(normalized_rules(), windows())
 def test_parts_mean_the_same(rule: Rule, window: tuple[date, date]) -> None:
@@ -87,6 +88,7 @@ def test_parts_mean_the_same(rule: Rule, window: tuple[date, date]) -> None:
     assert [start.date() for start in read.between(since, last, inc=True)] == list(dates(rule, *window))
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(normalized_rules(), st.booleans())
 def test_parts_round_trip(rule: Rule, spelled: bool) -> None:
@@ -202,6 +204,7 @@ part_values = (
 )
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from(part_names), st.lists(part_values, max_size=4)), st.dates())
 def test_any_parts(given_parts: dict[str, list[Any]], start: date) -> None:

@@ -69,6 +69,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map(b"".join) | st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:

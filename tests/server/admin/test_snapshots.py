@@ -637,6 +637,7 @@ def test_import_of_a_damaged_file(office: Starlette, changes: list[tuple[int, in
 # Restarts
 
 
+@pytest.mark.slow
 def test_snapshots_survive_a_restart(tmp_path: Path, listener: Stub) -> None:
     """With a data folder, a snapshot and all its content, pending callbacks included, survive a restart."""
     clock, settings = VirtualClock(START), Settings(data=str(tmp_path))

@@ -174,6 +174,7 @@ def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, lis
 # Concurrency
 
 
+@pytest.mark.slow
 def test_a_hanging_callback_delays_nobody(listener: Stub) -> None:
     """A request returns while its callback still hangs; the callback later times out."""
     release = threading.Event()
@@ -226,6 +227,7 @@ def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection,
     assert 8 == len(listener.requests) == len([entry for entry in entries if entry["state"] == "done"])
 
 
+@pytest.mark.slow
 def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """At most ten URLs are called at a time; the others follow."""
     release = threading.Event()
@@ -299,6 +301,7 @@ def test_the_journal_forgets(
     assert sorted(entry["id"] for entry in entries) == [entry["id"] for entry in entries]
 
 
+@pytest.mark.slow
 def test_a_running_clock_retries_by_itself(listener: Stub) -> None:
     """With a running clock, a retry happens without advancing the clock."""
     listener.answer_with(500, 200)
@@ -328,6 +331,7 @@ def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: St
 # Restarts
 
 
+@pytest.mark.slow
 def test_a_restart_goes_on(tmp_path: Path, listener: Stub) -> None:
     """Callbacks that wait when a server stops are delivered after a restart."""
     clock = VirtualClock(START)
@@ -344,6 +348,7 @@ def test_a_restart_goes_on(tmp_path: Path, listener: Stub) -> None:
     assert (before["id"], "done", 2) == pick(after, "id", "state", "attempts")
 
 
+@pytest.mark.slow
 def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
     """A waiting callback to a host that is no longer allowed fails with the reason."""
     clock = VirtualClock(START)
@@ -414,6 +419,7 @@ def test_validation_refuses_before_it_calls(listener: Stub) -> None:
     assert [] == listener.requests
 
 
+@pytest.mark.slow
 def test_more_hosts(alice: Connection) -> None:
     """A setting allows callbacks to other hosts."""
     for hosts, expected in (("", 400), ("example.org", 201), ("a.test, EXAMPLE.org", 201), ("org", 400), ("*", 201)):
