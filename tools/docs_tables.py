@@ -29,6 +29,7 @@ from outlook_emulator.settings import limits as changeable_limits
 from outlook_emulator.settings import options
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultWhen
 from outlook_emulator.traffic.journal_filter import JournalFilter
+from tests.contract.broken.swaps import FAMILIES, caught
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
@@ -115,6 +116,29 @@ def limits() -> str:
     )
 
 
+def broken_emulators() -> str:
+    """Every broken emulator of the tests, with checks of the contract suite that catch it."""
+    rows = caught()
+    sections = [f"{sum(len(swaps) for swaps in FAMILIES.values())} broken emulators, {len(rows)} of them caught."]
+    for family, swaps in FAMILIES.items():
+        caught_here = ((swap, rows.get(swap.name)) for swap in swaps)
+        sections.append(f"## {family}")
+        sections.append(
+            _table(
+                ("Broken emulator", "Failed checks", "Such as"),
+                (
+                    (
+                        swap.name[:1].upper() + swap.name[1:],
+                        row.number if row else "not caught",
+                        ", ".join(_code(f"{check.group}: {check.name}") for check in row.checks) if row else "",
+                    )
+                    for swap, row in caught_here
+                ),
+            )
+        )
+    return "\n\n".join(sections)
+
+
 def known_issues() -> str:
     """Every limit and known issue of the connector's documentation."""
     return _table(
@@ -190,6 +214,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "admin-operations": admin_operations,
     "fixtures": fixtures,
     "commands": commands,
+    "broken-emulators": broken_emulators,
 }
 
 BUILT_TABLES: Mapping[str, Callable[[], str]] = {"operations": operations}

@@ -12,6 +12,10 @@ from outlook_contract.mailbox import CALENDAR, CONTACTS, Mailbox
 
 CLIENT_LINE = re.compile(r"\r\nclientRequestId: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SERVICE_LINE = re.compile(CLIENT_LINE.pattern + r"\r\nserviceRequestId: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SEND_AS_TEXT = (
+    "The user account which was used to submit this request does not have the right to send mail on behalf of the"
+    " specified sending account."
+)
 BODIES = {
     "SendEmail": "/Mail",
     "SendEmailV2": "/v2/Mail",
@@ -214,8 +218,7 @@ def test_the_connection_can_be_tested(mailbox: Mailbox) -> None:
             {"To": "a@example.com", "From": "stranger@example.com", "Subject": "x", "Body": "x"},
             {},
             "ErrorSendAsDenied",
-            "The user account which was used to submit this request does not have the right to send mail on behalf "
-            + "of the specified sending account.",
+            SEND_AS_TEXT,
             "Cannot submit message.",
         ),
     ],

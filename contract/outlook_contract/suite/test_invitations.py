@@ -263,7 +263,7 @@ def test_an_organizer_is_no_attendee(mailbox: Mailbox, own_address: str, partner
 
 def test_a_response_reaches_an_occurrence(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
     """An attendee who declines one occurrence of a series still has the others."""
-    members = {"Recurrence": "Daily", "NumberOfOccurrences": 3, "RequiredAttendees": partner_address}
+    members: dict[str, Any] = {"Recurrence": "Daily", "NumberOfOccurrences": 3, "RequiredAttendees": partner_address}
     series = create(mailbox, "Some days", day(70, 9), **members)
     copy = with_subject(partner, series["Subject"])
     first = [item for item in viewed(partner, day(70, 0), day(75, 0)) if item["SeriesMasterId"] == copy["Id"]]

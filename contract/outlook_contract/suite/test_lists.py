@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -176,7 +177,7 @@ def test_a_search_looks_into_one_folder(mailbox: Mailbox, own_address: str) -> N
         ("Archive", word, moved),
         ("Archive", f"{word} sleeps", moved),
     ):
-        ids = mailbox.until("the searched mail", lambda folder=folder, text=text: found(folder, text))
+        ids = mailbox.until("the searched mail", partial(found, folder, text))
         mailbox.equal("GetEmailsV2", "searchQuery", ids, [expected["Id"]])
     mailbox.equal("GetEmailsV2", "searchQuery", found("Archive", f"{word} runs"), [])
 
@@ -197,3 +198,9 @@ def test_two_address_filters_must_both_match(mailbox: Mailbox, own_address: str,
     ):
         listed = subjects(mailbox, **filters)
         mailbox.equal("GetEmailsV2", ", ".join(filters), subject in listed, expected)
+
+
+@pytest.mark.reads
+def test_skip_is_not_negative(mailbox: Mailbox) -> None:
+    """A negative `skip` is refused (inferred)."""
+    mailbox.refused("GetEmails", 400, skip=-1, code="ErrorInvalidRequest")

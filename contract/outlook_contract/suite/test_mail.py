@@ -193,7 +193,7 @@ def test_every_character_of_a_text_is_escaped(mailbox: Mailbox, own_address: str
 
 def test_the_preview_is_what_a_reader_sees(mailbox: Mailbox, own_address: str) -> None:
     """BodyPreview has line ends and characters in place of elements and entities, and nothing of a style sheet."""
-    body = "<html><head><style>p {color: red}</style></head><body><p>a &lt;b&gt; &amp; c</p><p>d<br>e</p></body></html>"
+    body = "<style>p {color: red}</style><!-- note --><p>a &lt;b&gt; &amp; c</p><p>d<br>e</p>"
     mail = mailbox.to_self("Seen", Body=body)
     mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"].split(), ["a", "<b>", "&", "c", "d", "e"])
     mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"].split("\r\n")[-1], "e")

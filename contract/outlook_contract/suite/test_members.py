@@ -198,7 +198,7 @@ def test_the_members_of_a_contact_have_their_order(mailbox: Mailbox) -> None:
 def test_every_member_of_a_mail_in_both_forms(contract: ContractRun, mailbox: Mailbox, own_address: str) -> None:
     """A mail says the same in every operation; only the importance is spelled in two ways."""
     mail = mailbox.to_self("Members", Attachments=[_FILE], Cc=own_address, ReplyTo=own_address)
-    expected = {
+    expected: dict[str, Any] = {
         "HasAttachment": True,
         "Subject": mailbox.name("Members"),
         "BodyPreview": "Hello",
@@ -233,7 +233,7 @@ def test_every_member_of_a_bare_event(contract: ContractRun, mailbox: Mailbox, o
     Recorded from the Office 365 twin: microsoft/Power-Fx, 2023-12.
     """
     created = create(mailbox, "Bare members", day(50, 10))
-    expected = {
+    expected: dict[str, Any] = {
         "ShowAs": "Free",
         "Recurrence": "None",
         "ResponseType": "Organizer",
@@ -271,12 +271,18 @@ def test_every_member_of_a_nested_event(contract: ContractRun, mailbox: Mailbox,
 
     Recorded from the Office 365 twin: microsoft/Power-Fx, 2023-12.
     """
-    details = {"ShowAs": "Oof", "Importance": "High", "Reminder": 30, "Body": "<p>One</p>", "Location": "Hall"}
+    details: dict[str, Any] = {
+        "ShowAs": "Oof",
+        "Importance": "High",
+        "Reminder": 30,
+        "Body": "<p>One</p>",
+        "Location": "Hall",
+    }
     flat = create(mailbox, "Nested members", day(51, 10), **details)
     nested = mailbox.ok("CalendarGetItem", table=CALENDAR, id=flat["Id"])
     (item,) = viewed(mailbox, day(51, 9), day(51, 12))
-    same = ("Id", "Subject", "ShowAs", "Importance", "Reminder", "DateTimeCreated", "DateTimeLastModified")
-    same = (*same, "SeriesMasterId", "ResponseRequested", "IsAllDay", "Categories")
+    same = ["Id", "Subject", "ShowAs", "Importance", "Reminder", "DateTimeCreated", "DateTimeLastModified"]
+    same += ["SeriesMasterId", "ResponseRequested", "IsAllDay", "Categories"]
     expected: dict[str, Any] = {name: flat[name] for name in same}
     expected |= {
         "Attendees": [],

@@ -378,8 +378,8 @@ SWAPS = (
     Swap(
         "an invitation of high importance",
         "mailbox.calendar.invitations",
-        "        subject=subject,\n        body=event.body,\n        is_html=bool(event.is_html),\n        importance=event.importance,",
-        "        subject=subject,\n        body=event.body,\n        is_html=bool(event.is_html),\n        importance=2,",
+        "is_html=bool(event.is_html),\n        importance=event.importance,",
+        "is_html=bool(event.is_html),\n        importance=2,",
     ),
     Swap(
         "an invitation without its text",

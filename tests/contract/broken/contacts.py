@@ -41,9 +41,9 @@ SWAPS = (
     ),
     Swap(
         "a null for an empty text",
-        "mailbox.contacts.contacts",
-        'values |= {name: values[name] or "" for name in _EMPTY_TEXTS}',
-        "pass",
+        "wire.contacts_convert",
+        '"FileAs": stored.file_as,',
+        '"FileAs": stored.file_as or None,',
     ),
     Swap(
         "a birthday without a time",

@@ -34,10 +34,10 @@ SWAPS = (
         '"Importance": message.importance,',
     ),
     Swap(
-        "a missing ConversationId",
+        "a missing BodyPreview",
         "wire.mail_convert",
-        '        "ConversationId": encode(IdKind.CONVERSATION, message.mailbox_id, message.conversation_id),\n        "IsRead": message.is_read == 1,\n        "IsHtml"',
-        '        "IsRead": message.is_read == 1,\n        "IsHtml"',
+        '"BodyPreview": message.preview,\n        "Importance": message.importance,',
+        '"Importance": message.importance,',
     ),
     Swap(
         "a number for IsRead",
@@ -144,8 +144,8 @@ SWAPS = (
     Swap(
         "reading that marks as read",
         "mailbox.mail.reading",
-        "    return message_view(mailbox, message, include_attachments)\n\n\ndef delete",
-        "    mark_as_read(mailbox, message_id=message_id)\n    return message_view(mailbox, message, include_attachments)\n\n\ndef delete",
+        "message = message_of(mailbox, message_id)\n    except",
+        "message = mark_as_read(mailbox, message_id=message_id) or message_of(mailbox, message_id)\n    except",
     ),
     Swap(
         "a stale id that still works",
@@ -174,8 +174,8 @@ SWAPS = (
     Swap(
         "an attachment of another mail",
         "mailbox.mail.reading",
-        "if info is None:\n        raise NotFound()\n    return File(mail_store.attachment_bytes(mailbox.db, info.id), info.content_type)",
-        'return File(mail_store.attachment_bytes(mailbox.db, key), info.content_type if info else "text/plain")',
+        "    if info is None:\n        raise NotFound()\n    return File",
+        '    if info is None:\n        return File(mail_store.attachment_bytes(mailbox.db, key), "")\n    return File',
     ),
     Swap(
         "content of attachments without a request",

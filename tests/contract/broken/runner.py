@@ -67,7 +67,8 @@ class Runner:
 
     def run(self, swap: Swap | None, groups: Sequence[str], checks: Sequence[str] = ()) -> Outcome:
         """Check an emulator with groups of the suite, or with some of their checks; None is the unbroken emulator."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([swap, groups, checks]) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()

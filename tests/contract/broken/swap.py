@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import NamedTuple, cast
+from typing import NamedTuple
+
+from tests.paths import ROOT
 
 PACKAGE = "outlook_emulator"
 
@@ -32,9 +33,7 @@ class Swap(NamedTuple):
 
     def path(self) -> Path:
         """The file of the module. Raises SwapError."""
-        package = importlib.util.find_spec(PACKAGE)
-        assert package is not None and package.submodule_search_locations
-        start = Path(package.submodule_search_locations[0], *self.module.split("."))
+        start = ROOT / "emulator" / PACKAGE / Path(*self.module.split("."))
         for path in (start.with_suffix(".py"), start / "__init__.py"):
             if path.is_file():
                 return path
@@ -47,10 +46,10 @@ class Swap(NamedTuple):
         if (count := source.count(self.text)) != 1:
             raise SwapError(f"{self.name}: {self.full_module} holds {self.text!r} {count} times instead of once")
         try:
-            code = compile(source.replace(self.text, self.replacement), str(path), "exec", dont_inherit=True)
+            code: CodeType = compile(source.replace(self.text, self.replacement), str(path), "exec", dont_inherit=True)
         except SyntaxError as error:
             raise SwapError(f"{self.name}: {self.full_module} would not be Python any more: {error}") from error
-        return cast(CodeType, code)
+        return code
 
 
 def break_emulator(swap: Swap) -> None:
