@@ -121,18 +121,16 @@ def broken_emulators() -> str:
     rows = caught()
     sections = [f"{sum(len(swaps) for swaps in FAMILIES.values())} broken emulators, {len(rows)} of them caught."]
     for family, swaps in FAMILIES.items():
-        caught_here = ((swap, rows.get(swap.name)) for swap in swaps)
         sections.append(f"## {family}")
         sections.append(
             _table(
-                ("Broken emulator", "Failed checks", "Such as"),
+                ("Broken emulator", "Checks that catch it"),
                 (
                     (
                         swap.name[:1].upper() + swap.name[1:],
-                        row.number if row else "not caught",
-                        ", ".join(_code(f"{check.group}: {check.name}") for check in row.checks) if row else "",
+                        ", ".join(_code(f"{group}: {name}") for group, name in rows.get(swap.name, ())) or "none",
                     )
-                    for swap, row in caught_here
+                    for swap in swaps
                 ),
             )
         )

@@ -154,6 +154,7 @@ def test_an_update_reaches_the_attendee(mailbox: Mailbox, partner: Mailbox, part
     seen = partner.until("The new place in the attendee's event", moved)
     mailbox.holds(_LIST, "value[].Start", seen["Start"], f"{start}", is_at(seen["Start"], start))
     mailbox.equal(_LIST, "value[].ResponseType", seen["ResponseType"], _NOT_RESPONDED)
+    mailbox.equal("CalendarGetItem", "Attendees[].Status.Response", _response(mailbox, created), "None")
 
 
 def test_an_update_without_attendees_uninvites(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:

@@ -555,16 +555,4 @@ SWAPS = (
         "    for name in _segments(folder_path):\n",
         "    for name in _segments(folder_path)[:1]:\n",
     ),
-    Swap(
-        "folder names without their blanks",
-        "mailbox.mail.folders",
-        '(well_known := wanted.replace(" ", ""))',
-        "(well_known := wanted)",
-    ),
-    Swap(
-        "a flag that fires again",
-        "mailbox.mail.reading",
-        "    if not message.is_flagged:\n",
-        "    if True:\n",
-    ),
 )

@@ -32,31 +32,25 @@ class Check(NamedTuple):
     name: str
 
 
-class Caught(NamedTuple):
-    """How many checks caught a broken emulator, and the most telling of them: those that catch the fewest."""
-
-    number: int
-    checks: tuple[Check, ...]
-
-
-def caught() -> dict[str, Caught]:
-    """What `python -m tools.broken_emulators` wrote, by the name of the broken emulator."""
+def caught() -> dict[str, tuple[Check, ...]]:
+    """What `python -m tools.broken_emulators` wrote: by the name of a broken emulator, the checks that tell it best."""
     rows = json.loads(CAUGHT_FILE.read_text(encoding="utf-8"))
-    return {name: Caught(row["number"], tuple(Check(*check) for check in row["checks"])) for name, row in rows.items()}
+    return {name: tuple(Check(*check) for check in checks) for name, checks in rows.items()}
 
 
-def write_caught(caught: Mapping[str, Caught]) -> None:
-    """Write what `caught` reads, in the order of the broken emulators; those that are gone are left out."""
-    counts = Counter(check for row in caught.values() for check in row.checks)
-    rows = {
-        swap.name: {"number": caught[swap.name].number, "checks": _telling(caught[swap.name].checks, counts)}
-        for swap in SWAPS
-        if swap.name in caught
-    }
+def write_caught(caught: Mapping[str, Iterable[Check]]) -> None:
+    """Write what `caught` reads, in the order of the broken emulators; those that are gone are left out.
+
+    Of the checks that caught an emulator, those are kept that catch the fewest.
+    """
+    counts = Counter(check for checks in caught.values() for check in checks)
+    rows = {swap.name: _telling(caught[swap.name], counts) for swap in SWAPS if caught.get(swap.name)}
     CAUGHT_FILE.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _telling(checks: Iterable[Check], counts: Mapping[Check, int]) -> list[Check]:
-    """The checks that catch the fewest, each function once."""
-    functions = {check.name.partition("[")[0]: check for check in reversed(sorted(checks, key=counts.__getitem__))}
-    return sorted(functions.values(), key=lambda check: (counts[check], check))[:_KEPT]
+    # Of the cases of one function, one is enough.
+    by_function = {
+        check.name.partition("[")[0]: check for check in sorted(checks, key=counts.__getitem__, reverse=True)
+    }
+    return sorted(by_function.values(), key=lambda check: (counts[check], check))[:_KEPT]

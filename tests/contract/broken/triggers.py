@@ -297,4 +297,10 @@ SWAPS = (
         '"renewInterval": "PT1H"',
         '"renewInterval": "PT2H"',
     ),
+    Swap(
+        "a flag that fires again",
+        "mailbox.mail.reading",
+        "    if not message.is_flagged:\n",
+        "    if True:\n",
+    ),
 )
