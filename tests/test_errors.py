@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "MethodNotAllowed": ("PUT", ["POST", "GET"]),
     "BodyTooLarge": (100,),
     "StartedOver": (),
+    "Stopping": (),
     "CallsExceeded": (57,),
     "RenewalFailed": (),
     "TimedOut": (),

@@ -42,6 +42,7 @@ ConnectorError                  400
 ├── RenewalFailed               500  InternalServerError
 ├── BadGateway                  502  BadGateway
 │   └── SearchUnavailable       503  ServiceUnavailable
+├── Stopping                    503  ServiceUnavailable
 ├── TimedOut                    504
 ├── TokenExpired                401
 └── Injected                    400  Any
@@ -554,6 +555,16 @@ class SearchUnavailable(BadGateway):
 
     def __init__(self) -> None:
         super().__init__("The service is unavailable.")
+
+
+class Stopping(ConnectorError):
+    """The server stops while a request waits."""
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The emulator stops.")
 
 
 class TimedOut(ConnectorError):

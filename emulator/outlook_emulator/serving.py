@@ -205,10 +205,10 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Otherwise the shutdown would wait for requests that wait for a clock which nobody moves any more.
+        # Otherwise the shutdown would wait for requests that wait for a clock or an item.
         sandboxes: Sandboxes | None = getattr(getattr(self.config.app, "state", None), "sandboxes", None)
         for sandbox in sandboxes.all() if sandboxes is not None else ():
-            sandbox.traffic.waits.end()
+            sandbox.traffic.stop()
         await super().shutdown(sockets)
 
 

@@ -33,6 +33,11 @@ def event_of_any(db: Database, key: int) -> Event | None:
     return None if row is None else Event._make(row)
 
 
+def event_page(db: Database, after: int, top: int) -> list[Event]:
+    """The next `top` events and series after a key, of all mailboxes, in the order of their keys."""
+    return [Event._make(row) for row in db.all(sql.EVENT_PAGE, {"after": after, "top": top})]
+
+
 def newest_event(db: Database) -> int:
     """The greatest key of an event, 0 when there is none."""
     (key,) = db.one(sql.NEWEST["event"], {})

@@ -13,6 +13,7 @@ from outlook_emulator.store.records import (
     Facets,
     Folder,
     Message,
+    MessageHead,
     StoredMail,
     facet_key,
 )
@@ -125,6 +126,17 @@ def message_of_any(db: Database, key: int) -> Message | None:
     """A message, in whichever mailbox it is."""
     row = db.one(sql.MESSAGE_ANYWHERE, {"id": key})
     return None if row is None else Message._make(row)
+
+
+def message_head(db: Database, key: int) -> MessageHead | None:
+    """The head of a message, in whichever mailbox it is."""
+    row = db.one(sql.MESSAGE_HEAD, {"id": key})
+    return None if row is None else MessageHead._make(row)
+
+
+def message_heads(db: Database, after: int, newer: int, top: int) -> list[MessageHead]:
+    """The next `top` heads after a key, in the order of their keys, of mails with contents newer than `newer`."""
+    return [MessageHead._make(row) for row in db.all(sql.MESSAGE_HEADS, {"after": after, "newer": newer, "top": top})]
 
 
 def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Message | None:

@@ -33,6 +33,7 @@ from outlook_emulator.store.records import (
     Folder,
     ItemFolder,
     Message,
+    MessageHead,
     OutboxMail,
     Owner,
     PushTrigger,
@@ -79,6 +80,8 @@ def _insert(into: Table, *left_out: str) -> Executable:
 
 
 _MESSAGES = select(*_columns(Message, message, content)).join(content, content.c.id == message.c.content_id)
+_HEADS = select(*_columns(MessageHead, message, content)).join(content, content.c.id == message.c.content_id)
+_OUTBOX = select(*_columns(OutboxMail, outbox_mail, content)).join(content, content.c.id == outbox_mail.c.content_id)
 _NEWEST_FIRST = (message.c.received.desc(), message.c.id.desc())
 _FACETS: dict[str, ColumnElement[bool]] = {
     # Literals, not parameters: SQLite uses a partial index only if the statement contains the condition.
@@ -117,6 +120,12 @@ def _item_folders(source: Table) -> Executable:
     """The calendars or contact folders of a mailbox, sorted by name."""
     own = source.c.mailbox_id == bindparam("mailbox_id")
     return select(*_columns(ItemFolder, source)).where(own).order_by(source.c.name, source.c.id)
+
+
+def _page(rows: Select[Any], source: Table, *conditions: ColumnElement[bool]) -> Executable:
+    """The next rows after a key, in the order of their keys."""
+    later = rows.where(source.c.id > bindparam("after"), *conditions).order_by(source.c.id)
+    return later.limit(bindparam("top")).offset(_ZERO)
 
 
 def _update(source: Table, *left_out: str) -> Executable:
@@ -216,6 +225,8 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .group_by(change.c.item_id)
     .order_by(change.c.item_id),
     "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
+    "MESSAGE_HEAD": _HEADS.where(message.c.id == bindparam("id")),
+    "MESSAGE_HEADS": _page(_HEADS, message, message.c.content_id > bindparam("newer")),
     # calendars
     "INSERT_CALENDAR": _insert(calendar, "id"),
     "CALENDARS": _item_folders(calendar),
@@ -257,6 +268,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     )
     .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
+    "EVENT_PAGE": _page(_EVENTS, event, event.c.master_id.is_(None)),
     "INSERT_LIST_ENTRY": _insert(list_entry, "id"),
     "DELETE_LIST_ENTRIES": delete(list_entry).where(
         list_entry.c.kind == bindparam("kind"), list_entry.c.owner_id == bindparam("owner_id")
@@ -281,9 +293,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
     # the outbox
     "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
-    "OUTBOX_MAILS": select(*_columns(OutboxMail, outbox_mail, content))
-    .join(content, content.c.id == outbox_mail.c.content_id)
-    .order_by(outbox_mail.c.id),
+    "OUTBOX_MAILS": _OUTBOX.order_by(outbox_mail.c.id),
+    "OUTBOX_MAIL": _OUTBOX.where(outbox_mail.c.id == bindparam("id")),
+    "OUTBOX_PAGE": _page(_OUTBOX, outbox_mail),
     "SET_OUTBOX_RECIPIENTS": update(outbox_mail)
     .where(outbox_mail.c.id == bindparam("outbox_id"))
     .values(recipients=bindparam("left")),
@@ -341,6 +353,8 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .where(callback.c.id == bindparam("key"), callback.c.state == _PENDING)
     .values({n: bindparam(n) for n in ("state", "attempts", "due", "attempted", "last_status", "last_error")}),
     "CALLBACKS": select(*_columns(Callback, callback)).order_by(callback.c.id),
+    "CALLBACK": _own(Callback, callback, "id"),
+    "CALLBACK_PAGE": _page(select(*_columns(Callback, callback)), callback),
     "INSERT_SUBSCRIPTION": _insert(subscription),
     "SUBSCRIPTION": _own(Subscription, subscription, "id", "mailbox_id"),
     "LIVE_SUBSCRIPTIONS": select(*_columns(Subscription, subscription))
