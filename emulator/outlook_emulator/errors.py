@@ -42,8 +42,8 @@ ConnectorError                  400
 ├── RenewalFailed               500  InternalServerError
 ├── BadGateway                  502  BadGateway
 │   └── SearchUnavailable       503  ServiceUnavailable
-├── Stopping                    503  ServiceUnavailable
 ├── TimedOut                    504
+├── ServerStops                 503  ServiceUnavailable
 ├── TokenExpired                401
 └── Injected                    400  Any
 
@@ -446,6 +446,16 @@ class StartedOver(Conflict):
         super().__init__("The sandbox was reset or deleted while this request waited.")
 
 
+class ServerStops(ConnectorError):
+    """The emulator stops while the request waits."""
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The emulator stopped while this request waited.")
+
+
 class BodyTooLarge(ConnectorError):
     """A request body above the server's limit."""
 
@@ -555,16 +565,6 @@ class SearchUnavailable(BadGateway):
 
     def __init__(self) -> None:
         super().__init__("The service is unavailable.")
-
-
-class Stopping(ConnectorError):
-    """The server stops while a request waits."""
-
-    status = 503
-    code = "ServiceUnavailable"
-
-    def __init__(self) -> None:
-        super().__init__("The emulator stops.")
 
 
 class TimedOut(ConnectorError):

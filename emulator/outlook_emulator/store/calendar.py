@@ -33,9 +33,9 @@ def event_of_any(db: Database, key: int) -> Event | None:
     return None if row is None else Event._make(row)
 
 
-def event_page(db: Database, after: int, top: int) -> list[Event]:
-    """The next `top` events and series after a key, of all mailboxes, in the order of their keys."""
-    return [Event._make(row) for row in db.all(sql.EVENT_PAGE, {"after": after, "top": top})]
+def event_page(db: Database, after: int, until: int) -> list[Event]:
+    """The events and series of all mailboxes with keys after one and up to another, in their order."""
+    return [Event._make(row) for row in db.all(sql.EVENT_PAGE, {"after": after, "until": until})]
 
 
 def newest_event(db: Database) -> int:

@@ -134,9 +134,22 @@ def message_head(db: Database, key: int) -> MessageHead | None:
     return None if row is None else MessageHead._make(row)
 
 
-def message_heads(db: Database, after: int, newer: int, top: int) -> list[MessageHead]:
-    """The next `top` heads after a key, in the order of their keys, of mails with contents newer than `newer`."""
-    return [MessageHead._make(row) for row in db.all(sql.MESSAGE_HEADS, {"after": after, "newer": newer, "top": top})]
+def message_heads(
+    db: Database, after: int, until: int, *, newer: int = 0, subject: str = "", mailbox_id: int = 0
+) -> list[MessageHead]:
+    """The heads of the messages with keys after one and up to another, in their order.
+
+    Only mails with a content newer than `newer` and with `subject`, in lower case, in their subject; with a
+    `mailbox_id`, only those of that mailbox.
+    """
+    values = {"after": after, "until": until, "newer": newer, "subject": subject, "mailbox_id": mailbox_id}
+    return [MessageHead._make(row) for row in db.all(sql.MESSAGE_HEADS, values)]
+
+
+def newest_message(db: Database) -> int:
+    """The greatest key of a message, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["message"], {})
+    return int(key)
 
 
 def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Message | None:

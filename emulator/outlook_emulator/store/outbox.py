@@ -24,9 +24,13 @@ def mail(db: Database, key: int) -> OutboxMail | None:
     return None if row is None else OutboxMail._make(row)
 
 
-def page(db: Database, after: int, top: int) -> list[OutboxMail]:
-    """The next `top` mails after a key, oldest first."""
-    return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_PAGE, {"after": after, "top": top})]
+def page(db: Database, after: int, until: int, *, newer: int = 0, subject: str = "") -> list[OutboxMail]:
+    """The mails with keys after one and up to another, oldest first.
+
+    Only mails with a content newer than `newer` and with `subject`, in lower case, in their subject.
+    """
+    values = {"after": after, "until": until, "newer": newer, "subject": subject}
+    return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_PAGE, values)]
 
 
 def newest(db: Database) -> int:

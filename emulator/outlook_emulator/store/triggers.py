@@ -28,9 +28,9 @@ def callback(db: Database, key: int) -> Callback | None:
     return None if row is None else Callback._make(row)
 
 
-def callback_page(db: Database, after: int, top: int) -> list[Callback]:
-    """The next `top` callbacks after a key, oldest first."""
-    return [Callback._make(row) for row in db.all(sql.CALLBACK_PAGE, {"after": after, "top": top})]
+def callback_page(db: Database, after: int, until: int) -> list[Callback]:
+    """The callbacks with keys after one and up to another, oldest first."""
+    return [Callback._make(row) for row in db.all(sql.CALLBACK_PAGE, {"after": after, "until": until})]
 
 
 def newest_callback(db: Database) -> int:

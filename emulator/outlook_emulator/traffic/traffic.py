@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from outlook_emulator.errors import ConnectorError, Stopping
+from outlook_emulator.errors import ConnectorError, ServerStops
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.faults import Rulebook
 from outlook_emulator.traffic.journal import Journal
@@ -36,6 +36,7 @@ class Traffic:
         self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
         self.waits = Waits()
         self.observer: Observer | None = None
+        self.is_stopping = False
 
     def written(self) -> None:
         """Something may have been written, or the sandbox was deleted."""
@@ -44,9 +45,10 @@ class Traffic:
 
     def stop(self) -> None:
         """End all waiting requests: the server stops."""
+        self.is_stopping = True
         self.waits.end()
         if self.observer is not None:
-            self.observer.end(Stopping())
+            self.observer.end(ServerStops())
 
     def remove_fault(self, name: str) -> None:
         """Remove one rule and release the requests that it delays. Raises NotFound."""

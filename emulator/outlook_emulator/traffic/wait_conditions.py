@@ -25,8 +25,8 @@ class WaitConditions:
     """What to wait for; an item must match all conditions.
 
     An item counts once it matches, even if it is gone by the end of the wait. A callback is any request that the
-    sandbox sends, a poke one to a subscriber. Without `folder`, copies of sent mails do not count. Time is the server's,
-    not the sandbox's.
+    sandbox sends, a poke one to a subscriber; one that is `finished` was delivered, given up or cancelled. Without
+    `folder`, copies of sent mails do not count. Time is the server's, not the sandbox's.
     """
 
     kind: Kind = option("mail", "kind of item")
@@ -43,7 +43,7 @@ class WaitConditions:
     reference: str | None = option(None, "id of what caused a callback or poke", metavar="ID")
     until: Progress | None = option(
         None,
-        f"how far a callback or poke must be (default: {DEFAULT_PROGRESS}); `finished` is delivered, given up or cancelled",
+        f"how far a callback or poke must be; default: {DEFAULT_PROGRESS}",
     )
     count: int = option(1, "number of items to wait for", least=1, most=MOST, metavar="N")
     timeout_seconds: float = option(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-from outlook_emulator.errors import InvalidRequest, NothingCame
+from outlook_emulator.errors import InvalidRequest, NothingCame, ServerStops
 from outlook_emulator.options import options_of
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
@@ -21,11 +21,15 @@ from outlook_emulator.traffic.wait_conditions import MOST, WaitConditions, condi
 async def wait(request: AdminRequest) -> shapes.Waited:
     sandbox, order = request.sandbox, request.body
     seconds = _check(order)
+    if sandbox.traffic.is_stopping:
+        raise ServerStops()
     clock = asyncio.get_running_loop().time
     start = clock()
     watcher = _watcher(sandbox)
     misses: list[tuple[Match, list[str]]] = []
     with watcher.watching(order) as watch:
+        # Whole, however long it takes: all that is there counts.
+        await watcher.read_all(watch)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(start + seconds):
                 await watcher.wait(watch)

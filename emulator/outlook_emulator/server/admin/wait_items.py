@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from outlook_emulator.clock import iso_seconds, iso_ticks
@@ -21,8 +22,9 @@ from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, Event, MessageHead, OutboxMail, Owner
 
-PAGE = 200
-"""The number of items that are read at once, before other requests get their turn."""
+PAGE = 500
+"""The number of keys that are read at once, before other requests get their turn."""
+_LAST = 2**63 - 1
 OUTBOX = 0
 """Stands for the mailbox of a mail in the outbox; no mailbox has this number."""
 _NOBODY = Owner(OUTBOX, "", "", 0, 0, 0)
@@ -37,10 +39,19 @@ class Match(NamedTuple):
     record: MessageHead | OutboxMail | Event | Callback
 
 
+class Scope(NamedTuple):
+    """What a wait has to read; other items cannot match. `subject` is in lower case, None stands for all mailboxes."""
+
+    newer: int = 0
+    subject: str = ""
+    mailboxes: frozenset[int] | None = None
+    has_outbox: bool = True
+
+
 class Item:
     """An item as the conditions of a wait see it. Texts are in lower case.
 
-    `key` stays the same when a mail is moved, which changes its id. `number` is what `newerThan` compares. `addresses`
+    No two items of a wait have the same `key`. `number` is what `newerThan` compares. `addresses`
     are those that the item reached: of its mailbox, or all recipients of a mail in the outbox. `progress` counts how
     far a callback is, as an index of `PROGRESS`.
     """
@@ -63,7 +74,7 @@ class Item:
 
     def __init__(
         self,
-        key: tuple[int, int],
+        key: int,
         number: int,
         match: Match,
         read_body: Callable[[], str],
@@ -72,20 +83,17 @@ class Item:
         sender: str | None = None,
         addresses: frozenset[str] = frozenset(),
         folder_id: int = 0,
+        is_sent_copy: bool = False,
         progress: int = 0,
     ) -> None:
         self.key, self.number, self.match = key, number, match
         self.subject, self.sender = subject.lower(), (sender or "").lower()
         self.addresses, self.folder_id, self.progress = addresses, folder_id, progress
         self.mailbox_id = match.owner.id
-        self.is_sent_copy = folder_id > 0 and folder_id == match.owner.sent_id
+        self.is_sent_copy = is_sent_copy
         self._read_body = read_body
         self._sent: str | None = None
         self._plain: str | None = None
-
-    @property
-    def is_callback(self) -> bool:
-        return isinstance(self.match.record, Callback)
 
     def has(self, text: str) -> bool:
         """Whether the body contains a text, as it was sent or as a reader sees it."""
@@ -128,15 +136,27 @@ class ItemReader:
                 self._folders[place] = None
         return self._folders[place]
 
-    def pages(self, kind: str, newer: int) -> Iterator[list[Item]]:
-        """All items of a kind, page by page; mails that are not newer than `newer` may be left out."""
+    def pages(self, kind: str, scope: Scope) -> Iterator[list[Item]]:
+        """The items of a kind in a scope, page by page."""
+        db = self._db
         if kind == "mail":
-            yield from self._pages(lambda after: mail_store.message_heads(self._db, after, newer, PAGE), self._of_mail)
-            yield from self._pages(lambda after: outbox.page(self._db, after, PAGE), self.of_outbox)
+            for mailbox_id in (0,) if scope.mailboxes is None else sorted(scope.mailboxes):
+                heads = partial(mail_store.message_heads, db, newer=scope.newer, subject=scope.subject)
+                read = partial(heads, mailbox_id=mailbox_id)
+                yield from _pages(mail_store.newest_message(db), read, self._of_mail)
+            if scope.has_outbox:
+                read_outbox = partial(outbox.page, db, newer=scope.newer, subject=scope.subject)
+                yield from _pages(outbox.newest(db), read_outbox, self.of_outbox)
         elif kind == "event":
-            yield from self._pages(lambda after: calendar_store.event_page(self._db, after, PAGE), self._of_event)
+            yield from _pages(calendar_store.newest_event(db), partial(calendar_store.event_page, db), self._of_event)
         else:
-            yield from self._pages(lambda after: trigger_store.callback_page(self._db, after, PAGE), self.of_callback)
+            last = trigger_store.newest_callback(db)
+            yield from _pages(last, partial(trigger_store.callback_page, db), self.of_callback)
+
+    def is_sent_copy(self, mailbox_id: int, folder_id: int) -> bool:
+        """Whether a folder is the Sent Items of its mailbox."""
+        owner = self._owners.get(mailbox_id)
+        return owner is not None and folder_id == owner.sent_id
 
     def mail(self, key: int) -> Item | None:
         """A message of any mailbox with a connection."""
@@ -156,24 +176,22 @@ class ItemReader:
 
     def outbox_after(self, key: int) -> list[Item]:
         """The mails that left the sandbox after the one with a key."""
-        return [self.of_outbox(mail) for mail in outbox.page(self._db, key, PAGE)]
+        return [self.of_outbox(mail) for mail in outbox.page(self._db, key, _LAST)]
 
     def callbacks_after(self, key: int) -> list[Item]:
         """The callbacks after the one with a key."""
-        return [self.of_callback(callback) for callback in trigger_store.callback_page(self._db, key, PAGE)]
+        return [self.of_callback(callback) for callback in trigger_store.callback_page(self._db, key, _LAST)]
 
-    def _pages(self, read: Callable[[int], list[Any]], make: Callable[[Any], Item | None]) -> Iterator[list[Item]]:
-        after = 0
-        while records := read(after):
-            after = records[-1].id
-            yield [item for record in records if (item := make(record)) is not None]
+    def mailboxes_of(self, addresses: Container[str]) -> frozenset[int]:
+        """The mailboxes with these addresses."""
+        return frozenset(owner.id for owner in self._owners.values() if owner.address in addresses)
 
     def _of_mail(self, head: MessageHead) -> Item | None:
         owner = self._owners.get(head.mailbox_id)
         if owner is None:
             return None
         return Item(
-            (owner.id, head.content_id),
+            head.id,
             head.content_id,
             Match((head.content_id, head.id), owner, head),
             lambda: mail_store.stored_mail(self._db, head.content_id).body,
@@ -181,12 +199,14 @@ class ItemReader:
             sender=head.sender,
             addresses=frozenset((owner.address,)),
             folder_id=head.folder_id,
+            is_sent_copy=head.folder_id == owner.sent_id,
         )
 
     def of_outbox(self, mail: OutboxMail) -> Item:
         """A mail of the outbox."""
         return Item(
-            (OUTBOX, mail.id),
+            # Negative, so that it differs from the key of a message.
+            -mail.id,
             mail.content_id,
             # A mail that left the sandbox is in none of its mailboxes, so it has neither a connection nor a folder.
             Match((mail.content_id, 0), _NOBODY, mail),
@@ -203,7 +223,7 @@ class ItemReader:
         # Without the body, because matches stay in memory during the wait and bodies can be large.
         match = Match((event.id, 0), owner, event._replace(body="", stored_body=None))
         return Item(
-            (owner.id, event.id),
+            event.id,
             event.id,
             match,
             lambda: event.body,
@@ -219,7 +239,7 @@ class ItemReader:
         else:
             progress = _ATTEMPTED if callback.attempts else _QUEUED
         return Item(
-            (OUTBOX, callback.id),
+            callback.id,
             callback.id,
             Match((callback.id, 0), _NOBODY, callback),
             lambda: callback.body.decode("utf-8", "replace"),
@@ -255,6 +275,14 @@ class ItemReader:
             "connection": connection,
             "folder": None if folder is None else folders.path_of(mailbox, folder),
         }
+
+
+def _pages(
+    last: int, read: Callable[[int, int], list[Any]], make: Callable[[Any], Item | None]
+) -> Iterator[list[Item]]:
+    # By keys and not by number, so that a page with few items in the scope takes no longer than others.
+    for after in range(0, last, PAGE):
+        yield [item for record in read(after, after + PAGE) if (item := make(record)) is not None]
 
 
 def _show_outbox_mail(mail: OutboxMail) -> shapes.Found:

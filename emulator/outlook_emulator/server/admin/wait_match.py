@@ -7,7 +7,7 @@ from typing import Any
 
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.mail.delivery import untagged
-from outlook_emulator.server.admin.wait_items import OUTBOX, Item, ItemReader
+from outlook_emulator.server.admin.wait_items import OUTBOX, Item, ItemReader, Scope
 from outlook_emulator.store.records import Callback
 from outlook_emulator.traffic.wait_conditions import DEFAULT_PROGRESS, PROGRESS
 
@@ -15,19 +15,29 @@ _Test = Callable[[Item], bool]
 
 
 class Matcher:
-    """The conditions of a wait. `after` is the number behind `newerThan`, which a reset of the sandbox changes."""
+    """The conditions of a wait; `subject` is in lower case.
+
+    `after` is the number behind `newerThan`, which a reset of the sandbox changes. An item matches if it passes all
+    `tests`; a sender's own copy only counts if the wait names a folder.
+    """
 
     def __init__(self, reader: ItemReader, order: Mapping[str, Any], after: int) -> None:
         self.after = after
+        self._reader = reader
+        self.subject = order.get("subject", "").lower()
+        recipients = addresses.lowered(order.get("recipient"))
+        # A mailbox also gets the mail to its address with a tag.
+        self._reached = recipients.union(map(untagged, recipients)) if "recipient" in order else None
         self._connection: str | None = order.get("connection")
         self._mailbox_id: int | None = None
-        self._has_folder = "folder" in order
+        self.has_folder = "folder" in order
         if order["kind"] in ("mail", "event"):
-            self._tests = [(name, test) for name, test in self._of_items(reader, order).items() if name in order]
+            self._named = {name: test for name, test in self._of_items(reader, order).items() if name in order}
         else:
             always = {"kind", "until"} if order["kind"] == "poke" else {"until"}
             tests = self._of_callbacks(order)
-            self._tests = [(name, test) for name, test in tests.items() if name in order.keys() - {"kind"} | always]
+            self._named = {name: test for name, test in tests.items() if name in order.keys() - {"kind"} | always}
+        self.tests = tuple(self._named.values())
         self.use(reader)
 
     def use(self, reader: ItemReader) -> bool:
@@ -36,29 +46,24 @@ class Matcher:
         before, self._mailbox_id = self._mailbox_id, owner.id if owner else None
         return self._mailbox_id != before
 
-    def looks_at(self, item: Item) -> bool:
-        """Whether a wait looks at an item at all: a sender's own copy only counts if the wait names a folder."""
-        # A sender's copy has the subject and the text of the mail that the wait is for.
-        return self._has_folder or not item.is_sent_copy
-
-    def fits(self, item: Item) -> bool:
-        """Whether an item matches."""
-        # A loop and no `all`, since every write runs it for every open wait.
-        for _, test in self._tests:  # noqa: SIM110
-            if not test(item):
-                return False
-        return True
+    def scope(self) -> Scope:
+        """What must be read to find all items that match."""
+        mailboxes = None if self._reached is None else self._reader.mailboxes_of(self._reached)
+        if self._connection is not None:
+            own = frozenset(() if self._mailbox_id is None else (self._mailbox_id,))
+            mailboxes = own if mailboxes is None else mailboxes & own
+        has_outbox = self._connection is None and not self.has_folder
+        return Scope(self.after, self.subject, mailboxes, has_outbox)
 
     def differs(self, item: Item) -> list[str]:
         """The conditions that an item fails."""
-        return [name for name, test in self._tests if not test(item)]
+        return [name for name, test in self._named.items() if not test(item)]
 
     def _of_items(self, reader: ItemReader, order: Mapping[str, Any]) -> dict[str, _Test]:
         """The tests of mails and events, the cheap ones first."""
         recipients, senders = addresses.lowered(order.get("recipient")), addresses.lowered(order.get("from"))
-        # A mailbox also gets the mail to its address with a tag.
-        reached = recipients.union(map(untagged, recipients))
-        subject, text, folder = order.get("subject", "").lower(), order.get("text", "").lower(), order.get("folder", "")
+        reached, subject = self._reached or frozenset(), self.subject
+        text, folder = order.get("text", "").lower(), order.get("folder", "")
 
         def is_recipient(item: Item) -> bool:
             return not (recipients if item.mailbox_id == OUTBOX else reached).isdisjoint(item.addresses)

@@ -13,7 +13,7 @@ from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.errors import ConnectorError, InternalError, NotFound
 from outlook_emulator.mailbox import changes
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin.wait_items import PAGE, Item, ItemReader, Match
+from outlook_emulator.server.admin.wait_items import PAGE, Item, ItemReader, Match, Scope
 from outlook_emulator.server.admin.wait_match import Matcher
 from outlook_emulator.server.admin.wait_position import newest, position
 from outlook_emulator.store import outbox
@@ -37,9 +37,10 @@ class Watch:
         self.kind: str = order["kind"]
         after = position(sandbox, self.kind, order["newerThan"]) if "newerThan" in order else 0
         self.matcher = Matcher(reader, order, after)
-        self.matches: dict[tuple[int, int], Match] = {}
+        self.matches: dict[int, Match] = {}
         self.error: ConnectorError | None = None
         self.must_read_all = True
+        self.subject = self.matcher.subject
         self._count: int = order["count"]
         self._news = asyncio.Event()
 
@@ -48,11 +49,14 @@ class Watch:
         return len(self.matches) >= self._count
 
     def consider(self, item: Item) -> None:
-        """Keep an item that matches."""
-        if self.matcher.fits(item):
-            self.matches[item.key] = item.match
-            if self.is_met:
-                self.wake()
+        """Compare an item with the conditions, and keep it if it matches."""
+        # A loop and no `all`, since every write runs it for every open wait.
+        for test in self.matcher.tests:
+            if not test(item):
+                return
+        self.matches[item.key] = item.match
+        if self.is_met:
+            self.wake()
 
     def wake(self) -> None:
         """Let the waiting request go on."""
@@ -75,9 +79,12 @@ class Watcher:
         self._sandbox = sandbox
         self._db = sandbox.db
         self._watches: dict[str, list[Watch]] = {kind: [] for kind in KINDS}
+        self._watches_of_folders: list[Watch] = []
         self._writes = self._generation = self._connects = -1
         # What has been read: positions in the change feed, the outbox and the queue of callbacks.
         self._change = self._outbox_mail = self._callback = 0
+        # The key of the item that was deleted last: a move is a deletion in the feed, followed by the move itself.
+        self._deleted = 0
         # The numbers of callbacks that match as soon as they have got further.
         self._unfinished: set[int] = set()
 
@@ -88,22 +95,43 @@ class Watcher:
         # Only from now on, since each new watch reads by itself what is there already.
         self._follow_from_now()
         watch = Watch(self._sandbox, self.reader, order)
-        watches = self._watches[watch.kind]
-        watches.append(watch)
+        lists = [self._watches[watch.kind], *([self._watches_of_folders] if watch.matcher.has_folder else [])]
+        for watches in lists:
+            watches.append(watch)
         try:
             yield watch
         finally:
-            watches.remove(watch)
+            for watches in lists:
+                watches.remove(watch)
 
     async def wait(self, watch: Watch) -> None:
         """Return when enough items match. Raises ConnectorError if the sandbox is deleted or the server stops."""
         while not watch.is_met:
             if watch.must_read_all:
-                await self._read_all(watch)
+                await self.read_all(watch)
             else:
                 await watch.woken()
             self.check(watch)
         self.check(watch)
+
+    async def read_all(self, watch: Watch, misses: list[tuple[Item, list[str]]] | None = None) -> None:
+        """Compare all items with a wait; adds those that do not match to `misses`, if asked to."""
+        watch.must_read_all = False
+        matcher = watch.matcher
+        for items in self.reader.pages(watch.kind, matcher.scope() if misses is None else Scope()):
+            # Folders may have changed since the last page.
+            self.reader.renew()
+            for item in items:
+                if item.is_sent_copy and not matcher.has_folder:
+                    # It has the subject and the text of the mail that the wait is for.
+                    continue
+                watch.consider(item)
+                self._remember_unfinished(watch, item)
+                if misses is not None and (differs := matcher.differs(item)):
+                    misses.append((item, differs))
+            await asyncio.sleep(0)
+            if self._db.closed:
+                return
 
     async def near_misses(self, watch: Watch) -> list[tuple[Match, list[str]]]:
         """Look at all items for the last time; those that fail the fewest conditions, the newest first.
@@ -111,7 +139,7 @@ class Watcher:
         Raises as `wait` does.
         """
         misses: list[tuple[Item, list[str]]] = []
-        await self._read_all(watch, misses)
+        await self.read_all(watch, misses)
         self.check(watch)
         best = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].match.order))
         return [(item.match, differs) for item, differs in best]
@@ -121,14 +149,14 @@ class Watcher:
         if watch.error is not None:
             raise watch.error
         if self._db.closed:
-            raise self._deleted()
+            raise self._gone()
 
     def look(self) -> None:
         """Compare what was written since the last look with the conditions of all waits."""
         if not any(self._watches.values()):
             return
         if self._db.closed:
-            self.end(self._deleted())
+            self.end(self._gone())
         elif self._writes != self._db.writes:
             try:
                 self._look()
@@ -146,7 +174,7 @@ class Watcher:
     def _of(self, *kinds: str) -> list[Watch]:
         return [watch for kind in kinds for watch in self._watches[kind]]
 
-    def _deleted(self) -> NotFound:
+    def _gone(self) -> NotFound:
         return NotFound(f"The sandbox '{self._sandbox.name}' was deleted.")
 
     def _follow_from_now(self) -> None:
@@ -205,7 +233,7 @@ class Watcher:
 
     def _still_fits(self, watch: Watch, mail: OutboxMail) -> bool:
         now = outbox.mail(self._db, mail.id)
-        return now is not None and watch.matcher.fits(self.reader.of_outbox(now))
+        return now is not None and not watch.matcher.differs(self.reader.of_outbox(now))
 
     def _read_feed(self) -> None:
         """Read new mails and events, changed events and moved mails."""
@@ -218,59 +246,54 @@ class Watcher:
             more = len(entries) == PAGE
 
     def _read_entry(self, entry: Change) -> None:
+        item = None
         # An update of a mail leaves everything as it is that conditions are about.
         if entry.kind == ItemKind.MESSAGE and entry.action in _ARRIVALS:
-            self._consider("mail", self.reader.mail(entry.item_id) if self._watches["mail"] else None)
+            is_sent_copy = self.reader.is_sent_copy(entry.mailbox_id, entry.folder_id)
+            watches = self._watches_of_folders if is_sent_copy else self._watches["mail"]
+            item = self.reader.mail(entry.item_id) if watches else None
         elif entry.kind == ItemKind.EVENT and entry.action != ChangeAction.DELETED:
-            self._consider("event", self.reader.event(entry.item_id) if self._watches["event"] else None)
+            watches = self._watches["event"]
+            item = self.reader.event(entry.item_id) if watches else None
+        if item is not None:
+            _offer(item, watches)
+            if entry.action == ChangeAction.MOVED:
+                self._move(self._deleted, item)
+        if entry.action == ChangeAction.DELETED:
+            self._deleted = entry.item_id
+
+    def _move(self, key: int, item: Item) -> None:
+        """Count a mail once that was moved, which changed its key."""
+        for watch in self._watches["mail"]:
+            if item.key in watch.matches:
+                watch.matches.pop(key, None)
 
     def _read_outbox(self) -> None:
         """Read the mails that have left the sandbox."""
-        more = True
-        while more:
-            items = self.reader.outbox_after(self._outbox_mail)
-            for item in items:
-                self._outbox_mail = item.key[1]
-                self._consider("mail", item)
-            more = len(items) == PAGE
+        for item in self.reader.outbox_after(self._outbox_mail):
+            self._outbox_mail = -item.key
+            _offer(item, self._watches["mail"])
 
     def _read_callbacks(self) -> None:
         """Read new callbacks, and those that had not got far enough."""
         numbers, self._unfinished = self._unfinished, set()
         items = [item for number in sorted(numbers) if (item := self.reader.callback(number)) is not None]
-        while page := self.reader.callbacks_after(self._callback):
-            self._callback = page[-1].key[1]
-            items += page
+        items += self.reader.callbacks_after(self._callback)
         for item in items:
-            for kind in ("callback", "poke"):
-                self._consider(kind, item)
-
-    def _consider(self, kind: str, item: Item | None) -> None:
-        """Compare an item with all waits for its kind."""
-        if item is None:
-            return
-        for watch in self._watches[kind]:
-            if watch.matcher.looks_at(item):
+            self._callback = max(self._callback, item.key)
+            for watch in self._of("callback", "poke"):
                 watch.consider(item)
                 self._remember_unfinished(watch, item)
 
     def _remember_unfinished(self, watch: Watch, item: Item) -> None:
         """Look at a callback again after the next write if it only has to get further."""
-        if item.is_callback and watch.matcher.differs(item) == ["until"]:
-            self._unfinished.add(item.key[1])
+        if watch.matcher.differs(item) == ["until"]:
+            self._unfinished.add(item.key)
 
-    async def _read_all(self, watch: Watch, misses: list[tuple[Item, list[str]]] | None = None) -> None:
-        """Compare all items with a wait; adds those that do not match to `misses`, if asked to."""
-        watch.must_read_all = False
-        matcher = watch.matcher
-        for items in self.reader.pages(watch.kind, matcher.after if misses is None else 0):
-            # Folders may have changed since the last page.
-            self.reader.renew()
-            for item in filter(matcher.looks_at, items):
-                watch.consider(item)
-                self._remember_unfinished(watch, item)
-                if misses is not None and (differs := matcher.differs(item)):
-                    misses.append((item, differs))
-            await asyncio.sleep(0)
-            if self._db.closed:
-                return
+
+def _offer(item: Item, watches: list[Watch]) -> None:
+    """Let waits consider a mail or an event."""
+    subject = item.subject
+    # In one expression, since every write runs it for every open wait, and most subjects differ.
+    for watch in [watch for watch in watches if watch.subject in subject]:
+        watch.consider(item)

@@ -123,9 +123,10 @@ def _item_folders(source: Table) -> Executable:
 
 
 def _page(rows: Select[Any], source: Table, *conditions: ColumnElement[bool]) -> Executable:
-    """The next rows after a key, in the order of their keys."""
-    later = rows.where(source.c.id > bindparam("after"), *conditions).order_by(source.c.id)
-    return later.limit(bindparam("top")).offset(_ZERO)
+    """The rows with keys from one to another, in the order of their keys."""
+    return rows.where(source.c.id > bindparam("after"), source.c.id <= bindparam("until"), *conditions).order_by(
+        source.c.id
+    )
 
 
 def _update(source: Table, *left_out: str) -> Executable:
@@ -133,6 +134,11 @@ def _update(source: Table, *left_out: str) -> Executable:
     return update(source).where(source.c.id == bindparam("key")).values({name: bindparam(name) for name in changed})
 
 
+# `lowered` is Python's, since SQLite's own `lower` knows only ASCII.
+_HAS_SUBJECT = or_(
+    bindparam("subject") == literal_column("''"),
+    func.instr(func.lowered(content.c.subject), bindparam("subject")) > _ZERO,
+)
 _PENDING: ColumnElement[Any] = literal_column("'pending'")
 _LIVE = subscription.c.expires > bindparam("now")
 _EVENTS = select(*_columns(Event, event))
@@ -226,7 +232,13 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .order_by(change.c.item_id),
     "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
     "MESSAGE_HEAD": _HEADS.where(message.c.id == bindparam("id")),
-    "MESSAGE_HEADS": _page(_HEADS, message, message.c.content_id > bindparam("newer")),
+    "MESSAGE_HEADS": _page(
+        _HEADS,
+        message,
+        message.c.content_id > bindparam("newer"),
+        _HAS_SUBJECT,
+        or_(bindparam("mailbox_id") == _ZERO, message.c.mailbox_id == bindparam("mailbox_id")),
+    ),
     # calendars
     "INSERT_CALENDAR": _insert(calendar, "id"),
     "CALENDARS": _item_folders(calendar),
@@ -295,7 +307,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
     "OUTBOX_MAILS": _OUTBOX.order_by(outbox_mail.c.id),
     "OUTBOX_MAIL": _OUTBOX.where(outbox_mail.c.id == bindparam("id")),
-    "OUTBOX_PAGE": _page(_OUTBOX, outbox_mail),
+    "OUTBOX_PAGE": _page(_OUTBOX, outbox_mail, outbox_mail.c.content_id > bindparam("newer"), _HAS_SUBJECT),
     "SET_OUTBOX_RECIPIENTS": update(outbox_mail)
     .where(outbox_mail.c.id == bindparam("outbox_id"))
     .values(recipients=bindparam("left")),
