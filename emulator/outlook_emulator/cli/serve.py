@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -32,9 +33,13 @@ def setting_options(command: argparse.ArgumentParser) -> None:
 
 def serve(arguments: argparse.Namespace) -> int:
     from outlook_emulator import serving
+    from outlook_emulator.cli import request_log
 
     try:
-        return serving.serve(settings_of(arguments))
+        settings = settings_of(arguments)
+        if settings.log == "requests" or (settings.log == "auto" and sys.stderr.isatty()):
+            request_log.start()
+        return serving.serve(settings)
     except (ValueError, OSError) as error:
         return output.fail(str(error))
 
