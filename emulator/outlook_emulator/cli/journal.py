@@ -71,7 +71,7 @@ def _one_value(option: Option) -> dict[str, Any]:
     if option.type is bool:
         return {"action": argparse.BooleanOptionalAction}
     # The plain help, without the hint to repeat the flag.
-    return {"action": "store", "type": option.item or option.type, "help": option.help}
+    return {"action": "store", "type": option.item or option.type, "help": parsers.help_of(option)}
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outlook_emulator.cli import output
-from outlook_emulator.settings import Settings, options
+from outlook_emulator.settings import Setting, Settings, options
 
 
 def add(commands: Any) -> None:
@@ -25,10 +25,20 @@ def setting_options(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             option.flag,
             dest=option.name,
-            metavar=option.name.upper(),
-            help=f"{option.help} (default {option.default!r}; ${option.variable})".replace("%", "%%"),
+            metavar=_metavar(option),
+            help=_help(option).replace("%", "%%"),
             **alone,
         )
+
+
+def _help(option: Setting) -> str:
+    default = "" if option.default == "" else f"default: {option.default}; "
+    return f"{option.help} ({default}${option.variable})"
+
+
+def _metavar(option: Setting) -> str:
+    """What stands for the value of a setting in the help: its choices, or its name."""
+    return f"{{{','.join(option.choices)}}}" if option.choices else option.name.upper()
 
 
 def serve(arguments: argparse.Namespace) -> int:
