@@ -17,6 +17,7 @@ import pytest
 from outlook_emulator import testing
 from outlook_emulator.app import create_app
 from outlook_emulator.settings import Settings
+from outlook_emulator.testing.target import AppTarget
 from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 
@@ -381,16 +382,17 @@ class _Rows:
 def _work_of_a_send(mails: int, waits: int) -> Counter[str]:
     """The statements that a send runs and the rows that it reads, with mails in the sandbox and open waits."""
     counted: Counter[str] = Counter()
-    with testing.Server.in_process() as server:
+    app = AppTarget(create_app())
+    with testing.Server(app) as server:
         ann = server.connect("ann")
-        sandbox = server.app.state.sandboxes.named(ann.sandbox.name)
+        sandbox = app.app.state.sandboxes.named(ann.sandbox.name)
         ann.sandbox.connect("bob", "bob@example.com", mails=[{"from": "x@example.org", "subject": "Old"}] * mails)
         for _ in range(mails):
             _send(ann, "carol@example.net")
         url = httpx.URL(f"{server.url}/_emulator/api/sandboxes/{sandbox.name}/wait")
         for number in range(waits):
             order = json.dumps({"subject": f"code {number}!", "timeoutSeconds": 60}).encode()
-            server.target.thread.send("POST", url, [(b"Content-Length", b"%d" % len(order))], order)
+            app.thread.send("POST", url, [(b"Content-Length", b"%d" % len(order))], order)
         _send(ann, "bob@example.com")
         execute = sandbox.db.execute
 
