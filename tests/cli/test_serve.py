@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.commands import CLEAN, READY, failure, run, serving
+from tests.cli.commands import CLEAN, READY, command, failure, run, serving
 
 pytestmark = pytest.mark.slow
 
@@ -283,3 +284,43 @@ def test_invalid_data_folder(tmp_path: Path, kind: str) -> None:
 
     assert str(folder) in text
     assert "Errno" not in text
+
+
+def test_request_log() -> None:
+    """`--log requests` prints a line for each request, at once and without colours where no terminal looks on."""
+    with serving("--port", "0", "--log", "requests", "--journal-entries", "0") as (process, line):
+        url = line.split()[2].removeprefix("url=")
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail", headers={"Authorization": "Key x"}, trust_env=False)
+        assert process.stderr is not None
+        ok = process.stderr.readline()
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail?top=x", headers={"Authorization": "Key x"}, trust_env=False)
+        refused = process.stderr.readline()
+
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  200 +[\d.]+ ms  alice +GetEmailsV2\n", ok)
+    assert re.fullmatch(r"\S+  400 +[\d.]+ ms  alice +GetEmailsV2  refusal InvalidRequest: .*'top'.*\n", refused)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo terminals")
+@pytest.mark.parametrize(("environment", "colour"), [({}, "\x1b[32m"), ({"NO_COLOR": "1"}, "")])
+def test_request_log_on_a_terminal(environment: dict[str, str], colour: str) -> None:
+    """Where a terminal looks on, requests are logged without being asked for, in colours unless NO_COLOR is set."""
+    terminal, device = os.openpty()
+    with (
+        os.fdopen(terminal) as screen,
+        subprocess.Popen(
+            command("serve", "--port", "0"),
+            env=CLEAN | {"TERM": "xterm"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=device,
+            text=True,
+        ) as process,
+    ):
+        os.close(device)
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2].removeprefix("url=")
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail", headers={"Authorization": "Key x"}, trust_env=False)
+        logged = screen.readline()
+        process.terminate()
+
+    assert "GetEmailsV2" in logged
+    assert f"  {colour}200" in logged
