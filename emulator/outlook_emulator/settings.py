@@ -38,6 +38,9 @@ class _ServerSettings:
     admin_token: str = option(
         "", "bearer token that the admin API requires; mandatory when listening beyond this machine", secret=True
     )
+    strict: YesNo = option(
+        "no", "refuse requests with unknown members or query parameters; default: accept them with a warning"
+    )
     unknown_connections: Literal["create", "refuse"] = option(
         "create", "response to an unknown connection id: `create` a mailbox, or `refuse` with 404"
     )
