@@ -7,7 +7,7 @@ members, keywords in tests and the tables of the documentation are derived from 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from types import NoneType, UnionType
@@ -125,6 +125,17 @@ def camel(name: str) -> str:
     """`retry_after` as JSON has it: `retryAfter`. The trailing underscore of `from_` goes."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A sentence that helps after a name that is not known: the closest known names, or all, if there are any."""
+    from difflib import get_close_matches
+
+    names = {name.lower(): name for name in known}
+    close = [names[match] for match in get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"There are: {', '.join(names.values())}." if names else "There is none."
 
 
 def sentence(option: Option) -> str:

@@ -27,6 +27,9 @@ class _ServerSettings:
     tls_ca_file: str = option(
         "", "file for the certificate that clients must trust; empty: a temporary file, removed at exit"
     )
+    ready_file: str = option(
+        "", "file for the line that says that the server is ready, removed at exit; the commands find the server by it"
+    )
     data: str = option("", "folder with one SQLite file per sandbox; empty: keep everything in memory")
     seed: str = option("", "sample mailboxes to load at start, by name or folder, separated by commas")
     authorization: str = option(
@@ -34,6 +37,9 @@ class _ServerSettings:
     )
     admin_token: str = option(
         "", "bearer token that the admin API requires; mandatory when listening beyond this machine", secret=True
+    )
+    strict: YesNo = option(
+        "no", "refuse requests with unknown members or query parameters; default: accept them with a warning"
     )
     unknown_connections: Literal["create", "refuse"] = option(
         "create", "response to an unknown connection id: `create` a mailbox, or `refuse` with 404"

@@ -45,6 +45,38 @@ def test_stops_on_interrupt() -> None:
     assert (0, ("", "")) == (process.returncode, rest)
 
 
+def test_ready_file(tmp_path: Path) -> None:
+    """The ready file holds the ready line while the server runs, and commands find the server by it."""
+    file = tmp_path / "ready"
+    with serving("--port", "0", "--ready-file", str(file)) as (process, line):
+        written = file.read_text(encoding="utf-8")
+        status = run("health", OUTLOOK_EMULATOR_READY_FILE=str(file)).returncode
+        process.terminate()
+        rest = process.communicate()
+
+    assert (line, 0) == (written, status)
+    assert (0, ("", ""), False) == (process.returncode, rest, file.exists())
+
+
+def test_ready_file_with_tls(tmp_path: Path) -> None:
+    """Commands trust the certificate that the ready line names."""
+    file = tmp_path / "ready"
+    with serving("--port", "0", "--tls", "--ready-file", str(file)) as (_, line):
+        assert "url=https://" in line
+        done = run("health", OUTLOOK_EMULATOR_READY_FILE=str(file))
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A ready file in a folder that does not exist is an error before the server starts."""
+    file = tmp_path / "missing" / "ready"
+
+    assert failure(run("serve", "--port", "0", "--ready-file", str(file))) == (
+        f"cannot write the ready file {file}: No such file or directory"
+    )
+
+
 def test_stops_while_it_starts() -> None:
     """SIGTERM before the server is ready ends it at once, with exit code 0 and without output.
 
