@@ -31,6 +31,7 @@ class _Page(HTMLParser):
         self.forms: list[str] = []
         self.text = ""
         self.cards: list[Any] = []
+        self.targets: list[str] = []
         self._link: str | None = None
         self._is_script = False
         self.feed(html)
@@ -40,6 +41,7 @@ class _Page(HTMLParser):
         values = dict(attributes)
         if tag == "a":
             self._link = values.get("href")
+            self.targets.append(self._link or "")
         elif tag == "form":
             self.forms.append(values.get("action") or "")
         elif tag in ("script", "style"):
@@ -253,7 +255,10 @@ def test_the_texts_of_a_question_are_escaped(
     exchange = _asked(mailbox, operation, name, callback_url, Options=" A <i>b</i> ,, C , C", **texts)
     mailbox.equal(operation, "Message.Options", list(_links(mailbox, name)), ["A <i>b</i>", "C"])
     mail = mailbox.mail(mailbox.name(name))
-    text = _Page(mail["Body"]).text
+    page = _Page(mail["Body"])
+    links = [target for target in page.targets if "RecordResponse" in target]
+    mailbox.equal(operation, "Message.Options", len(links), 2)
+    text = page.text
     for expected in ("1 <u>2</u>", "3 <u>4</u>"):
         mailbox.holds(operation, "Message", text, expected, expected in text)
     mailbox.follow(exchange.headers["location"], "DELETE")

@@ -234,3 +234,15 @@ def test_a_deleted_event_pokes(mailbox: Mailbox, receiver: Receiver) -> None:
     mailbox.ok("CalendarDeleteItem", table=CALENDAR, id=created["Id"])
     mailbox.equal(_EVENT, "callback", len(receiver.wait()), 1)
     mailbox.follow(location, "DELETE")
+
+
+def test_mail_without_a_flag_does_not_poke(mailbox: Mailbox, own_address: str, receiver: Receiver) -> None:
+    """A subscription to flagged mail is silent while one to new mail is poked."""
+    kinds = {"/flag": "CreateOnFlaggedEmailPokeSubscription", "/mail": _MAIL}
+    locations = [_subscribed(mailbox, kind, receiver.url + path).headers["location"] for path, kind in kinds.items()]
+    for number in (1, 2):
+        mailbox.to_self(f"Plain {number}")
+        receiver.wait(number)
+    mailbox.equal(kinds["/flag"], "callback", [callback.path for callback in receiver.callbacks], ["/mail", "/mail"])
+    for location in locations:
+        mailbox.follow(location, "DELETE")

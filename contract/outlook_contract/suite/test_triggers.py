@@ -571,3 +571,13 @@ def test_an_item_is_as_a_read_shows_it(mailbox: Mailbox, operation: str, fire: F
     else:
         read = next(found for found in listed(mailbox) if found["Id"] == item["Id"])
     mailbox.members(operation, "value[]", item, read)
+
+
+@pytest.mark.reads
+@_EVERY
+def test_the_state_is_escaped(mailbox: Mailbox, operation: str) -> None:
+    """In `Location` the state has its special characters escaped, in lower case. Recorded from the twin."""
+    poller = Poller(mailbox, operation)
+    state = poller.location.partition(f"{poller.state_name}=")[2]
+    is_escaped = not set("+/=:") & set(state) and all(part[:2] == part[:2].lower() for part in state.split("%")[1:])
+    mailbox.holds(operation, "Location", state, "escapes in lower case", is_escaped)

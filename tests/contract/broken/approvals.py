@@ -28,12 +28,6 @@ SWAPS = (
         'header_text="",',
     ),
     Swap(
-        "options that come twice",
-        "mailbox.approvals.approval_mail",
-        'tuple(dict.fromkeys(option for part in text.split(",") if (option := part.strip())))',
-        'tuple(option for part in text.split(",") if (option := part.strip()))',
-    ),
-    Swap(
         "options without escapes",
         "mailbox.approvals.approval_mail",
         '<a href="{target}">{escape(option)}</a>',

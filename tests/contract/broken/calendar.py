@@ -190,12 +190,6 @@ SWAPS = (
         "if True:",
     ),
     Swap(
-        "a new series that keeps changed occurrences",
-        "mailbox.calendar.event_input",
-        "if before is not None and cadence(before) != cadence(event):",
-        "if False:",
-    ),
-    Swap(
         "events of normal importance by default",
         "mailbox.event",
         "importance: int = Importance.Low",

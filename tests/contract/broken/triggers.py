@@ -124,12 +124,6 @@ SWAPS = (
         "if False:",
     ),
     Swap(
-        "an arrival trigger that fires for an old mail",
-        "mailbox.triggers.mail_triggers",
-        "    return entry.action == ChangeAction.CREATED and message.received >= since.received\n",
-        "    return True\n",
-    ),
-    Swap(
         "a flag trigger that fires on the flag alone",
         "mailbox.triggers.mail_triggers",
         "_ARRIVALS | {ChangeAction.UPDATED}, _is_flagged)",
