@@ -10,6 +10,7 @@ from typing import Any
 
 from outlook_emulator.cli import (
     approvals,
+    ca,
     callbacks,
     clock,
     connections,
@@ -29,7 +30,7 @@ from outlook_emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health, contract, recordings),
+    *(serve, execute, ca, definition, health, contract, recordings),
     *(sandboxes, connections, items, mail, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
