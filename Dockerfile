@@ -16,6 +16,8 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-h
     && python -m pip install --no-cache-dir --disable-pip-version-check --no-deps . \
     && install --directory --owner=4365 --group=4365 /data
 
+# Any user can write there, whether it has a home folder or not.
+ENV OUTLOOK_EMULATOR_CA_FOLDER=/data/ca
 WORKDIR /data
 USER 4365
 VOLUME /data

@@ -188,7 +188,7 @@ def test_names_of_the_certificate() -> None:
 
         for name in ("localhost", "127.0.0.1", "::1", "127.0.0.2", socket.gethostname()):
             shake_hands(name)
-        for name in ("host.docker.internal", "outlook-emulator", "mail.test", "mail.compose.test"):
+        for name in ("host.docker.internal", "outlook", "outlook-emulator", "mail.test", "mail.compose.test"):
             shake_hands(name)
         with pytest.raises(ssl.SSLCertVerificationError):
             shake_hands("example.com")

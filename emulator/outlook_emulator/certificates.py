@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FOLDER = "OUTLOOK_EMULATOR_CA_FOLDER"
 _ORGANIZATION = "Outlook Connector Emulator"
-_OWN_NAMES = ("localhost", "127.0.0.1", "::1", "host.docker.internal", "outlook-emulator")
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1", "host.docker.internal", "outlook", "outlook-emulator")
 _HINTS = {
     "linux": """\
   Debian, Ubuntu   sudo cp {file} /usr/local/share/ca-certificates/outlook-emulator.crt && sudo update-ca-certificates
@@ -90,8 +90,9 @@ def server_context(folder: Path, host: str, names: Collection[str] = ()) -> ssl.
     `ensure_authority`.
     """
     file = ensure_authority(folder)
+    library = _trustme()
     try:
-        authority = _trustme().CA.from_pem(file.read_bytes(), (file.parent / _KEY).read_bytes())
+        authority = library.CA.from_pem(file.read_bytes(), (file.parent / _KEY).read_bytes())
     except OSError as error:
         raise OSError(f"cannot read the certificate authority in {folder}: {error.strerror or error}") from error
     except ValueError as error:

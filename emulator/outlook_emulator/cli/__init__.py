@@ -14,6 +14,7 @@ from outlook_emulator.cli import (
     callbacks,
     clock,
     connections,
+    contents,
     contract,
     definition,
     execute,
@@ -31,7 +32,7 @@ from outlook_emulator.cli import (
 
 _GROUPS = (
     *(serve, execute, ca, definition, health, contract, recordings),
-    *(sandboxes, connections, items, mail, approvals, callbacks, clock),
+    *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
 
