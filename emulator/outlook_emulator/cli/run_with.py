@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from outlook_emulator.environment import changes
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, Settings, listed, options
 
 _READY = "outlook-emulator ready "
-_FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
 _STOP_TIMEOUT = 10.0
 """Seconds to wait for the server to stop before it is killed."""
@@ -57,7 +55,7 @@ def environment(settings: Settings, ready: str, folder: Path) -> dict[str, str]:
 
     Certificates for the command are written to `folder`.
     """
-    facts = dict(_FACT.findall(ready))
+    facts = client.ready_facts(ready)
     # The first sample, which has a connection of its own name.
     connection = next((Path(seed).name for seed in listed(settings.seed)), "me")
     variables: dict[str, str | None] = {**os.environ}
