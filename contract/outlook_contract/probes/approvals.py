@@ -29,28 +29,34 @@ _FORM = re.compile(r'<form[^>]*action="([^"]*)"')
 )
 def questions(run: ProbeRun) -> None:
     """Sends questions to the own mailbox, follows their links in several orders, and withdraws them."""
-    for operation, deletion in _OPERATIONS.items():
-        text = f"{operation} whole"
-        texts = {"HeaderText": "A <b>header</b>", "SelectionText": "Choose & click", "Body": "<p>To <b>Oslo</b></p>"}
-        exchange = _asked(run, operation, text, Options=" Yes ,,No, Yes", **texts)
-        run.record(f"{operation}: create", _created(run, exchange))
-        mail = run.look_for(text)
-        if mail is None:
-            run.record(f"{operation}: mail", "did not arrive", "approval-markup")
-            continue
-        names = ("Body", "BodyPreview", "IsHtml", "Importance", "HasAttachment", "From", "To")
-        run.record(f"{operation}: mail", {name: mail[name] for name in names}, "approval-markup", "approval-body")
-        links = _links(mail)
-        run.record(f"{operation}: links", [_form_of(link) for link in links], "answer-links", "options-list")
-        if len(links) > 1:
-            _clicks(run, operation, links)
-        run.respond(f"{operation}: withdraw", run.mailbox.call(deletion, id=exchange.json().get("id", "")))
-        _page(run, f"{operation}: a link after that", run.mailbox.open(links[0])) if links else None
-        again = run.mailbox.call(deletion, id=exchange.json().get("id", ""))
-        run.respond(f"{operation}: withdraw again", again)
-        _text_and_confirmation(run, operation)
+    for operation in _OPERATIONS:
+        run.attempt(_question, operation)
+        run.attempt(_text_and_confirmation, operation)
     if run.receiver is not None:
-        _callbacks(run)
+        run.attempt(_callbacks)
+
+
+def _question(run: ProbeRun, operation: str) -> None:
+    deletion = _OPERATIONS[operation]
+    text = f"{operation} whole"
+    texts = {"HeaderText": "A <b>header</b>", "SelectionText": "Choose & click", "Body": "<p>To <b>Oslo</b></p>"}
+    exchange = _asked(run, operation, text, Options=" Yes ,,No, Yes", **texts)
+    run.record(f"{operation}: create", _created(run, exchange))
+    mail = run.look_for(text)
+    if mail is None:
+        run.record(f"{operation}: mail", "did not arrive", "approval-markup")
+        return
+    names = ("Body", "BodyPreview", "IsHtml", "Importance", "HasAttachment", "From", "To")
+    run.record(f"{operation}: mail", {name: mail[name] for name in names}, "approval-markup", "approval-body")
+    links = _links(mail)
+    run.record(f"{operation}: links", [_form_of(link) for link in links], "answer-links", "options-list")
+    if len(links) > 1:
+        _clicks(run, operation, links)
+    run.respond(f"{operation}: withdraw", run.mailbox.call(deletion, id=exchange.json().get("id", "")))
+    if links:
+        _page(run, f"{operation}: a link after that", run.mailbox.open(links[0]))
+    again = run.mailbox.call(deletion, id=exchange.json().get("id", ""))
+    run.respond(f"{operation}: withdraw again", again)
 
 
 def _asked(run: ProbeRun, operation: str, text: str, **members: Any) -> Exchange:

@@ -146,7 +146,7 @@ def skipped_attachments(run: ProbeRun) -> None:
         run.record(about, shown, "has-attachment-skipped", "attachment-size")
         only = run.mailbox.find(run.name(about), fetchOnlyWithAttachment=True)
         run.record(f"{about}: fetchOnlyWithAttachment finds it", only is not None, "has-attachment-skipped")
-    _contents(run)
+    run.attempt(_contents)
     body = '<p>See <img src="cid:a.png"></p>'
     run.sent("a picture that the body names", Body=body, Attachments=[files["a picture"]])
     mail = run.look_for("a picture that the body names")
@@ -181,6 +181,7 @@ def _contents(run: ProbeRun) -> None:
     "Where are the limits of inline images, mails and options, and what says so?",
     settles=("inline-image-size", "text-large-mail", "inline-image-quoted"),
     needs=(Need.ADDRESS,),
+    has_heavy_parts=True,
 )
 def size_limits(run: ProbeRun) -> None:
     """Sends an image just below and just above the documented size, a mail that is too large, and 101 options."""

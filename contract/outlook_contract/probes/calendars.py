@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outlook_contract.mailbox import CALENDAR, CONTACTS
@@ -29,7 +29,7 @@ _MANY_CONTACTS = 12
     4,
     "attendee-strings",
     "How do the strings of attendees read, by each operation, and do filters compare them so?",
-    settles=("attendee-filter", "own-appointment-response"),
+    settles=("attendee-filter", "own-appointment-response", "filter-double-encoded"),
 )
 def attendee_strings(run: ProbeRun) -> None:
     """Creates events with two, one and no attendee, who do not exist, and reads each by every operation."""
@@ -58,12 +58,24 @@ def attendee_strings(run: ProbeRun) -> None:
     run.record(
         "CalendarGetOnNewItemsV2", {item["about"]: item["seen"] for item in poll or ()}, "own-appointment-response"
     )
+    run.attempt(_ampersand)
     for text in ("ann.bee@example.com", "Ann.Bee@Example.com;"):
         exchange = run.mailbox.call("V3CalendarGetItems", table=CALENDAR, filter=f"RequiredAttendees eq '{text}'")
         hits = None
         if exchange.is_success:
             hits = sorted(filter(None, (run.mine(item["Subject"]) for item in exchange.json()["value"])))
         run.record(f"a filter for {text}", {**run.response(exchange), "hits": hits}, "attendee-filter")
+
+
+def _ampersand(run: ProbeRun) -> None:
+    """A filter for a subject with an ampersand, encoded once and twice."""
+    create(run.mailbox, run.text("salt & pepper"), day(20, 15))
+    text = f"Subject eq '{run.name('salt & pepper')}'"
+    for about, filter in (("once", text), ("twice", text.replace("&", "%26"))):
+        exchange = run.mailbox.call("V3CalendarGetItems", table=CALENDAR, filter=filter)
+        hits = len(exchange.json()["value"]) if exchange.is_success else None
+        answer = {**run.response(exchange), "hits": hits}
+        run.record(f"a filter with an ampersand, encoded {about}", answer, "filter-double-encoded")
 
 
 def _polled(run: ProbeRun, location: str) -> list[dict[str, Any]]:
@@ -99,7 +111,11 @@ def _view(run: ProbeRun, start: Any, days: int) -> Any:
     5,
     "list-order",
     "In which order do lists and views come without $orderby, and how long is a page?",
-    settles=("list-ties", "view-order", "view-page", "list-page", "contact-page"),
+    settles=(
+        *("list-ties", "view-order", "view-page", "list-page", "contact-page"),
+        *("all-day-windows", "all-day-series"),
+    ),
+    has_heavy_parts=True,
 )
 def list_order(run: ProbeRun) -> None:
     """Creates events whose starts and creation have opposite orders, and then more than fit a page."""
@@ -123,8 +139,42 @@ def list_order(run: ProbeRun) -> None:
     contacts = run.mailbox.ok("ContactGetItems", table=CONTACTS)["value"]
     number = sum(run.mine(contact["GivenName"]) == "many" for contact in contacts)
     run.record(f"contacts of {_MANY_CONTACTS}", number, "contact-page")
+    run.attempt(_all_day)
     if run.heavy:
-        _many_events(run)
+        run.attempt(_many_events)
+
+
+def _all_day(run: ProbeRun) -> None:
+    """Which windows an all-day event is in, and on which days the occurrences of an all-day series are."""
+    start = day(40, 0)
+    whole = timedelta(days=1)
+    zone = "(UTC-08:00) Pacific Time (US & Canada)"
+    all_day = {"IsAllDay": True, "TimeZone": zone}
+    created = create(run.mailbox, run.text("all day"), start, 24 * 60, version=V3, **all_day)
+    read = {name: created[name] for name in ("TimeZone", "IsAllDay")}
+    read |= {name: _distance(created[name], start) for name in ("Start", "End")}
+    run.record("an all-day event in the zone of Los Angeles", read, "all-day-windows")
+    for about, first in (
+        ("the hour before midnight UTC", start - timedelta(hours=1)),
+        ("the first hour in UTC", start),
+        ("the last hour in UTC", start + timedelta(hours=23)),
+        ("the last hour in Los Angeles", start + timedelta(hours=31)),
+    ):
+        span = {"startDateTimeOffset": written(first), "endDateTimeOffset": written(first + timedelta(minutes=59))}
+        view = run.mailbox.ok("GetEventsCalendarViewV2", calendarId=CALENDAR, **span)
+        seen = "all day" in _texts(run, view["value"])
+        run.record(f"the view of {about} has an all-day event", seen, "all-day-windows")
+    series = {"Recurrence": "Daily", "NumberOfOccurrences": 2, **all_day}
+    create(run.mailbox, run.text("all-day series"), start + 5 * whole, 24 * 60, version=V3, **series)
+    view = _view(run, start + 5 * whole, 4)["value"]
+    starts = [_distance(item["Start"], start) for item in view if run.mine(item["Subject"]) == "all-day series"]
+    run.record("hours from the day of an all-day event to those of a series", starts, "all-day-series")
+
+
+def _distance(text: str, start: datetime) -> float:
+    """The hours from an instant to a time in a response, which is in UTC if it has no offset."""
+    seen = datetime.fromisoformat(text)
+    return ((seen if seen.tzinfo else seen.replace(tzinfo=UTC)) - start).total_seconds() / 3600
 
 
 def _many_events(run: ProbeRun) -> None:

@@ -36,11 +36,19 @@ def listing(names: Sequence[str] = ()) -> int:
     """Print the questions. Returns the exit code. Raises TargetError."""
     for probe in selected(names):
         print(f"{probe.id} {probe.name}")
-        print(textwrap.indent(textwrap.fill(probe.question, _WIDTH), "  "))
-        print(textwrap.indent(textwrap.fill(f"settles: {', '.join(probe.settles)}", _WIDTH), "  "))
-        if conditions := ", ".join(_conditions(probe)):
-            print(f"  {conditions}")
+        lines = [probe.question, f"settles: {', '.join(probe.settles)}"]
+        if needs := ", ".join(conditions(probe)):
+            lines.append(f"needs: {needs}")
+        for line in lines:
+            print(textwrap.indent(textwrap.fill(line, _WIDTH, break_on_hyphens=False), "  "))
     return 0
+
+
+def conditions(probe: Probe) -> Iterator[str]:
+    """The options that a probe needs."""
+    yield from (need.value for need in Need if need in probe.needs)
+    if probe.heavy:
+        yield "--heavy"
 
 
 def run(options: TargetOptions, *, names: Sequence[str] = (), file: Path | None = None, heavy: bool = False) -> int:
@@ -49,6 +57,8 @@ def run(options: TargetOptions, *, names: Sequence[str] = (), file: Path | None 
     Returns 0 if every probe that ran came to its end, else 1, and 130 after Ctrl+C. Raises TargetError.
     """
     probes = selected(names)
+    if file is not None and not file.parent.is_dir():
+        raise TargetError(f"Cannot write {file}: there is no folder {file.parent}.")
     contract = ContractRun(dataclasses.replace(options, client="http"))
     is_emulator = False
     results: list[ProbeResult] = []
@@ -72,7 +82,7 @@ def run(options: TargetOptions, *, names: Sequence[str] = (), file: Path | None 
     ours = answers.of_emulator()
     if file is not None:
         answers.write(file, content)
-    _print_differences(ours, content)
+    _print_differences(ours, content, first="on file" if is_emulator else "emulator", second="here")
     if file is not None:
         print(f"wrote the answers of {sum(not result.skipped for result in results)} probes to {file}")
     return code or int(any(result.failed for result in results))
@@ -88,31 +98,40 @@ def compare(file: Path, names: Sequence[str] = ()) -> int:
     return int(_print_differences(answers.of_emulator(), theirs, wanted) > 0)
 
 
-def _print_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], wanted: set[str] | None = None) -> int:
-    found_by_probe = groupby(answers.differences(ours, theirs), key=lambda difference: difference.probe)
+def _print_differences(
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    wanted: set[str] | None = None,
+    *,
+    first: str = "emulator",
+    second: str = "theirs",
+) -> int:
+    """Print the differences, with words for whose answers come first and second. Returns how many answers differ."""
+    by_probe = groupby(answers.differences(ours, theirs), key=lambda difference: difference.probe)
     questions = {probe.id: f"{probe.id} {probe.name}: {probe.question}" for probe in PROBES}
     number = 0
-    for probe, differences in found_by_probe:
+    for probe, differences in by_probe:
         if wanted is not None and probe not in wanted:
             continue
         print(f"\n{questions.get(probe, probe)}")
         for about, places in groupby(differences, key=lambda difference: difference.about):
             number += 1
-            for line in _difference_lines(about, list(places)):
+            for line in _difference_lines(about, list(places), first, second):
                 print(line)
     compared = _number_compared(ours, theirs, wanted)
-    print(f"\n{compared} answers compared, {number} differ from the emulator's")
+    print(f"\n{compared} answers compared, {number} of them different")
     return number
 
 
-def _difference_lines(about: str, places: list[answers.Difference]) -> Iterator[str]:
+def _difference_lines(about: str, places: list[answers.Difference], first: str, second: str) -> Iterator[str]:
     deviations = places[0].deviations
     yield f"  {about}" + (f" (deviation {', '.join(deviations)})" if deviations else " (no deviation names this)")
     for place in places:
         if place.member:
             yield f"    {place.member}"
-        yield f"      emulator: {place.ours}"
-        yield f"      theirs:   {place.theirs}"
+        width = max(len(first), len(second)) + 1
+        yield f"      {first + ':':{width}} {place.ours}"
+        yield f"      {second + ':':{width}} {place.theirs}"
 
 
 def _number_compared(ours: Mapping[str, Any], theirs: Mapping[str, Any], wanted: set[str] | None) -> int:
@@ -130,11 +149,3 @@ def _line(result: ProbeResult) -> str:
         return f"{start}skipped, {result.skipped}"
     counts = f"{len(result.answers)} answers, {result.requests} requests"
     return f"{start}{counts}" + (f", then it failed: {result.failed}" if result.failed else "")
-
-
-def _conditions(probe: Probe) -> Iterator[str]:
-    yield from (f"needs {need.value}" for need in Need if need in probe.needs)
-    if probe.reads:
-        yield "changes nothing"
-    if probe.heavy:
-        yield "only with --heavy"

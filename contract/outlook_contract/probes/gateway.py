@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
-
 from outlook_contract.exchange import Exchange
 from outlook_contract.mailbox import CALENDAR, CONTACTS
 from outlook_contract.probes.probe import Need, probe
@@ -62,7 +60,7 @@ def gateway_refusals(run: ProbeRun) -> None:
     "Which headers do responses have, in which order are members, and what do ids look like?",
     settles=(
         *("standing-headers", "id-calendars", "id-contacts", "id-occurrences", "id-conversations"),
-        *("internet-message-id", "event-change-key", "id-folder-part"),
+        *("internet-message-id", "event-change-key", "id-folder-part", "source-host"),
     ),
     needs=(Need.ADDRESS,),
 )
@@ -88,8 +86,7 @@ def headers_and_ids(run: ProbeRun) -> None:
         if isinstance(body, dict):
             run.record(f"{about}: order of members", list(body))
     source = str((reads["a refusal"].json() or {}).get("source", ""))
-    own = httpx.URL(run.mailbox.url).host
-    run.record("the source of a refusal", "the host of the request" if source == own else source)
+    run.record("the source of a refusal", source, "source-host")
     _ids(run, mail, event, contact)
 
 

@@ -59,8 +59,8 @@ def folders_and_pages(run: ProbeRun) -> None:
 def _folder_ids(mailbox: Mailbox) -> dict[str, str]:
     """The ids of the usual folders by name. Others are their owner's own business."""
     exchange = mailbox.call("OnFilePickerOpen", operation="MailFolders")
-    body = exchange.json() if exchange.is_success else {}
-    entries = body.get("value", body.get("Values", ())) if isinstance(body, dict) else body or ()
+    body: Any = (exchange.json() if exchange.is_success else None) or []
+    entries = body.get("value") or body.get("Values") or [] if isinstance(body, dict) else body
     names: dict[str, str] = {}
     for entry in entries:
         name = entry.get("DisplayName") or entry.get("Name") or entry.get("name")

@@ -39,12 +39,12 @@ def meetings(run: ProbeRun) -> None:
     run.record("triggers of the attendee after the invitations", {name: poll.hits() for name, poll in polls.items()})
     for response, (created, copy) in events.items():
         if copy is not None:
-            _respond(run, response, created, copy)
+            run.attempt(_respond, response, created, copy)
             hits = {name: poll.hits() for name, poll in polls.items()}
             run.record(f"{response}: triggers of the attendee", hits, "accepted-event", "declined-event")
-    _updates(run, events["Decline"][0])
-    _quiet(run)
-    _cancelled(run, events["Tentatively Accept"][0])
+    run.attempt(_updates, events["Decline"][0])
+    run.attempt(_quiet)
+    run.attempt(_cancelled, events["Tentatively Accept"][0])
 
 
 def _respond(run: ProbeRun, response: str, created: Mapping[str, Any], copy: Mapping[str, Any]) -> None:

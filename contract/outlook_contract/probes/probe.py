@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Need(Enum):
-    """What a probe cannot do without."""
+    """The option that a probe cannot do without."""
 
-    ADDRESS = "the mail address of the mailbox"
-    PARTNER = "a second mailbox, with both addresses"
+    ADDRESS = "--address"
+    PARTNER = "--partner"
     CALLBACK = "--callback-url"
 
 
@@ -24,7 +24,8 @@ class Probe:
     """An open question. `ask` puts it to a target and records the answers.
 
     `settles` names the deviations that an answer of the real connector would confirm or refute. `reads` says that the
-    probe changes nothing, and `heavy` that all of it sends hundreds of requests or runs into a limit.
+    probe changes nothing, and `heavy` that all of it sends hundreds of requests or runs into a limit; with
+    `has_heavy_parts`, only parts of it do.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Probe:
     needs: frozenset[Need] = frozenset()
     reads: bool = False
     heavy: bool = False
+    has_heavy_parts: bool = False
 
     @property
     def id(self) -> str:
@@ -51,6 +53,7 @@ def probe(
     needs: tuple[Need, ...] = (),
     reads: bool = False,
     heavy: bool = False,
+    has_heavy_parts: bool = False,
 ) -> Callable[[Callable[[ProbeRun], None]], Probe]:
     """Makes a probe of the function that asks."""
 
@@ -64,6 +67,7 @@ def probe(
             needs=frozenset(needs),
             reads=reads,
             heavy=heavy,
+            has_heavy_parts=has_heavy_parts,
         )
 
     return declared

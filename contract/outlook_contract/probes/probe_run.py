@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from outlook_contract.plugin import ContractRun
     from outlook_contract.receiver import Receiver
 
+_LONGEST_FAILURE = 300
 _LONGEST_TEXT = 1000
 """Characters of a response that is not JSON."""
+
+
+class NotAsked(Exception):
+    """A probe lacks something that only it knows of. The text says what."""
 
 
 class Answer(NamedTuple):
@@ -50,6 +55,7 @@ class ProbeRun:
         self.heavy = heavy
         self.callback_url = receiver.url if receiver else contract.callback_url
         self.answers: list[Answer] = []
+        self.failures: list[str] = []
         self.sandbox = contract.target.sandbox
         self.owner = normalizer.owner
         """The name of the mailbox's owner, empty if unknown."""
@@ -79,6 +85,16 @@ class ProbeRun:
         if not exchange.is_success:
             answer["body"] = _without_source(exchange)
         return answer
+
+    def attempt(self, part: Callable[..., object], *arguments: Any) -> None:
+        """Ask a part of the question; if that goes wrong, the other parts can still be asked."""
+        try:
+            part(self, *arguments)
+        except NotAsked:
+            raise
+        # Whatever the target does must not take other answers away.
+        except Exception as error:
+            self.failures.append(self._normalizer.text(f"{type(error).__name__}: {error}")[:_LONGEST_FAILURE])
 
     # --- Names, and what takes time ---
 

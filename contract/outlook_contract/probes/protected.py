@@ -6,7 +6,7 @@ from base64 import encodebytes
 from typing import Any
 
 from outlook_contract.probes.probe import Need, probe
-from outlook_contract.probes.probe_run import ProbeRun
+from outlook_contract.probes.probe_run import NotAsked, ProbeRun
 
 _SUBJECTS = {"encrypted": "Probe encrypted", "signed": "Probe signed"}
 """Subjects of the mails that somebody sends by hand before the probe runs."""
@@ -24,8 +24,10 @@ def protected_mail(run: ProbeRun) -> None:
     """Reads and answers mails that somebody sent by hand; on an emulator, they are delivered here."""
     if run.sandbox is not None:
         _deliver(run)
-    for kind, subject in _SUBJECTS.items():
-        mail = run.mailbox.find(subject)
+    mails = {kind: run.mailbox.find(subject, top=250) for kind, subject in _SUBJECTS.items()}
+    if not any(mails.values()):
+        raise NotAsked("needs mails that somebody sends by hand; its question says which")
+    for kind, mail in mails.items():
         if mail is None:
             continue
         names = ("Body", "BodyPreview", "IsHtml", "HasAttachment")

@@ -18,7 +18,7 @@ from outlook_contract.plugin import (
 )
 from outlook_contract.probes.normal import Normalizer, Owner
 from outlook_contract.probes.probe import Need, Probe
-from outlook_contract.probes.probe_run import Answer, ProbeRun
+from outlook_contract.probes.probe_run import Answer, NotAsked, ProbeRun
 from outlook_contract.receiver import receiving
 from outlook_contract.suite.events import V1, day, event
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from outlook_contract.receiver import Receiver
 
 REASON_HEAVY = "sends hundreds of requests or runs into a limit: contract probe --heavy"
-_LONGEST_FAILURE = 300
 
 
 class ProbeResult(NamedTuple):
@@ -71,19 +70,17 @@ class ProbeRunner:
         connections = [mailbox.url.rpartition("/")[2] for mailbox in mailboxes]
         normalizer = Normalizer(self._contract.marker, self._owners, connections)
         before = sum(self._contract.report.requests.values())
-        failed = ""
         with ExitStack() as stack:
             for mailbox in mailboxes:
                 stack.enter_context(mailbox.plain())
             receiver = stack.enter_context(self._receiver(probe))
             running = ProbeRun(probe, self._contract, normalizer, receiver=receiver, heavy=self._heavy)
             try:
-                probe.ask(running)
-            # Whatever the target does must not take the answers of other probes away.
-            except Exception as error:
-                failed = normalizer.text(f"{type(error).__name__}: {error}")[:_LONGEST_FAILURE]
+                running.attempt(probe.ask)
+            except NotAsked as error:
+                return ProbeResult(probe, skipped=str(error))
         requests = sum(self._contract.report.requests.values()) - before
-        return ProbeResult(probe, tuple(running.answers), requests, failed=failed)
+        return ProbeResult(probe, tuple(running.answers), requests, failed="; ".join(running.failures))
 
     @contextmanager
     def _receiver(self, probe: Probe) -> Iterator[Receiver | None]:

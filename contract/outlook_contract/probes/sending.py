@@ -17,6 +17,7 @@ _NOBODY = "nobody@no-such-domain.invalid"
     "What do foreign senders, impossible recipients and too many of them answer, and what is reported later?",
     settles=("text-send-as", "undeliverable-addresses", "report-text", "report-at-once", "returned-content"),
     needs=(Need.ADDRESS,),
+    has_heavy_parts=True,
 )
 def senders_and_recipients(run: ProbeRun) -> None:
     """Sends from a stranger's address and to addresses that cannot be delivered to."""

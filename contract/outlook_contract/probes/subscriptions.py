@@ -37,12 +37,12 @@ def subscriptions(run: ProbeRun) -> None:
         exchange = run.mailbox.call(kind, {"NotificationUrl": url}, **place)
         run.record(f"{kind}: create", _created(run, exchange), "subscription-options")
         if "location" in exchange.headers:
-            _renew(run, kind, str(exchange.headers["location"]), url)
+            run.attempt(_renew, kind, str(exchange.headers["location"]), url)
     for about, body in (("without a URL", {}), ("with a URL that is none", {"NotificationUrl": "nowhere"})):
         exchange = run.mailbox.call("CreateOnNewEmailPokeSubscription", body)
         run.respond(f"a subscription {about}", exchange)
     if run.receiver is not None:
-        _poke(run, url)
+        run.attempt(_poke, url)
 
 
 def _created(run: ProbeRun, exchange: Exchange) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _BATCH = 60
         *("skip-of-triggers", "deleted-item-flags", "changed-occurrence", "changed-items-window"),
     ),
     needs=(Need.ADDRESS,),
+    has_heavy_parts=True,
 )
 def polls(run: ProbeRun) -> None:
     """Polls all triggers, does something for each of them, and polls them again."""
@@ -50,10 +51,10 @@ def polls(run: ProbeRun) -> None:
     for operation, location in locations.items():
         run.record(f"{operation}: poll with an item waiting", _hit(run, operation, location), "retry-after-of-triggers")
     delete(run.mailbox, soon)
-    _queries(run)
-    _changed_items(run)
+    run.attempt(_queries)
+    run.attempt(_changed_items)
     if run.heavy:
-        _many(run)
+        run.attempt(_many)
 
 
 def _fire(run: ProbeRun) -> Any:

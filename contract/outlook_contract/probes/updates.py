@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outlook_contract.mailbox import CALENDAR, CONTACTS
@@ -72,31 +72,35 @@ _TIMES_AND_IDS = frozenset({"Id", "ChangeKey", "ParentFolderId", "DateTimeCreate
     "event-update",
     "What becomes of an event's members that an update leaves out, in each version?",
     settles=(
-        *("update-reset", "update-required", "update-flat-categories"),
+        *("update-reset", "update-required", "update-flat-categories", "occurrence-crossing"),
         *("event-body-at-once", "create-status", "rule-start"),
     ),
 )
 def event_update(run: ProbeRun) -> None:
     """Creates an event with all members in each version, and sends an update with the required ones alone."""
     for name, version in _VERSIONS.items():
-        body = event(run.name(name), day(8), **_BODIES[name])
-        exchange = run.mailbox.call(version.create, body, table=CALENDAR)
-        run.respond(f"{name}: create", exchange, "create-status")
-        created = exchange.json()
-        before = _read(run, version, created)
-        run.record(
-            f"{name}: the body in the answer to the creation is that of a read",
-            created["Body"] == before["Body"],
-            "event-body-at-once",
-        )
-        update = {member: body[member] for member in _REQUIRED}
-        run.respond(f"{name}: update", _patched(run, version, created, update), "update-required")
-        after = _read(run, version, created)
-        run.record(f"{name}: members after the update", _changes(before, after, _BODIES[name]), "update-reset")
-        bare = _patched(run, version, created, {"Location": _BODIES[name]["Location"]})
-        run.respond(f"{name}: update without Subject, Start and End", bare, "update-required")
-    _categories(run)
-    _weekly(run)
+        run.attempt(_update_event, name, version)
+    run.attempt(_categories)
+    run.attempt(_weekly)
+
+
+def _update_event(run: ProbeRun, name: str, version: Version) -> None:
+    body = event(run.name(name), day(8), **_BODIES[name])
+    exchange = run.mailbox.call(version.create, body, table=CALENDAR)
+    run.respond(f"{name}: create", exchange, "create-status")
+    created = exchange.json()
+    before = _read(run, version, created)
+    run.record(
+        f"{name}: the body in the answer to the creation is that of a read",
+        created["Body"] == before["Body"],
+        "event-body-at-once",
+    )
+    update = {member: body[member] for member in _REQUIRED}
+    run.respond(f"{name}: update", _patched(run, version, created, update), "update-required")
+    after = _read(run, version, created)
+    run.record(f"{name}: members after the update", _changes(before, after, _BODIES[name]), "update-reset")
+    bare = _patched(run, version, created, {"Location": _BODIES[name]["Location"]})
+    run.respond(f"{name}: update without Subject, Start and End", bare, "update-required")
 
 
 def _categories(run: ProbeRun) -> None:
@@ -115,12 +119,24 @@ def _weekly(run: ProbeRun) -> None:
     moved = event(run.name("weekly"), start + timedelta(days=1), **_SERIES)
     run.respond("weekly series: update to the next day", _patched(run, V3, created, moved))
     run.record("weekly series: days after it", _days(run, start), "update-reset")
+    run.attempt(_crossing, start)
     single = event(run.name("weekly"), start)
     run.respond("weekly series: update without Recurrence", _patched(run, V3, created, single))
     run.record("weekly series: days after that", _days(run, start), "update-reset")
 
 
-def _days(run: ProbeRun, start: Any) -> list[int]:
+def _crossing(run: ProbeRun, start: datetime) -> None:
+    """Moves an occurrence to the day of the next one, before it and over it."""
+    seen = viewed(run.mailbox, start, start + timedelta(days=40))
+    second, third = [item for item in seen if run.mine(item["Subject"]) == "weekly"][1:3]
+    next_start = datetime.fromisoformat(third["Start"]).astimezone(UTC)
+    for about, hours in (("two hours before the next", -2), ("over the next", 0), ("after the next", 2)):
+        body = event(run.name("weekly"), next_start + timedelta(hours=hours))
+        exchange = _patched(run, V3, second, body)
+        run.respond(f"weekly series: move an occurrence {about}", exchange, "occurrence-crossing")
+
+
+def _days(run: ProbeRun, start: datetime) -> list[int]:
     """How many days after the start of the series its occurrences are."""
     seen = viewed(run.mailbox, start - timedelta(hours=1), start + timedelta(days=40))
     starts = [item["Start"][:10] for item in seen if run.mine(item["Subject"]) == "weekly"]
@@ -154,6 +170,12 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any], sent: Mapping[
 )
 def contact_update(run: ProbeRun) -> None:
     """Creates contacts with every member and with few, and sends updates with one member each."""
+    run.attempt(_few)
+    run.attempt(_names)
+    run.attempt(_whole)
+
+
+def _whole(run: ProbeRun) -> None:
     whole = {**_CONTACT, "GivenName": run.name("whole")}
     exchange = run.mailbox.call("ContactPostItem", whole, table=CONTACTS)
     run.respond("create", exchange, "create-status")
@@ -167,8 +189,7 @@ def contact_update(run: ProbeRun) -> None:
         {name: _contact(run, created).get(name) for name in ("Birthday", "HomeAddress", "FileAs", "DisplayName")},
         *("contact-patch-birthday", "contact-file-as", "contact-display-name"),
     )
-    _few(run)
-    _update_of_null(run, created)
+    run.attempt(_update_of_null, created)
 
 
 def _few(run: ProbeRun) -> None:
@@ -178,6 +199,10 @@ def _few(run: ProbeRun) -> None:
     run.record("few members: in a read", _values(_contact(run, few)), "contact-empty-texts", "contact-file-as")
     _update(run, few, {"GivenName": run.name("few"), "HomePhones": ["+44 9"]})
     run.record("few members: after an update", _values(_contact(run, few)), "contact-empty-texts")
+
+
+def _names(run: ProbeRun) -> None:
+    """The limit of phones, and the display name that is made of other members."""
     for number in (2, 3):
         body = {"GivenName": run.name(f"{number} phones"), "HomePhones": [f"+44 {n}" for n in range(number)]}
         exchange = run.mailbox.call("ContactPostItem", body, table=CONTACTS)
@@ -195,9 +220,9 @@ def _few(run: ProbeRun) -> None:
 def _update_of_null(run: ProbeRun, created: Mapping[str, Any]) -> None:
     given = {"GivenName": run.name("other")}
     for name, value in (("null", None), ("empty", "")):
-        run.respond(f"update with an {name} CompanyName", _update(run, created, {**given, "CompanyName": value}))
+        run.respond(f"CompanyName {name}: update", _update(run, created, {**given, "CompanyName": value}))
         seen = _contact(run, created).get("CompanyName")
-        run.record(f"company after an {name} one", seen, "contact-patch-null")
+        run.record(f"CompanyName {name}: after it", seen, "contact-patch-null")
     street = {**given, "HomeAddress": {"Street": "2 Mill"}}
     run.respond("update with a street alone", _update(run, created, street))
     run.record("address after it", _contact(run, created).get("HomeAddress"), "contact-patch-null")

@@ -43,7 +43,8 @@ def wrong_bodies(run: ProbeRun) -> None:
         )
         run.respond(f"{name}: Content-Type text/plain", plain, "field-errors")
         _discard(run, write, plain)
-    _events(run)
+    run.attempt(_events)
+    run.attempt(_discard_mails)
 
 
 def _writes(run: ProbeRun) -> dict[str, _Write]:
@@ -91,22 +92,24 @@ def _mistakes(write: _Write) -> Iterator[tuple[str, str]]:
 
 
 def _discard(run: ProbeRun, write: _Write, exchange: Exchange) -> None:
-    """Delete what the run could not find again, since it may lack the marker."""
-    if not exchange.is_success:
-        return
-    if not exchange.body:
-        for folder in ("Inbox", "SentItems"):
-            query = {"folderPath": folder, "fetchOnlyUnread": False, "includeAttachments": False, "top": 25}
-            for mail in run.mailbox.ok("GetEmailsV2", **query)["value"]:
-                if run.name("mail") in mail["Body"] and run.mailbox.marker not in (mail["Subject"] or ""):
-                    run.mailbox.call("DeleteEmail", messageId=mail["Id"])
-        return
-    id = (exchange.json() or {}).get("Id")
+    """Delete an event or contact that was accepted, since it may lack the marker of the run."""
+    id = (exchange.json() or {}).get("Id") if exchange.is_success else None
     if id:
         operation, table = (
             ("ContactDeleteItem", CONTACTS) if "contacts" in write.path else ("CalendarDeleteItem", CALENDAR)
         )
         run.mailbox.call(operation, table=table, id=id)
+
+
+def _discard_mails(run: ProbeRun) -> None:
+    """Delete the mails that were accepted without a subject, which alone would have the marker of the run."""
+    run.settle(10)
+    # A deleted mail lies in Deleted Items, where the second delete is final.
+    for folder in ("Inbox", "SentItems", "DeletedItems"):
+        query = {"folderPath": folder, "fetchOnlyUnread": False, "includeAttachments": False, "top": 100}
+        for mail in run.mailbox.ok("GetEmailsV2", **query)["value"]:
+            if run.name("mail") in mail["Body"] and run.mailbox.marker not in (mail["Subject"] or ""):
+                run.mailbox.call("DeleteEmail", messageId=mail["Id"])
 
 
 def _events(run: ProbeRun) -> None:
