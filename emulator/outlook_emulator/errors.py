@@ -43,6 +43,7 @@ ConnectorError                  400
 ├── BadGateway                  502  BadGateway
 │   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
+├── ServerStops                 503  ServiceUnavailable
 ├── TokenExpired                401
 └── Injected                    400  Any
 
@@ -443,6 +444,16 @@ class StartedOver(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The sandbox was reset or deleted while this request waited.")
+
+
+class ServerStops(ConnectorError):
+    """The emulator stops while the request waits."""
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The emulator stopped while this request waited.")
 
 
 class BodyTooLarge(ConnectorError):

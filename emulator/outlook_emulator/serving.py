@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -64,8 +62,6 @@ class Certified(NamedTuple):
 def serve(settings: Settings) -> int:
     """Serve until a signal arrives; returns the exit code. Raises OSError or ValueError if it cannot start."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn stops gracefully and then raises the signal again, which would look like a failure.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with _listening(settings) as listener, _certified(settings) as tls:
         config = config_of(_created(settings), tls=tls)
         # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
@@ -205,10 +201,10 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Otherwise the shutdown would wait for requests that wait for a clock which nobody moves any more.
-        sandboxes: Sandboxes | None = getattr(getattr(self.config.app, "state", None), "sandboxes", None)
-        for sandbox in sandboxes.all() if sandboxes is not None else ():
-            sandbox.traffic.waits.end()
+        # Otherwise the shutdown would wait for requests that wait for what does not come any more.
+        end_waits: Callable[[], None] | None = getattr(getattr(self.config.app, "state", None), "end_waits", None)
+        if end_waits is not None:
+            end_waits()
         await super().shutdown(sockets)
 
 
@@ -253,6 +249,8 @@ def _created(settings: Settings, clock: Clock | None = None) -> Starlette:
 
 def _url(listener: socket.socket, tls: Certified | None) -> str:
     host, port = listener.getsockname()[:2]
+    # A server that listens on all interfaces has no address of its own that a client could use.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     scheme = "http" if tls is None else "https"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 

@@ -43,6 +43,9 @@ class _ServerSettings:
     log_level: Literal["debug", "info", "warning", "error", "critical"] = option(
         "warning", "lowest level of the messages that `serve` logs to standard error"
     )
+    log: Literal["auto", "requests", "none"] = option(
+        "auto", "whether `serve` logs a line for each request to standard error; `auto`: if that is a terminal"
+    )
     source: str = option("outlook-emulator.localhost", "host that error bodies name as their source")
     max_body_bytes: int = option(100 * 1024 * 1024, "largest request body", least=0)
 

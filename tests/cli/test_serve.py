@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import ssl
+import subprocess
+import sys
+import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.commands import READY, failure, run, serving
+from tests.cli.commands import CLEAN, READY, command, failure, run, serving
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +43,53 @@ def test_stops_on_interrupt() -> None:
         rest = process.communicate()
 
     assert (0, ("", "")) == (process.returncode, rest)
+
+
+def test_stops_while_it_starts() -> None:
+    """SIGTERM before the server is ready ends it at once, with exit code 0 and without output.
+
+    The import hook raises the signal at the first import of the server, when no part of it can have set a handler.
+    """
+    program = """
+import os, runpy, signal, sys
+
+
+class Hook:
+    def find_spec(self, name, *rest):
+        if name == "outlook_emulator.serving":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+sys.meta_path.insert(0, Hook())
+sys.argv = ["outlook-emulator", "serve", "--port", "0"]
+runpy.run_module("outlook_emulator", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], env=CLEAN, capture_output=True, text=True, timeout=60)
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_stops_while_requests_wait() -> None:
+    """SIGTERM ends a `wait` request with 503 at once, without a traceback."""
+    with serving("--port", "0") as (process, line):
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        with closing(HTTPConnection(match[1].partition("://")[2], timeout=30)) as connection:
+            connection.request("POST", "/_emulator/api/sandboxes/default/wait", '{"timeoutSeconds": 60}')
+            # The server reads requests in order: when these have responses, the wait has started.
+            for _ in range(2):
+                assert httpx.get(f"{match[1]}/_emulator/api/sandboxes/default/clock", trust_env=False).is_success
+            process.terminate()
+            start = time.monotonic()
+            rest = process.communicate()
+            seconds = time.monotonic() - start
+            answer = connection.getresponse()
+            error = json.loads(answer.read())["error"]
+
+    assert (503, "ServiceUnavailable") == (answer.status, error["code"])
+    assert (0, ("", "")) == (process.returncode, rest)
+    # Without the end of the wait, uvicorn waits five seconds for it.
+    assert seconds < 4
 
 
 def test_ready_line_names_the_data_folder(tmp_path: Path) -> None:
@@ -111,6 +165,17 @@ def test_public_address_requires_an_admin_token(host: str, shown: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+def test_ready_line_names_a_reachable_url(host: str, shown: str) -> None:
+    """A server that listens on all interfaces prints the loopback address, at which it responds."""
+    with serving("--port", "0", "--host", host, OUTLOOK_EMULATOR_ADMIN_TOKEN="secret") as (_, line):
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        answer = httpx.get(f"{match[1]}/readyz", trust_env=False)
+
+    assert (f"http://{shown}", 200) == (match[1].rpartition(":")[0], answer.status_code)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
 def test_loopback_addresses_need_no_token(host: str) -> None:
     """On a loopback address the admin API works without a token."""
@@ -131,9 +196,10 @@ def test_admin_token(source: str) -> None:
     with serving("--port", "0", "--host", "0.0.0.0", *flags, **variables) as (process, line):
         match = READY.fullmatch(line)
         assert match is not None, line
-        root = match[1].replace("0.0.0.0", "127.0.0.1")
         sent = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {secret}"}]
-        answers = [httpx.get(f"{root}/_emulator/api/sandboxes", headers=headers, trust_env=False) for headers in sent]
+        answers = [
+            httpx.get(f"{match[1]}/_emulator/api/sandboxes", headers=headers, trust_env=False) for headers in sent
+        ]
         process.terminate()
         rest = process.communicate()
 
@@ -186,3 +252,43 @@ def test_invalid_data_folder(tmp_path: Path, kind: str) -> None:
 
     assert str(folder) in text
     assert "Errno" not in text
+
+
+def test_request_log() -> None:
+    """`--log requests` prints a line for each request, at once and without colours where no terminal looks on."""
+    with serving("--port", "0", "--log", "requests", "--journal-entries", "0") as (process, line):
+        url = line.split()[2].removeprefix("url=")
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail", headers={"Authorization": "Key x"}, trust_env=False)
+        assert process.stderr is not None
+        ok = process.stderr.readline()
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail?top=x", headers={"Authorization": "Key x"}, trust_env=False)
+        refused = process.stderr.readline()
+
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  200 +[\d.]+ ms  alice +GetEmailsV2\n", ok)
+    assert re.fullmatch(r"\S+  400 +[\d.]+ ms  alice +GetEmailsV2  refusal InvalidRequest: .*'top'.*\n", refused)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo terminals")
+@pytest.mark.parametrize(("environment", "colour"), [({}, "\x1b[32m"), ({"NO_COLOR": "1"}, "")])
+def test_request_log_on_a_terminal(environment: dict[str, str], colour: str) -> None:
+    """Where a terminal looks on, requests are logged without being asked for, in colours unless NO_COLOR is set."""
+    terminal, device = os.openpty()
+    with (
+        os.fdopen(terminal) as screen,
+        subprocess.Popen(
+            command("serve", "--port", "0"),
+            env=CLEAN | {"TERM": "xterm"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=device,
+            text=True,
+        ) as process,
+    ):
+        os.close(device)
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2].removeprefix("url=")
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail", headers={"Authorization": "Key x"}, trust_env=False)
+        logged = screen.readline()
+        process.terminate()
+
+    assert "GetEmailsV2" in logged
+    assert f"  {colour}200" in logged

@@ -13,6 +13,7 @@ from outlook_emulator.cli import (
     callbacks,
     clock,
     connections,
+    contents,
     contract,
     definition,
     execute,
@@ -30,7 +31,7 @@ from outlook_emulator.cli import (
 
 _GROUPS = (
     *(serve, execute, definition, health, contract, recordings),
-    *(sandboxes, connections, items, mail, approvals, callbacks, clock),
+    *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
 

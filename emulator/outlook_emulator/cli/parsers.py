@@ -46,9 +46,15 @@ def add_option(group: Any, option: Option, destination: str, **keywords: Any) ->
     group.add_argument(option.flag, dest=destination, **(_keywords(option) | keywords))
 
 
+def help_of(option: Option) -> str:
+    """What an option means, with its default if it has one."""
+    has_default = isinstance(option.default, str | int | float) and option.default not in ("", False)
+    return f"{option.help} (default: {option.default})" if has_default else option.help
+
+
 def _keywords(option: Option) -> dict[str, Any]:
     # argparse takes a single percent sign for a format.
-    keywords: dict[str, Any] = {"help": option.help.replace("%", "%%")}
+    keywords: dict[str, Any] = {"help": help_of(option).replace("%", "%%")}
     if option.type is bool:
         # None rather than False: an option that is not given is left out of the request.
         return {**keywords, "action": "store_true", "default": None}

@@ -23,6 +23,7 @@ _FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
 _STOP_TIMEOUT = 10.0
 """Seconds to wait for the server to stop before it is killed."""
+_LOG = f"{ENVIRONMENT_PREFIX}LOG"
 _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 """Exit codes as in a shell; the number of a signal is added to the last one."""
 
@@ -104,7 +105,8 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
     path = [str(Path(outlook_emulator.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "outlook_emulator.cli.child_server", "serve", "--port=0", *flags],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        # Without lines of requests between those of the command, unless the user asked for them.
+        env={_LOG: "none", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
         # Nothing is written to it: its end tells the child that this process is gone.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

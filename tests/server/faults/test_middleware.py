@@ -168,6 +168,26 @@ def test_retry_after(sandbox: Sandbox, alice: Connection) -> None:
     assert (429, ["0"]) == (answer.status_code, answer.headers.get_list("retry-after"))
 
 
+def test_the_response_names_its_fault(sandbox: Sandbox, alice: Connection) -> None:
+    """A response that a rule shaped names the rule and its fault; a response of the connector alone does not."""
+    alone = alice.http.get("/v2/Mail").headers
+    shaped = [response_with(sandbox, alice, **effect).headers for effect in ({"status": 503}, {"fault": "bad-gateway"})]
+    name = "x-outlook-emulator-fault"
+
+    assert name not in alone
+    assert ["it (custom)", "it (bad-gateway)"] == [headers[name] for headers in shaped]
+
+
+def test_a_step_that_works_is_no_fault(sandbox: Sandbox, alice: Connection) -> None:
+    """The working step of a sequence leaves the response as it is."""
+    arm(sandbox, {"name": "it", "sequence": ["work", {"status": 503}]})
+    answers = [alice.http.get("/v2/Mail") for _ in range(2)]
+
+    assert [(200, None), (503, "it (custom)")] == [
+        (answer.status_code, answer.headers.get("x-outlook-emulator-fault")) for answer in answers
+    ]
+
+
 def test_headers_only(sandbox: Sandbox, alice: Connection) -> None:
     """With headers only, the operation runs, and the headers are added to its response."""
     alice.deliver(subject="Here")

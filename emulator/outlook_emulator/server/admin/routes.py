@@ -28,6 +28,7 @@ from outlook_emulator.server.admin import (
     approvals,
     callbacks,
     clock,
+    contents,
     definition,
     faults,
     items,
@@ -53,6 +54,7 @@ _log = logging.getLogger("outlook_emulator")
 _FAMILIES = (
     *sandboxes.ROWS,
     *items.ROWS,
+    *contents.ROWS,
     *approvals.ROWS,
     *callbacks.ROWS,
     *wait.ROWS,

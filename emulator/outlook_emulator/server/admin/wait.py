@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from outlook_emulator.errors import InvalidRequest, NothingCame
+from outlook_emulator.errors import InvalidRequest, NothingCame, ServerStops
 from outlook_emulator.options import options_of
 from outlook_emulator.server.admin import wait_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
@@ -30,6 +30,8 @@ async def wait(request: AdminRequest) -> shapes.Waited:
             is_late = clock() >= deadline
             if is_late or watch.count() >= order["count"]:
                 break
+            if request.webhooks.is_stopping:
+                raise ServerStops()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await signal.wait()

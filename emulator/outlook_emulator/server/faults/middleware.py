@@ -22,6 +22,8 @@ from outlook_emulator.wire.triggers_convert import without_attachments
 
 PLAN = "x-outlook-emulator-plan"
 """The request header that binds a request to the plans of that name."""
+FAULT = b"x-outlook-emulator-fault"
+"""The response header that names the fault that shaped a response, and its rule. It is ours."""
 
 
 class FaultInjector:
@@ -64,7 +66,7 @@ class FaultInjector:
             if hit.effect.phase == "after":
                 await _delay(exchange, hit)
                 response = _replacement(exchange, hit.effect) or response
-            return _finished(response, hit.effect)
+            return _named(_finished(response, hit.effect), hit)
         except StartedOver as error:
             return exchange.refuse(error)
         finally:
@@ -164,17 +166,29 @@ def _of_trigger(exchange: Exchange, response: Response) -> Response:
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
     header, now = exchange.header(PLAN), exchange.sandbox.clock.now()
     held = book.hold_back(call, header, state, now)
+    if isinstance(held, Hit):
+        _note(exchange, held)
+        return _named(nothing_yet(exchange), held)
     if held:
-        if isinstance(held, Hit):
-            _note(exchange, held)
         return nothing_yet(exchange)
     first = without_attachments(orjson.loads(response.body)) if book.doubles_triggers and operation.reads_mail else None
     if first is None or (hit := book.deliver_first(call, header, state, now)) is None:
         return response
     _note(exchange, hit)
-    return once_more(exchange, orjson.dumps(first))
+    return _named(once_more(exchange, orjson.dumps(first)), hit)
+
+
+def _named(response: Response, hit: Hit) -> Response:
+    """The response with a header that names the rule and its fault, unless the rule lets the request work."""
+    if hit.effect is WORK:
+        return response
+    name = f"{hit.rule.name} ({_fault_of(hit.effect)})".encode("ascii")
+    return response._replace(headers=[*response.headers, (FAULT, name)])
 
 
 def _note(exchange: Exchange, hit: Hit) -> None:
-    effect = hit.effect
-    exchange.note("fault", hit.rule.name, effect.fault or ("work" if effect is WORK else "custom"))
+    exchange.note("fault", hit.rule.name, _fault_of(hit.effect))
+
+
+def _fault_of(effect: Effect) -> str:
+    return effect.fault or ("work" if effect is WORK else "custom")

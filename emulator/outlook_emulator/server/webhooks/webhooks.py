@@ -28,6 +28,8 @@ class Webhooks:
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
         self._signals: dict[Sandbox, set[asyncio.Event]] = {}
         self._rng = Random(sandboxes.settings.random_seed)
+        self.is_stopping = False
+        """Whether the server is about to stop, so that no request may wait any longer."""
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
@@ -57,6 +59,12 @@ class Webhooks:
             signals.remove(signal)
             if not signals:
                 del self._signals[sandbox]
+
+    def end_waits(self) -> None:
+        """Set every write signal for the last time: the server stops."""
+        self.is_stopping = True
+        for sandbox in self._signals:
+            self._signal(sandbox)
 
     def wake_all(self) -> None:
         """Deliver the callbacks that were pending when the server stopped."""
