@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes
-    app.state.end_waits = partial(_end_waits, sandboxes, webhooks)
+    app.state.end_waits = partial(_end_waits, sandboxes)
     return app
 
 
@@ -72,11 +72,10 @@ def features(settings: Settings, webhooks: Webhooks) -> Features:
     )
 
 
-def _end_waits(sandboxes: Sandboxes, webhooks: Webhooks) -> None:
-    """End every request that waits for a clock or for a mail, so that a server can stop at once."""
-    webhooks.end_waits()
+def _end_waits(sandboxes: Sandboxes) -> None:
+    """End every request that waits for a clock or for an item, so that a server can stop at once."""
     for sandbox in sandboxes.all():
-        sandbox.traffic.waits.end()
+        sandbox.traffic.stop()
 
 
 def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
