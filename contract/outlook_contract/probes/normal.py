@@ -57,15 +57,17 @@ class Normalizer:
 
     def text(self, text: str) -> str:
         """A text in its comparable form."""
-        for name, placeholder in self._names.items():
-            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", placeholder, text)
         for connection in self._connections:
             text = text.replace(connection, "<id>")
         text = _LINK_VALUES.sub(r"\1=<id>", text)
         text = self._ids.comparable(text).replace(self._marker, "<marker>")
         text = text.replace("http://<host>", "https://<host>")
         text = _LONG_BASE64.sub(lambda match: f"<base64 of {len(match[0])} characters>", text)
-        return self._redactor.text(_EXAMPLE.sub(self._kept, text)).replace(_KEPT_SIGN, "@")
+        text = self._redactor.text(_EXAMPLE.sub(self._kept, text)).replace(_KEPT_SIGN, "@")
+        # Names come last, since they are often a part of the address.
+        for name, placeholder in self._names.items():
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", placeholder, text)
+        return text
 
     def _kept(self, match: re.Match[str]) -> str:
         start = re.search(r"[\w.+-]+$", match.string[: match.start()])

@@ -45,6 +45,13 @@ def test_values(normalizer: Normalizer) -> None:
     assert {"a": ["<id>", 5, None, True], "b": {"c": "mailbox2@example.com"}} == normalizer.value(value)
 
 
+def test_name_that_is_part_of_the_address() -> None:
+    """A name is replaced where it stands alone, and the address as a whole."""
+    normalizer = Normalizer("contract-1", [Owner("jane@outlook.com", "jane")])
+
+    assert "Owner 1 <<id>>, mailbox1@example.com" == normalizer.text("jane <jane@outlook.com>, jane@outlook.com")
+
+
 def test_name_that_is_the_address() -> None:
     """A mailbox whose owner has no other name than its address has only the address replaced."""
     normalizer = Normalizer("contract-1", [Owner("me@outlook.com", "me@outlook.com")])
