@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,10 +69,36 @@ def serve(settings: Settings) -> int:
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
         if tls is not None:
             ready += f" ca={tls.ca_file}"
-        server = _Server(config, lambda: print(ready, flush=True))
-        with suppress(KeyboardInterrupt):
-            asyncio.run(server.serve([listener]))
+        with _announced(settings, ready) as announce, suppress(KeyboardInterrupt):
+            asyncio.run(_Server(config, announce).serve([listener]))
     return 0
+
+
+@contextmanager
+def _announced(settings: Settings, ready: str) -> Iterator[Callable[[], None]]:
+    """A function that writes the ready line, to standard output and to the file of the settings. Raises OSError."""
+    file = Path(settings.ready_file) if settings.ready_file else None
+    if file is None:
+        yield partial(print, ready, flush=True)
+        return
+
+    def write(text: str) -> None:
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OSError(f"cannot write the ready file {file}: {error.strerror or error}") from error
+
+    def announce() -> None:
+        write(f"{ready}\n")
+        print(ready, flush=True)
+
+    # Emptied first: the file of an earlier server must not be taken for this one's, and an error comes early.
+    write("")
+    try:
+        yield announce
+    finally:
+        with suppress(OSError):
+            file.unlink()
 
 
 @contextmanager
@@ -333,5 +360,5 @@ def _check_reach(listener: socket.socket, settings: Settings) -> None:
     if not settings.admin_token and not ip_address(address).is_loopback:
         raise ValueError(
             f"listening on {address} opens the admin API to other machines:"
-            " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+            " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
         )

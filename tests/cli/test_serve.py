@@ -45,6 +45,38 @@ def test_stops_on_interrupt() -> None:
     assert (0, ("", "")) == (process.returncode, rest)
 
 
+def test_ready_file(tmp_path: Path) -> None:
+    """The ready file holds the ready line while the server runs, and commands find the server by it."""
+    file = tmp_path / "ready"
+    with serving("--port", "0", "--ready-file", str(file)) as (process, line):
+        written = file.read_text(encoding="utf-8")
+        status = run("health", OUTLOOK_EMULATOR_READY_FILE=str(file)).returncode
+        process.terminate()
+        rest = process.communicate()
+
+    assert (line, 0) == (written, status)
+    assert (0, ("", ""), False) == (process.returncode, rest, file.exists())
+
+
+def test_ready_file_with_tls(tmp_path: Path) -> None:
+    """Commands trust the certificate that the ready line names."""
+    file = tmp_path / "ready"
+    with serving("--port", "0", "--tls", "--ready-file", str(file)) as (_, line):
+        assert "url=https://" in line
+        done = run("health", OUTLOOK_EMULATOR_READY_FILE=str(file))
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A ready file in a folder that does not exist is an error before the server starts."""
+    file = tmp_path / "missing" / "ready"
+
+    assert failure(run("serve", "--port", "0", "--ready-file", str(file))) == (
+        f"cannot write the ready file {file}: No such file or directory"
+    )
+
+
 def test_stops_while_it_starts() -> None:
     """SIGTERM before the server is ready ends it at once, with exit code 0 and without output.
 
@@ -136,14 +168,19 @@ def test_flag_overrides_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "expected"),
     [
-        (["--port", "many"], {}, "--port must be a number, not 'many'"),
-        (["--port", "70000"], {}, "--port must be from 0 to 65535, not 70000"),
-        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "OUTLOOK_EMULATOR_PORT must be from 0 to 65535"),
-        (["--unknown-connections", "maybe"], {}, "--unknown-connections must be one of create, refuse"),
-        ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
+        (["--port", "many"], {}, "--port (or OUTLOOK_EMULATOR_PORT) must be a number, not 'many'"),
+        (["--port", "70000"], {}, "--port (or OUTLOOK_EMULATOR_PORT) must be from 0 to 65535, not 70000"),
+        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "--port (or OUTLOOK_EMULATOR_PORT) must be from 0 to 65535"),
+        (
+            ["--unknown-connections", "maybe"],
+            {},
+            "(or OUTLOOK_EMULATOR_UNKNOWN_CONNECTIONS) must be one of create, refuse",
+        ),
+        ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "--max-top (or OUTLOOK_EMULATOR_MAX_TOP) must be a number"),
+        (["--seed", "/"], {}, "The folder / has no mailbox.toml, which describes a mailbox."),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
-        (["--tls", "maybe"], {}, "--tls must be one of no, yes, not 'maybe'"),
+        (["--tls", "maybe"], {}, "--tls (or OUTLOOK_EMULATOR_TLS) must be one of no, yes, not 'maybe'"),
         (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
         (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
@@ -161,7 +198,7 @@ def test_public_address_requires_an_admin_token(host: str, shown: str) -> None:
     """Without an admin token, the server does not listen on addresses that other machines can reach."""
     assert failure(run("serve", "--port", "0", "--host", host)) == (
         f"listening on {shown} opens the admin API to other machines:"
-        " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+        " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
     )
 
 

@@ -30,10 +30,11 @@ def add(commands: Any) -> None:
     command.add_argument("--json", dest="json_file", default="", metavar="FILE", help="write the drift as JSON")
     command.add_argument("--junit", dest="junit_file", default="", metavar="FILE", help="write results as JUnit XML")
     journal = command.add_argument_group("options of from-journal and probe")
-    journal.add_argument("--sandbox", default="default", help="name of the sandbox (default: default)")
+    journal.add_argument("--sandbox", default="default", help="name of the sandbox of from-journal (default: default)")
     journal.add_argument(
         "--out", default="", metavar="FILE", help="file to write: of from-journal a HAR file, of probe the answers"
     )
+    recordings.add_keep_text(journal)
     probes = command.add_argument_group("options of probe")
     probes.add_argument("--list", dest="lists", action="store_true", help="show the questions; asks nothing")
     probes.add_argument(

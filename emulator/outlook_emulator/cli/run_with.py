@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from outlook_emulator.cli import output
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, options
 
 _READY = "outlook-emulator ready "
-_FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
 _STOP_TIMEOUT = 10.0
 """Seconds to wait for the server to stop before it is killed."""
@@ -48,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
     """The environment of the command; `ready` is the line that the server printed when it was ready."""
-    facts = dict(_FACT.findall(ready))
+    facts = client.ready_facts(ready)
     variables = {**os.environ, client.URL: facts["url"]}
     if "ca" in facts:
         variables |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}

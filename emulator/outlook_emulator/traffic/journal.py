@@ -15,7 +15,7 @@ from outlook_emulator.traffic.journal_filter import EntryKind
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 REDACTED = b"(redacted)"
-CauseKind = Literal["fault", "limit", "refusal"]
+CauseKind = Literal["fault", "limit", "refusal", "warning"]
 Outcome = Literal["answered", "under way", "lost"] | Break
 """How a response left. `lost` is a response that could not be sent."""
 ANSWERED: Final = "answered"
@@ -41,7 +41,7 @@ _SIGNED = re.compile(
 
 
 class Cause(NamedTuple):
-    """What shaped a response: a fault rule, a limit or an error, by name, and the reason."""
+    """What shaped a response: a fault rule, a limit, an error or a warning, by name, and the reason."""
 
     kind: CauseKind
     name: str
