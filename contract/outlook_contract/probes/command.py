@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -59,6 +60,8 @@ def run(options: TargetOptions, *, names: Sequence[str] = (), file: Path | None 
     probes = selected(names)
     if file is not None and not file.parent.is_dir():
         raise TargetError(f"Cannot write {file}: there is no folder {file.parent}.")
+    # What an emulator in this process logs about odd requests is in their answers.
+    logging.getLogger("outlook_emulator").addHandler(logging.NullHandler())
     contract = ContractRun(dataclasses.replace(options, client="http"))
     is_emulator = False
     results: list[ProbeResult] = []
