@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def caught() -> dict[str, tuple[Check, ...]]:
     return {name: tuple(Check(*check) for check in checks) for name, checks in rows.items()}
 
 
-def write_caught(caught: Mapping[str, Iterable[Check]]) -> None:
+def write_caught(caught: Mapping[str, Sequence[Check]]) -> None:
     """Write what `caught` reads, in the order of the broken emulators; those that are gone are left out.
 
     Of the checks that caught an emulator, those are kept that catch the fewest.
@@ -48,7 +48,10 @@ def write_caught(caught: Mapping[str, Iterable[Check]]) -> None:
     CAUGHT_FILE.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _telling(checks: Iterable[Check], counts: Mapping[Check, int]) -> list[Check]:
+def _telling(checks: Sequence[Check], counts: Mapping[Check, int]) -> Sequence[Check]:
+    if len(checks) <= _KEPT:
+        # Also the rows of an earlier run, which stay as they are.
+        return checks
     # Of the cases of one function, one is enough.
     by_function = {
         check.name.partition("[")[0]: check for check in sorted(checks, key=counts.__getitem__, reverse=True)

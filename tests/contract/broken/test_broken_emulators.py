@@ -36,7 +36,6 @@ def test_suite_catches(runner: Runner, swap: Swap) -> None:
 
     assert "" == outcome.problem
     assert outcome.failures, "the swap has no effect on these checks"
-    assert any(failure.difference for failure in outcome.failures)
     assert not any("The emulator failed on this request" in failure.difference for failure in outcome.failures)
 
 
