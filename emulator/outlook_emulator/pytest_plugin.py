@@ -29,7 +29,8 @@ _TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
 _CA_FILE = "OUTLOOK_EMULATOR_CA_FILE"
 _AUTHORIZATION = "OUTLOOK_EMULATOR_AUTHORIZATION"
 _MARKER = (
-    "outlook(seed=NAME, faults=[RULE, ...], clock=INSTANT, transport='http'|'app', unused_faults='fail'|'allow'): "
+    "outlook(seed=NAME|FOLDER|MAPPING, faults=[RULE, ...], clock=INSTANT, transport='http'|'app',"
+    " unused_faults='fail'|'allow'): "
     "set up the sandbox of the fixture outlook, and choose its transport"
 )
 _CONNECTION = pytest.StashKey["Connection"]()
@@ -141,7 +142,8 @@ def make_outlook(outlook: Connection) -> MakeOutlook:
     numbers = count(2)
 
     def make(name: str | None = None, address: str | None = None, **mailbox: Any) -> Connection:
-        default_name = mailbox.get("seed") or f"mailbox{next(numbers)}"
+        # A sample has a name of its own.
+        default_name = None if isinstance(mailbox.get("seed"), str | os.PathLike) else f"mailbox{next(numbers)}"
         return outlook.sandbox.connect(name or default_name, address, **mailbox)
 
     return make

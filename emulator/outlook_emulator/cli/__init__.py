@@ -20,6 +20,7 @@ from outlook_emulator.cli import (
     execute,
     faults,
     health,
+    init,
     items,
     journal,
     limits,
@@ -32,7 +33,7 @@ from outlook_emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health, completion, contract, recordings),
+    *(serve, execute, definition, health, init, completion, contract, recordings),
     *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
