@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from outlook_emulator import seed_folder
+from outlook_emulator.environment import changes
 from outlook_emulator.testing.admin import AdminError, instant, json_object, path_of, plain
 from outlook_emulator.testing.clock import Clock
 from outlook_emulator.testing.emulator import Emulator
@@ -184,6 +185,17 @@ class Connection:
         from outlook_emulator.testing.microsoft_client import outlook_client
 
         return outlook_client(self.url, self.credential, options, self.sandbox.server.target.aiohttp_session)
+
+    def environment(self, folder: Path) -> dict[str, str | None]:
+        """The environment variables that lead a program to this connection; those to remove are None.
+
+        They hold its URL, a token endpoint for Azure's libraries, and for https the certificates to trust, which are
+        written to `folder`. Raises ValueError without a socket.
+        """
+        server = self.sandbox.server
+        if server.app is not None:
+            raise ValueError("this emulator has no URL: it is an app in the process of the test")
+        return changes(server.url, self.url, server.identity_header, server.ca_file, folder)
 
     def deliver(
         self,
