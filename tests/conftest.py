@@ -65,7 +65,7 @@ class Sandbox(testing.Sandbox):
         """Move the clock on; all work due by then, callbacks included, is done when this returns."""
         self.clock.advance(by)
 
-    def callbacks(self) -> list[dict[str, Any]]:
+    def made_callbacks(self) -> list[dict[str, Any]]:
         """The callbacks of the sandbox, those that are due delivered."""
         self.advance()
         callbacks: list[dict[str, Any]] = self.admin.request("GET", "/callbacks")["value"]

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from outlook_emulator.settings import Settings
     from outlook_emulator.testing import (
+        Callbacks,
         Clock,
         Connection,
         Faults,
@@ -186,6 +187,12 @@ def outlook_faults(outlook: Connection) -> Faults:
 def outlook_outbox(outlook: Connection) -> Outbox:
     """The mails that left the test's sandbox."""
     return outlook.sandbox.outbox
+
+
+@pytest.fixture
+def outlook_callbacks(outlook: Connection) -> Callbacks:
+    """The requests that the test's sandbox sends to others; `wait` waits until they are done."""
+    return outlook.sandbox.callbacks
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import httpx
 from outlook_emulator import seed_folder
 from outlook_emulator.environment import changes
 from outlook_emulator.testing.admin import AdminError, instant, json_object, path_of, plain
+from outlook_emulator.testing.callbacks import Callbacks
 from outlook_emulator.testing.clock import Clock
 from outlook_emulator.testing.emulator import Emulator
 from outlook_emulator.testing.faults import Faults
@@ -51,6 +52,7 @@ class Sandbox:
         self.faults = Faults(self.admin)
         self.outbox = Outbox(self.admin)
         self.journal = Journal(self.admin)
+        self.callbacks = Callbacks(self.admin)
         self.snapshots = Snapshots(self.admin)
 
     def __repr__(self) -> str:
@@ -94,8 +96,8 @@ class Sandbox:
         """Wait up to `timeout` seconds for items that match all conditions, and return them.
 
         Conditions are `kind` (mail, event, callback or poke), `subject`, `sender`, `recipient`, `connection`, `folder`,
-        `text`, `newer_than`, `url`, `reference` and `count`. Raises AssertionError with the nearest misses after the
-        timeout, TypeError for an unknown condition, and AdminError.
+        `text`, `newer_than`, `url`, `reference`, `until` and `count`. Raises AssertionError with the nearest misses
+        after the timeout, TypeError for an unknown condition, and AdminError.
         """
         return wait_for(self.admin, timeout, conditions)
 
