@@ -311,7 +311,9 @@ class AdminTokenRequired(Unauthorized):
     code = "Unauthorized"
 
     def __init__(
-        self, message: str = "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."
+        self,
+        message: str = "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."
+        " On the command line, set --token or OUTLOOK_EMULATOR_ADMIN_TOKEN.",
     ) -> None:
         super().__init__(message)
 
@@ -406,8 +408,9 @@ class NoSuchOperation(NotFound):
     code = "ResourceNotFound"
     from_store = False
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"Resource not found: '{path[:200]}' is not a path of this connector.")
+    def __init__(self, path: str, hint: str = "") -> None:
+        text = f"Resource not found: '{path[:200]}' is not a path of this connector."
+        super().__init__(f"{text} {hint}" if hint else text)
 
 
 class MethodNotAllowed(ConnectorError):

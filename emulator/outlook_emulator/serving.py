@@ -363,5 +363,5 @@ def _check_reach(listener: socket.socket, settings: Settings) -> None:
     if not settings.admin_token and not ip_address(address).is_loopback:
         raise ValueError(
             f"listening on {address} opens the admin API to other machines:"
-            " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+            " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
         )

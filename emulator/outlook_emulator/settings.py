@@ -136,7 +136,9 @@ class MailboxSettings:
         most=_MOST_REQUESTS,
         limit="options",
     )
-    public_url: str = option("", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host")
+    public_url: str = option(
+        "", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host", is_url=True
+    )
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
@@ -186,11 +188,11 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming the variable."""
+        """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming flag and variable."""
         values = {}
         for setting in options():
             if (text := environment.get(setting.variable)) is not None:
-                values[setting.name] = setting.read(text, setting.variable)
+                values[setting.name] = setting.read(text)
         return cls(**values)
 
 
@@ -212,8 +214,9 @@ class Setting:
         """Whether the flag alone means yes."""
         return self.choices == ("no", "yes")
 
-    def read(self, text: str, source: str) -> Any:
-        """The value in `text`. Raises ValueError that names the `source`: the flag or the variable."""
+    def read(self, text: str) -> Any:
+        """The value in `text`. Raises ValueError that names the flag and the variable."""
+        source = f"{self.flag} (or {self.variable})"
         value: Any = text
         if self._declared.type is int:
             try:

@@ -168,14 +168,19 @@ def test_flag_overrides_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "expected"),
     [
-        (["--port", "many"], {}, "--port must be a number, not 'many'"),
-        (["--port", "70000"], {}, "--port must be from 0 to 65535, not 70000"),
-        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "OUTLOOK_EMULATOR_PORT must be from 0 to 65535"),
-        (["--unknown-connections", "maybe"], {}, "--unknown-connections must be one of create, refuse"),
-        ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
+        (["--port", "many"], {}, "--port (or OUTLOOK_EMULATOR_PORT) must be a number, not 'many'"),
+        (["--port", "70000"], {}, "--port (or OUTLOOK_EMULATOR_PORT) must be from 0 to 65535, not 70000"),
+        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "--port (or OUTLOOK_EMULATOR_PORT) must be from 0 to 65535"),
+        (
+            ["--unknown-connections", "maybe"],
+            {},
+            "(or OUTLOOK_EMULATOR_UNKNOWN_CONNECTIONS) must be one of create, refuse",
+        ),
+        ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "--max-top (or OUTLOOK_EMULATOR_MAX_TOP) must be a number"),
+        (["--seed", "/"], {}, "The folder / has no mailbox.toml, which describes a mailbox."),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
-        (["--tls", "maybe"], {}, "--tls must be one of no, yes, not 'maybe'"),
+        (["--tls", "maybe"], {}, "--tls (or OUTLOOK_EMULATOR_TLS) must be one of no, yes, not 'maybe'"),
         (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
         (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
@@ -193,7 +198,7 @@ def test_public_address_requires_an_admin_token(host: str, shown: str) -> None:
     """Without an admin token, the server does not listen on addresses that other machines can reach."""
     assert failure(run("serve", "--port", "0", "--host", host)) == (
         f"listening on {shown} opens the admin API to other machines:"
-        " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+        " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
     )
 
 

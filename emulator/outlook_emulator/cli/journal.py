@@ -55,6 +55,7 @@ def add(commands: Any) -> None:
     journal.add_argument("value", nargs="?", metavar="N", help="for cap: number of entries to keep")
     journal.add_argument("--body-bytes", type=int, metavar="N", help="for cap: bytes of each body to keep")
     journal.add_argument("--har", metavar="FILE", help="for export: HAR file to write, without secrets")
+    recordings.add_keep_text(journal)
     journal.add_argument("--follow", action="store_true", help="for list: print each request as it ends, until Ctrl+C")
     filters = journal.add_argument_group("filters of list")
     for option in _FILTERS:
@@ -82,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.usage_error(f"{arguments.action} takes no number")
     if (arguments.action == "export") != (arguments.har is not None):
         arguments.usage_error("export takes --har FILE" if arguments.har is None else "only export takes --har")
+    if arguments.keep_text and arguments.action != "export":
+        arguments.usage_error("only export takes --keep-text")
     if arguments.follow and arguments.action != "list":
         arguments.usage_error(f"--follow can only be used with list, not with {arguments.action}")
     return _ACTIONS[arguments.action](arguments)

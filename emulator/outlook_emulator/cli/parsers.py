@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,27 @@ from outlook_emulator.options import Option
 
 Run = Callable[[argparse.Namespace], int]
 """Runs a command with its parsed arguments; returns the exit code."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of a command, whose words may stand before and after its flags; `-5m` is a value."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # No flag begins with a digit. argparse has no public way to say so.
+        self._negative_number_matcher = re.compile(r"-[0-9]")
+        self._is_intermixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words and flags in any order. By itself, argparse ends the words at the first flag."""
+        # The inner parsing comes here again. A command with actions leaves its words to them.
+        if self._is_intermixed or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._is_intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixed = False
 
 
 def add_group(commands: Any, name: str, help: str) -> Any:

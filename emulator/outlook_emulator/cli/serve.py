@@ -22,13 +22,11 @@ def setting_options(command: argparse.ArgumentParser) -> None:
     for option in options():
         alone: dict[str, Any] = {"nargs": "?", "const": "yes"} if option.is_switch else {}
         # No default: where a flag is missing, the variable of the environment counts.
-        command.add_argument(
-            option.flag,
-            dest=option.name,
-            metavar=_metavar(option),
-            help=_help(option).replace("%", "%%"),
-            **alone,
+        argument = command.add_argument(
+            option.flag, dest=option.name, metavar=_metavar(option), help=_help(option).replace("%", "%%"), **alone
         )
+        # Completion reads it. `choices` would let argparse refuse a value, in words that do not name the variable.
+        argument.completer = lambda choices=option.choices, **_: choices  # type: ignore[attr-defined]
 
 
 def _help(option: Setting) -> str:
@@ -59,5 +57,5 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     values = asdict(Settings.from_environment())
     for option in options():
         if (text := getattr(arguments, option.name)) is not None:
-            values[option.name] = option.read(text, option.flag)
+            values[option.name] = option.read(text)
     return Settings(**values)

@@ -86,5 +86,5 @@ def _variables(settings: dict[str, Any]) -> dict[str, str]:
     for name, value in settings.items():
         if name not in known:
             raise TypeError(f"{name!r} is no setting of an emulator in a container")
-        known[name].read(str(value), name)
+        known[name].read(str(value))
     return {known[name].variable: str(value) for name, value in settings.items()}
