@@ -52,7 +52,7 @@ lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrad
 
 dist: .venv/dev.stamp ## build wheel and sdist in dist/, and check them
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python -m twine check --strict dist/*
 
 image: .venv/dev.stamp ## build the image and check it as its users run it, with the Docker engine of this machine
