@@ -35,6 +35,13 @@ class TargetOptions:
         "URL that subscriptions and approval mails may name as theirs; an emulator needs none. Nothing has to listen "
         "there, and without it checks of subscriptions are left out",
     )
+    callback_port: int = option(
+        0,
+        "port of this machine to which `--callback-url` leads, such as that of a tunnel: checks of callbacks listen "
+        "there; 0: they are left out",
+        least=0,
+        most=65535,
+    )
     admin_token: str = option("", "admin token of a running emulator", secret=True)
     ca_file: str = option("", "PEM file of the CA to trust for https")
     definition: str = option("", "Swagger document that was exported from the connection, to be compared")

@@ -41,7 +41,7 @@ _REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
 _REASON_PARTNER = "needs a second mailbox"
 _REASON_PARTNER_ADDRESS = "needs the mail address of the second mailbox"
 _REASON_CALLBACK = "needs --callback-url"
-_REASON_RECEIVER = "needs an emulator that can call this machine"
+_REASON_RECEIVER = "needs --callback-url and --callback-port: listens for callbacks"
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _REASON_ADDRESS = "needs the mail address of the mailbox"
 
@@ -254,9 +254,16 @@ class ContractPlugin:
         return self.run.options.callback_url
 
     @pytest.fixture
-    def receiver(self, emulator: Sandbox) -> Iterator[Receiver]:
-        """A receiver of callbacks in this process, for an emulator on this machine."""
-        if "://" in self.run.target.name and httpx.URL(self.run.target.name).host not in _THIS_MACHINE:
+    def receiver(self, mailbox: Mailbox) -> Iterator[Receiver]:
+        """A receiver of callbacks in this process, for an emulator on this machine or behind `--callback-url`."""
+        target, options = self.run.target, self.run.options
+        if options.callback_url and options.callback_port:
+            with receiving(options.callback_port, options.callback_url, options.patience) as receiver:
+                yield receiver
+            return
+        if not target.is_emulator:
+            pytest.skip(_REASON_RECEIVER)
+        if "://" in target.name and httpx.URL(target.name).host not in _THIS_MACHINE:
             pytest.skip(_REASON_RECEIVER)
         with receiving() as receiver:
             yield receiver
