@@ -46,13 +46,17 @@ def test_settings_become_variables() -> None:
 
 @pytest.mark.usefixtures("no_docker")
 @pytest.mark.parametrize(
-    ("settings", "error"),
-    [({"sed": "office"}, TypeError), ({"port": 5000}, TypeError), ({"max_calls": "many"}, ValueError)],
+    ("settings", "error", "name"),
+    [
+        ({"sed": "office"}, TypeError, "sed"),
+        ({"port": 5000}, TypeError, "port"),
+        ({"max_calls": "many"}, ValueError, "--max-calls"),
+    ],
     ids=["unknown", "of the image", "invalid"],
 )
-def test_wrong_settings(settings: dict[str, Any], error: type[Exception]) -> None:
+def test_wrong_settings(settings: dict[str, Any], error: type[Exception], name: str) -> None:
     """A setting that does not exist, that the image sets, or whose value is invalid is an error before the start."""
-    with pytest.raises(error, match=next(iter(settings))):
+    with pytest.raises(error, match=name):
         OutlookContainer(**settings)
 
 
