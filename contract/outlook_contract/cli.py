@@ -20,7 +20,7 @@ from outlook_contract.plugin import ContractPlugin, ContractRun
 from outlook_contract.replay import Player
 from outlook_contract.targets import TargetError
 
-_SUITE = Path(outlook_contract.suite.__file__).parent
+_SUITE = outlook_contract.suite.FOLDER
 _QUIET = (
     *("-p", "no:cacheprovider", "-p", "no:outlook-emulator"),
     *("-c", os.devnull, "-o", "python_files=test_*.py"),
@@ -103,7 +103,7 @@ def replay(options: TargetOptions, file: Path, *, json_file: str = "") -> int:
 
 def groups() -> list[str]:
     """The groups of checks, by the names that select them."""
-    return sorted(path.stem.removeprefix("test_") for path in _SUITE.glob("test_*.py"))
+    return outlook_contract.suite.groups(_SUITE)
 
 
 def _exit_code(code: int, plugin: ContractPlugin) -> int:
