@@ -100,6 +100,11 @@ class _TrafficSettings(Limits):
     """How a sandbox treats and records requests."""
 
     faults: str = option("", "file of fault rules to arm in the default sandbox at start")
+    early_retries: Literal["refuse", "allow"] = option(
+        "refuse",
+        "whether a request that comes back before the Retry-After of an injected 429 is refused again; it has waited if"
+        " either the sandbox's clock or the machine's says so",
+    )
     journal_entries: int = option(
         2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
     )

@@ -43,6 +43,7 @@ _RETRIES: dict[str, Any] = {
     "WAITED": "waitedSeconds",
     "RETRY-AFTER": "askedSeconds",
     "LONG ENOUGH": "waitedAsAsked",
+    "REFUSED AGAIN": "refusedAgain",
     "EFFECTED": "timesEffected",
     "DUPLICATED": "duplicated",
 }

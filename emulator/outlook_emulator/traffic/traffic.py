@@ -65,6 +65,7 @@ class Traffic:
     def leave_epoch(self) -> None:
         """End the requests in progress: the sandbox's data is replaced, and its clock may go back."""
         self.limiter.forget()
+        self.faults.forget_refusals()
         self.waits.end()
 
     def start_over(self) -> None:

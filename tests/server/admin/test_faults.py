@@ -719,7 +719,7 @@ def write_plan(folder: Path, plan: Any) -> str:
 def test_file_is_armed_at_startup(tmp_path: Path) -> None:
     """Rules from the file act in the default sandbox from the first request on, and in no other sandbox."""
     plan = {"faults": [{"name": "first", "match": {"connection": "office"}, "when": {"nth": 1}, "effect": "throttled"}]}
-    with served(Settings(faults=write_plan(tmp_path, plan), seed="office")) as ask:
+    with served(Settings(faults=write_plan(tmp_path, plan), seed="office", early_retries="allow")) as ask:
         response = ask("POST", f"{ROOT}/sandboxes", json={"name": "other"})
         rules = [
             [fault["name"] for fault in ask("GET", f"{ROOT}/sandboxes/{name}/faults").json()["value"]]

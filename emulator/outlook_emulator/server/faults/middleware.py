@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 
 import orjson
 
 from outlook_emulator.clock import LATEST
-from outlook_emulator.errors import ConnectorError, StartedOver
+from outlook_emulator.errors import CallsExceeded, ConnectorError, StartedOver
 from outlook_emulator.operations.operation import Kind, Scope
 from outlook_emulator.server.connector.broken_connection import TRANSPORT, gone, malformed
 from outlook_emulator.server.connector.exchange import Exchange, Response
 from outlook_emulator.server.connector.polling import nothing_yet, once_more
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.traffic.call_facts import CallFacts, path_below
-from outlook_emulator.traffic.faults import WORK, CannedResponse, Effect, Hit
+from outlook_emulator.traffic.faults import EARLY, WORK, CannedResponse, Effect, Hit
 from outlook_emulator.traffic.waits import Wait
 from outlook_emulator.wire.triggers_convert import without_attachments
 
@@ -43,7 +44,12 @@ class FaultInjector:
             return None
         if book.reads_bodies:
             await exchange.body(self._max_body_bytes)
-        hit = book.hit(call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now())
+        call, header, now = call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now()
+        if (early := book.early_hit(call, header, now, monotonic())) is not None:
+            exchange.hit = _early(*early)
+            exchange.note("fault", exchange.hit.rule.name, EARLY)
+            return _replacement(exchange, exchange.hit.effect)
+        hit = book.hit(call, header, now)
         if hit is None:
             return None
         _note(exchange, hit)
@@ -66,7 +72,9 @@ class FaultInjector:
             if hit.effect.phase == "after":
                 await _delay(exchange, hit)
                 response = _replacement(exchange, hit.effect) or response
-            return _named(_finished(response, hit.effect), hit)
+            response = _finished(response, hit.effect)
+            _refuse_until(exchange, hit, response)
+            return _named(response, hit)
         except StartedOver as error:
             return exchange.refuse(error)
         finally:
@@ -176,6 +184,26 @@ def _of_trigger(exchange: Exchange, response: Response) -> Response:
         return response
     _note(exchange, hit)
     return _named(once_more(exchange, orjson.dumps(first)), hit)
+
+
+def _refuse_until(exchange: Exchange, hit: Hit, response: Response) -> None:
+    """Remember when the client may come back, if the rule has just told it with a 429."""
+    seconds = dict(response.headers).get(b"retry-after", b"")
+    is_told = response.status == 429 and response.breaks is None and seconds.isdigit()
+    sandbox = exchange.sandbox
+    # A sequence says itself what each request gets.
+    is_ours = hit.effect.fault == EARLY or hit.rule.is_sequence
+    if is_told and not is_ours and sandbox.settings.early_retries == "refuse":
+        sandbox.traffic.faults.refuse_until(
+            hit, exchange.connection_id or "", sandbox.clock.now(), monotonic(), int(seconds)
+        )
+
+
+def _early(hit: Hit, seconds: int) -> Hit:
+    """The refusal of a request that comes back too early, with the seconds that are left."""
+    response = CallsExceeded(seconds) if isinstance(hit.effect.response, CallsExceeded) else hit.effect.response
+    headers = {**hit.effect.headers, "retry-after": str(seconds)}
+    return Hit(hit.rule, Effect(fault=EARLY, response=response, headers=headers))
 
 
 def _named(response: Response, hit: Hit) -> Response:
