@@ -126,7 +126,8 @@ def test_bearer_token_and_url_as_target(service: Service) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"KEY": "another"}, "The connection refuses the test request with 401"),
+        ({"KEY": "another"}, "refuses the test request with 401: The connection does not contain an access token."),
+        ({"PARTNER_BEARER": "another"}, "-second refuses the test request with 401"),
         ({"KEY": ""}, "The connection needs a credential"),
         ({"CONNECTION": ""}, "--target real needs the runtime URL of a connection"),
         ({"CONNECTION": "https://127.0.0.1:9/apim/outlook/own"}, "Nothing responds at https://127.0.0.1:9/"),

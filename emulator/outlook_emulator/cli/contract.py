@@ -16,12 +16,13 @@ def add(commands: Any) -> None:
 
     about = "check a target against the connector's specification"
     command = commands.add_parser("contract", help=about, description=about)
+    names = ", ".join(groups())
     command.add_argument(
         "checks",
         nargs="*",
         metavar="CHECKS",
-        help=f"groups of checks (default: all): {', '.join(groups())}; or `replay FILE`: compare the responses of a "
-        "target with those in a HAR file; or `from-journal`: write the distinct requests to a running emulator to a HAR "
+        help=f"groups of checks (default: all): {names}; or `replay FILE`: compare the responses of a target "
+        "with those in a HAR file; or `from-journal`: write the distinct requests to a running emulator to a HAR "
         "file",
     )
     for option in options_of(TargetOptions):
