@@ -10,6 +10,7 @@ from typing import Any
 
 from outlook_emulator.cli import (
     approvals,
+    ca,
     callbacks,
     clock,
     completion,
@@ -32,7 +33,7 @@ from outlook_emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health, completion, contract, recordings),
+    *(serve, execute, ca, definition, health, completion, contract, recordings),
     *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )

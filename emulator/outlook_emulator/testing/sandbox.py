@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from outlook_emulator.environment import changes
 from outlook_emulator.testing.admin import AdminError, instant, json_object, path_of
+from outlook_emulator.testing.callbacks import Callbacks
 from outlook_emulator.testing.clock import Clock
 from outlook_emulator.testing.emulator import Emulator
 from outlook_emulator.testing.faults import Faults
@@ -46,6 +48,7 @@ class Sandbox:
         self.faults = Faults(self.admin)
         self.outbox = Outbox(self.admin)
         self.journal = Journal(self.admin)
+        self.callbacks = Callbacks(self.admin)
         self.snapshots = Snapshots(self.admin)
 
     def __repr__(self) -> str:
@@ -88,8 +91,8 @@ class Sandbox:
         """Wait up to `timeout` seconds for items that match all conditions, and return them.
 
         Conditions are `kind` (mail, event, callback or poke), `subject`, `sender`, `recipient`, `connection`, `folder`,
-        `text`, `newer_than`, `url`, `reference` and `count`. Raises AssertionError with the nearest misses after the
-        timeout, TypeError for an unknown condition, and AdminError.
+        `text`, `newer_than`, `url`, `reference`, `until` and `count`. Raises AssertionError with the nearest misses
+        after the timeout, TypeError for an unknown condition, and AdminError.
         """
         return wait_for(self.admin, timeout, conditions)
 
@@ -175,6 +178,17 @@ class Connection:
         from outlook_emulator.testing.microsoft_client import outlook_client
 
         return outlook_client(self.url, self.credential, options, self.sandbox.server.target.aiohttp_session)
+
+    def environment(self, folder: Path) -> dict[str, str | None]:
+        """The environment variables that lead a program to this connection; those to remove are None.
+
+        They hold its URL, a token endpoint for Azure's libraries, and for https the certificates to trust, which are
+        written to `folder`. Raises ValueError without a socket.
+        """
+        server = self.sandbox.server
+        if server.app is not None:
+            raise ValueError("this emulator has no URL: it is an app in the process of the test")
+        return changes(server.url, self.url, server.identity_header, server.ca_file, folder)
 
     def deliver(
         self,

@@ -29,10 +29,8 @@ class Server(Emulator):
     It deletes the sandboxes that it created, and touches no others.
     """
 
-    def __init__(
-        self, target: str | Target, *, token: str = "", ca_file: str | None = None, credential: str = CREDENTIAL
-    ) -> None:
-        super().__init__(target, token=token, ca_file=ca_file, credential=credential)
+    def __init__(self, target: str | Target, **access: Any) -> None:
+        super().__init__(target, **access)
         self._admin = self.admin(path_of("sandboxes"))
         self._sandboxes: list[Sandbox] = []
 
@@ -134,4 +132,8 @@ def _credentials(settings: Settings | None) -> dict[str, str]:
     """The admin token and the connections' credential for a server with these settings."""
     if settings is None:
         return {}
-    return {"token": settings.admin_token, "credential": credential_for(settings.authorization)}
+    return {
+        "token": settings.admin_token,
+        "credential": credential_for(settings.authorization),
+        "identity_header": settings.identity_header,
+    }

@@ -13,13 +13,17 @@ from outlook_emulator.mailbox.mail import delivery, folders, reading
 from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
+from outlook_emulator.server.admin.contents import attachment_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
+from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
+from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
@@ -89,7 +93,7 @@ def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
 
 
 def read_outbox(request: AdminRequest) -> shapes.Outbox:
-    return {"value": [_outbox_mail(mail) for mail in request.sandbox.outbox()]}
+    return {"value": [_outbox_mail(request.sandbox.db, mail) for mail in request.sandbox.outbox()]}
 
 
 def outbox_mime(request: AdminRequest) -> Binary:
@@ -150,7 +154,8 @@ def _connection(request: AdminRequest, id: str, owner: Owner) -> shapes.Connecti
     }
 
 
-def _outbox_mail(mail: OutboxMail) -> shapes.OutboxMail:
+def _outbox_mail(db: Database, mail: OutboxMail) -> shapes.OutboxMail:
+    content = mail_store.stored_mail(db, mail.content_id)
     return {
         "id": mail.id,
         "departedAt": iso_seconds(mail.at),
@@ -158,6 +163,9 @@ def _outbox_mail(mail: OutboxMail) -> shapes.OutboxMail:
         "recipients": mail.recipients.split(";"),
         "subject": mail.subject,
         "internetMessageId": mail.message_id,
+        "text": plain_text(content.body) if content.is_html else content.body,
+        "html": content.body if content.is_html else None,
+        "attachments": [attachment_facts(info) for info in mail_store.attachments(db, mail.content_id)],
     }
 
 

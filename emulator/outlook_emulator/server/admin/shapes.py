@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from outlook_emulator.enums import Importance
 from outlook_emulator.operations.coverage import Covered
+from outlook_emulator.server.admin.content_shapes import AttachmentFacts
 from outlook_emulator.wire.base import DateTime, Double, Email, Int32, Int64, Schema
 from outlook_emulator.wire.mail import ClientReceiveMessage
 
@@ -158,13 +159,16 @@ _Sender = TypedDict("_Sender", {"from": Email | None})
 
 
 class OutboxMail(_Sender):
-    """A mail that left the sandbox, and its recipients."""
+    """A mail that left the sandbox, and its recipients. `text` is the visible text of its body."""
 
     id: int
     departedAt: DateTime
     recipients: list[str]
     subject: str
     internetMessageId: str
+    text: str
+    html: str | None
+    attachments: list[AttachmentFacts]
 
 
 class Outbox(TypedDict):
