@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from outlook_emulator.testing.admin import instant, json_object, path_of
 from outlook_emulator.testing.emulator import CREDENTIAL, Emulator
-from outlook_emulator.testing.sandbox import Connection, Sandbox, new_connection
+from outlook_emulator.testing.sandbox import Connection, Sandbox, Seed, new_connection
 from outlook_emulator.testing.target import AppTarget, Target
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Server(Emulator):
         *,
         label: str = "test",
         clock: str | datetime | None = None,
-        seed: str | None = None,
+        seed: Seed | None = None,
         **mailbox: Any,
     ) -> Connection:
         """Create a sandbox and a mailbox in it; takes the arguments of `sandbox` and of `Sandbox.connect`."""
@@ -99,7 +99,7 @@ class Server(Emulator):
         super().close()
 
     def _connect_sample(
-        self, sandbox: Sandbox, name: str | None, address: str | None, seed: str, mailbox: dict[str, Any]
+        self, sandbox: Sandbox, name: str | None, address: str | None, seed: Seed, mailbox: dict[str, Any]
     ) -> Connection:
         try:
             return sandbox.connect(name, address, seed=seed, **mailbox)
