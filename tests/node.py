@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-_OLDEST = 18
-"""The first version of Node with `fetch`."""
+_OLDEST = 20
+"""The first version of Node that the packages support."""
 
 
 def node_project(package: str) -> Path:

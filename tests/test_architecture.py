@@ -24,7 +24,18 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-VOCABULARY = {"access_tokens", "clock", "enums", "errors", "ids", "odata", "options", "settings", "timezones"}
+VOCABULARY = {
+    "access_tokens",
+    "clock",
+    "enums",
+    "errors",
+    "ids",
+    "odata",
+    "options",
+    "seed_folder",
+    "settings",
+    "timezones",
+}
 """The parts that every part may import."""
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -213,7 +213,7 @@ SAID = {
     "test_unknown_transport": "transport='pigeon', which must be 'http' or 'app'",
     "test_unknown_policy": "unused_faults=False, which must be 'fail' or 'allow'",
     "test_no_list": "faults='throttled', which must be a list of fault names and rules",
-    "test_no_name": "seed=['office'], which must be the name of a sample mailbox",
+    "test_no_name": "seed=['office'], which must be the name of a sample mailbox, the path of its folder, or a mapping",
     "test_no_instant": "clock=5, which must be an instant, as text or as a datetime",
     "test_contradiction": "outlook_app cannot be combined with the marker's transport='http'",
     "test_unknown_seed": "There is no sample mailbox 'none'",

@@ -30,7 +30,8 @@ _TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
 _AUTHORIZATION = "OUTLOOK_EMULATOR_AUTHORIZATION"
 _IDENTITY_HEADER = "OUTLOOK_EMULATOR_IDENTITY_HEADER"
 _MARKER = (
-    "outlook(seed=NAME, faults=[RULE, ...], clock=INSTANT, transport='http'|'app', unused_faults='fail'|'allow'): "
+    "outlook(seed=NAME|FOLDER|MAPPING, faults=[RULE, ...], clock=INSTANT, transport='http'|'app',"
+    " unused_faults='fail'|'allow'): "
     "set up the sandbox of the fixture outlook, and choose its transport"
 )
 _CONNECTION = pytest.StashKey["Connection"]()
@@ -163,7 +164,8 @@ def make_outlook(outlook: Connection) -> MakeOutlook:
     numbers = count(2)
 
     def make(name: str | None = None, address: str | None = None, **mailbox: Any) -> Connection:
-        default_name = mailbox.get("seed") or f"mailbox{next(numbers)}"
+        # A sample has a name of its own.
+        default_name = None if isinstance(mailbox.get("seed"), str | os.PathLike) else f"mailbox{next(numbers)}"
         return outlook.sandbox.connect(name or default_name, address, **mailbox)
 
     return make
@@ -229,13 +231,13 @@ def _server_at(url: str) -> Iterator[Server]:
     from outlook_emulator.testing.emulator import IDENTITY_HEADER
     from outlook_emulator.testing.server import Server, credential_for
 
-    access = {
-        "token": os.environ.get(_TOKEN, ""),
-        "ca_file": (own_ca_file() or None) if url.startswith("https:") else None,
-        "credential": credential_for(os.environ.get(_AUTHORIZATION, "")),
-        "identity_header": os.environ.get(_IDENTITY_HEADER, IDENTITY_HEADER),
-    }
-    with Server(url, **access) as server:
+    with Server(
+        url,
+        token=os.environ.get(_TOKEN, ""),
+        ca_file=(own_ca_file() or None) if url.startswith("https:") else None,
+        credential=credential_for(os.environ.get(_AUTHORIZATION, "")),
+        identity_header=os.environ.get(_IDENTITY_HEADER, IDENTITY_HEADER),
+    ) as server:
         server.check()
         yield server
 

@@ -60,8 +60,21 @@ def delete_sandbox(request: AdminRequest) -> None:
 
 
 def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
-    id = request.body.get("connection") or request.body["name"]
-    return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(request.body["name"]), id))
+    name, description = request.body["name"], request.body.get("mailbox")
+    id = request.body.get("connection") or name
+    if description is None:
+        return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(name), id))
+    from outlook_emulator.sandbox.samples import described
+
+    return _connection(request, id, request.sandboxes.fill(request.sandbox, described(description), id))
+
+
+def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
+    from outlook_emulator.sandbox.samples import unpacked
+
+    id, most_bytes = request.query["connection"], request.sandboxes.settings.max_body_bytes
+    sample = unpacked(request.content, most_bytes)
+    return _connection(request, id, request.sandboxes.fill(request.sandbox, sample, id))
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -256,6 +269,17 @@ ROWS = (
         summary="Load a sample mailbox",
         handler=seed_sandbox,
         accepts=shapes.SeedOrder,
+        returns=shapes.ConnectionFacts,
+        status=201,
+    ),
+    AdminOperation(
+        id="SeedSandboxFromZip",
+        method="POST",
+        path=f"{_S}/seed-zip",
+        summary="Load a mailbox from a zip file of a seed folder",
+        handler=seed_from_zip,
+        query=shapes.SeedQuery,
+        accepts_type="application/zip",
         returns=shapes.ConnectionFacts,
         status=201,
     ),

@@ -94,9 +94,19 @@ class SandboxList(TypedDict):
 
 
 class SeedOrder(TypedDict, total=False):
-    """A sample mailbox to load; its connection id defaults to its name."""
+    """A sample mailbox to load; its connection id defaults to its name.
+
+    It is one of the shipped ones with this `name`, or described in `mailbox` with the keys of `mailbox.toml`.
+    """
 
     name: Required[str]
+    connection: str
+    mailbox: dict[str, Any]
+
+
+class SeedQuery:
+    """The id of the connection to the mailbox in a zip file."""
+
     connection: str
 
 
