@@ -22,7 +22,10 @@ from outlook_emulator.store.records import Change, OutboxMail
 from outlook_emulator.traffic.wait_conditions import KINDS
 
 _NEAR_MISSES = 5
+_CALLBACKS = ("callback", "poke")
 _ARRIVALS = (ChangeAction.CREATED, ChangeAction.MOVED)
+NearMiss = tuple[Match, list[str]]
+"""An item, and the conditions that it fails."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -83,6 +86,8 @@ class Watcher:
         self._writes = self._generation = self._connects = -1
         # What has been read: positions in the change feed, the outbox and the queue of callbacks.
         self._change = self._outbox_mail = self._callback = 0
+        # Whether a mail that is read now was written just now. A replaced database and a new mailbox have older mails.
+        self._is_live = False
         # The key of the item that was deleted last: a move is a deletion in the feed, followed by the move itself.
         self._deleted = 0
         # The numbers of callbacks that match as soon as they have got further.
@@ -105,17 +110,16 @@ class Watcher:
                 watches.remove(watch)
 
     async def wait(self, watch: Watch) -> None:
-        """Return when enough items match. Raises ConnectorError if the sandbox is deleted or the server stops."""
+        """Return when enough items match. Raises what `check` does."""
         while not watch.is_met:
             if watch.must_read_all:
                 await self.read_all(watch)
             else:
                 await watch.woken()
             self.check(watch)
-        self.check(watch)
 
-    async def read_all(self, watch: Watch, misses: list[tuple[Item, list[str]]] | None = None) -> None:
-        """Compare all items with a wait; adds those that do not match to `misses`, if asked to."""
+    async def read_all(self, watch: Watch, misses: list[NearMiss] | None = None) -> None:
+        """Compare all items with a wait; puts those that fail the fewest conditions into `misses`, if asked to."""
         watch.must_read_all = False
         matcher = watch.matcher
         for items in self.reader.pages(watch.kind, matcher.scope() if misses is None else Scope()):
@@ -126,26 +130,24 @@ class Watcher:
                     # It has the subject and the text of the mail that the wait is for.
                     continue
                 watch.consider(item)
-                self._remember_unfinished(watch, item)
+                if watch.kind in _CALLBACKS:
+                    self._remember_unfinished(watch, item)
                 if misses is not None and (differs := matcher.differs(item)):
-                    misses.append((item, differs))
+                    misses.append((item.match, differs))
+            if misses is not None:
+                misses[:] = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].order))
             await asyncio.sleep(0)
             if self._db.closed:
                 return
 
-    async def near_misses(self, watch: Watch) -> list[tuple[Match, list[str]]]:
-        """Look at all items for the last time; those that fail the fewest conditions, the newest first.
-
-        Raises as `wait` does.
-        """
-        misses: list[tuple[Item, list[str]]] = []
+    async def near_misses(self, watch: Watch) -> list[NearMiss]:
+        """Look at all items for the last time; those that fail the fewest conditions, the newest first."""
+        misses: list[NearMiss] = []
         await self.read_all(watch, misses)
-        self.check(watch)
-        best = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].match.order))
-        return [(item.match, differs) for item, differs in best]
+        return misses
 
     def check(self, watch: Watch) -> None:
-        """Raise what has ended a wait."""
+        """Raise what has ended a wait: the sandbox was deleted, or the server stops."""
         if watch.error is not None:
             raise watch.error
         if self._db.closed:
@@ -183,7 +185,7 @@ class Watcher:
         self.reader.refresh()
         if not self._of("mail", "event"):
             self._change, self._outbox_mail = changes.last(self._db), outbox.newest(self._db)
-        if not self._of("callback", "poke"):
+        if not self._of(*_CALLBACKS):
             self._callback, self._unfinished = trigger_store.newest_callback(self._db), set()
 
     def _note_state(self) -> None:
@@ -191,6 +193,7 @@ class Watcher:
 
     def _look(self) -> None:
         self.reader.renew()
+        self._is_live = (self._generation, self._connects) == (self._db.generation, self._sandbox.connects)
         if self._generation != self._db.generation:
             self._start_over()
         elif self._connects != self._sandbox.connects:
@@ -256,6 +259,8 @@ class Watcher:
             watches = self._watches["event"]
             item = self.reader.event(entry.item_id) if watches else None
         if item is not None:
+            if self._is_live and entry.action == ChangeAction.CREATED:
+                item.is_new = True
             _offer(item, watches)
             if entry.action == ChangeAction.MOVED:
                 self._move(self._deleted, item)
@@ -272,6 +277,7 @@ class Watcher:
         """Read the mails that have left the sandbox."""
         for item in self.reader.outbox_after(self._outbox_mail):
             self._outbox_mail = -item.key
+            item.is_new = self._is_live
             _offer(item, self._watches["mail"])
 
     def _read_callbacks(self) -> None:
@@ -281,7 +287,7 @@ class Watcher:
         items += self.reader.callbacks_after(self._callback)
         for item in items:
             self._callback = max(self._callback, item.key)
-            for watch in self._of("callback", "poke"):
+            for watch in self._of(*_CALLBACKS):
                 watch.consider(item)
                 self._remember_unfinished(watch, item)
 
