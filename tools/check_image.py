@@ -213,8 +213,8 @@ def check_testcontainers() -> str:
     environment = os.environ | {
         "OUTLOOK_EMULATOR_TEST_IMAGE": IMAGE,
         "TESTCONTAINERS_RYUK_DISABLED": "true",
-        # The certificate is valid for this address, and not for that of the bridge.
-        "TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1",
+        # The certificate is valid for localhost, and not for the address of the bridge.
+        "TESTCONTAINERS_CONNECTION_MODE": "docker_host",
     }
     command = [sys.executable, "-m", "pytest", "tests/testing/test_container.py", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

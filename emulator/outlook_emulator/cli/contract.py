@@ -71,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     action, *operands = arguments.checks or [""]
     if action == "probe":
         return _probe(arguments, operands)
+    if arguments.lists or arguments.compare or arguments.heavy:
+        arguments.usage_error("--list, --compare and --heavy are options of probe")
     if action in _RECORDINGS:
         if len(operands) != (action == "replay"):
             arguments.usage_error("replay takes one HAR file" if action == "replay" else f"{action} takes no files")
