@@ -11,10 +11,8 @@ from tests.contract.broken.runner import Runner
 from tests.contract.broken.swap import Swap, SwapError
 from tests.contract.broken.swaps import SWAPS, caught
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="the runner forks processes, which this system cannot"),
-]
+pytestmark = pytest.mark.slow
+
 _LEAST = 200
 """How many broken emulators there are at least."""
 
@@ -22,6 +20,8 @@ _LEAST = 200
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
     """Runs checks of the suite against broken emulators."""
+    if not hasattr(os, "fork"):
+        pytest.skip("the runner forks processes, which this system cannot")
     with Runner() as runner:
         yield runner
 
