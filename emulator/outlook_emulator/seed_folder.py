@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 DESCRIPTION = "mailbox.toml"
 """The file that makes a folder a sample mailbox."""
 ZIP = "application/zip"
 
 
+def connection_id(folder: str | Path) -> str:
+    """The connection id of a seed folder or sample: its name, with hyphens for what an id cannot hold."""
+    words = re.findall(r"[A-Za-z0-9_~.-]+", Path(folder).resolve().name)
+    return re.sub(r"\.{2,}", ".", "-".join(words)).strip(".-")[:100].rstrip(".") or "me"
+
+
 def packed(folder: Path) -> bytes:
     """A zip file with all files of a folder. Raises OSError, and ValueError if the folder describes no mailbox."""
+    from zipfile import ZIP_DEFLATED, ZipFile
+
     if not (folder / DESCRIPTION).is_file():
         raise ValueError(f"the folder {folder} has no {DESCRIPTION}; `outlook-emulator init` makes one")
     buffer = BytesIO()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 from outlook_emulator.cli import output
-from outlook_emulator.seed_folder import DESCRIPTION
+from outlook_emulator.seed_folder import DESCRIPTION, connection_id
 
 _FILES = {
     DESCRIPTION: """\
 # A mailbox for the Outlook Connector Emulator. Load it with
 #   outlook-emulator serve --seed {folder}      at start, or with
 #   outlook-emulator seed {folder}              into a running emulator.
-# Its connection id is the name of the folder: http://127.0.0.1:4365/apim/outlook/{name}
+# Its connection id comes from the name of the folder: http://127.0.0.1:4365/apim/outlook/{id}
 
 address = "{name}@example.com"
 display_name = "{name}"
@@ -92,6 +93,7 @@ def add(commands: Any) -> None:
 
 def write_folder(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
+    shown = shlex.quote(str(folder))
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "me"
     if taken := [file for file in _FILES if (folder / file).exists()]:
         return output.fail(f"{folder / taken[0]} exists already")
@@ -100,8 +102,12 @@ def write_folder(arguments: argparse.Namespace) -> int:
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             newline = "" if file == DESCRIPTION else "\r\n"
-            path.write_text(text.format(name=name, folder=folder), encoding="utf-8", newline=newline or None)
+            path.write_text(
+                text.format(name=name, folder=shown, id=connection_id(folder)),
+                encoding="utf-8",
+                newline=newline or None,
+            )
     except OSError as error:
         return output.fail(f"cannot write {folder}: {error.strerror or error}")
-    print(f"wrote {folder}; load it with: outlook-emulator serve --seed {folder}")
+    print(f"wrote {folder}; load it with: outlook-emulator serve --seed {shown}")
     return 0
