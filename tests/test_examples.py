@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import outlook_emulator
+from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.server.connector.swagger import swagger
 from tests.cli.commands import CLEAN
 from tests.docs.pages import Command, Page, matches
 from tests.node import skip_without_node
@@ -30,10 +35,9 @@ def commands(name: str) -> list[Command]:
 
 
 def skip_without_tools(name: str) -> None:
-    needed = {"python": ["azure.connectors"]}
-    for module in needed.get(name, []):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"the Python module {module} is not installed")
+    needed = {"python": "azure.connectors", "azure-functions": "azure.functions"}
+    if name in needed and importlib.util.find_spec(needed[name]) is None:
+        pytest.skip(f"the Python module {needed[name]} is not installed")
     if name == "java" and shutil.which("javac") is None:
         pytest.skip("a JDK is not installed")
     if name == "node":
@@ -58,6 +62,30 @@ def test_readme(name: str, tmp_path: Path) -> None:
         )
         assert 0 == done.returncode, f"{line}\n{done.stdout}{done.stderr}"
         assert matches(expected, done.stdout), f"{line}\n{done.stdout}"
+
+
+def test_the_workflow_calls_operations_of_the_connector() -> None:
+    """Each call of the Logic Apps example is an operation, with parameters and members that the operation has."""
+    paths, definitions = (swagger(OPERATIONS)[name] for name in ("paths", "definitions"))
+    unknown = []
+    for call in _calls(json.loads((EXAMPLES / "logic-apps/answer-requests/workflow.json").read_text(encoding="utf-8"))):
+        path = call["path"] if "path" in call else call["pathTemplate"]["template"]
+        parameters = paths[f"/{{connectionId}}{path}"][call["method"]]["parameters"]
+        known = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
+        for parameter in parameters:
+            if parameter["in"] == "body":
+                known |= set(definitions[parameter["schema"]["$ref"].rpartition("/")[2]]["properties"])
+        unknown += sorted({*call.get("queries", {}), *call.get("body", {})} - known)
+
+    assert [] == unknown
+
+
+def _calls(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "method" in value:
+            yield value
+        for member in value.values():
+            yield from _calls(member)
 
 
 def test_every_example_is_listed() -> None:
