@@ -20,6 +20,9 @@ LOCAL = {
     "health",
     "contract",
     "record",
+    "ca",
+    "completion",
+    "init",
     "connections patch",
     "connections restore",
 }
