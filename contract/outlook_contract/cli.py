@@ -22,7 +22,7 @@ from outlook_contract.targets import TargetError
 
 _SUITE = Path(outlook_contract.suite.__file__).parent
 _QUIET = (
-    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator"),
+    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator", "-p", "no:schemathesis"),
     *("-c", os.devnull, "-o", "python_files=test_*.py"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
     "--no-header",
