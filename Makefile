@@ -46,6 +46,7 @@ docs-tables: .venv/dev.stamp ## write the generated tables in docs/
 lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrade moves to newer versions
 	@$(PIP) 'uv>=0.9,<1'
 	$(LOCK) --output-file requirements/run.txt
+	$(LOCK) --extra tls --output-file requirements/image.txt
 	$(LOCK) --extra dev --output-file requirements/dev.txt
 
 clean: ## remove the virtual environment

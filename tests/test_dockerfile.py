@@ -1,4 +1,4 @@
-"""The Dockerfile as text: its sources, its user and its command."""
+"""The Dockerfile and compose.yaml as text. `python -m tools.check_image` builds and runs them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from outlook_emulator import client
 from outlook_emulator.cli import parser
 from outlook_emulator.settings import Settings, options
 from tests.paths import ROOT
@@ -26,10 +28,13 @@ def _instructions() -> list[tuple[str, str]]:
 
 
 INSTRUCTIONS = _instructions()
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+STAGE = 1 + INSTRUCTIONS.index(("FROM", "${PYTHON_IMAGE}"))
+"""The place of the first instruction of the image; those before it build the wheel."""
 
 
 def all_of(name: str) -> list[str]:
-    return [rest for instruction, rest in INSTRUCTIONS if instruction == name]
+    return [rest for instruction, rest in INSTRUCTIONS[STAGE:] if instruction == name]
 
 
 def only(name: str) -> str:
@@ -38,96 +43,126 @@ def only(name: str) -> str:
 
 
 def copied() -> list[tuple[str, str]]:
-    """Return the source and destination of each path that is copied into the image."""
+    """Return the source and destination of each path that the wheel is built from."""
     pairs = []
-    for arguments in all_of("COPY"):
-        *sources, target = arguments.split()
-        pairs += [(source, target) for source in sources]
+    for instruction, arguments in INSTRUCTIONS[:STAGE]:
+        if instruction == "COPY":
+            *sources, target = arguments.split()
+            pairs += [(source, target) for source in sources]
     return pairs
 
 
+def variables() -> dict[str, str]:
+    return dict(re.findall(r"(\w+)=(\S+)", only("ENV")))
+
+
+def labels() -> dict[str, str]:
+    return dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', only("LABEL")))
+
+
 def test_base_image_is_an_argument() -> None:
-    """The base image is slim Python by default, can be replaced, and is the only stage."""
-    assert [("ARG", "PYTHON_IMAGE=python:3.13-slim"), ("FROM", "${PYTHON_IMAGE}")] == INSTRUCTIONS[:2]
-    assert only("FROM")
+    """The base image is slim Python by default, and can be replaced for both stages."""
+    assert INSTRUCTIONS[0] == ("ARG", "PYTHON_IMAGE=python:3.13-slim")
+    assert ["${PYTHON_IMAGE} AS wheel", "${PYTHON_IMAGE}"] == [rest for name, rest in INSTRUCTIONS if name == "FROM"]
 
 
 def test_sources_exist() -> None:
-    """The image contains exactly the sources of the wheel and the locked dependencies, and all of them exist."""
-    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    """The wheel is built from exactly its sources, and all of them exist; the image holds none of them."""
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     sources = {Path(source).parts[0] for source in (*wheel["packages"], *wheel["force-include"])}
-    metadata = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
-    needed = {*metadata, *sources, "requirements"}
+    needed = {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], *sources}
 
     assert needed == {source for source, _ in copied()}
     assert all((ROOT / source).exists() for source in needed)
     assert all(Path(target).name in (source, "") for source, target in copied())
+    assert [] == all_of("COPY")
 
 
-def test_only_pip_installs() -> None:
-    """pip installs the locked dependencies and then the project, and nothing else is downloaded."""
+def test_dependencies_are_a_layer_before_the_sources() -> None:
+    """pip installs the locked dependencies in a layer of their own, and then the wheel, without looking for more."""
     pip = "python -m pip install --no-cache-dir --disable-pip-version-check"
-    dependencies, project, folder = (command.strip() for command in only("RUN").split("&&"))
+    dependencies, project = all_of("RUN")
 
-    assert f"{pip} --require-hashes --requirement requirements/run.txt" == dependencies
-    assert f"{pip} --no-deps ." == project
-    assert folder.startswith("install --directory ")
-
-
-def test_does_not_run_as_root() -> None:
-    """The user is not root, and owns the data folder."""
-    user = only("USER")
-
-    assert user not in ("root", "0")
-    assert f"--owner={user} " in only("RUN")
-    assert INSTRUCTIONS.index(("USER", user)) > max(
-        place for place, (name, _) in enumerate(INSTRUCTIONS) if name == "RUN"
-    )
+    assert "source=requirements/image.txt,target=/tmp/image.txt" in dependencies
+    assert dependencies.endswith(f" {pip} --require-hashes --requirement /tmp/image.txt")
+    assert "from=wheel" not in dependencies
+    assert f" {pip} --no-index --no-deps /tmp/wheel/*.whl && " in project
 
 
-def test_data_and_port() -> None:
-    """The data is in a volume, and the exposed port is the default port."""
-    assert "/data" == only("VOLUME")
-    assert only("RUN").endswith(" /data")
-    assert str(Settings().port) == only("EXPOSE")
+def test_any_user() -> None:
+    """The user is not root, and any other may write to the data folder, in which the process starts."""
+    assert int(only("USER")) > 0
+    assert all_of("RUN")[1].endswith(f"install --directory --mode=1777 {only('WORKDIR')}")
 
 
-def test_serves_on_all_interfaces() -> None:
-    """The container listens on all its interfaces, keeps its data in the volume, and starts without a shell."""
-    command = json.loads(only("CMD"))
-    arguments = parser().parse_args(command[1:])
+def test_settings_are_variables() -> None:
+    """Variables set where to listen; the data stays in memory, so that no volume is made without need."""
+    settings = Settings.from_environment(variables())
 
-    assert ["outlook-emulator", "serve", "--host", "0.0.0.0", "--data", "/data"] == command
-    assert ("0.0.0.0", "/data", "serve") == (arguments.host, arguments.data, arguments.run.__name__)
+    assert {option.variable for option in options()} > variables().keys()
+    assert ("0.0.0.0", "", Settings().port) == (settings.host, settings.data, int(only("EXPOSE")))
+    assert [] == all_of("VOLUME")
+
+
+def test_flags_follow_the_name_of_the_image() -> None:
+    """The program starts without a shell, and serves unless another command is given."""
+    (script,) = PROJECT["project"]["scripts"]
+
+    assert [script] == json.loads(only("ENTRYPOINT"))
+    assert ["serve"] == json.loads(only("CMD"))
+
+
+def test_labels() -> None:
+    """The labels say what the project file says."""
+    project = PROJECT["project"]
+
+    assert labels() == {
+        "title": "Outlook Connector Emulator",
+        "description": project["description"],
+        "version": project["version"],
+        "licenses": project["license"],
+    }
 
 
 def test_documented_command_passes_a_token() -> None:
     """The documented command passes the admin token, and the image does not contain it."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     (line,) = re.findall(r"^#   docker run (.*)$", text, re.MULTILINE)
-    variable = next(option.variable for option in options() if option.name == "admin_token")
 
-    assert f"-e {variable}=" in line
-    assert not any(variable in rest for _, rest in INSTRUCTIONS)
+    assert f"-e {client.TOKEN}=" in line
+    assert not any(client.TOKEN in rest for _, rest in INSTRUCTIONS)
 
 
-def test_health_check_runs_the_health_command() -> None:
-    """The health check runs the `health` command against the container's server."""
+def test_health_check_finds_the_server_by_the_ready_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The health check runs `health`, which takes the URL from the ready file; it probes often at first."""
     timing, command = only("HEALTHCHECK").split("CMD ")
+    ready = tmp_path / "ready"
+    ready.write_text("outlook-emulator ready url=https://127.0.0.1:5000 store=memory ca=/tmp/ca.pem\n")
+    (variable,) = (name for name in variables() if name.endswith("_READY_FILE"))
+    monkeypatch.setenv(variable, str(ready))
     arguments = parser().parse_args(json.loads(command)[1:])
 
     assert ["outlook-emulator", "health"] == json.loads(command)
-    assert f"http://127.0.0.1:{only('EXPOSE')}" == arguments.url
-    assert re.search(r"--interval=\d+s --timeout=\d+s", timing)
+    assert arguments.url == "https://127.0.0.1:5000"
+    assert "--start-interval=200ms" in timing
+
+
+def test_compose_file() -> None:
+    """`compose.yaml` builds this image, publishes its port on this machine only, and sets existing variables."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    (service,) = compose["services"].values()
+
+    assert (".", [f"127.0.0.1:{only('EXPOSE')}:{only('EXPOSE')}"]) == (service["build"], service["ports"])
+    assert {option.variable for option in options()} > service["environment"].keys()
+    assert client.TOKEN in service["environment"]
 
 
 @pytest.mark.parametrize("entry", [".git", ".venv", "tests", "benchmarks", "data", ".mypy_cache"])
 def test_context_is_small(entry: str) -> None:
-    """The build context contains only what is copied."""
+    """The build context contains only what the build reads."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = {line.removeprefix("!") for line in lines if line.startswith("!")}
 
     assert "*" in lines
-    assert {source for source, _ in copied()} == allowed
+    assert {source for source, _ in copied()} | {"requirements"} == allowed
     assert not any(fnmatch(entry, pattern) for pattern in allowed)

@@ -156,6 +156,7 @@ def test_index_names_every_page() -> None:
 def write_files(page: Page, folder: Path) -> None:
     """Write the files that a page shows to a folder."""
     for name, text in page.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
 

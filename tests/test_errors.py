@@ -23,6 +23,7 @@ from outlook_emulator.errors import (
     InvalidRequest,
     MethodNotAllowed,
     RenewalFailed,
+    ServerStops,
     TimedOut,
     TokenExpired,
     Unauthorized,
@@ -50,6 +51,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "MethodNotAllowed": ("PUT", ["POST", "GET"]),
     "BodyTooLarge": (100,),
     "StartedOver": (),
+    "ServerStops": (),
     "CallsExceeded": (57,),
     "RenewalFailed": (),
     "TimedOut": (),
@@ -129,7 +131,7 @@ def test_unauthorized(error: ConnectorError) -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
     """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed)
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 

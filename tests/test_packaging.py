@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-DEVELOPMENT_ONLY = ("faker", "sqlalchemy", "sqlmodel", "trustme", "hypothesis", "schemathesis")
+DEVELOPMENT_ONLY = ("faker", "sqlalchemy", "sqlmodel", "trustme", "hypothesis", "schemathesis", "testcontainers")
+NOT_SERVED = ("outlook_emulator.store.schema", "outlook_emulator.testing.container")
+"""Modules that only developers and users of an extra import."""
 
 IMPORT_EVERYTHING = f"""
 import importlib, pkgutil, sys
@@ -32,7 +34,7 @@ for package in ("outlook_emulator", "outlook_contract"):
         # The checks come with the extra `contract`, which has these.
         del sys.modules["hypothesis"], sys.modules["schemathesis"]
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + ".", onerror=print):
-        if not module.name.startswith("outlook_emulator.store.schema") and not module.name.endswith("__main__"):
+        if not module.name.startswith({NOT_SERVED}) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 """
 
@@ -72,7 +74,9 @@ def test_plugin_works_beside_a_folder_called_emulator(tmp_path: Path) -> None:
     assert "1 passed" in process.stdout
 
 
-@pytest.mark.parametrize(("file", "extras"), [("run.txt", []), ("dev.txt", ["tls", "dev"])])
+@pytest.mark.parametrize(
+    ("file", "extras"), [("run.txt", []), ("image.txt", ["tls"]), ("dev.txt", ["tls", "testcontainers", "dev"])]
+)
 def test_lock_file_is_up_to_date(file: str, extras: list[str]) -> None:
     """A lock file pins every dependency of the project to an allowed version, with hashes and without an address."""
     text = (ROOT / "requirements" / file).read_text(encoding="utf-8")

@@ -10,7 +10,10 @@ from outlook_emulator.settings import ENVIRONMENT_PREFIX, Setting, Settings, lim
 
 TABLE = list(options())
 NUMBERS = [option for option in TABLE if isinstance(option.default, int)]
-TEXTS = [option for option in TABLE if isinstance(option.default, str) and not option.choices]
+# The one URL among the settings has tests of its own.
+TEXTS = [
+    option for option in TABLE if isinstance(option.default, str) and not option.choices and option.name != "public_url"
+]
 CHOICES = [option for option in TABLE if option.choices]
 
 
@@ -68,16 +71,18 @@ def test_variable_sets_a_choice(option: Setting) -> None:
 
 @pytest.mark.parametrize("text", ["", "many", "1.5", "0x10", "-1"])
 @pytest.mark.parametrize("option", NUMBERS, ids=name)
-def test_bad_number_names_the_variable(option: Setting, text: str) -> None:
-    """An invalid number is rejected with the variable's name and the value."""
-    with pytest.raises(ValueError, match=f"^{option.variable} must .*{text}"):
+def test_bad_number_names_flag_and_variable(option: Setting, text: str) -> None:
+    """An invalid number is rejected, and the error names flag, variable and value."""
+    with pytest.raises(ValueError, match=rf"^{option.flag} \(or {option.variable}\) must .*{text}"):
         Settings.from_environment({option.variable: text})
 
 
 @pytest.mark.parametrize("option", CHOICES, ids=name)
-def test_bad_choice_names_the_variable(option: Setting) -> None:
-    """A value that is not a choice is rejected with the variable's name and the choices."""
-    with pytest.raises(ValueError, match=f"^{option.variable} must be one of {', '.join(option.choices)}"):
+def test_bad_choice_names_flag_and_variable(option: Setting) -> None:
+    """A value that is not a choice is rejected, and the error names flag, variable and choices."""
+    with pytest.raises(
+        ValueError, match=rf"^{option.flag} \(or {option.variable}\) must be one of {', '.join(option.choices)}"
+    ):
         Settings.from_environment({option.variable: "perhaps"})
 
 
@@ -96,8 +101,21 @@ def test_settings_are_immutable() -> None:
 @pytest.mark.parametrize("option", [number for number in NUMBERS if number.most is not None], ids=name)
 def test_number_above_its_bound(option: Setting) -> None:
     """A number above its upper bound raises ValueError with the bounds."""
-    with pytest.raises(ValueError, match=rf"^{option.flag} must be from \d+ to {option.most}, not "):
-        option.read(f"{option.most}0", option.flag)
+    with pytest.raises(ValueError, match=rf"^{option.flag} .*must be from \d+ to {option.most}, not "):
+        option.read(f"{option.most}0")
+
+
+@pytest.mark.parametrize("text", ["mail.test", "ftp://mail.test", "http://", "https://a b", "/x", "https://h/?q=1"])
+def test_a_url_must_be_absolute(text: str) -> None:
+    """A public URL without scheme or host, or with more than a path, is rejected; links made of it would be broken."""
+    with pytest.raises(ValueError, match=r"^--public-url \(or .*\) must be a URL such as https://mail.test"):
+        Settings.from_environment({"OUTLOOK_EMULATOR_PUBLIC_URL": text})
+
+
+@pytest.mark.parametrize("text", ["", "https://mail.test", "HTTP://localhost:4365", "https://[::1]:1/outlook/"])
+def test_a_url(text: str) -> None:
+    """A public URL has a host, and may have a port and a path; an empty one is the caller's host."""
+    assert text == Settings.from_environment({"OUTLOOK_EMULATOR_PUBLIC_URL": text}).public_url
 
 
 def test_limits_are_settings() -> None:

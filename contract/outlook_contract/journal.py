@@ -16,6 +16,7 @@ from outlook_contract.distinct import distinct
 from outlook_contract.exchange import Exchange
 from outlook_contract.har import INJECTED, HarWriter
 from outlook_contract.redaction import HOST, Redactor
+from outlook_contract.words import Words
 
 _PAGE = 1000
 _TOO_MANY = 429
@@ -44,10 +45,11 @@ def calls(get: Get) -> Iterator[JournalCall]:
         after = entries[-1]["id"]
 
 
-def redactor(get: Get) -> Redactor:
+def redactor(get: Get, *, keep_text: bool = False) -> Redactor:
     """A redactor that knows the connections of a sandbox, in their order, and their addresses."""
     connections = get("connections")["value"]
-    result = Redactor([connection["address"] for connection in connections])
+    addresses = [connection["address"] for connection in connections]
+    result = Redactor(addresses, words=None if keep_text else Words())
     for connection in connections:
         result.connection(connection["id"])
     return result
@@ -61,15 +63,18 @@ class Export(NamedTuple):
     cut: int
 
 
-def export(get: Get, file: Path, *, only_distinct: bool = False) -> Export:
-    """Write a journal to a HAR file, all of it or only the distinct exchanges that the connector itself answered."""
+def export(get: Get, file: Path, *, only_distinct: bool = False, keep_text: bool = False) -> Export:
+    """Write a journal to a HAR file, all of it or only the distinct exchanges that the connector itself answered.
+
+    Unless `keep_text`, texts and files are replaced.
+    """
     all_calls = list(calls(get))
     chosen = all_calls
     if only_distinct:
         own = [call.exchange for call in all_calls if not call.injected and call.exchange.status != _TOO_MANY]
         kept = {id(exchange) for exchange in distinct(own)}
         chosen = [call for call in all_calls if id(call.exchange) in kept]
-    with HarWriter(file, redactor(get)) as har:
+    with HarWriter(file, redactor(get, keep_text=keep_text)) as har:
         for call in chosen:
             comment = f"{INJECTED}{call.injected}" if call.injected else ""
             har.add(call.exchange, comment or ("" if call.is_whole else "The journal has cut a body."))

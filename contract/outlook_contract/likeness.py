@@ -13,6 +13,7 @@ import httpx
 from outlook_contract.exchange import Exchange
 from outlook_contract.redaction import escaped, unescaped, without_ids
 from outlook_contract.shapes import Problem
+from outlook_contract.words import has_placeholder, is_placeholder, same
 
 _ID_MEMBERS = re.compile(r"(?:.*[a-z])?I[dD]|id|.*ChangeKey|.*etag|iCalUId|Changekey")
 _TITLES = ("Subject", "DisplayName", "Name", "name", "GivenName", "FileName")
@@ -32,6 +33,7 @@ _WORDED_TIME = re.compile(
 _TOKEN = re.compile(r"[A-Za-z0-9+/_@.-]{6,}=*")
 """What may be an id, an address or a name with one of them."""
 _URL = re.compile(r"https?://[^\s\"'<>\\]+")
+_ORIGIN = re.compile(r"https?://[^/\s\"'<>]+")
 _SURE_PREVIEW = 150
 """Characters of a preview that has been cut, addresses and times aside."""
 _SHORTEST_ID = 6
@@ -48,11 +50,14 @@ class Ids:
     def __init__(self, marker: str = "") -> None:
         self._known: dict[str, str] = {}
         self._marker = marker
+        self._titles: re.Pattern[str] | None = None
+        self._marked: dict[str, str] = {}
         self.sent_times: set[str] = set()
 
     def learn(self, recorded: str, seen: str) -> None:
         """Remember what stands for a recorded value at the target."""
-        if len(recorded) >= _SHORTEST_ID and self._known.get(recorded, recorded) != seen:
+        is_id = len(recorded) >= _SHORTEST_ID and not is_placeholder(recorded)
+        if is_id and self._known.get(recorded, recorded) != seen:
             self._known[recorded] = seen
 
     def get(self, recorded: str) -> str | None:
@@ -72,6 +77,14 @@ class Ids:
             for value, counterpart in zip(_parts(link), _parts(other), strict=False):
                 if value != counterpart:
                     self.learn(value, counterpart)
+
+    def mark(self, title: str) -> str:
+        """A title with the marker, which it also has in later paths and queries."""
+        if title not in self._marked:
+            self._marked[title] = f"{title} {self._marker}"
+            longest_first = sorted(self._marked, key=len, reverse=True)
+            self._titles = re.compile(rf"(?<![^\W_])(?:{'|'.join(map(re.escape, longest_first))})(?![^\W_])")
+        return self._marked[title]
 
     def text(self, text: str) -> str:
         """A recorded text with what stands for its ids."""
@@ -94,7 +107,7 @@ class Ids:
     def comparable(self, text: str) -> str:
         """A text without the marker, and without ids, hosts and the times that differ from run to run."""
         plain = text.replace(f" {self._marker}", "") if self._marker else text
-        plain = without_ids(re.sub(r"(https?://)[^/\s\"'<>]+", r"\1<host>", plain))
+        plain = without_ids(_ORIGIN.sub("https://<host>", plain))
         plain = _TIME.sub(lambda match: match[1] + "T" + (match[2] or "") if self._is_sent(match) else "<time>", plain)
         return _WORDED_TIME.sub("<time>", plain)
 
@@ -117,6 +130,11 @@ class Ids:
     def _part(self, part: str) -> str:
         plain, levels = unescaped(part)
         replaced = self._known.get(plain) or self.text(plain)
+        if self._titles is not None:
+            # A plus sign stands for a space in a query.
+            spaced = replaced.replace("+", " ")
+            marked = self._titles.sub(lambda match: self._marked[match[0]], spaced)
+            replaced = replaced if marked == spaced else marked
         if replaced == plain:
             return part
         return escaped(replaced, levels) if levels else quote(replaced, safe="=:@$'(), ")
@@ -132,7 +150,8 @@ def problems(recorded: Exchange, seen: Exchange, ids: Ids, *, whole_lists: bool)
         return
     yield from _header_problems(recorded.headers, seen.headers, ids)
     ours, theirs = _content(recorded), _content(seen)
-    yield from _Bodies(ids, whole_lists).problems("", ours, theirs)
+    bodies = _Bodies(ids, whole_lists, is_sorted="orderby" in recorded.url.lower())
+    yield from bodies.problems("", ours, theirs)
 
 
 def _content(exchange: Exchange) -> Any:
@@ -160,7 +179,7 @@ def _header_problems(recorded: httpx.Headers, seen: httpx.Headers, ids: Ids) -> 
             ours, theirs = ids.comparable(ids.text(ours)), ids.comparable(theirs)
             if _names_of(ours) != _names_of(theirs):
                 yield Problem(name, ours, theirs)
-        elif name in _EXACT and ours.replace(" ", "").lower() != theirs.replace(" ", "").lower():
+        elif name in _EXACT and not same(ours.replace(" ", "").lower(), theirs.replace(" ", "").lower()):
             yield Problem(name, ours, theirs)
 
 
@@ -178,9 +197,10 @@ def _parts(link: str) -> list[str]:
 
 
 class _Bodies:
-    def __init__(self, ids: Ids, whole_lists: bool) -> None:
+    def __init__(self, ids: Ids, whole_lists: bool, is_sorted: bool) -> None:
         self._ids = ids
         self._whole_lists = whole_lists
+        self._is_sorted = is_sorted
 
     def problems(self, path: str, recorded: Any, seen: Any, name: str = "") -> Iterator[Problem]:
         if _type(recorded) != _type(seen):
@@ -219,10 +239,11 @@ class _Bodies:
         self._ids.learn_links(recorded, seen)
         ours, theirs = self._ids.comparable(self._ids.text(recorded)), self._ids.comparable(seen)
         if name == "BodyPreview":
-            # It is cut after so many characters, and addresses differ in length.
+            # It is cut after so many characters, also within a word, and addresses differ in length.
             length = min(len(ours), len(theirs))
-            ours, theirs = (text[:length] if length > _SURE_PREVIEW else text for text in (ours, theirs))
-        if ours != theirs:
+            if length > _SURE_PREVIEW:
+                ours, theirs = (text[:length].rpartition(" ")[0] for text in (ours, theirs))
+        if not same(ours, theirs):
             yield Problem(path or "body", ours[:300], theirs[:300])
         elif recorded != seen and without_ids(recorded) == "<id>":
             # Some members with other names hold ids too, such as the name of a calendar's table.
@@ -244,7 +265,9 @@ class _Bodies:
             for item in rest:
                 yield Problem(below, "(missing)", _shown(item))
         places = [seen.index(counterpart) for _, counterpart in pairs]
-        if places != sorted(places):
+        # Placeholders of words have another order than the words.
+        has_order = not (self._is_sorted and any(has_placeholder(_title(item)) for item in recorded))
+        if has_order and places != sorted(places):
             yield Problem(below, "the recorded order", ", ".join(_shown(_title(item))[:60] for item in seen))
 
     def _place(self, item: Any, candidates: Sequence[Any]) -> int | None:
@@ -259,7 +282,7 @@ class _Bodies:
         for place, candidate in enumerate(candidates):
             is_free = isinstance(candidate, Mapping) and not self._ids.stands_for_another(str(_id(candidate)))
             # An item whose id is new may also be a new version of one that is known, such as a moved mail.
-            if is_free and self._comparable_title(candidate) == title:
+            if is_free and same(title, self._comparable_title(candidate)):
                 return place
         return None
 

@@ -38,8 +38,8 @@ class Report:
     """Collects the drift that checks find. `check` is the name of the check that runs.
 
     `statuses` holds the statuses that each operation had, `requests` how many requests each check sent, and `cases` how
-    many requests or sequences each check generated. With `named_only`, an emulator is excused only by a deviation that a
-    check names.
+    many requests or sequences each check generated. With `named_only`, an emulator is excused only by a deviation that
+    a check names.
     """
 
     def __init__(self) -> None:

@@ -23,6 +23,7 @@ from outlook_contract.exchange import Exchange
 from outlook_contract.har import HarWriter
 from outlook_contract.redaction import Redactor
 from outlook_contract.routes import operation_of
+from outlook_contract.words import Words
 
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
@@ -86,6 +87,7 @@ class Proxy:
 
         async def stream() -> AsyncIterator[bytes]:
             parts = []
+            # Without its end, a response is not recorded.
             try:
                 async for part in response.aiter_raw():
                     parts.append(part)
@@ -119,13 +121,14 @@ def recording(
     addresses: Sequence[str] = (),
     authorization: Callable[[], str] | None = None,
     verify: Any = True,
+    keep_text: bool = False,
 ) -> Iterator[tuple[str, HarWriter]]:
     """A proxy in a thread that writes requests to the connector to a HAR file until the block ends.
 
     Yields its URL, or the runtime URL on it if `target` is one, and the file. `addresses` are those of the mailboxes,
-    in the order in which they are used.
+    in the order in which they are used. Unless `keep_text`, texts and files are replaced.
     """
-    with HarWriter(file, Redactor(addresses)) as har:
+    with HarWriter(file, Redactor(addresses, words=None if keep_text else Words())) as har:
 
         def record(exchange: Exchange) -> None:
             if operation_of(exchange.method, urlsplit(exchange.url).path) is not None:

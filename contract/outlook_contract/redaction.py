@@ -1,4 +1,4 @@
-"""Replaces secrets, addresses and ids in exchanges, the same value always by the same placeholder.
+"""Replaces secrets, addresses, ids and texts in exchanges, the same value always by the same placeholder.
 
 A placeholder has the form of what it stands for, so that a recording stays valid: an id keeps its start and its
 length, an address is an address.
@@ -10,15 +10,19 @@ import json
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
 from outlook_contract.exchange import Exchange
 from outlook_contract.routes import operation_of, routes
+
+if TYPE_CHECKING:
+    from outlook_contract.words import Words
 
 HOST = "connector.example"
 """Stands for the host of a connection's runtime URL."""
@@ -44,7 +48,7 @@ _SECRETS = re.compile(
     rf"(?P<secret>(?:(?!{_ESCAPED}26)[^&\s\"'<>\\#])+)"
     r"|(?P<jwt>\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"
 )
-_IDS = re.compile(
+IDS = re.compile(
     # An id of Exchange: base64 with a fixed start, in the alphabet for URLs or the common one.
     rf"(?P<id>(?:(?<![A-Za-z0-9+_-])|{_AFTER_ESCAPE})(?:A[A-Z][MQ]k|EQAAAB|DwAAAB)"
     rf"(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}+"
@@ -58,12 +62,13 @@ _ADDRESSES = re.compile(
     rf"(?P<address>{_START}[A-Za-z0-9](?:[A-Za-z0-9._+'-]|{_ESCAPED}2[Bb7]){{0,63}}+(?:@|{_ESCAPED}40|&\#64;)"
     r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})+)"
 )
-_PATTERNS = ((_SECRETS, ("=", "%3", "%25", "eyJ")), (_IDS, ()), (_ADDRESSES, ("@", "%40", "%25", "#64")))
+_PATTERNS = ((_SECRETS, ("=", "%3", "%25", "eyJ")), (IDS, ()), (_ADDRESSES, ("@", "%40", "%25", "#64")))
 """What to replace, and texts without which there is none of it: most large bodies are quickly known to be harmless."""
 # Text that may be the base64 of something with an id or an address, such as the state of a trigger.
-_BASE64 = re.compile(
+BASE64 = re.compile(
     rf"(?:(?<![A-Za-z0-9+/_-])|{_AFTER_ESCAPE})(?:[A-Za-z0-9+/_-]|{_ESCAPED}2[BbFf]){{24,}}(?:=|{_ESCAPED}3[Dd])*"
 )
+_END = re.compile(r"\s*\S\s*\Z")
 _CURSOR = re.compile(r"triggerstate=([^&\s\"'<>]+)")
 _PASSWORD = re.compile(r"(?<=://)[^/\s:@\"'<>]+:[^/\s@\"'<>]+@")
 """A user's name and password before a host."""
@@ -75,20 +80,40 @@ _IN_PATH = re.compile(
 _MOST_ESCAPES = 2
 _SHORTEST_LITERAL = 8
 """A shorter value also occurs by chance, so it is only replaced where its place tells what it is."""
+_NO_TEXT = re.compile(
+    r"(?:.*[a-z])?I[dD]|id|.*ChangeKey|.*etag|(?:Start|End)?TimeZone|[cC]ontentType|@odata\.(?:type|context)|Language"
+    r"|notificationType|renewInterval|ProviderType|urlEncoding|x-ms-.*"
+)
+"""Members whose values are no texts."""
+_PLAIN_HEADERS = re.compile(
+    r"(?i)accept.*|access-control-.*|age|allow|alt-svc|cache-control|connection|content-(?:type|length|encoding|language)"
+    r"|date|etag|expires|host|if-.*|origin|pragma|prefer|range|retry-after|sec-.*|server|strict-transport-security"
+    r"|timing-allow-origin|traceparent|transfer-encoding|user-agent|vary|via|x-content-type-options|x-frame-options"
+    r"|x-ms-(?:request-id|client-request-id|correlation-.*|user-agent)"
+)
+"""Headers whose values are no texts."""
+_TEXT_IN_URL = re.compile(
+    r"(?P<before>[?&](?P<name>(?i:(?:\$|%24)(?:filter|search)|search|searchQuery|subjectFilter|folderPath|comment|table"
+    r"|calendarId|validationtoken))=|/tables(?:/|\())(?P<value>(?<==)[^&#\s]*|(?<!=)[^/?&#\s)]*)"
+)
+"""The parts of a URL that may hold texts."""
+_DOWNLOAD = "GetAttachment"
 _OWN_PLACEHOLDER = re.compile(r"mailbox\d+@example\.com|person\d+@example\.net|secret-\d+|connection\d+|\(redacted\)")
 
 
+_SEGMENT = re.compile(r"(?<=/)[^/\s\"'<>?#&]+(?=/)")
+_SEGMENTS = frozenset(segment for route in routes().values() for segment in route.path.split("/"))
 _WITHOUT_CONNECTION = frozenset(route.path.split("/")[1] for route in routes().values() if route.is_at_root)
 
 
 def without_ids(text: str) -> str:
     """A text with the word `<id>` for each id, secret and id of a mail, for comparisons."""
-    return _BASE64.sub(_base64_without_ids, _replaced(_kind, _IN_PATH.sub(r"\g<before><id>", text)))
+    return BASE64.sub(_base64_without_ids, _replaced(_kind, _IN_PATH.sub(r"\g<before><id>", text)))
 
 
 def ids_in(text: str) -> set[str]:
     """The ids and cursors in a text, without their escapes."""
-    patterns = [match[0] for match in _IDS.finditer(text)]
+    patterns = [match[0] for match in IDS.finditer(text)]
     cursors = [match[1] for match in _CURSOR.finditer(text)]
     return {unescaped(value)[0] for value in (*patterns, *cursors)}
 
@@ -117,41 +142,59 @@ def _base64_without_ids(match: re.Match[str]) -> str:
 class Redactor:
     """Replaces what must not leave a machine. Use one for everything that belongs together.
 
-    `own_addresses` are the addresses of the mailboxes behind the connections, in their order.
+    `own_addresses` are the addresses of the mailboxes behind the connections, in their order. With `words`, texts and
+    files are replaced as well.
     """
 
-    def __init__(self, own_addresses: Iterable[str] = ()) -> None:
+    def __init__(self, own_addresses: Iterable[str] = (), *, words: Words | None = None) -> None:
+        self._words = words
+        self._only: Set[str] | None = None
         self._placeholders: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._literal: re.Pattern[str] | None = None
         self._literals: dict[str, str] = {}
+        self._short_connections: dict[str, str] = {}
+        self._callbacks: dict[str, str] = {}
         for number, address in enumerate(own_addresses, 1):
             if address:
                 self._placeholders[address.casefold()] = OWN_ADDRESS.format(number)
 
     def exchange(self, exchange: Exchange) -> Exchange:
-        """The exchange without secrets, addresses and ids."""
+        """The exchange without secrets, addresses and ids, and without texts if these are replaced."""
         self._learn(exchange)
-        return replace(
+        if self._words is not None:
+            self._words.used.clear()
+        clean = replace(
             exchange,
-            url=self.text(exchange.url),
+            url=self._link(exchange.url),
             request_headers=self._headers(exchange.request_headers),
             request_body=self.body(exchange.request_body),
-            headers=self._headers(exchange.headers),
-            body=self.body(exchange.body),
         )
+        # The connector words its errors itself, but may repeat what the request said.
+        self._only = None if exchange.is_success or self._words is None else frozenset(self._words.used)
+        headers = self._headers(exchange.headers)
+        is_file = exchange.is_success and exchange.operation == _DOWNLOAD
+        body = self._file(exchange.body) if is_file else self.body(exchange.body)
+        self._only = None
+        return replace(clean, headers=headers, body=body)
 
     def connection(self, id: str) -> str:
         """The placeholder of a connection's id. Connections are numbered in the order in which they are named."""
         if _OWN_PLACEHOLDER.fullmatch(id):
             return id
-        return self._literally(id, lambda: _CONNECTION.format(self._next(_CONNECTION)))
+        placeholder = self._literally(id, lambda: _CONNECTION.format(self._next(_CONNECTION)))
+        if len(id) < _SHORTEST_LITERAL and id not in _SEGMENTS:
+            self._short_connections[id] = placeholder
+        return placeholder
 
     def text(self, text: str) -> str:
         """A text without secrets, addresses and ids, also where they are escaped for a URL or encoded in base64."""
         if self._literal is not None:
             text = self._literal.sub(lambda match: self._literals[match[0].casefold()], text)
         text = _IN_PATH.sub(self._in_path, text)
+        if self._short_connections:
+            # Errors repeat a path without what comes before the connection.
+            text = _SEGMENT.sub(lambda match: self._short_connections.get(match[0], match[0]), text)
         text = _PASSWORD.sub("", text)
         # The alphabet of ids has a slash, which separates them in a path.
         parts = _LINK.split(text)
@@ -168,9 +211,13 @@ class Redactor:
         try:
             document = json.loads(text)
         except ValueError:
-            return self.text(text).encode()
+            return self._worded(self.text(text)).encode()
         clean = self._json(document)
-        return body if clean == document else json.dumps(clean, ensure_ascii=False).encode()
+        if clean == document:
+            return body
+        # A state may be signed with white space at its end, by which it differs from others.
+        end = _END.search(text)
+        return (json.dumps(clean, ensure_ascii=False)[:-1] + (end[0] if end else "")).encode()
 
     # --- What to replace ---
 
@@ -190,8 +237,10 @@ class Redactor:
         return httpx.Headers([(name, self._header(name, value)) for name, value in headers.multi_items()])
 
     def _header(self, name: str, value: str) -> str:
+        if name.lower() == "location":
+            return self._link(value)
         if not _SECRET_HEADERS.search(name):
-            return self.text(value)
+            return self.text(value) if _PLAIN_HEADERS.fullmatch(name) else self._worded(self.text(value))
         scheme, space, credential = value.rpartition(" ")
         if name.lower() in ("authorization", "proxy-authorization") and space:
             return f"{scheme} {self._secret(credential)}"
@@ -199,7 +248,7 @@ class Redactor:
 
     def _json(self, value: Any, name: str = "") -> Any:
         if isinstance(value, str):
-            return self._secret(value) if value and _SECRET_MEMBERS.fullmatch(name) else self.text(value)
+            return self._secret(value) if value and _SECRET_MEMBERS.fullmatch(name) else self._string(value, name)
         if isinstance(value, list):
             return [self._json(item, name) for item in value]
         if isinstance(value, Mapping):
@@ -211,8 +260,48 @@ class Redactor:
             return clean
         return value
 
+    def _string(self, value: str, name: str) -> str:
+        """The value of a member."""
+        if self._words is None or _NO_TEXT.fullmatch(name):
+            return self.text(value)
+        if name == "ContentBytes":
+            with suppress(Error):
+                return b64encode(self._file(b64decode(value, validate=True))).decode("ascii")
+        if "://" in value and name.casefold() == "notificationurl":
+            return self._callback(value)
+        if value.startswith("http") and "/apim/" in value:
+            return self._link(value)
+        return self._worded(self.text(value))
+
+    def _worded(self, text: str) -> str:
+        return text if self._words is None else self._words.text(text, self._only)
+
+    def _file(self, content: bytes) -> bytes:
+        return content if self._words is None else self._words.file(content)
+
+    def _callback(self, url: str) -> str:
+        if url not in self._callbacks:
+            self._callbacks[url] = f"{url.partition('://')[0]}://callback{len(self._callbacks) + 1}.example/"
+            self._callbacks[self._callbacks[url]] = self._callbacks[url]
+        return self._callbacks[url]
+
+    def _link(self, url: str) -> str:
+        """The URL of a request to the connector, whose path and query may hold texts."""
+        # A plus sign stands for a space in a query, but may be a part of an address.
+        path, mark, query = url.partition("?")
+        clean = self.text(path + mark + query.replace("+", "%20"))
+        return clean if self._words is None else _TEXT_IN_URL.sub(self._text_in_url, clean)
+
+    def _text_in_url(self, match: re.Match[str]) -> str:
+        assert self._words is not None
+        name, value = unescaped(match["name"] or "")[0], match["value"]
+        plain, levels = unescaped(value)
+        is_filter = name.lower() == "$filter"
+        clean = self._words.literals(plain) if is_filter else self._words.text(plain, self._only)
+        return match["before"] + (value if clean == plain else escaped(clean, levels or 1))
+
     def _plain(self, text: str) -> str:
-        return _BASE64.sub(self._base64, _replaced(self._matched, text))
+        return BASE64.sub(self._base64, _replaced(self._matched, text))
 
     def _in_path(self, match: re.Match[str]) -> str:
         # Paths of links in mails have no connection.

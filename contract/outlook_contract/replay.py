@@ -14,7 +14,7 @@ from outlook_contract.exchange import Exchange
 from outlook_contract.likeness import Ids, problems
 from outlook_contract.mailbox import Mailbox
 from outlook_contract.plugin import ContractRun
-from outlook_contract.redaction import OWN_ADDRESS
+from outlook_contract.redaction import OWN_ADDRESS, ids_in
 from outlook_contract.routes import operation_of
 from outlook_contract.transport import ReadOnly
 
@@ -24,8 +24,19 @@ _TITLES = ("Subject", "GivenName", "DisplayName")
 """Members of a request by which a clean-up finds what it made."""
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 _PARTIES = ("mailbox", "partner")
-_TOO_MANY = 429
 _UNAUTHORIZED = 401
+_CREDENTIALS = ("bearer", "key")
+"""The schemes of credentials for a connection."""
+_CALLBACK = "NotificationUrl"
+_NOWHERE = "http://127.0.0.1:9/contract"
+"""What an emulator calls in place of a recorded callback: nothing listens there."""
+_TRANSIENT: Mapping[int, str] = {
+    429: "the limit of the connector answered it",
+    502: "the connector was not available",
+    503: "the connector was not available",
+    504: "the connector was not available",
+}
+"""Why a request with this recorded status says nothing about the connector."""
 
 
 class ReplayError(Exception):
@@ -46,7 +57,9 @@ class Player:
         # An emulator's sandbox goes as a whole, so that only a connection needs the marker.
         self._marker = "" if run.target.is_emulator else run.marker
         self._ids = Ids(self._marker)
-        self._titles: dict[str, str] = {}
+        self._callbacks: dict[str, str] = {}
+        self._brought: set[str] = set()
+        self._lacking: set[str] = set()
         self._mailboxes = self._assigned()
         for exchange in recorded:
             self._ids.add_times(exchange.request_body.decode("utf-8", "replace"))
@@ -55,16 +68,36 @@ class Player:
         """Play the whole recording."""
         for number, recorded in enumerate(self._recorded, 1):
             self._run.report.check = f"request {number}"
-            if recorded.status == _TOO_MANY:
-                self.left_out["the limit of the connector answered it"] += 1
-                continue
-            try:
-                self._play(recorded)
-            except ReadOnly:
-                self.left_out["it would change something"] += 1
+            reason = self._reason_against(recorded)
+            if not reason:
+                try:
+                    self._play(recorded)
+                except ReadOnly:
+                    reason = "it would change something"
+            if reason:
+                self.left_out[reason] += 1
+                self._lacking |= _ids_brought(recorded) - self._brought
+            else:
+                self._brought |= _ids_brought(recorded)
+
+    def _reason_against(self, recorded: Exchange) -> str:
+        """Why a request cannot be played, empty if it can."""
+        if recorded.status in _TRANSIENT:
+            return _TRANSIENT[recorded.status]
+        if recorded.status == _UNAUTHORIZED and _scheme(recorded) in _CREDENTIALS:
+            return "its credential was refused, and recordings hold none"
+        if self._lacking & ids_in(_request(recorded)) - self._brought:
+            return "it needs the response to one that was left out"
+        # A callback that somebody recorded may still be listened to; it is nobody else's to call.
+        if not self._run.target.is_emulator and not self._run.options.callback_url and _callbacks(recorded):
+            return "it needs --callback-url"
+        return ""
 
     def _play(self, recorded: Exchange) -> None:
         mailbox = self._mailboxes[_connection(recorded)]
+        for url in _callbacks(recorded):
+            own = self._run.options.callback_url or _NOWHERE
+            self._ids.learn(url, self._callbacks.setdefault(url, f"{own}/{len(self._callbacks) + 1}"))
         body = self._body(recorded)
         path = self._path(recorded, mailbox)
         deadline = time.monotonic() + (0 if self._run.target.is_emulator else self._run.options.patience)
@@ -89,8 +122,6 @@ class Player:
         parts = url.path.partition("/apim/")[2].split("/")[2 if connection else 1 :]
         base = mailbox.url if connection else mailbox.url.rpartition("/")[0]
         path = "/".join(("", *parts)) + (f"?{url.query}" if url.query else "")
-        for title, marked in self._titles.items():
-            path = path.replace(title, marked)
         return base + self._ids.path(path)
 
     def _body(self, recorded: Exchange) -> bytes:
@@ -112,9 +143,7 @@ class Player:
 
     def _marked_member(self, name: str, member: Any) -> Any:
         if name in _TITLES and isinstance(member, str) and member and self._marker not in member:
-            marked = f"{member} {self._marker}"
-            self._titles[member.replace(" ", "%20")] = marked.replace(" ", "%20")
-            return marked
+            return self._ids.mark(member)
         return self._marked(member)
 
     # --- Which mailbox is which ---
@@ -132,6 +161,7 @@ class Player:
         known: set[str] = set()
         for number, mailbox in enumerate(parties, 1):
             id = numbered[number - 1] if number <= len(numbered) else ""
+            self._ids.learn(id, mailbox.url.rpartition("/")[2])
             own = self._own_address(id, _number(id) or number, known)
             known.add(own)
             if own and mailbox.address:
@@ -150,9 +180,10 @@ class Player:
 def _send(mailbox: Mailbox, recorded: Exchange, url: str, body: bytes) -> Exchange:
     headers = {name: recorded.request_headers[name] for name in _SENT_HEADERS if name in recorded.request_headers}
     # Browsers leave credentials out of what they save, so their absence alone says nothing.
-    if recorded.status == _UNAUTHORIZED and "authorization" not in recorded.request_headers:
-        headers["authorization"] = "none"
-    mailbox.http.request(recorded.method, url, headers=headers, content=body or None)
+    extensions = {}
+    if recorded.status == _UNAUTHORIZED:
+        extensions["authorization"] = recorded.request_headers.get("authorization", "none")
+    mailbox.http.request(recorded.method, url, headers=headers, content=body or None, extensions=extensions)
     return mailbox.transport.exchanges[-1]
 
 
@@ -162,6 +193,29 @@ def _remember(mailbox: Mailbox, seen: Exchange) -> None:
     match = operation_of("DELETE", urlsplit(location).path)
     if seen.method == "POST" and seen.is_success and match is not None and match[0] is not None:
         mailbox.remember_subscription(location)
+
+
+def _scheme(exchange: Exchange) -> str:
+    """The scheme of a request's credential in lower case, empty without one."""
+    return str(exchange.request_headers.get("authorization", "")).partition(" ")[0].lower()
+
+
+def _request(exchange: Exchange) -> str:
+    return f"{exchange.url} {exchange.request_body.decode('utf-8', 'replace')}"
+
+
+def _ids_brought(exchange: Exchange) -> set[str]:
+    return ids_in(f"{exchange.headers.get('location', '')} {exchange.body.decode('utf-8', 'replace')}")
+
+
+def _callbacks(exchange: Exchange) -> list[str]:
+    """The callbacks that a request names."""
+    try:
+        document = json.loads(exchange.request_body)
+    except ValueError:
+        return []
+    url = document.get(_CALLBACK) if isinstance(document, Mapping) else None
+    return [url] if isinstance(url, str) and url.startswith(("http://", "https://")) else []
 
 
 def _connection(exchange: Exchange) -> str:

@@ -1,10 +1,23 @@
-"""Lets `python -m outlook_emulator` run the command line."""
+"""The program `outlook-emulator`, and `python -m outlook_emulator`: runs the command line."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
-from outlook_emulator.cli import main
+
+def main() -> int:
+    """Run the command of the process's arguments; returns the exit code."""
+    if sys.argv[1:2] == ["serve"]:
+        # Before the imports, which take most of the start: the first process of a container ignores SIGTERM until
+        # it has a handler. uvicorn stops gracefully and then raises the signal again, which must not look like a
+        # failure.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+
+    from outlook_emulator import cli
+
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes
+    app.state.end_waits = partial(_end_waits, sandboxes)
     return app
 
 
@@ -68,6 +70,12 @@ def features(settings: Settings, webhooks: Webhooks) -> Features:
         faults=FaultInjector(settings.max_body_bytes),
         webhooks=webhooks,
     )
+
+
+def _end_waits(sandboxes: Sandboxes) -> None:
+    """End every request that waits for a clock or for an item, so that a server can stop at once."""
+    for sandbox in sandboxes.all():
+        sandbox.traffic.stop()
 
 
 def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from outlook_emulator.settings import options
@@ -14,14 +15,31 @@ if TYPE_CHECKING:
 URL = "OUTLOOK_EMULATOR_URL"
 TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
 CA_FILE = "OUTLOOK_EMULATOR_CA_FILE"
+_FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 TIMEOUT = 10.0
 """Seconds to wait for a response."""
 JSON = "application/json"
 
 
 def server_url() -> str:
-    """The URL in `OUTLOOK_EMULATOR_URL`, or that of a server on this machine with the environment's settings."""
-    return os.environ.get(URL) or _local()
+    """The URL of the environment or of its ready file, or that of a server here with the environment's settings."""
+    return os.environ.get(URL) or ready_facts().get("url") or _local()
+
+
+def ready_facts(line: str | None = None) -> dict[str, str]:
+    """The `url`, `store` and `ca` of a ready line; by default, of the one in the ready file of the environment."""
+    return dict(_FACT.findall(_ready_line() if line is None else line))
+
+
+def _ready_line() -> str:
+    from pathlib import Path
+
+    file = _setting("ready_file")
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\n") if file else ""
+    # No server is ready yet.
+    except OSError:
+        return ""
 
 
 def fetch(
@@ -81,8 +99,12 @@ def _secret(token: str | None) -> str:
 
 def _trust(ca_file: str | None) -> SSLContext:
     """A TLS context with the CA file of the caller or of the environment. Raises ValueError."""
-    # A server with the settings of this environment writes its certificate to `tls_ca_file`.
-    return trusting((os.environ.get(CA_FILE) or _setting("tls_ca_file")) if ca_file is None else ca_file)
+    return trusting(_own_ca_file() if ca_file is None else ca_file)
+
+
+def _own_ca_file() -> str:
+    """The CA file of the environment, or that of a server with the settings of this environment."""
+    return os.environ.get(CA_FILE) or ready_facts().get("ca") or _setting("tls_ca_file")
 
 
 def trusting(ca_file: str) -> SSLContext:

@@ -43,6 +43,7 @@ ConnectorError                  400
 ├── BadGateway                  502  BadGateway
 │   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
+├── ServerStops                 503  ServiceUnavailable
 ├── TokenExpired                401
 └── Injected                    400  Any
 
@@ -310,7 +311,9 @@ class AdminTokenRequired(Unauthorized):
     code = "Unauthorized"
 
     def __init__(
-        self, message: str = "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."
+        self,
+        message: str = "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."
+        " On the command line, set --token or OUTLOOK_EMULATOR_ADMIN_TOKEN.",
     ) -> None:
         super().__init__(message)
 
@@ -405,8 +408,9 @@ class NoSuchOperation(NotFound):
     code = "ResourceNotFound"
     from_store = False
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"Resource not found: '{path[:200]}' is not a path of this connector.")
+    def __init__(self, path: str, hint: str = "") -> None:
+        text = f"Resource not found: '{path[:200]}' is not a path of this connector."
+        super().__init__(f"{text} {hint}" if hint else text)
 
 
 class MethodNotAllowed(ConnectorError):
@@ -443,6 +447,16 @@ class StartedOver(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The sandbox was reset or deleted while this request waited.")
+
+
+class ServerStops(ConnectorError):
+    """The emulator stops while the request waits."""
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The emulator stopped while this request waited.")
 
 
 class BodyTooLarge(ConnectorError):

@@ -6,11 +6,14 @@ members, keywords in tests and the tables of the documentation are derived from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_URL = re.compile(r"(?i)https?://[^\s/?#]+(?:/[^\s?#]*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,8 @@ class Option:
     name of a positional argument. `type` is the plain type: without `None`, and `str` for a choice. `item` is the type
     of a list's items or of a mapping's values, else None. `default` is MISSING for a required option. `least` and
     `most` bound a number, or each number of a list. `shorthand` names the member of an object that a text stands for.
-    `limit` is the name by which the admin API changes a setting while the server runs, else empty.
+    `limit` is the name by which the admin API changes a setting while the server runs, else empty. `is_url` says that
+    the text is empty or an absolute http or https URL.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Option:
     flag: str
     shorthand: str | None
     limit: str
+    is_url: bool
 
     @property
     def is_list(self) -> bool:
@@ -57,6 +62,8 @@ class Option:
         """What is wrong with a value of the right type, None for a valid value."""
         if self.choices and value not in self.choices:
             return f"must be one of {', '.join(self.choices)}, not '{str(value)[:50]}'"
+        if self.is_url and value and not _URL.fullmatch(value):
+            return f"must be a URL such as https://mail.test, not '{value[:200]}'"
         for number in value if self.is_list else [value]:
             if isinstance(number, int | float) and not self._is_in_range(number):
                 return f"must be {self.range}, not {number}"
@@ -78,6 +85,7 @@ def option(
     shorthand: str | None = None,
     limit: str = "",
     secret: bool = False,
+    is_url: bool = False,
 ) -> Any:
     """A dataclass field that declares an option: required where the default is MISSING.
 
@@ -92,6 +100,7 @@ def option(
         "positional": positional,
         "shorthand": shorthand,
         "limit": limit,
+        "is_url": is_url,
     }
     return field(default=default, repr=not secret, metadata=declared)
 
@@ -116,6 +125,17 @@ def camel(name: str) -> str:
     """`retry_after` as JSON has it: `retryAfter`. The trailing underscore of `from_` goes."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A sentence that helps after a name that is not known: the closest known names, or all, if there are any."""
+    from difflib import get_close_matches
+
+    names = {name.lower(): name for name in known}
+    close = [names[match] for match in get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"There are: {', '.join(names.values())}." if names else "There is none."
 
 
 def sentence(option: Option) -> str:
@@ -149,6 +169,7 @@ def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> 
         flag=metavar if declared["positional"] else f"--{flag}",
         shorthand=declared["shorthand"],
         limit=declared["limit"],
+        is_url=declared["is_url"],
     )
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,18 +63,42 @@ class Certified(NamedTuple):
 def serve(settings: Settings) -> int:
     """Serve until a signal arrives; returns the exit code. Raises OSError or ValueError if it cannot start."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn stops gracefully and then raises the signal again, which would look like a failure.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with _listening(settings) as listener, _certified(settings) as tls:
         config = config_of(_created(settings), tls=tls)
         # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
         if tls is not None:
             ready += f" ca={tls.ca_file}"
-        server = _Server(config, lambda: print(ready, flush=True))
-        with suppress(KeyboardInterrupt):
-            asyncio.run(server.serve([listener]))
+        with _announced(settings, ready) as announce, suppress(KeyboardInterrupt):
+            asyncio.run(_Server(config, announce).serve([listener]))
     return 0
+
+
+@contextmanager
+def _announced(settings: Settings, ready: str) -> Iterator[Callable[[], None]]:
+    """A function that writes the ready line, to standard output and to the file of the settings. Raises OSError."""
+    file = Path(settings.ready_file) if settings.ready_file else None
+    if file is None:
+        yield partial(print, ready, flush=True)
+        return
+
+    def write(text: str) -> None:
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OSError(f"cannot write the ready file {file}: {error.strerror or error}") from error
+
+    def announce() -> None:
+        write(f"{ready}\n")
+        print(ready, flush=True)
+
+    # Emptied first: the file of an earlier server must not be taken for this one's, and an error comes early.
+    write("")
+    try:
+        yield announce
+    finally:
+        with suppress(OSError):
+            file.unlink()
 
 
 @contextmanager
@@ -205,10 +228,10 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Otherwise the shutdown would wait for requests that wait for a clock which nobody moves any more.
-        sandboxes: Sandboxes | None = getattr(getattr(self.config.app, "state", None), "sandboxes", None)
-        for sandbox in sandboxes.all() if sandboxes is not None else ():
-            sandbox.traffic.waits.end()
+        # Otherwise the shutdown would wait for requests that wait for what does not come any more.
+        end_waits: Callable[[], None] | None = getattr(getattr(self.config.app, "state", None), "end_waits", None)
+        if end_waits is not None:
+            end_waits()
         await super().shutdown(sockets)
 
 
@@ -253,6 +276,8 @@ def _created(settings: Settings, clock: Clock | None = None) -> Starlette:
 
 def _url(listener: socket.socket, tls: Certified | None) -> str:
     host, port = listener.getsockname()[:2]
+    # A server that listens on all interfaces has no address of its own that a client could use.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     scheme = "http" if tls is None else "https"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
@@ -335,5 +360,5 @@ def _check_reach(listener: socket.socket, settings: Settings) -> None:
     if not settings.admin_token and not ip_address(address).is_loopback:
         raise ValueError(
             f"listening on {address} opens the admin API to other machines:"
-            " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+            " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
         )

@@ -27,6 +27,9 @@ class _ServerSettings:
     tls_ca_file: str = option(
         "", "file for the certificate that clients must trust; empty: a temporary file, removed at exit"
     )
+    ready_file: str = option(
+        "", "file for the line that says that the server is ready, removed at exit; the commands find the server by it"
+    )
     data: str = option("", "folder with one SQLite file per sandbox; empty: keep everything in memory")
     seed: str = option("", "sample mailboxes to load at start, by name or folder, separated by commas")
     authorization: str = option(
@@ -35,6 +38,9 @@ class _ServerSettings:
     admin_token: str = option(
         "", "bearer token that the admin API requires; mandatory when listening beyond this machine", secret=True
     )
+    strict: YesNo = option(
+        "no", "refuse requests with unknown members or query parameters; default: accept them with a warning"
+    )
     unknown_connections: Literal["create", "refuse"] = option(
         "create", "response to an unknown connection id: `create` a mailbox, or `refuse` with 404"
     )
@@ -42,6 +48,9 @@ class _ServerSettings:
     random_seed: int = option(4365, "seed of the random generator for ids, so that a run can be repeated", least=0)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = option(
         "warning", "lowest level of the messages that `serve` logs to standard error"
+    )
+    log: Literal["auto", "requests", "none"] = option(
+        "auto", "whether `serve` logs a line for each request to standard error; `auto`: if that is a terminal"
     )
     source: str = option("outlook-emulator.localhost", "host that error bodies name as their source")
     max_body_bytes: int = option(100 * 1024 * 1024, "largest request body", least=0)
@@ -91,6 +100,11 @@ class _TrafficSettings(Limits):
     """How a sandbox treats and records requests."""
 
     faults: str = option("", "file of fault rules to arm in the default sandbox at start")
+    early_retries: Literal["refuse", "allow"] = option(
+        "refuse",
+        "whether a request that comes back before the Retry-After of an injected 429 is refused again; it has waited if"
+        " either the sandbox's clock or the machine's says so",
+    )
     journal_entries: int = option(
         2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
     )
@@ -127,7 +141,9 @@ class MailboxSettings:
         most=_MOST_REQUESTS,
         limit="options",
     )
-    public_url: str = option("", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host")
+    public_url: str = option(
+        "", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host", is_url=True
+    )
     callback_hosts: str = option(
         "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
     )
@@ -177,11 +193,11 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming the variable."""
+        """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming flag and variable."""
         values = {}
         for setting in options():
             if (text := environment.get(setting.variable)) is not None:
-                values[setting.name] = setting.read(text, setting.variable)
+                values[setting.name] = setting.read(text)
         return cls(**values)
 
 
@@ -203,8 +219,9 @@ class Setting:
         """Whether the flag alone means yes."""
         return self.choices == ("no", "yes")
 
-    def read(self, text: str, source: str) -> Any:
-        """The value in `text`. Raises ValueError that names the `source`: the flag or the variable."""
+    def read(self, text: str) -> Any:
+        """The value in `text`. Raises ValueError that names the flag and the variable."""
+        source = f"{self.flag} (or {self.variable})"
         value: Any = text
         if self._declared.type is int:
             try:

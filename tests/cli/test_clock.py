@@ -36,6 +36,24 @@ def test_clock_as_text(say: Callable[..., Any], sandbox: Sandbox) -> None:
     assert (0, "2026-03-02T10:30:00+00:00 shifted, 5400 s ahead\n", "") == say("clock", "advance", "1h30m", *asked)
 
 
+@pytest.mark.parametrize("order", [["advance", "90s"], ["advance", "90000ms"]])
+def test_flags_before_the_value(say: Callable[..., Any], sandbox: Sandbox, order: list[str]) -> None:
+    """Flags may stand between the words of a command."""
+    action, value = order
+    status, out, error = say("clock", action, "--sandbox", sandbox.name, value, "--url", sandbox.server.url)
+
+    assert (0, "2026-03-02T09:01:30+00:00 shifted, 90 s ahead\n", "") == (status, out, error)
+
+
+def test_a_negative_duration(say: Callable[..., Any], sandbox: Sandbox) -> None:
+    """`-5m` is a value, and refused as one: a clock never goes back."""
+    status, _, error = say("clock", "advance", "-5m", "--sandbox", sandbox.name, "--url", sandbox.server.url)
+
+    assert 1 == status
+    assert "'advance' must be a duration" in error
+    assert "not '-5m'" in error
+
+
 @pytest.mark.parametrize("arguments", [["advance"], ["set"], ["freeze", "1h"], ["show", "1h"], ["rewind"]])
 def test_usage_errors(say: Callable[..., Any], arguments: list[str]) -> None:
     """A missing or extra value, or an unknown action, is a usage error."""

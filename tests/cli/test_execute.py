@@ -155,8 +155,8 @@ def test_tls_and_token() -> None:
     ("options", "expected"),
     [
         (["--seed", "nothing"], "There is no sample mailbox 'nothing'"),
-        (["--port", "many"], "--port must be a number"),
-        (["--random-seed", "-1"], "--random-seed must be 0 or more"),
+        (["--port", "many"], "--port (or OUTLOOK_EMULATOR_PORT) must be a number"),
+        (["--random-seed", "-1"], "--random-seed (or OUTLOOK_EMULATOR_RANDOM_SEED) must be 0 or more"),
     ],
 )
 def test_emulator_that_does_not_start(tmp_path: Path, options: list[str], expected: str) -> None:

@@ -32,6 +32,7 @@ RETRY = {
     "waitedSeconds": 2.5,
     "askedSeconds": None,
     "waitedAsAsked": True,
+    "refusedAgain": False,
     "timesEffected": 2,
     "duplicated": True,
     "entries": [1, 2],
@@ -104,7 +105,7 @@ def test_retries(stub: Stub, say: Callable[..., Any]) -> None:
     lines = done[1].splitlines()
 
     assert f"GET {J}/retries" == stub.last().line
-    assert ["T1", "c", "SendEmailV2", "504", "yes", "2.5", "-", "yes", "2", "yes"] == lines[1].split()
+    assert ["T1", "c", "SendEmailV2", "504", "yes", "2.5", "-", "yes", "no", "2", "yes"] == lines[1].split()
     assert (0, "1 duplicated send") == (done[0], lines[2])
 
 

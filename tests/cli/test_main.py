@@ -33,16 +33,18 @@ def last_line(text: str) -> str:
 
 
 def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help of `serve` names each flag with its variable and its default."""
+    """The help of `serve` names each flag with its choices, its variable and its default."""
     with pytest.raises(SystemExit) as stopped:
         main(["serve", "--help"])
     text = " ".join(capsys.readouterr().out.split())
 
     assert stopped.value.code == 0
     for option in options():
-        value = f"[{option.name.upper()}]" if option.is_switch else option.name.upper()
+        value = f"{{{','.join(option.choices)}}}" if option.choices else option.name.upper()
+        value = f"[{value}]" if option.is_switch else value
         assert f"{option.flag} {value}" in text
-        assert re.search(rf"\(default {re.escape(repr(option.default))};\s?\${option.variable}\)", text)
+        default = "" if option.default == "" else rf"default: {re.escape(str(option.default))};\s?"
+        assert re.search(rf"\({default}\${option.variable}\)", text)
 
 
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:

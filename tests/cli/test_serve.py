@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import ssl
+import subprocess
+import sys
+import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.commands import READY, failure, run, serving
+from tests.cli.commands import CLEAN, READY, command, failure, run, serving
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +43,85 @@ def test_stops_on_interrupt() -> None:
         rest = process.communicate()
 
     assert (0, ("", "")) == (process.returncode, rest)
+
+
+def test_ready_file(tmp_path: Path) -> None:
+    """The ready file holds the ready line while the server runs, and commands find the server by it."""
+    file = tmp_path / "ready"
+    with serving("--port", "0", "--ready-file", str(file)) as (process, line):
+        written = file.read_text(encoding="utf-8")
+        status = run("health", OUTLOOK_EMULATOR_READY_FILE=str(file)).returncode
+        process.terminate()
+        rest = process.communicate()
+
+    assert (line, 0) == (written, status)
+    assert (0, ("", ""), False) == (process.returncode, rest, file.exists())
+
+
+def test_ready_file_with_tls(tmp_path: Path) -> None:
+    """Commands trust the certificate that the ready line names."""
+    file = tmp_path / "ready"
+    with serving("--port", "0", "--tls", "--ready-file", str(file)) as (_, line):
+        assert "url=https://" in line
+        done = run("health", OUTLOOK_EMULATOR_READY_FILE=str(file))
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A ready file in a folder that does not exist is an error before the server starts."""
+    file = tmp_path / "missing" / "ready"
+
+    assert failure(run("serve", "--port", "0", "--ready-file", str(file))) == (
+        f"cannot write the ready file {file}: No such file or directory"
+    )
+
+
+def test_stops_while_it_starts() -> None:
+    """SIGTERM before the server is ready ends it at once, with exit code 0 and without output.
+
+    The import hook raises the signal at the first import of the server, when no part of it can have set a handler.
+    """
+    program = """
+import os, runpy, signal, sys
+
+
+class Hook:
+    def find_spec(self, name, *rest):
+        if name == "outlook_emulator.serving":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+sys.meta_path.insert(0, Hook())
+sys.argv = ["outlook-emulator", "serve", "--port", "0"]
+runpy.run_module("outlook_emulator", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], env=CLEAN, capture_output=True, text=True, timeout=60)
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_stops_while_requests_wait() -> None:
+    """SIGTERM ends a `wait` request with 503 at once, without a traceback."""
+    with serving("--port", "0") as (process, line):
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        with closing(HTTPConnection(match[1].partition("://")[2], timeout=30)) as connection:
+            connection.request("POST", "/_emulator/api/sandboxes/default/wait", '{"timeoutSeconds": 60}')
+            # The server reads requests in order: when these have responses, the wait has started.
+            for _ in range(2):
+                assert httpx.get(f"{match[1]}/_emulator/api/sandboxes/default/clock", trust_env=False).is_success
+            process.terminate()
+            start = time.monotonic()
+            rest = process.communicate()
+            seconds = time.monotonic() - start
+            answer = connection.getresponse()
+            error = json.loads(answer.read())["error"]
+
+    assert (503, "ServiceUnavailable") == (answer.status, error["code"])
+    assert (0, ("", "")) == (process.returncode, rest)
+    # Without the end of the wait, uvicorn waits five seconds for it.
+    assert seconds < 4
 
 
 def test_ready_line_names_the_data_folder(tmp_path: Path) -> None:
@@ -82,14 +168,19 @@ def test_flag_overrides_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "expected"),
     [
-        (["--port", "many"], {}, "--port must be a number, not 'many'"),
-        (["--port", "70000"], {}, "--port must be from 0 to 65535, not 70000"),
-        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "OUTLOOK_EMULATOR_PORT must be from 0 to 65535"),
-        (["--unknown-connections", "maybe"], {}, "--unknown-connections must be one of create, refuse"),
-        ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "OUTLOOK_EMULATOR_MAX_TOP must be a number"),
+        (["--port", "many"], {}, "--port (or OUTLOOK_EMULATOR_PORT) must be a number, not 'many'"),
+        (["--port", "70000"], {}, "--port (or OUTLOOK_EMULATOR_PORT) must be from 0 to 65535, not 70000"),
+        ([], {"OUTLOOK_EMULATOR_PORT": "-1"}, "--port (or OUTLOOK_EMULATOR_PORT) must be from 0 to 65535"),
+        (
+            ["--unknown-connections", "maybe"],
+            {},
+            "(or OUTLOOK_EMULATOR_UNKNOWN_CONNECTIONS) must be one of create, refuse",
+        ),
+        ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "--max-top (or OUTLOOK_EMULATOR_MAX_TOP) must be a number"),
+        (["--seed", "/"], {}, "The folder / has no mailbox.toml, which describes a mailbox."),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
-        (["--tls", "maybe"], {}, "--tls must be one of no, yes, not 'maybe'"),
+        (["--tls", "maybe"], {}, "--tls (or OUTLOOK_EMULATOR_TLS) must be one of no, yes, not 'maybe'"),
         (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
         (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
@@ -107,8 +198,19 @@ def test_public_address_requires_an_admin_token(host: str, shown: str) -> None:
     """Without an admin token, the server does not listen on addresses that other machines can reach."""
     assert failure(run("serve", "--port", "0", "--host", host)) == (
         f"listening on {shown} opens the admin API to other machines:"
-        " set OUTLOOK_EMULATOR_ADMIN_TOKEN to a secret, or listen on 127.0.0.1"
+        " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
     )
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+def test_ready_line_names_a_reachable_url(host: str, shown: str) -> None:
+    """A server that listens on all interfaces prints the loopback address, at which it responds."""
+    with serving("--port", "0", "--host", host, OUTLOOK_EMULATOR_ADMIN_TOKEN="secret") as (_, line):
+        match = READY.fullmatch(line)
+        assert match is not None, line
+        answer = httpx.get(f"{match[1]}/readyz", trust_env=False)
+
+    assert (f"http://{shown}", 200) == (match[1].rpartition(":")[0], answer.status_code)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
@@ -131,9 +233,10 @@ def test_admin_token(source: str) -> None:
     with serving("--port", "0", "--host", "0.0.0.0", *flags, **variables) as (process, line):
         match = READY.fullmatch(line)
         assert match is not None, line
-        root = match[1].replace("0.0.0.0", "127.0.0.1")
         sent = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {secret}"}]
-        answers = [httpx.get(f"{root}/_emulator/api/sandboxes", headers=headers, trust_env=False) for headers in sent]
+        answers = [
+            httpx.get(f"{match[1]}/_emulator/api/sandboxes", headers=headers, trust_env=False) for headers in sent
+        ]
         process.terminate()
         rest = process.communicate()
 
@@ -186,3 +289,43 @@ def test_invalid_data_folder(tmp_path: Path, kind: str) -> None:
 
     assert str(folder) in text
     assert "Errno" not in text
+
+
+def test_request_log() -> None:
+    """`--log requests` prints a line for each request, at once and without colours where no terminal looks on."""
+    with serving("--port", "0", "--log", "requests", "--journal-entries", "0") as (process, line):
+        url = line.split()[2].removeprefix("url=")
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail", headers={"Authorization": "Key x"}, trust_env=False)
+        assert process.stderr is not None
+        ok = process.stderr.readline()
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail?top=x", headers={"Authorization": "Key x"}, trust_env=False)
+        refused = process.stderr.readline()
+
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  200 +[\d.]+ ms  alice +GetEmailsV2\n", ok)
+    assert re.fullmatch(r"\S+  400 +[\d.]+ ms  alice +GetEmailsV2  refusal InvalidRequest: .*'top'.*\n", refused)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo terminals")
+@pytest.mark.parametrize(("environment", "colour"), [({}, "\x1b[32m"), ({"NO_COLOR": "1"}, "")])
+def test_request_log_on_a_terminal(environment: dict[str, str], colour: str) -> None:
+    """Where a terminal looks on, requests are logged without being asked for, in colours unless NO_COLOR is set."""
+    terminal, device = os.openpty()
+    with (
+        os.fdopen(terminal) as screen,
+        subprocess.Popen(
+            command("serve", "--port", "0"),
+            env=CLEAN | {"TERM": "xterm"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=device,
+            text=True,
+        ) as process,
+    ):
+        os.close(device)
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2].removeprefix("url=")
+        httpx.get(f"{url}/apim/outlook/alice/v2/Mail", headers={"Authorization": "Key x"}, trust_env=False)
+        logged = screen.readline()
+        process.terminate()
+
+    assert "GetEmailsV2" in logged
+    assert f"  {colour}200" in logged

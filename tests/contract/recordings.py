@@ -12,12 +12,13 @@ import httpx
 
 from outlook_contract.drift import Drift
 from outlook_contract.har import read
+from outlook_contract.mailbox import Mailbox
 from outlook_contract.options import TargetOptions
 from outlook_contract.plugin import ContractRun
 from outlook_contract.record import recording
 from outlook_contract.replay import Player
 from outlook_emulator.settings import Settings
-from outlook_emulator.testing import Server
+from outlook_emulator.testing import Connection, Server
 
 ADDRESS = "ada.lovelace@outlook.example"
 FRIEND = "charles.babbage@outlook.example"
@@ -59,6 +60,23 @@ def use(url: str, http: httpx.Client) -> list[str]:
     return [id, moved["Id"], event["Id"], contact["Id"]]
 
 
+@contextmanager
+def observed(file: Path, *, keep_text: bool = False) -> Iterator[tuple[Mailbox, Connection]]:
+    """A mailbox behind the proxy, as a check uses it, and the same mailbox on its server."""
+    with demanding() as server:
+        ada = server.connect("ada", ADDRESS)
+        with recording(ada.url, file, addresses=[ADDRESS], keep_text=keep_text) as (url, _):
+            options: dict[str, Any] = {
+                "target": url,
+                "bearer": CREDENTIAL,
+                "address": ADDRESS,
+                "pace": 0,
+                "patience": 0,
+            }
+            with ContractRun(TargetOptions(client="http", **options)) as run:
+                yield run.mailboxes["mailbox"], ada
+
+
 def replay(file: Path, **options: Any) -> list[Drift]:
     """Play a recording against a target, a new emulator by default; returns the differences."""
     with ContractRun(TargetOptions(client="http", **options)) as run:
@@ -68,8 +86,8 @@ def replay(file: Path, **options: Any) -> list[Drift]:
 
 @contextmanager
 def demanding() -> Iterator[Server]:
-    """A server that demands a credential."""
-    with Server.started(Settings(authorization=CREDENTIAL)) as server:
+    """A server that demands a credential, and calls back anywhere."""
+    with Server.started(Settings(authorization=CREDENTIAL, callback_hosts="*")) as server:
         yield server
 
 

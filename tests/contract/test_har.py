@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "timings": ("send", "wait", "receive"),
 }
 """The members that HAR 1.2 demands of each object."""
+_VALIDATE = """
+const document = JSON.parse(require("fs").readFileSync(process.argv[1]));
+require("har-validator/lib/promise").har(document).catch(error => console.log(JSON.stringify(error.errors)));
+"""
 
 
 def lacking(document: Mapping[str, Any]) -> list[str]:
@@ -36,6 +44,31 @@ def lacking(document: Mapping[str, Any]) -> list[str]:
         parts += [("entry", entry), ("request", entry["request"]), ("response", entry["response"])]
         parts += [("content", entry["response"]["content"]), ("timings", entry["timings"])]
     return [f"{name}.{member}" for name, part in parts for member in REQUIRED[name] if member not in part]
+
+
+@cache
+def _validator() -> Mapping[str, str] | None:
+    """The environment in which node finds the package har-validator, None without it."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        return None
+    root = subprocess.run(["npm", "root", "--global"], capture_output=True, text=True, check=False).stdout.strip()
+    environment = {**os.environ, "NODE_PATH": root}
+    check = ["node", "--eval", "require('har-validator')"]
+    found = subprocess.run(check, env=environment, capture_output=True, check=False).returncode == 0
+    return environment if found else None
+
+
+def invalid(file: Path) -> str:
+    """What the npm package har-validator, which has the schema of HAR 1.2, says against a file; empty if it is valid.
+
+    Skips the test where it is not installed.
+    """
+    environment = _validator()
+    if environment is None:
+        pytest.skip("needs node and the package har-validator: npm install --global har-validator@5")
+    command = ["node", "--eval", _VALIDATE, "--", str(file)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 def entry(**changes: Any) -> dict[str, Any]:
@@ -63,6 +96,22 @@ def test_a_written_file_is_whole(tmp_path: Path) -> None:
 
     assert ("1.2", []) == (document["log"]["version"], lacking(document))
     assert 15 == len(document["log"]["entries"])
+
+
+@pytest.mark.slow
+def test_a_validator_accepts_a_recording(tmp_path: Path) -> None:
+    """A recording of the proxy meets the public schema of HAR 1.2, with bytes and without a body as well."""
+    file = tmp_path / "a.har"
+    recorded(file)
+    assert "" == invalid(file)
+    har.write(file, [exchange(method="POST", request_body=b"\xff", body=b"\x89PNG"), exchange(status=204)], Redactor())
+    assert "" == invalid(file)
+
+
+@pytest.mark.slow
+def test_the_validator_can_refuse(tmp_path: Path) -> None:
+    """A file that lacks a member is refused."""
+    assert "required" in invalid(saved(tmp_path, entry()))
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:

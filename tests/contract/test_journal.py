@@ -14,7 +14,7 @@ from outlook_contract.har import INJECTED, read
 from outlook_emulator.settings import Settings
 from outlook_emulator.testing import Connection, Server
 from tests.contract.recordings import ADDRESS, CREDENTIAL, replay, secrets_in, use
-from tests.contract.test_har import lacking
+from tests.contract.test_har import invalid, lacking
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,18 @@ def test_a_journal_plays_against_another_server(tmp_path: Path, only_distinct: b
     assert [] == secrets_in(file, ids)
     assert [] == replay(file)
     assert (export.written < export.total) == only_distinct
+
+
+def test_a_validator_accepts_a_journal(tmp_path: Path) -> None:
+    """An exported journal meets the public schema of HAR 1.2, with an injected response and a cut body as well."""
+    file = tmp_path / "a.har"
+    with Server.in_process(Settings(authorization=CREDENTIAL, journal_body_bytes=300)) as server:
+        connection = server.connect("ada", ADDRESS)
+        spent(connection)
+        connection.sandbox.faults.add(status=503)
+        connection.http.get("/testconnection")
+        assert exported(connection, file, only_distinct=False).cut
+    assert "" == invalid(file)
 
 
 def test_a_fault_is_no_part_of_the_contract(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +16,32 @@ from outlook_contract.har import read
 from outlook_contract.options import TargetOptions
 from outlook_contract.plugin import ContractRun
 from outlook_contract.replay import Player, ReplayError
+from outlook_contract.suite.polling import TRIGGERS, Poller
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from outlook_emulator.testing import Server
 from outlook_emulator.wire import mail_convert
-from tests.contract.recordings import CONTACTS, CREDENTIAL, EVENTS, recorded, replay, secrets_in
+from tests.contract.recordings import (
+    ADDRESS,
+    CONTACTS,
+    CREDENTIAL,
+    EVENTS,
+    demanding,
+    observed,
+    recorded,
+    replay,
+    secrets_in,
+)
 from tests.contract.test_har import entry, saved
 
 pytestmark = pytest.mark.slow
+
+SUBSCRIPTIONS: Mapping[str, Mapping[str, str]] = {
+    "CreateOnNewEmailPokeSubscription": {},
+    "CreateOnFlaggedEmailPokeSubscription": {},
+    "CreateOnNewMentionMeEmailPokeSubscription": {},
+    "CreateOnChangedEventPokeSubscription": {"table": "Calendar"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +103,122 @@ def test_a_broken_emulator_shows(
     assert [] == [drift for drift in drifts if drift.member.rpartition(".")[2] != member]
 
 
+def test_triggers_play(tmp_path: Path) -> None:
+    """Every trigger plays: each poll starts where the response to the one before it says."""
+    file = tmp_path / "a.har"
+    with observed(file) as (mailbox, _):
+        pollers = [Poller(mailbox, operation) for operation in TRIGGERS]
+        mention = f'<p><a href="mailto:{ADDRESS}">@{ADDRESS}</a> please look</p>'
+        mail = mailbox.to_self("Look", Body=mention)
+        mailbox.ok("Flag", messageId=mail["Id"])
+        start = (datetime.now(UTC) + timedelta(minutes=30)).replace(microsecond=0, tzinfo=None)
+        times = {"Start": start.isoformat(), "End": (start + timedelta(hours=1)).isoformat(), "TimeZone": "UTC"}
+        event = mailbox.ok("V3CalendarPostItem", {"Subject": mailbox.name("Soon"), **times}, table="Calendar")
+        fired = {poller.operation for poller in pollers if poller.poll()}
+        changed = {"Subject": mailbox.name("Later"), **times}
+        mailbox.ok("V3CalendarPatchItem", changed, table="Calendar", id=event["Id"])
+        fired |= {poller.operation for poller in pollers if poller.poll()}
+    polls = Counter(exchange.operation for exchange in read(file) if exchange.operation in TRIGGERS)
+
+    assert set(TRIGGERS) == fired
+    assert [3] * len(TRIGGERS) == list(polls.values())
+    assert [] == replay(file)
+
+
+def test_subscriptions_play(tmp_path: Path) -> None:
+    """A subscription is created, renewed and deleted at the target, and names a callback where nobody listens."""
+    file = tmp_path / "a.har"
+    url = "https://hooks.fabrikam.example/run/orders?sig=q1w2e3r4t5"
+    with observed(file) as (mailbox, _):
+        for kind, place in SUBSCRIPTIONS.items():
+            created = mailbox.call(kind, {"NotificationUrl": url}, **place)
+            location = created.headers["location"]
+            for method, body, status in (
+                *(("PATCH", {"NotificationUrl": f"{url}&x=1"}, 200), ("DELETE", None, 200)),
+                *(("DELETE", None, 404), ("PATCH", {"NotificationUrl": url}, 404)),
+            ):
+                assert status == mailbox.follow(location, method, body).status
+
+    assert not re.search("fabrikam|orders|q1w2e3r4t5", file.read_text(encoding="utf-8"))
+    with ContractRun(TargetOptions(client="http")) as run:
+        Player(run, read(file)).play()
+        sent = [exchange.request_body for exchange in run.mailboxes["mailbox"].transport.exchanges]
+    assert [] == run.report.drifts
+    assert {b"", *(f'{{"NotificationUrl": "http://127.0.0.1:9/contract/{n}"}}'.encode() for n in (1, 2))} == set(sent)
+
+
+@pytest.mark.parametrize(
+    ("operation", "deletion"),
+    [
+        ("SendApprovalMail", "DeleteApprovalMailSubscription"),
+        ("SendMailWithOptions", "DeleteOptionsMailSubscription"),
+    ],
+)
+def test_questions_play(tmp_path: Path, operation: str, deletion: str) -> None:
+    """A question is asked, answered by the link in its mail, answered again, and withdrawn."""
+    file = tmp_path / "a.har"
+    message = {"To": ADDRESS, "Subject": "Trip to Oslo?", "Options": "Yes, No, Perhaps", "HeaderText": "Dear Ada"}
+    with observed(file) as (mailbox, _):
+        question = {"NotificationUrl": "http://127.0.0.1:9/answer", "Message": message}
+        created = mailbox.ok(operation, question)
+        (mail,) = mailbox.ok("GetEmailsV2", folderPath="Inbox", fetchOnlyUnread=False)["value"]
+        links = re.findall(r'href="([^"]*RecordResponse[^"]*)"', mail["Body"])
+        assert 3 == len(links)
+        # The caller opens the links at the proxy.
+        for link in (html.unescape(links[0]), html.unescape(links[1])):
+            assert 200 == mailbox.follow(link).status
+        deletion = {"SendApprovalMail": "DeleteApprovalMailSubscription"}.get(
+            operation, "DeleteOptionsMailSubscription"
+        )
+        mailbox.ok(deletion, id=created["id"])
+        assert 200 == mailbox.follow(html.unescape(links[2])).status
+
+    assert not re.search("Oslo|Perhaps|Dear", file.read_text(encoding="utf-8"))
+    assert [] == replay(file)
+
+
+def test_a_response_of_a_fault_is_left_out(tmp_path: Path) -> None:
+    """What the connector answers while it is not available is not played, nor is what needs it; a refusal is."""
+    file = tmp_path / "a.har"
+    with observed(file) as (mailbox, ada):
+        ada.sandbox.faults.add(status=503, operation="GetEmailsV2", times=1)
+        ada.sandbox.faults.add(status=429, operation="GetEmails", times=1)
+        mailbox.transport.patient = False
+        assert 503 == mailbox.call("GetEmailsV2").status
+        assert 429 == mailbox.call("GetEmails").status
+        mailbox.refused("GetEmail", 400, messageId="nope")
+        mailbox.refused("SendEmailV2", 400, {"Subject": "Nobody"})
+    with ContractRun(TargetOptions(client="http")) as run:
+        player = Player(run, read(file))
+        player.play()
+
+    reasons = {"the connector was not available": 1, "the limit of the connector answered it": 1}
+    assert (reasons, []) == (player.left_out, run.report.drifts)
+
+
+def test_callbacks_of_a_connection(tmp_path: Path) -> None:
+    """A connection gets no callback that was recorded: subscriptions are left out, or name `--callback-url`."""
+    file = tmp_path / "a.har"
+    with observed(file) as (mailbox, _):
+        created = mailbox.call("CreateOnNewEmailPokeSubscription", {"NotificationUrl": "https://hooks.example.org/x"})
+        mailbox.follow(created.headers["location"], "DELETE")
+    with demanding() as server:
+        zoe = server.connect("zoe")
+        target: dict[str, Any] = {"client": "http", "target": zoe.url, "bearer": CREDENTIAL, "pace": 0, "patience": 0}
+        results = []
+        for callback_url in ("", "http://127.0.0.1:9/mine"):
+            with ContractRun(TargetOptions(**target, callback_url=callback_url)) as run:
+                player = Player(run, read(file))
+                player.play()
+                results.append((player.played, dict(player.left_out), run.report.drifts))
+                bodies = b"".join(exchange.request_body for exchange in run.mailboxes["mailbox"].transport.exchanges)
+            assert (b"127.0.0.1:9/mine/1" in bodies) == bool(callback_url)
+
+    reasons = {"it needs --callback-url": 1, "it needs the response to one that was left out": 1}
+    total = len(read(file))
+    assert [(total - 2, reasons, []), (total, {}, [])] == results
+
+
 def test_a_recording_of_a_browser(tmp_path: Path) -> None:
     """A file without our placeholders and without credentials plays too; a difference is printed."""
     (difference,) = replay(saved(tmp_path, entry(response={**entry()["response"], "status": 404})))
@@ -103,5 +241,6 @@ def test_only_reading(day: Path) -> None:
         player = Player(run, read(day))
         player.play()
 
-    assert {"it would change something": 5} == player.left_out
-    assert 10 == player.played
+    reasons = {"it would change something": 4, "it needs the response to one that was left out": 4}
+    assert reasons == player.left_out
+    assert 7 == player.played

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from outlook_emulator.logic_apps import connections, file_backup
-from outlook_emulator.logic_apps.file_backup import PatchError
+from outlook_emulator.logic_apps import connections
+from outlook_emulator.logic_apps.connections import Options
+from outlook_emulator.logic_apps.errors import PatchError
+from outlook_emulator.logic_apps.key import KEY
 
 EMULATOR = "http://127.0.0.1:4365"
 OLD = "https://x.01.common.logic-westus.azure-apihub.net"
 PATH = "/apim/outlook/0123456789abcdef"
 SETTING, PARAMETER = "@appsetting('outlook-runtimeUrl')", "@parameters('outlook-ConnectionRuntimeUrl')"
 KEYED = {"type": "Raw", "scheme": "Key", "parameter": "@appsetting('outlook-connectionKey')"}
-RAW = {"type": "Raw", "scheme": "Key", "parameter": "outlook-emulator"}
+RAW = {"type": "Raw", "scheme": "Key", "parameter": KEY}
 
 
 def entry(url: Any = OLD + PATH, authentication: Any = KEYED, api: str = "outlook") -> dict[str, Any]:
-    id = f"/subscriptions/@{{appsetting('S')}}/providers/Microsoft.Web/locations/westus/managedApis/{api}"
+    id = f"/subscriptions/S/providers/Microsoft.Web/locations/westus/managedApis/{api}"
     connection = {
         "api": {"id": id},
         "connection": {"id": "x"},
@@ -48,15 +52,14 @@ class Project:
 
     def patch(self, url: str = EMULATOR, **how: Any) -> list[tuple[str, str, str]]:
         """Patch the project and return the changes with their files."""
-        patch = connections.patch(self.file, url, **how)
-        file_backup.write(patch.writes)
-        return [(Path(edit.file).name, edit.before, edit.after) for edit in patch.edits]
+        edits, _ = connections.patch(self.file, url, Options(**how))
+        return [(Path(edit.file).name, edit.before, edit.after) for edit in edits]
 
     def refused(self, url: str = EMULATOR, **how: Any) -> str:
         """Return the error of a patch, which must not change any file."""
         before = self.everything()
         with pytest.raises(PatchError) as refused:
-            connections.patch(self.file, url, **how)
+            connections.patch(self.file, url, Options(**how))
         assert before == self.everything()
         return str(refused.value).replace(f"{self.file.parent}/", "")
 
@@ -78,7 +81,7 @@ class Project:
 @pytest.mark.parametrize("url", [EMULATOR, "https://host.test/", "http://[::1]:80"])
 def test_literal_url(tmp_path: Path, path: str, old: str, url: str) -> None:
     """Scheme, host and port become the emulator's, and the rest of the URL stays."""
-    project = Project(tmp_path, values={"outlook-connectionKey": "k"}, outlook=entry(old + path))
+    project = Project(tmp_path, values={"outlook-connectionKey": KEY}, outlook=entry(old + path))
 
     assert [("connections.json", old + path, url.rstrip("/") + path)] == project.patch(url)
     assert entry(url.rstrip("/") + path) == project.entry()
@@ -95,7 +98,7 @@ def test_literal_url(tmp_path: Path, path: str, old: str, url: str) -> None:
 )
 def test_url_in_an_app_setting(tmp_path: Path, reference: str) -> None:
     """A URL in an app setting is changed there, and the connection keeps its reference."""
-    values = {"outlook-runtimeUrl": OLD + PATH, "outlook-connectionKey": "k", "other": "o"}
+    values = {"outlook-runtimeUrl": OLD + PATH, "outlook-connectionKey": KEY, "other": "o"}
     project = Project(tmp_path, values=values, outlook=entry(reference))
 
     assert [("local.settings.json", OLD + PATH, EMULATOR + PATH)] == project.patch()
@@ -123,7 +126,7 @@ def test_url_in_an_app_setting_behind_a_parameter(tmp_path: Path) -> None:
 
 def test_setting_that_two_connections_share(tmp_path: Path) -> None:
     """An app setting that two connections share is changed once."""
-    values = {"outlook-runtimeUrl": OLD, "outlook-connectionKey": "k"}
+    values = {"outlook-runtimeUrl": OLD, "outlook-connectionKey": KEY}
     project = Project(tmp_path, values=values, a=entry(SETTING), b=entry(SETTING))
 
     assert [("local.settings.json", OLD, EMULATOR)] == project.patch()
@@ -140,7 +143,7 @@ def test_settings_elsewhere(tmp_path: Path) -> None:
 
     assert {"outlook-runtimeUrl": EMULATOR} == json.loads(elsewhere.read_text())["Values"]
     assert {"outlook-runtimeUrl": OLD} == project.values()
-    assert [elsewhere] == connections.restore(project.file)
+    assert [elsewhere] == [file.path for file in connections.restore(project.file)]
     assert before == elsewhere.read_bytes()
 
 
@@ -158,7 +161,7 @@ def test_only_outlook_connections_change(tmp_path: Path) -> None:
 
 def test_connection_by_name(tmp_path: Path) -> None:
     """A connection that is selected by name is patched, whatever its API is."""
-    project = Project(tmp_path, a=entry(OLD, RAW), b=entry(OLD, RAW, api="@{appsetting('api')}"))
+    project = Project(tmp_path, a=entry(OLD, RAW), b=entry(OLD, RAW, api="office365"))
 
     assert [("connections.json", OLD, EMULATOR)] == project.patch(connection="b")
     assert (OLD, EMULATOR) == tuple(project.entry(name)["connectionRuntimeUrl"] for name in "ab")
@@ -173,6 +176,9 @@ def test_connection_by_name(tmp_path: Path) -> None:
         {"type": "ManagedServiceIdentity"},
         {"type": "ManagedServiceIdentity", "identity": "/subscriptions/S/…"},
         {"type": "Basic", "username": "u"},
+        {"type": "ActiveDirectoryOAuth", "tenant": "t", "clientId": "c", "secret": "@appsetting('none')"},
+        {"type": "Raw", "value": "Bearer x"},
+        {"type": "Raw", "scheme": "Basic", "parameter": "k"},
         {"scheme": "Key"},
         {},
         None,
@@ -195,14 +201,14 @@ def test_authentication_that_does_not_run_locally(tmp_path: Path, authentication
     "authentication",
     [
         KEYED,
-        {"type": "raw", "parameter": "k"},
-        {"type": "ActiveDirectoryOAuth", "tenant": "t"},
-        {"type": "@appsetting('kind')", "parameter": "@parameters('key')"},
+        {"type": "raw", "scheme": "key", "parameter": KEY},
+        {"type": "Raw", "scheme": "Bearer", "parameter": KEY},
+        {"type": "@appsetting('kind')", "scheme": "Key", "parameter": "@parameters('key')"},
     ],
 )
-def test_authentication_that_runs_locally(tmp_path: Path, authentication: Any) -> None:
-    """An authentication that the local runtime accepts stays unchanged."""
-    values = {"outlook-connectionKey": "k", "kind": "Raw"}
+def test_authentication_of_the_emulator(tmp_path: Path, authentication: Any) -> None:
+    """An authentication that has the emulator's key already stays unchanged."""
+    values = {"outlook-connectionKey": KEY, "kind": "Raw"}
     parameters = {"key": {"value": "@appsetting('outlook-connectionKey')"}}
     project = Project(tmp_path, values=values, parameters=parameters, outlook=entry(EMULATOR, authentication))
 
@@ -219,27 +225,64 @@ def test_authentication_in_a_parameter(tmp_path: Path) -> None:
     assert {"auth": {"type": "Object", "value": RAW}} == json.loads(project.parameters.read_text())
 
 
-@pytest.mark.parametrize("values", [{}, {"outlook-connectionKey": ""}, {"a": "b"}, {"outlook-connectionKey": None}])
-def test_key_that_is_missing_in_the_settings(tmp_path: Path, values: Any) -> None:
-    """A missing or empty app setting for a key gets a placeholder."""
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"outlook-connectionKey": ""}, {"a": "b"}, {"outlook-connectionKey": None}, {"outlook-connectionKey": "real"}],
+)
+def test_key_in_the_settings(tmp_path: Path, values: Any) -> None:
+    """An app setting for a key gets the emulator's key; a real one never reaches the emulator."""
     project = Project(tmp_path, values=values, outlook=entry(EMULATOR))
-    ((file, before, after),) = project.patch()
+    before = project.everything()
+    ((file, was, after),) = project.patch()
 
-    assert ("local.settings.json", "a key", True) == (file, after, "missing" in before)
-    assert {**values, "outlook-connectionKey": "outlook-emulator"} == project.values()
+    assert ("local.settings.json", "the emulator's key") == (file, after)
+    assert ("real" in values.values()) == (was == "a key")
+    assert {**values, "outlook-connectionKey": KEY} == project.values()
     assert entry(EMULATOR) == project.entry()
+    connections.restore(project.file)
+    assert before == project.everything()
 
 
 @pytest.mark.parametrize(
     "authentication",
-    [KEYED, {"type": "Raw", "scheme": "Key"}, {**RAW, "parameter": ""}, {**RAW, "parameter": "@parameters('k')"}],
+    [{"type": "Raw", "scheme": "Key"}, {**RAW, "parameter": ""}, {**RAW, "parameter": "@parameters('k')"}],
 )
-def test_key_without_settings(tmp_path: Path, authentication: Any) -> None:
-    """Without an app setting for the key, the key is written to the connection itself."""
+def test_key_in_the_connection(tmp_path: Path, authentication: Any) -> None:
+    """Without a reference to an app setting, the key is written to the connection itself."""
     project = Project(tmp_path, outlook=entry(EMULATOR, authentication))
 
     assert ["connections.json"] == [file for file, _, _ in project.patch()]
     assert RAW == project.entry()["authentication"]
+
+
+def test_chosen_key(tmp_path: Path) -> None:
+    """The key can be chosen, for an emulator that requires one."""
+    project = Project(tmp_path, values={"outlook-connectionKey": "k"}, outlook=entry(EMULATOR))
+    project.patch(key="mine")
+
+    assert {"outlook-connectionKey": "mine"} == project.values()
+
+
+@pytest.mark.parametrize("values", [{}, {"outlook-connectionKey": "expired"}, {"Outlook-ConnectionKey": KEY}])
+def test_key_for_the_designer(tmp_path: Path, values: dict[str, str]) -> None:
+    """The designer finds a key that has not expired under the name that it looks for, in exactly this case."""
+    connection = entry(EMULATOR, RAW) | {"connection": {"id": "/subscriptions/S/x/connections/outlook"}}
+    project = Project(tmp_path, values=values, outlook=connection)
+    before = project.everything()
+
+    assert ["local.settings.json"] == [file for file, _, _ in project.patch()]
+    assert {**values, "outlook-connectionKey": KEY} == project.values()
+    assert [] == project.patch()
+    connections.restore(project.file)
+    assert before == project.everything()
+
+
+def test_key_is_a_token_with_a_far_expiry() -> None:
+    """The key reads as the designer reads it: three parts, the second one JSON with an expiry in this century."""
+    _, payload, _ = KEY.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+    assert datetime(2100, 1, 1, tzinfo=UTC).timestamp() == claims["exp"]
 
 
 def test_keys_are_not_reported(tmp_path: Path) -> None:
@@ -275,20 +318,20 @@ PATCHED = """\ufeff{\r
         "authentication": {
             "type": "Raw",
             "scheme": "Key",
-            "parameter": "outlook-emulator"
+            "parameter": "KEY"
         },
     },
   },
   "é": "\\u00e9", "number": 1.50e+1
 }
- """
+ """.replace("KEY", KEY)
 
 
 def test_everything_else_stays(tmp_path: Path) -> None:
     """All bytes outside the changed values stay, and a restore is exact."""
     file = tmp_path / "connections.json"
     file.write_bytes(MIXED.encode())
-    file_backup.write(connections.patch(file, EMULATOR).writes)
+    connections.patch(file, EMULATOR)
     patched = file.read_bytes()
     connections.restore(file)
 
@@ -308,18 +351,43 @@ def test_patched_twice(tmp_path: Path) -> None:
 
 
 def test_edited_file(tmp_path: Path) -> None:
-    """A file that was edited after the patch is neither patched again nor restored without force."""
+    """A file that was edited after the patch can be patched again, and a restore keeps the edits."""
+    project = Project(tmp_path, outlook=entry(OLD, RAW))
+    before = project.file.read_text()
+    project.patch()
+    project.file.write_text(project.file.read_text().replace("locations/westus", "locations/eastus"))
+
+    assert [("connections.json", EMULATOR, "http://other.test")] == project.patch("http://other.test")
+    assert [(project.file, False)] == connections.restore(project.file)
+    assert before.replace("locations/westus", "locations/eastus") == project.file.read_text()
+
+
+def test_edited_and_reformatted_file(tmp_path: Path) -> None:
+    """After an editor wrote the file anew with another connection, a restore puts only the patched values back."""
+    project = Project(tmp_path, outlook=entry(OLD, {"type": "ManagedServiceIdentity"}))
+    project.patch()
+    content = json.loads(project.file.read_text())
+    content["managedApiConnections"]["more"] = entry(api="office365")
+    project.file.write_text(json.dumps(content, indent=4))
+
+    assert [(project.file, True)] == connections.restore(project.file)
+    identity = entry(OLD, {"type": "ManagedServiceIdentity"})
+    assert {"outlook": identity, "more": entry(api="office365")} == json.loads(project.file.read_text())[
+        "managedApiConnections"
+    ]
+
+
+def test_edited_value(tmp_path: Path) -> None:
+    """If a patched value itself was edited, a restore is refused, and with force it returns the original."""
     project = Project(tmp_path, outlook=entry(OLD, RAW))
     before = project.everything()
     project.patch()
-    project.file.write_text(project.file.read_text().replace("westus", "eastus"))
+    project.file.write_text(project.file.read_text().replace(EMULATOR, "http://mine"))
+    refused = r"edited \(managedApiConnections\.outlook\.connectionRuntimeUrl\) after it was patched; --force restores"
 
-    assert "connections.json was edited after it was patched" in project.refused("http://other.test")
-    with pytest.raises(PatchError, match=r"connections\.json was edited after it was patched"):
+    with pytest.raises(PatchError, match=refused):
         connections.restore(project.file)
-    assert 1 == len(project.patch("http://other.test", force=True))
-    assert "eastus" in project.file.read_text()
-    assert [project.file] == connections.restore(project.file, force=True)
+    assert [(project.file, False)] == connections.restore(project.file, force=True)
     assert before == project.everything()
 
 
@@ -329,13 +397,15 @@ def test_symbolic_link(tmp_path: Path) -> None:
     project = Project(tmp_path / "real", outlook=entry(OLD, RAW))
     link = tmp_path / "connections.json"
     link.symlink_to(project.file)
-    file_backup.write(connections.patch(link, EMULATOR).writes)
+    connections.patch(link, EMULATOR)
 
     assert (True, EMULATOR) == (link.is_symlink(), project.entry()["connectionRuntimeUrl"])
-    assert [project.file] == connections.restore(link)
+    assert [project.file] == [file.path for file in connections.restore(link)]
 
 
 # Errors
+
+ADD = "`outlook-emulator connections add --project FILE` adds one"
 
 
 @pytest.mark.parametrize(
@@ -351,10 +421,13 @@ def test_symbolic_link(tmp_path: Path) -> None:
             b'{"managedApiConnections": 1}',
             "connections.json is not a connections.json: it has no managedApiConnections",
         ),
-        (b'{"managedApiConnections": {}}', "connections.json has no connection of the API outlook; it has: none"),
+        (
+            b'{"managedApiConnections": {}}',
+            f"connections.json has no connection of the API outlook; it has: none. {ADD}",
+        ),
         (
             b'{"managedApiConnections": {"a": {"api": {"id": "/x/managedApis/office365"}}, "b": 3}}',
-            "connections.json has no connection of the API outlook; it has: a (office365), b (no API)",
+            f"connections.json has no connection of the API outlook; it has: a (office365), b (no API). {ADD}",
         ),
     ],
 )
@@ -391,77 +464,23 @@ def test_invalid_url(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        (None, "missing"),
-        (7, "missing"),
-        ("", "''"),
+        (7, "not a text"),
         ("/apim/outlook/x", "'/apim/outlook/x'"),
         ("ftp://h/x", "'ftp://h/x'"),
         ("@concat('https://h', '/x')", "'@concat('https://h', '/x')'"),
-        (SETTING, "''"),
-        (PARAMETER, "missing"),
+        (SETTING, "'nowhere'"),
+        (PARAMETER, "not a text"),
     ],
 )
 def test_invalid_runtime_url(tmp_path: Path, url: Any, shown: str) -> None:
-    """A connection without a valid runtime URL is rejected, also if the URL is in a setting or a parameter."""
+    """A connection with an invalid runtime URL is rejected, also if the URL is in a setting or a parameter."""
     parameters = {"outlook-ConnectionRuntimeUrl": {"value": 3}}
-    project = Project(tmp_path, values={"outlook-runtimeUrl": ""}, parameters=parameters, outlook=entry(url, RAW))
+    project = Project(
+        tmp_path, values={"outlook-runtimeUrl": "nowhere"}, parameters=parameters, outlook=entry(url, RAW)
+    )
     wanted = "must be an http(s) URL, @appsetting('…') or @parameters('…')"
 
     assert f"outlook: connectionRuntimeUrl {wanted}, but is {shown}" == project.refused()
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({}, f"{SETTING}, but there is no local.settings.json"),
-        ({"values": {}}, f"{SETTING}, which local.settings.json does not have"),
-        ({"values": 3}, f"{SETTING}, which local.settings.json does not have"),
-    ],
-)
-def test_missing_app_setting(tmp_path: Path, value: Any, expected: str) -> None:
-    """The error for a missing app setting names it and the file where it belongs."""
-    project = Project(tmp_path, outlook=entry(SETTING, RAW), **value)
-
-    assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({}, f"{PARAMETER}, but there is no parameters.json"),
-        ({"parameters": {}}, f"{PARAMETER}, which parameters.json does not have"),
-        (
-            {"parameters": {"outlook-ConnectionRuntimeUrl": {"type": "String"}}},
-            f"{PARAMETER}, which parameters.json does not have",
-        ),
-        (
-            {"parameters": {"outlook-ConnectionRuntimeUrl": {"value": SETTING}}},
-            f"{SETTING}, but there is no local.settings.json",
-        ),
-    ],
-)
-def test_missing_parameter(tmp_path: Path, value: Any, expected: str) -> None:
-    """The error for a missing parameter, or for its missing app setting, names it and the file where it belongs."""
-    project = Project(tmp_path, outlook=entry(PARAMETER, RAW), **value)
-
-    assert f"outlook: connectionRuntimeUrl is {expected}" == project.refused()
-
-
-@pytest.mark.parametrize(
-    ("authentication", "expected"),
-    [
-        ("@parameters('auth')", "authentication is @parameters('auth'), but there is no parameters.json"),
-        (
-            {"type": "@appsetting('kind')"},
-            "authentication.type is @appsetting('kind'), but there is no local.settings.json",
-        ),
-    ],
-)
-def test_missing_authentication(tmp_path: Path, authentication: Any, expected: str) -> None:
-    """An authentication that cannot be resolved is rejected."""
-    project = Project(tmp_path, outlook=entry(OLD, authentication))
-
-    assert f"outlook: {expected}" == project.refused()
 
 
 def test_circular_reference(tmp_path: Path) -> None:
@@ -482,6 +501,9 @@ def test_other_errors(tmp_path: Path) -> None:
     project.settings.write_text('{"IsEncrypted": true, "Values": {"outlook-runtimeUrl": "x"}}')
     hint = "the values of local.settings.json are encrypted; `func settings decrypt` decrypts them"
     assert hint == project.refused()
+    project.settings.write_text('{"Values": 3}')
+    wrong = "local.settings.json is not a file of app settings: its Values is not an object"
+    assert wrong == project.refused()
     project.settings.write_text("{")
     assert "local.settings.json is not valid JSON: expected a string at line 1, column 2" == project.refused()
     project.file.unlink()
@@ -499,5 +521,5 @@ def test_restore_without_a_patch(tmp_path: Path) -> None:
     """A restore without originals fails with the reason."""
     project = Project(tmp_path, outlook=entry())
 
-    with pytest.raises(PatchError, match="is not patched, or its originals are gone"):
+    with pytest.raises(PatchError, match="is not patched, or its backup is gone"):
         connections.restore(project.file)

@@ -1,4 +1,4 @@
-"""Files that change together, with backups beside them: either all change or none, and all can be restored."""
+"""Files that change together, with their originals kept: either all change or none, and all can be restored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from outlook_emulator.logic_apps import file_backup
-from outlook_emulator.logic_apps.file_backup import Change, PatchError
+from outlook_emulator.logic_apps.errors import PatchError
+from outlook_emulator.logic_apps.file_backup import Change
+from outlook_emulator.logic_apps.value_edits import ValueEdit
 
 
 @pytest.fixture
@@ -23,12 +25,21 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def change(files: list[Path], after: bytes, force: bool = False) -> None:
-    changes = {path: Change(path.read_bytes(), after) for path in files}
-    file_backup.write(file_backup.prepare(files[0], changes, force=force))
+def change(files: list[Path], after: bytes) -> None:
+    changes = {path: Change(path.read_bytes() if path.exists() else None, after) for path in files}
+    file_backup.change(files[0], changes)
+
+
+def kept(files: list[Path]) -> Path:
+    """Return the folder of the originals."""
+    return files[0].with_name(".outlook-emulator")
+
+
+def unedited(files: list[Path]) -> list[tuple[Path, bool]]:
+    return [(path, False) for path in files]
 
 
 def test_change_and_restore(files: list[Path]) -> None:
@@ -38,24 +49,56 @@ def test_change_and_restore(files: list[Path]) -> None:
     between = [path.read_bytes() for path in files]
     back = file_backup.restore(files[0])
 
-    assert ([b"new", b"new"], files) == (between, back)
+    assert ([b"new", b"new"], unedited(files)) == (between, back)
     assert before == everything(files[0].parent)
+    assert not kept(files).exists()
+
+
+def test_new_file(files: list[Path], tmp_path: Path) -> None:
+    """A file that the change made is removed by a restore, also if the user has removed it."""
+    new = tmp_path / "three.json"
+    for is_removed in (False, True):
+        change([*files, new], b"new")
+        assert b"new" == new.read_bytes()
+        if is_removed:
+            new.unlink()
+        file_backup.restore(files[0])
+        assert {"one.json": b"one", "two.json": b"two"} == everything(tmp_path)
 
 
 def test_second_change_keeps_the_original(files: list[Path]) -> None:
-    """Each original is kept beside its file, and a second change keeps the first original."""
+    """Each original is kept, and a second change keeps the first original."""
     change(files, b"new")
     change(files[:1], b"newer")
 
     assert b"newer" == files[0].read_bytes()
-    assert [b"one", b"two"] == [path.with_name(f"{path.name}.outlook-emulator.bak").read_bytes() for path in files]
+    names = ["one.json.0.one.json", "one.json.1.two.json"]
+    assert [b"one", b"two"] == [(kept(files) / name).read_bytes() for name in names]
     file_backup.restore(files[0])
     assert [b"one", b"two"] == [path.read_bytes() for path in files]
 
 
+def test_folder_ignores_itself(files: list[Path]) -> None:
+    """The folder of the originals tells git to ignore everything in it."""
+    change(files, b"new")
+
+    assert ["*"] == (kept(files) / ".gitignore").read_text().splitlines()[-1:]
+
+
+def test_two_anchors_in_a_folder(files: list[Path]) -> None:
+    """Two anchors in one folder are restored independently."""
+    change(files[:1], b"new")
+    change(files[1:], b"new")
+
+    for path in files:
+        file_backup.restore(path)
+    assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
+
+
 def test_nothing_to_restore(files: list[Path]) -> None:
     """Files without a patch cannot be restored, also after a restore."""
-    reason = f"{files[0]} is not patched, or its originals are gone: one.json.outlook-emulator.patched is missing"
+    place = kept(files) / "one.json.record"
+    reason = f"{files[0]} is not patched, or its backup is gone: there is no {place}"
     for _ in range(2):
         with pytest.raises(PatchError) as refused:
             file_backup.restore(files[0])
@@ -64,34 +107,20 @@ def test_nothing_to_restore(files: list[Path]) -> None:
         file_backup.restore(files[0])
 
 
-@pytest.mark.parametrize("by_hand", [b"mine", None])
-def test_restore_of_an_edited_file(files: list[Path], by_hand: bytes | None) -> None:
+@pytest.mark.parametrize(("by_hand", "reason"), [(b"mine", "edited"), (None, "deleted")])
+def test_restore_of_an_edited_file(files: list[Path], by_hand: bytes | None, reason: str) -> None:
     """If a file was edited or removed after the patch, nothing is restored without force."""
     change(files, b"new")
     files[1].unlink()
     if by_hand is not None:
         files[1].write_bytes(by_hand)
     before = everything(files[0].parent)
-    with pytest.raises(PatchError, match=r"two\.json was edited after it was patched; --force overwrites it"):
+    with pytest.raises(PatchError, match=rf"two\.json was {reason} after it was patched; --force"):
         file_backup.restore(files[0])
 
     assert before == everything(files[0].parent)
     file_backup.restore(files[0], force=True)
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
-
-
-def test_change_of_an_edited_file(files: list[Path]) -> None:
-    """An edited file is not changed again without force, and after a forced change it still counts as edited."""
-    change(files, b"new")
-    files[1].write_bytes(b"mine")
-    with pytest.raises(PatchError, match=r"two\.json was edited"):
-        change(files, b"newer")
-    assert b"new" == files[0].read_bytes()
-
-    change(files, b"newer", force=True)
-    assert [b"newer"] * 2 == [path.read_bytes() for path in files]
-    with pytest.raises(PatchError, match=r"two\.json was edited"):
-        file_backup.restore(files[0])
 
 
 def test_file_restored_by_hand(files: list[Path]) -> None:
@@ -109,50 +138,56 @@ def test_file_restored_by_hand(files: list[Path]) -> None:
 def test_missing_original(files: list[Path], content: bytes | None) -> None:
     """If an original is missing or different, nothing is restored or changed, even with force."""
     change(files, b"new")
-    original = files[1].with_name("two.json.outlook-emulator.bak")
+    original = kept(files) / "one.json.1.two.json"
     original.unlink()
     if content is not None:
         original.write_bytes(content)
+    reason = r"one\.json\.1\.two\.json(; restore the file from version control| was edited)"
     for force in (False, True):
-        with pytest.raises(
-            PatchError,
-            match=r"two\.json\.outlook-emulator\.bak( is not the original|: No such file)",
-        ):
+        with pytest.raises(PatchError, match=reason):
             file_backup.restore(files[0], force=force)
-        with pytest.raises(
-            PatchError,
-            match=r"two\.json\.outlook-emulator\.bak( is not the original|: No such file)",
-        ):
-            change(files, b"newer", force=force)
+    with pytest.raises(PatchError, match=reason):
+        change(files, b"newer")
 
     assert [b"new"] * 2 == [path.read_bytes() for path in files]
 
 
+@pytest.mark.parametrize("content", [b"other", None])
+def test_original_rebuilt_from_the_values(files: list[Path], content: bytes | None) -> None:
+    """Without its original, a file is restored from the changed values, if this gives the original bytes."""
+    files[1].write_bytes(b'{"a": 1, "b" : "x"}')
+    values = [ValueEdit(("a",), "1", "2"), ValueEdit(("c",), None, "3")]
+    file_backup.change(files[0], {files[1]: Change(files[1].read_bytes(), b'{"a": 2, "b" : "x", "c": 3}', values)})
+    original = kept(files) / "one.json.0.two.json"
+    original.unlink()
+    if content is not None:
+        original.write_bytes(content)
+
+    assert unedited(files[1:]) == file_backup.restore(files[0])
+    assert {"one.json": b"one", "two.json": b'{"a": 1, "b" : "x"}'} == everything(files[0].parent)
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'{"files": []}', b'{"files": {"one.json": 1}}', b'{"files": {"one.json": {}}}', b"\xff"],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"files": []}',
+        b'{"files": {"one.json": 1}}',
+        b'{"files": {"one.json": {}}}',
+        b'{"files": {"one.json": {"original": null, "patched": "", "copy": "../one.json"}}}',
+        b"\xff",
+    ],
 )
 def test_invalid_record(files: list[Path], content: bytes) -> None:
-    """An invalid record of a patch is rejected by name."""
+    """An invalid record of a patch is rejected by name, with the place of the originals."""
     change(files, b"new")
-    files[0].with_name("one.json.outlook-emulator.patched").write_bytes(content)
+    (kept(files) / "one.json.record").write_bytes(content)
 
-    with pytest.raises(PatchError, match=r"one\.json\.outlook-emulator\.patched is not a valid record of a patch"):
+    reason = r"one\.json\.record is not a valid record of a patch; the originals are in .*\.outlook-emulator, if they"
+    with pytest.raises(PatchError, match=reason):
         file_backup.restore(files[0])
-
-
-def test_existing_backup(files: list[Path]) -> None:
-    """A different existing backup is not overwritten, but one with the same content, as after a crash, is."""
-    place = files[1].with_name("two.json.outlook-emulator.bak")
-    place.write_bytes(b"other")
-    with pytest.raises(PatchError, match=r"two\.json\.outlook-emulator\.bak is in the way"):
-        change(files, b"new")
-    assert {"one.json": b"one", "two.json": b"two", place.name: b"other"} == everything(files[0].parent)
-
-    place.write_bytes(b"two")
-    change(files, b"new")
-    file_backup.restore(files[0])
-    assert [b"one", b"two"] == [path.read_bytes() for path in files]
 
 
 class Disk:
@@ -173,7 +208,7 @@ class Disk:
         return counted
 
 
-@pytest.mark.parametrize("nth", range(1, 11))
+@pytest.mark.parametrize("nth", range(1, 13))
 def test_change_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
     """If any step of a change fails, all files keep their content and no other files remain."""
     before = everything(files[0].parent)
@@ -197,7 +232,7 @@ def test_restore_all_or_none(files: list[Path], monkeypatch: pytest.MonkeyPatch,
             file_backup.restore(files[0])
 
     assert before == everything(files[0].parent)
-    assert {0o600} == {path.stat().st_mode & 0o777 for path in files[0].parent.glob("two*")}
+    assert 0o600 == files[1].stat().st_mode & 0o777
     file_backup.restore(files[0])
     assert {"one.json": b"one", "two.json": b"two"} == everything(files[0].parent)
 
@@ -209,13 +244,13 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 
 def test_permissions_stay(files: list[Path]) -> None:
-    """Backups have the permissions of their files, and so do the restored files."""
+    """Files keep their permissions, and only their owner can read the originals."""
     files[0].chmod(0o644)
     files[1].chmod(0o600)
     change(files, b"new")
-    modes = {path.name: path.stat().st_mode & 0o777 for path in files[0].parent.iterdir()}
+    changed = [path.stat().st_mode & 0o777 for path in files]
+    originals = {path.stat().st_mode & 0o777 for path in kept(files).iterdir()}
     file_backup.restore(files[0])
 
-    assert {0o644} == {mode for name, mode in modes.items() if name.startswith("one.json")}
-    assert {0o600} == {mode for name, mode in modes.items() if name.startswith("two.json")}
+    assert ([0o644, 0o600], {0o600}) == (changed, originals)
     assert [0o644, 0o600] == [path.stat().st_mode & 0o777 for path in files]

@@ -166,3 +166,54 @@ def test_format_of_a_new_member(text: str, expected: str) -> None:
 def test_format_of_a_replacement(old: str, expected: str) -> None:
     """A replacement object is formatted like the original."""
     assert expected == json_edit.object_like(old, json_edit.parse(old), {"x": "1", "y": "2"})
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ('{"a": 1}', "a", "{}"),
+        ('{"a": 1,}', "a", "{}"),
+        ('{\n  "a": 1,\n  "b": 2\n}', "a", '{\n  "b": 2\n}'),
+        ('{\n  "a": 1, // one\n  "b": 2\n}', "b", '{\n  "a": 1\n}'),
+        ('{\n  "a": 1,\n  "b": {"x": [1, 2]},\n  "c": 3\n}', "b", '{\n  "a": 1,\n  "c": 3\n}'),
+    ],
+)
+def test_without_member(text: str, name: str, expected: str) -> None:
+    """A member is removed along with one comma, and the text stays valid."""
+    shorter = json_edit.without_member(text, json_edit.parse(text), name)
+
+    assert expected == shorter
+    json_edit.parse(shorter)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"a": 1}', '{\n  "a": 1\n}', '{\r\n\t"a": {},\r\n\t"b": "x" // b\r\n}'])
+def test_member_added_and_removed(text: str) -> None:
+    """Removing a member that was added gives the same text, but for comments after the last member."""
+    longer = json_edit.with_member(text, json_edit.parse(text), "new", '"x"')
+
+    assert text == json_edit.without_member(longer, json_edit.parse(longer), "new")
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "expected"),
+    [
+        ('{"a": "x", "b": {}}', '{ "b":{},\n"a":"\\u0078" }', True),
+        ('{"a": "x"}', '{"a": "y"}', False),
+        ('"1"', "1", False),
+        ("1", "1 // one", True),
+        ("{}", "nonsense", False),
+    ],
+)
+def test_same(text: str, other: str, expected: bool) -> None:
+    """Two texts mean the same whatever their layout is."""
+    assert expected == json_edit.same(text, json_edit.parse(text), other)
+
+
+def test_at() -> None:
+    """A path of names leads to a value, or to nothing."""
+    root = json_edit.parse('{"a": {"B": "x"}}')
+
+    value = root.at(("a", "b"))
+    assert value is not None
+    assert "x" == value.string
+    assert (None, None) == (root.at(("a", "c", "d")), root.at(("x",)))

@@ -280,7 +280,7 @@ def test_reset_without_the_sample_changes_nothing(sandboxes: Sandboxes, tmp_path
     before = rows(sandboxes.default)
     file.unlink()
 
-    with pytest.raises(InvalidRequest, match="no sample mailbox"):
+    with pytest.raises(InvalidRequest, match=r"has no mailbox\.toml"):
         sandboxes.reset(DEFAULT)
     assert before == rows(sandboxes.default)
 

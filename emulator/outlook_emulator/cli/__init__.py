@@ -12,7 +12,9 @@ from outlook_emulator.cli import (
     approvals,
     callbacks,
     clock,
+    completion,
     connections,
+    contents,
     contract,
     definition,
     execute,
@@ -22,6 +24,7 @@ from outlook_emulator.cli import (
     journal,
     limits,
     mail,
+    parsers,
     recordings,
     sandboxes,
     serve,
@@ -29,8 +32,8 @@ from outlook_emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health, contract, recordings),
-    *(sandboxes, connections, items, mail, approvals, callbacks, clock),
+    *(serve, execute, definition, health, completion, contract, recordings),
+    *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )
 
@@ -38,6 +41,8 @@ _GROUPS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 for success, 1 for a failure, 2 for a usage error."""
     root = parser()
+    if "_ARGCOMPLETE" in os.environ:
+        completion.complete(root)
     own, command = execute.split(list(sys.argv[1:] if arguments is None else arguments))
     # Set beforehand: argparse never sees the words after `--`, which belong to the command that `exec` runs.
     parsed = root.parse_args(own, argparse.Namespace(command=command))
@@ -59,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
         prog="outlook-emulator", description="A local double of Microsoft's Outlook.com connector."
     )
     root.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = root.add_subparsers(title="commands", metavar="COMMAND")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", parser_class=parsers.Parser)
     for group in _GROUPS:
         group.add(commands)
     return root

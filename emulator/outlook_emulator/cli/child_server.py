@@ -21,5 +21,7 @@ def _stop_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    # As in `outlook_emulator.__main__`.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     Thread(target=_stop_with_parent, daemon=True).start()
     raise SystemExit(main(sys.argv[1:]))

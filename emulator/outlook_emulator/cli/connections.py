@@ -22,6 +22,11 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--send-as", action="append", metavar="ADDRESS", help="an address that the owner may send as; may be repeated"
     )
+    command.add_argument(
+        "--project", metavar="FILE", help="add it also to this connections.json of a Logic Apps Standard project"
+    )
+    command.add_argument("--name", default="outlook", help="its name in the project (default: outlook)")
+    logic_apps.add_key(command)
     logic_apps.add(actions)
 
 
@@ -31,6 +36,12 @@ def list_connections(arguments: argparse.Namespace) -> int:
 
 
 def add_connection(arguments: argparse.Namespace) -> int:
+    if arguments.project is not None:
+        return logic_apps.guarded(_add_to_project, arguments)
+    return output.print_response(arguments, _add(arguments), lambda connection: [line(connection)])
+
+
+def _add(arguments: argparse.Namespace) -> tuple[int, bytes]:
     members = {
         "id": arguments.id,
         "address": arguments.address,
@@ -38,8 +49,25 @@ def add_connection(arguments: argparse.Namespace) -> int:
         "sendAs": arguments.send_as,
     }
     path = request.sandbox_path(arguments, "connections")
-    response = request.send(arguments, "POST", path, request.without_none(members))
-    return output.print_response(arguments, response, lambda connection: [line(connection)])
+    return request.send(arguments, "POST", path, request.without_none(members))
+
+
+def _add_to_project(arguments: argparse.Namespace) -> int:
+    """Add a connection to the emulator, and then to a project; raises PatchError."""
+    from pathlib import Path
+
+    from outlook_emulator.logic_apps import connections
+
+    file = Path(arguments.project)
+    # Before the emulator has a connection that no project uses.
+    connections.check_addable(file, arguments.name)
+    response = _add(arguments)
+
+    def render(connection: output.Row) -> list[str]:
+        edits = connections.add(file, arguments.name, connection["runtimeUrl"], logic_apps.key_of(arguments))
+        return [line(connection), *logic_apps.edit_lines(edits)]
+
+    return output.print_response(arguments, response, render)
 
 
 def line(connection: output.Row) -> str:

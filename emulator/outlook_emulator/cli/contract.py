@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
     journal = command.add_argument_group("options of from-journal")
     journal.add_argument("--sandbox", default="default", help="name of the sandbox (default: default)")
     journal.add_argument("--out", default="", metavar="FILE", help="HAR file to write")
+    recordings.add_keep_text(journal)
     command.set_defaults(run=run, usage_error=command.error)
 
 

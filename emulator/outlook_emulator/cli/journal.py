@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from outlook_emulator.cli import output, parsers, recordings, request
+from outlook_emulator.cli import journal_follow, output, parsers, recordings, request
 from outlook_emulator.options import Option, options_of
 from outlook_emulator.traffic.journal_filter import JournalFilter
 
@@ -43,6 +43,7 @@ _RETRIES: dict[str, Any] = {
     "WAITED": "waitedSeconds",
     "RETRY-AFTER": "askedSeconds",
     "LONG ENOUGH": "waitedAsAsked",
+    "REFUSED AGAIN": "refusedAgain",
     "EFFECTED": "timesEffected",
     "DUPLICATED": "duplicated",
 }
@@ -55,6 +56,8 @@ def add(commands: Any) -> None:
     journal.add_argument("value", nargs="?", metavar="N", help="for cap: number of entries to keep")
     journal.add_argument("--body-bytes", type=int, metavar="N", help="for cap: bytes of each body to keep")
     journal.add_argument("--har", metavar="FILE", help="for export: HAR file to write, without secrets")
+    recordings.add_keep_text(journal)
+    journal.add_argument("--follow", action="store_true", help="for list: print each request as it ends, until Ctrl+C")
     filters = journal.add_argument_group("filters of list")
     for option in _FILTERS:
         parsers.add_option(filters, option, _destination(option), **_one_value(option))
@@ -70,7 +73,7 @@ def _one_value(option: Option) -> dict[str, Any]:
     if option.type is bool:
         return {"action": argparse.BooleanOptionalAction}
     # The plain help, without the hint to repeat the flag.
-    return {"action": "store", "type": option.item or option.type, "help": option.help}
+    return {"action": "store", "type": option.item or option.type, "help": parsers.help_of(option)}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,11 +84,17 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.usage_error(f"{arguments.action} takes no number")
     if (arguments.action == "export") != (arguments.har is not None):
         arguments.usage_error("export takes --har FILE" if arguments.har is None else "only export takes --har")
+    if arguments.keep_text and arguments.action != "export":
+        arguments.usage_error("only export takes --keep-text")
+    if arguments.follow and arguments.action != "list":
+        arguments.usage_error(f"--follow can only be used with list, not with {arguments.action}")
     return _ACTIONS[arguments.action](arguments)
 
 
 def list_entries(arguments: argparse.Namespace) -> int:
     filters = {option.member: getattr(arguments, _destination(option)) for option in _FILTERS}
+    if arguments.follow:
+        return journal_follow.follow(arguments, filters)
     answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(filters))
     return output.print_response(arguments, answer, _entries)
 

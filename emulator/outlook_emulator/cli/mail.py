@@ -1,4 +1,4 @@
-"""The commands `mail` and `outbox`: deliver a mail, wait for one, list the mails that left."""
+"""The commands `mail` and `outbox`: list, show and deliver mails, wait for one, list those that left."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from outlook_emulator.cli import files, output, parsers, request
+from outlook_emulator.cli import contents, files, output, parsers, request
 from outlook_emulator.traffic.wait_conditions import conditions_of
 
 _MIME = "message/rfc822"
@@ -21,7 +21,8 @@ _CONDITIONS = [option for option in conditions_of("mail") if option.name != "kin
 
 
 def add(commands: Any) -> None:
-    actions = parsers.add_group(commands, "mail", "deliver a mail, or wait for one")
+    actions = parsers.add_group(commands, "mail", "list, show or deliver mails, or wait for one")
+    contents.add_mail_actions(actions)
     deliver = parsers.add_command(actions, "deliver", "deliver a mail from outside to a mailbox", deliver_mail)
     deliver.add_argument("file", help="the mail as a MIME message (.eml), - for standard input")
     deliver.add_argument("--connection", required=True, help="connection id of the mailbox")
@@ -32,10 +33,7 @@ def add(commands: Any) -> None:
     about = "wait until a mail arrives, and print it; if several match, print the newest"
     wait = parsers.add_command(actions, "wait", about, wait_for_mail)
     for option in _CONDITIONS:
-        default = f" (default: {option.default})" if option.default is not None else ""
-        parsers.add_option(
-            wait, option, option.name, required=option.name == "connection", help=f"{option.help}{default}"
-        )
+        parsers.add_option(wait, option, option.name, required=option.name == "connection")
     parsers.add_command(commands, "outbox", "list the mails that left a sandbox", list_outbox)
 
 

@@ -72,7 +72,7 @@ def fields(values: Row) -> Iterator[str]:
 
 
 def cell(value: Any) -> str:
-    """A value on one line. Control characters are replaced, because texts of mails could steer the terminal."""
+    """A value on one line."""
     if value is None or value == "" or value == []:
         return "-"
     if isinstance(value, bool):
@@ -81,7 +81,18 @@ def cell(value: Any) -> str:
         value = ", ".join(map(str, value))
     elif not isinstance(value, str):
         value = json.dumps(value, ensure_ascii=False)
-    return "".join(character if character.isprintable() else " " for character in value)
+    return printable(value)
+
+
+def plain_lines(text: str) -> Iterator[str]:
+    """The lines of a text, without control characters."""
+    for line in text.splitlines():
+        yield printable(line)
+
+
+def printable(text: str) -> str:
+    """A text on one line, with a blank for each control character: texts of mails could steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def count(number: int, noun: str) -> str:

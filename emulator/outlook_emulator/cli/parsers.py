@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,27 @@ from outlook_emulator.options import Option
 
 Run = Callable[[argparse.Namespace], int]
 """Runs a command with its parsed arguments; returns the exit code."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of a command, whose words may stand before and after its flags; `-5m` is a value."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # No flag begins with a digit. argparse has no public way to say so.
+        self._negative_number_matcher = re.compile(r"-[0-9]")
+        self._is_intermixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words and flags in any order. By itself, argparse ends the words at the first flag."""
+        # The inner parsing comes here again. A command with actions leaves its words to them.
+        if self._is_intermixed or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._is_intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixed = False
 
 
 def add_group(commands: Any, name: str, help: str) -> Any:
@@ -46,9 +68,15 @@ def add_option(group: Any, option: Option, destination: str, **keywords: Any) ->
     group.add_argument(option.flag, dest=destination, **(_keywords(option) | keywords))
 
 
+def help_of(option: Option) -> str:
+    """What an option means, with its default if it has one."""
+    has_default = isinstance(option.default, str | int | float) and option.default not in ("", False)
+    return f"{option.help} (default: {option.default})" if has_default else option.help
+
+
 def _keywords(option: Option) -> dict[str, Any]:
     # argparse takes a single percent sign for a format.
-    keywords: dict[str, Any] = {"help": option.help.replace("%", "%%")}
+    keywords: dict[str, Any] = {"help": help_of(option).replace("%", "%%")}
     if option.type is bool:
         # None rather than False: an option that is not given is left out of the request.
         return {**keywords, "action": "store_true", "default": None}

@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
         if option.name in _OF_RECORD:
             add_target_option(command, option, ENVIRONMENT_PREFIX)
     command.add_argument("--out", required=True, metavar="FILE", help="HAR file to write, without secrets")
+    add_keep_text(command)
     command.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: a free one)")
     command.set_defaults(run=record)
 
@@ -62,6 +63,7 @@ def record(arguments: argparse.Namespace) -> int:
             addresses=[options.address, options.partner_address],
             authorization=authorization,
             verify=verify,
+            keep_text=arguments.keep_text,
         ) as (url, har):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda number, frame: stop.set())
@@ -121,6 +123,15 @@ def fail_without(error: ModuleNotFoundError) -> int:
     return 2
 
 
+def add_keep_text(command: Any) -> None:
+    """Add the argument that leaves texts in a recording."""
+    command.add_argument(
+        "--keep-text",
+        action="store_true",
+        help="keep the words of subjects, bodies and names, and the content of files, which are replaced otherwise",
+    )
+
+
 def add_target_option(command: argparse.ArgumentParser, option: Option, prefix: str) -> None:
     """Add the argument of an option of a target."""
     help = option.help.replace("%", "%%")
@@ -144,7 +155,7 @@ def _written(arguments: argparse.Namespace, file: Path, *, only_distinct: bool) 
     except ModuleNotFoundError as error:
         return fail_without(error)
     try:
-        export = journal.export(_get(arguments), file, only_distinct=only_distinct)
+        export = journal.export(_get(arguments), file, only_distinct=only_distinct, keep_text=arguments.keep_text)
     except _NoAnswer as error:
         return output.print_error(arguments, error.response)
     except OSError as error:

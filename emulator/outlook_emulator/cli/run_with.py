@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,10 +18,10 @@ from outlook_emulator.cli import output
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, options
 
 _READY = "outlook-emulator ready "
-_FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
 _STOP_TIMEOUT = 10.0
 """Seconds to wait for the server to stop before it is killed."""
+_LOG = f"{ENVIRONMENT_PREFIX}LOG"
 _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 """Exit codes as in a shell; the number of a signal is added to the last one."""
 
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
     """The environment of the command; `ready` is the line that the server printed when it was ready."""
-    facts = dict(_FACT.findall(ready))
+    facts = client.ready_facts(ready)
     variables = {**os.environ, client.URL: facts["url"]}
     if "ca" in facts:
         variables |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}
@@ -104,7 +103,8 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
     path = [str(Path(outlook_emulator.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "outlook_emulator.cli.child_server", "serve", "--port=0", *flags],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        # Without lines of requests between those of the command, unless the user asked for them.
+        env={_LOG: "none", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
         # Nothing is written to it: its end tells the child that this process is gone.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,34 +1,38 @@
-"""Points the `connections.json` of a Logic Apps Standard project at an emulator, and back.
+"""Points the connections of a Logic Apps Standard project at an emulator, and back.
 
-The URL and the credential of a connection are in that file, in an app setting of `local.settings.json`, or in a
-parameter of `parameters.json`. Each is changed in its place, and everything else stays as it is.
+The URL and the credential of a connection are in `connections.json`, in an app setting of `local.settings.json`, or in
+a parameter of `parameters.json`. Each is changed in its place, and everything else stays as it is.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
-from outlook_emulator.logic_apps import file_backup, json_edit
-from outlook_emulator.logic_apps.file_backup import PatchError
-from outlook_emulator.logic_apps.json_edit import Value
+from outlook_emulator.logic_apps import file_backup, json_edit, workflows
+from outlook_emulator.logic_apps.errors import PatchError
+from outlook_emulator.logic_apps.file_backup import Restored
+from outlook_emulator.logic_apps.file_lock import locked
+from outlook_emulator.logic_apps.key import KEY
+from outlook_emulator.logic_apps.project import Place, Project, whole_reference
 
-KEY = "outlook-emulator"
-"""The connection key for connections without one; an emulator accepts any key by default."""
-_API = "/managedapis/outlook"
-_RUNS_LOCALLY = ("raw", "activedirectoryoauth")
-"""The types of authentication that the local runtime accepts (its own message says so)."""
-_RAW = {"type": "Raw", "scheme": "Key", "parameter": KEY}
-# Bare or in braces, as the expressions of Logic Apps; a quote inside the name is doubled.
-_REFERENCE = re.compile(
-    r"@(?P<brace>\{)?\s*(?P<kind>appsetting|parameters)\(\s*'(?P<name>(?:[^']|'')*)'\s*\)(?(brace)\s*\})", re.IGNORECASE
-)
+_API = "outlook"
+_SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
+_NEW_API_ID = f"{_SUBSCRIPTION}/providers/Microsoft.Web/locations/local/managedApis/{_API}"
+_NEW_CONNECTION_ID = f"{_SUBSCRIPTION}/resourceGroups/local/providers/Microsoft.Web/connections/"
+_WEBHOOK_HOST = "Workflows.WebhookRedirectHostUri"
+_SCHEMES = ("key", "bearer")
 _URL = re.compile(r"https?://[^/?#]+(.*)", re.IGNORECASE | re.DOTALL)
 _ORIGIN = re.compile(r"(https?://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?)/?", re.IGNORECASE)
+_THIS_MACHINE = re.compile(r"https?://(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?:[:/].*)?", re.IGNORECASE)
+# The names that the designer gives to connections of this API.
+_DESIGNER_NAME = re.compile(rf"{_API}(?:-[0-9]+)?", re.IGNORECASE)
+_PORT = 7071
+"""Where the local Functions host listens unless it is told otherwise."""
 _LAST_PORT = 65535
 
 
@@ -41,33 +45,113 @@ class Edit(NamedTuple):
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """The changes and the writes that make them; both are empty if nothing needs to change."""
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a project is patched.
+
+    By default, all connections of the Outlook.com connector are, and `settings` is the `local.settings.json` beside the
+    file. `webhook_host` is the URL where the emulator reaches the workflows, `no_retries` switches their retries off,
+    and `hide` keeps the changes out of what git shows.
+    """
+
+    connection: str | None = None
+    settings: Path | None = None
+    key: str = KEY
+    webhook_host: str | None = None
+    no_retries: bool = False
+    hide: bool = True
+    dry_run: bool = False
+
+
+_DEFAULTS = Options()
+
+
+class Patch(NamedTuple):
+    """The changes of a patch, and whether git hides the changed files."""
 
     edits: list[Edit]
-    writes: list[file_backup.Write]
+    is_hidden: bool
 
 
-def patch(
-    file: Path, url: str, *, connection: str | None = None, settings: Path | None = None, force: bool = False
-) -> Patch:
-    """The patch that points a project at the emulator at `url`; `file_backup.write` applies it. Raises PatchError.
+class ConnectionStatus(NamedTuple):
+    """Where a connection points, and how it authenticates. `points_here` says whether it calls the emulator."""
 
-    By default it changes all connections of the Outlook.com connector. `settings` replaces the `local.settings.json`
-    beside the file. With `force`, it also changes files that were edited after an earlier patch.
-    """
-    project = _Project(file, origin(url), settings)
-    for name in _chosen(project, connection):
-        project.point(name)
-    changes = project.changes()
-    writes = file_backup.prepare(file.resolve(), changes, force=force) if changes else []
-    return Patch(project.edits, writes)
+    name: str
+    url: str | None
+    authentication: str | None
+    points_here: bool
 
 
-def restore(file: Path, *, force: bool = False) -> list[Path]:
+class Status(NamedTuple):
+    """Where the connections of a project point, and the files edited since the patch; None if it is not patched."""
+
+    connections: list[ConnectionStatus]
+    edited: list[Path] | None
+
+
+def patch(file: Path, url: str, options: Options = _DEFAULTS) -> Patch:
+    """Point a project at the emulator at `url`. Raises PatchError; then nothing was changed."""
+    file = _connections_file(file)
+    base = origin(url)
+    webhook_host = None if options.webhook_host is None else origin(options.webhook_host)
+    with locked(file.resolve().parent):
+        project = Project(file, options.settings)
+        patcher = _Patcher(project, base, options.key)
+        names = _chosen(project, options.connection)
+        for name in names:
+            patcher.point(name)
+        patcher.point_webhooks(webhook_host)
+        if options.no_retries:
+            patcher.edits.extend(_without_retries(project, set(names)))
+        return Patch(patcher.edits, _write(project, options))
+
+
+def add(file: Path, name: str, runtime_url: str, key: str = KEY) -> list[Edit]:
+    """Add a connection to a project, which may be without a `connections.json`. Raises PatchError."""
+    file = _connections_file(file)
+    with locked(file.resolve().parent):
+        project = Project(file, create=True)
+        _check_new(project, name)
+        entry = {
+            "api": {"id": _NEW_API_ID},
+            "connection": {"id": _NEW_CONNECTION_ID + name},
+            "connectionRuntimeUrl": runtime_url,
+            "authentication": _raw(key),
+        }
+        project.add_connection(name, entry)
+        patcher = _Patcher(project, "", key)
+        patcher.edits.append(Edit(str(file), name, "missing", runtime_url))
+        patcher.keep_designer_away(name)
+        # Unlike a patch, a new connection is a change that the user may want to commit.
+        _write(project, Options(hide=False))
+    return patcher.edits
+
+
+def check_addable(file: Path, name: str) -> None:
+    """Raises PatchError if a connection of this name cannot be added to a project."""
+    _check_new(Project(_connections_file(file), create=True), name)
+
+
+def _check_new(project: Project, name: str) -> None:
+    if name in project.names():
+        raise PatchError(f"{project.file} has a connection '{name}' already; --name chooses another name")
+
+
+def restore(file: Path, *, force: bool = False) -> list[Restored]:
     """Restore the patched files byte for byte, and return them. Raises PatchError."""
-    return file_backup.restore(file.resolve(), force=force)
+    file = _connections_file(file)
+    with locked(file.resolve().parent):
+        return file_backup.restore(file.resolve(), force=force)
+
+
+def status(file: Path, url: str, *, settings: Path | None = None) -> Status:
+    """Where the connections of the Outlook.com connector point, seen from the emulator at `url`. Raises PatchError."""
+    file = _connections_file(file)
+    base = origin(url)
+    with locked(file.resolve().parent):
+        project = Project(file, settings)
+        connections = [_status_of(project, name, base) for name in _of_the_connector(project)]
+        return Status(connections, file_backup.edited_files(file.resolve()))
 
 
 def origin(url: str) -> str:
@@ -78,235 +162,206 @@ def origin(url: str) -> str:
     return match[1]
 
 
-def _reference(string: str | None) -> tuple[str, str] | None:
-    """The kind and the name of a reference in a text, None without one."""
-    match = _REFERENCE.fullmatch(string or "")
-    return (match["kind"].lower(), match["name"].replace("''", "'")) if match else None
+def _connections_file(file: Path) -> Path:
+    """The `connections.json` that a path means: itself, or the one in a folder."""
+    return file / "connections.json" if file.is_dir() else file
 
 
-def _chosen(project: _Project, connection: str | None) -> list[str]:
+def _write(project: Project, options: Options) -> bool:
+    """Write the changes; returns whether git hides them."""
+    changes = project.changes()
+    if not changes or options.dry_run:
+        return False
+    return file_backup.change(project.file.resolve(), changes, hide=options.hide)
+
+
+def _chosen(project: Project, connection: str | None) -> list[str]:
     """The names of the connections to change. Raises PatchError if there are none."""
-    apis = project.apis()
+    names = project.names()
     if connection is not None:
-        if connection not in apis:
-            raise PatchError(f"{project.file} has no connection '{connection}'; it has: {', '.join(apis) or 'none'}")
+        if connection not in names:
+            raise PatchError(f"{project.file} has no connection '{connection}'; it has: {', '.join(names) or 'none'}")
         return [connection]
-    names = [name for name, api in apis.items() if api.rstrip("/").lower().endswith(_API)]
-    if not names:
-        has = ", ".join(f"{name} ({api.rpartition('/')[2] or 'no API'})" for name, api in apis.items())
-        raise PatchError(f"{project.file} has no connection of the API outlook; it has: {has or 'none'}")
-    return names
+    chosen = _of_the_connector(project)
+    if not chosen:
+        has = ", ".join(f"{name} ({_api(project, name).rpartition('/')[2] or 'no API'})" for name in names)
+        raise PatchError(
+            f"{project.file} has no connection of the API outlook; it has: {has or 'none'}. "
+            "`outlook-emulator connections add --project FILE` adds one"
+        )
+    return chosen
 
 
-@dataclass(slots=True)
-class _Document:
-    """A file of the project, with its original content and its current text."""
-
-    path: Path
-    before: bytes
-    text: str
-    root: Value = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.update(self.text)
-
-    def update(self, text: str) -> None:
-        """Replace the text. Raises PatchError if it is not JSON."""
-        try:
-            # Read again after each edit, which moves all later values.
-            self.root = json_edit.parse(text)
-        except ValueError as error:
-            raise PatchError(f"{self.path} is not valid JSON: {error}") from None
-        self.text = text
-
-    @classmethod
-    def read(cls, path: Path) -> _Document:
-        before = file_backup.read(path)
-        try:
-            return cls(path, before, before.decode())
-        except UnicodeDecodeError:
-            raise PatchError(f"{path} is not written in UTF-8") from None
+def _of_the_connector(project: Project) -> list[str]:
+    return [name for name in project.names() if _is_of_the_connector(project, name)]
 
 
-class _Values(NamedTuple):
-    """The app settings: their file, and the JSON object that contains them."""
-
-    document: _Document
-    value: Value
-
-
-class _Place(NamedTuple):
-    """A place in a file, and the value there; None if it is missing."""
-
-    document: _Document
-    value: Value | None
-
-    @property
-    def string(self) -> str | None:
-        return self.value.string if self.value else None
+def _is_of_the_connector(project: Project, name: str) -> bool:
+    api = _api(project, name)
+    last = api.rpartition("/")[2]
+    if not api or "@" not in last:
+        return api.lower().endswith(f"/managedapis/{_API}")
+    # The API is in an app setting that is missing, as in a fresh checkout. The runtime URL names it as well.
+    url = project.expand(project.connection(name).member("connectionRuntimeUrl").string or "")
+    if _URL.fullmatch(url):
+        return f"/apim/{_API}/" in url.lower()
+    return _DESIGNER_NAME.fullmatch(name) is not None
 
 
-class _Project:
-    """The files of a project while their values are changed."""
+def _api(project: Project, name: str) -> str:
+    """The id of a connection's API, empty if it has none."""
+    return project.expand(project.connection(name).member("api").member("id").string or "").rstrip("/")
 
-    def __init__(self, file: Path, origin: str, settings: Path | None) -> None:
-        self.file = file
+
+def _status_of(project: Project, name: str, base: str) -> ConnectionStatus:
+    entry = project.connection(name)
+    url = project.expand(entry.member("connectionRuntimeUrl").string or "") or None
+    authentication = project.follow(entry.member("authentication"))[-1]
+    kind = project.expand(authentication.member("type").string or "") or None
+    key = project.expand(authentication.member("parameter").string or "")
+    is_local = (kind or "").lower() == "raw" and bool(key) and whole_reference(key) is None
+    match = _URL.fullmatch(url or "")
+    points = match is not None and url is not None and url[: match.start(1)].lower() == base.lower()
+    return ConnectionStatus(name, url, kind, points and is_local)
+
+
+def _without_retries(project: Project, names: set[str]) -> list[Edit]:
+    return [
+        Edit(str(document.path), f"{operation}: retryPolicy", before, "none")
+        for document in project.workflows()
+        for operation, before in workflows.disable_retries(document, names)
+    ]
+
+
+def _raw(key: str) -> dict[str, str]:
+    return {"type": "Raw", "scheme": "Key", "parameter": key}
+
+
+class _Patcher:
+    """Changes the values of a project that point its connections at an emulator, and notes the edits."""
+
+    def __init__(self, project: Project, origin: str, key: str) -> None:
         self.edits: list[Edit] = []
+        self._project = project
         self._origin = origin
-        self._main = _Document.read(file)
-        self._others: dict[Path, _Document | None] = {}
-        self._settings_path = settings or file.with_name("local.settings.json")
-        self._parameters_path = file.with_name("parameters.json")
-        if settings is not None:
-            if settings.resolve() == file.resolve():
-                raise PatchError(f"{settings} is the connections.json itself")
-            # Read at once: a file that was named must exist, while the default one may be missing.
-            self._others[settings] = _Document.read(settings)
-        managed = self._main.root.get("managedApiConnections")
-        if managed is None or managed.members is None:
-            raise PatchError(f"{file} is not a connections.json: it has no managedApiConnections")
-
-    def apis(self) -> dict[str, str]:
-        """The API of each connection, empty if it names none."""
-        managed = self._main.root.get("managedApiConnections")
-        assert managed is not None
-        apis = {member.name: member.value.get("api") for member in managed.members or ()}
-        ids = {name: api.get("id") if api else None for name, api in apis.items()}
-        return {name: (id.string or "") if id else "" for name, id in ids.items()}
-
-    def changes(self) -> dict[Path, file_backup.Change]:
-        """The files whose content changes."""
-        # By their real paths: a file is replaced when it is written, and a symbolic link must stay a link.
-        documents = [document for document in (self._main, *self._others.values()) if document]
-        changes = {
-            document.path.resolve(): file_backup.Change(document.before, document.text.encode())
-            for document in documents
-        }
-        return {path: change for path, change in changes.items() if change.before != change.after}
+        self._key = key
 
     def point(self, name: str) -> None:
         """Point a connection at the emulator, with a credential that the local runtime accepts. Raises PatchError."""
-        if self._entry(name).members is None:
-            raise PatchError(f"the connection '{name}' of {self.file} is not an object")
+        entry = self._project.connection(name)
+        if entry.value is None or entry.value.members is None:
+            raise PatchError(f"the connection '{name}' of {self._project.file} is not an object")
+        self._invent_settings(entry.member("api").member("id"), name, _NEW_API_ID)
+        self._invent_settings(entry.member("connection").member("id"), name, _NEW_CONNECTION_ID + name)
         self._point_url(name)
         self._point_authentication(name)
+        self.keep_designer_away(name)
+
+    def point_webhooks(self, host: str | None) -> None:
+        """Let callbacks go to `host`, or at least not to the address of a tunnel from the Internet."""
+        project = self._project
+        if host is None and (not project.has_settings() or project.has_encrypted_settings()):
+            return
+        place = project.setting(_WEBHOOK_HOST)
+        current = place.string or ""
+        if host is None:
+            if not current or _THIS_MACHINE.fullmatch(current):
+                return
+            port = place.document.root.at(("Host", "LocalHttpPort"))
+            host = f"http://localhost:{place.document.text[port.start : port.end] if port else _PORT}"
+        if current != host:
+            self._put([place], host, _WEBHOOK_HOST, current or "missing", host)
+
+    def keep_designer_away(self, name: str) -> None:
+        """Keep the designer from fetching a real key, and with it the real runtime URL.
+
+        It does so if the app setting `NAME-connectionKey` is missing or expired, whatever the connection refers to.
+        """
+        project = self._project
+        if not project.has_settings() or project.has_encrypted_settings():
+            return
+        if not (project.connection(name).member("connection").member("id").string or "").startswith("/subscriptions/"):
+            return
+        setting = f"{name}-connectionKey"
+        place = project.setting(setting)
+        values = place.document.root.at(place.path[:-1])
+        # Unlike the runtime, the designer distinguishes upper and lower case.
+        has = values is not None and any(member.name == setting for member in values.members or ())
+        if has and place.string == self._key:
+            return
+        if not has and place.value is not None:
+            owner = place.document
+            assert values is not None
+            owner.add(place.path, json.dumps(self._key))
+            self._note(place, f"{name}: key for the designer ('{setting}')", "missing", "a key")
+        else:
+            self._put([place], self._key, f"{name}: key ('{setting}')", "a key" if place.string else "missing", "a key")
+
+    def _invent_settings(self, place: Place, name: str, whole: str) -> None:
+        """Add the missing app settings that an id refers to. The runtime reads the id, though the emulator does not."""
+        for step in self._project.follow(place):
+            text = step.string or ""
+            for match in self._project.missing_settings(text):
+                value = whole if match[0] == text else _invented_segment(text[: match.start()], name)
+                reference = whole_reference(match[0])
+                assert reference is not None
+                target = self._project.target(reference)
+                if target.value is None:
+                    self._put([target], value, f"{name}: {reference.name}", "missing", value)
 
     def _point_url(self, name: str) -> None:
         what = f"{name}: connectionRuntimeUrl"
-        place = self._resolve(_Place(self._main, self._entry(name).get("connectionRuntimeUrl")), what)
-        match = _URL.fullmatch(place.string or "")
-        if place.value is None or match is None:
-            shown = "missing" if place.string is None else f"'{place.string[:200]}'"
+        places = self._project.follow(self._project.connection(name).member("connectionRuntimeUrl"))
+        text = places[-1].string or ""
+        match = _URL.fullmatch(text) or _URL.fullmatch(self._project.expand(text))
+        if match is None and not self._is_missing(places[-1]):
+            shown = "not a text" if places[-1].string is None else f"'{text[:200]}'"
             raise PatchError(f"{what} must be an http(s) URL, @appsetting('…') or @parameters('…'), but is {shown}")
         # The path stays, since it names the connection.
-        pointed = self._origin + match[1]
-        self._replace(place, json.dumps(pointed), Edit(str(place.document.path), what, match[0], pointed))
+        pointed = self._origin + (match[1] if match else f"/apim/{_API}/{quote(name, safe='')}")
+        if text != pointed:
+            self._put(places, pointed, what, text or "missing", pointed)
+
+    def _is_missing(self, place: Place) -> bool:
+        """Whether there is no value, or only an expression whose app settings do not exist, as in a fresh checkout."""
+        if place.value is None or place.string == "":
+            return True
+        return any(self._project.missing_settings(place.string or ""))
 
     def _point_authentication(self, name: str) -> None:
         what = f"{name}: authentication"
-        own = _Place(self._main, self._entry(name).get("authentication"))
-        if own.value is None:
-            self._add(
-                self._main, self._entry(name), "authentication", _RAW, Edit(str(self.file), what, "missing", "Raw")
-            )
-            return
-        place = self._resolve(own, what)
+        own = self._project.connection(name).member("authentication")
+        place = self._project.follow(own)[-1]
         if place.value is None or place.value.members is None:
             # An app setting is a string and cannot contain an object, so the object replaces the reference.
-            self._replace(own, json.dumps(_RAW), Edit(str(self.file), what, "no object", "Raw"))
+            self._put([own], _raw(self._key), what, "missing" if own.value is None else "no object", "Raw")
             return
-        type = self._resolve(_Place(place.document, place.value.get("type")), f"{what}.type").string or "no type"
-        if type.lower() not in _RUNS_LOCALLY:
-            raw = json_edit.object_like(place.document.text, place.value, _RAW)
-            self._replace(place, raw, Edit(str(place.document.path), what, type, "Raw"))
-        elif type.lower() == "raw":
-            self._ensure_key(place, f"{what}.parameter")
-
-    def _ensure_key(self, authentication: _Place, what: str) -> None:
-        """Give a Raw authentication a key if it has none."""
-        document, owner = authentication
-        assert owner is not None
-        place = _Place(document, owner.get("parameter"))
-        if place.value is None:
-            self._add(document, owner, "parameter", KEY, Edit(str(document.path), what, "missing", "a key"))
+        type, scheme = (self._project.expand(place.member(member).string or "") for member in ("type", "scheme"))
+        if type.lower() == "raw" and scheme.lower() in _SCHEMES:
+            self._set_key(place.member("parameter"), f"{what}.parameter")
             return
-        steps = list(self._follow(place))
-        if steps[-1].string:
-            return
-        # A reference to a missing app setting gets that setting if its file exists; otherwise the key replaces it.
-        *_, last = (step for step in steps if step.value is not None)
-        kind, name = _reference(last.string) or ("", "")
-        values = self._values() if kind == "appsetting" else None
-        if values is None:
-            self._replace(last, json.dumps(KEY), Edit(str(last.document.path), what, "empty or missing", "a key"))
-        else:
-            edit = Edit(str(values.document.path), f"{what} ('{name}')", "missing", "a key")
-            self._add(values.document, values.value, name, KEY, edit)
+        raw = json_edit.object_like(place.document.text, place.value, _raw(self._key))
+        place.document.set(place.path, raw)
+        self._note(place, what, type or "no type", "Raw")
 
-    def _entry(self, name: str) -> Value:
-        managed = self._main.root.get("managedApiConnections")
-        entry = managed.get(name) if managed else None
-        assert entry is not None
-        return entry
+    def _set_key(self, place: Place, what: str) -> None:
+        places = self._project.follow(place)
+        if places[-1].string != self._key:
+            before = "a key" if places[-1].string else "empty or missing"
+            self._put(places, self._key, what, before, "the emulator's key")
 
-    def _resolve(self, place: _Place, what: str) -> _Place:
-        """Follow references to the place of a value. Raises PatchError for a reference without a target."""
-        *_, before, last = (place, *self._follow(place))
-        if last.value is None and before.value is not None and before is not last:
-            raise PatchError(f"{what} is {before.string}, {self._missing(before)}")
-        return last
+    def _put(self, places: list[Place], value: object, what: str, before: str, after: str) -> None:
+        self._note(self._project.put(places, value), what, before, after)
 
-    def _missing(self, place: _Place) -> str:
-        """Why a reference has no target."""
-        kind, _ = _reference(place.string) or ("", "")
-        path = self._parameters_path if kind == "parameters" else self._settings_path
-        return f"which {path} does not have" if self._other(path) else f"but there is no {path}"
+    def _note(self, place: Place, what: str, before: str, after: str) -> None:
+        self.edits.append(Edit(str(place.document.path), what, before, after))
 
-    def _follow(self, place: _Place) -> Iterator[_Place]:
-        """A place, and each place that a reference leads to. Raises PatchError for circular references."""
-        seen: set[tuple[str, str]] = set()
-        yield place
-        while step := _reference(place.string):
-            if step in seen:
-                raise PatchError(f"{place.document.path}: {place.string} refers to itself")
-            seen.add(step)
-            place = self._lookup(*step, place.document)
-            yield place
 
-    def _lookup(self, kind: str, name: str, document: _Document) -> _Place:
-        """The place of an app setting or a parameter; without it, an empty place in the referring document."""
-        if kind == "appsetting":
-            values = self._values()
-            return _Place(values.document, values.value.get(name)) if values else _Place(document, None)
-        parameters = self._other(self._parameters_path)
-        parameter = parameters.root.get(name) if parameters else None
-        return _Place(parameters or document, parameter.get("value") if parameter else None)
-
-    def _values(self) -> _Values | None:
-        """The app settings, None without a file of them. Raises PatchError if they are encrypted."""
-        settings = self._other(self._settings_path)
-        if settings is None or (values := settings.root.get("Values")) is None or values.members is None:
-            return None
-        encrypted = settings.root.get("IsEncrypted")
-        if encrypted and settings.text[encrypted.start : encrypted.end] == "true":
-            raise PatchError(f"the values of {settings.path} are encrypted; `func settings decrypt` decrypts them")
-        return _Values(settings, values)
-
-    def _replace(self, place: _Place, written: str, edit: Edit) -> None:
-        assert place.value is not None
-        self._update(place.document, json_edit.replaced(place.document.text, place.value, written), edit)
-
-    def _add(self, document: _Document, owner: Value, name: str, value: object, edit: Edit) -> None:
-        self._update(document, json_edit.with_member(document.text, owner, name, json.dumps(value)), edit)
-
-    def _update(self, document: _Document, text: str, edit: Edit) -> None:
-        # A value that is right already keeps its file unchanged.
-        if edit.before != edit.after:
-            document.update(text)
-            self.edits.append(edit)
-
-    def _other(self, path: Path) -> _Document | None:
-        """Another file of the project, read on first use; None if it does not exist."""
-        if path not in self._others:
-            self._others[path] = _Document.read(path) if path.exists() else None
-        return self._others[path]
+def _invented_segment(before: str, name: str) -> str:
+    """A value for the part of an id that follows a text."""
+    segment = before.rstrip("/").rpartition("/")[2].lower()
+    return {
+        "subscriptions": "00000000-0000-0000-0000-000000000000",
+        "managedapis": _API,
+        "connections": name,
+    }.get(segment, "local")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ _STRING = re.compile(r'"(?:[^"\\\r\n]|\\.)*+"')
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 _LINE = re.compile(r"\r?\n[ \t]*\Z")
 _MARK = re.compile(":")
+_COMMA = re.compile(r"[ \t\r\n]*,")
 _COLON = re.compile(r"[ \t]*:[ \t]*")
 _DEEPEST = 100
 """The deepest nesting of values; real files do not come near it."""
@@ -49,6 +50,13 @@ class Value:
         exact = [member for member in matches if member.name == name]
         return (exact or matches)[-1].value if matches else None
 
+    def at(self, path: Sequence[str]) -> Value | None:
+        """The value that a path of member names leads to."""
+        value: Value | None = self
+        for name in path:
+            value = value.get(name) if value else None
+        return value
+
 
 def parse(text: str) -> Value:
     """Parse a text. Raises ValueError with the place where it is not JSON."""
@@ -65,6 +73,23 @@ def replaced(text: str, value: Value, json_text: str) -> str:
     return text[: value.start] + json_text + text[value.end :]
 
 
+def same(text: str, value: Value, other_text: str) -> bool:
+    """Whether a value means the same as another text, which may be laid out in another way."""
+    try:
+        other = parse(other_text)
+    except ValueError:
+        return False
+    return _meaning(text, value) == _meaning(other_text, other)
+
+
+def _meaning(text: str, value: Value) -> object:
+    if value.string is not None:
+        return ("string", value.string)
+    if value.members is not None:
+        return {member.name: _meaning(text, member.value) for member in value.members}
+    return text[value.start : value.end]
+
+
 def with_member(text: str, owner: Value, name: str, json_text: str) -> str:
     """The text with one more member in an object, in the layout of the members before it."""
     members = owner.members or ()
@@ -73,6 +98,29 @@ def with_member(text: str, owner: Value, name: str, json_text: str) -> str:
     line, colon = _layout(text, owner)
     before = f",{line or ' '}" if members else ""
     return f"{text[:at]}{before}{json.dumps(name)}{colon}{json_text}{text[at:]}"
+
+
+def without_member(text: str, owner: Value, name: str) -> str:
+    """The text with a member of an object removed, along with the comma that separates it from its neighbour."""
+    members = owner.members or ()
+    value = owner.get(name)
+    (number,) = (number for number, member in enumerate(members) if member.value is value)
+    if number:
+        return text[: members[number - 1].value.end] + text[members[number].value.end :]
+    if len(members) > 1:
+        return text[: members[0].start] + text[members[1].start :]
+    rest = text[members[0].value.end : owner.end]
+    comma = _COMMA.match(rest)
+    return text[: members[0].start] + rest[comma.end() if comma else 0 :] + text[owner.end :]
+
+
+def pretty(text: str, value: object, depth: int) -> str:
+    """The JSON of a new value, in the layout of a text; `depth` is the number of objects around the value."""
+    root = parse(text)
+    line, _ = _layout(text, root)
+    unit = line.lstrip("\r\n") or "  "
+    written = json.dumps(value, indent=unit)
+    return written.replace("\n", (line.removesuffix(unit) or "\n") + unit * depth)
 
 
 def object_like(text: str, old: Value, members: Mapping[str, str]) -> str:

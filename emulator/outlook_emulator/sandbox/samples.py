@@ -81,6 +81,8 @@ def load(name: str) -> Sample:
         raise InvalidRequest(f"{directory / _FILE} is not in UTF-8.") from error
     except (OSError, ValueError):
         description = None
+    if description is None and name and directory.is_dir():
+        raise InvalidRequest(f"The folder {directory} has no {_FILE}, which describes a mailbox.")
     if description is None:
         raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Available: {', '.join(known)}.")
     return _sample(_Table(description, str(directory / _FILE), _SAMPLE_KEYS), directory)

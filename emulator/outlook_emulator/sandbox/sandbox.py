@@ -59,6 +59,8 @@ class Sandbox:
         self.traffic = Traffic(settings)
         self.due: list[Due] = [self.traffic.waits]
         self._move: object | None = None
+        self.connects = 0
+        """How often a connection was added; an equal number means that `connections` has the same."""
         self._snapshots: Snapshots = (
             SnapshotsInFolder(db.path.with_suffix(".snapshots")) if db.path else SnapshotsInMemory()
         )
@@ -90,6 +92,7 @@ class Sandbox:
         grants = [_single_address(text, "send_as").lower() for text in send_as]
         if mailboxes.has_connection(self.db, connection_id):
             raise Conflict(f"The connection '{connection_id}' exists already.")
+        self.connects += 1
         with self.db.transaction():
             owner = self._ensure_owner(owner_address.lower(), display_name)
             mailboxes.insert_connection(self.db, connection_id, owner.id)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.operations import OPERATIONS
+from outlook_emulator.options import suggestion
 
 
 def check_names(operations: Sequence[str] | None, family: str | None) -> None:
@@ -23,9 +24,4 @@ def check_names(operations: Sequence[str] | None, family: str | None) -> None:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidRequest:
     """The error for an unknown name; it suggests the closest known names, or lists all."""
-    from difflib import get_close_matches
-
-    names = {name.lower(): name for name in known}
-    close = [names[match] for match in get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names.values())}."
-    return InvalidRequest(f"There is no {kind} '{name[:100]}'. {hint}")
+    return InvalidRequest(f"There is no {kind} '{name[:100]}'. {suggestion(name, known)}")

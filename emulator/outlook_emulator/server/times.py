@@ -10,10 +10,12 @@ from outlook_emulator.errors import InvalidRequest
 
 _DAYS = r"(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
 _SECONDS = r"(?P<seconds>[0-9]{1,15}(?:\.[0-9]{1,9})?)"
+_MILLISECONDS = r"(?:(?P<milliseconds>[0-9]{1,15})ms)?"
 _TIME = rf"(?:(?P<hours>[0-9]{{1,9}})H)?(?:(?P<minutes>[0-9]{{1,9}})M)?(?:{_SECONDS}S)?"
 # In ISO 8601 an M before the T means months, which have no fixed length: it matches none of these.
 _DURATIONS = [
-    re.compile(form, re.IGNORECASE) for form in (rf"P(?=.){_DAYS}(?:T(?=.){_TIME})?", rf"(?=.){_DAYS}{_TIME}", _SECONDS)
+    re.compile(form, re.IGNORECASE)
+    for form in (rf"P(?=.){_DAYS}(?:T(?=.){_TIME})?", rf"(?=.){_DAYS}{_TIME}{_MILLISECONDS}", _SECONDS)
 ]
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -27,7 +29,7 @@ def read_duration(text: str, member: str) -> int:
             return timedelta(**units) // _MICROSECOND
     except OverflowError:
         pass
-    form = "like PT1H30M or 1h30m, or a number of seconds"
+    form = "like PT1H30M, 1h30m or 300ms, or a number of seconds"
     raise InvalidRequest(f"'{member}' must be a duration {form}, not '{text[:50]}'.")
 
 

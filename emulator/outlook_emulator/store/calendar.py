@@ -33,6 +33,11 @@ def event_of_any(db: Database, key: int) -> Event | None:
     return None if row is None else Event._make(row)
 
 
+def event_page(db: Database, after: int, until: int) -> list[Event]:
+    """The events and series of all mailboxes with keys after one and up to another, in their order."""
+    return [Event._make(row) for row in db.all(sql.EVENT_PAGE, {"after": after, "until": until})]
+
+
 def newest_event(db: Database) -> int:
     """The greatest key of an event, 0 when there is none."""
     (key,) = db.one(sql.NEWEST["event"], {})

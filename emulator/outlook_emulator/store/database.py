@@ -190,7 +190,9 @@ def _connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
     # Without an isolation level the driver begins no transaction on its own; `Transaction` does.
     # The driver keeps 128 statements prepared by default, fewer than `sql.py` has.
-    return sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.create_function("lowered", 1, str.lower, deterministic=True)
+    return connection
 
 
 def _tune(connection: sqlite3.Connection) -> None:

@@ -13,6 +13,7 @@ from outlook_emulator.store.records import (
     Facets,
     Folder,
     Message,
+    MessageHead,
     StoredMail,
     facet_key,
 )
@@ -125,6 +126,30 @@ def message_of_any(db: Database, key: int) -> Message | None:
     """A message, in whichever mailbox it is."""
     row = db.one(sql.MESSAGE_ANYWHERE, {"id": key})
     return None if row is None else Message._make(row)
+
+
+def message_head(db: Database, key: int) -> MessageHead | None:
+    """The head of a message, in whichever mailbox it is."""
+    row = db.one(sql.MESSAGE_HEAD, {"id": key})
+    return None if row is None else MessageHead._make(row)
+
+
+def message_heads(
+    db: Database, after: int, until: int, *, newer: int = 0, subject: str = "", mailbox_id: int = 0
+) -> list[MessageHead]:
+    """The heads of the messages with keys after one and up to another, in their order.
+
+    Only mails with a content newer than `newer` and with `subject`, in lower case, in their subject; with a
+    `mailbox_id`, only those of that mailbox.
+    """
+    values = {"after": after, "until": until, "newer": newer, "subject": subject, "mailbox_id": mailbox_id}
+    return [MessageHead._make(row) for row in db.all(sql.MESSAGE_HEADS, values)]
+
+
+def newest_message(db: Database) -> int:
+    """The greatest key of a message, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["message"], {})
+    return int(key)
 
 
 def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Message | None:

@@ -18,6 +18,27 @@ def mails(db: Database) -> list[OutboxMail]:
     return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_MAILS, {})]
 
 
+def mail(db: Database, key: int) -> OutboxMail | None:
+    """One mail."""
+    row = db.one(sql.OUTBOX_MAIL, {"id": key})
+    return None if row is None else OutboxMail._make(row)
+
+
+def page(db: Database, after: int, until: int, *, newer: int = 0, subject: str = "") -> list[OutboxMail]:
+    """The mails with keys after one and up to another, oldest first.
+
+    Only mails with a content newer than `newer` and with `subject`, in lower case, in their subject.
+    """
+    values = {"after": after, "until": until, "newer": newer, "subject": subject}
+    return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_PAGE, values)]
+
+
+def newest(db: Database) -> int:
+    """The greatest key of a mail, 0 when there is none."""
+    (key,) = db.one(sql.NEWEST["outbox_mail"], {})
+    return int(key)
+
+
 def source(db: Database, key: int) -> OutboxSource | None:
     """The content of a mail and the mailbox that sent it."""
     row = db.one(sql.OUTBOX_MAIL_SOURCE, {"id": key})

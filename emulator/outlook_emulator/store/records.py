@@ -63,6 +63,21 @@ class Message(NamedTuple):
         return self.is_html == 1 or self.stored_body is not None
 
 
+class MessageHead(NamedTuple):
+    """Who sent a copy of a mail to whom, and where it is, without what it says. Addresses are joined by `;`."""
+
+    id: int
+    mailbox_id: int
+    folder_id: int
+    content_id: int
+    received: int
+    sender: str | None
+    recipients_to: str | None
+    recipients_cc: str | None
+    recipients_bcc: str | None
+    subject: str
+
+
 class ItemFolder(NamedTuple):
     """A calendar or a contact folder."""
 

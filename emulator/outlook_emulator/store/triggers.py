@@ -22,6 +22,17 @@ def callbacks(db: Database) -> list[Callback]:
     return [Callback._make(row) for row in db.all(sql.CALLBACKS, {})]
 
 
+def callback(db: Database, key: int) -> Callback | None:
+    """One callback."""
+    row = db.one(sql.CALLBACK, {"id": key})
+    return None if row is None else Callback._make(row)
+
+
+def callback_page(db: Database, after: int, until: int) -> list[Callback]:
+    """The callbacks with keys after one and up to another, oldest first."""
+    return [Callback._make(row) for row in db.all(sql.CALLBACK_PAGE, {"after": after, "until": until})]
+
+
 def newest_callback(db: Database) -> int:
     """The greatest key of a callback, 0 when there is none."""
     (key,) = db.one(sql.NEWEST["callback"], {})

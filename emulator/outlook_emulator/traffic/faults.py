@@ -14,6 +14,7 @@ from outlook_emulator.errors import Conflict, ConnectorError, NotFound
 from outlook_emulator.traffic.call_facts import CallFacts, Match
 from outlook_emulator.traffic.fault_plan import Break, DelayClock, Phase
 
+_SECOND = 1_000_000
 RuleState = Literal["armed", "used up", "over"]
 ARMED: Final = "armed"
 USED_UP: Final = "used up"
@@ -22,6 +23,8 @@ RESET: Final = "reset"
 CUT: Final = "cut"
 STALL: Final = "stall"
 MALFORMED: Final = "malformed"
+EARLY: Final = "too early"
+"""The reason by which the journal shows a request that came back before its `Retry-After`."""
 MOST_RULES = 1000
 """The greatest number of rules of a sandbox."""
 
@@ -112,6 +115,7 @@ class Rule:
         self._when = when
         self._steps = steps
         self._rng = rng
+        self.is_sequence = once_each
         self._most = _least(when.times, len(steps) if once_each else None)
 
     @property
@@ -134,6 +138,10 @@ class Rule:
             step == WORK or step.rule_changes for step in self._steps
         )
 
+    def covers(self, call: CallFacts, header: str | None) -> bool:
+        """Whether a request is one of those that the rule is about, whenever and how often it acts."""
+        return self.header in (None, header) and self.match.fits(call)
+
     def state(self, now: int) -> RuleState:
         """Whether the rule can still act, has acted as often as it can, or can no longer act."""
         if self._most is not None and self.used >= self._most:
@@ -147,11 +155,9 @@ class Rule:
     def matches(self, call: CallFacts, header: str | None, now: int) -> bool:
         """Whether a request counts for this rule."""
         when = self._when
-        if self.header is not None and self.header != header:
-            return False
         if (when.since is not None and now < when.since) or (when.until is not None and now >= when.until):
             return False
-        return (self._most is None or self.used < self._most) and self.match.fits(call)
+        return (self._most is None or self.used < self._most) and self.covers(call, header)
 
     def act(self) -> Effect | None:
         """Count a matching request; its effect, or None if the rule does not act on it."""
@@ -174,6 +180,15 @@ class Hit(NamedTuple):
     effect: Effect
 
 
+class Refusal(NamedTuple):
+    """A connection that a rule has told when to come back: `until`, by the sandbox's clock and by the machine's."""
+
+    hit: Hit
+    connection: str
+    until: int
+    real_until: float
+
+
 class Rulebook:
     """The rules of a sandbox, in the order in which they were armed. The first rule that acts on a request wins.
 
@@ -183,6 +198,7 @@ class Rulebook:
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
         self._numbered = 0
+        self._refusals: list[Refusal] = []
         self._held_back: dict[str, tuple[Rule, int]] = {}
         self._delivered: dict[str, Rule] = {}
         self.has_request_rules = self.has_trigger_rules = self.doubles_triggers = self.reads_bodies = False
@@ -231,6 +247,30 @@ class Rulebook:
         """The rule that acts on a request, and its effect."""
         rules = (rule for rule in self._rules.values() if not rule.acts_on_triggers)
         return self._first(rules, call, header, now)
+
+    def refuse_until(self, hit: Hit, connection: str, now: int, real: float, seconds: int) -> None:
+        """Refuse the requests of a connection that a rule is about, until so many seconds are over."""
+        if len(self._refusals) >= MOST_RULES:
+            del self._refusals[0]
+        self._refusals.append(Refusal(hit, connection, now + seconds * _SECOND, real + seconds))
+
+    def early_hit(self, call: CallFacts, header: str | None, now: int, real: float) -> tuple[Hit, int] | None:
+        """The rule that refuses a request because it comes back too early, and the seconds that are left.
+
+        A caller has waited if either clock says so: the sandbox's may stand still.
+        """
+        if not self._refusals:
+            return None
+        self._refusals = [refusal for refusal in self._refusals if now < refusal.until and real < refusal.real_until]
+        for refusal in self._refusals:
+            if refusal.connection == call.connection and refusal.hit.rule.covers(call, header):
+                # Rounded up: a client that waits as long as it says must get through.
+                return refusal.hit, -(-(refusal.until - now) // _SECOND)
+        return None
+
+    def forget_refusals(self) -> None:
+        """Let every caller come back at once."""
+        self._refusals = []
 
     def trigger_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """The rule that delays the result of a trigger, and its effect."""
@@ -285,6 +325,7 @@ class Rulebook:
 
     def _replace(self, rules: dict[str, Rule]) -> None:
         self._rules = rules
+        self._refusals = [refusal for refusal in self._refusals if rules.get(refusal.hit.rule.name) is refusal.hit.rule]
         # By identity: a rule that was armed since may have the name of one that is gone.
         self._held_back = {
             state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule

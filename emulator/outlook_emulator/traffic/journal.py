@@ -15,12 +15,14 @@ from outlook_emulator.traffic.journal_filter import EntryKind
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 REDACTED = b"(redacted)"
-CauseKind = Literal["fault", "limit", "refusal"]
+CauseKind = Literal["fault", "limit", "refusal", "warning"]
 Outcome = Literal["answered", "under way", "lost"] | Break
 """How a response left. `lost` is a response that could not be sent."""
 ANSWERED: Final = "answered"
 UNDER_WAY: Final = "under way"
 LOST: Final = "lost"
+NOT_KEPT: Final = 0
+"""The id of an entry that is in no journal."""
 _SECRETS = re.compile(rb"auth|cookie|token|secret|password|signature|api-?key|functions-key|subscription-key")
 """Matches names of headers that hold credentials."""
 _SECRET = (
@@ -39,7 +41,7 @@ _SIGNED = re.compile(
 
 
 class Cause(NamedTuple):
-    """What shaped a response: a fault rule, a limit or an error, by name, and the reason."""
+    """What shaped a response: a fault rule, a limit, an error or a warning, by name, and the reason."""
 
     kind: CauseKind
     name: str
@@ -191,14 +193,16 @@ class Journal:
         body: bytes,
         status: int | None,
         error: str | None,
-    ) -> None:
-        """Record an attempt to deliver a callback."""
+    ) -> DeliveryEntry:
+        """Record an attempt to deliver a callback, if the journal is on."""
         shown = redacted(url.encode()).decode()
         kept = body[: self.body_bytes]
-        self._entries.append(
-            DeliveryEntry(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
-        )
-        self.deliveries += 1
+        id = self._next() if self.cap else NOT_KEPT
+        entry = DeliveryEntry(id, at, real, callback, purpose, reference, shown, number, kept, status, error)
+        if self.cap:
+            self._entries.append(entry)
+            self.deliveries += 1
+        return entry
 
     @property
     def operations(self) -> Counter[str]:

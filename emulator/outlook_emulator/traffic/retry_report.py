@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from outlook_emulator.traffic.faults import EARLY
 from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, ExchangeEntry
 
 _SECOND = 1_000_000
@@ -18,7 +19,7 @@ class Retried(NamedTuple):
 
     `waited` is in seconds by the sandbox's clock, `real_wait` by the machine's. `retry_after` is the value of the
     header in the failed response. `effects` counts the attempts that did their work; `duplicated`: they made something
-    twice. `attempts` are the ids of all attempts.
+    twice. `attempts` are the ids of all attempts. `refused_again`: the retry was refused because it came too early.
     """
 
     failed: ExchangeEntry
@@ -29,6 +30,7 @@ class Retried(NamedTuple):
     effects: int
     duplicated: bool
     attempts: tuple[int, ...]
+    refused_again: bool = False
 
     @property
     def waited_long_enough(self) -> bool | None:
@@ -100,7 +102,8 @@ def _row(
         waited = max(0.0, (retry.at - (failed.left or failed.at)) / _SECOND)
         real = max(0.0, (retry.started - _ended(failed)) / 1_000_000_000)
     seconds = int(header) if header is not None and header.isascii() and header.isdigit() else None
-    return Retried(failed, retry, waited, real, seconds, effects, duplicated, attempts)
+    refused_again = retry is not None and any(cause.reason == EARLY for cause in retry.causes if cause.kind == "fault")
+    return Retried(failed, retry, waited, real, seconds, effects, duplicated, attempts, refused_again)
 
 
 def _client_and_request(entry: ExchangeEntry) -> tuple[object, ...]:

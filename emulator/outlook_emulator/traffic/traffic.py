@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from outlook_emulator.errors import ConnectorError, ServerStops
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.faults import Rulebook
 from outlook_emulator.traffic.journal import Journal
@@ -9,8 +12,22 @@ from outlook_emulator.traffic.limits import Limiter
 from outlook_emulator.traffic.waits import Waits
 
 
+class Observer(Protocol):
+    """Watches what is written to a sandbox for requests that wait for it.
+
+    `look` is called after each request that may have written something. `end` ends the waiting requests with an error.
+    """
+
+    def look(self) -> None: ...
+
+    def end(self, error: ConnectorError) -> None: ...
+
+
 class Traffic:
-    """What a sandbox keeps about its callers. Lives as long as the sandbox; a reset starts it over."""
+    """What a sandbox keeps about its callers. Lives as long as the sandbox; a reset starts it over.
+
+    `observer` exists once a request has waited for something to be written.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -18,6 +35,20 @@ class Traffic:
         self.limiter = Limiter(settings)
         self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
         self.waits = Waits()
+        self.observer: Observer | None = None
+        self.is_stopping = False
+
+    def written(self) -> None:
+        """Something may have been written, or the sandbox was deleted."""
+        if self.observer is not None:
+            self.observer.look()
+
+    def stop(self) -> None:
+        """End all waiting requests: the server stops."""
+        self.is_stopping = True
+        self.waits.end()
+        if self.observer is not None:
+            self.observer.end(ServerStops())
 
     def remove_fault(self, name: str) -> None:
         """Remove one rule and release the requests that it delays. Raises NotFound."""
@@ -34,6 +65,7 @@ class Traffic:
     def leave_epoch(self) -> None:
         """End the requests in progress: the sandbox's data is replaced, and its clock may go back."""
         self.limiter.forget()
+        self.faults.forget_refusals()
         self.waits.end()
 
     def start_over(self) -> None:

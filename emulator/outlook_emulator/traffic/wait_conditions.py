@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from outlook_emulator.options import Option, option, options_of
 
@@ -12,16 +12,24 @@ LONGEST = 60
 MOST = 1000
 """The largest number of items that a wait returns, and that it can wait for."""
 
+Kind = Literal["mail", "event", "callback", "poke"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Progress = Literal["queued", "attempted", "finished"]
+PROGRESS: tuple[Progress, ...] = get_args(Progress)
+"""How far a callback can be, in this order."""
+DEFAULT_PROGRESS: Progress = "attempted"
+
 
 @dataclass(frozen=True, kw_only=True)
 class WaitConditions:
     """What to wait for; an item must match all conditions.
 
-    A callback is any request that the sandbox sends, a poke one to a subscriber. Without `folder`, copies of sent mails
-    do not count. Time is the server's, not the sandbox's.
+    An item counts once it matches, even if it is gone by the end of the wait. A callback is any request that the
+    sandbox sends, a poke one to a subscriber; one that is `finished` was delivered, given up or cancelled. Without
+    `folder`, copies of sent mails do not count. Time is the server's, not the sandbox's.
     """
 
-    kind: Literal["mail", "event", "callback", "poke"] = option("mail", "kind of item")
+    kind: Kind = option("mail", "kind of item")
     connection: str | None = option(None, "connection id of the mailbox", metavar="ID")
     subject: str | None = option(None, "part of the subject", metavar="TEXT")
     from_: str | None = option(None, "address of a mail's sender or an event's organizer", metavar="ADDRESS")
@@ -33,6 +41,10 @@ class WaitConditions:
     )
     url: str | None = option(None, "URL of a callback or poke")
     reference: str | None = option(None, "id of what caused a callback or poke", metavar="ID")
+    until: Progress | None = option(
+        None,
+        f"how far a callback or poke must be; default: {DEFAULT_PROGRESS}",
+    )
     count: int = option(1, "number of items to wait for", least=1, most=MOST, metavar="N")
     timeout_seconds: float = option(
         10, "longest time to wait, in seconds", least=0, most=LONGEST, flag="timeout", metavar="SECONDS"
@@ -41,7 +53,7 @@ class WaitConditions:
 
 _GENERAL = {"kind", "count", "timeout_seconds"}
 _OF_ITEMS = {"connection", "subject", "from_", "recipient", "text", "newer_than"}
-_OF_CALLBACKS = {"text", "newer_than", "url", "reference"}
+_OF_CALLBACKS = {"text", "newer_than", "url", "reference", "until"}
 _NAMES = {"mail": _OF_ITEMS | {"folder"}, "event": _OF_ITEMS, "callback": _OF_CALLBACKS, "poke": _OF_CALLBACKS}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
 
@@ -12,6 +12,16 @@ from typing_extensions import TypedDict
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.wire.base import Schema, is_shape, members_of, required_members, shape_name, unwrap
+
+Unknown = Callable[[str, str, Iterable[str]], object]
+"""Is called for each name that is not declared, and may raise an error.
+
+It gets the start of a sentence about the name, the name, and the names that are declared.
+"""
+
+
+def ignore(problem: str, name: str, known: Iterable[str]) -> None:
+    """Accept an unknown name."""
 
 
 class _Member(NamedTuple):
@@ -40,20 +50,20 @@ class BodyReader:
         self._lenient = {member.name for member in self._members.values() if member.schema.lenient}
         self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
 
-    def read(self, data: bytes) -> Any:
-        """The body in its shape. Raises InvalidRequest, naming the property."""
+    def read(self, data: bytes, unknown: Unknown = ignore) -> Any:
+        """The body in its shape. Raises InvalidRequest, naming the property, and what `unknown` raises."""
         try:
             # A reader of JSON may ignore a byte order mark (RFC 8259, section 8.1).
             parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError as error:
             raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
-        named = self.rename(parsed, "")
+        named = self.rename(parsed, "", unknown)
         try:
             return self._adapter.validate_python(named)
         except ValidationError as error:
             raise _invalid(error) from None
 
-    def rename(self, parsed: Any, path: str) -> dict[str, Any]:
+    def rename(self, parsed: Any, path: str, unknown: Unknown) -> dict[str, Any]:
         """An object with wire names and defaults, without nulls; `path` says where it stands in the body."""
         if not isinstance(parsed, dict):
             raise InvalidRequest(f"The {_place(path)} must be a JSON object.")
@@ -66,9 +76,11 @@ class BodyReader:
                 known = ", ".join(known.name for known in self._members.values())
                 raise InvalidRequest(f"The {_place(path)} has no member '{key[:100]}'. It may have: {known}.")
             if member is None:
+                names = [known.name for known in self._members.values()]
+                unknown(f"The {_place(path)} has no member", key, names)
                 continue
             if value is not None:
-                named[member.name] = self._rename_nested(member, value, path)
+                named[member.name] = self._rename_nested(member, value, path, unknown)
             elif self._partial and member.is_nullable:
                 named[member.name] = None
             elif member.schema.null_error is not None:
@@ -81,17 +93,19 @@ class BodyReader:
                 named[name] = [] if self._members[_folded(name)].is_list else ""
         return named
 
-    def _rename_nested(self, member: _Member, value: Any, path: str) -> Any:
+    def _rename_nested(self, member: _Member, value: Any, path: str, unknown: Unknown) -> Any:
         if member.schema.one_or_many and not isinstance(value, list):
             value = [value]
         if member.nested is None:
             return value
         reader, where = reader_of(member.nested, strict=self._strict), f"{path}{member.name}"
         if not member.is_list:
-            return reader.rename(_spelled_out(member, value), f"{where}.")
+            return reader.rename(_spelled_out(member, value), f"{where}.", unknown)
         if not isinstance(value, list):
             raise InvalidRequest(f"The property '{where}' must be a list.")
-        return [reader.rename(_spelled_out(member, item), f"{where}[{index}].") for index, item in enumerate(value)]
+        return [
+            reader.rename(_spelled_out(member, item), f"{where}[{index}].", unknown) for index, item in enumerate(value)
+        ]
 
 
 @cache

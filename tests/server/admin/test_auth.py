@@ -89,7 +89,13 @@ def test_tokens(app: Starlette, token: str, expected: int) -> None:
 @pytest.mark.parametrize(
     ("headers", "text"),
     [
-        ({}, "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."),
+        (
+            {},
+            (
+                "The admin API requires its token: send the header 'Authorization: Bearer TOKEN'."
+                " On the command line, set --token or OUTLOOK_EMULATOR_ADMIN_TOKEN."
+            ),
+        ),
         (
             {"Authorization": "Bearer wrong"},
             "The bearer token is not the admin token that this emulator was started with.",

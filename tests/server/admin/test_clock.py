@@ -60,6 +60,8 @@ def test_show_the_clock(sandbox: Sandbox, server: Server) -> None:
         ("1h30m", 5400),
         ("1w2d", 777600),
         (" 45s ", 45),
+        ("300ms", 0.3),
+        ("5m300ms", 300.3),
         ("0.000001", 1e-6),
         ("90", 90),
         (90, 90),

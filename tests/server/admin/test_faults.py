@@ -389,7 +389,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (when(**{"from": "200000D"}), "'from' is too far in the future."),
     (
         when(**{"from": "soon"}),
-        "'from' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'soon'.",
+        "'from' must be a duration like PT1H30M, 1h30m or 300ms, or a number of seconds, not 'soon'.",
     ),
     (when(until="2026-13-01"), "'until' must be an ISO 8601 date and time, not '2026-13-01'."),
     # Which requests
@@ -511,7 +511,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (effect(**HTTP, delayBy="real"), "'delayBy' needs a 'delay'."),
     (effect(delay="0s"), "'delay' must be above zero."),
     (effect(delay="11m", delayBy="real"), "'delay' must be at most 10 minutes in real time."),
-    (effect(delay="later"), "'delay' must be a duration like PT1H30M or 1h30m, or a number of seconds, not 'later'."),
+    (
+        effect(delay="later"),
+        "'delay' must be a duration like PT1H30M, 1h30m or 300ms, or a number of seconds, not 'later'.",
+    ),
 ]
 
 
@@ -716,7 +719,7 @@ def write_plan(folder: Path, plan: Any) -> str:
 def test_file_is_armed_at_startup(tmp_path: Path) -> None:
     """Rules from the file act in the default sandbox from the first request on, and in no other sandbox."""
     plan = {"faults": [{"name": "first", "match": {"connection": "office"}, "when": {"nth": 1}, "effect": "throttled"}]}
-    with served(Settings(faults=write_plan(tmp_path, plan), seed="office")) as ask:
+    with served(Settings(faults=write_plan(tmp_path, plan), seed="office", early_retries="allow")) as ask:
         response = ask("POST", f"{ROOT}/sandboxes", json={"name": "other"})
         rules = [
             [fault["name"] for fault in ask("GET", f"{ROOT}/sandboxes/{name}/faults").json()["value"]]

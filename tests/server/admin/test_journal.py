@@ -369,6 +369,7 @@ def test_a_duplicated_send(sandbox: Sandbox, alice: Connection) -> None:
         "waitedSeconds": 2.5,
         "askedSeconds": None,
         "waitedAsAsked": None,
+        "refusedAgain": False,
         "timesEffected": 2,
         "duplicated": True,
         "entries": [1, 2],
@@ -377,16 +378,20 @@ def test_a_duplicated_send(sandbox: Sandbox, alice: Connection) -> None:
 
 @pytest.mark.parametrize(("waited", "as_asked"), [("59s", False), ("60s", True)])
 def test_client_waits_as_requested(sandbox: Sandbox, alice: Connection, waited: str, as_asked: bool) -> None:
-    """The report of a throttled request has the requested wait and whether the client waited that long."""
+    """The report of a throttled request has the requested wait, and whether the client waited or was refused again."""
     arm(sandbox, {"effect": "throttled", "when": {"nth": 1}})
     send(alice)
     sandbox.advance(waited)
     send(alice)
     report = retries(sandbox)
-    (row,) = report["value"]
+    row, *more = report["value"]
 
+    assert (as_asked, [] if as_asked else [(429, 1, None)]) == (
+        not row["refusedAgain"],
+        [(other["status"], other["askedSeconds"], other["waitedAsAsked"]) for other in more],
+    )
     assert (429, 60, as_asked) == (row["status"], row["askedSeconds"], row["waitedAsAsked"])
-    assert (1, False, 0) == (row["timesEffected"], row["duplicated"], report["duplicatedSends"])
+    assert (int(as_asked), False, 0) == (row["timesEffected"], row["duplicated"], report["duplicatedSends"])
 
 
 def test_retries_of_throttled_and_reset_requests(sandbox: Sandbox, alice: Connection) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -11,6 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from outlook_emulator import testing
+from outlook_emulator.app import create_app
+from outlook_emulator.settings import Settings
+from outlook_emulator.testing.target import AppTarget
 from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 
@@ -189,7 +196,7 @@ def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connectio
     assert (str(entry["id"]), "poke", url, "done") == (poke["id"], poke["kind"], poke["url"], poke["state"])
     assert [poke] == matches(sandbox, kind="callback")
     assert near_misses(sandbox, kind="poke", newerThan=entry["id"])[0]["differs"] == ["newerThan"]
-    assert near_misses(sandbox, kind="poke", url="http://localhost/y", text="z")[0]["differs"] == ["text", "url"]
+    assert near_misses(sandbox, kind="poke", url="http://localhost/y", text="z")[0]["differs"] == ["url", "text"]
 
 
 # New items
@@ -270,6 +277,186 @@ def test_delete_during_a_wait(sandbox: Sandbox, alice: Connection, server: Serve
     assert f"The sandbox '{sandbox.name}' was deleted." == answer["error"]["message"]
 
 
+# What happened during the wait
+
+
+def test_a_mail_that_is_gone_again_counts(sandbox: Sandbox, alice: Connection) -> None:
+    """A mail that came during the wait counts, even if it was deleted before enough of them had come."""
+    with begun(sandbox, subject="code", count=2) as waiting:
+        alice.deliver(subject="Code 1", folder="Deleted Items")
+        alice.http.delete(f"/Mail/{alice.mail('Deleted Items')['Id']}").raise_for_status()
+        assert [] == alice.mails("Deleted Items")
+        alice.deliver(subject="Code 2")
+        status, answer = waiting.end()
+
+    assert (200, ["Code 1", "Code 2"]) == (status, [item["subject"] for item in answer["value"]])
+
+
+def test_a_moved_mail_counts_once(sandbox: Sandbox, alice: Connection) -> None:
+    """Moving a mail gives it another id, but does not make it another mail; the answer has the new id."""
+    with begun(sandbox, count=2) as waiting:
+        id = alice.deliver(subject="One")["Id"]
+        alice.post(f"/Mail/Move/{id}", folderPath="Archive")
+        alice.deliver(subject="Two")
+        status, answer = waiting.end()
+
+    assert (200, [alice.mail("Archive")["Id"], alice.mail()["Id"]]) == (
+        status,
+        [item["id"] for item in answer["value"]],
+    )
+
+
+def test_an_outbox_mail_counts_once(sandbox: Sandbox, alice: Connection) -> None:
+    """A mail that a new mailbox takes from the outbox is the same mail."""
+    with begun(sandbox, recipient="carol@example.com", count=2) as waiting:
+        alice.send("carol@example.com", "First")
+        carol = sandbox.connect("carol")
+        assert ["First"] == [mail["Subject"] for mail in carol.mails()]
+        alice.send("carol@example.com", "Second")
+        status, answer = waiting.end()
+
+    assert (200, ["First", "Second"]) == (status, [item["subject"] for item in answer["value"]])
+    assert [carol.id, carol.id] == [item["connection"] for item in answer["value"]]
+
+
+def test_a_new_connection_to_an_old_mailbox(sandbox: Sandbox, alice: Connection) -> None:
+    """A wait that names a connection sees the mails that its mailbox had before."""
+    alice.deliver(subject="Old")
+    with begun(sandbox, connection=f"{sandbox.name}-second") as waiting:
+        second = sandbox.connect("second", alice.address)
+        status, answer = waiting.end()
+
+    assert (200, second.id) == (status, answer["value"][0]["connection"])
+
+
+def test_a_busy_server_counts_what_came_in_time() -> None:
+    """A wait whose mail came in time does not end with 408 if the server is busy beyond its deadline."""
+
+    async def story() -> httpx.Response:
+        app = create_app(Settings())
+        traffic, loop = app.state.sandboxes.default.traffic, asyncio.get_running_loop()
+        late = loop.time() + 2 * LONG
+
+        def written() -> None:
+            look()
+            # The mail is there, and before anything else happens, the deadline passes.
+            loop.time = lambda: late  # type: ignore[method-assign]
+
+        look, traffic.written = traffic.written, written
+        headers = {"Authorization": "Bearer anything"}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            order = {"subject": "code", "timeoutSeconds": LONG}
+            waiting = asyncio.create_task(client.post("/_emulator/api/sandboxes/default/wait", json=order))
+            while traffic.observer is None:
+                await asyncio.sleep(0)
+            await client.post("/apim/outlook/ann/v2/Mail", json={"To": "x@example.net", "Subject": "Code", "Body": "1"})
+            return await waiting
+
+    answer = asyncio.run(story())
+
+    assert (200, ["Code"]) == (answer.status_code, [item["subject"] for item in answer.json()["value"]])
+
+
+class _Rows:
+    """A cursor that counts the rows that are read from it."""
+
+    def __init__(self, cursor: sqlite3.Cursor, counted: Counter[str]) -> None:
+        self._cursor, self._counted = cursor, counted
+        self.lastrowid = cursor.lastrowid
+
+    def fetchone(self) -> Any:
+        row = self._cursor.fetchone()
+        self._counted["rows"] += row is not None
+        return row
+
+    def fetchall(self) -> list[Any]:
+        rows = self._cursor.fetchall()
+        self._counted["rows"] += len(rows)
+        return rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+
+def _work_of_a_send(mails: int, waits: int) -> Counter[str]:
+    """The statements that a send runs and the rows that it reads, with mails in the sandbox and open waits."""
+    counted: Counter[str] = Counter()
+    app = AppTarget(create_app())
+    with testing.Server(app) as server:
+        ann = server.connect("ann")
+        sandbox = app.app.state.sandboxes.named(ann.sandbox.name)
+        ann.sandbox.connect("bob", "bob@example.com", mails=[{"from": "x@example.org", "subject": "Old"}] * mails)
+        for _ in range(mails):
+            _send(ann, "carol@example.net")
+        url = httpx.URL(f"{server.url}/_emulator/api/sandboxes/{sandbox.name}/wait")
+        for number in range(waits):
+            order = json.dumps({"subject": f"code {number}!", "timeoutSeconds": 60}).encode()
+            app.thread.send("POST", url, [(b"Content-Length", b"%d" % len(order))], order)
+        _send(ann, "bob@example.com")
+        execute = sandbox.db.execute
+
+        def counting(*arguments: Any) -> Any:
+            counted["statements"] += 1
+            return _Rows(execute(*arguments), counted)
+
+        sandbox.db.execute = counting
+        _send(ann, "bob@example.com")
+        sandbox.db.execute = execute
+    return counted
+
+
+def _send(connection: testing.Connection, to: str) -> None:
+    mail = {"To": to, "Subject": "Hello", "Body": "Hello"}
+    connection.http.post("/v2/Mail", json=mail).raise_for_status()
+
+
+def test_what_a_write_costs() -> None:
+    """A write reads what is new, once for all waits, however much is there."""
+    without = _work_of_a_send(mails=1, waits=0)
+    one, many = _work_of_a_send(mails=1, waits=1), _work_of_a_send(mails=40, waits=30)
+
+    assert one == many
+    assert {"statements": 3, "rows": 3} == one - without
+
+
+# Callbacks
+
+
+def test_callbacks_count_once_they_were_attempted(
+    sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub
+) -> None:
+    """A wait for a callback ends when it was attempted, one for a finished callback when it was delivered."""
+    listener.answer_with(503, 200)
+    order = {"NotificationUrl": listener.url, "Message": {"To": bob.address, "Subject": "Lunch", "Options": "Soup"}}
+    alice.post("/approvalmail/$subscriptions", order)
+    question = sandbox.answer("Soup")["id"]
+    (callback,) = matches(sandbox, kind="callback", reference=question, timeoutSeconds=LONG)
+    miss = near_misses(sandbox, kind="callback", reference=question, until="finished")[0]
+
+    assert ("pending", 1, 503, None) == tuple(
+        callback[name] for name in ("state", "attempts", "lastStatus", "lastError")
+    )
+    assert (["until"], callback["id"]) == (miss["differs"], miss["id"])
+    with begun(sandbox, kind="callback", url=listener.url, until="finished") as waiting:
+        sandbox.advance("1s")
+        status, answer = waiting.end()
+    assert (200, "done", 2) == (status, answer["value"][0]["state"], answer["value"][0]["attempts"])
+
+
+def test_a_cancelled_callback_is_finished(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """A callback that will not be sent any more is finished; one that is only queued is that at once."""
+    listener.status = 503
+    created = alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": listener.url})
+    with begun(sandbox, kind="poke", until="finished") as waiting:
+        alice.deliver()
+        assert ["pending"] == [item["state"] for item in matches(sandbox, kind="poke", until="queued")]
+        alice.http.delete(created.headers["Location"]).raise_for_status()
+        status, answer = waiting.end()
+
+    assert (200, "cancelled") == (status, answer["value"][0]["state"])
+
+
 # Timeouts
 
 
@@ -331,6 +518,8 @@ def test_deleted_mails(sandbox: Sandbox, alice: Connection) -> None:
         ({"kind": "event", "newerThan": "7"}, "Id is malformed."),
         ({"kind": "poke", "newerThan": "x"}, "'newerThan' names no poke of this sandbox: 'x'"),
         ({"kind": "event", "folder": "Inbox"}, "'folder' does not apply to the kind 'event'"),
+        ({"until": "finished"}, "'until' does not apply to the kind 'mail'"),
+        ({"kind": "poke", "until": "later"}, "'until' must be one of queued, attempted, finished, not 'later'"),
         ({"kind": "poke", "subject": "x"}, "'subject' does not apply to the kind 'poke'"),
         ({"url": "http://localhost"}, "'url' does not apply to the kind 'mail'"),
     ],

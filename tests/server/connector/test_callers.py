@@ -11,10 +11,10 @@ from outlook_emulator.server.connector.callers import caller_of, product_of
 from outlook_emulator.server.connector.exchange import Request
 
 
-def caller(**headers: str) -> Caller:
+def caller(*, scheme: str = "http", **headers: str) -> Caller:
     """The caller of a request with these headers, whose names have underscores for hyphens."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return caller_of(Request({"type": "http", "headers": raw}, receive))
+    return caller_of(Request({"type": "http", "scheme": scheme, "headers": raw}, receive))
 
 
 async def receive() -> Message:
@@ -82,3 +82,10 @@ def test_environment(name: str, value: str) -> None:
 def test_base_url_behind_a_proxy(forwarded: str, expected: str) -> None:
     """The scheme of the base URL is the first value of `X-Forwarded-Proto`."""
     assert caller(host="h", x_forwarded_proto=forwarded).base_url == expected
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("forwarded", [{}, {"x_forwarded_proto": "ftp"}])
+def test_base_url_without_a_proxy(scheme: str, forwarded: dict[str, str]) -> None:
+    """The scheme of the base URL is the one that the caller used."""
+    assert caller(scheme=scheme, host="h", **forwarded).base_url == f"{scheme}://h"

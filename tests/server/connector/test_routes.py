@@ -34,6 +34,36 @@ def filled(path: str, value: str = "~") -> str:
     return re.sub(r"{\w+}", value, path)
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/c/v3/Mail", "Did you mean '/{connectionId}/v2/Mail'?"),
+        ("/c/V2/mails", "Did you mean '/{connectionId}/v2/Mail'?"),
+        ("/c/nothing/like/it", ""),
+        ("/c", ""),
+        ("/c/" + "v2/Mails/" * 1000, ""),
+    ],
+)
+def test_a_hint(path: str, hint: str) -> None:
+    """An unknown path that resembles a known one is answered with that one."""
+    with pytest.raises(NoSuchOperation) as raised:
+        match("GET", path)
+
+    assert raised.value.message.endswith(f"is not a path of this connector.{hint and ' ' + hint}")
+
+
+def test_a_path_outside_of_the_connector(server: Server) -> None:
+    """A path outside of the connector's URL space is answered with that space; a path of the admin API is not."""
+    answers = [httpx.get(f"{server.url}{path}", trust_env=False) for path in ("/v2/Mail", "/_emulator/api/mails")]
+    texts = [answer.json()["error"]["message"] for answer in answers]
+
+    assert [404, 404] == [answer.status_code for answer in answers]
+    assert texts[0].endswith(
+        "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
+    )
+    assert "/apim/outlook" not in texts[1]
+
+
 def ask(app: Starlette, method: str, path: str, **headers: str) -> httpx.Response:
     """Send one request to an app without a server; `path` starts below `/apim/outlook`."""
 

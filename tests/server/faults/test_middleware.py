@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from starlette.applications import Starlette
 
+from outlook_emulator import testing
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.server.admin.routes import ROOT
+from outlook_emulator.server.faults import middleware
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.journal import Cause, ExchangeEntry
 from tests.bodies import from_fragment
@@ -166,6 +168,26 @@ def test_retry_after(sandbox: Sandbox, alice: Connection) -> None:
     answer = response_with(sandbox, alice, status=429, shape="gateway", retryAfter=0, headers={"retry-after": "9"})
 
     assert (429, ["0"]) == (answer.status_code, answer.headers.get_list("retry-after"))
+
+
+def test_the_response_names_its_fault(sandbox: Sandbox, alice: Connection) -> None:
+    """A response that a rule shaped names the rule and its fault; a response of the connector alone does not."""
+    alone = alice.http.get("/v2/Mail").headers
+    shaped = [response_with(sandbox, alice, **effect).headers for effect in ({"status": 503}, {"fault": "bad-gateway"})]
+    name = "x-outlook-emulator-fault"
+
+    assert name not in alone
+    assert ["it (custom)", "it (bad-gateway)"] == [headers[name] for headers in shaped]
+
+
+def test_a_step_that_works_is_no_fault(sandbox: Sandbox, alice: Connection) -> None:
+    """The working step of a sequence leaves the response as it is."""
+    arm(sandbox, {"name": "it", "sequence": ["work", {"status": 503}]})
+    answers = [alice.http.get("/v2/Mail") for _ in range(2)]
+
+    assert [(200, None), (503, "it (custom)")] == [
+        (answer.status_code, answer.headers.get("x-outlook-emulator-fault")) for answer in answers
+    ]
 
 
 def test_headers_only(sandbox: Sandbox, alice: Connection) -> None:
@@ -465,6 +487,77 @@ def test_counts_add_up_under_parallel_calls(app: Starlette) -> None:
     status_counts, rule = asyncio.run(story())
 
     assert (100, status_counts[599], {200, 599}) == (rule["matched"], rule["used"], set(status_counts))
+
+
+# Coming back too early
+
+
+def get(connection: Connection, path: str = "/v2/Mail", **headers: str) -> tuple[int, str | None]:
+    """The status and the `Retry-After` of a request."""
+    answer = connection.http.get(path, headers=headers)
+    return answer.status_code, answer.headers.get("retry-after")
+
+
+@pytest.mark.parametrize("effect", ["throttled", {"status": 429, "retryAfter": 60}])
+def test_coming_back_too_early(sandbox: Sandbox, alice: Connection, bob: Connection, effect: Any) -> None:
+    """After an injected 429, the requests that the rule is about are refused until its Retry-After is over."""
+    arm(sandbox, {"name": "it", "match": {"operation": ["GetEmailsV2"]}, "when": {"nth": 1}, "effect": effect})
+    seen = [get(alice), get(alice)]
+    others = [get(bob)[0], get(alice, "/testconnection")[0]]
+    sandbox.advance("59.5s")
+    seen.append(get(alice))
+    text = alice.http.get("/v2/Mail").json()["message"]
+    sandbox.advance("0.5s")
+    seen.append(get(alice))
+
+    assert [("429", "60"), ("429", "60"), ("429", "1"), ("200", None)] == [(str(code), after) for code, after in seen]
+    assert [200, 200] == others
+    assert effect != "throttled" or text == "Rate limit is exceeded. Try again in 1 seconds."
+    causes = [
+        sandbox.journal.entries(operation="GetEmailsV2", connection=alice.id)[index]["causes"] for index in (0, 1)
+    ]
+    assert ["it", "it"] == [cause["name"] for (cause,) in causes]
+    assert "too early" == causes[1][0]["reason"]
+    assert (1, 3) == (ledger(sandbox)[0]["used"], ledger(sandbox)[0]["matched"])
+
+
+def test_removing_a_rule_lets_callers_come_back(sandbox: Sandbox, alice: Connection) -> None:
+    """Without its rule, nothing is refused any more."""
+    arm(sandbox, {"name": "it", "when": {"nth": 1}, "effect": "throttled"})
+    seen = [get(alice)[0], get(alice)[0]]
+    sandbox.api.delete("/faults/it").raise_for_status()
+
+    assert [429, 429, 200] == [*seen, get(alice)[0]]
+
+
+def test_a_sequence_says_itself_what_comes(sandbox: Sandbox, alice: Connection) -> None:
+    """A 429 in a sequence does not refuse the next request, whose effect is in the sequence."""
+    arm(sandbox, {"sequence": [{"status": 429, "retryAfter": 60}, {"status": 503}, "work"]})
+
+    assert [429, 503, 200] == [get(alice)[0] for _ in range(3)]
+
+
+def test_a_client_that_waits_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the sandbox's clock stands still, a client comes back in time by the machine's clock."""
+    now = 100.0
+    monkeypatch.setattr(middleware, "monotonic", lambda: now)
+    with testing.Server.in_process(clock=VirtualClock(START)) as server:
+        ann = server.connect("ann")
+        ann.sandbox.faults.add("throttled", retry_after=5, nth=1)
+        seen = [ann.http.get("/v2/Mail").status_code for _ in range(2)]
+        now = 105.0
+        seen.append(ann.http.get("/v2/Mail").status_code)
+
+    assert [429, 429, 200] == seen
+
+
+def test_early_retries_can_be_allowed() -> None:
+    """With the setting `early_retries=allow`, a rule acts on its own requests only."""
+    with testing.Server.in_process(Settings(early_retries="allow")) as server:
+        ann = server.connect("ann")
+        ann.sandbox.faults.add("throttled", nth=1)
+
+        assert [429, 200] == [ann.http.get("/v2/Mail").status_code for _ in range(2)]
 
 
 # Delays

@@ -45,6 +45,9 @@ def cap(sandbox: Sandbox, **caps: int) -> None:
     assert sandbox.api.patch("/journal", json=caps).status_code == 200
 
 
+_NO_PARAMETER = "The operation has no query parameter"
+
+
 def test_an_exchange(sandbox: Sandbox, alice: Connection) -> None:
     """An entry has the sandbox's time, the connection, operation, path, request and response."""
     sandbox.advance("1h")
@@ -68,7 +71,10 @@ def test_an_exchange(sandbox: Sandbox, alice: Connection) -> None:
         "status": 200,
         "outcome": "answered",
         "effected": True,
-        "causes": [],
+        "causes": [
+            {"kind": "warning", "name": "UnknownName", "reason": f"{_NO_PARAMETER} '{name}'. There is none."}
+            for name in ("a", "b")
+        ],
         "workflow": {"name": None, "runId": None, "operation": None, "clientRequestId": None},
     } == entry
     assert ("me", "1") == (request["headers"]["user-agent"], request["headers"]["x-own"])

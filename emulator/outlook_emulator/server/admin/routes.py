@@ -28,6 +28,7 @@ from outlook_emulator.server.admin import (
     approvals,
     callbacks,
     clock,
+    contents,
     definition,
     faults,
     items,
@@ -48,11 +49,13 @@ from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
+_HINT = "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
 _log = logging.getLogger("outlook_emulator")
 
 _FAMILIES = (
     *sandboxes.ROWS,
     *items.ROWS,
+    *contents.ROWS,
     *approvals.ROWS,
     *callbacks.ROWS,
     *wait.ROWS,
@@ -130,7 +133,7 @@ class _Endpoint:
         if self.guarded:
             self.gate.check_token(http)
         if not self.operations:
-            raise NoSuchOperation(http.scope["path"])
+            raise NoSuchOperation(path := http.scope["path"], "" if path.startswith(ROOT) else _HINT)
         self.gate.check_origin(http)
         operation = self.operations.get(http.method)
         if operation is None:

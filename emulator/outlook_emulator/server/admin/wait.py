@@ -5,42 +5,54 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
-from outlook_emulator.errors import InvalidRequest, NothingCame
+from outlook_emulator.errors import InvalidRequest, NothingCame, ServerStops
 from outlook_emulator.options import options_of
+from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
-from outlook_emulator.server.admin.wait_watch import Watch
+from outlook_emulator.server.admin.wait_items import Match
+from outlook_emulator.server.admin.wait_watch import Watcher
 from outlook_emulator.server.schemas import parse
-from outlook_emulator.traffic.wait_conditions import WaitConditions, conditions_of
+from outlook_emulator.traffic.wait_conditions import MOST, WaitConditions, conditions_of
 
 
 async def wait(request: AdminRequest) -> shapes.Waited:
     sandbox, order = request.sandbox, request.body
     seconds = _check(order)
+    if sandbox.traffic.is_stopping:
+        raise ServerStops()
     clock = asyncio.get_running_loop().time
     start = clock()
-    deadline = start + seconds
-    with request.webhooks.write_signal(sandbox) as signal:
-        watch = Watch(sandbox, order)
-        while True:
-            signal.clear()
-            await watch.update()
-            is_late = clock() >= deadline
-            if is_late or watch.count() >= order["count"]:
-                break
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(deadline):
-                    await signal.wait()
-    if watch.count() < order["count"]:
-        raise _timed_out(watch, order["count"], seconds)
-    return {"value": watch.matches(), "waitedSeconds": round(clock() - start, 3)}
+    watcher = _watcher(sandbox)
+    misses: list[tuple[Match, list[str]]] = []
+    with watcher.watching(order) as watch:
+        # Whole, however long it takes: all that is there counts.
+        await watcher.read_all(watch)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(start + seconds):
+                await watcher.wait(watch)
+        if not watch.is_met:
+            misses = await watcher.near_misses(watch)
+    show, connection = watcher.reader.show, order.get("connection")
+    if not watch.is_met:
+        near = [cast(shapes.NearMiss, {**show(match, connection), "differs": differs}) for match, differs in misses]
+        raise _timed_out(len(watch.matches), order["count"], seconds, near)
+    matches = sorted(watch.matches.values(), key=lambda match: match.order)
+    return {"value": [show(match, connection) for match in matches[-MOST:]], "waitedSeconds": round(clock() - start, 3)}
 
 
-def _timed_out(watch: Watch, count: int, seconds: float) -> NothingCame:
-    misses = watch.near_misses()
-    text = f"{watch.count()} of {count} came in {seconds:g} seconds."
+def _watcher(sandbox: Sandbox) -> Watcher:
+    """The watcher of a sandbox, which all its waits share."""
+    watcher = sandbox.traffic.observer
+    if not isinstance(watcher, Watcher):
+        watcher = sandbox.traffic.observer = Watcher(sandbox)
+    return watcher
+
+
+def _timed_out(came: int, count: int, seconds: float, misses: list[shapes.NearMiss]) -> NothingCame:
+    text = f"{came} of {count} came in {seconds:g} seconds."
     if misses:
         text += f" The nearest miss differs in: {', '.join(misses[0]['differs'])}."
     return NothingCame(text, misses)

@@ -10,7 +10,7 @@ from outlook_emulator.options import Option, options_of
 from outlook_emulator.server.admin.shapes import NumbersToo
 from outlook_emulator.server.schemas import shape
 from outlook_emulator.traffic.wait_conditions import WaitConditions
-from outlook_emulator.wire.base import DateTime, Double, Email, Schema, Uri
+from outlook_emulator.wire.base import DateTime, Double, Email, Int32, Schema, Uri
 
 
 def _text(option: Option) -> Any:
@@ -54,6 +54,9 @@ class Found(_Sender, total=False):
     url: Uri
     reference: str
     state: str
+    attempts: Int32
+    lastStatus: Int32 | None
+    lastError: str | None
     body: str
 
 

@@ -1,118 +1,299 @@
-"""Follows the items of a sandbox during a wait: those that match its conditions, and the nearest misses."""
+"""Follows what is written to a sandbox while requests wait for items."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from contextlib import contextmanager
+from heapq import nlargest
 from typing import Any
 
-from outlook_emulator.enums import ItemKind
-from outlook_emulator.errors import NotFound
+from outlook_emulator.enums import ChangeAction, ItemKind
+from outlook_emulator.errors import ConnectorError, InternalError, NotFound
 from outlook_emulator.mailbox import changes
-from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.admin import wait_shapes as shapes
-from outlook_emulator.server.admin.wait_match import Candidate, Matcher
+from outlook_emulator.server.admin.wait_items import PAGE, Item, ItemReader, Match, Scope
+from outlook_emulator.server.admin.wait_match import Matcher
 from outlook_emulator.server.admin.wait_position import newest, position
-from outlook_emulator.store.records import Change
-from outlook_emulator.traffic.wait_conditions import MOST
+from outlook_emulator.store import outbox
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.records import Change, OutboxMail
+from outlook_emulator.traffic.wait_conditions import KINDS
 
-_SLICE = 200
-"""The number of entries of the change feed that are read before other requests get their turn."""
 _NEAR_MISSES = 5
+_ARRIVALS = (ChangeAction.CREATED, ChangeAction.MOVED)
+_log = logging.getLogger("outlook_emulator")
 
 
 class Watch:
-    """The items of a sandbox, compared with the conditions of a wait; `update` reads new items.
+    """One wait, and the items that have matched its conditions so far.
 
-    The change feed names mails and events, and each is read once per change, so an update costs only what is new.
-    Raises InvalidRequest if a condition has an id or a number that does not exist in this sandbox.
+    `must_read_all` says that items may match although they were not written just now. Raises InvalidRequest if a
+    condition has an id or a number that does not exist in this sandbox.
     """
 
-    def __init__(self, sandbox: Sandbox, order: Mapping[str, Any]) -> None:
+    def __init__(self, sandbox: Sandbox, reader: ItemReader, order: Mapping[str, Any]) -> None:
+        self.kind: str = order["kind"]
+        after = position(sandbox, self.kind, order["newerThan"]) if "newerThan" in order else 0
+        self.matcher = Matcher(reader, order, after)
+        self.matches: dict[int, Match] = {}
+        self.error: ConnectorError | None = None
+        self.must_read_all = True
+        self.subject = self.matcher.subject
+        self._count: int = order["count"]
+        self._news = asyncio.Event()
+
+    @property
+    def is_met(self) -> bool:
+        return len(self.matches) >= self._count
+
+    def consider(self, item: Item) -> None:
+        """Compare an item with the conditions, and keep it if it matches."""
+        # A loop and no `all`, since every write runs it for every open wait.
+        for test in self.matcher.tests:
+            if not test(item):
+                return
+        self.matches[item.key] = item.match
+        if self.is_met:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the waiting request go on."""
+        self._news.set()
+
+    async def woken(self) -> None:
+        """Wait until `wake` is called."""
+        await self._news.wait()
+        self._news.clear()
+
+
+class Watcher:
+    """Looks once at each thing that is written to a sandbox, on behalf of all its waits.
+
+    It looks before the writer gets its response, so that a wait misses nothing that is gone soon after.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.reader = ItemReader(sandbox)
         self._sandbox = sandbox
         self._db = sandbox.db
-        self._kind: str = order["kind"]
-        self._feed_kind = {"mail": ItemKind.MESSAGE, "event": ItemKind.EVENT}.get(self._kind)
-        self._after = position(sandbox, self._kind, order["newerThan"]) if "newerThan" in order else 0
-        self._matcher = Matcher(sandbox, order)
-        self._writes_read = -1
-        self._seq = 0
-        self._generation = self._db.generation
-        self._from_feed: dict[int, Candidate] = {}
-        self._listed: list[Candidate] = []
+        self._watches: dict[str, list[Watch]] = {kind: [] for kind in KINDS}
+        self._watches_of_folders: list[Watch] = []
+        self._writes = self._generation = self._connects = -1
+        # What has been read: positions in the change feed, the outbox and the queue of callbacks.
+        self._change = self._outbox_mail = self._callback = 0
+        # The key of the item that was deleted last: a move is a deletion in the feed, followed by the move itself.
+        self._deleted = 0
+        # The numbers of callbacks that match as soon as they have got further.
+        self._unfinished: set[int] = set()
 
-    async def update(self) -> None:
-        """Read what was written since the last update. Raises NotFound once the sandbox is gone."""
-        while not self._is_up_to_date():
-            # Noted before the reading: another round reads what is written meanwhile.
-            self._writes_read = self._db.writes
-            self._refresh()
-            if self._feed_kind is not None and self._read_feed():
-                self._writes_read = -1
-                await asyncio.sleep(0)
+    @contextmanager
+    def watching(self, order: Mapping[str, Any]) -> Iterator[Watch]:
+        """A watch that learns of everything that is written until the block ends. Raises InvalidRequest."""
+        self.look()
+        # Only from now on, since each new watch reads by itself what is there already.
+        self._follow_from_now()
+        watch = Watch(self._sandbox, self.reader, order)
+        lists = [self._watches[watch.kind], *([self._watches_of_folders] if watch.matcher.has_folder else [])]
+        for watches in lists:
+            watches.append(watch)
+        try:
+            yield watch
+        finally:
+            for watches in lists:
+                watches.remove(watch)
+
+    async def wait(self, watch: Watch) -> None:
+        """Return when enough items match. Raises ConnectorError if the sandbox is deleted or the server stops."""
+        while not watch.is_met:
+            if watch.must_read_all:
+                await self.read_all(watch)
             else:
-                self._listed = list(self._list())
+                await watch.woken()
+            self.check(watch)
+        self.check(watch)
 
-    def count(self) -> int:
-        return sum(not candidate.differs for candidate in self._all())
+    async def read_all(self, watch: Watch, misses: list[tuple[Item, list[str]]] | None = None) -> None:
+        """Compare all items with a wait; adds those that do not match to `misses`, if asked to."""
+        watch.must_read_all = False
+        matcher = watch.matcher
+        for items in self.reader.pages(watch.kind, matcher.scope() if misses is None else Scope()):
+            # Folders may have changed since the last page.
+            self.reader.renew()
+            for item in items:
+                if item.is_sent_copy and not matcher.has_folder:
+                    # It has the subject and the text of the mail that the wait is for.
+                    continue
+                watch.consider(item)
+                self._remember_unfinished(watch, item)
+                if misses is not None and (differs := matcher.differs(item)):
+                    misses.append((item, differs))
+            await asyncio.sleep(0)
+            if self._db.closed:
+                return
 
-    def matches(self) -> list[shapes.Found]:
-        """The items that match, oldest first; at most the newest `MOST` of them."""
-        matching = sorted(
-            (candidate for candidate in self._all() if not candidate.differs), key=lambda candidate: candidate.order
-        )
-        return [candidate.show() for candidate in matching[-MOST:]]
+    async def near_misses(self, watch: Watch) -> list[tuple[Match, list[str]]]:
+        """Look at all items for the last time; those that fail the fewest conditions, the newest first.
 
-    def near_misses(self) -> list[shapes.NearMiss]:
-        """The items that fail the fewest conditions first; among equals, the newest first."""
-        misses = (candidate for candidate in self._all() if candidate.differs)
-        ranked = sorted(misses, key=lambda miss: (-len(miss.differs), miss.order), reverse=True)
-        return [{**miss.show(), "differs": miss.differs} for miss in islice(ranked, _NEAR_MISSES)]
+        Raises as `wait` does.
+        """
+        misses: list[tuple[Item, list[str]]] = []
+        await self.read_all(watch, misses)
+        self.check(watch)
+        best = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].match.order))
+        return [(item.match, differs) for item, differs in best]
 
-    def _all(self) -> Iterator[Candidate]:
-        yield from self._from_feed.values()
-        yield from self._listed
-
-    def _is_up_to_date(self) -> bool:
+    def check(self, watch: Watch) -> None:
+        """Raise what has ended a wait."""
+        if watch.error is not None:
+            raise watch.error
         if self._db.closed:
-            raise NotFound(f"The sandbox '{self._sandbox.name}' was deleted.")
-        return self._writes_read == self._db.writes
+            raise self._gone()
 
-    def _refresh(self) -> None:
-        """Read the whole feed again if the database was replaced or the connections changed."""
-        is_replaced = self._generation != self._db.generation
-        if is_replaced:
-            self._generation = self._db.generation
-            # After a reset, every item is newer than the item of `newerThan`, which is gone. After a restore, the
-            # items of the snapshot are not newer, even if the snapshot does not contain that item.
-            self._after = min(self._after, newest(self._db, self._kind)) if self._db.is_taken_over else 0
-        if self._matcher.refresh(self._sandbox.connections()) or is_replaced:
-            self._seq, self._from_feed = 0, {}
+    def look(self) -> None:
+        """Compare what was written since the last look with the conditions of all waits."""
+        if not any(self._watches.values()):
+            return
+        if self._db.closed:
+            self.end(self._gone())
+        elif self._writes != self._db.writes:
+            try:
+                self._look()
+            except Exception:
+                # The request that has just written must not fail, and no wait may hang.
+                _log.exception("Looking for what requests wait for in the sandbox '%s' failed.", self._sandbox.name)
+                self.end(InternalError())
 
-    def _read_feed(self) -> bool:
-        """Read a slice of the change feed; returns whether there may be more."""
-        entries = changes.after(self._db, self._seq, _SLICE)
-        for entry in entries:
-            self._seq = entry.seq
-            if entry.kind == self._feed_kind and self._matcher.has_mailbox(entry.mailbox_id):
-                self._read_item(entry)
-        return len(entries) == _SLICE
+    def end(self, error: ConnectorError) -> None:
+        """End all waits with an error."""
+        for watch in self._of(*KINDS):
+            watch.error = error
+            watch.wake()
 
-    def _read_item(self, entry: Change) -> None:
-        # A mail or event that was deleted since must not match any more.
-        self._from_feed.pop(entry.item_id, None)
-        compare = self._matcher.mail if self._kind == "mail" else self._matcher.event
-        candidate = compare(entry.item_id, self._after)
-        if candidate is not None:
-            self._from_feed[entry.item_id] = candidate
+    def _of(self, *kinds: str) -> list[Watch]:
+        return [watch for kind in kinds for watch in self._watches[kind]]
 
-    def _list(self) -> Iterator[Candidate]:
-        """Items outside the change feed: outbox mails and callbacks."""
-        if self._kind == "mail":
-            for mail in self._sandbox.outbox():
-                yield self._matcher.outbox_mail(mail, self._after)
-        elif self._feed_kind is None:
-            for callback in callbacks.journal(self._db):
-                yield self._matcher.callback(callback, self._after)
+    def _gone(self) -> NotFound:
+        return NotFound(f"The sandbox '{self._sandbox.name}' was deleted.")
+
+    def _follow_from_now(self) -> None:
+        """Leave out what is there already, where no watch follows it."""
+        self._note_state()
+        self.reader.refresh()
+        if not self._of("mail", "event"):
+            self._change, self._outbox_mail = changes.last(self._db), outbox.newest(self._db)
+        if not self._of("callback", "poke"):
+            self._callback, self._unfinished = trigger_store.newest_callback(self._db), set()
+
+    def _note_state(self) -> None:
+        self._writes, self._generation, self._connects = self._db.writes, self._db.generation, self._sandbox.connects
+
+    def _look(self) -> None:
+        self.reader.renew()
+        if self._generation != self._db.generation:
+            self._start_over()
+        elif self._connects != self._sandbox.connects:
+            self._take_connections()
+        self._note_state()
+        if self._watches["mail"] or self._watches["event"]:
+            self._read_feed()
+        if self._watches["mail"]:
+            self._read_outbox()
+        if self._watches["callback"] or self._watches["poke"]:
+            self._read_callbacks()
+
+    def _start_over(self) -> None:
+        """Read everything again: the database was replaced."""
+        self.reader.refresh()
+        self._change = self._outbox_mail = self._callback = 0
+        self._unfinished = set()
+        for watch in self._of(*KINDS):
+            if not watch.is_met:
+                # After a reset, every item is newer than the item of `newerThan`, which is gone. After a restore, the
+                # items of the snapshot are not newer, even if the snapshot does not contain that item.
+                matcher = watch.matcher
+                matcher.after = min(matcher.after, newest(self._db, watch.kind)) if self._db.is_taken_over else 0
+                matcher.use(self.reader)
+                watch.matches.clear()
+
+    def _take_connections(self) -> None:
+        """Take new connections into account."""
+        self.reader.refresh()
+        for watch in self._of(*KINDS):
+            if watch.matcher.use(self.reader):
+                # The mailbox may be an old one.
+                watch.must_read_all = True
+                watch.wake()
+        for watch in self._watches["mail"]:
+            # A new mailbox gets the mails that waited for it in the outbox. They must not count twice.
+            for key, match in list(watch.matches.items()):
+                if isinstance(match.record, OutboxMail) and not self._still_fits(watch, match.record):
+                    del watch.matches[key]
+
+    def _still_fits(self, watch: Watch, mail: OutboxMail) -> bool:
+        now = outbox.mail(self._db, mail.id)
+        return now is not None and not watch.matcher.differs(self.reader.of_outbox(now))
+
+    def _read_feed(self) -> None:
+        """Read new mails and events, changed events and moved mails."""
+        more = True
+        while more:
+            entries = changes.after(self._db, self._change, PAGE)
+            for entry in entries:
+                self._change = entry.seq
+                self._read_entry(entry)
+            more = len(entries) == PAGE
+
+    def _read_entry(self, entry: Change) -> None:
+        item = None
+        # An update of a mail leaves everything as it is that conditions are about.
+        if entry.kind == ItemKind.MESSAGE and entry.action in _ARRIVALS:
+            is_sent_copy = self.reader.is_sent_copy(entry.mailbox_id, entry.folder_id)
+            watches = self._watches_of_folders if is_sent_copy else self._watches["mail"]
+            item = self.reader.mail(entry.item_id) if watches else None
+        elif entry.kind == ItemKind.EVENT and entry.action != ChangeAction.DELETED:
+            watches = self._watches["event"]
+            item = self.reader.event(entry.item_id) if watches else None
+        if item is not None:
+            _offer(item, watches)
+            if entry.action == ChangeAction.MOVED:
+                self._move(self._deleted, item)
+        if entry.action == ChangeAction.DELETED:
+            self._deleted = entry.item_id
+
+    def _move(self, key: int, item: Item) -> None:
+        """Count a mail once that was moved, which changed its key."""
+        for watch in self._watches["mail"]:
+            if item.key in watch.matches:
+                watch.matches.pop(key, None)
+
+    def _read_outbox(self) -> None:
+        """Read the mails that have left the sandbox."""
+        for item in self.reader.outbox_after(self._outbox_mail):
+            self._outbox_mail = -item.key
+            _offer(item, self._watches["mail"])
+
+    def _read_callbacks(self) -> None:
+        """Read new callbacks, and those that had not got far enough."""
+        numbers, self._unfinished = self._unfinished, set()
+        items = [item for number in sorted(numbers) if (item := self.reader.callback(number)) is not None]
+        items += self.reader.callbacks_after(self._callback)
+        for item in items:
+            self._callback = max(self._callback, item.key)
+            for watch in self._of("callback", "poke"):
+                watch.consider(item)
+                self._remember_unfinished(watch, item)
+
+    def _remember_unfinished(self, watch: Watch, item: Item) -> None:
+        """Look at a callback again after the next write if it only has to get further."""
+        if watch.matcher.differs(item) == ["until"]:
+            self._unfinished.add(item.key)
+
+
+def _offer(item: Item, watches: list[Watch]) -> None:
+    """Let waits consider a mail or an event."""
+    subject = item.subject
+    # In one expression, since every write runs it for every open wait, and most subjects differ.
+    for watch in [watch for watch in watches if watch.subject in subject]:
+        watch.consider(item)

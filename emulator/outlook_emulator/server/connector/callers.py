@@ -40,6 +40,7 @@ def product_of(agent: str) -> Product | None:
 
 
 def _base_url(request: Request) -> str:
-    # Only a proxy knows whether the caller used https.
+    # Behind a proxy, only the proxy knows whether the caller used https.
     forwarded = (request.header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
-    return f"{'https' if forwarded == 'https' else 'http'}://{request.header('host') or 'localhost'}"
+    scheme = forwarded if forwarded in ("http", "https") else request.scope.get("scheme", "http")
+    return f"{scheme}://{request.header('host') or 'localhost'}"

@@ -27,7 +27,15 @@ from outlook_emulator.server.connector.broken_connection import HungUp, has_hung
 from outlook_emulator.server.connector.callers import caller_of
 from outlook_emulator.server.connector.endpoints import Arguments, Endpoint
 from outlook_emulator.server.connector.error_responses import error_response
-from outlook_emulator.server.connector.exchange import COMMON, Exchange, Request, Response, date_header, send_response
+from outlook_emulator.server.connector.exchange import (
+    COMMON,
+    WARNING,
+    Exchange,
+    Request,
+    Response,
+    date_header,
+    send_response,
+)
 from outlook_emulator.server.connector.features import Features
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
@@ -37,6 +45,9 @@ from outlook_emulator.traffic.call_facts import segments_of
 from outlook_emulator.traffic.journal import LOST, Outcome
 
 _log = logging.getLogger("outlook_emulator")
+
+_MOST_WARNINGS = 1000
+_LONGEST_HEADER = 1000
 
 
 class Connector:
@@ -56,6 +67,8 @@ class Connector:
         self._features = features
         self._routes = Routes(operations)
         self._endpoints: dict[str, Endpoint] = {}
+        self._is_strict = settings.strict == "yes"
+        self._warned: set[str] = set()
         # Apart from the sandboxes' own: a refused request must not change the ids that follow.
         self._rng = Random(settings.random_seed)
 
@@ -106,6 +119,8 @@ class Connector:
             webhooks.wake(exchange.ran_in)
         response = await faults.after(exchange, response)
         response = limits.leave(exchange, response)
+        if exchange.warnings:
+            response = self._warn(exchange, response)
         # Last, since the journal shows what is really sent, faults and warnings included.
         await journal.note(exchange, response)
         return response
@@ -149,7 +164,7 @@ class Connector:
         """Bind the request, open the mailbox, and run the row on it."""
         endpoint = self._endpoint(exchange.row)
         body = await exchange.body(self._settings.max_body_bytes) if endpoint.has_body else b""
-        arguments = endpoint.bind(exchange, body)
+        arguments = endpoint.bind(exchange, body, exchange.refuse_name if self._is_strict else exchange.warn)
         # Not before: a refused request makes no connection, and a sandbox may be replaced while the body arrives.
         sandbox, owner = self._open(exchange, arguments)
         exchange.ran_in = sandbox
@@ -159,6 +174,18 @@ class Connector:
         response = endpoint.run(exchange, mailbox, arguments)
         exchange.is_done = True
         return response
+
+    def _warn(self, exchange: Exchange, response: Response) -> Response:
+        """Say in the response, the journal and the log which names of the request are unknown."""
+        for warning in exchange.warnings:
+            exchange.note("warning", "UnknownName", warning)
+            text = f"{exchange.row.id}: {warning}"
+            # Once each: a client that sends a name always does.
+            if text not in self._warned and len(self._warned) < _MOST_WARNINGS:
+                self._warned.add(text)
+                _log.warning("%s", text)
+        header = " ".join(exchange.warnings).encode("ascii", "backslashreplace")[:_LONGEST_HEADER]
+        return response._replace(headers=[*response.headers, (WARNING, header)])
 
     def _endpoint(self, operation: Operation) -> Endpoint:
         endpoint = self._endpoints.get(operation.id)

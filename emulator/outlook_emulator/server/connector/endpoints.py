@@ -14,7 +14,7 @@ from outlook_emulator.server.connector.polling import cursor_of, poll_response
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.connector.routes import PREFIX, decode_path_value
 from outlook_emulator.wire.base import ROOT, Reply, snake_case
-from outlook_emulator.wire.body import reader_of
+from outlook_emulator.wire.body import Unknown, reader_of
 from outlook_emulator.wire.mail import Binary
 
 
@@ -30,7 +30,7 @@ class Endpoint:
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self._query = QueryReader(operation.parameters)
+        self._query = QueryReader(operation.parameters, operation.cursor)
         self._path = [(name, snake_case(name)) for name in operation.path_parameters]
         self._convert = operation.accepts
         self._body = reader_of(operation.body_shape, operation.partial) if operation.accepts else None
@@ -40,12 +40,12 @@ class Endpoint:
         # The connector's own back end may call with an empty body.
         self._needs_body = operation.body_required and operation.scope is Scope.CONNECTION
 
-    def bind(self, exchange: Exchange, body: bytes) -> Arguments:
-        """Read path, query, headers and body. Raises InvalidRequest."""
-        values = self._query.read(exchange.scope["query_string"], exchange.header)
+    def bind(self, exchange: Exchange, body: bytes, unknown: Unknown) -> Arguments:
+        """Read path, query, headers and body. Raises InvalidRequest, and what `unknown` raises."""
+        values = self._query.read(exchange.scope["query_string"], exchange.header, unknown)
         for (name, keyword), raw in zip(self._path, exchange.path_values[self._first :], strict=True):
             values[keyword] = decode_path_value(raw, name)
-        return Arguments(self._read(body), values)
+        return Arguments(self._read(body, unknown), values)
 
     def run(self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments) -> Response:
         """Run the operation on a mailbox and render its result."""
@@ -56,7 +56,7 @@ class Endpoint:
             return poll_response(operation, exchange, mailbox, poll)
         return self._render(exchange, operation.run(mailbox, *arguments.body, **arguments.values))
 
-    def _read(self, body: bytes) -> tuple[Any, ...]:
+    def _read(self, body: bytes, unknown: Unknown) -> tuple[Any, ...]:
         if self._body is None or self._convert is None:
             return ()
         if not body.strip():
@@ -66,7 +66,7 @@ class Endpoint:
                 raise InvalidRequest(f"The request body '{self._operation.body_name}' is required.")
             # So that an optional body gets the defaults of its members.
             body = b"{}"
-        return (self._convert(self._body.read(body)),)
+        return (self._convert(self._body.read(body, unknown)),)
 
     def _render(self, exchange: Exchange, result: Any) -> Response:
         operation = self._operation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from email.utils import format_datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from outlook_emulator.clock import moment
 from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyAtOnce, TooManyRequests
 from outlook_emulator.operations.operation import Operation
+from outlook_emulator.options import suggestion
 from outlook_emulator.sandbox.registry import Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.traffic.fault_plan import Break
@@ -29,6 +30,9 @@ COMMON = [
     (b"x-content-type-options", b"nosniff"),
 ]
 """Headers of every response: those of the recorded ones that a client could rely on."""
+WARNING = b"x-outlook-emulator-warning"
+"""The response header about limits that are near, and about unknown names. It is ours: the connector does not warn."""
+_MOST_WARNINGS = 5
 _LONGEST_NUMBER = 18
 _ENDLESS = 10**_LONGEST_NUMBER
 
@@ -100,7 +104,7 @@ class Exchange(Request):
     id leads. `sandbox` counts and records the request: the sandbox of `target`, or the one that a link names. `arrived`
     is the time of its clock when the request came, in microseconds since 1970. `ran_in` is the sandbox in which the
     operation ran, None if it did not; it differs from `sandbox` only if that was deleted meanwhile. `is_done` says that
-    the operation ran to its end, even if the client gets an error.
+    the operation ran to its end, even if the client gets an error. `warnings` are sentences about unknown names.
 
     The rest belongs to the features around the connector: `entry` to the journal, `lease` to the limits, `hit` and
     `waiting` to the faults. `rule_changes` are members of the mailbox's rules that a fault changes for this request.
@@ -121,6 +125,7 @@ class Exchange(Request):
         "sandbox",
         "target",
         "waiting",
+        "warnings",
     )
 
     def __init__(
@@ -140,6 +145,7 @@ class Exchange(Request):
         self.hit: Hit | None = None
         self.waiting: ExitStack | None = None
         self.rule_changes: Mapping[str, Any] = {}
+        self.warnings: list[str] = []
 
     def received(self, body: bytes) -> None:
         """Count what the headers did not announce, as in a body in chunks. Raises TooManyAtOnce."""
@@ -179,10 +185,27 @@ class Exchange(Request):
         self.note(kind, type(error).__name__, error.original)
         return self.render(error)
 
+    def warn(self, problem: str, name: str, known: Iterable[str]) -> None:
+        """Warn the client of an unknown name."""
+        # The first ones will do: the search for similar names takes its time.
+        if len(self.warnings) < _MOST_WARNINGS:
+            self.warnings.append(_about(problem, name, known))
+
+    @staticmethod
+    def refuse_name(problem: str, name: str, known: Iterable[str]) -> None:
+        """Raise InvalidRequest for an unknown name."""
+        raise InvalidRequest(_about(problem, name, known))
+
     def note(self, kind: CauseKind, name: str, reason: str) -> None:
         """Record what shaped the response, if the journal is on."""
         if self.entry is not None:
             self.entry.add_cause(kind, name, reason)
+
+
+def _about(problem: str, name: str, known: Iterable[str]) -> str:
+    """A text about an unknown name, in one line."""
+    shown = "".join(character if character.isprintable() else "?" for character in name[:100])
+    return f"{problem} '{shown}'. {suggestion(name, known)}"
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.wire.base import Parameter
+from outlook_emulator.wire.body import Unknown, ignore
 
 Header = Callable[[str], str | None]
 
@@ -15,11 +16,11 @@ Header = Callable[[str], str | None]
 class QueryReader:
     """Binds the query and header parameters of an operation to the keywords of its mailbox function.
 
-    Names match in any case. Unknown names are ignored, since public workflows send some. The first of a repeated name
-    counts.
+    Names match in any case. The first of a repeated name counts. `cursor` is a parameter that others read.
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
+    def __init__(self, parameters: Sequence[Parameter], cursor: str | None = None) -> None:
+        self._cursor = cursor
         self._by_name = {
             parameter.name.lower(): parameter for parameter in parameters if parameter.schema.location == "query"
         }
@@ -27,13 +28,19 @@ class QueryReader:
         self._defaults = {parameter.keyword: parameter.default for parameter in parameters if not parameter.required}
         self._required = [parameter for parameter in parameters if parameter.required]
 
-    def read(self, raw: bytes, header: Header) -> dict[str, Any]:
-        """The keywords and their values, defaults included. Raises InvalidRequest, naming the parameter."""
+    def read(self, raw: bytes, header: Header, unknown: Unknown = ignore) -> dict[str, Any]:
+        """The keywords and their values, defaults included.
+
+        Raises InvalidRequest, naming the parameter, and what `unknown` raises. By default, unknown names are ignored,
+        since public workflows send some.
+        """
         values = self._defaults.copy()
         seen: set[str] = set()
         for name, text in pairs(raw) if raw else ():
             parameter = self._by_name.get(name)
-            if parameter is not None and name not in seen:
+            if parameter is None:
+                self._report(name, unknown)
+            elif name not in seen:
                 seen.add(name)
                 values[parameter.keyword] = parameter.read(text)
         for parameter in self._headers:
@@ -43,6 +50,11 @@ class QueryReader:
             if parameter.keyword not in values:
                 raise InvalidRequest(f"The query parameter '{parameter.name}' is required.")
         return values
+
+    def _report(self, name: str, unknown: Unknown) -> None:
+        known = [*(parameter.name for parameter in self._by_name.values()), *filter(None, (self._cursor,))]
+        if name and name not in map(str.lower, known):
+            unknown("The operation has no query parameter", name, known)
 
 
 def pairs(raw: bytes) -> list[tuple[str, str]]:

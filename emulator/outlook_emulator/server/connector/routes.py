@@ -14,6 +14,8 @@ PREFIX = b"/apim/outlook/"
 _EMBEDDED = re.compile(r"(?P<before>[^{}]*)\{(?P<name>\w+)\}(?P<after>[^{}]*)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 MAX_SEGMENT = 4096
+_LONGEST_HINT = 200
+"""The most characters of an unknown path that are compared with the known ones: comparing is slow."""
 
 
 class _Node:
@@ -32,8 +34,10 @@ class Routes:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._root = _Node()
+        self._paths: dict[str, str] = {}
         for operation in operations:
             self._node(operation).rows[operation.method] = operation
+            self._paths[operation.full_path.lower()] = operation.full_path
 
     def match(self, method: str, segments: list[str]) -> tuple[Operation, list[str]]:
         """The operation and the raw values of its path parameters, in order.
@@ -44,12 +48,22 @@ class Routes:
         values: list[str] = []
         node = _walk(self._root, segments, 0, values)
         if node is None:
-            raise NoSuchOperation("/" + "/".join(segments))
+            raise NoSuchOperation("/" + "/".join(segments), self._hint(segments))
         # No second look for an id that equals a fixed word: the method is wrong for the path as it was meant.
         operation = node.rows.get(method)
         if operation is None:
             raise MethodNotAllowed(method, node.rows)
         return operation, values
+
+    def _hint(self, segments: list[str]) -> str:
+        """A known path that resembles the one of a request, for a caller who mistyped it."""
+        from difflib import get_close_matches
+
+        if len(segments) < 2:
+            return ""
+        path = "/".join(["/{connectionid}", *segments[1:]]).lower()[:_LONGEST_HINT]
+        near = get_close_matches(path, self._paths, n=1, cutoff=0.8)
+        return f"Did you mean '{self._paths[near[0]]}'?" if near else ""
 
     def _node(self, operation: Operation) -> _Node:
         node = self._root

@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 
 import orjson
 
 from outlook_emulator.clock import LATEST
-from outlook_emulator.errors import ConnectorError, StartedOver
+from outlook_emulator.errors import CallsExceeded, ConnectorError, StartedOver
 from outlook_emulator.operations.operation import Kind, Scope
 from outlook_emulator.server.connector.broken_connection import TRANSPORT, gone, malformed
 from outlook_emulator.server.connector.exchange import Exchange, Response
 from outlook_emulator.server.connector.polling import nothing_yet, once_more
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.traffic.call_facts import CallFacts, path_below
-from outlook_emulator.traffic.faults import WORK, CannedResponse, Effect, Hit
+from outlook_emulator.traffic.faults import EARLY, WORK, CannedResponse, Effect, Hit
 from outlook_emulator.traffic.waits import Wait
 from outlook_emulator.wire.triggers_convert import without_attachments
 
 PLAN = "x-outlook-emulator-plan"
 """The request header that binds a request to the plans of that name."""
+FAULT = b"x-outlook-emulator-fault"
+"""The response header that names the fault that shaped a response, and its rule. It is ours."""
 
 
 class FaultInjector:
@@ -41,7 +44,12 @@ class FaultInjector:
             return None
         if book.reads_bodies:
             await exchange.body(self._max_body_bytes)
-        hit = book.hit(call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now())
+        call, header, now = call_facts(exchange), exchange.header(PLAN), exchange.sandbox.clock.now()
+        if (early := book.early_hit(call, header, now, monotonic())) is not None:
+            exchange.hit = _early(*early)
+            exchange.note("fault", exchange.hit.rule.name, EARLY)
+            return _replacement(exchange, exchange.hit.effect)
+        hit = book.hit(call, header, now)
         if hit is None:
             return None
         _note(exchange, hit)
@@ -64,7 +72,9 @@ class FaultInjector:
             if hit.effect.phase == "after":
                 await _delay(exchange, hit)
                 response = _replacement(exchange, hit.effect) or response
-            return _finished(response, hit.effect)
+            response = _finished(response, hit.effect)
+            _refuse_until(exchange, hit, response)
+            return _named(response, hit)
         except StartedOver as error:
             return exchange.refuse(error)
         finally:
@@ -164,17 +174,49 @@ def _of_trigger(exchange: Exchange, response: Response) -> Response:
     state = f"{call.connection} {call.path}?{exchange.scope['query_string'].decode('latin-1')}"
     header, now = exchange.header(PLAN), exchange.sandbox.clock.now()
     held = book.hold_back(call, header, state, now)
+    if isinstance(held, Hit):
+        _note(exchange, held)
+        return _named(nothing_yet(exchange), held)
     if held:
-        if isinstance(held, Hit):
-            _note(exchange, held)
         return nothing_yet(exchange)
     first = without_attachments(orjson.loads(response.body)) if book.doubles_triggers and operation.reads_mail else None
     if first is None or (hit := book.deliver_first(call, header, state, now)) is None:
         return response
     _note(exchange, hit)
-    return once_more(exchange, orjson.dumps(first))
+    return _named(once_more(exchange, orjson.dumps(first)), hit)
+
+
+def _refuse_until(exchange: Exchange, hit: Hit, response: Response) -> None:
+    """Remember when the client may come back, if the rule has just told it with a 429."""
+    seconds = dict(response.headers).get(b"retry-after", b"")
+    is_told = response.status == 429 and response.breaks is None and seconds.isdigit()
+    sandbox = exchange.sandbox
+    # A sequence says itself what each request gets.
+    is_ours = hit.effect.fault == EARLY or hit.rule.is_sequence
+    if is_told and not is_ours and sandbox.settings.early_retries == "refuse":
+        sandbox.traffic.faults.refuse_until(
+            hit, exchange.connection_id or "", sandbox.clock.now(), monotonic(), int(seconds)
+        )
+
+
+def _early(hit: Hit, seconds: int) -> Hit:
+    """The refusal of a request that comes back too early, with the seconds that are left."""
+    response = CallsExceeded(seconds) if isinstance(hit.effect.response, CallsExceeded) else hit.effect.response
+    headers = {**hit.effect.headers, "retry-after": str(seconds)}
+    return Hit(hit.rule, Effect(fault=EARLY, response=response, headers=headers))
+
+
+def _named(response: Response, hit: Hit) -> Response:
+    """The response with a header that names the rule and its fault, unless the rule lets the request work."""
+    if hit.effect is WORK:
+        return response
+    name = f"{hit.rule.name} ({_fault_of(hit.effect)})".encode("ascii")
+    return response._replace(headers=[*response.headers, (FAULT, name)])
 
 
 def _note(exchange: Exchange, hit: Hit) -> None:
-    effect = hit.effect
-    exchange.note("fault", hit.rule.name, effect.fault or ("work" if effect is WORK else "custom"))
+    exchange.note("fault", hit.rule.name, _fault_of(hit.effect))
+
+
+def _fault_of(effect: Effect) -> str:
+    return effect.fault or ("work" if effect is WORK else "custom")

@@ -49,6 +49,7 @@ def retry_json(row: Retried) -> shapes.RetryFacts:
         "realWaitedSeconds": row.real_wait,
         "askedSeconds": row.retry_after,
         "waitedAsAsked": row.waited_long_enough,
+        "refusedAgain": row.refused_again,
         "timesEffected": row.effects,
         "duplicated": row.duplicated,
         "entries": list(row.attempts),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from logging import INFO
 from urllib.parse import unquote
 
 from outlook_emulator.errors import ConnectorError
 from outlook_emulator.operations.operation import Operation, Scope
 from outlook_emulator.server.connector.exchange import Exchange, Response
-from outlook_emulator.traffic.journal import About, ExchangeEntry, Outcome
+from outlook_emulator.server.journal.entries import path_of
+from outlook_emulator.traffic.journal import NOT_KEPT, About, ExchangeEntry, Outcome
+from outlook_emulator.traffic.request_log import REQUESTS, line_of
 from outlook_emulator.traffic.retry_report import has_failed, is_retryable
 
 _SECONDS = 0.1
@@ -18,7 +21,7 @@ _SECONDS = 0.1
 
 
 class Recorder:
-    """Keeps the journals of all sandboxes whose journal is on."""
+    """Keeps the journals of all sandboxes whose journal is on, and writes the request log."""
 
     def __init__(self) -> None:
         self._about: dict[str, About] = {}
@@ -26,9 +29,13 @@ class Recorder:
     def open(self, exchange: Exchange) -> None:
         """Start an entry with what is known about the request."""
         journal = exchange.sandbox.traffic.journal
-        if not journal.cap:
+        if journal.cap:
+            entry = journal.open(exchange.arrived, time.time_ns() // 1000)
+        elif REQUESTS.isEnabledFor(INFO):
+            entry = ExchangeEntry(NOT_KEPT, exchange.arrived, time.time_ns() // 1000)
+        else:
             return
-        entry = exchange.entry = journal.open(exchange.arrived, time.time_ns() // 1000)
+        exchange.entry = entry
         entry.started = time.perf_counter_ns()
         scope, operation = exchange.scope, exchange.operation
         entry.method = scope["method"]
@@ -67,6 +74,8 @@ class Recorder:
         exchange.sandbox.traffic.journal.close(entry, time.perf_counter_ns() - entry.started, outcome)
         if has_failed(entry):
             entry.left = exchange.sandbox.clock.now()
+        if REQUESTS.isEnabledFor(INFO):
+            REQUESTS.info("%s", line_of(entry, path_of(entry)))
 
     def _about_of(self, operation: Operation) -> About:
         about = self._about.get(operation.id)

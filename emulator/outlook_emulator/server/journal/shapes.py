@@ -130,7 +130,8 @@ class RetryFacts(TypedDict):
     """A request that failed or was throttled, and its retry: the same request by the same client.
 
     `waitedSeconds` is by the sandbox's clock, `realWaitedSeconds` by the machine's, `askedSeconds` is the value of
-    `Retry-After`. `entries` are all attempts, `timesEffected` counts those that did their work; `duplicated`: something
+    `Retry-After`; `refusedAgain`: the retry came before that, and was refused for it.
+    `entries` are all attempts, `timesEffected` counts those that did their work; `duplicated`: something
     was made more than once.
     """
 
@@ -144,6 +145,7 @@ class RetryFacts(TypedDict):
     realWaitedSeconds: Double | None
     askedSeconds: Int64 | None
     waitedAsAsked: bool | None
+    refusedAgain: bool
     timesEffected: Int32
     duplicated: bool
     entries: list[Int64]

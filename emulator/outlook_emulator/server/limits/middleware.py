@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.connector.exchange import Exchange, Response
-
-WARNING = b"x-outlook-emulator-warning"
-"""The response header that names limits that are near. It is ours: the real connector does not warn."""
+from outlook_emulator.server.connector.exchange import WARNING, Exchange, Response
 
 
 class Throttle:

@@ -19,6 +19,7 @@ from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
 from outlook_emulator.store.records import Callback
+from outlook_emulator.traffic.request_log import REQUESTS, line_of
 from outlook_emulator.wire.subscriptions_convert import poke
 
 _SECOND = 1_000_000
@@ -194,21 +195,21 @@ class CallbackDelivery:
         self._wrote()
 
     def _note_in_journal(self, callback: Callback, begun: int, outcome: http_callback.Outcome) -> None:
-        """Record an attempt in the sandbox's journal, if it has one."""
-        journal = self._sandbox.traffic.journal
-        if journal.cap:
-            journal.deliver(
-                begun,
-                time.time_ns() // 1000,
-                callback=callback.id,
-                purpose=callback.kind,
-                reference=callback.reference,
-                url=callback.url,
-                number=callback.attempts + 1,
-                body=callback.body,
-                status=outcome.status,
-                error=outcome.error,
-            )
+        """Record an attempt in the sandbox's journal, if it has one, and in the request log."""
+        entry = self._sandbox.traffic.journal.deliver(
+            begun,
+            time.time_ns() // 1000,
+            callback=callback.id,
+            purpose=callback.kind,
+            reference=callback.reference,
+            url=callback.url,
+            number=callback.attempts + 1,
+            body=callback.body,
+            status=outcome.status,
+            error=outcome.error,
+        )
+        if REQUESTS.isEnabledFor(logging.INFO):
+            REQUESTS.info("%s", line_of(entry))
 
     def _mailbox(self, mailbox_id: int) -> Mailbox:
         return self._sandbox.mailbox(owner_of(self._sandbox.db, mailbox_id))

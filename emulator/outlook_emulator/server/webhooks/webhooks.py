@@ -1,11 +1,8 @@
-"""The webhooks of all sandboxes: starts and stops delivery, signals writes, and validates new subscribers."""
+"""The webhooks of all sandboxes: starts and stops delivery, and validates new subscribers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from random import Random
 from uuid import UUID
 
@@ -26,12 +23,11 @@ class Webhooks:
     def __init__(self, sandboxes: Sandboxes) -> None:
         self._sandboxes = sandboxes
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
-        self._signals: dict[Sandbox, set[asyncio.Event]] = {}
         self._rng = Random(sandboxes.settings.random_seed)
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
-        self._signal(sandbox)
+        sandbox.traffic.written()
         if self._sandboxes.get(sandbox.name) is not sandbox:
             # Deleted or replaced by the request at hand.
             self._stop(sandbox)
@@ -41,22 +37,9 @@ class Webhooks:
             timeout = self._sandboxes.settings.callback_timeout
             for deleted in self._deliveries.keys() - self._sandboxes.all():
                 self._stop(deleted)
-            delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, partial(self._signal, sandbox))
+            delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, sandbox.traffic.written)
             sandbox.due.append(delivery)
         delivery.wake()
-
-    @contextmanager
-    def write_signal(self, sandbox: Sandbox) -> Iterator[asyncio.Event]:
-        """An event that is set whenever something may have been written to a sandbox, or the sandbox was deleted."""
-        signal = asyncio.Event()
-        signals = self._signals.setdefault(sandbox, set())
-        signals.add(signal)
-        try:
-            yield signal
-        finally:
-            signals.remove(signal)
-            if not signals:
-                del self._signals[sandbox]
 
     def wake_all(self) -> None:
         """Deliver the callbacks that were pending when the server stopped."""
@@ -85,10 +68,6 @@ class Webhooks:
             return []
         sandbox.due.remove(delivery)
         return delivery.close()
-
-    def _signal(self, sandbox: Sandbox) -> None:
-        for signal in self._signals.get(sandbox, ()):
-            signal.set()
 
     async def _validate(self, url: str) -> None:
         settings = self._sandboxes.settings

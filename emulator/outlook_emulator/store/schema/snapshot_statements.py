@@ -13,6 +13,8 @@ connection = tables.table_of(tables.ConnectionRow)
 push = tables.table_of(callback_tables.PushRow)
 callback = tables.table_of(callback_tables.CallbackRow)
 content = tables.table_of(tables.Content)
+message = tables.table_of(tables.MessageRow)
+outbox_mail = tables.table_of(tables.OutboxMailRow)
 event = item_tables.event
 
 SNAPSHOT_STATEMENTS: dict[str, Any] = {
@@ -24,6 +26,6 @@ SNAPSHOT_STATEMENTS: dict[str, Any] = {
     .values(reference=type_coerce(bindparam("prefix"), String) + callback.c.reference),
     "NEWEST": {
         table.name: select(func.coalesce(func.max(table.c.id), literal_column("0")))
-        for table in (content, event, callback)
+        for table in (content, message, outbox_mail, event, callback)
     },
 }

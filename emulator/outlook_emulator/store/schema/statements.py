@@ -33,6 +33,7 @@ from outlook_emulator.store.records import (
     Folder,
     ItemFolder,
     Message,
+    MessageHead,
     OutboxMail,
     Owner,
     PushTrigger,
@@ -79,6 +80,8 @@ def _insert(into: Table, *left_out: str) -> Executable:
 
 
 _MESSAGES = select(*_columns(Message, message, content)).join(content, content.c.id == message.c.content_id)
+_HEADS = select(*_columns(MessageHead, message, content)).join(content, content.c.id == message.c.content_id)
+_OUTBOX = select(*_columns(OutboxMail, outbox_mail, content)).join(content, content.c.id == outbox_mail.c.content_id)
 _NEWEST_FIRST = (message.c.received.desc(), message.c.id.desc())
 _FACETS: dict[str, ColumnElement[bool]] = {
     # Literals, not parameters: SQLite uses a partial index only if the statement contains the condition.
@@ -119,11 +122,23 @@ def _item_folders(source: Table) -> Executable:
     return select(*_columns(ItemFolder, source)).where(own).order_by(source.c.name, source.c.id)
 
 
+def _page(rows: Select[Any], source: Table, *conditions: ColumnElement[bool]) -> Executable:
+    """The rows with keys from one to another, in the order of their keys."""
+    return rows.where(source.c.id > bindparam("after"), source.c.id <= bindparam("until"), *conditions).order_by(
+        source.c.id
+    )
+
+
 def _update(source: Table, *left_out: str) -> Executable:
     changed = [c.name for c in source.c if c.name not in ("id", *left_out)]
     return update(source).where(source.c.id == bindparam("key")).values({name: bindparam(name) for name in changed})
 
 
+# `lowered` is Python's, since SQLite's own `lower` knows only ASCII.
+_HAS_SUBJECT = or_(
+    bindparam("subject") == literal_column("''"),
+    func.instr(func.lowered(content.c.subject), bindparam("subject")) > _ZERO,
+)
 _PENDING: ColumnElement[Any] = literal_column("'pending'")
 _LIVE = subscription.c.expires > bindparam("now")
 _EVENTS = select(*_columns(Event, event))
@@ -216,6 +231,14 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .group_by(change.c.item_id)
     .order_by(change.c.item_id),
     "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
+    "MESSAGE_HEAD": _HEADS.where(message.c.id == bindparam("id")),
+    "MESSAGE_HEADS": _page(
+        _HEADS,
+        message,
+        message.c.content_id > bindparam("newer"),
+        _HAS_SUBJECT,
+        or_(bindparam("mailbox_id") == _ZERO, message.c.mailbox_id == bindparam("mailbox_id")),
+    ),
     # calendars
     "INSERT_CALENDAR": _insert(calendar, "id"),
     "CALENDARS": _item_folders(calendar),
@@ -257,6 +280,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     )
     .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
+    "EVENT_PAGE": _page(_EVENTS, event, event.c.master_id.is_(None)),
     "INSERT_LIST_ENTRY": _insert(list_entry, "id"),
     "DELETE_LIST_ENTRIES": delete(list_entry).where(
         list_entry.c.kind == bindparam("kind"), list_entry.c.owner_id == bindparam("owner_id")
@@ -281,9 +305,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "WITHDRAW_QUESTION": update(question).where(question.c.id == bindparam("question_id")).values(withdrawn=_ONE),
     # the outbox
     "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
-    "OUTBOX_MAILS": select(*_columns(OutboxMail, outbox_mail, content))
-    .join(content, content.c.id == outbox_mail.c.content_id)
-    .order_by(outbox_mail.c.id),
+    "OUTBOX_MAILS": _OUTBOX.order_by(outbox_mail.c.id),
+    "OUTBOX_MAIL": _OUTBOX.where(outbox_mail.c.id == bindparam("id")),
+    "OUTBOX_PAGE": _page(_OUTBOX, outbox_mail, outbox_mail.c.content_id > bindparam("newer"), _HAS_SUBJECT),
     "SET_OUTBOX_RECIPIENTS": update(outbox_mail)
     .where(outbox_mail.c.id == bindparam("outbox_id"))
     .values(recipients=bindparam("left")),
@@ -341,6 +365,8 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .where(callback.c.id == bindparam("key"), callback.c.state == _PENDING)
     .values({n: bindparam(n) for n in ("state", "attempts", "due", "attempted", "last_status", "last_error")}),
     "CALLBACKS": select(*_columns(Callback, callback)).order_by(callback.c.id),
+    "CALLBACK": _own(Callback, callback, "id"),
+    "CALLBACK_PAGE": _page(select(*_columns(Callback, callback)), callback),
     "INSERT_SUBSCRIPTION": _insert(subscription),
     "SUBSCRIPTION": _own(Subscription, subscription, "id", "mailbox_id"),
     "LIVE_SUBSCRIPTIONS": select(*_columns(Subscription, subscription))

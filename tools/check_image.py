@@ -1,0 +1,356 @@
+"""Builds the image and checks it as its users run it: size, start, stop, users, flags, TLS, data, compose.
+
+`python -m tools.check_image` uses the Docker engine of this machine. With `--debian` it uses one made of Debian's
+packages, and a Python image made of them; where that cannot run, it says so and succeeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from outlook_emulator import client
+from tools.debian_docker import PYTHON_IMAGE, DebianDocker
+
+IMAGE = "outlook-emulator"
+TOKEN = "secret"
+ROOT = Path(__file__).parents[1]
+DATA = "OUTLOOK_EMULATOR_DATA=/data"
+
+_PREPARE, _BUILD, _CHECK = 400.0, 300.0, 300.0
+"""Longest durations of the steps, in seconds."""
+_CALL = 60.0
+_HEALTHY = 30.0
+_MOST_STOP = _MOST_HEALTHY_AFTER_READY = 3.0
+"""Seconds. The goal is one second; a busy machine takes longer, but less than the five that a forgotten wait takes."""
+
+
+class Wrong(Exception):
+    """The image does not do what it should."""
+
+
+class Container:
+    """A running container of the image; `port` is the one inside."""
+
+    def __init__(self, name: str, port: int, scheme: str) -> None:
+        self.name = name
+        self.ca_file = ""
+        self._port, self._scheme = port, scheme
+
+    @property
+    def url(self) -> str:
+        # A restart publishes another port.
+        return f"{self._scheme}://{docker('port', self.name, str(self._port)).splitlines()[0]}"
+
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(docker("inspect", "--format={{json .State}}", self.name))
+        return state
+
+    def log(self, *flags: str) -> str:
+        done = subprocess.run(["docker", "logs", *flags, self.name], capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    def await_healthy(self) -> None:
+        """Wait until the health check succeeds. Raises Wrong."""
+        end = time.monotonic() + _HEALTHY
+        while (state := self.state())["Health"]["Status"] != "healthy":
+            if time.monotonic() > end or not state["Running"]:
+                raise Wrong(f"not healthy in {_HEALTHY:g} s: {state['Health']['Log'][-1:]} {self.log()}")
+            time.sleep(0.05)
+
+    def start_times(self) -> tuple[float, float]:
+        """The seconds from the start to the ready line and to the first successful health check."""
+        state = self.state()
+        start = _instant(state["StartedAt"])
+        ready = _ready_line(self, "--timestamps")
+        passed = next(probe for probe in state["Health"]["Log"] if probe["ExitCode"] == 0)
+        return _instant(ready.partition(" ")[0]) - start, _instant(passed["End"]) - start
+
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        """Send a request that must succeed; returns the JSON of the response."""
+        status, content = client.fetch(method, self.url + path, body, token=TOKEN, ca_file=self.ca_file)
+        if not 200 <= status < 300:
+            raise Wrong(f"{method} {path} gave {status} {content.decode(errors='replace')}")
+        return json.loads(content or b"null")
+
+    def serve_mail(self) -> None:
+        """Send a mail from one mailbox to another. Raises Wrong if it does not arrive."""
+        self.request("POST", "/apim/outlook/ada/v2/Mail", {"To": "bob@outlook.com", "Subject": "Hi", "Body": "Hi"})
+        if self.subjects() != ["Hi"]:
+            raise Wrong(f"the mail did not arrive: {self.subjects()}")
+
+    def subjects(self) -> list[str]:
+        return [mail["Subject"] for mail in self.request("GET", "/apim/outlook/bob/v2/Mail")["value"]]
+
+    def stop(self) -> float:
+        """Stop it as `docker stop` does; returns the seconds. Raises Wrong unless the stop is quick and clean."""
+        start = time.monotonic()
+        docker("stop", self.name)
+        seconds = time.monotonic() - start
+        if self.state()["ExitCode"] != 0 or "Traceback" in self.log():
+            raise Wrong(f"stopped with exit code {self.state()['ExitCode']}: {self.log()}")
+        if seconds > _MOST_STOP:
+            raise Wrong(f"stopped after {seconds:.2f} s")
+        return seconds
+
+
+@contextmanager
+def container(*flags: str, command: Sequence[str] = (), port: int = 4365, scheme: str = "http") -> Iterator[Container]:
+    """A container of the image, started with flags of `docker run`; it is removed when the block ends."""
+    variables = ["--env", f"OUTLOOK_EMULATOR_ADMIN_TOKEN={TOKEN}"]
+    name = docker("run", "--detach", "--publish", f"127.0.0.1::{port}", *variables, *flags, IMAGE, *command)
+    try:
+        yield Container(name, port, scheme)
+    finally:
+        docker("rm", "--force", "--volumes", name)
+
+
+def check_start_and_stop() -> str:
+    """Without options it keeps everything in memory, and stops at once while a request waits."""
+    with container() as it, ThreadPoolExecutor(1) as pool:
+        it.await_healthy()
+        it.serve_mail()
+        if " store=memory" not in it.log() or "/data" in docker("diff", it.name):
+            raise Wrong("it wrote to /data without being told to")
+        body = {"subject": "never", "timeoutSeconds": 60}
+        path = f"{it.url}/_emulator/api/sandboxes/default/wait"
+        waiting = pool.submit(client.fetch, "POST", path, body, 90.0, token=TOKEN)
+        time.sleep(0.5)
+        seconds = it.stop()
+        status, _ = waiting.result()
+        if status != 503:
+            raise Wrong(f"the open wait ended with status {status}")
+        return f"{_start(it)}, stopped in {seconds:.2f} s with a wait open"
+
+
+def check_early_stop() -> str:
+    """It hears SIGTERM while it starts."""
+    longest = 0.0
+    for delay in (0.1, 0.2, 0.4):
+        with container() as it:
+            time.sleep(delay)
+            longest = max(longest, it.stop())
+    return f"stopped in {longest:.2f} s at most during the start"
+
+
+def check_users() -> str:
+    """Any user can keep data in a volume, and a restart finds it."""
+    for user in ("1234", "4365", "0", "1000:1000"):
+        volume = docker("volume", "create")
+        try:
+            with container("--user", user, "--volume", f"{volume}:/data", "--env", DATA) as it:
+                it.await_healthy()
+                it.serve_mail()
+                it.stop()
+                docker("start", it.name)
+                it.await_healthy()
+                if it.subjects() != ["Hi"]:
+                    raise Wrong(f"user {user} lost its mail")
+        finally:
+            docker("volume", "rm", "--force", volume)
+    return "users 1234, 4365, 0 and 1000:1000 keep mail in a volume"
+
+
+def check_flags() -> str:
+    """Flags add to the settings of the image, and the health check follows them."""
+    with container(command=["serve", "--port", "5000", "--seed", "office"], port=5000) as it:
+        it.await_healthy()
+        if not it.request("GET", "/apim/outlook/office/v2/Mail")["value"]:
+            raise Wrong("--seed did not load the sample")
+        if "office" not in docker("exec", it.name, "outlook-emulator", "connections", "list"):
+            raise Wrong("a command in the container does not find the server")
+    with container("--env", "OUTLOOK_EMULATOR_SEED=office", "--read-only") as it:
+        it.await_healthy()
+        if not it.request("GET", "/apim/outlook/office/v2/Mail")["value"]:
+            raise Wrong("the variable did not load the sample")
+    if "SendEmailV2" not in docker("run", "--rm", IMAGE, "operations"):
+        raise Wrong("another command than serve does not run")
+    return "flags, variables, another port, a read-only container and other commands work"
+
+
+def check_tls() -> str:
+    """It serves https, by flag and by variable, with a health check."""
+    figures = []
+    for flags, command in (((), ["serve", "--tls"]), (("--env", "OUTLOOK_EMULATOR_TLS=yes", "--user", "1234"), [])):
+        with container(*flags, command=command, scheme="https") as it, tempfile.NamedTemporaryFile("w") as file:
+            it.await_healthy()
+            file.write(docker("exec", it.name, "cat", client.ready_facts(_ready_line(it).strip())["ca"]))
+            file.flush()
+            it.ca_file = file.name
+            it.serve_mail()
+            figures.append(_start(it))
+            it.stop()
+    return "; ".join(figures)
+
+
+def check_compose() -> str:
+    """`compose.yaml` serves at the default port."""
+    compose = ["compose", "--file", str(ROOT / "compose.yaml")]
+    docker(*compose, "up", "--detach", "--wait", "--no-build")
+    try:
+        mails = _fetch("http://127.0.0.1:4365/apim/outlook/office/v2/Mail")
+        if not mails["value"]:
+            raise Wrong("compose serves no sample")
+    finally:
+        docker(*compose, "down", "--volumes")
+    return "compose.yaml serves the samples"
+
+
+def check_testcontainers() -> str:
+    """The tests of `outlook_emulator.testing.container` pass against the image."""
+    # Ryuk is an image of its own, which removes containers after a crash.
+    environment = os.environ | {"OUTLOOK_EMULATOR_TEST_IMAGE": IMAGE, "TESTCONTAINERS_RYUK_DISABLED": "true"}
+    command = [sys.executable, "-m", "pytest", "tests/testing/test_container.py", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode or "skipped" in done.stdout:
+        raise Wrong((done.stdout + done.stderr)[-2000:])
+    return f"testcontainers: {done.stdout.strip().splitlines()[-1]}"
+
+
+def check_size() -> str:
+    """The size is that of the base and what the emulator adds."""
+    size = int(docker("inspect", "--format={{.Size}}", IMAGE))
+    labels = json.loads(docker("inspect", "--format={{json .Config.Labels}}", IMAGE))
+    if not all(labels.get(f"org.opencontainers.image.{name}") for name in ("title", "version", "licenses")):
+        raise Wrong(f"labels are missing: {labels}")
+    base = docker("images", "--quiet", PYTHON_IMAGE)
+    if not base:
+        return f"{size / 1e6:.0f} MB"
+    added = size - int(docker("inspect", "--format={{.Size}}", base))
+    return f"{size / 1e6:.0f} MB, of which {added / 1e6:.0f} MB are added to the base"
+
+
+CHECKS = (
+    *(check_size, check_start_and_stop, check_early_stop, check_users, check_flags, check_tls),
+    *(check_compose, check_testcontainers),
+)
+
+
+def docker(*arguments: str) -> str:
+    """Run a command of docker; returns what it prints. Raises Wrong with its error."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=_CALL, check=False)
+    if done.returncode:
+        raise Wrong(f"docker {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def build(python_image: str) -> int:
+    """Build the image; pip takes its index from the configuration of this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = ["docker", "build", "--progress=plain", f"--tag={IMAGE}", *_pip_secrets(Path(folder))]
+        if python_image:
+            whole.append(f"--build-arg=PYTHON_IMAGE={python_image}")
+        # An engine without a bridge has no other network.
+        done = subprocess.run([*whole, "--network=host", str(ROOT)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stdout + done.stderr)
+    return done.returncode
+
+
+def check() -> int:
+    """Run all checks, and print the result of each."""
+    failed = 0
+    for one in CHECKS:
+        start = time.monotonic()
+        try:
+            result = one()
+        except (Wrong, subprocess.TimeoutExpired) as error:
+            failed += 1
+            result = f"FAILED: {error}"
+        print(f"{one.__name__.removeprefix('check_'):16} {result}  ({time.monotonic() - start:.0f} s)", flush=True)
+    # The closing line that test runners print.
+    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    return min(failed, 1)
+
+
+def with_debian(kept: Path | None) -> int:
+    """Build and check with an engine made of Debian's packages, if this machine can."""
+    if missing := DebianDocker.lacks():
+        print(f"the image is not checked: this machine lacks {missing}")
+        return 0
+    with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="outlook-image-") as folder:
+        engine = DebianDocker(Path(folder))
+        start = time.monotonic()
+        engine.prepare(_PREPARE)
+        print(f"engine and Python image made in {time.monotonic() - start:.0f} s", flush=True)
+        this = [sys.executable, "-m", "tools.check_image"]
+        start = time.monotonic()
+        if engine.run([*this, "build", f"--python-image={PYTHON_IMAGE}"], isolated=False, timeout=_BUILD):
+            return 1
+        print(f"image built in {time.monotonic() - start:.0f} s", flush=True)
+        return engine.run([*this, "check"], isolated=True, timeout=_CHECK)
+
+
+def _start(it: Container) -> str:
+    """The start times in words. Raises Wrong if the health check succeeds too late."""
+    ready, healthy = it.start_times()
+    if healthy - ready > _MOST_HEALTHY_AFTER_READY:
+        raise Wrong(f"healthy {healthy - ready:.2f} s after it was ready")
+    return f"ready after {ready:.2f} s, healthy after {healthy:.2f} s"
+
+
+def _ready_line(it: Container, *flags: str) -> str:
+    (line,) = (line for line in it.log(*flags).splitlines() if "outlook-emulator ready " in line)
+    return line
+
+
+def _instant(text: str) -> float:
+    """Seconds since 1970 of an instant as Docker writes it, with nanoseconds."""
+    return datetime.fromisoformat(text[:19] + "+00:00").timestamp() + float(f"0.{text[20:].rstrip('Z') or 0}")
+
+
+def _fetch(url: str) -> Any:
+    # A container that compose starts has a token of its own, which the connector does not need.
+    status, content = client.fetch("GET", url, token="anything")
+    if status != 200:
+        raise Wrong(f"{url} gave {status}")
+    return json.loads(content)
+
+
+def _pip_secrets(folder: Path) -> list[str]:
+    """The flags that give pip in the build the index and the CA of this machine, if it has any of its own."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    values = {}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        values[name.rpartition(".")[2]] = value.strip("'")
+    lines, flags = ["[global]"], []
+    if index := values.get("index-url"):
+        lines.append(f"index-url = {index}")
+    if ca := values.get("cert"):
+        lines.append("cert = /run/secrets/ca.pem")
+        copy = folder / "ca.pem"
+        copy.write_bytes(Path(ca).read_bytes())
+        flags.append(f"--secret=id=ca.pem,src={copy}")
+    if len(lines) > 1:
+        (folder / "pip.conf").write_text("\n".join(lines) + "\n")
+        flags.append(f"--secret=id=pip.conf,src={folder / 'pip.conf'}")
+    return flags
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", nargs="?", choices=["build", "check"], help="only this step")
+    parser.add_argument("--python-image", default="", help="base of the image (default: that of the Dockerfile)")
+    parser.add_argument("--debian", action="store_true", help="use an engine made of Debian's packages")
+    parser.add_argument("--folder", type=Path, help="keep this engine in a folder, for later runs (default: a new one)")
+    arguments = parser.parse_args()
+    if arguments.debian:
+        return with_debian(arguments.folder)
+    status = build(arguments.python_image) if arguments.step != "check" else 0
+    return status or (check() if arguments.step != "build" else 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
