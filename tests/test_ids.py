@@ -121,8 +121,8 @@ def test_another_kind(kind: IdKind, other: IdKind) -> None:
 @pytest.mark.parametrize("key", [2**63, 2**64 - 1])
 @pytest.mark.parametrize("mailbox", [1, 2])
 def test_key_above_the_maximum(key: int, mailbox: int) -> None:
-    """A forged id with a key above the maximum reads like a real one, and is not found in any mailbox."""
-    with pytest.raises(NotFound):
+    """A forged id with a key above the maximum is malformed, in any mailbox."""
+    with pytest.raises(InvalidId):
         decode(IdKind.MESSAGE, 1, encode(IdKind.MESSAGE, mailbox, key), "id")
 
 

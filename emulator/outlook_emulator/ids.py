@@ -48,6 +48,8 @@ _CONVERSATION_END = Struct(">QIHBB")
 _CHANGE_KEY = Struct(">8sQQ2xI")
 # Where the part begins that differs between the items of a mailbox, and where that of its mailbox ends.
 _MAILBOX_END = 31
+_OWN_START = 40
+"""How many characters of an id follow from its mailbox alone."""
 _ITEM_START_SIZE = 78
 _ITEM_SIZE = _ITEM_START_SIZE + _ITEM_END.size
 _TICKS_START = _MAILBOX_END + 4
@@ -99,17 +101,17 @@ def decode(kind: IdKind, mailbox_id: int, text: str, field: str) -> int:
         raise InvalidId(field) from None
     kinds = _KINDS.get(len(packed))
     if kinds is None:
-        raise _unknown(text, field)
+        raise _unknown(text, None, field)
     # Any of the kinds will do: those of one length hold owner and key in the same bytes.
     owner, key = _unpacked(kinds[0], packed)
     if not 0 <= key <= _LARGEST_KEY:
-        raise _unknown(text, field)
+        raise _unknown(text, encode(kinds[0], owner, 0), field)
     # An id has a single spelling, and each of its bytes follows from owner and key.
     if kind in kinds and owner == mailbox_id and encode(kind, owner, key) == text:
         return key
     if any(encode(other, owner, key) == text for other in kinds):
         raise NotFound()
-    raise _unknown(text, field)
+    raise _unknown(text, encode(kinds[0], owner, 0), field)
 
 
 def event_change_key(mailbox_id: int, key: int, version: int) -> str:
@@ -138,9 +140,13 @@ def looks_like_id(text: str) -> bool:
     return text.startswith(_PREFIX) and text.endswith("=")
 
 
-def _unknown(text: str, field: str) -> ConnectorError:
-    """The error for an id that no mailbox here issued: a real mailbox may have, if it has the form."""
-    return NotFound() if _ITEM_FORM.fullmatch(text) else InvalidId(field)
+def _unknown(text: str, own: str | None, field: str) -> ConnectorError:
+    """The error for an id that no mailbox here issued: a real mailbox may have, if it has the form.
+
+    `own` is an id of the mailbox that the text seems to be from: a text that starts like it is a damaged id.
+    """
+    is_damaged = own is not None and text.startswith(own[:_OWN_START])
+    return NotFound() if _ITEM_FORM.fullmatch(text) and not is_damaged else InvalidId(field)
 
 
 def _packed(kind: IdKind, mailbox_id: int, key: int) -> bytes:

@@ -18,7 +18,7 @@ from outlook_contract.exchange import Exchange
 from outlook_contract.generation.agreement import agree
 from outlook_contract.generation.bridge import OWN_CREDENTIAL, Bridge
 from outlook_contract.generation.items import Items, ids_of, kind_of
-from outlook_contract.generation.reading import is_readable
+from outlook_contract.generation.reading import drop_other_spellings, is_readable
 from outlook_contract.mailbox import Mailbox
 from outlook_contract.routes import Route
 
@@ -114,6 +114,9 @@ class Generator:
             if isinstance(values, dict) and (name in values or (is_valid and name == "sig")):
                 values[name] = value
         if is_valid:
+            for parameter in route.parameters.values():
+                if parameter["in"] == "body":
+                    drop_other_spellings(parameter["schema"], case.body)
             self._items.fill_in(case.body, careful=self._careful)
             agree(case.query, case.body)
 

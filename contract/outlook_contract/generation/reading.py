@@ -42,6 +42,21 @@ def is_readable(exchange: Exchange) -> bool:
     return True
 
 
+def drop_other_spellings(schema: Mapping[str, Any], value: Any) -> None:
+    """Remove undeclared members that a lenient reader takes for declared ones, such as `type` for `Type`."""
+    schema = _resolved(schema)
+    if isinstance(value, list):
+        for item in value:
+            drop_other_spellings(schema.get("items", {}), item)
+    elif isinstance(value, dict):
+        properties = schema.get("properties", {})
+        names = {_folded(name) for name in properties}
+        for name in [name for name in value if name not in properties and _folded(name) in names]:
+            del value[name]
+        for name in properties.keys() & value.keys():
+            drop_other_spellings(properties[name], value[name])
+
+
 def _reads_body(parameter: Mapping[str, Any], exchange: Exchange) -> bool:
     if not exchange.request_body:
         return not parameter["required"]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from outlook_contract.exchange import Exchange
-from outlook_contract.generation.reading import is_readable
+from outlook_contract.generation.reading import drop_other_spellings, is_readable
 from outlook_contract.routes import routes
 
 MAIL = {"To": "a@example.com", "Subject": "s", "Body": "b"}
@@ -80,3 +80,15 @@ def test_readable_bodies(body: Any) -> None:
 def test_invalid_bodies(body: Any) -> None:
     """A missing body, a missing or mistyped member, and a text that is no address are invalid."""
     assert not is_readable(exchange_of("SendEmailV2", body=body))
+
+
+def test_other_spellings_are_dropped() -> None:
+    """Members that would be read as declared ones go, at any depth; unknown ones stay."""
+    schema = next(
+        parameter["schema"] for parameter in routes()["SendEmailV2"].parameters.values() if parameter["in"] == "body"
+    )
+    body = {**MAIL, "subject": 1, "other": 2, "Attachments": [{"Name": "a", "content_bytes": 3, "more": 4}]}
+
+    drop_other_spellings(schema, body)
+
+    assert {**MAIL, "other": 2, "Attachments": [{"Name": "a", "more": 4}]} == body
