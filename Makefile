@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast contract contract-long lint bench sql samples docs docs-tables lock check-python clean
+.PHONY: run test test-fast contract contract-long probes lint bench sql samples docs docs-tables lock check-python clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
@@ -27,6 +27,9 @@ lint: .venv/dev.stamp ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+probes: .venv/dev.stamp ## write the emulator's answers to the probes, after a change of behaviour
+	$(BIN)/outlook-emulator contract probe --out contract/probes/emulator.json
 
 bench: .venv/dev.stamp ## measure speed, as ratios to bare Starlette
 	$(BIN)/python -m benchmarks

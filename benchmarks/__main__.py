@@ -1,4 +1,4 @@
-"""Prints the measurements: ratios to a bare route, scaling, limits and journal, test fixtures, start-up, layers."""
+"""Prints the measurements: ratios to a bare route, scaling, limits and journal, waits, fixtures, start-up, layers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from benchmarks.plugin import plugin
 from benchmarks.requests import BELOW, LIST, MAIL, SEND
 from benchmarks.running import Running, on_second_core, running
 from benchmarks.traffic import traffic
+from benchmarks.waits import waits
 
 SMALL, LARGE = 100, 100_000
 ROUNDS, SECONDS = 5, 1.0
@@ -177,6 +178,7 @@ def main() -> None:
         fresh_sandbox(small)
     items()
     traffic()
+    waits()
     plugin()
     start_up()
     layers()

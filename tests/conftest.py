@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from outlook_emulator import testing
+from outlook_emulator import certificates, testing
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
@@ -63,7 +65,7 @@ class Sandbox(testing.Sandbox):
         """Move the clock on; all work due by then, callbacks included, is done when this returns."""
         self.clock.advance(by)
 
-    def callbacks(self) -> list[dict[str, Any]]:
+    def made_callbacks(self) -> list[dict[str, Any]]:
         """The callbacks of the sandbox, those that are due delivered."""
         self.advance()
         callbacks: list[dict[str, Any]] = self.admin.request("GET", "/callbacks")["value"]
@@ -162,6 +164,13 @@ def new_sandbox(server: Server) -> Sandbox:
     sandbox = Sandbox(server, f"t{next(_NUMBERS)}")
     server.http.post("/_emulator/api/sandboxes", json={"name": sandbox.name}).raise_for_status()
     return sandbox
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the certificate authority of the tests apart from the user's own; processes that tests start inherit it."""
+    folder = tempfile.TemporaryDirectory(prefix="outlook-emulator-ca-")
+    config.add_cleanup(folder.cleanup)
+    os.environ[certificates.FOLDER] = folder.name
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -24,7 +24,18 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-VOCABULARY = {"clock", "enums", "errors", "ids", "odata", "options", "settings", "timezones"}
+VOCABULARY = {
+    "access_tokens",
+    "clock",
+    "enums",
+    "errors",
+    "ids",
+    "odata",
+    "options",
+    "seed_folder",
+    "settings",
+    "timezones",
+}
 """The parts that every part may import."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -36,12 +47,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": {"traffic", "mailbox", "store"},
     "server": {"sandbox", "operations", "traffic", "wire", "mailbox", "store"},
     "app": {"server", "sandbox", "operations"},
-    "serving": {"app", "server", "sandbox", "store"},
-    "client": set(),
+    "certificates": set(),
+    "serving": {"app", "server", "sandbox", "store", "certificates"},
+    "client": {"certificates"},
+    "environment": {"client", "certificates"},
     "logic_apps": set(),
-    "testing": {"serving", "app", "server", "traffic", "client"},
+    "testing": {"serving", "app", "server", "traffic", "client", "environment"},
     "pytest_plugin": {"testing", "client"},
-    "cli": {"serving", "server", "operations", "traffic", "client", "logic_apps"},
+    "cli": {"serving", "server", "operations", "traffic", "client", "environment", "certificates", "logic_apps"},
     "__main__": {"cli"},
 }
 """The further parts that each part may import."""
@@ -59,6 +72,7 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "connector": set(),
         "faults": {"connector"},
         "journal": {"connector"},
+        "identity": set(),
         "limits": {"connector"},
         "webhooks": {"connector"},
         "admin": {"connector", "faults", "journal", "limits", "webhooks"},
@@ -75,7 +89,8 @@ OUTSIDE = {
     "sqlite3": {"store"},
     "starlette": {"server", "app", "serving"},
     "uvicorn": {"serving"},
-    "trustme": {"serving"},
+    "trustme": {"certificates"},
+    "certifi": {"certificates"},
     "pytest": {"pytest_plugin"},
     "httpx": {"server", "testing"},
     "aiohttp": {"testing"},

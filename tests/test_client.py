@@ -14,14 +14,15 @@ import pytest
 import trustme
 
 from outlook_emulator import client
+from outlook_emulator.certificates import FOLDER, server_context
 from outlook_emulator.settings import ENVIRONMENT_PREFIX
 from tests.stub import Stub, stubbed
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove all variables of the emulator from the environment."""
-    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+    """Remove all variables of the emulator from the environment, except the folder of the tests' own CA."""
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name != FOLDER]:
         monkeypatch.delenv(name)
 
 
@@ -152,6 +153,21 @@ def test_https(secure: Stub, authority: tuple[trustme.CA, str], monkeypatch: pyt
 
     assert [(200, "")] * 3 == [response, written, named]
     assert (0, True) == (status, "certificate verify failed" in text)
+
+
+def test_https_with_the_authority_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a file, the client trusts the authority of the user, if there is one."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    refused = fetch_text("GET", "https://127.0.0.1:1")
+    context = server_context(tmp_path, "127.0.0.1")
+    with stubbed(context) as stub:
+        response = fetch_text("GET", stub.url)
+    monkeypatch.delenv(FOLDER)
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: tmp_path / "nobody"))
+
+    assert (0, True) == (refused[0], "refused" in refused[1])
+    assert (200, "") == response
+    assert "" == client.own_ca_file()
 
 
 def test_invalid_ca_file(secure: Stub, tmp_path: Path) -> None:

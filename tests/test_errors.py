@@ -27,6 +27,7 @@ from outlook_emulator.errors import (
     TimedOut,
     TokenExpired,
     Unauthorized,
+    WrongAudience,
 )
 from outlook_emulator.server.connector.error_responses import error_body
 
@@ -62,6 +63,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ForeignUrl": ("The header 'x-a'", "lead here", "http://x"),
     "UnknownMethod": ("The header 'x-a'", ["GET", "POST"], "DANCE"),
     "MissingApiVersion": (),
+    "WrongAudience": ("https://a", ["https://b"]),
     "AuthenticationFailed": (),
 }
 
@@ -115,7 +117,9 @@ def test_every_class_renders(kind: type[ConnectorError]) -> None:
     assert body["error"] == detail
 
 
-@pytest.mark.parametrize("error", [Unauthorized(), TokenExpired()], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error", [Unauthorized(), WrongAudience("a", ["b"]), TokenExpired()], ids=lambda error: type(error).__name__
+)
 def test_unauthorized(error: ConnectorError) -> None:
     """A 401 names no request, and its error has a message only (recorded from another connector of the same base)."""
     body = error_body(error, "request-1", "service-1", "somewhere")
@@ -138,7 +142,15 @@ def test_status(kind: type[ConnectorError]) -> None:
 
 def test_only_the_gateway_has_no_code() -> None:
     """Only errors of the gateway and a missing credential have no code."""
-    codeless = {"Unauthorized", "TokenExpired", "TimedOut", "TooManyRequests", "CallsExceeded", "TooManyAtOnce"}
+    codeless = {
+        "Unauthorized",
+        "WrongAudience",
+        "TokenExpired",
+        "TimedOut",
+        "TooManyRequests",
+        "CallsExceeded",
+        "TooManyAtOnce",
+    }
     codeless |= {"GatewayPolicy", "InlineImageTooLarge", "AttachmentWithoutContent"}
 
     assert codeless == {error_class.__name__ for error_class in CLASSES if error_class.code is None}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from outlook_emulator import certificates
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
@@ -212,7 +213,7 @@ SAID = {
     "test_unknown_transport": "transport='pigeon', which must be 'http' or 'app'",
     "test_unknown_policy": "unused_faults=False, which must be 'fail' or 'allow'",
     "test_no_list": "faults='throttled', which must be a list of fault names and rules",
-    "test_no_name": "seed=['office'], which must be the name of a sample mailbox",
+    "test_no_name": "seed=['office'], which must be the name of a sample mailbox, the path of its folder, or a mapping",
     "test_no_instant": "clock=5, which must be an instant, as text or as a datetime",
     "test_contradiction": "outlook_app cannot be combined with the marker's transport='http'",
     "test_unknown_seed": "There is no sample mailbox 'none'",
@@ -225,7 +226,8 @@ def run(folder: Path, source: str, *arguments: str, **environment: str) -> subpr
     """Run pytest on a test file with this plugin and the plugins that the arguments name."""
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLOOK_", "PYTEST_"))}
-    variables = {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
+    own_authority = {certificates.FOLDER: os.environ[certificates.FOLDER]}
+    variables = {**kept, **own_authority, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "outlook_emulator.pytest_plugin", "-p", "no:cacheprovider"]
     command += ["-W", "error", "--strict-markers", *arguments, "."]
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
@@ -337,13 +339,69 @@ def test_server_with_credentials(tmp_path: Path) -> None:
 
 
 def test_fixtures_over_tls(tmp_path: Path) -> None:
-    """The certificate file of the environment is used, also by Microsoft's client; without it, connecting fails."""
+    """The certificate file of the environment is used, also by Microsoft's client, or else the user's own authority."""
     with running(Settings(tls="yes")) as up:
         trusting = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url, OUTLOOK_EMULATOR_CA_FILE=up.ca_file or "")
-        without = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url)
+        by_default = run(tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url)
+        strange = run(
+            tmp_path, TLS, OUTLOOK_EMULATOR_URL=up.url, OUTLOOK_EMULATOR_CA_FOLDER=str(tmp_path / "somewhere")
+        )
 
     assert passed(trusting, 1)
-    assert f"ConnectionError: No emulator responds at {up.url}: " in without.stdout
+    assert passed(by_default, 1)
+    assert f"ConnectionError: No emulator responds at {up.url}: " in strange.stdout
+
+
+ENVIRONMENT = """
+import os
+import subprocess
+import sys
+
+import pytest
+import requests
+from azure.identity import DefaultAzureCredential
+
+from outlook_emulator import Settings
+
+
+@pytest.fixture(scope="session")
+def outlook_settings():
+    return Settings(tls="yes", authorization="unknown", identity_header="own-header")
+
+
+def test_code_in_process(outlook, outlook_environment):
+    outlook.deliver(subject="Hello")
+    token = DefaultAzureCredential().get_token("https://apihub.azure.com/.default").token
+    url = os.environ["OUTLOOK_CONNECTION_URL"]
+    response = requests.get(f"{url}/v2/Mail", headers={"Authorization": f"Bearer {token}"})
+    assert (outlook.url, 200, 1) == (url, response.status_code, len(response.json()["value"]))
+
+
+def test_child_process(outlook_environment):
+    code = (
+        "import os; from urllib.request import urlopen;"
+        "print(urlopen(os.environ['OUTLOOK_EMULATOR_URL'] + '/readyz').status)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "200\\n"
+
+
+def test_undone():
+    assert "OUTLOOK_CONNECTION_URL" not in os.environ
+
+
+"""
+
+
+def test_environment(tmp_path: Path) -> None:
+    """Code under test and its child processes reach the mailbox of the test by the environment alone."""
+    assert passed(run(tmp_path, ENVIRONMENT), 3)
+
+
+def test_environment_without_a_socket(tmp_path: Path) -> None:
+    """Without a socket, the fixture fails and says why."""
+    done = run(tmp_path, "def test_it(outlook_environment):\n    pass\n", "--outlook-transport=app")
+
+    assert "outlook_environment needs an emulator with a URL: this emulator has no URL" in done.stdout
 
 
 def test_no_emulator(tmp_path: Path) -> None:

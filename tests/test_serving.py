@@ -7,7 +7,6 @@ import logging
 import re
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -178,8 +177,8 @@ def test_https() -> None:
 
 
 def test_names_of_the_certificate() -> None:
-    """The certificate is valid for each name and address of this machine, and for no other host."""
-    with running(Settings(tls="yes", host="127.0.0.2")) as served:
+    """The certificate is valid for the names of this machine and those of the settings, and for no other host."""
+    with running(Settings(tls="yes", host="127.0.0.2", tls_names="mail.test, *.compose.test")) as served:
         context = ssl.create_default_context(cafile=served.ca_file)
 
         def shake_hands(name: str) -> None:
@@ -188,6 +187,8 @@ def test_names_of_the_certificate() -> None:
                 pass
 
         for name in ("localhost", "127.0.0.1", "::1", "127.0.0.2", socket.gethostname()):
+            shake_hands(name)
+        for name in ("host.docker.internal", "outlook", "outlook-emulator", "mail.test", "mail.compose.test"):
             shake_hands(name)
         with pytest.raises(ssl.SSLCertVerificationError):
             shake_hands("example.com")
@@ -201,13 +202,16 @@ def test_machine_name_that_no_certificate_can_hold(monkeypatch: pytest.MonkeyPat
         assert http.get("/readyz").status_code == 200
 
 
-def test_untrusted_certificate() -> None:
-    """Each start creates a new certificate, so other certificates are not trusted."""
-    with running(Settings(tls="yes")) as other, running(Settings(tls="yes")) as served:
-        stranger = ssl.create_default_context(cafile=other.ca_file)
-        for context in (stranger, ssl.create_default_context()):
+def test_one_authority(tmp_path: Path) -> None:
+    """All servers of a user have certificates of one authority; those of another one are not trusted."""
+    own, others = (Settings(tls="yes", ca_folder=str(tmp_path / name)) for name in ("own", "others"))
+    with running(own) as first, running(own) as second, running(others) as stranger:
+        with trusting(first) as http:
+            assert [200, 200] == [http.get(f"{served.url}/readyz").status_code for served in (first, second)]
             with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-                httpx.get(served.url, verify=context, trust_env=False)
+                http.get(stranger.url)
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(first.url, trust_env=False)
 
 
 def test_plain_http_to_an_https_server() -> None:
@@ -218,27 +222,16 @@ def test_plain_http_to_an_https_server() -> None:
         assert http.get("/readyz").status_code == 200
 
 
-def test_no_key_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the server runs, its only file is a certificate, and afterwards the file is deleted."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with running(Settings(tls="yes")) as served:
-        (file,) = tmp_path.iterdir()
-        kinds = certificates(file)
-
-    assert (str(file), ["CERTIFICATE"], []) == (served.ca_file, kinds, list(tmp_path.iterdir()))
-
-
 def test_certificate_file_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate file from the settings is rewritten at each start, reported as an absolute path, and kept."""
+    """A file of the settings gets a copy of the authority's certificate, and is reported as an absolute path."""
     monkeypatch.chdir(tmp_path)
-    texts = []
-    for _ in range(2):
-        with running(Settings(tls="yes", tls_ca_file="ca.pem")) as served, trusting(served) as http:
-            assert http.get("/readyz").status_code == 200
-        texts.append((tmp_path / "ca.pem").read_text())
+    (tmp_path / "ca.pem").write_text("old")
+    settings = Settings(tls="yes", tls_ca_file="ca.pem", ca_folder="authority")
+    with running(settings) as served, trusting(served) as http:
+        assert http.get("/readyz").status_code == 200
 
     assert served.ca_file == str(tmp_path / "ca.pem")
-    assert (["CERTIFICATE"], True) == (certificates(tmp_path / "ca.pem"), texts[0] != texts[1])
+    assert (tmp_path / "ca.pem").read_text() == (tmp_path / "authority" / "ca" / "ca.pem").read_text()
 
 
 def test_unwritable_certificate_file(tmp_path: Path) -> None:

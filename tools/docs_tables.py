@@ -19,6 +19,9 @@ from typing import Any
 from outlook_contract.deviations import Kind
 from outlook_contract.deviations import load as deviations_of_contract
 from outlook_contract.known_issues import KNOWN_ISSUES, KnownIssue
+from outlook_contract.probes import answers
+from outlook_contract.probes.catalog import PROBES
+from outlook_contract.probes.command import conditions
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
 from outlook_emulator.operations import OPERATIONS
@@ -126,16 +129,34 @@ def known_issues() -> str:
 def deviations(kind: Kind) -> str:
     """The known differences from the real connector, or the behaviour without proof, of one kind."""
     return _table(
-        ("Where", "The emulator", "The real connector", "Evidence"),
+        ("Where", "The emulator", "The real connector", "Evidence", "Probe"),
         (
             (
                 " ".join(map(_code, filter(None, (*deviation.operations, deviation.member)))),
                 deviation.ours + (f" Setting: {_flag(deviation.setting)}." if deviation.setting else ""),
                 deviation.theirs.capitalize() if deviation.theirs == "unknown" else deviation.theirs,
                 deviation.evidence,
+                ", ".join(probe.id for probe in PROBES if deviation.name in probe.settles),
             )
             for deviation in deviations_of_contract()
             if deviation.kind is kind
+        ),
+    )
+
+
+def probes() -> str:
+    """Every probe with its question, what it needs, and how many requests it takes."""
+    requests = {entry["probe"]: entry["requests"] for entry in answers.of_emulator()["probes"]}
+    return _table(
+        ("Probe", "Question", "Needs", "Requests"),
+        (
+            (
+                f"{probe.id} {_code(probe.name)}",
+                probe.question,
+                ", ".join(map(_code, conditions(probe))),
+                str(requests[probe.id]) + (" with `--heavy`" if probe.has_heavy_parts else ""),
+            )
+            for probe in PROBES
         ),
     )
 
@@ -187,6 +208,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "limits": limits,
     "known-issues": known_issues,
     **{f"deviations-{kind.value}": partial(deviations, kind) for kind in Kind},
+    "probes": probes,
     "admin-operations": admin_operations,
     "fixtures": fixtures,
     "commands": commands,

@@ -66,7 +66,7 @@ def file() -> Path:
 
 def specification(name: str) -> Path:
     """The path of a file of the specification."""
-    installed = Path(__file__).with_name(name)
+    installed = Path(__file__).parent / name
     # In a checkout the file is beside the package.
     return installed if installed.exists() else Path(__file__).parents[1] / name
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -149,6 +150,15 @@ class Mailbox:
         """Open a link of a mail as a browser does, without a credential."""
         self.http.request(method, url, headers={"Authorization": "none"})
         return self.transport.exchanges[-1]
+
+    @contextmanager
+    def plain(self) -> Iterator[None]:
+        """Send every request straight over HTTP for as long as the block lasts, whatever Microsoft's client covers."""
+        client, self._microsoft = self._microsoft, None
+        try:
+            yield
+        finally:
+            self._microsoft = client
 
     # --- Comparisons ---
 

@@ -36,14 +36,14 @@ _MARKERS = (
 _SETTLING = 5
 """Seconds that a mail may take to arrive while the run cleans up."""
 _MOST_LOOKS = 5
-_REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
-_REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
-_REASON_PARTNER = "needs a second mailbox"
-_REASON_PARTNER_ADDRESS = "needs the mail address of the second mailbox"
-_REASON_CALLBACK = "needs --callback-url"
+REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
+REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
+REASON_PARTNER = "needs a second mailbox"
+REASON_PARTNER_ADDRESS = "needs the mail address of the second mailbox"
+REASON_CALLBACK = "needs --callback-url"
 _REASON_RECEIVER = "needs an emulator that can call this machine"
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
-_REASON_ADDRESS = "needs the mail address of the mailbox"
+REASON_ADDRESS = "needs the mail address of the mailbox"
 
 
 class ContractRun:
@@ -82,6 +82,18 @@ class ContractRun:
         """The time at the target, in UTC: an emulator may have a clock of its own."""
         sandbox = self.target.sandbox
         return datetime.now(UTC) if sandbox is None else sandbox.clock.now()
+
+    @property
+    def callback_url(self) -> str:
+        """A URL that subscriptions may name, where nothing has to listen; empty for a connection without one."""
+        # An emulator calls back on its own machine alone.
+        return self.options.callback_url or ("http://127.0.0.1:9/contract" if self.target.is_emulator else "")
+
+    @property
+    def calls_this_machine(self) -> bool:
+        """Whether the target can call a receiver in this process."""
+        name = self.target.name
+        return self.target.is_emulator and ("://" not in name or httpx.URL(name).host in _THIS_MACHINE)
 
     def incomplete(self) -> list[str]:
         """What a whole run against an emulator lacks: operations without a success or without a refusal."""
@@ -219,44 +231,41 @@ class ContractPlugin:
     def mailbox(self, request: pytest.FixtureRequest) -> Mailbox:
         """The mailbox under test."""
         if self.run.options.read_only and request.node.get_closest_marker("reads") is None:
-            pytest.skip(_REASON_READ_ONLY)
+            pytest.skip(REASON_READ_ONLY)
         return self.run.mailboxes["mailbox"]
 
     @pytest.fixture
     def own_address(self, mailbox: Mailbox) -> str:
         """The address of the mailbox under test."""
         if not mailbox.address:
-            pytest.skip(_REASON_ADDRESS)
+            pytest.skip(REASON_ADDRESS)
         return mailbox.address
 
     @pytest.fixture
     def partner(self, mailbox: Mailbox) -> Mailbox:
         """A second mailbox."""
         if "partner" not in self.run.mailboxes:
-            pytest.skip(_REASON_PARTNER)
+            pytest.skip(REASON_PARTNER)
         return self.run.mailboxes["partner"]
 
     @pytest.fixture
     def partner_address(self, own_address: str, partner: Mailbox) -> str:
         """The address of the second mailbox, in a run that knows both addresses."""
         if not partner.address:
-            pytest.skip(_REASON_PARTNER_ADDRESS)
+            pytest.skip(REASON_PARTNER_ADDRESS)
         return partner.address
 
     @pytest.fixture
     def callback_url(self, mailbox: Mailbox) -> str:
         """A URL that subscriptions may name; nothing listens there."""
-        if self.run.target.is_emulator:
-            # An emulator calls back on its own machine alone.
-            return self.run.options.callback_url or "http://127.0.0.1:9/contract"
-        if not self.run.options.callback_url:
-            pytest.skip(_REASON_CALLBACK)
-        return self.run.options.callback_url
+        if not self.run.callback_url:
+            pytest.skip(REASON_CALLBACK)
+        return self.run.callback_url
 
     @pytest.fixture
     def receiver(self, emulator: Sandbox) -> Iterator[Receiver]:
         """A receiver of callbacks in this process, for an emulator on this machine."""
-        if "://" in self.run.target.name and httpx.URL(self.run.target.name).host not in _THIS_MACHINE:
+        if not self.run.calls_this_machine:
             pytest.skip(_REASON_RECEIVER)
         with receiving() as receiver:
             yield receiver
@@ -266,7 +275,7 @@ class ContractPlugin:
         """The emulator's sandbox, for checks that need its clock or faults; both are as before afterwards."""
         sandbox = self.run.target.sandbox
         if sandbox is None:
-            pytest.skip(_REASON_EMULATOR_ONLY)
+            pytest.skip(REASON_EMULATOR_ONLY)
         with _restored(sandbox):
             yield sandbox
 

@@ -47,7 +47,7 @@ class Pace:
 class CarefulTransport(httpx.BaseTransport):
     """Wraps a transport to one connection. `exchanges` holds what went over it, oldest first.
 
-    `has_changed` says whether a request went over it that may have changed something.
+    `pace` may be replaced. `has_changed` says whether a request went over it that may have changed something.
 
     A 429 is sent again after `Retry-After`, unless `patient` is false. Raises ReadOnly for a request that changes
     something when `read_only`. The request extension `authorization` is sent in place of the credential; the text
@@ -57,7 +57,7 @@ class CarefulTransport(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport, access: Access, pace: Pace, *, read_only: bool = False) -> None:
         self._inner = inner
         self._access = access
-        self._pace = pace
+        self.pace = pace
         self.read_only = read_only
         self._base = httpx.URL(access.url).raw_path.decode("ascii").rstrip("/")
         self.exchanges: list[Exchange] = []
@@ -91,7 +91,7 @@ class CarefulTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _send(self, request: httpx.Request, operation: str | None) -> httpx.Response:
-        self._pace.wait()
+        self.pace.wait()
         body = request.read()
         started, clock = time.time(), time.perf_counter()
         response = self._inner.handle_request(request)

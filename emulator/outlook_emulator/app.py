@@ -17,13 +17,15 @@ from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.routes import admin_routes
 from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.server.connector.connector import Connector
+from outlook_emulator.server.connector.cors import Cors, origins_of
 from outlook_emulator.server.connector.features import Features
 from outlook_emulator.server.faults.middleware import FaultInjector
 from outlook_emulator.server.faults.plans import arm_file
+from outlook_emulator.server.identity.endpoint import identity_routes
 from outlook_emulator.server.journal.middleware import Recorder
 from outlook_emulator.server.limits.middleware import Throttle
 from outlook_emulator.server.webhooks.webhooks import Webhooks
-from outlook_emulator.settings import Settings
+from outlook_emulator.settings import Settings, listed
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Starlette:
@@ -33,6 +35,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     """
     settings = settings or Settings()
     gate = Gate(settings.admin_token)
+    origins = origins_of(settings.cors_origins)
     sandboxes = _seeded(settings, clock)
     webhooks = Webhooks(sandboxes)
 
@@ -44,8 +47,10 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         sandboxes.close()
 
     app = Starlette(
-        routes=admin_routes(sandboxes, webhooks, gate),
+        # The routes of the admin API come last, since they fit every path.
+        routes=[*identity_routes(settings.identity_header), *admin_routes(sandboxes, webhooks, gate)],
         middleware=[
+            *([Middleware(Cors, origins=origins)] if origins else []),
             Middleware(AlternateRoutes, sandboxes=sandboxes),
             Middleware(
                 Connector,
@@ -82,7 +87,7 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
     sandboxes = Sandboxes(settings, clock)
     with ExitStack() as undo:
         undo.callback(sandboxes.close)
-        for seed in filter(None, (name.strip() for name in settings.seed.split(","))):
+        for seed in listed(settings.seed):
             # A sample from a folder is named after it. A connection that was loaded from a file stays.
             if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
                 sandboxes.load_sample(sandboxes.default, seed, connection_id)

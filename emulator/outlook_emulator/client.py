@@ -99,12 +99,22 @@ def _secret(token: str | None) -> str:
 
 def _trust(ca_file: str | None) -> SSLContext:
     """A TLS context with the CA file of the caller or of the environment. Raises ValueError."""
-    return trusting(_own_ca_file() if ca_file is None else ca_file)
+    return trusting(own_ca_file() if ca_file is None else ca_file)
 
 
-def _own_ca_file() -> str:
-    """The CA file of the environment, or that of a server with the settings of this environment."""
-    return os.environ.get(CA_FILE) or ready_facts().get("ca") or _setting("tls_ca_file")
+def own_ca_file() -> str:
+    """The CA file of the environment, or that of the user's certificate authority; empty without one."""
+    # A server with the settings of this environment writes its certificate to `tls_ca_file`.
+    if file := os.environ.get(CA_FILE) or ready_facts().get("ca") or _setting("tls_ca_file"):
+        return file
+    from outlook_emulator import certificates
+
+    try:
+        authority = certificates.certificate_file(certificates.folder(_setting("ca_folder")))
+        return str(authority) if authority.exists() else ""
+    # Without a home folder, or with that of another user.
+    except (ValueError, OSError):
+        return ""
 
 
 def trusting(ca_file: str) -> SSLContext:

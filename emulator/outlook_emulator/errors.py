@@ -17,6 +17,7 @@ ConnectorError                  400
 │   ├── UnknownMethod           400  ErrorInvalidRequest
 │   └── MissingApiVersion       400  MissingApiVersionParameter
 ├── Unauthorized                401
+│   ├── WrongAudience           401
 │   ├── AuthenticationFailed    401  AuthenticationFailed
 │   └── AdminTokenRequired      401  Unauthorized
 ├── AccessDenied                403  ErrorAccessDenied
@@ -294,6 +295,15 @@ class Unauthorized(ConnectorError):
         self, message: str = "The connection does not contain an access token. Please edit the connection and login."
     ) -> None:
         super().__init__(message)
+
+
+class WrongAudience(Unauthorized):
+    """An access token that was issued for another service (text inferred)."""
+
+    def __init__(self, audience: str, accepted: Iterable[str]) -> None:
+        super().__init__(
+            f"The access token has the audience '{audience[:200]}'; the connector accepts {', '.join(accepted)}."
+        )
 
 
 class AuthenticationFailed(Unauthorized):

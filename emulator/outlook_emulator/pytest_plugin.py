@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from outlook_emulator.settings import Settings
     from outlook_emulator.testing import (
+        Callbacks,
         Clock,
         Connection,
         Faults,
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 _URL = "OUTLOOK_EMULATOR_URL"
 _TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
-_CA_FILE = "OUTLOOK_EMULATOR_CA_FILE"
 _AUTHORIZATION = "OUTLOOK_EMULATOR_AUTHORIZATION"
+_IDENTITY_HEADER = "OUTLOOK_EMULATOR_IDENTITY_HEADER"
 _MARKER = (
-    "outlook(seed=NAME, faults=[RULE, ...], clock=INSTANT, transport='http'|'app', unused_faults='fail'|'allow'): "
+    "outlook(seed=NAME|FOLDER|MAPPING, faults=[RULE, ...], clock=INSTANT, transport='http'|'app',"
+    " unused_faults='fail'|'allow'): "
     "set up the sandbox of the fixture outlook, and choose its transport"
 )
 _CONNECTION = pytest.StashKey["Connection"]()
@@ -136,12 +138,34 @@ def outlook_app(outlook: Connection) -> Connection:
 
 
 @pytest.fixture
+def outlook_environment(
+    outlook: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str | None]:
+    """Environment variables that lead code and its child processes to `outlook`, set for the duration of the test.
+
+    `OUTLOOK_CONNECTION_URL` is the runtime URL. `DefaultAzureCredential` gets its tokens from the emulator. With TLS,
+    Python, Node, curl and .NET trust the emulator. Returns the variables; those that are removed are None.
+    """
+    try:
+        variables = outlook.environment(tmp_path_factory.mktemp("outlook"))
+    except ValueError as error:
+        pytest.fail(f"outlook_environment needs an emulator with a URL: {error}", pytrace=False)
+    for name, value in variables.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.fixture
 def make_outlook(outlook: Connection) -> MakeOutlook:
     """A function that adds mailboxes to the test's sandbox; it takes the arguments of `Sandbox.connect`."""
     numbers = count(2)
 
     def make(name: str | None = None, address: str | None = None, **mailbox: Any) -> Connection:
-        default_name = mailbox.get("seed") or f"mailbox{next(numbers)}"
+        # A sample has a name of its own.
+        default_name = None if isinstance(mailbox.get("seed"), str | os.PathLike) else f"mailbox{next(numbers)}"
         return outlook.sandbox.connect(name or default_name, address, **mailbox)
 
     return make
@@ -163,6 +187,12 @@ def outlook_faults(outlook: Connection) -> Faults:
 def outlook_outbox(outlook: Connection) -> Outbox:
     """The mails that left the test's sandbox."""
     return outlook.sandbox.outbox
+
+
+@pytest.fixture
+def outlook_callbacks(outlook: Connection) -> Callbacks:
+    """The requests that the test's sandbox sends to others; `wait` waits until they are done."""
+    return outlook.sandbox.callbacks
 
 
 @pytest.fixture
@@ -197,11 +227,17 @@ def outlook_answer(request: pytest.FixtureRequest) -> OutlookAnswer:
 @contextmanager
 def _server_at(url: str) -> Iterator[Server]:
     """A running emulator, with the credentials of the environment. Raises ConnectionError."""
+    from outlook_emulator.client import own_ca_file
+    from outlook_emulator.testing.emulator import IDENTITY_HEADER
     from outlook_emulator.testing.server import Server, credential_for
 
-    token, ca_file = os.environ.get(_TOKEN, ""), os.environ.get(_CA_FILE)
-    credential = credential_for(os.environ.get(_AUTHORIZATION, ""))
-    with Server(url, token=token, ca_file=ca_file, credential=credential) as server:
+    access = {
+        "token": os.environ.get(_TOKEN, ""),
+        "ca_file": (own_ca_file() or None) if url.startswith("https:") else None,
+        "credential": credential_for(os.environ.get(_AUTHORIZATION, "")),
+        "identity_header": os.environ.get(_IDENTITY_HEADER, IDENTITY_HEADER),
+    }
+    with Server(url, **access) as server:
         server.check()
         yield server
 

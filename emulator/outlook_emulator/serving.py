@@ -10,11 +10,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import httptools
 import uvicorn
@@ -22,19 +21,15 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from outlook_emulator import certificates
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import Clock
 from outlook_emulator.errors import ConnectorError
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
-from outlook_emulator.settings import Settings
+from outlook_emulator.settings import Settings, listed
 from outlook_emulator.store.database import IncompatibleFile
 
-if TYPE_CHECKING:
-    import trustme
-
-_ORGANIZATION = "Outlook Connector Emulator"
-_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 _INVALID = "Invalid HTTP request received."
 _GOODBYE = 0.05
 """How long an idle client has to answer the end of a TLS connection, in seconds."""
@@ -63,7 +58,8 @@ class Certified(NamedTuple):
 def serve(settings: Settings) -> int:
     """Serve until a signal arrives; returns the exit code. Raises OSError or ValueError if it cannot start."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with _listening(settings) as listener, _certified(settings) as tls:
+    with _listening(settings) as listener:
+        tls = _certified(settings)
         config = config_of(_created(settings), tls=tls)
         # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
@@ -121,7 +117,8 @@ def running(
         settings = replace(settings, admin_token=own.admin_token)
     if settings.port == Settings().port:
         settings = replace(settings, port=0)
-    with _listening(settings) as listener, _certified(settings) as tls:
+    with _listening(settings) as listener:
+        tls = _certified(settings)
         served = app or _created(settings, clock)
         with _in_thread(config_of(served, tls=tls), listener):
             yield Running(_url(listener, tls), served, tls and tls.ca_file)
@@ -282,55 +279,25 @@ def _url(listener: socket.socket, tls: Certified | None) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-@contextmanager
-def _certified(settings: Settings) -> Iterator[Certified | None]:
+def _certified(settings: Settings) -> Certified | None:
     """A new certificate if the settings ask for TLS.
 
-    Raises OSError if its file cannot be written, and ValueError if the extra `tls` is not installed.
+    Raises OSError if a file of the certificate authority cannot be read or written, and ValueError if the settings name
+    something that no certificate can hold, or if the extra `tls` is not installed.
     """
     if settings.tls != "yes":
-        yield None
-        return
-    try:
-        import trustme
-    except ImportError as error:
-        raise ValueError("TLS needs an extra: pip install 'outlook-connector-emulator[tls]'") from error
-
-    authority = trustme.CA(organization_name=_ORGANIZATION)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    _certificate(authority, settings.host).configure_cert(context)
+        return None
+    folder = certificates.folder(settings.ca_folder)
+    context = certificates.server_context(folder, settings.host, listed(settings.tls_names))
+    ca_file = certificates.certificate_file(folder)
     if not settings.tls_ca_file:
-        with authority.cert_pem.tempfile() as path:
-            yield Certified(context, path)
-        return
-    file = Path(settings.tls_ca_file).absolute()
+        return Certified(context, str(ca_file))
+    copy = Path(settings.tls_ca_file).absolute()
     try:
-        authority.cert_pem.write_to_path(file)
+        copy.write_bytes(ca_file.read_bytes())
     except OSError as error:
-        raise OSError(f"cannot write the certificate to {file}: {error.strerror or error}") from error
-    yield Certified(context, str(file))
-
-
-def _certificate(authority: trustme.CA, host: str) -> trustme.LeafCert:
-    """A certificate for the names that clients are likely to use for this machine."""
-    names = [*_OWN_NAMES, *(name for name in (host, socket.gethostname()) if _is_name(authority, name))]
-    now = datetime.now(UTC)
-    # Some systems reject certificates that are valid for more than 825 days.
-    return authority.issue_cert(
-        *dict.fromkeys(names),
-        organization_name=_ORGANIZATION,
-        not_before=now - timedelta(days=1),
-        not_after=now + timedelta(days=800),
-    )
-
-
-def _is_name(authority: trustme.CA, name: str) -> bool:
-    """Whether a certificate can contain a name; the name of a machine may be invalid in DNS."""
-    try:
-        authority.issue_cert(name)
-    except ValueError:
-        return False
-    return True
+        raise OSError(f"cannot write the certificate to {copy}: {error.strerror or error}") from error
+    return Certified(context, str(copy))
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from outlook_emulator.options import Option, option, options_of
 
 ENVIRONMENT_PREFIX = "OUTLOOK_EMULATOR_"
+IDENTITY_PATH = "/_emulator/msi/token"
+"""The path of the token endpoint."""
 YesNo = Literal["no", "yes"]
 _YEAR = 366 * 24 * 60 * 60
 _MOST_REQUESTS = 1_000_000_000
@@ -23,9 +25,18 @@ class _ServerSettings:
 
     host: str = option("127.0.0.1", "address to listen on")
     port: int = option(4365, "port to listen on; 0 picks a free port", least=0, most=65535)
-    tls: YesNo = option("no", "serve https, with a certificate made at start")
-    tls_ca_file: str = option(
-        "", "file for the certificate that clients must trust; empty: a temporary file, removed at exit"
+    tls: YesNo = option("no", "serve https, with a certificate of the emulator's own certificate authority (CA)")
+    tls_names: str = option(
+        "", "names and addresses for the certificate, besides those of this machine, separated by commas"
+    )
+    tls_ca_file: str = option("", "file to copy the certificate of the CA to, such as one in a shared volume")
+    ca_folder: str = option(
+        "", "folder of the CA, which is made at first use and lasts; empty: `.outlook-emulator` in the home folder"
+    )
+    cors_origins: str = option(
+        "",
+        "origins whose pages may call the connector from a browser, such as `http://localhost:5173`, separated by"
+        " commas",
     )
     ready_file: str = option(
         "", "file for the line that says that the server is ready, removed at exit; the commands find the server by it"
@@ -33,7 +44,14 @@ class _ServerSettings:
     data: str = option("", "folder with one SQLite file per sandbox; empty: keep everything in memory")
     seed: str = option("", "sample mailboxes to load at start, by name or folder, separated by commas")
     authorization: str = option(
-        "any", "required credential: `any` Bearer or Key, `none`, or the exact text after the scheme"
+        "any",
+        "required credential: `any` Bearer or Key, `none`, or the exact text after the scheme; tokens of the token"
+        " endpoint are valid as well",
+    )
+    identity_header: str = option(
+        "local",
+        "value of `X-IDENTITY-HEADER` that the token endpoint requires; empty: no token endpoint",
+        secret=True,
     )
     admin_token: str = option(
         "", "bearer token that the admin API requires; mandatory when listening beyond this machine", secret=True
@@ -179,7 +197,7 @@ class MailboxSettings:
     @property
     def allowed_hosts(self) -> frozenset[str]:
         """The hosts of `callback_hosts`."""
-        return frozenset(filter(None, (host.strip().lower() for host in self.callback_hosts.split(","))))
+        return frozenset(host.lower() for host in listed(self.callback_hosts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +217,11 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
             if (text := environment.get(setting.variable)) is not None:
                 values[setting.name] = setting.read(text)
         return cls(**values)
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a setting that are separated by commas."""
+    return list(filter(None, map(str.strip, text.split(","))))
 
 
 class Setting:

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from outlook_emulator.certificates import FOLDER
 from outlook_emulator.settings import ENVIRONMENT_PREFIX
 
 READY = re.compile(r"outlook-emulator ready url=(http://\S+) store=(.+)\n")
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+CLEAN = {name: value for name, value in os.environ.items() if name == FOLDER or not name.startswith(ENVIRONMENT_PREFIX)}
 
 
 def command(*arguments: str) -> list[str]:

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from outlook_emulator.certificates import FOLDER
 from outlook_emulator.cli import main
 from outlook_emulator.settings import ENVIRONMENT_PREFIX
 from tests.cli.commands import serving
@@ -19,8 +20,8 @@ Said = tuple[int, str, str]
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove all variables of the emulator from the environment."""
-    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+    """Remove all variables of the emulator from the environment, except the folder of the tests' own CA."""
+    for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name != FOLDER]:
         monkeypatch.delenv(name)
 
 

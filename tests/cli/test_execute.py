@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import subprocess
 import sys
@@ -14,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from outlook_emulator import client
+from outlook_emulator import certificates, client
 from outlook_emulator.cli import run_with
+from outlook_emulator.settings import Settings
 from tests.cli.commands import CLEAN, command, default_signals, run
 
 pytestmark = pytest.mark.slow
@@ -141,14 +141,23 @@ def test_authorization() -> None:
 def test_tls_and_token() -> None:
     """With TLS and a token, the command finds the certificate file and the token in its environment."""
     code = (
-        "import os; from outlook_emulator.client import fetch, server_url\n"
-        "print(os.environ['NODE_EXTRA_CA_CERTS'] == os.environ['OUTLOOK_EMULATOR_CA_FILE'])\n"
+        "from outlook_emulator.client import fetch, server_url\n"
         "print(server_url().partition(':')[0], *(fetch('GET', server_url() + '/_emulator/api/sandboxes', token=t)[0]\n"
         "for t in (None, '')))"
     )
     done = execute(code, "--tls", "--admin-token", "secret")
 
-    assert ("True\nhttps 200 401\n", "") == (done.stdout, done.stderr)
+    assert ("https 200 401\n", "") == (done.stdout, done.stderr)
+
+
+def test_certificates_of_the_command(tmp_path: Path) -> None:
+    """With TLS, the command's file of certificates lasts as long as the command."""
+    done = execute(
+        "import os; print(os.environ['SSL_CERT_FILE'], os.path.exists(os.environ['SSL_CERT_FILE']))", "--tls"
+    )
+    file, existed = done.stdout.split()
+
+    assert ("True", False) == (existed, Path(file).exists())
 
 
 @pytest.mark.parametrize(
@@ -282,23 +291,27 @@ def test_folder_named_emulator(tmp_path: Path) -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command's environment has the URL and certificate file from the server's ready line; other variables stay."""
+def test_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command's environment leads to the server of the ready line; other variables stay."""
+    ca_file = certificates.ensure_authority(tmp_path / "a b")
     monkeypatch.setenv("KEPT", "yes")
+    monkeypatch.setenv("MSI_ENDPOINT", "http://azure")
     monkeypatch.setenv(client.URL, "http://other")
-    arguments = argparse.Namespace(admin_token="secret")
-    plain = run_with.environment(argparse.Namespace(), "outlook-emulator ready url=http://h:1 store=memory")
+    plain = run_with.environment(Settings(), "outlook-emulator ready url=http://h:1 store=memory", tmp_path)
+    settings = Settings(admin_token="secret", authorization="key", identity_header="local-2", seed="office,empty")
     secure = run_with.environment(
-        arguments, "outlook-emulator ready url=https://h:1 store=/my data/x ca=/tmp/a b/ca.pem"
+        settings, f"outlook-emulator ready url=https://h:1 store=/my data/x ca={ca_file}", tmp_path
     )
 
-    assert ("yes", "http://h:1", None, None) == (
-        *(plain["KEPT"], plain[client.URL]),
-        *(plain.get(client.CA_FILE), plain.get(client.TOKEN)),
-    )
-    assert ("https://h:1", "/tmp/a b/ca.pem", "/tmp/a b/ca.pem", "secret") == (
-        *(secure[client.URL], secure[client.CA_FILE]),
-        *(secure["NODE_EXTRA_CA_CERTS"], secure[client.TOKEN]),
+    assert {"KEPT": "yes", "OUTLOOK_CONNECTION_URL": "http://h:1/apim/outlook/me"}.items() <= plain.items()
+    assert {client.URL: "http://h:1", "IDENTITY_HEADER": "local"}.items() <= plain.items()
+    assert plain["IDENTITY_ENDPOINT"] == "http://h:1/_emulator/msi/token"
+    assert not {client.CA_FILE, client.TOKEN, "MSI_ENDPOINT", "OUTLOOK_EMULATOR_AUTHORIZATION"} & plain.keys()
+    assert {client.URL: "https://h:1", client.CA_FILE: str(ca_file), client.TOKEN: "secret"}.items() <= secure.items()
+    assert secure["OUTLOOK_CONNECTION_URL"] == "https://h:1/apim/outlook/office"
+    assert ("key", "local-2", "local-2") == (
+        secure["OUTLOOK_EMULATOR_AUTHORIZATION"],
+        *(secure["OUTLOOK_EMULATOR_IDENTITY_HEADER"], secure["IDENTITY_HEADER"]),
     )
 
 

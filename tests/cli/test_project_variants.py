@@ -239,6 +239,9 @@ VARIANTS: dict[str, Variant] = {
     "no settings, all in one": Variant(
         {MAIN: main(outlook=entry("@appsetting('url')", form=BRACES))}, paths={"outlook": _INVENTED}
     ),
+    "no settings, end of the URL in one": Variant(
+        {MAIN: main(outlook=entry(OLD + "/apim/outlook/@{appsetting('id')}"))}, paths={"outlook": _INVENTED}
+    ),
     "no settings, API id in one": Variant({MAIN: main(outlook={**entry(), "api": {"id": "@appsetting('id')"}})}),
     "empty settings": Variant({MAIN: main(outlook=entry()), SETTINGS: ""}),
     "settings without values": Variant({MAIN: main(outlook=entry()), SETTINGS: "{}"}),

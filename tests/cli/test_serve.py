@@ -181,6 +181,8 @@ def test_flag_overrides_the_environment(tmp_path: Path) -> None:
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
         (["--tls", "maybe"], {}, "--tls (or OUTLOOK_EMULATOR_TLS) must be one of no, yes, not 'maybe'"),
+        (["--tls", "--tls-names", "a,no_name"], {}, "no certificate can hold the name 'no_name'"),
+        (["--cors-origins", "*"], {}, "'*' is not an origin such as http://localhost:5173"),
         (["--tls", "--tls-ca-file", "/nowhere/ca.pem"], {}, "cannot write the certificate to /nowhere/ca.pem: No such"),
         (["--admin-token", "no blanks"], {}, "the admin token must have only letters, digits and -._~+/"),
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
@@ -246,7 +248,7 @@ def test_admin_token(source: str) -> None:
 
 @pytest.mark.parametrize("flags", [["--tls"], ["--tls", "yes"], []], ids=" ".join)
 def test_tls(flags: list[str]) -> None:
-    """With TLS, the ready line has an https URL and the certificate file, which is deleted when the server stops."""
+    """With TLS, the ready line has an https URL and the certificate file, which lasts."""
     variables = {} if flags else {"OUTLOOK_EMULATOR_TLS": "yes"}
     with serving(*flags, "--port", "0", **variables) as (process, line):
         match = re.fullmatch(r"outlook-emulator ready url=(https://127.0.0.1:\d+) store=memory ca=(/.+)\n", line)
@@ -256,7 +258,7 @@ def test_tls(flags: list[str]) -> None:
         process.terminate()
         rest = process.communicate()
 
-    assert (200, 0, ("", ""), False) == (answer.status_code, process.returncode, rest, Path(match[2]).exists())
+    assert (200, 0, ("", ""), True) == (answer.status_code, process.returncode, rest, Path(match[2]).exists())
 
 
 def test_flag_turns_tls_off() -> None:

@@ -74,4 +74,5 @@ def serving(folder: Path) -> Iterator[Service]:
         assert match
         with Server(match[1], token=ADMIN_TOKEN, ca_file=str(ca_file), credential=TOKEN) as server:
             sandbox = server.sandbox("service")
-            yield Service(sandbox, sandbox.connect("own"), sandbox.connect("second"), ca_file)
+            own = sandbox.connect("own", display_name="First Owner")
+            yield Service(sandbox, own, sandbox.connect("second", display_name="Second Owner"), ca_file)

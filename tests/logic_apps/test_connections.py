@@ -81,7 +81,7 @@ class Project:
 @pytest.mark.parametrize("url", [EMULATOR, "https://host.test/", "http://[::1]:80"])
 def test_literal_url(tmp_path: Path, path: str, old: str, url: str) -> None:
     """Scheme, host and port become the emulator's, and the rest of the URL stays."""
-    project = Project(tmp_path, values={"outlook-connectionKey": KEY}, outlook=entry(old + path))
+    project = Project(tmp_path, values={"outlook-connectionKey": KEY, "id": "x"}, outlook=entry(old + path))
 
     assert [("connections.json", old + path, url.rstrip("/") + path)] == project.patch(url)
     assert entry(url.rstrip("/") + path) == project.entry()

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import Importance
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import BodyTooLarge, InvalidRequest
 from outlook_emulator.mailbox.message import Address, Attachment
-from outlook_emulator.sandbox.samples import Sample, load, names
+from outlook_emulator.sandbox.samples import Sample, load, names, unpacked
+from outlook_emulator.sandbox.samples import described as described_by
+from outlook_emulator.seed_folder import packed
 from tests.paths import EML
 from tools.archive_sample import TARGET, source
 
@@ -157,8 +162,8 @@ def test_mails_from_json_lines(tmp_path: Path) -> None:
     ("line", "complaint"),
     [
         ("{", "line 1 is not JSON"),
-        ('{"received": "noon"}', "line 1 is not JSON with ISO 8601 times"),
-        ('{"received": 7}', "line 1 is not JSON with ISO 8601 times"),
+        ('{"received": "noon"}', "line 1: 'received' must be a date with a time in ISO 8601, not 'noon'"),
+        ('{"received": 7}', "line 1: 'received' must be a date with a time"),
         ("7", "line 1: must be a table"),
         ('{"folder": "Inbox"}', "line 1: 'received' must be a date with a time and is missing"),
         ('{"folder": "Inbox", "colour": "red"}', "line 1: unknown key 'colour'"),
@@ -271,3 +276,126 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidRequest, match="not in UTF-8"):
         load(str(tmp_path))
+
+
+# Files in the folders of a sample
+
+
+EML_TEXT = "Date: Mon, 12 Jan 2026 08:00:00 +0000\r\nSubject: {}\r\n\r\nHi"
+ICS_TEXT = (
+    "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:{0}\r\nDTSTART:20260114T090000Z\r\nDTEND:20260114T093000Z\r\n"
+    "SUMMARY:{0}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+VCF_TEXT = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{}\r\nEND:VCARD\r\n"
+FILES = {
+    "mailbox.toml": HEAD,
+    "mail/Inbox/a.eml": EML_TEXT.format("a"),
+    "mail/direct.EML": EML_TEXT.format("direct"),
+    "mail/Sent Items/b.eml": EML_TEXT.format("b"),
+    "mail/Projects/Engine/c.eml": EML_TEXT.format("c"),
+    "mail/notes.txt": "not a mail",
+    "calendars/d.ics": ICS_TEXT.format("d"),
+    "calendars/Team/e.ics": ICS_TEXT.format("e"),
+    "contacts/f.vcf": VCF_TEXT.format("f"),
+    "contacts/Friends/g.vcf": VCF_TEXT.format("g"),
+}
+
+
+def folder_of(directory: Path, files: dict[str, str]) -> Sample:
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(text.encode())
+    return load(str(directory))
+
+
+def zip_of(directory: Path, files: dict[str, str]) -> Sample:
+    folder_of(directory, files)
+    return unpacked(packed(directory), 1_000_000)
+
+
+@pytest.mark.parametrize("make", [folder_of, zip_of])
+def test_files_in_folders(tmp_path: Path, make: Callable[..., Sample]) -> None:
+    """Mails, events and contacts are taken from files in folders that name where they belong, also from a zip file."""
+    sample = make(tmp_path, FILES)
+    mails = {item.mail.subject: (item.folder, item.is_read) for item in sample.mails}
+
+    assert mails == {
+        "a": (("Inbox",), False),
+        "direct": (("Inbox",), False),
+        "b": (("Sent Items",), True),
+        "c": (("Projects", "Engine"), False),
+    }
+    assert {microseconds(datetime(2026, 1, 12, 8, tzinfo=UTC))} == {item.received for item in sample.mails}
+    assert {"Calendar": ["d"], "Team": ["e"]} == {
+        name: [series.event.subject for series in content] for name, content in sample.calendars.items()
+    }
+    assert {"Contacts": ["f"], "Friends": ["g"]} == {
+        name: [card.display_name for card in content] for name, content in sample.contacts.items()
+    }
+
+
+def test_files_are_added_to_the_description(tmp_path: Path) -> None:
+    """Files in folders come on top of what the description names."""
+    files = FILES | {
+        "mailbox.toml": MAIL + 'subject = "named"\n[[calendar]]\nname = "Team"\nfiles = ["calendars/d.ics"]\n'
+    }
+    sample = folder_of(tmp_path, files)
+
+    assert "named" == sample.mails[0].mail.subject
+    assert 5 == len(sample.mails)
+    assert ["d", "e"] == [series.event.subject for series in sample.calendars["Team"]]
+
+
+def test_a_mail_without_a_date(tmp_path: Path) -> None:
+    """A mail without a date cannot be placed in time, and the error says how to give it one."""
+    with pytest.raises(InvalidRequest, match=r"mail/a\.eml: the mail has no date\. Move the file .* with 'received'"):
+        folder_of(tmp_path, {"mailbox.toml": HEAD, "mail/a.eml": "Subject: a\r\n\r\nHi"})
+
+
+def test_described() -> None:
+    """A mapping with the keys of mailbox.toml describes a mailbox; files are texts in it."""
+    sample = described_by(
+        {
+            "address": "me@example.com",
+            "display_name": "Me",
+            "mail": [
+                {"folder": "Inbox", "received": "2026-01-12T08:00:00Z", "subject": "a"},
+                {"folder": "Inbox", "received": "2026-01-12T08:00:00Z", "eml": EML_TEXT.format("b")},
+            ],
+            "calendar": [{"name": "Calendar", "ics": ICS_TEXT.format("c")}],
+            "contacts": [{"name": "Contacts", "vcf": VCF_TEXT.format("d")}],
+        }
+    )
+
+    assert ["a", "b"] == [item.mail.subject for item in sample.mails]
+    assert ["c"] == [series.event.subject for series in sample.calendars["Calendar"]]
+    assert ["d"] == [card.display_name for card in sample.contacts["Contacts"]]
+
+
+def test_described_reads_no_files(tmp_path: Path) -> None:
+    """A mapping cannot name files of the machine: it may come from another one."""
+    (tmp_path / "a.eml").write_text(EML_TEXT)
+    mail = {"folder": "Inbox", "received": "2026-01-12T08:00:00Z", "file": str(tmp_path / "a.eml")}
+
+    with pytest.raises(InvalidRequest, match="there is no file"):
+        described_by({"address": "me@example.com", "display_name": "Me", "mail": [mail]})
+
+
+def test_invalid_zip_files(tmp_path: Path) -> None:
+    """What is no zip file, has no description, leads outside, or unpacks to too much is refused."""
+    escaping = BytesIO()
+    with ZipFile(escaping, "w") as archive:
+        archive.writestr("mailbox.toml", MAIL + 'file = "../../etc/hostname"')
+        archive.writestr("../../etc/hostname.eml", "x")
+    empty = BytesIO()
+    with ZipFile(empty, "w") as archive:
+        archive.writestr("readme.txt", "x" * 2000)
+
+    with pytest.raises(InvalidRequest, match="is not a zip file"):
+        unpacked(b"PK", 1000)
+    with pytest.raises(InvalidRequest, match=r"has no mailbox\.toml"):
+        unpacked(empty.getvalue(), 10_000)
+    with pytest.raises(BodyTooLarge):
+        unpacked(empty.getvalue(), 1000)
+    with pytest.raises(InvalidRequest, match="there is no file"):
+        unpacked(escaping.getvalue(), 10_000)

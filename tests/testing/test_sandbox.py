@@ -54,6 +54,22 @@ def test_mail_between_mailboxes(box: Sandbox, ann: Connection) -> None:
     assert ["Hello"] == [mail["Subject"] for mail in ann.mails("Sent Items")]
 
 
+def test_outbox_body_and_attachments(box: Sandbox, ann: Connection) -> None:
+    """An outbox mail has its text, its HTML and its attachments, whose content can be read."""
+    files = [{"Name": "résumé.txt", "ContentBytes": "SGVsbG8="}, {"Name": "b.bin", "ContentBytes": "AP8="}]
+    mail = {"To": "eve@example.net", "Subject": "Hi", "Body": "<p>A <b>line</b></p>", "Attachments": files}
+    ann.http.post("/v2/Mail", json=mail).raise_for_status()
+    (sent,) = box.outbox.mails()
+
+    assert ("A line", "<p>A <b>line</b></p>") == (sent["text"].strip(), sent["html"])
+    assert [("résumé.txt", 5, False), ("b.bin", 2, False)] == [
+        (attachment["name"], attachment["size"], attachment["isInline"]) for attachment in sent["attachments"]
+    ]
+    assert [b"Hello", b"\x00\xff"] == [box.outbox.attachment(sent, file["Name"]) for file in files]
+    with pytest.raises(AssertionError, match=r"The mail has no attachment 'a\.txt'\. Attachments: \['r"):
+        box.outbox.attachment(sent, "a.txt")
+
+
 def test_outbox_search(box: Sandbox, ann: Connection) -> None:
     """The outbox is searched by full address and by part of the subject, ignoring case; all conditions must match."""
     send(ann, "one@example.net", Subject="The Budget")
@@ -153,6 +169,37 @@ def test_answer(box: Sandbox, ann: Connection, listener: Stub) -> None:
     assert listener.wait()[0].body == b'{"SelectedOption":"Yes"}'
     with pytest.raises(AssertionError, match=r"No open question has 'budget' in its subject\. Open questions: \[\]"):
         box.answer("Yes", subject="budget")
+
+
+def test_a_callback_after_an_answer(box: Sandbox, ann: Connection, listener: Stub) -> None:
+    """Once a wait for a callback returns, the callback was sent; `callbacks.wait` waits until it is done."""
+    message = {"To": "boss@example.net", "Subject": "The Budget", "Options": "Yes, No"}
+    order = {"NotificationUrl": f"{listener.url}/answered", "Message": message}
+    ann.http.post("/approvalmail/$subscriptions", json=order).raise_for_status()
+    question = box.answer("Yes")
+    (callback,) = box.wait(kind="callback", reference=question["id"])
+
+    assert [b'{"SelectedOption":"Yes"}'] == [request.body for request in listener.requests]
+    assert ("done", 200, callback["body"]) == (callback["state"], callback["lastStatus"], '{"SelectedOption":"Yes"}')
+    assert [callback] == box.callbacks.wait(url=order["NotificationUrl"], timeout=1)
+
+
+def test_callbacks(box: Sandbox, ann: Connection, listener: Stub) -> None:
+    """Callbacks are listed by kind, URL and cause; a wait for one that keeps failing shows how far it is."""
+    listener.answer_with(503, 200)
+    created = ann.http.post("/MailSubscriptionPoke/$subscriptions", json={"NotificationUrl": listener.url})
+    ann.deliver(subject="News")
+    (poke,) = box.wait(kind="poke")
+    with pytest.raises(AssertionError, match=r"nearest miss: .*'state': 'pending', .*'lastStatus': 503"):
+        box.callbacks.wait(reference=created.json()["id"], timeout=0)
+    box.clock.advance("1s")
+    (done,) = box.callbacks.wait(reference=created.json()["id"], newer_than=None)
+
+    assert (poke["id"], "done", 2) == (done["id"], done["state"], done["attempts"])
+    assert [1, 1, 0, 0] == [
+        len(box.callbacks.entries(**match))
+        for match in ({}, {"kind": "poke", "url": listener.url}, {"kind": "answer"}, {"reference": "other"})
+    ]
 
 
 def test_repr(box: Sandbox, ann: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -120,6 +121,21 @@ def test_seed(place: Server) -> None:
         assert ("ada@example.com", "mary@example.com") == (office.address, again.address)
         assert (True, True) == (office.id.endswith("-office"), again.id.endswith("-second"))
         assert [True, True] == [bool(connection.mails()) for connection in (office, again)]
+
+
+def test_seed_from_a_folder_or_a_mapping(place: Server, tmp_path: Path) -> None:
+    """A seed can be a folder, which is sent to the server, or a mapping in the test itself."""
+    (tmp_path / "box" / "mail").mkdir(parents=True)
+    (tmp_path / "box" / "mailbox.toml").write_text('address = "a@example.com"\ndisplay_name = "A"')
+    (tmp_path / "box" / "mail" / "x.eml").write_bytes(b"Date: Mon, 12 Jan 2026 08:00:00 +0000\r\nSubject: x\r\n\r\n")
+    mail = {"folder": "Inbox", "received": datetime(2026, 1, 12, tzinfo=UTC), "subject": "y"}
+    folder = place.connect(seed=tmp_path / "box")
+    with folder.sandbox:
+        mapping = folder.sandbox.connect(seed={"address": "b@example.com", "display_name": "B", "mail": [mail]})
+
+        assert ("a@example.com", "b@example.com") == (folder.address, mapping.address)
+        assert (True, True) == (folder.id.endswith("-box"), mapping.id.endswith("-me"))
+        assert (["x"], ["y"]) == tuple([mail["Subject"] for mail in box.mails()] for box in (folder, mapping))
 
 
 def test_failed_connect_leaves_nothing(place: Server) -> None:

@@ -13,6 +13,7 @@ import outlook_emulator
 from outlook_emulator import Settings, VirtualClock
 from outlook_emulator.testing import (
     AdminError,
+    Callbacks,
     Clock,
     Connection,
     Faults,
@@ -40,6 +41,7 @@ def test_fixtures(
     outlook_clock: Clock,
     outlook_faults: Faults,
     outlook_outbox: Outbox,
+    outlook_callbacks: Callbacks,
     outlook_journal: Journal,
     outlook_answer: OutlookAnswer,
 ) -> None:
@@ -50,6 +52,8 @@ def test_fixtures(
     assert_type(outlook_clock.advance(timedelta(hours=1)), datetime)
     assert_type(outlook_answer("Approve", subject="Budget"), dict[str, Any])
     assert_type(outlook_outbox.mails(recipient="out@example.net"), list[dict[str, Any]])
+    assert_type(outlook_outbox.attachment({}, "a.txt"), bytes)
+    assert_type(outlook_callbacks.wait(url="http://localhost/x", timeout=1), list[dict[str, Any]])
     assert_type(outlook_server.sandbox("mine"), Sandbox)
     outlook.deliver(Path("mail.eml"), folder="Inbox")
     outlook_faults.add("timeout-504-after", operation="SendEmailV2", nth=2)

@@ -10,6 +10,7 @@ from typing import Any
 
 from outlook_emulator.cli import (
     approvals,
+    ca,
     callbacks,
     clock,
     completion,
@@ -20,6 +21,7 @@ from outlook_emulator.cli import (
     execute,
     faults,
     health,
+    init,
     items,
     journal,
     limits,
@@ -32,7 +34,7 @@ from outlook_emulator.cli import (
 )
 
 _GROUPS = (
-    *(serve, execute, definition, health, completion, contract, recordings),
+    *(serve, execute, ca, definition, health, init, completion, contract, recordings),
     *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
     *(faults, limits, journal, snapshots),
 )

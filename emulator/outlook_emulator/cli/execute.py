@@ -13,7 +13,10 @@ from outlook_emulator.cli import serve
 def add(commands: Any) -> None:
     about = "run a command with an emulator of its own, which stops when the command ends"
     usage = "outlook-emulator exec [OPTION OF serve ...] -- COMMAND ..."
-    description = f"{about}. The command finds the emulator's URL in ${client.URL}."
+    description = (
+        f"{about}. The command finds the emulator's URL in ${client.URL}, a connection in $OUTLOOK_CONNECTION_URL, and"
+        " a token endpoint where Azure's libraries look for it; with --tls, certificates to trust."
+    )
     command = commands.add_parser("exec", help=about, description=description, usage=usage)
     serve.setting_options(command)
     # Takes the words of a command without `--`, for an error that says where the command belongs.

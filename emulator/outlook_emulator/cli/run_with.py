@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import outlook_emulator
 from outlook_emulator import client
-from outlook_emulator.cli import output
-from outlook_emulator.settings import ENVIRONMENT_PREFIX, options
+from outlook_emulator.cli import output, serve
+from outlook_emulator.environment import changes
+from outlook_emulator.settings import ENVIRONMENT_PREFIX, Settings, listed, options
 
 _READY = "outlook-emulator ready "
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -28,8 +30,12 @@ _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `arguments.command` with an emulator of its own; returns the exit code of the command."""
+    try:
+        settings = serve.settings_of(arguments)
+    except ValueError as error:
+        return output.fail(str(error))
     signals = _Signals()
-    with signals.caught(), _started(arguments) as server:
+    with TemporaryDirectory(prefix="outlook-emulator-") as folder, signals.caught(), _started(arguments) as server:
         # A signal during the start ends the server, and with it the wait for its first line.
         signals.send_to(lambda number: server.terminate())
         ready = _ready(server)
@@ -38,24 +44,31 @@ def run(arguments: argparse.Namespace) -> int:
             return _SIGNALLED + signals.last
         if ready is None:
             return 1
-        status = _run_command(arguments.command, environment(arguments, ready), signals)
+        status = _run_command(arguments.command, environment(settings, ready, Path(folder)), signals)
         if server.poll() is not None:
             output.fail(f"the emulator ended before the command did, with exit code {server.returncode}")
         return status
 
 
-def environment(arguments: argparse.Namespace, ready: str) -> dict[str, str]:
-    """The environment of the command; `ready` is the line that the server printed when it was ready."""
+def environment(settings: Settings, ready: str, folder: Path) -> dict[str, str]:
+    """The environment of the command; `ready` is the line that the server printed when it was ready.
+
+    Certificates for the command are written to `folder`.
+    """
     facts = client.ready_facts(ready)
-    variables = {**os.environ, client.URL: facts["url"]}
-    if "ca" in facts:
-        variables |= {client.CA_FILE: facts["ca"], "NODE_EXTRA_CA_CERTS": facts["ca"]}
-    if token := getattr(arguments, "admin_token", None):
-        variables[client.TOKEN] = token
-    if authorization := getattr(arguments, "authorization", None):
-        # The variable of the setting, from which the pytest plugin takes the credential of its connections.
-        variables[f"{ENVIRONMENT_PREFIX}AUTHORIZATION"] = authorization
-    return variables
+    # The first sample, which has a connection of its own name.
+    connection = next((Path(seed).name for seed in listed(settings.seed)), "me")
+    variables: dict[str, str | None] = {**os.environ}
+    variables |= changes(
+        facts["url"], f"{facts['url']}/apim/outlook/{connection}", settings.identity_header, facts.get("ca"), folder
+    )
+    if settings.admin_token:
+        variables[client.TOKEN] = settings.admin_token
+    # From the variables of these settings, the pytest plugin takes the credentials of its connections.
+    for option in options():
+        if option.name in ("authorization", "identity_header") and getattr(settings, option.name) != option.default:
+            variables[option.variable] = getattr(settings, option.name)
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 class _Signals:

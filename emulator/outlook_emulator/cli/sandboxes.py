@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from outlook_emulator import seed_folder
 from outlook_emulator.cli import connections, files, output, parsers, request
 
 _FILE_TYPE = "application/vnd.sqlite3"
@@ -49,7 +51,7 @@ def add(commands: Any) -> None:
         help="prefix for the connection ids, to keep them unique on this server",
     )
     seed = parsers.add_command(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
-    seed.add_argument("name", help="name of the sample")
+    seed.add_argument("name", help="name of the sample, or a folder with a mailbox.toml")
     seed.add_argument("--connection", default="", help="connection id for the mailbox (default: the sample's name)")
     about = "reset a sandbox: keep its connections, reload its sample mailboxes, delete everything else"
     parsers.add_command(commands, "reset", about, reset_sandbox)
@@ -105,9 +107,22 @@ def import_sandbox(arguments: argparse.Namespace) -> int:
 
 
 def load_sample(arguments: argparse.Namespace) -> int:
-    body = {"name": arguments.name, "connection": arguments.connection or None}
-    response = request.send(arguments, "POST", request.sandbox_path(arguments, "seed"), body)
+    if Path(arguments.name).is_dir():
+        response = _load_folder(arguments, Path(arguments.name).resolve())
+    else:
+        body = {"name": arguments.name, "connection": arguments.connection or None}
+        response = request.send(arguments, "POST", request.sandbox_path(arguments, "seed"), body)
     return output.print_response(arguments, response, lambda connection: [connections.line(connection)])
+
+
+def _load_folder(arguments: argparse.Namespace, folder: Path) -> tuple[int, bytes]:
+    try:
+        content = seed_folder.packed(folder)
+    except (OSError, ValueError) as error:
+        raise SystemExit(output.fail(str(error))) from None
+    path = request.sandbox_path(arguments, "seed-zip")
+    query = request.query({"connection": arguments.connection or folder.name})
+    return request.send(arguments, "POST", path + query, content, content_type=seed_folder.ZIP)
 
 
 def reset_sandbox(arguments: argparse.Namespace) -> int:

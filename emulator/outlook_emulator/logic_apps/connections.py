@@ -282,23 +282,21 @@ class _Patcher:
             return
         if not (project.connection(name).member("connection").member("id").string or "").startswith("/subscriptions/"):
             return
-        setting = f"{name}-connectionKey"
-        place = project.setting(setting)
-        values = place.document.root.at(place.path[:-1])
-        # Unlike the runtime, the designer distinguishes upper and lower case.
-        has = values is not None and any(member.name == setting for member in values.members or ())
-        if has and place.string == self._key:
-            return
-        if not has and place.value is not None:
-            owner = place.document
-            assert values is not None
-            owner.add(place.path, json.dumps(self._key))
-            self._note(place, f"{name}: key for the designer ('{setting}')", "missing", "a key")
+        place = project.setting(f"{name}-connectionKey")
+        what, before = f"{name}: {place.path[-1]}", "a key" if place.string else "missing"
+        if place.value is None or place.has_this_case:
+            if place.string != self._key:
+                self._put([place], self._key, what, before, "the emulator's key")
         else:
-            self._put([place], self._key, f"{name}: key ('{setting}')", "a key" if place.string else "missing", "a key")
+            # Unlike the runtime, the designer distinguishes upper and lower case.
+            place.document.add(place.path, json.dumps(self._key))
+            self._note(place, what, "missing", "the emulator's key")
 
     def _invent_settings(self, place: Place, name: str, whole: str) -> None:
-        """Add the missing app settings that an id refers to. The runtime reads the id, though the emulator does not."""
+        """Add the missing app settings that a text refers to, since the runtime refuses a connection without them.
+
+        `whole` is the value of a setting that is the whole text.
+        """
         for step in self._project.follow(place):
             text = step.string or ""
             for match in self._project.missing_settings(text):
@@ -321,6 +319,7 @@ class _Patcher:
         pointed = self._origin + (match[1] if match else f"/apim/{_API}/{quote(name, safe='')}")
         if text != pointed:
             self._put(places, pointed, what, text or "missing", pointed)
+        self._invent_settings(places[0], name, name)
 
     def _is_missing(self, place: Place) -> bool:
         """Whether there is no value, or only an expression whose app settings do not exist, as in a fresh checkout."""
@@ -358,10 +357,11 @@ class _Patcher:
 
 
 def _invented_segment(before: str, name: str) -> str:
-    """A value for the part of an id that follows a text."""
+    """A value for the part of an id or a URL that follows a text."""
     segment = before.rstrip("/").rpartition("/")[2].lower()
     return {
         "subscriptions": "00000000-0000-0000-0000-000000000000",
         "managedapis": _API,
+        _API: name,
         "connections": name,
     }.get(segment, "local")

@@ -45,7 +45,7 @@ class Restored(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class FileRecord:
+class _FileRecord:
     """What is known about a changed file. `original` is the digest of its original, None for a new file."""
 
     original: str | None
@@ -78,12 +78,12 @@ def change(anchor: Path, changes: Mapping[Path, Change], *, hide: bool = True) -
     A file that was edited after an earlier change keeps the edits, also when it is restored. With `hide`, git does not
     show the changed files as modified or new. Returns whether it hides any of them.
     """
-    records = read_records(anchor) or {}
+    records = _read_records(anchor) or {}
     originals: list[Write] = []
     for path, new in changes.items():
         known = records.get(path)
         if known is None:
-            known = records[path] = FileRecord(
+            known = records[path] = _FileRecord(
                 original=_digest(new.before), patched="", copy=_copy_name(anchor, path, records)
             )
             originals.append((_folder(anchor) / known.copy, new.before))
@@ -117,7 +117,7 @@ def restore(anchor: Path, *, force: bool = False) -> list[Restored]:
     A file that was edited since gets its original values back and keeps the edits. If it cannot, because these values
     were edited, that is an error, or with `force` the file gets its original content.
     """
-    records = read_records(anchor)
+    records = _read_records(anchor)
     if records is None:
         hidden = " ".join(git.hidden_files(anchor.parent))
         hint = f"; git hides {hidden}: `git update-index --no-skip-worktree {hidden}` ends this" if hidden else ""
@@ -143,7 +143,7 @@ def restore(anchor: Path, *, force: bool = False) -> list[Restored]:
 
 def edited_files(anchor: Path) -> list[Path] | None:
     """The files that were edited after they were changed; None if the anchor is not patched. Raises PatchError."""
-    records = read_records(anchor)
+    records = _read_records(anchor)
     if records is None:
         return None
     return [path for path, known in records.items() if _digest(read_if_exists(path)) != known.patched]
@@ -191,7 +191,7 @@ def _remove_folder(anchor: Path) -> None:
             folder.rmdir()
 
 
-def _original_for_next_change(anchor: Path, path: Path, content: bytes | None, known: FileRecord) -> bytes | None:
+def _original_for_next_change(anchor: Path, path: Path, content: bytes | None, known: _FileRecord) -> bytes | None:
     """The original of a file that changes again. Raises PatchError.
 
     If the file was edited since, its original is its content without the earlier change. A value that was itself
@@ -209,7 +209,7 @@ def _original_for_next_change(anchor: Path, path: Path, content: bytes | None, k
     return text.encode()
 
 
-def _restored_from_unedited(anchor: Path, path: Path, content: bytes | None, known: FileRecord) -> bytes | None:
+def _restored_from_unedited(anchor: Path, path: Path, content: bytes | None, known: _FileRecord) -> bytes | None:
     # An interrupted restore has restored some files already.
     if _digest(content) == known.original:
         return content
@@ -225,7 +225,7 @@ def _restored_from_unedited(anchor: Path, path: Path, content: bytes | None, kno
 
 
 def _restored_from_edited(
-    anchor: Path, path: Path, content: bytes | None, known: FileRecord, force: bool
+    anchor: Path, path: Path, content: bytes | None, known: _FileRecord, force: bool
 ) -> tuple[bytes | None, bool]:
     problem = "deleted" if content is None else "edited"
     if content is not None and known.values:
@@ -239,7 +239,7 @@ def _restored_from_edited(
     return _original(anchor, path, known), False
 
 
-def _original(anchor: Path, path: Path, known: FileRecord) -> bytes | None:
+def _original(anchor: Path, path: Path, known: _FileRecord) -> bytes | None:
     """The original content of a file. Raises PatchError if its copy is missing or damaged."""
     if known.original is None:
         return None
@@ -312,16 +312,16 @@ def _record(anchor: Path) -> Path:
     return _folder(anchor) / f"{anchor.name}.record"
 
 
-def _copy_name(anchor: Path, path: Path, records: Mapping[Path, FileRecord]) -> str:
+def _copy_name(anchor: Path, path: Path, records: Mapping[Path, _FileRecord]) -> str:
     return f"{anchor.name}.{len(records)}.{path.name}"
 
 
-def _format_records(anchor: Path, records: Mapping[Path, FileRecord]) -> bytes:
+def _format_records(anchor: Path, records: Mapping[Path, _FileRecord]) -> bytes:
     files = {os.path.relpath(path, anchor.parent): vars(known) for path, known in records.items()}
     return json.dumps({"files": files}, indent=1).encode()
 
 
-def read_records(anchor: Path) -> dict[Path, FileRecord] | None:
+def _read_records(anchor: Path) -> dict[Path, _FileRecord] | None:
     """The records of an anchor by file, None without any. Raises PatchError."""
     record = _record(anchor)
     content = read_if_exists(record)
@@ -329,15 +329,15 @@ def read_records(anchor: Path) -> dict[Path, FileRecord] | None:
         return None
     try:
         files = json.loads(content)["files"]
-        return {_place(anchor, name): _read_record(members) for name, members in files.items()}
+        return {_place(anchor, name): _file_record(members) for name, members in files.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
         raise PatchError(
             f"{record} is not a valid record of a patch; the originals are in {record.parent}, if they are left"
         ) from None
 
 
-def _read_record(members: Any) -> FileRecord:
-    known = FileRecord(**members)
+def _file_record(members: Any) -> _FileRecord:
+    known = _FileRecord(**members)
     if Path(known.copy).name != known.copy or not isinstance(known.patched, str):
         raise ValueError("not a record")
     known.values = [ValueEdit(tuple(path), before, after) for path, before, after in known.values]

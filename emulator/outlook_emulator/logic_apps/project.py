@@ -144,6 +144,12 @@ class Place(NamedTuple):
         value = self.value
         return value.string if value else None
 
+    @property
+    def has_this_case(self) -> bool:
+        """Whether the last name of the path is in the file in the same upper and lower case."""
+        owner = self.document.root.at(self.path[:-1])
+        return any(member.name == self.path[-1] for member in (owner.members if owner else None) or ())
+
     def member(self, name: str) -> Place:
         return Place(self.document, (*self.path, name))
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from outlook_emulator.clock import Clock, SystemClock
 from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
@@ -15,6 +15,9 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.database import Database, FolderLock, IncompatibleFile
 from outlook_emulator.store.records import Owner
+
+if TYPE_CHECKING:
+    from outlook_emulator.sandbox.samples import Sample
 
 DEFAULT = "default"
 """The name of the sandbox that unknown connection ids belong to."""
@@ -84,8 +87,13 @@ class Sandboxes:
             yield
         self.refresh(sandbox)
 
+    def fill(self, sandbox: Sandbox, sample: Sample, connection_id: str) -> Owner:
+        """Create a connection with the mailbox of a sample, which a reset empties. Raises Conflict, InvalidRequest."""
+        with self.connecting(sandbox, connection_id):
+            return sandbox.load_sample(sample, connection_id)
+
     def load_sample(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
-        """Create a connection with a sample mailbox. Raises Conflict and InvalidRequest."""
+        """Create a connection with a sample mailbox, which a reset loads again. Raises Conflict, InvalidRequest."""
         with self.connecting(sandbox, connection_id):
             return sandbox.load_named_sample(name, connection_id)
 

@@ -19,17 +19,21 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.event import Series
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
+from outlook_emulator.sandbox.sample_files import Folder, NoFiles, SampleFiles, Zip
+from outlook_emulator.seed_folder import DESCRIPTION as _FILE
 
 T = TypeVar("T")
 
-_FILE = "mailbox.toml"
+_MAIL_FOLDER = "mail"
+_FOLDERS = {"calendar": "calendars", "contacts": "contacts"}
+"""The folder with the files of calendars and contact folders, by the key that names them in `mailbox.toml`."""
 _SAMPLE_KEYS = frozenset({"address", "display_name", "folders", "mail", "calendar", "contacts", "mail_files"})
-_FOLDER_KEYS = frozenset({"name", "files"})
+_CALENDAR_KEYS = frozenset({"name", "files", "ics"})
+_CONTACTS_KEYS = frozenset({"name", "files", "vcf"})
 _PLACE_KEYS = frozenset({"folder", "received", "read", "flagged"})
 _TEXT_KEYS = ("from", "to", "cc", "bcc", "subject", "text", "html", "importance", "message_id", "in_reply_to")
 _MAIL_KEYS = frozenset({*_TEXT_KEYS, "sent", "references", "attachments"}) | _PLACE_KEYS
-_FILE_MAIL_KEYS = _PLACE_KEYS | {"file"}
-_TIMES = ("received", "sent")
+_FILE_MAIL_KEYS = _PLACE_KEYS | {"file", "eml"}
 _ATTACHMENT_KEYS = frozenset({"name", "text", "base64", "type", "content_id"})
 _TYPES = {"csv": "text/csv", "txt": "text/plain", "ics": "text/calendar", "pdf": "application/pdf", "png": "image/png"}
 
@@ -72,20 +76,48 @@ def load(name: str) -> Sample:
     """
     known = names()
     directory = _fixtures() / name if name in known else Path(name)
+    # An empty name would be the current directory.
+    if name and _is_folder(directory):
+        sample = _read(Folder(directory), str(directory / _FILE))
+        if sample is not None:
+            return sample
+        raise InvalidRequest(
+            f"The folder {directory} has no {_FILE}, which describes a mailbox. `outlook-emulator init` makes one."
+        )
+    raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Available: {', '.join(known)}.")
+
+
+def unpacked(content: bytes, most_bytes: int) -> Sample:
+    """The sample mailbox in a zip file of its folder. Raises InvalidRequest, and BodyTooLarge for too many bytes."""
+    sample = _read(Zip(content, most_bytes), _FILE)
+    if sample is None:
+        raise InvalidRequest(f"The zip file has no {_FILE}, which describes a mailbox.")
+    return sample
+
+
+def described(description: Mapping[str, Any]) -> Sample:
+    """The sample mailbox that a mapping with the keys of `mailbox.toml` describes. Raises InvalidRequest."""
+    return _sample(_Table(description, "mailbox", _SAMPLE_KEYS), NoFiles())
+
+
+def _read(files: SampleFiles, place: str) -> Sample | None:
+    content = files.read(_FILE)
+    if content is None:
+        return None
     try:
-        # An empty name would be the current directory.
-        description = tomllib.loads((directory / _FILE).read_text(encoding="utf-8")) if name else None
+        description = tomllib.loads(content.decode())
     except tomllib.TOMLDecodeError as error:
-        raise InvalidRequest(f"{directory / _FILE} is not TOML: {error}") from error
+        raise InvalidRequest(f"{place} is not TOML: {error}") from error
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{directory / _FILE} is not in UTF-8.") from error
+        raise InvalidRequest(f"{place} is not in UTF-8.") from error
+    return _sample(_Table(description, place, _SAMPLE_KEYS), files)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
     except (OSError, ValueError):
-        description = None
-    if description is None and name and directory.is_dir():
-        raise InvalidRequest(f"The folder {directory} has no {_FILE}, which describes a mailbox.")
-    if description is None:
-        raise InvalidRequest(f"There is no sample mailbox '{name[:200]}'. Available: {', '.join(known)}.")
-    return _sample(_Table(description, str(directory / _FILE), _SAMPLE_KEYS), directory)
+        return False
 
 
 def _fixtures() -> Path:
@@ -117,6 +149,13 @@ class _Table:
         return bool(self._value(key, bool, "true or false", False))
 
     def instant(self, key: str) -> int:
+        value = self.values.get(key)
+        # TOML has times of its own, JSON has only texts.
+        if isinstance(value, str):
+            try:
+                return microseconds(datetime.fromisoformat(value))
+            except ValueError:
+                raise self.error(f"'{key}' must be a date with a time in ISO 8601, not '{value[:50]}'") from None
         return microseconds(self._value(key, datetime, "a date with a time", None))
 
     def values_of(self, key: str) -> list[Any]:
@@ -140,29 +179,59 @@ class _Table:
         return value
 
 
-def _sample(table: _Table, directory: Path) -> Sample:
+def _sample(table: _Table, files: SampleFiles) -> Sample:
     owner = Address(table.text("address"), table.text("display_name"))
-    mails = [_mail(values, directory, owner) for values in _mail_tables(table)]
+    mails = [_mail(values, files, owner) for values in _mail_tables(table)]
     for file in table.values_of("mail_files"):
-        mails.extend(_mail(values, directory, owner) for values in _json_lines(table, str(file), directory))
+        mails.extend(_mail(values, files, owner) for values in _json_lines(table, str(file), files))
+    mails.extend(_mail_of_file(name, files) for name in files.below(_MAIL_FOLDER, ".eml"))
     folders = tuple(table.folder(path) for path in table.values_of("folders"))
     return Sample(
         address=owner.address,
         display_name=owner.name,
         folders=folders,
         mails=tuple(mails),
-        calendars=_contents(table, "calendar", directory, _events),
-        contacts=_contents(table, "contacts", directory, _cards),
+        calendars=_contents(table, "calendar", _CALENDAR_KEYS, "Calendar", files, _events),
+        contacts=_contents(table, "contacts", _CONTACTS_KEYS, "Contacts", files, _cards),
     )
 
 
-def _contents(table: _Table, key: str, directory: Path, parse: Callable[[bytes], list[T]]) -> dict[str, list[T]]:
+def _mail_of_file(name: str, files: SampleFiles) -> SampleMail:
+    """A mail in the folder `mail`: the folders between name its mail folder, and its own date is when it arrived."""
+    from outlook_emulator.mailbox.formats.mime import parse
+
+    *between, _ = name.removeprefix(f"{_MAIL_FOLDER}/").split("/")
+    mail = parse(files.read(name) or b"")
+    if mail.sent is None:
+        raise InvalidRequest(
+            f"{name}: the mail has no date. Move the file elsewhere, and name it in a [[mail]] with 'received'."
+        )
+    folder = tuple(between) or ("Inbox",)
+    # As in Outlook: what one wrote oneself is not unread.
+    return SampleMail(mail=mail, folder=folder, received=mail.sent, is_read=folder[0] in ("Sent Items", "Drafts"))
+
+
+def _contents(
+    table: _Table,
+    key: str,
+    keys: frozenset[str],
+    default: str,
+    files: SampleFiles,
+    parse: Callable[[bytes], list[T]],
+) -> dict[str, list[T]]:
     """The content of each calendar or contact folder, by its name."""
     folders: dict[str, list[T]] = {}
-    for values in table.tables(key, _FOLDER_KEYS):
+    # The format of the files names the key of their text, and their extension.
+    (format,) = keys - {"name", "files"}
+    for values in table.tables(key, keys):
         contents = folders.setdefault(values.text("name"), [])
+        if format in values.values:
+            contents.extend(parse(values.text(format).encode()))
         for file in values.values_of("files"):
-            contents.extend(parse(_content(values, str(file), directory)))
+            contents.extend(parse(_content(values, str(file), files)))
+    for file in files.below(_FOLDERS[key], f".{format}"):
+        *between, _ = file.removeprefix(f"{_FOLDERS[key]}/").split("/")
+        folders.setdefault(between[0] if between else default, []).extend(parse(files.read(file) or b""))
     return folders
 
 
@@ -183,29 +252,27 @@ def _mail_tables(table: _Table) -> Iterator[_Table]:
         yield _mail_table(values, f"{table.place}, mail {number}")
 
 
-def _json_lines(table: _Table, file: str, directory: Path) -> Iterator[_Table]:
-    """The mails of a file that has one JSON object a line, with the keys of `[[mail]]`; times are texts."""
-    for number, line in enumerate(_content(table, file, directory).splitlines(), start=1):
+def _json_lines(table: _Table, file: str, files: SampleFiles) -> Iterator[_Table]:
+    """The mails of a file that has one JSON object a line, with the keys of `[[mail]]`."""
+    for number, line in enumerate(_content(table, file, files).splitlines(), start=1):
         place = f"{file}, line {number}"
         try:
             values = orjson.loads(line)
-            if isinstance(values, dict):
-                # TOML has times of its own, JSON has only texts.
-                values |= {key: datetime.fromisoformat(values[key]) for key in _TIMES if key in values}
-        except (ValueError, TypeError) as error:
-            raise InvalidRequest(f"{place} is not JSON with ISO 8601 times: {error}.") from error
+        except ValueError as error:
+            raise InvalidRequest(f"{place} is not JSON: {error}.") from error
         yield _mail_table(values, place)
 
 
 def _mail_table(values: Any, place: str) -> _Table:
-    is_file = isinstance(values, Mapping) and "file" in values
+    is_file = isinstance(values, Mapping) and not values.keys().isdisjoint(("file", "eml"))
     return _Table(values, place, _FILE_MAIL_KEYS if is_file else _MAIL_KEYS)
 
 
-def _mail(table: _Table, directory: Path, owner: Address) -> SampleMail:
+def _mail(table: _Table, files: SampleFiles, owner: Address) -> SampleMail:
     received = table.instant("received")
+    is_whole = "file" in table.values or "eml" in table.values
     return SampleMail(
-        mail=_from_file(table, directory) if "file" in table.values else _from_keys(table, owner, received),
+        mail=_whole_mail(table, files) if is_whole else _from_keys(table, owner, received),
         folder=table.folder(table.values.get("folder")),
         received=received,
         is_read=table.flag("read"),
@@ -213,18 +280,17 @@ def _mail(table: _Table, directory: Path, owner: Address) -> SampleMail:
     )
 
 
-def _from_file(table: _Table, directory: Path) -> Mail:
+def _whole_mail(table: _Table, files: SampleFiles) -> Mail:
     from outlook_emulator.mailbox.formats.mime import parse
 
-    return parse(_content(table, table.text("file"), directory))
+    return parse(table.text("eml").encode() if "eml" in table.values else _content(table, table.text("file"), files))
 
 
-def _content(table: _Table, file: str, directory: Path) -> bytes:
-    for base in (directory.resolve(), _fixtures().resolve()):
-        path = (base / file).resolve()
-        # A sample must not read files outside of its directory and the fixtures.
-        if path.is_relative_to(base) and path.is_file():
-            return path.read_bytes()
+def _content(table: _Table, file: str, files: SampleFiles) -> bytes:
+    for source in (files, Folder(_fixtures())):
+        content = source.read(file)
+        if content is not None:
+            return content
     raise table.error(f"there is no file '{file}' in its directory or in the emulator's fixtures")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outlook_emulator.testing.admin import AdminError
+    from outlook_emulator.testing.callbacks import Callbacks
     from outlook_emulator.testing.clock import Clock
     from outlook_emulator.testing.faults import Faults
     from outlook_emulator.testing.fixture_types import MakeOutlook, OutlookAnswer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdminError",
+    "Callbacks",
     "Clock",
     "Connection",
     "Faults",
@@ -38,6 +40,7 @@ __all__ = [
 
 _MODULES = {
     "AdminError": "admin",
+    "Callbacks": "callbacks",
     "Clock": "clock",
     "Connection": "sandbox",
     "Faults": "faults",

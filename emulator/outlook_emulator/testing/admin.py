@@ -71,6 +71,15 @@ def instant(when: str | datetime) -> str:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
 
 
+def plain(value: Any) -> Any:
+    """A value as JSON has it: datetimes as texts, tuples as lists."""
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, Mapping):
+        return {name: plain(member) for name, member in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _body(response: httpx.Response) -> Any:
     try:
         return response.json()

@@ -6,9 +6,11 @@ from typing import Any
 
 import httpx
 
+from outlook_emulator.settings import Settings
 from outlook_emulator.testing.admin import Admin
 from outlook_emulator.testing.target import HttpTarget, Target
 
+IDENTITY_HEADER = Settings().identity_header
 CREDENTIAL = "token"
 """What connections present to a server that accepts any credential."""
 
@@ -17,16 +19,23 @@ class Emulator:
     """An emulator at `target`, a URL or another way to reach it. Lives until it is closed.
 
     `token` is the admin token, `ca_file` a PEM file of the CA to trust for https, `credential` the bearer token of
-    connections. `app` is the ASGI app, None behind a socket.
+    connections, `identity_header` what its token endpoint requires. `app` is the ASGI app, None behind a socket.
     """
 
     def __init__(
-        self, target: str | Target, *, token: str = "", ca_file: str | None = None, credential: str = CREDENTIAL
+        self,
+        target: str | Target,
+        *,
+        token: str = "",
+        ca_file: str | None = None,
+        credential: str = CREDENTIAL,
+        identity_header: str = IDENTITY_HEADER,
     ) -> None:
         self.target: Target = HttpTarget(target, ca_file) if isinstance(target, str) else target
         self.url = self.target.url
         self.ca_file = ca_file
         self.credential = credential
+        self.identity_header = identity_header
         self.app: Any = self.target.app
         self._token = token
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from outlook_emulator.testing.sandbox import Connection
+from outlook_emulator.testing.sandbox import Connection, Seed
 
 
 class MakeOutlook(Protocol):
@@ -15,7 +15,7 @@ class MakeOutlook(Protocol):
         name: str | None = None,
         address: str | None = None,
         *,
-        seed: str | None = None,
+        seed: Seed | None = None,
         display_name: str | None = None,
         send_as: list[str] | None = None,
         mails: list[dict[str, Any]] | None = None,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 _CHOICES = {"transport": ("http", "app"), "unused_faults": ("fail", "allow")}
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "seed": ((str,), "the name of a sample mailbox"),
+    "seed": ((str, Path, Mapping), "the name of a sample mailbox, the path of its folder, or a mapping"),
     "faults": ((list, tuple), "a list of fault names and rules"),
     "clock": ((str, datetime), "an instant, as text or as a datetime"),
 }
@@ -19,11 +20,12 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 class Marker:
     """The keywords of a test's markers; the marker nearest to the test wins.
 
-    `seed` is the sample mailbox that the test starts with, `faults` are armed from the start, `clock` is the instant at
-    which the sandbox's clock is frozen. Without `transport`, the test uses the transport of the run.
+    `seed` is the sample mailbox that the test starts with, as `Sandbox.connect` takes it. `faults` are armed from the
+    start, `clock` is the instant at which the sandbox's clock is frozen. Without `transport`, the test uses the
+    transport of the run.
     """
 
-    seed: str | None = None
+    seed: str | Path | Mapping[str, Any] | None = None
     faults: tuple[Any, ...] = ()
     clock: str | datetime | None = None
     transport: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from outlook_emulator.testing.admin import AdminError, instant, json_object, path_of
+from outlook_emulator import seed_folder
+from outlook_emulator.environment import changes
+from outlook_emulator.testing.admin import AdminError, instant, json_object, path_of, plain
+from outlook_emulator.testing.callbacks import Callbacks
 from outlook_emulator.testing.clock import Clock
 from outlook_emulator.testing.emulator import Emulator
 from outlook_emulator.testing.faults import Faults
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
     from azure.connectors.outlook import OutlookClient
 
+Seed = str | Path | Mapping[str, Any]
+"""A sample mailbox: the name of one that ships, a folder with a `mailbox.toml`, or a mapping with its keys."""
 _DEFAULT_SENDER = "stranger@example.org"
 _LARGEST_PAGE = 1000
 """The largest page of mails that a server returns with its default settings."""
@@ -46,6 +52,7 @@ class Sandbox:
         self.faults = Faults(self.admin)
         self.outbox = Outbox(self.admin)
         self.journal = Journal(self.admin)
+        self.callbacks = Callbacks(self.admin)
         self.snapshots = Snapshots(self.admin)
 
     def __repr__(self) -> str:
@@ -64,7 +71,7 @@ class Sandbox:
         name: str | None = None,
         address: str | None = None,
         *,
-        seed: str | None = None,
+        seed: Seed | None = None,
         display_name: str | None = None,
         send_as: list[str] | None = None,
         mails: list[dict[str, Any]] | None = None,
@@ -72,11 +79,12 @@ class Sandbox:
         """Add a mailbox and its connection. Raises AdminError and TypeError.
 
         The connection's id ends with `name`; the default address starts with it. `mails` are delivered at once. `seed`
-        loads a sample mailbox, which has its own address, display name and mails.
+        loads a sample mailbox, which has its own address, display name and mails: by the name of one that ships, from
+        the path of a folder with a `mailbox.toml`, or described by a mapping with the keys of such a file.
         """
         if seed is not None:
             _check_sample_options(address=address, display_name=display_name, send_as=send_as, mails=mails)
-            return self._load_sample(seed, name or seed)
+            return self._load_sample(seed, name)
         body = new_connection(self.name, name or "me", address, display_name, send_as, mails)
         return self.connection(self.admin.request("POST", "/connections", json=body))
 
@@ -88,8 +96,8 @@ class Sandbox:
         """Wait up to `timeout` seconds for items that match all conditions, and return them.
 
         Conditions are `kind` (mail, event, callback or poke), `subject`, `sender`, `recipient`, `connection`, `folder`,
-        `text`, `newer_than`, `url`, `reference` and `count`. Raises AssertionError with the nearest misses after the
-        timeout, TypeError for an unknown condition, and AdminError.
+        `text`, `newer_than`, `url`, `reference`, `until` and `count`. Raises AssertionError with the nearest misses
+        after the timeout, TypeError for an unknown condition, and AdminError.
         """
         return wait_for(self.admin, timeout, conditions)
 
@@ -133,10 +141,14 @@ class Sandbox:
                 if error.status != 404:
                     raise
 
-    def _load_sample(self, seed: str, name: str) -> Connection:
-        return self.connection(
-            self.admin.request("POST", "/seed", json={"name": seed, "connection": f"{self.name}-{name}"})
-        )
+    def _load_sample(self, seed: Seed, name: str | None) -> Connection:
+        if isinstance(seed, Path):
+            folder = seed.resolve()
+            content, query = seed_folder.packed(folder), {"connection": f"{self.name}-{name or folder.name}"}
+            return self.connection(self.admin.request("POST", "/seed-zip", content=content, params=query))
+        body: dict[str, Any] = {"name": seed} if isinstance(seed, str) else {"name": "me", "mailbox": plain(seed)}
+        body["connection"] = f"{self.name}-{name or body['name']}"
+        return self.connection(self.admin.request("POST", "/seed", json=body))
 
 
 class Connection:
@@ -175,6 +187,17 @@ class Connection:
         from outlook_emulator.testing.microsoft_client import outlook_client
 
         return outlook_client(self.url, self.credential, options, self.sandbox.server.target.aiohttp_session)
+
+    def environment(self, folder: Path) -> dict[str, str | None]:
+        """The environment variables that lead a program to this connection; those to remove are None.
+
+        They hold its URL, a token endpoint for Azure's libraries, and for https the certificates to trust, which are
+        written to `folder`. Raises ValueError without a socket.
+        """
+        server = self.sandbox.server
+        if server.app is not None:
+            raise ValueError("this emulator has no URL: it is an app in the process of the test")
+        return changes(server.url, self.url, server.identity_header, server.ca_file, folder)
 
     def deliver(
         self,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from outlook_emulator.testing.admin import instant, json_object, path_of
 from outlook_emulator.testing.emulator import CREDENTIAL, Emulator
-from outlook_emulator.testing.sandbox import Connection, Sandbox, new_connection
+from outlook_emulator.testing.sandbox import Connection, Sandbox, Seed, new_connection
 from outlook_emulator.testing.target import AppTarget, Target
 
 if TYPE_CHECKING:
@@ -29,10 +29,8 @@ class Server(Emulator):
     It deletes the sandboxes that it created, and touches no others.
     """
 
-    def __init__(
-        self, target: str | Target, *, token: str = "", ca_file: str | None = None, credential: str = CREDENTIAL
-    ) -> None:
-        super().__init__(target, token=token, ca_file=ca_file, credential=credential)
+    def __init__(self, target: str | Target, **access: Any) -> None:
+        super().__init__(target, **access)
         self._admin = self.admin(path_of("sandboxes"))
         self._sandboxes: list[Sandbox] = []
 
@@ -81,7 +79,7 @@ class Server(Emulator):
         *,
         label: str = "test",
         clock: str | datetime | None = None,
-        seed: str | None = None,
+        seed: Seed | None = None,
         **mailbox: Any,
     ) -> Connection:
         """Create a sandbox and a mailbox in it; takes the arguments of `sandbox` and of `Sandbox.connect`."""
@@ -101,7 +99,7 @@ class Server(Emulator):
         super().close()
 
     def _connect_sample(
-        self, sandbox: Sandbox, name: str | None, address: str | None, seed: str, mailbox: dict[str, Any]
+        self, sandbox: Sandbox, name: str | None, address: str | None, seed: Seed, mailbox: dict[str, Any]
     ) -> Connection:
         try:
             return sandbox.connect(name, address, seed=seed, **mailbox)
@@ -134,4 +132,8 @@ def _credentials(settings: Settings | None) -> dict[str, str]:
     """The admin token and the connections' credential for a server with these settings."""
     if settings is None:
         return {}
-    return {"token": settings.admin_token, "credential": credential_for(settings.authorization)}
+    return {
+        "token": settings.admin_token,
+        "credential": credential_for(settings.authorization),
+        "identity_header": settings.identity_header,
+    }

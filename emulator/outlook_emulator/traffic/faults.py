@@ -180,7 +180,7 @@ class Hit(NamedTuple):
     effect: Effect
 
 
-class Refusal(NamedTuple):
+class Cooldown(NamedTuple):
     """A connection that a rule has told when to come back: `until`, by the sandbox's clock and by the machine's."""
 
     hit: Hit
@@ -198,7 +198,7 @@ class Rulebook:
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
         self._numbered = 0
-        self._refusals: list[Refusal] = []
+        self._cooldowns: list[Cooldown] = []
         self._held_back: dict[str, tuple[Rule, int]] = {}
         self._delivered: dict[str, Rule] = {}
         self.has_request_rules = self.has_trigger_rules = self.doubles_triggers = self.reads_bodies = False
@@ -250,27 +250,29 @@ class Rulebook:
 
     def refuse_until(self, hit: Hit, connection: str, now: int, real: float, seconds: int) -> None:
         """Refuse the requests of a connection that a rule is about, until so many seconds are over."""
-        if len(self._refusals) >= MOST_RULES:
-            del self._refusals[0]
-        self._refusals.append(Refusal(hit, connection, now + seconds * _SECOND, real + seconds))
+        if len(self._cooldowns) >= MOST_RULES:
+            del self._cooldowns[0]
+        self._cooldowns.append(Cooldown(hit, connection, now + seconds * _SECOND, real + seconds))
 
     def early_hit(self, call: CallFacts, header: str | None, now: int, real: float) -> tuple[Hit, int] | None:
         """The rule that refuses a request because it comes back too early, and the seconds that are left.
 
         A caller has waited if either clock says so: the sandbox's may stand still.
         """
-        if not self._refusals:
+        if not self._cooldowns:
             return None
-        self._refusals = [refusal for refusal in self._refusals if now < refusal.until and real < refusal.real_until]
-        for refusal in self._refusals:
-            if refusal.connection == call.connection and refusal.hit.rule.covers(call, header):
+        self._cooldowns = [
+            cooldown for cooldown in self._cooldowns if now < cooldown.until and real < cooldown.real_until
+        ]
+        for cooldown in self._cooldowns:
+            if cooldown.connection == call.connection and cooldown.hit.rule.covers(call, header):
                 # Rounded up: a client that waits as long as it says must get through.
-                return refusal.hit, -(-(refusal.until - now) // _SECOND)
+                return cooldown.hit, -(-(cooldown.until - now) // _SECOND)
         return None
 
-    def forget_refusals(self) -> None:
+    def forget_cooldowns(self) -> None:
         """Let every caller come back at once."""
-        self._refusals = []
+        self._cooldowns = []
 
     def trigger_hit(self, call: CallFacts, header: str | None, now: int) -> Hit | None:
         """The rule that delays the result of a trigger, and its effect."""
@@ -325,7 +327,9 @@ class Rulebook:
 
     def _replace(self, rules: dict[str, Rule]) -> None:
         self._rules = rules
-        self._refusals = [refusal for refusal in self._refusals if rules.get(refusal.hit.rule.name) is refusal.hit.rule]
+        self._cooldowns = [
+            cooldown for cooldown in self._cooldowns if rules.get(cooldown.hit.rule.name) is cooldown.hit.rule
+        ]
         # By identity: a rule that was armed since may have the name of one that is gone.
         self._held_back = {
             state: (rule, until) for state, (rule, until) in self._held_back.items() if rules.get(rule.name) is rule

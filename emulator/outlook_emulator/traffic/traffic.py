@@ -65,7 +65,7 @@ class Traffic:
     def leave_epoch(self) -> None:
         """End the requests in progress: the sandbox's data is replaced, and its clock may go back."""
         self.limiter.forget()
-        self.faults.forget_refusals()
+        self.faults.forget_cooldowns()
         self.waits.end()
 
     def start_over(self) -> None:

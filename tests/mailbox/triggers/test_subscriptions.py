@@ -276,7 +276,7 @@ def test_poke(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     """A poke is an empty POST to the callback with a request id, and the journal records it."""
     answer = alice.post(MAIL, {"NotificationUrl": f"{listener.url}/run?sig=a%2Bb"})
     alice.deliver(subject="News")
-    (entry,) = sandbox.callbacks()
+    (entry,) = sandbox.made_callbacks()
     (heard,) = listener.requests
 
     assert ("/run?sig=a%2Bb", b"", "0") == (heard.path, heard.body, heard.headers["content-length"])
@@ -374,7 +374,7 @@ def test_an_ended_subscription_is_not_tried_again(sandbox: Sandbox, alice: Conne
     alice.deliver()
     at(alice, "DELETE", location)
     sandbox.advance("1m")
-    entries = sandbox.callbacks()
+    entries = sandbox.made_callbacks()
 
     assert ["/"] == before == pokes(sandbox, listener)
     assert [("cancelled", 1, None), ("cancelled", 0, None)] == [
@@ -389,7 +389,7 @@ def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: 
     for _ in range(5):
         alice.deliver()
         sandbox.advance()
-    waiting = [entry["attempts"] for entry in sandbox.callbacks()]
+    waiting = [entry["attempts"] for entry in sandbox.made_callbacks()]
     sandbox.advance("1m")
 
     assert [1, 0] == waiting

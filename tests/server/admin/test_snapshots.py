@@ -283,7 +283,7 @@ def test_subscriptions_are_restored(sandbox: Sandbox, alice: Connection, listene
     sandbox.advance()
     heard = len(listener.requests)
     alice.deliver()
-    entries = sandbox.callbacks()
+    entries = sandbox.made_callbacks()
 
     assert 1 == heard
     assert ["/kept", "/kept"] == [request.path for request in listener.requests]
@@ -301,14 +301,14 @@ def test_pending_callback_is_sent_again(sandbox: Sandbox, alice: Connection, lis
     listener.answer_with(500, 200)
     subscribe(alice, listener.url)
     alice.deliver()
-    (waiting,) = sandbox.callbacks()
+    (waiting,) = sandbox.made_callbacks()
     save(sandbox)
     sandbox.advance("1s")
-    (done,) = sandbox.callbacks()
+    (done,) = sandbox.made_callbacks()
     restore(sandbox)
-    (again,) = sandbox.callbacks()
+    (again,) = sandbox.made_callbacks()
     sandbox.advance("1s")
-    (last,) = sandbox.callbacks()
+    (last,) = sandbox.made_callbacks()
 
     assert ("pending", "done", "done") == (waiting["state"], done["state"], last["state"])
     assert waiting == again
@@ -328,7 +328,7 @@ def test_callback_in_progress_is_not_recorded(sandbox: Sandbox, alice: Connectio
     alice.deliver(subject="New")
     listener.wait(2)
     release.set()
-    entries = sandbox.callbacks()
+    entries = sandbox.made_callbacks()
 
     assert [("done", 1, f"{listener.url}/new")] == [pick(entry, "state", "attempts", "url") for entry in entries]
     assert [["Dropped"], ["New"]] == [subjects(request) for request in listener.requests]
@@ -360,10 +360,10 @@ def test_restore_resumes_delivery(sandbox: Sandbox, alice: Connection, listener:
     listener.wait()
     save(sandbox)
     release.set()
-    (done,) = sandbox.callbacks()
+    (done,) = sandbox.made_callbacks()
     restore(sandbox)
     listener.wait(2)
-    (again,) = sandbox.callbacks()
+    (again,) = sandbox.made_callbacks()
 
     assert ("done", done) == (again["state"], again)
 
@@ -414,7 +414,7 @@ def test_wait_for_newer_events_and_callbacks(sandbox: Sandbox, alice: Connection
     save(sandbox)
     event = alice.meet("Dropped")["Id"]
     alice.deliver()
-    call = sandbox.callbacks()[-1]["id"]
+    call = sandbox.made_callbacks()[-1]["id"]
     with (
         begun(sandbox, kind="event", newerThan=event) as events,
         begun(sandbox, kind="poke", newerThan=str(call)) as pokes,
@@ -690,15 +690,15 @@ def test_callbacks_are_restored(sandbox: Sandbox, alice: Connection, listener: S
     """A restore brings back the callbacks of the snapshot, and their numbering continues from there."""
     subscribe(alice, listener.url)
     alice.deliver()
-    sandbox.callbacks()
+    sandbox.made_callbacks()
     save(sandbox)
-    before = sandbox.callbacks()
+    before = sandbox.made_callbacks()
     alice.deliver()
-    dropped = sandbox.callbacks()
+    dropped = sandbox.made_callbacks()
     restore(sandbox)
-    after = sandbox.callbacks()
+    after = sandbox.made_callbacks()
     alice.deliver()
-    again = sandbox.callbacks()
+    again = sandbox.made_callbacks()
 
     assert before == after
     assert [event["id"] for event in dropped] == [event["id"] for event in again]

@@ -190,7 +190,7 @@ def test_pokes_and_callbacks(sandbox: Sandbox, alice: Connection, bob: Connectio
     url = f"{listener.url}/x"
     subscription = alice.post("/MailSubscriptionPoke/$subscriptions", {"NotificationUrl": url}).json()["id"]
     alice.deliver()
-    (entry,) = sandbox.callbacks()
+    (entry,) = sandbox.made_callbacks()
     (poke,) = matches(sandbox, kind="poke", url=url, reference=subscription)
 
     assert (str(entry["id"]), "poke", url, "done") == (poke["id"], poke["kind"], poke["url"], poke["state"])

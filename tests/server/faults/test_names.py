@@ -802,7 +802,7 @@ def test_approval_page_error(sandbox: Sandbox, alice: Connection, bob: Connectio
     yes, no = ask_bob(alice, bob, path)
     only(sandbox, "approval-page-error")
     page, again = httpx.request(method, yes), httpx.request(method, no)
-    (callback,), (question,) = sandbox.callbacks(), sandbox.api.get("/questions").json()["value"]
+    (callback,), (question,) = sandbox.made_callbacks(), sandbox.api.get("/questions").json()["value"]
 
     assert (200, "text/html; charset=utf-8") == (page.status_code, page.headers["content-type"])
     assert "<p>Exception occurred while receiving response</p>" in page.text

@@ -355,7 +355,7 @@ def test_deliveries(sandbox: Sandbox, alice: Connection, listener: Stub) -> None
     sandbox.advance()
     sandbox.advance("1s")
     first, second = entries(sandbox, kind="delivery")
-    (callback,) = sandbox.callbacks()
+    (callback,) = sandbox.made_callbacks()
     times = [datetime.fromisoformat(entry.pop("at")) for entry in (first, second)]
     for entry in (first, second):
         entry.pop("realAt")

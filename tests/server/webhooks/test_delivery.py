@@ -77,10 +77,10 @@ def test_a_failure_is_tried_again(sandbox: Sandbox, alice: Connection, listener:
     listener.answer_with(500, 200)
     subscribe(alice, f"{listener.url}/x")
     alice.deliver()
-    (failed,) = sandbox.callbacks()
-    (still,) = sandbox.callbacks()
+    (failed,) = sandbox.made_callbacks()
+    (still,) = sandbox.made_callbacks()
     sandbox.advance("1s")
-    (done,) = sandbox.callbacks()
+    (done,) = sandbox.made_callbacks()
     sandbox.advance("1h")
 
     assert ("pending", 1, 500) == pick(failed, "state", "attempts", "lastStatus")
@@ -104,7 +104,7 @@ def test_a_callback_fails_after_six_attempts(sandbox: Sandbox, alice: Connection
         sandbox.advance("0.001s")
         seen.append(len(listener.requests))
     sandbox.advance("1h")
-    (entry,) = sandbox.callbacks()
+    (entry,) = sandbox.made_callbacks()
 
     assert [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6] == seen
     assert ("failed", 6, status, None) == pick(entry, "state", "attempts", "lastStatus", "dueAt")
@@ -120,7 +120,7 @@ def test_a_callback_is_not_retried_after_a_refusal(
     subscribe(alice, listener.url)
     alice.deliver()
     sandbox.advance("1h")
-    (entry,) = sandbox.callbacks()
+    (entry,) = sandbox.made_callbacks()
 
     assert ("failed", 1, status) == pick(entry, "state", "attempts", "lastStatus")
     assert ["/"] == [request.path for request in listener.requests]
@@ -133,16 +133,16 @@ def test_any_success_will_do(sandbox: Sandbox, alice: Connection, listener: Stub
     subscribe(alice, listener.url)
     alice.deliver()
 
-    assert [("done", status)] == [pick(entry, "state", "lastStatus") for entry in sandbox.callbacks()]
+    assert [("done", status)] == [pick(entry, "state", "lastStatus") for entry in sandbox.made_callbacks()]
 
 
 def test_nobody_listens(sandbox: Sandbox, alice: Connection) -> None:
     """A refused connection is recorded as an error and retried."""
     subscribe(alice, f"http://127.0.0.1:{free_port()}")
     alice.deliver()
-    (first,) = sandbox.callbacks()
+    (first,) = sandbox.made_callbacks()
     sandbox.advance("1m")
-    (last,) = sandbox.callbacks()
+    (last,) = sandbox.made_callbacks()
 
     assert ("pending", 1, None) == pick(first, "state", "attempts", "lastStatus")
     assert "ConnectError" in first["lastError"]
@@ -159,7 +159,7 @@ def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, lis
     bad, good = subscribe(alice, f"{listener.url}/bad"), subscribe(alice, f"{listener.url}/good")
     alice.deliver()
     alice.deliver()
-    waiting = sandbox.callbacks()
+    waiting = sandbox.made_callbacks()
     heard = [request.path for request in listener.requests]
     sandbox.advance("10s")
 
@@ -167,8 +167,8 @@ def test_calls_to_one_url_stay_in_order(sandbox: Sandbox, alice: Connection, lis
     assert [(bad, 1), (bad, 0)] == [
         pick(entry, "reference", "attempts") for entry in waiting if entry["state"] == "pending"
     ]
-    assert {"done"} == {entry["state"] for entry in sandbox.callbacks()}
-    assert good in {entry["reference"] for entry in sandbox.callbacks()}
+    assert {"done"} == {entry["state"] for entry in sandbox.made_callbacks()}
+    assert good in {entry["reference"] for entry in sandbox.made_callbacks()}
 
 
 # Concurrency
@@ -219,7 +219,7 @@ def test_a_hanging_callback_delays_no_other(sandbox: Sandbox, alice: Connection,
     alice.deliver()
     again = sorted(request.path for request in listener.wait(7))
     release.set()
-    entries = sandbox.callbacks()
+    entries = sandbox.made_callbacks()
 
     assert ["/a", "/b", "/c", "/hangs"] == heard
     assert ["/a", "/a", "/b", "/b", "/c", "/c", "/hangs"] == again
@@ -240,7 +240,7 @@ def test_not_too_many_at_once(sandbox: Sandbox, alice: Connection, listener: Stu
     most = len(listener.requests)
     release.set()
 
-    assert ["done"] * 12 == [entry["state"] for entry in sandbox.callbacks()]
+    assert ["done"] * 12 == [entry["state"] for entry in sandbox.made_callbacks()]
     assert (10, 12) == (most, len(listener.requests))
 
 
@@ -287,12 +287,12 @@ def test_the_journal_forgets(
     listener.respond = lambda heard: (500 if heard.path == "/bad" else 200, "text/plain", b"")
     subscribe(alice, f"{listener.url}/bad")
     alice.deliver()
-    bad = sandbox.callbacks()
+    bad = sandbox.made_callbacks()
     subscribe(alice, listener.url)
     for _ in range(6):
         alice.deliver()
         sandbox.advance()
-    entries = sandbox.callbacks()
+    entries = sandbox.made_callbacks()
 
     assert bad[0]["id"] == entries[0]["id"]
     assert ["pending", "done", "done", "done"] == [
@@ -324,7 +324,7 @@ def test_a_reset_forgets_calls(sandbox: Sandbox, alice: Connection, listener: St
     assert sandbox.api.post("/reset").status_code == 200
     release.set()
 
-    assert [] == sandbox.callbacks()
+    assert [] == sandbox.made_callbacks()
     assert 200 == alice.http.get("/v2/Mail").status_code
 
 
@@ -458,7 +458,7 @@ def test_push(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     alice.deliver(subject="One")
     alice.deliver(subject="Two")
     alice.meet()
-    entries = sandbox.callbacks()
+    entries = sandbox.made_callbacks()
     bodies = [json.loads(request.body) for request in listener.requests]
 
     assert [["One"], ["Two"]] == [subjects(request) for request in listener.requests]
@@ -583,12 +583,14 @@ def test_a_deleted_trigger_is_not_tried_again(
     sandbox.advance()
     alice.api.delete(f"/connections/{alice.id}/triggerConfigs/news")
     sandbox.advance("1s")
-    first = [pick(entry, "state", "attempts") for entry in sandbox.callbacks()]
+    first = [pick(entry, "state", "attempts") for entry in sandbox.made_callbacks()]
     put(bob, trigger(f"{listener.url}/new"))
     sandbox.advance("1m")
 
     assert [("cancelled", 1), ("pending", 2)] == first
-    assert [("cancelled", 1), ("cancelled", 2)] == [pick(entry, "state", "attempts") for entry in sandbox.callbacks()]
+    assert [("cancelled", 1), ("cancelled", 2)] == [
+        pick(entry, "state", "attempts") for entry in sandbox.made_callbacks()
+    ]
     assert 3 == len(listener.requests)
 
 
@@ -614,7 +616,7 @@ def test_trigger_configs(sandbox: Sandbox, alice: Connection, bob: Connection, l
         alice.api.delete(f"{root}/news").status_code,
     )
     assert [] == alice.api.get(f"/connections/{bob.id}/triggerConfigs").json()["value"]
-    assert [] == sandbox.callbacks()
+    assert [] == sandbox.made_callbacks()
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ def test_a_poke_comes_late(
     alice.deliver()
     sandbox.advance(early)
     before = len(listener.requests)
-    (waiting,) = sandbox.callbacks()
+    (waiting,) = sandbox.made_callbacks()
     sandbox.advance(rest)
-    (done,) = sandbox.callbacks()
+    (done,) = sandbox.made_callbacks()
 
     assert (0, "pending", 0) == (before, waiting["state"], waiting["attempts"])
     assert (1, "done", 1) == (len(listener.requests), done["state"], done["attempts"])

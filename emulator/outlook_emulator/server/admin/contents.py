@@ -62,7 +62,7 @@ def get_mail(request: AdminRequest) -> shapes.MailDetails:
         "internetMessageId": message.message_id,
         "text": plain_text(message.body) if message.is_html else message.body,
         "html": body if message.shown_as_html else None,
-        "attachments": [_attachment(info) for info in reading.files_of(mailbox, message.content_id)],
+        "attachments": [attachment_facts(info) for info in reading.files_of(mailbox, message.content_id)],
     }
 
 
@@ -113,7 +113,8 @@ def _mail(mailbox: Mailbox, message: Message) -> shapes.MailFacts:
     }
 
 
-def _attachment(info: AttachmentInfo) -> shapes.AttachmentFacts:
+def attachment_facts(info: AttachmentInfo) -> shapes.AttachmentFacts:
+    """An attachment as JSON."""
     return {
         "name": info.name,
         "contentType": info.content_type,

@@ -13,13 +13,17 @@ from outlook_emulator.mailbox.mail import delivery, folders, reading
 from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
+from outlook_emulator.server.admin.contents import attachment_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
+from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
+from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
@@ -56,8 +60,21 @@ def delete_sandbox(request: AdminRequest) -> None:
 
 
 def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
-    id = request.body.get("connection") or request.body["name"]
-    return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(request.body["name"]), id))
+    name, description = request.body["name"], request.body.get("mailbox")
+    id = request.body.get("connection") or name
+    if description is None:
+        return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(name), id))
+    from outlook_emulator.sandbox.samples import described
+
+    return _connection(request, id, request.sandboxes.fill(request.sandbox, described(description), id))
+
+
+def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
+    from outlook_emulator.sandbox.samples import unpacked
+
+    id, most_bytes = request.query["connection"], request.sandboxes.settings.max_body_bytes
+    sample = unpacked(request.content, most_bytes)
+    return _connection(request, id, request.sandboxes.fill(request.sandbox, sample, id))
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -89,7 +106,7 @@ def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
 
 
 def read_outbox(request: AdminRequest) -> shapes.Outbox:
-    return {"value": [_outbox_mail(mail) for mail in request.sandbox.outbox()]}
+    return {"value": [_outbox_mail(request.sandbox.db, mail) for mail in request.sandbox.outbox()]}
 
 
 def outbox_mime(request: AdminRequest) -> Binary:
@@ -150,7 +167,8 @@ def _connection(request: AdminRequest, id: str, owner: Owner) -> shapes.Connecti
     }
 
 
-def _outbox_mail(mail: OutboxMail) -> shapes.OutboxMail:
+def _outbox_mail(db: Database, mail: OutboxMail) -> shapes.OutboxMail:
+    content = mail_store.stored_mail(db, mail.content_id)
     return {
         "id": mail.id,
         "departedAt": iso_seconds(mail.at),
@@ -158,6 +176,9 @@ def _outbox_mail(mail: OutboxMail) -> shapes.OutboxMail:
         "recipients": mail.recipients.split(";"),
         "subject": mail.subject,
         "internetMessageId": mail.message_id,
+        "text": plain_text(content.body) if content.is_html else content.body,
+        "html": content.body if content.is_html else None,
+        "attachments": [attachment_facts(info) for info in mail_store.attachments(db, mail.content_id)],
     }
 
 
@@ -248,6 +269,17 @@ ROWS = (
         summary="Load a sample mailbox",
         handler=seed_sandbox,
         accepts=shapes.SeedOrder,
+        returns=shapes.ConnectionFacts,
+        status=201,
+    ),
+    AdminOperation(
+        id="SeedSandboxFromZip",
+        method="POST",
+        path=f"{_S}/seed-zip",
+        summary="Load a mailbox from a zip file of a seed folder",
+        handler=seed_from_zip,
+        query=shapes.SeedQuery,
+        accepts_type="application/zip",
         returns=shapes.ConnectionFacts,
         status=201,
     ),

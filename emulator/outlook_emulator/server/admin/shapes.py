@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from outlook_emulator.enums import Importance
 from outlook_emulator.operations.coverage import Covered
+from outlook_emulator.server.admin.content_shapes import AttachmentFacts
 from outlook_emulator.wire.base import DateTime, Double, Email, Int32, Int64, Schema
 from outlook_emulator.wire.mail import ClientReceiveMessage
 
@@ -93,9 +94,19 @@ class SandboxList(TypedDict):
 
 
 class SeedOrder(TypedDict, total=False):
-    """A sample mailbox to load; its connection id defaults to its name."""
+    """A sample mailbox to load; its connection id defaults to its name.
+
+    It is one of the shipped ones with this `name`, or described in `mailbox` with the keys of `mailbox.toml`.
+    """
 
     name: Required[str]
+    connection: str
+    mailbox: dict[str, Any]
+
+
+class SeedQuery:
+    """The id of the connection to the mailbox in a zip file."""
+
     connection: str
 
 
@@ -158,13 +169,16 @@ _Sender = TypedDict("_Sender", {"from": Email | None})
 
 
 class OutboxMail(_Sender):
-    """A mail that left the sandbox, and its recipients."""
+    """A mail that left the sandbox, and its recipients. `text` is the visible text of its body."""
 
     id: int
     departedAt: DateTime
     recipients: list[str]
     subject: str
     internetMessageId: str
+    text: str
+    html: str | None
+    attachments: list[AttachmentFacts]
 
 
 class Outbox(TypedDict):

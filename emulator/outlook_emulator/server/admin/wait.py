@@ -12,8 +12,7 @@ from outlook_emulator.options import options_of
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
-from outlook_emulator.server.admin.wait_items import Match
-from outlook_emulator.server.admin.wait_watch import Watcher
+from outlook_emulator.server.admin.wait_watch import NearMiss, Watcher
 from outlook_emulator.server.schemas import parse
 from outlook_emulator.traffic.wait_conditions import MOST, WaitConditions, conditions_of
 
@@ -26,7 +25,7 @@ async def wait(request: AdminRequest) -> shapes.Waited:
     clock = asyncio.get_running_loop().time
     start = clock()
     watcher = _watcher(sandbox)
-    misses: list[tuple[Match, list[str]]] = []
+    misses: list[NearMiss] = []
     with watcher.watching(order) as watch:
         # Whole, however long it takes: all that is there counts.
         await watcher.read_all(watch)
@@ -35,6 +34,7 @@ async def wait(request: AdminRequest) -> shapes.Waited:
                 await watcher.wait(watch)
         if not watch.is_met:
             misses = await watcher.near_misses(watch)
+        watcher.check(watch)
     show, connection = watcher.reader.show, order.get("connection")
     if not watch.is_met:
         near = [cast(shapes.NearMiss, {**show(match, connection), "differs": differs}) for match, differs in misses]

@@ -258,11 +258,12 @@ class ItemReader:
             return _show_event(record, connection)
         return self._show_mail(mail_store.message_head(self._db, record.id) or record, match.owner, connection)
 
-    def _connection_of(self, owner: Owner, preferred: str | None) -> str:
+    def _connection_of(self, owner: Owner, preferred: str | None) -> str | None:
         ids = [id for id, other in self.connections.items() if other.id == owner.id]
-        return preferred if preferred in ids else ids[0]
+        # After a reset, the mailbox of a match may be gone.
+        return preferred if preferred in ids else next(iter(ids), None)
 
-    def _show_mail(self, head: MessageHead, owner: Owner, connection: str) -> shapes.Found:
+    def _show_mail(self, head: MessageHead, owner: Owner, connection: str | None) -> shapes.Found:
         mailbox = self._sandbox.mailbox(owner)
         folder = mail_store.folder(self._db, owner.id, head.folder_id)
         return {
@@ -298,7 +299,7 @@ def _show_outbox_mail(mail: OutboxMail) -> shapes.Found:
     }
 
 
-def _show_event(event: Event, connection: str) -> shapes.Found:
+def _show_event(event: Event, connection: str | None) -> shapes.Found:
     return {
         "kind": "event",
         "id": occurrences.wire_id(event),

@@ -22,7 +22,10 @@ from outlook_emulator.store.records import Change, OutboxMail
 from outlook_emulator.traffic.wait_conditions import KINDS
 
 _NEAR_MISSES = 5
+_CALLBACKS = ("callback", "poke")
 _ARRIVALS = (ChangeAction.CREATED, ChangeAction.MOVED)
+NearMiss = tuple[Match, list[str]]
+"""An item, and the conditions that it fails."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -105,17 +108,16 @@ class Watcher:
                 watches.remove(watch)
 
     async def wait(self, watch: Watch) -> None:
-        """Return when enough items match. Raises ConnectorError if the sandbox is deleted or the server stops."""
+        """Return when enough items match. Raises what `check` does."""
         while not watch.is_met:
             if watch.must_read_all:
                 await self.read_all(watch)
             else:
                 await watch.woken()
             self.check(watch)
-        self.check(watch)
 
-    async def read_all(self, watch: Watch, misses: list[tuple[Item, list[str]]] | None = None) -> None:
-        """Compare all items with a wait; adds those that do not match to `misses`, if asked to."""
+    async def read_all(self, watch: Watch, misses: list[NearMiss] | None = None) -> None:
+        """Compare all items with a wait; puts those that fail the fewest conditions into `misses`, if asked to."""
         watch.must_read_all = False
         matcher = watch.matcher
         for items in self.reader.pages(watch.kind, matcher.scope() if misses is None else Scope()):
@@ -126,26 +128,24 @@ class Watcher:
                     # It has the subject and the text of the mail that the wait is for.
                     continue
                 watch.consider(item)
-                self._remember_unfinished(watch, item)
+                if watch.kind in _CALLBACKS:
+                    self._remember_unfinished(watch, item)
                 if misses is not None and (differs := matcher.differs(item)):
-                    misses.append((item, differs))
+                    misses.append((item.match, differs))
+            if misses is not None:
+                misses[:] = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].order))
             await asyncio.sleep(0)
             if self._db.closed:
                 return
 
-    async def near_misses(self, watch: Watch) -> list[tuple[Match, list[str]]]:
-        """Look at all items for the last time; those that fail the fewest conditions, the newest first.
-
-        Raises as `wait` does.
-        """
-        misses: list[tuple[Item, list[str]]] = []
+    async def near_misses(self, watch: Watch) -> list[NearMiss]:
+        """Look at all items for the last time; those that fail the fewest conditions, the newest first."""
+        misses: list[NearMiss] = []
         await self.read_all(watch, misses)
-        self.check(watch)
-        best = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].match.order))
-        return [(item.match, differs) for item, differs in best]
+        return misses
 
     def check(self, watch: Watch) -> None:
-        """Raise what has ended a wait."""
+        """Raise what has ended a wait: the sandbox was deleted, or the server stops."""
         if watch.error is not None:
             raise watch.error
         if self._db.closed:
@@ -183,7 +183,7 @@ class Watcher:
         self.reader.refresh()
         if not self._of("mail", "event"):
             self._change, self._outbox_mail = changes.last(self._db), outbox.newest(self._db)
-        if not self._of("callback", "poke"):
+        if not self._of(*_CALLBACKS):
             self._callback, self._unfinished = trigger_store.newest_callback(self._db), set()
 
     def _note_state(self) -> None:
@@ -281,7 +281,7 @@ class Watcher:
         items += self.reader.callbacks_after(self._callback)
         for item in items:
             self._callback = max(self._callback, item.key)
-            for watch in self._of("callback", "poke"):
+            for watch in self._of(*_CALLBACKS):
                 watch.consider(item)
                 self._remember_unfinished(watch, item)
 

@@ -91,7 +91,7 @@ class AlternateRoutes:
         if not any(name == _API_VERSION and value for name, value in pairs(request.scope["query_string"])):
             raise MissingApiVersion()
         try:
-            authorize(request, self._settings.authorization)
+            authorize(request, self._settings)
         except Unauthorized:
             raise AuthenticationFailed() from None
 

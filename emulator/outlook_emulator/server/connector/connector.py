@@ -10,6 +10,7 @@ from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from outlook_emulator.access_tokens import audience_of
 from outlook_emulator.errors import (
     BadSignature,
     ConnectorError,
@@ -17,6 +18,7 @@ from outlook_emulator.errors import (
     InvalidRequest,
     NotFound,
     Unauthorized,
+    WrongAudience,
 )
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.operations.operation import Operation
@@ -44,6 +46,13 @@ from outlook_emulator.store.records import Owner
 from outlook_emulator.traffic.call_facts import segments_of
 from outlook_emulator.traffic.journal import LOST, Outcome
 
+_AUDIENCES = (
+    "https://apihub.azure.com",
+    "https://management.core.windows.net",
+    "https://management.azure.com",
+    "https://service.flow.microsoft.com",
+)
+"""Audiences of tokens that the real connector accepts (error texts seen); that the third counts is inferred."""
 _log = logging.getLogger("outlook_emulator")
 
 _MOST_WARNINGS = 1000
@@ -132,7 +141,7 @@ class Connector:
     def _authorize(self, exchange: Exchange) -> None:
         """Check the credential, except where the connector's own back end or a recipient calls. Raises Unauthorized."""
         if exchange.row.scope is OperationScope.CONNECTION:
-            authorize(exchange, self._settings.authorization)
+            authorize(exchange, self._settings)
 
     def _locate(self, exchange: Exchange) -> None:
         """Read the connection id, or find the sandbox that a link names. Raises InvalidRequest."""
@@ -230,12 +239,24 @@ class Connector:
         return str(UUID(int=self._rng.getrandbits(128), version=4))
 
 
-def authorize(request: Request, expected: str) -> None:
+def authorize(request: Request, settings: Settings) -> None:
     """Check a request's credential against the setting `authorization`. Raises Unauthorized."""
+    expected = settings.authorization
     if expected == "none":
         return
     scheme, _, credential = (request.header("authorization") or "").partition(" ")
     credential = credential.strip()
     # Local runs of Logic Apps Standard send `Key`, other callers `Bearer`.
-    if scheme.lower() not in ("bearer", "key") or not credential or expected not in ("any", credential):
+    if scheme.lower() not in ("bearer", "key") or not credential:
         raise Unauthorized()
+    if expected not in ("any", credential):
+        _check_token(credential, settings.identity_header)
+
+
+def _check_token(token: str, secret: str) -> None:
+    """Raise Unauthorized unless the token endpoint issued the token for an audience of the connector."""
+    audience = audience_of(token, secret) if secret else None
+    if audience is None:
+        raise Unauthorized()
+    if audience.rstrip("/") not in _AUDIENCES:
+        raise WrongAudience(audience, _AUDIENCES)

@@ -1,0 +1,24 @@
+"""A folder with a sample mailbox, packed to be sent to an emulator, which may run on another machine."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+DESCRIPTION = "mailbox.toml"
+"""The file that makes a folder a sample mailbox."""
+ZIP = "application/zip"
+
+
+def packed(folder: Path) -> bytes:
+    """A zip file with all files of a folder. Raises OSError, and ValueError if the folder describes no mailbox."""
+    if not (folder / DESCRIPTION).is_file():
+        raise ValueError(f"the folder {folder} has no {DESCRIPTION}; `outlook-emulator init` makes one")
+    buffer = BytesIO()
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                # Without the time of the file, which a zip file cannot hold before 1980.
+                archive.writestr(path.relative_to(folder).as_posix(), path.read_bytes())
+    return buffer.getvalue()

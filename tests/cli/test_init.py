@@ -1,0 +1,68 @@
+"""The command `init`, and seed folders sent to a running emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlook_emulator.sandbox.samples import load
+from tests.conftest import Sandbox
+
+
+def test_a_folder_to_begin_with(say: Callable[..., Any], tmp_path: Path) -> None:
+    """`init` writes a folder that loads: a mail in the description, and a file of each kind."""
+    folder = tmp_path / "my box"
+    status, out, error = say("init", str(folder))
+    sample = load(str(folder))
+
+    assert (0, f"wrote {folder}; load it with: outlook-emulator serve --seed {folder}\n", "") == (status, out, error)
+    assert "my-box@example.com" == sample.address
+    assert ["Invoice 17", "Welcome"] == [item.mail.subject for item in sample.mails]
+    assert [b"item,price\ntea,3"] == [file.content for file in sample.mails[0].mail.attachments]
+    assert [1, 1] == [len(sample.calendars["Calendar"]), len(sample.contacts["Contacts"])]
+
+
+def test_nothing_is_overwritten(say: Callable[..., Any], tmp_path: Path) -> None:
+    """A folder that has one of the files is left as it is."""
+    (tmp_path / "mailbox.toml").write_text("mine")
+    status, _, error = say("init", str(tmp_path))
+
+    assert (1, f"outlook-emulator: {tmp_path / 'mailbox.toml'} exists already\n") == (status, error)
+    assert ["mailbox.toml"] == [path.name for path in tmp_path.iterdir()]
+    assert "mine" == (tmp_path / "mailbox.toml").read_text()
+
+
+def test_a_path_that_cannot_be_written(say: Callable[..., Any], tmp_path: Path) -> None:
+    """A folder that cannot be made is named in the error."""
+    (tmp_path / "file").write_text("")
+    status, _, error = say("init", str(tmp_path / "file" / "box"))
+
+    assert 1 == status
+    assert error.startswith(f"outlook-emulator: cannot write {tmp_path / 'file' / 'box'}: ")
+
+
+def test_seed_a_running_emulator(say: Callable[..., Any], sandbox: Sandbox, tmp_path: Path) -> None:
+    """`seed FOLDER` sends the folder, so that the emulator may run on another machine."""
+    where = ("--sandbox", sandbox.name, "--url", sandbox.server.url)
+    say("init", str(tmp_path / "box"))
+    status, out, error = say("seed", str(tmp_path / "box"), "--connection", f"{sandbox.name}-box", *where)
+    listed = say("mail", "list", "--connection", f"{sandbox.name}-box", *where)[1]
+
+    assert (0, "") == (status, error)
+    assert out.startswith(f"{sandbox.name}-box  box@example.com  ")
+    assert all(subject in listed for subject in ("Invoice 17", "Welcome"))
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_a_seed_that_cannot_be_sent(
+    say: Callable[..., Any], sandbox: Sandbox, tmp_path: Path, has_folder: bool
+) -> None:
+    """A folder without a description, or no folder at all, exits with 1 and what to do."""
+    name = str(tmp_path) if has_folder else "nothing"
+    status, _, error = say("seed", name, "--sandbox", sandbox.name, "--url", sandbox.server.url)
+
+    assert 1 == status
+    assert ("`outlook-emulator init` makes one" if has_folder else "Available: archive, empty, office") in error
