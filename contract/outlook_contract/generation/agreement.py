@@ -52,7 +52,10 @@ def _series(body: MutableMapping[str, Any]) -> None:
         return
     if body.get("NumberOfOccurrences"):
         body.pop("RecurrenceEnd", None)
-    elif "RecurrenceEnd" in body:
+        return
+    # None is no number of occurrences for a series.
+    body.pop("NumberOfOccurrences", None)
+    if "RecurrenceEnd" in body:
         first = datetime.fromisoformat(body["Start"][:10])
         body["RecurrenceEnd"] = f"{(first + 10 * _DAY).date().isoformat()}T00:00:00Z"
 
