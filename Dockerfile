@@ -31,8 +31,8 @@ RUN --mount=type=bind,from=wheel,source=/wheel,target=/tmp/wheel \
 # Settings are variables, so that flags of `docker run` add to them. `health` finds the server by the ready file,
 # whatever its flags are; /dev/shm can be written to even in a read-only container.
 ENV OUTLOOK_EMULATOR_HOST=0.0.0.0 \
-    OUTLOOK_EMULATOR_READY_FILE=/dev/shm/outlook-emulator.ready \
-    OUTLOOK_EMULATOR_CA_FOLDER=/data/ca
+    OUTLOOK_EMULATOR_CA_FOLDER=/data \
+    OUTLOOK_EMULATOR_READY_FILE=/dev/shm/outlook-emulator.ready
 WORKDIR /data
 # The user has a number only: it needs no entry in /etc/passwd, and orchestrators can see that it is not root.
 USER 4365

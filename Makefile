@@ -5,7 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast contract contract-long probes lint bench sql samples docs docs-tables lock check-python clean
+.PHONY: run test test-fast contract contract-long probes lint bench sql samples docs docs-tables lock dist image
+.PHONY: check-python clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
@@ -27,6 +28,7 @@ lint: .venv/dev.stamp ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows emulator
 
 probes: .venv/dev.stamp ## write the emulator's answers to the probes, after a change of behaviour
 	$(BIN)/outlook-emulator contract probe --out contract/probes/emulator.json
@@ -51,6 +53,14 @@ lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrad
 	$(LOCK) --output-file requirements/run.txt
 	$(LOCK) --extra tls --output-file requirements/image.txt
 	$(LOCK) --extra dev --output-file requirements/dev.txt
+
+dist: .venv/dev.stamp ## build wheel and sdist in dist/, and check them
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+
+image: .venv/dev.stamp ## build the image and check it as its users run it, with the Docker engine of this machine
+	$(BIN)/python -m tools.check_image
 
 clean: ## remove the virtual environment
 	rm -rf .venv

@@ -19,6 +19,7 @@ html_theme = "furo"
 html_title = project
 html_show_sphinx = False
 html_copy_source = False
+html_extra_path = ["llms.txt"]
 
 
 def setup(app: Any) -> None:

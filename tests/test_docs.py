@@ -144,6 +144,14 @@ def test_links(name: str) -> None:
     assert [] == [link for link in page.links if not (ROOT / link).exists()]
 
 
+def test_llms_txt_names_every_page() -> None:
+    """`llms.txt` links to every page but the index, and to no file that does not exist."""
+    text = (DOCS / "llms.txt").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([^)]+)\)", text))
+
+    assert {page.name for page in DOCS.glob("*.md")} - {"index.md"} == linked
+
+
 def test_index_names_every_page() -> None:
     """The index names every page of the site, and the README links to the index."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")

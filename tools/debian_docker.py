@@ -89,7 +89,8 @@ class DebianDocker:
     def run_inside(self, command: Sequence[str], *, isolated: bool) -> int:
         """Start the engine in the namespaces of this process, and run a command; returns its exit code."""
         self._mount()
-        flags = [f"--host={_SOCKET}"]
+        # Not below /var/run, which outlasts an engine that was killed.
+        flags = [f"--host={_SOCKET}", "--pidfile=/run/docker.pid", "--exec-root=/run/docker"]
         flags += [] if isolated else ["--bridge=none", "--iptables=false", "--ip6tables=false"]
         if isolated:
             _run("ip", "link", "set", "lo", "up")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 
+import httpx
 import pytest
 
 import outlook_contract.suite
@@ -20,7 +21,7 @@ from outlook_contract.plugin import ContractPlugin, ContractRun
 from outlook_contract.replay import Player
 from outlook_contract.targets import TargetError
 
-_SUITE = Path(outlook_contract.suite.__file__).parent
+_SUITE = outlook_contract.suite.FOLDER
 _QUIET = (
     *("-p", "no:cacheprovider", "-p", "no:outlook-emulator", "-p", "no:schemathesis"),
     *("-c", os.devnull, "-o", "python_files=test_*.py"),
@@ -30,6 +31,8 @@ _QUIET = (
 """Keeps what the folder of the caller configures out of the run."""
 _INTERRUPTED = 130
 """The exit code of a program that Ctrl+C ended."""
+_UNUSABLE = 2
+"""The exit code for wrong options, and for a target that cannot be used."""
 
 
 def run(
@@ -48,6 +51,7 @@ def run(
     """
     if unknown := set(selected) - set(groups()):
         raise TargetError(f"There are no checks {', '.join(sorted(unknown))}; the groups are {', '.join(groups())}.")
+    _check_files(options.definition, json_file, junit_file)
     contract_run = ContractRun(options)
     # A part of the suite cannot exercise every operation, and a connection cannot show every refusal.
     demands_all = not (selected or keyword or options.read_only) and "/apim/" not in options.target
@@ -69,6 +73,8 @@ def run(
             code = _exit_code(int(pytest.main(arguments, plugins=[plugin])), plugin)
     except KeyboardInterrupt:
         code = _INTERRUPTED
+    if code == 0 and contract_run.left_behind:
+        code = 1
     if json_file:
         document = {"target": options.target, "exitCode": code, "unexercised": plugin.missing}
         document |= plugin.summary.as_json()
@@ -87,6 +93,8 @@ def replay(options: TargetOptions, file: Path, *, json_file: str = "") -> int:
         with terminable(), contract_run:
             player = Player(contract_run, recorded)
             player.play()
+    except httpx.TransportError as error:
+        raise TargetError(f"The target does not respond: {error}") from error
     except KeyboardInterrupt:
         return _INTERRUPTED
     drifts = contract_run.report.drifts
@@ -103,11 +111,29 @@ def replay(options: TargetOptions, file: Path, *, json_file: str = "") -> int:
 
 def groups() -> list[str]:
     """The groups of checks, by the names that select them."""
-    return sorted(path.stem.removeprefix("test_") for path in _SUITE.glob("test_*.py"))
+    return outlook_contract.suite.groups(_SUITE)
+
+
+def _check_files(definition: str, *written: str) -> None:
+    """Raise TargetError for a file that cannot be read or written, before a run of minutes ends without its results."""
+    try:
+        if definition:
+            json.loads(Path(definition).read_bytes())
+        for file in map(Path, filter(None, written)):
+            is_new = not file.exists()
+            file.open("a").close()
+            if is_new:
+                file.unlink()
+    except OSError as error:
+        raise TargetError(f"Cannot open {error.filename}: {error.strerror}.") from error
+    except ValueError as error:
+        raise TargetError(f"{definition} is no JSON: {error}") from error
 
 
 def _exit_code(code: int, plugin: ContractPlugin) -> int:
     if plugin.is_interrupted:
         return _INTERRUPTED
+    if plugin.lost:
+        return _UNUSABLE
     # pytest means an error while collecting with its own 2, which stands for a wrong option here.
     return {pytest.ExitCode.INTERRUPTED: 3, pytest.ExitCode.NO_TESTS_COLLECTED: 2}.get(pytest.ExitCode(code), code)

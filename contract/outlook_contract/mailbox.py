@@ -27,6 +27,13 @@ _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 FOLDERS = ("Inbox", "JunkEmail", "SentItems", "Drafts", "Archive", "DeletedItems")
 """The folders in which a run may leave mails."""
 CALENDAR, CONTACTS = "Calendar", "Contacts"
+_NOT_FOUND = 404
+_HINTS: Mapping[int, str] = {
+    401: " Is the key or the token right? A token expires, often after an hour.",
+    403: " May this key or token use this connection?",
+    404: " A runtime URL has the form https://HOST/apim/outlook/ID.",
+}
+"""What to look at when a connection refuses the test request."""
 _PAGE = 250
 """How many events or contacts are asked for at a time."""
 
@@ -96,7 +103,9 @@ class Mailbox:
         except httpx.HTTPError as error:
             raise TargetError(f"Nothing responds at {self.url}: {error}") from error
         if not exchange.is_success:
-            raise TargetError(f"The connection refuses the test request with {exchange.status}: {_message(exchange)}")
+            reason = _message(exchange).partition("\r\n")[0].partition("\n")[0]
+            hint = _HINTS.get(exchange.status, "")
+            raise TargetError(f"{self.url} refuses the test request with {exchange.status}: {reason}{hint}")
 
     # --- Calls ---
 
@@ -232,7 +241,7 @@ class Mailbox:
     def clean_up(self) -> int:
         """Remove everything that carries the marker, and return how much there was.
 
-        Does nothing in a run that only reads.
+        Does nothing in a run that only reads. Raises Unexpected if the target does not say what there is.
         """
         if self.transport.read_only:
             return 0
@@ -256,7 +265,7 @@ class Mailbox:
     def _mails(self, folder: str) -> Iterator[str]:
         query = {"fetchOnlyUnread": False, "includeAttachments": False, "top": 250}
         exchange = self.call("GetEmailsV2", folderPath=folder, **query)
-        for mail in (exchange.json() or {}).get("value", ()) if exchange.is_success else ():
+        for mail in _listed(exchange):
             if self.marker in (mail.get("Subject") or ""):
                 yield mail["Id"]
 
@@ -271,7 +280,7 @@ class Mailbox:
 
     def _page(self, operation: str, table: str, seen: int) -> list[dict[str, Any]]:
         exchange = self.call(operation, table=table, top=_PAGE, skip=seen)
-        return list((exchange.json() or {}).get("value", ())) if exchange.is_success else []
+        return _listed(exchange)
 
     def _delete_all(self, operation: str, name: str, ids: Iterator[str], **parameters: Any) -> int:
         # The list is read to its end first, since deleting would move its pages.
@@ -298,6 +307,15 @@ class Mailbox:
         self.http.request(
             route.method, f"{base}{fill(route, parameters)}", params=query, headers=headers, content=content
         )
+
+
+def _listed(exchange: Exchange) -> list[dict[str, Any]]:
+    """The items of a list; none of a folder that the mailbox lacks."""
+    if exchange.status == _NOT_FOUND:
+        return []
+    if not exchange.is_success:
+        raise Unexpected(f"{exchange.status} {_message(exchange)}")
+    return list((exchange.json() or {}).get("value", ()))
 
 
 def _microsoft_client(url: str, http: httpx.Client) -> MicrosoftClient:

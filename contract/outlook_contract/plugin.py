@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -36,12 +37,15 @@ _MARKERS = (
 _SETTLING = 5
 """Seconds that a mail may take to arrive while the run cleans up."""
 _MOST_LOOKS = 5
+_MOST_LOSSES = 3
+"""Checks in a row without a connection after which the rest would only take time."""
+_UNAUTHORIZED = 401
 REASON_READ_ONLY = "changes the mailbox; left out by --read-only"
 REASON_EMULATOR_ONLY = "emulator only: needs a clock or faults"
 REASON_PARTNER = "needs a second mailbox"
 REASON_PARTNER_ADDRESS = "needs the mail address of the second mailbox"
 REASON_CALLBACK = "needs --callback-url"
-_REASON_RECEIVER = "needs an emulator that can call this machine"
+_REASON_RECEIVER = "needs --callback-url and --callback-port: listens for callbacks"
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 REASON_ADDRESS = "needs the mail address of the mailbox"
 
@@ -49,7 +53,7 @@ REASON_ADDRESS = "needs the mail address of the mailbox"
 class ContractRun:
     """A run against one target, in a `with` block. What the run created is removed at the end of the block.
 
-    Entering raises TargetError.
+    `left_behind` says that this failed. Entering raises TargetError.
     """
 
     def __init__(self, options: TargetOptions, report: Report | None = None) -> None:
@@ -58,6 +62,7 @@ class ContractRun:
         self.marker = f"contract-{token_hex(4)}"
         self.target: Target
         self.mailboxes: dict[str, Mailbox] = {}
+        self.left_behind = False
         self._closing: ExitStack
 
     def __enter__(self) -> Self:
@@ -114,8 +119,19 @@ class ContractRun:
             if changed:
                 # What was sent last may still be under way, and a meeting that goes sends mails.
                 time.sleep(wait)
-            if not sum(mailbox.clean_up() for mailbox in self.mailboxes.values() if changed):
+            removed = [self._removed(mailbox) for mailbox in self.mailboxes.values() if changed]
+            if self.left_behind or not sum(removed):
                 return
+
+    def _removed(self, mailbox: Mailbox) -> int:
+        """How much was removed from a mailbox; says so if that failed, and goes on with the next one."""
+        try:
+            return mailbox.clean_up()
+        except (httpx.TransportError, Unexpected) as error:
+            self.left_behind = True
+            what = f"what carries {self.marker} at {mailbox.url} could not be removed"
+            print(f"outlook-emulator: {what}: {error}", file=sys.stderr)
+            return 0
 
     def _mailbox(self, party: Party, pace: Pace) -> Mailbox:
         # An emulator delivers at once, so waiting would only hide a failure.
@@ -132,7 +148,10 @@ class ContractRun:
 
 
 class ContractPlugin:
-    """The plugin for one run. `demands_all` makes a run fail that leaves an operation without a success or refusal."""
+    """The plugin for one run. `demands_all` makes a run fail that leaves an operation without a success or refusal.
+
+    `lost` says why the target could not be used any more, empty if it could.
+    """
 
     def __init__(self, run: ContractRun, *, demands_all: bool = False) -> None:
         self.run = run
@@ -142,6 +161,8 @@ class ContractPlugin:
         self.missing: list[str] = []
         self.results: list[Result] = []
         self.is_interrupted = False
+        self.lost = ""
+        self._losses = 0
 
     @property
     def summary(self) -> Summary:
@@ -198,14 +219,36 @@ class ContractPlugin:
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         report = self.run.report
         report.check = item.name
+        reason = ""
         try:
             yield
+            self._losses = 0
+        except httpx.TransportError as error:
+            reason = f"The target does not respond: {error}"
+            self._lose(item.session, reason)
         except Unexpected as error:
+            reason = str(error)
+            if self._is_locked_out():
+                self._lose(item.session, "The connection refuses the credential: a token may have expired.")
             if not report.new(item.name):
-                report.add("", "", "the check to go on", str(error)[:300])
-            pytest.fail(str(error), pytrace=False)
+                report.add("", "", "the check to go on", reason[:300])
+        if reason:
+            # Outside of the handlers, so that the report does not repeat what led here.
+            pytest.fail(reason, pytrace=False)
         if drifts := report.new(item.name):
             pytest.fail(table(drifts), pytrace=False)
+
+    def _is_locked_out(self) -> bool:
+        """Whether a mailbox refused the credential last."""
+        last = [mailbox.transport.exchanges[-1:] for mailbox in self.run.mailboxes.values()]
+        return any(exchange.status == _UNAUTHORIZED for exchanges in last for exchange in exchanges)
+
+    def _lose(self, session: pytest.Session, reason: str) -> None:
+        """Count a check that failed since the target cannot be used; some in a row end the run."""
+        self._losses += 1
+        if self._losses == _MOST_LOSSES:
+            self.lost = reason
+            session.shouldfail = reason
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         drifts = self.run.report.drifts
@@ -263,8 +306,13 @@ class ContractPlugin:
         return self.run.callback_url
 
     @pytest.fixture
-    def receiver(self, emulator: Sandbox) -> Iterator[Receiver]:
-        """A receiver of callbacks in this process, for an emulator on this machine."""
+    def receiver(self, mailbox: Mailbox) -> Iterator[Receiver]:
+        """A receiver of callbacks in this process, for an emulator on this machine or behind `--callback-url`."""
+        options = self.run.options
+        if options.callback_url and options.callback_port:
+            with receiving(options.callback_port, options.callback_url, options.patience) as receiver:
+                yield receiver
+            return
         if not self.run.calls_this_machine:
             pytest.skip(_REASON_RECEIVER)
         with receiving() as receiver:

@@ -1,4 +1,4 @@
-"""A receiver of callbacks in this process, for emulators that can reach it."""
+"""A receiver of callbacks in this process, for targets that can reach it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 _PATIENCE = 10.0
-"""Seconds until a callback that does not come is missing."""
+"""Seconds until a callback that does not come is missing, unless a run is more patient."""
 
 
 class Callback(NamedTuple):
-    """A callback as it was received. Names of headers are in lower case."""
+    """A callback as it was received: its path below the receiver's URL. Names of headers are in lower case."""
 
     method: str
     path: str
@@ -24,9 +25,10 @@ class Callback(NamedTuple):
 class Receiver:
     """The callbacks received so far, oldest first, at paths below `url`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = _PATIENCE) -> None:
         self.url = url
         self.callbacks: list[Callback] = []
+        self._patience = max(patience, _PATIENCE)
         self._received = threading.Condition()
 
     def add(self, callback: Callback) -> None:
@@ -35,15 +37,20 @@ class Receiver:
             self._received.notify_all()
 
     def wait(self, count: int = 1) -> list[Callback]:
-        """All callbacks, once there are `count` of them or ten seconds have passed."""
+        """All callbacks, once there are `count` of them or the patience is at its end."""
         with self._received:
-            self._received.wait_for(lambda: len(self.callbacks) >= count, _PATIENCE)
+            self._received.wait_for(lambda: len(self.callbacks) >= count, self._patience)
             return list(self.callbacks)
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver on a port of its own, for as long as the block lasts."""
+def receiving(port: int = 0, url: str = "", patience: float = _PATIENCE) -> Iterator[Receiver]:
+    """A receiver for as long as the block lasts, on a port of its own unless one is named.
+
+    `url` leads to it from elsewhere, through a tunnel for example, which may remove the path of `url` or not. Callbacks
+    to an earlier receiver on the same port are answered and forgotten. Raises OSError if the port is taken.
+    """
+    own_path = f"/{token_hex(4)}" if url else ""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -52,14 +59,17 @@ def receiving() -> Iterator[Receiver]:
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
-            receiver.add(Callback(self.command, self.path, headers, body))
+            _, mine, below = self.path.partition(own_path) if own_path else ("", True, self.path)
+            if mine:
+                receiver.add(Callback(self.command, below, headers, body))
 
         def log_message(self, format: str, *arguments: Any) -> None:
             """Print nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
-    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}")
+    base = url.partition("?")[0].rstrip("/") or f"http://127.0.0.1:{server.server_address[1]}"
+    receiver = Receiver(base + own_path, patience)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

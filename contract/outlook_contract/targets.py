@@ -108,7 +108,7 @@ def _emulator(options: TargetOptions, stack: ExitStack) -> Target:
         try:
             server.check()
         except ConnectionError as error:
-            raise TargetError(str(error)) from error
+            raise TargetError(str(error).partition("\n")[0]) from error
     sandbox = stack.enter_context(server.sandbox("contract"))
     # A run sends more than the 300 calls a minute; checks of the limit set one themselves.
     sandbox.limits(calls=0)

@@ -39,7 +39,7 @@ By variables; Node adds the file to what it trusts, the others trust nothing els
   .NET on Linux    SSL_CERT_FILE={file}
   curl             CURL_CA_BUNDLE={file}
   Java             keytool -importcert -noprompt -alias outlook-emulator -file {file} -keystore FILE -storepass changeit
-                   java -Djavax.net.ssl.trustStore=FILE ...
+                   java -Djavax.net.ssl.trustStore=FILE -Djavax.net.ssl.trustStorePassword=changeit ...
 
 For all programs of this system, which then trust whoever has the key beside the certificate:
 {system}"""

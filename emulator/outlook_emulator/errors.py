@@ -98,6 +98,8 @@ class ConnectorError(Exception):
     """Where the gateway's policies failed, such as `choose[6]\\when[1]`; only the form of a policy shows it."""
     field: str | None = None
     """The domain's name of the refused value, None where the error is about no single one; see `rename`."""
+    hint = ""
+    """What to do, where the connector's own text does not say it; a header and the journal show it."""
     problem = ""
     """What is wrong with the field: it continues a sentence that begins with the field's name."""
 

@@ -231,13 +231,13 @@ def _server_at(url: str) -> Iterator[Server]:
     from outlook_emulator.testing.emulator import IDENTITY_HEADER
     from outlook_emulator.testing.server import Server, credential_for
 
-    access = {
-        "token": os.environ.get(_TOKEN, ""),
-        "ca_file": (own_ca_file() or None) if url.startswith("https:") else None,
-        "credential": credential_for(os.environ.get(_AUTHORIZATION, "")),
-        "identity_header": os.environ.get(_IDENTITY_HEADER, IDENTITY_HEADER),
-    }
-    with Server(url, **access) as server:
+    with Server(
+        url,
+        token=os.environ.get(_TOKEN, ""),
+        ca_file=(own_ca_file() or None) if url.startswith("https:") else None,
+        credential=credential_for(os.environ.get(_AUTHORIZATION, "")),
+        identity_header=os.environ.get(_IDENTITY_HEADER, IDENTITY_HEADER),
+    ) as server:
         server.check()
         yield server
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -306,8 +307,10 @@ def _listening(settings: Settings) -> socket.socket:
     # The protocol is explicit because asyncio only sets TCP_NODELAY if it sees it. Without that option, the body of a
     # response waits 40 ms for the client to acknowledge its headers.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # Without it, a restart on the same port fails while connections of the last run linger.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Without it, a restart on the same port fails while connections of the last run linger. On Windows, it would let
+    # two servers listen on one port.
+    if sys.platform != "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
         _check_reach(listener, settings)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Connection, Sandbox
 from tests.stub import Stub
 
 J = "/_emulator/api/sandboxes/t1/journal"
@@ -143,3 +144,83 @@ def test_cap(stub: Stub, say: Callable[..., Any], arguments: list[str], order: A
 def test_usage_errors(stub: Stub, say: Callable[..., Any], arguments: list[str]) -> None:
     """A missing or unexpected number, and a filter without a list, are usage errors."""
     assert (2, "", []) == (*say("journal", *arguments, "--url", stub.url)[:2], stub.requests)
+
+
+def test_filters_by_parameter_and_member(stub: Stub, say: Callable[..., Any]) -> None:
+    """`--query` and `--body` ask for entries with such parameters and members, together with the other filters."""
+    stub.body = {"value": ENTRIES[:1], "count": 3, "nearMisses": []}
+    flags = ("--query", "top=1", "--body", "Subject=A=*", "--body", "To=x", "--status", "504")
+    status, out, _ = say("journal", *flags, "--sandbox", "t1", "--url", stub.url)
+
+    assert (0, f"POST {J}/query") == (status, stub.last().line)
+    assert {"query": {"top": "1"}, "body": {"Subject": "A=*", "To": "x"}, "status": 504} == stub.last().json
+    assert "1 of 3 matching requests" == out.splitlines()[-1]
+
+
+def test_near_misses(stub: Stub, say: Callable[..., Any]) -> None:
+    """If nothing matches, the requests that are near are listed with what differs."""
+    stub.body = {"value": [], "count": 0, "nearMisses": [ENTRIES[0] | {"differs": ["body.Subject"]}]}
+    lines = say("journal", "--body", "Subject=x", "--url", stub.url)[1].splitlines()
+
+    assert ["0 of 0 matching requests", "These are near, but differ:"] == lines[1:3]
+    assert "body.Subject" == lines[-1].split()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--body", "Subject"], "--body takes NAME=VALUE, not 'Subject'"),
+        (["--body", "a=b", "--follow"], "--follow cannot be combined with --query or --body"),
+        (["show"], "show takes the id of an entry"),
+        (["show", "x"], "show takes a whole number, not 'x'"),
+    ],
+)
+def test_usage_of_filters_and_show(say: Callable[..., Any], words: list[str], reason: str) -> None:
+    """A usage error exits with 2 and says what is wrong."""
+    status, _, error = say("journal", *words)
+
+    assert 2 == status
+    assert error.rstrip().endswith(reason)
+
+
+def test_show_an_exchange(sandbox: Sandbox, alice: Connection, say: Callable[..., Any]) -> None:
+    """`journal show` prints an exchange whole: facts, request and response with headers, without the credential."""
+    alice.http.post("/v2/Mail?x=1", json={"Subject": "Hi"}, headers={"X-Own": "1"})
+    status, out, _ = say("journal", "show", "1", "--sandbox", sandbox.name, "--url", sandbox.server.url)
+    facts, request, request_body, response, response_body = out.split("\n\n")
+
+    assert 0 == status
+    assert "Operation   SendEmailV2" in facts.splitlines()
+    assert any("refusal InvalidRequest" in line and "'To'" in line for line in facts.splitlines())
+    assert "POST /v2/Mail?x=1" == request.splitlines()[0]
+    assert {"x-own: 1", "authorization: (redacted)"} <= set(request.splitlines())
+    assert {"Subject": "Hi"} == json.loads(request_body)
+    assert "Status 400" == response.splitlines()[0]
+    assert 400 == json.loads(response_body)["status"]
+
+
+def test_show_a_callback(stub: Stub, say: Callable[..., Any]) -> None:
+    """`journal show` prints a callback with its URL, its body, and how it ended."""
+    delivery = {
+        "id": 3,
+        "at": "T",
+        "kind": "delivery",
+        "purpose": "poke",
+        "number": 2,
+        "url": "http://h",
+        "body": {"a": 1},
+    }
+    stub.body = {"value": [delivery | {"status": None, "error": "refused"}]}
+    failed = say("journal", "show", "3", "--url", stub.url)[1].splitlines()
+    stub.body = {"value": [delivery | {"status": 202, "error": None}]}
+    done = say("journal", "show", "3", "--url", stub.url)[1].splitlines()
+
+    assert ("Failed: refused", "Status 202") == (failed[-1], done[-1])
+    assert {"POST http://h", '  "a": 1', "Attempt  2"} <= set(done)
+
+
+def test_show_an_unknown_entry(stub: Stub, say: Callable[..., Any]) -> None:
+    """An id that the journal does not have exits with 1."""
+    stub.body = {"value": ENTRIES[1:]}
+
+    assert (1, "", "outlook-emulator: the journal has no entry 1\n") == say("journal", "show", "1", "--url", stub.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,30 @@ def test_whole_suite_through_microsofts_client(service: Service, tmp_path: Path)
     assert str(counts["skipped"]) == suite.get("skipped")
     assert [] == service.items()
     assert TOKEN not in done.stdout + done.stderr + json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("listens", "reason"),
+    [(True, ""), (False, "needs --callback-url and --callback-port: listens for callbacks")],
+)
+def test_callback_url(service: Service, tmp_path: Path, listens: bool, reason: str) -> None:
+    """With `--callback-url`, subscriptions are checked; with `--callback-port`, their callbacks as well."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--callback-url", f"http://127.0.0.1:{port}", "--json", str(tmp_path / "drift.json")]
+    options += ["--callback-port", str(port)] if listens else []
+    done = contract(service, "approvals", "subscriptions", *HTTP, *options)
+    document = json.loads((tmp_path / "drift.json").read_text(encoding="utf-8"))
+    skipped = {entry["reason"]: entry["checks"] for entry in document["skipped"]}
+    subscriptions = [
+        service.sandbox.admin.request("GET", f"/connections/{connection.id}/subscriptions")["value"]
+        for connection in (service.mailbox, service.partner)
+    ]
+
+    assert (0, []) == (done.returncode, document["drift"]), done.stdout
+    assert {"emulator only: needs a clock or faults"} == skipped.keys() - {reason}
+    assert ("test_a_change_pokes_the_subscriber" in str(skipped)) is not listens
+    assert ([], [[], []]) == (service.items(), subscriptions)
 
 
 def test_read_only_run_changes_nothing(tmp_path: Path) -> None:
@@ -101,7 +126,8 @@ def test_bearer_token_and_url_as_target(service: Service) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"KEY": "another"}, "The connection refuses the test request with 401"),
+        ({"KEY": "another"}, "refuses the test request with 401: The connection does not contain an access token."),
+        ({"PARTNER_BEARER": "another"}, "-second refuses the test request with 401"),
         ({"KEY": ""}, "The connection needs a credential"),
         ({"CONNECTION": ""}, "--target real needs the runtime URL of a connection"),
         ({"CONNECTION": "https://127.0.0.1:9/apim/outlook/own"}, "Nothing responds at https://127.0.0.1:9/"),

@@ -20,6 +20,7 @@ from outlook_contract.plugin import ContractRun
 from outlook_contract.routes import routes
 from outlook_contract.summary import Result, Summary
 from outlook_contract.targets import TargetError
+from outlook_emulator.testing import Server
 from tests.cli import commands
 from tests.paths import ROOT
 
@@ -51,8 +52,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         flags += [f"--{name.replace('_', '-')}" for name, value in options.items() if value is True]
         command = [sys.executable, "-c", program, "contract", "own", "--client=http", "--json=run.json", *flags]
         done = subprocess.run(command, env=commands.CLEAN, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 2 or (tmp_path / "run.json").exists(), done.stdout + done.stderr
-        document = {} if done.returncode == 2 else json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+        report = tmp_path / "run.json"
+        assert done.returncode == 2 or report.exists(), done.stdout + done.stderr
+        document = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
         return done.returncode, done.stdout + done.stderr, document
 
     return contract
@@ -103,6 +105,65 @@ def test_setup(nothing_of_this_name: None) -> None: ...
     assert (1, ["test_broken", "test_unexpected", "test_setup"]) == (code, document["failed"])
     assert "mistake in the check" in output
     assert 1 == document["counts"]["new drift"]
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        ("raise httpx.ConnectError('Connection refused')", "The target does not respond: Connection refused"),
+        ("return httpx.Response(401, json={'message': 'expired'})", "The connection refuses the credential"),
+    ],
+)
+def test_target_that_cannot_be_used_any_more(run: Run, handler: str, reason: str) -> None:
+    """After three checks in a row without a connection the run ends with 2, and says why without a traceback."""
+    code, output, document = run(f"""
+import httpx
+
+@pytest.mark.parametrize("number", range(9))
+def test_lost(mailbox: Mailbox, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        {handler}
+    if number:
+        monkeypatch.setattr(mailbox.transport, "_inner", httpx.MockTransport(handle))
+    mailbox.ok("GetEmailsV2")
+""")
+
+    assert (2, 2, 1, 3) == (code, document["exitCode"], document["counts"]["passed"], document["counts"]["failed"])
+    assert reason in output
+    assert "Traceback" not in output
+
+
+def test_mailbox_that_cannot_be_cleaned_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """If the connection is gone at the end, the run names what it left behind."""
+    with Server.started() as server:
+        zoe = server.connect("zoe")
+        options = TargetOptions(client="http", target=zoe.url, bearer="any", address=zoe.address, pace=0, patience=0)
+        with ContractRun(options) as contract_run:
+            contract_run.mailboxes["mailbox"].to_self("Left")
+            # From now on, only what the run itself sends is refused.
+            zoe.sandbox.faults.add(status=401, operation="V3CalendarGetItems")
+        subjects = [mail["Subject"] for mail in zoe.mails()]
+    (line,) = capsys.readouterr().err.splitlines()
+
+    assert contract_run.left_behind
+    assert f"what carries {contract_run.marker} at {zoe.url} could not be removed: 401" in line
+    assert [f"Left {contract_run.marker}"] == subjects
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--json", "Cannot open /nowhere/x: No such file or directory"),
+        ("--junit", "Cannot open /nowhere/x: No such file or directory"),
+        ("--definition", "Cannot open /nowhere/x: No such file or directory"),
+        ("--connection", "--connection must be a URL such as https://mail.test, not '/nowhere/x'"),
+    ],
+)
+def test_files_are_checked_first(option: str, expected: str) -> None:
+    """A file that cannot be opened ends the run before it starts, on one line."""
+    done = commands.run("contract", "definition", "--client", "http", option, "/nowhere/x")
+
+    assert (2, "", f"outlook-emulator: {expected}.") == (done.returncode, done.stdout, done.stderr.strip())
 
 
 def test_skipped_checks_are_reported(run: Run) -> None:

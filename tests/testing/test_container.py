@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from testcontainers.core.container import DockerContainer
 
 from outlook_emulator import client
 from outlook_emulator.testing.container import OutlookContainer
+from tests.docs.pages import DOCS, Page
 
 IMAGE = os.environ.get("OUTLOOK_EMULATOR_TEST_IMAGE", "")
 with_docker = pytest.mark.skipif(not IMAGE, reason="OUTLOOK_EMULATOR_TEST_IMAGE names no image")
@@ -73,6 +76,24 @@ def test_container_serves_mail() -> None:
 
     assert mails
     assert ["Hello"] == subjects
+
+
+@with_docker
+def test_documented_fixture(tmp_path: Path) -> None:
+    """With the fixture of the documents, the pytest plugin uses the container."""
+    page = Page.read(DOCS / "containers.md")
+    (tmp_path / "conftest.py").write_text(page.files["conftest.py"], encoding="utf-8")
+    (tmp_path / "test_mail.py").write_text(
+        "def test_mail(outlook, outlook_server):\n"
+        "    outlook.deliver(subject='Hello')\n"
+        "    assert [mail['Subject'] for mail in outlook.mails()] == ['Hello']\n"
+        "    assert ':4365' not in outlook_server.url\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+
+    assert "1 passed" in done.stdout, done.stdout
 
 
 @with_docker

@@ -58,8 +58,8 @@ def run(options: TargetOptions, *, names: Sequence[str] = (), file: Path | None 
     Returns 0 if every probe that ran came to its end, else 1, and 130 after Ctrl+C. Raises TargetError.
     """
     probes = selected(names)
-    if file is not None and not file.parent.is_dir():
-        raise TargetError(f"Cannot write {file}: there is no folder {file.parent}.")
+    if file is not None:
+        _check_writable(file)
     # What an emulator in this process logs about odd requests is in their answers.
     logging.getLogger("outlook_emulator").addHandler(logging.NullHandler())
     contract = ContractRun(dataclasses.replace(options, client="http"))
@@ -89,6 +89,14 @@ def run(options: TargetOptions, *, names: Sequence[str] = (), file: Path | None 
     if file is not None:
         print(f"wrote the answers of {sum(not result.skipped for result in results)} probes to {file}")
     return code or int(any(result.failed for result in results))
+
+
+def _check_writable(file: Path) -> None:
+    """Raise TargetError for a file that cannot be written, before the minutes that a run takes."""
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise TargetError(f"Cannot write {file}: {error.strerror or error}.") from error
 
 
 def compare(file: Path, names: Sequence[str] = ()) -> int:

@@ -13,22 +13,38 @@ from outlook_emulator.options import options_of
 
 def add(commands: Any) -> None:
     from outlook_contract.options import ENVIRONMENT_PREFIX, TargetOptions
+    from outlook_contract.suite import groups
 
     about = "check a target against the connector's specification"
     command = commands.add_parser("contract", help=about, description=about)
+    names = ", ".join(groups())
     command.add_argument(
         "checks",
         nargs="*",
         metavar="CHECKS",
-        help="groups of checks, such as mail (default: all); or `replay FILE`: compare the responses of a target with "
-        "those in a HAR file; or `from-journal`: write the distinct requests to a running emulator to a HAR file; or "
-        "`probe [PROBES]`: put open questions, such as P6, to the target",
+        help=f"groups of checks (default: all): {names}; or `replay FILE`: compare the responses of a target "
+        "with those in a HAR file; or `from-journal`: write the distinct requests to a running emulator to a HAR "
+        "file; or `probe [PROBES]`: put open questions, such as P6, to the target",
     )
     for option in options_of(TargetOptions):
         recordings.add_target_option(command, option, ENVIRONMENT_PREFIX)
-    command.add_argument("-k", dest="keyword", default="", metavar="TEXT", help="run only checks whose names match")
-    command.add_argument("--json", dest="json_file", default="", metavar="FILE", help="write the drift as JSON")
-    command.add_argument("--junit", dest="junit_file", default="", metavar="FILE", help="write results as JUnit XML")
+    command.add_argument(
+        "-k",
+        dest="keyword",
+        default="",
+        metavar="TEXT",
+        help="run only checks whose names match, such as `reply and not V1`",
+    )
+    command.add_argument(
+        "--json", dest="json_file", default="", metavar="FILE", help="file to write counts and drift to, as JSON"
+    )
+    command.add_argument(
+        "--junit",
+        dest="junit_file",
+        default="",
+        metavar="FILE",
+        help="file to write the results of the checks to, as JUnit XML",
+    )
     journal = command.add_argument_group("options of from-journal and probe")
     journal.add_argument("--sandbox", default="default", help="name of the sandbox of from-journal (default: default)")
     journal.add_argument(
@@ -55,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     action, *operands = arguments.checks or [""]
     if action == "probe":
         return _probe(arguments, operands)
+    if arguments.lists or arguments.compare or arguments.heavy:
+        arguments.usage_error("--list, --compare and --heavy are options of probe")
     if action in _RECORDINGS:
         if len(operands) != (action == "replay"):
             arguments.usage_error("replay takes one HAR file" if action == "replay" else f"{action} takes no files")

@@ -65,7 +65,7 @@ def _value(option: Option, value: Any) -> Any:
     if value is None:
         return None
     if option.is_mapping:
-        return dict(_pair(option.flag, text) for text in value)
+        return dict(parsers.pair(text, option.flag) for text in value)
     if option.is_list:
         items = [number for numbers in value for number in numbers] if option.item is int else value
         # A plan may have the only value of a list in place of the list.
@@ -87,10 +87,3 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _step(text: str) -> Any:
     return {"status": int(text)} if text.isascii() and text.isdigit() else text
-
-
-def _pair(flag: str, text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not (name and separator):
-        raise ValueError(f"{flag} takes NAME=VALUE, not '{text}'")
-    return name, value

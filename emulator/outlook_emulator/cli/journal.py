@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from outlook_emulator.cli import journal_follow, output, parsers, recordings, request
+from outlook_emulator.cli import journal_follow, journal_show, output, parsers, recordings, request
 from outlook_emulator.options import Option, options_of
 from outlook_emulator.traffic.journal_filter import JournalFilter
 
-_FILTERS = [option for option in options_of(JournalFilter) if not option.is_mapping]
-"""The filters that fit into a query string."""
+_FILTERS = options_of(JournalFilter)
 
 
 def _operation(entry: output.Row) -> Any:
@@ -50,10 +49,13 @@ _RETRIES: dict[str, Any] = {
 
 
 def add(commands: Any) -> None:
-    about = "requests to a sandbox and their responses: list, count, retries, clear, cap (how much to keep), export"
+    about = (
+        "requests to a sandbox and their responses: list, show, count, retries, clear, cap (how much to keep), export"
+    )
     journal = parsers.add_command(commands, "journal", about, run)
     journal.add_argument("action", nargs="?", default="list", choices=sorted(_ACTIONS), help="default: list")
-    journal.add_argument("value", nargs="?", metavar="N", help="for cap: number of entries to keep")
+    about = "for show: id of the entry; for cap: number of entries to keep"
+    journal.add_argument("value", nargs="?", metavar="N", help=about)
     journal.add_argument("--body-bytes", type=int, metavar="N", help="for cap: bytes of each body to keep")
     journal.add_argument("--har", metavar="FILE", help="for export: HAR file to write, without secrets")
     recordings.add_keep_text(journal)
@@ -70,6 +72,8 @@ def _destination(option: Option) -> str:
 
 def _one_value(option: Option) -> dict[str, Any]:
     """What differs from the option's argument elsewhere: a query string has one value for each filter."""
+    if option.is_mapping:
+        return {}
     if option.type is bool:
         return {"action": argparse.BooleanOptionalAction}
     # The plain help, without the hint to repeat the flag.
@@ -80,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     flags = [option.flag for option in _FILTERS if getattr(arguments, _destination(option)) is not None]
     if flags and arguments.action != "list":
         arguments.usage_error(f"{flags[0]} can only be used with list, not with {arguments.action}")
-    if arguments.action != "cap" and (arguments.value is not None or arguments.body_bytes is not None):
+    if arguments.action not in ("cap", "show") and (arguments.value is not None or arguments.body_bytes is not None):
         arguments.usage_error(f"{arguments.action} takes no number")
     if (arguments.action == "export") != (arguments.har is not None):
         arguments.usage_error("export takes --har FILE" if arguments.har is None else "only export takes --har")
@@ -93,10 +97,42 @@ def run(arguments: argparse.Namespace) -> int:
 
 def list_entries(arguments: argparse.Namespace) -> int:
     filters = {option.member: getattr(arguments, _destination(option)) for option in _FILTERS}
+    if any(filters[option.member] for option in _FILTERS if option.is_mapping):
+        return _query(arguments, filters)
     if arguments.follow:
         return journal_follow.follow(arguments, filters)
     answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(filters))
     return output.print_response(arguments, answer, _entries)
+
+
+def _query(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
+    """List what a query string cannot ask for: entries with certain parameters or members of bodies."""
+    if arguments.follow:
+        arguments.usage_error("--follow cannot be combined with --query or --body")
+    order = request.without_none(filters)
+    try:
+        for option in _FILTERS:
+            if option.is_mapping and option.member in order:
+                order[option.member] = dict(parsers.pair(text, option.flag) for text in order[option.member])
+    except ValueError as error:
+        arguments.usage_error(str(error))
+    answer = request.send(arguments, "POST", request.sandbox_path(arguments, "journal", "query"), order)
+    return output.print_response(arguments, answer, _matches)
+
+
+def _matches(matches: Any) -> Iterator[str]:
+    yield from output.table(matches["value"], _COLUMNS)
+    yield f"{len(matches['value'])} of {output.count(matches['count'], 'matching request')}"
+    if not matches["value"] and matches["nearMisses"]:
+        yield "These are near, but differ:"
+        yield from output.table(matches["nearMisses"], {**_COLUMNS, "IN": "differs"})
+
+
+def show_entry(arguments: argparse.Namespace) -> int:
+    if arguments.value is None:
+        arguments.usage_error("show takes the id of an entry")
+    _number(arguments)
+    return journal_show.show(arguments)
 
 
 def _entries(journal: Any) -> Iterator[str]:
@@ -153,12 +189,13 @@ def export(arguments: argparse.Namespace) -> int:
 
 def _number(arguments: argparse.Namespace) -> int:
     if not (arguments.value.isascii() and arguments.value.isdigit()):
-        arguments.usage_error(f"cap takes a whole number, not '{arguments.value}'")
+        arguments.usage_error(f"{arguments.action} takes a whole number, not '{arguments.value}'")
     return int(arguments.value)
 
 
 _ACTIONS: dict[str, parsers.Run] = {
     "list": list_entries,
+    "show": show_entry,
     "count": count,
     "retries": report_retries,
     "clear": clear,

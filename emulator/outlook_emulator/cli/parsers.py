@@ -74,6 +74,14 @@ def help_of(option: Option) -> str:
     return f"{option.help} (default: {option.default})" if has_default else option.help
 
 
+def pair(text: str, flag: str) -> tuple[str, str]:
+    """The two sides of `NAME=VALUE`. Raises ValueError that names the flag."""
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise ValueError(f"{flag} takes NAME=VALUE, not '{text}'")
+    return name, value
+
+
 def _keywords(option: Option) -> dict[str, Any]:
     # argparse takes a single percent sign for a format.
     keywords: dict[str, Any] = {"help": help_of(option).replace("%", "%%")}

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from outlook_contract.options import TargetOptions
 
 _INSTALL = "pip install 'outlook-connector-emulator[contract]'"
-_OF_RECORD = ("target", "connection", "key", "bearer", "azure_identity", "address", "partner_address", "ca_file")
-"""The options of a target that a recording needs."""
+_OF_RECORD: Mapping[str, str] = {
+    "target": "URL of the target, or `real`: the connection in `--connection`",
+    "connection": "",
+    "key": "connection key, which the proxy adds; without one, callers send their own credential",
+    "bearer": "bearer token, which the proxy adds",
+    "azure_identity": "",
+    "address": "mail address of the mailbox, to be known as `mailbox1@example.com` in the file",
+    "partner_address": "mail address of the second mailbox that callers use",
+    "ca_file": "",
+}
+"""The options of a target that a recording needs, and their help where it differs."""
 _LAST_PORT = 65535
 
 
@@ -31,7 +40,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser("record", help=about, description=about)
     for option in options_of(TargetOptions):
         if option.name in _OF_RECORD:
-            add_target_option(command, option, ENVIRONMENT_PREFIX)
+            add_target_option(command, option, ENVIRONMENT_PREFIX, _OF_RECORD[option.name])
     command.add_argument("--out", required=True, metavar="FILE", help="HAR file to write, without secrets")
     add_keep_text(command)
     command.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: a free one)")
@@ -132,11 +141,12 @@ def add_keep_text(command: Any) -> None:
     )
 
 
-def add_target_option(command: argparse.ArgumentParser, option: Option, prefix: str) -> None:
-    """Add the argument of an option of a target."""
-    help = option.help.replace("%", "%%")
+def add_target_option(command: argparse.ArgumentParser, option: Option, prefix: str, help: str = "") -> None:
+    """Add the argument of an option of a target, with the option's help unless there is another one."""
+    default = f"default: {option.default}, " if option.default not in ("", False) else ""
+    text = f"{help or option.help} ({default}${prefix}{option.name.upper()})".replace("%", "%%")
     if option.type is bool:
-        command.add_argument(option.flag, dest=option.name, action="store_true", help=help)
+        command.add_argument(option.flag, dest=option.name, action="store_true", help=text)
         return
     command.add_argument(
         option.flag,
@@ -145,7 +155,7 @@ def add_target_option(command: argparse.ArgumentParser, option: Option, prefix: 
         type=option.type,
         choices=option.choices or None,
         metavar=None if option.choices else option.metavar,
-        help=f"{help} (${prefix}{option.name.upper()})",
+        help=text,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,7 +124,9 @@ def _started(arguments: argparse.Namespace) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",
-        start_new_session=True,  # Signals of the terminal must only reach the command.
+        # Signals of the terminal must only reach the command.
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     ) as server:
         try:
             yield server
@@ -148,7 +151,7 @@ def _ready(server: subprocess.Popen[str]) -> str | None:
 def _run_command(command: Sequence[str], environment: dict[str, str], signals: _Signals) -> int:
     """Run the command to its end; returns its exit code as a shell does."""
     try:
-        with subprocess.Popen(command, env=environment) as process:
+        with subprocess.Popen(_runnable(command), env=environment) as process:
             signals.send_to(partial(_pass_on, process))
             status = process.wait()
             signals.send_to(None)
@@ -161,6 +164,13 @@ def _run_command(command: Sequence[str], environment: dict[str, str], signals: _
     return status if status >= 0 else _SIGNALLED - status
 
 
+def _runnable(command: Sequence[str]) -> Sequence[str]:
+    """A command as the system can run it: Windows finds `npm.cmd` only by its whole name, not by `npm`."""
+    if sys.platform != "win32":
+        return command
+    return [shutil.which(command[0]) or command[0], *command[1:]]
+
+
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
     # The terminal sends Ctrl-C to the command itself, and pytest aborts on a second one.
     if number != signal.SIGINT or not _is_in_the_foreground():
@@ -168,7 +178,9 @@ def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
 
 
 def _is_in_the_foreground() -> bool:
-    """Whether this process is in the foreground of its terminal."""
+    """Whether this process is in the foreground of its terminal, which then sends Ctrl-C to the command as well."""
+    if sys.platform == "win32":
+        return True
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

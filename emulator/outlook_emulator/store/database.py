@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from functools import lru_cache
@@ -28,20 +29,19 @@ class IncompatibleFile(Exception):
 class FolderLock:
     """Holds a data folder for one process; the system lets go of it when the process ends, however it ends.
 
-    Raises OSError when another process has it. Where the system has no such locks, nobody is kept out.
+    Raises OSError when another process has it. On Windows, nobody is kept out.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / ".lock").open("w")
         # A start that fails half-way lets go of the folder as well.
         finalize(self, self._file.close)
-        try:
-            import fcntl
+        if sys.platform == "win32":
+            return
+        import fcntl
 
+        try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Windows has no fcntl.
-        except ImportError:
-            pass
         except OSError as error:
             self._file.close()
             raise OSError(f"another emulator keeps its data in {folder}") from error

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from outlook_emulator.testing.admin import instant, json_object, path_of
-from outlook_emulator.testing.emulator import CREDENTIAL, Emulator
+from outlook_emulator.testing.emulator import CREDENTIAL, IDENTITY_HEADER, Emulator
 from outlook_emulator.testing.sandbox import Connection, Sandbox, Seed, new_connection
 from outlook_emulator.testing.target import AppTarget, Target
 
@@ -29,8 +29,16 @@ class Server(Emulator):
     It deletes the sandboxes that it created, and touches no others.
     """
 
-    def __init__(self, target: str | Target, **access: Any) -> None:
-        super().__init__(target, **access)
+    def __init__(
+        self,
+        target: str | Target,
+        *,
+        token: str = "",
+        ca_file: str | None = None,
+        credential: str = CREDENTIAL,
+        identity_header: str = IDENTITY_HEADER,
+    ) -> None:
+        super().__init__(target, token=token, ca_file=ca_file, credential=credential, identity_header=identity_header)
         self._admin = self.admin(path_of("sandboxes"))
         self._sandboxes: list[Sandbox] = []
 

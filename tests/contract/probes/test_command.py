@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,7 +112,8 @@ def test_comparing_some_probes(changed: Path, capsys: pytest.CaptureFixture[str]
         (("P99", "--list"), "There is no probe P99"),
         (("--compare", "nowhere.json"), "Cannot read nowhere.json: No such file or directory."),
         (("--target", "real"), "--target real needs the runtime URL of a connection"),
-        (("P13", "--out", "no/such/folder.json"), "Cannot write no/such/folder.json: there is no folder no/such."),
+        (("P13", "--out", "."), "Cannot write .: Is a directory."),
+        (("P13", "--out", "no/such/folder.json"), "Cannot write no/such/folder.json: No such file or directory."),
     ],
 )
 def test_wrong_options(arguments: tuple[str, ...], expected: str) -> None:
@@ -138,6 +140,15 @@ def test_another_behaviour_shows(tmp_path: Path) -> None:
     assert "1 probes" in suite.stdout
     assert 'P6         folders with the mail after it  ["DeletedItems"]  []' in suite.stdout
     assert "0 known, 1 new" in suite.stdout
+
+
+@pytest.mark.parametrize("option", ["--list", "--heavy", "--compare=answers.json"])
+def test_options_of_probe_alone(option: str) -> None:
+    """Checks refuse the options of probes."""
+    done = commands.run("contract", "mail", option)
+
+    assert 2 == done.returncode
+    assert "--list, --compare and --heavy are options of probe" in done.stderr
 
 
 # --- Connections ---
@@ -178,6 +189,29 @@ def test_probes_of_a_connection(service: Service, tmp_path: Path) -> None:
     assert [] == [word for word in (TOKEN, "127.0.0.1", *private) if word in text.lower()]
     answered = [answer for entry in entries.values() for answer in entry.get("answers", ())]
     assert len(answered) > 500
+
+
+@pytest.mark.slow
+def test_stopped_probes(service: Service, tmp_path: Path) -> None:
+    """After Ctrl+C, what the probes created is removed, and the answers until then are on file."""
+    file = tmp_path / "answers.json"
+    line = commands.command("contract", "probe", "P25", "P6", "P3", "--target", "real", "--out", str(file))
+    # At this pace, the third probe takes longer than this test.
+    environment = commands.CLEAN | service.variables | {"OUTLOOK_CONTRACT_PACE": "240"}
+    with commands.default_signals():
+        process = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        second = next(line for line in process.stdout if line.startswith("P6 "))
+        during = service.items()
+        process.send_signal(signal.SIGINT)
+        rest, error = process.communicate(timeout=120)
+
+    assert "12 answers" in second
+    assert any("P25 files contract-" in item for item in during)
+    assert 130 == process.returncode, rest + error
+    assert ["P25", "P6"] == [entry["probe"] for entry in answers.read(file)["probes"]]
+    assert ["Inbox: Private"] == service.items()
 
 
 @pytest.mark.slow

@@ -292,6 +292,22 @@ def test_a_mail_that_is_gone_again_counts(sandbox: Sandbox, alice: Connection) -
     assert (200, ["Code 1", "Code 2"]) == (status, [item["subject"] for item in answer["value"]])
 
 
+def test_a_mail_after_one_that_is_gone(sandbox: Sandbox, alice: Connection) -> None:
+    """A mail is newer than the one that a wait names, even if that one was deleted since."""
+    old = alice.deliver(subject="Old", folder="Deleted Items")["Id"]
+    with begun(sandbox, newerThan=old) as mail, begun(sandbox, newerThan=old, recipient="carol@example.net") as outside:
+        alice.http.delete(f"/Mail/{old}").raise_for_status()
+        alice.deliver(subject="New")
+        alice.http.delete(f"/Mail/{alice.mail()['Id']}").raise_for_status()
+        alice.http.delete(f"/Mail/{alice.mail('Deleted Items')['Id']}").raise_for_status()
+        alice.send("carol@example.net", "Out")
+        ends = [mail.end(), outside.end()]
+
+    assert [(200, ["New"]), (200, ["Out"])] == [
+        (status, [item["subject"] for item in answer["value"]]) for status, answer in ends
+    ]
+
+
 def test_a_moved_mail_counts_once(sandbox: Sandbox, alice: Connection) -> None:
     """Moving a mail gives it another id, but does not make it another mail; the answer has the new id."""
     with begun(sandbox, count=2) as waiting:

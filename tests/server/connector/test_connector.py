@@ -152,6 +152,17 @@ def test_no_credential(emulator: Callable[..., Starlette], credential: str | Non
 
 
 @pytest.mark.parametrize(
+    ("setting", "token"), [("any", "any text"), ("secret", "the value of the setting authorization")]
+)
+def test_a_hint_about_the_credential(emulator: Callable[..., Starlette], setting: str, token: str) -> None:
+    """A header says which credential is missing, since the connector's own text does not; it shows no secret."""
+    answer = ask(emulator(authorization=setting), "GET", "/alice/v2/Mail", {})
+    hint = f"Send the header 'Authorization: Bearer TOKEN' with {token} as the token."
+
+    assert (401, hint) == (answer.status_code, answer.headers["x-outlook-emulator-warning"])
+
+
+@pytest.mark.parametrize(
     ("credential", "status"),
     [
         ("Bearer secret", 200),

@@ -51,9 +51,9 @@ class Scope(NamedTuple):
 class Item:
     """An item as the conditions of a wait see it. Texts are in lower case.
 
-    No two items of a wait have the same `key`. `number` is what `newerThan` compares. `addresses`
-    are those that the item reached: of its mailbox, or all recipients of a mail in the outbox. `progress` counts how
-    far a callback is, as an index of `PROGRESS`.
+    No two items of a wait have the same `key`. `number` is what `newerThan` compares, unless the item `is_new`: the
+    next mail may get the number of one that was deleted. `addresses` are those that the item reached: of its mailbox,
+    or all recipients of a mail in the outbox. `progress` counts how far a callback is, as an index of `PROGRESS`.
     """
 
     __slots__ = (
@@ -62,6 +62,7 @@ class Item:
         "_sent",
         "addresses",
         "folder_id",
+        "is_new",
         "is_sent_copy",
         "key",
         "mailbox_id",
@@ -90,6 +91,7 @@ class Item:
         self.subject, self.sender = subject.lower(), (sender or "").lower()
         self.addresses, self.folder_id, self.progress = addresses, folder_id, progress
         self.mailbox_id = match.owner.id
+        self.is_new = False
         self.is_sent_copy = is_sent_copy
         self._read_body = read_body
         self._sent: str | None = None

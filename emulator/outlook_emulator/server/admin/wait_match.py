@@ -73,7 +73,7 @@ class Matcher:
             "connection": lambda item: item.mailbox_id == self._mailbox_id,
             "subject": lambda item: subject in item.subject,
             "from": lambda item: item.sender in senders,
-            "newerThan": lambda item: item.number > self.after,
+            "newerThan": lambda item: item.is_new or item.number > self.after,
             "folder": lambda item: item.folder_id > 0 and reader.folder(item.match.owner, folder) == item.folder_id,
             "text": lambda item: item.has(text),
         }

@@ -86,6 +86,8 @@ class Watcher:
         self._writes = self._generation = self._connects = -1
         # What has been read: positions in the change feed, the outbox and the queue of callbacks.
         self._change = self._outbox_mail = self._callback = 0
+        # Whether a mail that is read now was written just now. A replaced database and a new mailbox have older mails.
+        self._is_live = False
         # The key of the item that was deleted last: a move is a deletion in the feed, followed by the move itself.
         self._deleted = 0
         # The numbers of callbacks that match as soon as they have got further.
@@ -191,6 +193,7 @@ class Watcher:
 
     def _look(self) -> None:
         self.reader.renew()
+        self._is_live = (self._generation, self._connects) == (self._db.generation, self._sandbox.connects)
         if self._generation != self._db.generation:
             self._start_over()
         elif self._connects != self._sandbox.connects:
@@ -256,6 +259,8 @@ class Watcher:
             watches = self._watches["event"]
             item = self.reader.event(entry.item_id) if watches else None
         if item is not None:
+            if self._is_live and entry.action == ChangeAction.CREATED:
+                item.is_new = True
             _offer(item, watches)
             if entry.action == ChangeAction.MOVED:
                 self._move(self._deleted, item)
@@ -272,6 +277,7 @@ class Watcher:
         """Read the mails that have left the sandbox."""
         for item in self.reader.outbox_after(self._outbox_mail):
             self._outbox_mail = -item.key
+            item.is_new = self._is_live
             _offer(item, self._watches["mail"])
 
     def _read_callbacks(self) -> None:

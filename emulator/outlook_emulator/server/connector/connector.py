@@ -140,8 +140,14 @@ class Connector:
 
     def _authorize(self, exchange: Exchange) -> None:
         """Check the credential, except where the connector's own back end or a recipient calls. Raises Unauthorized."""
-        if exchange.row.scope is OperationScope.CONNECTION:
+        if exchange.row.scope is not OperationScope.CONNECTION:
+            return
+        try:
             authorize(exchange, self._settings)
+        except Unauthorized as error:
+            wanted = "any text" if self._settings.authorization == "any" else "the value of the setting authorization"
+            error.hint = f"Send the header 'Authorization: Bearer TOKEN' with {wanted} as the token."
+            raise
 
     def _locate(self, exchange: Exchange) -> None:
         """Read the connection id, or find the sandbox that a link names. Raises InvalidRequest."""

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from outlook_emulator.errors import ConnectorError, Form, MethodNotAllowed
-from outlook_emulator.server.connector.exchange import JSON, RawHeaders, Response
+from outlook_emulator.server.connector.exchange import JSON, WARNING, RawHeaders, Response
 
 
 def error_response(error: ConnectorError, request_id: str, service_id: str, source: str) -> Response:
@@ -21,6 +21,8 @@ def headers_of(error: ConnectorError) -> RawHeaders:
     headers = [*JSON]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allow.encode("ascii")))
+    if error.hint:
+        headers.append((WARNING, error.hint.encode("ascii")))
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))
     return headers

@@ -182,7 +182,7 @@ class Exchange(Request):
             if wire is not None:
                 error.rename(*wire)
         kind: CauseKind = "limit" if isinstance(error, TooManyRequests) else "refusal"
-        self.note(kind, type(error).__name__, error.original)
+        self.note(kind, type(error).__name__, f"{error.original} {error.hint}".rstrip())
         return self.render(error)
 
     def warn(self, problem: str, name: str, known: Iterable[str]) -> None:
