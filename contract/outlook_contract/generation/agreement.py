@@ -50,10 +50,10 @@ def _times(body: MutableMapping[str, Any]) -> None:
 def _series(body: MutableMapping[str, Any]) -> None:
     if body.get("Recurrence", "None") == "None":
         return
-    if body.get("NumberOfOccurrences"):
+    if body.get("NumberOfOccurrences", 0) in range(1, 1000):
         body.pop("RecurrenceEnd", None)
         return
-    # None is no number of occurrences for a series.
+    # A single event ignores what would be no number of occurrences for a series.
     body.pop("NumberOfOccurrences", None)
     if "RecurrenceEnd" in body:
         first = datetime.fromisoformat(body["Start"][:10])

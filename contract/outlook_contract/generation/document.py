@@ -45,6 +45,9 @@ def _rewrite(part: Any, path: str) -> None:
         if isinstance(part.get("pattern"), str) or part.get("format") in ("html", "byte", "binary"):
             # The connector's own description declares a list of addresses as one address.
             part.pop("format", None)
+        if part.get("format") == "email":
+            # In a response, a room may have a name alone.
+            part["format"] = "address"
         if "x-grammar" in part:
             part["format"] = formats.format_of(part["x-grammar"], path)
         for value in part.values():

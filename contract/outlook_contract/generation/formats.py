@@ -39,6 +39,7 @@ def strategies() -> dict[str, st.SearchStrategy[str]]:
         "time-zone": st.sampled_from(_ZONES),
         "iso-8601": _instants() | _INSTANT.map(lambda when: when.date().isoformat()),
         "date-time": _instants(),
+        "address": st.builds("{}@example.com".format, _WORD),
         "addresses": _addresses(),
         "base64": st.binary(max_size=20).map(lambda content: b64encode(content).decode()),
         "item-id": st.binary(min_size=96, max_size=96).map(_id),

@@ -291,7 +291,7 @@ class _Invitation(TypedDict, total=False):
     IsAllDay: bool
     Recurrence: RecurrenceName
     RecurrenceEnd: EventTime
-    NumberOfOccurrences: Annotated[int, Schema(format="int32", least=0, most=999)]
+    NumberOfOccurrences: Int32
     Reminder: Size
     ShowAs: ShowAsName
     ResponseRequested: bool
