@@ -5,8 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast contract contract-long probes lint bench sql samples docs docs-tables lock dist image
-.PHONY: check-python clean
+.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables lock
+.PHONY: dist image check-python clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
@@ -23,6 +23,9 @@ contract: .venv/dev.stamp ## check the emulator in this process against the conn
 
 contract-long: .venv/dev.stamp ## the same with 200 generated cases of each check that generates its requests
 	$(BIN)/outlook-emulator contract --examples 200
+
+broken-emulators: .venv/dev.stamp ## run the suite over every broken emulator, and write which checks caught it
+	$(BIN)/python -m tools.broken_emulators
 
 lint: .venv/dev.stamp ## run ruff and mypy
 	$(BIN)/ruff check .

@@ -20,16 +20,21 @@ def node_project(package: str) -> Path:
 
     The folder is kept for the next run, and shared by processes that run tests at the same time.
     """
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("Node and npm are not installed")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version[1:].partition(".")[0]) < _OLDEST:
-        pytest.skip(f"Node {version.strip()} is older than {_OLDEST}")
+    skip_without_node()
     name = re.sub(r"[^a-z0-9.]+", "-", package)
     folder = Path(tempfile.gettempdir()) / f"outlook-emulator-node-{name}-{os.environ.get('USER', 'user')}"
     if not (folder / "node_modules").exists():
         _install(package, folder)
     return folder
+
+
+def skip_without_node() -> None:
+    """Skip the test where Node or npm is missing, or Node is too old."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("Node and npm are not installed")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version[1:].partition(".")[0]) < _OLDEST:
+        pytest.skip(f"Node {version.strip()} is older than {_OLDEST}")
 
 
 def _install(package: str, folder: Path) -> None:

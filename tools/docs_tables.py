@@ -32,6 +32,7 @@ from outlook_emulator.settings import limits as changeable_limits
 from outlook_emulator.settings import options
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultWhen
 from outlook_emulator.traffic.journal_filter import JournalFilter
+from tests.contract.broken.swaps import FAMILIES, caught
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
@@ -116,6 +117,27 @@ def limits() -> str:
         ("Limit", "Setting", "Default", "Meaning"),
         ((_code(limit.limit), _code(limit.flag), limit.default, limit.help) for limit in changeable_limits()),
     )
+
+
+def broken_emulators() -> str:
+    """Every broken emulator of the tests, with checks of the contract suite that catch it."""
+    rows = caught()
+    sections = [f"{sum(len(swaps) for swaps in FAMILIES.values())} broken emulators, {len(rows)} of them caught."]
+    for family, swaps in FAMILIES.items():
+        sections.append(f"## {family}")
+        sections.append(
+            _table(
+                ("Broken emulator", "Checks that catch it"),
+                (
+                    (
+                        swap.name[:1].upper() + swap.name[1:],
+                        ", ".join(_code(f"{group}: {name}") for group, name in rows.get(swap.name, ())) or "none",
+                    )
+                    for swap in swaps
+                ),
+            )
+        )
+    return "\n\n".join(sections)
 
 
 def known_issues() -> str:
@@ -212,6 +234,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "admin-operations": admin_operations,
     "fixtures": fixtures,
     "commands": commands,
+    "broken-emulators": broken_emulators,
 }
 
 BUILT_TABLES: Mapping[str, Callable[[], str]] = {"operations": operations}

@@ -22,6 +22,7 @@ _EVIDENCE = frozenset(
         "x-documented-default",
         "x-status-recorded",
         "x-undeclared-members",
+        "x-optional-members",
         "x-undeclared-body",
     }
 )

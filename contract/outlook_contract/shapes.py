@@ -81,7 +81,10 @@ def _shapes() -> Mapping[str, Any]:
 
 
 def _translated(schema: Any) -> Any:
-    """A schema of Swagger as JSON Schema: nulls where recordings have them, and no members beyond the declared ones."""
+    """A schema of Swagger as JSON Schema: nulls where recordings have them, and exactly the declared members.
+
+    Recorded responses write a null where a member has no value. `x-optional-members` lists those that they leave out.
+    """
     if isinstance(schema, list):
         return [_translated(part) for part in schema]
     if not isinstance(schema, dict):
@@ -101,6 +104,7 @@ def _translated(schema: Any) -> Any:
         undeclared = schema.get("x-undeclared-members", ())
         result["properties"] |= {name: {} for name in undeclared}
         result.setdefault("additionalProperties", False)
+        result["required"] = [name for name in result["properties"] if name not in schema.get("x-optional-members", ())]
     if schema.get("x-nullable") and "type" in schema:
         result["type"] = [schema["type"], "null"]
         if "enum" in result:

@@ -47,6 +47,20 @@ def test_response_as_declared(mail: dict[str, Any]) -> None:
     assert [] == of_mail(mail)
 
 
+def test_missing_member(mail: dict[str, Any]) -> None:
+    """A declared member that is not there is a problem, unless recorded responses leave it out."""
+    without = {name: value for name, value in mail.items() if name != "ReplyTo"}
+    table = {"Name": "x", "DisplayName": "Contacts", "items": []}
+    tables = {"value": [table], "@odata.nextLink": None, "@odata.deltaLink": None}
+
+    (problem,) = of_mail(without)
+    assert ("value[]", True) == (problem.member, "ReplyTo" in problem.expected)
+    assert [] == list(problems(exchange("ContactGetTables", tables)))
+    del tables["@odata.nextLink"]
+    (problem,) = problems(exchange("ContactGetTables", tables))
+    assert ("body", True) == (problem.member, "@odata.nextLink" in problem.expected)
+
+
 @pytest.mark.parametrize(
     ("changes", "member"),
     [

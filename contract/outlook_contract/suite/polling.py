@@ -34,6 +34,8 @@ EVENT_TRIGGERS: Mapping[str, Mapping[str, Any]] = {
     "CalendarGetOnChangedItems": _TABLE,
     "CalendarGetOnChangedItemsV2": _TABLE,
 }
+_MOST_POLLS = 20
+"""How many polls in a row may say that more is waiting."""
 TRIGGERS: Mapping[str, Mapping[str, Any]] = {**MAIL_TRIGGERS, **EVENT_TRIGGERS}
 """Every trigger with the parameters that it needs."""
 NOTIFIED = frozenset({"OnNewEmailV2", "OnFlaggedEmailV2", "OnNewMentionMeEmailV2", "CalendarGetOnChangedItemsV2"})
@@ -85,9 +87,12 @@ class Poller:
     def polled(self) -> list[Any]:
         """The items of all polls that are due at once: of more than one where `Retry-After` is 0."""
         items = self.poll()
-        while self.last.status == 200 and self.retry_after == "0":
+        for _ in range(_MOST_POLLS):
+            if self.last.status != 200 or self.retry_after != "0":
+                return items
             items += self.poll()
-        return items
+        self._mailbox.report.add(self.operation, "Retry-After", f"not 0 after {_MOST_POLLS} polls", "0")
+        raise Unexpected(f"{self.operation} says of each poll that more is waiting")
 
     def wait(self, count: int = 1) -> list[Any]:
         """Poll until there are as many items. Raises Unexpected after the patience of the run."""

@@ -30,6 +30,8 @@ class _Page(HTMLParser):
         self.links: dict[str, str] = {}
         self.forms: list[str] = []
         self.text = ""
+        self.cards: list[Any] = []
+        self.targets: list[str] = []
         self._link: str | None = None
         self._is_script = False
         self.feed(html)
@@ -39,6 +41,7 @@ class _Page(HTMLParser):
         values = dict(attributes)
         if tag == "a":
             self._link = values.get("href")
+            self.targets.append(self._link or "")
         elif tag == "form":
             self.forms.append(values.get("action") or "")
         elif tag in ("script", "style"):
@@ -55,6 +58,8 @@ class _Page(HTMLParser):
             self.links[data.strip()] = self._link
         if not self._is_script:
             self.text += data
+        elif data.lstrip().startswith("{"):
+            self.cards.append(json.loads(data))
 
 
 def _asked(mailbox: Mailbox, operation: str, text: str, url: str, **message: Any) -> Exchange:
@@ -238,3 +243,62 @@ def _with_text(mailbox: Mailbox, folder: str, text: str) -> Any:
     """The newest mail that has a text, and not in its subject."""
     mails = mailbox.ok("GetEmailsV2", folderPath=folder, fetchOnlyUnread=False, top=10)["value"]
     return next((mail for mail in mails if text in mail["Body"] and text not in mail["Subject"]), None)
+
+
+@_BOTH
+def test_the_texts_of_a_question_are_escaped(
+    mailbox: Mailbox, own_address: str, callback_url: str, operation: str
+) -> None:
+    """Markup in an option or a heading is shown as it is; options are trimmed, and none comes twice (inferred)."""
+    name = f"Escaped {operation}"
+    texts = {"HeaderText": "1 <u>2</u>", "SelectionText": "3 <u>4</u>"}
+    exchange = _asked(mailbox, operation, name, callback_url, Options=" A <i>b</i> ,, C , C", **texts)
+    mailbox.equal(operation, "Message.Options", list(_links(mailbox, name)), ["A <i>b</i>", "C"])
+    mail = mailbox.mail(mailbox.name(name))
+    page = _Page(mail["Body"])
+    links = [target for target in page.targets if "RecordResponse" in target]
+    mailbox.equal(operation, "Message.Options", len(links), 2)
+    text = page.text
+    for expected in ("1 <u>2</u>", "3 <u>4</u>"):
+        mailbox.holds(operation, "Message", text, expected, expected in text)
+    mailbox.follow(exchange.headers["location"], "DELETE")
+
+
+@_BOTH
+def test_a_page_shows_the_subject_as_text(
+    mailbox: Mailbox, own_address: str, receiver: Receiver, operation: str
+) -> None:
+    """Markup in a subject is shown by the page, and is no element of it."""
+    name = f"<u>Page</u> {operation}"
+    _asked(mailbox, operation, name, receiver.url, Options="Yes")
+    page = mailbox.open(_links(mailbox, name)["Yes"])
+    mailbox.holds(_CLICK, "page", _shown(page), "the subject", "<u>Page</u>" in _shown(page), known=_PAGES)
+    receiver.wait()
+
+
+@_BOTH
+def test_a_question_has_a_card(mailbox: Mailbox, own_address: str, callback_url: str, operation: str) -> None:
+    """The mail holds an actionable card, unless UseOnlyHTMLMessage leaves it out. Documented; its form is inferred."""
+    for only_html, hides in ((False, False), (False, True), (True, False)):
+        name = f"Card {operation} {only_html} {hides}"
+        flags = {"UseOnlyHTMLMessage": only_html, "HideHTMLMessage": hides}
+        exchange = _asked(mailbox, operation, name, callback_url, Options="Yes", **flags)
+        cards = _Page(mailbox.mail(mailbox.name(name))["Body"]).cards
+        mailbox.equal(operation, "Message.UseOnlyHTMLMessage", len(cards), 0 if only_html else 1)
+        for card in cards:
+            mailbox.members(operation, "card", card, {"type": "AdaptiveCard", "hideOriginalBody": hides})
+            titles = [action["title"] for action in card["actions"]]
+            mailbox.equal(operation, "card.actions[].title", titles, ["Yes"])
+        mailbox.follow(exchange.headers["location"], "DELETE")
+
+
+@_BOTH
+def test_a_question_takes_files_along(mailbox: Mailbox, own_address: str, callback_url: str, operation: str) -> None:
+    """Attachments of the message are those of the mail."""
+    name = f"Files {operation}"
+    file = {"Name": "plan.txt", "ContentBytes": "aGk="}
+    exchange = _asked(mailbox, operation, name, callback_url, Attachments=[file])
+    mail = mailbox.mail(mailbox.name(name))
+    mailbox.equal(operation, "Message.Attachments", [item["Name"] for item in mail["Attachments"]], ["plan.txt"])
+    mailbox.equal(operation, "Message.Importance", mail["Importance"], 1)
+    mailbox.follow(exchange.headers["location"], "DELETE")

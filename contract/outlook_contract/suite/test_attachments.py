@@ -127,3 +127,10 @@ def test_content_must_be_base64(mailbox: Mailbox, operation: str) -> None:
     attachment = {"Name": "a.txt", "ContentBytes": "not base64!"}
     message = {"To": "someone@example.com", "Subject": mailbox.name("x"), "Body": "x", "Attachments": [attachment]}
     mailbox.refused(operation, 400, message)
+
+
+def test_attachments_have_their_order(mailbox: Mailbox, own_address: str) -> None:
+    """Attachments are listed as they were sent."""
+    names = ["b.txt", "a.txt", "c.txt"]
+    mail = mailbox.to_self("Files in order", Attachments=[file(name, b"x") for name in names])
+    mailbox.equal("GetEmailsV2", "Attachments[].Name", [item["Name"] for item in mail["Attachments"]], names)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from outlook_contract.mailbox import CONTACTS, Mailbox
+
+if TYPE_CHECKING:
+    from outlook_emulator.testing import Sandbox
 
 TEXTS: dict[str, Any] = {
     "Surname": "Lovelace",
@@ -194,3 +197,72 @@ def test_a_contact_needs_values_of_the_declared_types(mailbox: Mailbox) -> None:
     body = {"GivenName": mailbox.name("Typed"), "HomePhones": []}
     for wrong in ({"EmailAddresses": "ada@example.com"}, {"Birthday": "tomorrow"}, {"Categories": [["Red"]]}):
         mailbox.refused("ContactPostItem", 400, {**body, **wrong}, table=CONTACTS, code="ErrorInvalidRequest")
+
+
+def test_a_given_name_may_not_be_empty(mailbox: Mailbox) -> None:
+    """GivenName is required, and an empty one counts as missing (inferred)."""
+    body = {"GivenName": "", "HomePhones": [], "Surname": mailbox.name("Nobody")}
+    mailbox.refused("ContactPostItem", 400, body, table=CONTACTS, code="ErrorInvalidRequest")
+
+
+def test_empty_entries_of_lists_are_left_out(mailbox: Mailbox) -> None:
+    """Workflow designers send an empty entry for a line that was left empty; the contact has none (inferred)."""
+    lists = {"HomePhones": ["", "1"], "EmailAddresses": [{"Name": "", "Address": ""}], "Categories": ["Red", " "]}
+    created = create(mailbox, "Empty entries", **lists)
+    expected = {"HomePhones": ["1"], "EmailAddresses": [], "Categories": ["Red"]}
+    mailbox.members("ContactPostItem", "", created, expected)
+
+
+def test_a_mail_address_of_a_contact_has_an_at_sign(mailbox: Mailbox) -> None:
+    """A text that is no mail address is refused (inferred)."""
+    body = {"GivenName": mailbox.name("No address"), "HomePhones": []}
+    wrong = {"EmailAddresses": [{"Name": "Ada", "Address": "ada"}]}
+    mailbox.refused("ContactPostItem", 400, {**body, **wrong}, table=CONTACTS, code="ErrorInvalidRequest")
+
+
+def test_a_birthday_with_an_offset_is_an_instant(mailbox: Mailbox) -> None:
+    """A birthday reads in UTC, whatever offset it was sent with (inferred)."""
+    created = create(mailbox, "Offset", Birthday="1990-01-01T22:00:00-05:00")
+    mailbox.equal("ContactPostItem", "Birthday", created["Birthday"], "1990-01-02T03:00:00+00:00")
+
+
+def test_an_empty_text_reads_as_one_that_was_never_sent(mailbox: Mailbox) -> None:
+    """A text that is sent empty, or cleared, is null like one that was never set (inferred)."""
+    created = create(mailbox, "Empty texts", JobTitle="", CompanyName="Engines")
+    mailbox.equal("ContactPostItem", "JobTitle", created["JobTitle"], None)
+    mailbox.equal("ContactPatchItem", "CompanyName", change(mailbox, created, CompanyName="")["CompanyName"], None)
+
+
+def test_a_contact_is_found_by_the_time_it_shows(mailbox: Mailbox) -> None:
+    """Times are kept in whole seconds: a filter for the time that a contact shows finds it."""
+    created = create(mailbox, "Found by time")
+    query = f"DateTimeCreated eq {created['DateTimeCreated'].replace('+00:00', 'Z')}"
+    ids = [contact["Id"] for contact in mailbox.ok("ContactGetItems", table=CONTACTS, filter=query)["value"]]
+    mailbox.holds("ContactGetItems", "$filter", ids, "has the contact", created["Id"] in ids)
+
+
+def test_the_time_of_a_change_moves_on(mailbox: Mailbox, emulator: Sandbox) -> None:
+    """A change moves the time of change, under both of its names, and not that of the creation."""
+    created = create(mailbox, "Later")
+    emulator.clock.advance("1m")
+    changed = change(mailbox, created, JobTitle="Late")
+    for member in ("DateTimeLastModified", "LastModifiedDateTime"):
+        mailbox.holds("ContactPatchItem", member, changed[member], "later", changed[member] > created[member])
+    for member in ("DateTimeCreated", "CreatedDateTime"):
+        mailbox.equal("ContactPatchItem", member, changed[member], created[member])
+
+
+def test_a_contact_is_in_one_folder(mailbox: Mailbox, emulator: Sandbox) -> None:
+    """A contact is found under its own folder alone."""
+    connection = mailbox.url.rpartition("/")[2]
+    name = mailbox.name("Folder")
+    emulator.admin.request("POST", f"/connections/{connection}/contactfolders", json={"name": name})
+    body = {"GivenName": mailbox.name("Apart"), "HomePhones": []}
+    created = mailbox.ok("ContactPostItem", body, table=name)
+    mailbox.ok("ContactGetItem", table=name, id=created["Id"])
+    for operation, sent in (("ContactGetItem", None), ("ContactPatchItem", body), ("ContactDeleteItem", None)):
+        mailbox.refused(operation, 404, sent, table=CONTACTS, id=created["Id"], code="ErrorItemNotFound")
+    ids = [contact["Id"] for contact in mailbox.ok("ContactGetItems", table=CONTACTS)["value"]]
+    mailbox.equal("ContactGetItems", "value[].Id", created["Id"] in ids, False)
+    ids = [contact["Id"] for contact in mailbox.ok("ContactGetItems", table=name)["value"]]
+    mailbox.equal("ContactGetItems", "value[].Id", ids, [created["Id"]])

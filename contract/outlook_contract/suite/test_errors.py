@@ -12,6 +12,10 @@ from outlook_contract.mailbox import CALENDAR, CONTACTS, Mailbox
 
 CLIENT_LINE = re.compile(r"\r\nclientRequestId: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SERVICE_LINE = re.compile(CLIENT_LINE.pattern + r"\r\nserviceRequestId: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SEND_AS_TEXT = (
+    "The user account which was used to submit this request does not have the right to send mail on behalf of the"
+    " specified sending account."
+)
 BODIES = {
     "SendEmail": "/Mail",
     "SendEmailV2": "/v2/Mail",
@@ -191,3 +195,47 @@ def test_the_connection_can_be_tested(mailbox: Mailbox) -> None:
     exchange = mailbox.call("TestConnection")
     mailbox.equal("TestConnection", "status", exchange.status, 200)
     mailbox.equal("TestConnection", "body", exchange.body.decode("utf-8", "replace"), "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "parameters", "code", "text", "original"),
+    [
+        (
+            *("GetEmailsV2", None, {"folderPath": "Nowhere"}, "ErrorFolderNotFound"),
+            *("The specified folder could not be found in the store.", "Nowhere"),
+        ),
+        (
+            *("GetEmailsV2", None, {"mailboxAddress": "stranger@example.com"}, "ErrorAccessDenied"),
+            *("Access is denied. Check credentials and try again.", "stranger@example.com"),
+        ),
+        ("GetEmail", None, {"messageId": "nope"}, "ErrorInvalidIdMalformed", "Id is malformed.", "Id is malformed."),
+        (
+            *("SendEmailV2", {"To": "nobody at all", "Subject": "x", "Body": "x"}, {}, "ErrorInvalidRecipients"),
+            *("One or more recipients are invalid.", "nobody at all"),
+        ),
+        (
+            "SendEmailV2",
+            {"To": "a@example.com", "From": "stranger@example.com", "Subject": "x", "Body": "x"},
+            {},
+            "ErrorSendAsDenied",
+            SEND_AS_TEXT,
+            "Cannot submit message.",
+        ),
+    ],
+    ids=["folder", "mailbox", "id", "recipients", "sender"],
+)
+def test_the_texts_of_the_mail_service(
+    mailbox: Mailbox,
+    operation: str,
+    body: Any,
+    parameters: dict[str, Any],
+    code: str,
+    text: str,
+    original: str,
+) -> None:
+    """The service's own texts, which clients compare: Exchange's, from public reports and Graph's documentation."""
+    exchange = mailbox.call(operation, body, **parameters)
+    check_error(mailbox, exchange, operation, code)
+    check_message(mailbox, exchange, operation, text, SERVICE_LINE)
+    seen = exchange.json()["error"].get("originalMessage", "")
+    mailbox.holds(operation, "error.originalMessage", seen, f"contains {original}", original in seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,10 @@ from outlook_contract.suite.events import (
     listed,
     subjects,
 )
+from outlook_contract.suite.polling import Poller
+
+if TYPE_CHECKING:
+    from outlook_emulator.testing import Sandbox
 
 _DETAILS: dict[str, Any] = {
     "Location": "Hall",
@@ -307,3 +311,39 @@ def test_an_unknown_order_is_refused(mailbox: Mailbox) -> None:
 def _has_text(mailbox: Mailbox, operation: str, answer: Any, text: str) -> None:
     message = str((answer.json() or {}).get("message", ""))
     mailbox.holds(operation, "message", message, text, text in message)
+
+
+def test_a_reminder_is_not_negative(mailbox: Mailbox) -> None:
+    """A reminder after the start is refused (inferred), and a reminder of 0 minutes is kept."""
+    for version in (V1, V2, V3):
+        body = event(mailbox.name("Reminder"), day(1), Reminder=-5)
+        mailbox.refused(version.create, 400, body, table=CALENDAR)
+        created = create(mailbox, "Reminder", version=version, Reminder=0)
+        mailbox.equal(version.create, "Reminder", created["Reminder"], 0)
+
+
+@FLAT_VERSIONS
+def test_the_body_has_the_format_of_its_version(mailbox: Mailbox, version: Version) -> None:
+    """Markup in version 3 is HTML; in version 2 it is text unless IsHtml says otherwise."""
+    created = create(mailbox, "Markup", version=version, Body="1 <b>2</b>")
+    part = "1 <b>2</b>" if version == V3 else "1 &lt;b&gt;2&lt;/b&gt;"
+    mailbox.holds(version.create, "Body", created["Body"], f"contains {part}", part in created["Body"])
+    if version == V2:
+        created = create(mailbox, "Markup", version=version, Body="1 <b>2</b>", IsHtml=True)
+        mailbox.holds(version.create, "Body", created["Body"], "contains 1 <b>2</b>", "1 <b>2</b>" in created["Body"])
+
+
+def test_an_event_is_in_one_calendar(mailbox: Mailbox, emulator: Sandbox) -> None:
+    """An event is found under its own calendar alone, and fires the triggers of no other."""
+    connection = mailbox.url.rpartition("/")[2]
+    name = mailbox.name("Calendar")
+    emulator.admin.request("POST", f"/connections/{connection}/calendars", json={"name": name})
+    pollers = [Poller(mailbox, operation) for operation in ("CalendarGetOnNewItemsV2", "CalendarGetOnChangedItemsV2")]
+    created = mailbox.ok("V3CalendarPostItem", event(mailbox.name("Apart"), day(1)), table=name)
+    mailbox.ok("V2CalendarGetItem", table=name, id=created["Id"])
+    for version in (V1, V2):
+        mailbox.refused(version.read, 404, table=CALENDAR, id=created["Id"], code="ErrorItemNotFound")
+    mailbox.refused("CalendarDeleteItem", 404, table=CALENDAR, id=created["Id"], code="ErrorItemNotFound")
+    mailbox.equal("V3CalendarGetItems", "value[].Id", created["Id"] in [item["Id"] for item in listed(mailbox)], False)
+    for poller in pollers:
+        mailbox.equal(poller.operation, "table", poller.subjects(), [])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from outlook_contract.mailbox import FOLDERS, Mailbox
+
+if TYPE_CHECKING:
+    from outlook_emulator.testing import Sandbox
 
 LISTS = ("GetEmails", "GetEmailsV2")
 MANY = 1000
@@ -130,3 +133,28 @@ def test_tables_have_names_and_ids(mailbox: Mailbox, tables: str, table: str, it
 def test_an_unknown_table_is_refused(mailbox: Mailbox, operation: str) -> None:
     """A calendar or contact folder that is not there is a 404 (text inferred)."""
     mailbox.refused(operation, 404, table=f"none-{mailbox.marker}", code="ErrorFolderNotFound")
+
+
+@pytest.mark.reads
+@pytest.mark.parametrize("folder", ["Sent Items", "Deleted Items", "deleteditems", "Junk Email"])
+def test_folders_go_by_their_display_names(mailbox: Mailbox, folder: str) -> None:
+    """Outlook's folders are found by the names that the picker shows, too."""
+    mailbox.ok("GetEmailsV2", folderPath=folder, fetchOnlyUnread=False, top=1)
+
+
+def test_a_folder_goes_by_its_path(mailbox: Mailbox, emulator: Sandbox, own_address: str) -> None:
+    """A folder below another one is found by its path and by its id, and the picker shows both."""
+    connection = mailbox.url.rpartition("/")[2]
+    parent = mailbox.name("Parent")
+    emulator.admin.request("POST", f"/connections/{connection}/folders", json={"names": [parent, "Child"]})
+    upper = next(folder for folder in root_folders(mailbox, top=MANY) if folder["DisplayName"] == parent)
+    mailbox.equal("OnFilePickerOpen", "value[].Path", upper["Path"], parent)
+    (lower,) = mailbox.ok("OnFilePickerBrowse", operation="MailFolders", id=upper["Id"])["value"]
+    expected = {"DisplayName": "Child", "Path": f"{parent}/Child", "IsFolder": True}
+    mailbox.members("OnFilePickerBrowse", "value[]", lower, expected)
+    mail = mailbox.to_self("Deep")
+    moved = mailbox.ok("Move", messageId=mail["Id"], folderPath=f"{parent}/Child")
+    for path in (f"{parent}/Child", lower["Id"]):
+        mailbox.equal("GetEmailsV2", "folderPath", mailbox.mail(mail["Subject"], path)["Id"], moved["Id"])
+    mailbox.equal("GetEmailsV2", "folderPath", mailbox.find(mail["Subject"], parent), None)
+    mailbox.refused("GetEmailsV2", 404, folderPath=f"{parent}/Other", code="ErrorFolderNotFound")

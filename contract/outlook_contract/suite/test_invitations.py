@@ -19,6 +19,7 @@ from outlook_contract.suite.events import (
     event,
     is_at,
     listed,
+    viewed,
     with_subject,
 )
 
@@ -153,6 +154,7 @@ def test_an_update_reaches_the_attendee(mailbox: Mailbox, partner: Mailbox, part
     seen = partner.until("The new place in the attendee's event", moved)
     mailbox.holds(_LIST, "value[].Start", seen["Start"], f"{start}", is_at(seen["Start"], start))
     mailbox.equal(_LIST, "value[].ResponseType", seen["ResponseType"], _NOT_RESPONDED)
+    mailbox.equal("CalendarGetItem", "Attendees[].Status.Response", _response(mailbox, created), "None")
 
 
 def test_an_update_without_attendees_uninvites(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
@@ -196,3 +198,83 @@ def _response(mailbox: Mailbox, created: Any) -> str:
 
 def _waits_for_response(mailbox: Mailbox, created: Any, expected: str) -> None:
     mailbox.until(f"The response {expected}", lambda: _response(mailbox, created) == expected)
+
+
+def test_an_attendee_sees_a_meeting_as_tentative(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """Before a response the attendee's time is tentative, and after an acceptance it is as the organizer's."""
+    subject, _, copy = _meeting(mailbox, partner, partner_address, "Shown", day(7, 16), ShowAs="Oof")
+    mailbox.members(_LIST, "value[]", copy, {"ShowAs": 1, "ResponseTime": "0001-01-01T00:00:00+00:00"})
+    partner.ok(_RESPOND, {}, event_id=copy["Id"], response="Tentatively Accept")
+    answered = with_subject(partner, subject)
+    mailbox.members(_LIST, "value[]", answered, {"ShowAs": 1, "ResponseType": _TENTATIVE})
+    partner.ok(_RESPOND, {}, event_id=answered["Id"], response="Accept")
+    accepted = partner.until("The acceptance", lambda: _accepted(partner, subject))
+    mailbox.members(_LIST, "value[]", accepted, {"ShowAs": 3, "ResponseType": _ACCEPTED})
+
+
+def test_a_response_has_its_time(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """Organizer and attendee see when a response was given, in place of the year 1."""
+    subject, created, copy = _meeting(mailbox, partner, partner_address, "Timed", day(7, 17))
+    partner.ok(_RESPOND, {}, event_id=copy["Id"], response="Tentatively Accept")
+    _waits_for_response(mailbox, created, "TentativelyAccepted")
+    (attendee,) = mailbox.ok("CalendarGetItem", table=CALENDAR, id=created["Id"])["Attendees"]
+    times = (attendee["Status"]["Time"], with_subject(partner, subject)["ResponseTime"])
+    for time in times:
+        mailbox.holds(_RESPOND, "Time", time, "a time", not time.startswith("0001"))
+
+
+def test_the_mails_of_a_meeting_say_what_it_is(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """An invitation has the text and the importance of its event; an update and a cancellation are mails, too."""
+    members = {"Body": "<p>Bring numbers</p>", "Importance": "High"}
+    subject, created, _ = _meeting(mailbox, partner, partner_address, "Told", day(7, 18), **members)
+    mail = partner.mail(subject)
+    mailbox.members("GetEmailsV2", "value[]", mail, {"BodyPreview": "Bring numbers", "Importance": 2})
+    mailbox.equal("GetEmailsV2", "value[].From", mail["From"].casefold(), mailbox.address.casefold())
+    mailbox.equal("GetEmailsV2", "value[].To", mail["To"].casefold(), partner_address.casefold())
+    partner.ok("Move", messageId=mail["Id"], folderPath="Archive")
+    change(mailbox, created, RequiredAttendees=partner_address, Location="Hall", Importance="Normal")
+    update = partner.mail(subject)
+    mailbox.equal("GetEmailsV2", "value[].Importance", update["Importance"], 1, known="update-mail")
+
+
+def test_a_cancelled_meeting_is_marked(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """A meeting that its organizer deleted stays in the attendee's calendar as cancelled, with free time (inferred)."""
+    subject, created, _ = _meeting(mailbox, partner, partner_address, "Marked", day(8, 16))
+    delete(mailbox, created)
+    item = with_subject(partner, f"Canceled: {subject}")
+    mailbox.equal(_LIST, "value[].ShowAs", item["ShowAs"], 0)
+    nested = partner.ok("CalendarGetItem", table=CALENDAR, id=item["Id"])
+    mailbox.members("CalendarGetItem", "", nested, {"IsCancelled": True, "IsOrganizer": False})
+    answer = partner.refused(_RESPOND, 400, {}, event_id=item["Id"], response="Accept")
+    mailbox.holds(_RESPOND, "message", answer.json(), "canceled", "canceled" in str(answer.json()))
+
+
+def test_a_comment_of_a_response_is_text(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """Markup in a comment is shown, and does not format the mail."""
+    subject, _, copy = _meeting(mailbox, partner, partner_address, "Markup", day(8, 17))
+    partner.ok(_RESPOND, {"Comment": "1 <b>2</b>"}, event_id=copy["Id"], response="Tentatively Accept")
+    mailbox.equal(_RESPOND, "Comment", mailbox.mail(f"Tentative: {subject}")["BodyPreview"], "1 <b>2</b>")
+
+
+def test_an_organizer_is_no_attendee(mailbox: Mailbox, own_address: str, partner_address: str) -> None:
+    """The own address among the attendees is left out (inferred)."""
+    created = create(mailbox, "Myself", day(8, 18), RequiredAttendees=f"{own_address};{partner_address}")
+    mailbox.equal("V3CalendarPostItem", "RequiredAttendees", created["RequiredAttendees"], f"{partner_address};")
+
+
+def test_a_response_reaches_an_occurrence(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
+    """An attendee who declines one occurrence of a series still has the others."""
+    members: dict[str, Any] = {"Recurrence": "Daily", "NumberOfOccurrences": 3, "RequiredAttendees": partner_address}
+    series = create(mailbox, "Some days", day(70, 9), **members)
+    copy = with_subject(partner, series["Subject"])
+    first = [item for item in viewed(partner, day(70, 0), day(75, 0)) if item["SeriesMasterId"] == copy["Id"]]
+    mailbox.equal(_LIST, "value", len(first), 3)
+    partner.ok(_RESPOND, {}, event_id=first[1]["Id"], response="Decline")
+    left = [item for item in viewed(partner, day(70, 0), day(75, 0)) if item["SeriesMasterId"] == copy["Id"]]
+    starts = [item["Start"] for item in left]
+    mailbox.equal(_RESPOND, "response", starts, [first[0]["Start"], first[2]["Start"]], known="declined-event")
+
+
+def _accepted(partner: Mailbox, subject: str) -> Any:
+    seen = with_subject(partner, subject)
+    return seen if seen["ResponseType"] == _ACCEPTED else None

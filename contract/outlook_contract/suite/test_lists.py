@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -157,3 +158,49 @@ def test_the_own_mailbox_may_be_named(mailbox: Mailbox, own_address: str, partne
     listed = subjects(mailbox, mailboxAddress=own_address)
     mailbox.holds("GetEmailsV2", "mailboxAddress", listed, f"lists {subject}", subject in listed)
     mailbox.refused("GetEmailsV2", 403, mailboxAddress=partner.address, code="ErrorAccessDenied")
+
+
+def test_a_search_looks_into_one_folder(mailbox: Mailbox, own_address: str) -> None:
+    """`searchQuery` finds mails of the folder alone, and of two words both must be there (as in Outlook)."""
+    word = f"okapi{mailbox.marker[-8:]}"
+    both = mailbox.to_self("Both", Body=f"<p>{word} runs</p>")
+    moved = mailbox.ok(
+        "Move", messageId=mailbox.to_self("Apart", Body=f"<p>{word} sleeps</p>")["Id"], folderPath="Archive"
+    )
+
+    def found(folder: str, text: str) -> list[str]:
+        exchange = mailbox.call("GetEmailsV2", folderPath=folder, fetchOnlyUnread=False, searchQuery=text)
+        return [mail["Id"] for mail in exchange.json()["value"]] if exchange.is_success else []
+
+    for folder, text, expected in (
+        ("Inbox", word, both),
+        ("Archive", word, moved),
+        ("Archive", f"{word} sleeps", moved),
+    ):
+        ids = mailbox.until("the searched mail", partial(found, folder, text))
+        mailbox.equal("GetEmailsV2", "searchQuery", ids, [expected["Id"]])
+    mailbox.equal("GetEmailsV2", "searchQuery", found("Archive", f"{word} runs"), [])
+
+
+def test_two_address_filters_must_both_match(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """A mail that matches `to` alone, or `cc` alone, is left out when both are set (documented)."""
+    subject = mailbox.name("Half")
+    mailbox.ok("SendEmailV2", {"To": own_address, "Cc": "copy@example.com", "Subject": subject, "Body": "<p>x</p>"})
+    mailbox.mail(subject)
+    for filters, expected in (
+        ({"to": own_address, "cc": "copy@example.com"}, True),
+        ({"to": own_address, "cc": partner.address}, False),
+        ({"to": partner.address, "cc": "copy@example.com"}, False),
+        ({"to": "copy@example.com"}, False),
+        ({"cc": own_address}, False),
+        ({"to": own_address, "subjectFilter": "half"}, True),
+        ({"to": own_address, "from_": partner.address}, False),
+    ):
+        listed = subjects(mailbox, **filters)
+        mailbox.equal("GetEmailsV2", ", ".join(filters), subject in listed, expected)
+
+
+@pytest.mark.reads
+def test_skip_is_not_negative(mailbox: Mailbox) -> None:
+    """A negative `skip` is refused (inferred)."""
+    mailbox.refused("GetEmails", 400, skip=-1, code="ErrorInvalidRequest")

@@ -171,3 +171,64 @@ def test_an_unknown_importance_is_refused(mailbox: Mailbox, operation: str) -> N
 def test_an_unknown_mail_is_refused(mailbox: Mailbox) -> None:
     """An id that is none is malformed (live notes on Graph)."""
     mailbox.refused("GetEmail", 400, messageId="nope", code="ErrorInvalidIdMalformed")
+
+
+def test_the_first_version_sends_text_unless_it_says_so(mailbox: Mailbox, own_address: str) -> None:
+    """Without IsHtml the body of version 1 is text, and that of version 2 is always HTML (definition)."""
+    for operation, expected in (("SendEmail", "1 <b>2</b>"), ("SendEmailV2", "1 2")):
+        subject = mailbox.name(f"Format {operation}")
+        mailbox.ok(operation, {"To": own_address, "Subject": subject, "Body": "1 <b>2</b>"})
+        mailbox.equal(operation, "Body", mailbox.mail(subject)["BodyPreview"], expected)
+
+
+def test_every_character_of_a_text_is_escaped(mailbox: Mailbox, own_address: str) -> None:
+    """In the HTML of a text, markup and quotation marks are entities, as public mails of Exchange show."""
+    subject = mailbox.name("Escapes")
+    mailbox.ok("SendEmail", {"To": own_address, "Subject": subject, "Body": 'a & b < c > d "e"\r\nf'})
+    mail = mailbox.mail(subject)
+    part = "a &amp; b &lt; c &gt; d &quot;e&quot;<br>\r\nf"
+    mailbox.holds("SendEmail", "Body", mail["Body"], f"contains {part}", part in mail["Body"], known="stored-text")
+    mailbox.equal("SendEmail", "BodyPreview", mail["BodyPreview"], 'a & b < c > d "e"\r\nf')
+
+
+def test_the_preview_is_what_a_reader_sees(mailbox: Mailbox, own_address: str) -> None:
+    """BodyPreview has line ends and characters in place of elements and entities, and nothing of a style sheet."""
+    body = "<style>p {color: red}</style><!-- note --><p>a &lt;b&gt; &amp; c</p><p>d<br>e</p>"
+    mail = mailbox.to_self("Seen", Body=body)
+    mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"].split(), ["a", "<b>", "&", "c", "d", "e"])
+    mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"].split("\r\n")[-1], "e")
+
+
+def test_a_subject_is_one_line(mailbox: Mailbox, own_address: str) -> None:
+    """A line end in a subject is a blank, and one at its end is cut: public workflows send those."""
+    subject = mailbox.name("One line")
+    first, rest = subject.split(" ", 1)
+    mailbox.ok("SendEmailV2", {"To": own_address, "Subject": f"{first}\n{rest}\r\n", "Body": "<p>x</p>"})
+    mailbox.equal("SendEmailV2", "Subject", mailbox.mail(subject)["Subject"], subject)
+
+
+def test_addresses_may_have_names(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """A recipient may be written with a display name; blanks, empty parts and repeats do no harm."""
+    subject = mailbox.name("Named")
+    to = f"Me <{own_address}>; ;{partner.address} ;{own_address.upper()};"
+    mailbox.ok("SendEmailV2", {"To": to, "Subject": subject, "Body": "<p>x</p>"})
+    for box in (mailbox, partner):
+        mailbox.equal("SendEmailV2", "To", box.mail(subject)["To"], f"{own_address};{partner.address}")
+
+
+@pytest.mark.parametrize("form", ["upper", "tag"])
+def test_an_address_has_several_forms(mailbox: Mailbox, own_address: str, form: str) -> None:
+    """Neither the case of an address nor a tag after a plus sign matters, as Outlook.com documents."""
+    local, _, domain = own_address.partition("@")
+    address = own_address.upper() if form == "upper" else f"{local}+tag@{domain}"
+    subject = mailbox.name(f"Form {form}")
+    mailbox.ok("SendEmailV2", {"To": address, "Subject": subject, "Body": "<p>x</p>"})
+    mailbox.equal("SendEmailV2", "To", mailbox.mail(subject)["To"].casefold(), address.casefold())
+
+
+def test_a_mail_that_nobody_can_get_comes_back(mailbox: Mailbox, own_address: str) -> None:
+    """Sending succeeds, and a report arrives. Recorded from the Office 365 twin: microsoft/Power-Fx, 2023-12."""
+    subject = mailbox.name("Nobody there")
+    mailbox.ok("SendEmailV2", {"To": "nobody@contract.invalid", "Subject": subject, "Body": "<p>x</p>"})
+    report = mailbox.mail(f"Undeliverable: {subject}")
+    mailbox.equal("SendEmailV2", "report", report["To"], own_address, known="report-text")

@@ -149,3 +149,77 @@ def _start_of_summer_time() -> datetime:
     """Midnight of the last Sunday in March of next year, when central Europe changes its clocks."""
     last = datetime(datetime.now(UTC).year + 1, 3, 31, tzinfo=UTC)
     return last - timedelta(days=(last.weekday() + 1) % 7)
+
+
+def test_a_month_that_lacks_the_day_has_its_last_one(mailbox: Mailbox) -> None:
+    """A series on the 31st is on the last day of shorter months, as in Outlook."""
+    first = datetime(datetime.now(UTC).year + 1, 1, 31, 9, tzinfo=UTC)
+    series = create(mailbox, "Month's end", first, Recurrence="Monthly", NumberOfOccurrences=4)
+    seen = [item["Start"][5:10] for item in _occurrences(mailbox, series, first, first + timedelta(days=120))]
+    last = "02-29" if (first.year % 4 == 0) else "02-28"
+    mailbox.equal(_VIEW, "value[].Start", seen, ["01-31", last, "03-31", "04-30"])
+
+
+def test_a_series_on_weekdays_keeps_to_its_weeks(mailbox: Mailbox) -> None:
+    """Every second week counts from the first day of the week that the pattern names."""
+    # A Tuesday; the week that begins on Sunday ends with the Saturday after it, the one from Monday with the Sunday.
+    first = datetime(2030, 1, 1, 9, tzinfo=UTC)
+    for start, expected in (("Sunday", ["01-01", "01-13", "01-15"]), ("Monday", ["01-01", "01-06", "01-15"])):
+        pattern = {"Type": "Weekly", "Interval": 2, "DaysOfWeek": ["Sunday", "Tuesday"], "FirstDayOfWeek": start}
+        recurrence = {"Pattern": pattern, "Range": {"Type": "Numbered", "NumberOfOccurrences": 3}}
+        series = create(mailbox, f"Weeks from {start}", first, version=V1, Recurrence=recurrence)
+        mailbox.members("CalendarPostItem", "Recurrence.Pattern", series["Recurrence"]["Pattern"], pattern)
+        seen = [item["Start"][5:10] for item in _occurrences(mailbox, series, first, first + timedelta(days=40))]
+        mailbox.equal(_VIEW, "value[].Start", seen, expected)
+
+
+def test_a_series_on_the_last_weekday_of_a_month(mailbox: Mailbox) -> None:
+    """`Last` is the last such weekday, whether it is the fourth or the fifth."""
+    first = datetime(2030, 1, 31, 9, tzinfo=UTC)
+    pattern = {"Type": "RelativeMonthly", "Interval": 1, "DaysOfWeek": ["Thursday"], "Index": "Last"}
+    recurrence = {"Pattern": pattern, "Range": {"Type": "Numbered", "NumberOfOccurrences": 4}}
+    series = create(mailbox, "Last Thursday", first, version=V1, Recurrence=recurrence)
+    seen = [item["Start"][5:10] for item in _occurrences(mailbox, series, first, first + timedelta(days=120))]
+    mailbox.equal(_VIEW, "value[].Start", seen, ["01-31", "02-28", "03-28", "04-25"])
+
+
+def test_a_series_says_where_it_ends(mailbox: Mailbox) -> None:
+    """RecurrenceEnd or NumberOfOccurrences reads as it was sent, and the other one is null."""
+    counted = create(mailbox, "Counted end", day(62), Recurrence="Daily", NumberOfOccurrences=2)
+    mailbox.members("V3CalendarPostItem", "", counted, {"NumberOfOccurrences": 2, "RecurrenceEnd": None})
+    dated = create(mailbox, "Dated end", day(62), Recurrence="Daily", RecurrenceEnd=written(day(64, 0)))
+    expected = {"NumberOfOccurrences": None, "RecurrenceEnd": f"{day(64):%Y-%m-%d}T00:00:00.0000000+00:00"}
+    mailbox.members("V3CalendarPostItem", "", dated, expected)
+    read = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=dated["Id"])
+    mailbox.members("V2CalendarGetItem", "", read, {**expected, "Recurrence": "Daily"})
+
+
+def test_a_series_has_at_most_999_occurrences(mailbox: Mailbox) -> None:
+    """More than 999 occurrences are refused, Exchange's own limit."""
+    body = event(mailbox.name("Many"), day(63), Recurrence="Daily", NumberOfOccurrences=1000)
+    mailbox.refused("V3CalendarPostItem", 400, body, table=CALENDAR)
+
+
+def test_a_series_at_another_time_forgets_its_changes(mailbox: Mailbox) -> None:
+    """When a series moves, its changed and deleted occurrences are as the others again, as in Outlook."""
+    series = create(mailbox, "Moves", day(65, 9), Recurrence="Daily", NumberOfOccurrences=3)
+    first, second, _ = _occurrences(mailbox, series, day(65, 0), day(70, 0))
+    delete(mailbox, first)
+    mailbox.ok("V3CalendarPatchItem", event(mailbox.name("Special"), day(66, 13)), table=CALENDAR, id=second["Id"])
+    for hour in (11, 9):
+        moved = event(series["Subject"], day(65, hour), Recurrence="Daily", NumberOfOccurrences=3)
+        mailbox.ok("V3CalendarPatchItem", moved, table=CALENDAR, id=series["Id"])
+        occurrences = _occurrences(mailbox, series, day(65, 0), day(70, 0))
+        seen = [(item["Subject"], item["Start"][11:13]) for item in occurrences]
+        mailbox.equal(_VIEW, "value[]", seen, [(series["Subject"], f"{hour:02}")] * 3)
+
+
+def test_a_changed_occurrence_says_what_it_is(mailbox: Mailbox) -> None:
+    """A changed occurrence is an exception of its series, which names it still; it keeps its id."""
+    series = create(mailbox, "Kinds", day(71), Recurrence="Daily", NumberOfOccurrences=2)
+    first, second = _occurrences(mailbox, series, day(71, 0), day(75, 0))
+    mailbox.ok("V3CalendarPatchItem", event(mailbox.name("Special"), day(71, 13)), table=CALENDAR, id=first["Id"])
+    for id, kind in ((series["Id"], "SeriesMaster"), (first["Id"], "Exception"), (second["Id"], "Occurrence")):
+        nested = mailbox.ok("CalendarGetItem", table=CALENDAR, id=id)
+        expected = {"Id": id, "Type": kind, "SeriesMasterId": None if kind == "SeriesMaster" else series["Id"]}
+        mailbox.members("CalendarGetItem", "", nested, expected)

@@ -156,3 +156,51 @@ def test_a_forward_needs_recipients(mailbox: Mailbox, own_address: str, addresse
     body = {"Comment": "x", "ToRecipients": addresses}
     mailbox.refused("ForwardEmail", 400, body, message_id=original["Id"], code="ErrorInvalidRecipients")
     mailbox.equal("ForwardEmail", "SentItems", mailbox.find(f"FW: {original['Subject']}", "SentItems"), None)
+
+
+@pytest.mark.parametrize("operation", REPLIES)
+def test_a_reply_goes_to_nobody_else_by_default(
+    mailbox: Mailbox, own_address: str, partner: Mailbox, operation: str
+) -> None:
+    """A reply that does not say ReplyAll reaches the sender, and none of the other recipients."""
+    others = {"To": f"{own_address};second@example.com", "Cc": "third@example.com"}
+    original = from_partner(mailbox, partner, f"Default {operation}", **others)
+    if operation == "ReplyTo":
+        mailbox.ok(operation, messageId=original["Id"], comment="Answer")
+    else:
+        mailbox.ok(operation, {"Body": "Answer"}, messageId=original["Id"])
+    copy = mailbox.mail(f"RE: {original['Subject']}", "SentItems")
+    mailbox.members(operation, "", copy, {"To": partner.address, "Cc": None, "Importance": 0})
+
+
+def test_the_second_version_replies_in_html_by_default(mailbox: Mailbox, own_address: str) -> None:
+    """Without IsHtml, the body of version 2 is HTML (documented)."""
+    original = mailbox.to_self("Reply format")
+    mailbox.ok("ReplyToV2", {"Body": "1 <b>2</b>"}, messageId=original["Id"])
+    preview = mailbox.mail(f"RE: {original['Subject']}")["BodyPreview"]
+    mailbox.equal("ReplyToV2", "IsHtml", preview.split("\r\n")[0], "1 2")
+
+
+def test_a_reply_goes_where_the_mail_asks(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """A reply goes to Reply-To in place of the sender, as mail programs do."""
+    original = from_partner(mailbox, partner, "Elsewhere", ReplyTo="elsewhere@example.com")
+    reply(mailbox, "ReplyToV3", original, "Answer")
+    copy = mailbox.mail(f"RE: {original['Subject']}", "SentItems")
+    mailbox.equal("ReplyToV3", "To", copy["To"], "elsewhere@example.com", known="reply-recipients")
+
+
+def test_a_reply_to_an_own_mail_goes_to_its_recipients(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """Who answers a mail in Sent Items writes to its recipients again, as in Outlook (inferred)."""
+    subject = mailbox.name("Once more")
+    mailbox.ok("SendEmailV2", {"To": partner.address, "Subject": subject, "Body": "<p>x</p>"})
+    reply(mailbox, "ReplyToV3", mailbox.mail(subject, "SentItems"), "Answer")
+    answer = mailbox.mail(f"RE: {subject}", "SentItems")
+    mailbox.equal("ReplyToV3", "To", answer["To"], partner.address, known="reply-recipients")
+
+
+def test_a_comment_of_the_first_version_is_text(mailbox: Mailbox, own_address: str) -> None:
+    """Markup in the comment of version 1 is shown, and does not format it."""
+    original = mailbox.to_self("Comment")
+    mailbox.ok("ReplyTo", messageId=original["Id"], comment="1 <b>2</b>")
+    preview = mailbox.mail(f"RE: {original['Subject']}")["BodyPreview"]
+    mailbox.equal("ReplyTo", "comment", preview.split("\r\n")[0], "1 <b>2</b>")

@@ -180,3 +180,69 @@ def test_a_report_of_the_back_end_pokes(
     refused = mailbox.call(operation, payload, state="nonsense", **place)
     mailbox.holds(operation, "status", refused.status, "a refusal", refused.status in (400, 403, 404))
     mailbox.follow(created.headers["location"], "DELETE")
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "resource"),
+    [
+        (_MAIL, {}, "/MailSubscriptionPoke/$subscriptions?folderPath=Inbox"),
+        (
+            _MAIL,
+            {"folderPath": "Archive", "importance": "High", "fetchOnlyWithAttachment": True},
+            "/MailSubscriptionPoke/$subscriptions?folderPath=Archive&importance=High&fetchOnlyWithAttachment=True",
+        ),
+        ("CreateOnNewMentionMeEmailPokeSubscription", {}, "/MentionMeMailSubscriptionPoke/$subscriptions"),
+        (_EVENT, {"incomingDays": 7}, "/Calendar/EventSubscriptionPoke/$subscriptions?incomingDays=7&pastDays=50"),
+    ],
+)
+def test_a_subscription_names_what_it_watches(
+    mailbox: Mailbox, callback_url: str, kind: str, parameters: dict[str, Any], resource: str
+) -> None:
+    """`resource` is where the subscription was made, with the query that matters (inferred)."""
+    exchange = _subscribed(mailbox, kind, callback_url, **parameters)
+    seen = exchange.json()["resource"]
+    mailbox.holds(kind, "resource", seen, f"…{resource}", seen.endswith(resource))
+    mailbox.follow(exchange.headers["location"], "DELETE")
+
+
+def test_the_options_belong_to_one_subscription(mailbox: Mailbox, callback_url: str) -> None:
+    """The options of a subscription to another folder do not delete this one. Inferred."""
+    first = _subscribed(mailbox, _MAIL, callback_url).headers["location"]
+    second = _subscribed(mailbox, _MAIL, callback_url, folderPath="Archive").headers["location"]
+    mixed = first.partition("?")[0] + "?" + second.partition("?")[2]
+    mailbox.equal(_deletion(_MAIL), "options", mailbox.follow(mixed, "DELETE").status, 400)
+    for location in (first, second):
+        mailbox.equal(_deletion(_MAIL), "status", mailbox.follow(location, "DELETE").status, 200)
+
+
+def test_a_subscription_watches_its_folder(mailbox: Mailbox, own_address: str, receiver: Receiver) -> None:
+    """Mail in another folder pokes nobody; mail in the watched one does."""
+    inbox = _subscribed(mailbox, _MAIL, f"{receiver.url}/inbox").headers["location"]
+    archive = _subscribed(mailbox, _MAIL, f"{receiver.url}/archive", folderPath="Archive").headers["location"]
+    mail = mailbox.to_self("Watched")
+    mailbox.equal(_MAIL, "callback", [callback.path for callback in receiver.wait()], ["/inbox"])
+    mailbox.follow(inbox, "DELETE")
+    mailbox.ok("Move", messageId=mail["Id"], folderPath="Archive")
+    mailbox.equal(_MAIL, "callback", [callback.path for callback in receiver.wait(2)], ["/inbox", "/archive"])
+    mailbox.follow(archive, "DELETE")
+
+
+def test_a_deleted_event_pokes(mailbox: Mailbox, receiver: Receiver) -> None:
+    """The deletion of an event is a change that pokes, since its trigger reports it."""
+    created = create(mailbox, "Short", day(1))
+    location = _subscribed(mailbox, _EVENT, receiver.url).headers["location"]
+    mailbox.ok("CalendarDeleteItem", table=CALENDAR, id=created["Id"])
+    mailbox.equal(_EVENT, "callback", len(receiver.wait()), 1)
+    mailbox.follow(location, "DELETE")
+
+
+def test_mail_without_a_flag_does_not_poke(mailbox: Mailbox, own_address: str, receiver: Receiver) -> None:
+    """A subscription to flagged mail is silent while one to new mail is poked."""
+    kinds = {"/flag": "CreateOnFlaggedEmailPokeSubscription", "/mail": _MAIL}
+    locations = [_subscribed(mailbox, kind, receiver.url + path).headers["location"] for path, kind in kinds.items()]
+    for number in (1, 2):
+        mailbox.to_self(f"Plain {number}")
+        receiver.wait(number)
+    mailbox.equal(kinds["/flag"], "callback", [callback.path for callback in receiver.callbacks], ["/mail", "/mail"])
+    for location in locations:
+        mailbox.follow(location, "DELETE")

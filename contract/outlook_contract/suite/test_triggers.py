@@ -11,7 +11,7 @@ import pytest
 
 from outlook_contract.mailbox import CALENDAR, Mailbox
 from outlook_contract.plugin import ContractRun
-from outlook_contract.suite.events import change, create, day, delete, event
+from outlook_contract.suite.events import change, create, day, delete, event, listed, viewed, with_subject
 from outlook_contract.suite.polling import EVENT_TRIGGERS, MAIL_TRIGGERS, NOTIFIED, TRIGGERS, Poller
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def test_two_pollers_do_not_disturb_each_other(mailbox: Mailbox, operation: str,
     mailbox.equal(operation, "value[].Subject", second.subjects(second.wait()), [name])
     if "Upcoming" not in operation:
         # An event within the look-ahead is upcoming for whoever starts before it does.
-        mailbox.equal(operation, "value", Poller(mailbox, operation).subjects(), [])
+        late = Poller(mailbox, operation)
+        mailbox.equal(operation, "status", late.status, 202)
+        mailbox.equal(operation, "value", late.subjects(), [])
 
 
 @_EVERY
@@ -419,3 +421,165 @@ def _notes_wait(poller: Poller, waits: list[str]) -> bool:
     items = poller.poll()
     waits.append(poller.retry_after)
     return bool(items)
+
+
+@_MAIL
+def test_a_state_of_another_trigger_is_refused(mailbox: Mailbox, operation: str) -> None:
+    """A state is of one kind of trigger; another kind refuses it. Inferred: no source shows it."""
+    poller = Poller(mailbox, operation)
+    other = Poller(mailbox, "OnNewMentionMeEmailV2" if "Flagged" in operation else "OnFlaggedEmailV2")
+    start = poller.location.partition(f"{poller.state_name}=")[0]
+    answer = mailbox.follow(start + other.location[other.location.index(f"{other.state_name}=") :])
+    mailbox.equal(operation, "status", answer.status, 400, known="state-of-triggers")
+
+
+@pytest.mark.parametrize("operation", ["OnFlaggedEmail", "OnFlaggedEmailV2"])
+def test_a_flag_that_is_there_already_fires_nothing(mailbox: Mailbox, own_address: str, operation: str) -> None:
+    """Flagging a flagged mail changes nothing; any other change to it fires again (documented)."""
+    poller = Poller(mailbox, operation)
+    mail = mailbox.to_self(f"Twice {operation}")
+    mailbox.ok("Flag", messageId=mail["Id"])
+    mailbox.equal(operation, "value[].Subject", poller.subjects(poller.wait()), [f"Twice {operation}"])
+    mailbox.ok("Flag", messageId=mail["Id"])
+    mailbox.equal(operation, "value", poller.subjects(), [])
+    mailbox.ok("MarkAsRead", messageId=mail["Id"])
+    mailbox.equal(operation, "value[].Subject", poller.subjects(poller.wait()), [f"Twice {operation}"])
+
+
+@pytest.mark.parametrize("operation", ["OnFlaggedEmail", "OnFlaggedEmailV2"])
+def test_a_flagged_mail_that_is_moved_in_fires(mailbox: Mailbox, own_address: str, operation: str) -> None:
+    """A mail that arrives in a folder with its flag fires there (documented)."""
+    poller = Poller(mailbox, operation, folderPath="Archive")
+    mail = mailbox.to_self(f"Moved flag {operation}")
+    mailbox.ok("Flag", messageId=mail["Id"])
+    mailbox.equal(operation, "folderPath", poller.subjects(), [])
+    mailbox.ok("Move", messageId=mail["Id"], folderPath="Archive")
+    mailbox.equal(operation, "value[].Subject", poller.subjects(poller.wait()), [f"Moved flag {operation}"])
+
+
+@pytest.mark.parametrize("operation", ["OnNewMentionMeEmail", "OnNewMentionMeEmailV2"])
+def test_a_mention_counts_in_any_folder(mailbox: Mailbox, own_address: str, operation: str) -> None:
+    """Without folderPath, the copy in Sent Items fires as well as the mail in the Inbox (definition: no default)."""
+    poller = Poller(mailbox, operation, folderPath=None)
+    mention = f'<p><a href="mailto:{own_address}">@{own_address}</a> please look</p>'
+    mailbox.to_self(f"Anywhere {operation}", Body=mention)
+    mailbox.equal(operation, "value[].Subject", poller.subjects(poller.wait(2)), [f"Anywhere {operation}"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("operation", "path"), [("OnNewEmail", "/Mail/OnNewEmail"), ("OnNewEmailV2", "/v2/Mail/OnNewEmail")]
+)
+def test_a_test_run_has_the_newest_mail(mailbox: Mailbox, own_address: str, operation: str, path: str) -> None:
+    """With the header of a designer's test run, a first poll fires for the newest mail. Definition of the twin."""
+    mail = mailbox.to_self(f"Simulated {operation}")
+    exchange = mailbox.raw("GET", path, headers={"x-ms-operation-context": "simulate"})
+    mailbox.equal(operation, "status", exchange.status, 200)
+    ids = [item["Id"] for item in exchange.json()["value"]] if exchange.status == 200 else []
+    mailbox.equal(operation, "x-ms-operation-context", ids, [mail["Id"]])
+
+
+@_CHANGED
+def test_a_window_is_counted_from_now(contract: ContractRun, mailbox: Mailbox, operation: str) -> None:
+    """The window begins pastDays before the poll and ends incomingDays after it, to the hour."""
+    poller = Poller(mailbox, operation, incomingDays=3, pastDays=2)
+    now, hour = contract.now().replace(second=0, microsecond=0), timedelta(hours=1)
+    starts = {
+        "too old": now - timedelta(days=2) - hour,
+        "old": now - timedelta(days=2) + hour,
+        "ahead": now + timedelta(days=3) - hour,
+        "too far": now + timedelta(days=3) + hour,
+    }
+    for name, start in starts.items():
+        create(mailbox, f"Window {name} {operation}", start)
+    seen = poller.subjects(poller.wait(2))
+    mailbox.equal(operation, "window", seen, [f"Window {name} {operation}" for name in ("old", "ahead")])
+
+
+@pytest.mark.parametrize("operation", ["OnUpcomingEvents", "OnUpcomingEventsV2"])
+def test_an_event_may_be_added_late(
+    contract: ContractRun, mailbox: Mailbox, create_for_now: Create, operation: str
+) -> None:
+    """An event that is added within the look-ahead fires, one that is moved there too; the earliest comes first."""
+    poller = Poller(mailbox, operation, lookAheadTimeInMinutes=60)
+    mailbox.equal(operation, "value", poller.subjects(), [])
+    now = contract.now()
+    far = create_for_now(f"Moved {operation}", now + timedelta(days=3))
+    create_for_now(f"Added {operation}", now + timedelta(minutes=40))
+    body = event(far["Subject"], now + timedelta(minutes=20))
+    mailbox.ok("V3CalendarPatchItem", body, table=CALENDAR, id=far["Id"])
+    seen = poller.subjects(poller.wait(2))
+    mailbox.equal(operation, "value[].Subject", seen, [f"Moved {operation}", f"Added {operation}"])
+    mailbox.equal(operation, "value", poller.subjects(), [])
+
+
+@pytest.mark.parametrize("operation", ["OnUpcomingEvents", "OnUpcomingEventsV2"])
+def test_a_cancelled_event_is_not_upcoming(
+    contract: ContractRun, mailbox: Mailbox, partner: Mailbox, own_address: str, operation: str
+) -> None:
+    """A meeting that was cancelled before it comes near does not fire (inferred)."""
+    poller = Poller(mailbox, operation, lookAheadTimeInMinutes=60)
+    start = contract.now() + timedelta(minutes=30)
+    meeting = create(partner, f"Cancelled {operation}", start, RequiredAttendees=own_address)
+    with_subject(mailbox, meeting["Subject"])
+    delete(partner, meeting)
+    copy = with_subject(mailbox, f"Canceled: {meeting['Subject']}")
+    mailbox.equal(operation, "value", poller.subjects(), [])
+    delete(mailbox, copy)
+
+
+def test_a_changed_occurrence_is_an_update(mailbox: Mailbox) -> None:
+    """A changed occurrence fires the trigger for updates, as an item of its own, and not the one for new events."""
+    series = create(mailbox, "Occurring", day(76), Recurrence="Daily", NumberOfOccurrences=2)
+    new, updated = Poller(mailbox, "CalendarGetOnNewItemsV2"), Poller(mailbox, "CalendarGetOnUpdatedItemsV2")
+    first = next(item for item in viewed(mailbox, day(76, 0), day(78, 0)) if item["SeriesMasterId"] == series["Id"])
+    mailbox.ok("V3CalendarPatchItem", event(mailbox.name("Special"), day(76, 13)), table=CALENDAR, id=first["Id"])
+    (item,) = updated.wait()
+    mailbox.members("CalendarGetOnUpdatedItemsV2", "value[]", item, {"Id": first["Id"], "SeriesMasterId": series["Id"]})
+    mailbox.equal("CalendarGetOnNewItemsV2", "value", new.subjects(), [])
+
+
+@pytest.mark.parametrize("operation", [name for name in EVENT_TRIGGERS if "New" in name or "Updated" in name])
+def test_the_items_of_a_poll_are_ordered(mailbox: Mailbox, operation: str, fire: Fire) -> None:
+    """`$orderby` orders the items of one poll."""
+    poller = Poller(mailbox, operation, orderby="Start desc", filter="startswith(Subject,'Sorted')")
+    for name, ahead in (("Sorted b", 2), ("Sorted c", 3), ("Sorted a", 1)):
+        created = create(mailbox, name, day(ahead))
+        if "Updated" in operation:
+            change(mailbox, created, Location="Hall")
+    mailbox.equal(operation, "$orderby", poller.subjects(poller.wait(3)), ["Sorted c", "Sorted b", "Sorted a"])
+
+
+@_CHANGED
+def test_an_event_that_changes_twice_is_one_item(mailbox: Mailbox, operation: str) -> None:
+    """Between two polls, changes of one event are one item as it is now; one that came and went is none."""
+    poller = Poller(mailbox, operation)
+    created = create(mailbox, f"Twice {operation}")
+    change(mailbox, created, Location="Hall")
+    delete(mailbox, create(mailbox, f"Brief {operation}"))
+    (item,) = poller.wait()
+    mailbox.members(operation, "value[]", item, {"ActionType": "added", "Location": "Hall", "Id": created["Id"]})
+
+
+@_EVERY
+def test_an_item_is_as_a_read_shows_it(mailbox: Mailbox, operation: str, fire: Fire) -> None:
+    """The item of a trigger has the members that a read of the mail or event has."""
+    poller = Poller(mailbox, operation)
+    fire(operation)
+    (item,) = poller.wait()
+    if operation in MAIL_TRIGGERS:
+        read = mailbox.ok("GetEmail", messageId=item["Id"])
+    elif "Start" in item and "StartTimeZone" in item:
+        read = mailbox.ok("CalendarGetItem", table=CALENDAR, id=item["Id"])
+    else:
+        read = next(found for found in listed(mailbox) if found["Id"] == item["Id"])
+    mailbox.members(operation, "value[]", item, read)
+
+
+@pytest.mark.reads
+@_EVERY
+def test_the_state_is_escaped(mailbox: Mailbox, operation: str) -> None:
+    """In `Location` the state has its special characters escaped, in lower case. Recorded from the twin."""
+    poller = Poller(mailbox, operation)
+    state = poller.location.partition(f"{poller.state_name}=")[2]
+    is_escaped = not set("+/=:") & set(state) and all(part[:2] == part[:2].lower() for part in state.split("%")[1:])
+    mailbox.holds(operation, "Location", state, "escapes in lower case", is_escaped)

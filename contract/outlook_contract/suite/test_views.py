@@ -132,3 +132,55 @@ def _names(mailbox: Mailbox, operation: str, first: Any, last: Any) -> list[str]
 
 def _days(*ahead: int) -> list[str]:
     return [f"{day(number):%Y-%m-%d}" for number in ahead]
+
+
+@_VIEWS
+def test_a_view_has_the_occurrences_that_overlap_its_span(mailbox: Mailbox, operation: str) -> None:
+    """An occurrence that ends where the span begins, or begins where it ends, is not in it."""
+    series = create(mailbox, f"{operation} edges", day(55, 9), Recurrence="Daily", NumberOfOccurrences=4)
+    for first, last, expected in (
+        (day(55, 9, 30), day(57, 9), [56]),
+        (day(55, 9, 29), day(57, 9, 1), [55, 56, 57]),
+    ):
+        events = _events(mailbox, operation, first, last)
+        seen = [item["Start"][:10] for item in events if item["SeriesMasterId"] == series["Id"]]
+        mailbox.equal(operation, "value[].Start", seen, _days(*expected))
+
+
+@_VIEWS
+def test_an_occurrence_is_no_series(mailbox: Mailbox, operation: str) -> None:
+    """An occurrence names its series and does not repeat; what it is called is in the first version."""
+    series = create(mailbox, f"{operation} kinds", day(59), Recurrence="Daily", NumberOfOccurrences=2)
+    events = _events(mailbox, operation, day(59, 0), day(60, 0))
+    (item,) = [event for event in events if event["SeriesMasterId"] == series["Id"]]
+    expected = {"Recurrence": "None", "RecurrenceEnd": None, "NumberOfOccurrences": None}
+    mailbox.members(operation, "value[]", item, expected)
+    nested = mailbox.ok("CalendarGetItem", table=CALENDAR, id=item["Id"])
+    expected = {"Type": "Occurrence", "SeriesMasterId": series["Id"], "Recurrence": None}
+    mailbox.members("CalendarGetItem", "", nested, expected)
+
+
+def test_a_search_of_a_view_needs_every_word(mailbox: Mailbox) -> None:
+    """`search` leaves out events that have only one of two words."""
+    word = f"medlar{mailbox.marker[-8:]}"
+    create(mailbox, f"Green {word}", day(61))
+    create(mailbox, f"Ripe {word}", day(61, 11))
+
+    def found() -> list[str]:
+        return subjects(viewed(mailbox, day(61, 0), day(62, 0), search=f"ripe {word}"), mailbox.marker)
+
+    names = mailbox.until("A hit of the search", found)
+    mailbox.equal(_V2, "search", names, [f"Ripe {word}"])
+
+
+@pytest.mark.reads
+@_VIEWS
+def test_a_view_is_at_most_five_years_long(mailbox: Mailbox, operation: str) -> None:
+    """A span of 1825 days is the longest. Recorded from the Office 365 twin."""
+    for days, status in ((1825, 200), (1826, 400)):
+        span = {"startDateTimeOffset": written(day(0)), "endDateTimeOffset": written(day(days))}
+        exchange = mailbox.call(operation, calendarId=CALENDAR, **span)
+        mailbox.equal(operation, "endDateTimeOffset", exchange.status, status)
+        if status == 400:
+            text = "Maximum number of days: 1825"
+            mailbox.holds(operation, "message", exchange.json(), text, text in str(exchange.json()))

@@ -13,10 +13,11 @@ from outlook_emulator.testing import Connection, Server
 
 WARNING = "x-outlook-emulator-warning"
 MAIL = {"To": "bob@example.net", "Subject": "Hello", "Body": "Hello"}
+FILE = {"Name": "a", "ContentBytes": "YQ=="}
 QUESTION: dict[str, Any] = {"NotificationUrl": "http://localhost/x", "Message": {**MAIL, "Options": "Yes"}}
 BODY = "The request body has no member 'Bdoy'. Did you mean Body?"
 NESTED = "The property 'Message' has no member 'Opitons'. Did you mean Options?"
-LISTED = "The property 'Attachments[1]' has no member 'ContentByte'. Did you mean ContentBytes or ContentId?"
+LISTED = "The property 'Attachments[1]' has no member 'Nmae'. Did you mean Name?"
 PARAMETER = "The operation has no query parameter 'foldrpath'. Did you mean folderPath?"
 REQUESTS = [
     ("POST", "/v2/Mail", {**MAIL, "Bdoy": "Hi"}, BODY),
@@ -24,7 +25,7 @@ REQUESTS = [
     (
         "POST",
         "/v2/Mail",
-        {**MAIL, "Attachments": [{"Name": "a", "ContentBytes": "YQ=="}, {"Name": "b", "ContentByte": "YQ=="}]},
+        {**MAIL, "Attachments": [FILE, {**FILE, "Nmae": "b"}]},
         LISTED,
     ),
     ("GET", "/v2/Mail?foldrPath=Archive", None, PARAMETER),

@@ -348,7 +348,9 @@ def test_a_fault_of_all_operations(sandbox: Sandbox, alice: Connection, name: st
     ]
 
     assert 1 == len({alice.http.request(*request).status_code for request in requests})
-    assert [(name, "armed", len(requests), len(requests))] == counted(sandbox)
+    # The requests after the first come back too early, which counts for no rule.
+    count = 1 if name == "throttled" else len(requests)
+    assert [(name, "armed", count, count)] == counted(sandbox)
 
 
 # Faults of some operations
