@@ -20,8 +20,12 @@ LOCAL = {
     "health",
     "contract",
     "record",
+    "ca",
+    "completion",
+    "init",
     "connections patch",
     "connections restore",
+    "connections status",
 }
 """Commands that send no request to the admin API, or print nothing."""
 

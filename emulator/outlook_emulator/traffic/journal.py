@@ -194,14 +194,12 @@ class Journal:
         status: int | None,
         error: str | None,
     ) -> DeliveryEntry:
-        """Record an attempt to deliver a callback, if the journal is on."""
+        """Record an attempt to deliver a callback."""
         shown = redacted(url.encode()).decode()
         kept = body[: self.body_bytes]
-        id = self._next() if self.cap else NOT_KEPT
-        entry = DeliveryEntry(id, at, real, callback, purpose, reference, shown, number, kept, status, error)
-        if self.cap:
-            self._entries.append(entry)
-            self.deliveries += 1
+        entry = DeliveryEntry(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
+        self._entries.append(entry)
+        self.deliveries += 1
         return entry
 
     @property

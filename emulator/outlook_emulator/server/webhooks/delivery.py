@@ -19,6 +19,7 @@ from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
 from outlook_emulator.store.records import Callback
+from outlook_emulator.traffic.journal import Journal
 from outlook_emulator.traffic.request_log import REQUESTS, line_of
 from outlook_emulator.wire.subscriptions_convert import poke
 
@@ -196,7 +197,12 @@ class CallbackDelivery:
 
     def _note_in_journal(self, callback: Callback, begun: int, outcome: http_callback.Outcome) -> None:
         """Record an attempt in the sandbox's journal, if it has one, and in the request log."""
-        entry = self._sandbox.traffic.journal.deliver(
+        is_logged = REQUESTS.isEnabledFor(logging.INFO)
+        journal = self._sandbox.traffic.journal
+        if not (journal.cap or is_logged):
+            return
+        # The log shows attempts that no journal keeps.
+        entry = (journal if journal.cap else Journal(0, 0)).deliver(
             begun,
             time.time_ns() // 1000,
             callback=callback.id,
@@ -208,7 +214,7 @@ class CallbackDelivery:
             status=outcome.status,
             error=outcome.error,
         )
-        if REQUESTS.isEnabledFor(logging.INFO):
+        if is_logged:
             REQUESTS.info("%s", line_of(entry))
 
     def _mailbox(self, mailbox_id: int) -> Mailbox:
