@@ -23,7 +23,7 @@ from outlook_contract.targets import TargetError
 
 _SUITE = outlook_contract.suite.FOLDER
 _QUIET = (
-    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator"),
+    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator", "-p", "no:schemathesis"),
     *("-c", os.devnull, "-o", "python_files=test_*.py"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
     "--no-header",

@@ -25,6 +25,7 @@ LOCAL = {
     "init",
     "connections patch",
     "connections restore",
+    "connections status",
 }
 """Commands that send no request to the admin API, or print nothing."""
 

@@ -58,7 +58,8 @@ class Normalizer:
     def text(self, text: str) -> str:
         """A text in its comparable form."""
         for connection in self._connections:
-            text = text.replace(connection, "<id>")
+            # An id may be a part of a word, unless it is as long as those of real connections.
+            text = re.sub(rf"(?<![^\W_]){re.escape(connection)}(?![^\W_])", "<id>", text)
         text = _LINK_VALUES.sub(r"\1=<id>", text)
         text = self._ids.comparable(text).replace(self._marker, "<marker>")
         text = text.replace("http://<host>", "https://<host>")
