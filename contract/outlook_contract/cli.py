@@ -127,7 +127,7 @@ def _check_files(definition: str, *written: str) -> None:
     except OSError as error:
         raise TargetError(f"Cannot open {error.filename}: {error.strerror}.") from error
     except ValueError as error:
-        raise TargetError(f"{definition} is no JSON: {error}") from error
+        raise TargetError(f"{definition} is not JSON: {error}") from error
 
 
 def _exit_code(code: int, plugin: ContractPlugin) -> int:

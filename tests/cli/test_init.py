@@ -14,15 +14,25 @@ from tests.conftest import Sandbox
 
 def test_a_folder_to_begin_with(say: Callable[..., Any], tmp_path: Path) -> None:
     """`init` writes a folder that loads: a mail in the description, and a file of each kind."""
-    folder = tmp_path / "my box"
+    folder = tmp_path / "a folder" / "my.box"
     status, out, error = say("init", str(folder))
     sample = load(str(folder))
 
-    assert (0, f"wrote {folder}; load it with: outlook-emulator serve --seed {folder}\n", "") == (status, out, error)
-    assert "my-box@example.com" == sample.address
+    assert (0, f'wrote {folder}; load it with: outlook-emulator serve --seed "{folder}"\n', "") == (status, out, error)
+    assert "my.box@example.com" == sample.address
     assert ["Invoice 17", "Welcome"] == [item.mail.subject for item in sample.mails]
     assert [b"item,price\ntea,3"] == [file.content for file in sample.mails[0].mail.attachments]
     assert [1, 1] == [len(sample.calendars["Calendar"]), len(sample.contacts["Contacts"])]
+
+
+@pytest.mark.parametrize("name", ["my box", "b\u00fcro", ".hidden"])
+def test_a_name_that_is_not_a_connection_id(say: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    """A folder is refused if its name cannot be the connection id that it becomes; nothing is written."""
+    status, _, error = say("init", str(tmp_path / name))
+
+    assert 1 == status
+    assert error.startswith("outlook-emulator: the name of the folder becomes a connection id. A connection id has ")
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_nothing_is_overwritten(say: Callable[..., Any], tmp_path: Path) -> None:

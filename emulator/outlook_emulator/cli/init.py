@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +90,15 @@ def add(commands: Any) -> None:
 
 
 def write_folder(arguments: argparse.Namespace) -> int:
+    from outlook_emulator.errors import InvalidRequest
+    from outlook_emulator.mailbox.access import check_connection_id
+
     folder: Path = arguments.folder
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "me"
+    name = folder.resolve().name
+    try:
+        check_connection_id(name)
+    except InvalidRequest as error:
+        return output.fail(f"the name of the folder becomes a connection id. {error}")
     if taken := [file for file in _FILES if (folder / file).exists()]:
         return output.fail(f"{folder / taken[0]} exists already")
     try:
@@ -103,5 +109,6 @@ def write_folder(arguments: argparse.Namespace) -> int:
             path.write_text(text.format(name=name, folder=folder), encoding="utf-8", newline=newline or None)
     except OSError as error:
         return output.fail(f"cannot write {folder}: {error.strerror or error}")
-    print(f"wrote {folder}; load it with: outlook-emulator serve --seed {folder}")
+    quoted = f'"{folder}"' if " " in str(folder) else folder
+    print(f"wrote {folder}; load it with: outlook-emulator serve --seed {quoted}")
     return 0

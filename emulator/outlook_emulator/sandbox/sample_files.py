@@ -37,7 +37,7 @@ class Folder:
 
 
 class Zip:
-    """A zip file of a folder. Raises InvalidRequest if it is none, and BodyTooLarge if it unpacks to too much."""
+    """A zip file of a folder. Raises InvalidRequest for other content, and BodyTooLarge if it unpacks to too much."""
 
     def __init__(self, content: bytes, most_bytes: int) -> None:
         try:
@@ -53,7 +53,7 @@ class Zip:
             return None
         try:
             return self._zip.read(name)
-        # Of damaged, encrypted and oddly compressed files, by turns.
+        # Which of them depends on whether the file is damaged, encrypted or compressed in an unknown way.
         except (BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
             raise InvalidRequest(f"The file '{name[:200]}' cannot be read from the zip file: {error}.") from error
 

@@ -53,7 +53,7 @@ def test_readable_queries(query: str) -> None:
     "query", ["fetchOnlyUnread=perhaps", "importance=urgent", "top=many", "top=0", "from=nobody", "to=a@b.c;d"]
 )
 def test_invalid_queries(query: str) -> None:
-    """A value of another type, beyond a limit, or that is no address is invalid."""
+    """A value of another type, beyond a limit, or that is not an address is invalid."""
     assert not is_readable(exchange_of("GetEmailsV2", query))
 
 
