@@ -18,14 +18,14 @@ import outlook_emulator
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.swagger import swagger
 from tests.cli.commands import CLEAN
-from tests.docs.pages import Command, Page, matches
-from tests.node import skip_without_node
+from tests.docs.pages import DOCS, Command, Page, matches
+from tests.node import node_project, skip_without_node
 from tests.paths import ROOT
 
 EXAMPLES = ROOT / "examples"
 README = Page.read(EXAMPLES / "README.md")
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
-INSTALLS = ("python3 -m venv ", ". .venv/bin/activate", "pip install ")
+INSTALLS = ("python3 -m venv ", ". .venv/bin/activate", "pip install ", "npm install")
 """How the commands begin that install what the tests have already."""
 
 
@@ -40,7 +40,7 @@ def skip_without_tools(name: str) -> None:
         pytest.skip(f"the Python module {needed[name]} is not installed")
     if name == "java" and shutil.which("javac") is None:
         pytest.skip("a JDK is not installed")
-    if name == "node":
+    if name in ("node", "power-apps"):
         skip_without_node()
 
 
@@ -51,6 +51,8 @@ def test_readme(name: str, tmp_path: Path) -> None:
     skip_without_tools(name)
     folder = tmp_path / name
     shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "out", "node_modules"))
+    if name == "power-apps":
+        (folder / "node_modules").symlink_to(node_project("@microsoft/power-apps@^1.3") / "node_modules")
     # The commands of the environment that runs the tests, and the sources that it tests.
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     environment = CLEAN | {"PATH": path, "PYTHONPATH": str(Path(outlook_emulator.__file__).parents[1])}
@@ -86,6 +88,13 @@ def _calls(value: Any) -> Iterator[dict[str, Any]]:
             yield value
         for member in value.values():
             yield from _calls(member)
+
+
+def test_the_bridge_is_that_of_the_documents() -> None:
+    """The bridge for Power Apps is the same in the example and on the page."""
+    shown = Page.read(DOCS / "power-apps.md").files["emulator-bridge.js"]
+
+    assert shown == (EXAMPLES / "power-apps/src/emulator-bridge.js").read_text(encoding="utf-8")
 
 
 def test_every_example_is_listed() -> None:
