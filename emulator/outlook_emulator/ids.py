@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 from struct import Struct
 
-from outlook_emulator.errors import ConnectorError, InvalidId, NotFound
+from outlook_emulator.errors import ConnectorError, InvalidId, InvalidRequest, NotFound
 
 
 class IdKind(IntEnum):
@@ -67,6 +67,7 @@ _KINDS = {
 ITEM_PATTERN = "^A[AQ]Mk(?:[A-Za-z0-9+/_-]{4}){24,99}(?:[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=)?$"
 """Matches what reads like the id of an item of any mailbox, as pasted in public code: base64 with Exchange's start."""
 _ITEM_FORM = re.compile(ITEM_PATTERN[1:-1])
+_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _PREFIX = "AQMkADAwAT"
 _MASK_32 = 2**32 - 1
 _MASK_64 = 2**64 - 1
@@ -132,6 +133,13 @@ def event_uid(created: int, random: int) -> str:
     """
     file_time = (created * 10 + _FILE_TIME_1970).to_bytes(8, "little").hex().upper()
     return f"040000008200E00074C5B7101A82E00800000000{file_time}000000000000000010000000{random:032X}"
+
+
+def check_connection_id(id: str) -> None:
+    """Raise InvalidRequest for a text that cannot be a connection id."""
+    if not _CONNECTION_ID.fullmatch(id):
+        rule = "1 to 128 letters, digits, -_~ and inner dots"
+        raise InvalidRequest(f"A connection id has {rule}, unlike '{id[:130]}'.")
 
 
 def looks_like_id(text: str) -> bool:

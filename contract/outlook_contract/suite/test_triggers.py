@@ -240,7 +240,7 @@ def test_a_flag_fires_and_a_read_mark_does_not(mailbox: Mailbox, own_address: st
 
 
 def test_a_mail_without_a_mention_does_not_fire(mailbox: Mailbox, own_address: str) -> None:
-    """A mail that names the owner without an @ is not a mention. Inferred: no source shows how mentions are detected."""
+    """A mail that names the owner without an @ is no mention. Inferred: no source shows how mentions are detected."""
     poller = Poller(mailbox, "OnNewMentionMeEmailV2")
     mailbox.to_self("No mention", Body=f"<p>Write to {own_address}</p>")
     mailbox.equal("OnNewMentionMeEmailV2", "value", poller.subjects(), [], known="mentions")
@@ -551,7 +551,7 @@ def test_the_items_of_a_poll_are_ordered(mailbox: Mailbox, operation: str, fire:
 
 @_CHANGED
 def test_an_event_that_changes_twice_is_one_item(mailbox: Mailbox, operation: str) -> None:
-    """Between two polls, changes of one event are one item as it is now; an event that was created and deleted is none."""
+    """Between two polls, changes of one event are one item as it is now; an event created and deleted is none."""
     poller = Poller(mailbox, operation)
     created = create(mailbox, f"Twice {operation}")
     change(mailbox, created, Location="Hall")

@@ -91,7 +91,7 @@ def add(commands: Any) -> None:
 
 def write_folder(arguments: argparse.Namespace) -> int:
     from outlook_emulator.errors import InvalidRequest
-    from outlook_emulator.mailbox.access import check_connection_id
+    from outlook_emulator.ids import check_connection_id
 
     folder: Path = arguments.folder
     name = folder.resolve().name
