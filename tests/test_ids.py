@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from outlook_emulator.errors import InvalidId, NotFound
-from outlook_emulator.ids import IdKind, decode, encode, looks_like_id
+from outlook_emulator.ids import ITEM_PATTERN, IdKind, decode, encode, looks_like_id
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
@@ -124,6 +124,22 @@ def test_key_above_the_maximum(key: int, mailbox: int) -> None:
     """A forged id with a key above the maximum is malformed, in any mailbox."""
     with pytest.raises(InvalidId):
         decode(IdKind.MESSAGE, 1, encode(IdKind.MESSAGE, mailbox, key), "id")
+
+
+@pytest.mark.parametrize(
+    "id", ["AAMkAGI2" + "TG93AAA" * 20 + "TG9=", "AQMkADAwATMwMAEx" + "LTBi" * 31, "AQMkADAwATM0" + "ab+/" * 31]
+)
+def test_an_id_of_a_real_mailbox(id: str) -> None:
+    """An id in Exchange's form that no mailbox here issued is not found, as on the real service."""
+    assert re.fullmatch(ITEM_PATTERN, id)
+    with pytest.raises(NotFound):
+        decode(IdKind.MESSAGE, 1, id, "messageId")
+
+
+@pytest.mark.parametrize("kind", [IdKind.MESSAGE, IdKind.ATTACHMENT, IdKind.EVENT, IdKind.OCCURRENCE, IdKind.CONTACT])
+def test_ids_of_items_have_the_declared_form(kind: IdKind) -> None:
+    """The pattern in the definition matches the ids that are issued."""
+    assert all(re.fullmatch(ITEM_PATTERN, encode(kind, mailbox, 7)) for mailbox in (1, 2, 99))
 
 
 @FIXED

@@ -103,7 +103,7 @@ def journal_filters() -> str:
             (
                 _code(option.member),
                 _code(option.name),
-                "" if option.is_mapping else _code(option.flag),
+                _code(option.flag),
                 sentence(option),
             )
             for option in options_of(JournalFilter)

@@ -23,7 +23,7 @@ from outlook_contract.targets import TargetError
 
 _SUITE = outlook_contract.suite.FOLDER
 _QUIET = (
-    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator"),
+    *("-p", "no:cacheprovider", "-p", "no:outlook-emulator", "-p", "no:schemathesis"),
     *("-c", os.devnull, "-o", "python_files=test_*.py"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
     "--no-header",
@@ -127,7 +127,7 @@ def _check_files(definition: str, *written: str) -> None:
     except OSError as error:
         raise TargetError(f"Cannot open {error.filename}: {error.strerror}.") from error
     except ValueError as error:
-        raise TargetError(f"{definition} is no JSON: {error}") from error
+        raise TargetError(f"{definition} is not JSON: {error}") from error
 
 
 def _exit_code(code: int, plugin: ContractPlugin) -> int:

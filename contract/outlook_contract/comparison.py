@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from outlook_contract import definition
+
+_MISSING = "missing"
 
 
 class Difference(NamedTuple):
@@ -18,17 +21,29 @@ class Difference(NamedTuple):
     seen: str
 
 
-def differences(document: Mapping[str, Any]) -> Iterator[Difference]:
-    """How a document differs from the definition. Operations and shapes that only one of the two has count too."""
+def differences(document: Mapping[str, Any], *, is_refined: bool = True) -> Iterator[Difference]:
+    """How a document differs from the definition. Operations and shapes that only one of the two has count too.
+
+    A document of the real connector is not `is_refined`: it may lack the keywords that are this project's own.
+    """
     known = definition.load()
-    yield from _compared("", definition.operations(known), definition.operations(_whole(document)))
-    yield from _compared("definitions.", definition.definitions(known), definition.definitions(_whole(document)))
+    pairs = (
+        _compared("", definition.operations(known), definition.operations(_whole(document))),
+        _compared("definitions.", definition.definitions(known), definition.definitions(_whole(document))),
+    )
+    for difference in chain(*pairs):
+        if is_refined or not _is_refinement(difference):
+            yield difference
+
+
+def _is_refinement(difference: Difference) -> bool:
+    return difference.seen == _MISSING and difference.member.rpartition(".")[2] in definition.REFINEMENTS
 
 
 def _compared(prefix: str, known: Mapping[str, Any], published: Mapping[str, Any]) -> Iterator[Difference]:
     for name in sorted({*known, *published}):
         if name not in published:
-            yield Difference(prefix + name, "", "declared", "missing")
+            yield Difference(prefix + name, "", "declared", _MISSING)
         elif name not in known:
             yield Difference(prefix + name, "", "not declared", "present")
         else:
@@ -59,4 +74,4 @@ def _whole(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return "missing" if value is None else json.dumps(value)[:200]
+    return _MISSING if value is None else json.dumps(value)[:200]

@@ -29,7 +29,22 @@ _EVIDENCE = frozenset(
 _UNNOTICED = _PROSE | _EVIDENCE
 _BY_NAME = frozenset({"properties", "definitions"})
 _UNORDERED = frozenset({"enum", "required"})
+REFINEMENTS = frozenset(
+    {
+        "pattern",
+        "minLength",
+        "minimum",
+        "maximum",
+        "maxItems",
+        "x-grammar",
+        "x-list-separator",
+        "x-may-be-missing",
+        "produces",
+    }
+)
+"""Keywords that say more than the real connector's own description does; what stands in them is this project's."""
 _OPERATION_MARKS = (
+    "produces",
     "x-ms-api-annotation",
     "x-ms-visibility",
     "x-ms-trigger",

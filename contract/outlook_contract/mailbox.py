@@ -45,8 +45,9 @@ class Unexpected(AssertionError):
 class Report:
     """Collects the drift that checks find. `check` is the name of the check that runs.
 
-    `statuses` holds the statuses that each operation had, and `requests` how many requests each check sent. With
-    `named_only`, an emulator is excused only by a deviation that a check names.
+    `statuses` holds the statuses that each operation had, `requests` how many requests each check sent, and `cases` how
+    many requests or sequences each check generated. With `named_only`, an emulator is excused only by a deviation that
+    a check names.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Report:
         self.check = ""
         self.statuses: dict[str, set[int]] = {}
         self.requests: Counter[str] = Counter()
+        self.cases: Counter[str] = Counter()
 
     def add(self, operation: str, member: str, expected: str, seen: str, *, known: str = "") -> Drift:
         """Record a difference; `known` names the deviation that explains it, where the member does not tell."""

@@ -168,7 +168,7 @@ class ContractPlugin:
     def summary(self) -> Summary:
         """What the run did."""
         report = self.run.report
-        return Summary(self.results, report.statuses, report.requests, report.drifts)
+        return Summary(self.results, report.statuses, report.requests, report.cases, report.drifts)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         for marker in _MARKERS:

@@ -92,7 +92,12 @@ def _translated(schema: Any) -> Any:
     if "$ref" in schema:
         reference = schema["$ref"].replace("[", "_").replace("]", "_")
         return {"anyOf": [{"$ref": reference}, {"type": "null"}]} if schema.get("x-nullable") else {"$ref": reference}
-    result = {key: _translated(value) for key, value in schema.items() if not key.startswith("x-")}
+    # What a request may hold says nothing about responses.
+    result = {
+        key: _translated(value)
+        for key, value in schema.items()
+        if not key.startswith("x-") and key not in definition.REFINEMENTS
+    }
     if "properties" in schema:
         # The names of members are no keywords.
         result["properties"] = {name: _translated(member) for name, member in schema["properties"].items()}

@@ -114,7 +114,7 @@ def _emulator(options: TargetOptions, stack: ExitStack) -> Target:
     sandbox.limits(calls=0)
     parties = []
     for name in ("mailbox", "partner"):
-        # A name that is no part of the address, as people have.
+        # A name that is not part of the address, as people have.
         connection = sandbox.connect(name, display_name=f"{name.capitalize()} Owner")
         access = Access(connection.url, lambda: f"Bearer {server.credential}")
         parties.append(Party(access, connection.address, server.transport))

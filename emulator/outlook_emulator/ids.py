@@ -7,12 +7,13 @@ that an id of another mailbox can be told from a malformed one.
 
 from __future__ import annotations
 
+import re
 from binascii import Error, a2b_base64, b2a_base64
 from enum import IntEnum
 from functools import lru_cache
 from struct import Struct
 
-from outlook_emulator.errors import InvalidId, NotFound
+from outlook_emulator.errors import ConnectorError, InvalidId, InvalidRequest, NotFound
 
 
 class IdKind(IntEnum):
@@ -47,6 +48,8 @@ _CONVERSATION_END = Struct(">QIHBB")
 _CHANGE_KEY = Struct(">8sQQ2xI")
 # Where the part begins that differs between the items of a mailbox, and where that of its mailbox ends.
 _MAILBOX_END = 31
+_OWN_START = 40
+"""How many characters of an id follow from its mailbox alone."""
 _ITEM_START_SIZE = 78
 _ITEM_SIZE = _ITEM_START_SIZE + _ITEM_END.size
 _TICKS_START = _MAILBOX_END + 4
@@ -61,6 +64,10 @@ _KINDS = {
 }
 """The kinds that an id can be of, by its length in bytes."""
 
+ITEM_PATTERN = "^A[AQ]Mk(?:[A-Za-z0-9+/_-]{4}){24,99}(?:[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=)?$"
+"""Matches what reads like the id of an item of any mailbox, as pasted in public code: base64 with Exchange's start."""
+_ITEM_FORM = re.compile(ITEM_PATTERN[1:-1])
+_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _PREFIX = "AQMkADAwAT"
 _MASK_32 = 2**32 - 1
 _MASK_64 = 2**64 - 1
@@ -85,24 +92,27 @@ def encode(kind: IdKind, mailbox_id: int, key: int) -> str:
 
 
 def decode(kind: IdKind, mailbox_id: int, text: str, field: str) -> int:
-    """The key of an id. Raises InvalidId with the `field` if no mailbox issued the id, NotFound if another one did."""
+    """The key of an id. Raises NotFound for the id of another mailbox or kind, and for one that reads like a real one.
+
+    Raises InvalidId with the `field` for any other text.
+    """
     try:
         packed = a2b_base64(text.encode("ascii").translate(_STANDARD))
     except (Error, ValueError):
         raise InvalidId(field) from None
     kinds = _KINDS.get(len(packed))
     if kinds is None:
-        raise InvalidId(field)
+        raise _unknown(text, None, field)
     # Any of the kinds will do: those of one length hold owner and key in the same bytes.
     owner, key = _unpacked(kinds[0], packed)
     if not 0 <= key <= _LARGEST_KEY:
-        raise InvalidId(field)
+        raise _unknown(text, encode(kinds[0], owner, 0), field)
     # An id has a single spelling, and each of its bytes follows from owner and key.
     if kind in kinds and owner == mailbox_id and encode(kind, owner, key) == text:
         return key
     if any(encode(other, owner, key) == text for other in kinds):
         raise NotFound()
-    raise InvalidId(field)
+    raise _unknown(text, encode(kinds[0], owner, 0), field)
 
 
 def event_change_key(mailbox_id: int, key: int, version: int) -> str:
@@ -125,10 +135,26 @@ def event_uid(created: int, random: int) -> str:
     return f"040000008200E00074C5B7101A82E00800000000{file_time}000000000000000010000000{random:032X}"
 
 
+def check_connection_id(id: str) -> None:
+    """Raise InvalidRequest for a text that cannot be a connection id."""
+    if not _CONNECTION_ID.fullmatch(id):
+        rule = "1 to 128 letters, digits, -_~ and inner dots"
+        raise InvalidRequest(f"A connection id has {rule}, unlike '{id[:130]}'.")
+
+
 def looks_like_id(text: str) -> bool:
     """Whether a text has the form of an id, rather than of a name."""
     # No layout has a length that three divides, so base64 always ends in padding.
     return text.startswith(_PREFIX) and text.endswith("=")
+
+
+def _unknown(text: str, own: str | None, field: str) -> ConnectorError:
+    """The error for an id that no mailbox here issued: a real mailbox may have, if it has the form.
+
+    `own` is an id of the mailbox that the text seems to be from: a text that starts like it is a damaged id.
+    """
+    is_damaged = own is not None and text.startswith(own[:_OWN_START])
+    return NotFound() if _ITEM_FORM.fullmatch(text) and not is_damaged else InvalidId(field)
 
 
 def _packed(kind: IdKind, mailbox_id: int, key: int) -> bytes:

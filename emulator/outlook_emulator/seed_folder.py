@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
 from pathlib import Path
 
@@ -12,9 +11,8 @@ ZIP = "application/zip"
 
 
 def connection_id(folder: str | Path) -> str:
-    """The connection id of a seed folder or sample: its name, with hyphens for what an id cannot hold."""
-    words = re.findall(r"[A-Za-z0-9_~.-]+", Path(folder).resolve().name)
-    return re.sub(r"\.{2,}", ".", "-".join(words)).strip(".-")[:100].rstrip(".") or "me"
+    """The connection id of a seed folder or sample: its name. A path such as `.` or `box/..` has one too."""
+    return Path(folder).resolve().name
 
 
 def packed(folder: Path) -> bytes:

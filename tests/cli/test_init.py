@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from outlook_emulator.sandbox.samples import load
-from outlook_emulator.seed_folder import connection_id
 from outlook_emulator.settings import Settings
 from outlook_emulator.testing import Server
 from tests.conftest import Sandbox
@@ -17,40 +16,37 @@ from tests.conftest import Sandbox
 
 def test_a_folder_to_begin_with(say: Callable[..., Any], tmp_path: Path) -> None:
     """`init` writes a folder that loads: a mail in the description, and a file of each kind."""
-    folder = tmp_path / "my box"
+    folder = tmp_path / "a folder" / "my.box"
     status, out, error = say("init", str(folder))
     sample = load(str(folder))
 
-    assert (0, f"wrote {folder}; load it with: outlook-emulator serve --seed '{folder}'\n", "") == (status, out, error)
-    assert "my-box@example.com" == sample.address
+    assert (0, f'wrote {folder}; load it with: outlook-emulator serve --seed "{folder}"\n', "") == (status, out, error)
+    assert "my.box@example.com" == sample.address
     assert ["Invoice 17", "Welcome"] == [item.mail.subject for item in sample.mails]
     assert [b"item,price\ntea,3"] == [file.content for file in sample.mails[0].mail.attachments]
     assert [1, 1] == [len(sample.calendars["Calendar"]), len(sample.contacts["Contacts"])]
 
 
-@pytest.mark.parametrize(
-    ("name", "id"),
-    [("my box", "my-box"), ("a.b", "a.b"), ("..x..y.", "x.y"), ("Müller & Söhne", "M-ller-S-hne"), ("ü", "me")],
-)
-def test_the_connection_id_of_a_folder(say: Callable[..., Any], tmp_path: Path, name: str, id: str) -> None:
-    """Any folder that `init` writes can be loaded at start, and its description names the connection."""
-    folder = tmp_path / name
-    say("init", str(folder))
-    with Server.in_process(Settings(seed=str(folder))) as server:
-        value = server.admin("/sandboxes/default").request("GET", "/connections")["value"]
+@pytest.mark.parametrize("name", ["my box", "b\u00fcro", ".hidden"])
+def test_a_name_that_is_not_a_connection_id(say: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    """A folder is refused if its name cannot be the connection id that it becomes; nothing is written."""
+    status, _, error = say("init", str(tmp_path / name))
 
-    assert f"/apim/outlook/{id}\n" in (folder / "mailbox.toml").read_text()
-    assert [id] == [connection["id"] for connection in value]
+    assert 1 == status
+    assert error.startswith("outlook-emulator: the name of the folder becomes a connection id. A connection id has ")
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_the_current_folder(say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that is written as a dot has the name of the current one."""
+    """A folder that is written as a dot has the name of the current one, also when it is loaded."""
     (tmp_path / "box").mkdir()
     monkeypatch.chdir(tmp_path / "box")
     say("init", ".")
+    with Server.in_process(Settings(seed=".")) as server:
+        value = server.admin("/sandboxes/default").request("GET", "/connections")["value"]
 
-    assert "box" == connection_id(".")
     assert "/apim/outlook/box\n" in Path("mailbox.toml").read_text()
+    assert ["box"] == [connection["id"] for connection in value]
 
 
 def test_nothing_is_overwritten(say: Callable[..., Any], tmp_path: Path) -> None:

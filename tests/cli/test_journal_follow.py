@@ -71,6 +71,13 @@ def test_entries_under_way(follow: Callable[..., Any]) -> None:
     assert ["0"] == queries[-1]["after"]
 
 
+def test_entries_before_the_first(follow: Callable[..., Any]) -> None:
+    """It prints no older entry than it begins with, although it looks back further."""
+    lines, _ = follow([[exchange(id) for id in range(36, 46)], [exchange(id) for id in range(26, 47)]])
+
+    assert [f"Operation{id}" for id in range(36, 47)] == [line.split()[-1] for line in lines]
+
+
 def test_looks_back(follow: Callable[..., Any]) -> None:
     """It asks only for the last entries again."""
     _, queries = follow([[exchange(50)], [exchange(51)], []])

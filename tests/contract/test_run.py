@@ -273,8 +273,9 @@ def test_operations_that_nothing_exercised() -> None:
 
 
 def test_counts() -> None:
-    """Requests of generated checks are cases; probes and generated checks are no journeys."""
+    """What a check generates is a case, other requests are not; probes and generated checks are no journeys."""
     report = Report()
+    report.cases.update({"test_b": 120})
     report.statuses = {"GetEmail": {200, 404}, "SendEmailV2": {202}, "Move": {500}}
     report.requests.update({"test_a": 3, "test_b": 200, "test_c": 1, "": 2})
     results = [
@@ -283,7 +284,7 @@ def test_counts() -> None:
         Result("probes", "test_c", "passed", is_probe=True),
         Result("mail", "test_d", "skipped", "no reason"),
     ]
-    counts = Summary(results, report.statuses, report.requests, report.drifts).counts()
+    counts = Summary(results, report.statuses, report.requests, report.cases, report.drifts).counts()
 
     assert {
         "operations": len(routes()),
@@ -291,7 +292,7 @@ def test_counts() -> None:
         "operations with a refusal": 1,
         "journeys": 1,
         "probes": 1,
-        "cases": 200,
+        "cases": 120,
         "requests": 206,
         "passed": 2,
         "failed": 1,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from outlook_emulator.errors import InvalidRecipients
 from outlook_emulator.mailbox import addresses
@@ -80,6 +84,38 @@ def test_join_and_split() -> None:
     assert addresses.split("ann@example.org;bob@example.org") == ["ann@example.org", "bob@example.org"]
     assert addresses.join(()) is None
     assert addresses.split(None) == []
+
+
+TEXTS = st.text("ab@;<> .,\u200b", max_size=30) | st.lists(
+    st.sampled_from(["a@b.c", "Ann <a@b.c>", "x", "", " a@b", "<a@b>"])
+).map(";".join)
+
+
+@settings(max_examples=300, derandomize=True, database=None)
+@given(TEXTS)
+@example("a" * 317 + "@bc")
+@example("a" * 318 + "@bc")
+def test_patterns_match_what_is_read(text: str) -> None:
+    """The patterns in the definition match exactly the lists that are read, empty or not."""
+    try:
+        count = len(addresses.parse(text))
+    except InvalidRecipients:
+        count = -1
+
+    assert (count >= 0) == bool(re.search(addresses.LIST_PATTERN, text))
+    assert (count > 0) == bool(re.search(addresses.FILLED_PATTERN, text))
+
+
+def test_an_address_filter_must_hold_addresses(alice: Connection) -> None:
+    """A filter takes a list, with names and empty parts; a text that is no address is refused by its parameter."""
+    alice.deliver(subject="Found", sender="ann@example.org", text="x")
+
+    for name in ("from", "to", "cc", "toOrCc"):
+        answer = alice.http.get("/v2/Mail", params={name: "contoso"})
+        assert 400 == answer.status_code
+        assert f"'{name}'" in answer.json()["message"]
+    answer = alice.http.get("/v2/Mail", params={"from": "Ann <ANN@example.org>;; b@example.org"})
+    assert ["Found"] == [mail["Subject"] for mail in answer.json()["value"]]
 
 
 def test_wanted() -> None:

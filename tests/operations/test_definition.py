@@ -65,6 +65,31 @@ def test_every_operation_names_its_evidence() -> None:
     assert {source for sources in cited.values() for source in sources} <= set(EXPECTED["x-sources"])
 
 
+def test_refinements_are_marked_as_ours() -> None:
+    """An operation cites the source `refinement` exactly where it has keywords that are this project's own."""
+    marked, refined = set(), set()
+    for methods in EXPECTED["paths"].values():
+        for operation in methods.values():
+            if "refinement" in operation["x-evidence"]:
+                marked.add(operation["operationId"])
+            if _is_refined(operation, ()):
+                refined.add(operation["operationId"])
+
+    assert refined == marked
+    assert all(keyword in EXPECTED["x-sources"]["refinement"] for keyword in definition.REFINEMENTS)
+
+
+def _is_refined(part: Any, seen: tuple[str, ...]) -> bool:
+    if isinstance(part, list):
+        return any(_is_refined(item, seen) for item in part)
+    if not isinstance(part, Mapping):
+        return False
+    shape = part.get("$ref", "").rpartition("/")[2]
+    if shape and shape not in seen and _is_refined(EXPECTED["definitions"][shape], (*seen, shape)):
+        return True
+    return bool(definition.REFINEMENTS & part.keys()) or any(_is_refined(inner, seen) for inner in part.values())
+
+
 def _nullable(document: Mapping[str, Any]) -> set[str]:
     return {
         f"{name}.{member}"

@@ -61,7 +61,7 @@ def _folders(run: ProbeRun, text: str) -> list[str]:
     needs=(Need.ADDRESS,),
 )
 def odd_ids(run: ProbeRun) -> None:
-    """Calls every operation on a mail with ids that are none, and reads mails and events with encoded ids."""
+    """Calls every operation on a mail with malformed ids, and reads mails and events with encoded ids."""
     mail = run.to_self("moved")
     moved = run.mailbox.ok("Move", messageId=mail["Id"], folderPath="Archive")
     run.record("a move changes the id", moved["Id"] != mail["Id"])

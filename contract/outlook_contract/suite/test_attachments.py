@@ -11,7 +11,7 @@ import pytest
 from outlook_contract.mailbox import Mailbox
 
 BYTES = bytes(range(256)) * 5
-"""Content that is no text."""
+"""Binary content."""
 SKIPPED = ("message.eml", "message.msg", "invitation.ics")
 """Kinds of files that the connector does not show (documented)."""
 
@@ -59,7 +59,7 @@ def test_the_type_of_an_attachment_follows_its_name(mailbox: Mailbox, own_addres
 
 
 def test_the_size_is_at_least_that_of_the_content(mailbox: Mailbox, own_address: str) -> None:
-    """Size is no smaller than the content; it was larger in a recording of the sibling connector."""
+    """Size is not smaller than the content; it was larger in a recording of the sibling connector."""
     (attachment,) = mailbox.to_self("Size", Attachments=[file("data.bin")])["Attachments"]
     size = attachment["Size"]
     mailbox.holds("GetEmailsV2", "Attachments[].Size", size, f"at least {len(BYTES)}", size >= len(BYTES))
@@ -98,7 +98,7 @@ def test_a_mail_with_skipped_attachments_alone(mailbox: Mailbox, own_address: st
 
 
 def test_an_attachment_belongs_to_its_mail(mailbox: Mailbox, own_address: str) -> None:
-    """An attachment is found under its own mail alone, and an id that is none is malformed."""
+    """An attachment is found under its own mail alone, and another text is a malformed id."""
     (attachment,) = mailbox.to_self("Owner", Attachments=[file("data.bin")])["Attachments"]
     other = mailbox.to_self("Not the owner")["Id"]
     mailbox.refused("GetAttachment", 404, messageId=other, attachmentId=attachment["Id"], code="ErrorItemNotFound")
@@ -123,7 +123,7 @@ def test_an_attachment_without_content_fails_in_the_gateway(mailbox: Mailbox, op
 
 @pytest.mark.parametrize("operation", ["SendEmail", "SendEmailV2"])
 def test_content_must_be_base64(mailbox: Mailbox, operation: str) -> None:
-    """Content that is no base64 is refused (inferred)."""
+    """Content that is not base64 is refused (inferred)."""
     attachment = {"Name": "a.txt", "ContentBytes": "not base64!"}
     message = {"To": "someone@example.com", "Subject": mailbox.name("x"), "Body": "x", "Attachments": [attachment]}
     mailbox.refused(operation, 400, message)

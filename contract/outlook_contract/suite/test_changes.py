@@ -1,4 +1,4 @@
-"""Journeys through what becomes of a mail: flagged, read, moved, deleted."""
+"""Journeys through the life of a mail: flagged, read, moved, deleted."""
 
 from __future__ import annotations
 

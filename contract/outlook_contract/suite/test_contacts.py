@@ -163,7 +163,7 @@ def test_a_deleted_contact_is_gone(mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("operation", ["ContactGetItem", "ContactPatchItem", "ContactDeleteItem"])
 def test_an_id_that_is_none_is_malformed(mailbox: Mailbox, operation: str) -> None:
-    """An id that is none is a 400 (live notes on Graph)."""
+    """A malformed id is a 400 (live notes on Graph)."""
     body = {"GivenName": mailbox.name("Nobody"), "HomePhones": []} if operation == "ContactPatchItem" else None
     mailbox.refused(operation, 400, body, table=CONTACTS, id="nope", code="ErrorInvalidIdMalformed")
 
@@ -193,7 +193,7 @@ def test_a_contact_needs_a_given_name(mailbox: Mailbox) -> None:
 
 
 def test_a_contact_needs_values_of_the_declared_types(mailbox: Mailbox) -> None:
-    """A text in the place of a list, and a birthday that is no date, are refused."""
+    """A text in the place of a list, and a birthday that is not a date, are refused."""
     body = {"GivenName": mailbox.name("Typed"), "HomePhones": []}
     for wrong in ({"EmailAddresses": "ada@example.com"}, {"Birthday": "tomorrow"}, {"Categories": [["Red"]]}):
         mailbox.refused("ContactPostItem", 400, {**body, **wrong}, table=CONTACTS, code="ErrorInvalidRequest")
@@ -214,7 +214,7 @@ def test_empty_entries_of_lists_are_left_out(mailbox: Mailbox) -> None:
 
 
 def test_a_mail_address_of_a_contact_has_an_at_sign(mailbox: Mailbox) -> None:
-    """A text that is no mail address is refused (inferred)."""
+    """A text that is not a mail address is refused (inferred)."""
     body = {"GivenName": mailbox.name("No address"), "HomePhones": []}
     wrong = {"EmailAddresses": [{"Name": "Ada", "Address": "ada"}]}
     mailbox.refused("ContactPostItem", 400, {**body, **wrong}, table=CONTACTS, code="ErrorInvalidRequest")

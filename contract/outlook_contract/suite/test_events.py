@@ -223,7 +223,7 @@ def test_an_unknown_zone_is_refused(mailbox: Mailbox, version: Version) -> None:
 
 @VERSIONS
 def test_a_malformed_event_id_is_refused(mailbox: Mailbox, version: Version) -> None:
-    """An id that is none is malformed. Notes from live use of the mail service."""
+    """A malformed id is refused. Notes from live use of the mail service."""
     place: dict[str, Any] = {"table": CALENDAR, "id": "nope", "code": "ErrorInvalidIdMalformed"}
     mailbox.refused(version.read, 400, **place)
     mailbox.refused(version.change, 400, event(mailbox.name("Nope"), day(1)), **place)
@@ -233,7 +233,7 @@ def test_a_malformed_event_id_is_refused(mailbox: Mailbox, version: Version) -> 
 @VERSIONS
 @pytest.mark.parametrize("wrong", [{"Start": "soon"}, {"Importance": "Huge"}, {"Reminder": "late"}], ids=str)
 def test_a_wrong_member_is_refused(mailbox: Mailbox, version: Version, wrong: dict[str, Any]) -> None:
-    """A member that is no date, no word of its list or no number is refused; nothing is created. Inferred."""
+    """A member that is not a date, not a word of its list or not a number is refused; nothing is created. Inferred."""
     mailbox.refused(version.create, 400, event(mailbox.name("Wrong"), day(1)) | wrong, table=CALENDAR)
     names = subjects(listed(mailbox, version=version), mailbox.marker)
     mailbox.holds(version.list, "value[].Subject", names, "without the refused event", "Wrong" not in names)

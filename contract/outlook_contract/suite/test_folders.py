@@ -83,7 +83,7 @@ def test_a_folder_of_the_picker_can_be_used(mailbox: Mailbox, own_address: str) 
 
 @pytest.mark.reads
 def test_the_picker_browses_into_a_folder(mailbox: Mailbox) -> None:
-    """Browsing answers with the folders below one; an id that is none is malformed."""
+    """Browsing answers with the folders below one; a malformed id is refused."""
     folders = root_folders(mailbox, top=MANY)
     below = mailbox.ok("OnFilePickerBrowse", operation="MailFolders", id=folders[0]["Id"])["value"]
     paths = [folder["Path"] for folder in below]

@@ -131,7 +131,7 @@ def test_a_response_that_nobody_wants_is_refused(mailbox: Mailbox, partner: Mail
 
 @pytest.mark.parametrize("response", ["Accept", "Decline"])
 def test_a_response_without_an_invitation_is_refused(mailbox: Mailbox, response: str) -> None:
-    """One cannot respond to one's own event, to an event that is gone, or to an id that is none."""
+    """A response to an own event, to an event that is gone, or with a malformed id is refused."""
     created = create(mailbox, f"Own {response}")
     mailbox.refused(_RESPOND, 400, {}, event_id=created["Id"], response=response)
     delete(mailbox, created)

@@ -13,7 +13,7 @@ WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 STORED = (
     '<html><head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head><body>{}</body></html>'
 )
-"""What becomes of a fragment of HTML (recorded on the sibling connector)."""
+"""How a fragment of HTML reads (recorded on the sibling connector)."""
 
 
 def test_a_sent_mail_arrives(mailbox: Mailbox, own_address: str) -> None:
@@ -136,7 +136,7 @@ def test_the_own_address_may_be_the_sender(mailbox: Mailbox, own_address: str) -
 @pytest.mark.parametrize("operation", SENDS)
 @pytest.mark.parametrize("addresses", ["", "nobody at all"])
 def test_a_mail_needs_recipients(mailbox: Mailbox, operation: str, addresses: str) -> None:
-    """A mail to nobody, or to what is no address, is refused (recorded on Graph) and leaves no copy."""
+    """A mail to nobody, or to a text that is not an address, is refused (recorded on Graph) and leaves no copy."""
     subject = mailbox.name(f"Nobody {operation} {addresses}".strip())
     message = {"To": addresses, "Subject": subject, "Body": "<p>x</p>"}
     mailbox.refused(operation, 400, message, code="ErrorInvalidRecipients")
@@ -169,7 +169,7 @@ def test_an_unknown_importance_is_refused(mailbox: Mailbox, operation: str) -> N
 
 @pytest.mark.reads
 def test_an_unknown_mail_is_refused(mailbox: Mailbox) -> None:
-    """An id that is none is malformed (live notes on Graph)."""
+    """A malformed id is refused (live notes on Graph)."""
     mailbox.refused("GetEmail", 400, messageId="nope", code="ErrorInvalidIdMalformed")
 
 

@@ -60,6 +60,7 @@ def machine_of(mailbox: Mailbox) -> type[RuleBasedStateMachine]:
         @initialize()
         def begin(self) -> None:
             type(self).first_exchange = len(mailbox.transport.exchanges)
+            mailbox.report.cases[mailbox.report.check] += 1
             self.model = MailboxModel()
             self.model.start_polling()
             self.tag = mailbox.name(f"Model {next(_SERIALS)}")

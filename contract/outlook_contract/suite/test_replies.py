@@ -143,7 +143,7 @@ def test_a_reply_leaves_attachments_behind(mailbox: Mailbox, own_address: str) -
 
 @pytest.mark.parametrize("operation", REPLIES)
 def test_a_reply_needs_a_mail(mailbox: Mailbox, operation: str) -> None:
-    """An id that is none is malformed (live notes on Graph)."""
+    """A malformed id is refused (live notes on Graph)."""
     body = None if operation == "ReplyTo" else {"Body": "x"}
     comment = {"comment": "x"} if operation == "ReplyTo" else {}
     mailbox.refused(operation, 400, body, messageId="nope", **comment, code="ErrorInvalidIdMalformed")

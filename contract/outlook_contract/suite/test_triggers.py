@@ -551,7 +551,7 @@ def test_the_items_of_a_poll_are_ordered(mailbox: Mailbox, operation: str, fire:
 
 @_CHANGED
 def test_an_event_that_changes_twice_is_one_item(mailbox: Mailbox, operation: str) -> None:
-    """Between two polls, changes of one event are one item as it is now; one that came and went is none."""
+    """Between two polls, changes of one event are one item as it is now; an event created and deleted is none."""
     poller = Poller(mailbox, operation)
     created = create(mailbox, f"Twice {operation}")
     change(mailbox, created, Location="Hall")

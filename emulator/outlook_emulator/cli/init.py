@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ _FILES = {
 # A mailbox for the Outlook Connector Emulator. Load it with
 #   outlook-emulator serve --seed {folder}      at start, or with
 #   outlook-emulator seed {folder}              into a running emulator.
-# Its connection id comes from the name of the folder: http://127.0.0.1:4365/apim/outlook/{id}
+# Its connection id is the name of the folder: http://127.0.0.1:4365/apim/outlook/{name}
 
 address = "{name}@example.com"
 display_name = "{name}"
@@ -92,9 +90,15 @@ def add(commands: Any) -> None:
 
 
 def write_folder(arguments: argparse.Namespace) -> int:
+    from outlook_emulator.errors import InvalidRequest
+    from outlook_emulator.ids import check_connection_id
+
     folder: Path = arguments.folder
-    shown = shlex.quote(str(folder))
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "me"
+    name = connection_id(folder)
+    try:
+        check_connection_id(name)
+    except InvalidRequest as error:
+        return output.fail(f"the name of the folder becomes a connection id. {error}")
     if taken := [file for file in _FILES if (folder / file).exists()]:
         return output.fail(f"{folder / taken[0]} exists already")
     try:
@@ -102,12 +106,9 @@ def write_folder(arguments: argparse.Namespace) -> int:
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             newline = "" if file == DESCRIPTION else "\r\n"
-            path.write_text(
-                text.format(name=name, folder=shown, id=connection_id(folder)),
-                encoding="utf-8",
-                newline=newline or None,
-            )
+            path.write_text(text.format(name=name, folder=folder), encoding="utf-8", newline=newline or None)
     except OSError as error:
         return output.fail(f"cannot write {folder}: {error.strerror or error}")
-    print(f"wrote {folder}; load it with: outlook-emulator serve --seed {shown}")
+    quoted = f'"{folder}"' if " " in str(folder) else folder
+    print(f"wrote {folder}; load it with: outlook-emulator serve --seed {quoted}")
     return 0

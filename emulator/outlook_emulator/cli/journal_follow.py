@@ -34,11 +34,16 @@ def _follow(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     if filters["after"] is None and filters["limit"] is None:
         filters["limit"] = _FIRST
     printed: set[int] = set()
+    first = 0
     while True:
         response = request.send(arguments, "GET", path + request.query(filters))
         if response[0] != 200:
             return output.print_error(arguments, response)
-        entries = [entry for entry in json.loads(response[1])["value"] if entry["id"] not in printed]
+        page = json.loads(response[1])["value"]
+        if page and len(page) == filters["limit"]:
+            # Older entries exist, which the user did not ask for.
+            first = page[0]["id"]
+        entries = [entry for entry in page if entry["id"] >= first and entry["id"] not in printed]
         ended = [entry for entry in entries if entry.get("outcome") != UNDER_WAY]
         for text in _texts(arguments, ended):
             print(text, flush=True)

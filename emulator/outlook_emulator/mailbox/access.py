@@ -1,23 +1,12 @@
-"""Access to mailboxes: connection ids, mailboxes shared by address, and owners by key."""
+"""Access to mailboxes: those shared by address, and owners by key."""
 
 from __future__ import annotations
 
-import re
-
-from outlook_emulator.errors import InvalidRequest, MailboxDenied, NotFound
+from outlook_emulator.errors import MailboxDenied, NotFound
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import mailboxes
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
-
-_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
-
-
-def check_connection_id(id: str) -> None:
-    """Raise InvalidRequest for a text that cannot be a connection id."""
-    if not _CONNECTION_ID.fullmatch(id):
-        rule = "1 to 128 letters, digits, -_~ and inner dots"
-        raise InvalidRequest(f"A connection id has {rule}, unlike '{id[:130]}'.")
 
 
 def open_mailbox(mailbox: Mailbox, address: str | None) -> Mailbox:

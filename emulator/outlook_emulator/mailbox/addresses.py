@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from outlook_emulator.errors import InvalidRecipients
+from outlook_emulator.errors import InvalidField, InvalidRecipients
 from outlook_emulator.mailbox.message import Address
 
 # The characters between dots: no quotes, separators, line ends or invisible characters.
@@ -14,6 +14,12 @@ _ATOM = r"[^\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff
 _BARE = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
 MAX_ADDRESS = 320
 """The length of the longest address that RFC 5321 allows, in characters."""
+_SHORT = rf"(?![^\s;<>]{{{MAX_ADDRESS + 1}}}){_BARE.pattern}"
+_PART = rf"\s*(?:[^;]*<\s*{_SHORT}\s*>|{_SHORT})\s*"
+LIST_PATTERN = rf"^(?:{_PART}|\s*)(?:;(?:{_PART}|\s*))*$"
+"""Matches the texts that `parse` reads."""
+FILLED_PATTERN = rf"^[;\s]*{_PART}(?:;(?:{_PART}|\s*))*$"
+"""Matches those with an address at least."""
 
 
 def parse(text: str) -> tuple[Address, ...]:
@@ -61,3 +67,16 @@ def split(joined: str | None) -> list[str]:
 def lowered(text: str | None) -> frozenset[str]:
     """The addresses of a filter in lower case; a text that is not an address is kept and matches nobody."""
     return frozenset(part.strip().lower() for part in (text or "").split(";") if part.strip())
+
+
+def wanted(text: str | None, field: str) -> frozenset[str]:
+    """The addresses of a filter, in lower case. Raises InvalidField for a text that is no list of addresses.
+
+    Workflow engines refuse such a text before they call, since the definition declares addresses.
+    """
+    if not text:
+        return frozenset()
+    try:
+        return frozenset(address.address.lower() for address in parse(text))
+    except InvalidRecipients:
+        raise InvalidField(field, f"must be mail addresses separated by semicolons, not '{text[:100]}'.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from outlook_emulator.enums import InviteResponse
+from outlook_emulator.ids import ITEM_PATTERN
 from outlook_emulator.mailbox.calendar import events, responses
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.wire import calendar_convert as wire
@@ -14,7 +15,7 @@ from outlook_emulator.wire.filter_properties import EVENTS
 from outlook_emulator.wire.metadata import EntityQuery, Page
 
 _CALENDAR = {"table": Schema(values_from="CalendarGetTables", double_encoded=True)}
-_EVENT = {**_CALENDAR, "id": Schema(double_encoded=True)}
+_EVENT = {**_CALENDAR, "id": Schema(double_encoded=True, pattern=ITEM_PATTERN, grammar="item-id")}
 
 _FIND, _VIEW = partial(events.find, properties=EVENTS), partial(events.view, properties=EVENTS)
 _CHANGE_FIRST = partial(events.change, members=wire.BACKEND_MEMBERS)
@@ -233,7 +234,10 @@ OPERATIONS = (
         family="RespondToEvent",
         run=responses.respond,
         sends_mail=True,
-        path_schemas={"response": Schema(names=InviteResponse)},
+        path_schemas={
+            "event_id": Schema(pattern=ITEM_PATTERN, grammar="item-id"),
+            "response": Schema(names=InviteResponse),
+        },
         accepts=wire.reply,
         # Clients send no body where there is no comment.
         body_required=False,

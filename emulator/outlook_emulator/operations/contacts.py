@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from outlook_emulator.ids import ITEM_PATTERN
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.wire import contacts_convert as wire
@@ -12,7 +13,7 @@ from outlook_emulator.wire.filter_properties import CONTACTS
 from outlook_emulator.wire.metadata import EntityQuery
 
 _CONTACT_FOLDER = {"table": Schema(values_from="ContactGetTables", double_encoded=True)}
-_CONTACT = {**_CONTACT_FOLDER, "id": Schema(double_encoded=True)}
+_CONTACT = {**_CONTACT_FOLDER, "id": Schema(double_encoded=True, pattern=ITEM_PATTERN, grammar="item-id")}
 
 OPERATIONS = (
     Operation(

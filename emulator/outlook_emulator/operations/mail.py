@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from outlook_emulator.ids import ITEM_PATTERN
 from outlook_emulator.mailbox.mail import delivery, listing, reading, replies
 from outlook_emulator.operations.operation import MAIL_ERRORS, Operation
 from outlook_emulator.wire import mail_convert as wire
+from outlook_emulator.wire.base import Schema
 from outlook_emulator.wire.mail import EmailQuery, EmailsQuery, FirstEmailsQuery, MoveQuery, ReplyQuery
+
+_MAIL = {"messageId": Schema(pattern=ITEM_PATTERN, grammar="item-id")}
+_ATTACHMENT = {**_MAIL, "attachmentId": Schema(pattern=ITEM_PATTERN, grammar="item-id")}
 
 OPERATIONS = (
     Operation(
@@ -71,6 +76,7 @@ OPERATIONS = (
         id="GetEmail",
         method="GET",
         path="/Mail/{messageId}",
+        path_schemas=_MAIL,
         summary="Get email",
         family="GetEmail",
         run=reading.read,
@@ -83,6 +89,7 @@ OPERATIONS = (
         id="DeleteEmail",
         method="DELETE",
         path="/Mail/{messageId}",
+        path_schemas=_MAIL,
         summary="Delete email",
         family="DeleteEmail",
         run=reading.delete,
@@ -92,6 +99,7 @@ OPERATIONS = (
         id="Move",
         method="POST",
         path="/Mail/Move/{messageId}",
+        path_schemas=_MAIL,
         summary="Move email",
         family="Move",
         run=reading.move,
@@ -104,6 +112,7 @@ OPERATIONS = (
         id="Flag",
         method="POST",
         path="/Mail/Flag/{messageId}",
+        path_schemas=_MAIL,
         summary="Flag email",
         family="Flag",
         run=reading.flag,
@@ -113,6 +122,7 @@ OPERATIONS = (
         id="MarkAsRead",
         method="POST",
         path="/Mail/MarkAsRead/{messageId}",
+        path_schemas=_MAIL,
         summary="Mark as read",
         family="MarkAsRead",
         run=reading.mark_as_read,
@@ -122,6 +132,7 @@ OPERATIONS = (
         id="ReplyTo",
         method="POST",
         path="/Mail/ReplyTo/{messageId}",
+        path_schemas=_MAIL,
         summary="Reply to email [DEPRECATED]",
         family="ReplyTo",
         run=replies.comment,
@@ -138,6 +149,7 @@ OPERATIONS = (
         id="ReplyToV2",
         method="POST",
         path="/v2/Mail/ReplyTo/{messageId}",
+        path_schemas=_MAIL,
         summary="Reply to email (V2) [DEPRECATED]",
         family="ReplyTo",
         version=2,
@@ -156,6 +168,7 @@ OPERATIONS = (
         id="ReplyToV3",
         method="POST",
         path="/v3/Mail/ReplyTo/{messageId}",
+        path_schemas=_MAIL,
         summary="Reply to email (V3)",
         family="ReplyTo",
         version=3,
@@ -174,6 +187,7 @@ OPERATIONS = (
         method="POST",
         # The connector hands this path on to the mail service; hence its own spelling, and no declared errors.
         path="/codeless/api/v2.0/me/messages/{message_id}/forward",
+        path_schemas={"message_id": Schema(pattern=ITEM_PATTERN, grammar="item-id")},
         summary="Forward an email",
         family="ForwardEmail",
         run=replies.forward,
@@ -186,11 +200,13 @@ OPERATIONS = (
         id="GetAttachment",
         method="GET",
         path="/Mail/{messageId}/Attachments/{attachmentId}",
+        path_schemas=_ATTACHMENT,
         summary="Get attachment",
         family="GetAttachment",
         run=reading.attachment,
         reads_mail=True,
         returns=wire.raw_bytes,
+        produces=("*/*",),
         errors=MAIL_ERRORS,
     ),
 )

@@ -48,10 +48,11 @@ class Operation:
     `run` is a mailbox function, called as `run(mailbox, body?, **path_and_query)` with snake_case names. `query` is a
     class whose annotations declare the query and header parameters. `accepts` converts the checked body into what `run`
     takes, `returns` renders what `run` returns; their annotations declare the wire shapes. A `partial` body is a patch,
-    so none of its members is required. `status` is the declared success status, `also` lists further ones;
-    `recorded_status` is sent instead where recordings show another. `cursor` is the query parameter that carries a
-    poll's state. `path_schemas` describes path parameters that are more than plain text. `place_of` maps the `state`
-    parameter of a row without a connection to a sandbox name and a mailbox key.
+    so none of its members is required. `produces` lists the content types of responses, where they are not JSON alone.
+    `status` is the declared success status, `also` lists further ones; `recorded_status` is sent instead where
+    recordings show another. `cursor` is the query parameter that carries a poll's state. `path_schemas` describes path
+    parameters that are more than plain text. `place_of` maps the `state` parameter of a row without a connection to a
+    sandbox name and a mailbox key.
 
     `no_body` is the error of a request without its body, where that is known to be another than 400.
     `body_paths` maps a field of the domain to its path in the body where the two have different names.
@@ -81,6 +82,7 @@ class Operation:
     no_body: Callable[[], ConnectorError] | None = None
     body_paths: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
+    produces: tuple[str, ...] = ()
     returns: Callable[[Any], Any] | None = None
     status: int = 200
     recorded_status: int | None = None

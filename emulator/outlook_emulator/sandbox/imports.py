@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from outlook_emulator.clock import LATEST
+from outlook_emulator.ids import check_connection_id
 from outlook_emulator.mailbox import epochs
-from outlook_emulator.mailbox.access import check_connection_id
 from outlook_emulator.sandbox import state
 from outlook_emulator.store import mailboxes, triggers
 from outlook_emulator.store.database import Database

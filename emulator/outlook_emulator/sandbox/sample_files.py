@@ -12,7 +12,7 @@ from zipfile import BadZipFile, ZipFile
 
 from outlook_emulator.errors import BodyTooLarge, InvalidRequest
 
-# Of damaged, encrypted and oddly compressed zip files, by turns.
+# Which of them depends on whether the file is damaged, encrypted or compressed in an unknown way.
 _ZIP_ERRORS = (BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError, zlib.error, LZMAError)
 
 
@@ -50,7 +50,7 @@ class Folder:
 
 
 class Zip:
-    """A zip file of a folder. Raises InvalidRequest if it is none, and BodyTooLarge if it unpacks to too much."""
+    """A zip file of a folder. Raises InvalidRequest for other content, and BodyTooLarge if it unpacks to too much."""
 
     def __init__(self, content: bytes, most_bytes: int) -> None:
         try:

@@ -210,7 +210,7 @@ def _mail_of_file(name: str, files: SampleFiles) -> SampleMail:
             f"{name}: the mail has no date. Move the file elsewhere, and name it in a [[mail]] with 'received'."
         )
     folder = tuple(between) or ("Inbox",)
-    # As in Outlook: what one wrote oneself is not unread.
+    # As in Outlook: a mail that the owner wrote is read.
     return SampleMail(mail=mail, folder=folder, received=mail.sent, is_read=folder[0] in ("Sent Items", "Drafts"))
 
 

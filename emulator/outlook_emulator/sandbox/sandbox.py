@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from outlook_emulator.clock import Clock, ClockState, SandboxClock
 from outlook_emulator.errors import Conflict, InvalidField, InvalidRecipients, InvalidRequest, NotFound
+from outlook_emulator.ids import check_connection_id
 from outlook_emulator.mailbox import addresses, changes, epochs, item_folders
-from outlook_emulator.mailbox.access import check_connection_id, owner_of
+from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import events, invitations
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.mail import delivery, folders, listing

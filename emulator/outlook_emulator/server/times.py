@@ -29,6 +29,8 @@ def read_duration(text: str, member: str) -> int:
             return timedelta(**units) // _MICROSECOND
     except OverflowError:
         pass
+    if text.lstrip().startswith("-"):
+        raise InvalidRequest(f"'{member}' must not be negative, but is '{text[:50]}'.")
     form = "like PT1H30M, 1h30m or 300ms, or a number of seconds"
     raise InvalidRequest(f"'{member}' must be a duration {form}, not '{text[:50]}'.")
 

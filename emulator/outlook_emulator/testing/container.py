@@ -85,6 +85,6 @@ def _variables(settings: dict[str, Any]) -> dict[str, str]:
     known = {option.name: option for option in options() if option.name not in _OF_THE_IMAGE}
     for name, value in settings.items():
         if name not in known:
-            raise TypeError(f"{name!r} is no setting of an emulator in a container")
+            raise TypeError(f"{name!r} is not a setting of an emulator in a container")
         known[name].read(str(value))
     return {known[name].variable: str(value) for name, value in settings.items()}

@@ -7,13 +7,13 @@ from typing import Annotated, Required
 from typing_extensions import TypedDict
 
 from outlook_emulator import enums
-from outlook_emulator.wire.base import Emails, Schema
+from outlook_emulator.wire.base import Filled, FilledEmails, Schema
 from outlook_emulator.wire.mail import ClientSendAttachment
 from outlook_emulator.wire.subscriptions import CallbackUrl
 
 
 class _Question(TypedDict, total=False):
-    To: Required[Emails]
+    To: Required[FilledEmails]
     HeaderText: str
     SelectionText: str
     Body: str
@@ -28,14 +28,14 @@ class MessageWithOptions(_Question, total=False):
     """A mail that asks its recipients to pick one of several options."""
 
     Subject: Annotated[str, Schema(default="Your input is required")]
-    Options: Annotated[str, Schema(default="Choice1, Choice2, Choice3", separator=",")]
+    Options: Annotated[str, Schema(default="Choice1, Choice2, Choice3", separator=",", grammar="options")]
 
 
 class ApprovalMessage(_Question, total=False):
     """A mail that asks its recipients to approve or reject."""
 
     Subject: Annotated[str, Schema(default="Approval Request")]
-    Options: Annotated[str, Schema(default="Approve, Reject", separator=",")]
+    Options: Annotated[str, Schema(default="Approve, Reject", separator=",", grammar="options")]
 
 
 class OptionsEmailSubscription(TypedDict, total=False):
@@ -59,7 +59,7 @@ class ApprovalEmailResponse(TypedDict):
 
 
 class _AnswerQuery:
-    state: str
+    state: Filled
     sig: str | None = None
 
 

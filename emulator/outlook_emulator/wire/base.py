@@ -30,6 +30,7 @@ from typing_extensions import is_typeddict
 
 from outlook_emulator import enums
 from outlook_emulator.errors import ConnectorError, InvalidRequest
+from outlook_emulator.mailbox import addresses, isotimes
 from outlook_emulator.options import camel
 
 
@@ -44,6 +45,9 @@ class Schema:
     percent-encode twice. An object with a `shorthand` may be written as a text, which is the member of that name. A
     list with `one_or_many` may be written as its only value. A null raises `null_error`; without one it counts as left
     out.
+
+    `pattern`, `shortest`, `least`, `most`, `most_items` and `grammar` say which values a request may have, beyond what
+    the real connector's description says. They fill the document; the functions that read a value enforce them.
     """
 
     format: str | None = None
@@ -63,6 +67,12 @@ class Schema:
     double_encoded: bool = False
     shorthand: str | None = None
     one_or_many: bool = False
+    pattern: str | None = None
+    shortest: int | None = None
+    least: int | None = None
+    most: int | None = None
+    most_items: int | None = None
+    grammar: str | None = None
     null_error: Callable[[], ConnectorError] | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -83,8 +93,19 @@ DateTime = Annotated[str, Schema(format="date-time")]
 Uri = Annotated[str, Schema(format="uri")]
 Html = Annotated[str, Schema(format="html")]
 Email = Annotated[str, Schema(format="email")]
-Emails = Annotated[str, Schema(format="email", separator=";")]
+Emails = Annotated[str, Schema(format="email", separator=";", pattern=addresses.LIST_PATTERN, grammar="addresses")]
 """Several mail addresses in one string, split by semicolons."""
+FilledEmails = Annotated[
+    str, Schema(format="email", separator=";", pattern=addresses.FILLED_PATTERN, grammar="addresses")
+]
+"""The same, at least one address."""
+Filled = Annotated[str, Schema(shortest=1)]
+Time = Annotated[str, Schema(pattern=isotimes.PATTERN, grammar="iso-8601")]
+"""A date, or a date and time, in ISO 8601."""
+EventTime = Annotated[str, Schema(format="date-time", pattern=isotimes.PATTERN, grammar="iso-8601")]
+"""The same, where the connector's description says so."""
+Size = Annotated[int, Schema(format="int32", least=0)]
+"""A number of items or minutes."""
 ImportanceName = Annotated[str, Schema(names=enums.Importance)]
 ImportanceNumber = Annotated[int, Schema(format="int32", numbers=enums.Importance)]
 

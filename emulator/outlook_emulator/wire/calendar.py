@@ -17,11 +17,14 @@ from outlook_emulator.wire.base import (
     Double,
     Email,
     Emails,
+    EventTime,
     Html,
     ImportanceName,
     ImportanceNumber,
     Int32,
     Schema,
+    Size,
+    Time,
     Uri,
 )
 from outlook_emulator.wire.contacts import EmailAddress, PhysicalAddress
@@ -29,7 +32,8 @@ from outlook_emulator.wire.metadata import EntityQuery, Page
 
 T = TypeVar("T")
 
-CalendarId = Annotated[str, Schema(values_from="CalendarGetTables")]
+FilledCalendarId = Annotated[str, Schema(values_from="CalendarGetTables", shortest=1)]
+Days = Annotated[int, Schema(format="int32", least=0, most=1825)]
 ShowAsName = Annotated[str, Schema(names=enums.ShowAs)]
 ShowAsNumber = Annotated[int, Schema(format="int32", numbers=enums.ShowAs)]
 RecurrenceName = Annotated[str, Schema(names=enums.Recurrence)]
@@ -38,6 +42,7 @@ ResponseTypeName = Annotated[str, Schema(names=enums.ResponseType)]
 ResponseTypeNumber = Annotated[int, Schema(format="int32", numbers=enums.ResponseType)]
 DayName = Annotated[str, Schema(names=enums.DayOfWeek)]
 ZoneName = Annotated[str, Schema(choices=ZONE_NAMES)]
+AnyZone = Annotated[str, Schema(grammar="time-zone")]
 # Not declared as addresses, since a room may have a name alone.
 Names = Annotated[str, Schema(separator=";")]
 
@@ -104,8 +109,8 @@ class RecurrenceRange(TypedDict):
     """How long an event repeats; recordings hold plain dates here, against the declared format."""
 
     Type: Annotated[str, Schema(names=enums.RangeType)]
-    StartDate: DateTime
-    EndDate: DateTime
+    StartDate: Annotated[str, Schema(format="date-time", grammar="iso-8601")]
+    EndDate: Annotated[str, Schema(format="date-time", grammar="iso-8601")]
     NumberOfOccurrences: Int32
 
 
@@ -127,8 +132,8 @@ class CalendarEventBackend(TypedDict):
     ChangeKey: str
     DateTimeCreated: DateTime
     DateTimeLastModified: DateTime
-    End: Required[DateTime]
-    EndTimeZone: str
+    End: Required[EventTime]
+    EndTimeZone: AnyZone
     HasAttachments: bool
     ICalUId: str | None
     Importance: ImportanceName
@@ -139,13 +144,13 @@ class CalendarEventBackend(TypedDict):
     Organizer: Recipient
     # Null for a single event; a series has its range before its pattern (recorded from the Office 365 twin).
     Recurrence: PatternedRecurrence | None
-    Reminder: Int32
+    Reminder: Size
     ResponseRequested: bool
     ResponseStatus: ResponseStatus
     SeriesMasterId: str | None
     ShowAs: ShowAsName
-    Start: Required[DateTime]
-    StartTimeZone: str
+    Start: Required[EventTime]
+    StartTimeZone: AnyZone
     Subject: Required[str]
     Type: Annotated[str, Schema(names=enums.EventType)]
     WebLink: Uri | None
@@ -275,8 +280,8 @@ class PaginatedListResponse(TypedDict, Generic[T]):
 class _Invitation(TypedDict, total=False):
     # Categories are missing on purpose: the description declares none for flat bodies.
     Subject: Required[str]
-    Start: Required[DateTime]
-    End: Required[DateTime]
+    Start: Required[EventTime]
+    End: Required[EventTime]
     TimeZone: ZoneName
     RequiredAttendees: Emails
     OptionalAttendees: Emails
@@ -285,9 +290,9 @@ class _Invitation(TypedDict, total=False):
     Importance: ImportanceName
     IsAllDay: bool
     Recurrence: RecurrenceName
-    RecurrenceEnd: DateTime
+    RecurrenceEnd: EventTime
     NumberOfOccurrences: Int32
-    Reminder: Int32
+    Reminder: Size
     ShowAs: ShowAsName
     ResponseRequested: bool
 
@@ -315,9 +320,9 @@ class ResponseToEventInvite(TypedDict, total=False):
 class CalendarViewQuery:
     """A calendar and a span of time."""
 
-    calendar_id: CalendarId
-    start_date_time_offset: str
-    end_date_time_offset: str
+    calendar_id: FilledCalendarId
+    start_date_time_offset: Time
+    end_date_time_offset: Time
 
 
 class SearchedCalendarViewQuery(CalendarViewQuery, EntityQuery):
@@ -329,18 +334,18 @@ class SearchedCalendarViewQuery(CalendarViewQuery, EntityQuery):
 class EventItemsQuery(Page):
     """A page of the events an item trigger fires for; designers never show its filter."""
 
-    filter: Annotated[str | None, Schema(key="$filter", hidden=True)] = None
+    filter: Annotated[str | None, Schema(key="$filter", grammar="odata-filter", hidden=True)] = None
 
 
 class UpcomingEventsQuery:
     """A calendar and how many minutes before an event to fire."""
 
-    table: CalendarId
-    look_ahead_time_in_minutes: Int32 = 15
+    table: FilledCalendarId
+    look_ahead_time_in_minutes: Annotated[int, Schema(format="int32", least=1, most=527_040)] = 15
 
 
 class ChangedEventsQuery:
     """How many days ahead of and behind now an event counts."""
 
-    incoming_days: Int32 = 300
-    past_days: Int32 = 50
+    incoming_days: Days = 300
+    past_days: Days = 50

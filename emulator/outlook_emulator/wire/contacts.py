@@ -40,7 +40,7 @@ class ContactDetails(TypedDict):
     Surname: str | None
     Title: str | None
     Generation: str | None
-    EmailAddresses: list[EmailAddress]
+    EmailAddresses: Annotated[list[EmailAddress], Schema(most_items=3)]
     ImAddresses: list[str]
     JobTitle: str | None
     CompanyName: str | None
@@ -50,7 +50,7 @@ class ContactDetails(TypedDict):
     BusinessHomePage: str | None
     AssistantName: str | None
     Manager: str | None
-    BusinessPhones: list[str]
+    BusinessPhones: Annotated[list[str], Schema(most_items=2)]
     MobilePhone1: str | None
     HomeAddress: PhysicalAddress
     BusinessAddress: PhysicalAddress
@@ -77,6 +77,6 @@ class ContactResponse(_AnsweredNames, ContactDetails):
 class Contact(ContactDetails):
     """A contact in a request."""
 
-    GivenName: Required[str]
+    GivenName: Required[Annotated[str, Schema(pattern=r"\S")]]
     # Required by the description, but left out by real clients.
-    HomePhones: Required[Annotated[list[str], Schema(lenient=True)]]
+    HomePhones: Required[Annotated[list[str], Schema(lenient=True, most_items=2)]]

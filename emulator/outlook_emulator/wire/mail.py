@@ -8,14 +8,17 @@ from typing_extensions import TypedDict
 
 from outlook_emulator import enums
 from outlook_emulator.errors import AttachmentWithoutContent
+from outlook_emulator.ids import ITEM_PATTERN
+from outlook_emulator.mailbox import addresses
 from outlook_emulator.wire.base import (
     DateTime,
     Email,
     Emails,
+    Filled,
+    FilledEmails,
     Html,
     ImportanceName,
     ImportanceNumber,
-    Int32,
     Int64,
     Schema,
 )
@@ -24,6 +27,18 @@ T = TypeVar("T")
 
 FolderPath = Annotated[str, Schema(values_from="OnFilePickerOpen")]
 """A folder's id as the picker shows it or bare, its path, or a well-known name such as Inbox."""
+
+
+FileName = Annotated[str, Schema(pattern=r"\S")]
+_BASE64 = (
+    r"^(?:[Dd][Aa][Tt][Aa]:[^,]*;[Bb][Aa][Ss][Ee]64,)?(?:[A-Za-z0-9+/]{4})*"
+    r"(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+)
+"""Matches base64 whose unused bits are zero, alone or in a data URI."""
+
+
+Top = Annotated[int, Schema(format="int32", least=1, most=1000)]
+SearchText = Annotated[str, Schema(grammar="kql")]
 
 
 class Binary(NamedTuple):
@@ -108,12 +123,14 @@ class TriggerBatchResponse(TypedDict, Generic[T]):
 class ClientSendAttachment(TypedDict, total=False):
     """A file to send, its content in base64."""
 
-    Name: Required[str]
-    ContentBytes: Required[Annotated[str, Schema(format="byte", null_error=AttachmentWithoutContent)]]
+    Name: Required[FileName]
+    ContentBytes: Required[
+        Annotated[str, Schema(format="byte", pattern=_BASE64, grammar="base64", null_error=AttachmentWithoutContent)]
+    ]
 
 
 class _Draft(TypedDict, total=False):
-    To: Required[Emails]
+    To: Required[FilledEmails]
     Subject: Required[str]
     Cc: Emails
     Bcc: Emails
@@ -166,16 +183,16 @@ class DirectForwardMessage(TypedDict, total=False):
 
     Comment: str
     # One text, where the mail service itself takes a list (recorded from the Office 365 twin).
-    ToRecipients: Required[Annotated[str, Schema(separator=";")]]
+    ToRecipients: Required[Annotated[str, Schema(separator=";", pattern=addresses.FILLED_PATTERN, grammar="addresses")]]
 
 
 class MailFilter:
     """The filters that reads and triggers share."""
 
-    to: Email | None = None
-    cc: Email | None = None
-    to_or_cc: Email | None = None
-    from_: Email | None = None
+    to: Emails | None = None
+    cc: Emails | None = None
+    to_or_cc: Emails | None = None
+    from_: Emails | None = None
     importance: Annotated[str, Schema(names=enums.ImportanceFilter)] = "Any"
     fetch_only_with_attachment: bool = False
     subject_filter: str | None = None
@@ -188,9 +205,9 @@ class FirstEmailsQuery:
     folder_path: FolderPath = "Inbox"
     fetch_only_unread: bool = True
     include_attachments: bool = False
-    search_query: str | None = None
-    top: Int32 = 10
-    skip: Annotated[int, Schema(format="int32", hidden=True)] = 0
+    search_query: SearchText | None = None
+    top: Top = 10
+    skip: Annotated[int, Schema(format="int32", least=0, hidden=True)] = 0
 
 
 class EmailsQuery(MailFilter):
@@ -200,8 +217,8 @@ class EmailsQuery(MailFilter):
     fetch_only_unread: bool = True
     fetch_only_flagged: Annotated[bool, Schema(hidden=True)] = False
     mailbox_address: Annotated[str | None, Schema(hidden=True)] = None
-    search_query: str | None = None
-    top: Int32 = 10
+    search_query: SearchText | None = None
+    top: Top = 10
 
 
 class EmailQuery:
@@ -214,13 +231,13 @@ class EmailQuery:
 class MoveQuery:
     """The folder to which a mail is moved."""
 
-    folder_path: FolderPath
+    folder_path: Annotated[str, Schema(values_from="OnFilePickerOpen", shortest=1)]
 
 
 class ReplyQuery:
     """A reply of the first version, which has no body."""
 
-    comment: str
+    comment: Filled
     reply_all: bool = False
 
 
@@ -242,4 +259,6 @@ class MentionQuery(MailFilter):
     """The mentions for which a trigger fires, by default in any folder."""
 
     folder_path: FolderPath | None = None
-    message_id_to_fire_on_first_trigger_run: Annotated[str | None, Schema(hidden=True)] = None
+    message_id_to_fire_on_first_trigger_run: Annotated[
+        str | None, Schema(pattern=ITEM_PATTERN, grammar="item-id", hidden=True)
+    ] = None

@@ -10,7 +10,7 @@ from typing import Annotated, Generic, NotRequired, TypeVar
 from typing_extensions import TypedDict
 
 from outlook_emulator import enums
-from outlook_emulator.wire.base import Int32, Schema
+from outlook_emulator.wire.base import Filled, Schema, Size
 
 T = TypeVar("T")
 
@@ -158,30 +158,30 @@ class FilePickerFile(TypedDict):
 class Page:
     """Which part of a list is returned."""
 
-    orderby: Annotated[str | None, Schema(key="$orderby")] = None
-    top: Annotated[int | None, Schema(key="$top", format="int32")] = None
-    skip: Annotated[int | None, Schema(key="$skip", format="int32")] = None
+    orderby: Annotated[str | None, Schema(key="$orderby", grammar="odata-orderby")] = None
+    top: Annotated[int | None, Schema(key="$top", format="int32", least=0)] = None
+    skip: Annotated[int | None, Schema(key="$skip", format="int32", least=0)] = None
 
 
 class EntityQuery(Page):
     """A page of the items that match an OData expression."""
 
-    filter: Annotated[str | None, Schema(key="$filter")] = None
+    filter: Annotated[str | None, Schema(key="$filter", grammar="odata-filter")] = None
 
 
-PickerOperation = Annotated[str, Schema(known=("MailFolders",))]
+PickerOperation = Annotated[str, Schema(known=("MailFolders",), pattern="^[Mm]ail[Ff]olders$")]
 
 
 class PickerRootQuery:
     """The query of a folder picker that opens."""
 
     operation: PickerOperation
-    top: Int32 = 100
-    skip: Int32 = 0
+    top: Annotated[int, Schema(format="int32", least=1)] = 100
+    skip: Size = 0
     mailbox_address: str = ""
 
 
 class PickerFolderQuery(PickerRootQuery):
     """The query of a folder picker in which a folder is opened."""
 
-    id: str
+    id: Filled

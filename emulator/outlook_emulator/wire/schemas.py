@@ -17,7 +17,7 @@ SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 def describe(hint: Any) -> dict[str, Any]:
     """A type hint as a schema; shapes become references to their definitions."""
     plain, schema, nullable = unwrap(hint)
-    described = _type(plain) | marks(schema)
+    described = _type(plain) | marks(schema) | refinements(schema)
     if schema.shorthand:
         described = _or_text(described)
     if schema.one_or_many:
@@ -61,6 +61,23 @@ def marks(schema: Schema) -> dict[str, Any]:
         "x-list-separator": schema.separator,
         "x-known-values": list(schema.known) or None,
         **_enumeration(schema),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def refinements(schema: Schema) -> dict[str, Any]:
+    """What a schema says about a value beyond what the real connector's description says.
+
+    The metadata of a table lack it, as recorded ones do.
+    """
+    members: dict[str, Any] = {
+        "pattern": schema.pattern,
+        "minLength": schema.shortest,
+        "minimum": schema.least,
+        "maximum": schema.most,
+        "maxItems": schema.most_items,
+        "x-may-be-missing": schema.lenient or None,
+        "x-grammar": schema.grammar,
     }
     return {name: value for name, value in members.items() if value is not None}
 

@@ -7,13 +7,14 @@ from typing import Annotated, Generic, Required, TypeVar
 from typing_extensions import TypedDict
 
 from outlook_emulator import enums
-from outlook_emulator.wire.base import DateTime, ImportanceName, Int32, Int64, Schema
+from outlook_emulator.wire.base import DateTime, Filled, ImportanceName, Int32, Int64, Schema
 from outlook_emulator.wire.calendar import ItemBody, Recipient
 from outlook_emulator.wire.mail import FolderPath
 
 T = TypeVar("T")
 
-CallbackUrl = Annotated[str, Schema(callback_url=True)]
+_URL = "^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9_.-]+(?::[0-9]{1,4})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?(?:[?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?$"
+CallbackUrl = Annotated[str, Schema(callback_url=True, pattern=_URL, grammar="url")]
 """The URL at which a subscriber is called; workflow engines fill it in."""
 
 
@@ -131,12 +132,12 @@ class MentionSubscriptionQuery(_ArrivalQuery):
 class RenewalQuery:
     """The token in the subscription's `Location`."""
 
-    options: str
+    options: Filled
 
 
 class BackendQuery:
     """The state that the connector gave to its back end, and the text to echo in a handshake."""
 
-    state: str
+    state: Filled
     # In lower case here, as the description has it; at a subscriber's URL the name is `validationToken`.
     validation_token: Annotated[str | None, Schema(key="validationtoken")] = None

@@ -50,8 +50,10 @@ def test_an_expired_connection_is_an_error_at_once(outlook, outlook_clock, outlo
     outlook_journal.assert_called(operation="SendEmailV2", times=1)
 
 
-def test_the_program(outlook, outlook_environment, outlook_outbox, tmp_path):
+def test_the_program(outlook, outlook_environment, outlook_faults, outlook_outbox, monkeypatch, tmp_path):
     """As in production: the URL from the environment, and a token of DefaultAzureCredential."""
+    monkeypatch.setattr("invoices.DELAYS", (0.0,))
+    outlook_faults.add("timeout-504-after", operation="SendEmailV2", nth=1)
     pdf = tmp_path / "invoice.pdf"
     pdf.write_bytes(b"%PDF-")
 

@@ -82,7 +82,7 @@ SWAPS = (
         "return tuple(texts)",
     ),
     Swap(
-        "a mail address of a contact that is none",
+        "an invalid mail address of a contact",
         "wire.contacts_convert",
         "if any(entry) and not (before and after):",
         "if False:",

@@ -174,10 +174,11 @@ def test_unknown_parameters_do_not_matter_and_names_match_without_case(alice: Co
 
 
 def test_an_address_filter_that_names_nobody_finds_nothing(alice: Connection) -> None:
-    """An invalid address in a filter is no error and matches no mail."""
+    """An address that no mail has matches none; a text that is no address is refused."""
     alice.deliver()
 
-    assert alice.mails(**{"from": "stranger"}) == []
+    assert alice.mails(**{"from": "stranger@example.net"}) == []
+    assert 400 == alice.http.get("/v2/Mail", params={"from": "stranger"}).status_code
 
 
 # --- Defaults, paging, order ---

@@ -92,8 +92,8 @@ class TextFilter:
     def __init__(
         self, to: str | None, cc: str | None, to_or_cc: str | None, from_: str | None, subject: str | None
     ) -> None:
-        self._to, self._cc, self._to_or_cc = (addresses.lowered(text) for text in (to, cc, to_or_cc))
-        self._from = addresses.lowered(from_)
+        self._to, self._cc = addresses.wanted(to, "to"), addresses.wanted(cc, "cc")
+        self._to_or_cc, self._from = addresses.wanted(to_or_cc, "to_or_cc"), addresses.wanted(from_, "from")
         self._subject = (subject or "").lower()
         self.is_set = bool(self._to or self._cc or self._to_or_cc or self._from or self._subject)
 

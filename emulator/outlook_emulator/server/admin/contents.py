@@ -91,7 +91,7 @@ def _window(mailbox: Mailbox, filters: EventFilter) -> tuple[int, int]:
     if until is None:
         until = since + _WINDOW
     if not 0 <= until - since <= mailbox.rules.max_view_days * 86_400_000_000:
-        raise InvalidField("until", f"must be at most {mailbox.rules.max_view_days} days after 'since'.")
+        raise InvalidField("until", f"must be after 'since', by at most {mailbox.rules.max_view_days} days.")
     return since, until
 
 

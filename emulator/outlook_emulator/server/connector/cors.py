@@ -17,7 +17,7 @@ _OWN = "/_emulator"
 
 
 def origins_of(setting: str) -> list[str]:
-    """The origins in the text of the setting. Raises ValueError for a part that is none."""
+    """The origins in the text of the setting. Raises ValueError for a part that is not an origin."""
     origins = listed(setting)
     for origin in origins:
         # Nor is `*`: browsers refuse it for requests with credentials.

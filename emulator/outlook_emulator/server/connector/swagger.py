@@ -11,7 +11,7 @@ from typing import Any
 from outlook_emulator.operations.operation import Operation, Scope
 from outlook_emulator.wire.base import Parameter, Schema, is_shape
 from outlook_emulator.wire.metadata import Procedure
-from outlook_emulator.wire.schemas import SCALARS, marks
+from outlook_emulator.wire.schemas import SCALARS, marks, refinements
 from outlook_emulator.wire.schemas import describe as describe
 from outlook_emulator.wire.schemas import describe_all as describe_all
 
@@ -59,6 +59,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": _responses(operation),
         **_with_references(operation.extensions),
     }
+    if operation.produces:
+        described["produces"] = list(operation.produces)
     if operation.deprecated:
         described["deprecated"] = True
     if operation.visibility != "normal":
@@ -74,7 +76,7 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         yield _CONNECTION_ID
     for name in operation.path_parameters:
         schema = operation.path_schemas.get(name, Schema())
-        yield {"name": name, "in": "path", "required": True, "type": "string", **marks(schema)}
+        yield {"name": name, "in": "path", "required": True, "type": "string", **marks(schema), **refinements(schema)}
     yield from map(_parameter, operation.parameters)
     if operation.accepts is not None:
         yield _body(operation)
@@ -83,6 +85,7 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     described = {"name": parameter.name, "in": parameter.schema.location, "required": parameter.required}
     described |= {"type": SCALARS[parameter.type], **marks(parameter.schema)}
+    described |= refinements(parameter.schema)
     if not parameter.required and parameter.default is not None:
         described["default"] = parameter.default
     return described

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, get_args, get_origin
 
 from outlook_emulator.errors import InvalidRequest, NotFound
-from outlook_emulator.mailbox.access import check_connection_id
+from outlook_emulator.ids import check_connection_id
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.sandbox.registry import Sandboxes
