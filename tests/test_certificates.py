@@ -101,15 +101,24 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
         certificates.ensure_authority(folder)
 
 
-def test_damaged_authority(tmp_path: Path) -> None:
-    """If the key is missing or damaged, the error names the folder."""
-    key = certificates.ensure_authority(tmp_path).parent / "ca-key.pem"
-    key.write_text("no key")
-    with pytest.raises(ValueError, match=f"^the certificate authority in {tmp_path} is damaged: delete {tmp_path}/ca$"):
-        certificates.server_context(tmp_path, "127.0.0.1")
-    key.unlink()
-    with pytest.raises(OSError, match=f"^cannot read the certificate authority in {tmp_path}: No such file"):
-        certificates.server_context(tmp_path, "127.0.0.1")
+@pytest.mark.parametrize("file", ["ca.pem", "ca-key.pem"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "nonsense", "of another"])
+def test_damaged_authority(tmp_path: Path, file: str, damage: str) -> None:
+    """If one of the files is missing, damaged or that of another authority, the error names what to delete."""
+    folder = tmp_path / "one"
+    place = certificates.ensure_authority(folder).parent / file
+    if damage == "missing":
+        place.unlink()
+    elif damage == "of another":
+        place.write_bytes((certificates.ensure_authority(tmp_path / "other").parent / file).read_bytes())
+    else:
+        place.write_text("" if damage == "empty" else "nonsense")
+
+    complaint = f"^the certificate authority in {folder} is damaged: delete {folder}/ca$"
+    with pytest.raises(ValueError, match=complaint):
+        certificates.ensure_authority(folder)
+    with pytest.raises(ValueError, match=complaint):
+        certificates.server_context(folder, "127.0.0.1")
 
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

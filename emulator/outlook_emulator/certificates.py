@@ -69,17 +69,19 @@ def certificate_file(folder: Path) -> Path:
 def ensure_authority(folder: Path) -> Path:
     """Make the authority in this folder unless it exists; returns the file of its certificate.
 
-    Raises OSError if the folder cannot be written, and ValueError if the extra `tls` is not installed.
+    Raises OSError if the folder cannot be written, and ValueError if the authority is damaged or the extra `tls` is not
+    installed.
     """
     file = certificate_file(folder)
     try:
-        if not file.exists():
+        if not file.exists() and not (file.parent / _KEY).exists():
             _make(file.parent)
     except OSError as error:
         raise OSError(
             f"cannot make a certificate authority in {folder}: {error.strerror or error};"
             f" set {FOLDER} to a folder that can be written"
         ) from error
+    _check(file)
     return file
 
 
@@ -96,7 +98,7 @@ def server_context(folder: Path, host: str, names: Collection[str] = ()) -> ssl.
     except OSError as error:
         raise OSError(f"cannot read the certificate authority in {folder}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ValueError(f"the certificate authority in {folder} is damaged: delete {file.parent}") from error
+        raise _damaged(file) from error
     for name in names:
         if not _is_name(authority, name):
             raise ValueError(f"no certificate can hold the name '{name[:100]}'")
@@ -150,6 +152,22 @@ def _make(place: Path) -> None:
         draft.rmdir()
         if not (place / _CERTIFICATE).exists():
             raise
+
+
+def _check(file: Path) -> None:
+    """Raise ValueError unless certificate and key are there and belong together."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # A user who may not read the key may still hand out the certificate.
+        with suppress(PermissionError):
+            # The key has no password; without one here, OpenSSL would ask for that of a foreign key.
+            context.load_cert_chain(file, file.parent / _KEY, password="")
+    except (FileNotFoundError, ssl.SSLError) as error:
+        raise _damaged(file) from error
+
+
+def _damaged(file: Path) -> ValueError:
+    return ValueError(f"the certificate authority in {file.parents[1]} is damaged: delete {file.parent}")
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:
