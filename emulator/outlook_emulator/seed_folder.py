@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 DESCRIPTION = "mailbox.toml"
 """The file that makes a folder a sample mailbox."""
@@ -13,6 +11,10 @@ ZIP = "application/zip"
 
 def packed(folder: Path) -> bytes:
     """A zip file with all files of a folder. Raises OSError, and ValueError if the folder describes no mailbox."""
+    # Not for every command: the import takes longer than most of them.
+    from io import BytesIO
+    from zipfile import ZIP_DEFLATED, ZipFile
+
     if not (folder / DESCRIPTION).is_file():
         raise ValueError(f"the folder {folder} has no {DESCRIPTION}; `outlook-emulator init` makes one")
     buffer = BytesIO()
