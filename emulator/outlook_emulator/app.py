@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,6 +12,7 @@ from starlette.middleware import Middleware
 from outlook_emulator.clock import Clock
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.seed_folder import connection_id
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.routes import admin_routes
 from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
@@ -89,8 +89,8 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
         undo.callback(sandboxes.close)
         for seed in listed(settings.seed):
             # A sample from a folder is named after it. A connection that was loaded from a file stays.
-            if (connection_id := Path(seed).name) not in sandboxes.connection_ids():
-                sandboxes.load_sample(sandboxes.default, seed, connection_id)
+            if (id := connection_id(seed)) not in sandboxes.connection_ids():
+                sandboxes.load_sample(sandboxes.default, seed, id)
         if settings.faults:
             arm_file(sandboxes, settings.faults)
         undo.pop_all()

@@ -9,6 +9,11 @@ DESCRIPTION = "mailbox.toml"
 ZIP = "application/zip"
 
 
+def connection_id(folder: str | Path) -> str:
+    """The connection id of a seed folder or sample: its name. A path such as `.` or `box/..` has one too."""
+    return Path(folder).resolve().name
+
+
 def packed(folder: Path) -> bytes:
     """A zip file with all files of a folder. Raises OSError, and ValueError if the folder describes no mailbox."""
     # Not for every command: the import takes longer than most of them.

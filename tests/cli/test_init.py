@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from outlook_emulator.sandbox.samples import load
+from outlook_emulator.settings import Settings
+from outlook_emulator.testing import Server
 from tests.conftest import Sandbox
 
 
@@ -33,6 +35,18 @@ def test_a_name_that_is_not_a_connection_id(say: Callable[..., Any], tmp_path: P
     assert 1 == status
     assert error.startswith("outlook-emulator: the name of the folder becomes a connection id. A connection id has ")
     assert [] == list(tmp_path.iterdir())
+
+
+def test_the_current_folder(say: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is written as a dot has the name of the current one, also when it is loaded."""
+    (tmp_path / "box").mkdir()
+    monkeypatch.chdir(tmp_path / "box")
+    say("init", ".")
+    with Server.in_process(Settings(seed=".")) as server:
+        value = server.admin("/sandboxes/default").request("GET", "/connections")["value"]
+
+    assert "/apim/outlook/box\n" in Path("mailbox.toml").read_text()
+    assert ["box"] == [connection["id"] for connection in value]
 
 
 def test_nothing_is_overwritten(say: Callable[..., Any], tmp_path: Path) -> None:

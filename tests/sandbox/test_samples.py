@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
 import pytest
 
@@ -399,3 +399,56 @@ def test_invalid_zip_files(tmp_path: Path) -> None:
         unpacked(empty.getvalue(), 1000)
     with pytest.raises(InvalidRequest, match="there is no file"):
         unpacked(escaping.getvalue(), 10_000)
+
+
+@pytest.mark.parametrize("compression", [ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA])
+def test_damaged_zip_files(compression: int) -> None:
+    """A zip file with damaged content is refused, however it is compressed, and the error names the file in it."""
+    intact = BytesIO()
+    with ZipFile(intact, "w", compression) as archive:
+        archive.writestr("mailbox.toml", HEAD + "# " + "".join(chr(65 + number % 50) for number in range(3000)))
+    damaged = bytearray(intact.getvalue())
+    start = damaged.index(b"mailbox.toml") + len("mailbox.toml") + 4
+    damaged[start : start + 36] = bytes(byte ^ 0xFF for byte in damaged[start : start + 36])
+
+    with pytest.raises(InvalidRequest, match=r"The file 'mailbox\.toml' cannot be read from the zip file"):
+        unpacked(bytes(damaged), 10_000)
+
+
+@pytest.mark.parametrize("make", [folder_of, zip_of])
+@pytest.mark.parametrize("name", ["mail/a.eml", "calendars/a.ics", "contacts/a.vcf"])
+def test_errors_name_the_file(tmp_path: Path, make: Callable[..., Sample], name: str) -> None:
+    """Among many files, an error says which of them cannot be read."""
+    with pytest.raises(InvalidRequest, match=f"^{re.escape(name)}: "):
+        make(tmp_path, {"mailbox.toml": HEAD, name: "nonsense"})
+
+
+def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    """A file that is a link to one outside of the folder is not read."""
+    box = tmp_path / "box"
+    folder_of(box, {"mailbox.toml": HEAD, "mail/a.eml": EML_TEXT.format("a")})
+    (tmp_path / "b.eml").write_text(EML_TEXT.format("b"))
+    (box / "mail" / "b.eml").symlink_to(tmp_path / "b.eml")
+
+    with pytest.raises(InvalidRequest, match=r"mail/b\.eml is a link that leads out of the folder"):
+        load(str(box))
+
+
+def test_a_description_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Some editors begin a file with a byte order mark."""
+    assert folder_of(tmp_path, {"mailbox.toml": "\ufeff" + HEAD}).mails == ()
+
+
+def test_a_description_that_nests_too_deep(tmp_path: Path) -> None:
+    """A description with thousands of brackets is refused like any other that is not valid."""
+    with pytest.raises(InvalidRequest, match=r"mailbox\.toml nests too deep"):
+        folder_of(tmp_path, {"mailbox.toml": HEAD + "x = " + "[" * 5000})
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 5000])
+def test_described_names_no_possible_file(name: str) -> None:
+    """A name that no file can have is the name of a file that does not exist."""
+    mail = {"folder": "Inbox", "received": "2026-01-12T08:00:00Z", "file": name}
+
+    with pytest.raises(InvalidRequest, match="there is no file"):
+        described_by({"address": "me@example.com", "display_name": "Me", "mail": [mail]})

@@ -18,6 +18,7 @@ import outlook_emulator
 from outlook_emulator import client
 from outlook_emulator.cli import output, serve
 from outlook_emulator.environment import changes
+from outlook_emulator.seed_folder import connection_id
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, Settings, listed, options
 
 _READY = "outlook-emulator ready "
@@ -58,7 +59,7 @@ def environment(settings: Settings, ready: str, folder: Path) -> dict[str, str]:
     """
     facts = client.ready_facts(ready)
     # The first sample, which has a connection of its own name.
-    connection = next((Path(seed).name for seed in listed(settings.seed)), "me")
+    connection = next((connection_id(seed) for seed in listed(settings.seed)), "me")
     variables: dict[str, str | None] = {**os.environ}
     variables |= changes(
         facts["url"], f"{facts['url']}/apim/outlook/{connection}", settings.identity_header, facts.get("ca"), folder

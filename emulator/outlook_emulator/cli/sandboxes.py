@@ -121,7 +121,7 @@ def _load_folder(arguments: argparse.Namespace, folder: Path) -> tuple[int, byte
     except (OSError, ValueError) as error:
         raise SystemExit(output.fail(str(error))) from None
     path = request.sandbox_path(arguments, "seed-zip")
-    query = request.query({"connection": arguments.connection or folder.name})
+    query = request.query({"connection": arguments.connection or seed_folder.connection_id(folder)})
     return request.send(arguments, "POST", path + query, content, content_type=seed_folder.ZIP)
 
 

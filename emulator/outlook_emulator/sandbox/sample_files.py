@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from zipfile import BadZipFile, ZipFile
 
 from outlook_emulator.errors import BodyTooLarge, InvalidRequest
+
+# Which of them depends on whether the file is damaged, encrypted or compressed in an unknown way.
+_ZIP_ERRORS = (BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError, zlib.error, LZMAError)
 
 
 class SampleFiles(Protocol):
@@ -28,8 +33,16 @@ class Folder:
         self._path = path.resolve()
 
     def read(self, name: str) -> bytes | None:
-        path = (self._path / name).resolve()
-        return path.read_bytes() if path.is_relative_to(self._path) and path.is_file() else None
+        try:
+            path = (self._path / name).resolve()
+            is_there = path.is_relative_to(self._path) and path.is_file()
+        except (OSError, ValueError):
+            # No file can have such a name.
+            return None
+        try:
+            return path.read_bytes() if is_there else None
+        except OSError as error:
+            raise InvalidRequest(f"The file '{path}' cannot be read: {error.strerror or error}.") from error
 
     def below(self, folder: str, suffix: str) -> Iterator[str]:
         files = (path.relative_to(self._path) for path in (self._path / folder).rglob("*") if path.is_file())
@@ -42,7 +55,7 @@ class Zip:
     def __init__(self, content: bytes, most_bytes: int) -> None:
         try:
             self._zip = ZipFile(BytesIO(content))
-        except BadZipFile as error:
+        except _ZIP_ERRORS as error:
             raise InvalidRequest(f"The body is not a zip file: {error}.") from error
         if sum(info.file_size for info in self._zip.infolist()) > most_bytes:
             raise BodyTooLarge(most_bytes)
@@ -53,8 +66,7 @@ class Zip:
             return None
         try:
             return self._zip.read(name)
-        # Which of them depends on whether the file is damaged, encrypted or compressed in an unknown way.
-        except (BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
+        except _ZIP_ERRORS as error:
             raise InvalidRequest(f"The file '{name[:200]}' cannot be read from the zip file: {error}.") from error
 
     def below(self, folder: str, suffix: str) -> Iterator[str]:

@@ -105,7 +105,10 @@ def _read(files: SampleFiles, place: str) -> Sample | None:
     if content is None:
         return None
     try:
-        description = tomllib.loads(content.decode())
+        # Some editors begin a file with a byte order mark.
+        description = tomllib.loads(content.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise InvalidRequest(f"{place} nests too deep.") from error
     except tomllib.TOMLDecodeError as error:
         raise InvalidRequest(f"{place} is not TOML: {error}") from error
     except UnicodeDecodeError as error:
@@ -201,7 +204,7 @@ def _mail_of_file(name: str, files: SampleFiles) -> SampleMail:
     from outlook_emulator.mailbox.formats.mime import parse
 
     *between, _ = name.removeprefix(f"{_MAIL_FOLDER}/").split("/")
-    mail = parse(files.read(name) or b"")
+    mail = _parsed(name, parse, _listed(name, files))
     if mail.sent is None:
         raise InvalidRequest(
             f"{name}: the mail has no date. Move the file elsewhere, and name it in a [[mail]] with 'received'."
@@ -226,13 +229,29 @@ def _contents(
     for values in table.tables(key, keys):
         contents = folders.setdefault(values.text("name"), [])
         if format in values.values:
-            contents.extend(parse(values.text(format).encode()))
-        for file in values.values_of("files"):
-            contents.extend(parse(_content(values, str(file), files)))
+            contents.extend(_parsed(values.place, parse, values.text(format).encode()))
+        for file in map(str, values.values_of("files")):
+            contents.extend(_parsed(file, parse, _content(values, file, files)))
     for file in files.below(_FOLDERS[key], f".{format}"):
         *between, _ = file.removeprefix(f"{_FOLDERS[key]}/").split("/")
-        folders.setdefault(between[0] if between else default, []).extend(parse(files.read(file) or b""))
+        folders.setdefault(between[0] if between else default, []).extend(_parsed(file, parse, _listed(file, files)))
     return folders
+
+
+def _listed(name: str, files: SampleFiles) -> bytes:
+    """The content of a file that is in a folder for such files."""
+    content = files.read(name)
+    if content is None:
+        raise InvalidRequest(f"{name} is a link that leads out of the folder. Put the file itself there.")
+    return content
+
+
+def _parsed(place: str, parse: Callable[[bytes], T], content: bytes) -> T:
+    """What is in a file. Its errors name the place."""
+    try:
+        return parse(content)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{place}: {error}") from error
 
 
 def _events(raw: bytes) -> list[Series]:
@@ -283,7 +302,10 @@ def _mail(table: _Table, files: SampleFiles, owner: Address) -> SampleMail:
 def _whole_mail(table: _Table, files: SampleFiles) -> Mail:
     from outlook_emulator.mailbox.formats.mime import parse
 
-    return parse(table.text("eml").encode() if "eml" in table.values else _content(table, table.text("file"), files))
+    if "eml" in table.values:
+        return _parsed(table.place, parse, table.text("eml").encode())
+    file = table.text("file")
+    return _parsed(file, parse, _content(table, file, files))
 
 
 def _content(table: _Table, file: str, files: SampleFiles) -> bytes:

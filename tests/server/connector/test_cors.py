@@ -17,7 +17,11 @@ ADDRESSES = [
     "/invoke",
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/connections/me/dynamicInvoke?api-version=2016-06-01",
 ]
-OWN = ["/_emulator/api/sandboxes", "/_emulator/msi/token?api-version=2019-08-01&resource=x"]
+OWN = [
+    "/_emulator/api/sandboxes",
+    "/%5Femulator/api/sandboxes",
+    "/_emulator/msi/token?api-version=2019-08-01&resource=x",
+]
 ASKED = {
     "Access-Control-Request-Method": "POST",
     "Access-Control-Request-Headers": "authorization,content-type,x-ms-request-url",

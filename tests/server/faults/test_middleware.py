@@ -180,6 +180,14 @@ def test_the_response_names_its_fault(sandbox: Sandbox, alice: Connection) -> No
     assert ["it (custom)", "it (bad-gateway)"] == [headers[name] for headers in shaped]
 
 
+def test_the_name_of_a_rule_beyond_ascii(sandbox: Sandbox, alice: Connection) -> None:
+    """The header that names a rule escapes letters that a header cannot hold."""
+    arm(sandbox, {"name": "übung", "effect": {"status": 503}})
+    response = alice.http.get("/v2/Mail")
+
+    assert (503, "\\xfcbung (custom)") == (response.status_code, response.headers["x-outlook-emulator-fault"])
+
+
 def test_a_step_that_works_is_no_fault(sandbox: Sandbox, alice: Connection) -> None:
     """The working step of a sequence leaves the response as it is."""
     arm(sandbox, {"name": "it", "sequence": ["work", {"status": 503}]})
@@ -549,6 +557,14 @@ def test_a_client_that_waits_in_real_time(monkeypatch: pytest.MonkeyPatch) -> No
         seen.append(ann.http.get("/v2/Mail").status_code)
 
     assert [429, 429, 200] == seen
+
+
+def test_coming_back_before_a_far_instant(sandbox: Sandbox, alice: Connection) -> None:
+    """A `Retry-After` may have any number of digits."""
+    headers = {"Retry-After": "9" * 400}
+    arm(sandbox, {"when": {"times": 1}, "effect": {"status": 429, "headers": headers}})
+
+    assert [429, 429] == [status(alice), status(alice)]
 
 
 def test_early_retries_can_be_allowed() -> None:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from outlook_emulator.settings import listed
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-_OWN = b"/_emulator"
+_OWN = "/_emulator"
 """Below it, the emulator is controlled; no page of another origin may do that."""
 
 
@@ -48,7 +48,7 @@ class Cors:
     def _allows(self, scope: Scope) -> bool:
         return (
             scope["type"] == "http"
-            and not scope["raw_path"].startswith(_OWN)
+            and not scope["path"].startswith(_OWN)
             and Headers(scope=scope).get("origin") in self._origins
         )
 

@@ -25,6 +25,8 @@ PLAN = "x-outlook-emulator-plan"
 """The request header that binds a request to the plans of that name."""
 FAULT = b"x-outlook-emulator-fault"
 """The response header that names the fault that shaped a response, and its rule. It is ours."""
+_LONGEST_COOLDOWN = 10**9
+"""In seconds, three decades. A user may write any number of digits."""
 
 
 class FaultInjector:
@@ -195,7 +197,7 @@ def _refuse_until(exchange: Exchange, hit: Hit, response: Response) -> None:
     is_ours = hit.effect.fault == EARLY or hit.rule.is_sequence
     if is_told and not is_ours and sandbox.settings.early_retries == "refuse":
         sandbox.traffic.faults.refuse_until(
-            hit, exchange.connection_id or "", sandbox.clock.now(), monotonic(), int(seconds)
+            hit, exchange.connection_id or "", sandbox.clock.now(), monotonic(), min(int(seconds), _LONGEST_COOLDOWN)
         )
 
 
@@ -210,7 +212,8 @@ def _named(response: Response, hit: Hit) -> Response:
     """The response with a header that names the rule and its fault, unless the rule lets the request work."""
     if hit.effect is WORK:
         return response
-    name = f"{hit.rule.name} ({_fault_of(hit.effect)})".encode("ascii")
+    # A header holds neither letters beyond ASCII nor control characters.
+    name = f"{hit.rule.name} ({_fault_of(hit.effect)})".encode("unicode_escape")
     return response._replace(headers=[*response.headers, (FAULT, name)])
 
 
