@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
 DESCRIPTION = "mailbox.toml"
@@ -17,6 +16,8 @@ def connection_id(folder: str | Path) -> str:
 
 def packed(folder: Path) -> bytes:
     """A zip file with all files of a folder. Raises OSError, and ValueError if the folder describes no mailbox."""
+    # Not for every command: the import takes longer than most of them.
+    from io import BytesIO
     from zipfile import ZIP_DEFLATED, ZipFile
 
     if not (folder / DESCRIPTION).is_file():

@@ -105,8 +105,9 @@ def write_folder(arguments: argparse.Namespace) -> int:
         for file, text in _FILES.items():
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            newline = "" if file == DESCRIPTION else "\r\n"
-            path.write_text(text.format(name=name, folder=folder), encoding="utf-8", newline=newline or None)
+            # Mails, events and contacts have the line ends of their formats.
+            newline = None if file == DESCRIPTION else "\r\n"
+            path.write_text(text.format(name=name, folder=folder), encoding="utf-8", newline=newline)
     except OSError as error:
         return output.fail(f"cannot write {folder}: {error.strerror or error}")
     quoted = f'"{folder}"' if " " in str(folder) else folder

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from outlook_emulator.cli import journal_follow, journal_show, output, parsers, recordings, request
+from outlook_emulator.cli import journal_show, output, parsers, recordings, request
 from outlook_emulator.options import Option, options_of
 from outlook_emulator.traffic.journal_filter import JournalFilter
 
@@ -100,6 +100,9 @@ def list_entries(arguments: argparse.Namespace) -> int:
     if any(filters[option.member] for option in _FILTERS if option.is_mapping):
         return _query(arguments, filters)
     if arguments.follow:
+        # It imports logging, which other commands do not need.
+        from outlook_emulator.cli import journal_follow
+
         return journal_follow.follow(arguments, filters)
     answer = request.send(arguments, "GET", request.sandbox_path(arguments, "journal") + request.query(filters))
     return output.print_response(arguments, answer, _entries)

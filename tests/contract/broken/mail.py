@@ -96,8 +96,8 @@ SWAPS = (
     Swap(
         "lists of eleven mails by default",
         "wire.mail",
-        "top: Int32 = 10\n    skip",
-        "top: Int32 = 11\n    skip",
+        "top: Top = 10\n    skip",
+        "top: Top = 11\n    skip",
     ),
     Swap(
         "a skip that is off by one",
