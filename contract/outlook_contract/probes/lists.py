@@ -110,7 +110,7 @@ def searches(run: ProbeRun) -> None:
         exchange = run.mailbox.call("GetEmailsV2", searchQuery=query, top=50, **_QUERY)
         answer = run.response(exchange)
         if exchange.is_success:
-            # The order of mails of the same second is nobody's promise.
+            # No source promises an order for mails of the same second.
             answer["finds"] = sorted(_texts(run, exchange.json()["value"]))
         deviation = "stored-body-in-filters" if "markup" in about else "search-language"
         run.record(about, answer, deviation, "search-unavailable")

@@ -9,6 +9,7 @@ from typing import Any
 from outlook_contract.mailbox import CALENDAR, CONTACTS
 from outlook_contract.probes.probe import probe
 from outlook_contract.probes.probe_run import ProbeRun
+from outlook_contract.suite.contacts import LISTS, PLACE, TEXTS
 from outlook_contract.suite.events import V1, V2, V3, Version, day, event, viewed
 
 _VERSIONS: Mapping[str, Version] = {"version 1": V1, "version 2": V2, "version 3": V3}
@@ -32,37 +33,15 @@ _BODIES: Mapping[str, Mapping[str, Any]] = {
 }
 _REQUIRED = ("Subject", "Start", "End")
 _SERIES: Mapping[str, Any] = {"Recurrence": "Weekly", "NumberOfOccurrences": 4}
-_ADDRESS = {"Street": "1 Mill", "City": "Rome", "State": "RM", "CountryOrRegion": "Italy", "PostalCode": "00100"}
 _CONTACT: Mapping[str, Any] = {
-    "Surname": "Lovelace",
-    "MiddleName": "King",
-    "NickName": "Countess",
-    "Initials": "A.L.",
-    "Title": "Lady",
-    "Generation": "II",
+    **TEXTS,
+    **LISTS,
     "DisplayName": "The Countess",
     "FileAs": "Lovelace, Ada",
     "Birthday": "1815-12-10",
-    "JobTitle": "Programmer",
-    "CompanyName": "Engines",
-    "Department": "Analysis",
-    "OfficeLocation": "London",
-    "Profession": "Mathematician",
-    "BusinessHomePage": "https://example.com/",
-    "AssistantName": "Babbage",
-    "Manager": "Byron",
-    "MobilePhone1": "+44 1",
-    "YomiGivenName": "eida",
-    "YomiSurname": "rabureisu",
-    "YomiCompanyName": "enjin",
-    "EmailAddresses": [{"Name": "Ada", "Address": "ada@example.com"}],
-    "ImAddresses": ["ada.im@example.com"],
-    "HomePhones": ["+44 2"],
-    "BusinessPhones": ["+44 3", "+44 4"],
-    "Categories": ["Red"],
-    "HomeAddress": _ADDRESS,
-    "BusinessAddress": _ADDRESS,
-    "OtherAddress": _ADDRESS,
+    "HomeAddress": PLACE,
+    "BusinessAddress": PLACE,
+    "OtherAddress": PLACE,
 }
 _TIMES_AND_IDS = frozenset({"Id", "ChangeKey", "ParentFolderId", "DateTimeCreated", "DateTimeLastModified"})
 

@@ -268,7 +268,7 @@ def test_the_texts_of_a_question_are_escaped(
 def test_a_page_shows_the_subject_as_text(
     mailbox: Mailbox, own_address: str, receiver: Receiver, operation: str
 ) -> None:
-    """Markup in a subject is shown by the page, and is no element of it."""
+    """Markup in a subject is shown by the page, and is not part of its markup."""
     name = f"<u>Page</u> {operation}"
     _asked(mailbox, operation, name, receiver.url, Options="Yes")
     page = mailbox.open(_links(mailbox, name)["Yes"])

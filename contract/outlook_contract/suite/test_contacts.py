@@ -8,38 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outlook_contract.mailbox import CONTACTS, Mailbox
+from outlook_contract.suite.contacts import LISTS, PLACE, TEXTS
 
 if TYPE_CHECKING:
     from outlook_emulator.testing import Sandbox
 
-TEXTS: dict[str, Any] = {
-    "Surname": "Lovelace",
-    "MiddleName": "King",
-    "NickName": "Countess",
-    "Initials": "A.L.",
-    "Title": "Lady",
-    "Generation": "II",
-    "JobTitle": "Programmer",
-    "CompanyName": "Engines",
-    "Department": "Analysis",
-    "OfficeLocation": "London",
-    "Profession": "Mathematician",
-    "BusinessHomePage": "https://example.com/",
-    "AssistantName": "Babbage",
-    "Manager": "Byron",
-    "MobilePhone1": "+44 1",
-    "YomiGivenName": "eida",
-    "YomiSurname": "rabureisu",
-    "YomiCompanyName": "enjin",
-}
-LISTS: dict[str, Any] = {
-    "EmailAddresses": [{"Name": "Ada", "Address": "ada@example.com"}],
-    "ImAddresses": ["ada.im@example.com"],
-    "HomePhones": ["+44 2"],
-    "BusinessPhones": ["+44 3", "+44 4"],
-    "Categories": ["Red"],
-}
-PLACE = {"Street": "1 Mill", "City": "Rome", "State": "RM", "CountryOrRegion": "Italy", "PostalCode": "00100"}
 ADDRESSES = {
     "HomeAddress": PLACE,
     "BusinessAddress": {**PLACE, "City": "Milan"},

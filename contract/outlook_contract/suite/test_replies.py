@@ -190,7 +190,7 @@ def test_a_reply_goes_where_the_mail_asks(mailbox: Mailbox, own_address: str, pa
 
 
 def test_a_reply_to_an_own_mail_goes_to_its_recipients(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
-    """Who answers a mail in Sent Items writes to its recipients again, as in Outlook (inferred)."""
+    """A reply to a mail in Sent Items goes to its recipients again, as in Outlook (inferred)."""
     subject = mailbox.name("Once more")
     mailbox.ok("SendEmailV2", {"To": partner.address, "Subject": subject, "Body": "<p>x</p>"})
     reply(mailbox, "ReplyToV3", mailbox.mail(subject, "SentItems"), "Answer")
