@@ -70,4 +70,4 @@ def test_proxy(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("NO_PROXY", "example.com")
     variables = changes()
 
-    assert ("example.com,127.0.0.1", "127.0.0.1") == (variables["NO_PROXY"], variables["no_proxy"])
+    assert ("example.com,127.0.0.1", "example.com,127.0.0.1") == (variables["NO_PROXY"], variables["no_proxy"])

@@ -84,7 +84,7 @@ def read(file: Path) -> list[Exchange]:
         exchanges = [exchange for entry in entries for exchange in _read_entry(entry)]
     except OSError as error:
         raise HarError(f"Cannot read {file}: {error.strerror or error}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise HarError(f"{file} is no HAR 1.2 file.") from error
     if not exchanges:
         raise HarError(f"{file} holds no request to a connector: none has a path with /apim/outlook/.")
@@ -97,8 +97,10 @@ def _read_entry(entry: Mapping[str, Any]) -> Iterator[Exchange]:
     # Browsers write status 0 for a request without a response, and ask with OPTIONS before they call another origin.
     if operation is None or not response["status"] or request["method"] == "OPTIONS":
         return
-    if entry.get("comment", "").startswith(INJECTED):
+    if (entry.get("comment") or "").startswith(INJECTED):
         return
+    # No address has half a character. Raises ValueError.
+    request["url"].encode()
     content = response["content"]
     text = content.get("text") or ""
     yield Exchange(
@@ -107,7 +109,7 @@ def _read_entry(entry: Mapping[str, Any]) -> Iterator[Exchange]:
         url=request["url"],
         request_headers=_read_headers(request["headers"]),
         request_body=(request.get("postData", {}).get("text") or "").encode("utf-8", "surrogateescape"),
-        status=response["status"],
+        status=int(response["status"]),
         headers=_read_headers(response["headers"]),
         body=b64decode(text) if content.get("encoding") == "base64" else text.encode("utf-8", "surrogatepass"),
         started=datetime.fromisoformat(entry["startedDateTime"]).timestamp(),
@@ -118,7 +120,9 @@ def _read_entry(entry: Mapping[str, Any]) -> Iterator[Exchange]:
 def _read_headers(records: Iterable[Mapping[str, str]]) -> httpx.Headers:
     # HTTP/2 has headers such as `:authority`, which belong to the request line.
     return httpx.Headers(
-        [(record["name"], record["value"]) for record in records if not record["name"].startswith(":")]
+        [(record["name"], record["value"]) for record in records if not record["name"].startswith(":")],
+        # Some clients send more than ASCII.
+        encoding="utf-8",
     )
 
 

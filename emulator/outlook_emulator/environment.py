@@ -58,5 +58,6 @@ def _without_proxy(url: str, environment: Mapping[str, str]) -> Iterator[tuple[s
     if not any(name.lower() in _PROXIES for name in environment):
         return
     host = urlsplit(url).hostname or ""
-    for name in ("NO_PROXY", "no_proxy"):
-        yield name, ",".join(filter(None, (environment.get(name), host)))
+    for name, other in (("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")):
+        # Programs that read one name would lose what only the other one lists.
+        yield name, ",".join(filter(None, (environment.get(name) or environment.get(other), host)))

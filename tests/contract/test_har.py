@@ -142,7 +142,26 @@ def test_a_file_of_a_browser(tmp_path: Path) -> None:
     assert {"content-type": "application/json"} == dict(read.headers)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"log": {}}', '{"log": {"entries": [{}]}}'])
+def test_an_odd_file(tmp_path: Path) -> None:
+    """A status as text, a comment that is null, and a header beyond ASCII come from some tools."""
+    call = entry(comment=None)
+    call["request"] = {**call["request"], "headers": [{"name": "x-ms-client-request-id", "value": "Grüße"}]}
+    call["response"] = {**call["response"], "status": "400"}
+
+    (read,) = har.read(saved(tmp_path, call))
+    assert (400, "Grüße") == (read.status, read.request_headers["x-ms-client-request-id"])
+
+
+def test_an_address_with_half_a_character(tmp_path: Path) -> None:
+    """JSON can hold half of a character, which no address can."""
+    call = entry()
+    call["request"] = {**call["request"], "url": f"{call['request']['url']}?a=\ud800"}
+
+    with pytest.raises(har.HarError, match=r"is no HAR 1.2 file"):
+        har.read(saved(tmp_path, call))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"log": {}}', '{"log": {"entries": [{}]}}', "[" * 100_000])
 def test_a_file_that_is_no_har(tmp_path: Path, text: str) -> None:
     """Any other file is an error that names it."""
     file = tmp_path / "b.har"
