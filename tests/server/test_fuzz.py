@@ -39,7 +39,8 @@ pytestmark = pytest.mark.slow
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 EVENTS = "/datasets/calendars/v3/tables/Calendar"
 SPAN = {"Start": "2026-03-04T10:00:00Z", "End": "2026-03-04T11:00:00Z"}
-schemathesis.serializer.alias("application/vnd.sqlite3", "application/octet-stream")
+for media_type in ("application/vnd.sqlite3", "application/zip"):
+    schemathesis.serializer.alias(media_type, "application/octet-stream")
 EML_FILES = sorted(FIXTURES.rglob("*.eml"))
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]

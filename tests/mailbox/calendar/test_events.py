@@ -552,6 +552,7 @@ class TestErrors:
             ({"Subject": "x", **SPAN, "Recurrence": "Daily", "NumberOfOccurrences": 1000}, "NumberOfOccurrences"),
             ({"Subject": "x", **SPAN, "Recurrence": "Daily", "RecurrenceEnd": "2026-03-01"}, "End"),
             ({"Subject": "x", **SPAN, "Recurrence": "Daily", "RecurrenceEnd": "never"}, "RecurrenceEnd"),
+            ({"Subject": "x", **SPAN, "Recurrence": "None", "RecurrenceEnd": "never"}, "RecurrenceEnd"),
             (
                 {
                     "Subject": "x",

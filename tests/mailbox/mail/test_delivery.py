@@ -240,6 +240,9 @@ def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, sand
         "recipients": ["Xena@example.org", "yves@example.net", "zoe@example.net"],
         "subject": "Out",
         "internetMessageId": sent["InternetMessageId"],
+        "text": "Hello",
+        "html": "<p>Hello</p>",
+        "attachments": [],
     }
     left = read(sandbox.api.get(f"/outbox/{outbox_mail['id']}/mime").content)
     assert (left["To"], left["Cc"]) == ("bob@example.com, Xena@example.org", "yves@example.net")

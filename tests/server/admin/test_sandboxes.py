@@ -17,6 +17,7 @@ from outlook_emulator.clock import iso_seconds
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.admin.request import AdminOperation
 from outlook_emulator.server.admin.routes import ADMIN, ROOT
+from outlook_emulator.server.admin.shapes import SeedQuery
 from outlook_emulator.server.connector.swagger import swagger
 from outlook_emulator.wire.base import members_of
 from tests.conftest import Connection, Sandbox, Server
@@ -460,7 +461,8 @@ def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
     body: dict[str, Any] = {"name": "empty", "option": "Yes", "properties": trigger, "faults": []}
     if verb.strict:
         body = {name: body[name] for name in members_of(verb.accepts) if name in body}
-    answer = server.http.request(verb.method, url, json=body if verb.accepts else None)
+    query = {"connection": "me"} if verb.query is SeedQuery else {}
+    answer = server.http.request(verb.method, url, json=body if verb.accepts else None, params=query)
 
     assert error_of(answer) == (404, "ErrorItemNotFound")
     assert "No sandbox 'none' exists" in answer.json()["message"]

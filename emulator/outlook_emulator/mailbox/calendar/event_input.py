@@ -281,6 +281,9 @@ def _rule(changes: EventChanges, before: EventFields | None, first: date) -> Rul
     present = before.rule if before else None
     kind = changes.get("recurrence", recurrence.kind_of(present) if present else 0)
     if not kind:
+        if "recurrence_end" in changes:
+            # Without effect, but refused all the same if it is no date.
+            read_day(changes["recurrence_end"], "recurrence_end")
         return None
     until, count = _range(changes, present)
     # The flat form knows the kind alone, so a pattern of the first version outlives a flat change of the same kind.

@@ -72,9 +72,9 @@ def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
 def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
     from outlook_emulator.sandbox.samples import unpacked
 
-    id, most_bytes = request.query["connection"], request.sandboxes.settings.max_body_bytes
-    sample = unpacked(request.content, most_bytes)
-    return _connection(request, id, request.sandboxes.fill(request.sandbox, sample, id))
+    id, sandbox = request.query["connection"], request.sandbox
+    sample = unpacked(request.content, request.sandboxes.settings.max_body_bytes)
+    return _connection(request, id, request.sandboxes.fill(sandbox, sample, id))
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
