@@ -365,6 +365,9 @@ def _aim(case: Any, known: dict[str, str]) -> None:
     """Let a request refer to existing items, and drop its filters and paging."""
     for parameters in (case.path_parameters, case.query):
         parameters.update({name: known[name] for name in parameters if name in known})
+    if "state" in case.query and "sig" in known:
+        # A link without its signature is refused, although the document does not demand one.
+        case.query["sig"] = known["sig"]
     for name in ("$filter", "$orderby", "$top", "$skip"):
         case.query.pop(name, None)
 
