@@ -266,14 +266,14 @@ def build(python_image: str) -> int:
 def check() -> int:
     """Run all checks, and print the result of each."""
     failed = 0
-    for one in CHECKS:
+    for run in CHECKS:
         start = time.monotonic()
         try:
-            result = one()
+            result = run()
         except (Wrong, subprocess.TimeoutExpired) as error:
             failed += 1
             result = f"FAILED: {error}"
-        print(f"{one.__name__.removeprefix('check_'):16} {result}  ({time.monotonic() - start:.0f} s)", flush=True)
+        print(f"{run.__name__.removeprefix('check_'):16} {result}  ({time.monotonic() - start:.0f} s)", flush=True)
     # The closing line that test runners print.
     print(f"{len(CHECKS) - failed} passed, {failed} failed")
     return min(failed, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -91,7 +92,15 @@ def test_read_only_run_changes_nothing(tmp_path: Path) -> None:
     assert "changes the mailbox; left out by --read-only" in done.stdout
 
 
-@pytest.mark.parametrize(("client", "number"), [("http", signal.SIGINT), ("microsoft", signal.SIGINT), ("http", 15)])
+@pytest.mark.parametrize(
+    ("client", "number"),
+    [
+        ("http", signal.SIGINT),
+        ("microsoft", signal.SIGINT),
+        ("http", signal.SIGTERM),
+        pytest.param("http", 1, marks=pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")),
+    ],
+)
 def test_stopped_run_leaves_nothing_behind(service: Service, client: str, number: int) -> None:
     """A run that a signal stops in the middle removes what it had created, and its exit code says so."""
     command = commands.command("contract", "mail", "--target", "real", "--client", client)

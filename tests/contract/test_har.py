@@ -54,8 +54,8 @@ def _validator() -> Mapping[str, str] | None:
     root = subprocess.run(["npm", "root", "--global"], capture_output=True, text=True, check=False).stdout.strip()
     environment = {**os.environ, "NODE_PATH": root}
     check = ["node", "--eval", "require('har-validator')"]
-    found = subprocess.run(check, env=environment, capture_output=True, check=False).returncode == 0
-    return environment if found else None
+    is_installed = subprocess.run(check, env=environment, capture_output=True, check=False).returncode == 0
+    return environment if is_installed else None
 
 
 def invalid(file: Path) -> str:

@@ -153,8 +153,8 @@ class Items:
         text = f"Generated {next(_SERIALS)}"
         create(self._inviter, text, day(2), RequiredAttendees=self._mailbox.address)
         subject = self._inviter.name(text)
-        found = self._mailbox.until("The invitation", lambda: self._events(subject))
-        return {"event_id": found[0]["Id"]}
+        invitation, *_ = self._mailbox.until("The invitation", lambda: self._events(subject))
+        return {"event_id": invitation["Id"]}
 
     def _events(self, subject: str) -> Any:
         query = f"Subject eq '{subject}'"

@@ -197,12 +197,12 @@ def _names(run: ProbeRun) -> None:
 
 
 def _update_of_null(run: ProbeRun, created: Mapping[str, Any]) -> None:
-    given = {"GivenName": run.name("other")}
+    name_alone = {"GivenName": run.name("other")}
     for name, value in (("null", None), ("empty", "")):
-        run.respond(f"CompanyName {name}: update", _update(run, created, {**given, "CompanyName": value}))
+        run.respond(f"CompanyName {name}: update", _update(run, created, {**name_alone, "CompanyName": value}))
         seen = _contact(run, created).get("CompanyName")
         run.record(f"CompanyName {name}: after it", seen, "contact-patch-null")
-    street = {**given, "HomeAddress": {"Street": "2 Mill"}}
+    street = {**name_alone, "HomeAddress": {"Street": "2 Mill"}}
     run.respond("update with a street alone", _update(run, created, street))
     run.record("address after it", _contact(run, created).get("HomeAddress"), "contact-patch-null")
     exchange = _update(run, created, {"JobTitle": "Author"})

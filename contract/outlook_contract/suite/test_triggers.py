@@ -571,7 +571,7 @@ def test_an_item_is_as_a_read_shows_it(mailbox: Mailbox, operation: str, fire: F
     elif "Start" in item and "StartTimeZone" in item:
         read = mailbox.ok("CalendarGetItem", table=CALENDAR, id=item["Id"])
     else:
-        read = next(found for found in listed(mailbox) if found["Id"] == item["Id"])
+        read = next(event for event in listed(mailbox) if event["Id"] == item["Id"])
     mailbox.members(operation, "value[]", item, read)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -51,6 +50,7 @@ def record(arguments: argparse.Namespace) -> int:
     from outlook_contract.options import TargetOptions
 
     try:
+        from outlook_contract.interrupts import stopped_by
         from outlook_contract.record import recording
         from outlook_contract.targets import TargetError, authorization_of, from_environment
     except ModuleNotFoundError as error:
@@ -65,17 +65,18 @@ def record(arguments: argparse.Namespace) -> int:
             raise TargetError("record needs --target with a URL, or --target real with a connection.")
         verify: Any = client.trusting(options.ca_file) if options.ca_file else True
         authorization = authorization_of(options)
-        with recording(
-            target,
-            Path(arguments.out),
-            port=arguments.port,
-            addresses=[options.address, options.partner_address],
-            authorization=authorization,
-            verify=verify,
-            keep_text=arguments.keep_text,
-        ) as (url, har):
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda number, frame: stop.set())
+        with (
+            recording(
+                target,
+                Path(arguments.out),
+                port=arguments.port,
+                addresses=[options.address, options.partner_address],
+                authorization=authorization,
+                verify=verify,
+                keep_text=arguments.keep_text,
+            ) as (url, har),
+            stopped_by(lambda number, frame: stop.set()),
+        ):
             print(f"outlook-emulator recording url={url} file={arguments.out}", flush=True)
             stop.wait()
     except TargetError as error:
