@@ -50,16 +50,20 @@ def line_of(entry: Entry, path: str = "") -> Line:
             status_text(entry.status, entry.outcome),
             entry.took / 1_000_000,
             entry.connection,
-            entry.operation or f"{entry.method} {redacted(path.encode(errors='replace')).decode()}",
+            entry.operation or f"{entry.method} {_clean(path)}",
             cause_texts(entry.causes),
         )
-    return Line(
-        "lost" if entry.status is None else str(entry.status),
-        None,
-        "",
-        f"callback {entry.url}",
-        () if entry.error is None else (entry.error,),
-    )
+    return callback_line(entry.url, entry.status, entry.error)
+
+
+def callback_line(url: str, status: int | None, error: str | None) -> Line:
+    """The line of an attempt to deliver a callback."""
+    return Line("lost" if status is None else str(status), None, "", f"callback {url}", (error,) if error else ())
+
+
+def unserved_line(method: str, path: str, reason: str) -> Line:
+    """The line of a request to a path that this server does not have."""
+    return Line("404", None, "", f"{method} {_clean(path)}", (f"refusal {_clean(reason)}",))
 
 
 def status_text(status: int | None, outcome: str) -> str:
@@ -69,9 +73,11 @@ def status_text(status: int | None, outcome: str) -> str:
 
 def cause_texts(causes: Iterable[Cause]) -> tuple[str, ...]:
     """Each cause with its reason, without secrets."""
-    return tuple(
-        f"{kind} {name}: {redacted(reason.encode(errors='replace')).decode()}" for kind, name, reason in causes
-    )
+    return tuple(f"{kind} {name}: {_clean(reason)}" for kind, name, reason in causes)
+
+
+def _clean(text: str) -> str:
+    return redacted(text.encode(errors="replace")).decode()
 
 
 def _printable(text: str) -> str:

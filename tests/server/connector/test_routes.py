@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -62,6 +63,27 @@ def test_a_path_outside_of_the_connector(server: Server) -> None:
         "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
     )
     assert "/apim/outlook" not in texts[1]
+
+
+def test_a_path_outside_of_the_connector_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A request without the connector's prefix is a line of the request log, with the hint and without secrets."""
+    caplog.set_level(logging.INFO, "outlook_emulator.requests")
+    app = create_app(Settings())
+    answer = asyncio.run(outside(app, "/v2/Mail;sig=s3cret"))
+    asyncio.run(outside(app, "/_emulator/api/nothing"))
+    (line,) = [record.getMessage() for record in caplog.records]
+
+    assert 404 == answer.status_code
+    assert line.startswith("404 ")
+    assert "GET /v2/Mail;sig=(redacted)" in line
+    assert "The connector is at /apim/outlook/{connectionId}" in line
+    assert "s3cret" not in line
+
+
+async def outside(app: Starlette, path: str) -> httpx.Response:
+    """The response to a path that is not the connector's."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        return await http.get(path)
 
 
 def ask(app: Starlette, method: str, path: str, **headers: str) -> httpx.Response:

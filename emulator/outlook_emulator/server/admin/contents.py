@@ -28,7 +28,8 @@ from outlook_emulator.store.records import AttachmentInfo, Contact, Event, Messa
 from outlook_emulator.traffic.content_filters import ContactFilter, EventFilter, MailFilter
 from outlook_emulator.wire.filter_properties import CONTACTS, EVENTS
 
-_WINDOW = 30 * 86_400_000_000
+_DAY = 86_400_000_000
+_WINDOW = 30 * _DAY
 _IMPORTANCES = ("low", "normal", "high")
 _Item = TypeVar("_Item")
 
@@ -90,7 +91,7 @@ def _window(mailbox: Mailbox, filters: EventFilter) -> tuple[int, int]:
         since = until - _WINDOW
     if until is None:
         until = since + _WINDOW
-    if not 0 <= until - since <= mailbox.rules.max_view_days * 86_400_000_000:
+    if not 0 <= until - since <= mailbox.rules.max_view_days * _DAY:
         raise InvalidField("until", f"must be after 'since', by at most {mailbox.rules.max_view_days} days.")
     return since, until
 

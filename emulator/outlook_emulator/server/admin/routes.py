@@ -44,6 +44,7 @@ from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.webhooks.webhooks import Webhooks
+from outlook_emulator.traffic.request_log import REQUESTS, unserved_line
 from outlook_emulator.wire.base import parameters_of
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
@@ -118,6 +119,9 @@ class _Endpoint:
             operation = self._authorized(http)
             response = _render(operation, await self._handle(operation, http))
         except ConnectorError as error:
+            if isinstance(error, NoSuchOperation) and not self.guarded and REQUESTS.isEnabledFor(logging.INFO):
+                # A caller who forgot the connector's prefix looks into the log first.
+                REQUESTS.info("%s", unserved_line(http.method, http.scope["path"], error.message))
             response = self._error(http, error)
         except Exception:
             _log.exception("The admin API failed on %s %s", http.method, http.scope["path"])
