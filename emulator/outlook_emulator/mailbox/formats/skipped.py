@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +19,10 @@ class SkippedItem:
     item: str
     line: int | None
     reason: str
+
+
+class Parsed(NamedTuple, Generic[T]):
+    """The items that a reader took from a file, in its order, and what it left out."""
+
+    items: list[T]
+    skipped: list[SkippedItem]
