@@ -481,6 +481,13 @@ class BodyTooLarge(ConnectorError):
         super().__init__(f"The request body is larger than {limit} bytes.")
 
 
+class TooMuchContent(InvalidRequest):
+    """Content with more parts than the emulator takes; `message` names the limit."""
+
+    status = 413
+    code = "ContentTooLarge"
+
+
 class InternalError(ConnectorError):
     """A defect of the emulator itself."""
 
