@@ -16,10 +16,11 @@ from outlook_emulator.mailbox import addresses, changes, epochs, item_folders
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import events, invitations
 from outlook_emulator.mailbox.contacts import contacts
-from outlook_emulator.mailbox.mail import delivery, folders, listing
+from outlook_emulator.mailbox.mail import delivery, folders, search_index
 from outlook_emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from outlook_emulator.sandbox import state
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import whole
 from outlook_emulator.store import mailboxes, outbox, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -134,7 +135,7 @@ class Sandbox:
                 folder = item_folders.ensure(mailbox, item_folders.CONTACT_FOLDERS, name)
                 for card in cards:
                     contacts.insert(mailbox, folder.id, card)
-            listing.update_index(mailbox)
+            whole(search_index.update(self.db))
         return owner
 
     def reset(self) -> None:

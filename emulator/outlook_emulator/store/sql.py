@@ -131,7 +131,7 @@ LIST_MESSAGES = {
 SEARCH_ENTRY = "SELECT search_entry.rowid_ FROM search_entry WHERE search_entry.message_id = :message_id"
 SET_SEARCH_ENTRY = "INSERT OR REPLACE INTO search_entry (message_id, rowid_) VALUES (:message_id, :rowid)"
 DELETE_SEARCH_ENTRY = "DELETE FROM search_entry WHERE search_entry.message_id = :message_id"
-CHANGED_MESSAGES = "SELECT change.item_id FROM change WHERE change.seq > :seq AND change.kind = 'message' GROUP BY change.item_id ORDER BY change.item_id"
+CHANGED_MESSAGES = "SELECT change.seq, change.item_id FROM change WHERE change.seq > :seq AND change.kind = 'message' ORDER BY change.seq LIMIT :top OFFSET 0"
 MESSAGE_ANYWHERE = "SELECT message.id, message.mailbox_id, message.folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.recipients_bcc, content.message_id, content.conversation_id, content.sender, content.recipients_to, content.recipients_cc, content.reply_to, content.subject, content.is_html, message.importance, message.has_attachments, content.has_files, content.is_encrypted, content.preview, content.body, content.stored_body FROM message JOIN content ON content.id = message.content_id WHERE message.id = :id"
 MESSAGE_HEAD = "SELECT message.id, message.mailbox_id, message.folder_id, message.content_id, message.received, content.sender, content.recipients_to, content.recipients_cc, message.recipients_bcc, content.subject FROM message JOIN content ON content.id = message.content_id WHERE message.id = :id"
 MESSAGE_HEADS = "SELECT message.id, message.mailbox_id, message.folder_id, message.content_id, message.received, content.sender, content.recipients_to, content.recipients_cc, message.recipients_bcc, content.subject FROM message JOIN content ON content.id = message.content_id WHERE message.id > :after AND message.id <= :until AND message.content_id > :newer AND (:subject = '' OR instr(lowered(content.subject), :subject) > 0) AND (:mailbox_id = 0 OR message.mailbox_id = :mailbox_id) ORDER BY message.id"
@@ -215,7 +215,8 @@ NEWEST = {
 }
 ANYONE_CALLED = "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1"
 CALLBACKS_DUE = "WITH RECURSIVE waited (url) AS (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' UNION ALL SELECT (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url > waited.url) FROM waited WHERE waited.url IS NOT NULL) SELECT waited.url, callback.due FROM waited JOIN callback ON callback.id = (SELECT min(id) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url = waited.url)"
-MERGE_INDEX = "INSERT INTO message_search (message_search) VALUES ('optimize')"
+MERGE_INDEX = "INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)"
+SEARCH_WINDOW = "SELECT id FROM message_search_docsize WHERE id < :until ORDER BY id DESC LIMIT 1 OFFSET :rows"
 SEARCH = "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top"
 FORGET_MESSAGE = "DELETE FROM message_search WHERE rowid = :rowid"
 INDEX_MESSAGE = "INSERT INTO message_search (rowid, message_id, subject, body, sender, recipients_to, recipients_cc, recipients_bcc, attachments, tags) VALUES (:rowid, :message_id, :subject, :body, :sender, :recipients_to, :recipients_cc, :recipients_bcc, :attachments, :tags)"
