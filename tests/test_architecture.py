@@ -76,6 +76,7 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "limits": {"connector"},
         "webhooks": {"connector"},
         "admin": {"connector", "faults", "journal", "limits", "webhooks"},
+        "web": {"admin", "connector", "faults", "journal", "limits", "webhooks"},
     },
     "store": {"schema": set()},
 }
@@ -93,6 +94,7 @@ OUTSIDE = {
     "certifi": {"certificates"},
     "pytest": {"pytest_plugin"},
     "httpx": {"server", "testing"},
+    "jinja2": {"server"},
     "aiohttp": {"testing"},
     "azure": {"testing"},
     "pydantic": {"wire"},
