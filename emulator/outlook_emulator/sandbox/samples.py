@@ -257,7 +257,7 @@ def _parsed(place: str, parse: Callable[[bytes], T], content: bytes) -> T:
 def _events(raw: bytes) -> list[Series]:
     from outlook_emulator.mailbox.formats import ics
 
-    return ics.parse(raw)
+    return ics.parse(raw).items
 
 
 def _cards(raw: bytes) -> list[Card]:
