@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -16,9 +17,9 @@ LOOPBACK = {"server": ("127.0.0.1", 4365)}
 PATHS = ("/_emulator/api/sandboxes", "/_emulator/", "/_emulator/s/default/", "/_emulator/s/default/live")
 
 
-def is_served(name: str | None, scope: dict[str, object] = LOOPBACK, **settings: str) -> bool:
+def is_served(name: str | None, scope: Mapping[str, Any] = LOOPBACK, **settings: Any) -> bool:
     try:
-        Hosts(Settings(**settings)).check(scope, name)  # type: ignore[arg-type]
+        Hosts(Settings(**settings)).check(dict(scope), name)
     except MisdirectedRequest:
         return False
     return True
@@ -85,7 +86,7 @@ def test_foreign_names(host: str) -> None:
 
 def test_names_of_the_settings() -> None:
     """Names that the settings mention are served; a leading dot stands for all names below."""
-    settings = {
+    settings: dict[str, Any] = {
         "allowed_hosts": "mail.test, .dev.test",
         "tls_names": "tls.test",
         "public_url": "https://public.test/x",
