@@ -1,0 +1,29 @@
+"""What a file contains, and what an import leaves out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedItem:
+    """An item or a part of an item in a file that an import left out, and why.
+
+    `item` names it as a reader of the file knows it, for example `event "Standup"`. `line` is its first line, from 1;
+    None if the file has no lines.
+    """
+
+    item: str
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[T]):
+    """The items of a file that an import takes, and what it leaves out."""
+
+    items: list[T]
+    skipped: list[SkippedItem] = field(default_factory=list)
