@@ -15,6 +15,7 @@ ConnectorError                  400
 │   ├── ContentHeader           400  ErrorInvalidRequest
 │   ├── ForeignUrl              400  ErrorInvalidRequest
 │   ├── UnknownMethod           400  ErrorInvalidRequest
+│   ├── TooMuchContent          413  ContentTooLarge
 │   └── MissingApiVersion       400  MissingApiVersionParameter
 ├── Unauthorized                401
 │   ├── WrongAudience           401
@@ -32,6 +33,7 @@ ConnectorError                  400
 ├── NothingCame                 408  Timeout
 ├── Conflict                    409  Conflict
 │   └── StartedOver             409  Conflict
+├── MisdirectedRequest          421  MisdirectedRequest
 ├── BodyTooLarge                413  RequestBodyTooLarge
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
@@ -471,6 +473,19 @@ class ServerStops(ConnectorError):
         super().__init__("The emulator stopped while this request waited.")
 
 
+class MisdirectedRequest(ConnectorError):
+    """A request under a host name that is not this server's, as a page sends it after it has rebound its name."""
+
+    status = 421
+    code = "MisdirectedRequest"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This emulator is not served under the host name '{host[:200]}'. Use localhost, or start it with"
+            " --allowed-hosts (or OUTLOOK_EMULATOR_ALLOWED_HOSTS)."
+        )
+
+
 class BodyTooLarge(ConnectorError):
     """A request body above the server's limit."""
 
@@ -479,6 +494,13 @@ class BodyTooLarge(ConnectorError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes.")
+
+
+class TooMuchContent(InvalidRequest):
+    """Content with more parts than the emulator takes; `message` names the limit."""
+
+    status = 413
+    code = "ContentTooLarge"
 
 
 class InternalError(ConnectorError):

@@ -44,7 +44,7 @@ def export_calendar(request: AdminRequest) -> Binary:
 def import_contacts(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import vcf
 
-    mailbox, cards = request.mailbox, vcf.parse(request.content)
+    mailbox, cards = request.mailbox, vcf.parse(request.content).items
     folder = _folder(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
         inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]
