@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from inspect import isawaitable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from outlook_emulator.errors import (
     NothingCame,
 )
 from outlook_emulator.options import camel
+from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin import (
     approvals,
@@ -51,6 +52,8 @@ from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
 _HINT = "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
+_LARGE_FILE = 8 * 1024
+"""From this many bytes on, a file is parsed aside: calendars take a millisecond for each KB."""
 _log = logging.getLogger("outlook_emulator")
 
 _FAMILIES = (
@@ -117,7 +120,7 @@ class _Endpoint:
         before = self.sandboxes.get(name)
         try:
             operation = self._authorized(http)
-            response = _render(operation, await self._handle(operation, http))
+            response = await self._handle(operation, http)
         except ConnectorError as error:
             if isinstance(error, NoSuchOperation) and not self.guarded and REQUESTS.isEnabledFor(logging.INFO):
                 # A caller who forgot the connector's prefix looks into the log first.
@@ -144,18 +147,43 @@ class _Endpoint:
             raise MethodNotAllowed(http.method, self.operations)
         return operation
 
-    async def _handle(self, operation: AdminOperation, http: Request) -> Any:
+    async def _handle(self, operation: AdminOperation, http: Request) -> Response:
+        request = await self._read(operation, http)
+        sandbox = self.sandboxes.get(request.path.get("sandbox", ""))
+        if iscoroutinefunction(operation.handler) or sandbox is None:
+            result = operation.handler(request)
+            return _render(operation, await result if isawaitable(result) else result)
+        await sandbox.turn.free()
+        is_quick = (
+            not operation.is_long
+            and len(request.content) < LARGE
+            and request.query.get("top", 0) <= MANY
+            and not sandbox.db.has_large
+        )
+        if is_quick:
+            return _render(operation, operation.handler(request))
+        response = await alone(sandbox, _respond, operation, request)
+        return response if isinstance(response, Response) else await aside(response)
+
+    async def _read(self, operation: AdminOperation, http: Request) -> AdminRequest:
+        """The request, read against the declaration of its operation. Raises ConnectorError."""
         has_body = operation.accepts or operation.accepts_type
-        limit = self.sandboxes.settings.max_body_bytes
-        content = await read_body(http.receive, limit) if has_body else b""
+        content = await read_body(http.receive, self.sandboxes.settings.max_body_bytes) if has_body else b""
         body, declared = None, operation.query
         if operation.mime_query and http.headers.get("content-type", "").lower().startswith(MIME):
             declared = operation.mime_query
         elif operation.accepts:
-            body = reader_of(operation.accepts, strict=operation.strict).read(content or b"{}")
+            reader = reader_of(operation.accepts, strict=operation.strict)
+            body = await _by_size(LARGE, reader.read, content or b"{}")
         query = _read_query(declared, http) if declared else {}
-        result = operation.handler(AdminRequest(http, self.sandboxes, self.webhooks, content, body, query))
-        return await result if isawaitable(result) else result
+        request = AdminRequest(http, self.sandboxes, self.webhooks, content, body, query)
+        if operation.reads is None or body is not None:
+            return request
+        await request.sandbox.turn.free()
+        if "connection" in request.path:
+            # A connection that does not exist is the first error.
+            _ = request.connection
+        return replace(request, file=await _by_size(_LARGE_FILE, operation.reads, content))
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
         if error.field is not None and "_" in error.field:
@@ -172,6 +200,16 @@ class _Endpoint:
 
 def _read_query(declared: type, http: Request) -> dict[str, Any]:
     return QueryReader(parameters_of(declared)).read(http.scope["query_string"], http.headers.get)
+
+
+async def _by_size(large: int, read: Callable[[bytes], Any], content: bytes) -> Any:
+    return read(content) if len(content) < large else await aside(read, content)
+
+
+def _respond(operation: AdminOperation, request: AdminRequest) -> Response | Callable[[], Response]:
+    """The response, or a function that makes it without the database."""
+    result = operation.handler(request)
+    return (lambda: _render(operation, result())) if callable(result) else _render(operation, result)
 
 
 def _render(operation: AdminOperation, result: Any) -> Response:

@@ -23,6 +23,7 @@ from outlook_emulator.errors import (
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.operation import Scope as OperationScope
+from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.broken_connection import HungUp, has_hung_up, send_broken
@@ -179,10 +180,24 @@ class Connector:
         """Bind the request, open the mailbox, and run the row on it."""
         endpoint = self._endpoint(exchange.row)
         body = await exchange.body(self._settings.max_body_bytes) if endpoint.has_body else b""
-        arguments = endpoint.bind(exchange, body, exchange.refuse_name if self._is_strict else exchange.warn)
+        unknown = exchange.refuse_name if self._is_strict else exchange.warn
+        if len(body) < LARGE:
+            arguments = endpoint.bind(exchange, body, unknown)
+        else:
+            arguments = await aside(endpoint.bind, exchange, body, unknown)
+        if exchange.sandbox.turn.is_taken:
+            await exchange.sandbox.turn.free()
         # Not before: a refused request makes no connection, and a sandbox may be replaced while the body arrives.
         sandbox, owner = self._open(exchange, arguments)
         exchange.ran_in = sandbox
+        is_quick = len(body) < LARGE and (arguments.values.get("top") or 0) <= MANY and not sandbox.db.has_large
+        if is_quick:
+            return self._execute(exchange, endpoint, sandbox, owner, arguments)
+        return await alone(sandbox, self._execute, exchange, endpoint, sandbox, owner, arguments)
+
+    def _execute(
+        self, exchange: Exchange, endpoint: Endpoint, sandbox: Sandbox, owner: Owner, arguments: Arguments
+    ) -> Response:
         mailbox = sandbox.mailbox(owner, caller_of(exchange))
         if exchange.rule_changes:
             mailbox.rules = replace(mailbox.rules, **exchange.rule_changes)
