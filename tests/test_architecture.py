@@ -34,6 +34,7 @@ VOCABULARY = {
     "options",
     "seed_folder",
     "settings",
+    "slices",
     "timezones",
 }
 """The parts that every part may import."""
