@@ -19,7 +19,6 @@ from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.mail import delivery, folders, listing
 from outlook_emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from outlook_emulator.sandbox import state
-from outlook_emulator.sandbox.turn import Turn
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import mailboxes, outbox, sandbox_state
 from outlook_emulator.store.database import Database
@@ -59,7 +58,7 @@ class Sandbox:
         self.clock = SandboxClock(clock, partial(state.write_clock, db))
         self.clock.restore(state.read_clock(db))
         self.traffic = Traffic(settings)
-        self.turn = Turn()
+        self.turn = db.turn
         self.due: list[Due] = [self.traffic.waits]
         self._move: object | None = None
         self.connects = 0

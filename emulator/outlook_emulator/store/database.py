@@ -14,6 +14,7 @@ from typing import Any
 from weakref import finalize
 
 from outlook_emulator.store import images, sql
+from outlook_emulator.store.turn import Turn
 
 SCHEMA_VERSION = 5
 """Stored in each file; a file of another version is refused rather than misread."""
@@ -73,6 +74,7 @@ class Database:
         # Bound once: every statement of every request goes through it.
         self.execute = self._connection.execute
         self._transaction = Transaction(self._connection)
+        self.turn = Turn()
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""

@@ -73,7 +73,7 @@ class AdminOperation:
     in the response has the media type `returns_type`. A `strict` operation rejects unknown members in its body.
 
     `reads` parses a file or a MIME message in the body, and uses no database. `is_long` says that the handler may take
-    long for a small request, too. It returns a function instead of a result if the rest needs no database.
+    long even for a small request. A handler returns a function instead of a result if the rest needs no database.
     """
 
     id: str
@@ -89,5 +89,5 @@ class AdminOperation:
     returns_type: str = MIME
     status: int = 200
     strict: bool = False
-    reads: Callable[[bytes], Any] | None = None
+    reads: Callable[[AdminRequest], Any] | None = None
     is_long: bool = False

@@ -150,10 +150,11 @@ class _Endpoint:
     async def _handle(self, operation: AdminOperation, http: Request) -> Response:
         request = await self._read(operation, http)
         sandbox = self.sandboxes.get(request.path.get("sandbox", ""))
-        if iscoroutinefunction(operation.handler) or sandbox is None:
-            result = operation.handler(request)
-            return _render(operation, await result if isawaitable(result) else result)
+        if sandbox is None:
+            return _render(operation, await _result(operation, request))
         await sandbox.turn.free()
+        if iscoroutinefunction(operation.handler):
+            return _render(operation, await operation.handler(request))
         is_quick = (
             not operation.is_long
             and len(request.content) < LARGE
@@ -174,7 +175,7 @@ class _Endpoint:
             declared = operation.mime_query
         elif operation.accepts:
             reader = reader_of(operation.accepts, strict=operation.strict)
-            body = await _by_size(LARGE, reader.read, content or b"{}")
+            body = await _by_size(LARGE, content, reader.read, content or b"{}")
         query = _read_query(declared, http) if declared else {}
         request = AdminRequest(http, self.sandboxes, self.webhooks, content, body, query)
         if operation.reads is None or body is not None:
@@ -183,7 +184,7 @@ class _Endpoint:
         if "connection" in request.path:
             # A connection that does not exist is the first error.
             _ = request.connection
-        return replace(request, file=await _by_size(_LARGE_FILE, operation.reads, content))
+        return replace(request, file=await _by_size(_LARGE_FILE, content, operation.reads, request))
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
         if error.field is not None and "_" in error.field:
@@ -202,8 +203,14 @@ def _read_query(declared: type, http: Request) -> dict[str, Any]:
     return QueryReader(parameters_of(declared)).read(http.scope["query_string"], http.headers.get)
 
 
-async def _by_size(large: int, read: Callable[[bytes], Any], content: bytes) -> Any:
-    return read(content) if len(content) < large else await aside(read, content)
+async def _result(operation: AdminOperation, request: AdminRequest) -> Any:
+    result = operation.handler(request)
+    return await result if isawaitable(result) else result
+
+
+async def _by_size(large: int, content: bytes, read: Callable[[Any], Any], argument: Any) -> Any:
+    """Read content: in a worker thread if it is large."""
+    return read(argument) if len(content) < large else await aside(read, argument)
 
 
 def _respond(operation: AdminOperation, request: AdminRequest) -> Response | Callable[[], Response]:

@@ -21,6 +21,7 @@ from outlook_emulator.errors import (
     WrongAudience,
 )
 from outlook_emulator.mailbox.access import owner_of
+from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.operation import Scope as OperationScope
 from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
@@ -192,20 +193,24 @@ class Connector:
         exchange.ran_in = sandbox
         is_quick = len(body) < LARGE and (arguments.values.get("top") or 0) <= MANY and not sandbox.db.has_large
         if is_quick:
-            return self._execute(exchange, endpoint, sandbox, owner, arguments)
-        return await alone(sandbox, self._execute, exchange, endpoint, sandbox, owner, arguments)
+            response = endpoint.run(exchange, self._mailbox(exchange, sandbox, owner), arguments)
+            if not isinstance(response, Response):
+                response = await response
+        else:
+            response = await alone(sandbox, self._run_whole, endpoint, exchange, sandbox, owner, arguments)
+        exchange.is_done = True
+        return response
 
-    def _execute(
-        self, exchange: Exchange, endpoint: Endpoint, sandbox: Sandbox, owner: Owner, arguments: Arguments
+    def _run_whole(
+        self, endpoint: Endpoint, exchange: Exchange, sandbox: Sandbox, owner: Owner, arguments: Arguments
     ) -> Response:
+        return endpoint.run_whole(exchange, self._mailbox(exchange, sandbox, owner), arguments)
+
+    def _mailbox(self, exchange: Exchange, sandbox: Sandbox, owner: Owner) -> Mailbox:
         mailbox = sandbox.mailbox(owner, caller_of(exchange))
         if exchange.rule_changes:
             mailbox.rules = replace(mailbox.rules, **exchange.rule_changes)
-        response = endpoint.run(exchange, mailbox, arguments)
-        if not isinstance(response, Response):
-            response = await response
-        exchange.is_done = True
-        return response
+        return mailbox
 
     def _warn(self, exchange: Exchange, response: Response) -> Response:
         """Say in the response, the journal and the log which names of the request are unknown."""
