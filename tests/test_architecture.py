@@ -101,7 +101,6 @@ OUTSIDE = {
     "tzlocal": {"timezones"},
     "dateutil": {"mailbox"},
     "icalendar": {"mailbox"},
-    "vobject": {"mailbox"},
 }
 """The only parts that may import a package from outside."""
 

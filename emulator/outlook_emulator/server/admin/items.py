@@ -50,14 +50,14 @@ def export_calendar(request: AdminRequest) -> Callable[[], Binary]:
     return lambda: Binary(ics.compose(series, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
 
 
-def read_contacts(request: AdminRequest) -> list[Card]:
+def read_contacts(request: AdminRequest) -> Parsed[Card]:
     from outlook_emulator.mailbox.formats import vcf
 
     return vcf.parse(request.content)
 
 
 def import_contacts(request: AdminRequest) -> shapes.Imported:
-    mailbox, cards = request.mailbox, request.file
+    mailbox, cards = request.mailbox, request.file.items
     folder = _folder(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
         inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]
