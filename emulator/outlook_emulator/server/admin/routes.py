@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from inspect import isawaitable, iscoroutinefunction
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +23,6 @@ from outlook_emulator.errors import (
     NothingCame,
 )
 from outlook_emulator.options import camel
-from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin import (
     approvals,
@@ -40,20 +39,16 @@ from outlook_emulator.server.admin import (
     wait,
 )
 from outlook_emulator.server.admin.auth import Gate
-from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
+from outlook_emulator.server.admin.perform import perform
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
-from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.traffic.request_log import REQUESTS, unserved_line
-from outlook_emulator.wire.base import parameters_of
-from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
 _HINT = "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
-_LARGE_FILE = 8 * 1024
-"""From this many bytes on, a file is parsed aside: calendars take a millisecond for each KB."""
 _log = logging.getLogger("outlook_emulator")
 
 _FAMILIES = (
@@ -138,6 +133,7 @@ class _Endpoint:
     def _authorized(self, http: Request) -> AdminOperation:
         """The operation that the caller asks for and may use. Raises ConnectorError."""
         if self.guarded:
+            self.gate.check_host(http)
             self.gate.check_token(http)
         if not self.operations:
             raise NoSuchOperation(path := http.scope["path"], "" if path.startswith(ROOT) else _HINT)
@@ -148,43 +144,21 @@ class _Endpoint:
         return operation
 
     async def _handle(self, operation: AdminOperation, http: Request) -> Response:
-        request = await self._read(operation, http)
-        sandbox = self.sandboxes.get(request.path.get("sandbox", ""))
-        if sandbox is None:
-            return _render(operation, await _result(operation, request))
-        await sandbox.turn.free()
-        if iscoroutinefunction(operation.handler):
-            return _render(operation, await operation.handler(request))
-        is_quick = (
-            not operation.is_long
-            and len(request.content) < LARGE
-            and request.query.get("top", 0) <= MANY
-            and not sandbox.db.has_large
-        )
-        if is_quick:
-            return _render(operation, operation.handler(request))
-        response = await alone(sandbox, _respond, operation, request)
-        return response if isinstance(response, Response) else await aside(response)
-
-    async def _read(self, operation: AdminOperation, http: Request) -> AdminRequest:
-        """The request, read against the declaration of its operation. Raises ConnectorError."""
         has_body = operation.accepts or operation.accepts_type
-        content = await read_body(http.receive, self.sandboxes.settings.max_body_bytes) if has_body else b""
-        body, declared = None, operation.query
-        if operation.mime_query and http.headers.get("content-type", "").lower().startswith(MIME):
-            declared = operation.mime_query
-        elif operation.accepts:
-            reader = reader_of(operation.accepts, strict=operation.strict)
-            body = await _by_size(LARGE, content, reader.read, content or b"{}")
-        query = _read_query(declared, http) if declared else {}
-        request = AdminRequest(http, self.sandboxes, self.webhooks, content, body, query)
-        if operation.reads is None or body is not None:
-            return request
-        await request.sandbox.turn.free()
-        if "connection" in request.path:
-            # A connection that does not exist is the first error.
-            _ = request.connection
-        return replace(request, file=await _by_size(_LARGE_FILE, content, operation.reads, request))
+        limit = self.sandboxes.settings.max_body_bytes
+        content = await read_body(http.receive, limit) if has_body else b""
+        response: Response = await perform(
+            operation,
+            http,
+            self.sandboxes,
+            self.webhooks,
+            path=http.path_params,
+            query=http.scope["query_string"],
+            content=content,
+            media_type=http.headers.get("content-type", ""),
+            render=partial(_render, operation),
+        )
+        return response
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
         if error.field is not None and "_" in error.field:
@@ -197,26 +171,6 @@ class _Endpoint:
         if isinstance(error, NothingCame):
             body["nearMisses"] = list(error.near_misses)
         return Response(orjson.dumps(body), error.status, headers, "application/json")
-
-
-def _read_query(declared: type, http: Request) -> dict[str, Any]:
-    return QueryReader(parameters_of(declared)).read(http.scope["query_string"], http.headers.get)
-
-
-async def _result(operation: AdminOperation, request: AdminRequest) -> Any:
-    result = operation.handler(request)
-    return await result if isawaitable(result) else result
-
-
-async def _by_size(large: int, content: bytes, read: Callable[[Any], Any], argument: Any) -> Any:
-    """Read content: in a worker thread if it is large."""
-    return read(argument) if len(content) < large else await aside(read, argument)
-
-
-def _respond(operation: AdminOperation, request: AdminRequest) -> Response | Callable[[], Response]:
-    """The response, or a function that makes it without the database."""
-    result = operation.handler(request)
-    return (lambda: _render(operation, result())) if callable(result) else _render(operation, result)
 
 
 def _render(operation: AdminOperation, result: Any) -> Response:
