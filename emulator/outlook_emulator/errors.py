@@ -15,6 +15,7 @@ ConnectorError                  400
 │   ├── ContentHeader           400  ErrorInvalidRequest
 │   ├── ForeignUrl              400  ErrorInvalidRequest
 │   ├── UnknownMethod           400  ErrorInvalidRequest
+│   ├── TooMuchContent          413  ContentTooLarge
 │   └── MissingApiVersion       400  MissingApiVersionParameter
 ├── Unauthorized                401
 │   ├── WrongAudience           401
@@ -479,6 +480,13 @@ class BodyTooLarge(ConnectorError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes.")
+
+
+class TooMuchContent(InvalidRequest):
+    """Content with more parts than the emulator takes; `message` names the limit."""
+
+    status = 413
+    code = "ContentTooLarge"
 
 
 class InternalError(ConnectorError):

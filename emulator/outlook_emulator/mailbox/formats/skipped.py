@@ -1,8 +1,11 @@
-"""What an import leaves out of a mailbox."""
+"""What a file contains, and what an import leaves out of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +19,11 @@ class SkippedItem:
     item: str
     line: int | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[T]):
+    """The items of a file that an import takes, and what it leaves out."""
+
+    items: list[T]
+    skipped: list[SkippedItem] = field(default_factory=list)
