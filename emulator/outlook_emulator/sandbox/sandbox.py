@@ -59,6 +59,7 @@ class Sandbox:
         self.clock = SandboxClock(clock, partial(state.write_clock, db))
         self.clock.restore(state.read_clock(db))
         self.traffic = Traffic(settings)
+        self.turn = db.turn
         self.due: list[Due] = [self.traffic.waits]
         self._move: object | None = None
         self.connects = 0
@@ -161,7 +162,7 @@ class Sandbox:
             for id, owner, grants in kept:
                 self.connect(id, owner.address, owner.display_name, grants)
         self.use(self._settings_at_start)
-        self.traffic.start_over()
+        self.turn.on_loop(self.traffic.start_over)
 
     def load_named_sample(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
@@ -243,6 +244,7 @@ class Sandbox:
             move = self._move = object()
             try:
                 for due in self.clock.stops(to, self._waiting):
+                    await self.turn.free()
                     if isawaitable(running := due.run(self, self.clock.now())):
                         await running
                     if self._move is not move:
@@ -283,7 +285,7 @@ class Sandbox:
         for key in (state.RNG, TAKEN):
             sandbox_state.delete(other, key)
         self.db.take_over(other)
-        self.traffic.leave_epoch()
+        self.turn.on_loop(self.traffic.leave_epoch)
         self._move = None
         self.clock.restore(clock)
         if rng is None:
