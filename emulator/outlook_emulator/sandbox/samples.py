@@ -263,7 +263,7 @@ def _events(raw: bytes) -> list[Series]:
 def _cards(raw: bytes) -> list[Card]:
     from outlook_emulator.mailbox.formats import vcf
 
-    return vcf.parse(raw)
+    return vcf.parse(raw).items
 
 
 def _mail_tables(table: _Table) -> Iterator[_Table]:
