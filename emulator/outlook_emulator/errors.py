@@ -33,6 +33,7 @@ ConnectorError                  400
 ├── Conflict                    409  Conflict
 │   └── StartedOver             409  Conflict
 ├── BodyTooLarge                413  RequestBodyTooLarge
+├── LimitExceeded               413  RequestBodyTooLarge
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
@@ -479,6 +480,13 @@ class BodyTooLarge(ConnectorError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes.")
+
+
+class LimitExceeded(ConnectorError):
+    """A request that is small enough and still holds more of something than anyone needs; `message` names the limit."""
+
+    status = 413
+    code = "RequestBodyTooLarge"
 
 
 class InternalError(ConnectorError):

@@ -17,7 +17,7 @@ from vobject.base import ContentLine, getLogicalLines, textLineToContentLine
 from outlook_emulator.clock import microseconds, moment
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.formats.mime import decode_text
+from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.message import Address
 
 MAX_CARDS = 10_000
