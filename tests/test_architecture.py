@@ -34,6 +34,7 @@ VOCABULARY = {
     "options",
     "seed_folder",
     "settings",
+    "slices",
     "timezones",
 }
 """The parts that every part may import."""
@@ -100,7 +101,6 @@ OUTSIDE = {
     "tzlocal": {"timezones"},
     "dateutil": {"mailbox"},
     "icalendar": {"mailbox"},
-    "vobject": {"mailbox"},
 }
 """The only parts that may import a package from outside."""
 

@@ -15,6 +15,7 @@ ConnectorError                  400
 │   ├── ContentHeader           400  ErrorInvalidRequest
 │   ├── ForeignUrl              400  ErrorInvalidRequest
 │   ├── UnknownMethod           400  ErrorInvalidRequest
+│   ├── TooMuchContent          413  ContentTooLarge
 │   └── MissingApiVersion       400  MissingApiVersionParameter
 ├── Unauthorized                401
 │   ├── WrongAudience           401
@@ -33,7 +34,6 @@ ConnectorError                  400
 ├── Conflict                    409  Conflict
 │   └── StartedOver             409  Conflict
 ├── BodyTooLarge                413  RequestBodyTooLarge
-├── LimitExceeded               413  RequestBodyTooLarge
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
@@ -482,11 +482,11 @@ class BodyTooLarge(ConnectorError):
         super().__init__(f"The request body is larger than {limit} bytes.")
 
 
-class LimitExceeded(ConnectorError):
-    """A request that is small enough and still holds more of something than anyone needs; `message` names the limit."""
+class TooMuchContent(InvalidRequest):
+    """Content with more parts than the emulator takes; `message` names the limit."""
 
     status = 413
-    code = "RequestBodyTooLarge"
+    code = "ContentTooLarge"
 
 
 class InternalError(ConnectorError):

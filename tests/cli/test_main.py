@@ -25,7 +25,7 @@ UNUSED = {
     "outlook_emulator.mailbox.formats.mime",
     "jinja2",
 }
-UNUSED |= {"icalendar", "vobject", "odata_query", "dateutil", "tzlocal"}
+UNUSED |= {"icalendar", "odata_query", "dateutil", "tzlocal"}
 
 
 def last_line(text: str) -> str:

@@ -16,6 +16,9 @@ _UNSEEN = re.compile(
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])([^ >]*+)(?:>|[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?)")
 _AT_LINE_START = re.compile(r"\n[\v ]*\v")
 _EMPTY_LINES = re.compile(r"\n{3,}")
+# Python refuses to read a number of thousands of digits; the last character of Unicode has seven.
+_LEADING_ZEROS = re.compile(r"&#0++(?=[0-9])")
+_LONG_NUMBER = re.compile(r"&#[0-9]{8,}+;?")
 
 _BLOCKS = ["p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd", "tr", "table"]
 _BLOCKS += ["blockquote", "pre", "article", "section", "header", "footer", "figure", "center", "hr", "body"]
@@ -54,6 +57,13 @@ def plain_text(html: str, limit: int | None = None) -> str:
     return _visible(html)[:limit]
 
 
+def unescaped(text: str) -> str:
+    """The text with its HTML entities replaced by characters; a number that is no character's becomes U+FFFD."""
+    if "&#" in text:
+        text = _LONG_NUMBER.sub("\ufffd", _LEADING_ZEROS.sub("&#", text))
+    return unescape(text)
+
+
 def preview(body: str, is_html: bool) -> str:
     """The first 255 characters of the visible text: what the connector shows as `BodyPreview`, line ends kept.
 
@@ -76,7 +86,7 @@ def _visible(html: str) -> str:
     has_entities = "&" in text
     if has_entities:
         # After the tags are gone, so that `&lt;b&gt;` stays text.
-        text = unescape(text)
+        text = unescaped(text)
     # Most bodies need only the cheap replacements; a look costs less than a regular expression that finds nothing.
     nested = "\v\v" in text or " \v" in text
     text = (_AT_LINE_START.sub("\n", text) if nested else text.replace("\n\v", "\n")).replace("\v", "\n")

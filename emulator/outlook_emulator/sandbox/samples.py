@@ -257,13 +257,13 @@ def _parsed(place: str, parse: Callable[[bytes], T], content: bytes) -> T:
 def _events(raw: bytes) -> list[Series]:
     from outlook_emulator.mailbox.formats import ics
 
-    return ics.parse(raw)
+    return ics.parse(raw).items
 
 
 def _cards(raw: bytes) -> list[Card]:
     from outlook_emulator.mailbox.formats import vcf
 
-    return vcf.parse(raw)
+    return vcf.parse(raw).items
 
 
 def _mail_tables(table: _Table) -> Iterator[_Table]:

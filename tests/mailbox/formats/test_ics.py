@@ -17,8 +17,8 @@ from outlook_emulator.enums import AttendeeType, DayOfWeek, Importance, PatternT
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, Series
-from outlook_emulator.mailbox.formats import ics_zones
-from outlook_emulator.mailbox.formats.ics import MAX_EVENTS, compose, parse
+from outlook_emulator.mailbox.formats import ics, ics_zones
+from outlook_emulator.mailbox.formats.ics import MAX_EVENTS, compose
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.timezones import zone
 from tests.paths import ICS
@@ -34,6 +34,10 @@ DAY = 24 * HOUR
 
 def calendar(*lines: str, head: tuple[str, ...] = ()) -> bytes:
     return "\r\n".join(["BEGIN:VCALENDAR", *head, *lines, "END:VCALENDAR", ""]).encode()
+
+
+def parse(raw: bytes) -> list[Series]:
+    return ics.parse(raw).items
 
 
 def vevent(*lines: str) -> list[str]:

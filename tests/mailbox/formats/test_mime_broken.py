@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlook_emulator.errors import InvalidRequest, LimitExceeded
+from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox.formats.mime import parse
 from outlook_emulator.mailbox.formats.mime_compose import compose
 from outlook_emulator.mailbox.formats.mime_limits import MAX_DEPTH
@@ -31,7 +31,7 @@ def test_too_deep(depth: int) -> None:
     """Parts that are nested too deeply are rejected."""
     opening = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(depth))
 
-    with pytest.raises(LimitExceeded, match="more than 100 deep"):
+    with pytest.raises(TooMuchContent, match="more than 100 deep"):
         parse(HEAD + opening.encode() + b"\r\nHi")
 
 

@@ -50,6 +50,8 @@ _MORE_LABELS = {
     "euc-tw": "big5",
     "uhc": "euc-kr",
     "big5-eten": "big5",
+    "latin-9": "iso-8859-15",
+    "latin9": "iso-8859-15",
     "utf8mb4": "utf-8",
     "x-unicode-2-0-utf-7": "utf-7",
     "x-unicode-2-0-utf-8": "utf-8",
@@ -139,6 +141,9 @@ _KATAKANA = {byte: 0xFF40 + byte for byte in range(0x21, 0x60)}
 _HIGH = bytes(byte | 0x80 if 0x21 <= byte <= 0x7E else byte for byte in range(256))
 _ESCAPES = re.compile(rb"\x1b(\([BJI]|\$[@B]|\$\(D)")
 
+_LONG = 65_536
+_CUT = 4
+
 _Correction = Callable[[UnicodeDecodeError], "tuple[str, int]"]
 
 
@@ -160,21 +165,27 @@ def decode_text(data: bytes, charset: str | None) -> str:
         data, charset = data[3:], "utf-8"
     elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and len(data) % 2 == 0 and b"\0" in data:
         data, charset = data[2:], "utf-16le" if data.startswith(codecs.BOM_UTF16_LE) else "utf-16be"
-    declared = find_charset(charset)
-    if declared is not None:
-        text = declared.decode(data)
-        # A damaged text in the correct charset loses few of its characters; with a wrong charset it loses most.
-        lost = text.count("\ufffd")
-        if not lost or lost * 10 <= sum(not character.isascii() for character in text):
+    for candidate in (find_charset(charset), _UTF_8):
+        if candidate is None or (len(data) > _LONG and _is_wrong(candidate, data[:_LONG])):
+            continue
+        text = candidate.decode(data)
+        if _fits(text):
             # Some codecs, such as UTF-7, give lone surrogates, which can be neither stored nor sent.
             return text.encode("utf-8", "replace").decode()
-    try:
-        return data.decode()
-    except ValueError:
-        lenient = data.decode("utf-8", "replace")
-        if lenient.count("\ufffd") * 10 <= sum(not character.isascii() for character in lenient):
-            return lenient
     return _windows_1252(data)
+
+
+def _is_wrong(charset: Charset, start: bytes) -> bool:
+    # The start of a long text is enough to see that a charset is wrong, and what is none of it is slow to read.
+    text = charset.decode(start)
+    # A character may be cut.
+    return text.count("\ufffd") > _CUT and not _fits(text)
+
+
+def _fits(text: str) -> bool:
+    # A damaged text in the correct charset loses few of its characters; with a wrong charset it loses most.
+    lost = text.count("\ufffd")
+    return not lost or lost * 10 <= len(text) - len(text.encode("ascii", "ignore"))
 
 
 @lru_cache(maxsize=512)
@@ -352,7 +363,7 @@ def _iso_2022_jp(data: bytes) -> str:
         elif escape == b"(I":
             pieces.append(_seven_bit(piece).translate(_KATAKANA))
         elif escape == b"$(D":
-            high = re.sub(rb"[\x21-\x7e]{2}", rb"\x8f\g<0>", piece).translate(_HIGH)
+            high = re.sub(rb"[\x21-\x7e]{2}", b"\x8f\\g<0>", piece).translate(_HIGH)
             pieces.append(_euc_jp(high))
         else:
             # Line ends stay, though the standard has none among two-byte characters: mail may forget the escape.
@@ -385,8 +396,9 @@ _PYTHON_NAMES = {
     "macintosh": "mac_roman",
     "iso-8859-8-i": "iso8859-8",
 }
+_UTF_8 = Charset("utf-8", lambda data: data.decode("utf-8", "replace"))
 _DECODERS: dict[str, Callable[[bytes], str]] = {
-    "utf-8": lambda data: data.decode("utf-8", "replace"),
+    "utf-8": _UTF_8.decode,
     "utf-16le": lambda data: data.decode("utf-16-le", "replace"),
     "utf-16be": lambda data: data.decode("utf-16-be", "replace"),
     "windows-1252": _windows_1252,

@@ -36,6 +36,7 @@ from outlook_emulator.mailbox.formats.ics_compose import (
 )
 from outlook_emulator.mailbox.formats.ics_times import all_of, as_day, end_of, first_of, occurrence, repeated
 from outlook_emulator.mailbox.formats.ics_zones import When, Zones, hide_zones
+from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.message import Address
 
 __all__ = ["compose", "parse"]
@@ -63,7 +64,7 @@ class _Entry(NamedTuple):
         return self.event.rule is not None or bool(self.event.added)
 
 
-def parse(raw: bytes) -> list[Series]:
+def parse(raw: bytes) -> Parsed[Series]:
     """The events of an iCalendar file, each series with its changed occurrences.
 
     Inferred: times without a zone are in the calendar's own (X-WR-TIMEZONE), else in UTC. An unknown zone is read by
@@ -85,7 +86,7 @@ def parse(raw: bytes) -> list[Series]:
     events = [series for calendar in calendars for series in _series(calendar)]
     if not events:
         raise InvalidRequest("The calendar has no VEVENT.")
-    return events
+    return Parsed(events)
 
 
 def _guarded(what: str, function: Callable[..., T], *values: Any) -> T:

@@ -6,7 +6,7 @@ import re
 from mimetypes import MimeTypes
 
 from outlook_emulator.enums import Importance
-from outlook_emulator.errors import InvalidRequest, LimitExceeded
+from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox.formats.mime_addresses import read_addresses
 from outlook_emulator.mailbox.formats.mime_body import Content, find_content
 from outlook_emulator.mailbox.formats.mime_headers import (
@@ -61,7 +61,7 @@ def parse(raw: bytes) -> Mail:
 
     An HTML body is preferred to a plain one; line ends of the body become `\\r\\n`. Every other part is an attachment,
     and gets a name if it has none. A nested mail is named after its subject. Broken mails are read as far as possible.
-    Raises InvalidRequest if the bytes are not a mail, and LimitExceeded.
+    Raises InvalidRequest if the bytes are not a mail, and TooMuchContent.
     """
     return parse_lenient(raw).items[0]
 
@@ -96,7 +96,7 @@ def _mail(raw: bytes, root: Part) -> Mail:
     headers = root.headers
     people = {name: _addresses(headers, name) for name in ("from", "to", "cc", "bcc", "reply-to")}
     if sum(map(len, people.values())) > MAX_ADDRESSES:
-        raise LimitExceeded(f"The headers of the mail have more than {MAX_ADDRESSES} addresses.")
+        raise TooMuchContent(f"The headers of the mail have more than {MAX_ADDRESSES} addresses.")
     content = find_content(root)
     attached = [_attachment(part, content, number) for number, part in enumerate(content.attached, start=1)]
     return Mail(
@@ -168,7 +168,7 @@ def _default_name(part: Part, number: int) -> str:
 def _subject(part: Part) -> str:
     try:
         headers = part.parts[0].headers if part.parts else read_headers(part.content.lstrip(), 0)
-    except LimitExceeded:
+    except TooMuchContent:
         return ""
     return headers.value("subject")
 

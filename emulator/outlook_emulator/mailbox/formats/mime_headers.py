@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from outlook_emulator.clock import microseconds
-from outlook_emulator.errors import LimitExceeded
+from outlook_emulator.errors import TooMuchContent
 from outlook_emulator.mailbox.formats.base64_text import decode_base64
 from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.mime_limits import MAX_HEADER_BYTES
@@ -103,7 +103,7 @@ def read_headers(data: bytes, start: int, ends_part: Callable[[bytes], bool] | N
     """Read headers from `start` up to the blank line that ends them.
 
     A line that is no header costs itself and the lines folded into it. For a part, `ends_part` tells the lines that end
-    it; a part needs no headers, while a mail does. Raises LimitExceeded.
+    it; a part needs no headers, while a mail does. Raises TooMuchContent.
     """
     lines, body_start, is_ended = _lines(data, start, ends_part)
     fields: list[tuple[str, list[bytes]]] = []
@@ -147,7 +147,7 @@ def _lines(data: bytes, start: int, ends_part: Callable[[bytes], bool] | None) -
         assert match is not None
         text = match[1]
         if match.end() - start > MAX_HEADER_BYTES:
-            raise LimitExceeded(f"The headers of the mail or of a part are longer than {MAX_HEADER_BYTES} bytes.")
+            raise TooMuchContent(f"The headers of the mail or of a part are longer than {MAX_HEADER_BYTES} bytes.")
         if ends_part and text.startswith(b"--") and ends_part(text):
             return lines, position, False
         if not text.strip() and (not text or not _goes_on(data, match.end())):

@@ -7,7 +7,7 @@ from binascii import a2b_qp
 from collections.abc import Iterator
 from functools import cached_property
 
-from outlook_emulator.errors import LimitExceeded
+from outlook_emulator.errors import TooMuchContent
 from outlook_emulator.mailbox.formats.base64_text import decode_base64, is_broken_base64
 from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.mime_headers import Headers, Parameters, media_type, read_headers
@@ -107,7 +107,7 @@ class Part:
 
 
 def parse_parts(data: bytes) -> Part:
-    """Read a mail and the parts in it. Raises LimitExceeded."""
+    """Read a mail and the parts in it. Raises TooMuchContent."""
     return _Reader(data).read()
 
 
@@ -169,9 +169,9 @@ class _Reader:
     def _part(self, start: int, default_type: str) -> Part:
         self._count += 1
         if self._count > MAX_PARTS:
-            raise LimitExceeded(f"The mail has more than {MAX_PARTS} parts.")
+            raise TooMuchContent(f"The mail has more than {MAX_PARTS} parts.")
         if len(self._open) >= MAX_DEPTH:
-            raise LimitExceeded(f"The mail nests its parts more than {MAX_DEPTH} deep.")
+            raise TooMuchContent(f"The mail nests its parts more than {MAX_DEPTH} deep.")
         headers = read_headers(self._data, start, self._is_delimiter if self._open else None)
         part = Part(self._data, headers, default_type)
         if part.boundary:

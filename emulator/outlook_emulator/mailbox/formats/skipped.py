@@ -1,9 +1,9 @@
-"""What an import leaves out of a mailbox."""
+"""What a file contains, and what an import leaves out of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -21,8 +21,9 @@ class SkippedItem:
     reason: str
 
 
-class Parsed(NamedTuple, Generic[T]):
-    """The items that a reader took from a file, in its order, and what it left out."""
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[T]):
+    """The items of a file that an import takes, and what it leaves out."""
 
     items: list[T]
-    skipped: list[SkippedItem]
+    skipped: list[SkippedItem] = field(default_factory=list)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from html import unescape
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,7 +16,7 @@ from outlook_emulator.mailbox.mail import nondelivery, origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import stored_body
-from outlook_emulator.mailbox.text import preview
+from outlook_emulator.mailbox.text import preview, unescaped
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import mailboxes, outbox
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -132,7 +131,7 @@ def check_images(mailbox: Mailbox, html: str) -> None:
     # No text below the limit holds an image above it.
     if not limit or len(html) <= limit:
         return
-    body = unescape(html)
+    body = unescaped(html)
     if ";base64" in body.lower():
         for image in _DATA_URI.finditer(body):
             # The limit is one of base64 text (Learn page); the recorded size is that of the file.

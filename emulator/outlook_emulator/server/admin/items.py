@@ -27,7 +27,7 @@ def add_contact_folder(request: AdminRequest) -> shapes.ItemFolderState:
 def import_calendar(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox, series = request.mailbox, ics.parse(request.content)
+    mailbox, series = request.mailbox, ics.parse(request.content).items
     place = _folder(request, CALENDARS)
     with mailbox.db.transaction():
         return {"ids": [wire_id(event) for event in events.import_events(mailbox, place, series)]}
@@ -44,7 +44,7 @@ def export_calendar(request: AdminRequest) -> Binary:
 def import_contacts(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import vcf
 
-    mailbox, cards = request.mailbox, vcf.parse(request.content)
+    mailbox, cards = request.mailbox, vcf.parse(request.content).items
     folder = _folder(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
         inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]

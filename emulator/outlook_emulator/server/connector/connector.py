@@ -187,6 +187,8 @@ class Connector:
         if exchange.rule_changes:
             mailbox.rules = replace(mailbox.rules, **exchange.rule_changes)
         response = endpoint.run(exchange, mailbox, arguments)
+        if not isinstance(response, Response):
+            response = await response
         exchange.is_done = True
         return response
 

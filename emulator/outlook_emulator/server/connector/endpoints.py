@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from types import GeneratorType
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,6 +15,8 @@ from outlook_emulator.server.connector.exchange import JSON, Exchange, Response
 from outlook_emulator.server.connector.polling import cursor_of, poll_response
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.connector.routes import PREFIX, decode_path_value
+from outlook_emulator.server.slices import in_slices
+from outlook_emulator.slices import Sliced
 from outlook_emulator.wire.base import ROOT, Reply, snake_case
 from outlook_emulator.wire.body import Unknown, reader_of
 from outlook_emulator.wire.mail import Binary
@@ -47,14 +51,22 @@ class Endpoint:
             values[keyword] = decode_path_value(raw, name)
         return Arguments(self._read(body, unknown), values)
 
-    def run(self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments) -> Response:
-        """Run the operation on a mailbox and render its result."""
+    def run(
+        self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments
+    ) -> Response | Coroutine[Any, Any, Response]:
+        """Run the operation on a mailbox and render its result; await the response of long work, which pauses."""
         operation = self._operation
         if operation.kind is Kind.POLL:
             cursor = cursor_of(operation, exchange, mailbox)
             poll = operation.run(mailbox, **arguments.values, cursor=cursor)
             return poll_response(operation, exchange, mailbox, poll)
-        return self._render(exchange, operation.run(mailbox, *arguments.body, **arguments.values))
+        result = operation.run(mailbox, *arguments.body, **arguments.values)
+        if isinstance(result, GeneratorType):
+            return self._run_slices(exchange, mailbox, result)
+        return self._render(exchange, result)
+
+    async def _run_slices(self, exchange: Exchange, mailbox: Mailbox, work: Sliced[Any]) -> Response:
+        return self._render(exchange, await in_slices(work, mailbox.db))
 
     def _read(self, body: bytes, unknown: Unknown) -> tuple[Any, ...]:
         if self._body is None or self._convert is None:
