@@ -329,7 +329,7 @@ def _quoted_printable(line: Property) -> str:
     """The text of a line in vCalendar 1.0."""
     from quopri import decodestring
 
-    from outlook_emulator.mailbox.formats.mime import decode_text
+    from outlook_emulator.mailbox.formats.charsets import decode_text
 
     return decode_text(decodestring(line.value.encode()), line.param("CHARSET") or "utf-8")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from outlook_emulator.mailbox.formats.mime import decode_text
+from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
 
 _BOMS = {
