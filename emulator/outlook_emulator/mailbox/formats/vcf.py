@@ -13,12 +13,10 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
-from outlook_emulator.mailbox.formats.vcf_lines import Line, RawCard, read_cards
+from outlook_emulator.mailbox.formats.vcf_lines import MAX_CARDS, Line, RawCard, read_cards
 from outlook_emulator.mailbox.message import Address
 
-__all__ = ["compose", "parse"]
-
-MAX_CARDS = 10_000
+__all__ = ["MAX_CARDS", "compose", "parse"]
 
 _MEMBERS = {name: member for member, names in TEXTS.items() for name in names}
 _MESSENGERS = frozenset(
@@ -63,8 +61,6 @@ def parse(raw: bytes) -> Parsed[Card]:
     raw_cards, skipped = read_cards(raw)
     if not raw_cards:
         raise InvalidRequest("The content is not a vCard: it has no BEGIN:VCARD.")
-    if len(raw_cards) > MAX_CARDS:
-        raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
     cards = []
     for number, raw_card in enumerate(raw_cards, start=1):
         card = _card(raw_card)
