@@ -104,6 +104,29 @@ def test_responses(stub: Stub) -> None:
     assert (409, b"\xff\x00") == client.fetch("GET", stub.url)
 
 
+def test_transfer_is_reported(stub: Stub) -> None:
+    """What is sent and received is reported in parts, and arrives as without reports."""
+    sent, stub.body = b"a" * 100_000, b"b" * 150_000
+    reports: list[tuple[str, int, int]] = []
+
+    assert (200, stub.body) == client.fetch("PUT", stub.url, sent, on_transfer=lambda *report: reports.append(report))
+
+    assert (sent, "100000") == (stub.last().body, stub.last().headers["content-length"])
+    assert reports == [
+        *(("sending", 65_536, 100_000), ("sending", 100_000, 100_000), (client.WAITING, 0, 0)),
+        *(("receiving", 65_536, 150_000), ("receiving", 131_072, 150_000), ("receiving", 150_000, 150_000)),
+    ]
+
+
+@pytest.mark.parametrize("on_transfer", [None, lambda *report: None])
+def test_response_that_ends_early(stub: Stub, on_transfer: client.OnTransfer | None) -> None:
+    """A response that is shorter than announced is an error, with and without reports."""
+    stub.body, stub.headers = b"half", {"Content-Length": "8"}
+    status, reason = client.fetch("GET", stub.url, on_transfer=on_transfer)
+
+    assert (0, True) == (status, reason.startswith(b"IncompleteRead(4 bytes read, 4 more expected)"))
+
+
 def test_no_token(stub: Stub) -> None:
     """Without a token, no Authorization header is sent."""
     fetch_text("GET", stub.url)

@@ -6,8 +6,9 @@ import dataclasses
 import json
 import os
 from collections.abc import Sequence
-from contextlib import chdir
+from contextlib import AbstractContextManager, chdir, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
@@ -82,17 +83,29 @@ def run(
     return code
 
 
-def replay(options: TargetOptions, file: Path, *, json_file: str = "") -> int:
-    """Play a recording against a target, and print how the responses differ.
+class Counting(Protocol):
+    """Receives how many requests are played, and how many there are."""
+
+    def count(self, done: int, total: int) -> object: ...
+
+
+def replay(
+    options: TargetOptions,
+    file: Path,
+    *,
+    json_file: str = "",
+    shown: AbstractContextManager[Counting] | None = None,
+) -> int:
+    """Play a recording against a target, and print how the responses differ. `shown` shows how far it is.
 
     Returns 0 without new drift, 1 with it, and 130 after Ctrl+C. Raises TargetError, HarError and ReplayError.
     """
     recorded = har.read(file)
     contract_run = ContractRun(dataclasses.replace(options, client="http"))
     try:
-        with terminable(), contract_run:
+        with shown or nullcontext() as counter, terminable(), contract_run:
             player = Player(contract_run, recorded)
-            player.play()
+            player.play(counter.count if counter else None)
     except httpx.TransportError as error:
         raise TargetError(f"The target does not respond: {error}") from error
     except KeyboardInterrupt:

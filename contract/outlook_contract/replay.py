@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,8 +64,8 @@ class Player:
         for exchange in recorded:
             self._ids.add_times(exchange.request_body.decode("utf-8", "replace"))
 
-    def play(self) -> None:
-        """Play the whole recording."""
+    def play(self, on_request: Callable[[int, int], object] | None = None) -> None:
+        """Play the whole recording; `on_request` gets how many requests are done, and how many there are."""
         for number, recorded in enumerate(self._recorded, 1):
             self._run.report.check = f"request {number}"
             reason = self._reason_against(recorded)
@@ -79,6 +79,8 @@ class Player:
                 self._lacking |= _ids_brought(recorded) - self._brought
             else:
                 self._brought |= _ids_brought(recorded)
+            if on_request is not None:
+                on_request(number, len(self._recorded))
 
     def _reason_against(self, recorded: Exchange) -> str:
         """Why a request cannot be played, empty if it can."""

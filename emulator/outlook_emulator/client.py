@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from outlook_emulator.settings import options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from http.client import HTTPResponse
     from ssl import SSLContext
+
+    OnTransfer = Callable[[str, int, int], object]
+    """Receives what happens, such as `sending`, how many bytes have passed, and how many there are; 0 for unknown."""
 
 URL = "OUTLOOK_EMULATOR_URL"
 TOKEN = "OUTLOOK_EMULATOR_ADMIN_TOKEN"
@@ -19,6 +24,9 @@ _FACT = re.compile(r"(url|store|ca)=(.*?)(?= (?:url|store|ca)=|$)")
 TIMEOUT = 10.0
 """Seconds to wait for a response."""
 JSON = "application/json"
+_PART = 1 << 16
+"""Bytes of a body between two reports of a transfer."""
+WAITING = "waiting for the emulator"
 
 
 def server_url() -> str:
@@ -51,11 +59,13 @@ def fetch(
     token: str | None = None,
     ca_file: str | None = None,
     content_type: str = JSON,
+    on_transfer: OnTransfer | None = None,
 ) -> tuple[int, bytes]:
     """Send one request, and return status and content. Without a response, they are 0 and the reason as text.
 
     A body of bytes is sent as it is, any other as JSON. `token` is the admin token, `ca_file` a PEM file of CA
-    certificates to trust for https. If they are None, the environment has them.
+    certificates to trust for https. If they are None, the environment has them. `on_transfer` is called for each part
+    of the body that is sent or received.
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
@@ -63,16 +73,43 @@ def fetch(
 
     try:
         request = _request(method, url, body, token, content_type)
+        if on_transfer is not None and request.data:
+            content = request.data
+            # In this order: new data removes the length.
+            request.data = _parts(content, on_transfer)
+            request.add_header("Content-Length", str(len(content)))
         # Without proxies, which cannot reach a server on this machine's loopback.
         handlers = [ProxyHandler({}), *([HTTPSHandler(context=_trust(ca_file))] if request.type == "https" else [])]
         with build_opener(*handlers).open(request, timeout=timeout) as response:
-            return int(response.status), response.read()
+            return int(response.status), _content(response, on_transfer)
     # A status above 399 is a response like any other.
     except HTTPError as error:
         with error:
             return error.code, error.read()
     except (HTTPException, OSError, ValueError) as error:
         return 0, (str(getattr(error, "reason", error)) or type(error).__name__).encode(errors="replace")
+
+
+def _parts(body: bytes, on_transfer: OnTransfer) -> Iterator[bytes]:
+    for start in range(0, len(body), _PART):
+        yield body[start : start + _PART]
+        on_transfer("sending", min(start + _PART, len(body)), len(body))
+    on_transfer(WAITING, 0, 0)
+
+
+def _content(response: HTTPResponse, on_transfer: OnTransfer | None) -> bytes:
+    if on_transfer is None:
+        return response.read()
+    from http.client import IncompleteRead
+
+    content, total = bytearray(), int(response.headers.get("Content-Length", 0))
+    while part := response.read(_PART):
+        content += part
+        on_transfer("receiving", len(content), total)
+    # Only a response that is read at once says so itself.
+    if len(content) < total:
+        raise IncompleteRead(bytes(content), total - len(content))
+    return bytes(content)
 
 
 def _request(method: str, url: str, body: object, token: str | None, content_type: str) -> Any:

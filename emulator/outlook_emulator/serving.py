@@ -9,7 +9,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
@@ -56,12 +56,17 @@ class Certified(NamedTuple):
     ca_file: str
 
 
-def serve(settings: Settings) -> int:
-    """Serve until a signal arrives; returns the exit code. Raises OSError or ValueError if it cannot start."""
+def serve(settings: Settings, *, loading: AbstractContextManager[object] | None = None) -> int:
+    """Serve until a signal arrives; returns the exit code. Raises OSError or ValueError if it cannot start.
+
+    Data and sample mailboxes are loaded in the block of `loading`.
+    """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listening(settings) as listener:
         tls = _certified(settings)
-        config = config_of(_created(settings), tls=tls)
+        with loading or nullcontext():
+            app = _created(settings)
+        config = config_of(app, tls=tls)
         # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
         if tls is not None:

@@ -145,8 +145,10 @@ def test_subscriptions_play(tmp_path: Path) -> None:
 
     assert not re.search("fabrikam|orders|q1w2e3r4t5", file.read_text(encoding="utf-8"))
     with ContractRun(TargetOptions(client="http")) as run:
-        Player(run, read(file)).play()
+        reports: list[tuple[int, int]] = []
+        Player(run, read(file)).play(lambda *report: reports.append(report))
         sent = [exchange.request_body for exchange in run.mailboxes["mailbox"].transport.exchanges]
+    assert [(number, len(reports)) for number in range(1, len(reports) + 1)] == reports != []
     assert [] == run.report.drifts
     assert {b"", *(f'{{"NotificationUrl": "http://127.0.0.1:9/contract/{n}"}}'.encode() for n in (1, 2))} == set(sent)
 

@@ -523,3 +523,23 @@ def test_restore_without_a_patch(tmp_path: Path) -> None:
 
     with pytest.raises(PatchError, match="is not patched, or its backup is gone"):
         connections.restore(project.file)
+
+
+def test_reports(tmp_path: Path) -> None:
+    """A patch and a restore report how many files are read and written."""
+    Project(tmp_path, outlook=entry())
+    send = {"type": "ApiConnection", "inputs": {"host": {"connection": {"referenceName": "outlook"}}}}
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "workflow.json").write_text(json.dumps({"definition": {"actions": {"Send": send}}}), "utf-8")
+    reports: list[tuple[str, int, int]] = []
+
+    connections.patch(tmp_path, EMULATOR, Options(no_retries=True), lambda *report: reports.append(report))
+    assert [("reading workflows", 0, 2), ("reading workflows", 1, 2)] == reports[:2]
+    what, done, total = reports[-1]
+    assert ("writing", total) == (what, done + 1)
+
+    reports.clear()
+    connections.restore(tmp_path, report=lambda *report: reports.append(report))
+    # At least the connections and two workflows, besides what was kept of them.
+    assert len([what for what, _, _ in reports if what == "writing"]) > 3

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outlook_emulator import client
-from outlook_emulator.cli import output
+from outlook_emulator.cli import output, progress
 from outlook_emulator.settings import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def _patch(arguments: argparse.Namespace) -> int:
         hide=not arguments.show_in_git,
         dry_run=arguments.dry_run,
     )
-    edits, is_hidden = connections.patch(Path(arguments.file), arguments.url, options)
+    with progress.shown("reading", "files") as shown:
+        edits, is_hidden = connections.patch(Path(arguments.file), arguments.url, options, shown.report)
     if arguments.json:
         print(json.dumps({"dryRun": arguments.dry_run, "value": [edit._asdict() for edit in edits]}, indent=1))
         return 0
@@ -188,7 +189,8 @@ def _restore(arguments: argparse.Namespace) -> int:
 
     from outlook_emulator.logic_apps import connections
 
-    files = connections.restore(Path(arguments.file), force=arguments.force)
+    with progress.shown("reading", "files") as shown:
+        files = connections.restore(Path(arguments.file), force=arguments.force, report=shown.report)
     if arguments.json:
         rows = [{"file": str(file.path), "keepsEdits": file.keeps_edits} for file in files]
         print(json.dumps({"value": rows}, indent=1))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlook_emulator import client
-from outlook_emulator.cli import output, request
+from outlook_emulator.cli import output, progress, request
 from outlook_emulator.options import Option, options_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _OF_RECORD: Mapping[str, str] = {
 }
 """The options of a target that a recording needs, and their help where it differs."""
 _LAST_PORT = 65535
+_LOOK = 0.5
+"""Seconds between two looks at how many requests are recorded."""
 
 
 def add(commands: Any) -> None:
@@ -78,7 +80,9 @@ def record(arguments: argparse.Namespace) -> int:
             stopped_by(lambda number, frame: stop.set()),
         ):
             print(f"outlook-emulator recording url={url} file={arguments.out}", flush=True)
-            stop.wait()
+            with progress.shown("recording", "requests") as shown:
+                while not stop.wait(_LOOK):
+                    shown.count(har.count)
     except TargetError as error:
         print(f"outlook-emulator: {error}", file=sys.stderr)
         return 2
@@ -99,7 +103,8 @@ def replay(arguments: argparse.Namespace) -> int:
         return fail_without(error)
     try:
         options = from_environment(target_options(arguments))
-        return cli.replay(options, Path(arguments.checks[1]), json_file=arguments.json_file)
+        shown = progress.shown("playing", "requests")
+        return cli.replay(options, Path(arguments.checks[1]), json_file=arguments.json_file, shown=shown)
     except (TargetError, HarError, ReplayError) as error:
         print(f"outlook-emulator: {error}", file=sys.stderr)
         return 2
@@ -166,7 +171,9 @@ def _written(arguments: argparse.Namespace, file: Path, *, only_distinct: bool) 
     except ModuleNotFoundError as error:
         return fail_without(error)
     try:
-        export = journal.export(_get(arguments), file, only_distinct=only_distinct, keep_text=arguments.keep_text)
+        with progress.shown("reading the journal", "entries") as shown:
+            get = _get(arguments, shown)
+            export = journal.export(get, file, only_distinct=only_distinct, keep_text=arguments.keep_text)
     except _NoAnswer as error:
         return output.print_error(arguments, error.response)
     except OSError as error:
@@ -185,11 +192,17 @@ class _NoAnswer(Exception):
         self.response = response
 
 
-def _get(arguments: argparse.Namespace) -> Callable[[str], Any]:
+def _get(arguments: argparse.Namespace, shown: progress.Progress) -> Callable[[str], Any]:
+    read = 0
+
     def get(path: str) -> Any:
+        nonlocal read
         response = request.send(arguments, "GET", f"{request.sandbox_path(arguments)}/{path}")
         if not 200 <= response[0] < 300:
             raise _NoAnswer(response)
-        return json.loads(response[1])
+        content = json.loads(response[1])
+        read += len(content["value"])
+        shown.count(read)
+        return content
 
     return get

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outlook_emulator import client
+from outlook_emulator.cli import progress
 
 _TIMEOUT = 70.0
 """Seconds to wait for a response; longer than the admin API lets a `wait` request last."""
@@ -23,7 +24,13 @@ def send(
 ) -> tuple[int, bytes]:
     """Send a request to the selected emulator: status and body. The status is 0 without a response."""
     credentials = {"token": arguments.token, "ca_file": arguments.ca_file}
-    return client.fetch(method, f"{arguments.url}{path}", body, timeout, content_type=content_type, **credentials)
+    with progress.shown(client.WAITING, progress.BYTES) as shown:
+        return client.fetch(
+            *(method, f"{arguments.url}{path}", body, timeout),
+            content_type=content_type,
+            on_transfer=shown.report,
+            **credentials,
+        )
 
 
 def sandbox_path(arguments: argparse.Namespace, *parts: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outlook_emulator import seed_folder
-from outlook_emulator.cli import connections, files, output, parsers, request
+from outlook_emulator.cli import connections, files, output, parsers, progress, request
 
 _FILE_TYPE = "application/vnd.sqlite3"
 _COLUMNS: dict[str, Any] = {"NAME": "name", "CONNECTIONS": "connections"}
@@ -117,7 +117,8 @@ def load_sample(arguments: argparse.Namespace) -> int:
 
 def _load_folder(arguments: argparse.Namespace, folder: Path) -> tuple[int, bytes]:
     try:
-        content = seed_folder.packed(folder)
+        with progress.shown("packing", "files") as shown:
+            content = seed_folder.packed(folder, shown.count)
     except (OSError, ValueError) as error:
         raise SystemExit(output.fail(str(error))) from None
     path = request.sandbox_path(arguments, "seed-zip")

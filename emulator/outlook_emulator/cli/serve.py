@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from outlook_emulator.cli import output
+from outlook_emulator.cli import output, progress
 from outlook_emulator.settings import Setting, Settings, options
 
 
@@ -47,7 +47,7 @@ def serve(arguments: argparse.Namespace) -> int:
         settings = settings_of(arguments)
         if settings.log == "requests" or (settings.log == "auto" and sys.stderr.isatty()):
             request_log.start()
-        return serving.serve(settings)
+        return serving.serve(settings, loading=progress.shown("loading the mailboxes"))
     except (ValueError, OSError) as error:
         return output.fail(str(error))
 

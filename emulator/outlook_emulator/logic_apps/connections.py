@@ -19,6 +19,7 @@ from outlook_emulator.logic_apps.file_backup import Restored
 from outlook_emulator.logic_apps.file_lock import locked
 from outlook_emulator.logic_apps.key import KEY
 from outlook_emulator.logic_apps.project import Place, Project, whole_reference
+from outlook_emulator.logic_apps.report import Report, silent
 
 _API = "outlook"
 _SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
@@ -89,7 +90,7 @@ class Status(NamedTuple):
     edited: list[Path] | None
 
 
-def patch(file: Path, url: str, options: Options = _DEFAULTS) -> Patch:
+def patch(file: Path, url: str, options: Options = _DEFAULTS, report: Report = silent) -> Patch:
     """Point a project at the emulator at `url`. Raises PatchError; then nothing was changed."""
     file = _connections_file(file)
     base = origin(url)
@@ -102,8 +103,8 @@ def patch(file: Path, url: str, options: Options = _DEFAULTS) -> Patch:
             patcher.point(name)
         patcher.point_webhooks(webhook_host)
         if options.no_retries:
-            patcher.edits.extend(_without_retries(project, set(names)))
-        return Patch(patcher.edits, _write(project, options))
+            patcher.edits.extend(_without_retries(project, set(names), report))
+        return Patch(patcher.edits, _write(project, options, report))
 
 
 def add(file: Path, name: str, runtime_url: str, key: str = KEY) -> list[Edit]:
@@ -137,11 +138,11 @@ def _check_new(project: Project, name: str) -> None:
         raise PatchError(f"{project.file} has a connection '{name}' already; --name chooses another name")
 
 
-def restore(file: Path, *, force: bool = False) -> list[Restored]:
+def restore(file: Path, *, force: bool = False, report: Report = silent) -> list[Restored]:
     """Restore the patched files byte for byte, and return them. Raises PatchError."""
     file = _connections_file(file)
     with locked(file.resolve().parent):
-        return file_backup.restore(file.resolve(), force=force)
+        return file_backup.restore(file.resolve(), force=force, report=report)
 
 
 def status(file: Path, url: str, *, settings: Path | None = None) -> Status:
@@ -167,12 +168,12 @@ def _connections_file(file: Path) -> Path:
     return file / "connections.json" if file.is_dir() else file
 
 
-def _write(project: Project, options: Options) -> bool:
+def _write(project: Project, options: Options, report: Report = silent) -> bool:
     """Write the changes; returns whether git hides them."""
     changes = project.changes()
     if not changes or options.dry_run:
         return False
-    return file_backup.change(project.file.resolve(), changes, hide=options.hide)
+    return file_backup.change(project.file.resolve(), changes, hide=options.hide, report=report)
 
 
 def _chosen(project: Project, connection: str | None) -> list[str]:
@@ -225,10 +226,10 @@ def _status_of(project: Project, name: str, base: str) -> ConnectionStatus:
     return ConnectionStatus(name, url, kind, points and is_local)
 
 
-def _without_retries(project: Project, names: set[str]) -> list[Edit]:
+def _without_retries(project: Project, names: set[str], report: Report) -> list[Edit]:
     return [
         Edit(str(document.path), f"{operation}: retryPolicy", before, "none")
-        for document in project.workflows()
+        for document in project.workflows(report)
         for operation, before in workflows.disable_retries(document, names)
     ]
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from outlook_emulator.logic_apps import git
 from outlook_emulator.logic_apps.errors import PatchError
+from outlook_emulator.logic_apps.report import Report, counted, silent
 from outlook_emulator.logic_apps.value_edits import ValueEdit, merged, revert
 
 FOLDER = ".outlook-emulator"
@@ -72,7 +73,7 @@ def read_if_exists(path: Path) -> bytes | None:
     return read(path) if path.exists() else None
 
 
-def change(anchor: Path, changes: Mapping[Path, Change], *, hide: bool = True) -> bool:
+def change(anchor: Path, changes: Mapping[Path, Change], *, hide: bool = True, report: Report = silent) -> bool:
     """Change files, and keep what is needed to restore them. Raises PatchError; then no file was changed.
 
     A file that was edited after an earlier change keeps the edits, also when it is restored. With `hide`, git does not
@@ -93,7 +94,7 @@ def change(anchor: Path, changes: Mapping[Path, Change], *, hide: bool = True) -
             originals.append((_folder(anchor) / known.copy, original))
         known.values = merged(known.values, new.values)
         known.patched = sha256(new.after).hexdigest()
-    hidden = git.hide([path for path in changes if not records[path].hidden]) if hide else []
+    hidden = git.hide([path for path in changes if not records[path].hidden], report) if hide else []
     for path in hidden:
         records[path].hidden = True
     # The record comes before the files, so that an interrupted change can be restored.
@@ -104,14 +105,14 @@ def change(anchor: Path, changes: Mapping[Path, Change], *, hide: bool = True) -
         *((path, new.after) for path, new in changes.items()),
     ]
     try:
-        _write_with_folder(anchor, writes)
+        _write_with_folder(anchor, writes, report)
     except PatchError:
         git.show(hidden)
         raise
     return any(known.hidden for known in records.values())
 
 
-def restore(anchor: Path, *, force: bool = False) -> list[Restored]:
+def restore(anchor: Path, *, force: bool = False, report: Report = silent) -> list[Restored]:
     """Restore all files of an anchor and delete what was kept for it. Raises PatchError; then no file was changed.
 
     A file that was edited since gets its original values back and keeps the edits. If it cannot, because these values
@@ -133,10 +134,10 @@ def restore(anchor: Path, *, force: bool = False) -> list[Restored]:
         if before != content:
             writes.append((path, before))
         restored.append(Restored(path, keeps_edits))
-    git.show([path for path, known in records.items() if known.hidden])
+    git.show([path for path, known in records.items() if known.hidden], report)
     # The record goes before the originals: originals without a record are harmless, a record without them is not.
     leftovers = [_record(anchor), *(_folder(anchor) / known.copy for known in records.values())]
-    write(writes + [(path, None) for path in leftovers if path.exists()])
+    write(writes + [(path, None) for path in leftovers if path.exists()], report)
     _remove_folder(anchor)
     return restored
 
@@ -149,13 +150,14 @@ def edited_files(anchor: Path) -> list[Path] | None:
     return [path for path, known in records.items() if _digest(read_if_exists(path)) != known.patched]
 
 
-def write(writes: Sequence[Write]) -> None:
+def write(writes: Sequence[Write], report: Report = silent) -> None:
     """Write all files or none, in order, each atomically. Raises PatchError."""
     aside: list[Path] = []
     with ExitStack() as undo:
         try:
             # All new contents first: an error such as a full disk then comes before any file is replaced.
-            staged = [(path, _staged(path, content, undo)) for path, content in writes]
+            counted_writes = counted(writes, "writing", report)
+            staged = [(path, _staged(path, content, undo)) for path, content in counted_writes]
             for path, ready in staged:
                 if ready is None:
                     aside.append(_set_aside(path, undo))
@@ -169,14 +171,14 @@ def write(writes: Sequence[Write]) -> None:
         _remove(path)
 
 
-def _write_with_folder(anchor: Path, writes: Sequence[Write]) -> None:
+def _write_with_folder(anchor: Path, writes: Sequence[Write], report: Report) -> None:
     folder = _folder(anchor)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise PatchError(f"cannot write {folder}: {error.strerror or error}") from None
     try:
-        write(writes)
+        write(writes, report)
     except PatchError:
         _remove_folder(anchor)
         raise

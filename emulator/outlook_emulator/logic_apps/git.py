@@ -14,19 +14,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from outlook_emulator.logic_apps.errors import PatchError
+from outlook_emulator.logic_apps.report import Report, counted, silent
 
 _SPECIAL = re.compile(r"[\\*?\[\] ]")
 _TRIES, _PAUSE = 20, 0.05
 """How often, and after how many seconds, the index is tried again while another process has it."""
 
 
-def hide(paths: Sequence[Path]) -> list[Path]:
+def hide(paths: Sequence[Path], report: Report = silent) -> list[Path]:
     """Let git show files as unmodified, whatever their content is; returns the files that git does hide.
 
     Without git, outside of a repository and for ignored files there is nothing to hide.
     """
     hidden = []
-    for path in paths:
+    for path in counted(paths, "hiding from git", report):
         # What git refuses only stays visible; it must not keep a project from being patched.
         with suppress(PatchError):
             flag = _flag(path)
@@ -40,9 +41,9 @@ def hide(paths: Sequence[Path]) -> list[Path]:
     return hidden
 
 
-def show(paths: Sequence[Path]) -> None:
+def show(paths: Sequence[Path], report: Report = silent) -> None:
     """Let git show modifications of files again. Raises PatchError."""
-    for path in paths:
+    for path in counted(paths, "showing to git", report):
         try:
             flag = _flag(path)
         except PatchError:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from outlook_emulator.logic_apps import file_backup, json_edit
 from outlook_emulator.logic_apps.errors import PatchError
 from outlook_emulator.logic_apps.json_edit import Value
+from outlook_emulator.logic_apps.report import Report, counted, silent
 from outlook_emulator.logic_apps.value_edits import ValueEdit
 
 CONNECTIONS = "managedApiConnections"
@@ -194,9 +195,9 @@ class Project:
             around = json_edit.pretty(self.main.text, {name: entry}, 1)
             self.main.edit(json_edit.replaced(self.main.text, managed, around), ValueEdit(path, None, written))
 
-    def workflows(self) -> Iterator[Document]:
+    def workflows(self, report: Report = silent) -> Iterator[Document]:
         """The workflow definitions, each in a folder of its own."""
-        for path in sorted(self.file.parent.glob("*/workflow.json")):
+        for path in counted(sorted(self.file.parent.glob("*/workflow.json")), "reading workflows", report):
             if path not in self._others:
                 self._others[path] = Document.read(path)
             yield self._others[path]
