@@ -23,6 +23,7 @@ _MESSENGERS = frozenset(
     {"IMPP", "X-MS-IMADDRESS", "X-AIM", "X-GOOGLE-TALK", "X-GTALK", "X-ICQ", "X-JABBER", "X-MSN", "X-SKYPE"}
     | {"X-SKYPE-USERNAME", "X-YAHOO", "X-QQ", "X-GADUGADU", "X-GROUPWISE", "X-KADDRESSBOOK-X-IMADDRESS"}
 )
+_KDE_MESSENGER = "X-MESSAGING/"
 # Outlook keeps these apart from phones, and the connector has no members for them.
 _NO_PHONES = frozenset({"FAX", "PAGER", "MODEM", "TELEX", "TLX", "BBS"})
 _PHONES = frozenset({"VOICE", "CELL", "CAR"})
@@ -105,7 +106,7 @@ def _card(raw: RawCard) -> Card:
             _set_first(texts, _place(line, labels))
         elif name == "CATEGORIES":
             lists.setdefault("categories", []).extend(filter(None, _fields(line.value, ",")))
-        elif name in _MESSENGERS:
+        elif name in _MESSENGERS or name.startswith(_KDE_MESSENGER):
             _append(lists, "im_addresses", _text(line.value))
         elif name == "BDAY" and birthday is None:
             birthday = _birthday(line.value.strip())

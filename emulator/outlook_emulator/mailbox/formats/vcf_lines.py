@@ -29,6 +29,7 @@ _MARK = re.compile(r"[\s\0\x1a\ufeff]*(BEGIN|END)[ \t]*:[ \t]*VCARD[\s\0\x1a]*",
 # Up to the first colon that is not in quotes.
 _HEAD = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*')
 _PARAMS = re.compile(r';([^";]*(?:"[^"]*"[^";]*)*)')
+_CHARSET = re.compile(r";CHARSET=[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "B", "8BIT", "7BIT"})
 _MARK_STARTS = frozenset("BEbe \t\0\x1a\ufeff")
 _SYNONYMS = {"MOBILE": "CELL", "CELLULAR": "CELL", "IPHONE": "CELL", "BUSINESS": "WORK"}
@@ -71,7 +72,8 @@ class RawCard:
 def read_cards(raw: bytes) -> tuple[list[RawCard], list[SkippedItem]]:
     """The vCards in a file, and what is outside of them. Raises InvalidRequest for more than 10,000 cards."""
     text, has_text = _decoded(raw)
-    reader = _Reader(has_text)
+    named = (name[1] for name in _CHARSET.finditer(text) if not _is_utf8(name[1]))
+    reader = _Reader(has_text, next(named, "windows-1252"))
     for number, line in _logical_lines(text):
         reader.read(number, line)
     reader.end()
@@ -221,7 +223,7 @@ _cached_head = lru_cache(maxsize=4096)(_parsed_head)
 class _Reader:
     """Puts lines into cards."""
 
-    def __init__(self, has_text: bool) -> None:
+    def __init__(self, has_text: bool, charset: str) -> None:
         self.cards: list[RawCard] = []
         self.skipped: list[SkippedItem] = []
         self._has_text = has_text
@@ -229,7 +231,8 @@ class _Reader:
         # How many cards around the line are values of AGENT.
         self._agents = 0
         self._expects_agent = False
-        self._charset: str | None = None
+        # The charset of values that name none: the one that the file names first, then the last one before the value.
+        self._charset = charset
         # Whether the line before was left out too: such lines are reported together.
         self._has_skipped = False
 
@@ -291,9 +294,9 @@ class _Reader:
             self._card.properties.append(Line(head, value))
 
     def _decode(self, head: Head, value: str) -> str:
-        """The text of a value: by its own encoding and charset, else in UTF-8, else in the charset of a line before."""
+        """The text of a value: by its own encoding and charset, else in UTF-8, else in the charset of another line."""
         encoding, charset = head.params.get("ENCODING", ""), head.params.get("CHARSET")
-        if charset is not None and charset.upper().replace("-", "") != "UTF8":
+        if charset is not None and not _is_utf8(charset):
             self._charset = charset
         data = value.encode("utf-8" if self._has_text else "latin-1", "replace")
         if encoding == "QUOTED-PRINTABLE":
@@ -308,7 +311,7 @@ class _Reader:
         try:
             return data.decode() if charset is None else decode_text(data, charset)
         except UnicodeDecodeError:
-            return decode_text(data, self._charset or "windows-1252")
+            return decode_text(data, self._charset)
 
     def _skip(self, number: int, line: str) -> None:
         if self._has_skipped:
@@ -318,6 +321,10 @@ class _Reader:
             self.skipped.append(SkippedItem("text outside of a card", number, f"It begins with {_shown(line)}."))
         else:
             self._card.problems.append((number, f"It is not a property: {_shown(line)}."))
+
+
+def _is_utf8(charset: str) -> bool:
+    return charset.upper() in ("UTF-8", "UTF8")
 
 
 def _from_base64(data: bytes) -> bytes:
