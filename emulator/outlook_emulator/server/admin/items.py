@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.calendar import events
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
 from outlook_emulator.mailbox.contacts import contacts
+from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, ItemFolderKind
 from outlook_emulator.server.admin import shapes
+from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.store.records import ItemFolder
 from outlook_emulator.wire.mail import Binary
@@ -27,10 +31,12 @@ def add_contact_folder(request: AdminRequest) -> shapes.ItemFolderState:
 def import_calendar(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox, series = request.mailbox, ics.parse(request.content).items
-    place = _folder(request, CALENDARS)
+    mailbox, parsed = request.mailbox, ics.parse(request.content)
+    calendar = _folder(request, CALENDARS)
+    _check_whole(request, calendar, parsed)
     with mailbox.db.transaction():
-        return {"ids": [wire_id(event) for event in events.import_events(mailbox, place, series)]}
+        ids = [wire_id(event) for event in events.import_events(mailbox, calendar, parsed.items)]
+    return _imported(request, calendar, ids, parsed)
 
 
 def export_calendar(request: AdminRequest) -> Binary:
@@ -44,11 +50,12 @@ def export_calendar(request: AdminRequest) -> Binary:
 def import_contacts(request: AdminRequest) -> shapes.Imported:
     from outlook_emulator.mailbox.formats import vcf
 
-    mailbox, cards = request.mailbox, vcf.parse(request.content).items
+    mailbox, parsed = request.mailbox, vcf.parse(request.content)
     folder = _folder(request, CONTACT_FOLDERS)
+    _check_whole(request, folder, parsed)
     with mailbox.db.transaction():
-        inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]
-    return {"ids": [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted]}
+        inserted = [contacts.insert(mailbox, folder.id, card) for card in parsed.items]
+    return _imported(request, folder, [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted], parsed)
 
 
 def export_contacts(request: AdminRequest) -> Binary:
@@ -56,6 +63,16 @@ def export_contacts(request: AdminRequest) -> Binary:
 
     folder = _folder(request, CONTACT_FOLDERS)
     return Binary(vcf.compose(contacts.export_contacts(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
+
+
+def _check_whole(request: AdminRequest, folder: ItemFolder, parsed: Parsed[Any]) -> None:
+    id, strict = request.path["connection"], request.query["strict"]
+    check_whole(request.sandbox, id, folder.name, parsed.skipped, strict=strict)
+
+
+def _imported(request: AdminRequest, folder: ItemFolder, ids: list[str], parsed: Parsed[Any]) -> shapes.Imported:
+    request.sandbox.note_import(request.path["connection"], folder.name, len(ids), parsed.skipped)
+    return {"ids": ids, "skipped": skipped_facts(parsed.skipped)}
 
 
 def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ItemFolderState:
@@ -87,6 +104,7 @@ ROWS = (
         path=f"{_C}/calendars/{{table}}/import",
         summary="Import an iCalendar file into a calendar",
         handler=import_calendar,
+        query=shapes.ImportQuery,
         accepts_type=ICALENDAR,
         returns=shapes.Imported,
         status=201,
@@ -116,6 +134,7 @@ ROWS = (
         path=f"{_C}/contactfolders/{{table}}/import",
         summary="Import a vCard file into a contact folder",
         handler=import_contacts,
+        query=shapes.ImportQuery,
         accepts_type=VCARD,
         returns=shapes.Imported,
         status=201,

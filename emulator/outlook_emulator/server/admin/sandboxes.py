@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
@@ -15,10 +15,11 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.sandbox.sandbox import SEED_FOLDER, Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.contents import attachment_facts
+from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.store import mail as mail_store
@@ -27,6 +28,9 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
+
+if TYPE_CHECKING:
+    from outlook_emulator.sandbox.samples import Sample
 
 
 def list_sandboxes(request: AdminRequest) -> shapes.SandboxList:
@@ -59,22 +63,28 @@ def delete_sandbox(request: AdminRequest) -> None:
     request.sandboxes.delete(request.sandbox.name)
 
 
-def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
+def seed_sandbox(request: AdminRequest) -> shapes.Seeded:
     name, description = request.body["name"], request.body.get("mailbox")
     id = request.body.get("connection") or name
     if description is None:
-        return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(name), id))
+        owner = request.sandboxes.load_sample(request.sandbox, _shipped(name), id)
+        return {**_connection(request, id, owner), "skipped": []}
     from outlook_emulator.sandbox.samples import described
 
-    return _connection(request, id, request.sandboxes.fill(request.sandbox, described(description), id))
+    return _fill(request, id, described(description), strict=request.body.get("strict", False))
 
 
-def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
+def seed_from_zip(request: AdminRequest) -> shapes.Seeded:
     from outlook_emulator.sandbox.samples import unpacked
 
-    id, sandbox = request.query["connection"], request.sandbox
     sample = unpacked(request.content, request.sandboxes.settings.max_body_bytes)
-    return _connection(request, id, request.sandboxes.fill(sandbox, sample, id))
+    return _fill(request, request.query["connection"], sample, strict=request.query["strict"])
+
+
+def _fill(request: AdminRequest, id: str, sample: Sample, *, strict: bool) -> shapes.Seeded:
+    check_whole(request.sandbox, id, SEED_FOLDER, sample.skipped, strict=strict)
+    owner = request.sandboxes.fill(request.sandbox, sample, id)
+    return {**_connection(request, id, owner), "skipped": skipped_facts(sample.skipped)}
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -269,7 +279,7 @@ ROWS = (
         summary="Load a sample mailbox",
         handler=seed_sandbox,
         accepts=shapes.SeedOrder,
-        returns=shapes.ConnectionFacts,
+        returns=shapes.Seeded,
         status=201,
     ),
     AdminOperation(
@@ -280,7 +290,7 @@ ROWS = (
         handler=seed_from_zip,
         query=shapes.SeedQuery,
         accepts_type="application/zip",
-        returns=shapes.ConnectionFacts,
+        returns=shapes.Seeded,
         status=201,
     ),
     AdminOperation(
