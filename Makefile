@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables lock
+.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables vendor lock
 .PHONY: dist image check-python clean
 .DEFAULT_GOAL := run
 
@@ -50,6 +50,9 @@ docs: .venv/dev.stamp ## build the documents as a static site in docs/_build; br
 
 docs-tables: .venv/dev.stamp ## write the generated tables in docs/
 	$(BIN)/python -m tools.docs_tables
+
+vendor: .venv/dev.stamp ## fetch the scripts of the pages from npm; PACKAGES="htmx.org@2.0.11" moves to other versions
+	$(BIN)/python -m tools.vendor $(PACKAGES)
 
 lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrade moves to newer versions
 	@$(PIP) 'uv>=0.9,<1'

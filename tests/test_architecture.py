@@ -77,6 +77,7 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "limits": {"connector"},
         "webhooks": {"connector"},
         "admin": {"connector", "faults", "journal", "limits", "webhooks"},
+        "web": {"admin", "connector", "faults", "journal", "limits", "webhooks"},
     },
     "store": {"schema": set()},
 }
@@ -94,6 +95,7 @@ OUTSIDE = {
     "certifi": {"certificates"},
     "pytest": {"pytest_plugin"},
     "httpx": {"server", "testing"},
+    "jinja2": {"server"},
     "aiohttp": {"testing"},
     "azure": {"testing"},
     "pydantic": {"wire"},

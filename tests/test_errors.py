@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "MessageNotFound": (),
     "InternalError": (),
     "MethodNotAllowed": ("PUT", ["POST", "GET"]),
+    "MisdirectedRequest": ("evil.example",),
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "ServerStops": (),

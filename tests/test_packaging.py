@@ -47,6 +47,25 @@ def test_no_module_needs_a_development_dependency() -> None:
     assert "" == subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
 
 
+def test_a_server_without_visitors_does_not_import_templates() -> None:
+    """Jinja2 is imported for the first page, neither by a start of the server nor by requests to the connector."""
+    program = """
+import sys, httpx
+from outlook_emulator.serving import running
+
+with running() as server:
+    get = httpx.Client(base_url=server.url, trust_env=False).get
+    get("/apim/outlook/x/v2/Mail", headers={"Authorization": "Bearer x"})
+    get("/_emulator/api/sandboxes")
+    before = {name for name in ("jinja2", "markupsafe") if name in sys.modules}
+    get("/_emulator/")
+    print(before, "jinja2" in sys.modules)
+"""
+    command = [sys.executable, "-c", program]
+
+    assert "set() True\n" == subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
 def test_tls_names_the_extra_that_it_needs() -> None:
     """`serve --tls` without trustme exits with an error that contains the command to install it."""
     program = """

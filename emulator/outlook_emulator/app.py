@@ -21,9 +21,11 @@ from outlook_emulator.server.connector.cors import Cors, origins_of
 from outlook_emulator.server.connector.features import Features
 from outlook_emulator.server.faults.middleware import FaultInjector
 from outlook_emulator.server.faults.plans import arm_file
+from outlook_emulator.server.hosts import Hosts
 from outlook_emulator.server.identity.endpoint import identity_routes
 from outlook_emulator.server.journal.middleware import Recorder
 from outlook_emulator.server.limits.middleware import Throttle
+from outlook_emulator.server.web.routes import web_routes
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings, listed
 
@@ -34,7 +36,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     `clock` replaces the machine's clock. The registry of sandboxes is `app.state.sandboxes`.
     """
     settings = settings or Settings()
-    gate = Gate(settings.admin_token)
+    gate = Gate(settings.admin_token, Hosts(settings))
     origins = origins_of(settings.cors_origins)
     sandboxes = _seeded(settings, clock)
     webhooks = Webhooks(sandboxes)
@@ -48,7 +50,11 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 
     app = Starlette(
         # The routes of the admin API come last, since they fit every path.
-        routes=[*identity_routes(settings.identity_header), *admin_routes(sandboxes, webhooks, gate)],
+        routes=[
+            *identity_routes(settings.identity_header),
+            *web_routes(sandboxes, webhooks, gate, settings),
+            *admin_routes(sandboxes, webhooks, gate),
+        ],
         middleware=[
             *([Middleware(Cors, origins=origins)] if origins else []),
             Middleware(AlternateRoutes, sandboxes=sandboxes),

@@ -33,6 +33,7 @@ ConnectorError                  400
 ├── NothingCame                 408  Timeout
 ├── Conflict                    409  Conflict
 │   └── StartedOver             409  Conflict
+├── MisdirectedRequest          421  MisdirectedRequest
 ├── BodyTooLarge                413  RequestBodyTooLarge
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
@@ -478,6 +479,19 @@ class ServerStops(ConnectorError):
 
     def __init__(self) -> None:
         super().__init__("The emulator stopped while this request waited.")
+
+
+class MisdirectedRequest(ConnectorError):
+    """A request under a host name that is not this server's, as a page sends it after it has rebound its name."""
+
+    status = 421
+    code = "MisdirectedRequest"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This emulator is not served under the host name '{host[:200]}'. Use localhost, or start it with"
+            " --allowed-hosts (or OUTLOOK_EMULATOR_ALLOWED_HOSTS)."
+        )
 
 
 class BodyTooLarge(ConnectorError):

@@ -53,6 +53,12 @@ class _ServerSettings:
         "value of `X-IDENTITY-HEADER` that the token endpoint requires; empty: no token endpoint",
         secret=True,
     )
+    allowed_hosts: str = option(
+        "",
+        "further host names that pages and the admin API are served under while the server listens on this machine"
+        " only, separated by commas; `.NAME` stands for all names that end in it",
+    )
+    no_web: YesNo = option("no", "switch off the pages under `/_emulator/`; the admin API stays")
     admin_token: str = option(
         "", "bearer token that the admin API requires; mandatory when listening beyond this machine", secret=True
     )
@@ -195,7 +201,7 @@ class MailboxSettings:
     )
 
     @property
-    def allowed_hosts(self) -> frozenset[str]:
+    def hosts_of_callbacks(self) -> frozenset[str]:
         """The hosts of `callback_hosts`."""
         return frozenset(host.lower() for host in listed(self.callback_hosts))
 

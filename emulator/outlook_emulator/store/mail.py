@@ -10,6 +10,7 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import (
     AttachmentInfo,
     ContentFlags,
+    Counts,
     Facets,
     Folder,
     Message,
@@ -53,6 +54,22 @@ def child_folders(db: Database, mailbox_id: int, parent_id: int | None) -> list[
 
 
 # --- Content: what a mail says, shared by its copies ---
+
+
+def folder_counts(db: Database) -> dict[int, dict[int, Counts]]:
+    """The counts of all folders, by mailbox and by folder."""
+    counts: dict[int, dict[int, Counts]] = {}
+    for mailbox_id, folder_id, mails, unread in db.all(sql.FOLDER_COUNTS, {}):
+        counts.setdefault(mailbox_id, {})[folder_id] = Counts(mails, unread)
+    return counts
+
+
+def mailbox_counts(db: Database) -> dict[int, Counts]:
+    """The counts of all mailboxes, over all their folders."""
+    return {
+        mailbox_id: Counts(*map(sum, zip(*folders.values(), strict=True)))
+        for mailbox_id, folders in folder_counts(db).items()
+    }
 
 
 def insert_content(db: Database, values: Mapping[str, Any]) -> int:

@@ -53,3 +53,9 @@ def set_recipients(db: Database, key: int, recipients: str) -> None:
 def delete(db: Database, key: int) -> None:
     """Remove a mail."""
     db.execute(sql.DELETE_OUTBOX_MAIL, {"outbox_id": key})
+
+
+def count(db: Database) -> int:
+    """How many mails are in the outbox."""
+    (mails,) = db.one(sql.COUNT_OUTBOX, {})
+    return int(mails)

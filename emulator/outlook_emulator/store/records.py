@@ -25,6 +25,13 @@ class Folder(NamedTuple):
     well_known: str | None
 
 
+class Counts(NamedTuple):
+    """How many mails a folder or a mailbox has, and how many of them are unread."""
+
+    mails: int
+    unread: int
+
+
 class Message(NamedTuple):
     """A copy of a mail in a folder, with what the mail says; flags are 0 or 1, addresses joined by `;`.
 

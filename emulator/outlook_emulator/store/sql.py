@@ -215,6 +215,8 @@ NEWEST = {
 }
 ANYONE_CALLED = "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1"
 CALLBACKS_DUE = "WITH RECURSIVE waited (url) AS (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' UNION ALL SELECT (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url > waited.url) FROM waited WHERE waited.url IS NOT NULL) SELECT waited.url, callback.due FROM waited JOIN callback ON callback.id = (SELECT min(id) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url = waited.url)"
+FOLDER_COUNTS = "SELECT folder.mailbox_id, folder.id, (SELECT count(*) FROM message INDEXED BY message_folder WHERE folder_id = folder.id), (SELECT count(*) FROM message WHERE folder_id = folder.id AND is_read = 0) FROM folder"
+COUNT_OUTBOX = "SELECT count(*) FROM outbox_mail"
 MERGE_INDEX = "INSERT INTO message_search (message_search) VALUES ('optimize')"
 SEARCH = "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top"
 FORGET_MESSAGE = "DELETE FROM message_search WHERE rowid = :rowid"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from outlook_emulator.errors import ConnectorError, ServerStops
@@ -26,7 +28,8 @@ class Observer(Protocol):
 class Traffic:
     """What a sandbox keeps about its callers. Lives as long as the sandbox; a reset starts it over.
 
-    `observer` exists once a request has waited for something to be written.
+    `observer` exists once a request has waited for something to be written. `followers` are called after each request
+    and each delivery, and when the sandbox is deleted or the server stops.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,12 +39,29 @@ class Traffic:
         self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
         self.waits = Waits()
         self.observer: Observer | None = None
+        self.followers: list[Callable[[], None]] = []
         self.is_stopping = False
 
     def written(self) -> None:
         """Something may have been written, or the sandbox was deleted."""
         if self.observer is not None:
             self.observer.look()
+        self.changed()
+
+    def changed(self) -> None:
+        """Something that pages show may have changed: what is stored, a rule, a count or an entry of the journal."""
+        for follower in self.followers:
+            follower()
+
+    @contextmanager
+    def followed(self, follower: Callable[[], None]) -> Iterator[None]:
+        """A block during which `follower` is called after each change."""
+        # New lists, since a change may be under way.
+        self.followers = [*self.followers, follower]
+        try:
+            yield
+        finally:
+            self.followers = [other for other in self.followers if other is not follower]
 
     def stop(self) -> None:
         """End all waiting requests: the server stops."""
@@ -49,6 +69,7 @@ class Traffic:
         self.waits.end()
         if self.observer is not None:
             self.observer.end(ServerStops())
+        self.changed()
 
     def remove_fault(self, name: str) -> None:
         """Remove one rule and release the requests that it delays. Raises NotFound."""

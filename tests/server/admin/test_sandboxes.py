@@ -497,7 +497,7 @@ def test_wrong_method(server: Server, method: str, path: str) -> None:
         assert error_of(answer) == (405, "MethodNotAllowed")
 
 
-@pytest.mark.parametrize("path", ["/", "/_emulator", ROOT, f"{ROOT}/nothing", f"{ROOT}/sandboxes/", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/_emulator/nothing", ROOT, f"{ROOT}/nothing", f"{ROOT}/sandboxes/", "/favicon.ico"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PURGE"])
 def test_unknown_path(server: Server, method: str, path: str) -> None:
     """An unknown path responds 404 for every method."""

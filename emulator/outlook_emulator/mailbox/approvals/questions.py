@@ -160,7 +160,7 @@ def _check(mailbox: Mailbox, request: ApprovalRequest) -> None:
         if len(option) > _LONGEST_OPTION or not "".join(option.split()).isprintable():
             rule = f"has options of at most {_LONGEST_OPTION} printable characters"
             raise InvalidField("options", f"{rule}, unlike '{option[:50]!r}'.")
-    callbacks.check_url(request.callback_url, "notification_url", mailbox.rules.allowed_hosts)
+    callbacks.check_url(request.callback_url, "notification_url", mailbox.rules.hosts_of_callbacks)
     if not request.mail.to:
         raise InvalidRecipients()
     delivery.check_size(mailbox, request.mail)

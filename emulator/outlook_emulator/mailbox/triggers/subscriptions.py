@@ -179,7 +179,7 @@ def _drop(mailbox: Mailbox, subscription: Subscription) -> None:
 
 
 def _subscribe(mailbox: Mailbox, url: str, watched: Watched, folder_id: int | None, options: str) -> Subscription:
-    callbacks.check_url(url, "notification_url", mailbox.rules.allowed_hosts)
+    callbacks.check_url(url, "notification_url", mailbox.rules.hosts_of_callbacks)
     subscription = Subscription(
         id=_guid(mailbox),
         mailbox_id=mailbox.owner.id,
@@ -214,7 +214,7 @@ def _subscription(mailbox: Mailbox, id: str, options: Any, of_events: bool) -> S
 
 def _renew(mailbox: Mailbox, url: str, subscription: Subscription) -> Subscription:
     # A renewal may name another URL.
-    callbacks.check_url(url, "notification_url", mailbox.rules.allowed_hosts)
+    callbacks.check_url(url, "notification_url", mailbox.rules.hosts_of_callbacks)
     expires = mailbox.now + LIFETIME
     trigger_store.renew_subscription(mailbox.db, subscription.id, url, expires)
     return subscription._replace(url=url, expires=expires)

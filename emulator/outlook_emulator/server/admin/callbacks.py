@@ -30,7 +30,9 @@ def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
     connection, owner = request.connection
     properties: shapes.TriggerProperties = request.body["properties"]
     mailbox = request.mailbox
-    callbacks.check_url(properties["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.allowed_hosts)
+    callbacks.check_url(
+        properties["notificationDetails"]["callbackUrl"], "callbackUrl", mailbox.rules.hosts_of_callbacks
+    )
     _check(connection, _name(request), properties)
     operation = push_triggers.operation_named(properties["operationName"])
     parameters = {parameter["name"]: parameter.get("value", "") for parameter in properties.get("parameters", ())}

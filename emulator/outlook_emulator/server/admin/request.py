@@ -25,21 +25,18 @@ MIME = "message/rfc822"
 class AdminRequest:
     """A request to the admin API, read and checked against the declaration of its operation.
 
-    `content` is the body as it was sent. `body` is the JSON object in it, None if the operation accepts none or the
-    body is a MIME message. `query` holds the parameters of the query string by their Python names.
+    `path` holds the parameters of the path. `content` is the body as it was sent. `body` is the JSON object in it, None
+    if the operation accepts none or the body is a MIME message. `query` holds the parameters of the query string by
+    their Python names.
     """
 
     http: Request
     sandboxes: Sandboxes
     webhooks: Webhooks
+    path: Mapping[str, str]
     content: bytes
     body: Any
     query: dict[str, Any]
-
-    @property
-    def path(self) -> Mapping[str, str]:
-        """The parameters of the path."""
-        return self.http.path_params
 
     @cached_property
     def sandbox(self) -> Sandbox:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import isawaitable
 from typing import Any
 from uuid import uuid4
 
@@ -40,14 +39,12 @@ from outlook_emulator.server.admin import (
     wait,
 )
 from outlook_emulator.server.admin.auth import Gate
-from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
+from outlook_emulator.server.admin.perform import perform
+from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body
-from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.traffic.request_log import REQUESTS, unserved_line
-from outlook_emulator.wire.base import parameters_of
-from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
@@ -136,6 +133,7 @@ class _Endpoint:
     def _authorized(self, http: Request) -> AdminOperation:
         """The operation that the caller asks for and may use. Raises ConnectorError."""
         if self.guarded:
+            self.gate.check_host(http)
             self.gate.check_token(http)
         if not self.operations:
             raise NoSuchOperation(path := http.scope["path"], "" if path.startswith(ROOT) else _HINT)
@@ -149,14 +147,16 @@ class _Endpoint:
         has_body = operation.accepts or operation.accepts_type
         limit = self.sandboxes.settings.max_body_bytes
         content = await read_body(http.receive, limit) if has_body else b""
-        body, declared = None, operation.query
-        if operation.mime_query and http.headers.get("content-type", "").lower().startswith(MIME):
-            declared = operation.mime_query
-        elif operation.accepts:
-            body = reader_of(operation.accepts, strict=operation.strict).read(content or b"{}")
-        query = _read_query(declared, http) if declared else {}
-        result = operation.handler(AdminRequest(http, self.sandboxes, self.webhooks, content, body, query))
-        return await result if isawaitable(result) else result
+        return await perform(
+            operation,
+            http,
+            self.sandboxes,
+            self.webhooks,
+            path=http.path_params,
+            query=http.scope["query_string"],
+            content=content,
+            media_type=http.headers.get("content-type", ""),
+        )
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
         if error.field is not None and "_" in error.field:
@@ -171,10 +171,6 @@ class _Endpoint:
         if isinstance(error, PartsLeftOut):
             body["skipped"] = list(error.skipped)
         return Response(orjson.dumps(body), error.status, headers, "application/json")
-
-
-def _read_query(declared: type, http: Request) -> dict[str, Any]:
-    return QueryReader(parameters_of(declared)).read(http.scope["query_string"], http.headers.get)
 
 
 def _render(operation: AdminOperation, result: Any) -> Response:

@@ -71,9 +71,12 @@ class Recorder:
         if entry is None:
             return
         _note_effect(entry, exchange)
-        exchange.sandbox.traffic.journal.close(entry, time.perf_counter_ns() - entry.started, outcome)
+        traffic = exchange.sandbox.traffic
+        traffic.journal.close(entry, time.perf_counter_ns() - entry.started, outcome)
         if has_failed(entry):
             entry.left = exchange.sandbox.clock.now()
+        if traffic.followers:
+            traffic.changed()
         if REQUESTS.isEnabledFor(INFO):
             REQUESTS.info("%s", line_of(entry, path_of(entry)))
 

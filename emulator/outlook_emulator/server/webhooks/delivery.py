@@ -179,7 +179,7 @@ class CallbackDelivery:
         sandbox, generation = self._sandbox, self._sandbox.db.generation
         try:
             # Checked again: the server may have been restarted with other settings since the callback was enqueued.
-            callbacks.check_url(callback.url, "url", sandbox.rules.allowed_hosts)
+            callbacks.check_url(callback.url, "url", sandbox.rules.hosts_of_callbacks)
         except InvalidRequest as error:
             callbacks.fail(sandbox.db, callback, error.message)
         else:

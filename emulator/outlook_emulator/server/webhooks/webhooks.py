@@ -71,7 +71,7 @@ class Webhooks:
 
     async def _validate(self, url: str) -> None:
         settings = self._sandboxes.settings
-        callbacks.check_url(url, "notification_url", settings.allowed_hosts)
+        callbacks.check_url(url, "notification_url", settings.hosts_of_callbacks)
         token = str(UUID(int=self._rng.getrandbits(128), version=4))
         if not await http_callback.echoes(url, token, settings.callback_timeout):
             raise InvalidField(

@@ -413,6 +413,11 @@ RAW_STATEMENTS = {
     " FROM waited WHERE waited.url IS NOT NULL)"
     " SELECT waited.url, callback.due FROM waited"
     f" JOIN callback ON callback.id = (SELECT min(id) {_FROM_WAITING} AND url = waited.url)",
+    # Two counts in indexes: a sum over the rows would read all of them.
+    "FOLDER_COUNTS": "SELECT folder.mailbox_id, folder.id,"
+    " (SELECT count(*) FROM message INDEXED BY message_folder WHERE folder_id = folder.id),"
+    " (SELECT count(*) FROM message WHERE folder_id = folder.id AND is_read = 0) FROM folder",
+    "COUNT_OUTBOX": "SELECT count(*) FROM outbox_mail",
     "MERGE_INDEX": "INSERT INTO message_search (message_search) VALUES ('optimize')",
     "SEARCH": "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match"
     " AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top",

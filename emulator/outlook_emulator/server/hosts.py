@@ -1,0 +1,77 @@
+"""The host names that a server on this machine is served under; others may belong to a page that rebound its name."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.types import Scope
+
+from outlook_emulator.errors import MisdirectedRequest
+from outlook_emulator.settings import Settings, listed
+
+_LOOPBACK = ("localhost", ".localhost", "localhost.localdomain")
+_CONTAINERS = (
+    "host.docker.internal",
+    "gateway.docker.internal",
+    "host.containers.internal",
+    "host.lima.internal",
+    "host.testcontainers.internal",
+)
+"""The names by which containers reach their machine. `.internal` is never a public name, so no page can own one."""
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+class Hosts:
+    """The host names of a server. It checks them only while it can be reached from this machine alone.
+
+    A page can let its own name resolve to this machine, and then read and control a server there as its own. An address
+    is no such name. Other machines cannot be told apart by names, and a server that they reach has an admin token.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        public = urlsplit(settings.public_url).hostname
+        own = [
+            *listed(settings.allowed_hosts),
+            *listed(settings.tls_names),
+            settings.host,
+            *([public] if public else []),
+        ]
+        names = [name.lower() for name in (*_LOOPBACK, *_CONTAINERS, *own)]
+        self._names = frozenset(name for name in names if not name.startswith("."))
+        self._suffixes = tuple(name for name in names if name.startswith("."))
+        self._is_open = settings.host in _EVERYWHERE
+
+    def check(self, scope: Scope, host: str | None) -> None:
+        """Raise MisdirectedRequest for a host name that is not the server's."""
+        if self._is_open or not host or not _is_loopback(scope):
+            return
+        name = host_name(host)
+        if name not in self._names and not name.endswith(self._suffixes) and not _is_address(name):
+            raise MisdirectedRequest(host)
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, in lower case, without port and brackets."""
+    text = host.lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0].removesuffix(".")
+
+
+def _is_loopback(scope: Scope) -> bool:
+    """Whether the connection arrived at an address that only this machine has."""
+    server = scope.get("server")
+    try:
+        return server is not None and ip_address(server[0]).is_loopback
+    except ValueError:
+        # A socket file, or a test that calls the app without a connection.
+        return False
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,8 @@
+"""All pages: routes, navigation and tests are derived from these rows."""
+
+from __future__ import annotations
+
+from outlook_emulator.server.web import overview
+from outlook_emulator.server.web.page import Page
+
+PAGES: tuple[Page, ...] = (*overview.PAGES,)

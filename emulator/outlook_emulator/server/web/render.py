@@ -1,0 +1,135 @@
+"""Renders the templates. It imports Jinja2, and is itself imported for the first page only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from outlook_emulator.clock import moment
+from outlook_emulator.server.web.page import PageRequest
+from outlook_emulator.server.web.pages import PAGES
+from outlook_emulator.server.web.session import FORM_TOKEN
+from outlook_emulator.server.web.static import url_of_file
+
+
+class NavEntry(NamedTuple):
+    """A link of the navigation."""
+
+    label: str
+    url: str
+    is_current: bool
+
+
+def render(request: PageRequest, values: Mapping[str, Any], form_token: str, has_login: bool) -> str:
+    """The HTML of a page."""
+    page, http = request.page, request.http
+    name = request.path.get("sandbox", "")
+    sandbox = request.sandboxes.get(name)
+    connections = list(sandbox.connections()) if sandbox is not None else []
+    connection = request.path.get("connection", connections[0] if connections else "")
+    query = http.url.query
+    context = {
+        "page": page,
+        "title": page.title,
+        "here": http.url.path + (f"?{query}" if query else ""),
+        "query": request.query,
+        "path": request.path,
+        "url": request.url,
+        "sandbox": sandbox,
+        "sandbox_names": [other.name for other in request.sandboxes.all()],
+        "connections": connections,
+        "connection": connection,
+        "home": next((page.path for page in PAGES if page.nav and page.group == "mailbox"), ""),
+        "is_paused": "paused" in request.query,
+        "form_token": form_token,
+        "form_token_name": FORM_TOKEN,
+        "failure": None,
+        "has_login": has_login,
+        "navigation": _navigation(request, connection) if sandbox is not None else {},
+        **values,
+    }
+    return environment().get_template(page.template).render(context)
+
+
+def _navigation(request: PageRequest, connection: str) -> dict[str, list[NavEntry]]:
+    """The links to the pages of the sandbox, and to those of a mailbox if the sandbox has one."""
+    groups: dict[str, list[NavEntry]] = {"sandbox": [], "mailbox": []}
+    current = request.page.section or request.page.nav
+    for page in PAGES:
+        if page.nav and (page.group == "sandbox" or connection):
+            url = request.url(page.path, connection=connection) if page.group == "mailbox" else request.url(page.path)
+            groups[page.group].append(NavEntry(page.nav, url, page.nav == current))
+    return groups
+
+
+@cache
+def environment() -> Environment:
+    """The environment of all templates."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["static"] = url_of_file
+    environment.filters |= {
+        "when": when,
+        "iso": iso,
+        "json": as_json,
+        "status_kind": status_kind,
+        "number": number,
+        "size": size,
+    }
+    return environment
+
+
+def when(instant: int | str | datetime, zone: str = "UTC") -> str:
+    """An instant for people: date and time in a zone, whose name is shown beside it."""
+    return _local(instant, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(instant: int | str | datetime, zone: str = "UTC") -> str:
+    """An instant for machines."""
+    return _local(instant, zone).isoformat()
+
+
+def _local(instant: int | str | datetime, zone: str) -> datetime:
+    if isinstance(instant, int):
+        instant = moment(instant)
+    elif isinstance(instant, str):
+        instant = datetime.fromisoformat(instant)
+    return instant.astimezone(ZoneInfo(zone))
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON text with indentation."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def status_kind(status: int | None) -> str:
+    """The kind of badge for a status: good, warn or bad."""
+    if status is None:
+        return "bad"
+    return "good" if status < 400 else "warn" if status in (408, 429) else "bad"
+
+
+def number(value: float) -> str:
+    """A number with thin spaces between its thousands."""
+    return f"{value:,}".replace(",", "\u2009")
+
+
+def size(bytes: int) -> str:
+    """A number of bytes in a unit of its order."""
+    amount, units = float(bytes), iter(("bytes", "KiB", "MiB", "GiB"))
+    unit = next(units)
+    while amount >= 1024 and unit != "GiB":
+        amount, unit = amount / 1024, next(units)
+    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"

@@ -1,0 +1,185 @@
+"""The routes of the pages, of their static files and of the event streams."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from outlook_emulator.errors import AdminTokenRequired, ConnectorError, InternalError, InvalidRequest, NotFound
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.server.admin.auth import Gate
+from outlook_emulator.server.connector.exchange import read_body
+from outlook_emulator.server.web import live, login, static
+from outlook_emulator.server.web.backend import Backend
+from outlook_emulator.server.web.forms import EMPTY, Form, read_form
+from outlook_emulator.server.web.page import ROOT, Page, PageRequest, settled, url_of
+from outlook_emulator.server.web.pages import PAGES
+from outlook_emulator.server.web.session import FORM_TOKEN, Sessions
+from outlook_emulator.server.webhooks.webhooks import Webhooks
+from outlook_emulator.settings import Settings
+
+SECURITY = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""Headers of every page. A loader that returns a response may set its own."""
+_OFF = "The pages are switched off by --no-web (or OUTLOOK_EMULATOR_NO_WEB). The admin API is at /_emulator/api."
+_log = logging.getLogger("outlook_emulator")
+
+
+def web_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate, settings: Settings) -> list[BaseRoute]:
+    """The routes of all pages. They come before those of the admin API, which fit every path."""
+    if settings.no_web == "yes":
+        return [Route(path, _say_off) for path in (ROOT, f"{ROOT}/", f"{ROOT}/s/{{rest:path}}")]
+    site = Site(Backend(sandboxes, webhooks), Sessions(gate), gate)
+    return [
+        Route("/", _to_pages),
+        Route(ROOT, _to_pages),
+        Route(f"{ROOT}/static/{{version}}/{{name:path}}", static.respond),
+        Route(f"{ROOT}/s/{{sandbox}}/live", site.respond_live),
+        Route(f"{ROOT}/s/{{sandbox}}", site.respond_without_slash),
+        *(
+            Route(ROOT + page.path, _Endpoint(site, page).respond, methods=["GET", "POST"])
+            for page in (*login.pages(site.sessions, gate), *PAGES)
+        ),
+    ]
+
+
+async def _to_pages(http: Request) -> Response:
+    return RedirectResponse(f"{ROOT}/", 307)
+
+
+async def _say_off(http: Request) -> Response:
+    return Response(_OFF, 404, media_type="text/plain")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages share. Lives as long as the app."""
+
+    backend: Backend
+    sessions: Sessions
+    gate: Gate
+
+    async def respond_without_slash(self, http: Request) -> Response:
+        return RedirectResponse(url_of("/s/{sandbox}/", http.path_params, {}), 307)
+
+    async def respond_live(self, http: Request) -> Response:
+        """The event stream of a sandbox."""
+        try:
+            self.gate.check_host(http)
+            self.gate.check_origin(http)
+            if not self.sessions.is_open_to(http):
+                raise AdminTokenRequired()
+            sandbox = self.backend.sandboxes.named(http.path_params["sandbox"])
+        except ConnectorError as error:
+            return Response(error.message, error.status, SECURITY, "text/plain")
+        return StreamingResponse(live.changes_of(sandbox), 200, SECURITY, "text/event-stream")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A form that was refused: its action, the error's text and field, and the values to show again."""
+
+    action: str
+    text: str
+    field: str
+    form: Form
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """One page."""
+
+    site: Site
+    page: Page
+
+    async def respond(self, http: Request) -> Response:
+        """Handle one request, start to finish."""
+        try:
+            self.site.gate.check_host(http)
+            if self.page.guarded and not self.site.sessions.is_open_to(http):
+                return _to_login(http)
+            request = PageRequest(http, self.page, self.site.backend)
+            return await (self._submit(request) if http.method == "POST" else self._show(request))
+        except ConnectorError as error:
+            return self._error(http, error)
+        except Exception:
+            _log.exception("The page %s failed.", http.scope["path"])
+            return self._error(http, InternalError())
+
+    async def _show(self, request: PageRequest, failure: Failure | None = None, status: int = 200) -> Response:
+        values = await settled(self.page.load(request))
+        if isinstance(values, Response):
+            for name, value in SECURITY.items():
+                values.headers.setdefault(name, value)
+            return values
+        return self._render(request, values, failure, status)
+
+    def _render(
+        self, request: PageRequest, values: Mapping[str, Any], failure: Failure | None, status: int
+    ) -> Response:
+        # Here, because the first page imports Jinja2.
+        from outlook_emulator.server.web.render import render
+
+        text = render(request, {"failure": failure, **values}, self.site.sessions.form_token, self.site.gate.has_token)
+        return Response(text, status, SECURITY, "text/html")
+
+    async def _submit(self, request: PageRequest) -> Response:
+        http = request.http
+        content = await read_body(http.receive, self.site.backend.sandboxes.settings.max_body_bytes)
+        form = read_form(content, http.headers.get("content-type", ""))
+        self.site.sessions.check_form(http, form.text(FORM_TOKEN))
+        name = form.text("action")
+        action = self.page.actions.get(name)
+        if action is None:
+            raise InvalidRequest(f"This page has no form '{name[:50]}'.")
+        sandbox = self.site.backend.sandboxes.get(http.path_params.get("sandbox", ""))
+        try:
+            target = await settled(action(PageRequest(http, self.page, self.site.backend, form)))
+        except ConnectorError as error:
+            failure = Failure(name, error.original, error.field or "", form)
+            return await self._show(PageRequest(http, self.page, self.site.backend), failure, error.status)
+        finally:
+            if sandbox is not None:
+                self.site.backend.webhooks.wake(sandbox)
+        if isinstance(target, Response):
+            return target
+        return RedirectResponse(target or _here(http), 303, SECURITY)
+
+    def _error(self, http: Request, error: ConnectorError) -> Response:
+        page = Page(path="", title=_TITLES.get(error.status, "Error"), template="error.html", load=_nothing)
+        request = PageRequest(http, page, self.site.backend, EMPTY)
+        is_missing = isinstance(error, NotFound)
+        return self._render_error(request, {"status": error.status, "text": error.original, "is_missing": is_missing})
+
+    def _render_error(self, request: PageRequest, values: dict[str, Any]) -> Response:
+        from outlook_emulator.server.web.render import render
+
+        return Response(render(request, values, "", False), values["status"], SECURITY, "text/html")
+
+
+_TITLES = {403: "Refused", 404: "Not found", 413: "Too large", 421: "Wrong host name", 500: "The page failed"}
+
+
+def _nothing(request: PageRequest) -> Mapping[str, Any]:
+    return {}
+
+
+def _here(http: Request) -> str:
+    query = http.url.query
+    path = http.scope["raw_path"].decode("latin-1").partition("?")[0]
+    return f"{path}?{query}" if query else path
+
+
+def _to_login(http: Request) -> Response:
+    return RedirectResponse(url_of("/login", {}, {"next": _here(http)}), 303, SECURITY)

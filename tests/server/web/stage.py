@@ -1,0 +1,39 @@
+"""A sandbox with something on each page, and the values that open the pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from outlook_emulator.server.web.page import Page, url_of
+from outlook_emulator.server.web.pages import PAGES
+from tests.conftest import Connection, Sandbox
+
+SHOWN = [page for page in PAGES if page.template]
+"""The rows that are pages; the others are files."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A sandbox with content. `values` holds an example of each parameter of a path."""
+
+    sandbox: Sandbox
+    alice: Connection
+    values: dict[str, str]
+
+    def url(self, page: Page) -> str:
+        """The URL of a page of this sandbox."""
+        return url_of(page.path, self.values, {})
+
+    def base(self, path: str = "", **more: Any) -> str:
+        """The URL of a page below that of the sandbox."""
+        return url_of(f"/s/{{sandbox}}/{path}", self.values | more, more)
+
+
+def staged(sandbox: Sandbox) -> Stage:
+    """Fill a sandbox with an example of everything that pages show."""
+    alice = sandbox.connect("alice")
+    alice.deliver(subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example")
+    alice.http.get("/v2/Mail")
+    values = {"sandbox": sandbox.name, "connection": alice.id}
+    return Stage(sandbox, alice, values)

@@ -1,0 +1,73 @@
+"""The list of sandboxes and the overview of one."""
+
+from __future__ import annotations
+
+from outlook_emulator.server.web.page import ROOT
+from tests.conftest import Connection, Sandbox
+from tests.server.web.forms import Visitor
+from tests.server.web.stage import Stage
+
+
+def test_overview_shows_the_state(stage: Stage, web: Visitor) -> None:
+    """The overview shows unread mails, the clock, armed faults, limits in use and the latest requests."""
+    stage.sandbox.api.post(
+        "/faults", json={"faults": [{"name": "slow-mail", "effect": {"status": 429}}]}
+    ).raise_for_status()
+    text = web.text()
+
+    assert "alice alice@" in text
+    assert "1 1 Add a mailbox" in text
+    assert "2026-03-02 09:00:00 UTC" in text
+    assert "slow-mail armed used 0, matched 0" in text
+    assert f"200 {stage.alice.id} GetEmailsV2" in text
+
+
+def test_create_reset_and_delete(sandbox: Sandbox, web: Visitor) -> None:
+    """A sandbox can be created with mailboxes, emptied and deleted."""
+    name = f"{sandbox.name}-made"
+    created = web.send(f"{ROOT}/", "create", name=name, connections=f"{name}-1, {name}-2", seeds=["empty"])
+    page = created.headers["location"]
+
+    assert f"{ROOT}/s/{name}/" == page
+    assert all(f"{name}-{mailbox}" in web.text(page) for mailbox in ("1", "2", "empty"))
+
+    sandbox.server.http.post(f"/apim/outlook/{name}-1/v2/Mail", headers={"Authorization": "Bearer x"})
+    assert "Nothing yet." not in web.text(page)
+    web.send(page, "reset")
+    assert "Nothing yet." in web.text(page)
+
+    assert f"{ROOT}/" == web.send(page, "delete").headers["location"]
+    web.get(page, 404)
+
+
+def test_refused_name(web: Visitor) -> None:
+    """A refused form shows the text of the admin API and what was sent."""
+    assert "A sandbox name has 1 to 64 letters, digits, - or _, unlike 'two words'." == web.refusal(
+        f"{ROOT}/", "create", name="two words"
+    )
+
+
+def test_default_sandbox_cannot_be_deleted(web: Visitor) -> None:
+    """The default sandbox can be reset, and has no form that deletes it."""
+    html = web.get(f"{ROOT}/s/default/")
+
+    assert 'value="reset"' in html
+    assert 'value="delete"' not in html
+
+
+def test_add_mailboxes(sandbox: Sandbox, web: Visitor) -> None:
+    """A mailbox can be added by its id, and a sample by its name; a taken id is refused."""
+    id = f"{sandbox.name}-carol"
+    web.send("", "connect", id=id, address="carol@example.com", displayName="Carol")
+    web.send("", "seed", name="empty", connection=f"{sandbox.name}-sample")
+
+    assert f"{id} carol@example.com Carol 0 0" in web.text()
+    assert f"{sandbox.name}-sample" in web.text()
+    assert f"The connection '{id}' exists already." == web.refusal("", "connect", id=id)
+
+
+def test_names_are_escaped(alice: Connection, web: Visitor) -> None:
+    """What callers call a mailbox is shown as text."""
+    alice.sandbox.connect(address="x@example.com", display_name="<script>alert(1)</script>")
+
+    assert "&lt;script&gt;alert(1)" in web.get()
