@@ -19,10 +19,11 @@ from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import events, invitations
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
-from outlook_emulator.mailbox.mail import delivery, folders, listing
+from outlook_emulator.mailbox.mail import delivery, folders, search_index
 from outlook_emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from outlook_emulator.sandbox import state
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import whole
 from outlook_emulator.store import mailboxes, outbox, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -67,6 +68,7 @@ class Sandbox:
         self.clock = SandboxClock(clock, partial(state.write_clock, db))
         self.clock.restore(state.read_clock(db))
         self.traffic = Traffic(settings)
+        self.turn = db.turn
         self.due: list[Due] = [self.traffic.waits]
         self._move: object | None = None
         self.connects = 0
@@ -143,7 +145,7 @@ class Sandbox:
                 folder = item_folders.ensure(mailbox, item_folders.CONTACT_FOLDERS, name)
                 for card in cards:
                     contacts.insert(mailbox, folder.id, card)
-            listing.update_index(mailbox)
+            whole(search_index.update(self.db))
         if sample.skipped:
             self.note_import(connection_id, SEED_FOLDER, sample.size, sample.skipped)
             _warn_of(connection_id, sample.skipped)
@@ -153,17 +155,21 @@ class Sandbox:
         self, connection_id: str, place: str, imported: int, skipped: Sequence[SkippedItem], *, status: int = 201
     ) -> None:
         """Record an import, and what it left out, in the journal and the log."""
-        journal = self.traffic.journal
-        entry = journal.add_import(
-            self.clock.now(),
-            time.time_ns() // 1000,
-            connection=connection_id,
-            place=place,
-            status=status,
-            imported=imported,
-            skipped=[str(item) for item in skipped],
-        )
-        REQUESTS.info("%s", line_of(entry))
+        texts = [str(item) for item in skipped]
+
+        def note() -> None:
+            entry = self.traffic.journal.add_import(
+                self.clock.now(),
+                time.time_ns() // 1000,
+                connection=connection_id,
+                place=place,
+                status=status,
+                imported=imported,
+                skipped=texts,
+            )
+            REQUESTS.info("%s", line_of(entry))
+
+        self.turn.on_loop(note)
 
     def reset(self) -> None:
         """Load the sample mailboxes again, keep the other connections with empty mailboxes, and delete everything else.
@@ -188,7 +194,7 @@ class Sandbox:
             for id, owner, grants in kept:
                 self.connect(id, owner.address, owner.display_name, grants)
         self.use(self._settings_at_start)
-        self.traffic.start_over()
+        self.turn.on_loop(self.traffic.start_over)
 
     def load_named_sample(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
@@ -270,6 +276,7 @@ class Sandbox:
             move = self._move = object()
             try:
                 for due in self.clock.stops(to, self._waiting):
+                    await self.turn.free()
                     if isawaitable(running := due.run(self, self.clock.now())):
                         await running
                     if self._move is not move:
@@ -310,7 +317,7 @@ class Sandbox:
         for key in (state.RNG, TAKEN):
             sandbox_state.delete(other, key)
         self.db.take_over(other)
-        self.traffic.leave_epoch()
+        self.turn.on_loop(self.traffic.leave_epoch)
         self._move = None
         self.clock.restore(clock)
         if rng is None:

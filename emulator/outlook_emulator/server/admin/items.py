@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.calendar import events
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
+from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.contacts import contacts
+from outlook_emulator.mailbox.event import Series
 from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, ItemFolderKind
 from outlook_emulator.server.admin import shapes
@@ -28,10 +31,14 @@ def add_contact_folder(request: AdminRequest) -> shapes.ItemFolderState:
     return _add(request, CONTACT_FOLDERS)
 
 
-def import_calendar(request: AdminRequest) -> shapes.Imported:
+def read_calendar(request: AdminRequest) -> Parsed[Series]:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox, parsed = request.mailbox, ics.parse(request.content)
+    return ics.parse(request.content)
+
+
+def import_calendar(request: AdminRequest) -> shapes.Imported:
+    mailbox, parsed = request.mailbox, request.file
     calendar = _folder(request, CALENDARS)
     _check_whole(request, calendar, parsed)
     with mailbox.db.transaction():
@@ -39,18 +46,22 @@ def import_calendar(request: AdminRequest) -> shapes.Imported:
     return _imported(request, calendar, ids, parsed)
 
 
-def export_calendar(request: AdminRequest) -> Binary:
+def export_calendar(request: AdminRequest) -> Callable[[], Binary]:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox = request.mailbox
     series = events.export_events(mailbox, _folder(request, CALENDARS))
-    return Binary(ics.compose(series, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
+    return lambda: Binary(ics.compose(series, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
+
+
+def read_contacts(request: AdminRequest) -> Parsed[Card]:
+    from outlook_emulator.mailbox.formats import vcf
+
+    return vcf.parse(request.content)
 
 
 def import_contacts(request: AdminRequest) -> shapes.Imported:
-    from outlook_emulator.mailbox.formats import vcf
-
-    mailbox, parsed = request.mailbox, vcf.parse(request.content)
+    mailbox, parsed = request.mailbox, request.file
     folder = _folder(request, CONTACT_FOLDERS)
     _check_whole(request, folder, parsed)
     with mailbox.db.transaction():
@@ -58,11 +69,11 @@ def import_contacts(request: AdminRequest) -> shapes.Imported:
     return _imported(request, folder, [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted], parsed)
 
 
-def export_contacts(request: AdminRequest) -> Binary:
+def export_contacts(request: AdminRequest) -> Callable[[], Binary]:
     from outlook_emulator.mailbox.formats import vcf
 
-    folder = _folder(request, CONTACT_FOLDERS)
-    return Binary(vcf.compose(contacts.export_contacts(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
+    cards = contacts.export_contacts(request.mailbox, _folder(request, CONTACT_FOLDERS))
+    return lambda: Binary(vcf.compose(cards), f"{VCARD}; charset=utf-8")
 
 
 def _check_whole(request: AdminRequest, folder: ItemFolder, parsed: Parsed[Any]) -> None:
@@ -105,6 +116,7 @@ ROWS = (
         summary="Import an iCalendar file into a calendar",
         handler=import_calendar,
         query=shapes.ImportQuery,
+        reads=read_calendar,
         accepts_type=ICALENDAR,
         returns=shapes.Imported,
         status=201,
@@ -115,6 +127,7 @@ ROWS = (
         path=f"{_C}/calendars/{{table}}/export",
         summary="Export a calendar as an iCalendar file",
         handler=export_calendar,
+        is_long=True,
         returns=Binary,
         returns_type=ICALENDAR,
     ),
@@ -135,6 +148,7 @@ ROWS = (
         summary="Import a vCard file into a contact folder",
         handler=import_contacts,
         query=shapes.ImportQuery,
+        reads=read_contacts,
         accepts_type=VCARD,
         returns=shapes.Imported,
         status=201,
@@ -145,6 +159,7 @@ ROWS = (
         path=f"{_C}/contactfolders/{{table}}/export",
         summary="Export a contact folder as a vCard file",
         handler=export_contacts,
+        is_long=True,
         returns=Binary,
         returns_type=VCARD,
     ),
