@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.bodies import BEFORE_FRAGMENT, TEXT_END, TEXT_START
 from tests.conftest import Connection
 from tests.paths import CASES
 
@@ -28,7 +31,29 @@ def check_contacts(alice: Connection, content: bytes, expect: Any) -> None:
     assert [{name: contact[name] for name in case} for contact, case in zip(contacts, expect, strict=True)] == expect
 
 
-CHECKS: dict[str, Callable[[Connection, bytes, Any], None]] = {".vcf": check_contacts}
+def check_mail(alice: Connection, content: bytes, expect: Any) -> None:
+    """The delivered mail has the values that the case names, and `replySent` stands above the quote of a reply."""
+    mail = alice.get(f"/Mail/{alice.deliver(content)['Id']}")
+    mail |= {
+        "attachments": [[attachment["Name"], attachment["Size"]] for attachment in mail["Attachments"]],
+        "Body": written(mail["Body"]),
+    }
+    if "replySent" in expect:
+        alice.post(f"/v3/Mail/ReplyTo/{mail['Id']}", {"Body": "Yes"})
+        (reply,) = alice.mails("SentItems")
+        mail["replySent"] = re.findall("<b>Sent:</b> (.*?, .*?, [0-9]+)", reply["Body"])[0].replace(" 0", " ")
+
+    assert {name: mail[name] for name in expect} == expect
+
+
+def written(body: str) -> str:
+    """A body without the document in which the mail service stores it."""
+    if body.startswith(TEXT_START):
+        return unescape(body.removeprefix(TEXT_START).removesuffix(TEXT_END)).replace("<br>", "").strip()
+    return body.removeprefix(BEFORE_FRAGMENT).removesuffix("</body></html>").strip()
+
+
+CHECKS: dict[str, Callable[[Connection, bytes, Any], None]] = {".eml": check_mail, ".vcf": check_contacts}
 FILES = sorted(path for path in CASES.iterdir() if path.suffix in CHECKS)
 
 

@@ -16,6 +16,7 @@ from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.event import Attendee, EventFields, Series
+from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.ics_compose import (
     ALL_DAY,
     BUSY_STATUS,
@@ -35,7 +36,6 @@ from outlook_emulator.mailbox.formats.ics_compose import (
 )
 from outlook_emulator.mailbox.formats.ics_times import all_of, as_day, end_of, first_of, occurrence, repeated
 from outlook_emulator.mailbox.formats.ics_zones import When, Zones, hide_zones
-from outlook_emulator.mailbox.formats.mime import decode_text
 from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.message import Address
 

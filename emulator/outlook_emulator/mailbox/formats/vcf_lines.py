@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.mailbox.formats.mime import decode_text
+from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
 
 MAX_CARDS = 10_000
