@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ _OTHERS = frozenset({"Cc", "Bcc", "ReplyTo", "Attendees", "RequiredAttendees", "
 """Members that a request to a real mailbox leaves out: other people, and series without an end."""
 _LINK = re.compile(r'href="([^"]*RecordResponse[^"]*)"')
 _FILE = {"Name": "a.txt", "ContentBytes": "YQ=="}
+_FRESH = timedelta(minutes=30)
+"""Age up to which a subscription is used."""
 _SERIALS = count(1)
 
 
@@ -35,14 +38,21 @@ class Items:
     """Makes items in a mailbox when a request needs one, and again after a request has used one up."""
 
     def __init__(
-        self, mailbox: Mailbox, callback_url: str, inviter: Mailbox | None, sandbox: Sandbox | None = None
+        self,
+        mailbox: Mailbox,
+        callback_url: str,
+        inviter: Mailbox | None,
+        sandbox: Sandbox | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._mailbox = mailbox
+        self._now = now
         self._callback_url = callback_url
         self._inviter = inviter
         self._sandbox = sandbox
         self._live: dict[str, Values] = {}
         self._gone: dict[str, Values] = {}
+        self._made_at: dict[str, datetime] = {}
         self._makers: Mapping[str, Callable[[], Values]] = {
             "mail": self._mail,
             "event": self._event,
@@ -101,8 +111,11 @@ class Items:
             if kind not in self._gone:
                 self._gone[kind] = self._ended(kind)
             return self._gone[kind]
-        if kind not in self._live:
+        # A subscription lasts an hour, and a run may take longer.
+        is_old = kind.startswith("/") and kind in self._live and self._now() - self._made_at[kind] > _FRESH
+        if kind not in self._live or is_old:
             self._live[kind] = self._makers[kind]()
+            self._made_at[kind] = self._now()
         return self._live[kind]
 
     def _ended(self, kind: str) -> Values:

@@ -25,13 +25,15 @@ V3 = Version("V3CalendarPostItem", "V2CalendarGetItem", "V3CalendarPatchItem", "
 VERSIONS = pytest.mark.parametrize("version", [V1, V2, V3], ids=["V1", "V2", "V3"])
 FLAT_VERSIONS = pytest.mark.parametrize("version", [V2, V3], ids=["V2", "V3"])
 
-_TODAY = datetime.now(UTC)
-"""One day for a whole run, so that a run may go on past midnight."""
+_START = datetime.now(UTC) + timedelta(days=1)
+"""The day that others are counted from, the same for a whole run. It is tomorrow, so that no event comes near while a
+run takes hours, or moves the clock by hours.
+"""
 
 
 def day(ahead: int, hour: int = 9, minute: int = 0) -> datetime:
-    """A full minute some days ahead, in UTC."""
-    return _TODAY.replace(hour=hour, minute=minute, second=0, microsecond=0) + timedelta(days=ahead)
+    """A full minute some days after tomorrow, in UTC."""
+    return _START.replace(hour=hour, minute=minute, second=0, microsecond=0) + timedelta(days=ahead)
 
 
 def written(when: datetime) -> str:
@@ -54,7 +56,7 @@ def event(subject: str, start: datetime, minutes: int = 30, **members: Any) -> d
 def create(
     mailbox: Mailbox, text: str, start: datetime | None = None, minutes: int = 30, *, version: Version = V3, **more: Any
 ) -> Any:
-    """Create an event whose subject has the marker of the run, and return it; it starts tomorrow by default."""
+    """Create an event whose subject has the marker of the run, and return it; it starts in two days by default."""
     return mailbox.ok(version.create, event(mailbox.name(text), start or day(1), minutes, **more), table=CALENDAR)
 
 

@@ -33,7 +33,7 @@ def _generator(run: ContractRun) -> Generator:
     """The generator of a run. Reading the definition takes a second, so all checks share it."""
     mailbox, sandbox = run.mailboxes["mailbox"], run.target.sandbox
     bridge = Bridge(mailbox)
-    items = Items(mailbox, run.callback_url, run.mailboxes.get("partner"), sandbox)
+    items = Items(mailbox, run.callback_url, run.mailboxes.get("partner"), sandbox, run.now)
     return Generator(mailbox, items, document.load(bridge), bridge, careful=not run.target.is_emulator)
 
 
