@@ -7,6 +7,7 @@ from typing import Any
 from outlook_emulator.server.journal.entries import entry_json
 from outlook_emulator.server.journal.queries import JournalQuery
 from outlook_emulator.server.web.page import Page, PageRequest
+from outlook_emulator.slices import whole
 from outlook_emulator.store import mail, outbox
 from outlook_emulator.traffic.journal_filter import JournalFilter
 
@@ -47,7 +48,7 @@ async def load_overview(request: PageRequest) -> dict[str, Any]:
     sandbox = request.sandbox
     counts = mail.mailbox_counts(sandbox.db)
     limits = await request.admin("GetLimits")
-    latest = JournalQuery(JournalFilter(limit=_LATEST)).find(sandbox.traffic.journal.entries())
+    latest = whole(JournalQuery(JournalFilter(limit=_LATEST)).find(sandbox.traffic.journal.entries()))
     return {
         "mailboxes": [
             {"id": id, "owner": owner, "counts": counts.get(owner.id)} for id, owner in sandbox.connections().items()
