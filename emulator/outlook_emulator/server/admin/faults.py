@@ -31,7 +31,7 @@ def list_faults(request: AdminRequest) -> shapes.FaultLedger:
 
 
 async def arm_faults(request: AdminRequest) -> shapes.FaultLedger:
-    rules = await in_slices(plans.arm(request.sandboxes, request.sandbox, request.body), request.sandbox.db)
+    rules = await in_slices(plans.arm(request.sandboxes, request.sandbox, request.body), request.sandbox)
     return _ledger(request.sandbox, rules)
 
 

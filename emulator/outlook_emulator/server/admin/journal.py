@@ -44,7 +44,7 @@ def _rendered(entries: Iterable[Entry]) -> Sliced[list[Any]]:
         # Secrets are looked for in every body, which takes long for large ones. As JSON text, so that it is only copied
         # when the whole response is written.
         rendered.append(orjson.Fragment(orjson.dumps(entry_json(entry))))
-        yield
+        yield None
     return rendered
 
 

@@ -11,6 +11,7 @@ import orjson
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.operations.operation import Kind, Operation, Scope
+from outlook_emulator.sandbox.aside import MANY, aside
 from outlook_emulator.server.connector.exchange import JSON, Exchange, Response
 from outlook_emulator.server.connector.polling import cursor_of, poll_response
 from outlook_emulator.server.connector.query import QueryReader
@@ -72,7 +73,10 @@ class Endpoint:
         return operation.run(mailbox, *arguments.body, **arguments.values)
 
     async def _run_slices(self, exchange: Exchange, mailbox: Mailbox, work: Sliced[Any]) -> Response:
-        return self._render(exchange, mailbox, await in_slices(work, mailbox.db))
+        result = await in_slices(work, exchange.ran_in)
+        if isinstance(result, list) and len(result) > MANY:
+            return await aside(self._render, exchange, mailbox, result)
+        return self._render(exchange, mailbox, result)
 
     def _read(self, body: bytes, unknown: Unknown) -> tuple[Any, ...]:
         if self._body is None or self._convert is None:

@@ -49,7 +49,7 @@ def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: Mapping[str, Any]) -> Slic
         except ConnectorError as error:
             raise InvalidRequest(f"faults[{index}]: {error.message}") from None
         names.append(members.get("name"))
-        yield
+        yield None
     return sandbox.traffic.faults.arm(rules, names)
 
 

@@ -53,7 +53,7 @@ class JournalQuery:
                 missed.append((entry, differs))
             else:
                 matching.append(entry)
-            yield
+            yield None
         near = nsmallest(shapes.NEAR_MISSES, missed, key=lambda miss: (len(miss[1]), -miss[0].id))
         return QueryResult(len(matching), self._page(matching), near)
 

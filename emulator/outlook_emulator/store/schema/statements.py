@@ -265,9 +265,14 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         _IN_CALENDAR,
         event.c.reach == _ZERO,
         event.c.start_at >= bindparam("earliest"),
+        # Of those that start at the earliest instant, the ones that an earlier page did not have.
+        or_(event.c.start_at > bindparam("earliest"), event.c.id > bindparam("after")),
         event.c.start_at < bindparam("until"),
-    ),
-    "LONG_EVENTS": _EVENTS.where(
+    )
+    .order_by(event.c.start_at, event.c.id)
+    .limit(bindparam("top"))
+    .offset(_ZERO),
+    "LONG_EVENTS": select(event.c.id).where(
         _IN_CALENDAR,
         event.c.reach > _ZERO,
         event.c.span_end >= bindparam("since"),
