@@ -144,7 +144,10 @@ def like(pattern: str, value: object) -> bool:
 
 def meet(template: str, pattern: str) -> bool:
     """Whether some path fits both a template, whose `{name}` stands for a text without a slash, and a pattern."""
-    return _meet(_NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower())
+    template, pattern = _NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower()
+    # Most templates differ from a pattern before the first place that can stand for several texts.
+    fixed = min(len(template.partition(_WORD)[0].partition("*")[0]), len(pattern.partition("*")[0]))
+    return template[:fixed] == pattern[:fixed] and _meet(template, pattern)
 
 
 def segments_of(path: str) -> list[str]:
