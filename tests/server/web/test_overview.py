@@ -19,7 +19,8 @@ def test_overview_shows_the_state(stage: Stage, web: Visitor) -> None:
     assert "1 1 Add a mailbox" in text
     assert "2026-03-02 09:00:00 UTC" in text
     assert "slow-mail armed used 0, matched 0" in text
-    assert f"200 {stage.alice.id} GetEmailsV2" in text
+    assert f"09:00:00 200 {stage.alice.id} GetEmailsV2" in text
+    assert f"09:00:00 429 {stage.alice.id} GetEmailsV2 fault busy" in text
 
 
 def test_create_reset_and_delete(sandbox: Sandbox, web: Visitor) -> None:

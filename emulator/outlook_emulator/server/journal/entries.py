@@ -67,12 +67,12 @@ def _exchange(entry: ExchangeEntry) -> shapes.JournalEntry:
         "operation": entry.operation or None,
         "family": entry.about.family or None,
         "method": entry.method,
-        "path": _clean(path_of(entry)),
+        "path": clean(path_of(entry)),
         "query": redacted(entry.query).decode("latin-1"),
         "status": entry.status,
         "outcome": entry.outcome,
         "effected": entry.effected,
-        "causes": [{"kind": cause.kind, "name": cause.name, "reason": _clean(cause.reason)} for cause in entry.causes],
+        "causes": [{"kind": cause.kind, "name": cause.name, "reason": clean(cause.reason)} for cause in entry.causes],
         "workflow": {
             "name": entry.header(WORKFLOW["name"]),
             "runId": entry.header(WORKFLOW["runId"]),
@@ -97,11 +97,11 @@ def _delivery(entry: DeliveryEntry) -> shapes.JournalEntry:
         "number": entry.number,
         "body": _body(entry.body, False, "application/json"),
         "status": entry.status,
-        "error": None if entry.error is None else _clean(entry.error),
+        "error": None if entry.error is None else clean(entry.error),
     }
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     return redacted(text.encode(errors="replace")).decode()
 
 
