@@ -23,9 +23,12 @@ LABEL org.opencontainers.image.title="Outlook Connector Emulator" \
 RUN --mount=type=bind,source=requirements/image.txt,target=/tmp/image.txt \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.pem \
     python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /tmp/image.txt
-# Any user may keep data in /data.
+# Any user may keep data in /data. A server and a health check run once, so that the modules of Python which they use are
+# compiled: the user of a container may not write there, and would compile them at every start.
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/tmp/wheel \
     python -m pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps /tmp/wheel/*.whl \
+    && outlook-emulator exec --tls --ca-folder /tmp/ca -- outlook-emulator health \
+    && rm -r /tmp/ca \
     && install --directory --mode=1777 /data
 
 # Settings are variables, so that flags of `docker run` add to them. `health` finds the server by the ready file,

@@ -69,8 +69,9 @@ def test_base_image_is_an_argument() -> None:
 def test_sources_exist() -> None:
     """The wheel is built from exactly its sources, and all of them exist; the image holds none of them."""
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    sources = {Path(source).parts[0] for source in (*wheel["packages"], *wheel["force-include"])}
-    needed = {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], *sources}
+    files = [PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]]
+    sources = {Path(source).parts[0] for source in (*files, *wheel["packages"], *wheel["force-include"])}
+    needed = {"pyproject.toml", *sources}
 
     assert needed == {source for source, _ in copied()}
     assert all((ROOT / source).exists() for source in needed)

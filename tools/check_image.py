@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -31,13 +31,25 @@ DATA = "OUTLOOK_EMULATOR_DATA=/data"
 _PREPARE, _BUILD, _CHECK = 600.0, 600.0, 900.0
 """Longest durations of the steps, in seconds."""
 _CALL = 60.0
-_HEALTHY = 30.0
-_MOST_STOP = _MOST_HEALTHY_AFTER_READY = 3.0
+_HEALTHY = 60.0
+_MOST_STOP = 3.0
 """Seconds. The goal is one second; a busy machine takes longer, but less than the five that a forgotten wait takes."""
+_MOST_HEALTHY_AFTER_READY = 1.0
+"""Seconds from the ready line to the health check that notices it. How long the start takes before that depends on the
+machine, and has no limit but `_HEALTHY`.
+"""
+_BUSY = 2.0
+"""Processes that want to run, for each processor; beyond it, that time says more about the machine than the image."""
+_TRIES = 3
+"""How often a check is tried that is only too slow: other work on the machine can delay one health check, not three."""
 
 
 class Wrong(Exception):
     """The image does not do what it should."""
+
+
+class Slow(Wrong):
+    """The image does what it should, but takes too long for it."""
 
 
 class Container:
@@ -67,7 +79,8 @@ class Container:
         while (state := self.state())["Health"]["Status"] != "healthy":
             if time.monotonic() > end or not state["Running"]:
                 raise Wrong(f"not healthy in {_HEALTHY:g} s: {state['Health']['Log'][-1:]} {self.log()}")
-            time.sleep(0.05)
+            # Each look starts a process, which takes time from the container.
+            time.sleep(0.2)
 
     def start_times(self) -> tuple[float, float]:
         """The seconds from the start to the ready line and to the first successful health check."""
@@ -94,14 +107,14 @@ class Container:
         return [mail["Subject"] for mail in self.request("GET", "/apim/outlook/bob/v2/Mail")["value"]]
 
     def stop(self) -> float:
-        """Stop it as `docker stop` does; returns the seconds. Raises Wrong unless the stop is quick and clean."""
+        """Stop it as `docker stop` does; returns the seconds. Raises Wrong, and Slow if only the time is wrong."""
         start = time.monotonic()
         docker("stop", self.name)
         seconds = time.monotonic() - start
         if self.state()["ExitCode"] != 0 or "Traceback" in self.log():
             raise Wrong(f"stopped with exit code {self.state()['ExitCode']}: {self.log()}")
         if seconds > _MOST_STOP:
-            raise Wrong(f"stopped after {seconds:.2f} s")
+            raise Slow(f"stopped after {seconds:.2f} s")
         return seconds
 
 
@@ -236,10 +249,10 @@ def check_size() -> str:
     return f"{size / 1e6:.0f} MB, of which {added / 1e6:.0f} MB are added to the base"
 
 
-CHECKS = (
-    *(check_size, check_start_and_stop, check_early_stop, check_users, check_flags, check_tls),
-    *(check_compose, check_testcontainers),
-)
+_ALONE = (check_size, check_start_and_stop, check_early_stop, check_tls)
+"""The checks that measure times."""
+_SIDE_BY_SIDE = (check_testcontainers, check_users, check_flags, check_compose)
+"""The other checks, longest first."""
 
 
 def docker(*arguments: str) -> str:
@@ -264,19 +277,33 @@ def build(python_image: str) -> int:
 
 
 def check() -> int:
-    """Run all checks, and print the result of each."""
-    failed = 0
-    for run in CHECKS:
-        start = time.monotonic()
-        try:
-            result = run()
-        except (Wrong, subprocess.TimeoutExpired) as error:
-            failed += 1
-            result = f"FAILED: {error}"
-        print(f"{run.__name__.removeprefix('check_'):16} {result}  ({time.monotonic() - start:.0f} s)", flush=True)
+    """Run all checks, and print the result of each; returns the exit code."""
+    passed = [_passes(run) for run in _ALONE]
+    # A start takes a processor for itself.
+    with ThreadPoolExecutor(2) as pool:
+        passed += pool.map(_passes, _SIDE_BY_SIDE)
     # The closing line that test runners print.
-    print(f"{len(CHECKS) - failed} passed, {failed} failed")
-    return min(failed, 1)
+    print(f"{passed.count(True)} passed, {passed.count(False)} failed")
+    return int(not all(passed))
+
+
+def _passes(run: Callable[[], str]) -> bool:
+    """Run a check, and print its result."""
+    start = time.monotonic()
+    result, passes = "", False
+    for _ in range(_TRIES):
+        try:
+            result, passes = run(), True
+            break
+        except Slow as error:
+            result = f"FAILED: {error}"
+        except (Wrong, subprocess.TimeoutExpired) as error:
+            result = f"FAILED: {error}"
+            break
+    # In one piece, since other checks print at the same time.
+    name = run.__name__.removeprefix("check_")
+    print(f"{name:16} {result}  ({time.monotonic() - start:.0f} s)\n", end="", flush=True)
+    return passes
 
 
 def with_debian(kept: Path | None) -> int:
@@ -302,11 +329,16 @@ def with_debian(kept: Path | None) -> int:
 
 
 def _start(it: Container) -> str:
-    """The start times in words. Raises Wrong if the health check succeeds too late."""
+    """The start times in words. Raises Slow if the health check succeeds too late."""
     ready, healthy = it.start_times()
-    if healthy - ready > _MOST_HEALTHY_AFTER_READY:
-        raise Wrong(f"healthy {healthy - ready:.2f} s after it was ready")
-    return f"ready after {ready:.2f} s, healthy after {healthy:.2f} s"
+    figures = f"ready after {ready:.2f} s, healthy {healthy - ready:.2f} s later"
+    if healthy - ready <= _MOST_HEALTHY_AFTER_READY:
+        return figures
+    # Windows does not know how busy it is.
+    load = getattr(os, "getloadavg", lambda: (0.0,))()[0]
+    if load > _BUSY * (os.cpu_count() or 1):
+        return f"{figures} (not judged: the load of this machine is {load:.0f})"
+    raise Slow(figures)
 
 
 def _ready_line(it: Container, *flags: str) -> str:

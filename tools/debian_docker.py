@@ -22,7 +22,7 @@ SUITE = "trixie"
 
 _ROOT = Path(__file__).parents[1]
 _ENGINE = "docker.io docker-cli docker-buildx docker-compose iptables ca-certificates coreutils dash"
-_PYTHON = "python3 python3-pip python-is-python3 ca-certificates"
+_PYTHON = "python3 python3-pip python-is-python3 ca-certificates coreutils dash"
 _UNSEEN = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 _NEEDED = ("mmdebstrap", "unshare", "mount", "chroot", "ip")
 _SOCKET = "unix:///run/docker.sock"
@@ -37,7 +37,7 @@ class DebianDocker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = folder / "root"
-        self._python = folder / "python.tar"
+        self._python = folder / "python"
         self._shared = folder / "shared"
 
     @staticmethod
@@ -64,15 +64,16 @@ class DebianDocker:
             return
         self._shared.mkdir(parents=True, exist_ok=True)
         unseen = [f"--dpkgopt=path-exclude={path}" for path in _UNSEEN]
-        # pip must install into this image as it does into the official one.
-        free = '--customize-hook=rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED'
-        engine = self._mmdebstrap("extract", _ENGINE, self._root)
-        python = self._mmdebstrap("apt", _PYTHON, self._python, *unseen, free)
+        engine = self._mmdebstrap(_ENGINE, self._root)
+        python = self._mmdebstrap(_PYTHON, self._python, *unseen)
         end = time.monotonic() + timeout
         for process in (engine, python):
             _, errors = process.communicate(timeout=max(0, end - time.monotonic()))
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, process.args, stderr=errors)
+        for root in (self._root, self._python):
+            self._link(root)
+        self._complete_python()
         self._complete()
 
     def run(self, command: Sequence[str], *, isolated: bool, timeout: float) -> int:
@@ -106,25 +107,48 @@ class DebianDocker:
         try:
             self._await(engine)
             if not isolated:
-                _run(self._folder / "bin" / "docker", "import", "--change=CMD python", self._python, PYTHON_IMAGE)
+                self._import_python()
             return subprocess.run(command, env=environment, check=False).returncode
         finally:
             engine.terminate()
             engine.wait()
 
-    def _mmdebstrap(self, variant: str, packages: str, target: Path, *more: str) -> subprocess.Popen[str]:
+    def _mmdebstrap(self, packages: str, target: Path, *more: str) -> subprocess.Popen[str]:
+        # Unpacking takes a third of the time that installing takes.
         include = f"--include={','.join(packages.split())}"
         return subprocess.Popen(
-            ["mmdebstrap", "--mode=root", f"--variant={variant}", include, *more, SUITE, str(target)],
+            ["mmdebstrap", "--mode=root", "--variant=extract", include, *more, SUITE, str(target)],
             stderr=subprocess.PIPE,
             text=True,
         )
 
+    @staticmethod
+    def _link(root: Path) -> None:
+        """Add the links that the base system has at its root."""
+        for name in ("bin", "lib", "lib64", "sbin"):
+            if not (root / name).exists():
+                (root / name).symlink_to(f"usr/{name}")
+
+    def _complete_python(self) -> None:
+        # pip must install into this image as it does into the official one.
+        for file in self._python.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
+            file.unlink()
+        certificates = sorted(self._python.glob("usr/share/ca-certificates/mozilla/*.crt"))
+        bundle = self._python / "etc" / "ssl" / "certs" / "ca-certificates.crt"
+        bundle.write_bytes(b"".join(file.read_bytes() for file in certificates))
+
+    def _import_python(self) -> None:
+        """Make an image of the Python file system, unless the engine has it: a new one would outdate all layers."""
+        docker = str(self._folder / "bin" / "docker")
+        known = subprocess.run([docker, "image", "inspect", PYTHON_IMAGE], capture_output=True, check=False)
+        if known.returncode == 0:
+            return
+        with subprocess.Popen(["tar", "--create", f"--directory={self._python}", "."], stdout=subprocess.PIPE) as tar:
+            whole = [docker, "import", "--change=CMD python", "-", PYTHON_IMAGE]
+            subprocess.run(whole, stdin=tar.stdout, check=True, stdout=subprocess.DEVNULL)
+
     def _complete(self) -> None:
         """Add what the scripts of the engine's packages would have made: they are unpacked, not installed."""
-        for name in ("bin", "lib", "lib64", "sbin"):
-            if not (self._root / name).exists():
-                (self._root / name).symlink_to(f"usr/{name}")
         for name in ("iptables", "ip6tables"):
             (self._root / "usr" / "sbin" / name).symlink_to("xtables-nft-multi")
         for name in ("hosts", "resolv.conf"):

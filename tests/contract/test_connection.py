@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -46,6 +47,9 @@ def test_whole_suite_through_microsofts_client(service: Service, tmp_path: Path)
     assert 0 == done.returncode, done.stdout
     assert [] == [drift for drift in document["drift"] if drift["new"]]
     assert (len(routes()), 0) == (counts["operations"], counts["failed"])
+    assert {"test_operations.py", "test_model.py"} <= {
+        check.partition("::")[0] for check in re.findall(r"(\S+) PASSED", done.stdout)
+    }
     assert counts["skipped"] == sum(reasons.values())
     assert all(f"skipped {number}: {reason}" in done.stdout for reason, number in reasons.items())
     assert str(counts["skipped"]) == suite.get("skipped")
@@ -84,12 +88,13 @@ def test_read_only_run_changes_nothing(tmp_path: Path) -> None:
         # The emulator's index is behind until somebody searches; it is derived from the mails.
         service.mailbox.mails(searchQuery="already")
         before = service.export(tmp_path / "before.sqlite")
-        done = contract(service, *HTTP, "--read-only")
+        done = contract(service, *HTTP, "--read-only", "--json", str(tmp_path / "drift.json"))
         after = service.export(tmp_path / "after.sqlite")
 
     assert 0 == done.returncode, done.stdout
     assert before == after
     assert "changes the mailbox; left out by --read-only" in done.stdout
+    assert json.loads((tmp_path / "drift.json").read_text(encoding="utf-8"))["counts"]["cases"] > 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +22,7 @@ _LIMIT = 300
 _HALF = 150
 _REFUSED = 100
 _PAUSE = 25
+_AT_ONCE = 40
 
 
 @probe(
@@ -120,12 +122,12 @@ def _ids(run: ProbeRun, mail: dict[str, Any], event: dict[str, Any], contact: di
 @probe(
     21,
     "throttling",
-    "What does a call too many answer, does the window slide, and do refused calls count?",
+    "What does a call too many answer, does the window slide, do refused calls count, and do 40 at once pass?",
     settles=("rate-limit-exact", "refused-calls"),
     heavy=True,
 )
 def throttling(run: ProbeRun) -> None:
-    """Makes calls until one is refused, waits as long as it says, and counts how many are let in then."""
+    """Makes calls until one is refused, waits as long as it says, counts how many are let in, and sends 40 at once."""
     # A whole window without calls comes first, so that earlier ones do not count.
     with _impatient(run):
         run.wait(61)
@@ -154,6 +156,9 @@ def throttling(run: ProbeRun) -> None:
         third = [exchange.status for exchange in _calls(run, _LIMIT)]
         run.record("calls allowed after Retry-After, rounded to 50", _rounded(third.count(200)), "refused-calls")
         run.wait(61)
+        statuses = _at_once(run, _AT_ONCE)
+        run.record("calls at once that are refused, rounded to 10", round(sum(map(_is_refusal, statuses)), -1))
+        run.record("statuses of calls at once", sorted(set(statuses)))
 
 
 @contextmanager
@@ -176,6 +181,17 @@ def _impatient(run: ProbeRun) -> Iterator[None]:
 
 def _calls(run: ProbeRun, number: int) -> list[Exchange]:
     return [run.mailbox.call("TestConnection") for _ in range(number)]
+
+
+def _at_once(run: ProbeRun, number: int) -> list[int]:
+    """The statuses of calls that do not wait for each other."""
+    url = f"{run.mailbox.url}/testconnection"
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(lambda _: run.mailbox.http.get(url).status_code, range(number)))
+
+
+def _is_refusal(status: int) -> bool:
+    return status >= 400
 
 
 def _rounded(number: int) -> int:

@@ -24,7 +24,7 @@ class Probe:
     """An open question. `ask` puts it to a target and records the answers.
 
     `settles` names the deviations that an answer of the real connector would confirm or refute. `reads` says that the
-    probe changes nothing, and `heavy` that all of it sends hundreds of requests or runs into a limit; with
+    probe changes nothing, and `heavy` that all of it sends hundreds of requests, runs into a limit or waits long; with
     `has_heavy_parts`, only parts of it do.
     """
 

@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 class ProbeRun:
     """A probe on a target.
 
-    `receiver` receives callbacks where the target can reach this process. `heavy` allows hundreds of requests.
+    `receiver` receives callbacks where the target can reach this process. `heavy` allows many requests and long waits.
     """
 
     def __init__(

@@ -20,6 +20,8 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
     "CreateOnChangedEventPokeSubscription": {"table": CALENDAR},
 }
 _UNKNOWN = "00000000-0000-4000-8000-000000000000"
+_LIFETIME = 3600
+"""Seconds that a subscription lasts."""
 _STANDING = frozenset({"host", "connection", "accept", "accept-encoding", "user-agent", "content-length"})
 
 
@@ -29,9 +31,10 @@ _STANDING = frozenset({"host", "connection", "accept", "accept-encoding", "user-
     "What do subscriptions answer to creation, renewal and deletion, and what does a poke look like?",
     settles=("renewal-without-body", "subscription-options"),
     needs=(Need.ADDRESS, Need.CALLBACK),
+    has_heavy_parts=True,
 )
 def subscriptions(run: ProbeRun) -> None:
-    """Subscribes in each way, renews, deletes twice, and causes a poke."""
+    """Subscribes in each way, renews, deletes twice, causes a poke, and waits until a subscription has expired."""
     url = f"{run.callback_url}/probe"
     for kind, place in _KINDS.items():
         exchange = run.mailbox.call(kind, {"NotificationUrl": url}, **place)
@@ -43,6 +46,8 @@ def subscriptions(run: ProbeRun) -> None:
         run.respond(f"a subscription {about}", exchange)
     if run.receiver is not None:
         run.attempt(_poke, url)
+    if run.heavy:
+        run.attempt(_expire, url)
 
 
 def _created(run: ProbeRun, exchange: Exchange) -> dict[str, Any]:
@@ -94,3 +99,12 @@ def _poke(run: ProbeRun, url: str) -> None:
     ]
     run.record("callbacks that one mail causes", callbacks)
     run.mailbox.follow(str(exchange.headers.get("location", "")), "DELETE")
+
+
+def _expire(run: ProbeRun, url: str) -> None:
+    exchange = run.mailbox.call("CreateOnNewEmailPokeSubscription", {"NotificationUrl": url})
+    location = str(exchange.headers["location"])
+    run.mailbox.remember_subscription(location)
+    run.wait(_LIFETIME + 1)
+    run.respond("renew after it has expired", run.mailbox.follow(location, "PATCH", {"NotificationUrl": url}))
+    run.respond("delete after it has expired", run.mailbox.follow(location, "DELETE"))

@@ -16,7 +16,7 @@ from outlook_contract.generation.bridge import Bridge
 from outlook_contract.generation.cases import Disagreement, Generator
 from outlook_contract.generation.items import Items, kind_of
 from outlook_contract.mailbox import Mailbox
-from outlook_contract.plugin import ContractRun
+from outlook_contract.plugin import REASON_CALLBACK, REASON_PARTNER, ContractRun
 from outlook_contract.routes import Route, routes
 
 if TYPE_CHECKING:
@@ -29,19 +29,17 @@ _READABLE = ("", "folder")
 
 
 @cache
-def _generator(run: ContractRun, callback_url: str) -> Generator:
+def _generator(run: ContractRun) -> Generator:
     """The generator of a run. Reading the definition takes a second, so all checks share it."""
     mailbox, sandbox = run.mailboxes["mailbox"], run.target.sandbox
     bridge = Bridge(mailbox)
-    items = Items(mailbox, callback_url, run.mailboxes.get("partner"), sandbox)
+    items = Items(mailbox, run.callback_url, run.mailboxes.get("partner"), sandbox)
     return Generator(mailbox, items, document.load(bridge), bridge, careful=not run.target.is_emulator)
 
 
 @pytest.mark.reads
 @pytest.mark.parametrize("operation", list(routes()))
-def test_generated_requests(
-    contract: ContractRun, mailbox: Mailbox, own_address: str, callback_url: str, operation: str
-) -> None:
+def test_generated_requests(contract: ContractRun, mailbox: Mailbox, own_address: str, operation: str) -> None:
     """Requests that fit the definition succeed, or are 404 for deleted items; all others are refused.
 
     `--examples` says how many requests are generated.
@@ -52,7 +50,7 @@ def test_generated_requests(
     if not contract.target.is_emulator:
         examples = max(1, examples // _CAREFUL_SHARE)
     try:
-        _generator(contract, callback_url).run(route, examples)
+        _generator(contract).run(route, examples)
     except Disagreement as disagreement:
         exchange = disagreement.exchange
         mailbox.report.add(operation, "generated request", disagreement.expected, str(exchange.status))
@@ -67,7 +65,14 @@ def _skip_unless_possible(run: ContractRun, route: Route) -> None:
     if route.is_at_root:
         pytest.skip("emulator only: needs the state of a subscription or question")
     if kind_of(route) == "invitation" and "partner" not in run.mailboxes:
-        pytest.skip("needs a second mailbox")
+        pytest.skip(REASON_PARTNER)
+    if _names_a_callback(route) and not run.callback_url:
+        pytest.skip(REASON_CALLBACK)
+
+
+def _names_a_callback(route: Route) -> bool:
+    """Whether the operation makes, changes or ends what the connector calls back for."""
+    return "$subscriptions" in route.path
 
 
 def test_undeclared_methods_are_refused(mailbox: Mailbox, emulator: Sandbox) -> None:

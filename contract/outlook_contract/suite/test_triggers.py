@@ -147,7 +147,7 @@ def test_location_holds_the_query_and_the_state(mailbox: Mailbox, operation: str
 
 @pytest.mark.reads
 @_EVERY
-def test_a_state_that_is_none_is_refused(mailbox: Mailbox, operation: str) -> None:
+def test_a_state_in_the_wrong_form_is_refused(mailbox: Mailbox, operation: str) -> None:
     """A state that the trigger did not give is refused. Inferred: no source shows it."""
     poller = Poller(mailbox, operation)
     start = poller.location.partition(f"{poller.state_name}=")[0]

@@ -62,7 +62,7 @@ def add(commands: Any) -> None:
     probes.add_argument(
         "--heavy",
         action="store_true",
-        help="also what sends hundreds of requests or runs into a limit; an emulator is always asked that",
+        help="also what sends hundreds of requests, runs into a limit or waits long; an emulator is always asked that",
     )
     command.set_defaults(run=run, usage_error=command.error)
 

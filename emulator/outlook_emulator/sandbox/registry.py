@@ -105,6 +105,10 @@ class Sandboxes:
         """The connection ids of all sandboxes."""
         return frozenset(self._by_connection)
 
+    def ids_of(self, sandbox: Sandbox) -> tuple[str, ...]:
+        """The connection ids of a sandbox."""
+        return self._ids.get(sandbox.name, ())
+
     def all(self) -> list[Sandbox]:
         return list(self._by_name.values())
 

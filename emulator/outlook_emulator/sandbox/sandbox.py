@@ -16,10 +16,11 @@ from outlook_emulator.mailbox import addresses, changes, epochs, item_folders
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import events, invitations
 from outlook_emulator.mailbox.contacts import contacts
-from outlook_emulator.mailbox.mail import delivery, folders, listing
+from outlook_emulator.mailbox.mail import delivery, folders, search_index
 from outlook_emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from outlook_emulator.sandbox import state
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import whole
 from outlook_emulator.store import mailboxes, outbox, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -58,6 +59,7 @@ class Sandbox:
         self.clock = SandboxClock(clock, partial(state.write_clock, db))
         self.clock.restore(state.read_clock(db))
         self.traffic = Traffic(settings)
+        self.turn = db.turn
         self.due: list[Due] = [self.traffic.waits]
         self._move: object | None = None
         self.connects = 0
@@ -134,7 +136,7 @@ class Sandbox:
                 folder = item_folders.ensure(mailbox, item_folders.CONTACT_FOLDERS, name)
                 for card in cards:
                     contacts.insert(mailbox, folder.id, card)
-            listing.update_index(mailbox)
+            whole(search_index.update(self.db))
         return owner
 
     def reset(self) -> None:
@@ -160,7 +162,7 @@ class Sandbox:
             for id, owner, grants in kept:
                 self.connect(id, owner.address, owner.display_name, grants)
         self.use(self._settings_at_start)
-        self.traffic.start_over()
+        self.turn.on_loop(self.traffic.start_over)
 
     def load_named_sample(self, name: str, connection_id: str) -> Owner:
         """Load a sample mailbox by name, and remember it for `reset`."""
@@ -242,6 +244,7 @@ class Sandbox:
             move = self._move = object()
             try:
                 for due in self.clock.stops(to, self._waiting):
+                    await self.turn.free()
                     if isawaitable(running := due.run(self, self.clock.now())):
                         await running
                     if self._move is not move:
@@ -282,7 +285,7 @@ class Sandbox:
         for key in (state.RNG, TAKEN):
             sandbox_state.delete(other, key)
         self.db.take_over(other)
-        self.traffic.leave_epoch()
+        self.turn.on_loop(self.traffic.leave_epoch)
         self._move = None
         self.clock.restore(clock)
         if rng is None:

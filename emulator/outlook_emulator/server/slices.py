@@ -31,6 +31,8 @@ async def in_slices(work: Sliced[_Result], db: Database | None = None) -> _Resul
         if perf_counter() < pause_at:
             continue
         await asyncio.sleep(0)
+        if db is not None:
+            await db.turn.free()
         if db is not None and (db.closed or db.generation != generation):
             work.close()
             raise StartedOver()

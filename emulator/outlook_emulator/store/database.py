@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Any
 from weakref import finalize
 
 from outlook_emulator.store import images, sql
+from outlook_emulator.store.turn import Turn
 
 SCHEMA_VERSION = 5
 """Stored in each file; a file of another version is refused rather than misread."""
@@ -20,6 +22,11 @@ SCHEMA_VERSION = 5
 
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
+
+LARGE_VALUE = 64 * 1024
+"""From this many bytes on, a value counts as large."""
+_LARGE = "large"
+"""The key of the sandbox state that says that the database has held a large value."""
 
 
 class IncompatibleFile(Exception):
@@ -67,6 +74,8 @@ class Database:
         # Bound once: every statement of every request goes through it.
         self.execute = self._connection.execute
         self._transaction = Transaction(self._connection)
+        self.turn = Turn()
+        self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
         self.generation = 0
@@ -74,6 +83,20 @@ class Database:
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
+        self._has_large: bool | None = None
+
+    @property
+    def has_large(self) -> bool:
+        """Whether the database has ever held a large value, so that reading may take long."""
+        if self._has_large is None:
+            self._has_large = self.one(sql.STATE, {"key": _LARGE}) is not None
+        return self._has_large
+
+    def note_size(self, size: int) -> None:
+        """Remember if a value that is written is large. Call it in the transaction that writes it."""
+        if size >= LARGE_VALUE:
+            self.execute(sql.SET_STATE, {"key": _LARGE, "value": "yes"})
+            self._has_large = True
 
     @property
     def writes(self) -> int:
@@ -94,13 +117,40 @@ class Database:
 
     def transaction(self) -> Transaction:
         """A block whose statements take effect together, or not at all when it raises."""
+        if self._borrowed is not None:
+            self._wait()
         return self._transaction
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """A block during which the database belongs to the calling thread.
+
+        A statement of another thread waits for the end of the block, since it would join the block's transaction.
+        """
+        lock, execute = RLock(), self.execute
+
+        def execute_in_turn(statement: str, parameters: Mapping[str, Any] = {}) -> sqlite3.Cursor:
+            with lock:
+                return execute(statement, parameters)
+
+        with lock:
+            self._borrowed, self.execute = lock, execute_in_turn  # type: ignore[assignment]
+            try:
+                yield
+            finally:
+                self._borrowed, self.execute = None, execute
+
+    def _wait(self) -> None:
+        if (lock := self._borrowed) is not None:
+            with lock:
+                pass
 
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = None
         self.is_taken_over = False
+        self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
             # The search table takes its own helper tables along.
             if not name.startswith(("sqlite_", "message_search_")):
@@ -134,8 +184,10 @@ class Database:
         self.generation += 1
         self.last_change = None
         self.is_taken_over = True
+        self._has_large = None
 
     def close(self) -> None:
+        self._wait()
         self.closed = True
         self._connection.close()
 

@@ -74,6 +74,7 @@ def mailbox_counts(db: Database) -> dict[int, Counts]:
 
 def insert_content(db: Database, values: Mapping[str, Any]) -> int:
     """Add the content of a mail and return its key; `values` holds all columns but the key."""
+    db.note_size(len(values["body"]) + len(values["raw"] or b""))
     return db.insert(sql.INSERT_CONTENT, values)
 
 
@@ -111,6 +112,7 @@ def delete_unused_content(db: Database, content_id: int) -> None:
 
 def insert_attachment(db: Database, values: Mapping[str, Any]) -> None:
     """Add an attachment to a content; `values` holds all columns but the key."""
+    db.note_size(len(values["content"]))
     db.execute(sql.INSERT_ATTACHMENT, values)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.calendar import events
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
+from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.contacts import contacts
+from outlook_emulator.mailbox.event import Series
+from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, ItemFolderKind
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
@@ -24,38 +29,46 @@ def add_contact_folder(request: AdminRequest) -> shapes.ItemFolderState:
     return _add(request, CONTACT_FOLDERS)
 
 
-def import_calendar(request: AdminRequest) -> shapes.Imported:
+def read_calendar(request: AdminRequest) -> Parsed[Series]:
     from outlook_emulator.mailbox.formats import ics
 
-    mailbox, series = request.mailbox, ics.parse(request.content).items
+    return ics.parse(request.content)
+
+
+def import_calendar(request: AdminRequest) -> shapes.Imported:
+    mailbox, series = request.mailbox, request.file.items
     place = _folder(request, CALENDARS)
     with mailbox.db.transaction():
         return {"ids": [wire_id(event) for event in events.import_events(mailbox, place, series)]}
 
 
-def export_calendar(request: AdminRequest) -> Binary:
+def export_calendar(request: AdminRequest) -> Callable[[], Binary]:
     from outlook_emulator.mailbox.formats import ics
 
     mailbox = request.mailbox
     series = events.export_events(mailbox, _folder(request, CALENDARS))
-    return Binary(ics.compose(series, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
+    return lambda: Binary(ics.compose(series, now=mailbox.now), f"{ICALENDAR}; charset=utf-8")
+
+
+def read_contacts(request: AdminRequest) -> Parsed[Card]:
+    from outlook_emulator.mailbox.formats import vcf
+
+    return vcf.parse(request.content)
 
 
 def import_contacts(request: AdminRequest) -> shapes.Imported:
-    from outlook_emulator.mailbox.formats import vcf
-
-    mailbox, cards = request.mailbox, vcf.parse(request.content).items
+    mailbox, cards = request.mailbox, request.file.items
     folder = _folder(request, CONTACT_FOLDERS)
     with mailbox.db.transaction():
         inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]
     return {"ids": [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted]}
 
 
-def export_contacts(request: AdminRequest) -> Binary:
+def export_contacts(request: AdminRequest) -> Callable[[], Binary]:
     from outlook_emulator.mailbox.formats import vcf
 
-    folder = _folder(request, CONTACT_FOLDERS)
-    return Binary(vcf.compose(contacts.export_contacts(request.mailbox, folder)), f"{VCARD}; charset=utf-8")
+    cards = contacts.export_contacts(request.mailbox, _folder(request, CONTACT_FOLDERS))
+    return lambda: Binary(vcf.compose(cards), f"{VCARD}; charset=utf-8")
 
 
 def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ItemFolderState:
@@ -87,6 +100,7 @@ ROWS = (
         path=f"{_C}/calendars/{{table}}/import",
         summary="Import an iCalendar file into a calendar",
         handler=import_calendar,
+        reads=read_calendar,
         accepts_type=ICALENDAR,
         returns=shapes.Imported,
         status=201,
@@ -97,6 +111,7 @@ ROWS = (
         path=f"{_C}/calendars/{{table}}/export",
         summary="Export a calendar as an iCalendar file",
         handler=export_calendar,
+        is_long=True,
         returns=Binary,
         returns_type=ICALENDAR,
     ),
@@ -116,6 +131,7 @@ ROWS = (
         path=f"{_C}/contactfolders/{{table}}/import",
         summary="Import a vCard file into a contact folder",
         handler=import_contacts,
+        reads=read_contacts,
         accepts_type=VCARD,
         returns=shapes.Imported,
         status=201,
@@ -126,6 +142,7 @@ ROWS = (
         path=f"{_C}/contactfolders/{{table}}/export",
         summary="Export a contact folder as a vCard file",
         handler=export_contacts,
+        is_long=True,
         returns=Binary,
         returns_type=VCARD,
     ),

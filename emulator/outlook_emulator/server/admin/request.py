@@ -27,7 +27,7 @@ class AdminRequest:
 
     `path` holds the parameters of the path. `content` is the body as it was sent. `body` is the JSON object in it, None
     if the operation accepts none or the body is a MIME message. `query` holds the parameters of the query string by
-    their Python names.
+    their Python names. `file` is what the operation's `reads` makes of a file or a message in the body.
     """
 
     http: Request
@@ -37,6 +37,7 @@ class AdminRequest:
     content: bytes
     body: Any
     query: dict[str, Any]
+    file: Any = None
 
     @cached_property
     def sandbox(self) -> Sandbox:
@@ -66,6 +67,9 @@ class AdminOperation:
     `query` declares the parameters of the query string, `accepts` the JSON of the body. A body may instead be a file of
     the media type `accepts_type`, or a MIME message if `mime_query` declares the parameters that go with one. A file
     in the response has the media type `returns_type`. A `strict` operation rejects unknown members in its body.
+
+    `reads` parses a file or a MIME message in the body, and uses no database. `is_long` says that the handler may take
+    long even for a small request. A handler returns a function instead of a result if the rest needs no database.
     """
 
     id: str
@@ -81,3 +85,5 @@ class AdminOperation:
     returns_type: str = MIME
     status: int = 200
     strict: bool = False
+    reads: Callable[[AdminRequest], Any] | None = None
+    is_long: bool = False

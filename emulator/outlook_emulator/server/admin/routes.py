@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -114,7 +115,7 @@ class _Endpoint:
         before = self.sandboxes.get(name)
         try:
             operation = self._authorized(http)
-            response = _render(operation, await self._handle(operation, http))
+            response = await self._handle(operation, http)
         except ConnectorError as error:
             if isinstance(error, NoSuchOperation) and not self.guarded and REQUESTS.isEnabledFor(logging.INFO):
                 # A caller who forgot the connector's prefix looks into the log first.
@@ -142,11 +143,11 @@ class _Endpoint:
             raise MethodNotAllowed(http.method, self.operations)
         return operation
 
-    async def _handle(self, operation: AdminOperation, http: Request) -> Any:
+    async def _handle(self, operation: AdminOperation, http: Request) -> Response:
         has_body = operation.accepts or operation.accepts_type
         limit = self.sandboxes.settings.max_body_bytes
         content = await read_body(http.receive, limit) if has_body else b""
-        return await perform(
+        response: Response = await perform(
             operation,
             http,
             self.sandboxes,
@@ -155,7 +156,9 @@ class _Endpoint:
             query=http.scope["query_string"],
             content=content,
             media_type=http.headers.get("content-type", ""),
+            render=partial(_render, operation),
         )
+        return response
 
     def _error(self, http: Request, error: ConnectorError) -> Response:
         if error.field is not None and "_" in error.field:

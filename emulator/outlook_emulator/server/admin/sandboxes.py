@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
@@ -14,6 +14,7 @@ from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
+from outlook_emulator.sandbox.aside import LARGE, alone
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import shapes
@@ -28,22 +29,36 @@ from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.wire.mail import Binary
 from outlook_emulator.wire.mail_convert import incoming, received
 
+if TYPE_CHECKING:
+    from outlook_emulator.sandbox.samples import Sample
+
 
 def list_sandboxes(request: AdminRequest) -> shapes.SandboxList:
-    return {"value": [sandbox_facts(sandbox) for sandbox in request.sandboxes.all()]}
+    # Not from the databases: a worker thread may have one of them.
+    registry = request.sandboxes
+    return {
+        "value": [{"name": sandbox.name, "connections": list(registry.ids_of(sandbox))} for sandbox in registry.all()]
+    }
 
 
-def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
+async def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
     sandbox = request.sandboxes.create(request.body["name"])
     try:
         start_clock(sandbox.clock, request.body.get("clock", {}))
-        for connection in request.body.get("connections", ()):
-            _connect(request.sandboxes, sandbox, connection)
-        for name in request.body.get("seeds", ()):
-            request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
+        if len(request.content) < LARGE and not request.body.get("seeds"):
+            return _fill(request, sandbox)
+        return await alone(sandbox, _fill, request, sandbox)
     except ConnectorError:
         request.sandboxes.delete(sandbox.name)
         raise
+
+
+def _fill(request: AdminRequest, sandbox: Sandbox) -> shapes.SandboxFacts:
+    """Give a new sandbox its connections and sample mailboxes."""
+    for connection in request.body.get("connections", ()):
+        _connect(request.sandboxes, sandbox, connection)
+    for name in request.body.get("seeds", ()):
+        request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     return sandbox_facts(sandbox)
 
 
@@ -69,12 +84,15 @@ def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
     return _connection(request, id, request.sandboxes.fill(request.sandbox, described(description), id))
 
 
-def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
+def read_zip(request: AdminRequest) -> Sample:
     from outlook_emulator.sandbox.samples import unpacked
 
-    id, sandbox = request.query["connection"], request.sandbox
-    sample = unpacked(request.content, request.sandboxes.settings.max_body_bytes)
-    return _connection(request, id, request.sandboxes.fill(sandbox, sample, id))
+    return unpacked(request.content, request.sandboxes.settings.max_body_bytes)
+
+
+def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
+    id = request.query["connection"]
+    return _connection(request, id, request.sandboxes.fill(request.sandbox, request.file, id))
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -94,11 +112,15 @@ def add_folder(request: AdminRequest) -> shapes.FolderFacts:
     return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names) if has_path else None}
 
 
+def read_mail(request: AdminRequest) -> Mail:
+    return _parsed(request.content)
+
+
 def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
     mailbox = request.mailbox
     with mailbox.db.transaction():
         if request.body is None:
-            key = _deliver(mailbox, _parsed(request.content), **request.query)
+            key = _deliver(mailbox, request.file, **request.query)
         else:
             key = _deliver_parts(mailbox, request.body)
     message = reading.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
@@ -260,6 +282,7 @@ ROWS = (
         path=f"{_S}/reset",
         summary="Reset a sandbox: keep connections, reload sample mailboxes, delete the rest",
         handler=reset_sandbox,
+        is_long=True,
         returns=shapes.SandboxFacts,
     ),
     AdminOperation(
@@ -268,6 +291,7 @@ ROWS = (
         path=f"{_S}/seed",
         summary="Load a sample mailbox",
         handler=seed_sandbox,
+        is_long=True,
         accepts=shapes.SeedOrder,
         returns=shapes.ConnectionFacts,
         status=201,
@@ -278,6 +302,8 @@ ROWS = (
         path=f"{_S}/seed-zip",
         summary="Load a mailbox from a zip file of a seed folder",
         handler=seed_from_zip,
+        reads=read_zip,
+        is_long=True,
         query=shapes.SeedQuery,
         accepts_type="application/zip",
         returns=shapes.ConnectionFacts,
@@ -317,6 +343,7 @@ ROWS = (
         path=f"{_C}/deliver",
         summary="Deliver a mail from outside",
         handler=deliver_mail,
+        reads=read_mail,
         accepts=shapes.IncomingMail,
         returns=shapes.DeliveredMail,
         status=201,
@@ -336,6 +363,7 @@ ROWS = (
         path=f"{_S}/outbox",
         summary="List the mails that left a sandbox",
         handler=read_outbox,
+        is_long=True,
         returns=shapes.Outbox,
     ),
     AdminOperation(

@@ -21,8 +21,10 @@ from outlook_emulator.errors import (
     WrongAudience,
 )
 from outlook_emulator.mailbox.access import owner_of
+from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.operation import Scope as OperationScope
+from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.broken_connection import HungUp, has_hung_up, send_broken
@@ -179,18 +181,36 @@ class Connector:
         """Bind the request, open the mailbox, and run the row on it."""
         endpoint = self._endpoint(exchange.row)
         body = await exchange.body(self._settings.max_body_bytes) if endpoint.has_body else b""
-        arguments = endpoint.bind(exchange, body, exchange.refuse_name if self._is_strict else exchange.warn)
+        unknown = exchange.refuse_name if self._is_strict else exchange.warn
+        if len(body) < LARGE:
+            arguments = endpoint.bind(exchange, body, unknown)
+        else:
+            arguments = await aside(endpoint.bind, exchange, body, unknown)
+        if exchange.sandbox.turn.is_taken:
+            await exchange.sandbox.turn.free()
         # Not before: a refused request makes no connection, and a sandbox may be replaced while the body arrives.
         sandbox, owner = self._open(exchange, arguments)
         exchange.ran_in = sandbox
+        is_quick = len(body) < LARGE and (arguments.values.get("top") or 0) <= MANY and not sandbox.db.has_large
+        if is_quick:
+            response = endpoint.run(exchange, self._mailbox(exchange, sandbox, owner), arguments)
+            if not isinstance(response, Response):
+                response = await response
+        else:
+            response = await alone(sandbox, self._run_whole, endpoint, exchange, sandbox, owner, arguments)
+        exchange.is_done = True
+        return response
+
+    def _run_whole(
+        self, endpoint: Endpoint, exchange: Exchange, sandbox: Sandbox, owner: Owner, arguments: Arguments
+    ) -> Response:
+        return endpoint.run_whole(exchange, self._mailbox(exchange, sandbox, owner), arguments)
+
+    def _mailbox(self, exchange: Exchange, sandbox: Sandbox, owner: Owner) -> Mailbox:
         mailbox = sandbox.mailbox(owner, caller_of(exchange))
         if exchange.rule_changes:
             mailbox.rules = replace(mailbox.rules, **exchange.rule_changes)
-        response = endpoint.run(exchange, mailbox, arguments)
-        if not isinstance(response, Response):
-            response = await response
-        exchange.is_done = True
-        return response
+        return mailbox
 
     def _warn(self, exchange: Exchange, response: Response) -> Response:
         """Say in the response, the journal and the log which names of the request are unknown."""

@@ -16,7 +16,7 @@ from outlook_emulator.server.connector.polling import cursor_of, poll_response
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.connector.routes import PREFIX, decode_path_value
 from outlook_emulator.server.slices import in_slices
-from outlook_emulator.slices import Sliced
+from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.wire.base import ROOT, Reply, snake_case
 from outlook_emulator.wire.body import Unknown, reader_of
 from outlook_emulator.wire.mail import Binary
@@ -55,18 +55,24 @@ class Endpoint:
         self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments
     ) -> Response | Coroutine[Any, Any, Response]:
         """Run the operation on a mailbox and render its result; await the response of long work, which pauses."""
-        operation = self._operation
-        if operation.kind is Kind.POLL:
-            cursor = cursor_of(operation, exchange, mailbox)
-            poll = operation.run(mailbox, **arguments.values, cursor=cursor)
-            return poll_response(operation, exchange, mailbox, poll)
-        result = operation.run(mailbox, *arguments.body, **arguments.values)
+        result = self._result(exchange, mailbox, arguments)
         if isinstance(result, GeneratorType):
             return self._run_slices(exchange, mailbox, result)
-        return self._render(exchange, result)
+        return self._render(exchange, mailbox, result)
+
+    def run_whole(self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments) -> Response:
+        """Run the operation and render its result without a pause, in a thread that holds up nobody."""
+        result = self._result(exchange, mailbox, arguments)
+        return self._render(exchange, mailbox, whole(result) if isinstance(result, GeneratorType) else result)
+
+    def _result(self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments) -> Any:
+        operation = self._operation
+        if operation.kind is Kind.POLL:
+            return operation.run(mailbox, **arguments.values, cursor=cursor_of(operation, exchange, mailbox))
+        return operation.run(mailbox, *arguments.body, **arguments.values)
 
     async def _run_slices(self, exchange: Exchange, mailbox: Mailbox, work: Sliced[Any]) -> Response:
-        return self._render(exchange, await in_slices(work, mailbox.db))
+        return self._render(exchange, mailbox, await in_slices(work, mailbox.db))
 
     def _read(self, body: bytes, unknown: Unknown) -> tuple[Any, ...]:
         if self._body is None or self._convert is None:
@@ -80,8 +86,10 @@ class Endpoint:
             body = b"{}"
         return (self._convert(self._body.read(body, unknown)),)
 
-    def _render(self, exchange: Exchange, result: Any) -> Response:
+    def _render(self, exchange: Exchange, mailbox: Mailbox, result: Any) -> Response:
         operation = self._operation
+        if operation.kind is Kind.POLL:
+            return poll_response(operation, exchange, mailbox, result)
         if operation.returns is None:
             return Response(operation.success)
         shape = operation.returns(result)

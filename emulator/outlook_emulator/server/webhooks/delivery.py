@@ -64,6 +64,7 @@ class CallbackDelivery:
         # Time alone can give a push trigger items, so all are polled at each stop of the clock.
         self._poll_at = None
         while not self._is_over:
+            await sandbox.turn.free()
             self._enqueue_news()
             self._start_due_calls()
             if not self._tasks:
@@ -98,6 +99,9 @@ class CallbackDelivery:
 
     def _look(self) -> None:
         if self._is_over:
+            return
+        if self._sandbox.turn.is_taken:
+            self._sandbox.turn.then(self._look)
             return
         if not callbacks.has_work(self._sandbox.db):
             # Most sandboxes have nobody to call, and each of their writes comes here.
@@ -149,6 +153,7 @@ class CallbackDelivery:
         """Make the calls to one URL that are due."""
         while not self._is_over:
             async with self._slots:
+                await self._sandbox.turn.free()
                 # Read only now: the callback may have been cancelled while this waited for a slot.
                 callback = None if self._is_over else callbacks.first(self._sandbox.db, url)
                 if callback is None or callback.due > self._sandbox.clock.now():
@@ -188,6 +193,7 @@ class CallbackDelivery:
             outcome = await http_callback.post(
                 callback.url, callback.body, callbacks.headers_of(callback), self._timeout
             )
+            await sandbox.turn.free()
             # After a reset or a restored snapshot, this id may belong to another callback.
             if self._is_over or sandbox.db.generation != generation:
                 return
