@@ -97,7 +97,7 @@ def _tell(http: httpx.Client) -> dict[str, str]:
         ("POST", "/v2/Mail", mail),
         ("GET", "/v2/Mail?top=many", None),
         ("GET", "/v2/Mail/OnNewEmail", None),
-        ("POST", "/MailSubscription/$subscriptions", subscriber),
+        ("POST", "/MailSubscriptionPoke/$subscriptions", subscriber),
     ):
         call(method, path, body)
         http.post(f"{api}/clock", json={"advance": "7s"})
