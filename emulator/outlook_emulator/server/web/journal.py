@@ -20,7 +20,7 @@ from outlook_emulator.server.schemas import parse_query
 from outlook_emulator.server.web import journal_copies
 from outlook_emulator.server.web.journal_chains import Chain, chain_of, chains_of
 from outlook_emulator.server.web.page import Page, PageRequest
-from outlook_emulator.traffic.journal import Entry, ExchangeEntry
+from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.journal_filter import JournalFilter
 from outlook_emulator.wire.base import parameters_of
 
@@ -83,6 +83,10 @@ def _around(request: PageRequest, shown: list[Entry]) -> list[Chain]:
 def _row(entry: Entry, retried: Set[int] = frozenset()) -> dict[str, Any]:
     """An entry as a line of the list; bodies and headers are left out."""
     row = {"id": entry.id, "kind": entry.kind, "at": entry.at, "status": entry.status, "is_twice": entry.id in retried}
+    if isinstance(entry, ImportEntry):
+        what = f"import into {entry.place}: {entry.imported} imported, {entry.skipped} left out"
+        reasons = [("skipped", "", clean(reason)) for reason in entry.reasons[:1]]
+        return row | {"what": what, "outcome": None, "causes": reasons, "connection": entry.connection}
     if not isinstance(entry, ExchangeEntry):
         error = entry.error and clean(entry.error)
         return row | {"what": f"{entry.purpose} to {entry.url}", "outcome": error, "causes": [], "connection": ""}
@@ -141,7 +145,7 @@ def _neighbour(request: PageRequest, id: int) -> str:
 def entry_har(request: PageRequest) -> Response:
     entry = _entry(request)
     if not isinstance(entry, ExchangeEntry):
-        raise NotFound("A callback has no HAR file: only requests to the emulator have.")
+        raise NotFound("Only requests to the connector have a HAR file.")
     return _har(request, [entry], f"{request.sandbox.name}-{entry.id}")
 
 
