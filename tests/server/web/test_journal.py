@@ -212,7 +212,7 @@ def test_har(busy: Connection, web: Visitor) -> None:
 
 def test_har_of_a_lost_response() -> None:
     """A response that did not arrive has status 0 in HAR."""
-    message = {"headers": {}, "body": None, "size": 0, "truncated": False}
+    message: dict[str, object] = {"headers": {}, "body": None, "size": 0, "truncated": False}
     entry = {
         "method": "GET",
         "path": "/v2/Mail",

@@ -34,7 +34,7 @@ def test_form_has_every_option(web: Visitor) -> None:
 
 def test_arm_and_disarm(alice: Connection, web: Visitor) -> None:
     """A named fault is armed, its count grows, and it is disarmed."""
-    web.send("faults", "arm", **{"effect.fault": "throttled", "name": "busy", "match.connection": alice.id})
+    web.send("faults", "arm", fields={"effect.fault": "throttled", "name": "busy", "match.connection": alice.id})
     alice.http.get("/v2/Mail")
 
     assert "busy armed 1 1 Disarm" in web.text("faults")
@@ -47,7 +47,7 @@ def test_rule_with_many_options(sandbox: Sandbox, web: Visitor) -> None:
     web.send(
         "faults",
         "arm",
-        **{
+        fields={
             "match.operation": "SendEmailV2",
             "match.body": "Subject = Invoice*\n\nTo=*@example.com",
             "when.nth": "1, 3",
