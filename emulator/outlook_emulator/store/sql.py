@@ -69,6 +69,7 @@ MAILBOX_BY_ADDRESS = "SELECT mailbox.id, mailbox.address, mailbox.display_name, 
 INSERT_CONNECTION = "INSERT INTO connection (id, mailbox_id) VALUES (:id, :mailbox_id)"
 CONNECTION = "SELECT connection.mailbox_id FROM connection WHERE connection.id = :id"
 CONNECTIONS = "SELECT connection.id, mailbox.id AS id_1, mailbox.address, mailbox.display_name, mailbox.inbox_id, mailbox.sent_id, mailbox.deleted_id FROM connection JOIN mailbox ON mailbox.id = connection.mailbox_id ORDER BY connection.id"
+CONNECTIONS_BESIDE = "SELECT connection.id, mailbox.id AS id_1, mailbox.address, mailbox.display_name, mailbox.inbox_id, mailbox.sent_id, mailbox.deleted_id FROM connection JOIN mailbox ON mailbox.id = connection.mailbox_id WHERE connection.mailbox_id = (SELECT connection_1.mailbox_id FROM connection AS connection_1 WHERE connection_1.id = :id)"
 INSERT_GRANT = "INSERT OR IGNORE INTO send_as (mailbox_id, address) VALUES (:mailbox_id, :address)"
 GRANT = "SELECT send_as.address FROM send_as WHERE send_as.mailbox_id = :mailbox_id AND send_as.address = :address"
 GRANTS = "SELECT send_as.address FROM send_as WHERE send_as.mailbox_id = :mailbox_id ORDER BY send_as.address"

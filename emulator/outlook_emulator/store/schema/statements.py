@@ -48,6 +48,7 @@ from outlook_emulator.store.schema.snapshot_statements import SNAPSHOT_STATEMENT
 sandbox_state = tables.table_of(tables.SandboxState)
 mailbox = tables.table_of(tables.MailboxRow)
 connection = tables.table_of(tables.ConnectionRow)
+_beside = connection.alias()
 grant = tables.table_of(tables.Grant)
 folder = tables.table_of(tables.FolderRow)
 content = tables.table_of(tables.Content)
@@ -162,6 +163,11 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "CONNECTIONS": select(connection.c.id, *_columns(Owner, mailbox))
     .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
     .order_by(connection.c.id),
+    "CONNECTIONS_BESIDE": select(connection.c.id, *_columns(Owner, mailbox))
+    .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
+    .where(
+        connection.c.mailbox_id == select(_beside.c.mailbox_id).where(_beside.c.id == bindparam("id")).scalar_subquery()
+    ),
     # Two connections to one mailbox may name the same address.
     "INSERT_GRANT": _insert(grant).prefix_with("OR IGNORE"),  # type: ignore[attr-defined]
     "GRANT": select(grant.c.address).where(
