@@ -27,6 +27,7 @@ MODULES = {
 VOCABULARY = {
     "access_tokens",
     "clock",
+    "content_limits",
     "enums",
     "errors",
     "ids",

@@ -25,6 +25,8 @@ CACHE_KIB = 16 * 1024
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
+PIECE = 1024 * 1024
+"""From this many bytes on, a value is read and written in pieces."""
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
 
@@ -114,6 +116,18 @@ class Database:
     def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
         """Run an insert; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
+
+    def read_bytes(self, table: str, column: str, key: int) -> bytes:
+        """The bytes in a column, in pieces: reading many in one step stops all threads of the process."""
+        with self._connection.blobopen(table, column, key, readonly=True) as blob:
+            return b"".join(iter(lambda: blob.read(PIECE), b""))
+
+    def write_bytes(self, table: str, column: str, key: int, content: bytes) -> None:
+        """Write bytes into a column that has room for just as many, in pieces as well."""
+        view = memoryview(content)
+        with self._connection.blobopen(table, column, key) as blob:
+            for start in range(0, len(content), PIECE):
+                blob.write(view[start : start + PIECE])
 
     def transaction(self) -> Transaction:
         """A block whose statements take effect together, or not at all when it raises."""

@@ -81,11 +81,11 @@ INSERT_CONTENT = "INSERT INTO content (message_id, conversation_id, sent, sender
 CONVERSATION_OF = "SELECT content.conversation_id FROM content WHERE content.message_id = :message_id LIMIT 1 OFFSET 0"
 INSERT_ATTACHMENT = "INSERT INTO attachment (content_id, name, content_type, size, is_inline, skipped, cid, modified, content) VALUES (:content_id, :name, :content_type, :size, :is_inline, :skipped, :cid, :modified, :content)"
 ATTACHMENTS = "SELECT attachment.id, attachment.content_id, attachment.name, attachment.content_type, attachment.size, attachment.is_inline, attachment.skipped, attachment.cid, attachment.modified FROM attachment WHERE attachment.content_id = :content_id ORDER BY attachment.id"
-ATTACHMENT_CONTENT = "SELECT attachment.content FROM attachment WHERE attachment.id = :id"
+ATTACHMENT_CONTENT = "SELECT CASE WHEN (length(attachment.content) < :large) THEN attachment.content END AS anon_1, length(attachment.content) AS length_1 FROM attachment WHERE attachment.id = :id"
 CONTENT_USERS = "SELECT message.id FROM message WHERE message.content_id = :content_id UNION ALL SELECT outbox_mail.id FROM outbox_mail WHERE outbox_mail.content_id = :content_id"
 DELETE_ATTACHMENTS = "DELETE FROM attachment WHERE attachment.content_id = :content_id"
 DELETE_CONTENT = "DELETE FROM content WHERE content.id = :content_id"
-STORED_MAIL = "SELECT content.id, content.message_id, content.sent, content.subject, content.is_html, content.importance, content.is_encrypted, content.body, content.headers, content.raw FROM content WHERE content.id = :id"
+STORED_MAIL = "SELECT content.id, content.message_id, content.sent, content.subject, content.is_html, content.importance, content.is_encrypted, content.body, content.headers, CASE WHEN (length(content.raw) < :large) THEN content.raw END AS anon_1, length(content.raw) AS length_1 FROM content WHERE content.id = :id"
 INSERT_MESSAGE = "INSERT INTO message (mailbox_id, folder_id, content_id, received, is_read, is_flagged, importance, has_attachments, recipients_bcc) VALUES (:mailbox_id, :folder_id, :content_id, :received, :is_read, :is_flagged, :importance, :has_attachments, :recipients_bcc)"
 COPY_MESSAGE = "INSERT INTO message (mailbox_id, folder_id, content_id, received, is_read, is_flagged, importance, has_attachments, last_verb, recipients_bcc) SELECT message.mailbox_id, :to_folder_id AS folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.importance, message.has_attachments, message.last_verb, message.recipients_bcc FROM message WHERE message.id = :id"
 DELETE_MESSAGE = "DELETE FROM message WHERE message.id = :id"
@@ -213,6 +213,8 @@ NEWEST = {
     "event": "SELECT coalesce(max(event.id), 0) AS coalesce_1 FROM event",
     "callback": "SELECT coalesce(max(callback.id), 0) AS coalesce_1 FROM callback",
 }
+RESERVE_ATTACHMENT = "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id"
+RESERVE_RAW = "UPDATE content SET raw = zeroblob(:size) WHERE id = :id"
 ANYONE_CALLED = "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1"
 CALLBACKS_DUE = "WITH RECURSIVE waited (url) AS (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' UNION ALL SELECT (SELECT min(url) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url > waited.url) FROM waited WHERE waited.url IS NOT NULL) SELECT waited.url, callback.due FROM waited JOIN callback ON callback.id = (SELECT min(id) FROM callback INDEXED BY callback_url WHERE state = 'pending' AND url = waited.url)"
 FOLDER_COUNTS = "SELECT folder.mailbox_id, folder.id, (SELECT count(*) FROM message INDEXED BY message_folder WHERE folder_id = folder.id), (SELECT count(*) FROM message WHERE folder_id = folder.id AND is_read = 0) FROM folder"

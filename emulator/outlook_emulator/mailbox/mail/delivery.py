@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from outlook_emulator.content_limits import ATTACHMENTS, RECIPIENTS
 from outlook_emulator.enums import ChangeAction
-from outlook_emulator.errors import InlineImageTooLarge, InvalidRecipients, MessageTooLarge, SendAsDenied
+from outlook_emulator.errors import (
+    InlineImageTooLarge,
+    InvalidRecipients,
+    MessageTooLarge,
+    SendAsDenied,
+    TooMuchContent,
+)
 from outlook_emulator.mailbox import addresses, changes
 from outlook_emulator.mailbox.mail import nondelivery, origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -112,11 +119,21 @@ def deliver(
 
 
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
-    """Raise MessageTooLarge for a mail above the connector's limit."""
-    size = len(mail.body.encode()) + sum(len(attachment.content) for attachment in mail.attachments)
-    limit = mailbox.rules.max_mail_bytes
-    if limit and size > limit:
-        raise MessageTooLarge(size, limit)
+    """Raise MessageTooLarge for a mail above the connector's limit, TooMuchContent for one with too many parts."""
+    for limit, count in (
+        (RECIPIENTS, len(mail.to) + len(mail.cc) + len(mail.bcc)),
+        (ATTACHMENTS, len(mail.attachments)),
+    ):
+        if count > limit.most:
+            raise TooMuchContent(f"The mail has {count} {limit.counts}; at most {limit.most} are allowed.")
+    size = _utf8_size(mail.body) + sum(len(attachment.content) for attachment in mail.attachments)
+    most = mailbox.rules.max_mail_bytes
+    if most and size > most:
+        raise MessageTooLarge(size, most)
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def check_images(mailbox: Mailbox, html: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -116,6 +117,12 @@ def _own(record: Any, source: Table, *keys: str) -> Select[Any]:
     return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
 
 
+def _unless_large(column: Any) -> tuple[Any, ...]:
+    """The bytes in a column if there are few, null otherwise, and their number."""
+    size = func.length(column)
+    return case((size < bindparam("large"), column)), size
+
+
 def _item_folders(source: Table) -> Executable:
     """The calendars or contact folders of a mailbox, sorted by name."""
     own = source.c.mailbox_id == bindparam("mailbox_id")
@@ -189,14 +196,16 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "ATTACHMENTS": select(*_columns(AttachmentInfo, attachment))
     .where(attachment.c.content_id == bindparam("content_id"))
     .order_by(attachment.c.id),
-    "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
+    "ATTACHMENT_CONTENT": select(*_unless_large(attachment.c.content)).where(attachment.c.id == bindparam("id")),
     "CONTENT_USERS": union_all(
         select(message.c.id).where(message.c.content_id == bindparam("content_id")),
         select(outbox_mail.c.id).where(outbox_mail.c.content_id == bindparam("content_id")),
     ),
     "DELETE_ATTACHMENTS": delete(attachment).where(attachment.c.content_id == bindparam("content_id")),
     "DELETE_CONTENT": delete(content).where(content.c.id == bindparam("content_id")),
-    "STORED_MAIL": _own(StoredMail, content, "id"),
+    "STORED_MAIL": select(
+        *(column for column in _columns(StoredMail, content) if column.name != "raw"), *_unless_large(content.c.raw)
+    ).where(content.c.id == bindparam("id")),
     "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
     "COPY_MESSAGE": insert(message).from_select(
         [c.name for c in message.c if c.name != "id"],
@@ -405,6 +414,8 @@ SEARCH_COLUMNS = (
 # The index is named, since the planner may choose the other index on the state.
 _FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
+    "RESERVE_ATTACHMENT": "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id",
+    "RESERVE_RAW": "UPDATE content SET raw = zeroblob(:size) WHERE id = :id",
     # Skips from URL to URL in the index of pending callbacks, however many are pending for each.
     "ANYONE_CALLED": "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push"
     " UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1",
