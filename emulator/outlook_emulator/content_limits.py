@@ -17,7 +17,7 @@ class ContentLimit(NamedTuple):
 
 RECIPIENTS = ContentLimit("recipients", 5_000)
 ATTACHMENTS = ContentLimit("attachments", 1_000)
-TEXT = ContentLimit("characters of a text in a request body", 16_000_000)
+TEXT = ContentLimit("characters of a body, or of another text in a request", 8_000_000)
 ITEMS = ContentLimit("items of a list in a request body", 50_000)
 NESTING = ContentLimit("levels of a large JSON body", 500)
 
