@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.full_text import Alternative, alternatives
@@ -14,6 +15,10 @@ from outlook_emulator.store.search_tree import Node
 _MILLISECOND = 1000
 # 42 bits for milliseconds and 21 for the key fill SQLite's row number. The milliseconds last until the year 2109.
 _LAST_MILLISECOND = 2**42 - 1
+_PAGES = 32
+"""How many pages of the index are merged at once."""
+_COMPARISONS, _FEWEST = 50_000, 100
+"""How much is compared in one window of a search, in words times messages, and the fewest messages of a window."""
 _IMPORTANCES = ("low", "normal", "high")
 
 
@@ -29,7 +34,7 @@ class SearchText(NamedTuple):
     attachments: str
 
 
-def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) -> list[int]:
+def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) -> Sliced[list[int]]:
     """The keys of the messages of a folder that match a search and have the facets, newest first.
 
     May return more than `top`. Raises TooManyAlternatives.
@@ -37,13 +42,16 @@ def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) ->
     # By row number: a message that fits two alternatives counts once, and a higher number is a newer message.
     keys_by_row: dict[int, int] = {}
     for alternative in alternatives(query):
-        keys_by_row.update(db.all(sql.SEARCH, _search_values(alternative, folder_id, facets, top)))
+        keys_by_row.update((yield from _newest(db, _search_values(alternative, folder_id, facets), top)))
     return [key for _, key in sorted(keys_by_row.items(), reverse=True)]
 
 
-def changed_messages(db: Database, number: int) -> list[int]:
-    """The keys of the messages that the change feed mentions after a sequence number, deleted ones included."""
-    return [key for (key,) in db.all(sql.CHANGED_MESSAGES, {"seq": number})]
+def changed_messages(db: Database, number: int, top: int) -> list[tuple[int, int]]:
+    """Up to `top` entries of the change feed about messages after a sequence number: their numbers, and the keys.
+
+    Deleted messages are included.
+    """
+    return db.all(sql.CHANGED_MESSAGES, {"seq": number, "top": top})
 
 
 def index(db: Database, message: Message, text: SearchText) -> None:
@@ -61,12 +69,30 @@ def remove(db: Database, message_id: int) -> None:
         db.execute(sql.DELETE_SEARCH_ENTRY, {"message_id": message_id})
 
 
-def optimize(db: Database) -> None:
-    """Merge the pieces of the index into one: many small pieces slow down every later search."""
-    db.execute(sql.MERGE_INDEX, {})
+def merge(db: Database) -> bool:
+    """Merge some pages of the index, which consists of pieces; returns whether there was anything to do."""
+    writes = db.writes
+    db.execute(sql.MERGE_INDEX, {"pages": _PAGES})
+    # The command itself counts as a write.
+    return db.writes - writes > 1
 
 
-def _search_values(alternative: Alternative, folder_id: int, facets: Facets, top: int) -> dict[str, Any]:
+def _newest(db: Database, values: dict[str, Any], top: int) -> Sliced[list[tuple[int, int]]]:
+    """The row numbers and keys of the newest messages that match, read in windows of row numbers."""
+    matches: list[tuple[int, int]] = []
+    # The work in a window is that of its rows times that of the words.
+    rows = max(_FEWEST, _COMPARISONS // len(values["match"].split()))
+    since, until = values["since"], values["until"]
+    while len(matches) < top and since < until:
+        border = db.one(sql.SEARCH_WINDOW, {"until": until, "rows": rows})
+        start = max(since, border[0]) if border else since
+        matches += db.all(sql.SEARCH, {**values, "since": start, "until": until, "top": top - len(matches)})
+        until = start
+        yield
+    return matches
+
+
+def _search_values(alternative: Alternative, folder_id: int, facets: Facets) -> dict[str, Any]:
     tags = [f"folder{folder_id}", "unread" * facets.unread, "flagged" * facets.flagged]
     tags += ["hasattachment" * facets.attachment, f"importance{facets.importance}" * bool(facets.importance)]
     match = " AND ".join(f'tags : "{tag}"' for tag in tags if tag)
@@ -75,7 +101,6 @@ def _search_values(alternative: Alternative, folder_id: int, facets: Facets, top
         "since": -EVER if alternative.since is None else _rowid(alternative.since, 0),
         # Row numbers know milliseconds alone, so the one in which a span ends belongs to it as a whole.
         "until": EVER if alternative.until is None else _rowid(alternative.until + _MILLISECOND, 0),
-        "top": top,
     }
 
 
