@@ -37,6 +37,7 @@ WARNING = b"x-outlook-emulator-warning"
 _MOST_WARNINGS = 5
 _LONG_BODY = 4 * 1024 * 1024
 """From this many bytes on, a body is put together in a worker thread."""
+_PART = 256 * 1024
 _LONGEST_NUMBER = 18
 _ENDLESS = 10**_LONGEST_NUMBER
 
@@ -253,5 +254,15 @@ async def send_response(send: Send, response: Response, common: list[tuple[bytes
     """Send a response with the headers that every response has; returns the outcome for the journal."""
     headers: list[Any] = [*common, (b"content-length", b"%d" % len(response.body)), *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send_body(send, response.body)
     return ANSWERED
+
+
+async def send_body(send: Send, body: bytes) -> None:
+    """Send the body of a response: a large one in parts, since the server copies what it cannot send at once."""
+    if len(body) <= _PART:
+        await send({"type": "http.response.body", "body": body})
+        return
+    for start in range(0, len(body), _PART):
+        part = body[start : start + _PART]
+        await send({"type": "http.response.body", "body": part, "more_body": start + _PART < len(body)})
