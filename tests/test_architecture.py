@@ -35,6 +35,7 @@ VOCABULARY = {
     "options",
     "seed_folder",
     "settings",
+    "steps",
     "slices",
     "timezones",
 }

@@ -18,7 +18,7 @@ from outlook_emulator.errors import TooMuchContent
 LARGE_JSON = 1 << 20
 """From this many bytes on, JSON is read in steps."""
 _STEP = 256 * 1024
-_PIECE = 1 << 20
+_PIECE = 256 * 1024
 _LONGEST_NAME = 1 << 20
 _LONGEST_TOKEN = 12
 """The bytes of two escapes that together are one character."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from binascii import Error, a2b_base64, b2a_base64
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageVie
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import shown_body
+from outlook_emulator.steps import STEP
 from outlook_emulator.store.records import Owner
 from outlook_emulator.wire.large_json import LARGE_JSON, LargeBytes, LongText
 from outlook_emulator.wire.mail import (
@@ -36,7 +38,6 @@ from outlook_emulator.wire.mail import (
 _IMPORTANCE_NAMES = tuple(Importance.__members__)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _UNKNOWN_TYPE = "application/octet-stream"
-_BLANKS = re.compile(r"\s+")
 _LINE_ENDS = re.compile(r"[\r\n]+")
 # Not the machine's own tables: a name must have the same type on every machine.
 _TYPES = mimetypes.MimeTypes(filenames=())
@@ -244,7 +245,7 @@ def _decoded(pieces: Iterable[str], where: str) -> bytes:
         for piece in pieces:
             # Line ends are allowed, as mail programs write them; without strict mode, any other character would be
             # skipped.
-            text = rest + _BLANKS.sub("", piece)
+            text = rest + "".join(piece.split())
             # What follows may complete the last characters, or show that the end is none.
             kept = max(len(text) - 1, 0) // 4 * 4
             if text[:kept].endswith("="):
@@ -285,8 +286,11 @@ def _base64(content: bytes) -> Any:
 
 
 def _is_utf8(content: bytes) -> bool:
+    decoder = getincrementaldecoder("utf-8")()
     try:
-        content.decode()
+        for start in range(0, len(content), STEP):
+            decoder.decode(content[start : start + STEP])
+        decoder.decode(b"", True)
     except UnicodeDecodeError:
         return False
     return True

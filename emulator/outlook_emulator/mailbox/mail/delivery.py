@@ -24,6 +24,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import stored_body
 from outlook_emulator.mailbox.text import preview, unescaped
+from outlook_emulator.steps import lowered
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import mailboxes, outbox
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -149,7 +150,7 @@ def check_images(mailbox: Mailbox, html: str) -> None:
     if not limit or len(html) <= limit:
         return
     body = unescaped(html)
-    if ";base64" in body.lower():
+    if ";base64" in lowered(body):
         for image in _DATA_URI.finditer(body):
             # The limit is one of base64 text (Learn page); the recorded size is that of the file.
             if len(image[1]) > limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from email.utils import format_datetime
@@ -266,3 +267,5 @@ async def send_body(send: Send, body: bytes) -> None:
     for start in range(0, len(body), _PART):
         part = body[start : start + _PART]
         await send({"type": "http.response.body", "body": part, "more_body": start + _PART < len(body)})
+        # A client that reads as fast as the server writes would keep all others waiting.
+        await asyncio.sleep(0)
