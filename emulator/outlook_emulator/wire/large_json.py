@@ -102,10 +102,17 @@ def joined(value: Any) -> Any:
     """A value of JSON whose long texts are in one piece. Raises TooMuchContent."""
     if isinstance(value, LongText):
         return str(value)
-    if isinstance(value, list):
-        return [joined(item) for item in value]
-    if isinstance(value, dict):
-        return {name: joined(item) for name, item in value.items()}
+    # A loop, since a small body may be nested deeper than Python calls functions.
+    waiting = [value]
+    while waiting:
+        container = waiting.pop()
+        if not isinstance(container, dict | list):
+            continue
+        for place, item in list(container.items() if isinstance(container, dict) else enumerate(container)):
+            if isinstance(item, LongText):
+                container[place] = str(item)
+            elif isinstance(item, dict | list):
+                waiting.append(item)
     return value
 
 
