@@ -16,8 +16,9 @@ from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import sandbox_state, search
 from outlook_emulator.store.full_text import MAX_ALTERNATIVES, TooManyAlternatives
-from outlook_emulator.store.records import Facets, Message
+from outlook_emulator.store.records import Facets, Message, MessageKey
 from outlook_emulator.store.search import SearchText
+from outlook_emulator.store.search_tree import Node, Span, both
 
 _MANY = 1000
 _INDEXED_SEQ = "indexed_seq"
@@ -65,6 +66,40 @@ def find(
         messages = filter(text_filter.matches, messages)
     # Cut again: filters read a window, and a search may return more than `top`.
     return [message_view(mailbox, message, include_attachments) for message in islice(messages, top)]
+
+
+def page(
+    mailbox: Mailbox,
+    folder_id: int,
+    facets: Facets,
+    *,
+    query: str = "",
+    since: int | None = None,
+    until: int | None = None,
+    before: MessageKey | None = None,
+    top: int,
+) -> list[Message]:
+    """The newest messages of a folder behind a position that have the facets and match a search.
+
+    They were received from `since` until just before `until`. A page costs the same at every position. Raises
+    InvalidField for the search query.
+    """
+    if query.strip():
+        span = Span(since, None if until is None else until - 1)
+        tree = parse(query, mailbox.now)
+        update_index(mailbox)
+        keys = _matching(mailbox, both([tree, span]) if span != Span() else tree, folder_id, facets, top, before)
+        messages = (mail_store.message(mailbox.db, mailbox.owner.id, key) for key in keys[:top])
+        return [message for message in messages if message is not None]
+    end = MessageKey(mail_store.EVER if until is None else until, 0)
+    return mail_store.messages_before(
+        mailbox.db,
+        folder_id,
+        facets,
+        end if before is None else min(before, end),
+        since=-mail_store.EVER if since is None else since,
+        top=top,
+    )
 
 
 def update_index(mailbox: Mailbox) -> None:
@@ -130,14 +165,20 @@ def _check_page(mailbox: Mailbox, top: int, skip: int) -> None:
 def _search(mailbox: Mailbox, folder_id: int, facets: Facets, query: str, top: int, skip: int) -> Iterator[Message]:
     tree = parse(query, mailbox.now)
     update_index(mailbox)
+    # The alternatives of a search are merged before the page is cut, so each must return the skipped ones too.
+    keys = _matching(mailbox, tree, folder_id, facets, top + skip)
+    messages = (mail_store.message(mailbox.db, mailbox.owner.id, key) for key in keys[skip : skip + top])
+    return (message for message in messages if message is not None)
+
+
+def _matching(
+    mailbox: Mailbox, tree: Node, folder_id: int, facets: Facets, top: int, before: MessageKey | None = None
+) -> list[int]:
     try:
-        # The alternatives of a search are merged before the page is cut, so each must return the skipped ones too.
-        keys = search.find(mailbox.db, tree, folder_id, facets, top + skip)
+        return search.find(mailbox.db, tree, folder_id, facets, top, before)
     except TooManyAlternatives:
         problem = f"combines dates with other terms in more than {MAX_ALTERNATIVES} ways."
         raise InvalidField("search_query", problem) from None
-    messages = (mail_store.message(mailbox.db, mailbox.owner.id, key) for key in keys[skip : skip + top])
-    return (message for message in messages if message is not None)
 
 
 def _index(mailbox: Mailbox, message_id: int) -> None:
