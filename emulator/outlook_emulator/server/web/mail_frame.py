@@ -23,8 +23,11 @@ _POLICY = (
     f" frame-ancestors 'self'; sandbox {SANDBOX}"
 )
 _REMOTE = " http: https:"
-# Before the mail: the first base with a target counts. A mail is shown on white, as most are written for.
-_START = '<!doctype html><meta name="color-scheme" content="only light"><base target="_blank">'
+# Before the mail, whose own styles win, and the first base with a target counts. Most mails are written for white.
+_START = (
+    '<!doctype html><meta name="color-scheme" content="only light"><base target="_blank">'
+    "<style>:root { background: #fff; color: #000; font: 15px/1.5 system-ui, sans-serif; }</style>"
+)
 # No policy covers preconnections and the like; other elements with these names do nothing that a reader would miss.
 _LOADING = re.compile(r"<(?=(?:link|meta|base)[\s/>])", re.IGNORECASE)
 _CID = re.compile(r"cid:([^\"'\s<>)]+)", re.IGNORECASE)
