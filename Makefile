@@ -13,10 +13,10 @@ run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
 	@$(BIN)/outlook-emulator serve --seed empty,office,archive
 
 test: .venv/dev.stamp ## run all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-fast: .venv/dev.stamp ## run the tests that are not slow, and two cases of each parametrized test
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 contract: .venv/dev.stamp ## check the emulator in this process against the connector's specification
 	$(BIN)/outlook-emulator contract

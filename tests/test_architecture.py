@@ -103,6 +103,7 @@ OUTSIDE = {
     "tzlocal": {"timezones"},
     "dateutil": {"mailbox"},
     "icalendar": {"mailbox"},
+    "webencodings": {"mailbox"},
 }
 """The only parts that may import a package from outside."""
 

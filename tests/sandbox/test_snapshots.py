@@ -36,6 +36,7 @@ from outlook_emulator.sandbox import state
 from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import whole
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
@@ -88,7 +89,8 @@ def send(sandbox: Sandbox, name: str, *to: str, subject: str = "Hello") -> None:
 
 
 def subjects(sandbox: Sandbox, name: str, folder: str = "Inbox", **more: Any) -> list[str]:
-    message_views = listing.find(opened(sandbox, name), folder_path=folder, fetch_only_unread=False, top=100, **more)
+    views = listing.find_or_search(opened(sandbox, name), folder_path=folder, fetch_only_unread=False, top=100, **more)
+    message_views = views if isinstance(views, list) else whole(views)
     return [message_view.message.subject for message_view in message_views]
 
 

@@ -19,7 +19,7 @@ WHOLE = frozenset(
 )
 """The statements that read or change all rows of a table."""
 
-SORTED = frozenset({"CHANGED_MESSAGES", "MESSAGE_BY_MESSAGE_ID"})
+SORTED = frozenset({"MESSAGE_BY_MESSAGE_ID"})
 """The statements that sort: the changes since the last search, and the few copies of a mail."""
 
 RECORDS = {

@@ -51,7 +51,7 @@ OPERATIONS = (
         path="/Mail",
         summary="Get emails [DEPRECATED]",
         family="GetEmails",
-        run=listing.find,
+        run=listing.find_or_search,
         reads_mail=True,
         query=FirstEmailsQuery,
         # A bare array, without an envelope (declared and recorded).
@@ -66,7 +66,7 @@ OPERATIONS = (
         summary="Get emails (V2)",
         family="GetEmails",
         version=2,
-        run=listing.find,
+        run=listing.find_or_search,
         reads_mail=True,
         query=EmailsQuery,
         returns=wire.batch,

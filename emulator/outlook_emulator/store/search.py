@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.full_text import Alternative, alternatives
@@ -14,6 +15,10 @@ from outlook_emulator.store.search_tree import Node
 _MILLISECOND = 1000
 # 42 bits for milliseconds and 21 for the key fill SQLite's row number. The milliseconds last until the year 2109.
 _LAST_MILLISECOND = 2**42 - 1
+_PAGES = 32
+"""How many pages of the index are merged at once."""
+_COMPARISONS, _FEWEST = 50_000, 100
+"""How much is compared in one window of a search, in words times messages, and the fewest messages of a window."""
 _IMPORTANCES = ("low", "normal", "high")
 
 
@@ -31,7 +36,7 @@ class SearchText(NamedTuple):
 
 def find(
     db: Database, query: Node, folder_id: int, facets: Facets, top: int, before: MessageKey | None = None
-) -> list[int]:
+) -> Sliced[list[int]]:
     """The keys of the messages of a folder that match a search and have the facets, newest first.
 
     Only those behind the position `before`. May return more than `top`. Raises TooManyAlternatives.
@@ -39,16 +44,19 @@ def find(
     # By row number: a message that fits two alternatives counts once, and a higher number is a newer message.
     keys_by_row: dict[int, int] = {}
     for alternative in alternatives(query):
-        values = _search_values(alternative, folder_id, facets, top)
+        values = _search_values(alternative, folder_id, facets)
         if before is not None:
             values["until"] = min(values["until"], _rowid(*before))
-        keys_by_row.update(db.all(sql.SEARCH, values))
+        keys_by_row.update((yield from _newest(db, values, top)))
     return [key for _, key in sorted(keys_by_row.items(), reverse=True)]
 
 
-def changed_messages(db: Database, number: int) -> list[int]:
-    """The keys of the messages that the change feed mentions after a sequence number, deleted ones included."""
-    return [key for (key,) in db.all(sql.CHANGED_MESSAGES, {"seq": number})]
+def changed_messages(db: Database, number: int, top: int) -> list[tuple[int, int]]:
+    """Up to `top` entries of the change feed about messages after a sequence number: their numbers, and the keys.
+
+    Deleted messages are included.
+    """
+    return db.all(sql.CHANGED_MESSAGES, {"seq": number, "top": top})
 
 
 def index(db: Database, message: Message, text: SearchText) -> None:
@@ -66,12 +74,30 @@ def remove(db: Database, message_id: int) -> None:
         db.execute(sql.DELETE_SEARCH_ENTRY, {"message_id": message_id})
 
 
-def optimize(db: Database) -> None:
-    """Merge the pieces of the index into one: many small pieces slow down every later search."""
-    db.execute(sql.MERGE_INDEX, {})
+def merge(db: Database) -> bool:
+    """Merge some pages of the index, which consists of pieces; returns whether there was anything to do."""
+    writes = db.writes
+    db.execute(sql.MERGE_INDEX, {"pages": _PAGES})
+    # The command itself counts as a write.
+    return db.writes - writes > 1
 
 
-def _search_values(alternative: Alternative, folder_id: int, facets: Facets, top: int) -> dict[str, Any]:
+def _newest(db: Database, values: dict[str, Any], top: int) -> Sliced[list[tuple[int, int]]]:
+    """The row numbers and keys of the newest messages that match, read in windows of row numbers."""
+    matches: list[tuple[int, int]] = []
+    # The work in a window is that of its rows times that of the words.
+    rows = max(_FEWEST, _COMPARISONS // len(values["match"].split()))
+    since, until = values["since"], values["until"]
+    while len(matches) < top and since < until:
+        border = db.one(sql.SEARCH_WINDOW, {"until": until, "rows": rows})
+        start = max(since, border[0]) if border else since
+        matches += db.all(sql.SEARCH, {**values, "since": start, "until": until, "top": top - len(matches)})
+        until = start
+        yield
+    return matches
+
+
+def _search_values(alternative: Alternative, folder_id: int, facets: Facets) -> dict[str, Any]:
     tags = [f"folder{folder_id}", "unread" * facets.unread, "flagged" * facets.flagged]
     tags += ["hasattachment" * facets.attachment, f"importance{facets.importance}" * bool(facets.importance)]
     match = " AND ".join(f'tags : "{tag}"' for tag in tags if tag)
@@ -80,7 +106,6 @@ def _search_values(alternative: Alternative, folder_id: int, facets: Facets, top
         "since": -EVER if alternative.since is None else _rowid(alternative.since, 0),
         # Row numbers know milliseconds alone, so the one in which a span ends belongs to it as a whole.
         "until": EVER if alternative.until is None else _rowid(alternative.until + _MILLISECOND, 0),
-        "top": top,
     }
 
 

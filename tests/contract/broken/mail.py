@@ -131,9 +131,9 @@ SWAPS = (
     ),
     Swap(
         "a search index that is never updated",
-        "mailbox.mail.listing",
-        "if indexed == newest:",
-        "if indexed <= newest:",
+        "mailbox.mail.search_index",
+        "while not is_current(db):",
+        "while is_current(db):",
     ),
     Swap(
         "a top of 0 that is accepted",

@@ -11,7 +11,8 @@ import pytest
 
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import Importance
-from outlook_emulator.mailbox.formats.mime import compose, parse
+from outlook_emulator.mailbox.formats.mime import parse
+from outlook_emulator.mailbox.formats.mime_compose import compose
 from outlook_emulator.mailbox.message import Address, Mail
 from tests.paths import EML
 
@@ -205,8 +206,10 @@ def test_flowed_list() -> None:
 @pytest.mark.parametrize("path", sorted(EML.iterdir()), ids=lambda path: path.stem)
 def test_every_shape_survives_being_written_anew(path: Path) -> None:
     """A mail written from its parsed fields parses to the same mail; with its original bytes it stays unchanged."""
+    # A mail is written with CRLF, also the mail in it.
+    raw = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     mail = parse(path.read_bytes())
-    stripped = replace(mail, raw=None)
+    stripped = replace(parse(raw), raw=None)
 
     assert path.read_bytes() == compose(mail)
     assert stripped == again(stripped)
@@ -222,7 +225,7 @@ def test_every_shape_survives_being_written_anew(path: Path) -> None:
         ("<ada@example.com>", [("ada@example.com", "")]),
         ("Ada Byron <ada@example.com>", [("ada@example.com", "Ada Byron")]),
         ('"Byron, Ada \\"Countess\\"" <ada@example.com>', [("ada@example.com", 'Byron, Ada "Countess"')]),
-        ("ada@example.com (Ada (the first) Byron)", [("ada@example.com", "Ada the first Byron")]),
+        ("ada@example.com (Ada (the first) Byron)", [("ada@example.com", "Ada (the first) Byron")]),
         ('"odd name"@example.com', [('"odd name"@example.com', "")]),
         ("a@example.com; b@example.com", [("a@example.com", ""), ("b@example.com", "")]),
         (

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlook_emulator.enums import Importance
-from outlook_emulator.mailbox.formats.mime import compose, parse
-from outlook_emulator.mailbox.formats.mime_compose import OWN_HEADERS
+from outlook_emulator.mailbox.formats.mime import parse
+from outlook_emulator.mailbox.formats.mime_compose import compose
+from outlook_emulator.mailbox.formats.mime_headers import OWN_HEADERS
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 
 ADA = Address("ada@example.com", "Ada Byron")

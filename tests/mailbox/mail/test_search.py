@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidField
-from outlook_emulator.mailbox.mail.search import MAX_NESTING, MAX_TERMS, parse
+from outlook_emulator.mailbox.mail.search import MAX_NESTING, MAX_WORDS, parse
 from outlook_emulator.store.full_text import Alternative, TooManyAlternatives, alternatives
 from outlook_emulator.store.search_tree import Span
 
@@ -280,7 +280,8 @@ REFUSED = [
     ("(" * 10_000 + "a" + ")" * 10_000, MAX_NESTING + 1, "nested deeper"),
     ("-(" * 10_000, 2 * MAX_NESTING + 2, "nested deeper"),
     ("subject:(" * 10_000, 9 * (MAX_NESTING + 1), "nested deeper"),
-    ("a " * (MAX_TERMS + 1), 2 * MAX_TERMS + 1, "more than 500 terms"),
+    ("a " * (MAX_WORDS + 1), 2 * MAX_WORDS + 1, "more than 500 words"),
+    (f'b "{"a-" * MAX_WORDS}"', 3, "more than 500 words"),
 ]
 
 
@@ -344,7 +345,7 @@ def test_deepest_query_fits_the_index(store: sqlite3.Connection, side: str) -> N
 @pytest.mark.parametrize("joint", [" ", " OR ", " OR -", " -"])
 def test_widest_query_fits_the_index(store: sqlite3.Connection, joint: str) -> None:
     """FTS5 accepts the greatest number of terms that the parser accepts."""
-    search(store, joint.join(f"w{n}" for n in range(MAX_TERMS)))
+    search(store, joint.join(f"w{n}" for n in range(MAX_WORDS)))
 
 
 def test_balanced_query_fits_the_index(store: sqlite3.Connection) -> None:

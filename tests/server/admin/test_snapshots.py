@@ -22,9 +22,10 @@ from starlette.applications import Starlette
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock, iso_ticks, microseconds
 from outlook_emulator.enums import CallbackState
-from outlook_emulator.mailbox.mail import listing
+from outlook_emulator.mailbox.mail import search_index
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import whole
 from tests.conftest import START, Connection, Sandbox, Server, new_sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, NEW, TABLE, Poller, fire
 from tests.server.admin.test_wait import LONG, begun
@@ -603,7 +604,7 @@ def office() -> Iterator[Starlette]:
     """An app whose default sandbox has a sample mailbox, with a second sandbox as the target of imports."""
     app = create_app(Settings(seed="office"), VirtualClock(START))
     default = app.state.sandboxes.default
-    listing.update_index(default.mailbox(default.connections()["office"]))
+    whole(search_index.update(default.db))
     app.state.sandboxes.create("target").save("empty")
     yield app
     app.state.sandboxes.close()

@@ -16,14 +16,9 @@ from hashlib import sha256
 
 from outlook_emulator.clock import moment
 from outlook_emulator.enums import Importance
+from outlook_emulator.mailbox.formats.mime_headers import CONTROLS, is_own_header
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.text import plain_text
-
-# The headers that are fields of a Mail.
-OWN_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "in-reply-to"})
-OWN_HEADERS |= {"references", "importance", "x-priority", "x-msmail-priority", "priority"}
-# They include all line separators of str.splitlines, because the email package folds there.
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 _PRIORITIES = {Importance.High: ("high", "1"), Importance.Low: ("low", "5")}
 # Not multipart: the package would look for parts in the content of a file.
@@ -88,12 +83,6 @@ def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
         yield from zip(("Importance", "X-Priority"), _PRIORITIES[Importance(mail.importance)], strict=True)
     others = ((re.sub(r"[^\x21-\x39\x3b-\x7e]", "", name), value) for name, value in mail.headers)
     yield from ((name, _text(name, value)) for name, value in others if name and not is_own_header(name))
-
-
-def is_own_header(name: str) -> bool:
-    """Whether a header comes from a field or the content of a Mail, and so is not in its `headers`."""
-    lower = name.lower()
-    return lower in OWN_HEADERS or lower == "mime-version" or lower.startswith("content-")
 
 
 def _clean(value: str) -> str:

@@ -93,6 +93,9 @@ def deliver(
     since a sample mailbox delivers many mails at once.
     """
     sender = mail.sender or Address("")
+    if mail.sent is None:
+        # A mail without a date was sent when it arrived.
+        mail = replace(mail, sent=received)
     additions = origin_headers.OriginHeaders(
         message_id=mail.message_id or f"<{mailbox.rng.getrandbits(128):032x}@outside.invalid>",
         headers=mail.headers,

@@ -97,7 +97,7 @@ def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: Ope
         raise InvalidRecipients()
     answer = replace(
         mail,
-        body=_quote(original, mail),
+        body=_quote(mailbox, original, mail),
         in_reply_to=original.message_id,
         references=(*_ancestors(mailbox, original), original.message_id),
     )
@@ -154,9 +154,9 @@ def _converted(text: str, *, to_html: bool) -> str:
     return escape(text).replace("\r\n", "\n").replace("\n", "<br>") if to_html else text
 
 
-def _quote(original: Message, mail: Mail) -> str:
+def _quote(mailbox: Mailbox, original: Message, mail: Mail) -> str:
     """The new text above the original, separated as Outlook does it."""
-    lines = _header_lines(original)
+    lines = _header_lines(original, mail_store.stored_mail(mailbox.db, original.content_id).sent)
     if not mail.is_html:
         body = plain_text(original.body) if original.is_html else original.body
         header = "\r\n".join(f"{name}: {value}" for name, value in lines)
@@ -168,11 +168,11 @@ def _quote(original: Message, mail: Mail) -> str:
     return with_appended(mail.body, quoted)
 
 
-def _header_lines(original: Message) -> list[tuple[str, str]]:
+def _header_lines(original: Message, sent: int) -> list[tuple[str, str]]:
     lines = [
         ("From", original.sender or ""),
         # In UTC, whatever the mailbox's zone is (vendor's page of the Office 365 twin).
-        ("Sent", moment(original.received).strftime("%A, %B %d, %Y %I:%M %p")),
+        ("Sent", moment(sent).strftime("%A, %B %d, %Y %I:%M %p")),
         ("To", original.recipients_to or ""),
         ("Cc", original.recipients_cc or ""),
         ("Subject", original.subject),

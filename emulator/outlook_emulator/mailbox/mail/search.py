@@ -20,7 +20,7 @@ from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mail.search_dates import read_span
 from outlook_emulator.store.search_tree import EVERYTHING, NOTHING, Node, Term, both, either, negated, tag
 
-MAX_TERMS = 500
+MAX_WORDS = 500
 # FTS5's parser fails at a stack of 100; the deepest query of this nesting stays below, as a test checks.
 MAX_NESTING = 20
 
@@ -147,6 +147,8 @@ _TERM = re.compile(
 _WRAPPED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
 _RESTRICTION = re.compile(rf'(?<![^\s("-])(?:{_DATED}|{_KNOWN})\s*\S')
 _BLANK = re.compile(r"\s*")
+# As the index splits a text, so that a phrase counts as the number of its words.
+_WORDS = re.compile(r"[^\W_]+")
 
 
 def _unwrapped(query: str) -> str:
@@ -159,15 +161,16 @@ def _unwrapped(query: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    grammar, position, terms = _TERM, _after_blanks(text, 0), 0
+    grammar, position, words = _TERM, _after_blanks(text, 0), 0
     while position < len(text):
         match = grammar.match(text, position)
         if not match:
             _refuse("a quote is never closed.", position)
         token = _token(match)
-        terms += token.kind in ("word", "phrase", "unknown")
-        if terms > MAX_TERMS:
-            _refuse(f"there are more than {MAX_TERMS} terms.", position)
+        if token.kind in ("word", "phrase", "unknown"):
+            words += len(_WORDS.findall(token.text)) or 1
+        if words > MAX_WORDS:
+            _refuse(f"there are more than {MAX_WORDS} words.", position)
         yield token
         position = _after_blanks(text, match.end())
         # Text right after the colon is a value, whatever it looks like: `received:…T10:00`, `subject:-5`, `subject:OR`.

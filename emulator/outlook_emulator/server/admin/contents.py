@@ -22,6 +22,7 @@ from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.server.admin import content_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.schemas import parse_query, query_of
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import AttachmentInfo, Contact, Event, Message
@@ -34,9 +35,9 @@ _IMPORTANCES = ("low", "normal", "high")
 _Item = TypeVar("_Item")
 
 
-def list_mails(request: AdminRequest) -> shapes.MailList:
+async def list_mails(request: AdminRequest) -> shapes.MailList:
     filters = parse_query(MailFilter, request.query)
-    views = listing.find(
+    views = listing.find_or_search(
         request.mailbox,
         folder_path=filters.folder,
         fetch_only_unread=filters.unread,
@@ -44,6 +45,8 @@ def list_mails(request: AdminRequest) -> shapes.MailList:
         top=filters.top,
         skip=filters.skip,
     )
+    if not isinstance(views, list):
+        views = await in_slices(views, request.sandbox.db)
     return {"value": [_mail(request.mailbox, view.message) for view in views]}
 
 

@@ -14,6 +14,7 @@ from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.mail import folders, listing, reading
 from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.server.web import approvals, mail_views
 from outlook_emulator.server.web.mail_views import MailBody
@@ -40,12 +41,13 @@ class ListedFolder(NamedTuple):
 # The list of a folder
 
 
-def load_list(request: PageRequest) -> dict[str, Any]:
+async def load_list(request: PageRequest) -> dict[str, Any]:
     mailbox, query = request.mailbox, request.query
     folder_id = folders.resolve(mailbox, query.get("folder") or "Inbox")
+    # The messages first: other requests may run during a search.
+    messages, problem = await _messages(mailbox, folder_id, query)
     tree = tree_of(mailbox)
     folder = next(listed for listed in tree if listed.id == folder_id)
-    messages, problem = _messages(mailbox, folder_id, query)
     filters = {name: query[name] for name in (*_FILTERS, "folder") if query.get(name)}
     here = request.page.path
     last = messages[_TOP - 1] if len(messages) > _TOP else None
@@ -67,7 +69,7 @@ def load_list(request: PageRequest) -> dict[str, Any]:
 _FILTERS = ("search", "unread", "flagged", "attachment", "importance", "since", "until")
 
 
-def _messages(mailbox: Mailbox, folder_id: int, query: Any) -> tuple[list[Message], str]:
+async def _messages(mailbox: Mailbox, folder_id: int, query: Any) -> tuple[list[Message], str]:
     """One message more than a page shows, and why a filter was refused."""
     facets = Facets(
         bool(query.get("unread")),
@@ -76,21 +78,19 @@ def _messages(mailbox: Mailbox, folder_id: int, query: Any) -> tuple[list[Messag
         listing.importance_facet(query.get("importance", "")),
     )
     try:
-        messages = listing.page(
-            mailbox,
-            folder_id,
-            facets,
-            query=query.get("search", ""),
-            since=_day(query.get("since", ""), "since"),
-            until=_end_of_day(query.get("until", ""), "until"),
-            before=_position(query.get("before", "")),
-            top=_TOP + 1,
-        )
+        place: dict[str, Any] = {
+            "since": _day(query.get("since", ""), "since"),
+            "until": _end_of_day(query.get("until", ""), "until"),
+            "before": _position(query.get("before", "")),
+            "top": _TOP + 1,
+        }
+        if not (search := query.get("search", "").strip()):
+            return listing.page(mailbox, folder_id, facets, **place), ""
+        return await in_slices(listing.search_page(mailbox, search, folder_id, facets, **place), mailbox.db), ""
     except ConnectorError as error:
         # The page stays, so that the filter can be mended.
         error.rename("field", "Search")
         return [], error.original
-    return messages, ""
 
 
 def _day(text: str, name: str) -> int | None:

@@ -233,10 +233,11 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .prefix_with("OR REPLACE")
     .values(message_id=bindparam("message_id"), rowid_=bindparam("rowid")),
     "DELETE_SEARCH_ENTRY": delete(search_entry).where(search_entry.c.message_id == bindparam("message_id")),
-    "CHANGED_MESSAGES": select(change.c.item_id)
+    "CHANGED_MESSAGES": select(change.c.seq, change.c.item_id)
     .where(change.c.seq > bindparam("seq"), change.c.kind == literal_column("'message'"))
-    .group_by(change.c.item_id)
-    .order_by(change.c.item_id),
+    .order_by(change.c.seq)
+    .limit(bindparam("top"))
+    .offset(_ZERO),
     "MESSAGE_ANYWHERE": _MESSAGES.where(message.c.id == bindparam("id")),
     "MESSAGE_HEAD": _HEADS.where(message.c.id == bindparam("id")),
     "MESSAGE_HEADS": _page(
@@ -424,12 +425,14 @@ RAW_STATEMENTS = {
     " FROM waited WHERE waited.url IS NOT NULL)"
     " SELECT waited.url, callback.due FROM waited"
     f" JOIN callback ON callback.id = (SELECT min(id) {_FROM_WAITING} AND url = waited.url)",
+    "MERGE_INDEX": "INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)",
+    # The table in which SQLite keeps the length of each text has the row ids in order, in few pages.
+    "SEARCH_WINDOW": "SELECT id FROM message_search_docsize WHERE id < :until ORDER BY id DESC LIMIT 1 OFFSET :rows",
     # Two counts in indexes: a sum over the rows would read all of them.
     "FOLDER_COUNTS": "SELECT folder.mailbox_id, folder.id,"
     " (SELECT count(*) FROM message INDEXED BY message_folder WHERE folder_id = folder.id),"
     " (SELECT count(*) FROM message WHERE folder_id = folder.id AND is_read = 0) FROM folder",
     "COUNT_OUTBOX": "SELECT count(*) FROM outbox_mail",
-    "MERGE_INDEX": "INSERT INTO message_search (message_search) VALUES ('optimize')",
     "SEARCH": "SELECT rowid, message_id FROM message_search WHERE message_search MATCH :match"
     " AND rowid >= :since AND rowid < :until ORDER BY rowid DESC LIMIT :top",
     "FORGET_MESSAGE": "DELETE FROM message_search WHERE rowid = :rowid",
