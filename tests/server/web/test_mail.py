@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -263,10 +264,12 @@ def test_mails_of_others(alice: Connection, bob: Connection, web: Visitor) -> No
 
 def test_deliver(alice: Connection, web: Visitor) -> None:
     """A mail that is written in the form arrives as it was written."""
+    people: dict[str, Any] = {"from": "Carol <carol@example.org>", "cc": "dave@example.com"}
     target = web.send(
         f"m/{alice.id}/mail/deliver",
         "deliver",
-        **{"from": "Carol <carol@example.org>", "to": "alice@example.com; bob@example.com", "cc": "dave@example.com"},
+        **people,
+        to="alice@example.com; bob@example.com",
         subject="Written",
         format="html",
         importance="High",
@@ -288,7 +291,8 @@ def test_deliver(alice: Connection, web: Visitor) -> None:
 
 def test_deliver_to_a_folder(alice: Connection, web: Visitor) -> None:
     """A mail may arrive in another folder, as plain text, without more than a sender."""
-    web.send(f"m/{alice.id}/mail/deliver", "deliver", **{"from": "c@example.org"}, folder="New/Here", body="plain")
+    fields: dict[str, Any] = {"from": "c@example.org", "folder": "New/Here", "body": "plain"}
+    web.send(f"m/{alice.id}/mail/deliver", "deliver", **fields)
 
     assert ["(no subject)"] == subjects(web, list_url(alice, folder="New/Here"))
 
