@@ -40,7 +40,17 @@ def staged(sandbox: Sandbox) -> Stage:
     approval = {"To": "boss@outside.example", "Subject": "Pay 4711?", "Options": "Pay, Refuse", "Attachments": files}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": "http://127.0.0.1:9/callback", "Message": approval})
     alice.http.get("/v2/Mail")
-    outbox_mail = str(sandbox.api.get("/outbox").json()["value"][-1]["id"])
-    values = {"sandbox": sandbox.name, "connection": alice.id, "message": invoice["Id"]}
-    values |= {"outbox_mail": outbox_mail, "file": "1"}
+    sandbox.api.post("/faults", json={"faults": [{"name": "busy", "effect": "throttled", "when": {"times": 1}}]})
+    for _ in range(2):
+        alice.http.get("/v2/Mail")
+    sandbox.api.put("/snapshots/start")
+    values = {
+        "sandbox": sandbox.name,
+        "connection": alice.id,
+        "entry": sandbox.api.get("/journal").json()["value"][0]["id"],
+        "operation": "SendEmailV2",
+        "message": invoice["Id"],
+        "outbox_mail": str(sandbox.api.get("/outbox").json()["value"][-1]["id"]),
+        "file": "1",
+    }
     return Stage(sandbox, alice, values)

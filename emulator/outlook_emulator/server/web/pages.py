@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.web import approvals, mail, outbox, overview
+from outlook_emulator.server.web import (
+    approvals,
+    clock,
+    coverage,
+    faults,
+    journal,
+    mail,
+    outbox,
+    overview,
+    snapshots,
+    triggers,
+)
 from outlook_emulator.server.web.page import Page
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *mail.PAGES, *outbox.PAGES, *approvals.PAGES)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *mail.PAGES,
+    *outbox.PAGES,
+    *approvals.PAGES,
+    *journal.PAGES,
+    *faults.PAGES,
+    *clock.PAGES,
+    *snapshots.PAGES,
+    *triggers.PAGES,
+    *coverage.PAGES,
+)
