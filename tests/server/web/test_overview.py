@@ -88,4 +88,6 @@ def test_callbacks_and_imports(alice: Connection, web: Visitor) -> None:
     assert "Import into Contacts" in text
     for entry in alice.sandbox.api.get("/journal").json()["value"]:
         assert str(entry["id"]) in web.text(f"journal/{entry['id']}")
-    assert "import into Contacts: 1 imported, 1 left out" in web.text("journal")
+    journal = web.text("journal")
+    assert "import into Contacts: 1 imported, 2 left out" in journal
+    assert "lost callback poke to http://127.0.0.1:9/hook error ConnectError" in journal
