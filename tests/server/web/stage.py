@@ -35,5 +35,14 @@ def staged(sandbox: Sandbox) -> Stage:
     alice = sandbox.connect("alice")
     alice.deliver(subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example")
     alice.http.get("/v2/Mail")
-    values = {"sandbox": sandbox.name, "connection": alice.id}
+    sandbox.api.post("/faults", json={"faults": [{"name": "busy", "effect": "throttled", "when": {"times": 1}}]})
+    for _ in range(2):
+        alice.http.get("/v2/Mail")
+    sandbox.api.put("/snapshots/start")
+    values = {
+        "sandbox": sandbox.name,
+        "connection": alice.id,
+        "entry": sandbox.api.get("/journal").json()["value"][0]["id"],
+        "operation": "SendEmailV2",
+    }
     return Stage(sandbox, alice, values)

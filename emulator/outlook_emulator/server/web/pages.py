@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.web import overview
+from outlook_emulator.server.web import clock, coverage, faults, journal, overview, snapshots, triggers
 from outlook_emulator.server.web.page import Page
 
-PAGES: tuple[Page, ...] = (*overview.PAGES,)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *journal.PAGES,
+    *faults.PAGES,
+    *clock.PAGES,
+    *snapshots.PAGES,
+    *triggers.PAGES,
+    *coverage.PAGES,
+)
