@@ -35,5 +35,9 @@ def staged(sandbox: Sandbox) -> Stage:
     alice = sandbox.connect("alice")
     alice.deliver(subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example")
     alice.http.get("/v2/Mail")
-    values = {"sandbox": sandbox.name, "connection": alice.id}
+    event = alice.meet("Review", RequiredAttendees="bob@example.com")
+    contact = alice.post(
+        "/datasets/contacts/tables/Contacts/items", {"GivenName": "Grace", "Surname": "Hopper", "HomePhones": []}
+    ).json()
+    values = {"sandbox": sandbox.name, "connection": alice.id, "event": event["Id"], "contact": contact["Id"]}
     return Stage(sandbox, alice, values)

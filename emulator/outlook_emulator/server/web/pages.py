@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.web import overview
+from outlook_emulator.server.web import calendar, contacts, overview
 from outlook_emulator.server.web.page import Page
 
-PAGES: tuple[Page, ...] = (*overview.PAGES,)
+PAGES: tuple[Page, ...] = (*overview.PAGES, *calendar.PAGES, *contacts.PAGES)
