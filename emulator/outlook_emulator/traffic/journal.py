@@ -1,4 +1,4 @@
-"""The journal of a sandbox: its newest exchanges with callers, and its newest deliveries to callback URLs.
+"""The journal of a sandbox: its newest exchanges with callers, deliveries to callback URLs, and imports of files.
 
 Credentials are removed when an entry is read, so that no reader can reveal them. The counts include dropped entries.
 """
@@ -23,6 +23,8 @@ UNDER_WAY: Final = "under way"
 LOST: Final = "lost"
 NOT_KEPT: Final = 0
 """The id of an entry that is in no journal."""
+_REASONS = 10
+_LONGEST_REASON = 500
 _SECRETS = re.compile(rb"auth|cookie|token|secret|password|signature|api-?key|functions-key|subscription-key")
 """Matches names of headers that hold credentials."""
 _SECRET = (
@@ -142,7 +144,29 @@ class DeliveryEntry(NamedTuple):
         return "delivery"
 
 
-Entry = ExchangeEntry | DeliveryEntry
+class ImportEntry(NamedTuple):
+    """An import of a file, or of a sample mailbox of which parts were left out.
+
+    `place` is the folder, or the sample. `imported` and `skipped` are numbers of items, `reasons` tells of the first
+    that were left out. The `status` is 400 if nothing was imported for them.
+    """
+
+    id: int
+    at: int
+    real: int
+    connection: str
+    place: str
+    status: int
+    imported: int
+    skipped: int
+    reasons: tuple[str, ...]
+
+    @property
+    def kind(self) -> EntryKind:
+        return "import"
+
+
+Entry = ExchangeEntry | DeliveryEntry | ImportEntry
 
 
 class Journal:
@@ -202,6 +226,16 @@ class Journal:
         self.deliveries += 1
         return entry
 
+    def add_import(
+        self, at: int, real: int, *, connection: str, place: str, status: int, imported: int, skipped: Sequence[str]
+    ) -> ImportEntry:
+        """Record an import; of `skipped`, the journal keeps the number and the first ten."""
+        reasons = tuple(text[:_LONGEST_REASON] for text in skipped[:_REASONS])
+        entry = ImportEntry(self._next(), at, real, connection, place, status, imported, len(skipped), reasons)
+        self._entries.append(entry)
+        self.imports += 1
+        return entry
+
     @property
     def operations(self) -> Counter[str]:
         """The number of finished exchanges by operation."""
@@ -237,7 +271,7 @@ class Journal:
 
     def _begin(self, last: int = 0) -> None:
         self._last = self._cleared = last
-        self.deliveries = 0
+        self.deliveries = self.imports = 0
         # A single key for each request, and no Counter: adding to a Counter takes twice as long.
         self._closed: defaultdict[tuple[str, int | str | None], int] = defaultdict(int)
         self.causes: Counter[tuple[str, str]] = Counter()

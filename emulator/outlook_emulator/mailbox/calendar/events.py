@@ -162,7 +162,7 @@ def import_events(mailbox: Mailbox, calendar: ItemFolder, series: Iterable[Serie
 def export_events(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
     """All events of a calendar, ready to be written to a file."""
     events = calendar_store.events(mailbox.db, calendar.id)
-    return [event_store.as_series(mailbox, event)._replace(original=None, sequence=0) for event in events]
+    return [event_store.as_series(mailbox, event)._replace(sequence=0) for event in events]
 
 
 def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
@@ -170,9 +170,10 @@ def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Eve
     if event.rule is None and event.added:
         # Outlook has no series without a rule, so the start gets a rule with a single occurrence.
         first = local(event.start, wall_zone(event)).date()
-        event = replace(event, rule=recurrence.normalize(recurrence.simple(Recurrence.Daily, first, count=1)))
+        kind = Recurrence.Daily if event.end - event.start <= 86_400_000_000 else Recurrence.Yearly
+        event = replace(event, rule=recurrence.normalize(recurrence.simple(kind, first, count=1)))
     check_series(event)
-    master = event_store.insert(mailbox, calendar.id, event)
+    master = event_store.insert(mailbox, calendar.id, event, series.original)
     for original_start, changed_occurrence in series.changed.items():
         exception = replace(_imported(mailbox, changed_occurrence), uid=master.uid, external_id=master.external_id)
         event_store.insert_exception(mailbox, master, original_start, exception)

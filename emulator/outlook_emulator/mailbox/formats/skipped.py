@@ -20,6 +20,9 @@ class SkippedItem:
     line: int | None
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.item}, line {self.line}: {self.reason}" if self.line else f"{self.item}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[T]):

@@ -13,18 +13,17 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
-from outlook_emulator.mailbox.formats.vcf_lines import Line, RawCard, read_cards
+from outlook_emulator.mailbox.formats.vcf_lines import MAX_CARDS, Line, RawCard, read_cards
 from outlook_emulator.mailbox.message import Address
 
-__all__ = ["compose", "parse"]
-
-MAX_CARDS = 10_000
+__all__ = ["MAX_CARDS", "compose", "parse"]
 
 _MEMBERS = {name: member for member, names in TEXTS.items() for name in names}
 _MESSENGERS = frozenset(
     {"IMPP", "X-MS-IMADDRESS", "X-AIM", "X-GOOGLE-TALK", "X-GTALK", "X-ICQ", "X-JABBER", "X-MSN", "X-SKYPE"}
     | {"X-SKYPE-USERNAME", "X-YAHOO", "X-QQ", "X-GADUGADU", "X-GROUPWISE", "X-KADDRESSBOOK-X-IMADDRESS"}
 )
+_KDE_MESSENGER = "X-MESSAGING/"
 # Outlook keeps these apart from phones, and the connector has no members for them.
 _NO_PHONES = frozenset({"FAX", "PAGER", "MODEM", "TELEX", "TLX", "BBS"})
 _PHONES = frozenset({"VOICE", "CELL", "CAR"})
@@ -63,8 +62,6 @@ def parse(raw: bytes) -> Parsed[Card]:
     raw_cards, skipped = read_cards(raw)
     if not raw_cards:
         raise InvalidRequest("The content is not a vCard: it has no BEGIN:VCARD.")
-    if len(raw_cards) > MAX_CARDS:
-        raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
     cards = []
     for number, raw_card in enumerate(raw_cards, start=1):
         card = _card(raw_card)
@@ -109,7 +106,7 @@ def _card(raw: RawCard) -> Card:
             _set_first(texts, _place(line, labels))
         elif name == "CATEGORIES":
             lists.setdefault("categories", []).extend(filter(None, _fields(line.value, ",")))
-        elif name in _MESSENGERS:
+        elif name in _MESSENGERS or name.startswith(_KDE_MESSENGER):
             _append(lists, "im_addresses", _text(line.value))
         elif name == "BDAY" and birthday is None:
             birthday = _birthday(line.value.strip())

@@ -36,6 +36,7 @@ def count_entries(request: AdminRequest) -> shapes.JournalCounts:
     return {
         "exchanges": journal.operations.total(),
         "deliveries": journal.deliveries,
+        "imports": journal.imports,
         "byOperation": {name or "(none)": count for name, count in journal.operations.items()},
         "byStatus": {str(status): count for status, count in journal.statuses.items()},
         "byCause": {f"{kind} {name}": count for (kind, name), count in journal.causes.items()},

@@ -21,6 +21,7 @@ from outlook_emulator.errors import (
     MethodNotAllowed,
     NoSuchOperation,
     NothingCame,
+    PartsLeftOut,
 )
 from outlook_emulator.options import camel
 from outlook_emulator.sandbox.registry import Sandboxes
@@ -170,6 +171,8 @@ class _Endpoint:
         body = error_body(error, request_id, "", self.sandboxes.settings.source)
         if isinstance(error, NothingCame):
             body["nearMisses"] = list(error.near_misses)
+        if isinstance(error, PartsLeftOut):
+            body["skipped"] = list(error.skipped)
         return Response(orjson.dumps(body), error.status, headers, "application/json")
 
 

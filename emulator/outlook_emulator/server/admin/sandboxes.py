@@ -16,10 +16,11 @@ from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.sandbox.aside import LARGE, alone
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.sandbox.sandbox import SEED_FOLDER, Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.contents import attachment_facts
+from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.store import mail as mail_store
@@ -74,14 +75,15 @@ def delete_sandbox(request: AdminRequest) -> None:
     request.sandboxes.delete(request.sandbox.name)
 
 
-def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
+def seed_sandbox(request: AdminRequest) -> shapes.Seeded:
     name, description = request.body["name"], request.body.get("mailbox")
     id = request.body.get("connection") or name
     if description is None:
-        return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(name), id))
+        owner = request.sandboxes.load_sample(request.sandbox, _shipped(name), id)
+        return {**_connection(request, id, owner), "skipped": []}
     from outlook_emulator.sandbox.samples import described
 
-    return _connection(request, id, request.sandboxes.fill(request.sandbox, described(description), id))
+    return _load(request, id, described(description), strict=request.body.get("strict", False))
 
 
 def read_zip(request: AdminRequest) -> Sample:
@@ -90,9 +92,14 @@ def read_zip(request: AdminRequest) -> Sample:
     return unpacked(request.content, request.sandboxes.settings.max_body_bytes)
 
 
-def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
-    id = request.query["connection"]
-    return _connection(request, id, request.sandboxes.fill(request.sandbox, request.file, id))
+def seed_from_zip(request: AdminRequest) -> shapes.Seeded:
+    return _load(request, request.query["connection"], request.file, strict=request.query["strict"])
+
+
+def _load(request: AdminRequest, id: str, sample: Sample, *, strict: bool) -> shapes.Seeded:
+    check_whole(request.sandbox, id, SEED_FOLDER, sample.skipped, strict=strict)
+    owner = request.sandboxes.fill(request.sandbox, sample, id)
+    return {**_connection(request, id, owner), "skipped": skipped_facts(sample.skipped)}
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -293,7 +300,7 @@ ROWS = (
         handler=seed_sandbox,
         is_long=True,
         accepts=shapes.SeedOrder,
-        returns=shapes.ConnectionFacts,
+        returns=shapes.Seeded,
         status=201,
     ),
     AdminOperation(
@@ -306,7 +313,7 @@ ROWS = (
         is_long=True,
         query=shapes.SeedQuery,
         accepts_type="application/zip",
-        returns=shapes.ConnectionFacts,
+        returns=shapes.Seeded,
         status=201,
     ),
     AdminOperation(

@@ -96,18 +96,21 @@ class SandboxList(TypedDict):
 class SeedOrder(TypedDict, total=False):
     """A sample mailbox to load; its connection id defaults to its name.
 
-    It is one of the shipped ones with this `name`, or described in `mailbox` with the keys of `mailbox.toml`.
+    It is one of the shipped ones with this `name`, or described in `mailbox` with the keys of `mailbox.toml`. If it is
+    `strict`, it is refused if parts of the texts and files in it would be left out.
     """
 
     name: Required[str]
     connection: str
     mailbox: dict[str, Any]
+    strict: bool
 
 
 class SeedQuery:
-    """The id of the connection to the mailbox in a zip file."""
+    """The id of the connection to the mailbox in a zip file, and whether it is refused if parts would be left out."""
 
     connection: str
+    strict: bool = False
 
 
 class ConnectionFacts(TypedDict):
@@ -118,6 +121,20 @@ class ConnectionFacts(TypedDict):
     displayName: str
     sendAs: list[str]
     runtimeUrl: str
+
+
+class SkippedFacts(TypedDict):
+    """An item or a part of one in a file that was left out, its first line if the file has lines, and why."""
+
+    item: str
+    line: Int32 | None
+    reason: str
+
+
+class Seeded(ConnectionFacts):
+    """The connection to a mailbox that was loaded, and what of its files was left out."""
+
+    skipped: list[SkippedFacts]
 
 
 class ConnectionList(TypedDict):
@@ -153,10 +170,17 @@ class ItemFolderState(TypedDict):
     name: str
 
 
+class ImportQuery:
+    """Whether a file of which parts would be left out is refused."""
+
+    strict: bool = False
+
+
 class Imported(TypedDict):
-    """The ids of the imported items, in the order of the file."""
+    """The ids of the imported items, in the order of the file, and what was left out."""
 
     ids: list[str]
+    skipped: list[SkippedFacts]
 
 
 class DeliveredMail(TypedDict):

@@ -11,7 +11,7 @@ from outlook_emulator.clock import iso_ticks
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.traffic.call_facts import path_below
-from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, RawHeaders, redacted
+from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry, RawHeaders, redacted
 from outlook_emulator.traffic.retry_report import Retried
 
 WORKFLOW = {
@@ -27,6 +27,8 @@ _LONGEST_CHARACTER = 4
 
 def entry_json(entry: Entry) -> shapes.JournalEntry:
     """An entry as JSON."""
+    if isinstance(entry, ImportEntry):
+        return _import(entry)
     return _exchange(entry) if isinstance(entry, ExchangeEntry) else _delivery(entry)
 
 
@@ -98,6 +100,21 @@ def _delivery(entry: DeliveryEntry) -> shapes.JournalEntry:
         "body": _body(entry.body, False, "application/json"),
         "status": entry.status,
         "error": None if entry.error is None else _clean(entry.error),
+    }
+
+
+def _import(entry: ImportEntry) -> shapes.JournalEntry:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "at": iso_ticks(entry.at),
+        "realAt": iso_ticks(entry.real),
+        "connection": entry.connection,
+        "place": entry.place,
+        "status": entry.status,
+        "imported": entry.imported,
+        "skipped": entry.skipped,
+        "reasons": [_clean(reason) for reason in entry.reasons],
     }
 
 

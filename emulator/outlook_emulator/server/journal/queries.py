@@ -12,7 +12,7 @@ from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, path_of
 from outlook_emulator.server.name_checks import check_names
 from outlook_emulator.traffic.call_facts import CallFacts, like, match_of
-from outlook_emulator.traffic.journal import Entry, ExchangeEntry
+from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.journal_filter import APPLICABLE, EntryKind, JournalFilter
 
 
@@ -64,9 +64,10 @@ class JournalQuery:
 
 
 def _call_facts(entry: Entry) -> CallFacts:
-    """An entry as a match sees it: of a delivery only the body, since queries for it have no other such member."""
+    """An entry as a match sees it: only what queries for entries of its kind can ask for."""
     if not isinstance(entry, ExchangeEntry):
-        return CallFacts(connection="", operation="", family="", method="", path="", query=b"", body=entry.body)
+        connection, body = (entry.connection, b"") if isinstance(entry, ImportEntry) else ("", entry.body)
+        return CallFacts(connection=connection, operation="", family="", method="", path="", query=b"", body=body)
     return CallFacts(
         connection=entry.connection,
         operation=entry.operation,
@@ -114,6 +115,6 @@ def _kinds(filters: JournalFilter) -> list[EntryKind]:
         raise InvalidRequest(f"'{foreign[filters.kind][0]}' does not apply to entries of the kind '{filters.kind}'.")
     kinds = [kind for kind in APPLICABLE if filters.kind in (None, kind) and not foreign[kind]]
     if not kinds:
-        first, second = (members[0] for members in foreign.values())
+        first, second = foreign["exchange"][0], foreign["delivery"][0]
         raise InvalidRequest(f"No kind of entry has both '{first}' and '{second}'.")
     return kinds
