@@ -69,7 +69,7 @@ class Item(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A cell of a row of bars: an event over a number of days, or a gap without an item.
+    """A cell of a row of bars: an event over a number of days, or a day without an item.
 
     `is_cut` says that the event goes on before or after the days that are shown.
     """
@@ -146,12 +146,10 @@ def _cells(row: Sequence[Item], first: date, last: date) -> Iterator[Bar]:
     day = first
     for item in row:
         start, end = max(item.first, first), min(item.last, last)
-        if start > day:
-            yield Bar((start - day).days)
+        yield from [Bar(1)] * (start - day).days
         yield Bar((end - start).days + 1, item, (start, end) != (item.first, item.last))
         day = end + DAY
-    if day <= last:
-        yield Bar((last - day).days + 1)
+    yield from [Bar(1)] * ((last - day).days + 1)
 
 
 def hours_of(items: Iterable[Item]) -> Hours:
