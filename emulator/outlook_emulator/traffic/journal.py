@@ -256,6 +256,22 @@ class Journal:
         # A copy, since requests may arrive while a reader goes through the entries.
         return iter(list(self._entries))
 
+    def newest(self, count: int, before: int | None = None) -> list[Entry]:
+        """The newest entries, or those before an id, newest first; it looks at no others."""
+        newest: list[Entry] = []
+        for entry in reversed(self._entries):
+            if len(newest) == count:
+                break
+            if before is None or entry.id < before:
+                newest.append(entry)
+        return newest
+
+    def entry(self, id: int) -> Entry | None:
+        """The entry with an id, None if it is not kept."""
+        # By its place, since ids are consecutive: a search would take long in a journal of 100,000.
+        place = id - self._last - 1 + len(self._entries)
+        return self._entries[place] if 0 <= place < len(self._entries) and self._entries[place].id == id else None
+
     def exchanges(self) -> Iterator[ExchangeEntry]:
         return (entry for entry in self.entries() if isinstance(entry, ExchangeEntry))
 

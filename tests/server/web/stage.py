@@ -39,5 +39,16 @@ def staged(sandbox: Sandbox) -> Stage:
     contact = alice.post(
         "/datasets/contacts/tables/Contacts/items", {"GivenName": "Grace", "Surname": "Hopper", "HomePhones": []}
     ).json()
-    values = {"sandbox": sandbox.name, "connection": alice.id, "event": event["Id"], "contact": contact["Id"]}
+    sandbox.api.post("/faults", json={"faults": [{"name": "busy", "effect": "throttled", "when": {"times": 1}}]})
+    for _ in range(2):
+        alice.http.get("/v2/Mail")
+    sandbox.api.put("/snapshots/start")
+    values = {
+        "sandbox": sandbox.name,
+        "connection": alice.id,
+        "entry": sandbox.api.get("/journal").json()["value"][0]["id"],
+        "operation": "SendEmailV2",
+        "event": event["Id"],
+        "contact": contact["Id"],
+    }
     return Stage(sandbox, alice, values)

@@ -305,6 +305,12 @@ class SubscriptionList(TypedDict):
     value: list[SubscriptionFacts]
 
 
+class Poked(TypedDict):
+    """The callback of a poke, which is called soon."""
+
+    callback: Int64
+
+
 class CallbackFacts(TypedDict):
     """A request that the sandbox sends to a subscriber; `state` is pending, done, failed or cancelled.
 

@@ -59,11 +59,11 @@ class JournalQuery:
         return entries[-self._limit :] if self._after is None else entries[: self._limit]
 
     def _differs(self, entry: Entry) -> list[str]:
-        differing = list(self._match.differs(_call_facts(entry)))
+        differing = list(self._match.differs(call_facts(entry)))
         return differing + [member for member, fits, value in self._own if not fits(value, entry)]
 
 
-def _call_facts(entry: Entry) -> CallFacts:
+def call_facts(entry: Entry) -> CallFacts:
     """An entry as a match sees it: only what queries for entries of its kind can ask for."""
     if not isinstance(entry, ExchangeEntry):
         connection, body = (entry.connection, b"") if isinstance(entry, ImportEntry) else ("", entry.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from outlook_emulator.server.web.backend import Answer, Backend
 
 ROOT = "/_emulator"
+_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 Values = Mapping[str, Any]
 Load = Callable[["PageRequest"], "Values | Response | Awaitable[Values | Response]"]
 Action = Callable[["PageRequest"], "str | Awaitable[str | None] | None"]
@@ -145,14 +147,10 @@ def url_of(path: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> str:
 
     Values that are None or empty are left out of the query.
     """
-    parts = [
-        quote(str(values[part[1:-1]]), safe="") if part.startswith("{") else part
-        for part in path.replace(":path}", "}").split("/")
-    ]
-    names = {part[1:-1] for part in path.replace(":path}", "}").split("/") if part.startswith("{")}
+    names = set(_PARAMETER.findall(path))
+    filled = _PARAMETER.sub(lambda match: quote(str(values[match[1]]), safe=""), path)
     query = {name: value for name, value in own.items() if name not in names and value not in (None, "")}
-    url = f"{ROOT}{'/'.join(parts)}"
-    return f"{url}?{urlencode(query, doseq=True)}" if query else url
+    return f"{ROOT}{filled}?{urlencode(query, doseq=True)}" if query else ROOT + filled
 
 
 async def settled(value: Any) -> Any:

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.web import calendar, contacts, overview
+from outlook_emulator.server.web import (
+    calendar,
+    clock,
+    contacts,
+    coverage,
+    faults,
+    journal,
+    overview,
+    snapshots,
+    triggers,
+)
 from outlook_emulator.server.web.page import Page
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *calendar.PAGES, *contacts.PAGES)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *calendar.PAGES,
+    *contacts.PAGES,
+    *journal.PAGES,
+    *faults.PAGES,
+    *clock.PAGES,
+    *snapshots.PAGES,
+    *triggers.PAGES,
+    *coverage.PAGES,
+)
