@@ -16,7 +16,7 @@ def test_overview_shows_the_state(stage: Stage, web: Visitor) -> None:
     text = web.text()
 
     assert "alice alice@" in text
-    assert "1 1 Add a mailbox" in text
+    assert "1 2 Add a mailbox" in text
     assert "2026-03-02 09:00:00 UTC" in text
     assert "slow-mail armed used 0, matched 0" in text
     assert f"09:00:00 200 {stage.alice.id} GetEmailsV2" in text
@@ -88,4 +88,6 @@ def test_callbacks_and_imports(alice: Connection, web: Visitor) -> None:
     assert "Import into Contacts" in text
     for entry in alice.sandbox.api.get("/journal").json()["value"]:
         assert str(entry["id"]) in web.text(f"journal/{entry['id']}")
-    assert "import into Contacts: 1 imported, 1 left out" in web.text("journal")
+    journal = web.text("journal")
+    assert "import into Contacts: 1 imported, 2 left out" in journal
+    assert "lost callback poke to http://127.0.0.1:9/hook error ConnectError" in journal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 
 from outlook_emulator.enums import EventType, ShowAs
@@ -159,7 +160,7 @@ def hours_of(items: Iterable[Item]) -> Hours:
         if item.first != item.last:
             return Hours(0, 24)
         first = min(first, item.start.hour)
-        end = max(end, -(-_minutes(max(item.end, item.start + _SHORTEST), item.first) // 60))
+        end = max(end, ceil(_minutes(max(item.end, item.start + _SHORTEST), item.first) / 60))
     return Hours(first, min(end, 24))
 
 

@@ -82,14 +82,25 @@ def _around(request: PageRequest, shown: list[Entry]) -> list[Chain]:
 
 def _row(entry: Entry, retried: Set[int] = frozenset()) -> dict[str, Any]:
     """An entry as a line of the list; bodies and headers are left out."""
-    row = {"id": entry.id, "kind": entry.kind, "at": entry.at, "status": entry.status, "is_twice": entry.id in retried}
+    row = {
+        "id": entry.id,
+        "kind": entry.kind,
+        "at": entry.at,
+        "status": entry.status,
+        "is_twice": entry.id in retried,
+        "workflow": None,
+        "run": None,
+        "took": None,
+    }
     if isinstance(entry, ImportEntry):
         what = f"import into {entry.place}: {entry.imported} imported, {entry.skipped} left out"
         reasons = [("skipped", "", clean(reason)) for reason in entry.reasons[:1]]
         return row | {"what": what, "outcome": None, "causes": reasons, "connection": entry.connection}
     if not isinstance(entry, ExchangeEntry):
-        error = entry.error and clean(entry.error)
-        return row | {"what": f"{entry.purpose} to {entry.url}", "outcome": error, "causes": [], "connection": ""}
+        causes = [("error", clean(entry.error), "")] if entry.error else []
+        outcome = "lost" if entry.status is None else None
+        what = f"callback {entry.purpose} to {entry.url}"
+        return row | {"what": what, "outcome": outcome, "causes": causes, "connection": ""}
     return row | {
         "what": entry.operation or f"{entry.method} {clean(path_of(entry))}",
         "connection": entry.connection,

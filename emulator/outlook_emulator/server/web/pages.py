@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from outlook_emulator.server.web import (
+    approvals,
     calendar,
     clock,
     contacts,
     coverage,
     faults,
     journal,
+    mail,
+    outbox,
     overview,
     snapshots,
     triggers,
@@ -17,8 +20,11 @@ from outlook_emulator.server.web.page import Page
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
+    *mail.PAGES,
     *calendar.PAGES,
     *contacts.PAGES,
+    *outbox.PAGES,
+    *approvals.PAGES,
     *journal.PAGES,
     *faults.PAGES,
     *clock.PAGES,

@@ -31,20 +31,20 @@ def rule_text(rule: Rule) -> str:
     every = f"every {unit}" if rule.interval == 1 else f"every {rule.interval} {unit}s"
     days = _joined([DayOfWeek(day).name for day in rule.days_of_week])
     weekday = f"the {WeekIndex(rule.index).name.lower()} {days}"
-    where = {
+    where: dict[int, str] = {
         DAILY: "",
         WEEKLY: f" on {days}",
         MONTHLY_DAY: f" on day {rule.day_of_month}",
         MONTHLY_WEEKDAY: f" on {weekday}",
         YEARLY_DAY: f" on {rule.day_of_month} {month_name[rule.month]}",
         YEARLY_WEEKDAY: f" on {weekday} of {month_name[rule.month]}",
-    }[rule.pattern]
+    }
     end = ""
     if rule.count is not None:
         end = f", {rule.count} times"
     elif rule.until is not None:
         end = f", until {rule.until.isoformat()}"
-    return every + where + end
+    return every + where[rule.pattern] + end
 
 
 def _joined(names: list[str]) -> str:
