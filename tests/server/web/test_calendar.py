@@ -42,8 +42,8 @@ def event_page(connection: Connection, event: dict[str, Any], **query: Any) -> s
 
 def places(html: str) -> list[tuple[float, float, float, float]]:
     """The rectangles of the blocks in a week: left and width in percent of the day, top and height in pixels."""
-    found = re.findall(r'<foreignObject x="([\d.]+)%" y="([\d.]+)" width="([\d.]+)%" height="([\d.]+)"', html)
-    return [(float(x), float(y), float(width), float(height)) for x, y, width, height in found]
+    rectangles = re.findall(r'<foreignObject x="([\d.]+)%" y="([\d.]+)" width="([\d.]+)%" height="([\d.]+)"', html)
+    return [(float(x), float(y), float(width), float(height)) for x, y, width, height in rectangles]
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_import_and_export(alice: Connection, web: Visitor) -> None:
     assert "line 10" in text
     assert "9 to 15 March 2026" in text
     assert "Kept" in text
-    assert "text/calendar; charset=utf-8" == file.headers["content-type"]
+    assert "text/calendar" == file.headers["content-type"]
     assert "Calendar.ics" in file.headers["content-disposition"]
     assert "SUMMARY:Kept" in file.text
 

@@ -125,7 +125,7 @@ def test_import_and_export(alice: Connection, web: Visitor) -> None:
 
     assert "1 contact imported. 1 left out: " in text
     assert "line 10" in text
-    assert "text/vcard; charset=utf-8" == file.headers["content-type"]
+    assert "text/vcard" == file.headers["content-type"]
     assert "Contacts.vcf" in file.headers["content-disposition"]
     assert "FN:Ada Lovelace" in file.text
 

@@ -20,6 +20,7 @@ from outlook_emulator.mailbox.calendar.event_rows import attendees_of, instant, 
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.server.web import calendar_layout as layout
+from outlook_emulator.server.web.download import download
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.server.web.rule_text import rule_text
 from outlook_emulator.store import calendar as calendar_store
@@ -67,8 +68,8 @@ def load_calendar(request: PageRequest) -> dict[str, Any]:
     # A day more on both sides, since the days of an all-day event are those of UTC.
     since = instant(_midnight(span.first - layout.DAY), view.zone)
     until = instant(_midnight(span.first + (span.days + 1) * layout.DAY), view.zone)
-    found = occurrences.within(mailbox, view.calendar.id, since, until)
-    items = layout.on([layout.item_of(event, view.zone) for event in found], span.first, span.days)
+    near = occurrences.within(mailbox, view.calendar.id, since, until)
+    items = layout.on([layout.item_of(event, view.zone) for event in near], span.first, span.days)
     folders = CALENDARS.all(mailbox.db, mailbox.owner.id)
     now = local(mailbox.now, view.zone)
     start = _next_hour(view.date, now)
@@ -340,8 +341,7 @@ async def export_file(request: PageRequest) -> Response:
     view = _view(request)
     table = request.mailbox.id_of(IdKind.CALENDAR, view.calendar.id)
     file: Binary = await request.admin("ExportCalendar", table=table)
-    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(view.calendar.name, safe='')}.ics"}
-    return Response(file.content, 200, headers, file.content_type)
+    return download(f"{view.calendar.name}.ics", *file)
 
 
 # --- One event ---

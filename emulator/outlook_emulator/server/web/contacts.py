@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS
 from outlook_emulator.server.web.calendar import imported_values, path_part, sent_file
+from outlook_emulator.server.web.download import download
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.store import contacts as contact_store
 from outlook_emulator.store.records import Contact, ItemFolder
@@ -58,7 +58,7 @@ def load_contacts(request: PageRequest) -> dict[str, Any]:
     search, skip = query.get("q", "").strip(), query.get("skip", "0")
     start = int(skip) if skip.isdecimal() and len(skip) < 9 else 0
     # One more than a page, which tells whether there is a next one.
-    found = contacts.find(
+    listed = contacts.find(
         mailbox,
         table=mailbox.id_of(IdKind.CONTACT_FOLDER, folder.id),
         properties=CONTACTS,
@@ -80,12 +80,12 @@ def load_contacts(request: PageRequest) -> dict[str, Any]:
         "q": search,
         "rows": [
             {"id": mailbox.id_of(IdKind.CONTACT, contact.id), "contact": contact, "addresses": _addresses(contact)}
-            for contact in found[:_PAGE]
+            for contact in listed[:_PAGE]
         ],
         "earlier": to(max(start - _PAGE, 0)) if start else "",
-        "later": to(start + _PAGE) if len(found) > _PAGE else "",
+        "later": to(start + _PAGE) if len(listed) > _PAGE else "",
         "first_shown": start + 1,
-        "last_shown": start + min(len(found), _PAGE),
+        "last_shown": start + min(len(listed), _PAGE),
     }
 
 
@@ -147,8 +147,7 @@ async def export_file(request: PageRequest) -> Response:
     folder = _folder(request)
     table = request.mailbox.id_of(IdKind.CONTACT_FOLDER, folder.id)
     file: Binary = await request.admin("ExportContacts", table=table)
-    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(folder.name, safe='')}.vcf"}
-    return Response(file.content, 200, headers, file.content_type)
+    return download(f"{folder.name}.vcf", *file)
 
 
 async def load_card(request: PageRequest) -> dict[str, Any]:
