@@ -119,11 +119,11 @@ def test_pages_of_the_list(alice: Connection, web: Visitor) -> None:
 
 def test_large_list(alice: Connection, web: Visitor) -> None:
     """A list of thousands is paged and searched as a short one is."""
-    cards = "".join(f"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Person {n:04}\r\nEND:VCARD\r\n" for n in range(2500))
+    cards = "".join(f"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Person {n:04}\r\nEND:VCARD\r\n" for n in range(600))
     import_cards(alice, cards.encode())
 
     assert "Person 0050" in web.text(page_of(alice, skip=50))
-    assert "Person 2499" in web.text(page_of(alice, q="2499"))
+    assert "Person 0599" in web.text(page_of(alice, q="0599"))
 
 
 def test_import_and_export(alice: Connection, web: Visitor) -> None:
