@@ -44,8 +44,6 @@ _IMPORTANCES = {
 _TYPES = MimeTypes(filenames=())
 _MORE_EXTENSIONS = {
     "text/vcard": ".vcf",
-    "message/delivery-status": ".txt",
-    "message/disposition-notification": ".txt",
     "application/pgp-signature": ".asc",
     "application/pgp-encrypted": ".asc",
     "application/pkcs7-mime": ".p7m",
@@ -161,7 +159,8 @@ def _default_name(part: Part, number: int) -> str:
         return "invite.ics"
     if part.content_type == "message/rfc822":
         return f"{_subject(part) or f'attachment-{number}'}.eml"
-    extension = _MORE_EXTENSIONS.get(part.content_type) or _TYPES.guess_extension(part.content_type) or ".bin"
+    other = ".txt" if part.content_type.startswith(("text/", "message/")) else ".bin"
+    extension = _MORE_EXTENSIONS.get(part.content_type) or _TYPES.guess_extension(part.content_type) or other
     return f"attachment-{number}{extension}"
 
 

@@ -263,13 +263,16 @@ def _segment_bytes(text: str, is_encoded: bool) -> bytes:
 
 
 def media_type(parameters: Parameters, default: str) -> str:
-    """The media type of a Content-Type in lower case; `default` if there is none, plain text if it is no type."""
+    """The media type of a Content-Type in lower case; `default` if there is none. What is no type is text or a file."""
     if not parameters.value:
         return default
     match = _MEDIA_TYPE.match(parameters.value)
     if match:
         return f"{match[1]}/{match[2]}".lower()
-    return "multipart/mixed" if parameters.value.lower().startswith("multipart") else "text/plain"
+    if parameters.value.lower().startswith("multipart"):
+        return "multipart/mixed"
+    # What has a name is a file.
+    return "application/octet-stream" if "name" in parameters.by_name else "text/plain"
 
 
 def read_date(value: str) -> int | None:
