@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum, auto
+from itertools import islice
 from typing import NamedTuple
 
 from outlook_emulator.mailbox.formats.mime_headers import CONTROLS, read_text
+from outlook_emulator.mailbox.formats.mime_limits import MAX_ADDRESSES
 from outlook_emulator.mailbox.message import Address
 
 # No alternative looks further than its own end, so that unfinished syntax costs nothing.
@@ -18,7 +20,7 @@ _TOKEN = re.compile(
     | (?P<quoted>"(?:[^"\\]|\\.)*+")
     | (?P<literal>\[[^\[\]<>]*+\])
     | (?P<special>[<>(),;:])
-    | (?P<atom>(?:[^\s"(),;:<>\[\\=]|\\.|=(?!\?))+|.)
+    | (?P<atom>(?:[^\s"(),;:<>\[\\=]|\\.|=(?!\?))+|\[+(?=\[)|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -59,7 +61,8 @@ def read_addresses(value: str) -> tuple[Address, ...]:
     # A single quote would swallow the rest.
     if _ESCAPED.sub("", value).count('"') % 2:
         value = value.replace('"', "")
-    return tuple(_read(value, may_repeat=True))
+    # A caller refuses more.
+    return tuple(islice(_read(value, may_repeat=True), MAX_ADDRESSES + 1))
 
 
 def _read(value: str, *, may_repeat: bool) -> Iterator[Address]:
@@ -136,7 +139,11 @@ def _tokens(value: str) -> Iterator[_Token]:
             yield _Token(_Kind.ANGLE, value[position:end], f"<{value[position:end]}>")
             position = end + (value[end : end + 1] == ">")
         elif text in "()":
-            yield _Token(_Kind.TEXT, text, text)
+            # Without another end; many of them are one token.
+            start = position - 1
+            while value[position : position + 1] == "(" and position not in closings:
+                position += 1
+            yield _Token(_Kind.TEXT, value[start:position], value[start:position])
     yield _Token(_Kind.END, "", "")
 
 

@@ -8,7 +8,7 @@ MAX_DEPTH = 100
 MAX_PARTS = 1_000
 """Parts in a mail, with those of nested mails. Exchange Online allows 250."""
 
-MAX_HEADER_BYTES = 1_000_000
+MAX_HEADER_BYTES = 500_000
 """Bytes of the headers of a mail or of one part. Exchange allows 256 kB."""
 
 MAX_ADDRESSES = 5_000
