@@ -5,7 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables vendor lock
+.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables vendor screenshots
+.PHONY: lock
 .PHONY: dist image check-python clean
 .DEFAULT_GOAL := run
 
@@ -13,10 +14,10 @@ run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
 	@$(BIN)/outlook-emulator serve --seed empty,office,archive
 
 test: .venv/dev.stamp ## run all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-fast: .venv/dev.stamp ## run the tests that are not slow, and two cases of each parametrized test
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 contract: .venv/dev.stamp ## check the emulator in this process against the connector's specification
 	$(BIN)/outlook-emulator contract
@@ -53,6 +54,9 @@ docs-tables: .venv/dev.stamp ## write the generated tables in docs/
 
 vendor: .venv/dev.stamp ## fetch the scripts of the pages from npm; PACKAGES="htmx.org@2.0.11" moves to other versions
 	$(BIN)/python -m tools.vendor $(PACKAGES)
+
+screenshots: .venv/dev.stamp ## take the pictures of the pages in docs/images/, with Chromium
+	$(BIN)/python -m tools.screenshots
 
 lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrade moves to newer versions
 	@$(PIP) 'uv>=0.9,<1'

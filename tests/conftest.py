@@ -173,6 +173,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[certificates.FOLDER] = folder.name
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors: many tests wait for a process of their own."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave modules out of the fast tier that are slow as a whole: importing them takes seconds."""
     is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")

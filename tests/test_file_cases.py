@@ -31,6 +31,50 @@ def check_contacts(alice: Connection, content: bytes, expect: Any) -> None:
     assert [{name: contact[name] for name in case} for contact, case in zip(contacts, expect, strict=True)] == expect
 
 
+def check_events(alice: Connection, content: bytes, expect: Any) -> None:
+    """A view of the calendar has the occurrences that the case expects.
+
+    Expected are `occurrences` (start, end, subject; all-day ones by their dates), `summaries`, the `starts` in order,
+    the ones among them in `after`, or that an export has each event once (`uniqueInExport`).
+    """
+    path = f"/connections/{alice.id}/calendars/Calendar"
+    response = alice.api.post(f"{path}/import", content=content, headers={"Content-Type": "text/calendar"})
+    assert response.status_code == 201, response.text
+
+    since, until = expect.get("window", ("2026-01-01", "2026-12-31"))
+    window = {"startDateTimeOffset": since, "endDateTimeOffset": until, "$top": "256", "calendarId": "Calendar"}
+    items = alice.get("/datasets/calendars/v2/tables/items/calendarview", **window)["value"]
+    items.sort(key=lambda item: (item["Start"], item["Subject"]))
+    seen = [[*_times(item), item["Subject"]] for item in items]
+    export = alice.api.get(f"{path}/export").text
+    results = {
+        "occurrences": seen,
+        "summaries": sorted(subject for *_, subject in seen),
+        "starts": [item["Start"][:19] for item in items],
+        "after": [start for start, *_ in seen if start in expect.get("after", ())],
+        "uniqueInExport": len(_identities(export)) == len(set(_identities(export))),
+    }
+    wanted = {name: sorted(value) if name in ("occurrences", "summaries") else value for name, value in expect.items()}
+
+    assert {name: results[name] for name in wanted.keys() - {"window"}} == {
+        name: value for name, value in wanted.items() if name != "window"
+    }
+
+
+def _times(item: dict[str, Any]) -> list[str]:
+    if item["IsAllDay"]:
+        return [item["Start"][:10], item["End"][:10]]
+    return [f"{item['Start'][:19]}Z", f"{item['End'][:19]}Z"]
+
+
+def _identities(export: str) -> list[tuple[str, ...]]:
+    """UID and RECURRENCE-ID of each event of a calendar file."""
+    return [
+        tuple(line for line in event.splitlines() if line.startswith(("UID:", "RECURRENCE-ID")))
+        for event in export.split("BEGIN:VEVENT")[1:]
+    ]
+
+
 def check_mail(alice: Connection, content: bytes, expect: Any) -> None:
     """The delivered mail has the values that the case names, and `replySent` stands above the quote of a reply."""
     mail = alice.get(f"/Mail/{alice.deliver(content)['Id']}")
@@ -53,7 +97,11 @@ def written(body: str) -> str:
     return body.removeprefix(BEFORE_FRAGMENT).removesuffix("</body></html>").strip()
 
 
-CHECKS: dict[str, Callable[[Connection, bytes, Any], None]] = {".eml": check_mail, ".vcf": check_contacts}
+CHECKS: dict[str, Callable[[Connection, bytes, Any], None]] = {
+    ".ics": check_events,
+    ".eml": check_mail,
+    ".vcf": check_contacts,
+}
 FILES = sorted(path for path in CASES.iterdir() if path.suffix in CHECKS)
 
 

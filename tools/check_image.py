@@ -306,8 +306,8 @@ def _passes(run: Callable[[], str]) -> bool:
     return passes
 
 
-def with_debian(kept: Path | None) -> int:
-    """Build and check with an engine made of Debian's packages, if this machine can."""
+def with_debian(kept: Path | None, *, only_prepare: bool = False) -> int:
+    """Build and check with an engine made of Debian's packages, if this machine can; or only make the engine."""
     if missing := DebianDocker.lacks():
         print(f"the image is not checked: this machine lacks {missing}")
         return 0
@@ -320,6 +320,8 @@ def with_debian(kept: Path | None) -> int:
             print(f"the image is not checked: mmdebstrap failed here: {str(error.stderr)[-1000:]}")
             return 0
         print(f"engine and Python image made in {time.monotonic() - start:.0f} s", flush=True)
+        if only_prepare:
+            return 0
         this = [sys.executable, "-m", "tools.check_image"]
         start = time.monotonic()
         if engine.run([*this, "build", f"--python-image={PYTHON_IMAGE}"], isolated=False, timeout=_BUILD):
@@ -382,13 +384,16 @@ def _pip_secrets(folder: Path) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", nargs="?", choices=["build", "check"], help="only this step")
+    help = "only this step; `prepare` makes the engine of --debian in --folder"
+    parser.add_argument("step", nargs="?", choices=["prepare", "build", "check"], help=help)
     parser.add_argument("--python-image", default="", help="base of the image (default: that of the Dockerfile)")
     parser.add_argument("--debian", action="store_true", help="use an engine made of Debian's packages")
     parser.add_argument("--folder", type=Path, help="keep this engine in a folder, for later runs (default: a new one)")
     arguments = parser.parse_args()
+    if (arguments.step == "prepare") > (arguments.debian and arguments.folder is not None):
+        parser.error("prepare needs --debian and --folder")
     if arguments.debian:
-        return with_debian(arguments.folder)
+        return with_debian(arguments.folder, only_prepare=arguments.step == "prepare")
     status = build(arguments.python_image) if arguments.step != "check" else 0
     return status or (check() if arguments.step != "build" else 0)
 

@@ -449,6 +449,14 @@ class NothingCame(ConnectorError):
         self.near_misses = near_misses
 
 
+class PartsLeftOut(InvalidRequest):
+    """A strict import of a file of which parts would be left out. `skipped` lists them, as JSON."""
+
+    def __init__(self, message: str, skipped: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(message)
+        self.skipped = skipped
+
+
 class Conflict(ConnectorError):
     """The request contradicts what is there, such as a name that is taken."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from outlook_emulator.errors import InvalidProperty
@@ -159,6 +160,14 @@ ALIASES = {"Z": "UTC", "GMT": "UTC", "tzone://Microsoft/Utc": "UTC"}
 MACHINE = frozenset({"localtime", "posixrules"})
 """Files in a system's zone directory that name the machine's own zone, rather than one of the IANA database."""
 
+CUSTOM = "tzone://Microsoft/Custom/"
+"""How Exchange begins the name of a zone that only its event defines. Here a POSIX rule follows, and is the zone."""
+
+_CUSTOM_RULE = re.compile(
+    r"<[+-]\d{2,6}>[+-]?\d{1,2}(:\d\d){0,2}"
+    r"(<[+-]\d{2,6}>[+-]?\d{1,2}(:\d\d){0,2}(,(M\d{1,2}\.[1-5]\.[0-6]|J\d{1,3})/-?\d{1,3}(:\d\d){0,2}){2})?"
+)
+
 
 def canonical(name: str, field: str) -> str:
     """The stored name of a zone: its Windows id, or its IANA name if it has none.
@@ -167,7 +176,7 @@ def canonical(name: str, field: str) -> str:
     hostile one reaches no file. Raises InvalidProperty for an unknown zone.
     """
     key = name.strip().casefold()
-    zone_name = _usual_names().get(key) or _remaining_names().get(key)
+    zone_name = _usual_names().get(key) or _remaining_names().get(key) or _custom_name(name.strip())
     if zone_name is None:
         raise InvalidProperty(field, f"must be a known time zone, not '{name[:100]}'.")
     return zone_name
@@ -178,10 +187,32 @@ def iana(name: str) -> str:
     return _windows_to_iana().get(name, name)
 
 
-@cache
+# Bounded, since there are as many custom zones as there are rules.
+@lru_cache(maxsize=4096)
 def zone(name: str) -> ZoneInfo:
     """The rules of a canonical name."""
-    return ZoneInfo(iana(name))
+    return _custom_zone(name.removeprefix(CUSTOM)) if name.startswith(CUSTOM) else ZoneInfo(iana(name))
+
+
+def _custom_name(name: str) -> str | None:
+    rule = name.removeprefix(CUSTOM)
+    if rule == name or not _CUSTOM_RULE.fullmatch(rule):
+        return None
+    try:
+        _custom_zone(rule)
+    except ValueError:
+        return None
+    return name
+
+
+def _custom_zone(rule: str) -> ZoneInfo:
+    """The zone of a POSIX rule, as the end of a zone file, which is the only place where Python reads such rules."""
+    from io import BytesIO
+    from struct import pack
+
+    header = b"TZif2" + bytes(15) + pack(">6l", 0, 0, 0, 0, 1, 4)
+    block = header + pack(">lbb", 0, 0, 0) + b"UTC\0"
+    return ZoneInfo.from_file(BytesIO(block + block + b"\n" + rule.encode() + b"\n"), key=CUSTOM + rule)
 
 
 @cache

@@ -25,6 +25,12 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command(*arguments), env=CLEAN | environment, capture_output=True, text=True, timeout=60)
 
 
+def run_with_input(content: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with `content` on its standard input."""
+    done = subprocess.run(command(*arguments), env=CLEAN, capture_output=True, input=content, timeout=60)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 def failure(done: subprocess.CompletedProcess[str]) -> str:
     """Return the single line that a failed command wrote to standard error; its standard output must be empty."""
     assert (1, "") == (done.returncode, done.stdout)

@@ -347,9 +347,12 @@ def test_files_are_added_to_the_description(tmp_path: Path) -> None:
 
 
 def test_a_mail_without_a_date(tmp_path: Path) -> None:
-    """A mail without a date cannot be placed in time, and the error says how to give it one."""
-    with pytest.raises(InvalidRequest, match=r"mail/a\.eml: the mail has no date\. Move the file .* with 'received'"):
-        folder_of(tmp_path, {"mailbox.toml": HEAD, "mail/a.eml": "Subject: a\r\n\r\nHi"})
+    """A mail without a date cannot be placed in time; it is left out, and the reason says how to give it one."""
+    sample = folder_of(tmp_path, {"mailbox.toml": HEAD, "mail/a.eml": "Subject: a\r\n\r\nHi"})
+
+    (skipped,) = sample.skipped
+    assert skipped.item == "mail/a.eml"
+    assert re.search(r"the mail has no date\. Move the file .* with 'received'", skipped.reason)
 
 
 def test_described() -> None:
@@ -417,10 +420,33 @@ def test_damaged_zip_files(compression: int) -> None:
 
 @pytest.mark.parametrize("make", [folder_of, zip_of])
 @pytest.mark.parametrize("name", ["mail/a.eml", "calendars/a.ics", "contacts/a.vcf"])
-def test_errors_name_the_file(tmp_path: Path, make: Callable[..., Sample], name: str) -> None:
-    """Among many files, an error says which of them cannot be read."""
-    with pytest.raises(InvalidRequest, match=f"^{re.escape(name)}: "):
-        make(tmp_path, {"mailbox.toml": HEAD, name: "nonsense"})
+def test_unreadable_files_are_left_out(tmp_path: Path, make: Callable[..., Sample], name: str) -> None:
+    """Among many files, one that cannot be read costs no other, and is named."""
+    sample = make(tmp_path, {**FILES, "mailbox.toml": HEAD, name: "nonsense"})
+    whole = make(tmp_path / "whole", {**FILES, "mailbox.toml": HEAD})
+
+    assert [(item.item, item.line) for item in sample.skipped] == [(name, None)]
+    assert sample.size == whole.size > 0
+
+
+def test_files_that_are_named_must_be_readable(tmp_path: Path) -> None:
+    """A file that the description names is refused as a whole if nothing can be taken from it."""
+    with pytest.raises(InvalidRequest, match=r"^odd\.vcf: "):
+        folder_of(
+            tmp_path,
+            {"mailbox.toml": HEAD + '[[contacts]]\nname = "C"\nfiles = ["odd.vcf"]\n', "odd.vcf": "nonsense"},
+        )
+
+
+def test_parts_of_files_are_left_out(tmp_path: Path) -> None:
+    """What a file has besides contacts is left out, and named with the file and the line."""
+    card = "BEGIN:VCARD\nFN:Ann\nno line\nEND:VCARD\n"
+    sample = folder_of(tmp_path, {"mailbox.toml": HEAD, "contacts/a.vcf": card})
+
+    assert [card.display_name for card in sample.contacts["Contacts"]] == ["Ann"]
+    assert [str(item) for item in sample.skipped] == [
+        "contacts/a.vcf: card \"Ann\", line 3: It is not a property: 'no line'."
+    ]
 
 
 def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
@@ -430,8 +456,12 @@ def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "b.eml").write_text(EML_TEXT.format("b"))
     (box / "mail" / "b.eml").symlink_to(tmp_path / "b.eml")
 
-    with pytest.raises(InvalidRequest, match=r"mail/b\.eml is a link that leads out of the folder"):
-        load(str(box))
+    sample = load(str(box))
+
+    assert [mail.mail.subject for mail in sample.mails] == ["a"]
+    assert [str(item) for item in sample.skipped] == [
+        "mail/b.eml: it is a link that leads out of the folder. Put the file itself there."
+    ]
 
 
 def test_a_description_with_a_byte_order_mark(tmp_path: Path) -> None:

@@ -11,10 +11,16 @@ _FOLDERS = {"ics": ("calendars", "Calendar"), "vcf": ("contactfolders", "Contact
 """The kind of folder for each file format: its name in the admin API, and the default folder."""
 
 
+_BEGINS = {"ics": b"BEGIN:VCALENDAR", "vcf": b"BEGIN:VCARD"}
+
+
 def add(commands: Any) -> None:
     about = "import a file of events (.ics) or contacts (.vcf) into a mailbox"
     command = parsers.add_command(commands, "import", about, import_file)
-    command.add_argument("file", help="the file")
+    command.add_argument("file", help="the file, - for standard input")
+    about = "the file format (default: by the name of the file, else by its content)"
+    command.add_argument("--format", choices=sorted(_FOLDERS), help=about)
+    parsers.add_strict(command)
     _add_folder_options(command)
     about = "print a calendar (ics) or a contact folder (vcf) of a mailbox"
     command = parsers.add_command(commands, "export", about, export_folder)
@@ -31,15 +37,30 @@ def _add_folder_options(command: argparse.ArgumentParser) -> None:
 
 def import_file(arguments: argparse.Namespace) -> int:
     suffix = arguments.file.rpartition(".")[2].lower()
-    if suffix not in _FOLDERS:
-        return output.fail(f"the name of {arguments.file} must end in .ics or .vcf")
+    format = arguments.format or (suffix if suffix in _FOLDERS else None)
+    if format is None and arguments.file != "-":
+        return output.fail(f"the name of {arguments.file} must end in .ics or .vcf, or --format must name the format")
     content = files.read(arguments.file)
-    response = request.send(arguments, "POST", _path(arguments, suffix, "import"), content)
-    return output.print_response(
-        arguments,
-        response,
-        lambda imported: [f"imported {output.count(len(imported['ids']), 'item')} from {arguments.file}"],
-    )
+    format = format or _format_of(content)
+    if format is None:
+        return output.fail("standard input has neither a calendar nor a vCard; --format names the format")
+    path = _path(arguments, format, "import") + request.query({"strict": "true" if arguments.strict else None})
+    response = request.send(arguments, "POST", path, content)
+    return output.print_import(arguments, response, lambda imported: [_summary(arguments.file, imported)])
+
+
+def _summary(file: str, imported: Any) -> str:
+    source = "standard input" if file == "-" else file
+    skipped = len(imported["skipped"])
+    left_out = f", and left out {output.count(skipped, 'part')}" if skipped else ""
+    return f"imported {output.count(len(imported['ids']), 'item')} from {source}{left_out}"
+
+
+def _format_of(content: bytes) -> str | None:
+    """The format of a file by the line that begins it, in any encoding; None for neither."""
+    begins = content.replace(b"\0", b"").upper()
+    places = {format: begins.find(begin) for format, begin in _BEGINS.items() if begin in begins}
+    return min(places, key=lambda format: places[format], default=None)
 
 
 def export_folder(arguments: argparse.Namespace) -> int:

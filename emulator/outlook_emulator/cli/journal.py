@@ -15,11 +15,15 @@ _FILTERS = options_of(JournalFilter)
 
 
 def _operation(entry: output.Row) -> Any:
+    if entry["kind"] == "import":
+        return f"import into {entry['place']}"
     return entry.get("operation") or f"{entry.get('method') or ''} {entry.get('path') or entry.get('url') or ''}"
 
 
 def _causes(entry: output.Row) -> Any:
-    """What shaped the response: one cause, or several."""
+    """What shaped the response: one cause, or several. Of an import, how much was left out."""
+    if entry.get("skipped"):
+        return f"{entry['skipped']} left out"
     causes = entry.get("causes", entry.get("cause"))
     return [f"{cause['kind']} {cause['name']}" for cause in causes] if isinstance(causes, list) else causes
 

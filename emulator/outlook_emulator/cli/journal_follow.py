@@ -12,7 +12,7 @@ from typing import Any
 
 from outlook_emulator.cli import output, request, request_log
 from outlook_emulator.traffic.journal import UNDER_WAY, Cause
-from outlook_emulator.traffic.request_log import Line, callback_line, cause_texts, status_text
+from outlook_emulator.traffic.request_log import Line, callback_line, cause_texts, import_line, status_text
 
 _PAUSE = 0.25
 """Seconds between two looks at the journal."""
@@ -66,6 +66,8 @@ def _texts(arguments: argparse.Namespace, entries: list[dict[str, Any]]) -> Iter
 def _line(entry: dict[str, Any]) -> Line:
     if entry["kind"] == "delivery":
         return callback_line(entry["url"], entry["status"], entry["error"])
+    if entry["kind"] == "import":
+        return import_line(entry["connection"], entry["place"], entry["status"], entry["reasons"])
     causes = cause_texts(Cause(cause["kind"], cause["name"], cause["reason"]) for cause in entry["causes"])
     what = entry["operation"] or f"{entry['method']} {entry['path']}"
     status = status_text(entry["status"], entry["outcome"])

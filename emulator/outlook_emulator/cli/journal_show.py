@@ -1,10 +1,10 @@
-"""`journal show`: one exchange or callback with its headers and bodies."""
+"""`journal show`: one exchange or callback with its headers and bodies, or one import with what it left out."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from outlook_emulator.cli import output, request
@@ -24,7 +24,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _lines(entry: Any) -> Iterator[str]:
-    return _delivery(entry) if entry["kind"] == "delivery" else _exchange(entry)
+    return _FORMS[entry["kind"]](entry)
 
 
 def _exchange(entry: Any) -> Iterator[str]:
@@ -56,6 +56,15 @@ def _delivery(entry: Any) -> Iterator[str]:
     yield from _body(entry["body"])
     yield ""
     yield output.printable(f"Status {entry['status']}" if entry["error"] is None else f"Failed: {entry['error']}")
+
+
+def _import(entry: Any) -> Iterator[str]:
+    names = {"At": "at", "Connection": "connection", "Place": "place", "Status": "status", "Imported": "imported"}
+    yield from output.fields({name: entry[member] for name, member in names.items()} | {"Left out": entry["skipped"]})
+    yield from map(output.printable, entry["reasons"])
+
+
+_FORMS: dict[str, Callable[[Any], Iterator[str]]] = {"exchange": _exchange, "delivery": _delivery, "import": _import}
 
 
 def _message(message: Any) -> Iterator[str]:

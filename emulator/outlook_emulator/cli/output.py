@@ -33,6 +33,16 @@ def print_response(arguments: argparse.Namespace, response: tuple[int, bytes], r
     return 0
 
 
+def print_import(arguments: argparse.Namespace, response: tuple[int, bytes], render: Render) -> int:
+    """Print the response to an import, and on standard error what was left out; returns the exit code."""
+    code = print_response(arguments, response, render)
+    with suppress(ValueError, LookupError, TypeError, AttributeError):
+        for part in json.loads(response[1]).get("skipped", ()):
+            line = "" if part["line"] is None else f", line {part['line']}"
+            print(f"left out {printable(part['item'])}{line}: {printable(part['reason'])}", file=sys.stderr)
+    return code
+
+
 def print_error(arguments: argparse.Namespace, response: tuple[int, bytes]) -> int:
     """Print why a request failed, with the message of the emulator if there is one; returns the exit code."""
     status, body = response

@@ -60,6 +60,12 @@ def add_server_options(command: argparse.ArgumentParser, *, sandbox: bool = True
     command.add_argument("--ca-file", metavar="PEM", help=f"CA certificates to trust for https (${client.CA_FILE})")
 
 
+def add_strict(command: argparse.ArgumentParser) -> None:
+    """Add the flag of an import that takes a file whole or not at all."""
+    about = "refuse a file of which a part would be left out"
+    command.add_argument("--strict", action="store_true", help=about)
+
+
 def add_option(group: Any, option: Option, destination: str, **keywords: Any) -> None:
     """Add the argument of a declared option; `keywords` replace what `add_argument` would get."""
     if not option.flag.startswith("--"):

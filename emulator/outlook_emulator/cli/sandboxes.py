@@ -52,6 +52,7 @@ def add(commands: Any) -> None:
     )
     seed = parsers.add_command(commands, "seed", "load a sample mailbox into a running emulator", load_sample)
     seed.add_argument("name", help="name of the sample, or a folder with a mailbox.toml")
+    parsers.add_strict(seed)
     seed.add_argument("--connection", default="", help="connection id for the mailbox (default: the sample's name)")
     about = "reset a sandbox: keep its connections, reload its sample mailboxes, delete everything else"
     parsers.add_command(commands, "reset", about, reset_sandbox)
@@ -112,7 +113,7 @@ def load_sample(arguments: argparse.Namespace) -> int:
     else:
         body = {"name": arguments.name, "connection": arguments.connection or None}
         response = request.send(arguments, "POST", request.sandbox_path(arguments, "seed"), body)
-    return output.print_response(arguments, response, lambda connection: [connections.line(connection)])
+    return output.print_import(arguments, response, lambda connection: [connections.line(connection)])
 
 
 def _load_folder(arguments: argparse.Namespace, folder: Path) -> tuple[int, bytes]:
@@ -122,7 +123,8 @@ def _load_folder(arguments: argparse.Namespace, folder: Path) -> tuple[int, byte
     except (OSError, ValueError) as error:
         raise SystemExit(output.fail(str(error))) from None
     path = request.sandbox_path(arguments, "seed-zip")
-    query = request.query({"connection": arguments.connection or seed_folder.connection_id(folder)})
+    id = arguments.connection or seed_folder.connection_id(folder)
+    query = request.query({"connection": id, "strict": "true" if arguments.strict else None})
     return request.send(arguments, "POST", path + query, content, content_type=seed_folder.ZIP)
 
 

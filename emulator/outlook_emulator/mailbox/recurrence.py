@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from outlook_emulator.enums import DayOfWeek, PatternType, Recurrence, WeekIndex
@@ -40,6 +40,9 @@ PATTERNS: dict[int, Pattern] = {
     YEARLY_WEEKDAY: Pattern(Recurrence.Yearly, "YEARLY", ("month", "days_of_week", "index")),
 }
 
+MOST_OCCURRENCES = 999
+"""Exchange's limit for a number of occurrences."""
+
 _BOUNDS = {
     "interval": (1, 999),
     "month": (1, 12),
@@ -47,9 +50,9 @@ _BOUNDS = {
     "days_of_week": (min(DayOfWeek), max(DayOfWeek)),
     "first_day_of_week": (min(DayOfWeek), max(DayOfWeek)),
     "index": (min(WeekIndex), max(WeekIndex)),
-    "count": (1, 999),
+    "count": (1, MOST_OCCURRENCES),
 }
-"""The least and greatest values of a rule's numbers; 999 is Exchange's limit."""
+"""The least and greatest values of a rule's numbers."""
 
 _DAY = timedelta(days=1)
 SHORTEST_MONTH = 28
@@ -83,18 +86,18 @@ def kind_of(rule: Rule) -> int:
 # --- Normalizing ---
 
 
-def normalize(rule: Rule) -> Rule:
+def normalize(rule: Rule, *, keeps_phase: bool = False) -> Rule:
     """A rule, checked and in the form that is stored; normalizing it again changes nothing.
 
     `start` moves to the first date on or after it that the pattern matches, and intervals count from there (inferred
-    from what Outlook's dialog does). `until` becomes the date of the last occurrence, unless there is no end. Fields
-    that the pattern does not use get their defaults. Raises InvalidField for a rule that has no meaning or no
-    occurrence, or with two contradicting ends.
+    from what Outlook's dialog does); if the rule keeps its phase, they count from the given start, as in RFC 5545.
+    `until` becomes the date of the last occurrence, unless there is no end. Fields that the pattern does not use get
+    their defaults. Raises InvalidField for a rule that has no meaning or no occurrence, or with two contradicting ends.
     """
     _check(rule)
     plain = _with_used_only(rule)
-    # In steps of 1, since the intervals count from the date that is looked for.
-    start = next(_walk(plain, plain.start, date.max, 1), None)
+    # In steps of 1 where the intervals count from the date that is looked for.
+    start = next(_walk(plain, plain.start, date.max, _step(plain) if keeps_phase else 1), None)
     if start is None:
         raise InvalidField("start", "is too late: the recurrence has no occurrence on or after it.")
     aligned = replace(plain, start=start)
@@ -129,14 +132,32 @@ def _with_used_only(rule: Rule) -> Rule:
 
 
 def _last_of(rule: Rule, count: int) -> date:
-    """The date of the occurrence with a number, counted from 1."""
-    days = list(islice(_walk(rule, rule.start, date.max, _step(rule)), count))
-    if len(days) < count:
+    """The date of the occurrence with a number, counted from 1, of a rule that starts on its first."""
+    last = nth(rule, count)
+    if last is None:
         raise InvalidField("number_of_occurrences", f"is too large: {count} occurrences reach beyond the year 9999.")
     # A normalized rule has both, and they agree; it may be normalized again.
-    if rule.until not in (None, days[-1]):
+    if rule.until not in (None, last):
         raise InvalidField("recurrence_end", "cannot be combined with a number of occurrences.")
-    return days[-1]
+    return last
+
+
+def nth(rule: Rule, number: int) -> date | None:
+    """The date of an occurrence by its number, from 1, of a rule that starts on its first; None after the year 9999."""
+    try:
+        if rule.pattern == DAILY:
+            return rule.start + timedelta(days=rule.interval * (number - 1))
+        if rule.pattern == WEEKLY:
+            places = sorted((day - rule.first_day_of_week) % 7 for day in rule.days_of_week)
+            place = (weekday(rule.start) - rule.first_day_of_week) % 7
+            weeks, index = divmod(places.index(place) + number - 1, len(places))
+            return rule.start + timedelta(days=weeks * 7 * rule.interval + places[index] - place)
+        # The other patterns have one date in each month that they reach.
+        year, month = divmod(_months(rule.start) + _step(rule) * (number - 1), 12)
+        first = date(year, month + 1, 1)
+    except (OverflowError, ValueError):
+        return None
+    return next(_walk(rule, first, date(first.year, first.month, monthrange(first.year, first.month)[1]), 1), None)
 
 
 def _last_by(rule: Rule, until: date) -> date:
@@ -170,6 +191,11 @@ def shortest_gap(rule: Rule) -> int:
         days = sorted((day - rule.first_day_of_week) % 7 for day in rule.days_of_week)
         return min([7 * rule.interval + days[0] - days[-1], *(later - earlier for earlier, later in pairwise(days))])
     return (28 if rule.pattern in (MONTHLY_DAY, MONTHLY_WEEKDAY) else 365) * rule.interval
+
+
+def overlaps(rule: Rule, length: timedelta) -> bool:
+    """Whether occurrences of a length end after the next one starts, which Exchange refuses."""
+    return length > timedelta(days=shortest_gap(rule))
 
 
 def includes(rule: Rule, day: date) -> bool:

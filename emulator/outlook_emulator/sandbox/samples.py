@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from outlook_emulator.enums import Importance
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.event import Series
+from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.sandbox.sample_files import Folder, NoFiles, SampleFiles, Zip
 from outlook_emulator.seed_folder import DESCRIPTION as _FILE
@@ -53,7 +54,8 @@ class SampleMail:
 class Sample:
     """A sample mailbox. `folders` are paths from the root; the folders of mails are created as well.
 
-    `calendars` and `contacts` map each calendar's and contact folder's name to its content.
+    `calendars` and `contacts` map each calendar's and contact folder's name to its content. `skipped` is what its files
+    have besides, which was left out.
     """
 
     address: str
@@ -62,6 +64,12 @@ class Sample:
     mails: tuple[SampleMail, ...] = ()
     calendars: Mapping[str, Sequence[Series]] = field(default_factory=dict)
     contacts: Mapping[str, Sequence[Card]] = field(default_factory=dict)
+    skipped: tuple[SkippedItem, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of mails, events and contacts; a series counts once."""
+        return len(self.mails) + sum(map(len, (*self.calendars.values(), *self.contacts.values())))
 
 
 def names() -> tuple[str, ...]:
@@ -184,34 +192,39 @@ class _Table:
 
 def _sample(table: _Table, files: SampleFiles) -> Sample:
     owner = Address(table.text("address"), table.text("display_name"))
-    mails = [_mail(values, files, owner) for values in _mail_tables(table)]
+    skipped: list[SkippedItem] = []
+    mails = [_mail(values, files, owner, skipped) for values in _mail_tables(table)]
     for file in table.values_of("mail_files"):
-        mails.extend(_mail(values, files, owner) for values in _json_lines(table, str(file), files))
-    mails.extend(_mail_of_file(name, files) for name in files.below(_MAIL_FOLDER, ".eml"))
+        mails.extend(_mail(values, files, owner, skipped) for values in _json_lines(table, str(file), files))
+    for name in files.below(_MAIL_FOLDER, ".eml"):
+        mails.extend(_listed(name, files, _mail_of_file, skipped))
     folders = tuple(table.folder(path) for path in table.values_of("folders"))
     return Sample(
         address=owner.address,
         display_name=owner.name,
         folders=folders,
         mails=tuple(mails),
-        calendars=_contents(table, "calendar", _CALENDAR_KEYS, "Calendar", files, _events),
-        contacts=_contents(table, "contacts", _CONTACTS_KEYS, "Contacts", files, _cards),
+        calendars=_contents(table, "calendar", _CALENDAR_KEYS, "Calendar", files, _events, skipped),
+        contacts=_contents(table, "contacts", _CONTACTS_KEYS, "Contacts", files, _cards, skipped),
+        skipped=tuple(skipped),
     )
 
 
-def _mail_of_file(name: str, files: SampleFiles) -> SampleMail:
+def _mail_of_file(name: str, content: bytes) -> Parsed[SampleMail]:
     """A mail in the folder `mail`: the folders between name its mail folder, and its own date is when it arrived."""
-    from outlook_emulator.mailbox.formats.mime import parse
+    from outlook_emulator.mailbox.formats.mime import parse_lenient
 
     *between, _ = name.removeprefix(f"{_MAIL_FOLDER}/").split("/")
-    mail = _parsed(name, parse, _listed(name, files))
+    parsed = parse_lenient(content)
+    (mail,) = parsed.items
     if mail.sent is None:
         raise InvalidRequest(
-            f"{name}: the mail has no date. Move the file elsewhere, and name it in a [[mail]] with 'received'."
+            "the mail has no date. Move the file elsewhere, and name it in a [[mail]] with 'received'."
         )
     folder = tuple(between) or ("Inbox",)
     # As in Outlook: a mail that the owner wrote is read.
-    return SampleMail(mail=mail, folder=folder, received=mail.sent, is_read=folder[0] in ("Sent Items", "Drafts"))
+    is_read = folder[0] in ("Sent Items", "Drafts")
+    return Parsed([SampleMail(mail=mail, folder=folder, received=mail.sent, is_read=is_read)], parsed.skipped)
 
 
 def _contents(
@@ -220,7 +233,8 @@ def _contents(
     keys: frozenset[str],
     default: str,
     files: SampleFiles,
-    parse: Callable[[bytes], list[T]],
+    parse: Callable[[bytes], Parsed[T]],
+    skipped: list[SkippedItem],
 ) -> dict[str, list[T]]:
     """The content of each calendar or contact folder, by its name."""
     folders: dict[str, list[T]] = {}
@@ -229,21 +243,35 @@ def _contents(
     for values in table.tables(key, keys):
         contents = folders.setdefault(values.text("name"), [])
         if format in values.values:
-            contents.extend(_parsed(values.place, parse, values.text(format).encode()))
+            parsed = _parsed(values.place, parse, values.text(format).encode())
+            contents.extend(_items(values.place, parsed, skipped))
         for file in map(str, values.values_of("files")):
-            contents.extend(_parsed(file, parse, _content(values, file, files)))
+            contents.extend(_items(file, _parsed(file, parse, _content(values, file, files)), skipped))
     for file in files.below(_FOLDERS[key], f".{format}"):
         *between, _ = file.removeprefix(f"{_FOLDERS[key]}/").split("/")
-        folders.setdefault(between[0] if between else default, []).extend(_parsed(file, parse, _listed(file, files)))
+        items = _listed(file, files, lambda _, content: parse(content), skipped)
+        folders.setdefault(between[0] if between else default, []).extend(items)
     return folders
 
 
-def _listed(name: str, files: SampleFiles) -> bytes:
-    """The content of a file that is in a folder for such files."""
+def _listed(
+    name: str, files: SampleFiles, parse: Callable[[str, bytes], Parsed[T]], skipped: list[SkippedItem]
+) -> list[T]:
+    """What is in a file of a folder for such files. A file that cannot be read is left out."""
     content = files.read(name)
-    if content is None:
-        raise InvalidRequest(f"{name} is a link that leads out of the folder. Put the file itself there.")
-    return content
+    try:
+        if content is None:
+            raise InvalidRequest("it is a link that leads out of the folder. Put the file itself there.")
+        return _items(name, parse(name, content), skipped)
+    except InvalidRequest as error:
+        skipped.append(SkippedItem(name, None, error.message))
+        return []
+
+
+def _items(place: str, parsed: Parsed[T], skipped: list[SkippedItem]) -> list[T]:
+    """What a file has, with its name added to what was left out."""
+    skipped.extend(replace(item, item=f"{place}: {item.item}") for item in parsed.skipped)
+    return parsed.items
 
 
 def _parsed(place: str, parse: Callable[[bytes], T], content: bytes) -> T:
@@ -254,16 +282,16 @@ def _parsed(place: str, parse: Callable[[bytes], T], content: bytes) -> T:
         raise InvalidRequest(f"{place}: {error}") from error
 
 
-def _events(raw: bytes) -> list[Series]:
+def _events(raw: bytes) -> Parsed[Series]:
     from outlook_emulator.mailbox.formats import ics
 
-    return ics.parse(raw).items
+    return ics.parse(raw)
 
 
-def _cards(raw: bytes) -> list[Card]:
+def _cards(raw: bytes) -> Parsed[Card]:
     from outlook_emulator.mailbox.formats import vcf
 
-    return vcf.parse(raw).items
+    return vcf.parse(raw)
 
 
 def _mail_tables(table: _Table) -> Iterator[_Table]:
@@ -287,11 +315,11 @@ def _mail_table(values: Any, place: str) -> _Table:
     return _Table(values, place, _FILE_MAIL_KEYS if is_file else _MAIL_KEYS)
 
 
-def _mail(table: _Table, files: SampleFiles, owner: Address) -> SampleMail:
+def _mail(table: _Table, files: SampleFiles, owner: Address, skipped: list[SkippedItem]) -> SampleMail:
     received = table.instant("received")
     is_whole = "file" in table.values or "eml" in table.values
     return SampleMail(
-        mail=_whole_mail(table, files) if is_whole else _from_keys(table, owner, received),
+        mail=_whole_mail(table, files, skipped) if is_whole else _from_keys(table, owner, received),
         folder=table.folder(table.values.get("folder")),
         received=received,
         is_read=table.flag("read"),
@@ -299,13 +327,16 @@ def _mail(table: _Table, files: SampleFiles, owner: Address) -> SampleMail:
     )
 
 
-def _whole_mail(table: _Table, files: SampleFiles) -> Mail:
-    from outlook_emulator.mailbox.formats.mime import parse
+def _whole_mail(table: _Table, files: SampleFiles, skipped: list[SkippedItem]) -> Mail:
+    from outlook_emulator.mailbox.formats.mime import parse_lenient
 
     if "eml" in table.values:
-        return _parsed(table.place, parse, table.text("eml").encode())
-    file = table.text("file")
-    return _parsed(file, parse, _content(table, file, files))
+        place, content = table.place, table.text("eml").encode()
+    else:
+        place = table.text("file")
+        content = _content(table, place, files)
+    (mail,) = _items(place, _parsed(place, parse_lenient, content), skipped)
+    return mail
 
 
 def _content(table: _Table, file: str, files: SampleFiles) -> bytes:

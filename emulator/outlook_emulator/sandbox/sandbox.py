@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -16,6 +18,7 @@ from outlook_emulator.mailbox import addresses, changes, epochs, item_folders
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.calendar import events, invitations
 from outlook_emulator.mailbox.contacts import contacts
+from outlook_emulator.mailbox.formats.skipped import SkippedItem
 from outlook_emulator.mailbox.mail import delivery, folders, search_index
 from outlook_emulator.mailbox.mailbox import NOBODY, Caller, Mailbox, Rules
 from outlook_emulator.sandbox import state
@@ -25,10 +28,16 @@ from outlook_emulator.store import mailboxes, outbox, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import OutboxMail, Owner
 from outlook_emulator.store.snapshots import NAME, TAKEN, Snapshot, Snapshots, SnapshotsInFolder, SnapshotsInMemory
+from outlook_emulator.traffic.request_log import REQUESTS, line_of
 from outlook_emulator.traffic.traffic import Traffic
 
 if TYPE_CHECKING:
     from outlook_emulator.sandbox.samples import Sample
+
+SEED_FOLDER = "a seed folder"
+"""The place of an import in the journal, where it is no single folder."""
+_WARNINGS = 10
+_log = logging.getLogger("outlook_emulator")
 
 CheckIds = Callable[[Collection[str]], object]
 """Called before a sandbox gets other connections; raises an error if it must not have these ids."""
@@ -85,6 +94,10 @@ class Sandbox:
         """The owner behind each connection id."""
         return mailboxes.connections(self.db)
 
+    def connections_beside(self, connection_id: str) -> dict[str, Owner]:
+        """The owner behind a connection id, and behind each other one of the same mailbox."""
+        return mailboxes.connections_beside(self.db, connection_id)
+
     def connect(self, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()) -> Owner:
         """Add a connection to the mailbox with an address; the mailbox is created if there is none.
 
@@ -137,7 +150,30 @@ class Sandbox:
                 for card in cards:
                     contacts.insert(mailbox, folder.id, card)
             whole(search_index.update(self.db))
+        if sample.skipped:
+            self.note_import(connection_id, SEED_FOLDER, sample.size, sample.skipped)
+            _warn_of(connection_id, sample.skipped)
         return owner
+
+    def note_import(
+        self, connection_id: str, place: str, imported: int, skipped: Sequence[SkippedItem], *, status: int = 201
+    ) -> None:
+        """Record an import, and what it left out, in the journal and the log."""
+        texts = [str(item) for item in skipped]
+
+        def note() -> None:
+            entry = self.traffic.journal.add_import(
+                self.clock.now(),
+                time.time_ns() // 1000,
+                connection=connection_id,
+                place=place,
+                status=status,
+                imported=imported,
+                skipped=texts,
+            )
+            REQUESTS.info("%s", line_of(entry))
+
+        self.turn.on_loop(note)
 
     def reset(self) -> None:
         """Load the sample mailboxes again, keep the other connections with empty mailboxes, and delete everything else.
@@ -324,3 +360,11 @@ def _single_address(text: str, field: str) -> str:
     except (InvalidRecipients, ValueError):
         raise InvalidField(field, f"must be one mail address, not '{text[:200]}'.") from None
     return parsed.address
+
+
+def _warn_of(connection_id: str, skipped: Sequence[SkippedItem]) -> None:
+    # Nobody reads the answer if the server loads a seed folder at its start.
+    for item in skipped[:_WARNINGS]:
+        _log.warning("The mailbox of %s was loaded without %s", connection_id, item)
+    if len(skipped) > _WARNINGS:
+        _log.warning("The mailbox of %s was loaded without %d more parts", connection_id, len(skipped) - _WARNINGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 Seed = str | Path | Mapping[str, Any]
 """A sample mailbox: the name of one that ships, a folder with a `mailbox.toml`, or a mapping with its keys."""
 _DEFAULT_SENDER = "stranger@example.org"
+_WARNED = 10
+_IMPORTS = {".ics": ("calendars", "Calendar"), ".vcf": ("contactfolders", "Contacts")}
+"""Where the items of a file go: the kind of folder in the admin API, and the default folder."""
 _LARGEST_PAGE = 1000
 """The largest page of mails that a server returns with its default settings."""
 
@@ -80,7 +84,8 @@ class Sandbox:
 
         The connection's id ends with `name`; the default address starts with it. `mails` are delivered at once. `seed`
         loads a sample mailbox, which has its own address, display name and mails: by the name of one that ships, from
-        the path of a folder with a `mailbox.toml`, or described by a mapping with the keys of such a file.
+        the path of a folder with a `mailbox.toml`, or described by a mapping with the keys of such a file. Warns of
+        parts of its files that were left out.
         """
         if seed is not None:
             _check_sample_options(address=address, display_name=display_name, send_as=send_as, mails=mails)
@@ -145,10 +150,17 @@ class Sandbox:
         if isinstance(seed, Path):
             folder = seed.resolve()
             content, query = seed_folder.packed(folder), {"connection": f"{self.name}-{name or folder.name}"}
-            return self.connection(self.admin.request("POST", "/seed-zip", content=content, params=query))
+            return self._seeded(self.admin.request("POST", "/seed-zip", content=content, params=query))
         body: dict[str, Any] = {"name": seed} if isinstance(seed, str) else {"name": "me", "mailbox": plain(seed)}
         body["connection"] = f"{self.name}-{name or body['name']}"
-        return self.connection(self.admin.request("POST", "/seed", json=body))
+        return self._seeded(self.admin.request("POST", "/seed", json=body))
+
+    def _seeded(self, state: dict[str, Any]) -> Connection:
+        """The connection of a loaded mailbox, with a warning about the parts that were left out."""
+        if skipped := state["skipped"]:
+            parts = "; ".join(f"{part['item']}: {part['reason']}" for part in skipped[:_WARNED])
+            warnings.warn(f"The seed was loaded without {len(skipped)} of its parts: {parts}", stacklevel=4)
+        return self.connection(state)
 
 
 class Connection:
@@ -236,6 +248,20 @@ class Connection:
         path = path_of("connections", self.id, "deliver")
         message: dict[str, Any] = self.sandbox.admin.request("POST", path, **request)["message"]
         return message
+
+    def import_file(self, file: Path, *, folder: str | None = None, strict: bool = False) -> dict[str, Any]:
+        """Import a file of events (.ics) or contacts (.vcf) into a folder, by default the usual one.
+
+        Returns the `ids` of the items, and the parts that were `skipped`, each with `item`, `line` and `reason`. With
+        `strict`, nothing is imported if a part would be skipped. Raises AdminError, OSError, and ValueError for
+        another kind of file.
+        """
+        if (places := _IMPORTS.get(file.suffix.lower())) is None:
+            raise ValueError(f"the name of {file} must end in .ics or .vcf")
+        path = path_of("connections", self.id, places[0], folder or places[1], "import")
+        query = {"strict": "true"} if strict else {}
+        imported: dict[str, Any] = self.sandbox.admin.request("POST", path, content=file.read_bytes(), params=query)
+        return imported
 
     def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
         """The mails of a folder, newest first, read and unread; `query` adds parameters of Get emails (V3)."""

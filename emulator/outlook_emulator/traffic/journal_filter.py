@@ -15,7 +15,7 @@ from outlook_emulator.traffic.fault_plan import FaultMatch
 
 MOST = 1000
 """The greatest number of entries in a response."""
-EntryKind = Literal["exchange", "delivery"]
+EntryKind = Literal["exchange", "delivery", "import"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,13 @@ class JournalFilter(FaultMatch):
     limit: int = option(MOST, "at most this number of entries", least=1, most=MOST, metavar="N")
 
 
-_OF_BOTH = frozenset({"kind", "status", "body", "after", "limit"})
+_OF_ALL = frozenset({"kind", "status", "after", "limit"})
+_OF_BOTH = _OF_ALL | {"body"}
 _OF_DELIVERIES = frozenset({"url", "purpose", "reference"})
 _OF_EXCHANGES = frozenset(option.name for option in options_of(JournalFilter)) - _OF_BOTH - _OF_DELIVERIES
 APPLICABLE: Mapping[EntryKind, frozenset[str]] = {
     "exchange": _OF_BOTH | _OF_EXCHANGES,
     "delivery": _OF_BOTH | _OF_DELIVERIES,
+    "import": _OF_ALL | {"connection"},
 }
 """The filters that apply to each kind of entry."""

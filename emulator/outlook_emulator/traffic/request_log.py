@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, Cause, Entry, ExchangeEntry, redacted
+from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, Cause, Entry, ExchangeEntry, ImportEntry, redacted
 
 REQUESTS = logging.getLogger("outlook_emulator.requests")
 """Has a record for each request and each attempt of a callback, at the level INFO. The one argument is a `Line`."""
@@ -53,12 +53,21 @@ def line_of(entry: Entry, path: str = "") -> Line:
             entry.operation or f"{entry.method} {_clean(path)}",
             cause_texts(entry.causes),
         )
+    if isinstance(entry, ImportEntry):
+        return import_line(entry.connection, entry.place, entry.status, entry.reasons)
     return callback_line(entry.url, entry.status, entry.error)
 
 
 def callback_line(url: str, status: int | None, error: str | None) -> Line:
     """The line of an attempt to deliver a callback."""
     return Line("lost" if status is None else str(status), None, "", f"callback {url}", (error,) if error else ())
+
+
+def import_line(connection: str, place: str, status: int, reasons: Iterable[str]) -> Line:
+    """The line of an import; `reasons` tells what was left out."""
+    return Line(
+        str(status), None, connection, f"import into {place}", tuple(f"left out {_clean(text)}" for text in reasons)
+    )
 
 
 def unserved_line(method: str, path: str, reason: str) -> Line:

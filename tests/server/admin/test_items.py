@@ -91,7 +91,6 @@ def test_import_sends_no_invitations(alice: Connection, bob: Connection) -> None
     [
         ("calendars/Calendar/import", b""),
         ("calendars/Calendar/import", b"hello"),
-        ("calendars/Calendar/import", b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"),
         (
             "calendars/Calendar/import",
             b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
@@ -108,12 +107,20 @@ def test_invalid_file_imports_nothing(alice: Connection, path: str, content: byt
     assert alice.events() == alice.get("/datasets/contacts/tables/Contacts/items")["value"] == []
 
 
-def test_one_invalid_event_rejects_the_file(alice: Connection) -> None:
+def test_one_invalid_event_costs_no_other(alice: Connection) -> None:
     good = (FIXTURES / "ics" / "busy-week.ics").read_text(encoding="utf-8")
-    bad = good.replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR")
+    bad = good.replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nSUMMARY:Bad\r\nEND:VEVENT\r\nEND:VCALENDAR")
+    strict = admin(alice, "POST", "calendars/Calendar/import?strict=true", content=bad.encode())
+    answer = admin(alice, "POST", "calendars/Calendar/import", content=bad.encode())
 
-    assert admin(alice, "POST", "calendars/Calendar/import", content=bad.encode()).status_code == 400
-    assert alice.events() == []
+    assert (strict.status_code, answer.status_code) == (400, 201)
+    assert len(alice.events()) == len(answer.json()["ids"]) == good.count("BEGIN:VEVENT")
+    (skipped,) = answer.json()["skipped"]
+    assert skipped == strict.json()["skipped"][0]
+    assert (skipped["item"], skipped["line"]) == (
+        'event "Bad"',
+        bad.count("\n", 0, bad.index("BEGIN:VEVENT\r\nUID:x")) + 1,
+    )
 
 
 @pytest.mark.parametrize("path", ["calendars/Nowhere/import", "contactfolders/Nowhere/import"])
@@ -133,3 +140,59 @@ def test_names_ignore_case(alice: Connection) -> None:
     first, second = (admin(alice, "POST", "calendars", json={"name": name}).json() for name in ("Work", "work"))
 
     assert first == second
+
+
+# What is left out
+
+ODD_BOOK = (
+    b"BEGIN:VCARD\r\nFN:Ann\r\nno line\r\nEND:VCARD\r\n"
+    b"BEGIN:VCARD\r\nEND:VCARD\r\n"
+    b"BEGIN:VCARD\r\nFN:Bob\r\nEND:VCARD\r\n"
+)
+SKIPPED = [
+    {"item": 'card "Ann"', "line": 3, "reason": "It is not a property: 'no line'."},
+    {"item": "card 2", "line": 5, "reason": "It has nothing that a contact can hold."},
+]
+REASONS = [f"{skipped['item']}, line {skipped['line']}: {skipped['reason']}" for skipped in SKIPPED]
+
+
+def test_an_import_reports_what_it_leaves_out(alice: Connection) -> None:
+    """The good cards are imported; the answer and the journal tell what was left out, and why."""
+    answer = admin(alice, "POST", "contactfolders/Contacts/import", content=ODD_BOOK)
+
+    assert answer.status_code == 201
+    assert answer.json()["skipped"] == SKIPPED
+    names = {item["DisplayName"] for item in alice.get("/datasets/contacts/tables/Contacts/items")["value"]}
+    assert names == {"Ann", "Bob"}
+    assert len(answer.json()["ids"]) == 2
+    assert imports(alice) == [{"place": "Contacts", "status": 201, "imported": 2, "skipped": 2, "reasons": REASONS}]
+
+
+def test_a_strict_import_refuses_the_whole_file(alice: Connection) -> None:
+    """With `strict`, nothing is imported, and the error has the same list."""
+    answer = admin(alice, "POST", "contactfolders/Contacts/import?strict=true", content=ODD_BOOK)
+
+    assert answer.status_code == 400
+    body = answer.json()
+    assert body["skipped"] == SKIPPED
+    assert body["message"].startswith("Nothing was imported, since 2 parts would be left out. " + REASONS[0])
+    assert alice.get("/datasets/contacts/tables/Contacts/items")["value"] == []
+    assert imports(alice) == [{"place": "Contacts", "status": 400, "imported": 0, "skipped": 2, "reasons": REASONS}]
+
+
+def test_a_strict_import_takes_a_whole_file(alice: Connection) -> None:
+    """A file of which nothing would be left out is imported with `strict` as without."""
+    answer = admin(alice, "POST", "contactfolders/Contacts/import?strict=true", content=VCF[0].read_bytes())
+
+    assert answer.status_code == 201
+    assert answer.json()["skipped"] == []
+    (entry,) = imports(alice)
+    assert (entry["imported"], entry["skipped"], entry["reasons"]) == (len(answer.json()["ids"]), 0, [])
+
+
+def imports(alice: Connection) -> list[dict[str, Any]]:
+    """The imports in the journal, without ids and times."""
+    page = alice.api.get("/journal", params={"kind": "import", "connection": alice.id}).json()
+    members = ("place", "status", "imported", "skipped", "reasons")
+    assert alice.api.get("/journal/counts").json()["imports"] == len(page["value"])
+    return [{member: entry[member] for member in members} for entry in page["value"]]

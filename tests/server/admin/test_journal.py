@@ -104,7 +104,7 @@ def test_list_by_connection(story: Sandbox, alice: Connection, bob: Connection) 
     ("query", "reason"),
     [
         ({"operation": "SendMailV2"}, "There is no operation 'SendMailV2'. Did you mean SendEmailV2"),
-        ({"kind": "mail"}, "'kind' must be one of exchange, delivery, not 'mail'."),
+        ({"kind": "mail"}, "'kind' must be one of exchange, delivery, import, not 'mail'."),
         (
             {"kind": "delivery", "operation": "SendEmail"},
             "'operation' does not apply to entries of the kind 'delivery'.",
@@ -229,7 +229,7 @@ def test_at_most_ten_near_misses(sandbox: Sandbox, alice: Connection) -> None:
         ({"status": []}, "'status' must have at least one number."),
         ({"status": [200, 600]}, "'status' must be from 100 to 599, not 600."),
         ({"status": "many"}, "'status[0]' is invalid"),
-        ({"kind": "poke"}, "'kind' must be one of exchange, delivery, not 'poke'."),
+        ({"kind": "poke"}, "'kind' must be one of exchange, delivery, import, not 'poke'."),
         ({"kind": "exchange", "url": "x"}, "'url' does not apply to entries of the kind 'exchange'."),
         ({"kind": "delivery", "cause": "x"}, "'cause' does not apply to entries of the kind 'delivery'."),
         ({"operation": "SendEmail", "url": "x"}, "No kind of entry has both 'url' and 'operation'."),
@@ -269,6 +269,7 @@ def test_counts(story: Sandbox) -> None:
     assert {
         "exchanges": 5,
         "deliveries": 1,
+        "imports": 0,
         "byOperation": {"CreateOnNewEmailPokeSubscription": 1, "SendEmailV2": 2, "GetEmailsV2": 1, "GetEmails": 1},
         "byStatus": {"201": 1, "200": 2, "400": 1, "503": 1},
         "byCause": {"refusal InvalidRecipients": 1, "fault busy": 1},
@@ -340,7 +341,7 @@ def test_clear(story: Sandbox, alice: Connection) -> None:
 
     assert (204, b"") == (answer.status_code, answer.content)
     assert {"value": [], "total": 0, "dropped": 0} == empty
-    assert {"exchanges": 0, "deliveries": 0, "byOperation": {}, "byStatus": {}, "byCause": {}} == counts
+    assert {"exchanges": 0, "deliveries": 0, "imports": 0, "byOperation": {}, "byStatus": {}, "byCause": {}} == counts
     assert [7] == list_ids(story)
 
 

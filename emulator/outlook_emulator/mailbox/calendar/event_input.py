@@ -93,7 +93,7 @@ def check_series(event: EventFields) -> None:
     if event.rule is None:
         return
     length = local(event.end, wall_zone(event)) - local(event.start, wall_zone(event))
-    if length > timedelta(days=recurrence.shortest_gap(event.rule)):
+    if recurrence.overlaps(event.rule, length):
         raise InvalidField("end", "is too late: an occurrence must end before the next one starts.")
 
 

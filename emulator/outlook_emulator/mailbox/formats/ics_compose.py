@@ -1,4 +1,7 @@
-"""Writes events as an iCalendar file (RFC 5545), or as a message to attendees (RFC 5546), with icalendar."""
+"""Writes events as an iCalendar file (RFC 5545), or as a message to attendees (RFC 5546).
+
+The time zones are written by the icalendar package. The events are not: it takes a millisecond for each.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,22 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from datetime import date, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from icalendar import Alarm, Calendar, Component, Event, Timezone, vCalAddress, vCategory, vRecur, vText
-
 from outlook_emulator.clock import iso_seconds, moment
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, Series
+from outlook_emulator.mailbox.formats.ics_lines import escaped, folded, parameter
 from outlook_emulator.mailbox.formats.ics_rules import parts_of
 from outlook_emulator.mailbox.formats.ics_zones import UTC, ZONE, at, on_the_wall
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.text import plain_text
-from outlook_emulator.timezones import iana, zone
+from outlook_emulator.timezones import CUSTOM, iana, zone
 
 HTML = "X-ALT-DESC"
 ALL_DAY = "X-MICROSOFT-CDO-ALLDAYEVENT"
@@ -30,6 +32,7 @@ BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
 IMPORTANCE = "X-MICROSOFT-CDO-IMPORTANCE"
 # Properties and parameters of our own, where iCalendar has none.
 ITEM_ID = "X-OUTLOOK-ITEM-ID"
+OWN_UID = "X-OUTLOOK-UID"
 PLACE = "X-OUTLOOK-PLACE"
 RESPONSE = "X-OUTLOOK-RESPONSE"
 RESPONDED = "X-OUTLOOK-RESPONDED"
@@ -54,28 +57,21 @@ PARTSTATS = {
 BUSY_STATUSES = {status.name.upper(): status for status in ShowAs}
 
 _STATED = {response: partstat for partstat, response in PARTSTATS.items()}
-_ROLES = {
-    AttendeeType.Required: {"ROLE": "REQ-PARTICIPANT", "CUTYPE": "INDIVIDUAL"},
-    AttendeeType.Optional: {"ROLE": "OPT-PARTICIPANT", "CUTYPE": "INDIVIDUAL"},
-    AttendeeType.Resource: {"ROLE": "NON-PARTICIPANT", "CUTYPE": "RESOURCE"},
+_ROLES: dict[int, str] = {
+    AttendeeType.Required: ";ROLE=REQ-PARTICIPANT;CUTYPE=INDIVIDUAL",
+    AttendeeType.Optional: ";ROLE=OPT-PARTICIPANT;CUTYPE=INDIVIDUAL",
+    AttendeeType.Resource: ";ROLE=NON-PARTICIPANT;CUTYPE=RESOURCE",
 }
-_PRIORITIES = {Importance.High: 1, Importance.Normal: 5, Importance.Low: 9}
+_STATUSES: dict[int, str] = {status: name for name, status in BUSY_STATUSES.items()}
+_PRIORITIES: dict[int, int] = {Importance.High: 1, Importance.Normal: 5, Importance.Low: 9}
 _ENDLESS = 2038
 """Time zones are written up to this year at least, for readers of endless series."""
-_PIECE = 74
-
-
-class _Text(vText):
-    # The package's own escaping turns a backslash before an N into a line end, as in C:\New.
-    def to_ical(self) -> bytes:
-        text = re.sub(r"([\\;,])", r"\\\1", self.encode("utf-8", "replace").decode())
-        return re.sub(r"\r\n|\r|\n", r"\\n", text).encode()
 
 
 class _Message(NamedTuple):
     """The values that all events of a file share."""
 
-    now: int
+    stamp: str
     method: str | None
     organizer: Address | None
 
@@ -91,51 +87,122 @@ def compose(
     omits its sender's own response and the external id. Raises InvalidRequest for a message about an event without an
     organizer.
     """
-    message = _Message(now, method.upper() if method else None, organizer)
-    calendar = Calendar()
-    calendar.add("PRODID", "-//Outlook Connector Emulator//EN")
-    calendar.add("VERSION", "2.0")
-    if message.method:
-        calendar.add("METHOD", message.method)
-    events = list(series)
-    for number, event in enumerate(events):
-        for component in _components(event, number, message):
-            calendar.add_component(component)
-    # Last, when it is known which zones the events use; in the file they stand first.
-    calendar.subcomponents[:0] = _timezones(calendar, events)
-    return b"".join(b"%s\r\n" % _folded(line.encode()) for line in calendar.content_lines() if line)
+    message = _Message(_utc(now), method.upper() if method else None, organizer)
+    file = _File(message)
+    for number, event in enumerate(series):
+        file.add(event, number)
+    return file.content()
 
 
-def _folded(line: bytes) -> bytes:
-    """A content line in pieces of at most 74 bytes, as the package folds it.
+class _File:
+    """A calendar while its events are written."""
 
-    The package looks at every character, which takes half a second where a body has a megabyte.
-    """
-    pieces, start = [], 0
-    while len(line) - start > _PIECE:
-        end = start + _PIECE
-        # Not inside a character, nor behind the first character of an escape.
-        while line[end] & 0xC0 == 0x80:
-            end -= 1
-        if line[end - 1] in b"\\^":
-            end -= 1
-        pieces.append(line[start:end])
-        start = end
-    return b"\r\n ".join((*pieces, line[start:]))
+    def __init__(self, message: _Message) -> None:
+        self._message = message
+        self._lines: list[str] = []
+        self._zones: dict[str, None] = {}
+        self._years = (_ENDLESS, _ENDLESS)
+        self._written: set[tuple[str, int | None]] = set()
+
+    def content(self) -> bytes:
+        method = [f"METHOD:{escaped(self._message.method)}"] if self._message.method else []
+        head = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Outlook Connector Emulator//EN", *method]
+        first, last = max(self._years[0] - 1, 1), min(self._years[1] + 1, 9999)
+        # First in the file, although only the events tell which zones they use.
+        zones = [_timezone(name, first, last) for name in sorted(self._zones)]
+        lines = [folded(line.encode()) for line in self._lines]
+        return b"\r\n".join([*(line.encode() for line in head), *zones, *lines, b"END:VCALENDAR", b""])
+
+    def add(self, series: Series, number: int) -> None:
+        event = series.event
+        uid = event.uid or _generated_uid(event, number)
+        own_uid = None
+        # Others take a second event with a UID for a new version of the first.
+        if (uid, series.original) in self._written:
+            uid, own_uid = _generated_uid(event, number), uid
+        self._written.add((uid, series.original))
+        original = None if series.original is None else (series.original, event)
+        self._add_event(event, uid, series.sequence, original, own_uid)
+        # Sorted, so that equal events give equal bytes.
+        for start, changed in sorted(series.changed.items()):
+            self._add_event(changed, uid, series.sequence, (start, event), None)
+
+    def _add_event(
+        self,
+        event: EventFields,
+        uid: str,
+        sequence: int,
+        original: tuple[int, EventFields] | None,
+        own_uid: str | None,
+    ) -> None:
+        lines, message = self._lines, self._message
+        lines += ("BEGIN:VEVENT", f"UID:{escaped(uid)}", f"DTSTAMP:{message.stamp}", f"SEQUENCE:{sequence}")
+        if own_uid is not None:
+            lines.append(f"{OWN_UID}:{escaped(own_uid)}")
+        if original is not None:
+            self._add_moment("RECURRENCE-ID", original[0], original[1].start_zone, original[1].is_all_day)
+        self._add_moment("DTSTART", event.start, event.start_zone, event.is_all_day)
+        # A day without a zone of its own is read in the zone of the start.
+        needs_zone = event.is_all_day and event.end_zone == UTC != event.start_zone
+        self._add_moment(
+            "DTEND", event.end, event.end_zone, event.is_all_day, parameter(ZONE, UTC) if needs_zone else ""
+        )
+        years = (moment(event.start).year, moment(event.end).year)
+        self._years = (min(self._years[0], *years), max(self._years[1], *years))
+        lines.extend(_texts(event))
+        lines.extend(_status(event, message))
+        if not message.method:
+            lines.extend(_private(event))
+        lines.extend(_people(event, message))
+        self._add_recurrence(event)
+        if event.reminder is not None:
+            lines += ("BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:Reminder")
+            lines += (f"TRIGGER:-PT{event.reminder}M", "END:VALARM")
+        lines.append("END:VEVENT")
+
+    def _add_moment(self, name: str, instant: int, zone_name: str, is_all_day: bool, more: str = "") -> None:
+        """A line with an instant: a day, a time in UTC, or a wall-clock time in a zone."""
+        params = "" if zone_name == UTC else parameter(ZONE, zone_name)
+        if is_all_day:
+            self._lines.append(f"{name}{params}{more};VALUE=DATE:{_day(moment(instant))}")
+            return
+        local = moment(instant) if zone_name == UTC else on_the_wall(instant, zone_name)
+        # The hour before clocks go back occurs twice, and iCalendar cannot say which one is meant.
+        if zone_name == UTC or local.fold:
+            self._lines.append(f"{name}{params}{more}:{_utc(instant)}")
+            return
+        tzid = tzid_of(zone_name)
+        self._zones[zone_name] = None
+        self._lines.append(f"{name}{params}{more}{parameter('TZID', tzid)}:{_day(local)}T{_clock(local)}")
+
+    def _add_recurrence(self, event: EventFields) -> None:
+        if event.rule is not None:
+            parts = _parts(event.rule, event)
+            self._lines.append(
+                "RRULE:" + ";".join(f"{name}={','.join(map(str, values))}" for name, values in parts.items())
+            )
+        for name, instants in (("EXDATE", event.excluded), ("RDATE", event.added)):
+            for instant in instants:
+                self._add_moment(name, instant, event.start_zone, event.is_all_day)
 
 
-def _components(series: Series, number: int, message: _Message) -> Iterator[Event]:
-    event = series.event
-    uid = event.uid or _generated_uid(event, number)
-    whole = _component(event, uid, message, series.sequence)
-    if series.original is not None:
-        _add_moment(whole, "RECURRENCE-ID", series.original, event.start_zone, event.is_all_day)
-    yield whole
-    # Sorted, so that equal events give equal bytes.
-    for original, changed in sorted(series.changed.items()):
-        component = _component(changed, uid, message, series.sequence)
-        _add_moment(component, "RECURRENCE-ID", original, event.start_zone, event.is_all_day)
-        yield component
+def tzid_of(zone_name: str) -> str:
+    """The name of a zone in a file; without characters that readers of iCalendar disagree about."""
+    return "Custom/" + re.sub(r"[^\w.+-]", "_", zone_name) if zone_name.startswith(CUSTOM) else iana(zone_name)
+
+
+def _day(when: datetime) -> str:
+    # Not strftime, which writes years before 1000 with fewer digits.
+    return f"{when.year:04}{when.month:02}{when.day:02}"
+
+
+def _clock(when: datetime) -> str:
+    return f"{when.hour:02}{when.minute:02}{when.second:02}"
+
+
+def _utc(instant: int) -> str:
+    when = moment(instant)
+    return f"{_day(when)}T{_clock(when)}Z"
 
 
 def _generated_uid(event: EventFields, number: int) -> str:
@@ -144,127 +211,75 @@ def _generated_uid(event: EventFields, number: int) -> str:
     return sha256(seed.encode("utf-8", "replace")).hexdigest()[:32] + NO_UID
 
 
-def _component(event: EventFields, uid: str, message: _Message, sequence: int) -> Event:
-    component = Event()
-    component.add("UID", _Text(uid))
-    component.add("DTSTAMP", moment(message.now))
-    component.add("SEQUENCE", sequence)
-    _add_moment(component, "DTSTART", event.start, event.start_zone, event.is_all_day)
-    # A day without a zone of its own is read in the zone of the start.
-    end_zone = {ZONE: event.end_zone} if event.is_all_day and event.end_zone != event.start_zone else {}
-    _add_moment(component, "DTEND", event.end, event.end_zone, event.is_all_day, end_zone)
-    _add_texts(component, event)
-    _add_status(component, event, message)
-    if not message.method:
-        _add_private(component, event)
-    _add_people(component, event, message)
-    _add_recurrence(component, event)
-    if event.reminder is not None:
-        component.add_component(_alarm(event.reminder))
-    return component
-
-
-def _add_moment(
-    component: Event, name: str, instant: int, zone_name: str, is_all_day: bool, more: dict[str, str] | None = None
-) -> None:
-    value, params = _moment(instant, zone_name, is_all_day)
-    # EXDATE and RDATE hold lists; for other properties a list means several values.
-    component.add(name, [value] if name in ("EXDATE", "RDATE") else value, parameters=params | (more or {}))
-
-
-def _moment(instant: int, zone_name: str, is_all_day: bool) -> tuple[date, dict[str, str]]:
-    """An instant in iCalendar's form: a day, a time in UTC, or a wall-clock time in a zone."""
-    utc = moment(instant).replace(microsecond=0)
-    local = on_the_wall(instant, zone_name).replace(microsecond=0)
-    params = {} if zone_name == UTC else {ZONE: zone_name}
-    if is_all_day:
-        return utc.date(), params | {"VALUE": "DATE"}
-    # The hour before clocks go back occurs twice, and iCalendar cannot say which one is meant.
-    if zone_name == UTC or local.fold:
-        return utc, params
-    return local.replace(tzinfo=None), params | {"TZID": iana(zone_name)}
-
-
-def _add_texts(component: Event, event: EventFields) -> None:
+def _texts(event: EventFields) -> Iterator[str]:
     if event.is_html:
-        component.add(HTML, _Text(event.body), parameters={"FMTTYPE": "text/html"})
+        yield f"{HTML};FMTTYPE=text/html:{escaped(event.body)}"
     plain = plain_text(event.body) if event.is_html else event.body
     place = json.dumps(dict(event.place), sort_keys=True) if event.place is not None else ""
     texts = {"SUMMARY": event.subject, "LOCATION": event.location, "DESCRIPTION": plain, PLACE: place}
     texts |= {name: getattr(event, field) for name, field in OWN_TEXTS.items()}
     for name, text in texts.items():
         if text:
-            component.add(name, _Text(text))
+            yield f"{name}:{escaped(text)}"
     if event.categories:
-        categories = vCategory([])
-        categories.cats = [_Text(category) for category in event.categories]
-        component.add("CATEGORIES", categories)
+        yield f"CATEGORIES:{','.join(map(escaped, event.categories))}"
 
 
-def _add_status(component: Event, event: EventFields, message: _Message) -> None:
+def _status(event: EventFields, message: _Message) -> Iterator[str]:
     # Each value twice: other programs read the RFC's property, and only Microsoft's keeps every value of Outlook.
-    component.add("PRIORITY", _PRIORITIES[Importance(event.importance)])
-    component.add(IMPORTANCE, _Text(str(int(event.importance))))
-    component.add("TRANSP", "TRANSPARENT" if event.show_as == ShowAs.Free else "OPAQUE")
-    component.add(BUSY_STATUS, _Text(ShowAs(event.show_as).name.upper()))
+    yield f"PRIORITY:{_PRIORITIES[event.importance]}"
+    yield f"{IMPORTANCE}:{int(event.importance)}"
+    yield f"TRANSP:{'TRANSPARENT' if event.show_as == ShowAs.Free else 'OPAQUE'}"
+    yield f"{BUSY_STATUS}:{_STATUSES[event.show_as]}"
     if event.is_cancelled or message.method == "CANCEL":
-        component.add("STATUS", "CANCELLED")
+        yield "STATUS:CANCELLED"
     if not event.response_requested:
-        component.add(RESPONSE_REQUESTED, _Text("FALSE"))
+        yield f"{RESPONSE_REQUESTED}:FALSE"
 
 
-def _add_private(component: Event, event: EventFields) -> None:
-    component.add(RESPONSE, _Text(ResponseType(event.response).name))
+def _private(event: EventFields) -> Iterator[str]:
+    yield f"{RESPONSE}:{ResponseType(event.response).name}"
     if event.responded is not None:
-        component.add(RESPONDED, _Text(iso_seconds(event.responded)))
+        yield f"{RESPONDED}:{escaped(iso_seconds(event.responded))}"
     if event.external_id:
-        component.add(ITEM_ID, _Text(event.external_id))
+        yield f"{ITEM_ID}:{escaped(event.external_id)}"
 
 
-def _add_people(component: Event, event: EventFields, message: _Message) -> None:
+def _people(event: EventFields, message: _Message) -> Iterator[str]:
     organizer = event.organizer or (message.organizer if message.method else None)
     if organizer is not None:
-        component.add("ORGANIZER", _person(organizer.address, organizer.name))
+        name, value = _person(organizer.address, organizer.name)
+        yield f"ORGANIZER{name}:{value}"
     elif message.method:
         raise InvalidRequest(f"The event '{event.subject[:100]}' has no organizer, so it cannot be sent.")
+    wants_response = event.response_requested or message.method is not None
     for attendee in event.attendees:
-        component.add("ATTENDEE", _attendee(attendee, event.response_requested or message.method is not None))
+        yield _attendee(attendee, wants_response)
 
 
-def _person(address: str, name: str) -> vCalAddress:
+def _person(address: str, name: str) -> tuple[str, str]:
+    """The parameters with a person's name, and the URL of the address."""
     clean = address.encode("utf-8", "replace").decode()
-    person = vCalAddress("mailto:" + re.sub(r"[^\w.!$&'*+/=^`{|}~@-]", lambda match: quote(match[0]), clean))
-    # Parameters cannot contain control characters, and the package reads some backslashes in them as escapes.
+    url = "mailto:" + re.sub(r"[^\w.!$&'*+/=^`{|}~@-]", lambda match: quote(match[0]), clean)
+    # Parameters cannot contain control characters, and some readers take backslashes in them for escapes.
     shown = re.sub(r"[\x00-\x1f\x7f\\]+", " ", name.encode("utf-8", "replace").decode()).strip()
-    if shown:
-        person.params["CN"] = shown
-    if shown != name:
-        person.params[NAME] = quote(name, errors="replace")
-    return person
+    exact = parameter(NAME, quote(name, errors="replace")) if shown != name else ""
+    return (parameter("CN", shown) if shown else "") + exact, url
 
 
-def _attendee(attendee: Attendee, wants_response: bool) -> vCalAddress:
-    person = _person(attendee.address, attendee.name)
+def _attendee(attendee: Attendee, wants_response: bool) -> str:
+    name, url = _person(attendee.address, attendee.name)
     response = ResponseType(attendee.response)
     # iCalendar has no status for the organizer, who attends in any case.
     fallback = "ACCEPTED" if response == ResponseType.Organizer else "NEEDS-ACTION"
-    person.params.update(_ROLES[AttendeeType(attendee.type)])
-    person.params["PARTSTAT"] = _STATED.get(response, fallback)
-    person.params["RSVP"] = "TRUE" if wants_response else "FALSE"
+    partstat = _STATED.get(response, fallback)
+    answer = f";PARTSTAT={partstat};RSVP={'TRUE' if wants_response else 'FALSE'}"
     # So that reading the file gives the same response again.
     if response not in _STATED:
-        person.params[RESPONSE] = response.name
+        answer += parameter(RESPONSE, response.name)
     if attendee.responded is not None:
-        person.params[RESPONDED] = iso_seconds(attendee.responded)
-    return person
-
-
-def _add_recurrence(component: Event, event: EventFields) -> None:
-    if event.rule is not None:
-        component.add("RRULE", vRecur(_parts(event.rule, event)))
-    for name, instants in (("EXDATE", event.excluded), ("RDATE", event.added)):
-        for instant in instants:
-            _add_moment(component, name, instant, event.start_zone, event.is_all_day)
+        answer += parameter(RESPONDED, iso_seconds(attendee.responded))
+    return f"ATTENDEE{name}{_ROLES[attendee.type]}{answer}:{url}"
 
 
 def _parts(rule: Rule, event: EventFields) -> dict[str, list[Any]]:
@@ -272,29 +287,17 @@ def _parts(rule: Rule, event: EventFields) -> dict[str, list[Any]]:
     if rule.until is None or "COUNT" in parts:
         return parts
     if event.is_all_day:
-        return parts | {"UNTIL": [rule.until]}
+        return parts | {"UNTIL": [f"{rule.until:%Y%m%d}".zfill(8)]}
     # The RFC wants UTC here where the start has a zone. At the time of the start, the last day still counts.
     clock = on_the_wall(event.start, event.start_zone).time().replace(microsecond=0)
-    return parts | {"UNTIL": [moment(at(rule.until, clock, event.start_zone))]}
-
-
-def _alarm(reminder: int) -> Alarm:
-    alarm = Alarm()
-    alarm.add("ACTION", "DISPLAY")
-    alarm.add("DESCRIPTION", "Reminder")
-    alarm.add("TRIGGER", timedelta(minutes=-reminder))
-    return alarm
-
-
-def _timezones(calendar: Calendar, series: list[Series]) -> list[Component]:
-    events = [event for entry in series for event in (entry.event, *entry.changed.values())]
-    years = [moment(instant).year for event in events for instant in (event.start, event.end)]
-    span = max(min(years, default=_ENDLESS) - 1, 1), min(max([*years, _ENDLESS]) + 1, 9999)
-    return [Timezone.from_ical(_timezone(name, *span)) for name in sorted(calendar.get_used_tzids() - {UTC})]
+    return parts | {"UNTIL": [_utc(at(rule.until, clock, event.start_zone))]}
 
 
 @lru_cache(maxsize=256)
-def _timezone(name: str, first: int, last: int) -> bytes:
-    # Kept as bytes: the zone's history takes ten milliseconds to search, and each calendar needs components of its own.
-    written: bytes = Timezone.from_tzinfo(zone(name), name, date(first, 1, 1), date(last, 1, 1)).to_ical()
-    return written
+def _timezone(zone_name: str, first: int, last: int) -> bytes:
+    # Kept as bytes, since the zone's history takes ten milliseconds to search.
+    from icalendar import Timezone
+
+    definition = Timezone.from_tzinfo(zone(zone_name), tzid_of(zone_name), date(first, 1, 1), date(last, 1, 1))
+    written: bytes = definition.to_ical()
+    return written.rstrip(b"\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, time, timedelta
 from typing import Any, TypeVar
 
 from outlook_emulator.enums import DayOfWeek
@@ -32,6 +32,7 @@ _Parts = Mapping[str, list[str]]
 _DAY_CODES: dict[int, str] = dict(zip(DayOfWeek, ("SU", "MO", "TU", "WE", "TH", "FR", "SA"), strict=True))
 _DAYS = {code: day for day, code in _DAY_CODES.items()}
 _INDEXES: dict[int | None, int] = {position: index for index, position in POSITIONS.items()}
+_IN_A_DAY = {"HOURLY": 24, "MINUTELY": 24 * 60, "SECONDLY": 24 * 60 * 60}
 _ALWAYS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
 _DAY_ENTRY = re.compile(r"([+-]?\d{1,2})?([A-Z]{2})")
 
@@ -54,13 +55,15 @@ def parts_of(rule: Rule) -> dict[str, list[Any]]:
     return parts | {"BYDAY": codes} if codes else parts
 
 
-def rule_of(parts: Mapping[str, Sequence[Any]], start: date, until: date | None) -> Rule:
-    """The rule of an RRULE's parts, not normalized yet; the start completes what they leave open.
+def rule_of(parts: Mapping[str, Sequence[Any]], start: date, until: date | None, clock: time = time()) -> Rule:
+    """The rule of an RRULE's parts, not normalized yet; the start and its `clock` complete what they leave open.
 
-    The caller reads UNTIL. BYMONTHDAY=31 means the last day of each month, as in Outlook, and so does -1. Raises
-    InvalidRequest for a rule that Outlook has no pattern for.
+    The caller reads UNTIL. BYMONTHDAY=31 means the last day of each month, as in Outlook, and so does -1. A rule that
+    says the same as one of Outlook's patterns in other words is read as that pattern. Raises InvalidRequest for a rule
+    that Outlook has no pattern for.
     """
     texts = {name.upper(): [str(value).strip().upper() for value in values] for name, values in parts.items() if values}
+    texts = _in_outlooks_words(texts, start, clock)
     frequency = _single(texts, "FREQ", "")
     if frequency not in _READERS:
         raise _no_pattern("FREQ", [frequency])
@@ -69,6 +72,124 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: date, until: date | None)
         raise _no_pattern(name, texts[name])
     interval, count = _number(texts, "INTERVAL", 1), _number(texts, "COUNT", None)
     return replace(read(texts, start), interval=interval, until=until, count=count)
+
+
+# --- Other words for the same ---
+
+
+def _in_outlooks_words(parts: dict[str, list[str]], start: date, clock: time) -> dict[str, list[str]]:
+    """The parts in the words that the readers of the patterns know, where Outlook can say the same."""
+    parts = {name: values for name, values in parts.items() if not name.startswith("X-")}
+    for name, value in (("BYHOUR", clock.hour), ("BYMINUTE", clock.minute), ("BYSECOND", clock.second)):
+        _drop(parts, name, {str(value), f"{value:02}"})
+    _drop(parts, "RSCALE", {"GREGORIAN"})
+    # Outlook moves a date that a month lacks to its last day, as BACKWARD says; without the part so does BYMONTHDAY.
+    _drop(parts, "SKIP", {"OMIT", "BACKWARD"})
+    _to_days(parts)
+    if parts.get("FREQ") == ["DAILY"] and "BYMONTHDAY" in parts and _is_every(parts):
+        parts["FREQ"] = ["MONTHLY"]
+    if parts.get("FREQ") in (["DAILY"], ["WEEKLY"]) and "BYDAY" in parts:
+        # A position has no meaning in a week, and other readers pass over it.
+        parts["BYDAY"] = [entry.lstrip("+-0123456789") for entry in parts["BYDAY"]]
+    if parts.get("FREQ") in (["MONTHLY"], ["YEARLY"]):
+        _to_position(parts)
+        _to_month(parts)
+        _to_months(parts, start)
+        _without_months(parts, start)
+        _to_weeks(parts)
+    return parts
+
+
+def _drop(parts: dict[str, list[str]], name: str, meaningless: set[str]) -> None:
+    if len(parts.get(name, ())) == 1 and parts[name][0] in meaningless:
+        del parts[name]
+
+
+def _is_every(parts: _Parts) -> bool:
+    """Whether a rule leaves out no day, week, month or year."""
+    return parts.get("INTERVAL", ["1"]) == ["1"]
+
+
+def _to_days(parts: dict[str, list[str]]) -> None:
+    """Hours, minutes and seconds that make whole days."""
+    size = _IN_A_DAY.get(parts.get("FREQ", [""])[0])
+    if size is None or any(name.startswith("BY") for name in parts):
+        return
+    interval = _number(parts, "INTERVAL", 1)
+    if interval > 0 and interval % size == 0:
+        parts |= {"FREQ": ["DAILY"], "INTERVAL": [str(interval // size)]}
+
+
+def _to_position(parts: dict[str, list[str]]) -> None:
+    """The Tuesday from the 8th to the 14th is the second one."""
+    days = parts.get("BYMONTHDAY", [])
+    if len(days) == 7 and len(parts.get("BYDAY", ())) == 1 and all(day.isdigit() for day in days):
+        first, *rest = sorted(int(day) for day in days)
+        if first in (1, 8, 15, 22) and rest == list(range(first + 1, first + 7)) and parts["BYDAY"][0] in _DAYS:
+            parts["BYDAY"] = [f"{first // 7 + 1}{parts['BYDAY'][0]}"]
+            del parts["BYMONTHDAY"]
+    if len(parts.get("BYDAY", ())) == 1 and parts["BYDAY"][0] not in _DAYS:
+        # Of a single day, the first and the last are the day itself.
+        _drop(parts, "BYSETPOS", {"1", "-1"})
+
+
+def _to_month(parts: dict[str, list[str]]) -> None:
+    """Days of the year that are the same in every year, with a month."""
+    if parts["FREQ"] != ["YEARLY"] or "BYMONTH" in parts or "BYMONTHDAY" in parts:
+        return
+    if len(parts.get("BYYEARDAY", ())) == 1 and "BYDAY" not in parts:
+        number = _numbers(parts, "BYYEARDAY")[0]
+        # Before March counted from the beginning of the year, from March on counted from its end.
+        if 1 <= number <= 59 or -306 <= number <= -1:
+            day = date(2001, 1, 1) + timedelta(days=number - 1 if number > 0 else 365 + number)
+            del parts["BYYEARDAY"]
+            parts |= {"BYMONTH": [str(day.month)], "BYMONTHDAY": [str(day.day)]}
+    elif len(parts.get("BYDAY", ())) == 1 and "BYWEEKNO" not in parts and "BYYEARDAY" not in parts:
+        match = _DAY_ENTRY.fullmatch(parts["BYDAY"][0])
+        position = int(match[1]) if match and match[1] else None
+        if position is not None and (1 <= position <= 4 or position == -1):
+            parts["BYMONTH"] = ["12" if position == -1 else "1"]
+
+
+def _to_weeks(parts: dict[str, list[str]]) -> None:
+    """Every Saturday of every month is every Saturday."""
+    if (
+        _is_every(parts)
+        and parts.get("BYDAY")
+        and all(entry in _DAYS for entry in parts["BYDAY"])
+        and not any(name.startswith("BY") for name in parts.keys() - {"BYDAY"})
+    ):
+        parts["FREQ"] = ["WEEKLY"]
+
+
+def _without_months(parts: dict[str, list[str]], start: date) -> None:
+    """Months that the interval reaches in any case, or the only month of a year."""
+    if "BYMONTH" not in parts or parts["FREQ"] != ["MONTHLY"]:
+        return
+    months, interval = set(_numbers(parts, "BYMONTH")), _number(parts, "INTERVAL", 1)
+    reached = {(start.month - 1 + interval * step) % 12 + 1 for step in range(12)}
+    if reached <= months:
+        del parts["BYMONTH"]
+    elif len(months) == 1 and interval == 1:
+        parts["FREQ"] = ["YEARLY"]
+
+
+def _to_months(parts: dict[str, list[str]], start: date) -> None:
+    """Every year in months that follow each other at equal distances."""
+    if parts["FREQ"] != ["YEARLY"] or not _is_every(parts):
+        return
+    if "BYMONTH" in parts:
+        months = sorted(set(_numbers(parts, "BYMONTH")))
+        distance = 12 // len(months)
+        if len(months) > 1 and start.month in months and months == list(range(months[0], 13, distance)):
+            parts |= {"FREQ": ["MONTHLY"], "INTERVAL": [str(distance)]}
+            del parts["BYMONTH"]
+    elif "BYMONTHDAY" in parts and not any(name.startswith("BY") for name in parts.keys() - {"BYMONTHDAY"}):
+        # In the RFC this is a day in every month of the year.
+        parts["FREQ"] = ["MONTHLY"]
+
+
+# --- Outlook's patterns ---
 
 
 def _read_daily(parts: _Parts, start: date) -> Rule:

@@ -11,20 +11,19 @@ from urllib.parse import unquote
 from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
+from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem, listed
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
-from outlook_emulator.mailbox.formats.vcf_lines import Line, RawCard, read_cards
+from outlook_emulator.mailbox.formats.vcf_lines import MAX_CARDS, Line, RawCard, read_cards
 from outlook_emulator.mailbox.message import Address
 
-__all__ = ["compose", "parse"]
-
-MAX_CARDS = 10_000
+__all__ = ["MAX_CARDS", "compose", "parse"]
 
 _MEMBERS = {name: member for member, names in TEXTS.items() for name in names}
 _MESSENGERS = frozenset(
     {"IMPP", "X-MS-IMADDRESS", "X-AIM", "X-GOOGLE-TALK", "X-GTALK", "X-ICQ", "X-JABBER", "X-MSN", "X-SKYPE"}
     | {"X-SKYPE-USERNAME", "X-YAHOO", "X-QQ", "X-GADUGADU", "X-GROUPWISE", "X-KADDRESSBOOK-X-IMADDRESS"}
 )
+_KDE_MESSENGER = "X-MESSAGING/"
 # Outlook keeps these apart from phones, and the connector has no members for them.
 _NO_PHONES = frozenset({"FAX", "PAGER", "MODEM", "TELEX", "TLX", "BBS"})
 _PHONES = frozenset({"VOICE", "CELL", "CAR"})
@@ -63,8 +62,6 @@ def parse(raw: bytes) -> Parsed[Card]:
     raw_cards, skipped = read_cards(raw)
     if not raw_cards:
         raise InvalidRequest("The content is not a vCard: it has no BEGIN:VCARD.")
-    if len(raw_cards) > MAX_CARDS:
-        raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
     cards = []
     for number, raw_card in enumerate(raw_cards, start=1):
         card = _card(raw_card)
@@ -75,10 +72,9 @@ def parse(raw: bytes) -> Parsed[Card]:
             skipped.append(SkippedItem(item, raw_card.line, "It has nothing that a contact can hold."))
         else:
             cards.append(card)
-    skipped.sort(key=lambda item: item.line or 0)
     if not cards:
         raise InvalidRequest("The vCards have nothing that a contact can hold: no name, address or number.")
-    return Parsed(cards, skipped)
+    return Parsed(cards, listed(skipped))
 
 
 def _card(raw: RawCard) -> Card:
@@ -91,14 +87,14 @@ def _card(raw: RawCard) -> Card:
         if not line.value:
             continue
         if name in _MEMBERS:
-            _set_first(texts, ((_MEMBERS[name], _text(line.value)),))
+            texts.setdefault(_MEMBERS[name], _text(line.value))
         elif name == "EMAIL":
             _append(lists, "email_addresses", _address(line))
         elif name == "TEL":
             _add_number(texts, lists, line, labels)
         # A generated name is none of the contact's own.
         elif name == "FN" and GENERATED not in line.head.params:
-            _set_first(texts, (("display_name", _text(line.value)),))
+            texts.setdefault("display_name", _text(line.value))
         elif name == "N":
             _set_first(texts, zip(NAME, _fields(line.value), strict=False))
         elif name == "ORG":
@@ -109,7 +105,7 @@ def _card(raw: RawCard) -> Card:
             _set_first(texts, _place(line, labels))
         elif name == "CATEGORIES":
             lists.setdefault("categories", []).extend(filter(None, _fields(line.value, ",")))
-        elif name in _MESSENGERS:
+        elif name in _MESSENGERS or name.startswith(_KDE_MESSENGER):
             _append(lists, "im_addresses", _text(line.value))
         elif name == "BDAY" and birthday is None:
             birthday = _birthday(line.value.strip())

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
+
+MAX_CARDS = 10_000
 
 _BOMS = {
     BOM_UTF8: "utf-8",
@@ -26,7 +29,9 @@ _MARK = re.compile(r"[\s\0\x1a\ufeff]*(BEGIN|END)[ \t]*:[ \t]*VCARD[\s\0\x1a]*",
 # Up to the first colon that is not in quotes.
 _HEAD = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*')
 _PARAMS = re.compile(r';([^";]*(?:"[^"]*"[^";]*)*)')
+_CHARSET = re.compile(r";CHARSET=[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "B", "8BIT", "7BIT"})
+_MARK_STARTS = frozenset("BEbe \t\0\x1a\ufeff")
 _SYNONYMS = {"MOBILE": "CELL", "CELLULAR": "CELL", "IPHONE": "CELL", "BUSINESS": "WORK"}
 _BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
 """The properties whose values are files, which no contact has a member for."""
@@ -65,9 +70,10 @@ class RawCard:
 
 
 def read_cards(raw: bytes) -> tuple[list[RawCard], list[SkippedItem]]:
-    """The vCards in a file, and what is outside of them."""
+    """The vCards in a file, and what is outside of them. Raises InvalidRequest for more than 10,000 cards."""
     text, has_text = _decoded(raw)
-    reader = _Reader(has_text)
+    named = (name[1] for name in _CHARSET.finditer(text) if not _is_utf8(name[1]))
+    reader = _Reader(has_text, next(named, "windows-1252"))
     for number, line in _logical_lines(text):
         reader.read(number, line)
     reader.end()
@@ -90,21 +96,32 @@ def _decoded(raw: bytes) -> tuple[str, bool]:
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines with their continuations, and the number of their first line."""
-    whole = _LogicalLine(1, "")
-    for number, line in enumerate(_physical_lines(text), start=1):
-        if not whole.takes(line):
-            yield whole.number, "".join(whole.pieces)
-            whole = _LogicalLine(number, line)
-    yield whole.number, "".join(whole.pieces)
+    lines = _physical_lines(text)
+    number, end = 0, len(lines)
+    while number < end:
+        first, last = number, lines[number]
+        whole: _LogicalLine | None = None
+        for number in range(first + 1, end):
+            line = lines[number]
+            # Most lines end here, so that they need no object.
+            if last[-1:] != "=" and ":" in line and line[0] not in " \t":
+                break
+            whole = whole or _LogicalLine(last)
+            if not whole.takes(line):
+                break
+            last = whole.pieces[-1]
+        else:
+            number = end
+        yield first + 1, last if whole is None else "".join(whole.pieces)
 
 
 class _LogicalLine:
     """A line that may go on with the ones after it."""
 
-    __slots__ = ("_encoding", "number", "pieces")
+    __slots__ = ("_encoding", "pieces")
 
-    def __init__(self, number: int, line: str) -> None:
-        self.number, self.pieces = number, [line]
+    def __init__(self, line: str) -> None:
+        self.pieces = [line]
         self._encoding: str | None = None
 
     def takes(self, line: str) -> bool:
@@ -117,7 +134,7 @@ class _LogicalLine:
         if line[:1] in (" ", "\t"):
             self._add(line[1:], is_soft and self._is_quoted())
             return True
-        if not (is_soft or ":" not in line) or _MARK.fullmatch(line):
+        if not (is_soft or ":" not in line) or _mark(line):
             return False
         if self._is_quoted() and (is_soft or line.strip()):
             # Some writers break the value without the `=`.
@@ -149,11 +166,19 @@ class _LogicalLine:
 
 
 def _physical_lines(text: str) -> list[str]:
-    lines = re.sub(r"\r*\n|\r", "\n", text).split("\n")
-    begin = next((mark for line in lines if (mark := _MARK.fullmatch(line))), None)
+    # Some transfers double the carriage returns.
+    for end in ("\r\r\n", "\r\n", "\r"):
+        text = text.replace(end, "\n")
+    lines = text.split("\n")
+    begin = next((mark for line in lines if (mark := _mark(line))), None)
     margin = begin[0][: begin.start(1)] if begin else ""
     # A file that was copied out of another text may be indented as a whole.
     return [line.removeprefix(margin) for line in lines] if margin and margin.isspace() else lines
+
+
+def _mark(line: str) -> re.Match[str] | None:
+    """The match of a line that begins or ends a card."""
+    return _MARK.fullmatch(line) if line[:1] in _MARK_STARTS else None
 
 
 def _split(line: str) -> tuple[str, str, str]:
@@ -198,7 +223,7 @@ _cached_head = lru_cache(maxsize=4096)(_parsed_head)
 class _Reader:
     """Puts lines into cards."""
 
-    def __init__(self, has_text: bool) -> None:
+    def __init__(self, has_text: bool, charset: str) -> None:
         self.cards: list[RawCard] = []
         self.skipped: list[SkippedItem] = []
         self._has_text = has_text
@@ -206,26 +231,26 @@ class _Reader:
         # How many cards around the line are values of AGENT.
         self._agents = 0
         self._expects_agent = False
-        self._charset: str | None = None
-        # Whether the line before was outside of a card too: such lines are reported together.
-        self._is_outside = False
+        # The charset of values that name none: the one that the file names first, then the last one before the value.
+        self._charset = charset
+        # Whether the line before was left out too: such lines are reported together.
+        self._has_skipped = False
 
     def read(self, number: int, line: str) -> None:
         head, colon, value = _split(line)
-        mark = _MARK.fullmatch(line)
+        mark = _mark(line)
         if mark is not None:
-            self._is_outside = False
+            self._has_skipped = False
             if mark[1].upper() == "BEGIN":
                 self._begin(number)
             else:
                 self._end(number)
         elif self._agents or not line.strip(_BLANKS):
             pass
-        elif self._card is None:
-            self._skip_outside(number, line)
-        elif not colon:
-            self._card.problems.append((number, f"It is not a property: {_shown(line)}."))
+        elif self._card is None or not colon:
+            self._skip(number, line)
         else:
+            self._has_skipped = False
             self._add(_read_head(head), value)
 
     def end(self) -> None:
@@ -239,6 +264,8 @@ class _Reader:
         else:
             if self._card is not None:
                 self._take(f"It has no END:VCARD before the card in line {number}.")
+            if len(self.cards) == MAX_CARDS:
+                raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
             self._card = RawCard(number)
         self._expects_agent = False
 
@@ -259,7 +286,7 @@ class _Reader:
     def _add(self, head: Head, value: str) -> None:
         assert self._card is not None
         self._expects_agent = head.name == "AGENT" and not value.strip()
-        if head.name == "AGENT" and _MARK.fullmatch(value):
+        if head.name == "AGENT" and _mark(value):
             self._agents = 1
         elif head.name not in _BINARY:
             if not self._has_text or head.params:
@@ -267,9 +294,9 @@ class _Reader:
             self._card.properties.append(Line(head, value))
 
     def _decode(self, head: Head, value: str) -> str:
-        """The text of a value: by its own encoding and charset, else in UTF-8, else in the charset of a line before."""
+        """The text of a value: by its own encoding and charset, else in UTF-8, else in the charset of another line."""
         encoding, charset = head.params.get("ENCODING", ""), head.params.get("CHARSET")
-        if charset is not None and charset.upper().replace("-", "") != "UTF8":
+        if charset is not None and not _is_utf8(charset):
             self._charset = charset
         data = value.encode("utf-8" if self._has_text else "latin-1", "replace")
         if encoding == "QUOTED-PRINTABLE":
@@ -284,12 +311,20 @@ class _Reader:
         try:
             return data.decode() if charset is None else decode_text(data, charset)
         except UnicodeDecodeError:
-            return decode_text(data, self._charset or "windows-1252")
+            return decode_text(data, self._charset)
 
-    def _skip_outside(self, number: int, line: str) -> None:
-        if not self._is_outside:
+    def _skip(self, number: int, line: str) -> None:
+        if self._has_skipped:
+            return
+        self._has_skipped = True
+        if self._card is None:
             self.skipped.append(SkippedItem("text outside of a card", number, f"It begins with {_shown(line)}."))
-        self._is_outside = True
+        else:
+            self._card.problems.append((number, f"It is not a property: {_shown(line)}."))
+
+
+def _is_utf8(charset: str) -> bool:
+    return charset.upper() in ("UTF-8", "UTF8")
 
 
 def _from_base64(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import item_folders
@@ -14,6 +15,7 @@ from outlook_emulator.mailbox.event import Series
 from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.item_folders import CALENDARS, CONTACT_FOLDERS, ItemFolderKind
 from outlook_emulator.server.admin import shapes
+from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.store.records import ItemFolder
 from outlook_emulator.wire.mail import Binary
@@ -36,10 +38,12 @@ def read_calendar(request: AdminRequest) -> Parsed[Series]:
 
 
 def import_calendar(request: AdminRequest) -> shapes.Imported:
-    mailbox, series = request.mailbox, request.file.items
-    place = _folder(request, CALENDARS)
+    mailbox, parsed = request.mailbox, request.file
+    calendar = _folder(request, CALENDARS)
+    _check_whole(request, calendar, parsed)
     with mailbox.db.transaction():
-        return {"ids": [wire_id(event) for event in events.import_events(mailbox, place, series)]}
+        ids = [wire_id(event) for event in events.import_events(mailbox, calendar, parsed.items)]
+    return _imported(request, calendar, ids, parsed)
 
 
 def export_calendar(request: AdminRequest) -> Callable[[], Binary]:
@@ -57,11 +61,12 @@ def read_contacts(request: AdminRequest) -> Parsed[Card]:
 
 
 def import_contacts(request: AdminRequest) -> shapes.Imported:
-    mailbox, cards = request.mailbox, request.file.items
+    mailbox, parsed = request.mailbox, request.file
     folder = _folder(request, CONTACT_FOLDERS)
+    _check_whole(request, folder, parsed)
     with mailbox.db.transaction():
-        inserted = [contacts.insert(mailbox, folder.id, card) for card in cards]
-    return {"ids": [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted]}
+        inserted = [contacts.insert(mailbox, folder.id, card) for card in parsed.items]
+    return _imported(request, folder, [mailbox.id_of(IdKind.CONTACT, contact.id) for contact in inserted], parsed)
 
 
 def export_contacts(request: AdminRequest) -> Callable[[], Binary]:
@@ -69,6 +74,16 @@ def export_contacts(request: AdminRequest) -> Callable[[], Binary]:
 
     cards = contacts.export_contacts(request.mailbox, _folder(request, CONTACT_FOLDERS))
     return lambda: Binary(vcf.compose(cards), f"{VCARD}; charset=utf-8")
+
+
+def _check_whole(request: AdminRequest, folder: ItemFolder, parsed: Parsed[Any]) -> None:
+    id, strict = request.path["connection"], request.query["strict"]
+    check_whole(request.sandbox, id, folder.name, parsed.skipped, strict=strict)
+
+
+def _imported(request: AdminRequest, folder: ItemFolder, ids: list[str], parsed: Parsed[Any]) -> shapes.Imported:
+    request.sandbox.note_import(request.path["connection"], folder.name, len(ids), parsed.skipped)
+    return {"ids": ids, "skipped": skipped_facts(parsed.skipped)}
 
 
 def _add(request: AdminRequest, kind: ItemFolderKind) -> shapes.ItemFolderState:
@@ -100,6 +115,7 @@ ROWS = (
         path=f"{_C}/calendars/{{table}}/import",
         summary="Import an iCalendar file into a calendar",
         handler=import_calendar,
+        query=shapes.ImportQuery,
         reads=read_calendar,
         accepts_type=ICALENDAR,
         returns=shapes.Imported,
@@ -131,6 +147,7 @@ ROWS = (
         path=f"{_C}/contactfolders/{{table}}/import",
         summary="Import a vCard file into a contact folder",
         handler=import_contacts,
+        query=shapes.ImportQuery,
         reads=read_contacts,
         accepts_type=VCARD,
         returns=shapes.Imported,

@@ -9,6 +9,7 @@ from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox.access import owner_of
+from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.mail import delivery, folders, reading
 from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -16,10 +17,11 @@ from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.sandbox.aside import LARGE, alone
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.sandbox.sandbox import SEED_FOLDER, Sandbox
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.contents import attachment_facts
+from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.times import read_instant
 from outlook_emulator.store import mail as mail_store
@@ -74,14 +76,15 @@ def delete_sandbox(request: AdminRequest) -> None:
     request.sandboxes.delete(request.sandbox.name)
 
 
-def seed_sandbox(request: AdminRequest) -> shapes.ConnectionFacts:
+def seed_sandbox(request: AdminRequest) -> shapes.Seeded:
     name, description = request.body["name"], request.body.get("mailbox")
     id = request.body.get("connection") or name
     if description is None:
-        return _connection(request, id, request.sandboxes.load_sample(request.sandbox, _shipped(name), id))
+        owner = request.sandboxes.load_sample(request.sandbox, _shipped(name), id)
+        return {**_connection(request, id, owner), "skipped": []}
     from outlook_emulator.sandbox.samples import described
 
-    return _connection(request, id, request.sandboxes.fill(request.sandbox, described(description), id))
+    return _load(request, id, described(description), strict=request.body.get("strict", False))
 
 
 def read_zip(request: AdminRequest) -> Sample:
@@ -90,9 +93,14 @@ def read_zip(request: AdminRequest) -> Sample:
     return unpacked(request.content, request.sandboxes.settings.max_body_bytes)
 
 
-def seed_from_zip(request: AdminRequest) -> shapes.ConnectionFacts:
-    id = request.query["connection"]
-    return _connection(request, id, request.sandboxes.fill(request.sandbox, request.file, id))
+def seed_from_zip(request: AdminRequest) -> shapes.Seeded:
+    return _load(request, request.query["connection"], request.file, strict=request.query["strict"])
+
+
+def _load(request: AdminRequest, id: str, sample: Sample, *, strict: bool) -> shapes.Seeded:
+    check_whole(request.sandbox, id, SEED_FOLDER, sample.skipped, strict=strict)
+    owner = request.sandboxes.fill(request.sandbox, sample, id)
+    return {**_connection(request, id, owner), "skipped": skipped_facts(sample.skipped)}
 
 
 def list_connections(request: AdminRequest) -> shapes.ConnectionList:
@@ -112,19 +120,27 @@ def add_folder(request: AdminRequest) -> shapes.FolderFacts:
     return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names) if has_path else None}
 
 
-def read_mail(request: AdminRequest) -> Mail:
+def read_mail(request: AdminRequest) -> Parsed[Mail]:
     return _parsed(request.content)
 
 
 def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
-    mailbox = request.mailbox
+    id, mailbox, parsed = request.path["connection"], request.mailbox, request.file
+    if request.body is None:
+        strict, placement = request.query["strict"], {**request.query}
+        del placement["strict"]
+    else:
+        parsed = _mail_of(mailbox, request.body)
+        strict, placement = request.body.get("strict", False), _placement(request.body)
+    place = placement["folder"] or _INBOX
+    check_whole(request.sandbox, id, place, parsed.skipped, strict=strict)
     with mailbox.db.transaction():
-        if request.body is None:
-            key = _deliver(mailbox, request.file, **request.query)
-        else:
-            key = _deliver_parts(mailbox, request.body)
+        key = _deliver(mailbox, parsed.items[0], **placement)
+    if parsed.skipped:
+        request.sandbox.note_import(id, place, 1, parsed.skipped)
     message = reading.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
-    return {"message": received(reading.message_view(mailbox, message, False))}
+    shown = received(reading.message_view(mailbox, message, False))
+    return {"message": shown, "skipped": skipped_facts(parsed.skipped)}
 
 
 def read_outbox(request: AdminRequest) -> shapes.Outbox:
@@ -154,14 +170,13 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, order: Mapping[str, Any]) -
         owner = sandbox.connect(id, address, order.get("displayName", ""), order.get("sendAs", ()))
         mailbox = sandbox.mailbox(owner)
         for mail in order.get("mails", ()):
-            _deliver_parts(mailbox, mail)
+            _deliver(mailbox, _mail_of(mailbox, mail).items[0], **_placement(mail))
     return id, owner
 
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
-    taken = sandboxes.connection_ids()
     # A reset restarts the random generator, so it repeats ids of connections that still exist.
-    while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
+    while sandboxes.has_connection(id := f"{sandbox.rng.getrandbits(128):032x}"):
         pass
     return id
 
@@ -204,23 +219,26 @@ def _outbox_mail(db: Database, mail: OutboxMail) -> shapes.OutboxMail:
     }
 
 
-def _parsed(raw: bytes) -> Mail:
+def _parsed(raw: bytes) -> Parsed[Mail]:
     # Imported here, because only this function needs the email package.
-    from outlook_emulator.mailbox.formats.mime import parse
+    from outlook_emulator.mailbox.formats.mime import parse_lenient
 
-    return parse(raw)
+    return parse_lenient(raw)
 
 
-def _deliver_parts(mailbox: Mailbox, parts: Mapping[str, Any]) -> int:
-    eml = parts.get("eml")
-    return _deliver(
-        mailbox,
-        _parsed(eml.encode()) if eml else incoming(parts, mailbox.owner),
-        folder=parts.get("folder"),
-        received=parts.get("received"),
-        is_read=parts.get("isRead", False),
-        is_flagged=parts.get("isFlagged", False),
-    )
+def _mail_of(mailbox: Mailbox, order: Mapping[str, Any]) -> Parsed[Mail]:
+    eml = order.get("eml")
+    return _parsed(eml.encode()) if eml else Parsed([incoming(order, mailbox.owner)])
+
+
+def _placement(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Where and how a mail is delivered, as the arguments of `_deliver`."""
+    return {
+        "folder": order.get("folder"),
+        "received": order.get("received"),
+        "is_read": order.get("isRead", False),
+        "is_flagged": order.get("isFlagged", False),
+    }
 
 
 def _deliver(
@@ -238,6 +256,7 @@ def _deliver(
     )
 
 
+_INBOX = "Inbox"
 _S = "/sandboxes/{sandbox}"
 _C = "/sandboxes/{sandbox}/connections/{connection}"
 
@@ -293,7 +312,7 @@ ROWS = (
         handler=seed_sandbox,
         is_long=True,
         accepts=shapes.SeedOrder,
-        returns=shapes.ConnectionFacts,
+        returns=shapes.Seeded,
         status=201,
     ),
     AdminOperation(
@@ -306,7 +325,7 @@ ROWS = (
         is_long=True,
         query=shapes.SeedQuery,
         accepts_type="application/zip",
-        returns=shapes.ConnectionFacts,
+        returns=shapes.Seeded,
         status=201,
     ),
     AdminOperation(

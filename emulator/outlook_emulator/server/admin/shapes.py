@@ -25,7 +25,8 @@ class IncomingAttachment(TypedDict, total=False):
 class IncomingMail(_From, total=False):
     """A mail from outside: either a whole MIME message in `eml`, or parts with `html` or `text` as its body.
 
-    `folder` is a path that is created if missing; without `received` the mail arrives now.
+    `folder` is a path that is created if missing; without `received` the mail arrives now. If it is
+    `strict`, a damaged one is refused.
     """
 
     eml: str
@@ -40,15 +41,17 @@ class IncomingMail(_From, total=False):
     received: DateTime
     isRead: bool
     isFlagged: bool
+    strict: bool
 
 
 class ArrivalQuery:
-    """Where and how a MIME message is delivered."""
+    """Where and how a MIME message is delivered. If it is `strict`, a damaged one is refused."""
 
     folder: str | None = None
     received: Annotated[str | None, Schema(format="date-time")] = None
     is_read: bool = False
     is_flagged: bool = False
+    strict: bool = False
 
 
 class NewConnection(TypedDict, total=False):
@@ -96,18 +99,21 @@ class SandboxList(TypedDict):
 class SeedOrder(TypedDict, total=False):
     """A sample mailbox to load; its connection id defaults to its name.
 
-    It is one of the shipped ones with this `name`, or described in `mailbox` with the keys of `mailbox.toml`.
+    It is one of the shipped ones with this `name`, or described in `mailbox` with the keys of `mailbox.toml`. If it is
+    `strict`, it is refused if parts of the texts and files in it would be left out.
     """
 
     name: Required[str]
     connection: str
     mailbox: dict[str, Any]
+    strict: bool
 
 
 class SeedQuery:
-    """The id of the connection to the mailbox in a zip file."""
+    """The id of the connection to the mailbox in a zip file, and whether it is refused if parts would be left out."""
 
     connection: str
+    strict: bool = False
 
 
 class ConnectionFacts(TypedDict):
@@ -118,6 +124,20 @@ class ConnectionFacts(TypedDict):
     displayName: str
     sendAs: list[str]
     runtimeUrl: str
+
+
+class SkippedFacts(TypedDict):
+    """An item or a part of one in a file that was left out, its first line if the file has lines, and why."""
+
+    item: str
+    line: Int32 | None
+    reason: str
+
+
+class Seeded(ConnectionFacts):
+    """The connection to a mailbox that was loaded, and what of its files was left out."""
+
+    skipped: list[SkippedFacts]
 
 
 class ConnectionList(TypedDict):
@@ -153,16 +173,24 @@ class ItemFolderState(TypedDict):
     name: str
 
 
+class ImportQuery:
+    """Whether a file of which parts would be left out is refused."""
+
+    strict: bool = False
+
+
 class Imported(TypedDict):
-    """The ids of the imported items, in the order of the file."""
+    """The ids of the imported items, in the order of the file, and what was left out."""
 
     ids: list[str]
+    skipped: list[SkippedFacts]
 
 
 class DeliveredMail(TypedDict):
-    """The delivered message."""
+    """The delivered message, and what of its MIME was left out."""
 
     message: ClientReceiveMessage
+    skipped: list[SkippedFacts]
 
 
 _Sender = TypedDict("_Sender", {"from": Email | None})
@@ -279,6 +307,12 @@ class SubscriptionList(TypedDict):
     """The active subscriptions of a connection."""
 
     value: list[SubscriptionFacts]
+
+
+class Poked(TypedDict):
+    """The callback of a poke, which is called soon."""
+
+    callback: Int64
 
 
 class CallbackFacts(TypedDict):

@@ -11,7 +11,7 @@ from outlook_emulator.clock import iso_ticks
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.traffic.call_facts import path_below
-from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, RawHeaders, redacted
+from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry, RawHeaders, redacted
 from outlook_emulator.traffic.retry_report import Retried
 
 WORKFLOW = {
@@ -27,6 +27,8 @@ _LONGEST_CHARACTER = 4
 
 def entry_json(entry: Entry) -> shapes.JournalEntry:
     """An entry as JSON."""
+    if isinstance(entry, ImportEntry):
+        return _import(entry)
     return _exchange(entry) if isinstance(entry, ExchangeEntry) else _delivery(entry)
 
 
@@ -67,12 +69,12 @@ def _exchange(entry: ExchangeEntry) -> shapes.JournalEntry:
         "operation": entry.operation or None,
         "family": entry.about.family or None,
         "method": entry.method,
-        "path": _clean(path_of(entry)),
+        "path": clean(path_of(entry)),
         "query": redacted(entry.query).decode("latin-1"),
         "status": entry.status,
         "outcome": entry.outcome,
         "effected": entry.effected,
-        "causes": [{"kind": cause.kind, "name": cause.name, "reason": _clean(cause.reason)} for cause in entry.causes],
+        "causes": [{"kind": cause.kind, "name": cause.name, "reason": clean(cause.reason)} for cause in entry.causes],
         "workflow": {
             "name": entry.header(WORKFLOW["name"]),
             "runId": entry.header(WORKFLOW["runId"]),
@@ -97,11 +99,26 @@ def _delivery(entry: DeliveryEntry) -> shapes.JournalEntry:
         "number": entry.number,
         "body": _body(entry.body, False, "application/json"),
         "status": entry.status,
-        "error": None if entry.error is None else _clean(entry.error),
+        "error": None if entry.error is None else clean(entry.error),
     }
 
 
-def _clean(text: str) -> str:
+def _import(entry: ImportEntry) -> shapes.JournalEntry:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "at": iso_ticks(entry.at),
+        "realAt": iso_ticks(entry.real),
+        "connection": entry.connection,
+        "place": entry.place,
+        "status": entry.status,
+        "imported": entry.imported,
+        "skipped": entry.skipped,
+        "reasons": [clean(reason) for reason in entry.reasons],
+    }
+
+
+def clean(text: str) -> str:
     return redacted(text.encode(errors="replace")).decode()
 
 

@@ -11,8 +11,9 @@ from outlook_emulator.options import camel, options_of, values_of
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, path_of
 from outlook_emulator.server.name_checks import check_names
+from outlook_emulator.slices import Sliced
 from outlook_emulator.traffic.call_facts import CallFacts, like, match_of
-from outlook_emulator.traffic.journal import Entry, ExchangeEntry
+from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.journal_filter import APPLICABLE, EntryKind, JournalFilter
 
 
@@ -41,7 +42,7 @@ class JournalQuery:
             if option.name in _FITS and getattr(filters, option.name) is not None
         ]
 
-    def find(self, entries: Iterable[Entry]) -> QueryResult:
+    def find(self, entries: Iterable[Entry]) -> Sliced[QueryResult]:
         """Match entries, which must be oldest first."""
         matching: list[Entry] = []
         missed: list[tuple[Entry, list[str]]] = []
@@ -52,6 +53,7 @@ class JournalQuery:
                 missed.append((entry, differs))
             else:
                 matching.append(entry)
+            yield None
         near = nsmallest(shapes.NEAR_MISSES, missed, key=lambda miss: (len(miss[1]), -miss[0].id))
         return QueryResult(len(matching), self._page(matching), near)
 
@@ -59,14 +61,15 @@ class JournalQuery:
         return entries[-self._limit :] if self._after is None else entries[: self._limit]
 
     def _differs(self, entry: Entry) -> list[str]:
-        differing = list(self._match.differs(_call_facts(entry)))
+        differing = list(self._match.differs(call_facts(entry)))
         return differing + [member for member, fits, value in self._own if not fits(value, entry)]
 
 
-def _call_facts(entry: Entry) -> CallFacts:
-    """An entry as a match sees it: of a delivery only the body, since queries for it have no other such member."""
+def call_facts(entry: Entry) -> CallFacts:
+    """An entry as a match sees it: only what queries for entries of its kind can ask for."""
     if not isinstance(entry, ExchangeEntry):
-        return CallFacts(connection="", operation="", family="", method="", path="", query=b"", body=entry.body)
+        connection, body = (entry.connection, b"") if isinstance(entry, ImportEntry) else ("", entry.body)
+        return CallFacts(connection=connection, operation="", family="", method="", path="", query=b"", body=body)
     return CallFacts(
         connection=entry.connection,
         operation=entry.operation,
@@ -114,6 +117,6 @@ def _kinds(filters: JournalFilter) -> list[EntryKind]:
         raise InvalidRequest(f"'{foreign[filters.kind][0]}' does not apply to entries of the kind '{filters.kind}'.")
     kinds = [kind for kind in APPLICABLE if filters.kind in (None, kind) and not foreign[kind]]
     if not kinds:
-        first, second = (members[0] for members in foreign.values())
+        first, second = foreign["exchange"][0], foreign["delivery"][0]
         raise InvalidRequest(f"No kind of entry has both '{first}' and '{second}'.")
     return kinds

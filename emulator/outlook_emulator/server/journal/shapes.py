@@ -47,13 +47,14 @@ class MessageFacts(TypedDict):
 
 
 class JournalEntry(TypedDict, total=False):
-    """An exchange with the connector, or a delivery: one attempt to call a callback URL.
+    """An exchange with the connector, a delivery, which is one attempt to call a callback URL, or an import of a file.
 
-    Both have `id`, `kind`, `at` by the sandbox's clock, `realAt` by the machine's, and `status`, null without a
+    All have `id`, `kind`, `at` by the sandbox's clock, `realAt` by the machine's, and `status`, null without a
     response. An exchange has a `path`, decoded and below the connection id; an `outcome`: answered, reset, cut, stall,
     lost or under way; and `effected`: the operation did its work, whatever the response. A delivery has the id of its
     `callback`, its `purpose`, a `reference` to its cause, the `number` of the attempt, and an `error` without a
-    response.
+    response. An import has its `connection`, its `place` (the folder, or the sample mailbox), the numbers of items that
+    were `imported` and `skipped`, and `reasons`, which tells of the first ten that were skipped.
     """
 
     id: Int64
@@ -81,6 +82,10 @@ class JournalEntry(TypedDict, total=False):
     number: Int32
     body: Any
     error: str | None
+    place: str
+    imported: Int64
+    skipped: Int64
+    reasons: list[str]
 
 
 class JournalPage(TypedDict):
@@ -113,7 +118,7 @@ class JournalMatches(TypedDict):
 
 
 class JournalCounts(TypedDict):
-    """The number of exchanges and deliveries since the journal was cleared, dropped entries included.
+    """The number of exchanges, deliveries and imports since the journal was cleared, dropped entries included.
 
     An exchange counts after its response has left, under its status, or under its outcome if the response did not
     arrive. Causes have their kind as a prefix, `fault first-send`; requests that fit no operation are `(none)`.
@@ -121,6 +126,7 @@ class JournalCounts(TypedDict):
 
     exchanges: Int64
     deliveries: Int64
+    imports: Int64
     byOperation: dict[str, Int64]
     byStatus: dict[str, Int64]
     byCause: dict[str, Int64]
