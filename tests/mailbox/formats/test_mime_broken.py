@@ -162,7 +162,7 @@ def test_parameters_that_make_no_sense(parameters: str) -> None:
         HEAD + b"Content-Type: text/plain; " + b"a" * 400_000,
         HEAD + b"Content-Type: text/plain; " + b"a " * 200_000,
         HEAD + b"Content-Type: text/plain; " + b" " * 400_000 + b'"',
-        HEAD + b"junk\r\n" * 70_000,
+        HEAD + b"junk\r\n" * 70_000 + b"\r\nHello",
         HEAD + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"= \t" * 300_000,
         HEAD + b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n" + b"~\r\n" * 100_000,
     ],
