@@ -35,7 +35,8 @@ def staged(sandbox: Sandbox) -> Stage:
     alice = sandbox.connect("alice")
     alice.deliver(subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example")
     alice.http.get("/v2/Mail")
-    sandbox.api.post("/faults", json={"faults": [{"name": "busy", "effect": "throttled", "when": {"times": 1}}]})
+    busy = {"name": "busy", "effect": {"fault": "throttled", "retryAfter": 0}, "when": {"times": 1}}
+    sandbox.api.post("/faults", json={"faults": [busy]}).raise_for_status()
     for _ in range(2):
         alice.http.get("/v2/Mail")
     sandbox.api.put("/snapshots/start")
