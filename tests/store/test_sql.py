@@ -16,6 +16,7 @@ from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
     {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
+    | {"COUNT_OUTBOX", "FOLDER_COUNTS"}
 )
 """The statements that read or change all rows of a table."""
 
@@ -36,6 +37,7 @@ RECORDS = {
     "MESSAGE_ANYWHERE": Message,
     "MESSAGE_BY_MESSAGE_ID": Message,
     "OUTBOX_MAILS": OutboxMail,
+    "OUTBOX_BEFORE": OutboxMail,
     "CHANGES": Change,
 }
 
@@ -141,6 +143,6 @@ def test_a_message_list_is_newest_first(db: Database) -> None:
         db.insert(sql.INSERT_MESSAGE, row | {"content_id": content_id, "received": at, "recipients_bcc": None})
         for at in (30, 10, 30, 20)
     ]
-    page = {"folder_id": 7, "since": 0, "until": 100, "top": 3, "skip": 0}
+    page = {"folder_id": 7, "since": 0, "until": 100, "below": 0, "top": 3, "skip": 0}
 
     assert [keys[2], keys[0], keys[3]] == [row[0] for row in db.all(sql.LIST_MESSAGES["unread"], page)]

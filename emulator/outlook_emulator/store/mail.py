@@ -15,6 +15,7 @@ from outlook_emulator.store.records import (
     Folder,
     Message,
     MessageHead,
+    MessageKey,
     StoredMail,
     facet_key,
 )
@@ -179,8 +180,20 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
 
 def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
     """The messages of a folder that have the facets, newest first."""
-    values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "top": top, "skip": skip}
+    values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
     return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
+
+
+def messages_before(
+    db: Database, folder_id: int, facets: Facets, before: MessageKey, *, since: int, top: int
+) -> list[Message]:
+    """The messages of a folder that have the facets and come behind a position, newest first.
+
+    `since` is the instant of the oldest one.
+    """
+    until, below = before
+    values = {"folder_id": folder_id, "since": since, "until": until, "below": below, "top": top, "skip": 0}
+    return [Message._make(row) for row in db.all(sql.LIST_MESSAGES[facet_key(*facets)], values)]
 
 
 def copy_message(db: Database, key: int, folder_id: int) -> int:
@@ -198,9 +211,19 @@ def mark_read(db: Database, key: int) -> None:
     db.execute(sql.MARK_READ, {"message_id": key})
 
 
+def mark_unread(db: Database, key: int) -> None:
+    """Mark a message as unread."""
+    db.execute(sql.MARK_UNREAD, {"message_id": key})
+
+
 def flag(db: Database, key: int) -> None:
     """Flag a message for follow-up."""
     db.execute(sql.FLAG, {"message_id": key})
+
+
+def unflag(db: Database, key: int) -> None:
+    """Remove the flag of a message."""
+    db.execute(sql.UNFLAG, {"message_id": key})
 
 
 def set_last_verb(db: Database, key: int, verb: str) -> None:

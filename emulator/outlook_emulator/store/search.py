@@ -9,7 +9,7 @@ from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.full_text import Alternative, alternatives
 from outlook_emulator.store.mail import EVER
-from outlook_emulator.store.records import Facets, Message
+from outlook_emulator.store.records import Facets, Message, MessageKey
 from outlook_emulator.store.search_tree import Node
 
 _MILLISECOND = 1000
@@ -34,15 +34,20 @@ class SearchText(NamedTuple):
     attachments: str
 
 
-def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) -> Sliced[list[int]]:
+def find(
+    db: Database, query: Node, folder_id: int, facets: Facets, top: int, before: MessageKey | None = None
+) -> Sliced[list[int]]:
     """The keys of the messages of a folder that match a search and have the facets, newest first.
 
-    May return more than `top`. Raises TooManyAlternatives.
+    Only those behind the position `before`. May return more than `top`. Raises TooManyAlternatives.
     """
     # By row number: a message that fits two alternatives counts once, and a higher number is a newer message.
     keys_by_row: dict[int, int] = {}
     for alternative in alternatives(query):
-        keys_by_row.update((yield from _newest(db, _search_values(alternative, folder_id, facets), top)))
+        values = _search_values(alternative, folder_id, facets)
+        if before is not None:
+            values["until"] = min(values["until"], _rowid(*before))
+        keys_by_row.update((yield from _newest(db, values, top)))
     return [key for _, key in sorted(keys_by_row.items(), reverse=True)]
 
 

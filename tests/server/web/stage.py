@@ -33,7 +33,12 @@ class Stage:
 def staged(sandbox: Sandbox) -> Stage:
     """Fill a sandbox with an example of everything that pages show."""
     alice = sandbox.connect("alice")
-    alice.deliver(subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example")
+    files = [{"Name": "invoice.pdf", "ContentBytes": "JVBERg=="}, {"Name": "old.eml", "ContentBytes": "WA=="}]
+    invoice = alice.deliver(
+        subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example", attachments=files
+    )
+    approval = {"To": "boss@outside.example", "Subject": "Pay 4711?", "Options": "Pay, Refuse", "Attachments": files}
+    alice.post("/approvalmail/$subscriptions", {"NotificationUrl": "http://127.0.0.1:9/callback", "Message": approval})
     alice.http.get("/v2/Mail")
     busy = {"name": "busy", "effect": {"fault": "throttled", "retryAfter": 0}, "when": {"times": 1}}
     sandbox.api.post("/faults", json={"faults": [busy]}).raise_for_status()
@@ -45,5 +50,8 @@ def staged(sandbox: Sandbox) -> Stage:
         "connection": alice.id,
         "entry": sandbox.api.get("/journal").json()["value"][0]["id"],
         "operation": "SendEmailV2",
+        "message": invoice["Id"],
+        "outbox_mail": str(sandbox.api.get("/outbox").json()["value"][-1]["id"]),
+        "file": "1",
     }
     return Stage(sandbox, alice, values)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
+from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem, listed
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
 from outlook_emulator.mailbox.formats.vcf_lines import MAX_CARDS, Line, RawCard, read_cards
 from outlook_emulator.mailbox.message import Address
@@ -72,10 +72,9 @@ def parse(raw: bytes) -> Parsed[Card]:
             skipped.append(SkippedItem(item, raw_card.line, "It has nothing that a contact can hold."))
         else:
             cards.append(card)
-    skipped.sort(key=lambda item: item.line or 0)
     if not cards:
         raise InvalidRequest("The vCards have nothing that a contact can hold: no name, address or number.")
-    return Parsed(cards, skipped)
+    return Parsed(cards, listed(skipped))
 
 
 def _card(raw: RawCard) -> Card:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.web import clock, coverage, faults, journal, overview, snapshots, triggers
+from outlook_emulator.server.web import (
+    approvals,
+    clock,
+    coverage,
+    faults,
+    journal,
+    mail,
+    outbox,
+    overview,
+    snapshots,
+    triggers,
+)
 from outlook_emulator.server.web.page import Page
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
+    *mail.PAGES,
+    *outbox.PAGES,
+    *approvals.PAGES,
     *journal.PAGES,
     *faults.PAGES,
     *clock.PAGES,

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from outlook_emulator.errors import AdminTokenRequired, ConnectorError, InternalError, InvalidRequest, NotFound
 from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.connector.exchange import read_body
 from outlook_emulator.server.web import live, login, static
@@ -118,6 +119,7 @@ class _Endpoint:
             return self._error(http, InternalError())
 
     async def _show(self, request: PageRequest, failure: Failure | None = None, status: int = 200) -> Response:
+        await self._turn(request)
         values = await settled(self.page.load(request))
         if isinstance(values, Response):
             for name, value in SECURITY.items():
@@ -134,6 +136,14 @@ class _Endpoint:
         text = render(request, {"failure": failure, **values}, self.site.sessions.form_token, self.site.gate.has_token)
         return Response(text, status, SECURITY, "text/html")
 
+    async def _turn(self, request: PageRequest) -> None:
+        """Wait until no long work has the database; the loop and all other sandboxes would wait with it otherwise."""
+        if (sandbox := self._sandbox(request)) is not None:
+            await sandbox.turn.free()
+
+    def _sandbox(self, request: PageRequest) -> Sandbox | None:
+        return self.site.backend.sandboxes.get(request.path.get("sandbox", ""))
+
     async def _submit(self, request: PageRequest) -> Response:
         http = request.http
         content = await read_body(http.receive, self.site.backend.sandboxes.settings.max_body_bytes)
@@ -143,7 +153,8 @@ class _Endpoint:
         action = self.page.actions.get(name)
         if action is None:
             raise InvalidRequest(f"This page has no form '{name[:50]}'.")
-        sandbox = self.site.backend.sandboxes.get(http.path_params.get("sandbox", ""))
+        await self._turn(request)
+        sandbox = self._sandbox(request)
         try:
             target = await settled(action(PageRequest(http, self.page, self.site.backend, form)))
         except ConnectorError as error:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     union_all,
     update,
 )
@@ -92,7 +93,11 @@ _FACETS: dict[str, ColumnElement[bool]] = {
     "normal": message.c.importance == _ONE,
     "high": message.c.importance == literal_column("2"),
 }
-_RECEIVED = (message.c.received >= bindparam("since"), message.c.received < bindparam("until"))
+# The key breaks ties, so that a page can begin behind any message, however many were received at the same instant.
+_RECEIVED = (
+    message.c.received >= bindparam("since"),
+    tuple_(message.c.received, message.c.id) < tuple_(bindparam("until"), bindparam("below")),
+)
 
 
 def _lists() -> dict[str, Executable]:
@@ -210,7 +215,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     ),
     "DELETE_MESSAGE": delete(message).where(message.c.id == bindparam("id")),
     "MARK_READ": update(message).where(message.c.id == bindparam("message_id")).values(is_read=_ONE),
+    "MARK_UNREAD": update(message).where(message.c.id == bindparam("message_id")).values(is_read=_ZERO),
     "FLAG": update(message).where(message.c.id == bindparam("message_id")).values(is_flagged=_ONE),
+    "UNFLAG": update(message).where(message.c.id == bindparam("message_id")).values(is_flagged=_ZERO),
     "SET_LAST_VERB": update(message).where(message.c.id == bindparam("message_id")).values(last_verb=bindparam("verb")),
     "MESSAGE": _MESSAGES.where(message.c.id == bindparam("id"), message.c.mailbox_id == bindparam("mailbox_id")),
     "MESSAGE_BY_MESSAGE_ID": _MESSAGES.where(
@@ -308,6 +315,10 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
     "OUTBOX_MAILS": _OUTBOX.order_by(outbox_mail.c.id),
     "OUTBOX_MAIL": _OUTBOX.where(outbox_mail.c.id == bindparam("id")),
+    "OUTBOX_BEFORE": _OUTBOX.where(outbox_mail.c.id < bindparam("before"))
+    .order_by(outbox_mail.c.id.desc())
+    .limit(bindparam("top"))
+    .offset(_ZERO),
     "OUTBOX_PAGE": _page(_OUTBOX, outbox_mail, outbox_mail.c.content_id > bindparam("newer"), _HAS_SUBJECT),
     "SET_OUTBOX_RECIPIENTS": update(outbox_mail)
     .where(outbox_mail.c.id == bindparam("outbox_id"))
