@@ -15,7 +15,7 @@ def test_overview_shows_the_state(stage: Stage, web: Visitor) -> None:
     ).raise_for_status()
     text = web.text()
 
-    assert f"{stage.alice.id} 1 1 alice@example.com Alice" in text
+    assert f"{stage.alice.id} 1 2 alice@example.com Alice" in text
     assert "1 2 Add a mailbox" in text
     assert "2026-03-02 09:00:00 UTC" in text
     assert "slow-mail armed used 0, matched 0" in text

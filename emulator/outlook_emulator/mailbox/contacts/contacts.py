@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
+from functools import partial
 from typing import Any, Unpack
 
 import orjson
@@ -18,6 +19,7 @@ from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.odata import Vocabulary
+from outlook_emulator.slices import Sliced, in_one_step
 from outlook_emulator.store import contacts as contact_store
 from outlook_emulator.store import filters
 from outlook_emulator.store.records import Contact, ItemFolder, ListEntry
@@ -45,14 +47,15 @@ def find(
     table: str,
     properties: Vocabulary,
     **options: Unpack[odata.QueryOptions],
-) -> list[Contact]:
+) -> list[Contact] | Sliced[list[Contact]]:
     """The contacts of a folder, filtered and ordered by `properties`.
 
     `top` is the only limit (recorded), or a setting without it: a user reports 10 at most.
     """
     folder_id = _folder_id(mailbox, table)
     query = odata.read(properties, **options).limited(mailbox.rules.max_contacts)
-    return filters.find(mailbox.db, properties, folder_id, query, lambda text: _key(mailbox, text))
+    find = partial(filters.find, mailbox.db, properties, folder_id, query, partial(_key, mailbox))
+    return find() if filters.has_few(mailbox.db, properties) else in_one_step(find)
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Contact:
