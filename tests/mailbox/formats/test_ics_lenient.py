@@ -167,6 +167,7 @@ def test_forms_of_a_time(text: str) -> None:
     ("line", "expected"),
     [
         ("DTSTART:20260411", True),
+        ("DTSTART:20260411Z", True),
         ("DTSTART;VALUE=DATE:20260411T000000", True),
         ("DTSTART;VALUE=DATE;TZID=Asia/Tokyo:20260411", True),
         ("DTSTART;TZID=America/New_York;VALUE=DATE:20260411", True),
@@ -308,6 +309,9 @@ def test_an_unknown_zone() -> None:
         (("DTSTART:20260320T090000Z", "RRULE:FREQ=MONTHLY;INTERVAL=3;BYMONTHDAY=5"), [(6, 5), (9, 5)]),
         (("DTSTART:20260305T093000Z", "RRULE:FREQ=DAILY;BYHOUR=9;BYMINUTE=30;BYSECOND=0"), [(3, 5), (3, 6)]),
         (("DTSTART:20260307T090000Z", "RRULE:FREQ=MONTHLY;BYDAY=SA"), [(3, 7), (3, 14)]),
+        (("DTSTART:20260307T090000Z", "RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU"), [(11, 1), (11, 7)]),
+        (("DTSTART:20260307T090000Z", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=3"), [(2, 3), (2, 3)]),
+        (("DTSTART:20260307T090000Z", "RRULE:FREQ=DAILY\\;COUNT=3"), [(3, 7), (3, 8)]),
     ],
 )
 def test_intervals_count_from_the_start(lines: tuple[str, ...], expected: list[tuple[int, int]]) -> None:
@@ -388,6 +392,15 @@ def test_periods() -> None:
 def test_two_versions(first: tuple[str, ...], second: tuple[str, ...], expected: list[str]) -> None:
     """The version with the higher SEQUENCE counts; without a sign of versions both events are taken."""
     assert subjects(*vevent(*first, subject="Old"), *vevent(*second, subject="New")) == expected
+
+
+def test_a_change_that_a_later_version_takes_back() -> None:
+    """A changed occurrence that a later version of the series excludes, or ends before, is left out."""
+    series = vevent("SEQUENCE:3", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20260412T090000Z")
+    changes = [vevent("SEQUENCE:2", f"RECURRENCE-ID:202604{day}T090000Z") for day in ("12", "13", "29")]
+    (read,) = ics.parse(calendar(*series, *changes[0], *changes[1], *changes[2])).items
+
+    assert list(read.changed) == [utc(2026, 4, 13, 9)]
 
 
 def test_an_export_has_each_event_once() -> None:
