@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
+from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem, listed
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
 from outlook_emulator.mailbox.formats.vcf_lines import MAX_CARDS, Line, RawCard, read_cards
 from outlook_emulator.mailbox.message import Address
@@ -72,10 +72,9 @@ def parse(raw: bytes) -> Parsed[Card]:
             skipped.append(SkippedItem(item, raw_card.line, "It has nothing that a contact can hold."))
         else:
             cards.append(card)
-    skipped.sort(key=lambda item: item.line or 0)
     if not cards:
         raise InvalidRequest("The vCards have nothing that a contact can hold: no name, address or number.")
-    return Parsed(cards, skipped)
+    return Parsed(cards, listed(skipped))
 
 
 def _card(raw: RawCard) -> Card:
@@ -88,14 +87,14 @@ def _card(raw: RawCard) -> Card:
         if not line.value:
             continue
         if name in _MEMBERS:
-            _set_first(texts, ((_MEMBERS[name], _text(line.value)),))
+            texts.setdefault(_MEMBERS[name], _text(line.value))
         elif name == "EMAIL":
             _append(lists, "email_addresses", _address(line))
         elif name == "TEL":
             _add_number(texts, lists, line, labels)
         # A generated name is none of the contact's own.
         elif name == "FN" and GENERATED not in line.head.params:
-            _set_first(texts, (("display_name", _text(line.value)),))
+            texts.setdefault("display_name", _text(line.value))
         elif name == "N":
             _set_first(texts, zip(NAME, _fields(line.value), strict=False))
         elif name == "ORG":
