@@ -601,7 +601,8 @@ def series(draw: st.DrawFn) -> Series:
     local = moment(event.start).astimezone(zone(days_zone))
     rule = draw(rules(local.date()))
     start = ics_zones.at(rule.start, local.time(), days_zone)
-    end = start + event.end - event.start
+    # Exchange has no series whose occurrences overlap.
+    end = start + min(event.end - event.start, recurrence.shortest_gap(rule) * DAY - HOUR)
     if event.is_all_day:
         end = ics_zones.midnight(rule.start + timedelta(days=1))
     clock = moment(start).astimezone(zone(days_zone)).time()
