@@ -18,6 +18,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.settings import Settings
 from tests.conftest import START
+from tests.heavy_files import HEAVY_FILES
 from tests.heavy_requests import APIM, HEAVY, Heavy
 from tests.loop_lag import Answer, Caller, Heartbeat
 
@@ -26,7 +27,7 @@ LONGEST = 0.050
 _ATTEMPTS = 3
 
 
-@pytest.mark.parametrize("heavy", HEAVY, ids=[heavy.name for heavy in HEAVY])
+@pytest.mark.parametrize("heavy", [*HEAVY, *HEAVY_FILES], ids=lambda heavy: heavy.name)
 def test_a_heavy_request_holds_nobody(heavy: Heavy) -> None:
     async def run() -> float:
         async with served() as caller:

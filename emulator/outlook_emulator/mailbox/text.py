@@ -130,12 +130,12 @@ def _seen(html: str, folded: str) -> Iterator[str]:
         return
     places = {start: folded.find(start) for start in _UNSEEN_STARTS}
     seen = 0
-    while (place := min((found for found in places.values() if found >= 0), default=-1)) >= 0:
+    while (place := min((at for at in places.values() if at >= 0), default=-1)) >= 0:
         end = place + 1
         if place >= seen and (match := _UNSEEN.match(html, place)):
             yield html[seen:place]
             seen = end = match.end()
-        for start, found in places.items():
-            if 0 <= found < end:
+        for start, at in places.items():
+            if 0 <= at < end:
                 places[start] = folded.find(start, end)
     yield html[seen:]
