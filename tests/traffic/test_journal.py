@@ -404,8 +404,15 @@ def test_any_history() -> None:
                 b" ",
                 b"x1",
                 b"&",
+                b"https://",
+                b"ada:pw@host",
+                b"api-key",
+                b"Password",
+                b"client_secret",
+                b"%26",
+                b"/",
+                b"\\u0026",
             ]
-            + [b"https://", b"ada:pw@host", b"api-key", b"Password", b"client_secret", b"%26", b"/", b"\\u0026"]
         ),
         max_size=12,
     ).map(b"".join)
