@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from outlook_emulator.store import sql
-from outlook_emulator.store.database import Database
+from outlook_emulator.store.database import PIECE, Database
 from outlook_emulator.store.records import (
     AttachmentInfo,
     ContentFlags,
@@ -76,12 +76,21 @@ def mailbox_counts(db: Database) -> dict[int, Counts]:
 def insert_content(db: Database, values: Mapping[str, Any]) -> int:
     """Add the content of a mail and return its key; `values` holds all columns but the key."""
     db.note_size(len(values["body"]) + len(values["raw"] or b""))
-    return db.insert(sql.INSERT_CONTENT, values)
+    raw = values["raw"]
+    if raw is None or len(raw) < PIECE:
+        return db.insert(sql.INSERT_CONTENT, values)
+    key = db.insert(sql.INSERT_CONTENT, {**values, "raw": b""})
+    db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
+    db.write_bytes("content", "raw", key, raw)
+    return key
 
 
 def stored_mail(db: Database, content_id: int) -> StoredMail:
     """The content of a mail, headers and body included."""
-    return StoredMail._make(db.one(sql.STORED_MAIL, {"id": content_id}))
+    *values, raw, size = db.one(sql.STORED_MAIL, {"id": content_id, "large": PIECE})
+    if raw is None and size is not None:
+        raw = db.read_bytes("content", "raw", content_id)
+    return StoredMail._make((*values, raw))
 
 
 def content_flags(db: Database, content_id: int) -> ContentFlags:
@@ -114,7 +123,13 @@ def delete_unused_content(db: Database, content_id: int) -> None:
 def insert_attachment(db: Database, values: Mapping[str, Any]) -> None:
     """Add an attachment to a content; `values` holds all columns but the key."""
     db.note_size(len(values["content"]))
-    db.execute(sql.INSERT_ATTACHMENT, values)
+    content = values["content"]
+    if len(content) < PIECE:
+        db.execute(sql.INSERT_ATTACHMENT, values)
+        return
+    key = db.insert(sql.INSERT_ATTACHMENT, {**values, "content": b""})
+    db.execute(sql.RESERVE_ATTACHMENT, {"id": key, "size": len(content)})
+    db.write_bytes("attachment", "content", key, content)
 
 
 def attachments(db: Database, content_id: int) -> list[AttachmentInfo]:
@@ -124,8 +139,8 @@ def attachments(db: Database, content_id: int) -> list[AttachmentInfo]:
 
 def attachment_bytes(db: Database, key: int) -> bytes:
     """The bytes of an attachment that exists."""
-    (content,) = db.one(sql.ATTACHMENT_CONTENT, {"id": key})
-    return bytes(content)
+    content, _ = db.one(sql.ATTACHMENT_CONTENT, {"id": key, "large": PIECE})
+    return db.read_bytes("attachment", "content", key) if content is None else content
 
 
 # --- Messages: copies of a mail in folders ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from outlook_emulator.slices import Sliced
+from outlook_emulator.slices import LONG, Sliced
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.full_text import Alternative, alternatives
@@ -19,6 +19,10 @@ _PAGES = 32
 """How many pages of the index are merged at once."""
 _COMPARISONS, _FEWEST = 50_000, 100
 """How much is compared in one window of a search, in words times messages, and the fewest messages of a window."""
+_PREFIX = '" *'
+"""What a match expression has behind the start of a word."""
+_FEW = 1000
+"""The number of messages in an index that is small."""
 _IMPORTANCES = ("low", "normal", "high")
 
 
@@ -85,15 +89,19 @@ def merge(db: Database) -> bool:
 def _newest(db: Database, values: dict[str, Any], top: int) -> Sliced[list[tuple[int, int]]]:
     """The row numbers and keys of the newest messages that match, read in windows of row numbers."""
     matches: list[tuple[int, int]] = []
+    since, until = values["since"], values["until"]
+    if _PREFIX in values["match"] and db.one(sql.SEARCH_WINDOW, {"until": EVER, "rows": _FEW}):
+        # SQLite first gathers all words with the prefix, whatever the window.
+        yield LONG
+        return db.all(sql.SEARCH, {**values, "top": top})
     # The work in a window is that of its rows times that of the words.
     rows = max(_FEWEST, _COMPARISONS // len(values["match"].split()))
-    since, until = values["since"], values["until"]
     while len(matches) < top and since < until:
         border = db.one(sql.SEARCH_WINDOW, {"until": until, "rows": rows})
         start = max(since, border[0]) if border else since
         matches += db.all(sql.SEARCH, {**values, "since": start, "until": until, "top": top - len(matches)})
         until = start
-        yield
+        yield None
     return matches
 
 

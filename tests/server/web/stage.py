@@ -37,6 +37,10 @@ def staged(sandbox: Sandbox) -> Stage:
     invoice = alice.deliver(
         subject="Invoice 4711", html="<p>Please pay.</p>", sender="billing@supplier.example", attachments=files
     )
+    event = alice.meet("Review", RequiredAttendees="bob@example.com")
+    contact = alice.post(
+        "/datasets/contacts/tables/Contacts/items", {"GivenName": "Grace", "Surname": "Hopper", "HomePhones": []}
+    ).json()
     approval = {"To": "boss@outside.example", "Subject": "Pay 4711?", "Options": "Pay, Refuse", "Attachments": files}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": "http://127.0.0.1:9/callback", "Message": approval})
     alice.http.get("/v2/Mail")
@@ -52,5 +56,7 @@ def staged(sandbox: Sandbox) -> Stage:
         "message": invoice["Id"],
         "outbox_mail": str(sandbox.api.get("/outbox").json()["value"][-1]["id"]),
         "file": "1",
+        "event": event["Id"],
+        "contact": contact["Id"],
     }
     return Stage(sandbox, alice, values)

@@ -16,7 +16,7 @@ def test_overview_shows_the_state(stage: Stage, web: Visitor) -> None:
     text = web.text()
 
     assert "alice alice@" in text
-    assert "1 2 Add a mailbox" in text
+    assert "1 3 Add a mailbox" in text
     assert "2026-03-02 09:00:00 UTC" in text
     assert "slow-mail armed used 0, matched 0" in text
     assert f"09:00:00 200 {stage.alice.id} GetEmailsV2" in text

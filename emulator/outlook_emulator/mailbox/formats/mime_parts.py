@@ -12,6 +12,7 @@ from outlook_emulator.mailbox.formats.base64_text import decode_base64, is_broke
 from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.mime_headers import Headers, Parameters, media_type, read_headers
 from outlook_emulator.mailbox.formats.mime_limits import MAX_DEPTH, MAX_PARTS
+from outlook_emulator.steps import substituted
 
 # The second is slow, and only needed where lines end in a bare carriage return.
 _DASHES = re.compile(rb"\n--([^\r\n]*)")
@@ -90,7 +91,7 @@ class Part:
     @cached_property
     def text(self) -> str:
         """The content as text with `\\r\\n` line ends."""
-        return _LINE_ENDS.sub("\r\n", decode_text(self.content, self.parameters.charset()))
+        return substituted(_LINE_ENDS, "\r\n", decode_text(self.content, self.parameters.charset()))
 
     @cached_property
     def is_empty(self) -> bool:

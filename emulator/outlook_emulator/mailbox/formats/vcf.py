@@ -87,14 +87,14 @@ def _card(raw: RawCard) -> Card:
         if not line.value:
             continue
         if name in _MEMBERS:
-            _set_first(texts, ((_MEMBERS[name], _text(line.value)),))
+            texts.setdefault(_MEMBERS[name], _text(line.value))
         elif name == "EMAIL":
             _append(lists, "email_addresses", _address(line))
         elif name == "TEL":
             _add_number(texts, lists, line, labels)
         # A generated name is none of the contact's own.
         elif name == "FN" and GENERATED not in line.head.params:
-            _set_first(texts, (("display_name", _text(line.value)),))
+            texts.setdefault("display_name", _text(line.value))
         elif name == "N":
             _set_first(texts, zip(NAME, _fields(line.value), strict=False))
         elif name == "ORG":

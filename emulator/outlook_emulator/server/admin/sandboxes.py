@@ -175,9 +175,8 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, order: Mapping[str, Any]) -
 
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
-    taken = sandboxes.connection_ids()
     # A reset restarts the random generator, so it repeats ids of connections that still exist.
-    while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
+    while sandboxes.has_connection(id := f"{sandbox.rng.getrandbits(128):032x}"):
         pass
     return id
 

@@ -11,6 +11,7 @@ from outlook_emulator.options import camel, options_of, values_of
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, path_of
 from outlook_emulator.server.name_checks import check_names
+from outlook_emulator.slices import Sliced
 from outlook_emulator.traffic.call_facts import CallFacts, like, match_of
 from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.journal_filter import APPLICABLE, EntryKind, JournalFilter
@@ -41,7 +42,7 @@ class JournalQuery:
             if option.name in _FITS and getattr(filters, option.name) is not None
         ]
 
-    def find(self, entries: Iterable[Entry]) -> QueryResult:
+    def find(self, entries: Iterable[Entry]) -> Sliced[QueryResult]:
         """Match entries, which must be oldest first."""
         matching: list[Entry] = []
         missed: list[tuple[Entry, list[str]]] = []
@@ -52,6 +53,7 @@ class JournalQuery:
                 missed.append((entry, differs))
             else:
                 matching.append(entry)
+            yield None
         near = nsmallest(shapes.NEAR_MISSES, missed, key=lambda miss: (len(miss[1]), -miss[0].id))
         return QueryResult(len(matching), self._page(matching), near)
 

@@ -17,6 +17,7 @@ from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, clean, entry_json, path_of
 from outlook_emulator.server.journal.queries import JournalQuery, call_facts
 from outlook_emulator.server.schemas import parse_query
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.web import journal_copies
 from outlook_emulator.server.web.journal_chains import Chain, chain_of, chains_of
 from outlook_emulator.server.web.page import Page, PageRequest
@@ -33,7 +34,7 @@ _FILTERS = tuple(
 """The filters that the address of the list may hold, by the names of the admin API."""
 
 
-def load(request: PageRequest) -> dict[str, Any]:
+async def load(request: PageRequest) -> dict[str, Any]:
     journal, problem, near = request.sandbox.traffic.journal, "", []
     before = _number(request.query.get("before", ""))
     filters = {name: text for name in _FILTERS if (text := request.query.get(name, "").strip())}
@@ -42,9 +43,10 @@ def load(request: PageRequest) -> dict[str, Any]:
         entries, matching = journal.newest(_PAGE + 1, before), journal.total - journal.dropped
     else:
         try:
-            result = JournalQuery(_read(request, filters)).find(
+            matches = JournalQuery(_read(request, filters)).find(
                 entry for entry in journal.entries() if before is None or entry.id < before
             )
+            result = await in_slices(matches)
         except ConnectorError as error:
             entries, matching, problem = [], 0, error.original
         else:

@@ -14,7 +14,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from outlook_emulator.errors import NotFound
+from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -133,6 +133,13 @@ class PageRequest:
     ) -> Answer:
         """What the connector answers, past journal, limits and faults. `path` is without the connection id, encoded."""
         return await self.backend.connector(self.http, method, connection, path, urlencode(query).encode(), body)
+
+    async def submit(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON that the connector answers for the mailbox of the page. Raises InvalidRequest with its error."""
+        answer = await self.connector(method, self.path["connection"], path, body)
+        if answer.status >= 400:
+            raise InvalidRequest(answer.error)
+        return answer.json
 
 
 def url_of(path: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> str:

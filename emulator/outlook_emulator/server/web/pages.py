@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from outlook_emulator.server.web import (
     approvals,
+    calendar,
     clock,
+    contacts,
     coverage,
     faults,
     journal,
@@ -19,6 +21,8 @@ from outlook_emulator.server.web.page import Page
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *mail.PAGES,
+    *calendar.PAGES,
+    *contacts.PAGES,
     *outbox.PAGES,
     *approvals.PAGES,
     *journal.PAGES,

@@ -23,6 +23,7 @@ from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import PushTrigger
 from outlook_emulator.wire.base import snake_case
+from outlook_emulator.wire.large_json import write_json
 
 GATEWAY = "outlook-emulator"
 """The name of the connector namespace in callbacks."""
@@ -166,7 +167,7 @@ def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -
     }
     # As Microsoft's SDKs read callbacks: one item each with splitOn, else the whole batch.
     for body in batch["value"] if trigger.split_on else [batch]:
-        content = callbacks.Content(orjson.dumps({"body": body}), headers)
+        content = callbacks.Content(write_json({"body": body}), headers)
         callbacks.enqueue(mailbox, trigger.url, content, kind=CallbackKind.PUSH, reference=reference_of(trigger))
 
 
