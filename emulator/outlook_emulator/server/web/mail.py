@@ -45,7 +45,7 @@ async def load_list(request: PageRequest) -> dict[str, Any]:
     mailbox, query = request.mailbox, request.query
     folder_id = folders.resolve(mailbox, query.get("folder") or "Inbox")
     # The messages first: other requests may run during a search.
-    messages, problem = await _messages(mailbox, folder_id, query)
+    messages, problem = await _messages(request, mailbox, folder_id)
     tree = tree_of(mailbox)
     folder = next(listed for listed in tree if listed.id == folder_id)
     filters = {name: query[name] for name in (*_FILTERS, "folder") if query.get(name)}
@@ -69,8 +69,9 @@ async def load_list(request: PageRequest) -> dict[str, Any]:
 _FILTERS = ("search", "unread", "flagged", "attachment", "importance", "since", "until")
 
 
-async def _messages(mailbox: Mailbox, folder_id: int, query: Any) -> tuple[list[Message], str]:
+async def _messages(request: PageRequest, mailbox: Mailbox, folder_id: int) -> tuple[list[Message], str]:
     """One message more than a page shows, and why a filter was refused."""
+    query = request.query
     facets = Facets(
         bool(query.get("unread")),
         bool(query.get("flagged")),
@@ -86,7 +87,7 @@ async def _messages(mailbox: Mailbox, folder_id: int, query: Any) -> tuple[list[
         }
         if not (search := query.get("search", "").strip()):
             return listing.page(mailbox, folder_id, facets, **place), ""
-        return await in_slices(listing.search_page(mailbox, search, folder_id, facets, **place), mailbox.db), ""
+        return await in_slices(listing.search_page(mailbox, search, folder_id, facets, **place), request.sandbox), ""
     except ConnectorError as error:
         # The page stays, so that the filter can be mended.
         error.rename("field", "Search")
