@@ -21,7 +21,7 @@ ATTACHMENTS = ContentLimit("attachments", 1_000)
 TEXT = ContentLimit("characters in its body", 8_000_000)
 PARTS = ContentLimit("MIME parts, with those of nested mails", 1_000)
 DEPTH = ContentLimit("levels of MIME parts", 100)
-HEADER_BYTES = ContentLimit("bytes of headers, also in each part", 1_000_000)
+HEADER_BYTES = ContentLimit("bytes of headers, also in each part", 500_000)
 ITEMS = ContentLimit("items in a list", 50_000)
 NESTING = ContentLimit("levels of JSON", 500)
 

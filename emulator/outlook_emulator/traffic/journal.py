@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from outlook_emulator.traffic.fault_plan import Break
@@ -278,6 +279,11 @@ class Journal:
         # By its place, since ids are consecutive: a search would take long in a journal of 100,000.
         place = id - self._last - 1 + len(self._entries)
         return self._entries[place] if 0 <= place < len(self._entries) and self._entries[place].id == id else None
+
+    def around(self, id: int, distance: int) -> list[Entry]:
+        """The entries whose ids are at most so far from an id, oldest first."""
+        place = id - self._last - 1 + len(self._entries)
+        return list(islice(self._entries, max(place - distance, 0), max(place + distance + 1, 0)))
 
     def exchanges(self) -> Iterator[ExchangeEntry]:
         return (entry for entry in self.entries() if isinstance(entry, ExchangeEntry))

@@ -44,7 +44,8 @@ def staged(sandbox: Sandbox) -> Stage:
     approval = {"To": "boss@outside.example", "Subject": "Pay 4711?", "Options": "Pay, Refuse", "Attachments": files}
     alice.post("/approvalmail/$subscriptions", {"NotificationUrl": "http://127.0.0.1:9/callback", "Message": approval})
     alice.http.get("/v2/Mail")
-    sandbox.api.post("/faults", json={"faults": [{"name": "busy", "effect": "throttled", "when": {"times": 1}}]})
+    busy = {"name": "busy", "effect": {"fault": "throttled", "retryAfter": 0}, "when": {"times": 1}}
+    sandbox.api.post("/faults", json={"faults": [busy]}).raise_for_status()
     for _ in range(2):
         alice.http.get("/v2/Mail")
     sandbox.api.put("/snapshots/start")

@@ -117,6 +117,15 @@ def test_pages_of_the_list(alice: Connection, web: Visitor) -> None:
     assert "101 to 120" in third
 
 
+def test_large_list(alice: Connection, web: Visitor) -> None:
+    """A list of thousands is paged and searched as a short one is."""
+    cards = "".join(f"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Person {n:04}\r\nEND:VCARD\r\n" for n in range(600))
+    import_cards(alice, cards.encode())
+
+    assert "Person 0050" in web.text(page_of(alice, skip=50))
+    assert "Person 0599" in web.text(page_of(alice, q="0599"))
+
+
 def test_import_and_export(alice: Connection, web: Visitor) -> None:
     """An import shows how many contacts came and which parts did not; the export holds what came."""
     sent = web.send(page_of(alice), "import", files={"file": ("a.vcf", HALF_BROKEN, "text/vcard")})

@@ -10,6 +10,7 @@ import pytest
 
 from outlook_emulator.app import create_app
 from outlook_emulator.sandbox.sandbox import Sandbox as LocalSandbox
+from outlook_emulator.server.web import journal as journal_page
 from outlook_emulator.server.web import journal_chains, journal_copies
 from outlook_emulator.settings import Settings
 from outlook_emulator.traffic.journal import ANSWERED
@@ -165,6 +166,19 @@ def test_cleared_and_capped(busy: Connection, web: Visitor) -> None:
     assert "The journal is empty." in web.text("journal")
 
 
+def test_a_search_is_bounded(alice: Connection, web: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filtered page searches a bounded number of entries, and leads to the older ones."""
+    monkeypatch.setattr(journal_page, "_SEARCHED", 3)
+    alice.http.get("/v2/Mail", params={"top": "many"})
+    for _ in range(4):
+        alice.http.get("/v2/Mail")
+    html = web.get("journal?status=400")
+    (older,) = [link for link in PageReader(html).links if "before=3" in link]
+
+    assert "Nothing in 3 entries" in html
+    assert "1 400 GetEmailsV2" in web.text(older)
+
+
 # Copies
 
 
@@ -298,5 +312,7 @@ def test_a_long_journal_is_not_read_whole() -> None:
     assert middle is not None
     assert 50_000 == middle.id
     assert journal.entry(10) is None
+    assert [49_999, 50_000, 50_001] == [entry.id for entry in journal.around(50_000, 1)]
+    assert [11, 12] == [entry.id for entry in journal.around(11, 1)]
     # Reading all of them takes about a hundred times as long.
     assert took < 0.1

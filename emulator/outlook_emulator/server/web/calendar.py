@@ -18,11 +18,14 @@ from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.calendar import event_store, events, occurrences
 from outlook_emulator.mailbox.calendar.event_rows import attendees_of, instant, local, rule_of
 from outlook_emulator.mailbox.item_folders import CALENDARS
+from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.text import plain_text
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.web import calendar_layout as layout
 from outlook_emulator.server.web.download import download
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.server.web.rule_text import rule_text
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Event, ItemFolder
 from outlook_emulator.timezones import WINDOWS_IDS, canonical, iana
@@ -62,14 +65,10 @@ class View(NamedTuple):
     calendar: ItemFolder
 
 
-def load_calendar(request: PageRequest) -> dict[str, Any]:
+async def load_calendar(request: PageRequest) -> dict[str, Any]:
     mailbox, view = request.mailbox, _view(request)
     span = _span(view)
-    # A day more on both sides, since the days of an all-day event are those of UTC.
-    since = instant(_midnight(span.first - layout.DAY), view.zone)
-    until = instant(_midnight(span.first + (span.days + 1) * layout.DAY), view.zone)
-    near = occurrences.within(mailbox, view.calendar.id, since, until)
-    items = layout.on([layout.item_of(event, view.zone) for event in near], span.first, span.days)
+    items = await in_slices(_items(mailbox, view, span), request.sandbox)
     folders = CALENDARS.all(mailbox.db, mailbox.owner.id)
     now = local(mailbox.now, view.zone)
     start = _next_hour(view.date, now)
@@ -92,6 +91,19 @@ def load_calendar(request: PageRequest) -> dict[str, Any]:
         "show_as": ["Busy", "Free", "Tentative", "Oof", "WorkingElsewhere"],
         **{"month": _month, "week": _week, "agenda": _agenda}[view.name](request, view, span, items),
     }
+
+
+def _items(mailbox: Mailbox, view: View, span: Span) -> Sliced[list[layout.Item]]:
+    """What takes place in a span, ordered by start."""
+    items = []
+    # A day more on both sides, since the days of an all-day event are those of UTC.
+    since = instant(_midnight(span.first - layout.DAY), view.zone)
+    until = instant(_midnight(span.first + (span.days + 1) * layout.DAY), view.zone)
+    for event in occurrences.stream(mailbox, view.calendar.id, since, until):
+        yield None
+        if event is not None:
+            items.append(layout.item_of(event, view.zone))
+    return layout.on(items, span.first, span.days)
 
 
 def _view(request: PageRequest) -> View:

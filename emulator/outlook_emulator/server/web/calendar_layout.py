@@ -16,6 +16,9 @@ DAY = timedelta(days=1)
 WEEK = 7
 _SHORTEST = timedelta(minutes=30)
 """The least duration that a block is drawn with, so that its text can be read."""
+_MICROSECOND = timedelta(microseconds=1)
+_MOST_BLOCKS = 60
+"""How many blocks a day has at most, so that a week stays small."""
 _MOST_COLUMNS = 6
 """How many blocks stand side by side at most."""
 _HOUR = 48
@@ -28,25 +31,20 @@ _SERIES: dict[int, str] = {
 
 
 class Item(NamedTuple):
-    """An event in the wall-clock time of the zone that a calendar shows; an all-day event has the days of its own."""
+    """An event in the wall-clock time of the zone that a calendar shows; an all-day event has the days of its own.
+
+    It takes place on the days from `first` to `last`; one that ends at midnight does not reach into the next day.
+    """
 
     event: Event
     start: datetime
     end: datetime
+    first: date
+    last: date
 
     @property
     def id(self) -> str:
         return wire_id(self.event)
-
-    @property
-    def first(self) -> date:
-        """The first day of the event."""
-        return self.start.date()
-
-    @property
-    def last(self) -> date:
-        """The last day of the event; one that ends at midnight does not reach into the next day."""
-        return max(self.first, (self.end - timedelta(microseconds=1)).date())
 
     @property
     def is_all_day(self) -> bool:
@@ -118,7 +116,10 @@ def item_of(event: Event, zone: str) -> Item:
     shown = "UTC" if event.is_all_day else zone
     start, end = local(event.start_at, shown), local(event.end_at, shown)
     # Clocks that are set back can make the end of a short event read earlier than its start.
-    return Item(event, start, max(start, end))
+    end = max(start, end)
+    first = start.date()
+    last = first if end.date() == first else max(first, (end - _MICROSECOND).date())
+    return Item(event, start, end, first, last)
 
 
 def on(items: Iterable[Item], first: date, days: int) -> list[Item]:
@@ -167,8 +168,9 @@ def hours_of(items: Iterable[Item]) -> Hours:
 def day_of(items: Iterable[Item], day: date, hours: Hours) -> Day:
     """A day with the items that take place on it, those at the same time side by side."""
     blocks: list[Block] = []
-    more = 0
-    for group in _groups(sorted(items, key=lambda item: (item.start, -(item.end - item.start))), day):
+    ordered = sorted(items, key=lambda item: (item.start, -(item.end - item.start)))
+    more = max(len(ordered) - _MOST_BLOCKS, 0)
+    for group in _groups(ordered[:_MOST_BLOCKS], day):
         columns: list[list[tuple[float, float, Item]]] = []
         for start, end, item in group:
             column = next((column for column in columns if column[-1][1] <= start), None)

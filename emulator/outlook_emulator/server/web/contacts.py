@@ -12,6 +12,7 @@ from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.web.calendar import imported_values, path_part, sent_file
 from outlook_emulator.server.web.download import download
 from outlook_emulator.server.web.page import Page, PageRequest
@@ -52,7 +53,7 @@ _FIELDS = ("GivenName", "Surname", "CompanyName", "JobTitle", "MobilePhone1")
 """The fields of the form for a new contact that hold one text."""
 
 
-def load_contacts(request: PageRequest) -> dict[str, Any]:
+async def load_contacts(request: PageRequest) -> dict[str, Any]:
     mailbox, query = request.mailbox, request.query
     folder = _folder(request)
     search, skip = query.get("q", "").strip(), query.get("skip", "0")
@@ -67,6 +68,8 @@ def load_contacts(request: PageRequest) -> dict[str, Any]:
         skip=start,
         top=_PAGE + 1,
     )
+    if not isinstance(listed, list):
+        listed = await in_slices(listed, request.sandbox)
 
     def to(skip: int) -> str:
         return request.url(LIST, folder=_named(folder), q=search, skip=skip or None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,13 +19,15 @@ from outlook_emulator.server.journal.queries import JournalQuery, call_facts
 from outlook_emulator.server.schemas import parse_query
 from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.web import journal_copies
-from outlook_emulator.server.web.journal_chains import Chain, chain_of, chains_of
+from outlook_emulator.server.web.journal_chains import chain_of, chains_of
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.journal_filter import JournalFilter
 from outlook_emulator.wire.base import parameters_of
 
 _PAGE = 50
+_SEARCHED = 4000
+"""How many entries one page of a filtered list searches."""
 _CHAINS = 100
 _MOST_FILES = 2000
 _FILTERS = tuple(
@@ -38,22 +40,21 @@ async def load(request: PageRequest) -> dict[str, Any]:
     journal, problem, near = request.sandbox.traffic.journal, "", []
     before = _number(request.query.get("before", ""))
     filters = {name: text for name in _FILTERS if (text := request.query.get(name, "").strip())}
-    if not filters:
-        # Only what is shown is read, however long the journal is.
-        entries, matching = journal.newest(_PAGE + 1, before), journal.total - journal.dropped
-    else:
+    # Only what is shown, or a bounded number of entries to search, is read, however long the journal is.
+    searched = journal.newest(_SEARCHED if filters else _PAGE + 1, before)
+    entries: list[Entry] = searched
+    matching = journal.total - journal.dropped
+    if filters:
         try:
-            matches = JournalQuery(_read(request, filters)).find(
-                entry for entry in journal.entries() if before is None or entry.id < before
-            )
-            result = await in_slices(matches)
+            result = await in_slices(JournalQuery(_read(request, filters)).find(reversed(searched)))
         except ConnectorError as error:
             entries, matching, problem = [], 0, error.original
         else:
             entries, matching = result.entries[::-1], result.total
             near = [(_row(entry), differs) for entry, differs in result.near] if not entries else []
     shown = entries[:_PAGE]
-    retried = {id for chain in _around(request, shown) if chain.duplicated for id in chain.ids}
+    last = shown[-1] if len(entries) > _PAGE else searched[-1] if len(searched) == _SEARCHED else None
+    retried = {id for chain in chains_of(_exchanges(reversed(shown))) if chain.duplicated for id in chain.ids}
     return {
         "rows": [_row(entry, retried) for entry in shown],
         "matching": matching,
@@ -63,7 +64,8 @@ async def load(request: PageRequest) -> dict[str, Any]:
         "filters": filters,
         "problem": problem,
         "near": near,
-        "older": request.url(request.page.path, **filters, before=shown[-1].id) if len(entries) > _PAGE else "",
+        "searched": len(searched) if filters and last is not None else 0,
+        "older": "" if last is None else request.url(request.page.path, **filters, before=last.id),
         "newer": request.url(request.page.path, **filters) if before is not None else "",
         "connections": list(request.sandbox.connections()),
         "operations": [operation.id for operation in OPERATIONS],
@@ -77,9 +79,8 @@ def _read(request: PageRequest, filters: dict[str, str]) -> JournalFilter:
     return parse_query(JournalFilter, values)
 
 
-def _around(request: PageRequest, shown: list[Entry]) -> list[Chain]:
-    """The retries among the entries that are shown; what came much later is on the page of each entry."""
-    return chains_of([entry for entry in reversed(shown) if isinstance(entry, ExchangeEntry)])
+def _exchanges(entries: Iterable[Entry]) -> list[ExchangeEntry]:
+    return [entry for entry in entries if isinstance(entry, ExchangeEntry)]
 
 
 def _row(entry: Entry, retried: Set[int] = frozenset()) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def load_entry(request: PageRequest) -> dict[str, Any]:
     base = str(request.http.base_url).rstrip("/")
     return values | {
         "is_exchange": True,
-        "chain": chain_of(entry, journal.exchanges()),
+        "chain": chain_of(entry, _exchanges(journal.around(entry.id, _SEARCHED))),
         "misses": [
             {"name": rule.name, "differs": differs}
             for rule in request.sandbox.traffic.faults.rules()
@@ -163,10 +164,8 @@ def entry_har(request: PageRequest) -> Response:
 
 
 def journal_har(request: PageRequest) -> Response:
-    exchanges = [
-        entry for entry in request.sandbox.traffic.journal.newest(_MOST_FILES) if isinstance(entry, ExchangeEntry)
-    ]
-    return _har(request, exchanges[::-1], request.sandbox.name)
+    exchanges = _exchanges(reversed(request.sandbox.traffic.journal.newest(_MOST_FILES)))
+    return _har(request, exchanges, request.sandbox.name)
 
 
 def _har(request: PageRequest, entries: list[ExchangeEntry], name: str) -> Response:
@@ -177,10 +176,8 @@ def _har(request: PageRequest, entries: list[ExchangeEntry], name: str) -> Respo
 
 
 def load_retries(request: PageRequest) -> dict[str, Any]:
-    exchanges = [
-        entry for entry in request.sandbox.traffic.journal.newest(_MOST_FILES) if isinstance(entry, ExchangeEntry)
-    ]
-    chains = chains_of(exchanges[::-1])[::-1]
+    exchanges = _exchanges(reversed(request.sandbox.traffic.journal.newest(_MOST_FILES)))
+    chains = chains_of(exchanges)[::-1]
     return {
         "chains": chains[:_CHAINS],
         "more": max(len(chains) - _CHAINS, 0),

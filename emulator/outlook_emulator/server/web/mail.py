@@ -45,7 +45,7 @@ async def load_list(request: PageRequest) -> dict[str, Any]:
     mailbox, query = request.mailbox, request.query
     folder_id = folders.resolve(mailbox, query.get("folder") or "Inbox")
     # The messages first: other requests may run during a search.
-    messages, problem = await _messages(request, mailbox, folder_id)
+    messages, problem = await _messages(request, folder_id, query)
     tree = tree_of(mailbox)
     folder = next(listed for listed in tree if listed.id == folder_id)
     filters = {name: query[name] for name in (*_FILTERS, "folder") if query.get(name)}
@@ -69,9 +69,9 @@ async def load_list(request: PageRequest) -> dict[str, Any]:
 _FILTERS = ("search", "unread", "flagged", "attachment", "importance", "since", "until")
 
 
-async def _messages(request: PageRequest, mailbox: Mailbox, folder_id: int) -> tuple[list[Message], str]:
+async def _messages(request: PageRequest, folder_id: int, query: Any) -> tuple[list[Message], str]:
     """One message more than a page shows, and why a filter was refused."""
-    query = request.query
+    mailbox = request.mailbox
     facets = Facets(
         bool(query.get("unread")),
         bool(query.get("flagged")),

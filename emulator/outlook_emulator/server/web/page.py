@@ -18,13 +18,14 @@ from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.web import root
 from outlook_emulator.server.web.forms import EMPTY, Form
 from outlook_emulator.store.records import Owner
 
 if TYPE_CHECKING:
     from outlook_emulator.server.web.backend import Answer, Backend
 
-ROOT = "/_emulator"
+ROOT = root.ROOT
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 Values = Mapping[str, Any]
 Load = Callable[["PageRequest"], "Values | Response | Awaitable[Values | Response]"]
