@@ -134,6 +134,16 @@ def items(count: int) -> Callable[[Answer], None]:
     return check
 
 
+def created(count: int) -> Callable[[Answer], None]:
+    """The answer is a new sandbox with so many connections."""
+
+    def check(answer: Answer) -> None:
+        assert answer.status == 201
+        assert len(answer.json["connections"]) == count
+
+    return check
+
+
 def refused(status: int, text: str) -> Callable[[Answer], None]:
     """The answer is an error that says so."""
 
@@ -142,6 +152,11 @@ def refused(status: int, text: str) -> Callable[[Answer], None]:
         assert text in answer.json["message"]
 
     return check
+
+
+async def one_sandbox(caller: Caller) -> None:
+    """Creates a first sandbox."""
+    await caller.json("POST", f"{ADMIN}/sandboxes", {"name": "first", "connections": [{"id": "first"}]})
 
 
 async def journal(caller: Caller) -> None:
@@ -175,6 +190,7 @@ def mails_and_a_wait(count: int) -> Callable[[Caller], Awaitable[None]]:
 
 
 _STARS = "*".join(["", *("token " for _ in range(9000)), "none"])
+_SANDBOX_OF_MANY = {"name": "many", "connections": [{"id": f"c{number}"} for number in range(500)]}
 HEAVY = (
     Heavy("first search of many mails", mails(1500), search("word42"), items(10)),
     Heavy("first search of a long mail", mails(1, 300_000), search("word42"), items(1)),
@@ -195,6 +211,7 @@ HEAVY = (
     ),
     Heavy("as many fault rules as possible", one_rule, post(f"{SANDBOX}/faults", plan(1000)), items(1000)),
     Heavy("too many fault rules", one_rule, post(f"{SANDBOX}/faults", plan(10_000)), refused(409, "at most 1000")),
+    Heavy("sandbox of many connections", one_sandbox, post(f"{ADMIN}/sandboxes", _SANDBOX_OF_MANY), created(500)),
     Heavy("wait over many mails", mails_and_a_wait(3000), wait(subject="None"), refused(408, "0 of 1")),
     Heavy("wait for a text in many mails", mails_and_a_wait(3000), wait(text="None"), refused(408, "0 of 1")),
 )

@@ -394,12 +394,22 @@ def test_left_out_lines_are_reported() -> None:
     assert {skipped.reason for skipped in parsed.skipped} == {"It is not of the form 'Name: value'."}
 
 
+@pytest.mark.parametrize(("front", "line"), [("", 2), ("\n\n", 4), ("\ufeff", 2), ("From a@x.test Wed Mar  4\n", 3)])
+def test_line_numbers_are_those_of_the_file(front: str, line: int) -> None:
+    """Blank lines, byte order marks and mbox lines before the headers count as lines of the file."""
+    parsed = parse_lenient(f"{front}From: a@x.test\njunk\nSubject: S\n\nHello".encode())
+
+    assert [skipped.line for skipped in parsed.skipped] == [line]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("Wed, 04 Mar 2026 10:15:00 +0100", 1772615700),
         ("Wed, 4 Mar 2026 10:15:00 +0100 (CET)", 1772615700),
         ("4 Mar 2026 10:15 +0100", 1772615700),
+        ("Wed, 04 Mar 2026 10:15:00 (CET) +0100", 1772615700),
+        ("Wed, 04 Mar 2026 10:15:00.000 +0100", 1772615700),
         ("4 Mar 26 09:15:00 GMT", 1772615700),
         ("Wed, 04 Mar 2026 09:15:00 -0000", 1772615700),
         ("2026-03-04T10:15:00+01:00", 1772615700),

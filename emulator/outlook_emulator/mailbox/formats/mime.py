@@ -80,7 +80,7 @@ def parse_lenient(raw: bytes) -> Parsed[Mail]:
             "The content is not a mail: it has none of the headers From, To, Cc, Subject, Date, Message-ID,"
             " MIME-Version or Content-Type."
         )
-    return Parsed([_mail(raw, root)], list(_skipped(data, root)))
+    return Parsed([_mail(raw, root)], _skipped(raw, data, root))
 
 
 def _without_mark(raw: bytes) -> bytes:
@@ -123,9 +123,11 @@ def _mail(raw: bytes, root: Part) -> Mail:
     )
 
 
-def _skipped(data: bytes, root: Part) -> list[SkippedItem]:
+def _skipped(raw: bytes, data: bytes, root: Part) -> list[SkippedItem]:
     skipped = []
-    position, number = 0, 1
+    # Lines are counted in the file, whose blank lines at the front are not part of the mail.
+    number = 1 + (len(_LINE_END.findall(raw[: len(raw) - len(data)])) if raw.endswith(data) else 0)
+    position = 0
     lines = [line for part in root.walk() for line in part.headers.odd_lines]
     for line in sorted(lines):
         # Counted on from the line before, which may be one of many thousands.

@@ -29,6 +29,8 @@ _LINE = re.compile(rb"([^\r\n]*)(\r{0,2}\n|\r|\Z)")
 # Blanks before the colon are obsolete syntax that readers must accept (RFC 5322, 4.5).
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*")
 _PARAMETER_LINE = re.compile(rb"[\w*-]+=")
+_COMMENT = re.compile(r"\([^()]*+\)")
+_FRACTION = re.compile(r"(:\d\d)\.\d+")
 _ID = re.compile(r"<[^<>\s]+>")
 _WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?")
 # A name without a value is matched, too: the search would begin again at each of its characters.
@@ -283,9 +285,14 @@ def read_date(value: str) -> int | None:
     """The instant of a Date header in microseconds since 1970; None if it is no date."""
     from email.utils import parsedate_to_datetime
 
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
+    text = _COMMENT.sub(" ", value[:200]).strip()
+    for read, date in (
+        (parsedate_to_datetime, text),
+        (datetime.fromisoformat, text),
+        (parsedate_to_datetime, _FRACTION.sub(r"\1", text)),
+    ):
         try:
-            return microseconds(read(value[:200].strip()))
+            return microseconds(read(date))
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None

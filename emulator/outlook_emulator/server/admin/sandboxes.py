@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
@@ -15,7 +15,7 @@ from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
-from outlook_emulator.sandbox.aside import LARGE, alone
+from outlook_emulator.sandbox.aside import LARGE
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import SEED_FOLDER, Sandbox
 from outlook_emulator.server.admin import shapes
@@ -23,7 +23,9 @@ from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.contents import attachment_facts
 from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.times import read_instant
+from outlook_emulator.slices import LONG, Sliced
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
 from outlook_emulator.store.database import Database
@@ -47,19 +49,23 @@ async def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
     sandbox = request.sandboxes.create(request.body["name"])
     try:
         start_clock(sandbox.clock, request.body.get("clock", {}))
-        if len(request.content) < LARGE and not request.body.get("seeds"):
-            return _fill(request, sandbox)
-        return await alone(sandbox, _fill, request, sandbox)
+        return await in_slices(_fill(request, sandbox), sandbox)
     except ConnectorError:
-        request.sandboxes.delete(sandbox.name)
+        # It may be gone by now.
+        if request.sandboxes.get(sandbox.name) is sandbox:
+            request.sandboxes.delete(sandbox.name)
         raise
 
 
-def _fill(request: AdminRequest, sandbox: Sandbox) -> shapes.SandboxFacts:
+def _fill(request: AdminRequest, sandbox: Sandbox) -> Sliced[shapes.SandboxFacts]:
     """Give a new sandbox its connections and sample mailboxes."""
+    # A connection may come with mails.
+    step: Literal["long"] | None = LONG if len(request.content) >= LARGE else None
     for connection in request.body.get("connections", ()):
+        yield step
         _connect(request.sandboxes, sandbox, connection)
     for name in request.body.get("seeds", ()):
+        yield LONG
         request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     return sandbox_facts(sandbox)
 

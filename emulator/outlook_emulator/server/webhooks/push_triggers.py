@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from types import GeneratorType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.server.connector.query import QueryReader
+from outlook_emulator.slices import whole
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import PushTrigger
@@ -128,7 +130,9 @@ def next_at(db: Database, mailbox_of: Callable[[int], Mailbox]) -> int | None:
 
 def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: str | None) -> Poll:
     arguments = arguments_of(operation, orjson.loads(trigger.parameters))
-    poll: Poll = operation.run(mailbox, **arguments, cursor=cursor)
+    result = operation.run(mailbox, **arguments, cursor=cursor)
+    # Whole, since its items and the cursor are written in one transaction.
+    poll: Poll = whole(result) if isinstance(result, GeneratorType) else result
     return poll
 
 
