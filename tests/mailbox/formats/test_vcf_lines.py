@@ -225,6 +225,20 @@ def test_labels_of_fax_numbers(label: str) -> None:
     assert card_of("FN:Ann", "item1.TEL:1", f"item1.X-ABLabel:{label}") == Card(display_name="Ann")
 
 
+def test_a_label_without_a_group() -> None:
+    """A label belongs to the lines of its group; without a group it belongs to none."""
+    card = card_of("FN:Ann", "TEL:1", "X-ABLabel:_$!<HomeFAX>!$_", "item1.X-ABLabel:Mobile", "item2.TEL:2")
+
+    assert card == Card(display_name="Ann", business_phones=("1", "2"))
+
+
+def test_blank_values() -> None:
+    """Blanks are no address and no number, and those around one are no part of it."""
+    assert card_of("FN:Ann", "EMAIL: ", "TEL: ", "EMAIL:mailto:%20") == card_of("FN:Ann", "EMAIL:mailto: ")
+    card = card_of("EMAIL: a@b.c ", "TEL;CELL: 1 ")
+    assert ([entry.address for entry in card.email_addresses], card.mobile_phone1) == (["a@b.c"], "1")
+
+
 @pytest.mark.parametrize(
     "line",
     ["TEL:1", "TEL;CELL:1", "EMAIL:a@b.c", "ADR:;;Road", "IMPP:sip:a", "URL:x", "BDAY:2000-01-01", "CATEGORIES:a"],

@@ -81,8 +81,8 @@ def test_unknown_action(web: Visitor) -> None:
 
 def test_paused_page_does_not_follow(web: Visitor) -> None:
     """A page follows its sandbox unless its address says that it is paused."""
-    assert "sse-connect" in web.get()
-    assert "sse-connect" not in web.get("?paused=1")
+    assert "data-live" in web.get()
+    assert "data-live" not in web.get("?paused=1")
 
 
 @pytest.mark.parametrize("path", ["nothing", "journal/", "operations/a/b"])

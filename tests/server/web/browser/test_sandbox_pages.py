@@ -101,7 +101,7 @@ def test_copy(stage: Stage, tab: Callable[..., Page]) -> None:
     page.get_by_role("button", name="Copy curl").click()
     page.get_by_role("button", name="Copied").wait_for()
 
-    assert page.evaluate("navigator.clipboard.readText()").startswith("curl -i -X GET")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("curl -i -X ")
 
 
 def test_a_poke_arrives(stage: Stage, page: Page, listener: Stub) -> None:
