@@ -36,7 +36,7 @@ def test_answer_in_the_list(alice: Connection, web: Visitor, kind: str) -> None:
     press(web, "approvals", "No")
     (callback,) = alice.api.get("/callbacks").json()["value"]
 
-    assert "Pay? answered alice@example.com boss@outside.example" in web.text("approvals")
+    assert "Pay? answered From alice@example.com to boss@outside.example" in web.text("approvals")
     assert "by boss@outside.example" in web.text("approvals")
     assert URL == callback["url"]
     assert "answer" == callback["kind"]
