@@ -8,7 +8,9 @@ from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
+import orjson
 from starlette.responses import Response
 
 from outlook_emulator.enums import AttendeeType, EventType, Importance, Recurrence, ResponseType, ShowAs
@@ -280,7 +282,7 @@ async def create_event(request: PageRequest) -> str:
 
 
 def _time(text: str, field: str, zone: str, zone_name: str, is_all_day: bool) -> str:
-    """A time of the form as the connector reads it; in UTC if Outlook has no name for the zone."""
+    """A time of the form as the connector reads it; with its offset if Outlook has no name for the zone."""
     try:
         wall = datetime.fromisoformat(text)
     except ValueError:
@@ -291,13 +293,7 @@ def _time(text: str, field: str, zone: str, zone_name: str, is_all_day: bool) ->
         return wall.isoformat()
     if zone_name:
         return wall.isoformat()
-    return datetime.fromisoformat(wall.isoformat()).replace(tzinfo=_zone_info(zone)).isoformat()
-
-
-def _zone_info(zone: str) -> Any:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo(zone)
+    return wall.replace(tzinfo=ZoneInfo(zone)).isoformat()
 
 
 def _outlook_name(zone: str) -> str:
@@ -419,8 +415,6 @@ def _changed(request: PageRequest, event: Event, zone: str) -> list[dict[str, An
     """The changed and the cancelled occurrences of a series, by their original start."""
     if event.rule is None:
         return []
-    import orjson
-
     exceptions = event_store.exceptions(request.mailbox, event)
     stored = {exception.original_start: exception for exception in exceptions}
     starts = sorted({*orjson.loads(event.excluded), *(start for start in stored if start is not None)})
