@@ -62,7 +62,9 @@ def ours(raw: bytes) -> Summary:
 
 def pythons(raw: bytes) -> Summary:
     message = email.message_from_bytes(raw, policy=email.policy.default)
-    people = {name: [(one.addr_spec, one.display_name) for one in message[name].addresses] for name in ("From", "To")}
+    people = {
+        name: [(person.addr_spec, person.display_name) for person in message[name].addresses] for name in ("From", "To")
+    }
     body: Any = message.get_body(("html", "plain"))
     files = [(part.get_filename(), part.get_content_type(), content_of(part)) for part in message.iter_attachments()]
     text = body.get_payload(decode=True).decode(body.get_content_charset("ascii"))
