@@ -213,7 +213,7 @@ HEAVY_FILES = (
         send_file("POST", f"{SANDBOX}/seed-zip?connection=zoe", _seed_folder(800), _ZIP),
         done(),
     ),
-    Heavy("save a large sandbox", _with(_LARGE, _LARGE, _LARGE), _SNAPSHOT, done()),
+    Heavy("save a large sandbox", _with(*[_LARGE] * 6), _SNAPSHOT, done()),
     Heavy(
         "restore a large sandbox",
         _with(_LARGE, _LARGE, _LARGE, _SNAPSHOT),

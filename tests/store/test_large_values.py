@@ -27,6 +27,16 @@ def test_a_large_attachment_comes_back(alice: Connection) -> None:
     assert file.content == _CONTENT
 
 
+def test_a_long_event_comes_back(alice: Connection) -> None:
+    event = {"Subject": "Long", "Start": "2026-03-02T09:00:00", "End": "2026-03-02T10:00:00", "Body": "x" * 70_000}
+    created = alice.http.post("/datasets/calendars/v2/tables/Calendar/items", json=event)
+    assert created.status_code in (200, 201), created.text
+
+    shown = alice.http.get("/datasets/calendars/v2/tables/Calendar/items").json()["value"]
+
+    assert [event["Body"] in item["Body"] for item in shown] == [True]
+
+
 def test_a_database_remembers_a_large_value(tmp_path: Path) -> None:
     file = tmp_path / "one.sqlite"
     db = Database(file)

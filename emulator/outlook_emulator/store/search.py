@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from outlook_emulator.slices import LONG, Sliced
@@ -21,6 +22,9 @@ _COMPARISONS, _FEWEST = 50_000, 100
 """How much is compared in one window of a search, in words times messages, and the fewest messages of a window."""
 _PREFIX = '" *'
 """What a match expression has behind the start of a word."""
+_PHRASE = re.compile(r'"([^"]*)"')
+_MANY_WORDS = 20
+"""From more words on, a search of a large index runs in one step."""
 _FEW = 1000
 """The number of messages in an index that is small."""
 _IMPORTANCES = ("low", "normal", "high")
@@ -90,8 +94,10 @@ def _newest(db: Database, values: dict[str, Any], top: int) -> Sliced[list[tuple
     """The row numbers and keys of the newest messages that match, read in windows of row numbers."""
     matches: list[tuple[int, int]] = []
     since, until = values["since"], values["until"]
-    if _PREFIX in values["match"] and db.one(sql.SEARCH_WINDOW, {"until": EVER, "rows": _FEW}):
-        # SQLite first gathers all words with the prefix, whatever the window.
+    words = sum(len(phrase.split()) for phrase in _PHRASE.findall(values["match"]))
+    is_wide = words > _MANY_WORDS or _PREFIX in values["match"]
+    if is_wide and db.one(sql.SEARCH_WINDOW, {"until": EVER, "rows": _FEW}):
+        # Whatever the window, SQLite first opens the list of each word, and gathers all words with a prefix.
         yield LONG
         return db.all(sql.SEARCH, {**values, "top": top})
     # The work in a window is that of its rows times that of the words.

@@ -190,6 +190,8 @@ def test_days(line: str, expected: bool) -> None:
     [
         ("(GMT+10:00) Canberra, Melbourne, Sydney", "AUS Eastern Standard Time"),
         ("(GMT-05:00) Eastern Time (US & Canada)", NEW_YORK),
+        ("(UTC-05:00) Eastern Time (US and Canada)", NEW_YORK),
+        ("(UTC-08:00) Pacific Time (US &amp; Canada)", "Pacific Standard Time"),
         ("(UTC+01:00) Amsterdam, Berlin, Bern, Rom, Stockholm, Wien", "W. Europe Standard Time"),
         ("(GMT+01.00) Sarajevo/Warsaw/Zagreb", "Central European Standard Time"),
         ("(GMT) Greenwich Mean Time : Dublin, Edinburgh, Lisbon, London", "GMT Standard Time"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Connection
+from tests.conftest import Connection, Sandbox
 from tests.server.web.forms import PageReader, Visitor
 
 URL = "http://127.0.0.1:9/callback"
@@ -99,3 +99,29 @@ def test_links_that_lead_nowhere(alice: Connection, web: Visitor, state: str) ->
     mail = alice.deliver(html=f"<a href='http://x/apim/outlook/RecordResponse?state={state}&sig=y'>Yes</a>")
 
     assert 'value="answer"' not in web.get(f"m/{alice.id}/mail/message/{mail['Id']}")
+
+
+def test_send_an_approval(sandbox: Sandbox, web: Visitor) -> None:
+    """The form sends an approval mail from a mailbox, which can be answered at once."""
+    alice, bob = sandbox.connect("alice"), sandbox.connect("bob")
+    web.send(
+        "approvals",
+        "ask",
+        connection=alice.id,
+        To=bob.address,
+        Subject="Pay 4711?",
+        Options="Pay, Refuse",
+        NotificationUrl=URL,
+    )
+
+    assert "Pay 4711?" == bob.mail()["Subject"]
+    press(web, "approvals", "Pay")
+    (callback,) = sandbox.api.get("/callbacks").json()["value"]
+    assert URL == callback["url"]
+
+
+def test_refused_approval(alice: Connection, web: Visitor) -> None:
+    """A URL that cannot be called back is refused with the name of the field."""
+    refusal = web.refusal("approvals", "ask", connection=alice.id, To="a@example.com", NotificationUrl="nowhere")
+
+    assert "NotificationUrl" in refusal

@@ -41,6 +41,17 @@ async def answer(request: PageRequest) -> None:
     )
 
 
+async def ask(request: PageRequest) -> str:
+    """Send an approval mail as a workflow does."""
+    form = request.form
+    body = {
+        "NotificationUrl": form.text("NotificationUrl"),
+        "Message": form.filled("To", "Subject", "Options", "Body"),
+    }
+    await request.submit("POST", "/approvalmail/$subscriptions", body, connection=form.text("connection"))
+    return request.url(request.page.path)
+
+
 def question_in(sandbox: Sandbox, body: str) -> QuestionFacts | None:
     """The question that a mail of this sandbox asks, known by the links in its body."""
     for match in _LINK.finditer(body):
@@ -68,6 +79,6 @@ PAGES = (
         template="approvals.html",
         nav="Approvals",
         load=load,
-        actions={"answer": answer},
+        actions={"answer": answer, "ask": ask},
     ),
 )

@@ -135,9 +135,9 @@ class PageRequest:
         """What the connector answers, past journal, limits and faults. `path` is without the connection id, encoded."""
         return await self.backend.connector(self.http, method, connection, path, urlencode(query).encode(), body)
 
-    async def submit(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON that the connector answers for the mailbox of the page. Raises InvalidRequest with its error."""
-        answer = await self.connector(method, self.path["connection"], path, body)
+    async def submit(self, method: str, path: str, body: Any = None, *, connection: str = "") -> Any:
+        """The JSON that the connector answers, for the mailbox of the page by default. Raises InvalidRequest."""
+        answer = await self.connector(method, connection or self.path["connection"], path, body)
         if answer.status >= 400:
             raise InvalidRequest(answer.error)
         return answer.json
