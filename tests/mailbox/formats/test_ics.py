@@ -611,7 +611,7 @@ def series(draw: st.DrawFn) -> Series:
         for days in sorted(draw(st.sets(st.integers(0, 2000), max_size=4)))
     )
     whole = replace(
-        event, start=start, end=end, rule=rule, excluded=occurrences[:2], added=tuple(sorted(occurrences[2:]))
+        event, start=start, end=end, rule=rule, excluded=occurrences[1:2], added=tuple(sorted(occurrences[2:]))
     )
     changed = {original: draw(event_fields(draw(ZONES), uid)) for original in occurrences[:1]}
     return Series(whole, changed)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
+from outlook_emulator.server.web import mail_frame
 from outlook_emulator.server.web.mail_frame import has_remote_images
+from outlook_emulator.store.records import AttachmentInfo
 from tests.conftest import Connection
 from tests.paths import EML
 from tests.server.web.forms import Visitor
@@ -63,6 +67,24 @@ def test_own_images(alice: Connection, web: Visitor) -> None:
 
     assert 'src="data:image/png;base64,' in html
     assert "cid:" not in html
+
+
+def test_many_references_to_an_image() -> None:
+    """A mail that refers to a large image many times does not fill the memory."""
+    image = AttachmentInfo(1, 1, "a.png", "image/png", 1_000_000, 1, 0, "a", 0)
+    html = mail_frame.respond("<img src=cid:a>" * 1000, [image], lambda key: bytes(1_000_000), False).body
+
+    assert 20 < bytes(html).count(b"data:image/png") < 30
+    assert len(html) < 40_000_000
+
+
+@pytest.mark.parametrize("start", ["url(", "<img src", "<img ", "<img src="])
+def test_runs_of_blanks(start: str) -> None:
+    """No mail, however broken, is read more than a few times."""
+    started = process_time()
+
+    assert not has_remote_images(start + " " * 200_000)
+    assert process_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -223,12 +223,14 @@ def _grouped(entries: list[_Entry]) -> list[_Entry]:
 
 
 def _is_taken_back(entry: _Entry, start: int, series: _Entry) -> bool:
-    """Whether a later version of the series no longer has the occurrence that an entry changes."""
-    event = series.event
-    if entry.revision[0] >= series.revision[0] or event.rule is None:
+    """Whether the series excludes the occurrence that an entry changes, or a later version of it no longer has that."""
+    event, difference = series.event, series.revision[0] - entry.revision[0]
+    if difference < 0 or event.rule is None:
         return False
+    if start in event.excluded:
+        return True
     day = on_the_wall(start, wall_zone(event)).date()
-    return start in event.excluded or not (start in event.added or recurrence.includes(event.rule, day))
+    return difference > 0 and not (start in event.added or recurrence.includes(event.rule, day))
 
 
 def _add_version(versions: dict[tuple[int, str], _Entry], entry: _Entry) -> None:

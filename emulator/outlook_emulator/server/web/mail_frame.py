@@ -32,11 +32,15 @@ _START = (
 _LOADING = re.compile(r"<(?=(?:link|meta|base)[\s/>])", re.IGNORECASE)
 _CID = re.compile(r"cid:([^\"'\s<>)]+)", re.IGNORECASE)
 _IMAGE_TYPE = re.compile(r"image/[\w.+-]+", re.ASCII)
+# Possessive repeats, so that no run of blanks is read twice.
+_ELSEWHERE = r"\s*+[\"']?+\s*+(?:https?:)?//"
 _REMOTE_IMAGE = re.compile(
-    r"<(?:img|image|input|video|source|td|th|table|body)\b[^<>]*?\s(?:src|srcset|background|poster|href)\s*=\s*[\"']?\s*"
-    r"(?:https?:)?//|url\(\s*[\"']?\s*(?:https?:)?//",
+    r"<(?:img|image|input|video|source|td|th|table|body)\b[^<>]*?\s(?:src|srcset|background|poster|href)\s*+="
+    rf"{_ELSEWHERE}|url\({_ELSEWHERE}",
     re.IGNORECASE,
 )
+_MOST_IMAGES = 32 * 1024 * 1024
+"""How many characters the images in a document may have; a mail can refer to the same one many times."""
 
 
 def has_remote_images(html: str) -> bool:
@@ -60,15 +64,17 @@ def respond(
 def _with_own_images(html: str, files: Sequence[AttachmentInfo], bytes_of: Callable[[int], bytes]) -> str:
     """HTML with the images that came with the mail in it: a sandboxed document has no cookie to fetch them with."""
     images = {file.cid: file for file in files if file.cid and _IMAGE_TYPE.fullmatch(file.content_type)}
-    urls: dict[str, str] = {}
+    urls: dict[int, str] = {}
+    left = _MOST_IMAGES
 
     def url_of(match: re.Match[str]) -> str:
+        nonlocal left
         image = images.get(unquote(match[1]))
         if image is None:
             return match[0]
-        if image.cid not in urls:
-            content = b64encode(bytes_of(image.id)).decode("ascii")
-            urls[str(image.cid)] = f"data:{image.content_type};base64,{content}"
-        return urls[str(image.cid)]
+        if image.id not in urls:
+            urls[image.id] = f"data:{image.content_type};base64,{b64encode(bytes_of(image.id)).decode('ascii')}"
+        left -= len(urls[image.id])
+        return urls[image.id] if left >= 0 else match[0]
 
     return _CID.sub(url_of, html) if images else html
