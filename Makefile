@@ -5,7 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 --generate-hashes --no-header \
 	--no-annotate $(UPGRADE)
 
-.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables vendor lock
+.PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables vendor screenshots
+.PHONY: lock
 .PHONY: dist image check-python clean
 .DEFAULT_GOAL := run
 
@@ -53,6 +54,9 @@ docs-tables: .venv/dev.stamp ## write the generated tables in docs/
 
 vendor: .venv/dev.stamp ## fetch the scripts of the pages from npm; PACKAGES="htmx.org@2.0.11" moves to other versions
 	$(BIN)/python -m tools.vendor $(PACKAGES)
+
+screenshots: .venv/dev.stamp ## take the pictures of the pages in docs/images/, with Chromium
+	$(BIN)/python -m tools.screenshots
 
 lock: .venv/dev.stamp ## pin all dependencies in requirements/; UPGRADE=--upgrade moves to newer versions
 	@$(PIP) 'uv>=0.9,<1'

@@ -27,6 +27,7 @@ MODULES = {
 VOCABULARY = {
     "access_tokens",
     "clock",
+    "content_limits",
     "enums",
     "errors",
     "ids",
@@ -34,6 +35,7 @@ VOCABULARY = {
     "options",
     "seed_folder",
     "settings",
+    "steps",
     "slices",
     "timezones",
 }

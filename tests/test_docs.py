@@ -27,6 +27,7 @@ from outlook_emulator.server.faults import plans
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import whole
 from outlook_emulator.wire.base import Int32
 from tests.docs import shell
 from tests.docs.pages import DOCS, PAGES, Page, matches, pages
@@ -104,7 +105,7 @@ def test_json(page: Page) -> None:
     for block in page.blocks:
         if block.language == "json" and "faults" in json.loads(block.text):
             sandboxes = Sandboxes(Settings())
-            plans.arm(sandboxes, sandboxes.default, plans.read(block.text.encode()))
+            whole(plans.arm(sandboxes, sandboxes.default, plans.read(block.text.encode())))
 
 
 def test_make_run_serves_the_samples() -> None:

@@ -24,6 +24,7 @@ from outlook_contract.probes.catalog import PROBES
 from outlook_contract.probes.command import conditions
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
+from outlook_emulator.content_limits import BODY_LIMITS, MAIL_LIMITS
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.options import camel, options_of, sentence
 from outlook_emulator.server.admin.routes import ADMIN
@@ -117,6 +118,13 @@ def limits() -> str:
         ("Limit", "Setting", "Default", "Meaning"),
         ((_code(limit.limit), _code(limit.flag), limit.default, limit.help) for limit in changeable_limits()),
     )
+
+
+def content_limits() -> str:
+    """What one mail and one request body may hold."""
+    rows = [("a mail", limit.counts, f"{limit.most:,}") for limit in MAIL_LIMITS]
+    rows += [("a JSON body", limit.counts, f"{limit.most:,}") for limit in BODY_LIMITS]
+    return _table(("What", "counts", "At most"), rows)
 
 
 def broken_emulators() -> str:
@@ -228,6 +236,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fault-effect": partial(declared_options, FaultEffect, "fault add"),
     "journal-filters": journal_filters,
     "limits": limits,
+    "content-limits": content_limits,
     "known-issues": known_issues,
     **{f"deviations-{kind.value}": partial(deviations, kind) for kind in Kind},
     "probes": probes,

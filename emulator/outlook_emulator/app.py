@@ -25,7 +25,7 @@ from outlook_emulator.server.hosts import Hosts
 from outlook_emulator.server.identity.endpoint import identity_routes
 from outlook_emulator.server.journal.middleware import Recorder
 from outlook_emulator.server.limits.middleware import Throttle
-from outlook_emulator.server.web.routes import web_routes
+from outlook_emulator.server.web.entrance import web_routes
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings, listed
 

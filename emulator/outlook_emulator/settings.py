@@ -158,6 +158,13 @@ class MailboxSettings:
     max_top: int = option(1000, "largest page of mails", least=0)
     filter_window: int = option(250, "number of newest mails that address and subject filters look at", least=0)
     max_view_days: int = option(1825, "longest calendar view, in days", least=0)
+    max_view_events: int = option(
+        10_000,
+        "events and occurrences that a calendar view looks at; 0: unlimited",
+        least=0,
+        most=_MOST_REQUESTS,
+        limit="viewEvents",
+    )
     max_options: int = option(
         100,
         "options of an approval mail or a mail with options; 0: unlimited",

@@ -118,3 +118,28 @@ def test_standard_input_without_items(url: str) -> None:
     done = run_with_input(b"hello", "import", "-", "--connection", "piped", "--url", url)
 
     assert failure(done) == "standard input has neither a calendar nor a vCard; --format names the format"
+
+
+@pytest.mark.parametrize("more", [[], ["--strict"]], ids=["lenient", "strict"])
+def test_delivery_prints_what_it_leaves_out(url: str, more: list[str]) -> None:
+    """A mail with an odd line in its headers is delivered without it, or refused with --strict."""
+    httpx.get(f"{url}/apim/outlook/mailed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
+    mail = b"From: bob@example.org\nodd line\nSubject: Hi\n\nHello"
+    done = run_with_input(mail, "mail", "deliver", "-", "--connection", "mailed", "--url", url, *more)
+
+    expected = "left out header line 'odd line', line 2: It is not of the form 'Name: value'."
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1 if more else 0, expected)
+    assert bool(done.stdout) is not bool(more)
+
+
+@pytest.mark.parametrize("more", [[], ["--strict"]], ids=["lenient", "strict"])
+def test_seeding_prints_what_it_leaves_out(url: str, tmp_path: Path, more: list[str]) -> None:
+    """A seed folder with an unreadable file is loaded without it, or refused with --strict."""
+    folder = tmp_path / f"odd-{len(more)}"
+    (folder / "contacts").mkdir(parents=True)
+    (folder / "mailbox.toml").write_text(f'address = "odd{len(more)}@example.com"\ndisplay_name = "Odd"\n')
+    (folder / "contacts" / "a.vcf").write_text("nonsense")
+    done = run("seed", str(folder), "--url", url, *more)
+
+    expected = "left out contacts/a.vcf: The content is not a vCard: it has no BEGIN:VCARD."
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1 if more else 0, expected)

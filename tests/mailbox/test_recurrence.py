@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from outlook_emulator.enums import NO_RECURRENCE, DayOfWeek, PatternType, Recurrence, WeekIndex
 from outlook_emulator.errors import InvalidField, InvalidRequest
+from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.event import Rule
 from outlook_emulator.mailbox.recurrence import dates, includes, kind_of, normalize, simple
 
@@ -239,16 +240,15 @@ def test_empty_window() -> None:
 def test_age_costs_nothing(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dates a century after the start are computed from few candidates."""
     normalized = normalize(rule)
-    seen: list[datetime] = []
+    seen: list[date] = []
+    walk = recurrence._walk
 
-    original = dateutil.rrule.rrule.__iter__
+    def counted(*arguments: Any) -> Iterator[date]:
+        for candidate in walk(*arguments):
+            seen.append(candidate)
+            yield candidate
 
-    def counted(rule: dateutil.rrule.rrule) -> Iterator[datetime]:
-        for moment in original(rule):
-            seen.append(moment)
-            yield moment
-
-    monkeypatch.setattr(dateutil.rrule.rrule, "__iter__", counted)
+    monkeypatch.setattr(recurrence, "_walk", counted)
     week = list(dates(normalized, day("2050-01-02"), day("2050-01-08")))
 
     assert week == [

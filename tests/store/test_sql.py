@@ -16,6 +16,7 @@ from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
     {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
+    | {"COUNT_OUTBOX", "FOLDER_COUNTS"}
 )
 """The statements that read or change all rows of a table."""
 
@@ -26,6 +27,7 @@ RECORDS = {
     "MAILBOX": Owner,
     "MAILBOX_BY_ADDRESS": Owner,
     "CONNECTIONS": Owner,
+    "CONNECTIONS_BESIDE": Owner,
     "FOLDER": Folder,
     "FOLDER_BY_WELL_KNOWN": Folder,
     "ROOT_FOLDERS": Folder,
@@ -36,6 +38,7 @@ RECORDS = {
     "MESSAGE_ANYWHERE": Message,
     "MESSAGE_BY_MESSAGE_ID": Message,
     "OUTBOX_MAILS": OutboxMail,
+    "OUTBOX_BEFORE": OutboxMail,
     "CHANGES": Change,
 }
 
@@ -126,7 +129,7 @@ def test_record_fits_its_select(db: Database, name: str) -> None:
     statement = STATEMENTS[name]
     description = db.execute(statement, dict.fromkeys(nulls(statement), 0)).description
     columns = [re.sub(r"_\d+$", "", column[0]) for column in description]
-    expected = columns[1:] if name == "CONNECTIONS" else columns
+    expected = columns[1:] if name.startswith("CONNECTIONS") else columns
 
     assert list(record._fields) == expected
 
@@ -141,6 +144,6 @@ def test_a_message_list_is_newest_first(db: Database) -> None:
         db.insert(sql.INSERT_MESSAGE, row | {"content_id": content_id, "received": at, "recipients_bcc": None})
         for at in (30, 10, 30, 20)
     ]
-    page = {"folder_id": 7, "since": 0, "until": 100, "top": 3, "skip": 0}
+    page = {"folder_id": 7, "since": 0, "until": 100, "below": 0, "top": 3, "skip": 0}
 
     assert [keys[2], keys[0], keys[3]] == [row[0] for row in db.all(sql.LIST_MESSAGES["unread"], page)]

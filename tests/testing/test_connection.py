@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.connectors.sdk import ConnectorException
 
-from outlook_emulator.testing import Connection
+from outlook_emulator.testing import AdminError, Connection
+from tests.paths import ICS
 
 
 def test_http(ann: Connection) -> None:
@@ -82,3 +84,42 @@ def test_without_microsofts_client(ann: Connection, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ModuleNotFoundError, match="pip install azure-connectors aiohttp"):
         ann.client()
+
+
+ODD_BOOK = "BEGIN:VCARD\nFN:Ann\nno line\nEND:VCARD\n"
+
+
+def contacts_of(ann: Connection) -> list[dict[str, Any]]:
+    contacts: list[dict[str, Any]] = ann.http.get("/datasets/contacts/tables/Contacts/items").json()["value"]
+    return contacts
+
+
+def test_import_file(ann: Connection, tmp_path: Path) -> None:
+    """A file is imported by its kind; what was left out is in the result."""
+    file = tmp_path / "book.VCF"
+    file.write_text(ODD_BOOK)
+    imported = ann.import_file(file)
+
+    assert [part["line"] for part in imported["skipped"]] == [3]
+    assert [item["Id"] for item in contacts_of(ann)] == imported["ids"]
+    assert ann.import_file(ICS / "busy-week.ics", folder="Calendar")["skipped"] == []
+
+
+def test_import_file_refused(ann: Connection, tmp_path: Path) -> None:
+    """A strict import refuses a damaged file; a file of another kind is a mistake of the test."""
+    file = tmp_path / "book.vcf"
+    file.write_text(ODD_BOOK)
+
+    with pytest.raises(AdminError, match="Nothing was imported, since a part would be left out"):
+        ann.import_file(file, strict=True)
+    with pytest.raises(ValueError, match=r"must end in \.ics or \.vcf"):
+        ann.import_file(tmp_path / "mail.eml")
+    assert contacts_of(ann) == []
+
+
+def test_a_seed_that_is_not_taken_whole(ann: Connection) -> None:
+    """A test is warned of what its seed left out."""
+    seed = {"address": "o@example.com", "display_name": "O", "contacts": [{"name": "Contacts", "vcf": ODD_BOOK}]}
+
+    with pytest.warns(UserWarning, match=r"loaded without 1 of its parts: .*card \"Ann\": It is not a property"):
+        ann.sandbox.connect("odd", seed=seed)

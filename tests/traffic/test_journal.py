@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from outlook_emulator.traffic import journal
 from outlook_emulator.traffic.faults import CUT
 from outlook_emulator.traffic.journal import (
     ANSWERED,
@@ -383,3 +384,39 @@ class Histories(RuleBasedStateMachine):
 def test_any_history() -> None:
     """Entries and counts are right after any history."""
     run_state_machine_as_test(Histories, settings=settings(FIXED, max_examples=100, stateful_step_count=30))
+
+
+@FIXED
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"?sig=",
+                b"SIG=",
+                b"code",
+                b"=",
+                b"%3D",
+                b"\\u003d",
+                b"\\u003D",
+                b"access_token",
+                b'"',
+                b":",
+                b" ",
+                b"x1",
+                b"&",
+                b"https://",
+                b"ada:pw@host",
+                b"api-key",
+                b"Password",
+                b"client_secret",
+                b"%26",
+                b"/",
+                b"\\u0026",
+            ]
+        ),
+        max_size=12,
+    ).map(b"".join)
+)
+def test_a_text_without_a_hint_holds_no_secret(text: bytes) -> None:
+    """The quick look before the expression leaves out no text that the expression matches."""
+    assert journal._SIGNED.sub(rb"\1\2\3\4" + REDACTED, text) == redacted(text)

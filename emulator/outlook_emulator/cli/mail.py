@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
     deliver.add_argument("--received", metavar="INSTANT", help="time of arrival (default: now)")
     deliver.add_argument("--read", action="store_true", help="mark the mail as read")
     deliver.add_argument("--flagged", action="store_true", help="flag the mail")
+    parsers.add_strict(deliver)
     about = "wait until a mail arrives, and print it; if several match, print the newest"
     wait = parsers.add_command(actions, "wait", about, wait_for_mail)
     for option in _CONDITIONS:
@@ -43,10 +44,11 @@ def deliver_mail(arguments: argparse.Namespace) -> int:
         "received": arguments.received,
         "isRead": "true" if arguments.read else None,
         "isFlagged": "true" if arguments.flagged else None,
+        "strict": "true" if arguments.strict else None,
     }
     path = request.sandbox_path(arguments, "connections", arguments.connection, "deliver") + request.query(parameters)
     response = request.send(arguments, "POST", path, files.read(arguments.file), content_type=_MIME)
-    return output.print_response(arguments, response, lambda delivered: _delivered(delivered["message"]))
+    return output.print_import(arguments, response, lambda delivered: _delivered(delivered["message"]))
 
 
 def _delivered(mail: Any) -> Iterator[str]:

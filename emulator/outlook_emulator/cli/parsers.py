@@ -62,7 +62,7 @@ def add_server_options(command: argparse.ArgumentParser, *, sandbox: bool = True
 
 def add_strict(command: argparse.ArgumentParser) -> None:
     """Add the flag of an import that takes a file whole or not at all."""
-    about = "import nothing if a part of a file would be left out"
+    about = "refuse a file of which a part would be left out"
     command.add_argument("--strict", action="store_true", help=about)
 
 

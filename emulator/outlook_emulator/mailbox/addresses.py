@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from outlook_emulator.errors import InvalidField, InvalidRecipients
+from outlook_emulator.content_limits import RECIPIENTS
+from outlook_emulator.errors import InvalidField, InvalidRecipients, TooMuchContent
 from outlook_emulator.mailbox.message import Address
 
 # The characters between dots: no quotes, separators, line ends or invisible characters.
@@ -25,7 +26,7 @@ FILLED_PATTERN = rf"^[;\s]*{_PART}(?:;(?:{_PART}|\s*))*$"
 def parse(text: str) -> tuple[Address, ...]:
     """The addresses in `text`, without duplicates; empty parts are skipped, since public workflows leave them behind.
 
-    Raises InvalidRecipients, which names the part that is not an address.
+    Raises InvalidRecipients, which names the part that is not an address, and TooMuchContent.
     """
     # Most mails go to the same few people; only texts as short as an address or two are worth caching.
     return _parse_cached(text) if len(text) < 2 * MAX_ADDRESS else _parse(text)
@@ -37,6 +38,8 @@ def _parse_cached(text: str) -> tuple[Address, ...]:
 
 
 def _parse(text: str) -> tuple[Address, ...]:
+    if text.count(";") > RECIPIENTS.most:
+        raise TooMuchContent(f"A list of mail addresses has more than {RECIPIENTS.most}.")
     addresses: dict[str, Address] = {}
     for part in text.split(";"):
         if part := part.strip():

@@ -97,7 +97,8 @@ def normalize(rule: Rule, *, keeps_phase: bool = False) -> Rule:
     _check(rule)
     plain = _with_used_only(rule)
     # In steps of 1 where the intervals count from the date that is looked for.
-    start = next(_walk(plain, plain.start, date.max, _step(plain) if keeps_phase else 1), None)
+    step = _step(plain) if keeps_phase else 1
+    start = next(_walk(plain, _in_its_month(plain) if keeps_phase else plain.start, date.max, step), None)
     if start is None:
         raise InvalidField("start", "is too late: the recurrence has no occurrence on or after it.")
     aligned = replace(plain, start=start)
@@ -106,6 +107,14 @@ def normalize(rule: Rule, *, keeps_phase: bool = False) -> Rule:
     if aligned.until is not None:
         return replace(aligned, until=_last_by(aligned, aligned.until))
     return aligned
+
+
+def _in_its_month(rule: Rule) -> date:
+    """The start of a rule; for a rule of another month, the first day of that month in the years that it reaches."""
+    if rule.month in (0, rule.start.month):
+        return rule.start
+    year = rule.start.year if rule.month > rule.start.month else rule.start.year + rule.interval
+    return date(min(year, date.max.year), rule.month, 1)
 
 
 def _check(rule: Rule) -> None:
@@ -236,17 +245,20 @@ def weekday(day: date) -> int:
 
 def _walk(rule: Rule, first: date, last: date, step: int) -> Iterator[date]:
     """The dates that a pattern matches from `first` to `last`, in every `step`th day, week or month."""
+    if rule.pattern in (DAILY, WEEKLY):
+        # Much faster than dateutil, and the commonest patterns.
+        with suppress(OverflowError):
+            yield from _walk_days(rule, first, last, step)
+        return
     # Imported late: it is slow to import, and requests about mail do not need it.
     from dateutil import rrule
 
     choice = by_parts(rule)
-    frequencies: dict[int, int] = {DAILY: rrule.DAILY, WEEKLY: rrule.WEEKLY}
     starts = rrule.rrule(
-        frequencies.get(rule.pattern, rrule.MONTHLY),
+        rrule.MONTHLY,
         dtstart=first,
         until=last,
         interval=step,
-        wkst=_from_monday(rule.first_day_of_week),
         bymonth=choice.get("BYMONTH"),
         bymonthday=choice.get("BYMONTHDAY"),
         byweekday=[_from_monday(day) for day in rule.days_of_week] or None,
@@ -256,6 +268,23 @@ def _walk(rule: Rule, first: date, last: date, step: int) -> Iterator[date]:
     with suppress(OverflowError, ValueError):
         for start in starts:
             yield start.date()
+
+
+def _walk_days(rule: Rule, first: date, last: date, step: int) -> Iterator[date]:
+    """The dates of a daily or weekly pattern. Raises OverflowError after the year 9999."""
+    if rule.pattern == DAILY:
+        while first <= last:
+            yield first
+            first += timedelta(days=step)
+        return
+    places = sorted((day - rule.first_day_of_week) % 7 for day in rule.days_of_week)
+    # As a number, since the first week may begin before the year 1.
+    week = first.toordinal() - (weekday(first) - rule.first_day_of_week) % 7
+    while week <= last.toordinal():
+        for place in places:
+            if first.toordinal() <= week + place <= last.toordinal():
+                yield date.fromordinal(week + place)
+        week += 7 * step
 
 
 def _from_monday(day_of_week: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from outlook_emulator.steps import lowered, substituted
 from outlook_emulator.store.records import Event, Message
 
 _META = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
@@ -68,12 +69,12 @@ def inner_html(html: str) -> str:
     if _is_fragment(html):
         return html
     start, end = _content(html) if _is_document(html) else (0, len(html))
-    return _DOCUMENT_TAG.sub("", html[start:end])
+    return substituted(_DOCUMENT_TAG, "", html[start:end])
 
 
 def without_document_tags(html: str) -> str:
     """HTML that can stand inside a document: without the tags that only a whole document has, its styles kept."""
-    return html if _is_fragment(html) else _DOCUMENT_TAG.sub("", html)
+    return html if _is_fragment(html) else substituted(_DOCUMENT_TAG, "", html)
 
 
 def with_appended(html: str, more: str) -> str:
@@ -88,15 +89,15 @@ def _escaped(text: str) -> str:
     """Text as Exchange writes it in HTML, seen in public mails: quotes escaped, and all but the last blank of a run."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     if "  " in text:
-        text = _INNER_BLANK.sub("&nbsp;", text)
+        text = substituted(_INNER_BLANK, "&nbsp;", text)
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "<br>\r\n")
 
 
 def _is_fragment(html: str) -> bool:
     """Whether HTML has none of the tags that only a whole document has."""
-    lowered = html.lower()
+    folded = lowered(html)
     # Three cheap looks rule out most bodies. `html` stands for the tag and for the document type.
-    if not ("html" in lowered or "<body" in lowered or "<head" in lowered):
+    if not ("html" in folded or "<body" in folded or "<head" in folded):
         return True
     return _DOCUMENT_TAG.search(html) is None
 
@@ -113,7 +114,7 @@ def _document(html: str) -> str:
     head = _HEAD.match(html, _end(_PROLOGUE, html, start))
     if not _is_document(html):
         # Document tags in the middle of a fragment: a browser ignores them.
-        return html[:prologue] + _BEFORE_FRAGMENT + _DOCUMENT_TAG.sub("", html[prologue:]) + _AFTER_FRAGMENT
+        return html[:prologue] + _BEFORE_FRAGMENT + substituted(_DOCUMENT_TAG, "", html[prologue:]) + _AFTER_FRAGMENT
     before = after = ""
     # No `<html>` tag was there, but a head or a body.
     if start == prologue:
@@ -134,7 +135,7 @@ def _document(html: str) -> str:
 
 def _with_body(rest: str) -> str:
     """What follows the head, in a body element unless it has one."""
-    if _BODY.search(rest) or "<frameset" in rest.lower():
+    if _BODY.search(rest) or "<frameset" in lowered(rest):
         return rest
     end = _end(_TO_HTML_END, rest, 0) or len(rest)
     return f"<body>{rest[:end]}</body>{rest[end:]}"

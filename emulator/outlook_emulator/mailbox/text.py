@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
+
+from outlook_emulator.steps import STEP, cut, lowered, split, substituted, words
 
 PREVIEW_LENGTH = 255
 
@@ -14,6 +17,8 @@ _UNSEEN = re.compile(
 )
 # Tag names are captured: splitting on this pattern gives texts and names in turn. Quoted values may hold a `>`.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])([^ >]*+)(?:>|[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?)")
+_UNSEEN_STARTS = ("<!--", "<script", "<style", "<title")
+_AMPERSAND = re.compile("&")
 _AT_LINE_START = re.compile(r"\n[\v ]*\v")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 # Python refuses to read a number of thousands of digits; the last character of Unicode has seven.
@@ -59,6 +64,13 @@ def plain_text(html: str, limit: int | None = None) -> str:
 
 def unescaped(text: str) -> str:
     """The text with its HTML entities replaced by characters; a number that is no character's becomes U+FFFD."""
+    if len(text) > STEP:
+        # An entity begins with this character and does not have it inside.
+        return "".join(map(_unescaped, cut(_AMPERSAND, text)))
+    return _unescaped(text)
+
+
+def _unescaped(text: str) -> str:
     if "&#" in text:
         text = _LONG_NUMBER.sub("\ufffd", _LEADING_ZEROS.sub("&#", text))
     return unescape(text)
@@ -79,8 +91,8 @@ def preview(body: str, is_html: bool) -> str:
 
 
 def _visible(html: str) -> str:
-    text = " ".join(_without_unseen(html).split())
-    pieces = _TAG.split(text)
+    text = words(_without_unseen(html))
+    pieces = split(_TAG, text)
     pieces[1::2] = [_BREAKS.get(name, "") for name in pieces[1::2]]
     text = "".join(pieces)
     has_entities = "&" in text
@@ -89,22 +101,41 @@ def _visible(html: str) -> str:
         text = unescaped(text)
     # Most bodies need only the cheap replacements; a look costs less than a regular expression that finds nothing.
     nested = "\v\v" in text or " \v" in text
-    text = (_AT_LINE_START.sub("\n", text) if nested else text.replace("\n\v", "\n")).replace("\v", "\n")
+    text = (substituted(_AT_LINE_START, "\n", text) if nested else text.replace("\n\v", "\n")).replace("\v", "\n")
     if has_entities or "  " in text or " \n" in text or "\n " in text:
         text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
     text = text.strip()
     if "\n\n\n" in text:
-        text = _EMPTY_LINES.sub("\n\n", text)
+        text = substituted(_EMPTY_LINES, "\n\n", text)
     return text.replace("\n", "\r\n")
 
 
 def _without_unseen(html: str) -> str:
-    folded = html.lower()
+    folded = lowered(html)
     end = folded.find("</head>")
     # Lowercasing can lengthen a text, and then positions in the two differ.
     if end >= 0 and len(folded) == len(html):
         start = folded.find("<head", 0, end)
-        html = html[:start] + html[end:] if start >= 0 else html
+        if start >= 0:
+            html, folded = html[:start] + html[end:], folded[:start] + folded[end:]
     if "<!--" in html or "<style" in folded or "<script" in folded or "<title" in folded:
-        return _UNSEEN.sub("", html)
+        return _UNSEEN.sub("", html) if len(html) <= STEP else "".join(_seen(html, folded))
     return html
+
+
+def _seen(html: str, folded: str) -> Iterator[str]:
+    """What a long text has between its unseen parts: where they may begin is found faster than by the pattern."""
+    if len(html) != len(folded):
+        yield _UNSEEN.sub("", html)
+        return
+    places = {start: folded.find(start) for start in _UNSEEN_STARTS}
+    seen = 0
+    while (place := min((at for at in places.values() if at >= 0), default=-1)) >= 0:
+        end = place + 1
+        if place >= seen and (match := _UNSEEN.match(html, place)):
+            yield html[seen:place]
+            seen = end = match.end()
+        for start, at in places.items():
+            if 0 <= at < end:
+                places[start] = folded.find(start, end)
+    yield html[seen:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -46,7 +47,7 @@ class Sandboxes:
         self.clock = clock or SystemClock()
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
-        self._ids: dict[str, tuple[str, ...]] = {}
+        self._ids: dict[str, list[str]] = {}
         # Before any file is opened: two servers with one folder would write over each other's state.
         self._lock = self._lock_folder()
         for name in self._stored_names():
@@ -85,7 +86,10 @@ class Sandboxes:
         # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
-        self.refresh(sandbox)
+        # Only what the connection changes: a sandbox may have thousands. Another one may have a new name of its owner.
+        added = sandbox.connections_beside(connection_id)
+        self._by_connection |= {id: (sandbox, owner) for id, owner in added.items()}
+        insort(self._ids[sandbox.name], connection_id)
 
     def fill(self, sandbox: Sandbox, sample: Sample, connection_id: str) -> Owner:
         """Create a connection with the mailbox of a sample, which a reset empties. Raises Conflict, InvalidRequest."""
@@ -101,13 +105,17 @@ class Sandboxes:
     def default(self) -> Sandbox:
         return self._by_name[DEFAULT]
 
+    def has_connection(self, connection_id: str) -> bool:
+        """Whether any sandbox has a connection."""
+        return connection_id in self._by_connection
+
     def connection_ids(self) -> frozenset[str]:
         """The connection ids of all sandboxes."""
         return frozenset(self._by_connection)
 
     def ids_of(self, sandbox: Sandbox) -> tuple[str, ...]:
         """The connection ids of a sandbox."""
-        return self._ids.get(sandbox.name, ())
+        return tuple(self._ids.get(sandbox.name, ()))
 
     def all(self) -> list[Sandbox]:
         return list(self._by_name.values())
@@ -225,7 +233,7 @@ class Sandboxes:
         """Read the connections of a sandbox again, after a change on the sandbox itself."""
         self._forget(sandbox)
         connections = sandbox.connections()
-        self._ids[sandbox.name] = tuple(connections)
+        self._ids[sandbox.name] = list(connections)
         self._by_connection |= {id: (sandbox, owner) for id, owner in connections.items()}
 
     def _forget(self, sandbox: Sandbox) -> None:

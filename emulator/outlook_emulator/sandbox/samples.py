@@ -193,9 +193,9 @@ class _Table:
 def _sample(table: _Table, files: SampleFiles) -> Sample:
     owner = Address(table.text("address"), table.text("display_name"))
     skipped: list[SkippedItem] = []
-    mails = [_mail(values, files, owner) for values in _mail_tables(table)]
+    mails = [_mail(values, files, owner, skipped) for values in _mail_tables(table)]
     for file in table.values_of("mail_files"):
-        mails.extend(_mail(values, files, owner) for values in _json_lines(table, str(file), files))
+        mails.extend(_mail(values, files, owner, skipped) for values in _json_lines(table, str(file), files))
     for name in files.below(_MAIL_FOLDER, ".eml"):
         mails.extend(_listed(name, files, _mail_of_file, skipped))
     folders = tuple(table.folder(path) for path in table.values_of("folders"))
@@ -212,10 +212,11 @@ def _sample(table: _Table, files: SampleFiles) -> Sample:
 
 def _mail_of_file(name: str, content: bytes) -> Parsed[SampleMail]:
     """A mail in the folder `mail`: the folders between name its mail folder, and its own date is when it arrived."""
-    from outlook_emulator.mailbox.formats.mime import parse
+    from outlook_emulator.mailbox.formats.mime import parse_lenient
 
     *between, _ = name.removeprefix(f"{_MAIL_FOLDER}/").split("/")
-    mail = parse(content)
+    parsed = parse_lenient(content)
+    (mail,) = parsed.items
     if mail.sent is None:
         raise InvalidRequest(
             "the mail has no date. Move the file elsewhere, and name it in a [[mail]] with 'received'."
@@ -223,7 +224,7 @@ def _mail_of_file(name: str, content: bytes) -> Parsed[SampleMail]:
     folder = tuple(between) or ("Inbox",)
     # As in Outlook: a mail that the owner wrote is read.
     is_read = folder[0] in ("Sent Items", "Drafts")
-    return Parsed([SampleMail(mail=mail, folder=folder, received=mail.sent, is_read=is_read)])
+    return Parsed([SampleMail(mail=mail, folder=folder, received=mail.sent, is_read=is_read)], parsed.skipped)
 
 
 def _contents(
@@ -314,11 +315,11 @@ def _mail_table(values: Any, place: str) -> _Table:
     return _Table(values, place, _FILE_MAIL_KEYS if is_file else _MAIL_KEYS)
 
 
-def _mail(table: _Table, files: SampleFiles, owner: Address) -> SampleMail:
+def _mail(table: _Table, files: SampleFiles, owner: Address, skipped: list[SkippedItem]) -> SampleMail:
     received = table.instant("received")
     is_whole = "file" in table.values or "eml" in table.values
     return SampleMail(
-        mail=_whole_mail(table, files) if is_whole else _from_keys(table, owner, received),
+        mail=_whole_mail(table, files, skipped) if is_whole else _from_keys(table, owner, received),
         folder=table.folder(table.values.get("folder")),
         received=received,
         is_read=table.flag("read"),
@@ -326,13 +327,16 @@ def _mail(table: _Table, files: SampleFiles, owner: Address) -> SampleMail:
     )
 
 
-def _whole_mail(table: _Table, files: SampleFiles) -> Mail:
-    from outlook_emulator.mailbox.formats.mime import parse
+def _whole_mail(table: _Table, files: SampleFiles, skipped: list[SkippedItem]) -> Mail:
+    from outlook_emulator.mailbox.formats.mime import parse_lenient
 
     if "eml" in table.values:
-        return _parsed(table.place, parse, table.text("eml").encode())
-    file = table.text("file")
-    return _parsed(file, parse, _content(table, file, files))
+        place, content = table.place, table.text("eml").encode()
+    else:
+        place = table.text("file")
+        content = _content(table, place, files)
+    (mail,) = _items(place, _parsed(place, parse_lenient, content), skipped)
+    return mail
 
 
 def _content(table: _Table, file: str, files: SampleFiles) -> bytes:

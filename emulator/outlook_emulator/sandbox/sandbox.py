@@ -94,6 +94,10 @@ class Sandbox:
         """The owner behind each connection id."""
         return mailboxes.connections(self.db)
 
+    def connections_beside(self, connection_id: str) -> dict[str, Owner]:
+        """The owner behind a connection id, and behind each other one of the same mailbox."""
+        return mailboxes.connections_beside(self.db, connection_id)
+
     def connect(self, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()) -> Owner:
         """Add a connection to the mailbox with an address; the mailbox is created if there is none.
 

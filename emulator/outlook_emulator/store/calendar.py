@@ -60,14 +60,19 @@ def events(db: Database, calendar_id: int) -> list[Event]:
     return [Event._make(row) for row in db.all(sql.EVENTS, {"calendar_id": calendar_id})]
 
 
-def events_between(db: Database, calendar_id: int, since: int, until: int, longest: int) -> list[Event]:
-    """The events of a calendar that may take place from `since` to before `until`, and the series that may occur then.
+def short_events(db: Database, calendar_id: int, since: int, until: int, after: int, top: int) -> list[Event]:
+    """Up to `top` of the short events of a calendar that start in a window, ordered by start and key.
 
-    Short events last `longest` microseconds at most; they are found by their start alone. Not ordered.
+    Of those that start at its first instant, only those with keys after one. Series are no short events.
     """
-    window = {"calendar_id": calendar_id, "since": since, "until": until, "earliest": since - longest}
-    rows = db.all(sql.SHORT_EVENTS, window) + db.all(sql.LONG_EVENTS, window)
-    return [Event._make(row) for row in rows]
+    window = {"calendar_id": calendar_id, "earliest": since, "until": until, "after": after, "top": top}
+    return [Event._make(row) for row in db.all(sql.SHORT_EVENTS, window)]
+
+
+def long_events(db: Database, calendar_id: int, since: int, until: int) -> list[int]:
+    """The keys of the long events of a calendar, and of its series, that may take place in a window. Not ordered."""
+    window = {"calendar_id": calendar_id, "since": since, "until": until}
+    return [key for (key,) in db.all(sql.LONG_EVENTS, window)]
 
 
 def exceptions(db: Database, master_id: int) -> list[Event]:
@@ -93,6 +98,7 @@ def events_with_attendee(db: Database, address: str) -> list[Event]:
 
 def insert_event(db: Database, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:
     """Add an event with a value for each column but its id, and the entries of its lists."""
+    db.note_size(len(values["body"] or ""))
     key = db.insert(sql.INSERT_EVENT, values)
     list_entries.insert(db, "event", key, entries)
     # What was written is what would be read back, so no statement reads it.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
 from types import TracebackType
 from typing import Any
@@ -25,6 +26,10 @@ CACHE_KIB = 16 * 1024
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
+_LARGE_IMAGE = 8 * 1024 * 1024
+"""From this many bytes on, an image is made by way of a file."""
+PIECE = 1024 * 1024
+"""From this many bytes on, a value is read and written in pieces."""
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
 
@@ -115,6 +120,18 @@ class Database:
         """Run an insert; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
 
+    def read_bytes(self, table: str, column: str, key: int) -> bytes:
+        """The bytes in a column, in pieces: reading many in one step stops all threads of the process."""
+        with self._connection.blobopen(table, column, key, readonly=True) as blob:
+            return b"".join(iter(lambda: blob.read(PIECE), b""))
+
+    def write_bytes(self, table: str, column: str, key: int, content: bytes) -> None:
+        """Write bytes into a column that has room for just as many, in pieces as well."""
+        view = memoryview(content)
+        with self._connection.blobopen(table, column, key) as blob:
+            for start in range(0, len(content), PIECE):
+                blob.write(view[start : start + PIECE])
+
     def transaction(self) -> Transaction:
         """A block whose statements take effect together, or not at all when it raises."""
         if self._borrowed is not None:
@@ -160,6 +177,9 @@ class Database:
 
     def image(self, state: Mapping[str, str] = {}) -> bytes:
         """The database as the bytes of an SQLite file, with `state` added. Call it outside a transaction."""
+        if self._size() >= _LARGE_IMAGE:
+            with suppress(OSError, sqlite3.OperationalError):
+                return self._image_by_file(state)
         self.execute("BEGIN IMMEDIATE")
         try:
             # Rolled back below: the image has these values, the database itself never does.
@@ -168,6 +188,22 @@ class Database:
             return images.alone(self._connection.serialize())
         finally:
             self.execute("ROLLBACK")
+
+    def _size(self) -> int:
+        (pages,), (size,) = self.one("PRAGMA page_count", {}), self.one("PRAGMA page_size", {})
+        return int(pages * size)
+
+    def _image_by_file(self, state: Mapping[str, str]) -> bytes:
+        """The image by way of a file, since to serialize a large database stops all threads of the process."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "image.sqlite"
+            with closing(_connect(str(file))) as copy:
+                copy.execute("PRAGMA synchronous = OFF")
+                self._connection.backup(copy)
+                for key, value in state.items():
+                    copy.execute(sql.SET_STATE, {"key": key, "value": value})
+                copy.execute("PRAGMA journal_mode = DELETE")
+            return file.read_bytes()
 
     def check(self) -> None:
         """Check the integrity. Raises ValueError that names the damage."""

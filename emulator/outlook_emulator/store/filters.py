@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 from outlook_emulator.odata import KeyOf, Kind, Member, Order, Query, Vocabulary
 from outlook_emulator.odata.tree import Call, Compare, Field, Junction, Key, Lambda, Node, Not, Value, Within, key
-from outlook_emulator.store import records
+from outlook_emulator.store import records, sql
 from outlook_emulator.store.database import Database
 
 # SQLite's largest integer; the driver raises for a larger $top or $skip.
 _MOST = 2**63 - 1
 # IS and IS NOT treat null as a value, as OData does. SQL's = and <> are null where one side is.
 _SYMBOLS = {"eq": "IS", "ne": "IS NOT", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_FEW = 500
 _ID = Member("id", Kind.ID)
 _START = Member("start_at", Kind.INSTANT)
 _BY_NAME: Order = ((Member("display_name"), False), (_ID, False))
@@ -94,6 +95,12 @@ def find(db: Database, vocabulary: Vocabulary, folder_id: int, query: Query, key
     top = -1 if query.top is None else min(query.top, _MOST)
     rows = db.all(text, {**bound, "folder": folder_id, "top": top, "skip": min(query.skip, _MOST)})
     return list(map(_FOLDERS[vocabulary.kind].record._make, rows))
+
+
+def has_few(db: Database, vocabulary: Vocabulary) -> bool:
+    """Whether a sandbox has so few records of a kind that any query is quick."""
+    (key,) = db.one(sql.NEWEST[vocabulary.kind], {})
+    return bool(key < _FEW)
 
 
 # Conditions compare by identity: an equal text gives the same one, since the reader keeps what it has read.

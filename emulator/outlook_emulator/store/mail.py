@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from outlook_emulator.store import sql
-from outlook_emulator.store.database import Database
+from outlook_emulator.store.database import PIECE, Database
 from outlook_emulator.store.records import (
     AttachmentInfo,
     ContentFlags,
@@ -15,6 +15,7 @@ from outlook_emulator.store.records import (
     Folder,
     Message,
     MessageHead,
+    MessageKey,
     StoredMail,
     facet_key,
 )
@@ -75,12 +76,21 @@ def mailbox_counts(db: Database) -> dict[int, Counts]:
 def insert_content(db: Database, values: Mapping[str, Any]) -> int:
     """Add the content of a mail and return its key; `values` holds all columns but the key."""
     db.note_size(len(values["body"]) + len(values["raw"] or b""))
-    return db.insert(sql.INSERT_CONTENT, values)
+    raw = values["raw"]
+    if raw is None or len(raw) < PIECE:
+        return db.insert(sql.INSERT_CONTENT, values)
+    key = db.insert(sql.INSERT_CONTENT, {**values, "raw": b""})
+    db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
+    db.write_bytes("content", "raw", key, raw)
+    return key
 
 
 def stored_mail(db: Database, content_id: int) -> StoredMail:
     """The content of a mail, headers and body included."""
-    return StoredMail._make(db.one(sql.STORED_MAIL, {"id": content_id}))
+    *values, raw, size = db.one(sql.STORED_MAIL, {"id": content_id, "large": PIECE})
+    if raw is None and size is not None:
+        raw = db.read_bytes("content", "raw", content_id)
+    return StoredMail._make((*values, raw))
 
 
 def content_flags(db: Database, content_id: int) -> ContentFlags:
@@ -113,7 +123,13 @@ def delete_unused_content(db: Database, content_id: int) -> None:
 def insert_attachment(db: Database, values: Mapping[str, Any]) -> None:
     """Add an attachment to a content; `values` holds all columns but the key."""
     db.note_size(len(values["content"]))
-    db.execute(sql.INSERT_ATTACHMENT, values)
+    content = values["content"]
+    if len(content) < PIECE:
+        db.execute(sql.INSERT_ATTACHMENT, values)
+        return
+    key = db.insert(sql.INSERT_ATTACHMENT, {**values, "content": b""})
+    db.execute(sql.RESERVE_ATTACHMENT, {"id": key, "size": len(content)})
+    db.write_bytes("attachment", "content", key, content)
 
 
 def attachments(db: Database, content_id: int) -> list[AttachmentInfo]:
@@ -123,8 +139,8 @@ def attachments(db: Database, content_id: int) -> list[AttachmentInfo]:
 
 def attachment_bytes(db: Database, key: int) -> bytes:
     """The bytes of an attachment that exists."""
-    (content,) = db.one(sql.ATTACHMENT_CONTENT, {"id": key})
-    return bytes(content)
+    content, _ = db.one(sql.ATTACHMENT_CONTENT, {"id": key, "large": PIECE})
+    return db.read_bytes("attachment", "content", key) if content is None else content
 
 
 # --- Messages: copies of a mail in folders ---
@@ -179,8 +195,20 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
 
 def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
     """The messages of a folder that have the facets, newest first."""
-    values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "top": top, "skip": skip}
+    values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
     return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
+
+
+def messages_before(
+    db: Database, folder_id: int, facets: Facets, before: MessageKey, *, since: int, top: int
+) -> list[Message]:
+    """The messages of a folder that have the facets and come behind a position, newest first.
+
+    `since` is the instant of the oldest one.
+    """
+    until, below = before
+    values = {"folder_id": folder_id, "since": since, "until": until, "below": below, "top": top, "skip": 0}
+    return [Message._make(row) for row in db.all(sql.LIST_MESSAGES[facet_key(*facets)], values)]
 
 
 def copy_message(db: Database, key: int, folder_id: int) -> int:
@@ -198,9 +226,19 @@ def mark_read(db: Database, key: int) -> None:
     db.execute(sql.MARK_READ, {"message_id": key})
 
 
+def mark_unread(db: Database, key: int) -> None:
+    """Mark a message as unread."""
+    db.execute(sql.MARK_UNREAD, {"message_id": key})
+
+
 def flag(db: Database, key: int) -> None:
     """Flag a message for follow-up."""
     db.execute(sql.FLAG, {"message_id": key})
+
+
+def unflag(db: Database, key: int) -> None:
+    """Remove the flag of a message."""
+    db.execute(sql.UNFLAG, {"message_id": key})
 
 
 def set_last_verb(db: Database, key: int, verb: str) -> None:

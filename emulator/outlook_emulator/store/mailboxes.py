@@ -51,6 +51,11 @@ def connections(db: Database) -> dict[str, Owner]:
     return {row[0]: Owner._make(row[1:]) for row in db.all(sql.CONNECTIONS, {})}
 
 
+def connections_beside(db: Database, connection_id: str) -> dict[str, Owner]:
+    """The owner behind a connection id, and behind each other one of the same mailbox."""
+    return {row[0]: Owner._make(row[1:]) for row in db.all(sql.CONNECTIONS_BESIDE, {"id": connection_id})}
+
+
 def rename_connection(db: Database, old: str, new: str) -> None:
     """Change the id of a connection, and with it that of its push triggers."""
     db.execute(sql.RENAME_CONNECTION, {"of": old, "to": new})

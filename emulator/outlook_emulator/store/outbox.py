@@ -33,6 +33,11 @@ def page(db: Database, after: int, until: int, *, newer: int = 0, subject: str =
     return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_PAGE, values)]
 
 
+def before(db: Database, key: int, top: int) -> list[OutboxMail]:
+    """The newest mails with keys below one, newest first."""
+    return [OutboxMail._make(row) for row in db.all(sql.OUTBOX_BEFORE, {"before": key, "top": top})]
+
+
 def newest(db: Database) -> int:
     """The greatest key of a mail, 0 when there is none."""
     (key,) = db.one(sql.NEWEST["outbox_mail"], {})

@@ -85,6 +85,13 @@ class MessageHead(NamedTuple):
     subject: str
 
 
+class MessageKey(NamedTuple):
+    """The position of a message in its folder: a list begins with the newest, and the key breaks ties."""
+
+    received: int
+    id: int
+
+
 class ItemFolder(NamedTuple):
     """A calendar or a contact folder."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
-from outlook_emulator.slices import Sliced
+from outlook_emulator.slices import LONG, Sliced
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.full_text import Alternative, alternatives
 from outlook_emulator.store.mail import EVER
-from outlook_emulator.store.records import Facets, Message
+from outlook_emulator.store.records import Facets, Message, MessageKey
 from outlook_emulator.store.search_tree import Node
 
 _MILLISECOND = 1000
@@ -19,6 +20,13 @@ _PAGES = 32
 """How many pages of the index are merged at once."""
 _COMPARISONS, _FEWEST = 50_000, 100
 """How much is compared in one window of a search, in words times messages, and the fewest messages of a window."""
+_PREFIX = '" *'
+"""What a match expression has behind the start of a word."""
+_PHRASE = re.compile(r'"([^"]*)"')
+_MANY_WORDS = 20
+"""From more words on, a search of a large index runs in one step."""
+_FEW = 1000
+"""The number of messages in an index that is small."""
 _IMPORTANCES = ("low", "normal", "high")
 
 
@@ -34,15 +42,20 @@ class SearchText(NamedTuple):
     attachments: str
 
 
-def find(db: Database, query: Node, folder_id: int, facets: Facets, top: int) -> Sliced[list[int]]:
+def find(
+    db: Database, query: Node, folder_id: int, facets: Facets, top: int, before: MessageKey | None = None
+) -> Sliced[list[int]]:
     """The keys of the messages of a folder that match a search and have the facets, newest first.
 
-    May return more than `top`. Raises TooManyAlternatives.
+    Only those behind the position `before`. May return more than `top`. Raises TooManyAlternatives.
     """
     # By row number: a message that fits two alternatives counts once, and a higher number is a newer message.
     keys_by_row: dict[int, int] = {}
     for alternative in alternatives(query):
-        keys_by_row.update((yield from _newest(db, _search_values(alternative, folder_id, facets), top)))
+        values = _search_values(alternative, folder_id, facets)
+        if before is not None:
+            values["until"] = min(values["until"], _rowid(*before))
+        keys_by_row.update((yield from _newest(db, values, top)))
     return [key for _, key in sorted(keys_by_row.items(), reverse=True)]
 
 
@@ -80,15 +93,21 @@ def merge(db: Database) -> bool:
 def _newest(db: Database, values: dict[str, Any], top: int) -> Sliced[list[tuple[int, int]]]:
     """The row numbers and keys of the newest messages that match, read in windows of row numbers."""
     matches: list[tuple[int, int]] = []
+    since, until = values["since"], values["until"]
+    words = sum(len(phrase.split()) for phrase in _PHRASE.findall(values["match"]))
+    is_wide = words > _MANY_WORDS or _PREFIX in values["match"]
+    if is_wide and db.one(sql.SEARCH_WINDOW, {"until": EVER, "rows": _FEW}):
+        # Whatever the window, SQLite first opens the list of each word, and gathers all words with a prefix.
+        yield LONG
+        return db.all(sql.SEARCH, {**values, "top": top})
     # The work in a window is that of its rows times that of the words.
     rows = max(_FEWEST, _COMPARISONS // len(values["match"].split()))
-    since, until = values["since"], values["until"]
     while len(matches) < top and since < until:
         border = db.one(sql.SEARCH_WINDOW, {"until": until, "rows": rows})
         start = max(since, border[0]) if border else since
         matches += db.all(sql.SEARCH, {**values, "since": start, "until": until, "top": top - len(matches)})
         until = start
-        yield
+        yield None
     return matches
 
 

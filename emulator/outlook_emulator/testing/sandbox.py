@@ -159,7 +159,7 @@ class Sandbox:
         """The connection of a loaded mailbox, with a warning about the parts that were left out."""
         if skipped := state["skipped"]:
             parts = "; ".join(f"{part['item']}: {part['reason']}" for part in skipped[:_WARNED])
-            warnings.warn(f"{len(skipped)} parts of the seed were left out: {parts}", stacklevel=4)
+            warnings.warn(f"The seed was loaded without {len(skipped)} of its parts: {parts}", stacklevel=4)
         return self.connection(state)
 
 

@@ -125,13 +125,29 @@ def _patterns(part: str, values: Mapping[str, Any]) -> dict[str, str]:
 
 def like(pattern: str, value: object) -> bool:
     """Whether a value matches a pattern; a value that is not a text is compared in its JSON form."""
-    text = value if isinstance(value, str) else orjson.dumps(value, default=repr).decode()
-    return _pattern(pattern).fullmatch(text) is not None
+    text = (value if isinstance(value, str) else orjson.dumps(value, default=repr).decode()).lower()
+    first, *rest = _parts(pattern)
+    if not rest:
+        return text == first
+    # The leftmost place of each part leaves the most room for the others, so no other place needs a look.
+    last, at = rest.pop(), len(first)
+    end = len(text) - len(last)
+    if not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in rest:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return at <= end
 
 
 def meet(template: str, pattern: str) -> bool:
     """Whether some path fits both a template, whose `{name}` stands for a text without a slash, and a pattern."""
-    return _meet(_NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower())
+    template, pattern = _NAME.sub(_WORD, template).lower(), _STARS.sub("*", pattern).lower()
+    # Most templates differ from a pattern before the first place that can stand for several texts.
+    fixed = min(len(template.partition(_WORD)[0].partition("*")[0]), len(pattern.partition("*")[0]))
+    return template[:fixed] == pattern[:fixed] and _meet(template, pattern)
 
 
 def segments_of(path: str) -> list[str]:
@@ -155,11 +171,9 @@ def path_below(raw_path: bytes, prefix: bytes, has_connection: bool) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    first, *rest = (re.escape(part) for part in pattern.split("*"))
-    # Atomic groups: without them, a pattern with many stars would backtrack for a very long time.
-    between = "".join(f"(?>.*?{part})" for part in rest[:-1])
-    return re.compile(first + between + "".join(f".*{part}" for part in rest[-1:]), re.IGNORECASE | re.DOTALL)
+def _parts(pattern: str) -> tuple[str, ...]:
+    """The texts between the stars of a pattern; the first and the last may be empty."""
+    return tuple(_STARS.sub("*", pattern).lower().split("*"))
 
 
 @lru_cache(maxsize=4096)

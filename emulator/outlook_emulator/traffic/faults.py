@@ -5,7 +5,7 @@ Matching a rule and counting its use is one step without an await, so that concu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Literal, NamedTuple
@@ -203,8 +203,9 @@ class Rulebook:
         self._delivered: dict[str, Rule] = {}
         self.has_request_rules = self.has_trigger_rules = self.doubles_triggers = self.reads_bodies = False
 
-    def arm(self, rules: Iterable[Callable[[str], Rule]], names: Iterable[str | None]) -> list[Rule]:
+    def arm(self, rules: Sequence[Callable[[str], Rule]], names: Iterable[str | None]) -> list[Rule]:
         """Add rules, all or none. Each factory gets its name, or a numbered one without a name. Raises Conflict."""
+        self.check_room(len(rules))
         # A copy, so that no rule is armed if one of them cannot be.
         taken, added = dict(self._rules), []
         count = self._numbered
@@ -217,11 +218,14 @@ class Rulebook:
                 raise Conflict(f"A fault rule '{name}' exists already.")
             taken[name] = make_rule(name)
             added.append(taken[name])
-        if len(taken) > MOST_RULES:
-            raise Conflict(f"A sandbox has at most {MOST_RULES} fault rules.")
         self._numbered = count
         self._replace(taken)
         return added
+
+    def check_room(self, count: int) -> None:
+        """Raise Conflict if so many rules more would be too many."""
+        if len(self._rules) + count > MOST_RULES:
+            raise Conflict(f"A sandbox has at most {MOST_RULES} fault rules.")
 
     def rules(self) -> list[Rule]:
         return list(self._rules.values())

@@ -73,6 +73,10 @@ class Waits:
             if wait in self._waiting:
                 self._waiting.remove(wait)
 
+    def all(self) -> list[Wait]:
+        """The waiting requests."""
+        return list(self._waiting)
+
     def next_at(self, sandbox: object) -> int | None:
         return min((wait.until for wait in self._waiting), default=None)
 

@@ -7,12 +7,16 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, WrapValidator
 from typing_extensions import TypedDict
 
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.content_limits import ITEMS
+from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.wire.base import Schema, is_shape, members_of, required_members, shape_name, unwrap
+from outlook_emulator.wire.large_json import LARGE_JSON, LongText, joined, read_large_json
 
+_BYTES = "byte"
+"""The format of members that hold bytes in base64."""
 Unknown = Callable[[str, str, Iterable[str]], object]
 """Is called for each name that is not declared, and may raise an error.
 
@@ -52,10 +56,11 @@ class BodyReader:
 
     def read(self, data: bytes, unknown: Unknown = ignore) -> Any:
         """The body in its shape. Raises InvalidRequest, naming the property, and what `unknown` raises."""
+        # A reader of JSON may ignore a byte order mark (RFC 8259, section 8.1).
+        data = data.removeprefix(b"\xef\xbb\xbf")
         try:
-            # A reader of JSON may ignore a byte order mark (RFC 8259, section 8.1).
-            parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as error:
+            parsed = orjson.loads(data) if len(data) < LARGE_JSON else read_large_json(data)
+        except ValueError as error:
             raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
         named = self.rename(parsed, "", unknown)
         try:
@@ -94,10 +99,14 @@ class BodyReader:
         return named
 
     def _rename_nested(self, member: _Member, value: Any, path: str, unknown: Unknown) -> Any:
+        if type(value) is LongText and member.schema.format != _BYTES:
+            value = str(value)
         if member.schema.one_or_many and not isinstance(value, list):
             value = [value]
+        if isinstance(value, list) and len(value) > ITEMS.most:
+            raise TooMuchContent(f"The property '{path}{member.name}' has more than {ITEMS.most} items.")
         if member.nested is None:
-            return value
+            return joined(value) if type(value) in (dict, list) else value
         reader, where = reader_of(member.nested, strict=self._strict), f"{path}{member.name}"
         if not member.is_list:
             return reader.rename(_spelled_out(member, value), f"{where}.", unknown)
@@ -129,7 +138,13 @@ def _loose_hint(hint: Any) -> Any:
     elif is_shape(plain):
         loose = _loose(plain)
     kept = Annotated[loose, schema]
+    if schema.format == _BYTES:
+        kept = Annotated[loose, schema, WrapValidator(_long_or_checked)]  # type: ignore[misc]
     return kept | None if nullable else kept
+
+
+def _long_or_checked(value: Any, check: Callable[[Any], Any]) -> Any:
+    return value if type(value) is LongText else check(value)
 
 
 def _members(shape: Any) -> Mapping[str, _Member]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from binascii import Error, a2b_base64, b2a_base64
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,9 @@ from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageVie
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import shown_body
+from outlook_emulator.steps import STEP
 from outlook_emulator.store.records import Owner
+from outlook_emulator.wire.large_json import LARGE_JSON, LargeBytes, LongText
 from outlook_emulator.wire.mail import (
     BatchResponse,
     Binary,
@@ -35,7 +38,6 @@ from outlook_emulator.wire.mail import (
 _IMPORTANCE_NAMES = tuple(Importance.__members__)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _UNKNOWN_TYPE = "application/octet-stream"
-_BLANKS = re.compile(r"\s+")
 _LINE_ENDS = re.compile(r"[\r\n]+")
 # Not the machine's own tables: a name must have the same type on every machine.
 _TYPES = mimetypes.MimeTypes(filenames=())
@@ -217,27 +219,46 @@ def _attachment(shape: ClientSendAttachment, where: str) -> Attachment:
     name = _subject(shape["Name"]).strip()
     if not name:
         raise InvalidRequest(f"The property '{where}.Name' must not be empty.")
-    declared, text = _data_uri(shape["ContentBytes"])
+    declared, pieces = _data_uri(shape["ContentBytes"])
     if not _MEDIA_TYPE.fullmatch(declared):
         declared = _TYPES.guess_type(name)[0] or _UNKNOWN_TYPE
-    return Attachment(name, _decoded(text, where), declared)
+    return Attachment(name, _decoded(pieces, where), declared)
 
 
-def _data_uri(text: str) -> tuple[str, str]:
+def _data_uri(text: str | LongText) -> tuple[str, Iterable[str]]:
     """The media type and the base64 of a data URI; an empty type if the text is base64 alone."""
-    head, comma, content = text.partition(",")
+    first, *others = text.pieces if isinstance(text, LongText) else (text,)
+    head, comma, content = first.partition(",")
+    if not comma:
+        return "", (first, *others)
     lowered = head.lower()
-    if comma and lowered.startswith("data:") and lowered.endswith(";base64"):
-        return head[len("data:") :].partition(";")[0].strip(), content
-    return "", text
+    if lowered.startswith("data:") and lowered.endswith(";base64"):
+        return head[len("data:") :].partition(";")[0].strip(), (content, *others)
+    return "", (first, *others)
 
 
-def _decoded(text: str, where: str) -> bytes:
+def _decoded(pieces: Iterable[str], where: str) -> bytes:
+    """The bytes in base64, which may be in several pieces. Raises InvalidRequest."""
+    decoded: list[bytes] = []
+    rest = ""
     try:
-        # Line ends are allowed, as mail programs write them; without strict mode, any other character would be skipped.
-        return a2b_base64(_BLANKS.sub("", text).encode("ascii"), strict_mode=True)
+        for piece in pieces:
+            # Line ends are allowed, as mail programs write them; without strict mode, any other character would be
+            # skipped.
+            text = rest + "".join(piece.split())
+            # What follows may complete the last characters, or show that the end is none.
+            kept = max(len(text) - 1, 0) // 4 * 4
+            if text[:kept].endswith("="):
+                raise ValueError("more follows the end")
+            decoded.append(_from_base64(text[:kept]))
+            rest = text[kept:]
+        return b"".join((*decoded, _from_base64(rest)))
     except (Error, ValueError):
         raise InvalidRequest(f"The property '{where}.ContentBytes' is not valid base64.") from None
+
+
+def _from_base64(text: str) -> bytes:
+    return a2b_base64(text.encode("ascii"), strict_mode=True)
 
 
 def _files(message_view: MessageView) -> list[ClientReceiveFileAttachment]:
@@ -249,7 +270,7 @@ def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachmen
     return {
         "Id": encode(IdKind.ATTACHMENT, mailbox_id, facts.id),
         "Name": facts.name,
-        "ContentBytes": None if content is None else b2a_base64(content, newline=False).decode("ascii"),
+        "ContentBytes": None if content is None else _base64(content),
         "ContentType": facts.content_type,
         # The length of the content. The Office 365 twin was recorded with more: 531 for a picture of 238 bytes.
         "Size": facts.size,
@@ -259,9 +280,17 @@ def _file(mailbox_id: int, attached: AttachedFile) -> ClientReceiveFileAttachmen
     }
 
 
+def _base64(content: bytes) -> Any:
+    """Bytes in base64; many stay bytes until they are written."""
+    return b2a_base64(content, newline=False).decode("ascii") if len(content) < LARGE_JSON else LargeBytes(content)
+
+
 def _is_utf8(content: bytes) -> bool:
+    decoder = getincrementaldecoder("utf-8")()
     try:
-        content.decode()
+        for start in range(0, len(content), STEP):
+            decoder.decode(content[start : start + STEP])
+        decoder.decode(b"", True)
     except UnicodeDecodeError:
         return False
     return True

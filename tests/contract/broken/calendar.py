@@ -60,14 +60,14 @@ SWAPS = (
     Swap(
         "a view without order",
         "mailbox.calendar.occurrences",
-        "events.sort(key=lambda event: (event.start_at, event.id, event.original_start or 0))",
-        "events.sort(key=lambda event: event.id)",
+        "return event.start_at, event.id, event.original_start or 0, event, row",
+        "return 0, event.id, event.original_start or 0, event, row",
     ),
     Swap(
         "a view of the series",
         "mailbox.calendar.occurrences",
-        "events.extend(expand(event, since, until))",
-        "events.append(event)",
+        "yield expand(event, since, until) if event.rule is not None else iter((event,))",
+        "yield iter((event,))",
     ),
     Swap(
         "an occurrence that comes back",

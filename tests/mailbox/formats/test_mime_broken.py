@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox.formats.mime import parse
 from outlook_emulator.mailbox.formats.mime_compose import compose
-from outlook_emulator.mailbox.formats.mime_limits import MAX_DEPTH
+from outlook_emulator.mailbox.formats.mime_limits import MAX_ADDRESSES, MAX_DEPTH, MAX_HEADER_BYTES, MAX_PARTS
 from outlook_emulator.mailbox.message import Mail
+from tests.conftest import Connection
 
 HEAD = b"From: ada@example.com\r\n"
 
@@ -40,6 +41,41 @@ def test_deep_enough() -> None:
     opening = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(MAX_DEPTH - 1))
 
     assert parse(HEAD + opening.encode() + b"\r\nHi").body == "Hi"
+
+
+MULTIPART = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (HEAD + b"To: " + b"Ann <ann@example.com>, " * 450_000, f"longer than {MAX_HEADER_BYTES} bytes"),
+        (HEAD + b"Subject: " + b"=?utf-8?q?a?= " * 1_000_000, f"longer than {MAX_HEADER_BYTES} bytes"),
+        (HEAD + b"X: y\r\n" * 100_000, f"longer than {MAX_HEADER_BYTES} bytes"),
+        (MULTIPART + b"--b\r\n" + b"X: y\r\n" * 100_000, f"longer than {MAX_HEADER_BYTES} bytes"),
+        (HEAD + b"To: " + b"a@b.c," * (MAX_ADDRESSES + 1), f"more than {MAX_ADDRESSES} addresses"),
+        (HEAD + b"To: a@b.c\r\n" * (MAX_ADDRESSES + 1), f"more than {MAX_ADDRESSES} addresses"),
+        (MULTIPART + b"--b\r\n\r\nx\r\n" * 100_000, f"more than {MAX_PARTS} parts"),
+        (HEAD + b"Content-Type: message/rfc822\r\n\r\n" * 100_000, f"more than {MAX_DEPTH} deep"),
+    ],
+    ids=lambda value: value[-40:] if isinstance(value, str) else "",
+)
+def test_more_than_anyone_needs(raw: bytes, message: str) -> None:
+    """A mail above a limit is refused with 413 and a text that names the limit."""
+    with pytest.raises(TooMuchContent, match=message) as error:
+        parse(raw)
+
+    assert error.value.status == 413
+
+
+def test_a_413_over_http(alice: Connection) -> None:
+    """The admin API answers a mail above a limit with 413, and delivers nothing."""
+    content = MULTIPART + b"--b\r\n\r\nx\r\n" * (MAX_PARTS + 1)
+    path = f"/connections/{alice.id}/deliver"
+    response = alice.api.post(path, content=content, headers={"Content-Type": "message/rfc822"})
+
+    assert (response.status_code, "more than 1000 parts" in response.text) == (413, True)
+    assert alice.mails() == []
 
 
 PIECES = st.sampled_from(
@@ -109,8 +145,8 @@ def test_parameters_that_make_no_sense(parameters: str) -> None:
     [
         HEAD + b"To: " + b"(" * 300_000,
         HEAD + b"To: " + b"<" * 300_000,
-        HEAD + b"To: " + b'"\\' * 300_000,
-        HEAD + b"Subject: " + b"=?utf-8?q?" * 60_000,
+        HEAD + b"To: " + b'"\\' * 200_000,
+        HEAD + b"Subject: " + b"=?utf-8?q?" * 40_000,
         HEAD + b"Content-Type: text/plain" + b'; a="\\' * 60_000,
         HEAD + b"Content-Type: text/plain" + b"; a*1*=%" * 60_000,
         HEAD + b"X: y\r\n" * 60_000,
@@ -119,6 +155,16 @@ def test_parameters_that_make_no_sense(parameters: str) -> None:
         HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b " * 200_000,
         HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + b"A=" * 300_000,
         HEAD + b"\r\n" + b"\r" * 500_000,
+        HEAD + b"To: " + b"(" * 200_000 + b")" * 200_000,
+        HEAD + b"To: " + b"[" * 400_000,
+        HEAD + b"Subject: " + b"=?utf-8?b?" * 40_000 + b"?=",
+        HEAD + b"Subject: " + b"=?utf-8?q?a?= =?latin1?q?a?= " * 15_000,
+        HEAD + b"Content-Type: text/plain; " + b"a" * 400_000,
+        HEAD + b"Content-Type: text/plain; " + b"a " * 200_000,
+        HEAD + b"Content-Type: text/plain; " + b" " * 400_000 + b'"',
+        HEAD + b"junk\r\n" * 70_000 + b"\r\nHello",
+        HEAD + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"= \t" * 300_000,
+        HEAD + b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n" + b"~\r\n" * 100_000,
     ],
     ids=lambda raw: raw[len(HEAD) :][:40].decode("ascii", "replace"),
 )

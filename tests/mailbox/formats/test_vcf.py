@@ -229,6 +229,53 @@ def test_round_trips(book: list[Card]) -> None:
     assert again(*book) == book
 
 
+# Letters that the other reader does not take for line ends.
+PLAIN = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
+READ_ALIKE: dict[str, st.SearchStrategy[Any]] = {
+    "display_name": st.text(PLAIN, min_size=1, max_size=90),
+    "job_title": st.none() | st.text(PLAIN, min_size=1, max_size=200),
+    "surname": st.text(PLAIN, max_size=90),
+    "given_name": st.text(PLAIN, max_size=90),
+    "home_city": st.none() | st.text(PLAIN, min_size=1, max_size=90),
+    "business_street": st.none() | st.lists(st.text(PLAIN, min_size=1), min_size=1, max_size=2).map("\r\n".join),
+    "company_name": st.none() | st.text(PLAIN, min_size=1, max_size=90),
+    "email_addresses": st.lists(st.text(PLAIN).map(str.strip).filter(bool).map(Address), max_size=3).map(tuple),
+    "mobile_phone1": st.none() | st.text("+0123456789 ()", min_size=1).map(str.strip).filter(bool),
+    "categories": st.lists(st.text(PLAIN, min_size=1, max_size=30), max_size=3).map(tuple),
+}
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.fixed_dictionaries(READ_ALIKE), min_size=1, max_size=3))
+def test_another_reader_reads_the_same(book: list[dict[str, Any]]) -> None:
+    """An independent reader finds in the file what the contacts have."""
+    written = list(vobject.readComponents(compose([Card(**members) for members in book]).decode()))
+
+    assert [seen(vcard) for vcard in written] == [
+        {**members, "email_addresses": tuple(entry.address for entry in members["email_addresses"])} for members in book
+    ]
+
+
+def seen(vcard: Any) -> dict[str, Any]:
+    """The members of a contact that a vCard shows in the other reader."""
+    places = {line.type_param: line.value for line in vcard.contents.get("adr", ())}
+    street = places["WORK"].street if "WORK" in places else None
+    first = {name: lines[0].value for name, lines in vcard.contents.items()}
+    return {
+        "display_name": vcard.fn.value,
+        "job_title": first.get("title"),
+        "surname": vcard.n.value.family,
+        "given_name": vcard.n.value.given,
+        "home_city": places["HOME"].city if "HOME" in places else None,
+        "business_street": None if street is None else "\r\n".join(street.split("\n")),
+        "company_name": first["org"][0] if "org" in first else None,
+        "email_addresses": tuple(line.value for line in vcard.contents.get("email", ())),
+        "mobile_phone1": first.get("tel"),
+        "categories": tuple(first.get("categories", ())),
+    }
+
+
 # What is left out
 
 
@@ -275,6 +322,15 @@ def test_what_is_left_out_is_reported(raw: bytes, names: int, skipped: list[tupl
 
     assert len(parsed.items) == names
     assert [(item.item, item.line, item.reason) for item in parsed.skipped] == skipped
+
+
+def test_long_lists_are_cut() -> None:
+    """Of very many lines that are left out, the first thousand are listed, and the number of the others."""
+    raw = b"BEGIN:VCARD\r\nFN:Ann\r\n" + b"no line\r\nNOTE:x\r\n" * 1500 + b"END:VCARD\r\n"
+    skipped = parse(raw).skipped
+
+    assert [item.line for item in skipped] == [*range(3, 2003, 2), None]
+    assert str(skipped[-1]) == "500 more items: Only the first thousand are listed."
 
 
 PIECES = st.sampled_from(

@@ -567,3 +567,15 @@ def test_mailboxes_share_an_index_but_not_its_answers(alice: Connection, bob: Co
     assert len(bob.mails(searchQuery="lighthouse")) == 1
     assert bob.mails(searchQuery="bcc:eve") == bob.mails(searchQuery="participants:eve") == []
     assert alice.mails(searchQuery="lighthouse") == []
+
+
+def test_a_search_looks_at_the_start_of_a_long_text(alice: Connection) -> None:
+    """A search looks at the first 100,000 characters of a text, of HTML at those that are seen."""
+    words = "filler " * 14_000
+    alice.deliver(subject="Long", text=f"early {words} middle {words} late")
+    alice.deliver(subject="Marked up", html=f"<p>{'<b></b>' * 30_000} seen {words} {words} unseen")
+
+    hits = {word: len(alice.get("/v2/Mail", searchQuery=word)["value"]) for word in ("early", "middle", "late")}
+    assert hits == {"early": 1, "middle": 1, "late": 0}
+    assert len(alice.get("/v2/Mail", searchQuery="seen")["value"]) == 1
+    assert not alice.get("/v2/Mail", searchQuery="unseen")["value"]

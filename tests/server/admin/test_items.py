@@ -91,7 +91,6 @@ def test_import_sends_no_invitations(alice: Connection, bob: Connection) -> None
     [
         ("calendars/Calendar/import", b""),
         ("calendars/Calendar/import", b"hello"),
-        ("calendars/Calendar/import", b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"),
         (
             "calendars/Calendar/import",
             b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
@@ -108,12 +107,20 @@ def test_invalid_file_imports_nothing(alice: Connection, path: str, content: byt
     assert alice.events() == alice.get("/datasets/contacts/tables/Contacts/items")["value"] == []
 
 
-def test_one_invalid_event_rejects_the_file(alice: Connection) -> None:
+def test_one_invalid_event_costs_no_other(alice: Connection) -> None:
     good = (FIXTURES / "ics" / "busy-week.ics").read_text(encoding="utf-8")
-    bad = good.replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR")
+    bad = good.replace("END:VCALENDAR", "BEGIN:VEVENT\r\nUID:x\r\nSUMMARY:Bad\r\nEND:VEVENT\r\nEND:VCALENDAR")
+    strict = admin(alice, "POST", "calendars/Calendar/import?strict=true", content=bad.encode())
+    answer = admin(alice, "POST", "calendars/Calendar/import", content=bad.encode())
 
-    assert admin(alice, "POST", "calendars/Calendar/import", content=bad.encode()).status_code == 400
-    assert alice.events() == []
+    assert (strict.status_code, answer.status_code) == (400, 201)
+    assert len(alice.events()) == len(answer.json()["ids"]) == good.count("BEGIN:VEVENT")
+    (skipped,) = answer.json()["skipped"]
+    assert skipped == strict.json()["skipped"][0]
+    assert (skipped["item"], skipped["line"]) == (
+        'event "Bad"',
+        bad.count("\n", 0, bad.index("BEGIN:VEVENT\r\nUID:x")) + 1,
+    )
 
 
 @pytest.mark.parametrize("path", ["calendars/Nowhere/import", "contactfolders/Nowhere/import"])

@@ -628,3 +628,64 @@ def test_pages_of_other_origins_are_rejected(server: Server, sandbox: Sandbox) -
 
     assert [403, 403, 200] == [answer.status_code for answer in answers]
     assert "evil.example" in answers[0].json()["message"]
+
+
+# What is left out of a mail
+
+ODD_MAIL = b"From: bob@example.org\r\nodd line\r\nSubject: Hi\r\n\r\nHello"
+ODD_LINE = {"item": "header line 'odd line'", "line": 2, "reason": "It is not of the form 'Name: value'."}
+
+
+@pytest.mark.parametrize("is_json", [False, True], ids=["mime", "json"])
+def test_a_delivery_reports_what_it_leaves_out(alice: Connection, is_json: bool) -> None:
+    """A mail with an odd line in its headers arrives; the answer and the journal name the line."""
+    answer = deliver_odd(alice, is_json, strict=False)
+
+    assert (answer.status_code, answer.json()["skipped"]) == (201, [ODD_LINE])
+    assert alice.mail()["Subject"] == "Hi"
+    (entry,) = alice.api.get("/journal", params={"kind": "import"}).json()["value"]
+    assert (entry["place"], entry["imported"], entry["skipped"]) == ("Inbox", 1, 1)
+
+
+@pytest.mark.parametrize("is_json", [False, True], ids=["mime", "json"])
+def test_a_strict_delivery_refuses_a_damaged_mail(alice: Connection, is_json: bool) -> None:
+    """With `strict`, the mail does not arrive, and the error names the line."""
+    answer = deliver_odd(alice, is_json, strict=True)
+
+    assert (answer.status_code, answer.json()["skipped"]) == (400, [ODD_LINE])
+    assert alice.mails() == []
+
+
+def test_a_whole_mail_leaves_no_entry(alice: Connection) -> None:
+    """A delivery that left out nothing is no entry of the journal."""
+    alice.deliver(b"From: bob@example.org\r\n\r\nHello")
+
+    assert alice.api.get("/journal", params={"kind": "import"}).json()["value"] == []
+
+
+def deliver_odd(alice: Connection, is_json: bool, *, strict: bool) -> httpx.Response:
+    path = f"/connections/{alice.id}/deliver"
+    if is_json:
+        return alice.api.post(path, json={"eml": ODD_MAIL.decode(), "strict": strict})
+    headers = {"Content-Type": "message/rfc822"}
+    return alice.api.post(path, params={"strict": strict}, content=ODD_MAIL, headers=headers)
+
+
+# What is left out of a seed folder
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_seed_reports_what_it_leaves_out(alice: Connection, strict: bool) -> None:
+    """A mailbox is loaded without the parts of its texts that cannot be taken, or not at all if it is strict."""
+    card = "BEGIN:VCARD\nFN:Ann\nno line\nEND:VCARD\n"
+    mailbox = {"address": "o@example.com", "display_name": "O", "contacts": [{"name": "Contacts", "vcf": card}]}
+    order = {"name": "odd", "connection": f"{alice.id}-odd", "mailbox": mailbox, "strict": strict}
+    answer = alice.api.post("/seed", json=order)
+
+    (part,) = answer.json()["skipped"]
+    assert (part["line"], part["reason"]) == (3, "It is not a property: 'no line'.")
+    assert part["item"].endswith(', contacts 1: card "Ann"')
+    ids = [connection["id"] for connection in alice.api.get("/connections").json()["value"]]
+    assert (answer.status_code, order["connection"] in ids) == ((400, False) if strict else (201, True))
+    (entry,) = alice.api.get("/journal", params={"kind": "import"}).json()["value"]
+    assert (entry["place"], entry["imported"]) == ("a seed folder", 0 if strict else 1)

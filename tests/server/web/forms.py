@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -63,10 +64,12 @@ class Visitor:
         """The text of the content of a page, in one line."""
         return text_of(self.get(path))
 
-    def send(self, path: str, action: str, status: int = 303, files: Any = None, **fields: Any) -> httpx.Response:
-        """Send the first form of a page with this action and these fields, besides the hidden ones."""
+    def send(
+        self, path: str, action: str, status: int = 303, files: Any = None, fields: Mapping[str, Any] = {}, **more: Any
+    ) -> httpx.Response:
+        """Send the first form of a page with this action, and these fields besides the hidden ones."""
         form = next(form for form in PageReader(self.get(path)).forms if form.fields.get("action") == action)
-        response = self.http.post(form.action, data=form.fields | fields, files=files)
+        response = self.http.post(form.action, data={**form.fields, **fields, **more}, files=files)
         assert response.status_code == status, text_of(response.text)
         return response
 

@@ -48,13 +48,14 @@ def test_stream_ends_with_the_sandbox(sandbox: Sandbox) -> None:
 
 
 def test_stream_ends_with_the_server() -> None:
-    """An open stream does not keep a server from stopping."""
-    with running() as server, httpx.Client(base_url=server.url, trust_env=False) as http:
-        stream = http.send(http.build_request("GET", "/_emulator/s/default/live"), stream=True)
-        lines = stream.iter_lines()
-        next(lines)
-        server.app.state.end_waits()
-        assert "event: changed" in list(lines)
+    """A server that stops ends its streams by itself, rather than cutting them off after a while."""
+    with httpx.Client(trust_env=False) as http:
+        with running() as server:
+            stream = http.send(http.build_request("GET", f"{server.url}/_emulator/s/default/live"), stream=True)
+            lines = stream.iter_lines()
+            next(lines)
+        # A stream that is cut off would raise an error here.
+        assert "" == list(lines)[-1]
 
 
 @pytest.fixture

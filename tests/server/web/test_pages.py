@@ -81,5 +81,11 @@ def test_unknown_action(web: Visitor) -> None:
 
 def test_paused_page_does_not_follow(web: Visitor) -> None:
     """A page follows its sandbox unless its address says that it is paused."""
-    assert "sse-connect" in web.get()
-    assert "sse-connect" not in web.get("?paused=1")
+    assert "data-live" in web.get()
+    assert "data-live" not in web.get("?paused=1")
+
+
+@pytest.mark.parametrize("path", ["nothing", "journal/", "operations/a/b"])
+def test_unknown_page(web: Visitor, path: str) -> None:
+    """An address below the pages that is none says so."""
+    assert "There is no page &#39;" in web.get(path, 404)

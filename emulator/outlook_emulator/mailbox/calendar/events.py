@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Unpack
 
@@ -16,6 +17,7 @@ from outlook_emulator.errors import (
     NotFound,
     OccurrenceCrossing,
     RefusedByService,
+    TooMuchContent,
 )
 from outlook_emulator.ids import IdKind, looks_like_id
 from outlook_emulator.mailbox import item_folders, recurrence
@@ -26,6 +28,7 @@ from outlook_emulator.mailbox.event import EventChanges, EventFields, Series, wa
 from outlook_emulator.mailbox.item_folders import CALENDARS, Listed
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.odata import Vocabulary
+from outlook_emulator.slices import Sliced, in_one_step
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store import filters
 from outlook_emulator.store.records import Event, ItemFolder
@@ -49,7 +52,7 @@ def find(
     table: str,
     properties: Vocabulary,
     **options: Unpack[odata.QueryOptions],
-) -> list[Event]:
+) -> list[Event] | Sliced[list[Event]]:
     """The events of a calendar, each series once (recorded), filtered and ordered by `properties`.
 
     Without `orderby`, the newest start comes first (recorded from the Office 365 twin, series by their own start).
@@ -58,7 +61,8 @@ def find(
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     # 83 events came in one page (recorded from the Office 365 twin), but a user's report has 50 at most.
     query = odata.read(properties, **options).limited(mailbox.rules.max_events)
-    return filters.find(mailbox.db, properties, calendar.id, query, lambda text: key_in_filter(mailbox, text))
+    find = partial(filters.find, mailbox.db, properties, calendar.id, query, partial(key_in_filter, mailbox))
+    return find() if filters.has_few(mailbox.db, properties) else in_one_step(find)
 
 
 def view(
@@ -70,11 +74,11 @@ def view(
     properties: Vocabulary,
     search: str | None = None,
     **options: Unpack[odata.QueryOptions],
-) -> list[Event]:
+) -> Sliced[list[Event]]:
     """The events of a calendar between two instants, ordered by start; a series appears as its occurrences.
 
     `search` selects events with all its words in subject or body. Raises InvalidRequest for a window of more than the
-    1825 days that the service allows (recorded).
+    1825 days that the service allows (recorded), and TooMuchContent if too many events must be looked at.
     """
     calendar = item_folders.resolve(mailbox, CALENDARS, calendar_id)
     since = read_time(start_date_time_offset, "UTC", "start_date_time_offset")
@@ -88,9 +92,27 @@ def view(
             f" {longest}"
         )
     query = odata.read(properties, **options)
-    events = occurrences.within(mailbox, calendar.id, clamp(since), clamp(until))
+    key_of = partial(key_in_filter, mailbox)
     # Filtered here and not in SQL, since occurrences have no rows.
-    return odata.apply(query, _with_words(events, search), lambda text: key_in_filter(mailbox, text))
+    condition, words = odata.Query(query.where), _Words(search)
+    # Later events do not count, unless an order brings them to the front.
+    enough = None if query.order or query.top is None else query.skip + query.top
+    matches: list[Event] = []
+    count, most = 0, mailbox.rules.max_view_events
+    for event in occurrences.stream(mailbox, calendar.id, clamp(since), clamp(until)):
+        yield None
+        if event is None:
+            continue
+        if enough is not None and len(matches) >= enough:
+            break
+        count += 1
+        if 0 < most < count:
+            raise TooMuchContent(
+                f"The view has more than {most} events. Ask for a shorter time, or for fewer with $top."
+            )
+        if words.are_in(event):
+            matches += odata.apply(condition, (event,), key_of)
+    return odata.apply(query._replace(where=None), matches, key_of)
 
 
 def get(mailbox: Mailbox, *, table: str, id: str) -> Event:
@@ -259,10 +281,23 @@ def _check_id(id: str) -> None:
         raise NoSuchOperation(id)
 
 
-def _with_words(events: list[Event], search: str | None) -> list[Event]:
-    """The events with every word of a search in subject or body."""
-    words = (search or "").casefold().split()
-    if not words:
-        return events
-    texts = ((event, f"{event.subject}\n{event.body}".casefold()) for event in events)
-    return [event for event, text in texts if all(word in text for word in words)]
+class _Words:
+    """The words of a search, all of which an event must have in subject or body."""
+
+    def __init__(self, search: str | None) -> None:
+        self._words = (search or "").casefold().split()
+        self._series: dict[int, bool] = {}
+
+    def are_in(self, event: Event) -> bool:
+        if not self._words:
+            return True
+        if event.master_id is None or not occurrences.is_computed(event):
+            return self._are_in(event)
+        # All computed occurrences have the text of their series.
+        if event.master_id not in self._series:
+            self._series[event.master_id] = self._are_in(event)
+        return self._series[event.master_id]
+
+    def _are_in(self, event: Event) -> bool:
+        text = f"{event.subject}\n{event.body}".casefold()
+        return all(word in text for word in self._words)

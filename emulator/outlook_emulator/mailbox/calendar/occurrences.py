@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heapreplace, merge
+from itertools import chain
 
 import orjson
 
@@ -15,6 +17,7 @@ from outlook_emulator.mailbox.calendar.event_rows import SHORT, instant, local, 
 from outlook_emulator.mailbox.event import wall_zone
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.store import calendar as calendar_store
+from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Event
 
 # The key of an occurrence combines the key of its series with the original start, in seconds since the year 1.
@@ -23,6 +26,8 @@ _BITS = 39
 _YEAR_1 = 62_135_596_800
 _SECOND = 1_000_000
 _DAY = timedelta(days=1)
+_PAGE = 200
+"""The number of events that are read at once."""
 
 
 def wire_id(event: Event) -> str:
@@ -52,22 +57,39 @@ def split_key(key: int) -> tuple[int, int]:
 
 def within(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> list[Event]:
     """The events between two instants, ordered by start; a series appears as its occurrences."""
-    events: list[Event] = []
-    for event in calendar_store.events_between(mailbox.db, calendar_id, since, until, SHORT):
-        if event.rule is not None:
-            events.extend(expand(event, since, until))
-        elif touches(event, since, until):
-            events.append(event)
-    # Completed by key and start, so that pages never overlap.
-    events.sort(key=lambda event: (event.start_at, event.id, event.original_start or 0))
-    return events
+    return [event for event in stream(mailbox, calendar_id, since, until) if event is not None]
+
+
+def stream(mailbox: Mailbox, calendar_id: int, since: int, until: int) -> Iterator[Event | None]:
+    """The events of `within` one after the other; None is a pause before the first one.
+
+    Computed as they are taken, so that the first ones of a view do not cost as much as the whole.
+    """
+    # By start, then by key and original start, so that pages never overlap.
+    waiting: list[tuple[int, int, int, Event, Iterator[Event]]] = []
+    rows = _long(mailbox.db, calendar_id, since, until)
+    for row in chain((_short(mailbox.db, calendar_id, since, until),), rows):
+        if (event := next(row, None)) is not None:
+            waiting.append(_place(event, row))
+        yield None
+    heapify(waiting)
+    while waiting:
+        *_, event, row = waiting[0]
+        if touches(event, since, until):
+            yield event
+        if (following := next(row, None)) is None:
+            heappop(waiting)
+        else:
+            heapreplace(waiting, _place(following, row))
 
 
 def expand(master: Event, since: int, until: int) -> Iterator[Event]:
-    """The computed occurrences of a series in a window."""
+    """The computed occurrences of a series in a window, ordered by start."""
     length = wall_length(master)
     done = set(orjson.loads(master.excluded))
-    for start in _starts(master, since, until, length):
+    added = sorted(orjson.loads(master.added))
+    starts = _starts(master, since, until, length)
+    for start in merge(starts, added) if added else starts:
         if start not in done:
             # A date that was added can be one that the rule has too.
             done.add(start)
@@ -109,7 +131,27 @@ def _starts(master: Event, since: int, until: int, length: timedelta) -> Iterato
     last = local(until, zone) + _DAY
     for day in recurrence.dates(rule, first.date(), last.date()):
         yield instant(datetime.combine(day, wall), zone)
-    yield from orjson.loads(master.added)
+
+
+def _short(db: Database, calendar_id: int, since: int, until: int) -> Iterator[Event]:
+    """The short events that may reach into a window, ordered by start and key; read page by page."""
+    earliest, after = since - SHORT, 0
+    while page := calendar_store.short_events(db, calendar_id, earliest, until, after, _PAGE):
+        yield from page
+        earliest, after = page[-1].start_at, page[-1].id
+
+
+def _long(db: Database, calendar_id: int, since: int, until: int) -> Iterator[Iterator[Event]]:
+    """The long events that may reach into a window, each by itself, and the occurrences of each series."""
+    for key in calendar_store.long_events(db, calendar_id, since, until):
+        # One by one, since there may be many; it may be gone by now.
+        event = calendar_store.event_of_any(db, key)
+        if event is not None:
+            yield expand(event, since, until) if event.rule is not None else iter((event,))
+
+
+def _place(event: Event, row: Iterator[Event]) -> tuple[int, int, int, Event, Iterator[Event]]:
+    return event.start_at, event.id, event.original_start or 0, event, row
 
 
 def _known_start(master: Event, second: int) -> int:

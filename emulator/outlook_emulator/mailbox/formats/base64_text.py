@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
+from collections.abc import Iterator
+
+from outlook_emulator.steps import STEP
 
 _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _PADDING = re.compile(rb"=+")
@@ -38,6 +41,8 @@ def is_broken_base64(text: bytes) -> bool:
 
 
 def _piece(text: bytes) -> bytes:
+    if len(text) > STEP:
+        return b"".join(_in_steps(text))
     try:
         return a2b_base64(text)
     except Error:
@@ -45,3 +50,14 @@ def _piece(text: bytes) -> bytes:
         letters = _NO_BASE64.sub(b"", text).rstrip(b"=")
         letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
         return a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _in_steps(text: bytes) -> Iterator[bytes]:
+    rest = b""
+    for start in range(0, len(text), STEP):
+        letters = rest + _NO_BASE64.sub(b"", text[start : start + STEP])
+        # What follows may complete the last group.
+        kept = max(len(letters) - 1, 0) // 4 * 4
+        yield _piece(letters[:kept])
+        rest = letters[kept:]
+    yield _piece(rest)

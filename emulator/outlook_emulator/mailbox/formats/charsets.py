@@ -22,11 +22,11 @@ _UNSAFE_IN_BROWSERS = {
     "iso-2022-kr": "iso2022_kr",
     "hz-gb-2312": "hz",
 }
-# Codecs of Python that are no charsets of mail.
-_NO_CHARSETS = frozenset({"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined", "charmap"})
+# Codecs of Python that are no charsets of mail; what is declared as ASCII may be anything.
+_NO_CHARSETS = frozenset({"ascii", "unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined", "charmap"})
 # Senders write these names for any text, so it is looked at instead.
 _UNDECLARED = frozenset(
-    {"us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "x-unknown", "unknown", "default", "binary"}
+    {"us-ascii", "usascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "x-unknown", "unknown", "default", "binary"}
 )
 # Names that mail programs use beside the labels of the standard.
 _MORE_LABELS = {
@@ -107,7 +107,8 @@ _CODE_PAGES = {
     "65001": "utf-8",
     **{str(28590 + part): f"iso-8859-{part}" for part in (*range(1, 12), 13, 14, 15, 16)},
 }
-_CODE_PAGE = re.compile(r"(?:x-)?(?:windows|win|cp|ms|codepage|ibm)[-_ ]?0*(\d{3,5})")
+_CODE_PAGE = re.compile(r"(?:(?:x-)?(?:windows|win|cp|ms|codepage|ibm)[-_ ]?)?0*(\d{3,5})")
+_SIGNS = re.compile(r"[^a-z0-9]+")
 
 # The row of Big5 characters that Python lacks: control pictures of the ETEN system, and compatibility forms.
 _BIG5_MORE = (
@@ -205,17 +206,22 @@ def find_charset(label: str | None) -> Charset | None:
 def _whatwg_name(label: str) -> str | None:
     if label in _UNSAFE_IN_BROWSERS:
         return None
-    names = (label, label.replace("_", "-"), label.removeprefix("x-"), _MORE_LABELS.get(label), _code_page(label))
-    for name in names:
+    for name in (label, _MORE_LABELS.get(label), _code_page(label), label.removeprefix("x-"), f"x-{label}"):
         standard: str | None = LABELS.get(name or "")
         if standard is not None and standard != "replacement":
             return standard
-    return None
+    # Programs write the same names with other signs between their letters.
+    return _squashed_labels().get(_SIGNS.sub("", label))
+
+
+@lru_cache(maxsize=1)
+def _squashed_labels() -> dict[str, str]:
+    return {_SIGNS.sub("", label): name for label, name in LABELS.items() if name != "replacement"}
 
 
 def _python_charset(label: str) -> Charset | None:
     name = _UNSAFE_IN_BROWSERS.get(label) or _MORE_LABELS.get(label) or _code_page(label) or label
-    for candidate in (name, name.removeprefix("x-")):
+    for candidate in (name, name.removeprefix("x-"), name.removeprefix("cs")):
         try:
             codec = lookup(candidate)
             # Raises for codecs that are no charsets, such as base64 and rot13: the look-up finds them as well.
@@ -224,7 +230,7 @@ def _python_charset(label: str) -> Charset | None:
             continue
         if codec.name in _NO_CHARSETS:
             return None
-        standard = LABELS.get(codec.name) or LABELS.get(codec.name.replace("_", "-"))
+        standard = _whatwg_name(codec.name)
         if standard is not None:
             return Charset(standard, _decoders(standard))
         return Charset(codec.name, partial(_decode_replacing, codec.name))

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
-from outlook_emulator.mailbox.event import Attendee, EventFields, Series
+from outlook_emulator.mailbox import recurrence
+from outlook_emulator.mailbox.event import Attendee, EventFields, Series, wall_zone
 from outlook_emulator.mailbox.formats.ics_compose import (
     ALL_DAY,
     BUSY_STATUS,
@@ -42,7 +43,7 @@ from outlook_emulator.mailbox.formats.ics_lines import (
 )
 from outlook_emulator.mailbox.formats.ics_times import Reading, as_day, end_of, occurrence, repeated
 from outlook_emulator.mailbox.formats.ics_values import duration_of
-from outlook_emulator.mailbox.formats.ics_zones import When, Zones
+from outlook_emulator.mailbox.formats.ics_zones import When, Zones, on_the_wall
 from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.message import Address
 
@@ -188,18 +189,25 @@ def _grouped(entries: list[_Entry]) -> list[_Entry]:
 
     A changed occurrence without a series stays an entry of its own.
     """
-    masters: dict[str, list[_Entry]] = {}
+    masters: dict[str, dict[tuple[int, str], _Entry]] = {}
+    kept: set[int] = set()
     for entry in entries:
-        if entry.original is None:
-            _add_version(masters.setdefault(entry.uid, []), entry)
-    kept = {id(entry) for versions in masters.values() for entry in versions}
+        if entry.original is None and entry.uid:
+            _add_version(masters.setdefault(entry.uid, {}), entry)
+        elif entry.original is None:
+            kept.add(id(entry))
+    kept |= {id(entry) for versions in masters.values() for entry in versions.values()}
+    series = {uid: last for uid, versions in masters.items() for last in versions.values() if last.is_series}
     alone: dict[tuple[str, int], _Entry] = {}
     for entry in entries:
         if entry.original is None:
             continue
-        master = next((event for event in reversed(masters.get(entry.uid, ())) if event.is_series), None)
+        master = series.get(entry.uid)
         start = _original_start(entry, master or entry)
         if start is None:
+            continue
+        if master is not None and _is_taken_back(entry, start, master):
+            _supersede(entry, master)
             continue
         changed = master.changed if master is not None else alone
         key: Any = start if master is not None else (entry.uid or str(id(entry)), start)
@@ -214,20 +222,38 @@ def _grouped(entries: list[_Entry]) -> list[_Entry]:
     return [entry for entry in entries if id(entry) in kept]
 
 
-def _add_version(versions: list[_Entry], entry: _Entry) -> None:
-    """Add an event to those with its UID, or let it replace its earlier version, or be replaced."""
-    for place, before in enumerate(versions):
-        # Some programs give all events the same UID: without a sign that one is a later version, both are taken.
-        is_same = before.event.start == entry.event.start and before.event.subject == entry.event.subject
-        if not entry.uid or (before.revision == entry.revision and not is_same):
-            continue
-        if (entry.revision, entry.stamp) < (before.revision, before.stamp):
-            _supersede(entry, before)
-        else:
-            _supersede(before, entry)
-            versions[place] = entry
+def _is_taken_back(entry: _Entry, start: int, series: _Entry) -> bool:
+    """Whether the series excludes the occurrence that an entry changes, or a later version of it no longer has that."""
+    event, difference = series.event, series.revision[0] - entry.revision[0]
+    if difference < 0 or event.rule is None:
+        return False
+    if start in event.excluded:
+        return True
+    day = on_the_wall(start, wall_zone(event)).date()
+    return difference > 0 and not (start in event.added or recurrence.includes(event.rule, day))
+
+
+def _add_version(versions: dict[tuple[int, str], _Entry], entry: _Entry) -> None:
+    """Add an event to those with its UID. Of several versions only those of the latest revision stay.
+
+    Some programs give all events the same UID: without a sign that one is a later version, all are taken.
+    """
+    latest = next(iter(versions.values()), entry)
+    if entry.revision < latest.revision:
+        _supersede(entry, latest)
         return
-    versions.append(entry)
+    if entry.revision > latest.revision:
+        for older in versions.values():
+            _supersede(older, entry)
+        versions.clear()
+    content = (entry.event.start, entry.event.subject)
+    before = versions.get(content)
+    if before is not None and entry.stamp < before.stamp:
+        _supersede(entry, before)
+        return
+    if before is not None:
+        _supersede(before, entry)
+    versions[content] = entry
 
 
 def _supersede(old: _Entry, new: _Entry) -> None:
@@ -315,8 +341,8 @@ def _fields(component: Component, start: When, end: When, reading: Reading) -> E
 
 
 def _text(event: Component, name: str) -> str:
-    line = event.first(name)
-    return "" if line is None else _clean(line)
+    # Called most often, and most events lack most lines.
+    return _clean(event.properties[name][0]) if name in event.properties else ""
 
 
 def _clean(line: Property) -> str:

@@ -125,7 +125,7 @@ class _File:
         self._add_event(event, uid, series.sequence, original, own_uid)
         # Sorted, so that equal events give equal bytes.
         for start, changed in sorted(series.changed.items()):
-            self._add_event(changed, uid, series.sequence, (start, event), None)
+            self._add_event(changed, uid, series.sequence, (start, event), own_uid)
 
     def _add_event(
         self,

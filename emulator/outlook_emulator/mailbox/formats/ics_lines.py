@@ -215,6 +215,7 @@ def _logical_lines(raw: bytes) -> Iterator[tuple[int, str]]:
         if line[:1] in (b" ", b"\t") and pieces:
             pieces.append(line[1:])
         elif is_soft:
+            pieces[-1] = pieces[-1][:-1]
             pieces.append(line)
         elif line or not pieces:
             if pieces:

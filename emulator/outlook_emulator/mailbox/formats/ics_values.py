@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from outlook_emulator.errors import InvalidRequest
 
 _TIME = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)?(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)?(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)?|Z)?", re.IGNORECASE
 )
 _DURATION = re.compile(
     r"([+-]?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,12})H)?(?:(\d{1,12})M)?(?:(\d{1,12})S)?)?", re.IGNORECASE
@@ -61,7 +61,8 @@ def rule_parts(text: str) -> dict[str, list[str]]:
     if len(text) > _LONGEST_RULE:
         raise InvalidRequest(f"The rule has more than {_LONGEST_RULE} characters.")
     parts: dict[str, list[str]] = {}
-    for part in text.strip().upper().split(";"):
+    # Some programs escape the semicolons.
+    for part in text.replace("\\", "").strip().upper().split(";"):
         name, equals, values = part.partition("=")
         if not equals and part.strip():
             raise InvalidRequest(f"'{part[:60]}' is not a part of a rule.")

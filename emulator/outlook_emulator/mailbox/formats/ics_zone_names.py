@@ -73,7 +73,8 @@ def guessed_zone(name: str) -> str | None:
 
     Lotus Notes leaves out the words Standard Time, and other programs say Daylight Time.
     """
-    text = " ".join(name.replace("\N{MINUS SIGN}", "-").strip().strip('"').split())
+    text = name.replace("\N{MINUS SIGN}", "-").replace("&amp;", "&").replace(" and ", " & ")
+    text = " ".join(text.strip().strip('"').split())
     if len(text) > _LONGEST:
         return None
     plain = re.sub(r"\s+(Standard|Daylight|Summer)\s+Time(\s+\d+)?\Z", "", text, flags=re.IGNORECASE)

@@ -22,6 +22,8 @@ ZONE = "X-OUTLOOK-ZONE"
 
 MAX_DATES = 100_000
 """So many excluded and added dates are read from a calendar."""
+MAX_ZONES = 1000
+"""So many different definitions of zones are read from a calendar, if its events use them."""
 _MOST_TRIED = 10
 """In so many zones of a file a time in UTC is tried for midnight."""
 
@@ -183,6 +185,8 @@ class Zones:
         """The rules of a definition, built once for all that say the same; None if they cannot be read."""
         key = _content(component)
         if key not in self._built:
+            if len(self._built) == MAX_ZONES:
+                raise TooMuchContent(f"The events of the calendar have more than {MAX_ZONES} different time zones.")
             try:
                 self._built[key] = Definition(component)
             except (InvalidRequest, ValueError, ArithmeticError) as error:

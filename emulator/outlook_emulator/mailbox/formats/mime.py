@@ -31,6 +31,7 @@ _MAIL_FIELDS = frozenset(
     | {"return-path", "delivered-to", "in-reply-to", "references", "apparently-to", "x-mailer"}
 )
 _MAIL_PREFIXES = ("content-", "resent-", "list-")
+_LINE_END = re.compile(rb"\r{0,2}\n|\r")
 _OUTLOOK_FILE = b"\xd0\xcf\x11\xe0"
 # In this order: the first one with a known word counts.
 _IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
@@ -44,8 +45,6 @@ _IMPORTANCES = {
 _TYPES = MimeTypes(filenames=())
 _MORE_EXTENSIONS = {
     "text/vcard": ".vcf",
-    "message/delivery-status": ".txt",
-    "message/disposition-notification": ".txt",
     "application/pgp-signature": ".asc",
     "application/pgp-encrypted": ".asc",
     "application/pkcs7-mime": ".p7m",
@@ -81,7 +80,7 @@ def parse_lenient(raw: bytes) -> Parsed[Mail]:
             "The content is not a mail: it has none of the headers From, To, Cc, Subject, Date, Message-ID,"
             " MIME-Version or Content-Type."
         )
-    return Parsed([_mail(raw, root)], list(_skipped(data, root)))
+    return Parsed([_mail(raw, root)], _skipped(raw, data, root))
 
 
 def _without_mark(raw: bytes) -> bytes:
@@ -124,13 +123,18 @@ def _mail(raw: bytes, root: Part) -> Mail:
     )
 
 
-def _skipped(data: bytes, root: Part) -> list[SkippedItem]:
+def _skipped(raw: bytes, data: bytes, root: Part) -> list[SkippedItem]:
     skipped = []
-    for part in root.walk():
-        for line in part.headers.odd_lines:
-            number = len(re.findall(rb"\r{0,2}\n|\r", data[: line.start])) + 1
-            text = header_text(line.text[:80])
-            skipped.append(SkippedItem(f"header line '{text}'", number, "It is not of the form 'Name: value'."))
+    # Lines are counted in the file, whose blank lines at the front are not part of the mail.
+    number = 1 + (len(_LINE_END.findall(raw[: len(raw) - len(data)])) if raw.endswith(data) else 0)
+    position = 0
+    lines = [line for part in root.walk() for line in part.headers.odd_lines]
+    for line in sorted(lines):
+        # Counted on from the line before, which may be one of many thousands.
+        number += len(_LINE_END.findall(data, position, line.start))
+        position = line.start
+        text = header_text(line.text[:80])
+        skipped.append(SkippedItem(f"header line '{text}'", number, "It is not of the form 'Name: value'."))
     return skipped
 
 
@@ -161,7 +165,8 @@ def _default_name(part: Part, number: int) -> str:
         return "invite.ics"
     if part.content_type == "message/rfc822":
         return f"{_subject(part) or f'attachment-{number}'}.eml"
-    extension = _MORE_EXTENSIONS.get(part.content_type) or _TYPES.guess_extension(part.content_type) or ".bin"
+    other = ".txt" if part.content_type.startswith(("text/", "message/")) else ".bin"
+    extension = _MORE_EXTENSIONS.get(part.content_type) or _TYPES.guess_extension(part.content_type) or other
     return f"attachment-{number}{extension}"
 
 

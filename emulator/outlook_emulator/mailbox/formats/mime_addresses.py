@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum, auto
+from itertools import islice
 from typing import NamedTuple
 
 from outlook_emulator.mailbox.formats.mime_headers import CONTROLS, read_text
+from outlook_emulator.mailbox.formats.mime_limits import MAX_ADDRESSES
 from outlook_emulator.mailbox.message import Address
 
 # No alternative looks further than its own end, so that unfinished syntax costs nothing.
@@ -18,7 +20,7 @@ _TOKEN = re.compile(
     | (?P<quoted>"(?:[^"\\]|\\.)*+")
     | (?P<literal>\[[^\[\]<>]*+\])
     | (?P<special>[<>(),;:])
-    | (?P<atom>(?:[^\s"(),;:<>\[\\=]|\\.|=(?!\?))+|.)
+    | (?P<atom>(?:[^\s"(),;:<>\[\\=]|\\.|=(?!\?))+|\[+(?=\[)|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -26,6 +28,9 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SEPARATOR = re.compile(r"[,;]")
 _ROUTE = re.compile(r"@[^:]*:")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
+_COMMENT = re.compile(r"\([^()]*+\)")
+# A text without an address, as of broken headers, is no sender or recipient if it is longer than an address.
+_LONGEST_NAME = 320
 # What a list of addresses cannot hold.
 _NO_ADDRESS = re.compile(r"[\s,;<>]+")
 
@@ -56,7 +61,8 @@ def read_addresses(value: str) -> tuple[Address, ...]:
     # A single quote would swallow the rest.
     if _ESCAPED.sub("", value).count('"') % 2:
         value = value.replace('"', "")
-    return tuple(_read(value, may_repeat=True))
+    # A caller refuses more.
+    return tuple(islice(_read(value, may_repeat=True), MAX_ADDRESSES + 1))
 
 
 def _read(value: str, *, may_repeat: bool) -> Iterator[Address]:
@@ -80,7 +86,8 @@ def _read(value: str, *, may_repeat: bool) -> Iterator[Address]:
 
 def _is_name(part: list[_Token]) -> bool:
     # Whether words before a comma can be part of a name: `Bee, Ann <ann@example.com>`.
-    return bool(part) and not any(token.kind is _Kind.ANGLE or "@" in token.raw for token in part)
+    is_blank = all(token.kind is _Kind.BLANK for token in part)
+    return not is_blank and not any(token.kind is _Kind.ANGLE or "@" in token.raw for token in part)
 
 
 def _names_alone(names: list[_Token], may_repeat: bool) -> Iterator[Address]:
@@ -129,10 +136,14 @@ def _tokens(value: str) -> Iterator[_Token]:
                 end = separator.start() if separator else angle_end
             else:
                 end = angle_end
-            yield _Token(_Kind.ANGLE, value[position:end], value[position - 1 : end])
+            yield _Token(_Kind.ANGLE, value[position:end], f"<{value[position:end]}>")
             position = end + (value[end : end + 1] == ">")
         elif text in "()":
-            yield _Token(_Kind.TEXT, text, text)
+            # Without another end; many of them are one token.
+            start = position - 1
+            while value[position : position + 1] == "(" and position not in closings:
+                position += 1
+            yield _Token(_Kind.TEXT, value[start:position], value[start:position])
     yield _Token(_Kind.END, "", "")
 
 
@@ -187,6 +198,8 @@ def _inside(text: str) -> list[str]:
 
 
 def _address(text: str) -> str:
+    if "(" in text and '"' not in text:
+        text = _COMMENT.sub("", text)
     text = _SCHEME.sub("", text.strip(), count=1)
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1]
@@ -202,18 +215,17 @@ def _bare(part: list[_Token], may_repeat: bool) -> Iterator[Address]:
         for chunk in with_at:
             yield Address(_address("".join(token.raw for token in chunk)), name)
         return
-    text = _name(part)
+    comments = " ".join(token.text for token in part if token.kind is _Kind.COMMENT)
+    text = _name([token for token in part if token.kind is not _Kind.COMMENT])
     if "@" in text and may_repeat:
         # The whole address is quoted, encoded or in a comment.
         repeated = list(_read(text, may_repeat=False))
         if repeated:
             yield from repeated
             return
-    comments = " ".join(token.text for token in part if token.kind is _Kind.COMMENT)
     if "@" in comments and may_repeat:
         yield from (Address(address, name or text) for address, name in _read(comments, may_repeat=False))
-        return
-    if text:
+    elif text and len(text) <= _LONGEST_NAME:
         yield Address(_NO_ADDRESS.sub(" ", text).strip())
 
 

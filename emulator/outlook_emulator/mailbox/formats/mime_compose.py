@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import encodebytes
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.charset import BASE64, QP, Charset
@@ -33,6 +34,10 @@ _UTF_8 = Charset("utf-8")
 _UTF_8.body_encoding = QP
 _LONG_UTF_8 = Charset("utf-8")
 _LONG_UTF_8.body_encoding = BASE64
+LARGE = 512 * 1024
+"""From this length on, a content is put in its place when the rest of the message is serialized."""
+_STEP = 57 * 4096
+"""Bytes that are encoded at once: whole lines of base64."""
 _LONG_TEXT = 64 * 1024
 """Characters. Python's quoted-printable takes half a second for a megabyte, in which the server answers nobody."""
 
@@ -45,10 +50,48 @@ def compose(mail: Mail) -> bytes:
     """
     if mail.raw is not None:
         return mail.raw
-    message = _content(mail)
+    large = _LargeContents(_digest(mail))
+    message = _content(mail, large)
     for name, value in _headers(mail):
         message[name] = value
-    return message.as_bytes()
+    return large.filled(message.as_bytes())
+
+
+class _LargeContents:
+    """The large contents of a message, which are put in their places when the rest of it is serialized.
+
+    The package works on the whole of a content several times, and lets no other thread run meanwhile.
+    """
+
+    def __init__(self, digest: str) -> None:
+        self._digest = digest
+        self._contents: list[bytes] = []
+
+    def place(self, content: bytes) -> str:
+        """Keep a content; returns the text that stands in its place."""
+        self._contents.append(content)
+        return self._place(len(self._contents) - 1)
+
+    def filled(self, text: bytes) -> bytes:
+        """A serialized message with the contents in base64 in their places."""
+        if not self._contents:
+            return text
+        pieces: list[bytes] = []
+        # From place to place, wherever each stands: the order of the parts is not that of the contents.
+        start = 0
+        for place in self._found.finditer(text):
+            pieces.append(text[start : place.start()])
+            content, start = self._contents[int(place[1])], place.end()
+            for at in range(0, len(content), _STEP):
+                pieces.append(encodebytes(content[at : at + _STEP]).replace(b"\n", b"\r\n"))
+        return b"".join((*pieces, text[start:]))
+
+    @property
+    def _found(self) -> re.Pattern[bytes]:
+        return re.compile(self._place("([0-9]+)").encode())
+
+    def _place(self, number: object) -> str:
+        return f"=_large_{self._digest}_{number}="
 
 
 def compose_report(mail: Mail, status: bytes, original: bytes) -> bytes:
@@ -57,14 +100,15 @@ def compose_report(mail: Mail, status: bytes, original: bytes) -> bytes:
     `status` and `original` are the content of the parts message/delivery-status and message/rfc822.
     """
     digest = _digest(mail)
-    texts = [_body_text("plain", plain_text(mail.body)), _body_text("html", mail.body)]
+    large = _LargeContents(digest)
+    texts = [_body_text("plain", plain_text(mail.body), large), _body_text("html", mail.body, large)]
     machine, returned = _nested("message/delivery-status", status), _nested("message/rfc822", original)
     parts = [_multipart("alternative", digest, texts), *(part for part in (machine, returned) if part is not None)]
     message = _multipart("report", digest, parts)
     message.set_param("report-type", "delivery-status")
     for name, value in _headers(mail):
         message[name] = value
-    return message.as_bytes()
+    return large.filled(message.as_bytes())
 
 
 def _headers(mail: Mail) -> Iterator[tuple[str, str]]:
@@ -114,24 +158,24 @@ def _address(entry: Address) -> str:
     return f"{words} <{address}>" if name else address
 
 
-def _content(mail: Mail) -> Message:
+def _content(mail: Mail, large: _LargeContents) -> Message:
     digest = _digest(mail)
     invitations = [attachment for attachment in mail.attachments if _is_invitation(attachment)]
     inline = [
-        _attachment(attachment)
+        _attachment(attachment, large)
         for attachment in mail.attachments
         if attachment.is_inline and attachment not in invitations
     ]
     attached = [
-        _attachment(attachment)
+        _attachment(attachment, large)
         for attachment in mail.attachments
         if not attachment.is_inline and attachment not in invitations
     ]
-    content = _body_text("html" if mail.is_html else "plain", mail.body)
+    content = _body_text("html" if mail.is_html else "plain", mail.body, large)
     forms = [content, *map(_invitation, invitations)]
     if mail.is_html:
         # The plainest form first (RFC 2046): readers show the last one that they understand.
-        forms.insert(0, _body_text("plain", plain_text(mail.body)))
+        forms.insert(0, _body_text("plain", plain_text(mail.body), large))
     if len(forms) > 1:
         content = _multipart("alternative", digest, forms)
     if inline:
@@ -163,19 +207,26 @@ def _multipart(subtype: str, digest: str, parts: list[Message]) -> Message:
     return MIMEMultipart(subtype, boundary=f"=_{subtype}_{digest}", _subparts=parts, policy=_POLICY)
 
 
-def _body_text(subtype: str, text: str) -> Message:
+def _body_text(subtype: str, text: str, large: _LargeContents) -> Message:
     part = Message(policy=_POLICY)
     part["Content-Type"] = f"text/{subtype}"
     charset = _UTF_8 if len(text) <= _LONG_TEXT else _LONG_UTF_8
-    part.set_payload(text.encode("utf-8", "replace").decode(), charset)
+    if len(text) < LARGE:
+        part.set_payload(text.encode("utf-8", "replace").decode(), charset)
+    else:
+        part.set_payload("", charset)
+        part.set_payload(large.place(text.encode("utf-8", "replace")))
     return part
 
 
-def _attachment(attachment: Attachment) -> Message:
+def _attachment(attachment: Attachment, large: _LargeContents) -> Message:
     media_type = attachment.content_type.lower()
     part = _nested(media_type, attachment.content) if media_type.startswith("message/") else None
     if part is None:
-        part = MIMEApplication(attachment.content, policy=_POLICY)
+        is_large = len(attachment.content) >= LARGE
+        part = MIMEApplication(b"" if is_large else attachment.content, policy=_POLICY)
+        if is_large:
+            part.set_payload(large.place(attachment.content))
         if _MEDIA_TYPE.fullmatch(media_type) and not media_type.startswith("message/"):
             part.set_type(media_type)
     name = _clean(attachment.name)

@@ -29,9 +29,13 @@ _LINE = re.compile(rb"([^\r\n]*)(\r{0,2}\n|\r|\Z)")
 # Blanks before the colon are obsolete syntax that readers must accept (RFC 5322, 4.5).
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*")
 _PARAMETER_LINE = re.compile(rb"[\w*-]+=")
+_COMMENT = re.compile(r"\([^()]*+\)")
+_FRACTION = re.compile(r"(:\d\d)\.\d+")
 _ID = re.compile(r"<[^<>\s]+>")
 _WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?")
-_PARAMETER = re.compile(r'[\s;]*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;]*))', re.DOTALL)
+# A name without a value is matched, too: the search would begin again at each of its characters.
+_PARAMETER = re.compile(r'([^\s=;"]++)(?:\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+)))?', re.DOTALL)
+_LONGEST_PARAMETER = 100
 _SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,4}))?(\*?)")
 _MEDIA_TYPE = re.compile(r'[\s"]*([\w!#$&^.+-]+)/([\w!#$&^.+-]+)')
 
@@ -233,7 +237,9 @@ def read_parameters(value: str) -> Parameters:
     plain: dict[str, str] = {}
     segments: dict[str, dict[int, tuple[str, bool]]] = {}
     for match in _PARAMETER.finditer(rest):
-        name = _SEGMENT.fullmatch(match[1].lower())
+        if match[2] is None and match[3] is None:
+            continue
+        name = _SEGMENT.fullmatch(match[1].lower()) if len(match[1]) < _LONGEST_PARAMETER else None
         text = match[3].strip() if match[2] is None else re.sub(r'\\(["\\])', r"\1", match[2])
         if name is None or (name[2] is None and not name[3]):
             plain.setdefault(match[1].lower(), text)
@@ -263,22 +269,30 @@ def _segment_bytes(text: str, is_encoded: bool) -> bytes:
 
 
 def media_type(parameters: Parameters, default: str) -> str:
-    """The media type of a Content-Type in lower case; `default` if there is none, plain text if it is no type."""
+    """The media type of a Content-Type in lower case; `default` if there is none. What is no type is text or a file."""
     if not parameters.value:
         return default
     match = _MEDIA_TYPE.match(parameters.value)
     if match:
         return f"{match[1]}/{match[2]}".lower()
-    return "multipart/mixed" if parameters.value.lower().startswith("multipart") else "text/plain"
+    if parameters.value.lower().startswith("multipart"):
+        return "multipart/mixed"
+    # What has a name is a file.
+    return "application/octet-stream" if "name" in parameters.by_name else "text/plain"
 
 
 def read_date(value: str) -> int | None:
     """The instant of a Date header in microseconds since 1970; None if it is no date."""
     from email.utils import parsedate_to_datetime
 
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
+    text = _COMMENT.sub(" ", value[:200]).strip()
+    for read, date in (
+        (parsedate_to_datetime, text),
+        (datetime.fromisoformat, text),
+        (parsedate_to_datetime, _FRACTION.sub(r"\1", text)),
+    ):
         try:
-            return microseconds(read(value[:200].strip()))
+            return microseconds(read(date))
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None

@@ -12,12 +12,16 @@ from outlook_emulator.mailbox.formats.base64_text import decode_base64, is_broke
 from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.mime_headers import Headers, Parameters, media_type, read_headers
 from outlook_emulator.mailbox.formats.mime_limits import MAX_DEPTH, MAX_PARTS
+from outlook_emulator.steps import substituted
 
 # The second is slow, and only needed where lines end in a bare carriage return.
 _DASHES = re.compile(rb"\n--([^\r\n]*)")
 _ANY_DASHES = re.compile(rb"[\r\n]--([^\r\n]*)")
 _MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
 _IDENTITIES = frozenset({"", "7bit", "8bit", "binary"})
+_ENCODING = re.compile(r"[\s\"']*([\w-]+)")
+# Some programs double the carriage returns.
+_LINE_END = re.compile(rb"\r{0,2}\n|\r")
 _LINE_ENDS = re.compile(r"\r{0,2}\n|\r")
 # Blanks after the sign of a soft line break are no text.
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
@@ -59,7 +63,8 @@ class Part:
     @cached_property
     def encoding(self) -> str:
         """The transfer encoding in lower case."""
-        return self.headers.parameters("content-transfer-encoding").value.strip("\"'").lower()
+        match = _ENCODING.match(self.headers.value("content-transfer-encoding"))
+        return match[1].lower() if match else ""
 
     @property
     def boundary(self) -> bytes:
@@ -90,12 +95,13 @@ class Part:
     @cached_property
     def text(self) -> str:
         """The content as text with `\\r\\n` line ends."""
-        return _LINE_ENDS.sub("\r\n", decode_text(self.content, self.parameters.charset()))
+        return substituted(_LINE_ENDS, "\r\n", decode_text(self.content, self.parameters.charset()))
 
     @cached_property
     def is_empty(self) -> bool:
         """Whether there is nothing to see in the content."""
-        return not self.raw_content.strip()
+        text = self.raw_content.strip()
+        return not text or (self.is_closed and text == b"--" + self.boundary + b"--")
 
     def walk(self) -> Iterator[Part]:
         """The part and all parts inside, in their order."""
@@ -143,15 +149,16 @@ class _Reader:
             place, is_end = self._place(match[1])
             if place is None:
                 continue
-            start = match.start()
             # The end of the line before belongs to the delimiter.
-            self._close(place + 1, start - (data[start : start + 1] == b"\n" and data[start - 1 : start] == b"\r"))
+            before = data[max(match.start() - 2, 0) : match.start()] if match[0][:1] == b"\n" else b""
+            self._close(place + 1, match.start() - (len(before) - len(before.rstrip(b"\r"))))
             multipart = self._open[place]
             multipart.is_closed = is_end
             if not is_end:
-                line_end = _next_line(data, match.end())
+                line_end = _LINE_END.match(data, match.end())
+                start = line_end.end() if line_end else len(data)
                 is_digest = multipart.content_type == "multipart/digest"
-                multipart.parts.append(self._begin(line_end, "message/rfc822" if is_digest else "text/plain"))
+                multipart.parts.append(self._begin(start, "message/rfc822" if is_digest else "text/plain"))
                 position = max(self._open[-1].headers.body_start - 1, match.end())
         self._close(0, len(data))
         return root
@@ -200,12 +207,6 @@ class _Reader:
             if part.boundary:
                 self._places[part.boundary].pop()
         del self._open[place:]
-
-
-def _next_line(data: bytes, position: int) -> int:
-    if data[position : position + 2] == b"\r\n":
-        return position + 2
-    return min(position + 1, len(data))
 
 
 def _uudecoded(raw: bytes) -> bytes:

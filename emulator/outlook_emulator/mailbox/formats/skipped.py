@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+MOST_LISTED = 1000
+
 T = TypeVar("T")
 
 
@@ -22,6 +24,15 @@ class SkippedItem:
 
     def __str__(self) -> str:
         return f"{self.item}, line {self.line}: {self.reason}" if self.line else f"{self.item}: {self.reason}"
+
+
+def listed(skipped: list[SkippedItem]) -> list[SkippedItem]:
+    """The first thousand items by line, and how many more there are: a damaged file may have millions."""
+    skipped = sorted(skipped, key=lambda item: item.line or 0)
+    more = len(skipped) - MOST_LISTED
+    if more <= 0:
+        return skipped
+    return [*skipped[:MOST_LISTED], SkippedItem(f"{more} more items", None, "Only the first thousand are listed.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from outlook_emulator.clock import microseconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
-from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
+from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem, listed
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
 from outlook_emulator.mailbox.formats.vcf_lines import MAX_CARDS, Line, RawCard, read_cards
 from outlook_emulator.mailbox.message import Address
@@ -19,6 +19,7 @@ from outlook_emulator.mailbox.message import Address
 __all__ = ["MAX_CARDS", "compose", "parse"]
 
 _MEMBERS = {name: member for member, names in TEXTS.items() for name in names}
+_PLACE_MEMBERS = {kind: tuple(f"{place}_{part}" for part in PLACE) for kind, place in PLACES.items()}
 _MESSENGERS = frozenset(
     {"IMPP", "X-MS-IMADDRESS", "X-AIM", "X-GOOGLE-TALK", "X-GTALK", "X-ICQ", "X-JABBER", "X-MSN", "X-SKYPE"}
     | {"X-SKYPE-USERNAME", "X-YAHOO", "X-QQ", "X-GADUGADU", "X-GROUPWISE", "X-KADDRESSBOOK-X-IMADDRESS"}
@@ -72,30 +73,30 @@ def parse(raw: bytes) -> Parsed[Card]:
             skipped.append(SkippedItem(item, raw_card.line, "It has nothing that a contact can hold."))
         else:
             cards.append(card)
-    skipped.sort(key=lambda item: item.line or 0)
     if not cards:
         raise InvalidRequest("The vCards have nothing that a contact can hold: no name, address or number.")
-    return Parsed(cards, skipped)
+    return Parsed(cards, listed(skipped))
 
 
 def _card(raw: RawCard) -> Card:
     texts: dict[str, str] = {}
     lists: dict[str, list[Any]] = {}
-    labels = {line.head.group: _label(line.value) for line in raw.properties if line.head.name == "X-ABLABEL"}
+    groups = {line.head.group: line.value for line in raw.properties if line.head.name == "X-ABLABEL"}
+    labels = {group: _label(value) for group, value in groups.items() if group}
     birthday = None
     for line in raw.properties:
         name = line.head.name
         if not line.value:
             continue
         if name in _MEMBERS:
-            _set_first(texts, ((_MEMBERS[name], _text(line.value)),))
+            texts.setdefault(_MEMBERS[name], _text(line.value))
         elif name == "EMAIL":
-            _append(lists, "email_addresses", _address(line))
+            _add_address(lists, line)
         elif name == "TEL":
             _add_number(texts, lists, line, labels)
         # A generated name is none of the contact's own.
         elif name == "FN" and GENERATED not in line.head.params:
-            _set_first(texts, (("display_name", _text(line.value)),))
+            texts.setdefault("display_name", _text(line.value))
         elif name == "N":
             _set_first(texts, zip(NAME, _fields(line.value), strict=False))
         elif name == "ORG":
@@ -141,20 +142,22 @@ def _add_number(texts: dict[str, str], lists: dict[str, list[Any]], line: Line, 
         _append(lists, "home_phones" if "HOME" in types and "CELL" not in types else "business_phones", number)
 
 
-def _address(line: Line) -> Address:
+def _add_address(lists: dict[str, list[Any]], line: Line) -> None:
     address = _text(line.value).strip()
     if address[:7].lower() == "mailto:":
-        address = unquote(address[7:])
-    return Address(address, unquote(line.head.params.get(SHOWN_AS, "")))
+        address = unquote(address[7:]).strip()
+    if address:
+        _append(lists, "email_addresses", Address(address, unquote(line.head.params.get(SHOWN_AS, ""))))
 
 
-def _place(line: Line, labels: Labels) -> Iterator[tuple[str, str]]:
+def _place(line: Line, labels: Labels) -> Iterable[tuple[str, str]]:
+    """The members of a postal address."""
     box, extension, street, *rest = [*_fields(line.value), "", "", ""]
     # Outlook has no fields for the post office box and the extension.
     whole = "\r\n".join(part for part in (box, extension, street) if part)
     types = _types(line, labels)
-    place = next((member for kind, member in PLACES.items() if kind in types), "other")
-    yield from ((f"{place}_{member}", text) for member, text in zip(PLACE, (whole, *rest), strict=False))
+    kind = next((kind for kind in _PLACE_MEMBERS if kind in types), "OTHER")
+    return zip(_PLACE_MEMBERS[kind], (whole, *rest), strict=False)
 
 
 def _types(line: Line, labels: Labels) -> frozenset[str]:

@@ -9,14 +9,22 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from outlook_emulator.content_limits import ATTACHMENTS, RECIPIENTS
 from outlook_emulator.enums import ChangeAction
-from outlook_emulator.errors import InlineImageTooLarge, InvalidRecipients, MessageTooLarge, SendAsDenied
+from outlook_emulator.errors import (
+    InlineImageTooLarge,
+    InvalidRecipients,
+    MessageTooLarge,
+    SendAsDenied,
+    TooMuchContent,
+)
 from outlook_emulator.mailbox import addresses, changes
 from outlook_emulator.mailbox.mail import nondelivery, origin_headers
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import stored_body
 from outlook_emulator.mailbox.text import preview, unescaped
+from outlook_emulator.steps import lowered
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import mailboxes, outbox
 from outlook_emulator.store.records import OutboxMail, Owner
@@ -115,11 +123,21 @@ def deliver(
 
 
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
-    """Raise MessageTooLarge for a mail above the connector's limit."""
-    size = len(mail.body.encode()) + sum(len(attachment.content) for attachment in mail.attachments)
-    limit = mailbox.rules.max_mail_bytes
-    if limit and size > limit:
-        raise MessageTooLarge(size, limit)
+    """Raise MessageTooLarge for a mail above the connector's limit, TooMuchContent for one with too many parts."""
+    for limit, count in (
+        (RECIPIENTS, len(mail.to) + len(mail.cc) + len(mail.bcc)),
+        (ATTACHMENTS, len(mail.attachments)),
+    ):
+        if count > limit.most:
+            raise TooMuchContent(f"The mail has {count} {limit.counts}; at most {limit.most} are allowed.")
+    size = _utf8_size(mail.body) + sum(len(attachment.content) for attachment in mail.attachments)
+    most = mailbox.rules.max_mail_bytes
+    if most and size > most:
+        raise MessageTooLarge(size, most)
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def check_images(mailbox: Mailbox, html: str) -> None:
@@ -132,7 +150,7 @@ def check_images(mailbox: Mailbox, html: str) -> None:
     if not limit or len(html) <= limit:
         return
     body = unescaped(html)
-    if ";base64" in body.lower():
+    if ";base64" in lowered(body):
         for image in _DATA_URI.finditer(body):
             # The limit is one of base64 text (Learn page); the recorded size is that of the file.
             if len(image[1]) > limit:

@@ -17,7 +17,8 @@ from outlook_emulator.slices import Sliced
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import search as store_search
 from outlook_emulator.store.full_text import MAX_ALTERNATIVES, TooManyAlternatives
-from outlook_emulator.store.records import Facets, Message
+from outlook_emulator.store.records import Facets, Message, MessageKey
+from outlook_emulator.store.search_tree import Node, Span, both
 
 _IMPORTANCES = ("low", "normal", "high")
 
@@ -95,14 +96,64 @@ def search(mailbox: Mailbox, query: str, **filters: Any) -> Sliced[list[MessageV
     mailbox, folder_id, facets, _, window, _, skip, _ = selection
     tree = parse(query, mailbox.now)
     yield from search_index.update(mailbox.db)
+    # The alternatives of a search are merged before the page is cut, so each must return the skipped ones too.
+    keys = yield from _matching(mailbox, tree, folder_id, facets, window + skip)
+    messages = (mail_store.message(mailbox.db, mailbox.owner.id, key) for key in keys[skip : skip + window])
+    return selection.views(message for message in messages if message is not None)
+
+
+def page(
+    mailbox: Mailbox,
+    folder_id: int,
+    facets: Facets,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    before: MessageKey | None = None,
+    top: int,
+) -> list[Message]:
+    """The newest messages of a folder that have the facets, behind the position `before`.
+
+    They were received from `since` until just before `until`. A page costs the same at every position.
+    """
+    end = MessageKey(mail_store.EVER if until is None else until, 0)
+    return mail_store.messages_before(
+        mailbox.db,
+        folder_id,
+        facets,
+        end if before is None else min(before, end),
+        since=-mail_store.EVER if since is None else since,
+        top=top,
+    )
+
+
+def search_page(
+    mailbox: Mailbox,
+    query: str,
+    folder_id: int,
+    facets: Facets,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    before: MessageKey | None = None,
+    top: int,
+) -> Sliced[list[Message]]:
+    """The messages of a `page` that match a search. Raises InvalidField for the query."""
+    tree = both([parse(query, mailbox.now), Span(since, None if until is None else until - 1)])
+    yield from search_index.update(mailbox.db)
+    keys = yield from _matching(mailbox, tree, folder_id, facets, top, before)
+    messages = (mail_store.message(mailbox.db, mailbox.owner.id, key) for key in keys[:top])
+    return [message for message in messages if message is not None]
+
+
+def _matching(
+    mailbox: Mailbox, tree: Node, folder_id: int, facets: Facets, top: int, before: MessageKey | None = None
+) -> Sliced[list[int]]:
     try:
-        # The alternatives of a search are merged before the page is cut, so each must return the skipped ones too.
-        keys = yield from store_search.find(mailbox.db, tree, folder_id, facets, window + skip)
+        return (yield from store_search.find(mailbox.db, tree, folder_id, facets, top, before))
     except TooManyAlternatives:
         problem = f"combines dates with other terms in more than {MAX_ALTERNATIVES} ways."
         raise InvalidField("search_query", problem) from None
-    messages = (mail_store.message(mailbox.db, mailbox.owner.id, key) for key in keys[skip : skip + window])
-    return selection.views(message for message in messages if message is not None)
 
 
 def _select(

@@ -105,6 +105,22 @@ def mark_as_read(mailbox: Mailbox, *, message_id: str) -> None:
             update(mailbox, message, mail_store.mark_read)
 
 
+def mark_as_unread(mailbox: Mailbox, *, message_id: str) -> None:
+    """Mark a message as unread, as its owner can in Outlook; the connector has no operation for it."""
+    message = message_of(mailbox, message_id)
+    if message.is_read:
+        with mailbox.db.transaction():
+            update(mailbox, message, mail_store.mark_unread)
+
+
+def unflag(mailbox: Mailbox, *, message_id: str) -> None:
+    """Remove the flag of a message, as its owner can in Outlook; the connector has no operation for it."""
+    message = message_of(mailbox, message_id)
+    if message.is_flagged:
+        with mailbox.db.transaction():
+            update(mailbox, message, mail_store.unflag)
+
+
 def attachment(mailbox: Mailbox, *, message_id: str, attachment_id: str) -> File:
     """The bytes of an attachment. Raises InvalidId and NotFound, also for kinds that the connector does not show."""
     message = message_of(mailbox, message_id)

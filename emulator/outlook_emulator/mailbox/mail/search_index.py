@@ -26,11 +26,11 @@ def update(db: Database) -> Sliced[None]:
     while not is_current(db):
         with db.transaction():
             count += _index_next(db)
-        yield
+        yield None
     if count > _MANY:
         # Many small pieces slow down every later search.
         while search.merge(db):
-            yield
+            yield None
 
 
 def is_current(db: Database) -> bool:

@@ -25,6 +25,7 @@ from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_instant, newest
 from outlook_emulator.odata import Vocabulary
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Change, Event
 
@@ -33,8 +34,8 @@ _DAY, _MINUTE = 86_400_000_000, 60_000_000
 _LONGEST_WINDOW = 1825
 _LONGEST_LOOK = 60 * 24 * 366
 _BATCH = 50
-_STEPS = (1, 7, 31, 366)
-"""How far ahead the next event is searched, in days, nearest first: most often it is near."""
+_FARTHEST = 366
+"""How far ahead the next event is searched, in days."""
 
 
 class Changed(NamedTuple):
@@ -75,7 +76,7 @@ def on_updated_items(
 
 def on_changed_items(
     mailbox: Mailbox, *, table: str, incoming_days: int = 300, past_days: int = 50, cursor: str | None = None
-) -> Poll:
+) -> Sliced[Poll]:
     """Events that were added, updated or deleted in a window around now; a series appears as its occurrences.
 
     An event that a change moves out of the window counts as deleted, one that it moves in as added (documentation of
@@ -90,12 +91,12 @@ def on_changed_items(
         return Poll((), _text(position))
     entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
     since, until = clamp(mailbox.now - past_days * _DAY), clamp(mailbox.now + incoming_days * _DAY)
-    return Poll(_differences(mailbox, entries, since, until), _text(position))
+    return Poll((yield from _differences(mailbox, entries, since, until)), _text(position))
 
 
 def on_upcoming_events(
     mailbox: Mailbox, *, table: str, look_ahead_time_in_minutes: int = 15, cursor: str | None = None
-) -> Poll:
+) -> Sliced[Poll]:
     """Events and occurrences that start within the look-ahead, each once, also those added to it later.
 
     A first cursor means that nothing in the look-ahead was returned yet. It is marked by a seventh fractional digit,
@@ -113,13 +114,16 @@ def on_upcoming_events(
     # The look-ahead counts from now, one microsecond after the position.
     returned_until, ahead = _returned_until(mailbox, cursor, look), position + 1 + look
     entries = _entries(mailbox, calendar.id, last)
-    upcoming = [
-        event
-        for event in occurrences.within(mailbox, calendar.id, clamp(returned_until), clamp(ahead + 1))
-        # `within` also returns events that started earlier and still last.
-        if returned_until < event.start_at <= ahead
-    ]
-    added = _added_since(mailbox, entries, last, returned_until)
+    upcoming: list[Event] = []
+    for event in occurrences.stream(mailbox, calendar.id, clamp(returned_until), clamp(ahead + 1)):
+        yield None
+        # The stream also has events that started earlier and still last.
+        if event is not None and returned_until < event.start_at <= ahead:
+            upcoming.append(event)
+            if len(upcoming) > mailbox.rules.max_view_events > 0:
+                problem = f"leads to more than {mailbox.rules.max_view_events} events in one poll."
+                raise InvalidField("look_ahead_time_in_minutes", problem)
+    added = yield from _added_since(mailbox, entries, last, returned_until)
     events = [event for event in (*upcoming, *added) if not event.is_cancelled]
     return Poll(sorted(events, key=lambda event: (event.start_at, event.id)), _text(position))
 
@@ -131,11 +135,12 @@ def next_upcoming(
     calendar = item_folders.resolve(mailbox, CALENDARS, table)
     look = look_ahead_time_in_minutes * _MINUTE
     returned_until = mailbox.now if cursor is None else _returned_until(mailbox, cursor, look)
-    for days in _STEPS:
-        events = occurrences.within(mailbox, calendar.id, clamp(returned_until), clamp(returned_until + days * _DAY))
-        starts = [event.start_at for event in events if event.start_at > returned_until and not event.is_cancelled]
-        if starts:
-            return min(starts) - look
+    # In order, and computed as they are taken: most often the next event is near.
+    for event in occurrences.stream(
+        mailbox, calendar.id, clamp(returned_until), clamp(returned_until + _FARTHEST * _DAY)
+    ):
+        if event is not None and event.start_at > returned_until and not event.is_cancelled:
+            return event.start_at - look
     return None
 
 
@@ -233,14 +238,16 @@ def _before(entry: Change) -> Event | None:
     return None if entry.before is None else Event._make(orjson.loads(entry.before))
 
 
-def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until: int) -> list[Changed]:
+def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until: int) -> Sliced[list[Changed]]:
     before: dict[str, Event] = {}
     after: dict[str, Event] = {}
     rewritten: set[str] = set()
     for entry in _first_entries(entries):
         old, new = _before(entry), _current(mailbox, entry)
-        before |= {wire_id(event): event for event in _visible(old, since, until)}
-        after |= {wire_id(event): event for event in _visible(new, since, until)}
+        for events_by_id, version in ((before, old), (after, new)):
+            for event in _visible(version, since, until):
+                events_by_id[wire_id(event)] = event
+                yield None
         # Any write to a single event is an update. Of a series only the occurrences that differ are, or all would be.
         rewritten.update(wire_id(event) for event in (old, new) if event is not None and event.rule is None)
     actions = {id: ActionType.deleted for id in before if id not in after}
@@ -296,17 +303,23 @@ def _content(event: Event) -> Event:
     return event._replace(id=0, modified=0, version=0, type=0)
 
 
-def _added_since(mailbox: Mailbox, entries: Iterable[Change], last: int, returned_until: int) -> Iterator[Event]:
+def _added_since(mailbox: Mailbox, entries: Iterable[Change], last: int, returned_until: int) -> Sliced[list[Event]]:
     """The events that changes put into the part of the calendar that earlier polls have covered."""
     before: set[tuple[str, int]] = set()
     after: dict[str, Event] = {}
     for entry in _first_entries(entries):
-        # With the start: an event that was moved within the covered part is returned again.
-        before |= {(wire_id(event), event.start_at) for event in _visible(_before(entry), last, returned_until + 1)}
-        after |= {wire_id(event): event for event in _visible(_current(mailbox, entry), last, returned_until + 1)}
-    for id, event in after.items():
-        if last < event.start_at <= returned_until and (id, event.start_at) not in before:
-            yield event
+        for event in _visible(_before(entry), last, returned_until + 1):
+            # With the start: an event that was moved within the covered part is returned again.
+            before.add((wire_id(event), event.start_at))
+            yield None
+        for event in _visible(_current(mailbox, entry), last, returned_until + 1):
+            after[wire_id(event)] = event
+            yield None
+    return [
+        event
+        for id, event in after.items()
+        if last < event.start_at <= returned_until and (id, event.start_at) not in before
+    ]
 
 
 def _text(position: int) -> str:

@@ -165,6 +165,19 @@ def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox], content_o
         trigger_store.set_subscriptions_seen(db, now, newest)
 
 
+def poke_now(mailbox: Mailbox, id: str, content_of: ContentOf) -> int:
+    """Enqueue a poke for one subscription, whether or not anything changed; returns the id of the callback.
+
+    Raises NotFound.
+    """
+    subscription = trigger_store.subscription(mailbox.db, mailbox.owner.id, id)
+    if subscription is None or subscription.expires <= mailbox.now:
+        raise NotFound(f"No subscription '{id[:100]}' exists in this mailbox.")
+    with mailbox.db.transaction():
+        content = content_of(_guid(mailbox))
+        return callbacks.enqueue(mailbox, subscription.url, content, kind=CallbackKind.POKE, reference=id)
+
+
 def _enqueue(mailbox: Mailbox, subscription: Subscription, content_of: ContentOf) -> None:
     if callbacks.is_waiting(mailbox.db, subscription.url, CallbackKind.POKE, subscription.id):
         return

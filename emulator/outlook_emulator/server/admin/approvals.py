@@ -15,17 +15,18 @@ from outlook_emulator.wire.approvals_convert import selected
 
 def list_questions(request: AdminRequest) -> shapes.QuestionList:
     db = request.sandbox.db
-    return {"value": [_facts(db, question) for question in questions.all_questions(db)]}
+    return {"value": [question_facts(db, question) for question in questions.all_questions(db)]}
 
 
 def answer_question(request: AdminRequest) -> shapes.QuestionFacts:
     sandbox = request.sandbox
     question = questions.find(sandbox.db, request.path["question"])
     mailbox = sandbox.mailbox(owner_of(sandbox.db, question.mailbox_id))
-    return _facts(sandbox.db, questions.choose(mailbox, question, request.body["option"], selected))
+    return question_facts(sandbox.db, questions.choose(mailbox, question, request.body["option"], selected))
 
 
-def _facts(db: Database, question: Question) -> shapes.QuestionFacts:
+def question_facts(db: Database, question: Question) -> shapes.QuestionFacts:
+    """A question as JSON."""
     return {
         "id": question.token,
         "kind": question.kind,

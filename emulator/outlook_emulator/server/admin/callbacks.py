@@ -26,6 +26,12 @@ def list_subscriptions(request: AdminRequest) -> shapes.SubscriptionList:
     return {"value": [_subscription(name, subscription) for subscription in subscriptions.living(request.mailbox)]}
 
 
+def poke(request: AdminRequest) -> shapes.Poked:
+    from outlook_emulator.wire.subscriptions_convert import poke as content_of
+
+    return {"callback": subscriptions.poke_now(request.mailbox, request.path["subscription"], content_of)}
+
+
 def put_trigger(request: AdminRequest) -> shapes.TriggerConfig:
     connection, owner = request.connection
     properties: shapes.TriggerProperties = request.body["properties"]
@@ -140,6 +146,15 @@ ROWS = (
         summary="List the active subscriptions of a connection",
         handler=list_subscriptions,
         returns=shapes.SubscriptionList,
+    ),
+    AdminOperation(
+        id="Poke",
+        method="POST",
+        path=f"{_S}/connections/{{connection}}/subscriptions/{{subscription}}/poke",
+        summary="Poke a subscriber now, whether or not anything changed",
+        handler=poke,
+        returns=shapes.Poked,
+        status=202,
     ),
     AdminOperation(
         id="ListTriggerConfigs",

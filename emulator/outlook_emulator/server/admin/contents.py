@@ -24,6 +24,7 @@ from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.schemas import parse_query, query_of
 from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.times import read_instant
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import AttachmentInfo, Contact, Event, Message
 from outlook_emulator.traffic.content_filters import ContactFilter, EventFilter, MailFilter
@@ -46,7 +47,7 @@ async def list_mails(request: AdminRequest) -> shapes.MailList:
         skip=filters.skip,
     )
     if not isinstance(views, list):
-        views = await in_slices(views, request.sandbox.db)
+        views = await in_slices(views, request.sandbox)
     return {"value": [_mail(request.mailbox, view.message) for view in views]}
 
 
@@ -70,20 +71,36 @@ def get_mail(request: AdminRequest) -> shapes.MailDetails:
     }
 
 
-def list_events(request: AdminRequest) -> shapes.EventList:
+async def list_events(request: AdminRequest) -> shapes.EventList:
     filters, mailbox = parse_query(EventFilter, request.query), request.mailbox
     if filters.since is None and filters.until is None:
         listed = events.find(mailbox, table=filters.calendar, properties=EVENTS)
     else:
         calendar = item_folders.resolve(mailbox, CALENDARS, filters.calendar)
-        listed = occurrences.within(mailbox, calendar.id, *_window(mailbox, filters))
+        most = filters.skip + filters.top
+        listed = _first(occurrences.stream(mailbox, calendar.id, *_window(mailbox, filters)), most)
+    if not isinstance(listed, list):
+        listed = await in_slices(listed, request.sandbox)
     return {"value": [_event(event) for event in _page(listed, filters.top, filters.skip)]}
 
 
-def list_contacts(request: AdminRequest) -> shapes.ContactList:
+async def list_contacts(request: AdminRequest) -> shapes.ContactList:
     filters, mailbox = parse_query(ContactFilter, request.query), request.mailbox
     listed = contacts.find(mailbox, table=filters.folder, properties=CONTACTS)
+    if not isinstance(listed, list):
+        listed = await in_slices(listed, request.sandbox)
     return {"value": [_contact(mailbox, contact) for contact in _page(listed, filters.top, filters.skip)]}
+
+
+def _first(events: Iterable[Event | None], most: int) -> Sliced[list[Event]]:
+    """The first events of a stream, which are as many as a page can have."""
+    first: list[Event] = []
+    for event in events:
+        yield None
+        if len(first) >= most:
+            break
+        first += () if event is None else (event,)
+    return first
 
 
 def _window(mailbox: Mailbox, filters: EventFilter) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.faults import plans, shapes
 from outlook_emulator.server.faults.names import NAMED
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.traffic.faults import Rule
 
 
@@ -29,8 +30,9 @@ def list_faults(request: AdminRequest) -> shapes.FaultLedger:
     return _ledger(request.sandbox, request.sandbox.traffic.faults.rules())
 
 
-def arm_faults(request: AdminRequest) -> shapes.FaultLedger:
-    return _ledger(request.sandbox, plans.arm(request.sandboxes, request.sandbox, request.body))
+async def arm_faults(request: AdminRequest) -> shapes.FaultLedger:
+    rules = await in_slices(plans.arm(request.sandboxes, request.sandbox, request.body), request.sandbox)
+    return _ledger(request.sandbox, rules)
 
 
 def get_fault(request: AdminRequest) -> shapes.FaultFacts:

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import entry_json, retry_json
 from outlook_emulator.server.journal.queries import JournalQuery
 from outlook_emulator.server.schemas import parse, parse_query
+from outlook_emulator.server.slices import in_slices
+from outlook_emulator.slices import Sliced
 from outlook_emulator.traffic import retry_report
-from outlook_emulator.traffic.journal import Journal
+from outlook_emulator.traffic.journal import Entry, Journal
 from outlook_emulator.traffic.journal_filter import JournalFilter
 
 
-def list_entries(request: AdminRequest) -> shapes.JournalPage:
+async def list_entries(request: AdminRequest) -> shapes.JournalPage:
     journal = _journal(request)
-    result = JournalQuery(parse_query(JournalFilter, request.query)).find(journal.entries())
+    result = await in_slices(JournalQuery(parse_query(JournalFilter, request.query)).find(journal.entries()))
     return {
-        "value": [entry_json(entry) for entry in result.entries],
+        "value": await in_slices(_rendered(result.entries)),
         "total": journal.total,
         "dropped": journal.dropped,
     }
 
 
-def query_journal(request: AdminRequest) -> shapes.JournalMatches:
-    result = JournalQuery(parse(JournalFilter, request.body)).find(_journal(request).entries())
+async def query_journal(request: AdminRequest) -> shapes.JournalMatches:
+    result = await in_slices(JournalQuery(parse(JournalFilter, request.body)).find(_journal(request).entries()))
     return {
-        "value": [entry_json(entry) for entry in result.entries],
+        "value": await in_slices(_rendered(result.entries)),
         "count": result.total,
         "nearMisses": [{**entry_json(entry), "differs": differs} for entry, differs in result.near],
     }
+
+
+def _rendered(entries: Iterable[Entry]) -> Sliced[list[Any]]:
+    rendered = []
+    for entry in entries:
+        # Secrets are looked for in every body, which takes long for large ones. As JSON text, so that it is only copied
+        # when the whole response is written.
+        rendered.append(orjson.Fragment(orjson.dumps(entry_json(entry))))
+        yield None
+    return rendered
 
 
 def count_entries(request: AdminRequest) -> shapes.JournalCounts:

@@ -69,9 +69,8 @@ def _may_be_long(operation: AdminOperation, request: AdminRequest, sandbox: Sand
 
 
 async def _with_file(reads: Callable[[AdminRequest], Any], request: AdminRequest) -> AdminRequest:
-    if "connection" in request.path:
-        # A connection that does not exist is the first error.
-        _ = request.connection
+    # A sandbox or a connection that does not exist is the first error.
+    _ = request.connection if "connection" in request.path else request.sandbox
     return replace(request, file=await _by_size(_LARGE_FILE, request.content, reads, request))
 
 

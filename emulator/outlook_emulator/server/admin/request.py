@@ -48,8 +48,10 @@ class AdminRequest:
     def connection(self) -> tuple[str, Owner]:
         """The id of the connection that the path names, and the owner of its mailbox. Raises NotFound."""
         id = self.path["connection"]
-        owner = self.sandbox.connections().get(id)
-        if owner is None:
+        # First, since an unknown sandbox is the first error.
+        sandbox = self.sandbox
+        place, owner, _ = self.sandboxes.look_up(id)
+        if owner is None or place is not sandbox:
             raise NotFound(f"No connection '{id[:130]}' exists in this sandbox.")
         return id, owner
 

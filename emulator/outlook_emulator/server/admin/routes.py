@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from outlook_emulator.errors import (
     AdminTokenRequired,
@@ -43,7 +44,7 @@ from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.perform import perform
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.connector.error_responses import error_body
-from outlook_emulator.server.connector.exchange import date_header, read_body
+from outlook_emulator.server.connector.exchange import date_header, read_body, send_body
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.traffic.request_log import REQUESTS, unserved_line
 from outlook_emulator.wire.mail import Binary
@@ -176,9 +177,17 @@ class _Endpoint:
         return Response(orjson.dumps(body), error.status, headers, "application/json")
 
 
+class _InParts(Response):
+    """A response whose body is sent in parts."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send_body(send, bytes(self.body))
+
+
 def _render(operation: AdminOperation, result: Any) -> Response:
     if isinstance(result, Binary):
-        return Response(result.content, operation.status, media_type=result.content_type)
+        return _InParts(result.content, operation.status, media_type=result.content_type)
     if result is None:
         return Response(status_code=operation.status)
-    return Response(orjson.dumps(result), operation.status, media_type="application/json")
+    return _InParts(orjson.dumps(result), operation.status, media_type="application/json")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox.access import owner_of
+from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.mail import delivery, folders, reading
 from outlook_emulator.mailbox.mail.export import mime_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.text import plain_text
-from outlook_emulator.sandbox.aside import LARGE, alone
+from outlook_emulator.sandbox.aside import LARGE
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import SEED_FOLDER, Sandbox
 from outlook_emulator.server.admin import shapes
@@ -22,7 +23,9 @@ from outlook_emulator.server.admin.clock import start_clock
 from outlook_emulator.server.admin.contents import attachment_facts
 from outlook_emulator.server.admin.imports import check_whole, skipped_facts
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.times import read_instant
+from outlook_emulator.slices import LONG, Sliced
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
 from outlook_emulator.store.database import Database
@@ -46,19 +49,23 @@ async def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
     sandbox = request.sandboxes.create(request.body["name"])
     try:
         start_clock(sandbox.clock, request.body.get("clock", {}))
-        if len(request.content) < LARGE and not request.body.get("seeds"):
-            return _fill(request, sandbox)
-        return await alone(sandbox, _fill, request, sandbox)
+        return await in_slices(_fill(request, sandbox), sandbox)
     except ConnectorError:
-        request.sandboxes.delete(sandbox.name)
+        # It may be gone by now.
+        if request.sandboxes.get(sandbox.name) is sandbox:
+            request.sandboxes.delete(sandbox.name)
         raise
 
 
-def _fill(request: AdminRequest, sandbox: Sandbox) -> shapes.SandboxFacts:
+def _fill(request: AdminRequest, sandbox: Sandbox) -> Sliced[shapes.SandboxFacts]:
     """Give a new sandbox its connections and sample mailboxes."""
+    # A connection may come with mails.
+    step: Literal["long"] | None = LONG if len(request.content) >= LARGE else None
     for connection in request.body.get("connections", ()):
+        yield step
         _connect(request.sandboxes, sandbox, connection)
     for name in request.body.get("seeds", ()):
+        yield LONG
         request.sandboxes.load_sample(sandbox, _shipped(name), f"{sandbox.name}-{name}")
     return sandbox_facts(sandbox)
 
@@ -119,19 +126,27 @@ def add_folder(request: AdminRequest) -> shapes.FolderFacts:
     return {"id": mailbox.id_of(IdKind.FOLDER, key), "path": "/".join(names) if has_path else None}
 
 
-def read_mail(request: AdminRequest) -> Mail:
+def read_mail(request: AdminRequest) -> Parsed[Mail]:
     return _parsed(request.content)
 
 
 def deliver_mail(request: AdminRequest) -> shapes.DeliveredMail:
-    mailbox = request.mailbox
+    id, mailbox, parsed = request.path["connection"], request.mailbox, request.file
+    if request.body is None:
+        strict, placement = request.query["strict"], {**request.query}
+        del placement["strict"]
+    else:
+        parsed = _mail_of(mailbox, request.body)
+        strict, placement = request.body.get("strict", False), _placement(request.body)
+    place = placement["folder"] or _INBOX
+    check_whole(request.sandbox, id, place, parsed.skipped, strict=strict)
     with mailbox.db.transaction():
-        if request.body is None:
-            key = _deliver(mailbox, request.file, **request.query)
-        else:
-            key = _deliver_parts(mailbox, request.body)
+        key = _deliver(mailbox, parsed.items[0], **placement)
+    if parsed.skipped:
+        request.sandbox.note_import(id, place, 1, parsed.skipped)
     message = reading.message_of(mailbox, mailbox.id_of(IdKind.MESSAGE, key))
-    return {"message": received(reading.message_view(mailbox, message, False))}
+    shown = received(reading.message_view(mailbox, message, False))
+    return {"message": shown, "skipped": skipped_facts(parsed.skipped)}
 
 
 def read_outbox(request: AdminRequest) -> shapes.Outbox:
@@ -161,14 +176,13 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, order: Mapping[str, Any]) -
         owner = sandbox.connect(id, address, order.get("displayName", ""), order.get("sendAs", ()))
         mailbox = sandbox.mailbox(owner)
         for mail in order.get("mails", ()):
-            _deliver_parts(mailbox, mail)
+            _deliver(mailbox, _mail_of(mailbox, mail).items[0], **_placement(mail))
     return id, owner
 
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
-    taken = sandboxes.connection_ids()
     # A reset restarts the random generator, so it repeats ids of connections that still exist.
-    while (id := f"{sandbox.rng.getrandbits(128):032x}") in taken:
+    while sandboxes.has_connection(id := f"{sandbox.rng.getrandbits(128):032x}"):
         pass
     return id
 
@@ -211,23 +225,26 @@ def _outbox_mail(db: Database, mail: OutboxMail) -> shapes.OutboxMail:
     }
 
 
-def _parsed(raw: bytes) -> Mail:
+def _parsed(raw: bytes) -> Parsed[Mail]:
     # Imported here, because only this function needs the email package.
-    from outlook_emulator.mailbox.formats.mime import parse
+    from outlook_emulator.mailbox.formats.mime import parse_lenient
 
-    return parse(raw)
+    return parse_lenient(raw)
 
 
-def _deliver_parts(mailbox: Mailbox, parts: Mapping[str, Any]) -> int:
-    eml = parts.get("eml")
-    return _deliver(
-        mailbox,
-        _parsed(eml.encode()) if eml else incoming(parts, mailbox.owner),
-        folder=parts.get("folder"),
-        received=parts.get("received"),
-        is_read=parts.get("isRead", False),
-        is_flagged=parts.get("isFlagged", False),
-    )
+def _mail_of(mailbox: Mailbox, order: Mapping[str, Any]) -> Parsed[Mail]:
+    eml = order.get("eml")
+    return _parsed(eml.encode()) if eml else Parsed([incoming(order, mailbox.owner)])
+
+
+def _placement(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Where and how a mail is delivered, as the arguments of `_deliver`."""
+    return {
+        "folder": order.get("folder"),
+        "received": order.get("received"),
+        "is_read": order.get("isRead", False),
+        "is_flagged": order.get("isFlagged", False),
+    }
 
 
 def _deliver(
@@ -245,6 +262,7 @@ def _deliver(
     )
 
 
+_INBOX = "Inbox"
 _S = "/sandboxes/{sandbox}"
 _C = "/sandboxes/{sandbox}/connections/{connection}"
 

@@ -25,7 +25,8 @@ class IncomingAttachment(TypedDict, total=False):
 class IncomingMail(_From, total=False):
     """A mail from outside: either a whole MIME message in `eml`, or parts with `html` or `text` as its body.
 
-    `folder` is a path that is created if missing; without `received` the mail arrives now.
+    `folder` is a path that is created if missing; without `received` the mail arrives now. If it is
+    `strict`, a damaged one is refused.
     """
 
     eml: str
@@ -40,15 +41,17 @@ class IncomingMail(_From, total=False):
     received: DateTime
     isRead: bool
     isFlagged: bool
+    strict: bool
 
 
 class ArrivalQuery:
-    """Where and how a MIME message is delivered."""
+    """Where and how a MIME message is delivered. If it is `strict`, a damaged one is refused."""
 
     folder: str | None = None
     received: Annotated[str | None, Schema(format="date-time")] = None
     is_read: bool = False
     is_flagged: bool = False
+    strict: bool = False
 
 
 class NewConnection(TypedDict, total=False):
@@ -184,9 +187,10 @@ class Imported(TypedDict):
 
 
 class DeliveredMail(TypedDict):
-    """The delivered message."""
+    """The delivered message, and what of its MIME was left out."""
 
     message: ClientReceiveMessage
+    skipped: list[SkippedFacts]
 
 
 _Sender = TypedDict("_Sender", {"from": Email | None})
@@ -303,6 +307,12 @@ class SubscriptionList(TypedDict):
     """The active subscriptions of a connection."""
 
     value: list[SubscriptionFacts]
+
+
+class Poked(TypedDict):
+    """The callback of a poke, which is called soon."""
+
+    callback: Int64
 
 
 class CallbackFacts(TypedDict):

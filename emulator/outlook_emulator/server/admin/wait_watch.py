@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from heapq import nlargest
+from time import perf_counter
 from typing import Any
 
 from outlook_emulator.enums import ChangeAction, ItemKind
@@ -16,6 +17,7 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.wait_items import PAGE, Item, ItemReader, Match, Scope
 from outlook_emulator.server.admin.wait_match import Matcher
 from outlook_emulator.server.admin.wait_position import newest, position
+from outlook_emulator.server.slices import SLICE
 from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Change, OutboxMail
@@ -121,11 +123,14 @@ class Watcher:
     async def read_all(self, watch: Watch, misses: list[NearMiss] | None = None) -> None:
         """Compare all items with a wait; puts those that fail the fewest conditions into `misses`, if asked to."""
         watch.must_read_all = False
-        matcher = watch.matcher
+        matcher, pause_at = watch.matcher, perf_counter() + SLICE
         for items in self.reader.pages(watch.kind, matcher.scope() if misses is None else Scope()):
             # Folders may have changed since the last page.
             self.reader.renew()
             for item in items:
+                if perf_counter() >= pause_at:
+                    # Within a page, since a condition on the text reads bodies.
+                    pause_at = await self._pause()
                 if item.is_sent_copy and not matcher.has_folder:
                     # It has the subject and the text of the mail that the wait is for.
                     continue
@@ -136,9 +141,15 @@ class Watcher:
                     misses.append((item.match, differs))
             if misses is not None:
                 misses[:] = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].order))
-            await asyncio.sleep(0)
+            pause_at = await self._pause()
             if self._db.closed:
                 return
+
+    async def _pause(self) -> float:
+        """Let other requests run; returns when to pause again, in seconds of the performance counter."""
+        await asyncio.sleep(0)
+        await self._db.turn.free()
+        return perf_counter() + SLICE
 
     async def near_misses(self, watch: Watch) -> list[NearMiss]:
         """Look at all items for the last time; those that fail the fewest conditions, the newest first."""

@@ -25,6 +25,7 @@ from outlook_emulator.errors import (
     MissingApiVersion,
     Unauthorized,
 )
+from outlook_emulator.sandbox.aside import LARGE, aside
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import authorize
 from outlook_emulator.server.connector.dynamic_invoke import CollectedResponse, inner_request, replay
@@ -100,10 +101,13 @@ class AlternateRoutes:
         if request.scope["method"] != "POST":
             raise MethodNotAllowed(request.scope["method"], ["POST"])
         body = await request.body(self._settings.max_body_bytes)
-        scope, content = inner_request(request.scope, base, body)
+        if len(body) < LARGE:
+            scope, content = inner_request(request.scope, base, body)
+        else:
+            scope, content = await aside(inner_request, request.scope, base, body)
         collected = CollectedResponse()
         await self._app(scope, replay(content, receive), collected.send)
-        return Response(200, collected.wrapped(), JSON)
+        return Response(200, await aside(collected.wrapped) if collected.size >= LARGE else collected.wrapped(), JSON)
 
     async def _send(self, send: Send, response: Response, connection: bytes = b"") -> None:
         # The sandbox's clock, as in all responses of the connector.

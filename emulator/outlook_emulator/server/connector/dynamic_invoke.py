@@ -85,6 +85,10 @@ class CollectedResponse:
         self._headers: dict[str, str] = {}
         self._body = b""
 
+    @property
+    def size(self) -> int:
+        return len(self._body)
+
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]

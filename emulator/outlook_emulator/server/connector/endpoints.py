@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import GeneratorType
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import orjson
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.operations.operation import Kind, Operation, Scope
+from outlook_emulator.sandbox.aside import MANY, aside
 from outlook_emulator.server.connector.exchange import JSON, Exchange, Response
 from outlook_emulator.server.connector.polling import cursor_of, poll_response
 from outlook_emulator.server.connector.query import QueryReader
@@ -19,6 +20,7 @@ from outlook_emulator.server.slices import in_slices
 from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.wire.base import ROOT, Reply, snake_case
 from outlook_emulator.wire.body import Unknown, reader_of
+from outlook_emulator.wire.large_json import write_json, write_large_json
 from outlook_emulator.wire.mail import Binary
 
 
@@ -63,7 +65,8 @@ class Endpoint:
     def run_whole(self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments) -> Response:
         """Run the operation and render its result without a pause, in a thread that holds up nobody."""
         result = self._result(exchange, mailbox, arguments)
-        return self._render(exchange, mailbox, whole(result) if isinstance(result, GeneratorType) else result)
+        result = whole(result) if isinstance(result, GeneratorType) else result
+        return self._render(exchange, mailbox, result, write_large_json)
 
     def _result(self, exchange: Exchange, mailbox: Mailbox, arguments: Arguments) -> Any:
         operation = self._operation
@@ -72,7 +75,10 @@ class Endpoint:
         return operation.run(mailbox, *arguments.body, **arguments.values)
 
     async def _run_slices(self, exchange: Exchange, mailbox: Mailbox, work: Sliced[Any]) -> Response:
-        return self._render(exchange, mailbox, await in_slices(work, mailbox.db))
+        result = await in_slices(work, exchange.ran_in)
+        if isinstance(result, list) and len(result) > MANY:
+            return await aside(self._render, exchange, mailbox, result)
+        return self._render(exchange, mailbox, result)
 
     def _read(self, body: bytes, unknown: Unknown) -> tuple[Any, ...]:
         if self._body is None or self._convert is None:
@@ -86,7 +92,9 @@ class Endpoint:
             body = b"{}"
         return (self._convert(self._body.read(body, unknown)),)
 
-    def _render(self, exchange: Exchange, mailbox: Mailbox, result: Any) -> Response:
+    def _render(
+        self, exchange: Exchange, mailbox: Mailbox, result: Any, write: Callable[[Any], bytes] = write_json
+    ) -> Response:
         operation = self._operation
         if operation.kind is Kind.POLL:
             return poll_response(operation, exchange, mailbox, result)
@@ -97,7 +105,7 @@ class Endpoint:
             return _reply(exchange, shape, operation.success)
         if isinstance(shape, Binary):
             return Response(operation.success, shape.content, [(b"content-type", shape.content_type.encode("latin-1"))])
-        return Response(operation.success, orjson.dumps(shape), JSON)
+        return Response(operation.success, write(shape), JSON)
 
 
 def _reply(exchange: Exchange, reply: Reply[Any], success: int) -> Response:

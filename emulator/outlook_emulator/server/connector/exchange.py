@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from email.utils import format_datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
@@ -14,6 +16,7 @@ from outlook_emulator.clock import moment
 from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyAtOnce, TooManyRequests
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.options import suggestion
+from outlook_emulator.sandbox.aside import aside
 from outlook_emulator.sandbox.registry import Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.traffic.fault_plan import Break
@@ -33,6 +36,9 @@ COMMON = [
 WARNING = b"x-outlook-emulator-warning"
 """The response header about limits that are near, and about unknown names. It is ours: the connector does not warn."""
 _MOST_WARNINGS = 5
+_LONG_BODY = 4 * 1024 * 1024
+"""From this many bytes on, a body is put together in a worker thread."""
+_PART = 256 * 1024
 _LONGEST_NUMBER = 18
 _ENDLESS = 10**_LONGEST_NUMBER
 
@@ -52,13 +58,14 @@ class Response(NamedTuple):
 class Request:
     """The headers of a request, and its body, which is read on demand. Lives as long as the request."""
 
-    __slots__ = ("_body", "_headers", "receive", "scope")
+    __slots__ = ("_body", "_digest", "_headers", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.receive = receive
         self._headers: dict[bytes, bytes] | None = None
         self._body: bytes | None = None
+        self._digest: int | None = None
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""
@@ -71,11 +78,19 @@ class Request:
         """The whole request body, read once. Raises BodyTooLarge before it reads more than `limit` bytes."""
         if self._body is None:
             self._body = await self._read(limit)
+            if len(self._body) >= _LONG_BODY:
+                # This call lets other threads run, unlike `hash`.
+                self._digest = hash((await aside(sha256, self._body)).digest())
             self.received(self._body)
         return self._body
 
     def received(self, body: bytes) -> None:
         """Take note of the body, which has just been read."""
+
+    @property
+    def body_digest(self) -> int:
+        """A number that is equal for equal bodies."""
+        return hash(self.body_so_far) if self._digest is None else self._digest
 
     @property
     def body_so_far(self) -> bytes:
@@ -222,7 +237,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         if size > limit:
             raise BodyTooLarge(limit)
         more = message.get("more_body", False)
-    return b"".join(parts)
+    return b"".join(parts) if size < _LONG_BODY else await aside(b"".join, parts)
 
 
 def date_header(instant: int) -> tuple[bytes, bytes]:
@@ -240,5 +255,17 @@ async def send_response(send: Send, response: Response, common: list[tuple[bytes
     """Send a response with the headers that every response has; returns the outcome for the journal."""
     headers: list[Any] = [*common, (b"content-length", b"%d" % len(response.body)), *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send_body(send, response.body)
     return ANSWERED
+
+
+async def send_body(send: Send, body: bytes) -> None:
+    """Send the body of a response: a large one in parts, since the server copies what it cannot send at once."""
+    if len(body) <= _PART:
+        await send({"type": "http.response.body", "body": body})
+        return
+    for start in range(0, len(body), _PART):
+        part = body[start : start + _PART]
+        await send({"type": "http.response.body", "body": part, "more_body": start + _PART < len(body)})
+        # A client that reads as fast as the server writes would keep all others waiting.
+        await asyncio.sleep(0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from urllib.parse import unquote
 from zlib import crc32
 
-import orjson
-
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.mailbox import Mailbox
@@ -15,6 +13,7 @@ from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.triggers import MAIL_CURSOR
 from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
 from outlook_emulator.wire import cursors
+from outlook_emulator.wire.large_json import write_json
 
 FIRST, WAITING, IDLE = 15, 0, 60
 """`Retry-After` in seconds: without items (recorded), with more to come (documented), and after items (inferred)."""
@@ -55,7 +54,7 @@ def poll_response(operation: Operation, exchange: Exchange, mailbox: Mailbox, po
     headers = _headers(_location(operation, exchange, mailbox, poll.cursor), wait)
     if not poll.items:
         return Response(202, b"", headers)
-    body = orjson.dumps(operation.render(poll.items))
+    body = write_json(operation.render(poll.items))
     return Response(200, body, [(b"content-type", b"application/json; charset=utf-8"), *headers])
 
 

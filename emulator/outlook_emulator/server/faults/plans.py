@@ -21,6 +21,7 @@ from outlook_emulator.server.faults.matches import read_match
 from outlook_emulator.server.faults.shapes import FaultPlan
 from outlook_emulator.server.schemas import parse
 from outlook_emulator.server.times import read_duration, read_instant
+from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.traffic.fault_plan import FaultRule, FaultWhen
 from outlook_emulator.traffic.faults import WORK, Effect, Rule, When
 from outlook_emulator.wire.body import reader_of
@@ -32,8 +33,10 @@ _INSTANT = re.compile(r"\d{4}-")
 _LATEST = timedelta(days=36_500) // timedelta(microseconds=1)
 
 
-def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: Mapping[str, Any]) -> list[Rule]:
+def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: Mapping[str, Any]) -> Sliced[list[Rule]]:
     """Arm the rules of a plan in a sandbox, all or none. Raises InvalidRequest, naming the rule, and Conflict."""
+    # First, since each rule takes a while to read.
+    sandbox.traffic.faults.check_room(len(plan["faults"]))
     header = plan.get("header")
     if header is not None and not _HEADER.fullmatch(header):
         raise InvalidRequest("'header' must be 1 to 200 printable ASCII characters without blanks.")
@@ -46,6 +49,7 @@ def arm(sandboxes: Sandboxes, sandbox: Sandbox, plan: Mapping[str, Any]) -> list
         except ConnectorError as error:
             raise InvalidRequest(f"faults[{index}]: {error.message}") from None
         names.append(members.get("name"))
+        yield None
     return sandbox.traffic.faults.arm(rules, names)
 
 
@@ -56,7 +60,7 @@ def arm_file(sandboxes: Sandboxes, file: str) -> None:
     except OSError as error:
         raise OSError(f"cannot read the faults in {file}: {error.strerror or error}") from None
     try:
-        arm(sandboxes, sandboxes.default, read(content))
+        whole(arm(sandboxes, sandboxes.default, read(content)))
     except ConnectorError as error:
         raise ValueError(f"the faults in {file} cannot be used: {error.message}") from None
 

@@ -69,12 +69,12 @@ def _exchange(entry: ExchangeEntry) -> shapes.JournalEntry:
         "operation": entry.operation or None,
         "family": entry.about.family or None,
         "method": entry.method,
-        "path": _clean(path_of(entry)),
+        "path": clean(path_of(entry)),
         "query": redacted(entry.query).decode("latin-1"),
         "status": entry.status,
         "outcome": entry.outcome,
         "effected": entry.effected,
-        "causes": [{"kind": cause.kind, "name": cause.name, "reason": _clean(cause.reason)} for cause in entry.causes],
+        "causes": [{"kind": cause.kind, "name": cause.name, "reason": clean(cause.reason)} for cause in entry.causes],
         "workflow": {
             "name": entry.header(WORKFLOW["name"]),
             "runId": entry.header(WORKFLOW["runId"]),
@@ -99,7 +99,7 @@ def _delivery(entry: DeliveryEntry) -> shapes.JournalEntry:
         "number": entry.number,
         "body": _body(entry.body, False, "application/json"),
         "status": entry.status,
-        "error": None if entry.error is None else _clean(entry.error),
+        "error": None if entry.error is None else clean(entry.error),
     }
 
 
@@ -114,11 +114,11 @@ def _import(entry: ImportEntry) -> shapes.JournalEntry:
         "status": entry.status,
         "imported": entry.imported,
         "skipped": entry.skipped,
-        "reasons": [_clean(reason) for reason in entry.reasons],
+        "reasons": [clean(reason) for reason in entry.reasons],
     }
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     return redacted(text.encode(errors="replace")).decode()
 
 

@@ -60,7 +60,7 @@ class Recorder:
         kept, body = exchange.sandbox.traffic.journal.body_bytes, exchange.body_so_far
         entry.request_size, entry.request_body = len(body), body[:kept]
         # Of the whole body: the part that is kept may end before two requests differ.
-        entry.request_digest = hash(body)
+        entry.request_digest = exchange.body_digest
         entry.status = response.status
         entry.raw_response_headers = response.headers
         entry.response_size, entry.response_body = len(response.body), response.body[:kept]

@@ -11,6 +11,7 @@ from outlook_emulator.options import camel, options_of, values_of
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.entries import WORKFLOW, path_of
 from outlook_emulator.server.name_checks import check_names
+from outlook_emulator.slices import Sliced
 from outlook_emulator.traffic.call_facts import CallFacts, like, match_of
 from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.journal_filter import APPLICABLE, EntryKind, JournalFilter
@@ -41,7 +42,7 @@ class JournalQuery:
             if option.name in _FITS and getattr(filters, option.name) is not None
         ]
 
-    def find(self, entries: Iterable[Entry]) -> QueryResult:
+    def find(self, entries: Iterable[Entry]) -> Sliced[QueryResult]:
         """Match entries, which must be oldest first."""
         matching: list[Entry] = []
         missed: list[tuple[Entry, list[str]]] = []
@@ -52,6 +53,7 @@ class JournalQuery:
                 missed.append((entry, differs))
             else:
                 matching.append(entry)
+            yield None
         near = nsmallest(shapes.NEAR_MISSES, missed, key=lambda miss: (len(miss[1]), -miss[0].id))
         return QueryResult(len(matching), self._page(matching), near)
 
@@ -59,11 +61,11 @@ class JournalQuery:
         return entries[-self._limit :] if self._after is None else entries[: self._limit]
 
     def _differs(self, entry: Entry) -> list[str]:
-        differing = list(self._match.differs(_call_facts(entry)))
+        differing = list(self._match.differs(call_facts(entry)))
         return differing + [member for member, fits, value in self._own if not fits(value, entry)]
 
 
-def _call_facts(entry: Entry) -> CallFacts:
+def call_facts(entry: Entry) -> CallFacts:
     """An entry as a match sees it: only what queries for entries of its kind can ask for."""
     if not isinstance(entry, ExchangeEntry):
         connection, body = (entry.connection, b"") if isinstance(entry, ImportEntry) else ("", entry.body)

@@ -19,6 +19,6 @@ How to add a page:
 A page morphs when its sandbox changes (`live=False` switches it off). Idiomorph keeps elements apart by `id`: give one
 to what can move, such as the rows of a table. What a user has typed or opened stays.
 
-Scripts and styles are files in `static/`; the content policy allows nothing inline. Only `render.py` imports Jinja2,
-and only for the first page, so that a server without visitors does not pay for the pages.
+Scripts and styles are files in `static/`; the content policy allows nothing inline. `entrance.py` imports the rest,
+Jinja2 included, for the first visitor, so that a server without visitors does not pay for the pages.
 """

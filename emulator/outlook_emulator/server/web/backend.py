@@ -36,6 +36,18 @@ class Answer(NamedTuple):
         """The JSON in the body, None without a body."""
         return orjson.loads(self.body) if self.body else None
 
+    @property
+    def error(self) -> str:
+        """The text of an error, the mail service's own if the body has it."""
+        inner = self.json.get("error")
+        if isinstance(inner, dict):
+            return str(inner.get("originalMessage") or inner["message"])
+        return str(self.json["message"])
+
+    def curl(self, base: str) -> str:
+        """The command that sends a GET again to a server at a base URL."""
+        return f"curl -s -H 'Authorization: Bearer anything' \\\n  '{base}{self.path}'"
+
 
 @dataclass(frozen=True)
 class Backend:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from outlook_emulator.server.journal.entries import entry_json
-from outlook_emulator.server.journal.queries import JournalQuery
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.store import mail, outbox
-from outlook_emulator.traffic.journal_filter import JournalFilter
 
 _LATEST = 10
 
@@ -47,7 +45,6 @@ async def load_overview(request: PageRequest) -> dict[str, Any]:
     sandbox = request.sandbox
     counts = mail.mailbox_counts(sandbox.db)
     limits = await request.admin("GetLimits")
-    latest = JournalQuery(JournalFilter(limit=_LATEST)).find(sandbox.traffic.journal.entries())
     return {
         "mailboxes": [
             {"id": id, "owner": owner, "counts": counts.get(owner.id)} for id, owner in sandbox.connections().items()
@@ -56,7 +53,7 @@ async def load_overview(request: PageRequest) -> dict[str, Any]:
         "clock": await request.admin("GetClock"),
         "faults": (await request.admin("ListFaults"))["value"],
         "limits": limits,
-        "latest": [entry_json(entry) for entry in reversed(latest.entries)],
+        "latest": [entry_json(entry) for entry in sandbox.traffic.journal.newest(_LATEST)],
         "total": sandbox.traffic.journal.total,
         "samples": [name for name in names() if name not in sandbox.connections()],
         "is_default": sandbox is request.sandboxes.default,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,17 +14,19 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from outlook_emulator.errors import NotFound
+from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.web import root
 from outlook_emulator.server.web.forms import EMPTY, Form
 from outlook_emulator.store.records import Owner
 
 if TYPE_CHECKING:
     from outlook_emulator.server.web.backend import Answer, Backend
 
-ROOT = "/_emulator"
+ROOT = root.ROOT
+_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 Values = Mapping[str, Any]
 Load = Callable[["PageRequest"], "Values | Response | Awaitable[Values | Response]"]
 Action = Callable[["PageRequest"], "str | Awaitable[str | None] | None"]
@@ -132,20 +135,23 @@ class PageRequest:
         """What the connector answers, past journal, limits and faults. `path` is without the connection id, encoded."""
         return await self.backend.connector(self.http, method, connection, path, urlencode(query).encode(), body)
 
+    async def submit(self, method: str, path: str, body: Any = None, *, connection: str = "") -> Any:
+        """The JSON that the connector answers, for the mailbox of the page by default. Raises InvalidRequest."""
+        answer = await self.connector(method, connection or self.path["connection"], path, body)
+        if answer.status >= 400:
+            raise InvalidRequest(answer.error)
+        return answer.json
+
 
 def url_of(path: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     """The URL of a page. `values` fill the parameters of its path, those of `own` that it does not name are the query.
 
     Values that are None or empty are left out of the query.
     """
-    parts = [
-        quote(str(values[part[1:-1]]), safe="") if part.startswith("{") else part
-        for part in path.replace(":path}", "}").split("/")
-    ]
-    names = {part[1:-1] for part in path.replace(":path}", "}").split("/") if part.startswith("{")}
+    names = set(_PARAMETER.findall(path))
+    filled = _PARAMETER.sub(lambda match: quote(str(values[match[1]]), safe=""), path)
     query = {name: value for name, value in own.items() if name not in names and value not in (None, "")}
-    url = f"{ROOT}{'/'.join(parts)}"
-    return f"{url}?{urlencode(query, doseq=True)}" if query else url
+    return f"{ROOT}{filled}?{urlencode(query, doseq=True)}" if query else ROOT + filled
 
 
 async def settled(value: Any) -> Any:

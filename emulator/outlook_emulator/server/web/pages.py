@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
-from outlook_emulator.server.web import overview
+from outlook_emulator.server.web import (
+    approvals,
+    calendar,
+    clock,
+    contacts,
+    coverage,
+    faults,
+    journal,
+    mail,
+    outbox,
+    overview,
+    snapshots,
+    triggers,
+)
 from outlook_emulator.server.web.page import Page
 
-PAGES: tuple[Page, ...] = (*overview.PAGES,)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *mail.PAGES,
+    *calendar.PAGES,
+    *contacts.PAGES,
+    *outbox.PAGES,
+    *approvals.PAGES,
+    *journal.PAGES,
+    *faults.PAGES,
+    *clock.PAGES,
+    *snapshots.PAGES,
+    *triggers.PAGES,
+    *coverage.PAGES,
+)

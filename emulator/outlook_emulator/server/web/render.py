@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -11,12 +12,15 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from outlook_emulator.clock import moment
 from outlook_emulator.server.web.page import PageRequest
 from outlook_emulator.server.web.pages import PAGES
 from outlook_emulator.server.web.session import FORM_TOKEN
 from outlook_emulator.server.web.static import url_of_file
+
+_CODE = re.compile("`([^`]+)`")
 
 
 class NavEntry(NamedTuple):
@@ -84,6 +88,8 @@ def environment() -> Environment:
         "when": when,
         "iso": iso,
         "json": as_json,
+        "line": as_line,
+        "marked": marked,
         "status_kind": status_kind,
         "number": number,
         "size": size,
@@ -112,6 +118,16 @@ def _local(instant: int | str | datetime, zone: str) -> datetime:
 def as_json(value: Any) -> str:
     """A value as JSON text with indentation."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def as_line(value: Any) -> str:
+    """A value as JSON text in one line."""
+    return orjson.dumps(value).decode()
+
+
+def marked(text: str) -> Markup:
+    """A text with the words between backquotes as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def status_kind(status: int | None) -> str:

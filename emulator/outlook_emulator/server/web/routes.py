@@ -9,10 +9,11 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route, Router, request_response
 
 from outlook_emulator.errors import AdminTokenRequired, ConnectorError, InternalError, InvalidRequest, NotFound
 from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.connector.exchange import read_body
 from outlook_emulator.server.web import live, login, static
@@ -22,7 +23,6 @@ from outlook_emulator.server.web.page import ROOT, Page, PageRequest, settled, u
 from outlook_emulator.server.web.pages import PAGES
 from outlook_emulator.server.web.session import FORM_TOKEN, Sessions
 from outlook_emulator.server.webhooks.webhooks import Webhooks
-from outlook_emulator.settings import Settings
 
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -32,34 +32,23 @@ SECURITY = {
     "cache-control": "no-store",
 }
 """Headers of every page. A loader that returns a response may set its own."""
-_OFF = "The pages are switched off by --no-web (or OUTLOOK_EMULATOR_NO_WEB). The admin API is at /_emulator/api."
 _log = logging.getLogger("outlook_emulator")
 
 
-def web_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate, settings: Settings) -> list[BaseRoute]:
-    """The routes of all pages. They come before those of the admin API, which fit every path."""
-    if settings.no_web == "yes":
-        return [Route(path, _say_off) for path in (ROOT, f"{ROOT}/", f"{ROOT}/s/{{rest:path}}")]
+def router(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> Router:
+    """The app of all pages."""
     site = Site(Backend(sandboxes, webhooks), Sessions(gate), gate)
-    return [
-        Route("/", _to_pages),
-        Route(ROOT, _to_pages),
-        Route(f"{ROOT}/static/{{version}}/{{name:path}}", static.respond),
-        Route(f"{ROOT}/s/{{sandbox}}/live", site.respond_live),
-        Route(f"{ROOT}/s/{{sandbox}}", site.respond_without_slash),
-        *(
-            Route(ROOT + page.path, _Endpoint(site, page).respond, methods=["GET", "POST"])
-            for page in (*login.pages(site.sessions, gate), *PAGES)
-        ),
-    ]
-
-
-async def _to_pages(http: Request) -> Response:
-    return RedirectResponse(f"{ROOT}/", 307)
-
-
-async def _say_off(http: Request) -> Response:
-    return Response(_OFF, 404, media_type="text/plain")
+    pages = (*login.pages(site.sessions, gate), *PAGES)
+    return Router(
+        [
+            Route(f"{ROOT}/static/{{version}}/{{name:path}}", static.respond),
+            Route(f"{ROOT}/s/{{sandbox}}/live", site.respond_live),
+            Route(f"{ROOT}/s/{{sandbox}}", site.respond_without_slash),
+            *(Route(ROOT + page.path, _Endpoint(site, page).respond, methods=["GET", "POST"]) for page in pages),
+        ],
+        redirect_slashes=False,
+        default=request_response(_Endpoint(site, _MISSING).respond),
+    )
 
 
 @dataclass(frozen=True)
@@ -118,6 +107,7 @@ class _Endpoint:
             return self._error(http, InternalError())
 
     async def _show(self, request: PageRequest, failure: Failure | None = None, status: int = 200) -> Response:
+        await self._turn(request)
         values = await settled(self.page.load(request))
         if isinstance(values, Response):
             for name, value in SECURITY.items():
@@ -134,6 +124,14 @@ class _Endpoint:
         text = render(request, {"failure": failure, **values}, self.site.sessions.form_token, self.site.gate.has_token)
         return Response(text, status, SECURITY, "text/html")
 
+    async def _turn(self, request: PageRequest) -> None:
+        """Wait until no long work has the database; the loop and all other sandboxes would wait with it otherwise."""
+        if (sandbox := self._sandbox(request)) is not None:
+            await sandbox.turn.free()
+
+    def _sandbox(self, request: PageRequest) -> Sandbox | None:
+        return self.site.backend.sandboxes.get(request.path.get("sandbox", ""))
+
     async def _submit(self, request: PageRequest) -> Response:
         http = request.http
         content = await read_body(http.receive, self.site.backend.sandboxes.settings.max_body_bytes)
@@ -143,7 +141,8 @@ class _Endpoint:
         action = self.page.actions.get(name)
         if action is None:
             raise InvalidRequest(f"This page has no form '{name[:50]}'.")
-        sandbox = self.site.backend.sandboxes.get(http.path_params.get("sandbox", ""))
+        await self._turn(request)
+        sandbox = self._sandbox(request)
         try:
             target = await settled(action(PageRequest(http, self.page, self.site.backend, form)))
         except ConnectorError as error:
@@ -168,6 +167,11 @@ class _Endpoint:
         return Response(render(request, values, "", False), values["status"], SECURITY, "text/html")
 
 
+def _miss(request: PageRequest) -> Mapping[str, Any]:
+    raise NotFound(f"There is no page '{request.http.scope['path'][:200]}'.")
+
+
+_MISSING = Page(path="", load=_miss)
 _TITLES = {403: "Refused", 404: "Not found", 413: "Too large", 421: "Wrong host name", 500: "The page failed"}
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from types import GeneratorType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,10 +20,12 @@ from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.server.connector.query import QueryReader
+from outlook_emulator.slices import whole
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import PushTrigger
 from outlook_emulator.wire.base import snake_case
+from outlook_emulator.wire.large_json import write_json
 
 GATEWAY = "outlook-emulator"
 """The name of the connector namespace in callbacks."""
@@ -127,7 +130,9 @@ def next_at(db: Database, mailbox_of: Callable[[int], Mailbox]) -> int | None:
 
 def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: str | None) -> Poll:
     arguments = arguments_of(operation, orjson.loads(trigger.parameters))
-    poll: Poll = operation.run(mailbox, **arguments, cursor=cursor)
+    result = operation.run(mailbox, **arguments, cursor=cursor)
+    # Whole, since its items and the cursor are written in one transaction.
+    poll: Poll = whole(result) if isinstance(result, GeneratorType) else result
     return poll
 
 
@@ -166,7 +171,7 @@ def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -
     }
     # As Microsoft's SDKs read callbacks: one item each with splitOn, else the whole batch.
     for body in batch["value"] if trigger.split_on else [batch]:
-        content = callbacks.Content(orjson.dumps({"body": body}), headers)
+        content = callbacks.Content(write_json({"body": body}), headers)
         callbacks.enqueue(mailbox, trigger.url, content, kind=CallbackKind.PUSH, reference=reference_of(trigger))
 
 

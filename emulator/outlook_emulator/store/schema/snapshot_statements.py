@@ -15,7 +15,7 @@ callback = tables.table_of(callback_tables.CallbackRow)
 content = tables.table_of(tables.Content)
 message = tables.table_of(tables.MessageRow)
 outbox_mail = tables.table_of(tables.OutboxMailRow)
-event = item_tables.event
+event, contact = item_tables.event, item_tables.contact
 
 SNAPSHOT_STATEMENTS: dict[str, Any] = {
     "DELETE_STATE": delete(sandbox_state).where(sandbox_state.c.key == bindparam("named")),
@@ -26,6 +26,6 @@ SNAPSHOT_STATEMENTS: dict[str, Any] = {
     .values(reference=type_coerce(bindparam("prefix"), String) + callback.c.reference),
     "NEWEST": {
         table.name: select(func.coalesce(func.max(table.c.id), literal_column("0")))
-        for table in (content, message, outbox_mail, event, callback)
+        for table in (content, message, outbox_mail, event, contact, callback)
     },
 }

@@ -14,12 +14,14 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    case,
     delete,
     func,
     insert,
     literal_column,
     or_,
     select,
+    tuple_,
     union_all,
     update,
 )
@@ -48,6 +50,7 @@ from outlook_emulator.store.schema.snapshot_statements import SNAPSHOT_STATEMENT
 sandbox_state = tables.table_of(tables.SandboxState)
 mailbox = tables.table_of(tables.MailboxRow)
 connection = tables.table_of(tables.ConnectionRow)
+_beside = connection.alias()
 grant = tables.table_of(tables.Grant)
 folder = tables.table_of(tables.FolderRow)
 content = tables.table_of(tables.Content)
@@ -92,7 +95,11 @@ _FACETS: dict[str, ColumnElement[bool]] = {
     "normal": message.c.importance == _ONE,
     "high": message.c.importance == literal_column("2"),
 }
-_RECEIVED = (message.c.received >= bindparam("since"), message.c.received < bindparam("until"))
+# The key breaks ties, so that a page can begin behind any message, however many were received at the same instant.
+_RECEIVED = (
+    message.c.received >= bindparam("since"),
+    tuple_(message.c.received, message.c.id) < tuple_(bindparam("until"), bindparam("below")),
+)
 
 
 def _lists() -> dict[str, Executable]:
@@ -114,6 +121,12 @@ def _lists() -> dict[str, Executable]:
 def _own(record: Any, source: Table, *keys: str) -> Select[Any]:
     """Select a record by the values of these columns."""
     return select(*_columns(record, source)).where(*(source.c[key] == bindparam(key) for key in keys))
+
+
+def _unless_large(column: Any) -> tuple[Any, ...]:
+    """The bytes in a column if there are few, null otherwise, and their number."""
+    size = func.length(column)
+    return case((size < bindparam("large"), column)), size
 
 
 def _item_folders(source: Table) -> Executable:
@@ -162,6 +175,11 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "CONNECTIONS": select(connection.c.id, *_columns(Owner, mailbox))
     .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
     .order_by(connection.c.id),
+    "CONNECTIONS_BESIDE": select(connection.c.id, *_columns(Owner, mailbox))
+    .join(mailbox, mailbox.c.id == connection.c.mailbox_id)
+    .where(
+        connection.c.mailbox_id == select(_beside.c.mailbox_id).where(_beside.c.id == bindparam("id")).scalar_subquery()
+    ),
     # Two connections to one mailbox may name the same address.
     "INSERT_GRANT": _insert(grant).prefix_with("OR IGNORE"),  # type: ignore[attr-defined]
     "GRANT": select(grant.c.address).where(
@@ -189,14 +207,16 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "ATTACHMENTS": select(*_columns(AttachmentInfo, attachment))
     .where(attachment.c.content_id == bindparam("content_id"))
     .order_by(attachment.c.id),
-    "ATTACHMENT_CONTENT": select(attachment.c.content).where(attachment.c.id == bindparam("id")),
+    "ATTACHMENT_CONTENT": select(*_unless_large(attachment.c.content)).where(attachment.c.id == bindparam("id")),
     "CONTENT_USERS": union_all(
         select(message.c.id).where(message.c.content_id == bindparam("content_id")),
         select(outbox_mail.c.id).where(outbox_mail.c.content_id == bindparam("content_id")),
     ),
     "DELETE_ATTACHMENTS": delete(attachment).where(attachment.c.content_id == bindparam("content_id")),
     "DELETE_CONTENT": delete(content).where(content.c.id == bindparam("content_id")),
-    "STORED_MAIL": _own(StoredMail, content, "id"),
+    "STORED_MAIL": select(
+        *(column for column in _columns(StoredMail, content) if column.name != "raw"), *_unless_large(content.c.raw)
+    ).where(content.c.id == bindparam("id")),
     "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
     "COPY_MESSAGE": insert(message).from_select(
         [c.name for c in message.c if c.name != "id"],
@@ -210,7 +230,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     ),
     "DELETE_MESSAGE": delete(message).where(message.c.id == bindparam("id")),
     "MARK_READ": update(message).where(message.c.id == bindparam("message_id")).values(is_read=_ONE),
+    "MARK_UNREAD": update(message).where(message.c.id == bindparam("message_id")).values(is_read=_ZERO),
     "FLAG": update(message).where(message.c.id == bindparam("message_id")).values(is_flagged=_ONE),
+    "UNFLAG": update(message).where(message.c.id == bindparam("message_id")).values(is_flagged=_ZERO),
     "SET_LAST_VERB": update(message).where(message.c.id == bindparam("message_id")).values(last_verb=bindparam("verb")),
     "MESSAGE": _MESSAGES.where(message.c.id == bindparam("id"), message.c.mailbox_id == bindparam("mailbox_id")),
     "MESSAGE_BY_MESSAGE_ID": _MESSAGES.where(
@@ -265,9 +287,14 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         _IN_CALENDAR,
         event.c.reach == _ZERO,
         event.c.start_at >= bindparam("earliest"),
+        # Of those that start at the earliest instant, the ones that an earlier page did not have.
+        or_(event.c.start_at > bindparam("earliest"), event.c.id > bindparam("after")),
         event.c.start_at < bindparam("until"),
-    ),
-    "LONG_EVENTS": _EVENTS.where(
+    )
+    .order_by(event.c.start_at, event.c.id)
+    .limit(bindparam("top"))
+    .offset(_ZERO),
+    "LONG_EVENTS": select(event.c.id).where(
         _IN_CALENDAR,
         event.c.reach > _ZERO,
         event.c.span_end >= bindparam("since"),
@@ -308,6 +335,10 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "INSERT_OUTBOX_MAIL": _insert(outbox_mail, "id"),
     "OUTBOX_MAILS": _OUTBOX.order_by(outbox_mail.c.id),
     "OUTBOX_MAIL": _OUTBOX.where(outbox_mail.c.id == bindparam("id")),
+    "OUTBOX_BEFORE": _OUTBOX.where(outbox_mail.c.id < bindparam("before"))
+    .order_by(outbox_mail.c.id.desc())
+    .limit(bindparam("top"))
+    .offset(_ZERO),
     "OUTBOX_PAGE": _page(_OUTBOX, outbox_mail, outbox_mail.c.content_id > bindparam("newer"), _HAS_SUBJECT),
     "SET_OUTBOX_RECIPIENTS": update(outbox_mail)
     .where(outbox_mail.c.id == bindparam("outbox_id"))
@@ -406,6 +437,8 @@ SEARCH_COLUMNS = (
 # The index is named, since the planner may choose the other index on the state.
 _FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
+    "RESERVE_ATTACHMENT": "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id",
+    "RESERVE_RAW": "UPDATE content SET raw = zeroblob(:size) WHERE id = :id",
     # Skips from URL to URL in the index of pending callbacks, however many are pending for each.
     "ANYONE_CALLED": "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push"
     " UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1",

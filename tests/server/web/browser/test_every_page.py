@@ -19,8 +19,9 @@ OVERFLOWING = """() => {
     const width = document.documentElement.clientWidth;
     const wide = [...document.querySelectorAll("body *")].filter((element) =>
         element.getBoundingClientRect().right > width + 1 &&
-        !element.closest(".scroll, pre, .tabs, .side, .skip, [hidden]"));
-    return document.documentElement.scrollWidth > width ? wide.map((element) => element.outerHTML.slice(0, 200)) : [];
+        !element.closest(".scroll, pre, .tabs, .side, .skip, .menu, [hidden]"));
+    const names = wide.map((element) => element.outerHTML.slice(0, 200));
+    return document.documentElement.scrollWidth > width ? ["the page is too wide", ...names] : [];
 }"""
 
 

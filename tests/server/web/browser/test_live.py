@@ -24,8 +24,10 @@ def test_what_happens_appears(stage: Stage, page: Page) -> None:
     field.press_sequentially("caro")
     page.evaluate("scrollTo(0, 80)")
     before = page.evaluate("scrollY")
+    unread = page.locator(f"#mailbox-{stage.alice.id} strong")
+    expected = str(int(unread.inner_text()) + 1)
     stage.alice.deliver(subject="Another")
-    page.locator(f"#mailbox-{stage.alice.id} strong", has_text="2").wait_for()
+    page.locator(f"#mailbox-{stage.alice.id} strong", has_text=expected).wait_for()
     field.press_sequentially("l")
 
     assert "carol" == field.input_value()
@@ -43,3 +45,22 @@ def test_deleted_sandbox(stage: Stage, page: Page) -> None:
     http.delete(f"/_emulator/api/sandboxes/{name}").raise_for_status()
 
     page.get_by_text(f"No sandbox '{name}' exists.").wait_for()
+
+
+def test_hidden_page_does_not_follow(stage: Stage, page: Page) -> None:
+    """A page in a hidden tab does not follow, and catches up when it is seen again."""
+    show = """(state) => {
+        Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    unread = page.locator(f"#mailbox-{stage.alice.id} strong").first
+    page.goto(stage.base())
+    before = int(unread.inner_text())
+    page.evaluate(show, "hidden")
+    stage.alice.deliver(subject="Another")
+    # A page that followed would have asked for itself by then.
+    page.evaluate("fetch(location.href)")
+    assert str(before) == unread.inner_text()
+
+    page.evaluate(show, "visible")
+    page.locator(f"#mailbox-{stage.alice.id} strong", has_text=str(before + 1)).wait_for()

@@ -19,6 +19,28 @@
       !(before instanceof Element && before.matches("input, textarea, select") && isEdited(before));
   }
 
+  // A page follows its sandbox while it can be seen: a browser keeps few connections to a server, and a stream in each
+  // hidden tab would use them up.
+  const { live } = document.body.dataset;
+  let stream = null;
+  const follow = () => {
+    if (!live || document.visibilityState === "hidden") {
+      stream?.close();
+      stream = null;
+    } else if (!stream) {
+      stream = new EventSource(live);
+      stream.addEventListener("changed", () => window.htmx?.trigger("#main", "changed"));
+      stream.addEventListener("error", () => {
+        // The browser connects again by itself, unless the server refused.
+        if (stream?.readyState !== EventSource.CLOSED) return;
+        stream = null;
+        setTimeout(follow, 3000);
+      });
+    }
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
+
   // Buttons to copy are hidden where they cannot work.
   const showCopyButtons = () => {
     if (!navigator.clipboard) return;
