@@ -326,6 +326,8 @@ def test_described_admin_requests(app: Starlette, operation: AdminOperation) -> 
         there["table"] = "Calendar" if "/calendars" in operation.path else "Contacts"
         if "/triggerConfigs/" in operation.path:
             there["name"] = trigger(app)
+        elif "/subscriptions/" in operation.path:
+            there["subscription"] = subscription(app, "/MailSubscription")["id"]
         elif "/snapshots/" in operation.path:
             there["name"] = app.state.sandboxes.default.save("fuzz").name
         elif "/faults/" in operation.path:

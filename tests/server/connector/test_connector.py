@@ -222,7 +222,7 @@ def test_unknown_connection_is_rejected(emulator: Callable[..., Starlette]) -> N
         ("GET", "/fresh/v4/Mail", 404),
         ("DELETE", "/fresh/Mail", 405),
         ("OPTIONS", "/fresh/v2/Mail", 405),
-        ("GET", "/", 307),
+        ("GET", "/", 404),
     ],
 )
 def test_unknown_operations_make_no_connection(
