@@ -66,6 +66,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "MissingApiVersion": (),
     "WrongAudience": ("https://a", ["https://b"]),
     "AuthenticationFailed": (),
+    "PartsLeftOut": ("Anything", []),
 }
 
 

@@ -15,6 +15,7 @@ ConnectorError                  400
 │   ├── ContentHeader           400  ErrorInvalidRequest
 │   ├── ForeignUrl              400  ErrorInvalidRequest
 │   ├── UnknownMethod           400  ErrorInvalidRequest
+│   ├── PartsLeftOut            400  ErrorInvalidRequest
 │   ├── TooMuchContent          413  ContentTooLarge
 │   └── MissingApiVersion       400  MissingApiVersionParameter
 ├── Unauthorized                401
