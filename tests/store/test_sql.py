@@ -130,6 +130,9 @@ def test_record_fits_its_select(db: Database, name: str) -> None:
     description = db.execute(statement, dict.fromkeys(nulls(statement), 0)).description
     columns = [re.sub(r"_\d+$", "", column[0]) for column in description]
     expected = columns[1:] if name.startswith("CONNECTIONS") else columns
+    if name == "STORED_MAIL":
+        # A large content is not in its column; the last one has its length.
+        expected = [*expected[:-2], "raw"]
 
     assert list(record._fields) == expected
 

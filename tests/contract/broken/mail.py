@@ -192,8 +192,8 @@ SWAPS = (
     Swap(
         "base64 that is not checked",
         "wire.mail_convert",
-        "strict_mode=True)",
-        "strict_mode=False)",
+        "raise InvalidRequest(f\"The property '{where}.ContentBytes' is not valid base64.\") from None",
+        'return b""',
     ),
     Swap(
         "a type of an attachment that ignores its name",
@@ -240,7 +240,7 @@ SWAPS = (
     Swap(
         "a reply that quotes nothing",
         "mailbox.mail.replies",
-        "body=_quote(original, mail),",
+        "body=_quote(mailbox, original, mail),",
         "body=mail.body,",
     ),
     Swap(
