@@ -240,8 +240,8 @@ SWAPS = (
     Swap(
         "a series that skips weeks in vain",
         "mailbox.recurrence",
-        "interval=step,",
-        "interval=1,",
+        "_whole_intervals(rule, since), last, _step(rule)):",
+        "_whole_intervals(rule, since), last, 1):",
     ),
     Swap(
         "a monthly series that skips short months",
@@ -258,14 +258,14 @@ SWAPS = (
     Swap(
         "a week that begins on Monday",
         "mailbox.recurrence",
-        "wkst=_from_monday(rule.first_day_of_week),",
-        "wkst=0,",
+        "week = first.toordinal() - (weekday(first) - rule.first_day_of_week) % 7",
+        "week = first.toordinal() - (weekday(first) - 2) % 7",
     ),
     Swap(
         "a series of too many occurrences",
         "mailbox.recurrence",
-        '"count": (1, 999),',
-        '"count": (1, 9999),',
+        "MOST_OCCURRENCES = 999",
+        "MOST_OCCURRENCES = 9999",
     ),
     Swap(
         "an occurrence without its series",
