@@ -108,8 +108,8 @@ SWAPS = (
     Swap(
         "a search of views that finds any word",
         "mailbox.calendar.events",
-        "if all(word in text for word in words)]",
-        "if any(word in text for word in words)]",
+        "return all(word in text for word in self._words)",
+        "return any(word in text for word in self._words)",
     ),
     Swap(
         "an event without an invitation",

@@ -426,7 +426,7 @@ SWAPS = (
     Swap(
         "a preview with entities",
         "mailbox.text",
-        "        text = unescape(text)\n",
+        "        text = unescaped(text)\n",
         "        pass\n",
     ),
     Swap(

@@ -174,8 +174,8 @@ SWAPS = (
     Swap(
         "an upcoming event that has begun",
         "mailbox.triggers.event_triggers",
-        "        if returned_until < event.start_at <= ahead\n",
-        "        if event.start_at <= ahead\n",
+        "event is not None and returned_until < event.start_at <= ahead:",
+        "event is not None and event.start_at <= ahead:",
     ),
     Swap(
         "an upcoming event that was cancelled",
