@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from outlook_emulator import certificates, testing
-from outlook_emulator.clock import VirtualClock
+from outlook_emulator.clock import VirtualClock, microseconds
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from tests.stub import Stub, stubbed
@@ -209,9 +209,10 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def sandbox(server: Server) -> Iterator[Sandbox]:
-    """A fresh sandbox; deleted after the test."""
+    """A fresh sandbox; deleted after the test, which must not move the clock that all tests share."""
     with new_sandbox(server) as sandbox:
         yield sandbox
+    assert microseconds(START) == server.clock.now()
 
 
 @pytest.fixture

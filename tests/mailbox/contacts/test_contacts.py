@@ -17,12 +17,12 @@ from azure.connectors.sdk.exceptions import ConnectorException
 from starlette.applications import Starlette
 
 from outlook_emulator.app import create_app
-from outlook_emulator.clock import VirtualClock, moment
+from outlook_emulator.clock import VirtualClock
 from outlook_emulator.ids import IdKind, encode
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import sql
-from tests.conftest import START, Connection, Sandbox, Server
+from tests.conftest import START, Connection, Sandbox
 
 TABLES = "/datasets/contacts/tables"
 ITEMS = f"{TABLES}/Contacts/items"
@@ -343,7 +343,7 @@ def test_patch_with_null_or_an_empty_text(alice: Connection) -> None:
     assert (cleared["JobTitle"], cleared["Birthday"], cleared["MobilePhone1"]) == (None, None, "")
 
 
-def test_every_change_shows(alice: Connection, server: Server) -> None:
+def test_every_change_shows(alice: Connection) -> None:
     """Each change gives a new change key, even while the clock is frozen, and the time of the change."""
     contact = create(alice)
 
@@ -351,25 +351,26 @@ def test_every_change_shows(alice: Connection, server: Server) -> None:
 
     assert len({version["ChangeKey"] for version in seen}) == 4
     assert {version["DateTimeLastModified"] for version in seen} == {contact["DateTimeCreated"]}
-    server.clock.advance(timedelta(minutes=1))
+    alice.sandbox.advance("1m")
     later = patch(alice, contact, {"GivenName": "Ann"}).json()
     passed = datetime.fromisoformat(later["DateTimeLastModified"]) - datetime.fromisoformat(later["DateTimeCreated"])
     assert passed == timedelta(minutes=1)
 
 
-def test_times_in_whole_seconds(alice: Connection, server: Server) -> None:
+def test_times_in_whole_seconds(alice: Connection) -> None:
     """The four times of a contact are whole seconds with `+00:00`, and filters see them so.
 
     Recorded from the Office 365 twin, in every answer: microsoft/Power-Fx O365OutlookTests, 2023-12.
     """
-    start = moment(server.clock.now()).replace(microsecond=0) + timedelta(seconds=1)
-    server.clock.set(start + timedelta(microseconds=234_567))
+    clock = alice.sandbox.clock
+    start = clock.now().replace(microsecond=0) + timedelta(seconds=1)
+    clock.set(start + timedelta(microseconds=234_567))
     contact = create(alice)
-    server.clock.set(start + timedelta(microseconds=1_134_567))
+    clock.set(start + timedelta(microseconds=1_134_567))
     changed = patch(alice, contact, {"GivenName": "Ann"}).json()
 
     first, second = start.isoformat(), (start + timedelta(seconds=1)).isoformat()
-    server.clock.set(start + timedelta(minutes=1))
+    clock.set(start + timedelta(minutes=1))
     assert [contact[f"{name}DateTime"] for name in ("Created", "LastModified")] == [first, first]
     assert [changed[f"{name}DateTime"] for name in ("Created", "LastModified")] == [first, second]
     assert [changed[f"DateTime{name}"] for name in ("Created", "LastModified")] == [first, second]

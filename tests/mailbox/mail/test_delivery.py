@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -263,7 +263,7 @@ def test_a_mailbox_made_later_claims_its_mail(
     """A mailbox created later receives earlier mail once, with its original time, out of the outbox."""
     alice.send(f"{written}; x@example.org", subject="Early", Bcc="carol@example.com")
     sent = alice.mail("Sent Items")
-    sandbox.server.clock.advance(timedelta(minutes=5))
+    sandbox.advance("5m")
     carol = sandbox.connect("carol")
 
     mail = carol.mail()
@@ -797,8 +797,8 @@ def test_a_delivered_mail_is_held_to_the_limits(small: Call) -> None:
 
 def test_sent_at_is_the_clock(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """A mail is sent and received at the current time of the sandbox's clock."""
-    sandbox.server.clock.advance(timedelta(seconds=90))
-    now = datetime.fromtimestamp(sandbox.server.clock.now() / 1_000_000, UTC)
+    sandbox.advance("90s")
+    now = sandbox.clock.now()
     alice.send(bob.address)
 
     mail = bob.mail()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 from typing import Any
 
@@ -236,7 +236,7 @@ def test_time_passing_orders_sent_mail(alice: Connection, bob: Connection, sandb
     """A mail sent later is newer in every copy."""
     for number in range(3):
         alice.send(bob.address, subject=str(number))
-        sandbox.server.clock.advance(timedelta(seconds=1))
+        sandbox.advance("1s")
 
     assert subjects(bob.mails()) == subjects(alice.mails("Sent Items")) == ["2", "1", "0"]
     times = [message["DateTimeReceived"] for message in bob.mails()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from base64 import urlsafe_b64decode
-from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import quote
@@ -443,9 +442,9 @@ def test_a_move_gives_a_new_id(alice: Connection) -> None:
 def test_a_moved_mail_keeps_its_time(alice: Connection, sandbox: Sandbox) -> None:
     """A moved mail keeps its time of receipt and is sorted by it in the new folder."""
     old = alice.deliver(subject="old")
-    sandbox.server.clock.advance(timedelta(minutes=1))
+    sandbox.advance("1m")
     alice.deliver(subject="new", folder="Archive")
-    sandbox.server.clock.advance(timedelta(minutes=1))
+    sandbox.advance("1m")
     moved = alice.sdk("move_async", old["Id"], "Archive")
 
     assert moved["DateTimeReceived"] == old["DateTimeReceived"]

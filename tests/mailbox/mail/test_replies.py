@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -394,11 +393,11 @@ def test_a_mail_without_a_sender_needs_recipients(alice: Connection) -> None:
 def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any, sandbox: Sandbox) -> None:
     """Replies and forwards share one conversation in each mailbox; `References` lists all earlier mails in order."""
     alice.send(bob.address, subject="Plans")
-    sandbox.server.clock.advance(timedelta(minutes=1))
+    sandbox.advance("1m")
     reply(bob, 3, bob.mail()["Id"])
-    sandbox.server.clock.advance(timedelta(minutes=1))
+    sandbox.advance("1m")
     alice.sdk("forward_email_async", DirectForwardMessage(to_recipients=carol.address), alice.mail()["Id"])
-    sandbox.server.clock.advance(timedelta(minutes=1))
+    sandbox.advance("1m")
     reply(carol, 3, carol.mail()["Id"])
 
     last = alice.mails()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -91,8 +92,10 @@ def test_set(sandbox: Sandbox, server: Server) -> None:
     assert facts == again
 
 
-def test_freeze_and_follow(sandbox: Sandbox, server: Server) -> None:
+def test_freeze_and_follow(configured: Callable[..., Sandbox]) -> None:
     """While the clock is frozen, its time stands still; after the release it continues from that time."""
+    sandbox = configured()
+    server = sandbox.server
     start = base(server)
     frozen = order(sandbox, freeze=True)
     server.clock.advance(HOUR)

@@ -78,9 +78,9 @@ class Visitor:
         form = next(form for form in PageReader(self.get(path)).forms if form.fields.get("action") == action)
         response = self.http.post(form.action, data=form.fields | fields)
         assert response.status_code >= 400, response.text
-        found = re.search(r'<p class="problem" role="alert">(.*?)</p>', response.text, re.DOTALL)
-        assert found is not None, text_of(response.text)
-        return text_of(found[1])
+        problem = re.search(r'<p class="problem" role="alert">(.*?)</p>', response.text, re.DOTALL)
+        assert problem is not None, text_of(response.text)
+        return text_of(problem[1])
 
     def _url(self, path: str) -> str:
         return path if path.startswith("/") else self.base + path

@@ -74,10 +74,10 @@ def test_changes_in_a_burst_are_told_once(local: LocalSandbox, monkeypatch: pyte
         first = await anext(events)
         for _ in range(100):
             local.traffic.changed()
-        told = [await anext(events) for _ in range(3)]
+        later = [await anext(events) for _ in range(3)]
         assert 1 == len(local.traffic.followers)
         await events.aclose()  # type: ignore[attr-defined]
-        return [first, *told]
+        return [first, *later]
 
     first, second, *others = asyncio.run(follow())
 

@@ -11,6 +11,7 @@ import pytest
 from outlook_emulator.server.web.calendar import CALENDAR
 from outlook_emulator.server.web.page import url_of
 from tests.conftest import Connection
+from tests.server.web.browser.accessibility import serious_violations
 from tests.server.web.browser.test_every_page import OVERFLOWING
 
 if TYPE_CHECKING:
@@ -138,12 +139,8 @@ def test_fits_a_phone(alice: Connection, tab: Callable[..., Page], view: str) ->
 @pytest.mark.parametrize("view", VIEWS)
 def test_accessible(alice: Connection, tab: Callable[..., Page], view: str, scheme: Literal["light", "dark"]) -> None:
     """axe finds nothing serious in any view, in light and dark."""
-    from axe_playwright_python.sync_playwright import Axe
-
     fill(alice)
     page = tab(color_scheme=scheme)
     page.goto(calendar(alice, view=view))
-    violations = Axe().run(page).response["violations"]
-    serious = [found for found in violations if found["impact"] in ("serious", "critical")]
 
-    assert [] == [(found["id"], found["help"], found["nodes"][0]["html"][:200]) for found in serious]
+    assert [] == serious_violations(page)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from outlook_emulator.server.web import page as web
+from tests.server.web.browser.accessibility import serious_violations
 from tests.server.web.stage import SHOWN, Stage
 
 if TYPE_CHECKING:
@@ -29,15 +30,11 @@ OVERFLOWING = """() => {
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.path)
 def test_accessible(stage: Stage, tab: Callable[..., Page], row: web.Page, scheme: Literal["light", "dark"]) -> None:
     """axe finds nothing serious on a page, with everything on it opened, in light and dark."""
-    from axe_playwright_python.sync_playwright import Axe
-
     page = tab(color_scheme=scheme)
     page.goto(stage.url(row))
     page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
-    violations = Axe().run(page).response["violations"]
-    serious = [found for found in violations if found["impact"] in ("serious", "critical")]
 
-    assert [] == [(found["id"], found["help"], found["nodes"][0]["html"][:200]) for found in serious]
+    assert [] == serious_violations(page)
 
 
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.path)
