@@ -16,9 +16,9 @@ from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
     {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
-    | {"COUNT_OUTBOX", "FOLDER_COUNTS"}
+    | {"COUNT_OUTBOX", "FOLDER_COUNTS", "CONNECTIONS_BESIDE"}
 )
-"""The statements that read or change all rows of a table."""
+"""The statements that read or change all rows of a table. Counts for the overview read an index."""
 
 SORTED = frozenset({"MESSAGE_BY_MESSAGE_ID"})
 """The statements that sort: the changes since the last search, and the few copies of a mail."""
