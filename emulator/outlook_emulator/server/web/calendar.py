@@ -1,51 +1,43 @@
-"""The calendar of a mailbox: month, week and agenda, one event, and iCalendar files."""
+"""The calendar of a mailbox: month, week and agenda, and iCalendar files."""
 
 from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, datetime, timedelta
-from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-import orjson
 from starlette.responses import Response
 
-from outlook_emulator.enums import AttendeeType, EventType, Importance, Recurrence, ResponseType, ShowAs
+from outlook_emulator.enums import Recurrence
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import item_folders
-from outlook_emulator.mailbox.calendar import event_store, events, occurrences
-from outlook_emulator.mailbox.calendar.event_rows import attendees_of, instant, local, rule_of
+from outlook_emulator.mailbox.calendar import events, occurrences
+from outlook_emulator.mailbox.calendar.event_rows import instant, local
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.web import calendar_layout as layout
 from outlook_emulator.server.web.download import download
-from outlook_emulator.server.web.page import Page, PageRequest
-from outlook_emulator.server.web.rule_text import rule_text
+from outlook_emulator.server.web.event import CALENDAR, EVENT
+from outlook_emulator.server.web.imports import imported_values, sent_file
+from outlook_emulator.server.web.page import Page, PageRequest, path_part
+from outlook_emulator.server.web.zones import outlook_name, zones_with
 from outlook_emulator.slices import Sliced
-from outlook_emulator.store import calendar as calendar_store
-from outlook_emulator.store.records import Event, ItemFolder
-from outlook_emulator.timezones import WINDOWS_IDS, canonical, iana
+from outlook_emulator.store.records import ItemFolder
+from outlook_emulator.timezones import canonical, iana
 from outlook_emulator.wire.mail import Binary
 
-CALENDAR = "/s/{sandbox}/m/{connection}/calendar"
-EVENT = "/s/{sandbox}/m/{connection}/event/{event:path}"
 _VIEWS = ("month", "week", "agenda")
 _AGENDA_DAYS = 30
 _AGENDA_PAGE = 100
 _MOST_IN_DAY = 6
 """The events of a day that a month names; a link leads to all of them."""
 _MOST_BARS = 4
-_MOST_REASONS = 10
-"""The left out parts of a file that the URL of a page holds."""
 _YEARS = (1602, 4498)
 """The years in which Exchange allows events, with room for the weeks around them."""
-_RESPONSES = {"accept": "Accept", "tentative": "Tentatively Accept", "decline": "Decline"}
 
 
 class Span(NamedTuple):
@@ -86,7 +78,7 @@ async def load_calendar(request: PageRequest) -> dict[str, Any]:
         "total": len(items),
         "now": now,
         "calendars": [folder.name for folder in folders],
-        "zones": _zones(view.zone),
+        "zones": zones_with(view.zone),
         "start": start,
         "end": start + timedelta(hours=1),
         "recurrences": [kind.name for kind in Recurrence],
@@ -237,26 +229,13 @@ def _next_hour(day: date, now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
-@cache
-def _named_zones() -> tuple[tuple[str, str], ...]:
-    zones = {iana(id): name for name, id in WINDOWS_IDS.items()}
-    zones["UTC"] = zones.pop("Etc/UTC")
-    return tuple(zones.items())
-
-
-def _zones(zone: str) -> list[tuple[str, str]]:
-    """The zones that Outlook names, and the one that is shown."""
-    zones = list(_named_zones())
-    return zones if zone in dict(zones) else [(zone, zone), *zones]
-
-
 # --- Forms of a calendar ---
 
 
 async def create_event(request: PageRequest) -> str:
     form, view = request.form, _view(request)
     is_all_day = form.has("allDay")
-    zone = _outlook_name(view.zone)
+    zone = outlook_name(view.zone)
     times = {
         name: _time(form.text(name.lower()), name.lower(), view.zone, zone, is_all_day) for name in ("Start", "End")
     }
@@ -296,11 +275,6 @@ def _time(text: str, field: str, zone: str, zone_name: str, is_all_day: bool) ->
     return wall.replace(tzinfo=ZoneInfo(zone)).isoformat()
 
 
-def _outlook_name(zone: str) -> str:
-    """The name by which Outlook shows a zone, empty if it has none."""
-    return dict(_named_zones()).get(zone, "")
-
-
 def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > 4:
         raise InvalidField("count", f"must be a number, not '{text[:20]}'.")
@@ -323,186 +297,11 @@ async def import_file(request: PageRequest) -> str:
     return request.url(CALENDAR, **{**_query(view), "date": day, **imported_values(result)})
 
 
-def sent_file(request: PageRequest) -> bytes:
-    """The content of the only file of a form. Raises InvalidField without one."""
-    files = request.form.files.get("file", [])
-    if not files:
-        raise InvalidField("file", "must be a file.")
-    return files[0].content
-
-
-def imported_values(result: Any) -> dict[str, Any]:
-    """What an import did, as values of a URL."""
-    skipped = result.get("skipped", [])
-    return {
-        "imported": len(result["ids"]),
-        "skipped": len(skipped) or None,
-        "reason": [
-            f"{part['item']}{', line ' + str(part['line']) if part['line'] else ''}: {part['reason']}"
-            for part in skipped[:_MOST_REASONS]
-        ]
-        or None,
-    }
-
-
 async def export_file(request: PageRequest) -> Response:
     view = _view(request)
     table = request.mailbox.id_of(IdKind.CALENDAR, view.calendar.id)
     file: Binary = await request.admin("ExportCalendar", table=table)
     return download(f"{view.calendar.name}.ics", *file)
-
-
-# --- One event ---
-
-
-async def load_event(request: PageRequest) -> dict[str, Any]:
-    event, calendar = _event(request)
-    zone = _zone_of(request, event)
-    rule = rule_of(event)
-    return {
-        "item": layout.item_of(event, zone),
-        "event": event,
-        "zone": zone,
-        "zones": _zones(zone),
-        "calendar": calendar,
-        "calendar_url": request.url(
-            CALENDAR,
-            view="week",
-            date=layout.item_of(event, zone).first,
-            zone=zone,
-            calendar="" if calendar.is_default else calendar.name,
-        ),
-        "type": EventType(event.type).name,
-        "rule": rule_text(rule) if rule else "",
-        "changed": _changed(request, event, zone),
-        "series_url": request.url(EVENT, event=master, zone=zone)
-        if (master := occurrences.master_wire_id(event))
-        else "",
-        "original": event.original_start if event.type == EventType.Exception else None,
-        "response": ResponseType(event.response).name,
-        "show_as": ShowAs(event.show_as).name,
-        "importance": Importance(event.importance).name,
-        "attendees": [
-            {
-                "name": person.name,
-                "address": person.address,
-                "type": AttendeeType(person.type).name,
-                "response": ResponseType(person.response).name,
-                "responded": person.responded,
-            }
-            for person in attendees_of(event)
-        ],
-        "text": plain_text(event.body) if event.is_html else event.body,
-        "can_respond": not event.is_organizer and not event.is_cancelled,
-        "answers": await _answers(request, event, calendar),
-    }
-
-
-def _event(request: PageRequest) -> tuple[Event, ItemFolder]:
-    mailbox = request.mailbox
-    event = events.by_id(mailbox, request.path["event"])
-    calendars = CALENDARS.all(mailbox.db, mailbox.owner.id)
-    return event, next(folder for folder in calendars if folder.id == event.calendar_id)
-
-
-def _zone_of(request: PageRequest, event: Event) -> str:
-    """The zone of the URL, or that of the event."""
-    zone = iana(canonical(request.query.get("zone") or event.start_zone, "zone"))
-    return "UTC" if zone == "Etc/UTC" else zone
-
-
-def _changed(request: PageRequest, event: Event, zone: str) -> list[dict[str, Any]]:
-    """The changed and the cancelled occurrences of a series, by their original start."""
-    if event.rule is None:
-        return []
-    exceptions = event_store.exceptions(request.mailbox, event)
-    stored = {exception.original_start: exception for exception in exceptions}
-    starts = sorted({*orjson.loads(event.excluded), *(start for start in stored if start is not None)})
-    return [
-        {"start": start, "item": layout.item_of(stored[start], zone) if start in stored else None} for start in starts
-    ]
-
-
-async def _answers(request: PageRequest, event: Event, calendar: ItemFolder) -> list[dict[str, Any]]:
-    """What the connector answers about an event in each generation of its operations."""
-    mailbox, id = request.mailbox, occurrences.wire_id(event)
-    table = mailbox.id_of(IdKind.CALENDAR, calendar.id)
-    item, table_path = path_part(id), f"tables/{path_part(table)}/items"
-    literal = id.replace("'", "''")
-    query: dict[str, Any] = {"$filter": f"Id eq '{literal}'"}
-    third, path = "V3CalendarGetItems", f"/datasets/calendars/v3/{table_path}"
-    if event.master_id is not None:
-        # Lists hold a series once; only views hold its occurrences.
-        third, path = "GetEventsCalendarViewV2", "/datasets/calendars/v2/tables/items/calendarview"
-        query |= {
-            "calendarId": table,
-            "startDateTimeOffset": _iso(event.start_at),
-            "endDateTimeOffset": _iso(event.end_at + 1_000_000),
-        }
-    asked: list[tuple[str, str, str, dict[str, Any]]] = [
-        ("V1", "CalendarGetItem", f"/datasets/calendars/{table_path}/{item}", {}),
-        ("V2", "V2CalendarGetItem", f"/datasets/calendars/v2/{table_path}/{item}", {}),
-        ("V3", third, path, query),
-    ]
-    base = str(request.http.base_url).rstrip("/")
-    answers = []
-    for version, operation, path, values in asked:
-        answer = await request.connector("GET", request.path["connection"], path, query=values)
-        answers.append(
-            {
-                "version": version,
-                "operation": operation,
-                "status": answer.status,
-                "json": answer.json,
-                "curl": answer.curl(base),
-            }
-        )
-    return answers
-
-
-def _iso(instant: int) -> str:
-    return local(instant, "UTC").isoformat() + "Z"
-
-
-def path_part(text: str) -> str:
-    """A parameter of a path as clients of the connector send it: encoded twice."""
-    return quote(quote(text, safe=""), safe="")
-
-
-async def respond(request: PageRequest) -> str | None:
-    form = request.form
-    event, _ = _event(request)
-    answer = _RESPONSES.get(form.text("response"))
-    if answer is None:
-        raise InvalidField("response", "must be accept, tentative or decline.")
-    path = f"/codeless/api/v2.0/me/events/{quote(occurrences.wire_id(event), safe='')}/{quote(answer, safe='')}"
-    body = {"Comment": form.text("comment"), "SendResponse": form.has("send")}
-    await request.submit("POST", path, body)
-    return _after(request, event)
-
-
-def _after(request: PageRequest, event: Event) -> str | None:
-    """Where to go after a change: to the event, which may have a new id, or to its calendar if it is gone."""
-    mailbox = request.mailbox
-    if event.master_id is not None:
-        return None
-    copies = calendar_store.events_by_uid(mailbox.db, mailbox.owner.id, event.uid)
-    if not copies:
-        return _calendar_of(request, event)
-    return request.url(EVENT, event=occurrences.wire_id(copies[0]), zone=request.query.get("zone"))
-
-
-async def delete_event(request: PageRequest) -> str:
-    event, calendar = _event(request)
-    table = request.mailbox.id_of(IdKind.CALENDAR, calendar.id)
-    id = occurrences.wire_id(event)
-    await request.submit("DELETE", f"/datasets/calendars/tables/{path_part(table)}/items/{path_part(id)}")
-    return _calendar_of(request, event)
-
-
-def _calendar_of(request: PageRequest, event: Event) -> str:
-    zone = _zone_of(request, event)
-    return request.url(CALENDAR, view="week", date=layout.item_of(event, zone).first, zone=zone)
 
 
 PAGES = (
@@ -515,12 +314,4 @@ PAGES = (
         actions={"create": create_event, "calendar": create_calendar, "import": import_file},
     ),
     Page(path="/s/{sandbox}/m/{connection}/calendar.ics", load=export_file),
-    Page(
-        path=EVENT,
-        title="Event",
-        template="event.html",
-        section="Calendar",
-        load=load_event,
-        actions={"respond": respond, "delete": delete_event},
-    ),
 )

@@ -13,9 +13,9 @@ from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.contacts import contacts
 from outlook_emulator.mailbox.item_folders import CONTACT_FOLDERS
 from outlook_emulator.server.slices import in_slices
-from outlook_emulator.server.web.calendar import imported_values, path_part, sent_file
 from outlook_emulator.server.web.download import download
-from outlook_emulator.server.web.page import Page, PageRequest
+from outlook_emulator.server.web.imports import imported_values, sent_file
+from outlook_emulator.server.web.page import Page, PageRequest, path_part
 from outlook_emulator.store import contacts as contact_store
 from outlook_emulator.store.records import Contact, ItemFolder
 from outlook_emulator.wire.filter_properties import CONTACTS

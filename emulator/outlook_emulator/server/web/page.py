@@ -157,3 +157,8 @@ def url_of(path: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> str:
 async def settled(value: Any) -> Any:
     """A value that may have to be awaited."""
     return await value if asyncio.iscoroutine(value) else value
+
+
+def path_part(text: str) -> str:
+    """A parameter of a path as clients of the connector send it: encoded twice."""
+    return quote(quote(text, safe=""), safe="")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from outlook_emulator.server.web.calendar import CALENDAR
+from outlook_emulator.server.web.event import CALENDAR
 from outlook_emulator.server.web.page import url_of
 from tests.conftest import Connection
 from tests.server.web.browser.accessibility import serious_violations
