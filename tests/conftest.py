@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from outlook_emulator import certificates, testing
 from outlook_emulator.clock import VirtualClock, microseconds
@@ -167,7 +168,12 @@ def new_sandbox(server: Server) -> Sandbox:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the certificate authority of the tests apart from the user's own; processes that tests start inherit it."""
+    """Keep the certificate authority of the tests apart from the user's own; processes that tests start inherit it.
+
+    Property tests have no deadline: the first example may import what it needs, and the machine may be busy.
+    """
+    settings.register_profile("tests", deadline=None)
+    settings.load_profile("tests")
     folder = tempfile.TemporaryDirectory(prefix="outlook-emulator-ca-")
     config.add_cleanup(folder.cleanup)
     os.environ[certificates.FOLDER] = folder.name

@@ -24,7 +24,8 @@ from tests.loop_lag import Answer, Caller, Heartbeat
 
 LONGEST = 0.050
 """How long a request may keep others waiting, in seconds."""
-_ATTEMPTS = 3
+_ATTEMPTS = 10
+"""How often a request is tried. One that holds the loop by itself does so each time."""
 
 
 @pytest.mark.parametrize("heavy", [*HEAVY, *HEAVY_FILES], ids=lambda heavy: heavy.name)
@@ -37,7 +38,7 @@ def test_a_heavy_request_holds_nobody(heavy: Heavy) -> None:
             heavy.check(answer)
             return heartbeat.longest
 
-    # Again if need be: a worker thread may work on while a busy machine lets the thread of the loop wait.
+    # A busy machine may let the thread of the loop wait while a worker thread works on.
     assert any(asyncio.run(run()) < LONGEST for _ in range(_ATTEMPTS))
 
 

@@ -166,10 +166,10 @@ SWAPS = (
         "clamp(mailbox.now - (past_days - 1) * _DAY)",
     ),
     Swap(
-        "a window from midnight",
+        "a window that ends half a day early",
         "mailbox.triggers.event_triggers",
         "clamp(mailbox.now + incoming_days * _DAY)",
-        "clamp((mailbox.now // _DAY + incoming_days) * _DAY)",
+        "clamp(mailbox.now + incoming_days * _DAY - _DAY // 2)",
     ),
     Swap(
         "an upcoming event that has begun",
