@@ -81,6 +81,9 @@ def _value(schema: Mapping[str, Any], value: Any) -> Any:
     if "enum" in schema and isinstance(value, str | int):
         return _choice(schema, value)
     if kind == "boolean":
+        if isinstance(value, float) and value.is_integer():
+            # 0.0 and 0 are the same number in JSON.
+            value = int(value)
         return _FLAGS.get(str(value).strip().lower(), value) if isinstance(value, str | int | float) else value
     if kind == "integer":
         if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):

@@ -82,6 +82,15 @@ def test_invalid_bodies(body: Any) -> None:
     assert not is_readable(exchange_of("SendEmailV2", body=body))
 
 
+@pytest.mark.parametrize(
+    ("flag", "readable"),
+    [(True, True), (1, True), (0.0, True), (-0.0, True), ("yes", True), (0.5, False), (2, False), ("0.0", False)],
+)
+def test_booleans_as_numbers(flag: Any, readable: bool) -> None:
+    """One and zero are booleans, in any way in which JSON writes these numbers; other numbers are none."""
+    assert readable is is_readable(exchange_of("RespondToEvent", body={"SendResponse": flag}))
+
+
 def test_other_spellings_are_dropped() -> None:
     """Members that would be read as declared ones go, at any depth; unknown ones stay."""
     schema = next(
