@@ -22,7 +22,7 @@ test-fast: .venv/dev.stamp ## run the tests that are not slow, and two cases of 
 contract: .venv/dev.stamp ## check the emulator in this process against the connector's specification
 	$(BIN)/outlook-emulator contract
 
-contract-long: .venv/dev.stamp ## the same with 200 generated cases of each check that generates its requests; takes about half an hour
+contract-long: .venv/dev.stamp ## the same with 200 generated cases of each check that generates its requests; takes about ten minutes
 	$(BIN)/outlook-emulator contract --examples 200
 
 broken-emulators: .venv/dev.stamp ## run the suite over every broken emulator, and write which checks caught it

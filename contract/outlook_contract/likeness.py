@@ -32,6 +32,8 @@ _WORDED_TIME = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9+/_@.-]{6,}=*")
 """What may be an id, an address or a name with one of them."""
+_POSTMASTER = re.compile(r"MicrosoftExchange[0-9a-f]{32}@[\w.-]+", re.IGNORECASE)
+_TAGGED = re.compile(r"([^+@]+)(\+[^@]*)(@.+)")
 _URL = re.compile(r"https?://[^\s\"'<>\\]+")
 _ORIGIN = re.compile(r"https?://[^/\s\"'<>]+")
 _SURE_PREVIEW = 150
@@ -88,7 +90,7 @@ class Ids:
 
     def text(self, text: str) -> str:
         """A recorded text with what stands for its ids."""
-        return self._known.get(text) or _TOKEN.sub(self._token, text)
+        return self._counterpart(text) or _TOKEN.sub(self._token, text)
 
     def path(self, path: str) -> str:
         """A recorded path or query, escaped, with what stands for its ids."""
@@ -107,7 +109,7 @@ class Ids:
     def comparable(self, text: str) -> str:
         """A text without the marker, and without ids, hosts and the times that differ from run to run."""
         plain = text.replace(f" {self._marker}", "") if self._marker else text
-        plain = without_ids(_ORIGIN.sub("https://<host>", plain))
+        plain = without_ids(_ORIGIN.sub("https://<host>", _POSTMASTER.sub("<postmaster>", plain)))
         plain = _TIME.sub(lambda match: match[1] + "T" + (match[2] or "") if self._is_sent(match) else "<time>", plain)
         return _WORDED_TIME.sub("<time>", plain)
 
@@ -120,16 +122,23 @@ class Ids:
 
     def _token(self, match: re.Match[str]) -> str:
         token = match[0]
-        if token in self._known:
-            return self._known[token]
+        if counterpart := self._counterpart(token):
+            return counterpart
         plain = token.rstrip(".")
         # A slash is a letter of some ids, and separates others.
-        parts = "/".join(self._known.get(part, part) for part in plain.split("/"))
+        parts = "/".join(self._counterpart(part) or part for part in plain.split("/"))
         return parts + token[len(plain) :]
+
+    def _counterpart(self, recorded: str) -> str | None:
+        """What stands for a recorded value; an address may have a tag after a plus sign, which stays."""
+        known = self._known.get(recorded)
+        if known is None and (match := _TAGGED.fullmatch(recorded)) and (plain := self._known.get(match[1] + match[3])):
+            return plain.replace("@", f"{match[2]}@")
+        return known
 
     def _part(self, part: str) -> str:
         plain, levels = unescaped(part)
-        replaced = self._known.get(plain) or self.text(plain)
+        replaced = self.text(plain)
         if self._titles is not None:
             # A plus sign stands for a space in a query.
             spaced = replaced.replace("+", " ")

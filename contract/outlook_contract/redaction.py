@@ -29,6 +29,8 @@ HOST = "connector.example"
 OWN_ADDRESS = "mailbox{}@example.com"
 """Stands for the address of the mailbox behind the connection with this number."""
 _ADDRESS = "person{}@example.net"
+_POSTMASTER = re.compile(r"MicrosoftExchange[0-9a-f]{32}@.+", re.IGNORECASE)
+"""The sender of Exchange's own reports, alike in all organizations but for the domain."""
 _CONNECTION = "connection{}"
 _SECRET = "secret-{}"
 _SECRET_HEADERS = re.compile(
@@ -89,7 +91,7 @@ _PLAIN_HEADERS = re.compile(
     r"(?i)accept.*|access-control-.*|age|allow|alt-svc|cache-control|connection|content-(?:type|length|encoding|language)"
     r"|date|etag|expires|host|if-.*|origin|pragma|prefer|range|retry-after|sec-.*|server|strict-transport-security"
     r"|timing-allow-origin|traceparent|transfer-encoding|user-agent|vary|via|x-content-type-options|x-frame-options"
-    r"|x-ms-(?:request-id|client-request-id|correlation-.*|user-agent)"
+    r"|x-ms-(?:request-id|client-request-id|correlation-.*|operation-context|user-agent)"
 )
 """Headers whose values are no texts."""
 _TEXT_IN_URL = re.compile(
@@ -98,7 +100,10 @@ _TEXT_IN_URL = re.compile(
 )
 """The parts of a URL that may hold texts."""
 _DOWNLOAD = "GetAttachment"
-_OWN_PLACEHOLDER = re.compile(r"mailbox\d+@example\.com|person\d+@example\.net|secret-\d+|connection\d+|\(redacted\)")
+_OWN_PLACEHOLDER = re.compile(
+    r"mailbox\d+(?:\+tag\d+)?@example\.com|person\d+(?:\+tag\d+)?@(?:example\.net|[a-z0-9.-]+\.invalid)"
+    r"|microsoftexchange[0-9a-f]{32}@example\.com|secret-\d+|connection\d+|\(redacted\)"
+)
 
 
 _SEGMENT = re.compile(r"(?<=/)[^/\s\"'<>?#&]+(?=/)")
@@ -333,8 +338,16 @@ class Redactor:
         if kind == "address" and _OWN_PLACEHOLDER.fullmatch(key):
             return value
         if key not in self._placeholders:
-            self._placeholders[key] = _FORMS[kind](value, self._next(kind))
+            tagged = self._tagged(key) if kind == "address" else ""
+            self._placeholders[key] = tagged or _FORMS[kind](value, self._next(kind))
         return self._placeholders[key]
+
+    def _tagged(self, address: str) -> str:
+        """The placeholder of an address with a tag after a plus sign, if the address without it has one."""
+        local, _, domain = address.partition("@")
+        name, plus, _ = local.partition("+")
+        placeholder = self._placeholders.get(f"{name}@{domain}", "") if plus else ""
+        return placeholder.replace("@", f"+tag{self._next('tag')}@") if placeholder else ""
 
     def _secret(self, value: str) -> str:
         if not value or _OWN_PLACEHOLDER.fullmatch(value):
@@ -369,12 +382,20 @@ def _id(value: str, number: int) -> str:
     return f"{start}{number:0{max(len(core) - len(start), 1)}d}" + value[len(core) :]
 
 
+def _address(value: str, number: int) -> str:
+    local, _, domain = value.partition("@")
+    if _POSTMASTER.fullmatch(value):
+        return f"{local}@example.com"
+    # Mail to a domain that cannot exist comes back, and says so.
+    return f"person{number}@{domain}" if domain.casefold().endswith(".invalid") else _ADDRESS.format(number)
+
+
 _FORMS: Mapping[str, Callable[[str, int], str]] = {
     "id": _id,
     "uid": lambda value, number: f"{value[:32]}{number:0{max(len(value) - 32, 1)}d}",
     "guid": lambda value, number: f"00000000-0000-4000-8000-{number:012d}",
     "hex": lambda value, number: f"{number:032d}",
-    "address": lambda value, number: _ADDRESS.format(number),
+    "address": _address,
 }
 """The placeholder for a value of each kind, from the value and a number."""
 

@@ -18,7 +18,7 @@ from outlook_contract.redaction import OWN_ADDRESS, ids_in
 from outlook_contract.routes import operation_of
 from outlook_contract.transport import ReadOnly
 
-_SENT_HEADERS = ("content-type", "accept", "accept-language", "prefer", "if-match")
+_SENT_HEADERS = ("content-type", "accept", "accept-language", "prefer", "if-match", "x-ms-operation-context")
 """The headers of a caller that a replay repeats."""
 _TITLES = ("Subject", "GivenName", "DisplayName")
 """Members of a request by which a clean-up finds what it made."""

@@ -37,7 +37,8 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _ENTITY = r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
 _PART = re.compile(
     # Placeholders of addresses, secrets and hosts, and what is escaped for a URL.
-    r"(?P<kept>\b(?:mailbox|person)\d+(?:@example\.(?:com|net))?|\bsecret-\d+|\bconnection\d+\b"
+    r"(?P<kept>\b(?:mailbox|person)\d+(?:\+tag\d+)?(?:@(?:example\.(?:com|net)|[a-z0-9.-]+\.invalid\b))?"
+    r"|\bMicrosoftExchange[0-9a-f]{32}@example\.com|\bsecret-\d+|\bconnection\d+\b"
     r"|\b(?:connector|callback\d*)\.example\b|%(?:25)*[0-9A-Fa-f]{2}"
     # Times, as data and as Outlook words them.
     r"|\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"

@@ -11,6 +11,7 @@ import pytest
 
 from outlook_contract.exchange import Exchange
 from outlook_contract.redaction import Redactor
+from outlook_contract.words import Words
 
 ID = "AQMkADAwATM0MDAAMS0xNDlkLWUwNGItMDACLTAwCgBGAAAD6yPQE27co7Qq2Y3z6tPGoAcA2ODdcWMQNCAxOPvgR8jd5AAA="
 ADDRESS = "Ada.Lovelace+work@outlook.example"
@@ -63,6 +64,26 @@ def test_an_own_address_is_known_as_such() -> None:
     redactor = Redactor(["bob@outlook.example", ADDRESS])
 
     assert "To: mailbox2@example.com; person1@example.net" == redactor.text(f"To: {ADDRESS.upper()}; eve@example.org")
+
+
+@pytest.mark.parametrize(
+    ("address", "placeholder"),
+    [
+        ("Ada+news@outlook.example", "mailbox1+tag1@example.com"),
+        ("grace+x@example.org", "person1@example.net"),
+        ("nobody@contract.invalid", "person1@contract.invalid"),
+        ("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@outlook.example", None),
+    ],
+)
+@pytest.mark.parametrize("words", [None, Words()], ids=["texts", "words"])
+def test_addresses_that_act_in_a_way_of_their_own(address: str, placeholder: str | None, words: Words | None) -> None:
+    """Mail to a tagged own address arrives, mail to `.invalid` comes back, and Exchange's reports have their sender."""
+    redactor = Redactor(["ada@outlook.example"], words=words)
+    expected = placeholder or "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com"
+    message = redactor.body(json.dumps({"To": address, "Subject": address}).encode())
+
+    assert {"To": expected, "Subject": expected} == json.loads(message)
+    assert message == redactor.body(message)
 
 
 def test_an_escaped_quote_is_no_part_of_an_address() -> None:

@@ -178,7 +178,7 @@ def test_the_members_of_a_mail_have_their_order(mailbox: Mailbox, own_address: s
 def test_the_members_of_an_event_have_their_order(mailbox: Mailbox) -> None:
     """Flat and nested events have their members in the order of the Office 365 twin's recordings."""
     for version, expected in ((V1, _NESTED_EVENT), (V2, _EVENT), (V3, _EVENT)):
-        created = create(mailbox, f"Order {version.create}", version=version)
+        created = create(mailbox, f"Created by {version.create}", version=version)
         mailbox.equal(version.create, "members", list(created), expected)
         item = next(item for item in listed(mailbox, version=version) if item["Id"] == created["Id"])
         mailbox.equal(version.list, "value[] members", list(item), expected)
