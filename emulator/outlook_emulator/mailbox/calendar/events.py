@@ -183,8 +183,12 @@ def import_events(mailbox: Mailbox, calendar: ItemFolder, series: Iterable[Serie
 
 def export_events(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
     """All events of a calendar, ready to be written to a file."""
-    events = calendar_store.events(mailbox.db, calendar.id)
-    return [event_store.as_series(mailbox, event)._replace(sequence=0) for event in events]
+    return [export_event(mailbox, event) for event in calendar_store.events(mailbox.db, calendar.id)]
+
+
+def export_event(mailbox: Mailbox, event: Event) -> Series:
+    """An event with its exceptions, or an occurrence, ready to be written to a file."""
+    return event_store.as_series(mailbox, event)._replace(sequence=0)
 
 
 def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
