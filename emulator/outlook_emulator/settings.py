@@ -147,6 +147,12 @@ class _TrafficSettings(Limits):
     journal_entries: int = option(
         2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
     )
+    journal_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes that the journal of a sandbox keeps, headers and bodies together; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
+    )
     journal_body_bytes: int = option(
         64 * 1024, "bytes of each body that the journal keeps", least=0, most=100 * 1024 * 1024
     )
