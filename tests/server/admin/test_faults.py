@@ -792,9 +792,12 @@ def test_deeply_nested_rules(sandbox: Sandbox, where: str) -> None:
     """A rule that could not be shown is refused before it is armed; what is armed can be shown."""
 
     def nested(levels: int) -> httpx.Response:
-        deep = "[" * levels + "]" * levels
-        rule = {"effect": f'{{"status":500,"body":{deep}}}', "match": f'{{"body":{{"a":{deep}}}}},"effect":"throttled"'}[where]
-        plan = f'{{"faults":[{{"{where}":{rule}}}]}}'
+        deep = '{"a":' * levels + '"x"' + "}" * levels
+        rules = {
+            "effect": f'"effect":{{"status":500,"body":{deep}}}',
+            "match": f'"match":{{"body":{deep}}},"effect":"throttled"',
+        }
+        plan = f'{{"faults":[{{{rules[where]}}}]}}'
         return sandbox.api.post("/faults", content=plan, headers={"content-type": "application/json"})
 
     answers = [nested(levels) for levels in (150, 250, 900)]
