@@ -795,7 +795,7 @@ def test_deeply_nested_rules(sandbox: Sandbox, where: str) -> None:
         deep = '{"a":' * levels + '"x"' + "}" * levels
         rules = {
             "effect": f'"effect":{{"status":500,"body":{deep}}}',
-            "match": f'"match":{{"body":{deep}}},"effect":"throttled"',
+            "match": f'"match":{{"body":{{"Subject":{deep}}}}},"effect":"throttled"',
         }
         plan = f'{{"faults":[{{{rules[where]}}}]}}'
         return sandbox.api.post("/faults", content=plan, headers={"content-type": "application/json"})
