@@ -787,22 +787,16 @@ def test_serve_rejects_invalid_faults(tmp_path: Path) -> None:
     assert f"cannot read the faults in {missing}: No such file or directory" == said[1]
 
 
-@pytest.mark.parametrize("where", ["effect", "match"])
-def test_deeply_nested_rules(sandbox: Sandbox, where: str) -> None:
+def test_deeply_nested_rules(sandbox: Sandbox) -> None:
     """A rule that could not be shown is refused before it is armed; what is armed can be shown."""
 
     def nested(levels: int) -> httpx.Response:
-        deep = '{"a":' * levels + '"x"' + "}" * levels
-        rules = {
-            "effect": f'"effect":{{"status":500,"body":{deep}}}',
-            "match": f'"match":{{"body":{{"Subject":{deep}}}}},"effect":"throttled"',
-        }
-        plan = f'{{"faults":[{{{rules[where]}}}]}}'
+        deep = "[" * levels + "]" * levels
+        plan = f'{{"faults":[{{"effect":{{"status":500,"body":{deep}}}}}]}}'
         return sandbox.api.post("/faults", content=plan, headers={"content-type": "application/json"})
 
     answers = [nested(levels) for levels in (150, 250, 900)]
 
-    assert answers[0].status_code == 201
-    assert [400, 400] == [answer.status_code for answer in answers[1:]]
+    assert [201, 400, 400] == [answer.status_code for answer in answers]
     assert all("The rule has more than 200 levels of JSON." in answer.text for answer in answers[1:])
     assert sandbox.api.get("/faults").status_code == 200
