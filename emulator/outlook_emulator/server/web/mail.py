@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from base64 import b64encode
 from typing import Any, NamedTuple
 
@@ -186,12 +185,7 @@ async def _answer_of_connector(request: PageRequest) -> dict[str, Any]:
     with_files = request.query.get("files") == "1"
     query = {"includeAttachments": "true"} if with_files else {}
     answer = await request.connector("GET", request.path["connection"], f"/Mail/{request.path['message']}", query=query)
-    url = f"{str(request.http.base_url).rstrip('/')}{answer.path}"
-    return {
-        "answer": answer,
-        "with_files": with_files,
-        "curl": f"curl -H 'Authorization: Bearer TOKEN' {shlex.quote(url)}",
-    }
+    return {"answer": answer, "with_files": with_files, "curl": answer.curl(request.server_url)}
 
 
 def load_frame(request: PageRequest) -> Response:
