@@ -16,7 +16,6 @@ from outlook_emulator.mailbox.formats.mime_headers import (
     read_date,
     read_headers,
     read_ids,
-    read_text,
 )
 from outlook_emulator.mailbox.formats.mime_limits import MAX_ADDRESSES
 from outlook_emulator.mailbox.formats.mime_parts import Part, is_broken, parse_parts
