@@ -331,3 +331,13 @@ def test_deliver_files(alice: Connection, web: Visitor) -> None:
     assert web.send(list_url(alice), "import", files=[plain, latin]).headers["location"].endswith("/mail")
     assert 3 == len(alice.mails())
     assert "'mails' must be a file at least." == web.refusal(list_url(alice), "import")
+
+
+def test_a_file_that_is_no_mail_stops_no_other(alice: Connection, web: Visitor) -> None:
+    """Of several files those with mails arrive, and the page names the others."""
+    plain = ("mails", ("plain.eml", (EML / "plain.eml").read_bytes(), "message/rfc822"))
+    note = ("mails", ("note.eml", b"no mail", "message/rfc822"))
+    html = web.send(list_url(alice), "import", 400, files=[note, plain]).text
+
+    assert "Delivered 1 of 2 files. note.eml: The content is not a mail" in text_of(html)
+    assert 1 == len(alice.mails())

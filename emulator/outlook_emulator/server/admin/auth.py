@@ -50,4 +50,4 @@ class Gate:
         """Raise AccessDenied for a page of another origin, which must not control an emulator on the user's machine."""
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-            raise AccessDenied(f"The admin API accepts no requests from pages of '{origin[:200]}'.")
+            raise AccessDenied(f"The emulator accepts no requests from pages of '{origin[:200]}'.")
