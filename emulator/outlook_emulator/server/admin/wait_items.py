@@ -319,13 +319,13 @@ def _show_callback(callback: Callback) -> shapes.Found:
         "id": str(callback.id),
         "createdAt": iso_ticks(callback.created),
         "connection": None,
-        "url": callback.url,
+        "url": redacted(callback.url),
         "reference": callback.reference,
         "state": callback.state,
         "attempts": callback.attempts,
         "lastStatus": callback.last_status,
         "lastError": callback.last_error,
-        "body": callback.body.decode("utf-8", "replace"),
+        "body": redacted(callback.body.decode("utf-8", "replace")),
     }
 
 

@@ -104,7 +104,9 @@ class Endpoint:
         if isinstance(shape, Reply):
             return _reply(exchange, shape, operation.success)
         if isinstance(shape, Binary):
-            return Response(operation.success, shape.content, [(b"content-type", shape.content_type.encode("latin-1"))])
+            # As a download: an attachment of HTML that a browser opens would run as a page of this server.
+            headers = [(b"content-type", shape.content_type.encode("latin-1")), (b"content-disposition", b"attachment")]
+            return Response(operation.success, shape.content, headers)
         return Response(operation.success, write(shape), JSON)
 
 
