@@ -67,7 +67,7 @@ class _ServerSettings:
     )
     allowed_hosts: str = option(
         "",
-        "further host names that pages and the admin API are served under while the server listens on this machine"
+        "further host names that the server answers to while it listens on this machine"
         " only, separated by commas; `.NAME` stands for all names that end in it",
     )
     no_web: YesNo = option("no", "switch off the pages under `/_emulator/`; the admin API stays")

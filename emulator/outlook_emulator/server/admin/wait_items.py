@@ -21,6 +21,7 @@ from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, Event, MessageHead, OutboxMail, Owner
+from outlook_emulator.traffic.secrets import redacted
 
 PAGE = 500
 """The number of keys that are read at once, before other requests get their turn."""

@@ -88,8 +88,8 @@ async def _away(url: str) -> _Target:
 
     parts = httpx.URL(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = await asyncio.get_running_loop().getaddrinfo(parts.host, port, type=socket.SOCK_STREAM)
-    addresses = [str(address[0]).partition("%")[0] for *_, address in found]
+    answers = await asyncio.get_running_loop().getaddrinfo(parts.host, port, type=socket.SOCK_STREAM)
+    addresses = [str(address[0]).partition("%")[0] for *_, address in answers]
     if any(map(leads_here, addresses)):
         raise PermissionError(f"the host leads to this machine ({addresses[0]}), which callback_hosts does not name")
     # The certificate is that of the name.
