@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -116,8 +116,8 @@ class Database:
     def all(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
         return self.execute(statement, parameters).fetchall()
 
-    def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        """Run an insert; returns the id of the new row."""
+    def insert(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> int:
+        """Run an insert, with values by name or in the order of the columns; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
 
     def read_bytes(self, table: str, column: str, key: int) -> bytes:
@@ -146,7 +146,7 @@ class Database:
         """
         lock, execute = RLock(), self.execute
 
-        def execute_in_turn(statement: str, parameters: Mapping[str, Any] = {}) -> sqlite3.Cursor:
+        def execute_in_turn(statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
             with lock:
                 return execute(statement, parameters)
 
