@@ -161,8 +161,20 @@ class _TrafficSettings(Limits):
         "whether a request that comes back before the Retry-After of an injected 429 is refused again; it has waited if"
         " either the sandbox's clock or the machine's says so",
     )
+    change_feed_entries: int = option(
+        100_000,
+        "changes of items that a sandbox remembers for triggers; a trigger state from before them is refused",
+        least=1,
+        most=_MOST_REQUESTS,
+    )
     journal_entries: int = option(
         2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
+    )
+    journal_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes that the journal of a sandbox keeps, headers and bodies together; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
     )
     journal_body_bytes: int = option(
         64 * 1024, "bytes of each body that the journal keeps", least=0, most=100 * 1024 * 1024

@@ -45,6 +45,8 @@ WARNING = b"x-outlook-emulator-warning"
 """The response header about limits that are near, and about unknown names. It is ours: the connector does not warn."""
 IS_LATE = "outlook-emulator.is-late"
 """The extension of a scope by which a server says for how many seconds it has waited for the body in vain."""
+HEAD_SIZE = "outlook-emulator.head-size"
+"""The extension of a scope by which a server says how many bytes the URL and the headers have, if they have many."""
 _MOST_WARNINGS = 5
 _LONG_BODY = 4 * 1024 * 1024
 """From this many bytes on, a body is put together in a worker thread."""
