@@ -276,6 +276,19 @@ def test_export(alice: Connection, web: Visitor) -> None:
     assert f'filename="{alice.sandbox.name}.sqlite"' in response.headers["content-disposition"]
 
 
+def test_import(alice: Connection, web: Visitor) -> None:
+    """An exported file takes the place of what the sandbox holds; another file is refused with the reason."""
+    alice.deliver(subject="Kept")
+    file = web.http.get(f"{web.base}export.sqlite").content
+    alice.deliver(subject="Later")
+    sent = web.send("snapshots", "import", files={"file": ("a.sqlite", file, "application/vnd.sqlite3")})
+
+    assert ["Kept"] == [mail["Subject"] for mail in alice.mails()]
+    assert web.base == sent.headers["location"]
+    refused = web.refusal("snapshots", "import", files={"file": ("a.sqlite", b"SQLite", "application/vnd.sqlite3")})
+    assert "The file cannot be imported: it is not an SQLite database." == refused
+
+
 # Coverage
 
 
