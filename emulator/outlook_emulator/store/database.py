@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from weakref import finalize
 
 from outlook_emulator.store import images, sql
+from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.turn import Turn
 
 SCHEMA_VERSION = 5
@@ -78,13 +79,14 @@ class Database:
         self.path = path
         # Bound once: every statement of every request goes through it.
         self.execute = self._connection.execute
-        self._transaction = Transaction(self._connection)
+        self._transaction = Transaction(self._connection, self._undo)
         self.turn = Turn()
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
+        self.kept_messages = KeptMessages()
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -162,10 +164,16 @@ class Database:
             with lock:
                 pass
 
+    def _undo(self) -> None:
+        self._connection.rollback()
+        # The keys of rows that are undone are used again.
+        self.kept_messages.clear()
+
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = None
+        self.kept_messages.clear()
         self.is_taken_over = False
         self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
@@ -219,6 +227,7 @@ class Database:
         other._connection.backup(self._connection)
         self.generation += 1
         self.last_change = None
+        self.kept_messages.clear()
         self.is_taken_over = True
         self._has_large = None
 
@@ -231,9 +240,9 @@ class Database:
 class Transaction:
     """The write transaction of a database. An inner block joins the outer one."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, undo: Callable[[], None]) -> None:
         self._execute = connection.execute
-        self._undo = connection.rollback
+        self._undo = undo
         # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
         self._depth = 0
 
@@ -332,7 +341,7 @@ def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     if version == SCHEMA_VERSION:
         return
-    with Transaction(connection):
+    with Transaction(connection, connection.rollback):
         for statement in sql.SCHEMA:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
