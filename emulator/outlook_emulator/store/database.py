@@ -25,6 +25,10 @@ SCHEMA_VERSION = 5
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
 
+_CHECKPOINT_PAGES = 4000
+"""After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
+The log of a sandbox takes 16 MB at most, but for a single larger write."""
+
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
 _LARGE_IMAGE = 8 * 1024 * 1024
@@ -84,6 +88,10 @@ class Database:
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
+        self.epoch: int | None = None
+        """The current epoch; None until it is first read."""
+        self.callback_work: bool | None = None
+        """Whether there may be somebody to call; None until somebody looks, and after a write that may change it."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
         self.kept_messages = KeptMessages()
@@ -167,13 +175,18 @@ class Database:
     def _undo(self) -> None:
         self._connection.rollback()
         # The keys of rows that are undone are used again.
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is remembered of rows that are no longer there."""
+        self.epoch = self.callback_work = None
         self.kept_messages.clear()
 
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = None
-        self.kept_messages.clear()
+        self._forget()
         self.is_taken_over = False
         self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
@@ -227,7 +240,7 @@ class Database:
         other._connection.backup(self._connection)
         self.generation += 1
         self.last_change = None
-        self.kept_messages.clear()
+        self._forget()
         self.is_taken_over = True
         self._has_large = None
 
@@ -339,6 +352,7 @@ def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     if version == SCHEMA_VERSION:
         return
     with Transaction(connection, connection.rollback):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from outlook_emulator.recent import Recent
 from outlook_emulator.store.records import Message
 
 _MOST_CHARACTERS = 256 * 1024
-_LONGEST = 16 * 1024
-"""The length of the longest texts that are kept, in characters."""
 
 
 class KeptMessages:
@@ -16,8 +15,8 @@ class KeptMessages:
     """
 
     def __init__(self) -> None:
-        self._messages: dict[int, Message] = {}
-        self._characters = 0
+        self._messages: Recent[int, Message] = Recent(_MOST_CHARACTERS)
+        self.clear = self._messages.clear
 
     def get(self, key: int, is_read: int, is_flagged: int) -> Message | None:
         """The message with a key, None if it is not kept or had other flags."""
@@ -28,15 +27,4 @@ class KeptMessages:
 
     def keep(self, message: Message) -> None:
         """Keep a message unless it is large."""
-        length = sum(len(value) for value in message if isinstance(value, str))
-        if length > _LONGEST:
-            return
-        self._characters += length
-        if self._characters > _MOST_CHARACTERS:
-            self.clear()
-            self._characters = length
-        self._messages[message.id] = message
-
-    def clear(self) -> None:
-        self._messages.clear()
-        self._characters = 0
+        self._messages.keep(message.id, message, sum(len(value) for value in message if isinstance(value, str)))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from datetime import datetime
 from itertools import product
 from typing import NamedTuple
 
 from outlook_emulator.clock import iso_seconds, iso_ticks, microseconds
+from outlook_emulator.recent import Recent
 
 _CREATED = b'"LastCreatedMailTime":"'
 # Four blanks stand for a byte: JSON has four kinds of them.
@@ -31,22 +33,38 @@ class State(NamedTuple):
     scope: int | None
 
 
+_known: Recent[str, State] = Recent(1000)
+"""What the states hold that were issued or read last: most are sent back with the next poll."""
+
+
 def mail_state(cursor: str, scope: int, now: int) -> str:
     """The state that carries a cursor of a mail trigger.
 
     `LastCreatedMailTime` is the time of the poll in whole seconds. (Recorded from the Office 365 twin: the trigger
     output in the tests of pnp/cli-microsoft365.)
     """
-    start, instant, end = _parts(b64decode(cursor))
+    start, instant, end = _parts(a2b_base64(cursor))
     position = microseconds(datetime.fromisoformat(instant.decode("ascii")))
     hidden = position.to_bytes(_POSITION_BYTES) + scope.to_bytes(_SCOPE_BYTES)
-    blanks = b"".join(_CHUNKS[byte] for byte in hidden)
+    blanks = b"".join(map(_CHUNKS.__getitem__, hidden))
     # The closing brace moves behind the blanks.
-    return b64encode(b"%b%b%b%b}" % (start, iso_seconds(now).encode(), end[:-1], blanks)).decode("ascii")
+    state = b2a_base64(b"%b%b%b%b}" % (start, iso_seconds(now).encode(), end[:-1], blanks), newline=False)
+    text = state.decode("ascii")
+    _known.keep(text, State(cursor, scope))
+    return text
 
 
 def read_mail_state(state: str) -> State:
     """The cursor in a state of a mail trigger; one that a client made itself is its own cursor."""
+    known = _known.get(state)
+    if known is None:
+        known = _read_mail_state(state)
+        if known.scope is not None:
+            _known.keep(state, known)
+    return known
+
+
+def _read_mail_state(state: str) -> State:
     try:
         text = b64decode(state.encode("ascii"), validate=True)
         blanks = text[-_HIDDEN - 1 : -1]

@@ -20,6 +20,7 @@ from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageVie
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import shown_body
+from outlook_emulator.recent import Recent
 from outlook_emulator.steps import STEP
 from outlook_emulator.store.records import Owner
 from outlook_emulator.wire.large_json import LARGE_JSON, LargeBytes, LongText
@@ -38,9 +39,8 @@ from outlook_emulator.wire.mail import (
 )
 
 _Shape = TypeVar("_Shape")
-_LONGEST_KEPT = 16 * 1024
 _MOST_KEPT = 1024 * 1024
-"""The size of the JSON that is kept, in bytes: of one mail, and of all."""
+"""How much written JSON is remembered, in bytes."""
 _IMPORTANCE_NAMES = tuple(Importance.__members__)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -110,7 +110,7 @@ def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
 
 def batch(message_views: Sequence[MessageView]) -> BatchResponse[ClientReceiveMessage]:
     """A list of mails in the second version's envelope."""
-    return {"value": [received_json(message_view) for message_view in message_views]}
+    return {"value": [_received_json(message_view) for message_view in message_views]}
 
 
 def first_generation(message_views: Sequence[MessageView]) -> list[ClientReceiveMessageStringEnums]:
@@ -174,8 +174,7 @@ class _Written(Generic[_Shape]):
 
     def __init__(self, convert: Callable[[MessageView], _Shape]) -> None:
         self._convert = convert
-        self._kept: dict[MessageView, orjson.Fragment] = {}
-        self._bytes = 0
+        self._kept: Recent[MessageView, orjson.Fragment] = Recent(_MOST_KEPT)
 
     def __call__(self, message_view: MessageView) -> _Shape:
         attachments = message_view.attachments
@@ -189,17 +188,12 @@ class _Written(Generic[_Shape]):
     def _write(self, message_view: MessageView) -> orjson.Fragment:
         text = orjson.dumps(self._convert(message_view))
         written = orjson.Fragment(text)
-        if len(text) <= _LONGEST_KEPT:
-            self._bytes += len(text)
-            if self._bytes > _MOST_KEPT:
-                self._kept.clear()
-                self._bytes = len(text)
-            self._kept[message_view] = written
+        self._kept.keep(message_view, written, len(text))
         return written
 
 
-received_json = _Written(received)
-"""As `received`, for a response."""
+_received_json = _Written(received)
+
 _received_in_words_json = _Written(received_in_words)
 
 

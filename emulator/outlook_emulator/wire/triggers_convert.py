@@ -16,12 +16,12 @@ from outlook_emulator.timezones import zone
 from outlook_emulator.wire import calendar as shapes
 from outlook_emulator.wire.calendar_convert import backend, numbers, numbers_list
 from outlook_emulator.wire.mail import ClientReceiveMessage, TriggerBatchResponse
-from outlook_emulator.wire.mail_convert import received_json
+from outlook_emulator.wire.mail_convert import received
 
 
 def mails(message_views: Sequence[MessageView]) -> TriggerBatchResponse[ClientReceiveMessage]:
     """Mails for which a trigger fires; their importance is a number in every version (recorded)."""
-    return {"value": [received_json(view) for view in message_views]}
+    return {"value": [received(view) for view in message_views]}
 
 
 def without_attachments(batch: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.operation import Scope as OperationScope
+from outlook_emulator.recent import Recent
 from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -90,7 +91,7 @@ class Connector:
         self._settings = settings
         self._features = features
         self._routes = Routes(operations)
-        self._places: dict[tuple[str, bytes], _Place] = {}
+        self._places: Recent[tuple[str, bytes], _Place] = Recent(_KEPT_PLACES)
         self._endpoints: dict[str, Endpoint] = {}
         self._is_strict = settings.strict == "yes"
         self._warned: set[str] = set()
@@ -182,13 +183,9 @@ class Connector:
 
     def _keep_place(self, exchange: Exchange, connection_id: str) -> None:
         """Remember what the path of a request names."""
-        path = exchange.scope["raw_path"]
-        if len(path) > _LONGEST_KEPT:
-            return
-        if len(self._places) >= _KEPT_PLACES:
-            self._places.clear()
-        place = _Place(connection_id, exchange.row, exchange.path_values)
-        self._places[exchange.scope["method"], path] = place
+        method, path = exchange.scope["method"], exchange.scope["raw_path"]
+        if len(path) <= _LONGEST_KEPT:
+            self._places.keep((method, path), _Place(connection_id, exchange.row, exchange.path_values))
 
     def _look_up(self, segments: list[str]) -> Target:
         """Where the request goes. It is found first, since its sandbox counts and records failed requests as well."""

@@ -35,7 +35,7 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     Raises InvalidRequest for the cursor of another trigger or mailbox, or of an epoch that is over.
     """
     parts = (part.partition("=") for part in _parts(exchange))
-    texts = [unquote(value) for name, _, value in parts if unquote(name) == operation.cursor]
+    texts = [unquote(value) for name, _, value in parts if _decoded(name) == operation.cursor]
     if not texts:
         return None
     read = cursors.read_mail_state if operation.cursor == MAIL_CURSOR else cursors.read_calendar_state
@@ -87,7 +87,7 @@ def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor
         state = cursors.mail_state(cursor, scope, mailbox.now)
     else:
         state = cursors.calendar_state(cursor, scope)
-    kept = [part for part in _parts(exchange) if unquote(part.partition("=")[0]) != operation.cursor]
+    kept = [part for part in _parts(exchange) if _decoded(part.partition("=")[0]) != operation.cursor]
     return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={state.translate(_ESCAPES)}"]))
 
 
@@ -108,6 +108,10 @@ def _parts(exchange: Exchange) -> list[str]:
     return raw.split("&") if raw else []
 
 
+def _decoded(name: str) -> str:
+    return unquote(name) if "%" in name else name
+
+
 def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
     # The present epoch first: almost every cursor is from it.
     return scope == _scope(operation, mailbox, epochs.current(mailbox.db)) or any(
@@ -118,4 +122,4 @@ def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
 def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> int:
     """A number that only states of this trigger, mailbox and epoch have."""
     # Short, since every state carries it. It notices mix-ups, and there is nothing to protect from forgery.
-    return crc32(f"{mailbox.owner.id} {operation.family} {epoch}".encode())
+    return crc32(b"%d %b %d" % (mailbox.owner.id, operation.family.encode(), epoch))

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.recent import Recent
 from outlook_emulator.wire.base import Parameter
 from outlook_emulator.wire.body import Unknown, ignore
 
@@ -25,7 +26,7 @@ class QueryReader:
     def __init__(self, parameters: Sequence[Parameter], cursor: str | None = None) -> None:
         self._cursor = cursor
         self._cursor_start = None if cursor is None else f"{cursor}=".encode("ascii")
-        self._kept: dict[bytes, dict[str, Any]] = {}
+        self._kept: Recent[bytes, dict[str, Any]] = Recent(_KEPT)
         self._by_name = {
             parameter.name.lower(): parameter for parameter in parameters if parameter.schema.location == "query"
         }
@@ -66,9 +67,7 @@ class QueryReader:
                 seen.add(name)
                 values[parameter.keyword] = parameter.read(text)
         if is_kept:
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            self._kept[raw] = values
+            self._kept.keep(raw, values)
         return values
 
     def _report(self, name: str, unknown: Unknown) -> None:
