@@ -15,7 +15,6 @@ from itertools import product
 from typing import NamedTuple
 
 from outlook_emulator.clock import iso_seconds, iso_ticks, microseconds
-from outlook_emulator.recent import Recent
 
 _CREATED = b'"LastCreatedMailTime":"'
 # Four blanks stand for a byte: JSON has four kinds of them.
@@ -33,10 +32,6 @@ class State(NamedTuple):
     scope: int | None
 
 
-_known: Recent[str, State] = Recent(1000)
-"""What the states hold that were issued or read last: most are sent back with the next poll."""
-
-
 def mail_state(cursor: str, scope: int, now: int) -> str:
     """The state that carries a cursor of a mail trigger.
 
@@ -49,22 +44,11 @@ def mail_state(cursor: str, scope: int, now: int) -> str:
     blanks = b"".join(map(_CHUNKS.__getitem__, hidden))
     # The closing brace moves behind the blanks.
     state = b2a_base64(b"%b%b%b%b}" % (start, iso_seconds(now).encode(), end[:-1], blanks), newline=False)
-    text = state.decode("ascii")
-    _known.keep(text, State(cursor, scope))
-    return text
+    return state.decode("ascii")
 
 
 def read_mail_state(state: str) -> State:
     """The cursor in a state of a mail trigger; one that a client made itself is its own cursor."""
-    known = _known.get(state)
-    if known is None:
-        known = _read_mail_state(state)
-        if known.scope is not None:
-            _known.keep(state, known)
-    return known
-
-
-def _read_mail_state(state: str) -> State:
     try:
         text = b64decode(state.encode("ascii"), validate=True)
         blanks = text[-_HIDDEN - 1 : -1]
