@@ -26,6 +26,7 @@ from outlook_emulator.errors import (
     ServerStops,
     TimedOut,
     TokenExpired,
+    TooManyConnections,
     Unauthorized,
     WrongAudience,
 )
@@ -54,6 +55,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "ServerStops": (),
+    "TooManyConnections": (),
+    "HeadersTooLarge": (1000,),
+    "RequestTimeout": (30,),
     "CallsExceeded": (57,),
     "RenewalFailed": (),
     "TimedOut": (),
@@ -137,7 +141,7 @@ def test_unauthorized(error: ConnectorError) -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
     """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops)
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops, TooManyConnections)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 
@@ -152,6 +156,9 @@ def test_only_the_gateway_has_no_code() -> None:
         "TooManyRequests",
         "CallsExceeded",
         "TooManyAtOnce",
+        "RequestTimeout",
+        "HeadersTooLarge",
+        "TooManyConnections",
     }
     codeless |= {"GatewayPolicy", "InlineImageTooLarge", "AttachmentWithoutContent"}
 

@@ -43,10 +43,10 @@ class Picture(NamedTuple):
 
 PICTURES = (
     Picture("overview", "/s/{sandbox}/"),
-    Picture("journal", "/s/{sandbox}/journal"),
+    Picture("mail", "/s/{sandbox}/m/{connection}/mail"),
+    Picture("calendar-dark", "/s/{sandbox}/m/{connection}/calendar", "dark"),
     Picture("entry-dark", "/s/{sandbox}/journal/{entry}", "dark"),
     Picture("faults", "/s/{sandbox}/faults"),
-    Picture("clock-dark", "/s/{sandbox}/clock", "dark"),
     Picture("overview-phone", "/s/{sandbox}/", "light", _NARROW),
 )
 

@@ -78,6 +78,21 @@ class _ServerSettings:
     )
     source: str = option("outlook-emulator.localhost", "host that error bodies name as their source")
     max_body_bytes: int = option(100 * 1024 * 1024, "largest request body", least=0)
+    max_header_bytes: int = option(
+        64 * 1024, "largest head of a request: its URL and its headers", least=1, most=_MOST_BYTES
+    )
+    max_connections: int = option(
+        1000,
+        "open connections of clients, at most half of the files that the system allows; 0: only that half",
+        least=0,
+        most=_MOST_REQUESTS,
+    )
+    read_timeout: int = option(
+        30,
+        "seconds that the server waits for the head of a request, and for each 16 KiB of its body; 0: no end",
+        least=0,
+        most=_YEAR,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +144,20 @@ class _TrafficSettings(Limits):
         "whether a request that comes back before the Retry-After of an injected 429 is refused again; it has waited if"
         " either the sandbox's clock or the machine's says so",
     )
+    change_feed_entries: int = option(
+        100_000,
+        "changes of items that a sandbox remembers for triggers; a trigger state from before them is refused",
+        least=1,
+        most=_MOST_REQUESTS,
+    )
     journal_entries: int = option(
         2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
+    )
+    journal_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes that the journal of a sandbox keeps, headers and bodies together; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
     )
     journal_body_bytes: int = option(
         64 * 1024, "bytes of each body that the journal keeps", least=0, most=100 * 1024 * 1024

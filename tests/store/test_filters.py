@@ -52,7 +52,8 @@ def plain(vocabulary: Vocabulary, **values: Any) -> Row:
 
 def insert(db: Database, vocabulary: Vocabulary, row: Row) -> int:
     """Store a row and the entries of its lists."""
-    owner = db.insert(INSERTS[vocabulary.kind], row)
+    columns = RECORDS[vocabulary.kind]._fields[1:]
+    owner = db.insert(INSERTS[vocabulary.kind], [row[column] for column in columns])
     for member in collections_of(vocabulary):
         for entry in orjson.loads(row[member]):
             item = Item(entry) if isinstance(entry, str) else Item(*entry[:4])

@@ -10,13 +10,23 @@ import pytest
 
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.records import AttachmentInfo, Change, Folder, Message, OutboxMail, Owner, StoredMail
+from outlook_emulator.store.records import (
+    AttachmentInfo,
+    Change,
+    Contact,
+    Event,
+    Folder,
+    Message,
+    OutboxMail,
+    Owner,
+    StoredMail,
+)
 from outlook_emulator.store.schema.compile import TARGET, source
 from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
     {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
-    | {"COUNT_OUTBOX", "FOLDER_COUNTS", "CONNECTIONS_BESIDE"}
+    | {"COUNT_OUTBOX", "FOLDER_COUNTS", "CONNECTIONS_BESIDE", "CHANGE_SIZES"}
 )
 """The statements that read or change all rows of a table. Counts for the overview read an index."""
 
@@ -56,8 +66,10 @@ LISTS = {f"LIST_MESSAGES {key}".strip(): key for key in sql.LIST_MESSAGES}
 TABLES = frozenset(re.findall(r"CREATE TABLE \"?(\w+)", " ".join(sql.SCHEMA)))
 
 
-def nulls(statement: str) -> dict[str, None]:
+def nulls(statement: str) -> Any:
     """A null for each parameter."""
+    if "?" in statement:
+        return (None,) * statement.count("?")
     return dict.fromkeys(re.findall(r":(\w+)", statement))
 
 
@@ -120,6 +132,14 @@ def test_search_reads_the_text_index_backwards(db: Database) -> None:
     # SQLite's notation: M9 is a MATCH on the whole table, followed by an upper and a lower bound of the rowid.
     assert step.startswith("SCAN message_search VIRTUAL TABLE INDEX")
     assert step.endswith("M9><")
+
+
+@pytest.mark.parametrize(("statement", "record"), [(sql.INSERT_EVENT, Event), (sql.INSERT_CONTACT, Contact)])
+def test_positional_insert_takes_a_record(statement: str, record: Any) -> None:
+    """An insert without names takes the fields of its record in their order, without the id."""
+    columns = statement.partition("(")[2].partition(")")[0].split(", ")
+
+    assert [*record._fields[1:]] == columns
 
 
 @pytest.mark.parametrize("name", [*RECORDS, *LISTS])

@@ -51,6 +51,28 @@ def ids(journal: Journal) -> list[int]:
     return [entry.id for entry in journal.entries()]
 
 
+def test_bytes_are_limited() -> None:
+    """Entries leave, oldest first, when all together take too many bytes; the newest stays, however large it is."""
+    journal = Journal(cap=4, body_bytes=50, most_bytes=110)
+    for _ in range(3):
+        journal.weigh(exchange(journal), 40)
+    kept = [ids(journal)]
+    deliver(journal, body=b"x" * 10)
+    kept.append(ids(journal))
+    journal.weigh(huge := exchange(journal), 1000)
+    kept.append(ids(journal))
+    deliver(journal)
+    kept.append(ids(journal))
+    # One that has left no longer counts.
+    journal.weigh(huge, 2000)
+    for _ in range(5):
+        journal.weigh(exchange(journal), 20)
+    kept.append(ids(journal))
+
+    assert kept == [[2, 3], [2, 3, 4], [5], [6], [8, 9, 10, 11]]
+    assert (11, 7) == (journal.total, journal.dropped)
+
+
 def test_new_journal() -> None:
     """A new journal has no entries and no counts."""
     journal = Journal(cap=3, body_bytes=10)

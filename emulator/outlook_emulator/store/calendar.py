@@ -99,10 +99,11 @@ def events_with_attendee(db: Database, address: str) -> list[Event]:
 def insert_event(db: Database, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:
     """Add an event with a value for each column but its id, and the entries of its lists."""
     db.note_size(len(values["body"] or ""))
-    key = db.insert(sql.INSERT_EVENT, values)
-    list_entries.insert(db, "event", key, entries)
     # What was written is what would be read back, so no statement reads it.
-    return Event(id=key, **values)
+    event = Event(id=0, **values)
+    key = db.insert(sql.INSERT_EVENT, event[1:])
+    list_entries.insert(db, "event", key, entries)
+    return event._replace(id=key)
 
 
 def update_event(db: Database, event: Event, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:

@@ -34,9 +34,10 @@ def contacts(db: Database, folder_id: int) -> list[Contact]:
 
 def insert_contact(db: Database, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Contact:
     """Add a contact with a value for each column but its id, and the entries of its lists."""
-    key = db.insert(sql.INSERT_CONTACT, values)
+    contact = Contact(id=0, **values)
+    key = db.insert(sql.INSERT_CONTACT, contact[1:])
     list_entries.insert(db, "contact", key, entries)
-    return Contact(id=key, **values)
+    return contact._replace(id=key)
 
 
 def update_contact(db: Database, contact: Contact, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Contact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -92,6 +92,10 @@ class Database:
         """The current epoch; None until it is first read."""
         self.callback_work: bool | None = None
         """Whether there may be somebody to call; None until somebody looks, and after a write that may change it."""
+        self.feed_start: int | None = None
+        """The instant before which the change feed has no entries; None until it is first read."""
+        self.appended = self.appended_bytes = 0
+        """Entries of the change feed, and bytes of earlier states in them, since the feed was last trimmed."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
         self.kept_messages = KeptMessages()
@@ -126,8 +130,8 @@ class Database:
     def all(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
         return self.execute(statement, parameters).fetchall()
 
-    def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        """Run an insert; returns the id of the new row."""
+    def insert(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> int:
+        """Run an insert, with values by name or in the order of the columns; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
 
     def read_bytes(self, table: str, column: str, key: int) -> bytes:
@@ -156,7 +160,7 @@ class Database:
         """
         lock, execute = RLock(), self.execute
 
-        def execute_in_turn(statement: str, parameters: Mapping[str, Any] = {}) -> sqlite3.Cursor:
+        def execute_in_turn(statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
             with lock:
                 return execute(statement, parameters)
 
@@ -185,7 +189,7 @@ class Database:
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
-        self.last_change = None
+        self.last_change = self.feed_start = None
         self._forget()
         self.is_taken_over = False
         self._has_large = None
@@ -239,7 +243,7 @@ class Database:
         """Replace the content with that of `other`; unchanged on error. Call it outside a transaction."""
         other._connection.backup(self._connection)
         self.generation += 1
-        self.last_change = None
+        self.last_change = self.feed_start = None
         self._forget()
         self.is_taken_over = True
         self._has_large = None

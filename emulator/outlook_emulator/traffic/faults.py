@@ -112,7 +112,7 @@ class Rule:
         self.header = header
         self.optional = optional
         self.matched = self.used = 0
-        self._when = when
+        self.when = when
         self._steps = steps
         self._rng = rng
         self.is_sequence = once_each
@@ -146,7 +146,7 @@ class Rule:
         """Whether the rule can still act, has acted as often as it can, or can no longer act."""
         if self._most is not None and self.used >= self._most:
             return USED_UP
-        when = self._when
+        when = self.when
         is_past = when.until is not None and now >= when.until
         if is_past or (when.nth and self.matched >= max(when.nth)):
             return USED_UP if self.used and not is_past else OVER
@@ -154,14 +154,14 @@ class Rule:
 
     def matches(self, call: CallFacts, header: str | None, now: int) -> bool:
         """Whether a request counts for this rule."""
-        when = self._when
+        when = self.when
         if (when.since is not None and now < when.since) or (when.until is not None and now >= when.until):
             return False
         return (self._most is None or self.used < self._most) and self.covers(call, header)
 
     def act(self) -> Effect | None:
         """Count a matching request; its effect, or None if the rule does not act on it."""
-        when = self._when
+        when = self.when
         self.matched += 1
         if self.matched <= when.after or (when.nth and self.matched not in when.nth):
             return None

@@ -79,7 +79,7 @@ class ExchangeEntry:
     `took` is in nanoseconds; `started` is a reading of the performance counter. `left` is the instant at which the
     response to a failed request was sent, by the sandbox's clock. `effected` says that the operation did its work,
     whatever the response; `outcome` says how the response left.
-    Bodies are cut at the journal's cap, sizes are the whole ones.
+    Bodies are cut at the journal's cap, sizes are the whole ones; `kept_bytes` is what the entry takes in memory.
     """
 
     # Not slots: an entry is made for every request, and most of it is as here until the answer is known, or for good.
@@ -94,6 +94,7 @@ class ExchangeEntry:
     outcome: Outcome = UNDER_WAY
     effected = False
     causes: tuple[Cause, ...] = ()
+    kept_bytes = 0
 
     def __init__(self, id: int, at: int, real: int) -> None:
         self.id, self.at, self.real = id, at, real
@@ -151,6 +152,10 @@ class DeliveryEntry(NamedTuple):
     def kind(self) -> EntryKind:
         return "delivery"
 
+    @property
+    def kept_bytes(self) -> int:
+        return len(self.body) + len(self.url)
+
 
 class ImportEntry(NamedTuple):
     """An import of a file, or of a sample mailbox of which parts were left out.
@@ -173,6 +178,10 @@ class ImportEntry(NamedTuple):
     def kind(self) -> EntryKind:
         return "import"
 
+    @property
+    def kept_bytes(self) -> int:
+        return sum(map(len, self.reasons))
+
 
 Entry = ExchangeEntry | DeliveryEntry | ImportEntry
 
@@ -180,11 +189,12 @@ Entry = ExchangeEntry | DeliveryEntry | ImportEntry
 class Journal:
     """The entries of a sandbox, oldest first. Lives as long as the sandbox; a reset clears it.
 
-    `cap` is the number of entries to keep, 0 for none; `body_bytes` limits each body.
+    `cap` is the number of entries to keep, 0 for none; `body_bytes` limits each body, and `most_bytes` all bodies and
+    headers together, 0 for no limit.
     """
 
-    def __init__(self, cap: int, body_bytes: int) -> None:
-        self.body_bytes = body_bytes
+    def __init__(self, cap: int, body_bytes: int, most_bytes: int = 0) -> None:
+        self.body_bytes, self.most_bytes = body_bytes, most_bytes
         self._entries: deque[Entry] = deque(maxlen=cap)
         self._begin()
 
@@ -200,8 +210,16 @@ class Journal:
     def open(self, at: int, real: int) -> ExchangeEntry:
         """Start an entry. Readers see it before it is closed."""
         entry = ExchangeEntry(self._next(), at, real)
-        self._entries.append(entry)
+        self._append(entry)
         return entry
+
+    def weigh(self, entry: ExchangeEntry, size: int) -> None:
+        """Count the bytes that an open entry takes, and drop the oldest entries if all take too many."""
+        if entry.id > self._last - len(self._entries):
+            self._bytes += size - entry.kept_bytes
+            entry.kept_bytes = size
+            if self._bytes > self.most_bytes:
+                self._drop()
 
     def close(self, entry: ExchangeEntry, took: int, outcome: Outcome) -> None:
         """Finish an entry and count it, unless the journal was cleared in the meantime."""
@@ -230,7 +248,7 @@ class Journal:
         shown = redacted(url.encode()).decode()
         kept = body[: self.body_bytes]
         entry = DeliveryEntry(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
-        self._entries.append(entry)
+        self._append(entry)
         self.deliveries += 1
         return entry
 
@@ -240,7 +258,7 @@ class Journal:
         """Record an import; of `skipped`, the journal keeps the number and the first ten."""
         reasons = tuple(text[:_LONGEST_REASON] for text in skipped[:_REASONS])
         entry = ImportEntry(self._next(), at, real, connection, place, status, imported, len(skipped), reasons)
-        self._entries.append(entry)
+        self._append(entry)
         self.imports += 1
         return entry
 
@@ -292,6 +310,7 @@ class Journal:
         """Keep at most `cap` entries from now on, the newest."""
         # A new queue, as the length of a deque is fixed when it is made.
         self._entries = deque(self._entries, maxlen=cap)
+        self._bytes = sum(entry.kept_bytes for entry in self._entries)
 
     def clear(self) -> None:
         """Remove all entries, open ones included. Ids go on, so that no id is used twice."""
@@ -300,7 +319,7 @@ class Journal:
 
     def _begin(self, last: int = 0) -> None:
         self._last = self._cleared = last
-        self.deliveries = self.imports = 0
+        self.deliveries = self.imports = self._bytes = 0
         # A single key for each request, and no Counter: adding to a Counter takes twice as long.
         self._closed: defaultdict[tuple[str, int | str | None], int] = defaultdict(int)
         self.causes: Counter[tuple[str, str]] = Counter()
@@ -309,6 +328,20 @@ class Journal:
     def total(self) -> int:
         """The number of entries since the journal was cleared."""
         return self._last - self._cleared
+
+    def _append(self, entry: Entry) -> None:
+        entries = self._entries
+        if len(entries) == entries.maxlen and entries:
+            self._bytes -= entries[0].kept_bytes
+        entries.append(entry)
+        if kept_bytes := entry.kept_bytes:
+            self._bytes += kept_bytes
+            self._drop()
+
+    def _drop(self) -> None:
+        """Drop the oldest entries, but not the newest one, until the others take no more than they may."""
+        while self._bytes > self.most_bytes > 0 and len(self._entries) > 1:
+            self._bytes -= self._entries.popleft().kept_bytes
 
     def _next(self) -> int:
         self._last += 1

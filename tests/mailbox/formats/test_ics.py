@@ -639,6 +639,7 @@ def test_round_trips(events: list[Series]) -> None:
         (calendar("BEGIN:VEVENT", "END:VEVENT"), "Line 2, event number 1: It has no DTSTART"),
         (calendar(*vevent("DTSTART:tomorrow")), "event \"one\": 'tomorrow' is neither a day nor a time"),
         (calendar(*vevent("DTSTART:20260231T090000")), "neither a day nor a time"),
+        (calendar(*vevent("DTSTART:2026-W01T000000")), "neither a day nor a time"),
         (calendar(*vevent("DTSTART:P1D")), "neither a day nor a time"),
         (calendar(*vevent("DTSTART:15990101T000000Z")), "not between the years 1601 and 4500"),
         (calendar(*vevent("RRULE:FREQ=HOURLY")), "The RRULE has no equivalent"),
@@ -652,7 +653,7 @@ def test_round_trips(events: list[Series]) -> None:
         (calendar(*vevent("DTEND:20260305T090000Z", "RRULE:FREQ=DAILY")), "end after the next one starts"),
         (calendar(*["BEGIN:VEVENT"] * 5000, *["END:VEVENT"] * 5000), "No event of the calendar can be taken"),
     ],
-    ids=range(20),
+    ids=range(21),
 )
 def test_bad_files_are_refused(raw: bytes, expected: str) -> None:
     """A file without an event that can be taken is refused, with the first problem and its place."""

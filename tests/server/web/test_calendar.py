@@ -340,6 +340,19 @@ def test_import_and_export(alice: Connection, web: Visitor) -> None:
     assert "SUMMARY:Kept" in file.text
 
 
+def test_file_of_an_event(alice: Connection, web: Visitor) -> None:
+    """The page of an event offers a file with this event alone, a series with its changed occurrences."""
+    alice.meet("Another", "2026-03-04T10:00:00Z")
+    series = alice.meet("Standup", "2026-03-05T09:00:00Z", End="2026-03-05T09:30:00Z", Recurrence="Daily")
+    html = web.get(event_page(alice, series))
+    file = web.http.get(next(link for link in PageReader(html).links if "event.ics/" in link))
+
+    assert "text/calendar" == file.headers["content-type"]
+    assert "Standup.ics" in file.headers["content-disposition"]
+    assert 1 == file.text.count("BEGIN:VEVENT")
+    assert "RRULE:FREQ=DAILY" in file.text
+
+
 def test_import_of_no_calendar(alice: Connection, web: Visitor) -> None:
     """A file that is no calendar is refused with the reason, and so is a form without a file."""
     form = next(form for form in PageReader(web.get(page_of(alice))).forms if form.fields.get("action") == "import")

@@ -139,6 +139,17 @@ def test_import_and_export(alice: Connection, web: Visitor) -> None:
     assert "FN:Ada Lovelace" in file.text
 
 
+def test_file_of_a_contact(alice: Connection, web: Visitor) -> None:
+    """The page of a contact offers a file with this contact alone."""
+    import_cards(alice, TWO)
+    html = web.get(card_page(web.get(page_of(alice, q="Ada"))))
+    file = web.http.get(next(link for link in PageReader(html).links if link.endswith(".vcf")))
+
+    assert 1 == file.text.count("BEGIN:VCARD")
+    assert "text/vcard" == file.headers["content-type"]
+    assert file.headers["content-disposition"].endswith(".vcf")
+
+
 def test_import_of_no_contacts(alice: Connection, web: Visitor) -> None:
     """A form without a file is refused."""
     assert "'file' must be a file." == web.refusal(page_of(alice), "import")

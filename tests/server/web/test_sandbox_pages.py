@@ -158,6 +158,36 @@ def test_refused_move(web: Visitor, action: str, fields: dict[str, str], text: s
     assert text in web.refusal("clock", action, **fields)
 
 
+def test_times_of_faults_are_due(sandbox: Sandbox, web: Visitor) -> None:
+    """A fault that acts for a time is listed with its begin and its end."""
+    when = {"from": "1h", "until": "2h"}
+    sandbox.api.post("/faults", json={"faults": [{"name": "noon", "effect": "throttled", "when": when}]})
+    text = web.text("clock")
+
+    assert "2026-03-02 10:00:00 A fault begins to act noon" in text
+    assert "2026-03-02 11:00:00 A fault stops acting noon" in text
+    sandbox.advance("90m")
+    assert "begins" not in web.text("clock")
+
+
+def test_push_trigger_is_due(alice: Connection, web: Visitor) -> None:
+    """A push trigger of upcoming events is listed with the time at which the next event comes near."""
+    details = {
+        "operationName": "OnUpcomingEventsV2",
+        "notificationDetails": {"callbackUrl": "http://127.0.0.1:9/push"},
+        "parameters": [
+            {"name": "table", "value": "Calendar"},
+            {"name": "lookAheadTimeInMinutes", "value": "15"},
+        ],
+    }
+    path = f"/connections/{alice.id}/triggerConfigs/soon"
+    alice.api.put(path, json={"properties": details}).raise_for_status()
+    alice.meet("Review", "2026-03-02T12:00:00Z")
+
+    expected = "2026-03-02 11:45:00 A push trigger gets an item OnUpcomingEventsV2 for http://127.0.0.1:9/push"
+    assert expected in web.text("clock")
+
+
 def test_what_is_due(alice: Connection, web: Visitor) -> None:
     """The ends of subscriptions and pending callbacks are listed with their time."""
     assert "Nothing is due." in web.text("clock")

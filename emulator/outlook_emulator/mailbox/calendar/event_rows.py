@@ -148,6 +148,8 @@ def _plain(value: Any) -> Any:
 
 
 def _addresses(event: EventFields, kind: str) -> str:
+    if not event.attendees:
+        return ""
     people = (person.address for person in event.attendees if person.type == AttendeeType[kind] and person.address)
     # The last address ends in a semicolon too, unlike in mails. Two projects noted it from live use.
     return "".join(f"{address};" for address in people)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Unpack
+from typing import Any, Unpack
 
 from outlook_emulator import odata
 from outlook_emulator.enums import NO_RESPONSE, Recurrence, ResponseType
@@ -183,12 +183,16 @@ def import_events(mailbox: Mailbox, calendar: ItemFolder, series: Iterable[Serie
 
 def export_events(mailbox: Mailbox, calendar: ItemFolder) -> list[Series]:
     """All events of a calendar, ready to be written to a file."""
-    events = calendar_store.events(mailbox.db, calendar.id)
-    return [event_store.as_series(mailbox, event)._replace(sequence=0) for event in events]
+    return [export_event(mailbox, event) for event in calendar_store.events(mailbox.db, calendar.id)]
+
+
+def export_event(mailbox: Mailbox, event: Event) -> Series:
+    """An event with its exceptions, or an occurrence, ready to be written to a file."""
+    return event_store.as_series(mailbox, event)._replace(sequence=0)
 
 
 def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Event:
-    event = replace(_imported(mailbox, series.event), external_id=_free_id(mailbox, series.event.external_id))
+    event = _imported(mailbox, series.event, external_id=_free_id(mailbox, series.event.external_id))
     if event.rule is None and event.added:
         # Outlook has no series without a rule, so the start gets a rule with a single occurrence.
         first = local(event.start, wall_zone(event)).date()
@@ -197,7 +201,7 @@ def _import_event(mailbox: Mailbox, calendar: ItemFolder, series: Series) -> Eve
     check_series(event)
     master = event_store.insert(mailbox, calendar.id, event, series.original)
     for original_start, changed_occurrence in series.changed.items():
-        exception = replace(_imported(mailbox, changed_occurrence), uid=master.uid, external_id=master.external_id)
+        exception = _imported(mailbox, changed_occurrence, uid=master.uid, external_id=master.external_id)
         event_store.insert_exception(mailbox, master, original_start, exception)
     return master
 
@@ -209,21 +213,28 @@ def _free_id(mailbox: Mailbox, id: str | None) -> str | None:
     return None if calendar_store.event_by_external_id(mailbox.db, mailbox.owner.id, id) else id
 
 
-def _imported(mailbox: Mailbox, event: EventFields) -> EventFields:
-    """An event from a file; one that the owner organizes needs no response of the owner."""
-    is_guest = event.organizer is not None and not is_own(mailbox, event)
-    return event if is_guest else _with_own_response(mailbox, replace(event, response=ResponseType.Organizer))
+def _imported(mailbox: Mailbox, event: EventFields, **own: Any) -> EventFields:
+    """An event from a file with values of its own; one that the owner organizes needs no response of the owner."""
+    if is_own(mailbox, event):
+        own["response"] = _organizer_response(mailbox, event)
+    # A copy takes longer than the look, and most events stay as they are.
+    return replace(event, **own) if any(getattr(event, name) != value for name, value in own.items()) else event
 
 
 def _with_own_response(mailbox: Mailbox, event: EventFields) -> EventFields:
-    """An event with the owner's response, if the owner organizes it.
+    """An event with the owner's response, if the owner organizes it."""
+    if mailbox.rules.own_response == "organizer" or not is_own(mailbox, event):
+        return event
+    return replace(event, response=_organizer_response(mailbox, event))
+
+
+def _organizer_response(mailbox: Mailbox, event: EventFields) -> ResponseType:
+    """The response of the owner to an event of their own.
 
     It is Organizer in all recordings of the Office 365 twin. Users report None for events that invite nobody.
     """
-    is_guest = event.organizer is not None and not is_own(mailbox, event)
-    if mailbox.rules.own_response == "organizer" or is_guest:
-        return event
-    return replace(event, response=ResponseType.Organizer if event.attendees else NO_RESPONSE)
+    is_organizer = mailbox.rules.own_response == "organizer" or event.attendees
+    return ResponseType.Organizer if is_organizer else NO_RESPONSE
 
 
 def _change_occurrence(mailbox: Mailbox, event: Event, changes: EventChanges, members: Collection[str]) -> Event:

@@ -104,7 +104,7 @@ def change(mailbox: Mailbox, changes: Mapping[str, Any], *, table: str, id: str)
     contact = get(mailbox, table=table, id=id)
     unsent: dict[str, Any] = dict.fromkeys(_LISTS, ())
     # The order matters: what was sent wins over what an update without it clears.
-    card = filled(replace(_card(contact), **{**unsent, "display_name": None, **changes}))
+    card = filled(replace(card_of(contact), **{**unsent, "display_name": None, **changes}))
     # Empty only if there is nothing that it could be made of.
     if not card.display_name:
         raise InvalidField("given_name", "is required.")
@@ -128,7 +128,7 @@ def delete(mailbox: Mailbox, *, table: str, id: str) -> None:
 
 def export_contacts(mailbox: Mailbox, folder: ItemFolder) -> list[Card]:
     """All contacts of a folder, ready to be written to a file."""
-    return [_card(contact) for contact in contact_store.contacts(mailbox.db, folder.id)]
+    return [card_of(contact) for contact in contact_store.contacts(mailbox.db, folder.id)]
 
 
 def filled(card: Card) -> Card:
@@ -174,7 +174,8 @@ def _columns(card: Card) -> dict[str, Any]:
     return values | {name: orjson.dumps([_plain(entry) for entry in values[name]]).decode() for name in _LISTS}
 
 
-def _card(contact: Contact) -> Card:
+def card_of(contact: Contact) -> Card:
+    """The fields of a stored contact."""
     values = {name: getattr(contact, name) for name in _FIELDS}
     lists = {name: tuple(orjson.loads(values[name])) for name in _LISTS}
     addresses = tuple(Address(*entry) for entry in lists["email_addresses"])

@@ -238,14 +238,15 @@ def _add_version(versions: dict[tuple[int, str], _Entry], entry: _Entry) -> None
 
     Some programs give all events the same UID: without a sign that one is a later version, all are taken.
     """
-    latest = next(iter(versions.values()), entry)
-    if entry.revision < latest.revision:
-        _supersede(entry, latest)
-        return
-    if entry.revision > latest.revision:
-        for older in versions.values():
-            _supersede(older, entry)
-        versions.clear()
+    if versions:
+        latest = next(iter(versions.values()))
+        if entry.revision < latest.revision:
+            _supersede(entry, latest)
+            return
+        if entry.revision > latest.revision:
+            for older in versions.values():
+                _supersede(older, entry)
+            versions.clear()
     content = (entry.event.start, entry.event.subject)
     before = versions.get(content)
     if before is not None and entry.stamp < before.stamp:
@@ -380,6 +381,8 @@ def _place(text: str) -> dict[str, Any]:
 
 
 def _categories(event: Component) -> tuple[str, ...]:
+    if "CATEGORIES" not in event.properties:
+        return ()
     texts = (text.strip() for line in event.all("CATEGORIES") for text in split_texts(line.value))
     return tuple(text for text in texts if text)
 

@@ -59,6 +59,9 @@ class Where(NamedTuple):
         return self.definition.name(first, last, self.name) or self.definition.custom_name(first)
 
 
+_IN_UTC = Where(UTC)
+
+
 class When(NamedTuple):
     """An instant in microseconds since 1970, the store's zone of its text, and whether the text had only a day.
 
@@ -105,7 +108,7 @@ class Zones:
         self._named: dict[str, Where | None] = {}
         self._dates = 0
         self._built: dict[tuple[object, ...], Definition | None] = {}
-        self.default = Where(UTC)
+        self.default = _IN_UTC
         default = calendar.first("X-WR-TIMEZONE")
         if default is not None and default.value.strip():
             self.default = self._where(unescaped(default.value), default.line)
@@ -123,7 +126,7 @@ class Zones:
             if params and params.get("VALUE", "").upper() == "DATE":
                 value = value.date()
             elif value.tzinfo is not None:
-                return When(microseconds(value), store_name or UTC, False, value.replace(tzinfo=None), Where(UTC))
+                return When(microseconds(value), store_name or UTC, False, value.replace(tzinfo=None), _IN_UTC)
         if store_name is not None:
             where = Where(store_name)
         else:

@@ -153,6 +153,13 @@ async def export_file(request: PageRequest) -> Response:
     return download(f"{folder.name}.vcf", *file)
 
 
+async def export_card(request: PageRequest) -> Response:
+    from outlook_emulator.mailbox.formats import vcf
+
+    contact, _ = _contact(request)
+    return download(f"{contact.display_name or 'contact'}.vcf", vcf.compose([contacts.card_of(contact)]), "text/vcard")
+
+
 async def load_card(request: PageRequest) -> dict[str, Any]:
     contact, folder = _contact(request)
     table = path_part(request.mailbox.id_of(IdKind.CONTACT_FOLDER, folder.id))
@@ -212,6 +219,7 @@ PAGES = (
         actions={"create": create_contact, "folder": create_folder, "import": import_file},
     ),
     Page(path="/s/{sandbox}/m/{connection}/contacts.vcf", load=export_file),
+    Page(path="/s/{sandbox}/m/{connection}/contacts/{contact}.vcf", load=export_card),
     Page(
         path=CARD,
         title="Contact",

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from starlette.responses import Response
 
 from outlook_emulator.enums import AttendeeType, EventType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidField
@@ -15,6 +16,7 @@ from outlook_emulator.mailbox.calendar.event_rows import attendees_of, local, ru
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.server.web import calendar_layout as layout
+from outlook_emulator.server.web.download import download
 from outlook_emulator.server.web.page import Page, PageRequest, path_part
 from outlook_emulator.server.web.rule_text import rule_text
 from outlook_emulator.server.web.zones import zones_with
@@ -24,6 +26,7 @@ from outlook_emulator.timezones import canonical, iana
 
 CALENDAR = "/s/{sandbox}/m/{connection}/calendar"
 EVENT = "/s/{sandbox}/m/{connection}/event/{event:path}"
+FILE = "/s/{sandbox}/m/{connection}/event.ics/{event:path}"
 _RESPONSES = {"accept": "Accept", "tentative": "Tentatively Accept", "decline": "Decline"}
 
 
@@ -44,6 +47,7 @@ async def load_event(request: PageRequest) -> dict[str, Any]:
             zone=zone,
             calendar="" if calendar.is_default else calendar.name,
         ),
+        "file_url": request.url(FILE),
         "type": EventType(event.type).name,
         "rule": rule_text(rule) if rule else "",
         "changed": _changed(request, event, zone),
@@ -172,7 +176,16 @@ def _calendar_of(request: PageRequest, event: Event) -> str:
     return request.url(CALENDAR, view="week", date=layout.item_of(event, zone).first, zone=zone)
 
 
+async def export_file(request: PageRequest) -> Response:
+    from outlook_emulator.mailbox.formats import ics
+
+    event, _ = _event(request)
+    content = ics.compose([events.export_event(request.mailbox, event)], now=request.mailbox.now)
+    return download(f"{event.subject or 'event'}.ics", content, "text/calendar")
+
+
 PAGES = (
+    Page(path=FILE, load=export_file),
     Page(
         path=EVENT,
         title="Event",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from types import GeneratorType
@@ -111,21 +111,27 @@ def push_all(
     return bool(triggers)
 
 
-def next_at(db: Database, mailbox_of: Callable[[int], Mailbox]) -> int | None:
-    """The next instant at which time alone gives a push trigger an item, None without one."""
-    instants = []
+def upcoming(db: Database, mailbox_of: Callable[[int], Mailbox]) -> Iterator[tuple[int, PushTrigger]]:
+    """The push triggers that time alone gives an item, each with the next instant at which it does."""
     for trigger in trigger_store.push_triggers(db):
         try:
             operation = operation_named(trigger.operation)
-            if operation.next_at is not None:
-                arguments = arguments_of(operation, orjson.loads(trigger.parameters))
-                instants.append(operation.next_at(mailbox_of(trigger.mailbox_id), **arguments, cursor=trigger.cursor))
+            if operation.next_at is None:
+                continue
+            arguments = arguments_of(operation, orjson.loads(trigger.parameters))
+            instant = operation.next_at(mailbox_of(trigger.mailbox_id), **arguments, cursor=trigger.cursor)
+            if instant is not None:
+                yield instant, trigger
         except ConnectorError:
             # Its calendar was deleted.
             continue
         except Exception:
             _log.exception("Looking ahead for the push trigger '%s' failed.", reference_of(trigger))
-    return min((at for at in instants if at is not None), default=None)
+
+
+def next_at(db: Database, mailbox_of: Callable[[int], Mailbox]) -> int | None:
+    """The next instant at which time alone gives a push trigger an item, None without one."""
+    return min((instant for instant, _ in upcoming(db, mailbox_of)), default=None)
 
 
 def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: str | None) -> Poll:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from random import Random
 from uuid import UUID
 
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.sandbox import feed_limit
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Exchange
@@ -15,6 +17,8 @@ from outlook_emulator.server.webhooks import http_callback
 from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
+
+_log = logging.getLogger("outlook_emulator")
 
 
 class Webhooks:
@@ -27,6 +31,8 @@ class Webhooks:
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
+        if sandbox.db.appended >= feed_limit.EVERY and not (sandbox.turn.is_taken or sandbox.db.closed):
+            _trim(sandbox)
         sandbox.traffic.written()
         if self._sandboxes.get(sandbox.name) is not sandbox:
             # Deleted or replaced by the request at hand.
@@ -77,3 +83,11 @@ class Webhooks:
             raise InvalidField(
                 "notification_url", "must answer a validationToken with status 200, text/plain and the token."
             )
+
+
+def _trim(sandbox: Sandbox) -> None:
+    try:
+        feed_limit.trim(sandbox)
+    except Exception:
+        # Such as a full disk. The request at hand has been served, and the next ones try again.
+        _log.exception("The change feed of '%s' could not be trimmed.", sandbox.name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Index
 from sqlalchemy.dialects.sqlite import dialect
@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import SQLModel
 
 from outlook_emulator.store.schema import tables
-from outlook_emulator.store.schema.statements import RAW_STATEMENTS, STATEMENTS
+from outlook_emulator.store.schema.statements import POSITIONAL, RAW_STATEMENTS, STATEMENTS
 
 TARGET = Path(__file__).parents[1] / "sql.py"
 _HEADER = '''"""The schema and all statements as SQLite text. Generated from store/schema by `make sql`."""
@@ -35,7 +35,7 @@ def _constants() -> Iterator[str]:
         compiled = (
             {key: _text(variant) for key, variant in statement.items()}
             if isinstance(statement, dict)
-            else _text(statement)
+            else _text(statement, "qmark" if name in POSITIONAL else "named")
         )
         yield _assign(name, compiled)
     for name, text in RAW_STATEMENTS.items():
@@ -57,9 +57,9 @@ def _rank(index: Index) -> tuple[int, str]:
     return (facets.index(name) if name in facets else -1, name)
 
 
-def _text(statement: Any) -> str:
+def _text(statement: Any, parameters: Literal["named", "qmark"] = "named") -> str:
     # The text alone is kept, so a value that SQLAlchemy made a parameter would be missing when the statement runs.
-    compiled = statement.compile(dialect=dialect(paramstyle="named"))
+    compiled = statement.compile(dialect=dialect(paramstyle=parameters))
     for name, value in (getattr(compiled, "params", None) or {}).items():
         if value is not None:
             raise ValueError(f"The value {name}={value!r} would be lost. Write it as a literal.")
