@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from outlook_emulator.clock import Clock
@@ -20,6 +21,7 @@ from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.connector.cors import Cors, origins_of
 from outlook_emulator.server.connector.features import Features
+from outlook_emulator.server.content_types import NoSniff
 from outlook_emulator.server.faults.middleware import FaultInjector
 from outlook_emulator.server.faults.plans import arm_file
 from outlook_emulator.server.hosts import Hosts
@@ -76,6 +78,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             *web_routes(sandboxes, webhooks, gate, settings),
             *admin_routes(sandboxes, webhooks, gate),
         ],
+        middleware=[Middleware(NoSniff)],
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes

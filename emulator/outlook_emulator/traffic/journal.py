@@ -5,7 +5,6 @@ Credentials are removed when an entry is read, so that no reader can reveal them
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -13,9 +12,8 @@ from typing import Final, Literal, NamedTuple
 
 from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.journal_filter import EntryKind
+from outlook_emulator.traffic.secrets import RawHeaders, redacted, without_secrets
 
-RawHeaders = Sequence[tuple[bytes, bytes]]
-REDACTED = b"(redacted)"
 CauseKind = Literal["fault", "limit", "refusal", "warning"]
 Outcome = Literal["answered", "under way", "lost"] | Break
 """How a response left. `lost` is a response that could not be sent."""
@@ -26,28 +24,6 @@ NOT_KEPT: Final = 0
 """The id of an entry that is in no journal."""
 _REASONS = 10
 _LONGEST_REASON = 500
-_SECRETS = re.compile(rb"auth|cookie|token|secret|password|signature|api-?key|functions-key|subscription-key")
-"""Matches names of headers that hold credentials."""
-_SECRET = (
-    rb"(?:sig|code|token|(?:access|refresh|id)_token|validationtoken|client_secret|password"
-    rb"|api[-_]?key|subscription-key)"
-)
-# A URL may be in JSON, with its characters escaped, or be a value in the query of another URL.
-_SIGNED = re.compile(
-    rb"(?i)((?:\b|(?<=\\u0026))" + _SECRET + rb"(?:=|\\u003D))"
-    rb"(?:[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
-    rb"|((?:\b|(?<=%26)|(?<=%3F))" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>\\])+"
-    # A user name and password before a host; and JSON members whose names can only mean secrets.
-    rb"|(://[^/\s:@\"'<>]+:)[^/\s@\"'<>]+(?=@)"
-    rb"|(\"(?:sig|(?:access|refresh|id)_token|client_secret|password)\"\s*:\s*\")(?:[^\"\\]|\\.)+"
-)
-
-_HINTS = tuple(
-    name + delimiter
-    for name in (b"sig", b"code", b"token", b"secret", b"password", b"key")
-    for delimiter in (b"=", b'"', b"\\u003d", b"%3d")
-)
-"""One of these is in every text that `_SIGNED` matches because of a name, in lower case."""
 
 
 class Cause(NamedTuple):
@@ -114,12 +90,12 @@ class ExchangeEntry:
     @property
     def request_headers(self) -> RawHeaders:
         """The request headers without credentials."""
-        return _without_secrets(self.raw_request_headers)
+        return without_secrets(self.raw_request_headers)
 
     @property
     def response_headers(self) -> RawHeaders:
         """The response headers without credentials."""
-        return _without_secrets(self.raw_response_headers)
+        return without_secrets(self.raw_response_headers)
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
@@ -245,7 +221,7 @@ class Journal:
         error: str | None,
     ) -> DeliveryEntry:
         """Record an attempt to deliver a callback."""
-        shown = redacted(url.encode()).decode()
+        shown = redacted(url)
         kept = body[: self.body_bytes]
         entry = DeliveryEntry(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
         self._append(entry)
@@ -346,17 +322,3 @@ class Journal:
     def _next(self) -> int:
         self._last += 1
         return self._last
-
-
-def _without_secrets(headers: RawHeaders) -> RawHeaders:
-    """Headers with credentials redacted; names must be in lower case."""
-    return [(name, REDACTED if _SECRETS.search(name) else value) for name, value in headers]
-
-
-def redacted(text: bytes) -> bytes:
-    """A query, a URL or a body with the signatures, codes and passwords in its URLs redacted."""
-    lowered = text.lower()
-    # A look for a fixed text takes a hundredth of the time of the expression, and most texts hold no secret.
-    if (b"://" in text and b"@" in text) or any(hint in lowered for hint in _HINTS):
-        return _SIGNED.sub(rb"\1\2\3\4" + REDACTED, text)
-    return text

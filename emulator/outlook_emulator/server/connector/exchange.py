@@ -26,6 +26,7 @@ from outlook_emulator.options import suggestion
 from outlook_emulator.sandbox.aside import aside
 from outlook_emulator.sandbox.registry import Target
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.content_types import NO_SNIFF
 from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import Hit
 from outlook_emulator.traffic.journal import ANSWERED, CauseKind, ExchangeEntry, Outcome
@@ -37,7 +38,7 @@ COMMON = [
     (b"cache-control", b"no-store, no-cache"),
     (b"pragma", b"no-cache"),
     (b"expires", b"-1"),
-    (b"x-content-type-options", b"nosniff"),
+    NO_SNIFF,
 ]
 """Headers of every response: those of the recorded ones that a client could rely on."""
 WARNING = b"x-outlook-emulator-warning"

@@ -27,7 +27,7 @@ class Webhooks:
     def __init__(self, sandboxes: Sandboxes) -> None:
         self._sandboxes = sandboxes
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
-        self._rng = Random(sandboxes.settings.random_seed)
+        self._rng = Random(sandboxes.settings.seed_of_ids)
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
@@ -77,9 +77,11 @@ class Webhooks:
 
     async def _validate(self, url: str) -> None:
         settings = self._sandboxes.settings
-        callbacks.check_url(url, "notification_url", settings.hosts_of_callbacks)
+        allowed = settings.hosts_of_callbacks
+        callbacks.check_url(url, "notification_url", allowed)
         token = str(UUID(int=self._rng.getrandbits(128), version=4))
-        if not await http_callback.echoes(url, token, settings.callback_timeout):
+        away = callbacks.must_lead_away(url, allowed)
+        if not await http_callback.echoes(url, token, settings.callback_timeout, away=away):
             raise InvalidField(
                 "notification_url", "must answer a validationToken with status 200, text/plain and the token."
             )
