@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from weakref import finalize
 
 from outlook_emulator.store import images, sql
+from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.turn import Turn
 
 SCHEMA_VERSION = 5
@@ -23,6 +24,10 @@ SCHEMA_VERSION = 5
 
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
+
+_CHECKPOINT_PAGES = 4000
+"""After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
+The log of a sandbox takes 16 MB at most, but for a single larger write."""
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
@@ -78,17 +83,22 @@ class Database:
         self.path = path
         # Bound once: every statement of every request goes through it.
         self.execute = self._connection.execute
-        self._transaction = Transaction(self._connection)
+        self._transaction = Transaction(self._connection, self._undo)
         self.turn = Turn()
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
+        self.epoch: int | None = None
+        """The current epoch; None until it is first read."""
+        self.callback_work: bool | None = None
+        """Whether there may be somebody to call; None until somebody looks, and after a write that may change it."""
         self.feed_start: int | None = None
         """The instant before which the change feed has no entries; None until it is first read."""
         self.appended = self.appended_bytes = 0
         """Entries of the change feed, and bytes of earlier states in them, since the feed was last trimmed."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
+        self.kept_messages = KeptMessages()
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -166,10 +176,21 @@ class Database:
             with lock:
                 pass
 
+    def _undo(self) -> None:
+        self._connection.rollback()
+        # The keys of rows that are undone are used again.
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is remembered of rows that are no longer there."""
+        self.epoch = self.callback_work = None
+        self.kept_messages.clear()
+
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = self.feed_start = None
+        self._forget()
         self.is_taken_over = False
         self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
@@ -223,6 +244,7 @@ class Database:
         other._connection.backup(self._connection)
         self.generation += 1
         self.last_change = self.feed_start = None
+        self._forget()
         self.is_taken_over = True
         self._has_large = None
 
@@ -235,9 +257,9 @@ class Database:
 class Transaction:
     """The write transaction of a database. An inner block joins the outer one."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, undo: Callable[[], None]) -> None:
         self._execute = connection.execute
-        self._undo = connection.rollback
+        self._undo = undo
         # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
         self._depth = 0
 
@@ -334,9 +356,10 @@ def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     if version == SCHEMA_VERSION:
         return
-    with Transaction(connection):
+    with Transaction(connection, connection.rollback):
         for statement in sql.SCHEMA:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
