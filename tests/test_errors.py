@@ -24,6 +24,7 @@ from outlook_emulator.errors import (
     MethodNotAllowed,
     RenewalFailed,
     ServerStops,
+    StorageUnavailable,
     TimedOut,
     TokenExpired,
     Unauthorized,
@@ -54,6 +55,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "ServerStops": (),
+    "SandboxUnusable": ("box", "its file is damaged"),
     "CallsExceeded": (57,),
     "RenewalFailed": (),
     "TimedOut": (),
@@ -137,7 +139,7 @@ def test_unauthorized(error: ConnectorError) -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
     """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops)
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops, StorageUnavailable)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 

@@ -30,6 +30,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.settings import Settings, listed
 from outlook_emulator.store.database import IncompatibleFile
+from outlook_emulator.store.open_files import raise_limit
 
 _INVALID = "Invalid HTTP request received."
 _GOODBYE = 0.05
@@ -61,6 +62,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
     Data and sample mailboxes are loaded in the block of `loading`.
     """
+    raise_limit()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listening(settings) as listener:
         tls = _certified(settings)
