@@ -27,6 +27,7 @@ from outlook_emulator.errors import (
     StorageUnavailable,
     TimedOut,
     TokenExpired,
+    TooManyConnections,
     Unauthorized,
     WrongAudience,
 )
@@ -56,6 +57,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "StartedOver": (),
     "ServerStops": (),
     "SandboxUnusable": ("box", "its file is damaged"),
+    "TooManyConnections": (),
+    "HeadersTooLarge": (1000,),
+    "RequestTimeout": (30,),
     "CallsExceeded": (57,),
     "RenewalFailed": (),
     "TimedOut": (),
@@ -139,7 +143,8 @@ def test_unauthorized(error: ConnectorError) -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
     """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops, StorageUnavailable)
+    waiting = (ServerStops, StorageUnavailable, TooManyConnections)
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, *waiting)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 
@@ -154,6 +159,9 @@ def test_only_the_gateway_has_no_code() -> None:
         "TooManyRequests",
         "CallsExceeded",
         "TooManyAtOnce",
+        "RequestTimeout",
+        "HeadersTooLarge",
+        "TooManyConnections",
     }
     codeless |= {"GatewayPolicy", "InlineImageTooLarge", "AttachmentWithoutContent"}
 

@@ -32,10 +32,12 @@ ConnectorError                  400
 │   └── NoSuchOperation         404  ResourceNotFound
 ├── MethodNotAllowed            405  MethodNotAllowed
 ├── NothingCame                 408  Timeout
+├── RequestTimeout              408
 ├── Conflict                    409  Conflict
 │   └── StartedOver             409  Conflict
 ├── MisdirectedRequest          421  MisdirectedRequest
 ├── BodyTooLarge                413  RequestBodyTooLarge
+├── HeadersTooLarge             431
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
@@ -48,9 +50,13 @@ ConnectorError                  400
 │   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
 ├── ServerStops                 503  ServiceUnavailable
+<<<<<<< HEAD
 ├── StorageUnavailable          503  ServiceUnavailable
 │   ├── SandboxUnusable         503  ServiceUnavailable
 │   └── StorageFull             507  InsufficientStorage
+=======
+├── TooManyConnections          503
+>>>>>>> main
 ├── TokenExpired                401
 └── Injected                    400  Any
 
@@ -451,6 +457,40 @@ class NothingCame(ConnectorError):
     def __init__(self, message: str, near_misses: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(message)
         self.near_misses = near_misses
+
+
+class RequestTimeout(ConnectorError):
+    """A client does not send the rest of its request (status of the standard; form and text are inferred)."""
+
+    status = 408
+    code = None
+    form = Form.GATEWAY
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The rest of the request did not come in time ({seconds:g} s).")
+
+
+class HeadersTooLarge(ConnectorError):
+    """URL and headers above the server's limit (status of the standard; form and text are inferred)."""
+
+    status = 431
+    code = None
+    form = Form.GATEWAY
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The URL and the headers of the request are larger than {limit} bytes.")
+
+
+class TooManyConnections(ConnectorError):
+    """All connections that the server may hold are in use (form and text are inferred)."""
+
+    status = 503
+    code = None
+    form = Form.GATEWAY
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("All connections of this server are in use.")
 
 
 class PartsLeftOut(InvalidRequest):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import socket
 import ssl
 import sys
@@ -16,25 +18,29 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httptools
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from outlook_emulator import certificates
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import Clock
 from outlook_emulator.errors import ConnectorError
+from outlook_emulator.sandbox.aside import all_work_ended
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.settings import Settings, listed
+from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
 from outlook_emulator.store.database import IncompatibleFile
 from outlook_emulator.store.open_files import raise_limit
 
-_INVALID = "Invalid HTTP request received."
-_GOODBYE = 0.05
-"""How long an idle client has to answer the end of a TLS connection, in seconds."""
+_KEEP_ALIVE = 75
+"""How long a connection may wait for its next request, in seconds: longer than the minute after which proxies close."""
+_QUEUE = 2048
+"""How many connections may wait to be accepted."""
+_FINISH = 0.2
+"""How long clients have to take their responses when the server stops, in seconds."""
+_PATIENCE = 0.4
+"""How long the requests themselves have to finish then, after a tenth of a second that uvicorn always waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +74,28 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
         tls = _certified(settings)
         with loading or nullcontext():
             app = _created(settings)
-        config = config_of(app, tls=tls)
+        config = config_of(app, settings, tls=tls)
         # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
         if tls is not None:
             ready += f" ca={tls.ca_file}"
         with _announced(settings, ready) as announce, suppress(KeyboardInterrupt):
-            asyncio.run(_Server(config, announce).serve([listener]))
+            server = _Server(config, announce)
+            _stop_on_hangup(server)
+            asyncio.run(server.serve([listener]))
+    if not all_work_ended():
+        # Nothing is lost: a transaction is whole on disk, or not there.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
     return 0
+
+
+def _stop_on_hangup(server: uvicorn.Server) -> None:
+    """Stop when the terminal is closed, as uvicorn does for other signals; not under nohup, which ignores it."""
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:
+        signal.signal(hangup, lambda _, frame: server.handle_exit(signal.SIGTERM, frame))
 
 
 @contextmanager
@@ -128,32 +148,42 @@ def running(
     with _listening(settings) as listener:
         tls = _certified(settings)
         served = app or _created(settings, clock)
-        with _in_thread(config_of(served, tls=tls), listener):
+        with _in_thread(config_of(served, settings, tls=tls), listener):
             yield Running(_url(listener, tls), served, tls and tls.ca_file)
 
 
-def config_of(app: ASGIApp, port: int = 0, tls: Certified | None = None) -> uvicorn.Config:
+def config_of(
+    app: ASGIApp, settings: Settings | None = None, *, port: int = 0, tls: Certified | None = None
+) -> _Config:
     """The configuration of uvicorn for the emulator."""
     return _Config(
         app,
+        Watch(Bounds.of(settings or Settings())),
         tls,
         port=port,
-        http=_Connection,
+        http=Connection,
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         loop="asyncio",
         log_config=None,  # The process configures logging.
         access_log=False,
         server_header=False,
         date_header=False,  # Responses carry the date of their sandbox.
-        timeout_graceful_shutdown=5,
+        timeout_keep_alive=_KEEP_ALIVE,
     )
 
 
 class _Config(uvicorn.Config):
-    """A uvicorn configuration with a ready TLS context; uvicorn itself only reads keys from files."""
+    """A uvicorn configuration with a watch over the connections and a ready TLS context.
 
-    def __init__(self, app: ASGIApp, tls: Certified | None, **more: Any) -> None:
+    uvicorn itself only reads keys from files.
+    """
+
+    def __init__(self, app: ASGIApp, watch: Watch, tls: Certified | None, **more: Any) -> None:
         super().__init__(app, **more)
+        # The annotation of the parameter allows no fraction, but uvicorn uses it as one.
+        self.timeout_graceful_shutdown = _PATIENCE  # type: ignore[assignment]
+        self.watch = watch
         self._tls = tls
 
     def load(self) -> None:
@@ -162,86 +192,47 @@ class _Config(uvicorn.Config):
             self.ssl = self._tls.context
 
 
-class _Connection(HttpToolsProtocol):
-    """A connection that ignores upgrades and gives the app its transport, for faults that break it.
-
-    It closes idle TLS connections on stop: a client that keeps one in a pool does not read from it, so it never answers
-    the end of the TLS connection.
-    """
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        # The types of uvicorn only allow dicts as extensions.
-        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what arrived. A request that asks for an upgrade is parsed again as one that does not.
-
-        Java's HttpClient and `curl --http2` offer HTTP/2 with every plain request, and a server may ignore the offer
-        (RFC 9110, 7.8). httptools stops before the body of such a request, and uvicorn then serves it without the body.
-        """
-        self._unset_keepalive_if_required()
-        try:
-            while data:
-                try:
-                    self.parser.feed_data(data)
-                    return
-                except httptools.HttpParserUpgrade as upgrade:
-                    if not self._should_upgrade():
-                        return
-                    data = data[upgrade.args[0] :]
-                    self._ignore_upgrade()
-        except httptools.HttpParserError:
-            self.logger.warning(_INVALID)
-            self.send_400_response(_INVALID)
-
-    def _should_upgrade(self) -> bool:
-        # uvicorn does not start a request for which this is true, so the second parsing can. A CONNECT has no body to
-        # lose, and httptools would stop again.
-        return bool(self.parser.get_method() != b"CONNECT")
-
-    def _ignore_upgrade(self) -> None:
-        """Start the request whose head was read, with a new parser that goes on to its body."""
-        headers = self.headers
-        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
-        for name, value in headers:
-            if name != b"upgrade":
-                head += name, b": ", value, b"\r\n"
-        self.parser = httptools.HttpRequestParser(self)
-        # As uvicorn does for its own parser: requests may follow one that closes the connection.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.parser.feed_data(b"".join((*head, b"\r\n")))
-        # The journal shows what the client sent.
-        self.headers[:] = headers
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        if self.scheme == "https" and (self.cycle is None or self.cycle.response_complete):
-            self.loop.call_later(_GOODBYE, self.transport.abort)
-
-
 class _Server(uvicorn.Server):
-    """A server that calls `on_ready` when it accepts requests."""
+    """A server that calls `on_ready` when it accepts requests, and stops at once when it is to stop."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    config: _Config
+
+    def __init__(self, config: _Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
-            self._on_ready()
+        if not self.started:
+            return
+        for listener in sockets or []:
+            # Again, since asyncio takes the same number for the length of the queue.
+            listener.listen(_QUEUE)
+        self.config.watch.start(asyncio.get_running_loop())
+        self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Otherwise the shutdown would wait for requests that wait for what does not come any more.
         end_waits: Callable[[], None] | None = getattr(getattr(self.config.app, "state", None), "end_waits", None)
         if end_waits is not None:
             end_waits()
-        await super().shutdown(sockets)
+        self.config.watch.stop()
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cancelled_request)
+        asyncio.get_running_loop().call_later(_FINISH, self.config.watch.abort)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            logging.getLogger("uvicorn.error").removeFilter(_is_no_cancelled_request)
+
+
+def _is_no_cancelled_request(record: logging.LogRecord) -> bool:
+    """Whether a record is about something else than a request that the stop cut off, which uvicorn calls an error."""
+    error = record.exc_info and record.exc_info[1]
+    return not isinstance(error, asyncio.CancelledError)
 
 
 @contextmanager
-def _in_thread(config: uvicorn.Config, listener: socket.socket) -> Iterator[None]:
+def _in_thread(config: _Config, listener: socket.socket) -> Iterator[None]:
     """Serve in a thread until the block ends. Raises RuntimeError if the app does not start."""
     settled = threading.Event()
     server = _Server(config, settled.set)
@@ -321,7 +312,7 @@ def _listening(settings: Settings) -> socket.socket:
     try:
         listener.bind((settings.host, settings.port))
         _check_reach(listener, settings)
-        listener.listen(2048)
+        listener.listen(_QUEUE)
     except OSError as error:
         listener.close()
         raise OSError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -22,6 +24,9 @@ LARGE = 64 * 1024
 MANY = 100
 """A list of more items than this is read aside."""
 _THREADS = 4
+_NAME = "outlook-emulator-aside"
+_REST = 0.05
+"""How long workers have to end when they have nothing more to do, in seconds."""
 _SWITCH_SECONDS = 0.001
 
 
@@ -56,9 +61,24 @@ def _with_database(sandbox: Sandbox, work: Callable[..., T], arguments: tuple[An
         return work(*arguments)
 
 
+def all_work_ended() -> bool:
+    """Take no more work, drop what has not begun, and return whether all work has ended. Only for a process that ends.
+
+    Python waits at its end for all worker threads, and work on a large sandbox may take many seconds.
+    """
+    if not _workers.cache_info().currsize:
+        return True
+    _workers().shutdown(wait=False, cancel_futures=True)
+    end = time.monotonic() + _REST
+    for thread in threading.enumerate():
+        if thread.name.startswith(_NAME):
+            thread.join(max(end - time.monotonic(), 0))
+    return not any(thread.name.startswith(_NAME) for thread in threading.enumerate())
+
+
 @cache
 def _workers() -> ThreadPoolExecutor:
     # Python lets a thread compute for 5 ms before another one gets its turn. The loop waits so long several times a
     # request, and once for each worker.
     sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
-    return ThreadPoolExecutor(_THREADS, "outlook-emulator-aside")
+    return ThreadPoolExecutor(_THREADS, _NAME)

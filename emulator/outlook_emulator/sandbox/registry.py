@@ -230,8 +230,8 @@ class Sandboxes:
         if self._folder is not None and self._folder.path(name).exists():
             problem = self.problem_of(name) or "it appeared while the emulator ran; a restart reads it"
             raise Conflict(
-                f"The file {name}.sqlite is in the way of a new sandbox '{name}': {problem}. Move it away, or delete the"
-                " sandbox."
+                f"The file {name}.sqlite is in the way of a new sandbox '{name}': {problem}. Move it away, or delete"
+                " the sandbox."
             )
         self._forget_unusable(name)
         try:

@@ -58,7 +58,7 @@ def is_passing(error: sqlite3.Error) -> bool:
 
 def _of_sqlite(error: sqlite3.Error, code: int, folder: str) -> ConnectorError | None:
     if code == sqlite3.SQLITE_FULL:
-        return StorageFull(str(error))
+        return StorageFull("the disk is full")
     if code not in _UNAVAILABLE:
         return None
     # SQLite reports a full disk as such only when it writes a database or its log, not the index of the log. A limit on
@@ -78,6 +78,6 @@ def _is_full(folder: str) -> bool:
 
 
 def _of_system(error: OSError) -> str:
-    reason = error.strerror or os.strerror(error.errno or 0)
+    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or os.strerror(error.errno or 0)
     # The name alone: the path is no business of a client.
     return reason if error.filename is None else f"{reason}: {Path(error.filename).name}"

@@ -107,7 +107,7 @@ def test_length_that_is_not_a_number(announced: bytes) -> None:
 def test_disconnect(messages: list[dict[str, Any]]) -> None:
     """A client that disconnects before the end of the body causes an error, even if a part arrived."""
     with pytest.raises(InvalidRequest, match="ended early"):
-        asyncio.run(read_body(Wire(*messages).receive, 10))
+        asyncio.run(read_body({}, Wire(*messages).receive, 10))
 
 
 def test_response() -> None:

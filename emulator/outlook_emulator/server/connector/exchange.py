@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from outlook_emulator.clock import moment
-from outlook_emulator.errors import BodyTooLarge, ConnectorError, InvalidRequest, TooManyAtOnce, TooManyRequests
+from outlook_emulator.errors import (
+    BodyTooLarge,
+    ConnectorError,
+    InvalidRequest,
+    RequestTimeout,
+    TooManyAtOnce,
+    TooManyRequests,
+)
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.options import suggestion
 from outlook_emulator.sandbox.aside import aside
@@ -35,6 +42,8 @@ COMMON = [
 """Headers of every response: those of the recorded ones that a client could rely on."""
 WARNING = b"x-outlook-emulator-warning"
 """The response header about limits that are near, and about unknown names. It is ours: the connector does not warn."""
+IS_LATE = "outlook-emulator.is-late"
+"""The extension of a scope by which a server says for how many seconds it has waited for the body in vain."""
 _MOST_WARNINGS = 5
 _LONG_BODY = 4 * 1024 * 1024
 """From this many bytes on, a body is put together in a worker thread."""
@@ -81,11 +90,10 @@ class Request:
             if len(self._body) >= _LONG_BODY:
                 # This call lets other threads run, unlike `hash`.
                 self._digest = hash((await aside(sha256, self._body)).digest())
-            self.received(self._body)
         return self._body
 
-    def received(self, body: bytes) -> None:
-        """Take note of the body, which has just been read."""
+    def received(self, size: int) -> None:
+        """Take note of how many bytes of the body have arrived."""
 
     @property
     def body_digest(self) -> int:
@@ -109,7 +117,7 @@ class Request:
     async def _read(self, limit: int) -> bytes:
         if self.content_length > limit:
             raise BodyTooLarge(limit)
-        return await read_body(self.receive, limit)
+        return await read_body(self.scope, self.receive, limit, self.received)
 
 
 class Exchange(Request):
@@ -162,13 +170,13 @@ class Exchange(Request):
         self.rule_changes: Mapping[str, Any] = {}
         self.warnings: list[str] = []
 
-    def received(self, body: bytes) -> None:
+    def received(self, size: int) -> None:
         """Count what the headers did not announce, as in a body in chunks. Raises TooManyAtOnce."""
         lease = self.lease
-        if lease is None or len(body) <= lease.size:
+        if lease is None or size <= lease.size:
             return
         try:
-            lease.admit(len(body) - lease.size)
+            lease.admit(size - lease.size)
         except TooManyAtOnce:
             # Like a request that is refused for its announced size: its response does not count.
             lease.release()
@@ -223,8 +231,12 @@ def _about(problem: str, name: str, known: Iterable[str]) -> str:
     return f"{problem} '{shown}'. {suggestion(name, known)}"
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """A request body from its parts. Raises BodyTooLarge, and InvalidRequest if the client disconnects half-way."""
+async def read_body(scope: Scope, receive: Receive, limit: int, received: Callable[[int], None] | None = None) -> bytes:
+    """A request body from its parts; `received` is called after each part with the size of all so far.
+
+    Raises BodyTooLarge, InvalidRequest if the client disconnects half-way, RequestTimeout if it is too slow, and what
+    `received` raises.
+    """
     parts: list[bytes] = []
     size, more = 0, True
     while more:
@@ -236,7 +248,11 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         # After each part, because a body in chunks announces no length.
         if size > limit:
             raise BodyTooLarge(limit)
+        if received is not None:
+            received(size)
         more = message.get("more_body", False)
+        if more and not parts[-1] and (seconds := scope.get("extensions", {}).get(IS_LATE)):
+            raise RequestTimeout(seconds)
     return b"".join(parts) if size < _LONG_BODY else await aside(b"".join, parts)
 
 

@@ -14,7 +14,7 @@ class Throttle:
     def enter(self, exchange: Exchange) -> None:
         """Count a request and the body that it announces. Raises TooManyRequests and InvalidRequest.
 
-        A body that is not announced counts when it has been read, which is before the operation runs as well.
+        A body that is not announced counts while it arrives, which is before the operation runs as well.
         """
         if exchange.connection_id is None:
             return

@@ -132,7 +132,7 @@ class _Endpoint:
 
     async def _submit(self, request: PageRequest) -> Response:
         http = request.http
-        content = await read_body(http.receive, self.site.backend.sandboxes.settings.max_body_bytes)
+        content = await read_body(http.scope, http.receive, self.site.backend.sandboxes.settings.max_body_bytes)
         form = read_form(content, http.headers.get("content-type", ""))
         self.site.sessions.check_form(http, form.text(FORM_TOKEN))
         name = form.text("action")

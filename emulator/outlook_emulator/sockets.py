@@ -1,0 +1,337 @@
+"""The sockets of a server: how many connections it holds, and how long it waits for what a client has to send.
+
+A client that is too slow, sends too many headers, or comes when all connections are in use gets an error, and its
+connection is closed. The connection that waits longest without a request makes room for a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, NamedTuple
+from weakref import WeakSet
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from outlook_emulator.errors import ConnectorError, HeadersTooLarge, RequestTimeout, TooManyConnections
+from outlook_emulator.server.connector.broken_connection import TRANSPORT
+from outlook_emulator.server.connector.error_responses import error_response
+from outlook_emulator.server.connector.exchange import IS_LATE
+from outlook_emulator.settings import Settings
+
+ACCEPTED_AT_ONCE = 64
+"""How many connections the loop accepts before it does anything else; asyncio would take the length of the queue."""
+_INVALID = "Invalid HTTP request received."
+_GOODBYE = 0.05
+"""How long an idle client has to answer the end of a TLS connection, in seconds."""
+_LINGER = 0.5
+"""How long a refused client has to read its error, in seconds."""
+_PORTION = 16 * 1024
+"""How many bytes of a body must arrive in each period of the read timeout, unless the body ends."""
+_QUIET = 60.0
+"""How long the log is quiet about a thing that it has told, in seconds."""
+_log = logging.getLogger("outlook_emulator")
+
+
+class Bounds(NamedTuple):
+    """What the sockets of a server may take: connections, seconds, and bytes of the head of a request."""
+
+    connections: int
+    read_timeout: float
+    head: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Bounds:
+        """The bounds that the settings and the system's limit of open files allow."""
+        wanted = settings.max_connections
+        # Half of the files are for sandboxes, callbacks and the server itself.
+        possible = _most_files() // 2
+        return cls(min(wanted, possible) if wanted else possible, settings.read_timeout, settings.max_header_bytes)
+
+
+class Watch:
+    """Watches over the connections of one server."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self._told: dict[str, float] = {}
+        self._arriving: WeakSet[Connection] = WeakSet()
+        self._leaving: set[Connection] = set()
+        self._open: set[Connection] = set()
+        self._shortage: asyncio.Handle | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at all connections from now on, several times in each period of the read timeout."""
+        loop.set_exception_handler(self._report)
+        if self.bounds.read_timeout:
+            self._sweep_again(loop)
+
+    def stop(self) -> None:
+        """Close what waits for its client: on stop, nothing more of a request can come."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for connection in list(self._open):
+            connection.leave()
+
+    def abort(self) -> None:
+        """Close all connections, whatever they are doing."""
+        for connection in [*self._open, *self._leaving]:
+            connection.transport.abort()
+
+    def arrive(self, connection: Connection) -> None:
+        """Count a connection that is about to be made, as with TLS. Raises ConnectionRefusedError if there are many."""
+        # They are counted here because a client may never begin to shake hands.
+        if len(self._arriving) >= self.bounds.connections:
+            raise ConnectionRefusedError
+        self._arriving.add(connection)
+
+    def enter(self, connection: Connection) -> bool:
+        """Take a new connection; returns whether it may stay."""
+        self._arriving.discard(connection)
+        connection.since = connection.loop.time()
+        has_room = len(self._open) < self.bounds.connections or self._make_room()
+        if has_room:
+            self._open.add(connection)
+        elif len(self._leaving) >= ACCEPTED_AT_ONCE:
+            connection.transport.abort()
+        if not has_room:
+            self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
+        return has_room
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection that is closed."""
+        self._open.discard(connection)
+        self._leaving.discard(connection)
+
+    def linger(self, connection: Connection) -> None:
+        """Count a refused connection until it is closed, apart from the others."""
+        self._open.discard(connection)
+        self._leaving.add(connection)
+
+    def tell(self, text: str) -> None:
+        """Log a warning, but the same one no more than once a minute."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._told.get(text, now - _QUIET) + _QUIET:
+            self._told[text] = now
+            _log.warning("%s Further ones are not logged for a minute.", text)
+
+    def _end_shortage(self) -> None:
+        """Give the files of clients that wait to those that come."""
+        self._shortage = None
+        self.tell("The system's limit of open files is reached.")
+        for _ in range(ACCEPTED_AT_ONCE):
+            self._make_room()
+
+    def _make_room(self) -> bool:
+        idle = [connection for connection in self._open if connection.is_idle]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda connection: connection.since)
+        self._open.discard(longest)
+        longest.transport.abort()
+        return True
+
+    def _sweep_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._sweeping = loop.call_later(min(1.0, self.bounds.read_timeout / 4), self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self._open):
+            connection.look(now, self.bounds.read_timeout)
+        self._sweep_again(loop)
+
+    def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        message = str(context.get("message", ""))
+        if message.startswith("socket.accept() out of system resource"):
+            # asyncio reports it once for each connection that it tried to accept, and tries again after a second.
+            if self._shortage is None:
+                self._shortage = loop.call_soon(self._end_shortage)
+        elif "_start_serving" not in message:
+            # Such a further try fails if the server has stopped in the meantime.
+            loop.default_exception_handler(context)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that a watch bounds. It ignores upgrades and gives the app its transport, for faults that break it.
+
+    It closes idle TLS connections on stop: a client that keeps one in a pool does not read from it, so it never answers
+    the end of the TLS connection.
+
+    `since` is when it last got ahead, as far as the watch has seen.
+    """
+
+    def __init__(self, config: Any, *arguments: Any, **more: Any) -> None:
+        super().__init__(config, *arguments, **more)
+        self._watch: Watch = config.watch
+        self.since = 0.0
+        self._seen: tuple[Any, ...] = ()
+        self._arrived = 0
+        self._head = 0
+        self._in_head = self._is_refused = False
+        if config.ssl is not None:
+            self._watch.arrive(self)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.transport = transport
+        if self._watch.enter(self):
+            super().connection_made(transport)
+        else:
+            self.flow = FlowControl(transport)
+            self._refuse(TooManyConnections())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch.leave(self)
+        super().connection_lost(exc)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._in_head and (self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body))
+
+    def look(self, now: float, timeout: float) -> None:
+        """Close the connection, or end its request, if the client has done nothing for so many seconds."""
+        doing = self._doing()
+        if doing != self._seen:
+            self._seen, self.since = doing, now
+        elif doing and now >= self.since + timeout:
+            self._time_out(doing[0], timeout)
+
+    def _doing(self) -> tuple[Any, ...]:
+        """What the server waits for from the client, and how far that is; empty if it waits for nothing."""
+        cycle = self.cycle
+        if self.flow.write_paused:
+            return "reading", self.transport.get_write_buffer_size()
+        if self._in_head:
+            # Not how far it is: a head must be there as a whole in time.
+            return "head", id(self.scope)
+        if cycle is None:
+            return ("idle",)
+        if cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue:
+            return "body", id(cycle), self._arrived // _PORTION
+        # uvicorn closes a connection that waits for its next request.
+        return ()
+
+    def _time_out(self, doing: str, timeout: float) -> None:
+        cycle = self.cycle
+        if doing in ("reading", "idle"):
+            self.transport.abort()
+        elif doing == "head":
+            self._watch.tell("A client did not send the head of its request in time.")
+            self._refuse(RequestTimeout(timeout))
+        elif cycle.response_started:
+            self.transport.close()
+        else:
+            # Whoever reads the body answers.
+            self._watch.tell("A client did not send the body of its request in time.")
+            cycle.scope["extensions"][IS_LATE] = timeout  # type: ignore[assignment]
+            cycle.keep_alive = False
+            cycle.message_event.set()
+
+    def leave(self) -> None:
+        """Close the connection if its client has not sent all of a request."""
+        if self._in_head or self.cycle is None or self.cycle.more_body:
+            self.transport.abort()
+
+    def _refuse(self, error: ConnectorError) -> None:
+        """Answer with an error instead of a request's own response, and close the connection."""
+        self._is_refused = True
+        if self.transport.is_closing():
+            return
+        self._watch.linger(self)
+        response = error_response(error, "", "", "")
+        headers = [(b"content-length", b"%d" % len(response.body)), (b"connection", b"close"), *response.headers]
+        content = [STATUS_LINE[response.status], *(b"%b: %b\r\n" % header for header in headers)]
+        self.transport.write(b"".join((*content, b"\r\n", response.body)))
+        # A socket that is closed while bytes arrive is reset, and the client may lose the response.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER, self.transport.abort)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        # The types of uvicorn only allow dicts as extensions.
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        # What arrived with the head may belong to the body.
+        if self._head > self._watch.bounds.head and self._size_of_head() > self._watch.bounds.head:
+            raise _HeadTooLarge
+        super().on_headers_complete()
+
+    def _size_of_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived. A request that asks for an upgrade is parsed again as one that does not.
+
+        Java's HttpClient and `curl --http2` offer HTTP/2 with every plain request, and a server may ignore the offer
+        (RFC 9110, 7.8). httptools stops before the body of such a request, and uvicorn then serves it without the body.
+        """
+        if self._is_refused:
+            return
+        self._unset_keepalive_if_required()
+        self._arrived += len(data)
+        self._head = self._head + len(data) if self._in_head else len(data)
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                    break
+                except httptools.HttpParserUpgrade as upgrade:
+                    if not self._should_upgrade():
+                        return
+                    data = data[upgrade.args[0] :]
+                    self._ignore_upgrade()
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _HeadTooLarge):
+                self._refuse(HeadersTooLarge(self._watch.bounds.head))
+            else:
+                self._watch.tell(_INVALID)
+                self.send_400_response(_INVALID)
+            return
+        if self._in_head and self._head > self._watch.bounds.head:
+            self._refuse(HeadersTooLarge(self._watch.bounds.head))
+
+    def _should_upgrade(self) -> bool:
+        # uvicorn does not start a request for which this is true, so the second parsing can. A CONNECT has no body to
+        # lose, and httptools would stop again.
+        return bool(self.parser.get_method() != b"CONNECT")
+
+    def _ignore_upgrade(self) -> None:
+        """Start the request whose head was read, with a new parser that goes on to its body."""
+        headers = self.headers
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
+        for name, value in headers:
+            if name != b"upgrade":
+                head += name, b": ", value, b"\r\n"
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn does for its own parser: requests may follow one that closes the connection.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"".join((*head, b"\r\n")))
+        # The journal shows what the client sent.
+        self.headers[:] = headers
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.scheme == "https" and (self.cycle is None or self.cycle.response_complete):
+            self.loop.call_later(_GOODBYE, self.transport.abort)
+
+
+class _HeadTooLarge(Exception):
+    """The head of a request is larger than it may be."""
+
+
+def _most_files() -> int:
+    """How many files the system lets this process open."""
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such limit for sockets.
+        return 1 << 20
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 20 if soft == resource.RLIM_INFINITY else soft

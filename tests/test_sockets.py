@@ -1,0 +1,184 @@
+"""Connections are bounded, and slow clients are answered; the server goes on serving others meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import httpx
+import pytest
+
+from outlook_emulator.serving import Running, running
+from outlook_emulator.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+PATH = "/apim/outlook/bob/v2/Mail"
+HEAD = (
+    f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\ncontent-type: application/json\r\n".encode()
+)
+READY = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+QUICK = Settings(read_timeout=1, max_connections=20)
+
+
+@pytest.fixture
+def served() -> Iterator[Running]:
+    with running(QUICK) as server:
+        yield server
+
+
+@pytest.fixture
+def clients() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def connected(served: Running, clients: ExitStack, sent: bytes = b"") -> socket.socket:
+    """A client that has sent something."""
+    address = ("127.0.0.1", int(served.url.rpartition(":")[2]))
+    client = clients.enter_context(closing(socket.create_connection(address, timeout=10)))
+    client.sendall(sent)
+    return client
+
+
+def rest(client: socket.socket) -> str:
+    """All that the server sends until it closes the connection."""
+    received = b""
+    while part := client.recv(65536):
+        received += part
+    return received.decode()
+
+
+def status_of(served: Running) -> int:
+    return httpx.get(f"{served.url}/readyz", trust_env=False).status_code
+
+
+def test_slow_clients(served: Running, clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
+    """What does not come in time is a 408, in the journal as well; the log tells of many such clients once."""
+    heads = [connected(served, clients, HEAD) for _ in range(3)]
+    bodies = [connected(served, clients, HEAD + b"content-length: 100\r\n\r\n{") for _ in range(3)]
+    chunks = connected(served, clients, HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n")
+    admin = connected(
+        served, clients, b"POST /_emulator/api/sandboxes HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
+    )
+    silent = connected(served, clients)
+    dripping = connected(served, clients, HEAD + b"content-length: 100\r\n\r\n")
+    with caplog.at_level(logging.WARNING):
+        while not dripping_is_over(dripping):
+            pass
+        answers = [rest(client) for client in (*heads, *bodies, chunks, admin, dripping)]
+        assert rest(silent) == ""
+
+    assert {"HTTP/1.1 408 Request Timeout"} == {answer.partition("\r\n")[0] for answer in answers}
+    text = '{"statusCode":408,"message":"The rest of the request did not come in time (1 s)."}'
+    assert all(answer.endswith(text) and "connection: close" in answer for answer in answers)
+    journal = httpx.get(f"{served.url}/_emulator/api/sandboxes/default/journal", trust_env=False).json()["value"]
+    assert [408] * 5 == [entry["status"] for entry in journal]
+    assert len(caplog.messages) == 2
+
+
+def dripping_is_over(client: socket.socket) -> bool:
+    """Send one byte now and then; returns whether the server has answered."""
+    client.sendall(b" ")
+    client.settimeout(0.05)
+    try:
+        return bool(client.recv(1, socket.MSG_PEEK))
+    except TimeoutError:
+        return False
+    finally:
+        client.settimeout(10)
+
+
+def test_more_connections_than_the_bound(served: Running, clients: ExitStack) -> None:
+    """Connections without a request make room for new ones, whatever their number."""
+    idle = [connected(served, clients) for _ in range(100)]
+
+    assert status_of(served) == 200
+    assert rest(idle[0]) == ""
+
+
+def test_no_connection_is_left(served: Running, clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
+    """If all connections have a request under way, a new client gets a 503 at once, and the log tells of it once."""
+    for _ in range(20):
+        connected(served, clients, HEAD)
+    with caplog.at_level(logging.WARNING):
+        while (refused := httpx.get(f"{served.url}/readyz", trust_env=False)).status_code == 200:
+            pass
+        again = rest(connected(served, clients, HEAD))
+
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json() == {"statusCode": 503, "message": "All connections of this server are in use."}
+    assert again.startswith("HTTP/1.1 503 ")
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("sent", [b"x: " + b"a" * 70_000, b"".join(b"x%d: a\r\n" % n for n in range(20_000))])
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["unfinished", "finished"])
+def test_large_head(served: Running, clients: ExitStack, sent: bytes, end: bytes) -> None:
+    """Headers above the limit are a 431; those below are not."""
+    below = httpx.get(f"{served.url}/readyz", headers={"x": "a" * 60_000}, trust_env=False)
+    answer = rest(connected(served, clients, HEAD + sent + end))
+
+    assert below.status_code == 200
+    assert answer.startswith("HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert "larger than 65536 bytes" in answer
+
+
+def test_large_head_and_body_of_two_requests(served: Running, clients: ExitStack) -> None:
+    """What arrives together with a head does not count as one."""
+    body = b'{"To": "bob@outlook.com", "Subject": "Hello", "Body": "%b"}' % (b"a" * 90_000)
+    request = HEAD + b"content-length: %d\r\n" % len(body)
+    client = connected(served, clients, request + b"\r\n" + body + request + b"connection: close\r\n\r\n" + body)
+
+    assert rest(client).count("HTTP/1.1 200 OK") == 2
+
+
+def test_invalid_requests_fill_no_log(served: Running, clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes that are no request are a 400; the log tells of it once a minute."""
+    with caplog.at_level(logging.WARNING):
+        answers = [rest(connected(served, clients, b"nonsense\r\n\r\n")) for _ in range(3)]
+
+    assert ["HTTP/1.1 400 Bad Request"] * 3 == [answer.partition("\r\n")[0] for answer in answers]
+    assert len(caplog.messages) == 1
+
+
+def test_a_file_limit_that_is_reached(clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
+    """If the system has no file left, the clients that wait longest make room."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with running(Settings(read_timeout=1)) as served, caplog.at_level(logging.WARNING):
+        last = max(connected(served, clients).fileno() for _ in range(10))
+        assert status_of(served) == 200
+        # One file for the client, and none for the server; all lower numbers are taken.
+        while (free := clients.enter_context(socket.socket())).fileno() <= last + 1:
+            pass
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free.fileno() + 1, before[1]))
+        free.close()
+        try:
+            waiting = connected(
+                served, clients, b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+            )
+            assert rest(waiting).startswith("HTTP/1.1 200 OK")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("sent", [HEAD, HEAD + b"content-length: 9\r\n\r\n{", b""], ids=["head", "body", "idle"])
+def test_half_a_request_does_not_delay_the_end(
+    clients: ExitStack, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    """A client that has sent half a request does not keep the server from stopping."""
+    with running() as served:
+        connected(served, clients, sent)
+        assert status_of(served) == 200
+        started = time.perf_counter()
+
+    assert time.perf_counter() - started < 1
+    assert caplog.messages == []
